@@ -1,0 +1,107 @@
+/** The port to whatever answers: the `claude` process, a script in a test, another program. */
+
+/** One call: one run of an agent's program for one task. Everything in it was decided, and logged, before it starts. */
+export interface Call {
+  readonly callId: string
+  readonly taskId: string
+  readonly agent: string
+  /** From 1; a retry is a new call. */
+  readonly attempt: number
+  /** The session that this call makes. Chosen by us, so that it can be looked up after a crash. */
+  readonly sessionId: string
+  /** The session it continues: that one is forked and stays as it is. null begins a new chain. */
+  readonly parentSessionId: string | null
+  readonly prompt: string
+  readonly settings: CallSettings
+  readonly directories: AgentDirectories
+}
+
+export interface CallSettings {
+  readonly systemPrompt: string
+  readonly allowedTools?: readonly string[]
+  readonly maxTurns?: number
+  readonly model?: string
+}
+
+/** Where an agent lives. `home` is not inside `workspace`: what an agent writes must not configure its next call. */
+export interface AgentDirectories {
+  /** The working directory of its calls. */
+  readonly workspace: string
+  /** HOME, and the parent of the directory where the sessions are kept. */
+  readonly home: string
+}
+
+/** A process as the log knows it. A pid alone may have been given to another program since. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** When the system says it was started (Linux: clock ticks since boot); null where that is not to be had. */
+  readonly startTime: string | null
+}
+
+export interface Usage {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cacheReadTokens: number
+  readonly cacheCreationTokens: number
+}
+
+/** What a call came to. */
+export interface CallResult {
+  readonly text: string
+  readonly costUsd: number
+  readonly usage: Usage
+  readonly durationMs: number
+  /** How many turns of the model it took; null where that is not known (an answer found after a crash). */
+  readonly turns: number | null
+  readonly model: string | null
+  readonly permissionDenials: readonly { readonly tool: string; readonly input: string }[]
+}
+
+/** What a call says while it runs, in order. A successful call ends with exactly one `result`. */
+export type CallMessage =
+  | ({ readonly type: 'process' } & ProcessIdentity)
+  | {
+      readonly type: 'init'
+      readonly sessionId: string
+      readonly model: string | null
+      readonly version: string | null
+      readonly tools: readonly string[]
+    }
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'tool'; readonly name: string; readonly toolUseId: string }
+  | {
+      readonly type: 'retry'
+      readonly attempt: number
+      readonly maxAttempts: number
+      readonly delayMs: number
+      readonly problem: string
+    }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'result'; readonly result: CallResult }
+
+/** What became of a call whose outcome nobody wrote down. */
+export type Recovered =
+  /** It was answered, and paid for: here is the answer. */
+  | { readonly outcome: 'answered'; readonly result: CallResult }
+  /** The prompt left, and no answer was kept. Whether it was paid for cannot be known. */
+  | { readonly outcome: 'unanswered' }
+  /** Nothing left this machine: the same call can be started as if for the first time. */
+  | { readonly outcome: 'unsent' }
+
+export interface AgentRunner {
+  /**
+   * Starts a call. *Contract:* throws one ClaudeExecutionError, or ends after one `result`; an aborted signal ends the
+   * process and whatever it has started before the iteration ends; `process` comes before anything is sent.
+   */
+  start(call: Call, options: { readonly signal: AbortSignal }): AsyncIterable<CallMessage>
+  /**
+   * Finds out what became of a call that an earlier process started. Waits for `process` if it still runs; when the
+   * signal aborts, ends it and answers by what is there.
+   */
+  recover(
+    call: Call,
+    options: { readonly process: ProcessIdentity | null; readonly signal: AbortSignal },
+  ): Promise<Recovered>
+  /** Ends every process that an earlier owner of these directories has left and that `keep` does not name. Returns how many. */
+  sweep?(options: { readonly baseDir: string; readonly keep: readonly string[] }): Promise<number>
+}

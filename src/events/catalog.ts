@@ -1,0 +1,79 @@
+/** The facts that one kind of actor knows: each type's schema, its version, and how older versions become new. */
+import * as Schema from 'effect/Schema'
+import type { Fact, NewFact, Recorded } from './envelope.ts'
+import { InvalidFactError, UnknownFactError } from './errors.ts'
+import type { JsonObject } from './json.ts'
+
+/** One type of fact. `upcasts[n]` turns data of version n+1 into data of version n+2. */
+export interface FactDefinition<
+  S extends Schema.Codec<unknown, JsonObject> = Schema.Codec<unknown, JsonObject>,
+> {
+  readonly schema: S
+  readonly v: number
+  readonly upcasts: readonly ((data: JsonObject) => JsonObject)[]
+}
+
+export type FactDefinitions = Readonly<Record<string, FactDefinition>>
+
+/** The union of facts that a set of definitions describes. */
+export type FactOf<D extends FactDefinitions> = {
+  [T in keyof D & string]: Fact<T, D[T]['schema']['Type']>
+}[keyof D & string]
+
+/** Turns facts into what the log holds, and what the log holds into facts. */
+export interface FactCatalog<F extends Fact<string, unknown>> {
+  readonly types: readonly F['type'][]
+  /** Decodes by Schema: nothing malformed enters the log. Throws {@link InvalidFactError}. */
+  write(fact: F): NewFact
+  /** Checks type and version and upcasts; the record's own hash vouches for the rest. Throws {@link UnknownFactError}. */
+  read(recorded: Recorded): F
+}
+
+/**
+ * @example
+ * const catalog = factCatalog({ Counted: fact(Schema.Struct({ by: Schema.Int })) })
+ * catalog.write({ type: 'Counted', data: { by: 2 } }) // { type, data, v: 1 }
+ */
+export function factCatalog<const D extends FactDefinitions>(definitions: D): FactCatalog<FactOf<D>> {
+  const known = new Map(
+    Object.entries(definitions).map(([type, definition]) => [
+      type,
+      { ...definition, decode: Schema.decodeUnknownSync(definition.schema, { onExcessProperty: 'error' }) },
+    ]),
+  )
+  return {
+    types: [...known.keys()],
+    write(fact) {
+      const definition = known.get(fact.type)
+      if (!definition) throw new InvalidFactError({ type: fact.type, problem: 'no such type of fact' })
+      try {
+        definition.decode(fact.data)
+      } catch (cause) {
+        throw new InvalidFactError({ type: fact.type, problem: (cause as Error).message }, { cause })
+      }
+      return { type: fact.type, v: definition.v, data: fact.data as JsonObject }
+    },
+    read(recorded) {
+      const definition = known.get(recorded.type)
+      if (!definition || recorded.v > definition.v || recorded.v < 1) {
+        throw new UnknownFactError({
+          type: recorded.type,
+          v: recorded.v,
+          known: definition?.v ?? null,
+          position: recorded.position,
+        })
+      }
+      let data = recorded.data
+      for (const upcast of definition.upcasts.slice(recorded.v - 1)) data = upcast(data)
+      return { type: recorded.type, data } as FactOf<D>
+    },
+  }
+}
+
+/** Defines a type of fact. Its version is one more than the number of upcasts: changing a fact means adding one. */
+export function fact<S extends Schema.Codec<unknown, JsonObject>>(
+  schema: S,
+  ...upcasts: ((data: JsonObject) => JsonObject)[]
+): FactDefinition<S> {
+  return { schema, v: upcasts.length + 1, upcasts }
+}

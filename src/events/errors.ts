@@ -1,0 +1,203 @@
+/** Every public error but those of a call: one base class, and for each thing that can go wrong a class that says
+ * what happened, to what, and what to do next. */
+import type { JsonObject } from './json.ts'
+
+export interface ErrorText {
+  /** What happened, to what. One or more whole sentences. */
+  readonly message: string
+  /** What the reader can do now. */
+  readonly hint?: string
+}
+
+export interface ErrorOptions {
+  readonly cause?: unknown
+}
+
+/** The base of all errors that this package throws on purpose. `_tag` tells them apart, also across processes. */
+export abstract class ClaudeAgentError<Details extends object = object> extends Error {
+  abstract readonly _tag: string
+  /** What happened, without the hint. */
+  readonly summary: string
+  readonly hint: string
+  /** The facts of the matter, for programs. */
+  readonly details: Details
+  /** Whether the same thing may well work when it is tried again. */
+  readonly retryable: boolean = false
+
+  constructor(details: Details, text: ErrorText, options: ErrorOptions = {}) {
+    super(text.hint ? `${text.message} ${text.hint}` : text.message, options)
+    this.name = new.target.name
+    this.summary = text.message
+    this.hint = text.hint ?? ''
+    this.details = details
+  }
+}
+
+/** An id that is not a name we can use. */
+export class InvalidIdError extends ClaudeAgentError<{ what: string; id: string; rule: string }> {
+  readonly _tag = 'InvalidIdError'
+  constructor(details: { what: string; id: string; rule: string }) {
+    super(details, {
+      message: `${JSON.stringify(shorten(details.id))} is not a valid ${details.what} id.`,
+      hint: `Use ${details.rule}.`,
+    })
+  }
+}
+
+/** An argument or option that does not make sense. */
+export class InvalidInputError extends ClaudeAgentError<{ what: string }> {
+  readonly _tag = 'InvalidInputError'
+  constructor(details: { what: string; problem: string; hint?: string }, options?: ErrorOptions) {
+    super(
+      details,
+      {
+        message: `${details.what}: ${details.problem}.`,
+        ...(details.hint === undefined ? {} : { hint: details.hint }),
+      },
+      options,
+    )
+  }
+}
+
+export class AgentNotFoundError extends ClaudeAgentError<{ agent: string; nearest: string | null }> {
+  readonly _tag = 'AgentNotFoundError'
+  constructor(details: { agent: string; nearest: string | null }) {
+    const guess = details.nearest === null ? '' : ` Did you mean "${details.nearest}"?`
+    super(details, { message: `No agent "${details.agent}".${guess}`, hint: '(claude-agents agent list)' })
+  }
+}
+
+export class AgentExistsError extends ClaudeAgentError<{ agent: string }> {
+  readonly _tag = 'AgentExistsError'
+  constructor(details: { agent: string }) {
+    super(details, {
+      message: `Agent "${details.agent}" exists already.`,
+      hint: `Choose another id, or remove it first (claude-agents agent remove ${details.agent}).`,
+    })
+  }
+}
+
+export class AgentStoppedError extends ClaudeAgentError<{ agent: string }> {
+  readonly _tag = 'AgentStoppedError'
+  constructor(details: { agent: string }) {
+    super(details, {
+      message: `Agent "${details.agent}" is stopped and takes no tasks.`,
+      hint: `Start it again with a new session chain: claude-agents agent reset ${details.agent}`,
+    })
+  }
+}
+
+export class TooManyAgentsError extends ClaudeAgentError<{ maxAgents: number }> {
+  readonly _tag = 'TooManyAgentsError'
+  constructor(details: { maxAgents: number }) {
+    super(details, {
+      message: `There are ${details.maxAgents} agents already, which is the limit.`,
+      hint: 'Remove one, or raise maxAgents (CLAUDE_AGENTS_MAX_AGENTS).',
+    })
+  }
+}
+
+/** The task ended because its asker called it off. */
+export class TaskCancelledError extends ClaudeAgentError<{ agent: string; taskId: string; reason: string }> {
+  readonly _tag = 'TaskCancelledError'
+  constructor(details: { agent: string; taskId: string; reason: string }) {
+    super(details, {
+      message: `Task ${details.taskId} of agent "${details.agent}" was cancelled: ${details.reason}.`,
+    })
+  }
+}
+
+/** One task id was used for two different tasks. */
+export class TaskConflictError extends ClaudeAgentError<{ agent: string; taskId: string }> {
+  readonly _tag = 'TaskConflictError'
+  constructor(details: { agent: string; taskId: string }) {
+    super(details, {
+      message: `Task id ${details.taskId} was given to agent "${details.agent}" before, with another input.`,
+      hint: 'A task id stands for one task for ever: use a new one for a new task.',
+    })
+  }
+}
+
+/** The orchestrator or the store is closed. */
+export class ClosedError extends ClaudeAgentError<{ what: string }> {
+  readonly _tag = 'ClosedError'
+  constructor(details: { what: string }) {
+    super(details, { message: `The ${details.what} is closed.`, hint: 'Open it again.' })
+  }
+}
+
+/** A fact that does not fit its schema, or that changes nothing in the state it would be folded into. */
+export class InvalidFactError extends ClaudeAgentError<{ type: string }> {
+  readonly _tag = 'InvalidFactError'
+  constructor(details: { type: string; problem: string }, options?: ErrorOptions) {
+    super(
+      details,
+      { message: `${details.type} cannot be recorded: ${details.problem}. Nothing was written.` },
+      options,
+    )
+  }
+}
+
+export class UnknownFactError extends ClaudeAgentError<{
+  type: string
+  v: number
+  known: number | null
+  position: number
+}> {
+  readonly _tag = 'UnknownFactError'
+  constructor(details: { type: string; v: number; known: number | null; position: number }) {
+    super(details, {
+      message: `The log holds a ${details.type} of version ${details.v} at position ${details.position}; this program knows ${
+        details.known === null ? 'no such fact' : `it up to version ${details.known}`
+      }.`,
+      hint: 'A newer claude-multi-agent wrote it: upgrade this one (npm install claude-multi-agent@latest).',
+    })
+  }
+}
+
+/** A machine that would not replay: it holds a construct with a side effect or a clock. */
+export class NotReplayableError extends ClaudeAgentError<{
+  machine: string
+  state: string
+  construct: string
+}> {
+  readonly _tag = 'NotReplayableError'
+  constructor(details: { machine: string; state: string; construct: string }) {
+    super(details, {
+      message: `Machine "${details.machine}" cannot be replayed: state "${details.state}" uses ${details.construct}.`,
+      hint: 'Keep guards and assign in the machine, and let the effects of the definition do the rest.',
+    })
+  }
+}
+
+export class WorkspaceError extends ClaudeAgentError<{ path: string }> {
+  readonly _tag = 'WorkspaceError'
+  constructor(details: { path: string; problem: string; hint?: string }, options?: ErrorOptions) {
+    super(
+      details,
+      {
+        message: `${details.path}: ${details.problem}.`,
+        ...(details.hint === undefined ? {} : { hint: details.hint }),
+      },
+      options,
+    )
+  }
+}
+
+const shorten = (text: string) => (text.length > 80 ? `${text.slice(0, 77)}...` : text)
+
+/** What a program prints of any error: the shape of `--json` errors. */
+export function describeError(error: unknown): { code: string; message: string; hint: string } {
+  if (error instanceof ClaudeAgentError) return { code: error._tag, message: error.summary, hint: error.hint }
+  const message = error instanceof Error ? error.message : String(error)
+  return { code: 'UnexpectedError', message, hint: '' }
+}
+
+/** An error as a fact holds it. */
+export interface ErrorData {
+  readonly tag: string
+  readonly message: string
+  readonly hint: string
+  readonly retryable: boolean
+  readonly details: JsonObject
+}

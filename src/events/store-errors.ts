@@ -1,0 +1,162 @@
+/** What a store can answer instead of doing what it was asked. All of them name the place; none loses anything. */
+import { ClaudeAgentError, type ErrorOptions } from './errors.ts'
+
+/** Somebody else appended first. Read the stream again, decide again, append again. */
+export class VersionConflict extends ClaudeAgentError<{ stream: string; expected: number; actual: number }> {
+  readonly _tag = 'VersionConflict'
+  readonly expected: number
+  readonly actual: number
+  constructor(details: { stream: string; expected: number; actual: number }) {
+    super(details, {
+      message: `Stream ${details.stream} is at version ${details.actual}, not ${details.expected}.`,
+      hint: 'Read it again and decide again; nothing was written.',
+    })
+    this.expected = details.expected
+    this.actual = details.actual
+  }
+}
+
+/** Another process (or another part of this one) has the store open. */
+export class StoreInUse extends ClaudeAgentError<{ path: string; pid: number | null }> {
+  readonly _tag = 'StoreInUse'
+  readonly pid: number | null
+  constructor(details: { path: string; pid: number | null }, options?: ErrorOptions) {
+    const who = details.pid === null ? 'another process' : `process ${details.pid}`
+    super(
+      details,
+      {
+        message: `The store ${details.path} is in use by ${who}.`,
+        hint: 'Wait until it has ended, or choose another --base-dir.',
+      },
+      options,
+    )
+    this.pid = details.pid
+  }
+}
+
+/** The directory holds a store of a format that this version does not know. Nothing in it was touched. */
+export class UnsupportedFormat extends ClaudeAgentError<{ path: string; found: number; known: number }> {
+  readonly _tag = 'UnsupportedFormat'
+  constructor(details: { path: string; found: number; known: number }) {
+    super(details, {
+      message: `The store ${details.path} has format ${details.found}; this version knows format ${details.known}.`,
+      hint: 'A newer claude-multi-agent made it: upgrade this one (npm install claude-multi-agent@latest).',
+    })
+  }
+}
+
+const NEXT = 'Nothing was changed. Keep a copy of the directory before anything else writes to it.'
+
+/** A record is not what was written. */
+export class CorruptRecord extends ClaudeAgentError<{ position: number | null; key: string; file: string }> {
+  readonly _tag = 'CorruptRecord'
+  readonly position: number | null
+  readonly file: string
+  constructor(
+    details: { position: number | null; key: string; file: string; problem: string },
+    options?: ErrorOptions,
+  ) {
+    const where = details.position === null ? `under key ${details.key}` : `at position ${details.position}`
+    super(
+      details,
+      { message: `The record ${where} in ${details.file} is damaged: ${details.problem}.`, hint: NEXT },
+      options,
+    )
+    this.position = details.position
+    this.file = details.file
+  }
+}
+
+/** Records are missing between two that are there. */
+export class SequenceGap extends ClaudeAgentError<{
+  stream: string | null
+  expected: number
+  found: number
+  file: string
+}> {
+  readonly _tag = 'SequenceGap'
+  readonly position: number
+  readonly file: string
+  constructor(details: { stream: string | null; expected: number; found: number; file: string }) {
+    const what = details.stream === null ? 'position' : `version of stream ${details.stream}`
+    super(details, {
+      message: `In ${details.file}, ${what} ${details.expected} is missing (found ${details.found}).`,
+      hint: NEXT,
+    })
+    this.position = details.expected
+    this.file = details.file
+  }
+}
+
+/** The end of the log is gone: the `head` file has seen a later position. */
+export class TailLoss extends ClaudeAgentError<{ expected: number; found: number; file: string }> {
+  readonly _tag = 'TailLoss'
+  readonly position: number
+  readonly file: string
+  constructor(details: { expected: number; found: number; file: string }) {
+    super(details, {
+      message: `The log in ${details.file} ends at position ${details.found}, but ${details.expected} was written.`,
+      hint: NEXT,
+    })
+    this.position = details.found
+    this.file = details.file
+  }
+}
+
+/** A store that is there, but not whole, or not readable as one. */
+export class StoreDamaged extends ClaudeAgentError<{ path: string; file: string }> {
+  readonly _tag = 'StoreDamaged'
+  readonly file: string
+  constructor(details: { path: string; file: string; problem: string }, options?: ErrorOptions) {
+    super(
+      details,
+      {
+        message: `The store ${details.path} cannot be opened: ${details.problem} (${details.file}).`,
+        hint: NEXT,
+      },
+      options,
+    )
+    this.file = details.file
+  }
+}
+
+/** The store cannot be written (a full disk, missing rights); what is in it can still be read. */
+export class StoreReadOnly extends ClaudeAgentError<{ path: string }> {
+  readonly _tag = 'StoreReadOnly'
+  override readonly retryable = true
+  constructor(details: { path: string; problem: string }, options?: ErrorOptions) {
+    super(
+      details,
+      {
+        message: `The store ${details.path} cannot be written: ${details.problem}.`,
+        hint: 'Make room or give the rights back; it is opened again by itself with the next attempt.',
+      },
+      options,
+    )
+  }
+}
+
+/** One record would be larger than the store takes. */
+export class RecordTooLarge extends ClaudeAgentError<{ type: string; bytes: number; limit: number }> {
+  readonly _tag = 'RecordTooLarge'
+  constructor(details: { type: string; bytes: number; limit: number }) {
+    super(details, {
+      message: `A ${details.type} of ${details.bytes} bytes is over the store's limit of ${details.limit} for one record.`,
+      hint: "Put large bodies into the store's blobs and record their reference.",
+    })
+  }
+}
+
+/** A body that the log refers to is missing from the blobs, or is not what was written. */
+export class CorruptBlob extends ClaudeAgentError<{ sha256: string; file: string }> {
+  readonly _tag = 'CorruptBlob'
+  readonly file: string
+  constructor(details: { sha256: string; file: string; problem: string }, options?: ErrorOptions) {
+    super(
+      details,
+      { message: `The body ${details.sha256} is damaged: ${details.problem} (${details.file}).`, hint: NEXT },
+      options,
+    )
+    this.file = details.file
+  }
+}

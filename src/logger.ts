@@ -1,0 +1,12 @@
+/** What the library needs of a logger: four of pino's methods, so that a pino instance is one. */
+export interface Logger {
+  debug(fields: Record<string, unknown>, message: string): void
+  info(fields: Record<string, unknown>, message: string): void
+  warn(fields: Record<string, unknown>, message: string): void
+  error(fields: Record<string, unknown>, message: string): void
+}
+
+const ignore = () => {}
+
+/** The default: a library says nothing unless it is asked to. */
+export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
