@@ -1,0 +1,101 @@
+/** Sends an answer: in time, in pieces, and up to the point where it is meant to break. */
+
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { type Clock, pause } from '../clock.ts'
+import { failureBody, streamParts, wholeMessage } from './answer-wire.ts'
+import type { ModelRequest } from './messages-api.ts'
+import type { ModelAnswer } from './model-answer.ts'
+
+export interface DeliveryContext {
+  readonly request: ModelRequest
+  readonly response: ServerResponse
+  readonly clock: Clock
+  /** Aborted when the client has gone or the model is closed. */
+  readonly signal: AbortSignal
+  /** Settles when the test releases this request. */
+  readonly released: () => Promise<void>
+}
+
+/** Sends it, and resolves when there is no more to be sent: complete, reset, or left by the client. */
+export async function deliver(given: ModelAnswer, context: DeliveryContext): Promise<void> {
+  const { response, signal, clock } = context
+  if (given.firstByteAfterMs) await pause(clock, given.firstByteAfterMs, signal)
+  if (given.interruption && given.interruption.afterChunks === undefined) await interrupt(given, context)
+  if (signal.aborted) return
+  if (given.kind === 'message' && context.request.stream) return deliverStream(given, context)
+
+  const { status, headers, body } = wholeResponse(given, context.request)
+  response.writeHead(status, headers)
+  if (given.interruption?.afterChunks === undefined) {
+    response.end(body)
+    return
+  }
+  const half = Math.ceil(body.length / 2)
+  await write(body.slice(0, half), context)
+  await interrupt(given, context)
+  if (!signal.aborted) response.end(body.slice(half))
+}
+
+async function deliverStream(
+  given: ModelAnswer & { kind: 'message' },
+  context: DeliveryContext,
+): Promise<void> {
+  const { request, response, signal, clock } = context
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' })
+  const stopAfter = given.interruption?.afterChunks
+  let pieces = 0
+  for (const part of streamParts(given, request)) {
+    if (part.piece) {
+      if (pieces === stopAfter) await interrupt(given, context)
+      if (given.chunkDelayMs) await pause(clock, given.chunkDelayMs, signal)
+      pieces += 1
+    }
+    if (signal.aborted) return
+    await write(part.bytes, context)
+  }
+  if (stopAfter !== undefined && pieces <= stopAfter) await interrupt(given, context)
+  if (!signal.aborted) response.end()
+}
+
+/** Comes back only when the answer may go on, or when the signal has been aborted. */
+async function interrupt(given: ModelAnswer, { response, signal, released }: DeliveryContext): Promise<void> {
+  if (signal.aborted || !given.interruption) return
+  const gone = aborted(signal)
+  switch (given.interruption.how) {
+    case 'held':
+      await Promise.race([released(), gone])
+      return
+    case 'dropped':
+      response.socket?.resetAndDestroy()
+      await gone
+      return
+    case 'hanging':
+      await gone
+  }
+}
+
+async function write(bytes: string, { response, signal }: DeliveryContext): Promise<void> {
+  if (response.write(bytes) || signal.aborted) return
+  await once(response, 'drain', { signal }).catch(() => undefined)
+}
+
+function wholeResponse(given: ModelAnswer, request: ModelRequest) {
+  switch (given.kind) {
+    case 'message':
+      return { status: 200, headers: JSON_TYPE, body: wholeMessage(given, request) }
+    case 'failure':
+      return { status: given.status, headers: { ...JSON_TYPE, ...given.headers }, body: failureBody(given) }
+    case 'raw':
+      return { status: given.status, headers: { 'content-type': given.contentType }, body: given.body }
+  }
+}
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { answer } from '../../src/testing/model-answer.ts'
+import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { claudeHome, runClaude } from './claude-process.ts'
+
+describe('the real claude with the simulated model', () => {
+  it('gets a text answer for exactly one request', async () => {
+    await using model = await simulatedModel({ reply: ['Foxes are red.'] })
+    await using home = await claudeHome()
+    const sessionId = randomUUID()
+    const turn = await runClaude(home, model.environment, 'What colour are foxes?', [
+      '--session-id',
+      sessionId,
+    ])
+    expect(turn).toMatchObject({ exitCode: 0, result: { result: 'Foxes are red.', is_error: false } })
+    expect(model.requestCount).toBe(1)
+    expect(model.sideRequests).toEqual([])
+    expect(model.requests[0]).toMatchObject({
+      conversation: [['user', 'What colour are foxes?']],
+      prompt: 'What colour are foxes?',
+      sessionId,
+      stream: true,
+      headers: { 'x-api-key': 'simulated' },
+    })
+    expect(model.requests[0]?.tools).toContain('Write')
+  })
+
+  it('passes an answer on in the pieces in which it was streamed', async () => {
+    await using model = await simulatedModel({ reply: [answer.text('one two three', { chunkSize: 4 })] })
+    await using home = await claudeHome()
+    const turn = await runClaude(home, model.environment, 'Count.', ['--include-partial-messages'])
+    const pieces = turn.lines.flatMap(({ type, event }) => {
+      const { delta } = (type === 'stream_event' ? event : {}) as { delta?: { text?: string } }
+      return delta?.text === undefined ? [] : [delta.text]
+    })
+    expect(pieces).toEqual(['one ', 'two ', 'thre', 'e'])
+  })
+
+  it('carries the first turn into the request of a resumed one', async () => {
+    await using model = await simulatedModel({ reply: ['Hello Ada.', 'Your name is Ada.'] })
+    await using home = await claudeHome()
+    const [first, second] = [randomUUID(), randomUUID()]
+    await runClaude(home, model.environment, 'My name is Ada.', ['--session-id', first])
+    const chain = ['--resume', first, '--fork-session', '--session-id', second]
+    const turn = await runClaude(home, model.environment, 'What is my name?', chain)
+    expect(turn.result).toMatchObject({ result: 'Your name is Ada.', session_id: second })
+    expect(model.requestCount).toBe(2)
+    expect(model.requests[1]?.conversation).toEqual([
+      ['user', 'My name is Ada.'],
+      ['assistant', 'Hello Ada.'],
+      ['user', 'What is my name?'],
+    ])
+  })
+
+  it('comes again after a 429 and succeeds', async () => {
+    await using model = await simulatedModel({ reply: [answer.rateLimited(0), 'At last.'] })
+    await using home = await claudeHome()
+    const turn = await runClaude(home, model.environment, 'Hurry.')
+    expect(turn.result).toMatchObject({ result: 'At last.' })
+    expect(turn.lines.filter(({ subtype }) => subtype === 'api_retry')).toMatchObject([{ error_status: 429 }])
+    expect(model.requestCount).toBe(2)
+  })
+
+  it('uses a tool and comes back with its result', async () => {
+    await using home = await claudeHome()
+    const file_path = join(home.workspace, 'note.txt')
+    await using model = await simulatedModel({
+      reply: [answer.toolUse('Write', { file_path, content: 'from the model' }), 'Written.'],
+    })
+    const turn = await runClaude(home, model.environment, 'Write a note.')
+    expect(turn.result).toMatchObject({ result: 'Written.', num_turns: 2, permission_denials: [] })
+    expect(await readFile(file_path, 'utf8')).toBe('from the model')
+    expect(model.requests[1]?.conversation.map(([role]) => role)).toEqual(['user', 'assistant', 'user'])
+    expect(model.requests[1]?.prompt).toMatch(/^\[result .*note\.txt/)
+  })
+
+  it('is given the side requests that it makes when nothing forbids them, apart from the conversation', async () => {
+    await using model = await simulatedModel({ reply: ['Fine.'] })
+    await using home = await claudeHome()
+    const { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: _, ...environment } = model.environment
+    const turn = await runClaude(home, environment, 'How are you?')
+    expect(turn.result).toMatchObject({ result: 'Fine.' })
+    expect(model.requestCount).toBe(1)
+  })
+})
