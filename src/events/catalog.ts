@@ -1,6 +1,6 @@
 /** The facts that one kind of actor knows: each type's schema, its version, and how older versions become new. */
 import * as Schema from 'effect/Schema'
-import type { Fact, NewFact, Recorded } from './envelope.ts'
+import type { Fact, Folded, NewFact, Recorded } from './envelope.ts'
 import { InvalidFactError, UnknownFactError } from './errors.ts'
 import type { JsonObject } from './json.ts'
 
@@ -26,7 +26,7 @@ export interface FactCatalog<F extends Fact<string, unknown>> {
   /** Decodes by Schema: nothing malformed enters the log. Throws {@link InvalidFactError}. */
   write(fact: F): NewFact
   /** Checks type and version and upcasts; the record's own hash vouches for the rest. Throws {@link UnknownFactError}. */
-  read(recorded: Recorded): F
+  read(recorded: Recorded): Folded<F>
 }
 
 /**
@@ -65,7 +65,7 @@ export function factCatalog<const D extends FactDefinitions>(definitions: D): Fa
       }
       let data = recorded.data
       for (const upcast of definition.upcasts.slice(recorded.v - 1)) data = upcast(data)
-      return { type: recorded.type, data } as FactOf<D>
+      return { type: recorded.type, data, id: recorded.id } as Folded<FactOf<D>>
     },
   }
 }

@@ -7,6 +7,9 @@ export interface Fact<Type extends string = string, Data = JsonObject> {
   readonly data: Data
 }
 
+/** A fact as a machine folds it: with its identity, so that the state can name what led to it. */
+export type Folded<F extends Fact<string, unknown>> = F & { readonly id: string }
+
 /** A fact on its way into the log. */
 export interface NewFact extends Fact {
   /** The schema version of this type of fact. */

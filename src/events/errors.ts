@@ -1,6 +1,5 @@
 /** Every public error but those of a call: one base class, and for each thing that can go wrong a class that says
  * what happened, to what, and what to do next. */
-import type { JsonObject } from './json.ts'
 
 export interface ErrorText {
   /** What happened, to what. One or more whole sentences. */
@@ -83,6 +82,16 @@ export class AgentStoppedError extends ClaudeAgentError<{ agent: string }> {
     super(details, {
       message: `Agent "${details.agent}" is stopped and takes no tasks.`,
       hint: `Start it again with a new session chain: claude-agents agent reset ${details.agent}`,
+    })
+  }
+}
+
+export class AgentBusyError extends ClaudeAgentError<{ agent: string }> {
+  readonly _tag = 'AgentBusyError'
+  constructor(details: { agent: string }) {
+    super(details, {
+      message: `Agent "${details.agent}" is working on a task.`,
+      hint: 'Wait until it has ended, or cancel it first.',
     })
   }
 }
@@ -199,5 +208,5 @@ export interface ErrorData {
   readonly message: string
   readonly hint: string
   readonly retryable: boolean
-  readonly details: JsonObject
+  readonly details: Readonly<Record<string, string | number>>
 }

@@ -1,0 +1,94 @@
+/** One call carried out: start it, or find out what became of it, and turn what comes of it into facts. */
+import type { AgentDirectories, AgentRunner, Call, CallMessage, CallResult } from '../claude/runner.ts'
+import type { AgentConfig, AgentFact, Failure } from '../events/agent-facts.ts'
+import { callErrorData, NoResultError, OutcomeUnknownError } from '../events/call-errors.ts'
+import { composePrompt } from '../events/task-input.ts'
+import type { CurrentTask, OpenCall } from './agent-state.ts'
+import type { Bodies } from './bodies.ts'
+
+/** How a call ended, for the log. */
+export type CallEnding =
+  | { readonly type: 'CallSucceeded'; readonly result: CallResult; readonly harvested: boolean }
+  | { readonly type: 'CallFailed'; readonly error: Failure }
+  | { readonly type: 'CallOutcomeUnknown'; readonly error: Failure }
+
+/** What an open can find of a call that an earlier process had announced. */
+export type RecoveryOutcome = 'harvested' | 'redispatched' | 'retried' | 'unknown'
+
+/** Everything that the runner needs, put together from the log. */
+export async function composeCall(
+  agent: string,
+  config: AgentConfig,
+  task: CurrentTask,
+  { callId, sessionId, parentSessionId }: OpenCall,
+  directories: AgentDirectories,
+  bodies: Bodies,
+): Promise<Call> {
+  const { systemPrompt, allowedTools, maxTurns, model } = config
+  const textInput = task.textInput === null ? undefined : await bodies.read(task.textInput)
+  return {
+    agent,
+    callId,
+    sessionId,
+    parentSessionId,
+    taskId: task.taskId,
+    attempt: task.attempt,
+    prompt: composePrompt({
+      prompt: await bodies.read(task.prompt),
+      ...(textInput === undefined ? {} : { textInput }),
+    }),
+    settings: {
+      systemPrompt,
+      ...(allowedTools === null ? {} : { allowedTools }),
+      ...(maxTurns === null ? {} : { maxTurns }),
+      ...(model === null ? {} : { model }),
+    },
+    directories,
+  }
+}
+
+/** Runs a call to its end. Never throws: every end is one of the three. */
+export async function runCall(
+  runner: AgentRunner,
+  call: Call,
+  signal: AbortSignal,
+  hear: (message: CallMessage) => void | Promise<void>,
+): Promise<CallEnding> {
+  try {
+    let result: CallResult | undefined
+    for await (const message of runner.start(call, { signal })) {
+      if (message.type === 'result') result = message.result
+      await hear(message)
+    }
+    if (!result) throw new NoResultError()
+    return { type: 'CallSucceeded', result, harvested: false }
+  } catch (error) {
+    return { type: 'CallFailed', error: callErrorData(error) }
+  }
+}
+
+/** Finds out what became of a call of an earlier process. undefined: it never left, start it. */
+export async function recoverCall(
+  runner: AgentRunner,
+  call: Call,
+  process: OpenCall['process'],
+  signal: AbortSignal,
+): Promise<CallEnding | undefined> {
+  const recovered = await runner.recover(call, { process, signal })
+  switch (recovered.outcome) {
+    case 'answered':
+      return { type: 'CallSucceeded', result: recovered.result, harvested: true }
+    case 'unanswered':
+      return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }
+    case 'unsent':
+      return undefined
+  }
+}
+
+/** Whether a fact ends the task with this id. */
+export function endsTask(fact: { type: string; data: object }, taskId: string): boolean {
+  const ends: readonly AgentFact['type'][] = ['CallSucceeded', 'TaskFailed', 'TaskCancelled']
+  return (
+    (ends as readonly string[]).includes(fact.type) && 'taskId' in fact.data && fact.data.taskId === taskId
+  )
+}

@@ -1,0 +1,104 @@
+/** An agent's whole life as one pure state machine. Its events are the log's facts. */
+import { type SnapshotFrom, setup } from 'xstate'
+import type { AgentFact } from '../events/agent-facts.ts'
+import type { Folded } from '../events/envelope.ts'
+import { type AgentContext, absent, changes } from './agent-state.ts'
+
+const agent = setup({
+  types: {} as { context: AgentContext; events: Folded<AgentFact> },
+  guards: {
+    isNext: ({ context, event }) =>
+      event.type === 'CallStarted' && context.queue[0]?.taskId === event.data.taskId,
+    isQueued: ({ context, event }) => context.queue.some(({ taskId }) => taskId === taskOf(event)),
+    isCurrent: ({ context, event }) => context.current?.taskId === taskOf(event),
+    isOpenCall: ({ context, event }) =>
+      'callId' in event.data && context.current?.call?.callId === event.data.callId,
+    /** A task is decided on when its call has ended. */
+    isBetweenCalls: ({ context, event }) =>
+      context.current?.taskId === taskOf(event) && context.current?.call === null,
+    isFatalForCurrent: ({ context, event }) =>
+      event.type === 'TaskFailed' &&
+      event.data.fatal &&
+      context.current?.taskId === event.data.taskId &&
+      context.current.call === null,
+  },
+})
+
+const taskOf = (fact: AgentFact) => ('taskId' in fact.data ? fact.data.taskId : undefined)
+
+/** The one action there is: fold the fact into the context. */
+const fold = agent.assign(({ context, event }) => {
+  const change = changes[event.type] as (
+    context: AgentContext,
+    data: AgentFact['data'],
+    id: string,
+  ) => Partial<AgentContext>
+  return change(context, event.data, event.id)
+})
+
+const queues = {
+  TaskAccepted: { actions: fold },
+} as const
+
+const cancels = [
+  { guard: 'isCurrent', target: 'idle', actions: fold },
+  { guard: 'isQueued', actions: fold },
+] as const
+
+const failures = [
+  { guard: 'isFatalForCurrent', target: 'error', actions: fold },
+  { guard: 'isBetweenCalls', target: 'idle', actions: fold },
+] as const
+
+/** Free to begin the next task: `idle`, and `error`, which is idle with a reason to look at it. */
+const free = {
+  on: {
+    ...queues,
+    CallStarted: { guard: 'isNext', target: 'busy', actions: fold },
+    TaskCancelled: { guard: 'isQueued', actions: fold },
+    AgentReset: { target: 'idle', actions: fold },
+    AgentStopped: { target: 'stopped', actions: fold },
+    AgentRemoved: { target: 'absent', actions: fold },
+  },
+} as const
+
+export const agentMachine = agent.createMachine({
+  id: 'agent',
+  context: absent,
+  initial: 'absent',
+  states: {
+    /** Not created, or removed: an id can be used again. */
+    absent: { on: { AgentCreated: { target: 'idle', actions: fold } } },
+    idle: free,
+    error: free,
+    busy: {
+      on: {
+        ...queues,
+        ProcessStarted: { guard: 'isOpenCall', actions: fold },
+        CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
+        CallFailed: { guard: 'isOpenCall', actions: fold },
+        CallOutcomeUnknown: { guard: 'isOpenCall', actions: fold },
+        RetryScheduled: { guard: 'isBetweenCalls', target: 'retry', actions: fold },
+        TaskFailed: failures,
+        TaskCancelled: cancels,
+      },
+    },
+    retry: {
+      on: {
+        ...queues,
+        CallStarted: { guard: 'isCurrent', target: 'busy', actions: fold },
+        TaskFailed: failures,
+        TaskCancelled: cancels,
+      },
+    },
+    stopped: {
+      on: {
+        AgentReset: { target: 'idle', actions: fold },
+        AgentRemoved: { target: 'absent', actions: fold },
+      },
+    },
+  },
+})
+
+export type AgentSnapshot = SnapshotFrom<typeof agentMachine>
+export type AgentStatus = AgentSnapshot['value']

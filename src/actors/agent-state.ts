@@ -1,0 +1,113 @@
+/** What an agent knows of itself, and how each fact changes it. Its size does not grow with what the agent has done. */
+import type { AgentConfig, AgentFact, Failure } from '../events/agent-facts.ts'
+import type { Body } from '../events/task-input.ts'
+
+/** A task that waits. */
+export interface QueuedTask {
+  readonly taskId: string
+  readonly prompt: Body
+  readonly textInput: Body | null
+  /** The id of the fact that led to where the task is now: what happens to it next is recorded as caused by that. */
+  readonly cause: string
+}
+
+/** A call that was announced and has not ended. */
+export interface OpenCall {
+  readonly callId: string
+  readonly sessionId: string
+  readonly parentSessionId: string | null
+  readonly process: { readonly pid: number; readonly startTime: string | null } | null
+}
+
+/** The task that the agent works on. */
+export interface CurrentTask extends QueuedTask {
+  /** How many calls it has had, the open one included. */
+  readonly attempt: number
+  readonly deadlineAt: string
+  readonly call: OpenCall | null
+  /** When the next call is due, while the agent waits to retry. */
+  readonly dueAt: string | null
+}
+
+/** Sums over all calls that were answered. */
+export interface AgentTotals {
+  readonly interactions: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly costUsd: number
+}
+
+export interface AgentContext {
+  readonly config: AgentConfig | null
+  readonly queue: readonly QueuedTask[]
+  readonly current: CurrentTask | null
+  /** The head of the session chain: what the next call continues. */
+  readonly session: string | null
+  readonly totals: AgentTotals
+  /** Why the last task failed, until one succeeds. */
+  readonly failure: Failure | null
+}
+
+export const absent: AgentContext = {
+  config: null,
+  queue: [],
+  current: null,
+  session: null,
+  totals: { interactions: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 },
+  failure: null,
+}
+
+type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
+type Change = Partial<AgentContext>
+
+/** The change of context that each fact makes where the machine lets it through. */
+export const changes: {
+  readonly [T in AgentFact['type']]: (context: AgentContext, data: DataOf<T>, id: string) => Change
+} = {
+  AgentCreated: (_, { config }) => ({ ...absent, config }),
+  TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
+  CallStarted(
+    { queue, current },
+    { taskId, callId, attempt, sessionId, parentSessionId, deadlineAt },
+    cause,
+  ) {
+    const task = current ?? queue.find((queued) => queued.taskId === taskId)
+    if (!task) return {}
+    const call: OpenCall = { callId, sessionId, parentSessionId, process: null }
+    const { prompt, textInput } = task
+    return {
+      queue: queue.filter((queued) => queued.taskId !== taskId),
+      current: { taskId, prompt, textInput, cause, attempt, deadlineAt, call, dueAt: null },
+    }
+  },
+  ProcessStarted: ({ current }, { pid, startTime }) =>
+    current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
+  CallSucceeded: ({ totals }, { sessionId, usage, costUsd }) => ({
+    current: null,
+    session: sessionId,
+    failure: null,
+    totals: {
+      interactions: totals.interactions + 1,
+      inputTokens: totals.inputTokens + usage.inputTokens,
+      outputTokens: totals.outputTokens + usage.outputTokens,
+      costUsd: totals.costUsd + costUsd,
+    },
+  }),
+  CallFailed: endCall,
+  CallOutcomeUnknown: endCall,
+  RetryScheduled: ({ current }, { dueAt }, cause) =>
+    current ? { current: { ...current, cause, dueAt } } : {},
+  TaskFailed: (_, { error }) => ({ current: null, failure: error }),
+  TaskCancelled: ({ current, queue }, { taskId }) =>
+    current?.taskId === taskId
+      ? { current: null }
+      : { queue: queue.filter((queued) => queued.taskId !== taskId) },
+  AgentReset: () => ({ session: null, failure: null }),
+  AgentStopped: () => ({}),
+  AgentRemoved: () => absent,
+}
+
+/** A call ended without an answer; what follows (a retry, or the end of the task) is a fact of its own. */
+function endCall({ current }: AgentContext): Change {
+  return current ? { current: { ...current, call: null } } : {}
+}

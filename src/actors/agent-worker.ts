@@ -1,0 +1,165 @@
+/** Carries out what an agent's state asks for: calls, waits, deadlines. */
+import type { EventEmitter } from 'node:events'
+import type { AgentDirectories, AgentRunner, CallMessage } from '../claude/runner.ts'
+import { pause } from '../clock.ts'
+import type { AgentFact } from '../events/agent-facts.ts'
+import { CallTimeoutError, callErrorData } from '../events/call-errors.ts'
+import type { ActorEnvironment, EventSourcedActor, Perform } from './actor.ts'
+import { type CallEnding, composeCall, type RecoveryOutcome, recoverCall, runCall } from './agent-call.ts'
+import { type AgentEffect, callEnded, callSucceeded, deadlinePassed, nextCall } from './agent-decisions.ts'
+import type { agentMachine } from './agent-machine.ts'
+import type { AgentContext, QueuedTask } from './agent-state.ts'
+import type { Bodies } from './bodies.ts'
+
+/** What an agent needs of the world. */
+export interface AgentEnvironment extends ActorEnvironment {
+  readonly runner: AgentRunner
+  /** A number from 0 to 1, for jitter. */
+  readonly random: () => number
+  /** A new UUID. */
+  readonly newId: () => string
+  readonly directories: (agent: string) => AgentDirectories
+  /** Told what became of each task that an earlier process had left. */
+  readonly recovered: (recovery: Recovery) => void
+}
+
+/** What became of a task that an earlier process had left. */
+export interface Recovery {
+  readonly agent: string
+  readonly taskId: string
+  /**
+   * `harvested`: it had been answered, here is the answer. `redispatched`: it had not been sent, it is sent now.
+   * `retried`: it had been sent and no answer was kept, it is asked again. `unknown`: the same, and no try is left.
+   */
+  readonly outcome: RecoveryOutcome
+}
+
+/** The actor that an agent is. */
+export type AgentActor = EventSourcedActor<typeof agentMachine, AgentEffect>
+
+type CallEffect = Extract<AgentEffect, { type: 'call' }>
+
+/** @param events Where the messages of a call go, as `message TASK`. */
+export function agentWorker(
+  agent: string,
+  actor: AgentActor,
+  environment: AgentEnvironment,
+  bodies: Bodies,
+  events: EventEmitter,
+): Perform<AgentEffect> {
+  const { clock, runner, logger } = environment
+  // One call at a time, also when the one before was cancelled and its process is still coming to an end.
+  let lastCall: Promise<unknown> = Promise.resolve()
+  let lastRecovery: Promise<unknown> = Promise.resolve()
+
+  const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
+    actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
+
+  const circumstances = () => ({ now: clock.now(), random: environment.random() })
+
+  const until = (at: string, signal: AbortSignal) => pause(clock, Date.parse(at) - clock.now(), signal)
+
+  async function beginCall(task: QueuedTask) {
+    const ids = { callId: environment.newId(), sessionId: environment.newId() }
+    await decide(task, (context) => nextCall(context, ids, circumstances()))
+  }
+
+  async function passDeadline(task: QueuedTask) {
+    await decide(task, (context) =>
+      context.current?.taskId === task.taskId
+        ? deadlinePassed(context, callErrorData(new CallTimeoutError()))
+        : [],
+    )
+  }
+
+  /** Writes down how the call ended, unless the task has ended meanwhile. */
+  async function settle({ task, call }: CallEffect, ending: CallEnding): Promise<RecoveryOutcome> {
+    const { callId } = call
+    const { taskId } = task
+    if (ending.type === 'CallSucceeded') {
+      const text = await bodies.write(ending.result.text)
+      const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
+      await decide(task, ({ current }) => (current?.call?.callId === callId ? [succeeded] : []))
+      return 'harvested'
+    }
+    const { error } = ending
+    const ended: AgentFact & { type: typeof ending.type } =
+      ending.type === 'CallFailed'
+        ? { type: ending.type, data: { taskId, callId, error } }
+        : { type: ending.type, data: { taskId, callId } }
+    const recorded = await decide(task, (context) =>
+      context.current?.call?.callId === callId ? callEnded(context, ended, error, circumstances()) : [],
+    )
+    return recorded.some(({ type }) => type === 'RetryScheduled') ? 'retried' : 'unknown'
+  }
+
+  async function hear({ task, call }: CallEffect, message: CallMessage) {
+    if (message.type === 'process') {
+      const { pid, startTime } = message
+      const started: AgentFact = {
+        type: 'ProcessStarted',
+        data: { taskId: task.taskId, callId: call.callId, pid, startTime },
+      }
+      await decide(task, ({ current }) => (current?.call?.callId === call.callId ? [started] : []))
+    }
+    events.emit(`message ${task.taskId}`, message)
+  }
+
+  const compose = async ({ task, call }: CallEffect) => {
+    const { config } = actor.snapshot.context
+    if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
+    return composeCall(agent, config, task, call, environment.directories(agent), bodies)
+  }
+
+  /** Whether the call is settled. An answer that was paid for counts even after the deadline. */
+  async function recover(effect: CallEffect, signal: AbortSignal): Promise<boolean> {
+    const overdue = new AbortController()
+    const stop = AbortSignal.any([signal, overdue.signal])
+    void until(effect.task.deadlineAt, stop).then(() => overdue.abort())
+    const ending = await recoverCall(runner, await compose(effect), effect.call.process, stop)
+    if (signal.aborted) return true
+    const outcome = ending ? await settle(effect, ending) : 'redispatched'
+    overdue.abort()
+    environment.recovered({ agent, taskId: effect.task.taskId, outcome })
+    return ending !== undefined
+  }
+
+  async function run(effect: CallEffect, signal: AbortSignal) {
+    const ending = await runCall(runner, await compose(effect), signal, (message) => hear(effect, message))
+    if (signal.aborted) return
+    if (ending.type === 'CallFailed') {
+      logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
+    }
+    await settle(effect, ending)
+  }
+
+  async function carryOutCall(effect: CallEffect, signal: AbortSignal, resumed: boolean) {
+    if (resumed) {
+      const recovery = recover(effect, signal)
+      lastRecovery = recovery.catch(() => {})
+      if (await recovery) return
+      if (clock.now() >= Date.parse(effect.task.deadlineAt)) return
+    }
+    if (!signal.aborted) await run(effect, signal)
+  }
+
+  return async (effect, { signal, resumed }) => {
+    const { task } = effect
+    switch (effect.type) {
+      case 'begin':
+        return beginCall(task)
+      case 'retry':
+        await until(effect.dueAt, signal)
+        return signal.aborted ? undefined : beginCall(task)
+      case 'deadline':
+        await until(effect.task.deadlineAt, signal)
+        await lastRecovery
+        return signal.aborted ? undefined : passDeadline(task)
+      case 'call': {
+        const turn = lastCall.then(() => carryOutCall(effect, signal, resumed))
+        lastCall = turn.catch(() => {})
+        return turn
+      }
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** A kind of actor, as data and pure functions: what tells an agent from a supervisor, or from an actor of a user's. */
+import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
+import type { FactCatalog } from '../events/catalog.ts'
+import type { StreamSummary } from '../store/event-store.ts'
+import { type Fold, replayable } from './replayable.ts'
+
+/** Something that should be going on in a state. The key is its identity: same key, same effect, started once. */
+export interface Effect {
+  readonly key: string
+}
+
+/** The facts that a machine folds: its events, before the log gave them an id. */
+export type FactOfMachine<M extends AnyStateMachine> = WithoutId<EventFromLogic<M>>
+type WithoutId<E> = E extends { type: infer T extends string; data: infer D }
+  ? { readonly type: T; readonly data: D }
+  : never
+
+/** A kind of actor, as data and pure functions. */
+export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
+  readonly kind: string
+  readonly facts: FactCatalog<FactOfMachine<M>>
+  readonly fold: Fold<M>
+  /** What should be going on in this state. */
+  effects(snapshot: SnapshotFrom<M>): readonly E[]
+  summarize(snapshot: SnapshotFrom<M>): StreamSummary
+}
+
+/** Defines a kind of actor. Throws NotReplayableError when the machine has effects of its own. */
+export function defineKind<M extends AnyStateMachine, E extends Effect>(
+  kind: string,
+  machine: M,
+  parts: Omit<ActorDefinition<M, E>, 'kind' | 'fold'>,
+): ActorDefinition<M, E> {
+  return { kind, fold: replayable(machine), ...parts }
+}

@@ -1,0 +1,105 @@
+/** Everything that can happen to an agent. */
+import * as Schema from 'effect/Schema'
+import { type FactOf, fact, factCatalog } from './catalog.ts'
+import { Body } from './task-input.ts'
+
+const NullableString = Schema.NullOr(Schema.String)
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+/** ISO 8601 in UTC. */
+const Instant = Schema.String
+
+/** When to try again, and how often. */
+export const RetryPolicy = Schema.Struct({
+  /** How many times after the first. 0: never. */
+  attempts: Count,
+  /** Before the first retry; doubled for each further one. */
+  minDelayMs: Count,
+  /** The longest wait. */
+  maxDelayMs: Count,
+})
+export type RetryPolicy = typeof RetryPolicy.Type
+
+/** What an agent is. All of it is decided when the agent is created: a changed default never changes an agent. */
+export const AgentConfig = Schema.Struct({
+  systemPrompt: Schema.String,
+  allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
+  maxTurns: Schema.NullOr(Count),
+  model: NullableString,
+  /** How long a task may take in all, from its first call on, retries included. */
+  timeoutMs: Count,
+  retry: RetryPolicy,
+})
+export type AgentConfig = typeof AgentConfig.Type
+
+export const Failure = Schema.Struct({
+  tag: Schema.String,
+  message: Schema.String,
+  hint: Schema.String,
+  retryable: Schema.Boolean,
+  details: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite])),
+})
+export type Failure = typeof Failure.Type
+
+const Usage = Schema.Struct({
+  inputTokens: Count,
+  outputTokens: Count,
+  cacheReadTokens: Count,
+  cacheCreationTokens: Count,
+})
+
+const onlyTask = { taskId: Schema.String }
+const callOfTask = { ...onlyTask, callId: Schema.String }
+
+const definitions = {
+  AgentCreated: fact(Schema.Struct({ config: AgentConfig })),
+  /** A task is durable in the agent's queue. */
+  TaskAccepted: fact(Schema.Struct({ ...onlyTask, prompt: Body, textInput: Schema.NullOr(Body) })),
+  /** Money is about to be spent: durable before the process is started. */
+  CallStarted: fact(
+    Schema.Struct({
+      ...callOfTask,
+      attempt: Count,
+      sessionId: Schema.String,
+      parentSessionId: NullableString,
+      deadlineAt: Instant,
+    }),
+  ),
+  ProcessStarted: fact(Schema.Struct({ ...callOfTask, pid: Count, startTime: NullableString })),
+  /** Ends the task. */
+  CallSucceeded: fact(
+    Schema.Struct({
+      ...callOfTask,
+      attempt: Count,
+      sessionId: Schema.String,
+      parentSessionId: NullableString,
+      text: Body,
+      costUsd: Schema.Finite,
+      usage: Usage,
+      durationMs: Schema.Finite,
+      turns: Schema.NullOr(Count),
+      model: NullableString,
+      permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
+      /** Found after a crash, not heard from the process. */
+      harvested: Schema.Boolean,
+    }),
+  ),
+  CallFailed: fact(Schema.Struct({ ...callOfTask, error: Failure })),
+  /** This process was killed during the call and no answer was kept: it may or may not have been paid for. */
+  CallOutcomeUnknown: fact(Schema.Struct(callOfTask)),
+  /** After a failed call: the next one, and when. */
+  RetryScheduled: fact(Schema.Struct({ ...onlyTask, attempt: Count, dueAt: Instant })),
+  /** Ends the task. `fatal`: the agent itself is at fault, not just the task. */
+  TaskFailed: fact(Schema.Struct({ ...onlyTask, error: Failure, fatal: Schema.Boolean })),
+  /** Ends the task. */
+  TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String })),
+  /** The session chain begins anew; the old one stays in the log. */
+  AgentReset: fact(Schema.Struct({})),
+  AgentStopped: fact(Schema.Struct({ reason: Schema.String })),
+  AgentRemoved: fact(Schema.Struct({})),
+}
+
+export type AgentFact = FactOf<typeof definitions>
+export const agentFacts = factCatalog(definitions)
+
+/** The facts that end a task. */
+export type TaskOutcome = Extract<AgentFact, { type: 'CallSucceeded' | 'TaskFailed' | 'TaskCancelled' }>

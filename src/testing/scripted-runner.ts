@@ -1,0 +1,65 @@
+/** A runner that answers from a script: for tests of workflows and agents that need no process and no model. */
+import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
+import { type Clock, pause, systemClock } from '../clock.ts'
+import { CallCancelledError } from '../events/call-errors.ts'
+
+/** What a scripted call does. A string is an answer, an Error is how it fails. */
+export type ScriptedAnswer =
+  | string
+  | Error
+  | (Partial<CallResult> & {
+      /** How long it takes, in ms of the runner's clock. Default 0. */
+      readonly delayMs?: number
+      /** Pieces in which the text streams; default: the whole text. */
+      readonly chunks?: readonly string[]
+    })
+
+export interface ScriptedRunnerOptions {
+  /** One answer for each call, as a function of it. Default: `echo: PROMPT`. */
+  readonly reply?: (call: Call) => ScriptedAnswer | Promise<ScriptedAnswer>
+  /** What became of the calls of an earlier process. Default: they were never sent. */
+  readonly recover?: (call: Call) => Recovered
+  readonly clock?: Clock
+}
+
+export interface ScriptedRunner extends AgentRunner {
+  /** Every call that was started, in order. */
+  readonly calls: readonly Call[]
+}
+
+/**
+ * @example
+ * const runner = scriptedRunner({ reply: (call) => (call.attempt === 1 ? new OverloadedError() : 'second try') })
+ * const orchestrator = await Orchestrator.open({ runner, store: memoryStore() })
+ */
+export function scriptedRunner(options: ScriptedRunnerOptions = {}): ScriptedRunner {
+  const { reply = (call: Call) => `echo: ${call.prompt}`, clock = systemClock } = options
+  const calls: Call[] = []
+  return {
+    calls,
+    async *start(call, { signal }): AsyncGenerator<CallMessage> {
+      calls.push(call)
+      const answer = await reply(call)
+      if (answer instanceof Error) throw answer
+      const { delayMs = 0, chunks, ...given } = typeof answer === 'string' ? { text: answer } : answer
+      const text = given.text ?? chunks?.join('') ?? ''
+      yield { type: 'init', sessionId: call.sessionId, model: null, version: null, tools: [] }
+      if (delayMs > 0) await pause(clock, delayMs, signal)
+      for (const chunk of chunks ?? [text]) {
+        if (signal.aborted) throw new CallCancelledError()
+        yield { type: 'text', text: chunk }
+      }
+      yield { type: 'result', result: { ...nothingSpent, durationMs: delayMs, ...given, text } }
+    },
+    recover: async (call) => options.recover?.(call) ?? { outcome: 'unsent' },
+  }
+}
+
+const nothingSpent: Omit<CallResult, 'text'> = {
+  costUsd: 0,
+  usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 },
+  durationMs: 0,
+  turns: 1,
+  model: null,
+  permissionDenials: [],
+}
