@@ -67,6 +67,8 @@ async function interrupt(given: ModelAnswer, { response, signal, released }: Del
       await Promise.race([released(), gone])
       return
     case 'dropped':
+      // A reset throws away what has not left yet, and the pieces before it are part of the script.
+      await Promise.race([flushed(response), gone])
       response.socket?.resetAndDestroy()
       await gone
       return
@@ -78,6 +80,13 @@ async function interrupt(given: ModelAnswer, { response, signal, released }: Del
 async function write(bytes: string, { response, signal }: DeliveryContext): Promise<void> {
   if (response.write(bytes) || signal.aborted) return
   await once(response, 'drain', { signal }).catch(() => undefined)
+}
+
+function flushed(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (response.socket) response.socket.write('', () => resolve())
+    else resolve()
+  })
 }
 
 function wholeResponse(given: ModelAnswer, request: ModelRequest) {

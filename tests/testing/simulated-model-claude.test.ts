@@ -64,6 +64,15 @@ describe('the real claude with the simulated model', () => {
     expect(model.requestCount).toBe(2)
   })
 
+  it('asks again, without a stream, when the connection drops in the middle of an answer', async () => {
+    const broken = answer.dropped('x'.repeat(200), { afterChunks: 2 })
+    await using model = await simulatedModel({ reply: [broken, 'Whole.'] })
+    await using home = await claudeHome()
+    const turn = await runClaude(home, model.environment, 'Tell me.')
+    expect(turn.result).toMatchObject({ result: 'Whole.', is_error: false })
+    expect(model.requests.map(({ prompt }) => prompt)).toEqual(['Tell me.', 'Tell me.'])
+  })
+
   it('uses a tool and comes back with its result', async () => {
     await using home = await claudeHome()
     const file_path = join(home.workspace, 'note.txt')
@@ -77,12 +86,19 @@ describe('the real claude with the simulated model', () => {
     expect(model.requests[1]?.prompt).toMatch(/^\[result .*note\.txt/)
   })
 
-  it('is given the side requests that it makes when nothing forbids them, apart from the conversation', async () => {
+  it('makes side requests when nothing forbids them, which are kept apart and take no answer', async () => {
     await using model = await simulatedModel({ reply: ['Fine.'] })
     await using home = await claudeHome()
-    const { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: _, ...environment } = model.environment
-    const turn = await runClaude(home, environment, 'How are you?')
+    const everything = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '', DISABLE_TELEMETRY: '' }
+    const session = ['--session-id', randomUUID()]
+    const turn = await runClaude(
+      home,
+      { ...model.environment, ...everything },
+      'What is it about foxes?',
+      session,
+    )
     expect(turn.result).toMatchObject({ result: 'Fine.' })
-    expect(model.requestCount).toBe(1)
+    expect(model.requests).toHaveLength(1)
+    for (const { prompt } of model.sideRequests) expect(prompt).toMatch(/^<session>/)
   })
 })

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { parseModelRequest } from '../../src/testing/messages-api.ts'
+import { simulatedReply } from '../../src/testing/simulated-reply.ts'
+
+const CLI_PROMPT = 'You are an interactive agent that helps users with software engineering tasks.'
+
+function ask(system: string, ...turns: readonly string[]): string {
+  const messages = turns.map((content, index) => ({ role: index % 2 ? 'assistant' : 'user', content }))
+  return simulatedReply(parseModelRequest(JSON.stringify({ model: 'm', system, messages }), {}))
+}
+
+describe('the default reply', () => {
+  it('is the same for the same request, and worded by the role and the subject', () => {
+    const system = `${CLI_PROMPT}\nYou are a careful researcher.`
+    const reply = ask(system, 'Research the topic: tidal energy. Give three findings.')
+    expect(ask(system, 'Research the topic: tidal energy. Give three findings.')).toBe(reply)
+    expect(reply).toMatch(/^## Findings on tidal energy\n/)
+    expect(reply.match(/^- \*\*/gm)).toHaveLength(3)
+  })
+
+  it('takes up the points of the agent before it: research, analysis, report', () => {
+    const research = ask('You are a researcher.', 'Research tidal energy.')
+    const analysis = ask('You are an analyst.', `Analyse these findings about tidal energy:\n\n${research}`)
+    const report = ask('You are a writer.', `Write a report about tidal energy from this:\n\n${analysis}`)
+    expect(analysis).toMatch(/^## What this means for tidal energy\n.*\*\*The driving forces\*\*/s)
+    expect(report).toMatch(/^# Tidal energy\n.*the current state, the driving forces and the open risks/s)
+    expect(report).toMatch(/Simulated text: no real model was asked/)
+  })
+
+  it('repeats what it was told when there is no role, and remembers the turn before', () => {
+    const first = ask(CLI_PROMPT, 'My name is Ada.')
+    expect(first).toMatch(/^You said: “My name is Ada\.”/)
+    expect(ask(CLI_PROMPT, 'My name is Ada.', first, 'hello')).toMatch(
+      /“hello”\. Before that, you said: “My name is Ada\.”/,
+    )
+  })
+
+  it('answers anything: nothing, a megabyte, other scripts, what looks like markup', () => {
+    for (const prompt of [
+      '',
+      'x'.repeat(1_000_000),
+      '研究 🦊',
+      '**',
+      '"',
+      '[result ',
+      '$1 $& `'.repeat(20),
+    ]) {
+      expect(ask('You are a writer.', prompt).length).toBeGreaterThan(20)
+      expect(ask('', prompt).length).toBeLessThan(1_000)
+    }
+  })
+})
