@@ -1,5 +1,6 @@
 /** The shell of an agent: takes tasks, carries out what its state asks for, and answers. */
 import { EventEmitter, once } from 'node:events'
+import { waitFor } from 'xstate'
 import { type AgentFact, agentFacts, type TaskOutcome } from '../events/agent-facts.ts'
 import { callErrorFrom } from '../events/call-errors.ts'
 import type { Recorded } from '../events/envelope.ts'
@@ -164,6 +165,12 @@ export class Agent {
   /** Records facts on behalf of the system that owns the agents (created, removed). */
   record(decision: (snapshot: AgentSnapshot) => readonly AgentFact[]): Promise<readonly Recorded[]> {
     return this.#actor.decide(decision)
+  }
+
+  /** Resolves when there is nothing left to do: no task runs and none waits. */
+  async settled(): Promise<void> {
+    const done = ({ context }: AgentSnapshot) => context.current === null && context.queue.length === 0
+    await waitFor(this.machine, done, { timeout: Number.POSITIVE_INFINITY })
   }
 
   /** Lets the agent go on with what it has to do. */

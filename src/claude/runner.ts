@@ -102,6 +102,10 @@ export interface AgentRunner {
     call: Call,
     options: { readonly process: ProcessIdentity | null; readonly signal: AbortSignal },
   ): Promise<Recovered>
+  /** Makes the directories of a new agent. Without it they are made by its first call. */
+  prepare?(directories: AgentDirectories): Promise<void>
+  /** Deletes the directories of an agent that was removed, following no link. */
+  discard?(directories: AgentDirectories): Promise<void>
   /** Ends every process that an earlier owner of these directories has left and that `keep` does not name. Returns how many. */
   sweep?(options: { readonly baseDir: string; readonly keep: readonly string[] }): Promise<number>
 }

@@ -1,1 +1,141 @@
 #!/usr/bin/env node
+/** The command `claude-agents`. It knows the words; what they do is loaded when it is needed, so that help is instant. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { printFailure, reportFailure, USAGE } from './failure.ts'
+import type { GlobalOptions } from './session.ts'
+import { LOG_LEVELS } from './stderr-logger.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+const wholeNumber = (text: string) => {
+  const number = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number))
+    throw new InvalidArgumentError('It must be a whole number.')
+  return number
+}
+const list = (text: string) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+
+const program = new Command('claude-agents')
+  .description('Teams of Claude agents that survive crashes: durable, supervised, replayable.')
+  .version(version)
+  .option(
+    '--base-dir <dir>',
+    'where the log and the agents live',
+    process.env.CLAUDE_AGENTS_BASE_DIR || '.claude-agents',
+  )
+  .option('--json', 'print JSON: one object, or one a line for lists')
+  .option('--no-color', 'print without colours (as does NO_COLOR)')
+  .addOption(
+    new Option('--log-level <level>', 'what to log on stderr')
+      .choices(LOG_LEVELS)
+      .argParser((text) => {
+        const level = text.toLowerCase()
+        if (!(LOG_LEVELS as readonly string[]).includes(level))
+          throw new InvalidArgumentError(`Use one of ${LOG_LEVELS.join(', ')}.`)
+        return level
+      })
+      .default(process.env.CLAUDE_AGENTS_LOG_LEVEL?.toLowerCase() ?? 'warn'),
+  )
+  .option('--claude <path>', 'the claude command to use')
+  .option('--simulate', 'let claude talk to a simulated model on this machine: no login, no cost')
+  .showHelpAfterError('(claude-agents --help shows what there is)')
+  .exitOverride()
+  .configureOutput({ outputError: () => {} })
+
+const globals = () => program.opts<GlobalOptions>()
+
+const agent = program.command('agent').description('create agents and work with them')
+agent
+  .command('create <id> <system-prompt>')
+  .description('create an agent')
+  .option('--tools <names>', 'tools that need no permission, with commas between them', list)
+  .option('--max-turns <n>', 'the most turns of the model in one call', wholeNumber)
+  .option('--model <name>', 'the model to use')
+  .option('--timeout <seconds>', 'how long a task may take, retries included', wholeNumber)
+  .option('--retries <n>', 'how often to try again after a failure that can pass', wholeNumber)
+  .action(async (id, prompt, options) =>
+    (await import('./agent-commands.ts')).create(globals(), id, prompt, options),
+  )
+agent
+  .command('list')
+  .description('list the agents')
+  .action(async () => (await import('./agent-commands.ts')).list(globals()))
+agent
+  .command('show <id>')
+  .description('show the state of an agent')
+  .action(async (id) => (await import('./agent-commands.ts')).show(globals(), id))
+agent
+  .command('sessions <id>')
+  .description('show the session chain of an agent')
+  .action(async (id) => (await import('./agent-commands.ts')).sessions(globals(), id))
+agent
+  .command('ask <id> <prompt>')
+  .description('ask an agent; with - as the prompt, it is read from stdin')
+  .option('--text <file>', 'add the text of a file to the prompt')
+  .option(
+    '--task-id <id>',
+    'a name for the task: asked again under the same one, it answers without a new call',
+  )
+  .action(async (id, prompt, options) =>
+    (await import('./ask-command.ts')).ask(globals(), id, prompt, options),
+  )
+agent
+  .command('reset <id>')
+  .description('begin a new session chain; the old one stays in the log')
+  .action(async (id) => (await import('./agent-commands.ts')).reset(globals(), id))
+agent
+  .command('remove <id>')
+  .description('remove an agent and its directories; its history stays in the log')
+  .action(async (id) => (await import('./agent-commands.ts')).remove(globals(), id))
+
+program
+  .command('recover')
+  .description('go on with what a killed process left: fetch answers, ask again, and say what was done')
+  .action(async () => (await import('./recover-command.ts')).recover(globals()))
+program
+  .command('log')
+  .description('show what happened, in order')
+  .option('--stream <name>', 'only this stream, as in agent/researcher')
+  .option('--after <n>', 'only what came after this position (with --stream: version)', wholeNumber)
+  .option('--limit <n>', 'at most so many', wholeNumber)
+  .action(async (options) => (await import('./log-commands.ts')).log(globals(), options))
+program
+  .command('replay <stream>')
+  .description('go through the history of a stream: each fact, and the state before and after it')
+  .option('--to <version>', 'up to this version', wholeNumber)
+  .action(async (stream, options) => (await import('./log-commands.ts')).replay(globals(), stream, options))
+program
+  .command('demo [topic]')
+  .description('three agents research a topic, analyse it and write a report')
+  .option('--live', 'use the real model and your login, instead of the simulated model')
+  .option('--output <file>', 'where to write the report', 'research-report.md')
+  .action(async (topic, options) => (await import('./demo-command.ts')).demo(globals(), topic, options))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  const json = process.argv.includes('--json')
+  if (error instanceof CommanderError) {
+    // Help and version end the same way, and are no failure.
+    if (error.exitCode !== 0) {
+      printFailure(
+        {
+          code: 'UsageError',
+          message: error.message.replace(/^error: /, ''),
+          hint: 'claude-agents --help shows what there is.',
+        },
+        json,
+      )
+    }
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE
+  } else {
+    await reportFailure(error, json)
+  }
+}

@@ -1,0 +1,58 @@
+/** `agent ask`: the answer on stdout as it comes, what goes on beside it on stderr. */
+import { readFile } from 'node:fs/promises'
+import { text as readAll } from 'node:stream/consumers'
+import type { CallMessage, TaskInput } from '../index.ts'
+import { type GlobalOptions, withSession } from './session.ts'
+import { inert, type Terminal } from './terminal.ts'
+
+export interface AskCommandOptions {
+  readonly text?: string
+  readonly taskId?: string
+}
+
+export async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
+  const input = await readInput(prompt, options.text)
+  return withSession(globals, async ({ orchestrator, terminal, signal }) => {
+    const agent = await orchestrator.agent(id)
+    const task = agent.ask(input, {
+      signal,
+      ...(options.taskId === undefined ? {} : { taskId: options.taskId }),
+    })
+    terminal.progress(terminal.accent('dim', `${id} works on task ${task.taskId} (Ctrl-C cancels it)`))
+    let streamed = false
+    for await (const message of task) {
+      if (terminal.interactive && message.type === 'text') {
+        terminal.write(inert(message.text))
+        streamed = true
+      } else note(terminal, message)
+    }
+    const reply = await task
+    if (terminal.json) return terminal.value(reply)
+    terminal.line(streamed ? '' : inert(reply.text))
+    const { attempts, costUsd, usage } = reply
+    const calls = attempts === 1 ? '' : `, ${attempts} calls`
+    const tokens = usage.inputTokens + usage.outputTokens
+    terminal.progress(terminal.accent('dim', `${tokens} tokens, $${costUsd.toFixed(4)}${calls}`))
+  })
+}
+
+async function readInput(prompt: string, textFile: string | undefined): Promise<TaskInput> {
+  const words = prompt === '-' ? await readAll(process.stdin) : prompt
+  return textFile === undefined
+    ? { prompt: words }
+    : { prompt: words, textInput: await readFile(textFile, 'utf8') }
+}
+
+function note(terminal: Terminal, message: CallMessage): void {
+  if (message.type === 'tool') terminal.progress(terminal.accent('dim', `uses ${inert(message.name)}`))
+  if (message.type === 'retry') {
+    const { attempt, maxAttempts, delayMs, problem } = message
+    terminal.progress(
+      terminal.accent(
+        'yellow',
+        `claude tries again (${attempt} of ${maxAttempts}) in ${(delayMs / 1000).toFixed(1)} s: ${inert(problem)}`,
+      ),
+    )
+  }
+  if (message.type === 'warning') terminal.progress(terminal.accent('yellow', inert(message.message)))
+}

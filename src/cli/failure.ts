@@ -1,0 +1,28 @@
+/** How a command fails: one message on stderr that says how to go on, and an exit code. */
+import { inert, jsonLine } from './terminal.ts'
+
+export const USAGE = 2
+
+/** Wrong words on the command line, as opposed to something that went wrong. */
+const USAGE_ERRORS = new Set(['InvalidIdError', 'InvalidInputError'])
+
+export interface FailureText {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+}
+
+export function printFailure({ code, message, hint }: FailureText, json: boolean): void {
+  const text = json
+    ? jsonLine({ error: { code, message, hint } })
+    : inert(`error: ${message}${hint ? `\n  ${hint}` : ''}`)
+  process.stderr.write(`${text}\n`)
+}
+
+/** Prints the error of a command and sets the exit code, unless an interruption has set it already. */
+export async function reportFailure(error: unknown, json: boolean): Promise<void> {
+  const { describeError } = await import('../index.ts')
+  const failure = describeError(error)
+  printFailure(failure, json)
+  process.exitCode ??= USAGE_ERRORS.has(failure.code) ? USAGE : 1
+}

@@ -1,0 +1,76 @@
+/** `log` and `replay`: looking at what happened. Neither changes anything. */
+import type { AgentSnapshot, Recorded } from '../index.ts'
+import { noteNoStore } from './agent-commands.ts'
+import { type GlobalOptions, hasStore, withSession } from './session.ts'
+import { inert, jsonLine, type Terminal } from './terminal.ts'
+
+export interface LogOptions {
+  readonly stream?: string
+  readonly after?: number
+  readonly limit?: number
+}
+
+export async function log(globals: GlobalOptions, { stream, after, limit }: LogOptions) {
+  if (!hasStore(globals)) return noteNoStore(globals)
+  return withSession(globals, async ({ orchestrator, terminal }) => {
+    const range = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) }
+    const facts = stream === undefined ? orchestrator.log(range) : orchestrator.log({ ...range, stream })
+    for await (const recorded of facts) {
+      if (terminal.json) terminal.value(recorded)
+      else terminal.line(logLine(terminal, recorded))
+    }
+  })
+}
+
+export async function replay(globals: GlobalOptions, stream: string, { to }: { to?: number }) {
+  if (!hasStore(globals)) return noteNoStore(globals)
+  return withSession(globals, async ({ orchestrator, terminal }) => {
+    for await (const { recorded, before, after } of orchestrator.replay(
+      stream,
+      to === undefined ? {} : { to },
+    )) {
+      const { version, type } = recorded
+      if (terminal.json) terminal.value({ version, type, before: stateView(before), after: stateView(after) })
+      else
+        terminal.line(
+          `${String(version).padStart(5)}  ${type.padEnd(18)}  ${transition(terminal, before, after)}`,
+        )
+    }
+  })
+}
+
+/** What a state looks like from outside. */
+function stateView({ value, context }: AgentSnapshot) {
+  const { current, queue, session, totals } = context
+  return {
+    status: value,
+    currentSession: session,
+    current: current && { taskId: current.taskId, attempt: current.attempt, dueAt: current.dueAt },
+    queue: queue.map(({ taskId }) => taskId),
+    totals,
+  }
+}
+
+function transition(terminal: Terminal, before: AgentSnapshot, after: AgentSnapshot): string {
+  const { context } = after
+  const waiting = context.queue.length > 0 ? `, ${context.queue.length} waiting` : ''
+  const state =
+    before.value === after.value ? after.value : `${before.value} → ${terminal.style('bold', after.value)}`
+  return `${state}${terminal.style('dim', waiting)}`
+}
+
+const LONGEST_DATA = 100
+
+function logLine(terminal: Terminal, { position, at, stream, type, data }: Recorded): string {
+  const text = inert(jsonLine(data))
+  const shown = text.length > LONGEST_DATA ? `${text.slice(0, LONGEST_DATA)}…` : text
+  const where = terminal.style('dim', `${String(position).padStart(6)}  ${at}`)
+  return `${where}  ${stream}  ${terminal.style(colourOf(type), type)}  ${terminal.style('dim', shown)}`
+}
+
+function colourOf(type: string): 'green' | 'red' | 'yellow' | 'cyan' {
+  if (/Succeeded|Created/.test(type)) return 'green'
+  if (/Failed|Unknown|Lost/.test(type)) return 'red'
+  if (/Retry|Cancelled|Reset|Stopped|Removed/.test(type)) return 'yellow'
+  return 'cyan'
+}

@@ -1,0 +1,81 @@
+/** What each command works with: the orchestrator, opened as the global options say and closed whatever happens. */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Orchestrator } from '../index.ts'
+import { stderrLogger } from './stderr-logger.ts'
+import { type Terminal, terminal } from './terminal.ts'
+
+/** The options that every command takes. */
+export interface GlobalOptions {
+  readonly baseDir: string
+  readonly json?: boolean
+  readonly color: boolean
+  readonly logLevel: string
+  readonly claude?: string
+  readonly simulate?: boolean
+}
+
+export interface Session {
+  readonly orchestrator: Orchestrator
+  readonly terminal: Terminal
+  /** Aborted when the user presses Ctrl-C, or the system asks us to end. */
+  readonly signal: AbortSignal
+}
+
+/** How a command ended that was interrupted: 128 and the number of the signal, as shells have it. */
+const INTERRUPTED: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
+
+/** Whether there is anything to read yet: a command that only looks must not make a store. */
+export const hasStore = ({ baseDir }: GlobalOptions) => existsSync(join(resolve(baseDir), 'store.json'))
+
+/** Opens, runs, closes. */
+export async function withSession(
+  options: GlobalOptions,
+  run: (session: Session) => Promise<void>,
+): Promise<void> {
+  const screen = terminal({ json: options.json ?? false, color: options.color })
+  const interruption = new AbortController()
+  const interrupt = (name: NodeJS.Signals) => {
+    // Once is a request; twice is an order.
+    if (interruption.signal.aborted) process.exit(INTERRUPTED[name])
+    process.exitCode = INTERRUPTED[name]
+    interruption.abort(`interrupted by ${name}`)
+  }
+  const signals = Object.keys(INTERRUPTED) as NodeJS.Signals[]
+  for (const name of signals) process.on(name, interrupt)
+  const { Orchestrator, claudeCli } = await import('../index.ts')
+  const logger = stderrLogger(options.logLevel)
+  // What is opened last is closed first: the model outlives the calls to it.
+  await using model = options.simulate ? await simulate(screen) : undefined
+  await using orchestrator = await Orchestrator.open({
+    baseDir: options.baseDir,
+    logger,
+    // What costs money is gone on with when somebody asks for it, not because somebody looks at a log.
+    resume: 'on-demand',
+    ...maxAgents(),
+    runner: claudeCli({
+      logger,
+      ...(options.claude === undefined ? {} : { path: options.claude }),
+      ...(model === undefined ? {} : { environment: model.environment }),
+    }),
+  })
+  try {
+    await run({ orchestrator, terminal: screen, signal: interruption.signal })
+  } finally {
+    for (const name of signals) process.off(name, interrupt)
+  }
+}
+
+async function simulate(screen: Terminal) {
+  const { simulatedModel } = await import('../testing/index.ts')
+  const model = await simulatedModel()
+  screen.note(
+    screen.accent('yellow', `simulated: claude talks to a made-up model at ${model.url}, not to Anthropic`),
+  )
+  return model
+}
+
+function maxAgents(): { maxAgents?: number } {
+  const value = process.env.CLAUDE_AGENTS_MAX_AGENTS
+  return value === undefined || value === '' ? {} : { maxAgents: Number(value) }
+}
