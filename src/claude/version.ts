@@ -1,0 +1,27 @@
+/** The versions of the `claude` command: how they are read, which are too old, and what depends on them. */
+
+export type Version = readonly [major: number, minor: number, patch: number]
+
+/** The oldest version whose behaviour was measured. */
+export const MINIMUM_VERSION: Version = [2, 1, 197]
+
+/** From here on the CLI records a system prompt with the session and knows the flag that turns that off. */
+const SYSTEM_PROMPT_SNAPSHOTS: Version = [2, 1, 257]
+
+/** What `claude --version` prints; null when that is not the output of Claude Code. */
+export function parseVersion(output: string): Version | null {
+  const match = /^(\d+)\.(\d+)\.(\d+) \(Claude Code\)/.exec(output)
+  return match ? [Number(match[1]), Number(match[2]), Number(match[3])] : null
+}
+
+export const formatVersion = (version: Version): string => version.join('.')
+
+export function isAtLeast(version: Version, minimum: Version): boolean {
+  for (const [index, part] of version.entries()) {
+    const least = minimum[index] ?? 0
+    if (part !== least) return part > least
+  }
+  return true
+}
+
+export const recordsSystemPrompts = (version: Version): boolean => isAtLeast(version, SYSTEM_PROMPT_SNAPSHOTS)

@@ -1,0 +1,67 @@
+/** The directories of an agent: made for its calls, and removed with it, without following a link out of them. */
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { WorkspaceError } from '../events/errors.ts'
+import type { AgentDirectories } from './runner.ts'
+
+/** Only its owner may look: prompts, answers and sessions lie here. */
+const PRIVATE = 0o700
+
+/**
+ * Makes what is missing. Refuses with {@link WorkspaceError} when a directory below `baseDir` is a link: an agent could
+ * have put it there to be let out. Without a `baseDir` that is looked for from the directory that both share.
+ */
+export async function prepareDirectories(directories: AgentDirectories, baseDir?: string): Promise<void> {
+  const base = baseDir ?? dirname(commonDirectory(directories))
+  for (const path of [directories.workspace, directories.home]) {
+    await refuseLinks(path, base)
+    try {
+      await mkdir(path, { recursive: true, mode: PRIVATE })
+      await chmod(path, PRIVATE)
+    } catch (cause) {
+      throw new WorkspaceError({ path, problem: 'the directory cannot be made' }, { cause })
+    }
+  }
+}
+
+/** Removes both and all that is in them. A link in them is removed; what it points at is not. */
+export async function removeDirectories(directories: AgentDirectories, baseDir?: string): Promise<void> {
+  const base = baseDir ?? dirname(commonDirectory(directories))
+  for (const path of [directories.workspace, directories.home]) {
+    await refuseLinks(dirname(path), base)
+    try {
+      // rm unlinks a link itself; the retries are for a process that still writes there.
+      await rm(path, { recursive: true, force: true, maxRetries: 3 })
+    } catch (cause) {
+      throw new WorkspaceError({ path, problem: 'the directory cannot be removed' }, { cause })
+    }
+  }
+}
+
+/** Looks at every step from the base to the path. The base itself and what is above it are the user's own matter. */
+async function refuseLinks(path: string, base: string): Promise<void> {
+  const steps = relative(resolve(base), resolve(path))
+    .split(sep)
+    .filter((step) => step !== '')
+  if (steps[0] === '..') throw new WorkspaceError({ path, problem: `the directory is not in ${base}` })
+  let current = resolve(base)
+  for (const step of steps) {
+    current = join(current, step)
+    const stats = await lstat(current).catch(() => null)
+    if (stats?.isSymbolicLink()) {
+      throw new WorkspaceError({
+        path: current,
+        problem: 'this is a symbolic link, which could lead out of the directory of the agent',
+        hint: 'Remove it, or remove the agent.',
+      })
+    }
+    if (stats && !stats.isDirectory())
+      throw new WorkspaceError({ path: current, problem: 'this is not a directory' })
+  }
+}
+
+function commonDirectory({ workspace, home }: AgentDirectories): string {
+  const [one, other] = [resolve(workspace).split(sep), resolve(home).split(sep)]
+  const different = one.findIndex((step, index) => step !== other[index])
+  return one.slice(0, different === -1 ? one.length - 1 : different).join(sep) || sep
+}

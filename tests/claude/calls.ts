@@ -1,0 +1,75 @@
+/** What the tests of the adapter share: directories that vanish, and calls to run in them. */
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { AgentRunner, Call, CallMessage, CallResult, CallSettings } from '../../src/claude/runner.ts'
+
+/** The real program, as npm installs it for this machine. */
+export const REAL_CLAUDE = join(
+  import.meta.dirname,
+  `../../node_modules/@anthropic-ai/claude-code-${process.platform}-${process.arch}/claude`,
+)
+
+export interface TestAgent {
+  readonly baseDir: string
+  readonly directories: Call['directories']
+  call(prompt: string, options?: Partial<Omit<Call, 'settings'>> & { settings?: Partial<CallSettings> }): Call
+}
+
+/** An agent with directories of its own, removed when the test is over. */
+export async function testAgent(): Promise<TestAgent> {
+  const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+  onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
+  const directories = {
+    workspace: join(baseDir, 'agents/tester/workspace'),
+    home: join(baseDir, 'agents/tester/home'),
+  }
+  return {
+    baseDir,
+    directories,
+    call: (prompt, { settings, ...options } = {}) => ({
+      callId: randomUUID(),
+      taskId: 'task',
+      agent: 'tester',
+      attempt: 1,
+      sessionId: randomUUID(),
+      parentSessionId: null,
+      prompt,
+      directories,
+      ...options,
+      settings: { systemPrompt: 'You are a tester.', model: 'claude-sonnet-4-5', ...settings },
+    }),
+  }
+}
+
+export interface Collected {
+  readonly messages: readonly CallMessage[]
+  readonly result: CallResult | null
+  readonly text: string
+  readonly error: unknown
+}
+
+/** Runs a call to its end and keeps all that it says. `onMessage` may wait, as a log does. */
+export async function collect(
+  runner: AgentRunner,
+  call: Call,
+  options: { signal?: AbortSignal; onMessage?: (message: CallMessage) => unknown } = {},
+): Promise<Collected> {
+  const messages: CallMessage[] = []
+  let error: unknown = null
+  try {
+    for await (const message of runner.start(call, {
+      signal: options.signal ?? new AbortController().signal,
+    })) {
+      messages.push(message)
+      await options.onMessage?.(message)
+    }
+  } catch (thrown) {
+    error = thrown
+  }
+  const result = messages.find((message) => message.type === 'result')?.result ?? null
+  const text = messages.map((message) => (message.type === 'text' ? message.text : '')).join('')
+  return { messages, result, text, error }
+}

@@ -1,0 +1,55 @@
+/** The adapter with the real `claude` against the simulated model: answers, sessions, literal prompts. */
+import { readFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { claudeCli } from '../../src/claude/claude-cli.ts'
+import { findTranscript } from '../../src/claude/transcripts.ts'
+import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
+
+test('a call streams its text and ends with one result', async () => {
+  await using model = await simulatedModel({ reply: ['Hello, I am the answer.'], chunkSize: 5 })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const call = agent.call('Say hello')
+  const { messages, result, text, error } = await collect(runner, call)
+  expect(error).toBeNull()
+  expect(messages[0]).toMatchObject({
+    type: 'process',
+    pid: expect.any(Number),
+    startTime: expect.any(String),
+  })
+  expect(messages[1]).toMatchObject({
+    type: 'init',
+    sessionId: call.sessionId,
+    version: expect.stringMatching(/^2\./),
+  })
+  expect(messages.filter((message) => message.type === 'text').length).toBeGreaterThan(2)
+  expect(text).toBe('Hello, I am the answer.')
+  expect(messages.at(-1)?.type).toBe('result')
+  expect(result).toMatchObject({ text: 'Hello, I am the answer.', turns: 1, model: 'claude-sonnet-4-5' })
+  expect(result?.costUsd).toBeGreaterThan(0)
+  expect(result?.usage.outputTokens).toBeGreaterThan(0)
+})
+
+test('a second turn carries the history of the first, under an id of its own, and leaves the first as it was', async () => {
+  await using model = await simulatedModel({ reply: ['First answer.', 'Second answer.'] })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const first = agent.call('First question')
+  expect((await collect(runner, first)).error).toBeNull()
+  const path = await findTranscript(agent.directories.home, first.sessionId)
+  const before = await readFile(path ?? '')
+
+  const second = agent.call('Second question', { parentSessionId: first.sessionId })
+  const { result, error } = await collect(runner, second)
+  expect(error).toBeNull()
+  expect(result?.text).toBe('Second answer.')
+  expect(model.requestCount).toBe(2)
+  expect(model.requests[1]?.conversation.map(([role, text]) => [role, text.trim()])).toEqual([
+    ['user', 'First question'],
+    ['assistant', 'First answer.'],
+    ['user', 'Second question'],
+  ])
+  expect(await findTranscript(agent.directories.home, second.sessionId)).not.toBeNull()
+  expect((await readFile(path ?? '')).equals(before)).toBe(true)
+})
