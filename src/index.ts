@@ -1,12 +1,13 @@
 /** Everything that this package offers to a program. */
 export { Agent, type AgentMetrics, type AskOptions, type SessionLink } from './actors/agent.ts'
 export { type AgentSnapshot, type AgentStatus, agentMachine } from './actors/agent-machine.ts'
+export type { AgentOptions } from './actors/agent-options.ts'
+export type { AgentInfo } from './actors/agent-system.ts'
 export type { Recovery } from './actors/agent-worker.ts'
 export type { Step } from './actors/replay.ts'
 export { assertReplayable } from './actors/replayable.ts'
 export { type Reply, TaskHandle } from './actors/task-handle.ts'
 export { AgentFactory } from './agent-factory.ts'
-export type { AgentOptions } from './agent-options.ts'
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
 export type {
   AgentDirectories,
@@ -28,7 +29,7 @@ export type { Json, JsonObject } from './events/json.ts'
 export * from './events/store-errors.ts'
 export type { TaskInput } from './events/task-input.ts'
 export type { Logger } from './logger.ts'
-export { type AgentInfo, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
+export { type LogRange, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
 export type { BlobReference, Blobs } from './store/blobs.ts'
 export type {
   AppendOptions,

@@ -9,10 +9,14 @@ const agent = setup({
   guards: {
     isNext: ({ context, event }) =>
       event.type === 'CallStarted' && context.queue[0]?.taskId === event.data.taskId,
+    /** Every task has ended: none can be left behind without an outcome. */
+    hasNoTask: ({ context }) => context.current === null && context.queue.length === 0,
     isQueued: ({ context, event }) => context.queue.some(({ taskId }) => taskId === taskOf(event)),
     isCurrent: ({ context, event }) => context.current?.taskId === taskOf(event),
-    isOpenCall: ({ context, event }) =>
-      'callId' in event.data && context.current?.call?.callId === event.data.callId,
+    isOpenCall: ({ context: { current }, event }) =>
+      'callId' in event.data &&
+      current?.taskId === event.data.taskId &&
+      current.call?.callId === event.data.callId,
     /** A task is decided on when its call has ended. */
     isBetweenCalls: ({ context, event }) =>
       context.current?.taskId === taskOf(event) && context.current?.call === null,
@@ -57,8 +61,8 @@ const free = {
     CallStarted: { guard: 'isNext', target: 'busy', actions: fold },
     TaskCancelled: { guard: 'isQueued', actions: fold },
     AgentReset: { target: 'idle', actions: fold },
-    AgentStopped: { target: 'stopped', actions: fold },
-    AgentRemoved: { target: 'absent', actions: fold },
+    AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },
+    AgentRemoved: { guard: 'hasNoTask', target: 'absent', actions: fold },
   },
 } as const
 

@@ -1,7 +1,7 @@
 /** What a caller says of a new agent, checked and completed: what enters the log is whole. */
-import type { AgentConfig } from './events/agent-facts.ts'
-import { InvalidInputError } from './events/errors.ts'
-import { checkId } from './events/ids.ts'
+import type { AgentConfig } from '../events/agent-facts.ts'
+import { InvalidInputError } from '../events/errors.ts'
+import { checkId } from '../events/ids.ts'
 
 export interface AgentOptions {
   /** Lower-case letters, digits, `_` and `-`; at most 64. */

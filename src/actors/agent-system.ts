@@ -1,0 +1,140 @@
+/** Which agents there are: they come and go here, are found by name, and are brought into memory when first used. */
+import { closest, distance } from 'fastest-levenshtein'
+import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../events/errors.ts'
+import { checkId } from '../events/ids.ts'
+import type { JsonObject } from '../events/json.ts'
+import { Agent } from './agent.ts'
+import { cancelTasks } from './agent-decisions.ts'
+import type { AgentStatus } from './agent-machine.ts'
+import { type AgentOptions, agentConfig } from './agent-options.ts'
+import type { AgentEnvironment } from './agent-worker.ts'
+
+/** An agent in a list: what is known of it without folding its facts. */
+export interface AgentInfo {
+  readonly id: string
+  readonly status: AgentStatus
+  readonly version: number
+  readonly currentSession: string | null
+  /** Tasks that wait or run. */
+  readonly queue: number
+  readonly totalInteractions: number
+  readonly totalCostUsd: number
+}
+
+const STREAMS = 'agent/'
+
+export class AgentSystem {
+  readonly #environment: AgentEnvironment
+  readonly #maxAgents: number
+  /** Those in memory. */
+  readonly #active = new Map<string, Promise<Agent>>()
+  #count: number | undefined
+  /** Agents come and go one after the other: two cannot both be the last that fits. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(environment: AgentEnvironment, maxAgents: number) {
+    this.#environment = environment
+    this.#maxAgents = maxAgents
+  }
+
+  async create(options: AgentOptions): Promise<Agent> {
+    const config = agentConfig(options)
+    const { id } = options
+    return this.#inTurn(async () => {
+      const agent = await this.#activate(id)
+      if (agent.status !== 'absent') throw new AgentExistsError({ agent: id })
+      this.#count ??= (await this.list()).length
+      if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
+      await this.#environment.runner.prepare?.(this.#environment.directories(id))
+      await agent.record(() => [{ type: 'AgentCreated', data: { config } }])
+      this.#count += 1
+      return agent
+    })
+  }
+
+  async get(id: string): Promise<Agent> {
+    checkId('agent', id)
+    const agent = await this.#activate(id)
+    if (agent.status !== 'absent') return agent
+    this.#active.delete(id)
+    throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
+  }
+
+  /** By name. Costs the same however much they have done. */
+  async list(): Promise<readonly AgentInfo[]> {
+    const infos: AgentInfo[] = []
+    for await (const { stream, version, summary } of this.#environment.store.streams({ prefix: STREAMS })) {
+      if (!summary || summary.status === 'absent') continue
+      infos.push(agentInfo(stream, version, summary.status, summary.info ?? {}))
+    }
+    return infos
+  }
+
+  async remove(id: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const agent = await this.get(id)
+      await agent.record(({ context }) => [
+        ...cancelTasks(context, 'the agent was removed'),
+        { type: 'AgentRemoved', data: {} },
+      ])
+      await agent.close()
+      this.#active.delete(id)
+      this.#count = undefined
+      await this.#environment.runner.discard?.(this.#environment.directories(id))
+    })
+  }
+
+  /** Starts every agent that has something to do, after ending the processes that the log does not know. */
+  async resume(baseDir: string): Promise<readonly Agent[]> {
+    const { store, runner } = this.#environment
+    const agents: Agent[] = []
+    for await (const { stream } of store.streams({ prefix: STREAMS, open: true })) {
+      agents.push(await this.#activate(stream.slice(STREAMS.length)))
+    }
+    const keep = agents.flatMap((agent) => agent.snapshot.context.current?.call?.callId ?? [])
+    await runner.sweep?.({ baseDir, keep })
+    for (const agent of agents) agent.start()
+    return agents
+  }
+
+  /** Ends what the agents in memory do. */
+  async close(): Promise<void> {
+    await this.#turn
+    const agents = await Promise.allSettled(this.#active.values())
+    await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)))
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(change)
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
+  #activate(id: string): Promise<Agent> {
+    const known = this.#active.get(id)
+    if (known) return known
+    const loading = Agent.load(id, this.#environment)
+    this.#active.set(id, loading)
+    // What could not be read now may be readable after a repair.
+    loading.catch(() => this.#active.delete(id))
+    return loading
+  }
+
+  async #nearest(id: string): Promise<string | null> {
+    const ids = (await this.list()).map((agent) => agent.id)
+    const nearest = ids.length > 0 ? closest(id, ids) : null
+    return nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3) ? nearest : null
+  }
+}
+
+function agentInfo(stream: string, version: number, status: string, info: JsonObject): AgentInfo {
+  return {
+    id: stream.slice(STREAMS.length),
+    status: status as AgentStatus,
+    version,
+    currentSession: typeof info.currentSession === 'string' ? info.currentSession : null,
+    queue: Number(info.queue ?? 0),
+    totalInteractions: Number(info.totalInteractions ?? 0),
+    totalCostUsd: Number(info.totalCostUsd ?? 0),
+  }
+}
