@@ -1,0 +1,60 @@
+/** A world for tests of agents: a clock that stands still, no chance, and a log that outlives the orchestrator. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { Orchestrator, type OrchestratorOptions } from '../../src/orchestrator.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { levelStore } from '../../src/store/level-store.ts'
+import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
+
+export async function world() {
+  const clock = virtualClock()
+  const directory = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+  const store = await levelStore(directory, { clock })
+  onTestFinished(async () => {
+    await store[Symbol.asyncDispose]()
+    await rm(directory, { recursive: true })
+  })
+  return {
+    clock,
+    store,
+    /** Opens an orchestrator on this world's log; closing it leaves the log open for the next one. */
+    async open(script: ScriptedRunnerOptions = {}, options: OrchestratorOptions = {}) {
+      const runner = scriptedRunner({ clock, ...script })
+      const orchestrator = await Orchestrator.open({
+        store: undying(store),
+        runner,
+        clock,
+        random: () => 1,
+        ...options,
+      })
+      return { orchestrator, runner }
+    },
+    /** The types of an agent's facts, in order. */
+    async types(agent: string) {
+      const types: string[] = []
+      for await (const { type } of store.read(`agent/${agent}`)) types.push(type)
+      return types
+    },
+  }
+}
+
+/** The same store, but closing it does nothing. */
+function undying(store: EventStore): EventStore {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === Symbol.asyncDispose) return async () => {}
+      const value = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+/** Resolves when something is so; looks again each time the event loop has gone round. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve))
+}
+
+export const ECHO = { id: 'echo', systemPrompt: 'You repeat what you hear.' }
