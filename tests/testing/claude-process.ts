@@ -72,12 +72,13 @@ export function runClaude(
   const errors: string[] = []
   child.stdout.setEncoding('utf8').on('data', (piece: string) => output.push(piece))
   child.stderr.setEncoding('utf8').on('data', (piece: string) => errors.push(piece))
-  return new Promise((resolve, reject) => {
-    child.once('error', reject).once('close', (exitCode) => {
-      const lines = output.join('').split('\n').filter(Boolean)
-      const parsed = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
-      const result = parsed.findLast((line) => line.type === 'result')
-      resolve({ exitCode, lines: parsed, result, stderr: errors.join('') })
-    })
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve)
+  })
+  return ended.then((exitCode) => {
+    const written = output.join('').split('\n').filter(Boolean)
+    const lines = written.map((line) => JSON.parse(line) as Record<string, unknown>)
+    const result = lines.findLast((line) => line.type === 'result')
+    return { exitCode, lines, result, stderr: errors.join('') }
   })
 }

@@ -1,0 +1,16 @@
+/** Asks a simulated model by plain HTTP, as a test wants it. */
+
+import type { SimulatedModel } from '../../src/testing/simulated-model.ts'
+
+/** One user message, and whatever else the request is to hold. */
+export function postMessage(
+  model: SimulatedModel,
+  content: string,
+  fields: Readonly<Record<string, unknown>> = {},
+): Promise<Response> {
+  return fetch(`${model.url}/v1/messages?beta=true`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-api-key': 'simulated' },
+    body: JSON.stringify({ model: 'm', max_tokens: 99, messages: [{ role: 'user', content }], ...fields }),
+  })
+}
