@@ -2,6 +2,7 @@
 import type { ClaudeExecutionError } from '../events/call-errors.ts'
 import { type CallProcess, type Exit, type LaunchPlan, startProcess } from './call-process.ts'
 import { CALL_MARKER } from './environment.ts'
+import { followFile } from './file-follower.ts'
 import { lineSplitter, type OutputLimits } from './line-splitter.ts'
 import { messageQueue } from './message-queue.ts'
 import type { CallMessage } from './runner.ts'
@@ -13,7 +14,7 @@ export interface CallRun {
   readonly process: CallProcess
   /** What it says, until it has ended. */
   readonly messages: AsyncIterable<CallMessage>
-  /** Resolves when the process and all that it has started are gone. Never rejects. */
+  /** Resolves when the process and all that it has started are gone. */
   readonly over: Promise<RunEnd>
   /** Ends it. */
   stop(): void
@@ -28,8 +29,6 @@ export interface RunContext extends TerminationContext {
   readonly limits: OutputLimits
   /** How long the process may go on once it has given its result. */
   readonly resultGraceMs: number
-  /** How long the output may stay open once the process has ended. */
-  readonly outputGraceMs: number
 }
 
 /** Starts the process of a call and sees it through to its end. */
@@ -44,6 +43,7 @@ export async function runCall(
   const lines = lineSplitter(context.limits)
   const stopping = new AbortController()
   const answered = new AbortController()
+  const written = new AbortController()
   let failure: ClaudeExecutionError | null = null
 
   const read = (produce: () => string[]) => {
@@ -56,33 +56,40 @@ export async function runCall(
     }
     if (parser.facts.result !== null) answered.abort()
   }
-
-  const process = await startProcess(plan, context.table, (chunk) => read(() => lines.push(chunk)))
   const stop = () => stopping.abort()
+
+  const process = await startProcess(plan, context.table)
+  // Read as it comes, without waiting for whoever listens.
+  const reading = followFile(plan.output.stdout, {
+    clock,
+    complete: written.signal,
+    hear: (chunk) => read(() => lines.push(chunk)),
+  })
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
 
   const end = async (): Promise<RunEnd> => {
-    await Promise.race([process.exit, aborted(stopping.signal), overdue()])
+    await Promise.race([process.exit, aborted(stopping.signal), lingers()])
     if (process.identity !== null && !process.hasEnded()) {
       await terminate(process.identity, context, process.exit)
     }
-    // What its tools have left running may hold the output open, and must go in any case.
     await sweepCall(plan.environment[CALL_MARKER] ?? '', context)
-    if (!(await within(clock, context.outputGraceMs, process.closed))) process.cut()
+    written.abort()
+    await reading
     read(() => lines.end())
     // A process that even SIGKILL does not end (the system hangs) must not hang us.
     const exit = process.hasEnded() ? await process.exit : UNENDED
     return { ...exit, failure }
   }
   /** Resolves when it has given its result and does not end. */
-  const overdue = async () => {
+  const lingers = async () => {
     await aborted(answered.signal)
     await within(clock, context.resultGraceMs, process.exit)
   }
 
   const over = end().finally(() => {
     signal.removeEventListener('abort', stop)
+    written.abort()
     queue.end()
   })
   return { process, messages: queue, over, stop }

@@ -1,16 +1,11 @@
 /** Runs calls with the `claude` command: one process for each. */
-import { existsSync } from 'node:fs'
 import { type Clock, systemClock } from '../clock.ts'
-import {
-  CallCancelledError,
-  CallTimeoutError,
-  ClaudeExecutionError,
-  StartupRefusedError,
-} from '../events/call-errors.ts'
+import { StartupRefusedError } from '../events/call-errors.ts'
 import { type Logger, silentLogger } from '../logger.ts'
+import { failureOf, resultOf, stoppedError } from './call-ending.ts'
+import { removeOutput } from './call-output.ts'
 import type { LaunchPlan } from './call-process.ts'
-import { type CallRun, type RunContext, type RunEnd, runCall } from './call-run.ts'
-import { classify } from './classification.ts'
+import { type CallRun, type RunContext, runCall } from './call-run.ts'
 import type { Environment } from './environment.ts'
 import { launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { OUTPUT_LIMITS, type OutputLimits } from './line-splitter.ts'
@@ -18,12 +13,9 @@ import { locateProgram, type Program } from './locate.ts'
 import { systemProcessTable } from './process-table.ts'
 import { recoverCall } from './recovery.ts'
 import { type Redact, redactor, secretsOf } from './redact.ts'
-import { callResult, endingOf } from './result-record.ts'
 import type { AgentRunner, Call, CallMessage } from './runner.ts'
-import { type StreamFacts, type StreamParser, streamParser } from './stream-parser.ts'
+import { type StreamFacts, streamParser } from './stream-parser.ts'
 import { sweepBase } from './sweep.ts'
-import { costState } from './transcript-reading.ts'
-import { readTranscript } from './transcripts.ts'
 import { formatVersion } from './version.ts'
 import { prepareDirectories } from './workspace.ts'
 
@@ -41,7 +33,6 @@ export interface ClaudeCliOptions {
 }
 
 const GRACE_MS = 5_000
-const OUTPUT_GRACE_MS = 1_000
 
 /**
  * A runner that starts the `claude` command once for each call.
@@ -59,7 +50,6 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     limits: options.limits ?? OUTPUT_LIMITS,
     graceMs,
     resultGraceMs: graceMs,
-    outputGraceMs: OUTPUT_GRACE_MS,
   }
 
   let located: Promise<Program> | null = null
@@ -95,7 +85,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     if (signal.aborted) throw stoppedError(signal)
     logger.debug({ callId: call.callId, path: plan.path, arguments: plan.arguments }, 'starting claude')
     const parser = streamParser(redact)
-    return { plan, redact, parser, run: await runCall(plan, parser, signal, context) }
+    return { plan, redact, facts: parser.facts, run: await runCall(plan, parser, signal, context) }
   }
 
   async function* start(
@@ -104,20 +94,26 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   ): AsyncGenerator<CallMessage> {
     if (signal.aborted) throw stoppedError(signal)
     const launched = await launch(call, signal)
-    const { run, parser } = launched
+    const { run, facts } = launched
     try {
       if (run.process.identity !== null) yield { type: 'process', ...run.process.identity }
       // Only now: whoever listens has written down what was started.
       run.process.send(call.prompt)
       yield* run.messages
       const end = await run.over
-      logger.debug({ callId: call.callId, ...end, unknown: [...parser.facts.unknown] }, 'claude ended')
-      const error = failureOf(end, launched, signal)
+      logger.debug({ callId: call.callId, ...end, unknown: [...facts.unknown] }, 'claude ended')
+      const error = await failureOf(end, { ...launched, signal })
       if (error) throw error
-      yield* resultMessages(call, parser.facts, launched.redact)
+      if (facts.result === null) return
+      const { result, isSessionKept } = await resultOf(call, facts.result, launched)
+      // It says nothing when it cannot write there; the next call would not find its session.
+      if (!isSessionKept)
+        yield { type: 'warning', message: `claude kept no transcript of session ${call.sessionId}` }
+      yield { type: 'result', result }
     } finally {
       run.stop()
       await run.over
+      await removeOutput(launched.plan.output)
     }
   }
 
@@ -132,59 +128,6 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
 interface Launched {
   readonly plan: LaunchPlan
   readonly redact: Redact
-  readonly parser: StreamParser
+  readonly facts: StreamFacts
   readonly run: CallRun
-}
-
-function failureOf(
-  end: RunEnd,
-  { plan, parser, redact, run }: Launched,
-  signal: AbortSignal,
-): ClaudeExecutionError | null {
-  const { facts } = parser
-  const stopped = signal.aborted ? stoppedError(signal) : null
-  const error = classify(
-    {
-      ...end,
-      workspaceExists: existsSync(plan.directory),
-      stopped: stopped === null ? null : stopped instanceof CallTimeoutError ? 'timeout' : 'cancelled',
-      stderr: run.process.stderr(),
-      ending: facts.result === null ? null : endingOf(facts.result),
-      assistantError: facts.assistantError,
-      endsUnreadable: facts.endsUnreadable,
-      formRequested: false,
-    },
-    redact,
-  )
-  if (error === null) return null
-  return (
-    end.failure ??
-    (error instanceof CallTimeoutError || error instanceof CallCancelledError ? stopped : null) ??
-    error
-  )
-}
-
-/** The owner may say by the reason of the abort which error it is; AbortSignal.timeout() says that it is a timeout. */
-function stoppedError(signal: AbortSignal): ClaudeExecutionError {
-  const reason: unknown = signal.reason
-  if (reason instanceof ClaudeExecutionError) return reason
-  const isTimeout = reason instanceof Error && reason.name === 'TimeoutError'
-  return isTimeout
-    ? new CallTimeoutError({}, { cause: reason })
-    : new CallCancelledError({}, { cause: reason })
-}
-
-async function* resultMessages(call: Call, facts: StreamFacts, redact: Redact): AsyncGenerator<CallMessage> {
-  if (facts.result === null) return
-  const { home } = call.directories
-  const own = await readTranscript(home, call.sessionId)
-  if (own === null) {
-    // It says nothing when it cannot write there; the next call would not find its session.
-    yield { type: 'warning', message: `claude kept no transcript of session ${call.sessionId} in ${home}` }
-  }
-  const parent = call.parentSessionId === null ? null : await readTranscript(home, call.parentSessionId)
-  // Versions that write a cost state count the whole chain in `total_cost_usd`; the others count this call.
-  const countsChain = own !== null && costState(own) !== null
-  const costBefore = countsChain && parent !== null ? (costState(parent) ?? 0) : 0
-  yield { type: 'result', result: callResult(facts.result, facts, { costBefore, redact }) }
 }

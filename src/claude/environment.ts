@@ -1,5 +1,6 @@
 /** The environment of a call: what it may take over from ours, what bounds the CLI, and the marks we find it by. */
 import { join } from 'node:path'
+import { knowsFileMentions, type Version } from './version.ts'
 
 export type Environment = Readonly<Record<string, string>>
 
@@ -33,13 +34,21 @@ const BOUNDS: Environment = {
   CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: '60000',
   // With background work one call could give several results, or none for a long time.
   CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
-  // `@/etc/passwd` in a prompt is text, not a file to read without asking.
-  CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1',
 }
+
+/**
+ * `@/etc/passwd` in a prompt is text, not a file to be read without asking. Older versions have one switch for that and
+ * for reminders that a call can do without; in newer ones that switch would hide tools from the model.
+ */
+const withoutFileMentions = (version: Version): Environment =>
+  knowsFileMentions(version)
+    ? { CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1' }
+    : { CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1', CLAUDE_CODE_DISABLE_ATTACHMENTS: '1' }
 
 export interface CallEnvironment {
   readonly callId: string
   readonly home: string
+  readonly version: Version
   /** Ours. */
   readonly inherited: Readonly<Record<string, string | undefined>>
   /** What the user of the library adds. A login in it replaces the one in ours as a whole. */
@@ -50,7 +59,13 @@ export interface CallEnvironment {
 export const configDirectory = (home: string): string => join(home, '.claude')
 
 /** The whole environment of a call: nothing is inherited besides. */
-export function callEnvironment({ callId, home, inherited, added = {} }: CallEnvironment): Environment {
+export function callEnvironment({
+  callId,
+  home,
+  version,
+  inherited,
+  added = {},
+}: CallEnvironment): Environment {
   const brings = Object.keys(added).some(isLogin)
   const taken = Object.entries(inherited).filter(
     ([name]) => ORDINARY.includes(name) || NETWORK.includes(name) || (isLogin(name) && !brings),
@@ -59,6 +74,7 @@ export function callEnvironment({ callId, home, inherited, added = {} }: CallEnv
     LANG: 'C.UTF-8',
     ...defined(taken),
     ...BOUNDS,
+    ...withoutFileMentions(version),
     ...added,
     HOME: home,
     CLAUDE_CONFIG_DIR: configDirectory(home),

@@ -1,7 +1,9 @@
 /** What is started for a call, decided as data. */
+import { randomUUID } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { claudeArguments } from './arguments.ts'
+import { outputFiles } from './call-output.ts'
 import type { LaunchPlan } from './call-process.ts'
 import { callEnvironment, type Environment } from './environment.ts'
 import type { Program } from './locate.ts'
@@ -24,8 +26,10 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
       version: program.version,
       systemPromptFile: call.settings.systemPrompt === '' ? null : systemPromptFile(home),
     }),
-    environment: callEnvironment({ callId: call.callId, home, inherited, added }),
+    environment: callEnvironment({ callId: call.callId, home, version: program.version, inherited, added }),
     directory: workspace,
+    home,
+    output: outputFiles(home, call.callId),
   }
 }
 
@@ -33,12 +37,12 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
 const systemPromptFile = (home: string) => join(home, 'system-prompt.md')
 
 /** Writes the system prompt where the plan says, at once as a whole: an earlier call may just be reading it. */
-export async function writeSystemPrompt({
-  directories: { home },
-  settings: { systemPrompt },
-}: Call): Promise<void> {
-  const path = systemPromptFile(home)
+export async function writeSystemPrompt(call: Call): Promise<void> {
+  const { systemPrompt } = call.settings
+  const path = systemPromptFile(call.directories.home)
   if (systemPrompt === '' || (await readFile(path, 'utf8').catch(() => null)) === systemPrompt) return
-  await writeFile(`${path}.new`, systemPrompt, { mode: 0o600 })
-  await rename(`${path}.new`, path)
+  // A new name, and one that must not exist: an agent that can run commands could have put a link there.
+  const draft = `${path}.${randomUUID()}`
+  await writeFile(draft, systemPrompt, { mode: 0o600, flag: 'wx' })
+  await rename(draft, path)
 }

@@ -1,23 +1,34 @@
 /** What became of a call that an earlier process of ours started: answered, unanswered, or never sent. */
+import { systemClock } from '../clock.ts'
+import { resultOf } from './call-ending.ts'
+import { outputFiles } from './call-output.ts'
 import { CALL_MARKER } from './environment.ts'
+import { followFile } from './file-follower.ts'
+import { lineSplitter, type OutputLimits } from './line-splitter.ts'
 import { isRunning } from './process-table.ts'
+import { type Redact, redactor } from './redact.ts'
+import { endingOf, isAnswer } from './result-record.ts'
 import type { Call, ProcessIdentity, Recovered } from './runner.ts'
+import { type StreamFacts, streamParser } from './stream-parser.ts'
 import { sweepCall } from './sweep.ts'
 import { type TerminationContext, terminate, waitForEnd } from './termination.ts'
 import { answerIn } from './transcript-reading.ts'
 import { readTranscript } from './transcripts.ts'
 
+export interface RecoveryContext extends TerminationContext {
+  readonly limits: OutputLimits
+}
+
 /**
  * Waits for the call's process if it has outlived its owner, then reads the transcript.
  *
- * No transcript means that nothing was sent, but for the 50 to 80 ms after a request has left in which the CLI has not
- * written its first line yet (measured on 2.1.197 and 2.1.330). If both processes were killed just then, the same
- * call is sent again: no answer was lost by that, and no tool had run.
+ * The transcript alone would not do: its first lines are written 50 to 80 ms after the request has left (measured on
+ * 2.1.197 and 2.1.330), so that a call which was killed in between would look as if it had never been sent.
  */
 export async function recoverCall(
   call: Call,
   options: { readonly process: ProcessIdentity | null; readonly signal: AbortSignal },
-  context: TerminationContext,
+  context: RecoveryContext,
 ): Promise<Recovered> {
   if (options.process !== null && (await isProcessOf(call, options.process, context))) {
     await waitForEnd(options.process, context, options.signal)
@@ -25,7 +36,7 @@ export async function recoverCall(
   }
   // Also one that was started and of which the log knows nothing: it was never given its prompt.
   await sweepCall(call.callId, context)
-  return readOutcome(call)
+  return readOutcome(call, context.limits)
 }
 
 /** The pid and the start time are those of the log, and the mark is the call's where it can be read. */
@@ -39,11 +50,37 @@ async function isProcessOf(
   return environment === null || environment.get(CALL_MARKER) === call.callId
 }
 
-async function readOutcome(call: Call): Promise<Recovered> {
+/**
+ * What it printed tells most: the result with its cost, or that a request was begun. The transcript has the answer when
+ * the process was killed right after it. With neither, nothing has left.
+ */
+async function readOutcome(call: Call, limits: OutputLimits): Promise<Recovered> {
   const { home } = call.directories
+  const redact = redactor({ prompts: [call.prompt, call.settings.systemPrompt] })
+  const facts = await readOutput(outputFiles(home, call.callId).stdout, redact, limits)
+  if (facts.result !== null && isAnswer(endingOf(facts.result))) {
+    return { outcome: 'answered', result: (await resultOf(call, facts.result, { facts, redact })).result }
+  }
   const own = await readTranscript(home, call.sessionId)
-  if (own === null) return { outcome: 'unsent' }
+  if (own === null) return { outcome: facts.requested ? 'unanswered' : 'unsent' }
   const parent = call.parentSessionId === null ? null : await readTranscript(home, call.parentSessionId)
   const result = answerIn({ own, parent }, call.prompt)
   return result === null ? { outcome: 'unanswered' } : { outcome: 'answered', result }
+}
+
+/** All that is left of what a call printed; there may be nothing. */
+async function readOutput(path: string, redact: Redact, limits: OutputLimits): Promise<StreamFacts> {
+  const parser = streamParser(redact)
+  const lines = lineSplitter(limits)
+  const complete = AbortSignal.abort()
+  const hear = (chunk: Uint8Array) => {
+    for (const line of lines.push(chunk)) parser.read(line)
+  }
+  try {
+    await followFile(path, { clock: systemClock, hear, complete })
+    for (const line of lines.end()) parser.read(line)
+  } catch {
+    // Missing, or more than it may be: then the transcript has to tell.
+  }
+  return parser.facts
 }

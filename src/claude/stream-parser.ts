@@ -15,6 +15,8 @@ import {
 export interface StreamFacts {
   /** The last one counts: background work of the CLI may give several. */
   readonly result: UntrustedRecord | null
+  /** Whether a request to the service was begun. */
+  readonly requested: boolean
   /** The error of the last message of the model, such as "rate_limit"; null when that was a good one. */
   readonly assistantError: string | null
   /** The model that answered last, which with a fallback is not the one that was asked for. */
@@ -51,6 +53,7 @@ const SILENT = new Set(
 export function streamParser(redact: Redact): StreamParser {
   const facts = {
     result: null as UntrustedRecord | null,
+    requested: false,
     assistantError: null as string | null,
     model: null as string | null,
     version: null as string | null,
@@ -78,10 +81,12 @@ export function streamParser(redact: Redact): StreamParser {
           },
         ]
       }
+      if (subtype === 'status' && stringAt(record, 'status') === 'requesting') facts.requested = true
       return subtype === 'api_retry' ? [retryMessage(record, redact)] : []
     },
 
     stream_event(record) {
+      facts.requested = true
       const event = recordAt(record, 'event')
       if (record.parent_tool_use_id) return []
       if (stringAt(event, 'type') === 'message_start') streaming = stringAt(recordAt(event, 'message'), 'id')
@@ -94,6 +99,7 @@ export function streamParser(redact: Redact): StreamParser {
 
     assistant(record) {
       if (record.parent_tool_use_id) return []
+      facts.requested = true
       const message = recordAt(record, 'message')
       facts.assistantError = stringAt(record, 'error')
       const model = stringAt(message, 'model')

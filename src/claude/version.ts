@@ -8,6 +8,9 @@ export const MINIMUM_VERSION: Version = [2, 1, 197]
 /** From here on the CLI records a system prompt with the session and knows the flag that turns that off. */
 const SYSTEM_PROMPT_SNAPSHOTS: Version = [2, 1, 257]
 
+/** The oldest version of which it is known that it can leave out the files that a prompt mentions, and nothing else. */
+const FILE_MENTIONS_CAN_BE_OFF: Version = [2, 1, 330]
+
 /** What `claude --version` prints; null when that is not the output of Claude Code. */
 export function parseVersion(output: string): Version | null {
   const match = /^(\d+)\.(\d+)\.(\d+) \(Claude Code\)/.exec(output)
@@ -25,3 +28,5 @@ export function isAtLeast(version: Version, minimum: Version): boolean {
 }
 
 export const recordsSystemPrompts = (version: Version): boolean => isAtLeast(version, SYSTEM_PROMPT_SNAPSHOTS)
+
+export const knowsFileMentions = (version: Version): boolean => isAtLeast(version, FILE_MENTIONS_CAN_BE_OFF)

@@ -1,0 +1,61 @@
+/** Where a call's process writes: files in the agent's home, which neither side can hold up or lose.
+ *
+ * Not pipes: 2.1.197 ends without having written all of a long answer when a pipe is read too slowly (measured: of
+ * 8.6 MB between 3 and 5 arrived), a tool left behind holds a pipe open, and what a call says after we were killed
+ * would be lost. From a file the next process of ours can still read it. */
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+export interface OutputFiles {
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export function outputFiles(home: string, callId: string): OutputFiles {
+  // A call id comes from a log, and a name in it is ours: but never let one lead out of the directory.
+  const name = join(home, 'calls', callId.replace(/[^\w-]/g, '_'))
+  return { stdout: `${name}.stdout`, stderr: `${name}.stderr` }
+}
+
+export interface OpenOutput extends AsyncDisposable {
+  readonly stdout: FileHandle
+  readonly stderr: FileHandle
+}
+
+/** Opens both, empty, for a process to write to. What an earlier attempt under the same id left is gone. */
+export async function openOutput(home: string, files: OutputFiles): Promise<OpenOutput> {
+  await mkdir(join(home, 'calls'), { recursive: true, mode: 0o700 })
+  await removeOutput(files)
+  const stdout = await open(files.stdout, 'wx', 0o600)
+  const stderr = await open(files.stderr, 'wx', 0o600)
+  return {
+    stdout,
+    stderr,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([stdout.close(), stderr.close()])
+    },
+  }
+}
+
+export async function removeOutput(files: OutputFiles): Promise<void> {
+  await Promise.all([rm(files.stdout, { force: true }), rm(files.stderr, { force: true })])
+}
+
+const STDERR_READ = 16 * 1024
+
+/** The end of what it wrote to stderr; nothing when that is not to be had. */
+export async function readStderr(files: OutputFiles): Promise<string> {
+  try {
+    await using file = await open(files.stderr)
+    const { size } = await file.stat()
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(STDERR_READ),
+      0,
+      STDERR_READ,
+      Math.max(0, size - STDERR_READ),
+    )
+    return buffer.toString('utf8', 0, bytesRead)
+  } catch {
+    return ''
+  }
+}

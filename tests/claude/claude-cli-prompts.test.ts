@@ -1,0 +1,60 @@
+/** Prompts that look like something else reach the model as they are: the real `claude` against the simulated model. */
+import { expect, test } from 'vitest'
+import { claudeCli } from '../../src/claude/claude-cli.ts'
+import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
+
+test.each([
+  '--dangerously-skip-permissions',
+  '--version',
+  '-p',
+  '/clear',
+  'Read @/etc/passwd and @/etc/hostname',
+  'A line\u2028with a separator, \u{1f600} and "quotes"',
+])('the prompt %j reaches the model literally', async (prompt) => {
+  await using model = await simulatedModel({ reply: ['Understood.'] })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const { result, error } = await collect(runner, agent.call(prompt))
+  expect(error).toBeNull()
+  expect(result?.text).toBe('Understood.')
+  expect(model.requests[0]?.conversation.map(([, text]) => text.trim())).toEqual([prompt])
+  expect(JSON.stringify(model.requests[0]?.messages)).not.toContain('root:x:0:0')
+})
+
+test('a prompt of 1 MB reaches the model whole', async () => {
+  await using model = await simulatedModel({ reply: ['Read.'] })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const prompt = 'word '.repeat(2 ** 20 / 5).trim()
+  const { error } = await collect(runner, agent.call(prompt))
+  expect(error).toBeNull()
+  expect(model.requests[0]?.conversation[0]?.[1].trim() === prompt).toBe(true)
+})
+
+test('the system prompt reaches the model, also after it was changed in the middle of a chain', async () => {
+  await using model = await simulatedModel({ reply: ['One.', 'Two.'] })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const first = agent.call('Hello', { settings: { systemPrompt: 'You are a heron.' } })
+  await collect(runner, first)
+  const settings = { systemPrompt: `You are an otter. ${'x'.repeat(200_000)}` }
+  expect(
+    (await collect(runner, agent.call('Hello', { parentSessionId: first.sessionId, settings }))).error,
+  ).toBeNull()
+  const systems = model.requests.map((request) => JSON.stringify(request.system))
+  expect(systems[0]).toContain('You are a heron.')
+  expect(systems[1]).toContain('You are an otter.')
+  expect(systems[1]).not.toContain('heron')
+})
+
+test('3 MB of an answer come whole', async () => {
+  const text = `${'0123456789 '.repeat(2 ** 18)}end`
+  await using model = await simulatedModel({ reply: [text], chunkSize: 100_000 })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const collected = await collect(runner, agent.call('Much, please'))
+  expect(collected.error).toBeNull()
+  expect(collected.result?.text === text).toBe(true)
+  expect(collected.text === text).toBe(true)
+})

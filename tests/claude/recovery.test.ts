@@ -1,0 +1,139 @@
+/** What is found out after a crash in the middle of a call: with the real `claude`, real orphans, real kills. */
+import { describe, expect, test, vi } from 'vitest'
+import { claudeCli } from '../../src/claude/claude-cli.ts'
+import { linuxProcessTable } from '../../src/claude/process-table.ts'
+import type { Call } from '../../src/claude/runner.ts'
+import { readTranscript } from '../../src/claude/transcripts.ts'
+import { answer } from '../../src/testing/model-answer.ts'
+import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { collect, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'
+import { ownedCall } from './orphans.ts'
+
+const never = new AbortController().signal
+
+describe.runIf(process.platform === 'linux')('after a crash', () => {
+  test('a call that outlived its owner is waited for, and its answer is taken from the transcript', async () => {
+    await using model = await simulatedModel({ reply: [answer.held('The orphan answers.')] })
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const call = agent.call('Answer me in your own time')
+    const owned = await ownedCall(call, model.environment)
+    await model.waitForRequest(1)
+    await owned.killOwner()
+
+    const recovering = runner.recover(call, { process: owned.identity, signal: never })
+    model.release()
+    expect(await recovering).toMatchObject({
+      outcome: 'answered',
+      result: { text: 'The orphan answers.', turns: null, model: 'claude-sonnet-4-5' },
+    })
+    expect(model.requestCount).toBe(1)
+    expect(await linuxProcessTable.entry(owned.identity.pid)).toSatisfy((entry) => !entry || entry.ended)
+  })
+
+  test('an answer that was complete before the recovery began is found as well', async () => {
+    await using model = await simulatedModel({ reply: ['First.', 'Second.'] })
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const first = agent.call('The same words')
+    await collect(runner, first)
+    const second = agent.call('The same words', { parentSessionId: first.sessionId })
+    await collect(runner, second)
+    const recover = () => runner.recover(second, { process: null, signal: never })
+    expect(await recover()).toMatchObject({ outcome: 'answered', result: { text: 'Second.' } })
+  })
+
+  test('a call that was killed while the model answered is unanswered, also when its parent had the same prompt', async () => {
+    await using model = await simulatedModel({
+      reply: ['First.', answer.hanging(undefined, { afterChunks: 1 })],
+    })
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const first = agent.call('The same words')
+    await collect(runner, first)
+    const second = agent.call('The same words', { parentSessionId: first.sessionId })
+    const owned = await ownedCall(second, model.environment)
+    await model.waitForRequest(2)
+    await transcriptOf(agent, second)
+    owned.killCall()
+    await owned.killOwner()
+    expect(await runner.recover(second, { process: owned.identity, signal: never })).toEqual({
+      outcome: 'unanswered',
+    })
+  })
+
+  test('a call that was killed before it was given its prompt is unsent, and is started again under its own id', async () => {
+    await using model = await simulatedModel({ reply: ['Answered in the second go.'] })
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const call = agent.call('Was this sent?')
+    const owned = await ownedCall(call, model.environment, null)
+    await owned.killOwner()
+    expect(await runner.recover(call, { process: owned.identity, signal: never })).toEqual({
+      outcome: 'unsent',
+    })
+    expect(model.requestCount).toBe(0)
+    const { result, error } = await collect(runner, call)
+    expect(error).toBeNull()
+    expect(result?.text).toBe('Answered in the second go.')
+    expect(model.requests[0]?.conversation).toHaveLength(1)
+  })
+
+  test('a call of which the log knows no process is unsent, and what was started for it is ended', async () => {
+    await using model = await simulatedModel()
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const call = agent.call('Nobody wrote down my process')
+    const owned = await ownedCall(call, model.environment, null)
+    expect(await runner.recover(call, { process: null, signal: never })).toEqual({ outcome: 'unsent' })
+    expect(await linuxProcessTable.entry(owned.identity.pid)).toSatisfy((entry) => !entry || entry.ended)
+  })
+
+  test('a call that does not end is ended when the time for it is up', async () => {
+    await using model = await simulatedModel({ reply: [answer.hanging()] })
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const call = agent.call('Never answered')
+    const owned = await ownedCall(call, model.environment)
+    await model.waitForRequest(1)
+    await transcriptOf(agent, call)
+    await owned.killOwner()
+    const deadline = new AbortController()
+    const recovering = runner.recover(call, { process: owned.identity, signal: deadline.signal })
+    deadline.abort()
+    expect(await recovering).toEqual({ outcome: 'unanswered' })
+    expect(await linuxProcessTable.entry(owned.identity.pid)).toSatisfy((entry) => !entry || entry.ended)
+  })
+
+  test('a process that was given the pid since is left alone', async () => {
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE })
+    const own = await linuxProcessTable.entry(process.pid)
+    const call = agent.call('Whose pid is that?')
+    const recover = (startTime: string | null) =>
+      runner.recover(call, { process: { pid: process.pid, startTime }, signal: never })
+    expect(await recover('1')).toEqual({ outcome: 'unsent' })
+    expect(await recover(null)).toEqual({ outcome: 'unsent' })
+    expect(await recover(own?.startTime ?? '')).toEqual({ outcome: 'unsent' })
+  })
+
+  test('a sweep ends what an earlier owner left in these directories, but for the calls to keep', async () => {
+    await using model = await simulatedModel({ reply: () => answer.hanging() })
+    const [agent, other] = [await testAgent(), await testAgent()]
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const calls = [agent.call('swept'), agent.call('kept'), other.call('of another base')]
+    const owned = await Promise.all(calls.map((call) => ownedCall(call, model.environment)))
+    const kept = calls[1]?.callId ?? ''
+    expect(await runner.sweep?.({ baseDir: agent.baseDir, keep: [kept] })).toBe(1)
+    const entries = await Promise.all(owned.map(({ identity }) => linuxProcessTable.entry(identity.pid)))
+    expect(entries.map((entry) => entry !== null && !entry.ended)).toEqual([false, true, true])
+  })
+})
+
+/** The CLI writes its first lines a moment after the request has left. */
+async function transcriptOf(agent: TestAgent, call: Call): Promise<void> {
+  await vi.waitFor(async () => {
+    const text = await readTranscript(agent.directories.home, call.sessionId)
+    expect(text).toContain(call.prompt)
+  }, 10_000)
+}
