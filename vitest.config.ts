@@ -1,9 +1,19 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
 export default defineConfig({
+  resolve: {
+    // Code in the docs and the examples imports the package by its name, and is run as it stands.
+    alias: [
+      { find: /^claude-multi-agent$/, replacement: source('./src/index.ts') },
+      { find: /^claude-multi-agent\/testing$/, replacement: source('./src/testing/index.ts') },
+    ],
+  },
   test: {
     include: ['tests/**/*.test.ts'],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     // Two cores, and the end-to-end tests start a 240 MB program: more workers only wait for each other.
     maxWorkers: 2,

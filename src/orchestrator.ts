@@ -12,7 +12,7 @@ import { claudeCli } from './claude/claude-cli.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
-import { ClosedError, InvalidInputError } from './events/errors.ts'
+import { ClosedError, InvalidInputError, StreamNotFoundError } from './events/errors.ts'
 import { checkStreamName } from './events/ids.ts'
 import type { TaskInput } from './events/task-input.ts'
 import { type Logger, silentLogger } from './logger.ts'
@@ -169,16 +169,21 @@ export class Orchestrator implements AsyncDisposable {
     return Object.assign(events, { [Symbol.asyncIterator]: () => follow(new AbortController()) })
   }
 
-  /** What has been written, and no more. */
-  log({ stream, ...range }: LogRange = {}): AsyncIterable<Recorded> {
+  /** What has been written, and no more. Throws StreamNotFoundError where the stream that is named has no facts. */
+  async *log({ stream, ...range }: LogRange = {}): AsyncGenerator<Recorded> {
     this.#assertOpen()
-    return stream === undefined ? this.store.readAll(range) : this.store.read(checkStreamName(stream), range)
+    yield* stream === undefined
+      ? this.store.readAll(range)
+      : this.store.read(await this.#known(stream), range)
   }
 
-  /** Goes through the history of an agent's stream, offline: each fact, and the state before and after it. */
-  replay(stream: string, { to }: { to?: number } = {}): AsyncIterable<Step<typeof agentMachine>> {
+  /**
+   * Goes through the history of an agent's stream, offline: each fact, and the state before and after it.
+   * Throws StreamNotFoundError.
+   */
+  async *replay(stream: string, { to }: { to?: number } = {}): AsyncGenerator<Step<typeof agentMachine>> {
     this.#assertOpen()
-    return replay(agentKind, this.store, checkStreamName(stream), to)
+    yield* replay(agentKind, this.store, await this.#known(stream), to)
   }
 
   /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */
@@ -217,6 +222,11 @@ export class Orchestrator implements AsyncDisposable {
       this.#events.delete(stop)
       stop.abort()
     }
+  }
+
+  async #known(stream: string): Promise<string> {
+    if ((await this.store.head(checkStreamName(stream))) === 0) throw new StreamNotFoundError({ stream })
+    return stream
   }
 
   #assertOpen(): void {

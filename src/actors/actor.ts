@@ -133,11 +133,16 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     return turn
   }
 
+  /** Resolves when the effects that go on now have come to their end. */
+  async quiet(): Promise<void> {
+    await Promise.all(this.#ending)
+  }
+
   /** Aborts the effects and waits until they have ended. The state, and so the log, stays as it is. */
   async close(): Promise<void> {
     this.#closed = true
     for (const stop of this.#running.values()) stop.abort()
-    await Promise.all([this.#turn, ...this.#ending])
+    await Promise.all([this.#turn, this.quiet()])
     this.machine.stop()
   }
 

@@ -171,6 +171,7 @@ export class Agent {
   async settled(): Promise<void> {
     const done = ({ context }: AgentSnapshot) => context.current === null && context.queue.length === 0
     await waitFor(this.machine, done, { timeout: Number.POSITIVE_INFINITY })
+    await this.#actor.quiet()
   }
 
   /** Lets the agent go on with what it has to do. */

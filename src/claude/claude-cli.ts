@@ -17,7 +17,7 @@ import type { AgentRunner, Call, CallMessage } from './runner.ts'
 import { type StreamFacts, streamParser } from './stream-parser.ts'
 import { sweepBase } from './sweep.ts'
 import { formatVersion } from './version.ts'
-import { prepareDirectories } from './workspace.ts'
+import { prepareDirectories, removeDirectories } from './workspace.ts'
 
 export interface ClaudeCliOptions {
   /** The `claude` command to use. Unless told: CLAUDE_AGENTS_CLAUDE_PATH, the PATH, an installed package. */
@@ -122,6 +122,8 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     recover: (call, { process: identity, signal }) =>
       recoverCall(call, { process: identity, signal }, context),
     sweep: (what) => sweepBase(what, context),
+    prepare: prepareDirectories,
+    discard: removeDirectories,
   }
 }
 

@@ -1,5 +1,5 @@
 /** The directories of an agent: made for its calls, and removed with it, without following a link out of them. */
-import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
+import { chmod, lstat, mkdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { WorkspaceError } from '../events/errors.ts'
 import type { AgentDirectories } from './runner.ts'
@@ -36,6 +36,8 @@ export async function removeDirectories(directories: AgentDirectories, baseDir?:
       throw new WorkspaceError({ path, problem: 'the directory cannot be removed' }, { cause })
     }
   }
+  // What holds both, unless somebody has put something else there.
+  await rmdir(commonDirectory(directories)).catch(() => {})
 }
 
 /** Looks at every step from the base to the path. The base itself and what is above it are the user's own matter. */

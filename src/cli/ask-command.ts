@@ -38,9 +38,16 @@ export async function ask(globals: GlobalOptions, id: string, prompt: string, op
 
 async function readInput(prompt: string, textFile: string | undefined): Promise<TaskInput> {
   const words = prompt === '-' ? await readAll(process.stdin) : prompt
-  return textFile === undefined
-    ? { prompt: words }
-    : { prompt: words, textInput: await readFile(textFile, 'utf8') }
+  return textFile === undefined ? { prompt: words } : { prompt: words, textInput: await readText(textFile) }
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    const { InvalidInputError } = await import('../index.ts')
+    throw new InvalidInputError({ what: `--text ${file}`, problem: 'the file cannot be read' }, { cause })
+  }
 }
 
 function note(terminal: Terminal, message: CallMessage): void {

@@ -14,8 +14,7 @@ export async function log(globals: GlobalOptions, { stream, after, limit }: LogO
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
     const range = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) }
-    const facts = stream === undefined ? orchestrator.log(range) : orchestrator.log({ ...range, stream })
-    for await (const recorded of facts) {
+    for await (const recorded of orchestrator.log(stream === undefined ? range : { ...range, stream })) {
       if (terminal.json) terminal.value(recorded)
       else terminal.line(logLine(terminal, recorded))
     }

@@ -66,6 +66,16 @@ export class AgentNotFoundError extends ClaudeAgentError<{ agent: string; neares
   }
 }
 
+export class StreamNotFoundError extends ClaudeAgentError<{ stream: string }> {
+  readonly _tag = 'StreamNotFoundError'
+  constructor(details: { stream: string }) {
+    super(details, {
+      message: `There is no stream "${details.stream}" in the log.`,
+      hint: 'A stream is named KIND/ID, as in agent/researcher (claude-agents agent list).',
+    })
+  }
+}
+
 export class AgentExistsError extends ClaudeAgentError<{ agent: string }> {
   readonly _tag = 'AgentExistsError'
   constructor(details: { agent: string }) {

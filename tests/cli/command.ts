@@ -1,0 +1,51 @@
+/** Runs the built `claude-agents` as a user does, in a folder of its own. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { execa, type Options } from 'execa'
+import { onTestFinished } from 'vitest'
+
+export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
+/** The real one, a dev dependency. */
+export const CLAUDE = resolve(import.meta.dirname, '../../node_modules/.bin/claude')
+
+export interface Ran {
+  readonly stdout: string
+  readonly stderr: string
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
+  /** stdout as JSON, one value a line. */
+  readonly values: readonly Record<string, never>[]
+}
+
+/** Nothing of the environment that the tests run in, but what a program needs to be found. */
+const environment = (more: Readonly<Record<string, string>>) => ({
+  PATH: process.env.PATH ?? '',
+  CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE,
+  ...more,
+})
+
+export async function commandLine(more: Readonly<Record<string, string>> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const options = {
+    cwd: folder,
+    env: { HOME: folder, ...environment(more) },
+    extendEnv: false,
+    reject: false,
+  } as const satisfies Options
+  return {
+    folder,
+    /** Starts a command; kill it, write to it, or await it. */
+    start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], options),
+    /** Runs a command to its end. */
+    async run(words: readonly string[], input = ''): Promise<Ran> {
+      const { stdout, stderr, exitCode, signal } = await execa(process.execPath, [MAIN, ...words], {
+        ...options,
+        input,
+      })
+      const lines = words.includes('--json') ? stdout.split('\n').filter((line) => line !== '') : []
+      return { stdout, stderr, exitCode, signal, values: lines.map((line) => JSON.parse(line)) }
+    },
+  }
+}

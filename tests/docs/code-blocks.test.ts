@@ -1,0 +1,82 @@
+/** The code in the docs runs as it stands: TypeScript in a folder of its own, commands in a shell, all of it with the
+ * real `claude` and a simulated model. */
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { CLAUDE, MAIN } from '../cli/command.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const DOCUMENTS = ['README.md']
+/** These set the project itself up, or install it: `.ci/run` does that. */
+const SETS_UP = /^npm (ci|install)/m
+
+async function blocks(document: string, language: string): Promise<string[]> {
+  const text = await readFile(join(ROOT, document), 'utf8')
+  return [...text.matchAll(/```(\w+)\n(.*?)```/gs)]
+    .filter(([, name]) => name === language)
+    .map(([, , code]) => code ?? '')
+}
+
+const programs = (await Promise.all(DOCUMENTS.map((document) => blocks(document, 'ts')))).flat()
+const commands = (await Promise.all(DOCUMENTS.map((document) => blocks(document, 'bash'))))
+  .flat()
+  .filter((code) => !SETS_UP.test(code))
+
+let model: SimulatedModel
+
+beforeAll(async () => {
+  model = await simulatedModel()
+  for (const [name, value] of Object.entries({ ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })) {
+    vi.stubEnv(name, value)
+  }
+})
+afterAll(async () => {
+  await model.close()
+  vi.unstubAllEnvs()
+})
+
+describe('the docs', () => {
+  test('hold programs and commands to be tried', () => {
+    expect(programs.length).toBeGreaterThan(3)
+    expect(commands.length).toBeGreaterThan(2)
+  })
+
+  test.each(
+    programs.map(
+      (code, index) => [index + 1, code.split('\n').find((line) => line.includes('=')) ?? '', code] as const,
+    ),
+  )('program %i runs (%s)', async (index, _, code) => {
+    const file = join(ROOT, 'tests/docs', `.program-${index}.ts`)
+    const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+    await writeFile(file, code)
+    const said = vi.spyOn(console, 'log').mockImplementation(() => {})
+    const wrote = vi.spyOn(process.stdout, 'write').mockImplementation(() => true)
+    const where = vi.spyOn(process, 'cwd').mockReturnValue(folder)
+    try {
+      await import(file)
+      expect(said.mock.calls.flat().join(' ')).not.toBe('')
+    } finally {
+      for (const spy of [said, wrote, where]) spy.mockRestore()
+      await rm(file)
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+
+  test('commands run, one after another, in one folder', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+    // What npm would have put there.
+    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+    await symlink(MAIN, join(folder, 'node_modules/.bin/claude-agents'))
+    try {
+      for (const code of commands) {
+        const { exitCode, stderr } = await execa('bash', ['-euc', code], { cwd: folder, reject: false })
+        expect({ code, exitCode, stderr }).toMatchObject({ exitCode: 0 })
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+})
