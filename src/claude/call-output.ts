@@ -11,9 +11,11 @@ export interface OutputFiles {
   readonly stderr: string
 }
 
+const callsDirectory = (home: string) => join(home, 'calls')
+
 export function outputFiles(home: string, callId: string): OutputFiles {
   // A call id comes from a log, and a name in it is ours: but never let one lead out of the directory.
-  const name = join(home, 'calls', callId.replace(/[^\w-]/g, '_'))
+  const name = join(callsDirectory(home), callId.replace(/[^\w-]/g, '_'))
   return { stdout: `${name}.stdout`, stderr: `${name}.stderr` }
 }
 
@@ -22,10 +24,13 @@ export interface OpenOutput extends AsyncDisposable {
   readonly stderr: FileHandle
 }
 
-/** Opens both, empty, for a process to write to. What an earlier attempt under the same id left is gone. */
+/**
+ * Opens both, empty, for a process to write to. What earlier calls of the agent have left is gone: they have been
+ * settled by now, as an agent does one thing at a time.
+ */
 export async function openOutput(home: string, files: OutputFiles): Promise<OpenOutput> {
-  await mkdir(join(home, 'calls'), { recursive: true, mode: 0o700 })
-  await removeOutput(files)
+  await rm(callsDirectory(home), { recursive: true, force: true })
+  await mkdir(callsDirectory(home), { recursive: true, mode: 0o700 })
   const stdout = await open(files.stdout, 'wx', 0o600)
   const stderr = await open(files.stderr, 'wx', 0o600)
   return {

@@ -12,7 +12,7 @@ import { ownedCall } from './orphans.ts'
 const never = new AbortController().signal
 
 describe.runIf(process.platform === 'linux')('after a crash', () => {
-  test('a call that outlived its owner is waited for, and its answer is taken from the transcript', async () => {
+  test('a call that outlived its owner is waited for, and its answer is taken, with what it cost', async () => {
     await using model = await simulatedModel({ reply: [answer.held('The orphan answers.')] })
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -25,7 +25,12 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     model.release()
     expect(await recovering).toMatchObject({
       outcome: 'answered',
-      result: { text: 'The orphan answers.', turns: null, model: 'claude-sonnet-4-5' },
+      result: {
+        text: 'The orphan answers.',
+        turns: 1,
+        costUsd: expect.any(Number),
+        model: 'claude-sonnet-4-5',
+      },
     })
     expect(model.requestCount).toBe(1)
     expect(await linuxProcessTable.entry(owned.identity.pid)).toSatisfy((entry) => !entry || entry.ended)
@@ -58,6 +63,20 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     owned.killCall()
     await owned.killOwner()
     expect(await runner.recover(second, { process: owned.identity, signal: never })).toEqual({
+      outcome: 'unanswered',
+    })
+  })
+
+  test('a call that was killed the moment its request had left is unanswered, though no transcript tells of it', async () => {
+    await using model = await simulatedModel({ reply: [answer.hanging()] })
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+    const call = agent.call('Killed at once')
+    const owned = await ownedCall(call, model.environment)
+    await model.waitForRequest(1)
+    owned.killCall()
+    await owned.killOwner()
+    expect(await runner.recover(call, { process: owned.identity, signal: never })).toEqual({
       outcome: 'unanswered',
     })
   })

@@ -1,0 +1,75 @@
+/** The command line of a call: every flag, and nothing that could be taken for one. */
+import { expect, test } from 'vitest'
+import { claudeArguments } from '../../src/claude/arguments.ts'
+import type { Version } from '../../src/claude/version.ts'
+
+const SESSION = '11111111-1111-4111-8111-111111111111'
+const PARENT = '22222222-2222-4222-8222-222222222222'
+const OLD: Version = [2, 1, 197]
+
+const first = { sessionId: SESSION, parentSessionId: null, settings: { systemPrompt: '' } }
+const oldest = { version: OLD, systemPromptFile: null }
+const after = (argv: readonly string[], flag: string) => argv[argv.indexOf(flag) + 1]
+
+test('a first call begins a session with our id', () => {
+  expect(claudeArguments(first, oldest)).toEqual([
+    '-p',
+    ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
+    ...['--session-id', SESSION],
+    ...['--setting-sources', '', '--strict-mcp-config', '--disable-slash-commands'],
+    ...['--permission-mode', 'acceptEdits'],
+    ...['--disallowedTools', 'ListAgents', 'SendMessage', 'Bash', 'Monitor'],
+  ])
+})
+
+test('a later call forks its parent under an id of its own', () => {
+  const argv = claudeArguments({ ...first, parentSessionId: PARENT }, oldest)
+  expect(argv.slice(5, 10)).toEqual(['--resume', PARENT, '--fork-session', '--session-id', SESSION])
+})
+
+test('all settings have their flags, and the lists come last', () => {
+  const settings = { systemPrompt: 'x', model: 'opus', maxTurns: 3, allowedTools: ['Write', 'Bash(git *)'] }
+  const argv = claudeArguments({ ...first, settings }, { version: OLD, systemPromptFile: '/home/prompt.md' })
+  expect(argv.slice(13)).toEqual([
+    ...['--append-system-prompt-file', '/home/prompt.md'],
+    ...['--model', 'opus', '--max-turns', '3'],
+    ...['--allowedTools', 'Write(./**)', 'Bash(git *)'],
+    ...['--disallowedTools', 'ListAgents', 'SendMessage'],
+  ])
+})
+
+test.each<[Version, boolean]>([
+  [[2, 1, 197], false],
+  [[2, 1, 256], false],
+  [[2, 1, 257], true],
+  [[2, 2, 0], true],
+  [[3, 0, 0], true],
+])('version %j is asked not to keep an old system prompt: %s', (version, expected) => {
+  const argv = claudeArguments(first, { version, systemPromptFile: null })
+  expect(argv.includes('--system-prompt-snapshot')).toBe(expected)
+  if (expected) expect(after(argv, '--system-prompt-snapshot')).toBe('off')
+})
+
+test.each(['--dangerously-skip-permissions', '-p', 'Write --add-dir /', '', 'Wri\nte', 'Bash(a'])(
+  'the tool %j is refused',
+  (tool) => {
+    const settings = { systemPrompt: '', allowedTools: [tool] }
+    expect(() => claudeArguments({ ...first, settings }, oldest)).toThrow(/is not the name of a tool/)
+  },
+)
+
+test.each(['--add-dir=/', '', 'opus --verbose'])('the model %j is refused', (model) => {
+  const settings = { systemPrompt: '', model }
+  expect(() => claudeArguments({ ...first, settings }, oldest)).toThrow(/is not the name of a model/)
+})
+
+test('tools for files stay in the workspace, others are left as they are', () => {
+  const settings = {
+    systemPrompt: '',
+    allowedTools: ['Read', 'Edit', 'Read(~/docs/**)', 'mcp__files__read', 'WebFetch'],
+  }
+  const argv = claudeArguments({ ...first, settings }, oldest)
+  expect(argv.slice(argv.indexOf('--allowedTools') + 1, argv.indexOf('--disallowedTools'))).toEqual([
+    ...['Read(./**)', 'Edit(./**)', 'Read(~/docs/**)', 'mcp__files__read', 'WebFetch'],
+  ])
+})

@@ -1,0 +1,131 @@
+/** What the adapter makes of a program that misbehaves: one answer or one typed error, and nothing left running. */
+import { access, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { claudeCli } from '../../src/claude/claude-cli.ts'
+import { CALL_MARKER } from '../../src/claude/environment.ts'
+import { linuxProcessTable } from '../../src/claude/process-table.ts'
+import type { CallMessage } from '../../src/claude/runner.ts'
+import { collect, testAgent } from './calls.ts'
+
+const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
+const SECRET = 'sk-ant-this-is-the-key'
+
+let lastCallId = ''
+
+async function run(
+  behaviour: string,
+  options: { signal?: AbortSignal; onMessage?: (message: CallMessage) => unknown } = {},
+) {
+  const agent = await testAgent()
+  const runner = claudeCli({
+    path: FAKE,
+    environment: { ANTHROPIC_API_KEY: SECRET },
+    graceMs: 200,
+    limits: { lineBytes: 2 ** 20, callBytes: 4 * 2 ** 20 },
+  })
+  const call = agent.call(behaviour)
+  lastCallId = call.callId
+  const collected = await collect(runner, call, options)
+  return { ...collected, warnings: collected.messages.filter((message) => message.type === 'warning') }
+}
+
+afterEach(async () => {
+  const entries = (await linuxProcessTable.entries()).filter((entry) => !entry.ended)
+  const environments = await Promise.all(entries.map((entry) => linuxProcessTable.environment(entry.pid)))
+  expect(environments.filter((environment) => environment?.get(CALL_MARKER) === lastCallId)).toEqual([])
+})
+
+test('of two results the last counts', async () => {
+  expect((await run('two results')).result?.text).toBe('second')
+})
+
+test('a line that is no JSON is a warning, and the answer stands', async () => {
+  const { result, warnings, error } = await run('plain words')
+  expect(error).toBeNull()
+  expect(result?.text).toBe('fine')
+  expect(warnings[0]).toEqual({ type: 'warning', message: expect.stringContaining('This is no JSON.') })
+})
+
+test('types that nobody knows are passed over', async () => {
+  expect((await run('unknown types')).result?.text).toBe('fine')
+})
+
+test.each([
+  ['no result', 'NoResultError'],
+  ['half a line', 'JSONParseError'],
+  ['die by a signal', 'ProcessKilledError'],
+  ['crash', 'CliCrashedError'],
+  ['unknown option', 'CliIncompatibleError'],
+  ['endless line', 'OutputTooLargeError'],
+  ['flood', 'OutputTooLargeError'],
+])('%s is a %s', async (behaviour, tag) => {
+  const { error, result } = await run(behaviour)
+  expect(result).toBeNull()
+  expect(error).toMatchObject({ _tag: tag })
+})
+
+test('a key on stderr does not get into the error', async () => {
+  const { error } = await run('crash')
+  expect(String(error)).toContain('Something broke')
+  expect(JSON.stringify(error)).not.toContain(SECRET)
+})
+
+test('a program that goes on after its result is ended, and the answer stands', async () => {
+  const { result, error } = await run('result, then hang')
+  expect(error).toBeNull()
+  expect(result?.text).toBe('fine')
+})
+
+test('a grandchild that holds the output open holds up nothing, and is ended', async () => {
+  const { result, error } = await run('a grandchild that stays')
+  expect(error).toBeNull()
+  expect(result?.text).toBe('fine')
+})
+
+test.each(['ignore SIGTERM', 'a grandchild with its own session'])(
+  '%s: it is killed when the call is called off',
+  async (behaviour) => {
+    const abort = new AbortController()
+    const { error } = await run(behaviour, {
+      signal: abort.signal,
+      onMessage: (message) => message.type === 'init' && abort.abort(),
+    })
+    expect(error).toMatchObject({ _tag: 'CallCancelledError' })
+  },
+)
+
+test('an abort before anything was printed ends the call as well', async () => {
+  const abort = new AbortController()
+  const { error } = await run('hang', {
+    signal: abort.signal,
+    onMessage: (message) => message.type === 'process' && abort.abort(),
+  })
+  expect(error).toMatchObject({ _tag: 'CallCancelledError' })
+})
+
+test('the environment of a call holds nothing of ours but what it needs', async () => {
+  process.env.CLAUDECODE = '1'
+  process.env.CLAUDE_CODE_SSE_PORT = '1234'
+  process.env.MY_DATABASE_PASSWORD = 'hunter2'
+  const { result } = await run('environment')
+  const environment = JSON.parse(result?.text ?? '{}') as Record<string, string>
+  expect(environment).toMatchObject({
+    ANTHROPIC_API_KEY: SECRET,
+    CLAUDE_CODE_MAX_RETRIES: '2',
+    PATH: process.env.PATH,
+  })
+  expect(environment).not.toHaveProperty('CLAUDECODE')
+  expect(environment).not.toHaveProperty('CLAUDE_CODE_SSE_PORT')
+  expect(environment).not.toHaveProperty('MY_DATABASE_PASSWORD')
+})
+
+test('the prompt is not on the command line, and what was printed is removed with the end of the call', async () => {
+  const agent = await testAgent()
+  const { result } = await collect(claudeCli({ path: FAKE }), agent.call('arguments'))
+  const given = JSON.parse(result?.text ?? '[]') as string[]
+  expect(given).toContain('--session-id')
+  expect(given.slice(1)).not.toContain('arguments')
+  expect(await readdir(join(agent.directories.home, 'calls'))).toEqual([])
+  await expect(access(join(agent.directories.home, 'system-prompt.md'))).resolves.toBeUndefined()
+})
