@@ -1,0 +1,57 @@
+/** Large bodies as files, each named after the hash of its content. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CorruptBlob, StoreReadOnly } from '../events/store-errors.ts'
+import { blobReference, checkBlob, checkReference } from './blob-content.ts'
+import type { BlobReference, Blobs } from './blobs.ts'
+import { isMissing, makeDirectory, syncDirectory, writeWholeFile } from './directory.ts'
+
+export function fileBlobs(directory: string): Blobs {
+  /** Two puts of one body at the same time are one. */
+  const underWay = new Map<string, Promise<void>>()
+
+  const pathOf = (sha256: string) => join(directory, sha256.slice(0, 2), sha256)
+
+  const read = async (reference: BlobReference): Promise<string> => {
+    const file = pathOf(checkReference(reference).sha256)
+    try {
+      return checkBlob(reference, await readFile(file), file)
+    } catch (cause) {
+      if (cause instanceof CorruptBlob) throw cause
+      const problem = isMissing(cause) ? 'its file is missing' : (cause as Error).message
+      throw new CorruptBlob({ sha256: reference.sha256, file, problem }, { cause })
+    }
+  }
+
+  const write = async (reference: BlobReference, content: Uint8Array): Promise<void> => {
+    // One that is there is not written again, unless it has been damaged since.
+    const whole = await read(reference).then(
+      () => true,
+      () => false,
+    )
+    if (whole) return
+    const file = pathOf(reference.sha256)
+    try {
+      await makeDirectory(join(file, '..'))
+      await writeWholeFile(file, content)
+      await syncDirectory(directory)
+    } catch (cause) {
+      throw new StoreReadOnly({ path: directory, problem: (cause as Error).message }, { cause })
+    }
+  }
+
+  return {
+    get: read,
+    async put(text) {
+      const { reference, content } = blobReference(text)
+      const { sha256 } = reference
+      let writing = underWay.get(sha256)
+      if (!writing) {
+        writing = write(reference, content).finally(() => underWay.delete(sha256))
+        underWay.set(sha256, writing)
+      }
+      await writing
+      return reference
+    },
+  }
+}

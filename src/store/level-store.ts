@@ -1,0 +1,157 @@
+/** The durable log: an event store in a directory, on LevelDB. */
+import { realpath } from 'node:fs/promises'
+import { type Clock, systemClock } from '../clock.ts'
+import { ClosedError } from '../events/errors.ts'
+import { checkStreamName } from '../events/ids.ts'
+import { StoreInUse } from '../events/store-errors.ts'
+import { type Logger, silentLogger } from '../logger.ts'
+import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from './append-request.ts'
+import { makeDirectory } from './directory.ts'
+import type { EventStore } from './event-store.ts'
+import { fileBlobs } from './file-blobs.ts'
+import { follow, Growth } from './follow.ts'
+import { HeadFile } from './head-file.ts'
+import { LogDatabase, type OpenDatabase, openLevel } from './log-database.ts'
+import { listStreams, readStream, records } from './log-reader.ts'
+import { recoverLog } from './log-recovery.ts'
+import { LogWriter } from './log-writer.ts'
+import { readRange } from './read-range.ts'
+import { checkFormat, create, inspect, type StorePaths, storePaths } from './store-directory.ts'
+import { lockStore } from './store-lock.ts'
+import { checkRoomToWrite } from './writable.ts'
+
+export interface LevelStoreOptions {
+  readonly clock?: Clock
+  readonly logger?: Logger
+  /** The largest record that is taken, in bytes. Default 1 MiB. */
+  readonly maxRecordBytes?: number
+  /** How the database is opened. For tests of what happens when it fails. */
+  readonly openDatabase?: OpenDatabase
+}
+
+/**
+ * Opens the store in a directory, and makes it where there is none. One owner at a time: another one gets
+ * {@link StoreInUse}. Close it (`await using`): that saves the next opening work, and is not needed for durability.
+ *
+ * @throws StoreInUse, UnsupportedFormat, StoreDamaged, TailLoss, SequenceGap, CorruptRecord
+ * @example
+ * await using store = await levelStore('.claude-agents')
+ * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }], { expectedVersion: 'none' })
+ */
+export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<EventStore> {
+  await makeDirectory(directory)
+  const paths = storePaths(await realpath(directory))
+  await checkFormat(paths)
+  const lock = await lockStore(paths.base)
+  try {
+    return await openLocked(paths, lock.release, options)
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function openLocked(
+  paths: StorePaths,
+  release: () => Promise<void>,
+  options: LevelStoreOptions,
+): Promise<EventStore> {
+  const { clock = systemClock, logger = silentLogger, openDatabase = openLevel } = options
+  const storeId = (await inspect(paths)) ?? (await create(paths, openDatabase))
+  const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: false })
+  try {
+    const recovered = await recoverLog(database, paths)
+    const headFile = new HeadFile(paths.head, storeId, clock)
+    const growth = new Growth()
+    const writer = new LogWriter({
+      database,
+      recovered,
+      storeId,
+      baseDir: paths.base,
+      headFile,
+      growth,
+      clock,
+      logger,
+      async reopen() {
+        await checkRoomToWrite(paths.base)
+        await database.reopen()
+        return recoverLog(database, paths)
+      },
+    })
+    const close = async () => {
+      await writer.close()
+      growth.end()
+      await headFile.close()
+      await database.close()
+      await release()
+    }
+    const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES
+    return eventStore({
+      storeId,
+      database,
+      writer,
+      growth,
+      close,
+      maxRecordBytes,
+      blobs: fileBlobs(paths.blobs),
+    })
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+interface OpenStore {
+  readonly storeId: string
+  readonly database: LogDatabase
+  readonly writer: LogWriter
+  readonly growth: Growth
+  readonly blobs: EventStore['blobs']
+  readonly maxRecordBytes: number
+  close(): Promise<void>
+}
+
+function eventStore({ database, writer, growth, close, maxRecordBytes, ...own }: OpenStore): EventStore {
+  let closing: Promise<void> | null = null
+  const checkOpen = () => {
+    if (closing) throw new ClosedError({ what: 'store' })
+  }
+  const store: EventStore = {
+    ...own,
+    epoch: writer.epoch,
+    // Not an async function: of 256 appends at once, another promise for each is noticed.
+    append(stream, facts, options = {}) {
+      try {
+        checkOpen()
+        return writer.append(appendRequest(stream, facts, options, maxRecordBytes))
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    },
+    async *read(stream, options = {}) {
+      checkOpen()
+      yield* readStream(database, writer.index, checkStreamName(stream), options)
+    },
+    async *readAll(options = {}) {
+      checkOpen()
+      const { from, to } = readRange(options, growth.position)
+      for await (const { recorded } of records(database, from, to)) yield recorded
+    },
+    follow: (options = {}) => follow(store, growth, options),
+    async head(stream) {
+      checkOpen()
+      return stream === undefined
+        ? growth.position
+        : (await writer.index.head(checkStreamName(stream))).version
+    },
+    async *streams(options = {}) {
+      checkOpen()
+      yield* listStreams(database, writer.index, options)
+    },
+    [Symbol.asyncDispose]() {
+      closing ??= close()
+      return closing
+    },
+  }
+  return store
+}

@@ -1,0 +1,139 @@
+/** The log in memory, for tests and trials: the same promises as the durable one's, until it is closed. */
+import { randomUUID } from 'node:crypto'
+import { type Clock, instant, systemClock } from '../clock.ts'
+import type { Recorded } from '../events/envelope.ts'
+import { ClosedError } from '../events/errors.ts'
+import { checkStreamName } from '../events/ids.ts'
+import { CorruptBlob } from '../events/store-errors.ts'
+import {
+  type AppendRequest,
+  appendRequest,
+  DEFAULT_MAX_RECORD_BYTES,
+  versionConflict,
+} from './append-request.ts'
+import { blobReference, checkBlob, checkReference } from './blob-content.ts'
+import type { Blobs } from './blobs.ts'
+import type { EventStore, StreamSummary } from './event-store.ts'
+import { type Place, recordedFact } from './fact-text.ts'
+import { follow, Growth } from './follow.ts'
+import { type ReadRange, readRange } from './read-range.ts'
+
+export interface MemoryStoreOptions {
+  readonly clock?: Clock
+  /** The largest record that is taken, in bytes. Default 1 MiB. */
+  readonly maxRecordBytes?: number
+}
+
+/** One stream: where its facts are, and what it was last said to fold to. */
+interface MemoryStream {
+  readonly positions: number[]
+  summary: StreamSummary | null
+}
+
+/**
+ * @example
+ * const store = memoryStore()
+ * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }])
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
+  const { clock = systemClock, maxRecordBytes = DEFAULT_MAX_RECORD_BYTES } = options
+  const storeId = randomUUID()
+  const growth = new Growth()
+  /** Each makes a new copy of its fact: what a reader does to one changes nobody else's. */
+  const log: (() => Recorded)[] = []
+  const streams = new Map<string, MemoryStream>()
+  const commits = new Map<string, readonly (() => Recorded)[]>()
+
+  const write = ({ stream, facts, commitId, summary }: AppendRequest): readonly (() => Recorded)[] => {
+    const { positions, summary: before } = streams.get(stream) ?? { positions: [], summary: null }
+    const at = instant(clock.now())
+    const written = facts.map((fact) => {
+      const place: Place = {
+        storeId,
+        position: log.length + 1,
+        stream,
+        version: positions.length + 1,
+        at,
+        epoch: 1,
+      }
+      const record = () => recordedFact(place, fact)
+      log.push(record)
+      positions.push(place.position)
+      return record
+    })
+    streams.set(stream, { positions, summary: summary ?? before })
+    if (commitId !== null) commits.set(commitId, written)
+    growth.advance(log.length)
+    return written
+  }
+
+  const checkOpen = () => {
+    if (growth.ended) throw new ClosedError({ what: 'store' })
+  }
+
+  const store: EventStore = {
+    storeId,
+    epoch: 1,
+    blobs: memoryBlobs(),
+    async append(stream, facts, options = {}) {
+      checkOpen()
+      const request = appendRequest(stream, facts, options, maxRecordBytes)
+      const repeated = request.commitId === null ? undefined : commits.get(request.commitId)
+      if (repeated) return repeated.map((record) => record())
+      const conflict = versionConflict(request, streams.get(stream)?.positions.length ?? 0)
+      if (conflict) throw conflict
+      return facts.length === 0 ? [] : write(request).map((record) => record())
+    },
+    async *read(stream, options = {}) {
+      checkOpen()
+      const positions = streams.get(checkStreamName(stream))?.positions ?? []
+      for (const version of numbers(readRange(options, positions.length))) {
+        const record = log[(positions[version - 1] ?? 0) - 1]
+        if (record) yield record()
+      }
+    },
+    async *readAll(options = {}) {
+      checkOpen()
+      const { from, to } = readRange(options, log.length)
+      for (const record of log.slice(from - 1, Math.max(from - 1, to))) yield record()
+    },
+    follow: (options = {}) => follow(store, growth, options),
+    async head(stream) {
+      checkOpen()
+      return stream === undefined ? log.length : (streams.get(checkStreamName(stream))?.positions.length ?? 0)
+    },
+    async *streams({ prefix = '', open = false } = {}) {
+      checkOpen()
+      for (const stream of [...streams.keys()].filter((name) => name.startsWith(prefix)).sort()) {
+        const { positions, summary } = streams.get(stream) ?? { positions: [], summary: null }
+        if (!open || summary?.open) yield { stream, version: positions.length, summary }
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      growth.end()
+    },
+  }
+  return store
+}
+
+function* numbers({ from, to, backwards }: ReadRange): Generator<number> {
+  if (backwards) for (let number = to; number >= from; number--) yield number
+  else for (let number = from; number <= to; number++) yield number
+}
+
+function memoryBlobs(): Blobs {
+  const bodies = new Map<string, Buffer>()
+  return {
+    async put(text) {
+      const { reference, content } = blobReference(text)
+      bodies.set(reference.sha256, content)
+      return reference
+    },
+    async get(reference) {
+      const { sha256 } = checkReference(reference)
+      const content = bodies.get(sha256)
+      if (!content) throw new CorruptBlob({ sha256, file: 'memory', problem: 'it was never put' })
+      return checkBlob(reference, content, 'memory')
+    },
+  }
+}

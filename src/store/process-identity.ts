@@ -1,0 +1,32 @@
+/** Which process this is, told in a way that a later process with the same number cannot be mistaken for it. */
+import { readFileSync } from 'node:fs'
+
+export interface ProcessIdentity {
+  readonly pid: number
+  /** When it was started, in ticks since boot, and the boot; null where the system does not tell. */
+  readonly started: string | null
+}
+
+export const thisProcess = (): ProcessIdentity => ({ pid: process.pid, started: startOf(process.pid) })
+
+export function isAlive({ pid, started }: ProcessIdentity): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    // EPERM: it is there, and somebody else's.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
+  }
+  return started === null || started === startOf(pid)
+}
+
+function startOf(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The second field is the program's name in parentheses, which may hold blanks and parentheses of its own.
+    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    return `${startTime} ${boot}`
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,39 @@
+/** Which versions or positions a read is about, as one closed range. */
+import { InvalidInputError } from '../events/errors.ts'
+import type { ReadOptions } from './event-store.ts'
+
+/** Both ends belong to it; empty when `from` is larger than `to`. */
+export interface ReadRange {
+  readonly from: number
+  readonly to: number
+  readonly backwards: boolean
+}
+
+/** `last` is the newest version or position that there is. */
+export function readRange(options: ReadOptions, last: number): ReadRange {
+  const after = checkCount('after', options.after ?? 0)
+  const to = Math.min(checkCount('to', options.to ?? last), last)
+  const limit = checkCount('limit', options.limit ?? last)
+  const backwards = options.direction === 'backwards'
+  return backwards
+    ? { from: Math.max(after + 1, to - limit + 1), to, backwards }
+    : { from: after + 1, to: Math.min(to, after + limit), backwards }
+}
+
+/** The range cut into pieces of at most `size`, in the order of reading. */
+export function* chunks({ from, to, backwards }: ReadRange, size: number): Generator<ReadRange> {
+  if (backwards) {
+    for (let last = to; last >= from; last -= size) {
+      yield { from: Math.max(from, last - size + 1), to: last, backwards }
+    }
+  } else {
+    for (let first = from; first <= to; first += size) {
+      yield { from: first, to: Math.min(to, first + size - 1), backwards }
+    }
+  }
+}
+
+function checkCount(what: string, value: number): number {
+  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 0)) return value
+  throw new InvalidInputError({ what, problem: `${value} is not a whole number from 0 on` })
+}

@@ -1,0 +1,79 @@
+/**
+ * A fact as the database holds it: text that vouches for itself and for the record before it.
+ *
+ * value = kind, hash of the previous record, own hash, text. The own hash covers the key, the kind, the previous hash
+ * and the text. The text is the fact as JSON and, on a line of its own, what else was committed with it.
+ * LevelDB does not check what it reads, so nothing that fails here is ever passed on.
+ */
+import { hash } from 'node:crypto'
+import type { Recorded } from '../events/envelope.ts'
+import { CorruptRecord } from '../events/store-errors.ts'
+import type { StreamSummary } from './event-store.ts'
+import { parseStored } from './fact-text.ts'
+import { recordKey } from './keys.ts'
+
+/** A whole fact. Other kinds (a fact whose body was dropped, say) get letters of their own. */
+const WHOLE = 'r'
+/** sha-256 in base64url. */
+const HASH_LENGTH = 43
+const PREVIOUS_END = WHOLE.length + HASH_LENGTH
+const HASH_END = PREVIOUS_END + HASH_LENGTH
+
+/** What is committed with the last fact of an append, so that the index can be made anew from the records alone. */
+export interface CommitNote {
+  readonly commitId?: string
+  /** How many facts the commit has, this one being the last. */
+  readonly count?: number
+  readonly summary?: StreamSummary
+}
+
+export interface DecodedRecord {
+  readonly recorded: Recorded
+  readonly note: CommitNote | null
+  readonly previousHash: string
+  readonly hash: string
+  /** Of the text, in characters. */
+  readonly length: number
+}
+
+const sha256 = (text: string) => hash('sha256', text, 'base64url')
+
+/** What the first record names as the one before it: no other store begins with the same. */
+export const genesisHash = (storeId: string) => sha256(`store ${storeId}`)
+
+export function encodeRecord(
+  key: string,
+  previousHash: string,
+  text: string,
+): { readonly value: string; readonly hash: string } {
+  const chained = `${WHOLE}${previousHash}${text}`
+  const own = sha256(key + chained)
+  return { value: `${WHOLE}${previousHash}${own}${text}`, hash: own }
+}
+
+/** Where a record was read. */
+export interface RecordSource {
+  readonly storeId: string
+  /** For the message. */
+  readonly path: string
+}
+
+/** Reads a record back, or throws {@link CorruptRecord}. */
+export function decodeRecord(source: RecordSource, position: number, value: string): DecodedRecord {
+  const { storeId, path: file } = source
+  const key = recordKey(position)
+  const damaged = (problem: string) => new CorruptRecord({ position, key, file, problem })
+  if (value[0] !== WHOLE) throw damaged('it is of an unknown kind')
+  const previousHash = value.slice(WHOLE.length, PREVIOUS_END)
+  const own = value.slice(PREVIOUS_END, HASH_END)
+  const text = value.slice(HASH_END)
+  if (sha256(`${key}${WHOLE}${previousHash}${text}`) !== own) throw damaged('its hash does not match')
+  const lineEnd = text.indexOf('\n')
+  return {
+    recorded: parseStored(storeId, position, lineEnd < 0 ? text : text.slice(0, lineEnd)),
+    note: lineEnd < 0 ? null : (JSON.parse(text.slice(lineEnd + 1)) as CommitNote),
+    previousHash,
+    hash: own,
+    length: text.length,
+  }
+}

@@ -1,0 +1,130 @@
+/** A store's directory: what belongs into it, how it comes to be, and whether what is there is whole. */
+import { randomUUID } from 'node:crypto'
+import { access, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StoreDamaged, UnsupportedFormat } from '../events/store-errors.ts'
+import { isMissing, makeDirectory, syncDirectory, writeWholeFile } from './directory.ts'
+import { headFileText, readHeadFile } from './head-file.ts'
+import { encodeIndexValue } from './index-value.ts'
+import { STORE_KEY } from './keys.ts'
+import { LogDatabase, type OpenDatabase } from './log-database.ts'
+import { genesisHash } from './record.ts'
+
+/** The format that this version writes, and the newest that it reads. */
+const FORMAT = 1
+
+export interface StorePaths {
+  readonly base: string
+  readonly storeFile: string
+  readonly head: string
+  readonly log: string
+  readonly blobs: string
+  /** There while the store is being made: what is in the directory then holds nothing yet. */
+  readonly creating: string
+}
+
+export const storePaths = (base: string): StorePaths => ({
+  base,
+  storeFile: join(base, 'store.json'),
+  head: join(base, 'head'),
+  log: join(base, 'log'),
+  blobs: join(base, 'blobs'),
+  creating: join(base, 'creating'),
+})
+
+interface StoreFile {
+  readonly format: number
+  readonly storeId: string
+}
+
+/** Refuses a store of a newer format. Reads only, and may be called before the store is locked. */
+export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> {
+  const file = paths.storeFile
+  const text = await readOrNull(file)
+  if (text === null) return null
+  const content = parseOrNull(text)
+  if (!Number.isSafeInteger(content?.format)) {
+    throw new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
+  }
+  const { format = 0, storeId } = content ?? {}
+  if (format > FORMAT) throw new UnsupportedFormat({ path: paths.base, found: format, known: FORMAT })
+  if (format < 1 || typeof storeId !== 'string' || storeId.length < 8) {
+    throw new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
+  }
+  return { format, storeId }
+}
+
+/** The id of the store that is there, whole; null where there is none yet. Throws when a part of it is missing. */
+export async function inspect(paths: StorePaths): Promise<string | null> {
+  const store = await checkFormat(paths)
+  const head = await readHeadFile(paths.head, paths.base)
+  const log = await listOrNull(paths.log)
+  if (await isBeingCreated(paths, head?.position ?? 0)) return null
+  if (store === null && head === null && log.length === 0) return null
+  const damaged = (file: string, problem: string) => new StoreDamaged({ path: paths.base, file, problem })
+  if (store === null) throw damaged(paths.storeFile, 'its store.json is missing')
+  if (head === null) throw damaged(paths.head, 'its head is missing')
+  if (head.storeId !== store.storeId) throw damaged(paths.head, 'its head is of another store')
+  // LevelDB would begin a new log where CURRENT is missing, and remove the tables of the old one.
+  const current = join(paths.log, 'CURRENT')
+  const manifest = (await readOrNull(current))?.trim()
+  if (manifest === undefined) throw damaged(current, 'the CURRENT file of its log is missing')
+  if (!log.includes(manifest)) throw damaged(current, 'its log has lost its manifest')
+  return store.storeId
+}
+
+/** Makes a new, empty store. It counts once the `creating` file is gone, so being killed on the way leaves no ruin. */
+export async function create(paths: StorePaths, open: OpenDatabase): Promise<string> {
+  await writeWholeFile(paths.creating, '')
+  await Promise.all(
+    [paths.log, paths.head, paths.storeFile].map((path) => rm(path, { recursive: true, force: true })),
+  )
+  const storeId = randomUUID()
+  await Promise.all([makeDirectory(paths.log), makeDirectory(paths.blobs)])
+  const database = await LogDatabase.open(paths.log, storeId, open, { createIfMissing: true })
+  try {
+    await database.batch().put(STORE_KEY, encodeIndexValue(STORE_KEY, { storeId })).write({ sync: true })
+  } finally {
+    await database.close()
+  }
+  await writeWholeFile(paths.head, headFileText({ storeId, position: 0, hash: genesisHash(storeId) }))
+  await writeWholeFile(paths.storeFile, `${JSON.stringify({ format: FORMAT, storeId })}\n`)
+  await rm(paths.creating)
+  await syncDirectory(paths.base)
+  return storeId
+}
+
+/** A store that has seen a fact is never taken for one that is being made, whatever files lie about. */
+async function isBeingCreated(paths: StorePaths, position: number): Promise<boolean> {
+  if (position > 0) return false
+  return access(paths.creating).then(
+    () => true,
+    () => false,
+  )
+}
+
+async function readOrNull(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+}
+
+async function listOrNull(path: string): Promise<string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+function parseOrNull(text: string): Partial<StoreFile> | null {
+  try {
+    return JSON.parse(text) as Partial<StoreFile>
+  } catch {
+    return null
+  }
+}
