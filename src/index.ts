@@ -21,6 +21,7 @@ export type {
   Usage,
 } from './claude/runner.ts'
 export { type Clock, systemClock } from './clock.ts'
+export { type Config, loadConfig } from './config.ts'
 export type { AgentConfig, AgentFact, RetryPolicy } from './events/agent-facts.ts'
 export * from './events/call-errors.ts'
 export type { Fact, NewFact, Recorded } from './events/envelope.ts'

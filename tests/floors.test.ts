@@ -23,7 +23,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   yaml: /^config\.ts/,
   xstate: /^actors\//,
   rxjs: /^(patterns\/|orchestrator\.ts|index\.ts)/,
-  'fastest-levenshtein': /^actors\//,
+  'fastest-levenshtein': /^actors\/|^config\.ts/,
   commander: /^cli\//,
 }
 

@@ -1,6 +1,7 @@
 /** `agent create | list | show | sessions | reset | remove` */
 import type { Agent } from '../index.ts'
-import { type GlobalOptions, hasStore, withSession } from './session.ts'
+import { type GlobalOptions, hasStore } from './global-options.ts'
+import { withSession } from './session.ts'
 import { inert, terminal } from './terminal.ts'
 
 export interface CreateOptions {
@@ -135,7 +136,7 @@ function withAgent(
 }
 
 export function noteNoStore({ baseDir, json, color }: GlobalOptions): void {
-  terminal({ json: json ?? false, color }).note(
+  terminal({ json, color }).note(
     `There is nothing in ${baseDir} yet. Create an agent: claude-agents agent create ID "SYSTEM PROMPT"`,
   )
 }

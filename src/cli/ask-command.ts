@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import type { CallMessage, TaskInput } from '../index.ts'
-import { type GlobalOptions, withSession } from './session.ts'
+import type { GlobalOptions } from './global-options.ts'
+import { withSession } from './session.ts'
 import { inert, type Terminal } from './terminal.ts'
 
 export interface AskCommandOptions {

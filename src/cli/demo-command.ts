@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { AgentOptions, Orchestrator } from '../index.ts'
-import { type GlobalOptions, withSession } from './session.ts'
+import type { GlobalOptions } from './global-options.ts'
+import { withSession } from './session.ts'
 import { inert } from './terminal.ts'
 
 export interface DemoOptions {

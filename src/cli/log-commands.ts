@@ -1,7 +1,8 @@
 /** `log` and `replay`: looking at what happened. Neither changes anything. */
 import type { AgentSnapshot, Recorded } from '../index.ts'
 import { noteNoStore } from './agent-commands.ts'
-import { type GlobalOptions, hasStore, withSession } from './session.ts'
+import { type GlobalOptions, hasStore } from './global-options.ts'
+import { withSession } from './session.ts'
 import { inert, jsonLine, type Terminal } from './terminal.ts'
 
 export interface LogOptions {

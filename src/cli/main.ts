@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
-import type { GlobalOptions } from './session.ts'
+import type { GivenOptions, GlobalOptions } from './global-options.ts'
 import { LOG_LEVELS } from './stderr-logger.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -22,26 +22,27 @@ const list = (text: string) =>
     .map((item) => item.trim())
     .filter((item) => item !== '')
 
+const logLevel = (text: string) => {
+  const level = text.toLowerCase()
+  if ((LOG_LEVELS as readonly string[]).includes(level)) return level
+  throw new InvalidArgumentError(`Use one of ${LOG_LEVELS.join(', ')}.`)
+}
+
 const program = new Command('claude-agents')
   .description('Teams of Claude agents that survive crashes: durable, supervised, replayable.')
   .version(version)
-  .option(
-    '--base-dir <dir>',
-    'where the log and the agents live',
-    process.env.CLAUDE_AGENTS_BASE_DIR || '.claude-agents',
+  .addOption(
+    new Option('--base-dir <dir>', 'where the log and the agents live (.claude-agents unless told)').env(
+      'CLAUDE_AGENTS_BASE_DIR',
+    ),
   )
+  .option('--config <file>', 'the configuration file (claude-agents.yaml here or above, unless told)')
   .option('--json', 'print JSON: one object, or one a line for lists')
   .option('--no-color', 'print without colours (as does NO_COLOR)')
   .addOption(
-    new Option('--log-level <level>', 'what to log on stderr')
-      .choices(LOG_LEVELS)
-      .argParser((text) => {
-        const level = text.toLowerCase()
-        if (!(LOG_LEVELS as readonly string[]).includes(level))
-          throw new InvalidArgumentError(`Use one of ${LOG_LEVELS.join(', ')}.`)
-        return level
-      })
-      .default(process.env.CLAUDE_AGENTS_LOG_LEVEL?.toLowerCase() ?? 'warn'),
+    new Option('--log-level <level>', `what to log on stderr: ${LOG_LEVELS.join(', ')} (warn unless told)`)
+      .argParser(logLevel)
+      .env('CLAUDE_AGENTS_LOG_LEVEL'),
   )
   .option('--claude <path>', 'the claude command to use')
   .option('--simulate', 'let claude talk to a simulated model on this machine: no login, no cost')
@@ -49,7 +50,15 @@ const program = new Command('claude-agents')
   .exitOverride()
   .configureOutput({ outputError: () => {} })
 
-const globals = () => program.opts<GlobalOptions>()
+/** Runs what a command does with the options that all commands take, once the file has been asked as well. */
+const act = async (run: (globals: GlobalOptions) => Promise<void> | void) => {
+  const { completeOptions } = await import('./global-options.ts')
+  await run(await completeOptions(program.opts<GivenOptions>()))
+}
+
+type AgentCommands = typeof import('./agent-commands.ts')
+const agents = (run: (commands: AgentCommands, globals: GlobalOptions) => Promise<void>) =>
+  act(async (globals) => run(await import('./agent-commands.ts'), globals))
 
 const agent = program.command('agent').description('create agents and work with them')
 agent
@@ -60,21 +69,21 @@ agent
   .option('--model <name>', 'the model to use')
   .option('--timeout <seconds>', 'how long a task may take, retries included', wholeNumber)
   .option('--retries <n>', 'how often to try again after a failure that can pass', wholeNumber)
-  .action(async (id, prompt, options) =>
-    (await import('./agent-commands.ts')).create(globals(), id, prompt, options),
+  .action((id, prompt, options) =>
+    agents((commands, globals) => commands.create(globals, id, prompt, options)),
   )
 agent
   .command('list')
   .description('list the agents')
-  .action(async () => (await import('./agent-commands.ts')).list(globals()))
+  .action(() => agents((commands, globals) => commands.list(globals)))
 agent
   .command('show <id>')
   .description('show the state of an agent')
-  .action(async (id) => (await import('./agent-commands.ts')).show(globals(), id))
+  .action((id) => agents((commands, globals) => commands.show(globals, id)))
 agent
   .command('sessions <id>')
   .description('show the session chain of an agent')
-  .action(async (id) => (await import('./agent-commands.ts')).sessions(globals(), id))
+  .action((id) => agents((commands, globals) => commands.sessions(globals, id)))
 agent
   .command('ask <id> <prompt>')
   .description('ask an agent; with - as the prompt, it is read from stdin')
@@ -83,40 +92,44 @@ agent
     '--task-id <id>',
     'a name for the task: asked again under the same one, it answers without a new call',
   )
-  .action(async (id, prompt, options) =>
-    (await import('./ask-command.ts')).ask(globals(), id, prompt, options),
+  .action((id, prompt, options) =>
+    act(async (globals) => (await import('./ask-command.ts')).ask(globals, id, prompt, options)),
   )
 agent
   .command('reset <id>')
   .description('begin a new session chain; the old one stays in the log')
-  .action(async (id) => (await import('./agent-commands.ts')).reset(globals(), id))
+  .action((id) => agents((commands, globals) => commands.reset(globals, id)))
 agent
   .command('remove <id>')
   .description('remove an agent and its directories; its history stays in the log')
-  .action(async (id) => (await import('./agent-commands.ts')).remove(globals(), id))
+  .action((id) => agents((commands, globals) => commands.remove(globals, id)))
 
 program
   .command('recover')
   .description('go on with what a killed process left: fetch answers, ask again, and say what was done')
-  .action(async () => (await import('./recover-command.ts')).recover(globals()))
+  .action(() => act(async (globals) => (await import('./recover-command.ts')).recover(globals)))
 program
   .command('log')
   .description('show what happened, in order')
   .option('--stream <name>', 'only this stream, as in agent/researcher')
   .option('--after <n>', 'only what came after this position (with --stream: version)', wholeNumber)
   .option('--limit <n>', 'at most so many', wholeNumber)
-  .action(async (options) => (await import('./log-commands.ts')).log(globals(), options))
+  .action((options) => act(async (globals) => (await import('./log-commands.ts')).log(globals, options)))
 program
   .command('replay <stream>')
   .description('go through the history of a stream: each fact, and the state before and after it')
   .option('--to <version>', 'up to this version', wholeNumber)
-  .action(async (stream, options) => (await import('./log-commands.ts')).replay(globals(), stream, options))
+  .action((stream, options) =>
+    act(async (globals) => (await import('./log-commands.ts')).replay(globals, stream, options)),
+  )
 program
   .command('demo [topic]')
   .description('three agents research a topic, analyse it and write a report')
   .option('--live', 'use the real model and your login, instead of the simulated model')
   .option('--output <file>', 'where to write the report', 'research-report.md')
-  .action(async (topic, options) => (await import('./demo-command.ts')).demo(globals(), topic, options))
+  .action((topic, options) =>
+    act(async (globals) => (await import('./demo-command.ts')).demo(globals, topic, options)),
+  )
 
 try {
   await program.parseAsync()

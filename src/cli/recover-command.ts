@@ -1,7 +1,8 @@
 /** `recover`: settles what a killed process left, and says what it did. */
 import type { Recovery } from '../index.ts'
 import { noteNoStore } from './agent-commands.ts'
-import { type GlobalOptions, hasStore, withSession } from './session.ts'
+import { type GlobalOptions, hasStore } from './global-options.ts'
+import { withSession } from './session.ts'
 
 const EXPLANATIONS: Readonly<Record<Recovery['outcome'], string>> = {
   harvested: 'had been answered; the answer was fetched, no second call was made',

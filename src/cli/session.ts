@@ -1,19 +1,8 @@
 /** What each command works with: the orchestrator, opened as the global options say and closed whatever happens. */
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import type { Orchestrator } from '../index.ts'
+import type { GlobalOptions } from './global-options.ts'
 import { stderrLogger } from './stderr-logger.ts'
 import { type Terminal, terminal } from './terminal.ts'
-
-/** The options that every command takes. */
-export interface GlobalOptions {
-  readonly baseDir: string
-  readonly json?: boolean
-  readonly color: boolean
-  readonly logLevel: string
-  readonly claude?: string
-  readonly simulate?: boolean
-}
 
 export interface Session {
   readonly orchestrator: Orchestrator
@@ -25,15 +14,12 @@ export interface Session {
 /** How a command ended that was interrupted: 128 and the number of the signal, as shells have it. */
 const INTERRUPTED: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
 
-/** Whether there is anything to read yet: a command that only looks must not make a store. */
-export const hasStore = ({ baseDir }: GlobalOptions) => existsSync(join(resolve(baseDir), 'store.json'))
-
 /** Opens, runs, closes. */
 export async function withSession(
   options: GlobalOptions,
   run: (session: Session) => Promise<void>,
 ): Promise<void> {
-  const screen = terminal({ json: options.json ?? false, color: options.color })
+  const screen = terminal(options)
   const interruption = new AbortController()
   const interrupt = (name: NodeJS.Signals) => {
     // Once is a request; twice is an order.
@@ -52,7 +38,7 @@ export async function withSession(
     logger,
     // What costs money is gone on with when somebody asks for it, not because somebody looks at a log.
     resume: 'on-demand',
-    ...maxAgents(),
+    ...(options.maxAgents === undefined ? {} : { maxAgents: options.maxAgents }),
     runner: claudeCli({
       logger,
       ...(options.claude === undefined ? {} : { path: options.claude }),
@@ -73,9 +59,4 @@ async function simulate(screen: Terminal) {
     screen.accent('yellow', `simulated: claude talks to a made-up model at ${model.url}, not to Anthropic`),
   )
   return model
-}
-
-function maxAgents(): { maxAgents?: number } {
-  const value = process.env.CLAUDE_AGENTS_MAX_AGENTS
-  return value === undefined || value === '' ? {} : { maxAgents: Number(value) }
 }

@@ -58,6 +58,24 @@ export class InvalidInputError extends ClaudeAgentError<{ what: string }> {
   }
 }
 
+/** The configuration file cannot be used. */
+export class ConfigError extends ClaudeAgentError<{ file: string }> {
+  readonly _tag = 'ConfigError'
+  constructor(
+    details: {
+      file: string
+      problem: string
+      at?: { line: number; col: number } | undefined
+      hint?: string
+    },
+    options?: ErrorOptions,
+  ) {
+    const { file, at, problem, hint } = details
+    const place = at ? `${file}:${at.line}:${at.col}` : file
+    super({ file }, { message: `${place}: ${problem}.`, ...(hint === undefined ? {} : { hint }) }, options)
+  }
+}
+
 export class AgentNotFoundError extends ClaudeAgentError<{ agent: string; nearest: string | null }> {
   readonly _tag = 'AgentNotFoundError'
   constructor(details: { agent: string; nearest: string | null }) {
