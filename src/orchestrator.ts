@@ -1,7 +1,7 @@
 /** The facade: a team of durable agents over one log. */
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import { Observable } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { type Agent, type AskOptions, agentKind } from './actors/agent.ts'
 import type { agentMachine } from './actors/agent-machine.ts'
 import type { AgentOptions } from './actors/agent-options.ts'
@@ -11,6 +11,7 @@ import { replay, type Step } from './actors/replay.ts'
 import { claudeCli } from './claude/claude-cli.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { EventFeed } from './event-feed.ts'
 import type { Recorded } from './events/envelope.ts'
 import { ClosedError, InvalidInputError, StreamNotFoundError } from './events/errors.ts'
 import { checkStreamName } from './events/ids.ts'
@@ -62,13 +63,14 @@ export class Orchestrator implements AsyncDisposable {
   readonly store: EventStore
   readonly #agents: AgentSystem
   readonly #recoveries: Recovery[] = []
-  readonly #events = new Set<AbortController>()
+  readonly #feed: EventFeed
   #closing: Promise<void> | undefined
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
     const { maxAgents = DEFAULT_MAX_AGENTS, clock = systemClock, logger = silentLogger } = options
     this.baseDir = baseDir
     this.store = store
+    this.#feed = new EventFeed(store)
     const environment = {
       store,
       clock,
@@ -151,22 +153,11 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * What has been written after a position (default 0: everything), and then what is written, as it is written. Ends
-   * when nobody listens any more or the orchestrator is closed. Also an async iterable.
+   * when nobody listens any more, or when the orchestrator is closed and all has been seen. Also an async iterable.
    */
   events({ after = 0 }: { after?: number } = {}): Observable<Recorded> & AsyncIterable<Recorded> {
-    const follow = (stop: AbortController) => this.#follow(after, stop)
-    const events = new Observable<Recorded>((subscriber) => {
-      const stop = new AbortController()
-      const pump = async () => {
-        for await (const recorded of follow(stop)) subscriber.next(recorded)
-      }
-      pump().then(
-        () => subscriber.complete(),
-        (error) => subscriber.error(error),
-      )
-      return () => stop.abort()
-    })
-    return Object.assign(events, { [Symbol.asyncIterator]: () => follow(new AbortController()) })
+    this.#assertOpen()
+    return this.#feed.events(after)
   }
 
   /** What has been written, and no more. Throws StreamNotFoundError where the stream that is named has no facts. */
@@ -208,20 +199,9 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    for (const stop of this.#events) stop.abort()
     await this.#agents.close()
+    await this.#feed.close()
     await this.store[Symbol.asyncDispose]()
-  }
-
-  async *#follow(after: number, stop: AbortController): AsyncGenerator<Recorded> {
-    this.#assertOpen()
-    this.#events.add(stop)
-    try {
-      yield* this.store.follow({ after, signal: stop.signal })
-    } finally {
-      this.#events.delete(stop)
-      stop.abort()
-    }
   }
 
   async #known(stream: string): Promise<string> {

@@ -22,7 +22,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   execa: /^claude\//,
   yaml: /^config\.ts/,
   xstate: /^actors\//,
-  rxjs: /^(patterns\/|orchestrator\.ts|index\.ts)/,
+  rxjs: /^(patterns\/|orchestrator\.ts|event-feed\.ts)/,
   'fastest-levenshtein': /^actors\/|^config\.ts/,
   commander: /^cli\//,
 }

@@ -123,12 +123,16 @@ describe('the orchestrator', () => {
     expect(iterated).toEqual(['CallStarted', 'CallSucceeded'])
   })
 
-  test('ends its event streams when it is closed, and refuses what comes after', async () => {
+  test('ends its event streams when it is closed and all was heard, and refuses what comes after', async () => {
     const { orchestrator } = await (await world()).open()
-    const ended = new Promise<void>((resolve) => orchestrator.events().subscribe({ complete: resolve }))
+    const heard: string[] = []
+    const ended = new Promise<void>((complete) =>
+      orchestrator.events().subscribe({ next: ({ type }) => heard.push(type), complete }),
+    )
     await orchestrator.createAgent(ECHO)
     await orchestrator.close()
     await ended
+    expect(heard).toEqual(['AgentCreated'])
     await expect(orchestrator.agents()).rejects.toMatchObject({ _tag: 'ClosedError' })
     await expect(orchestrator.createAgent({ ...ECHO, id: 'late' })).rejects.toMatchObject({
       _tag: 'ClosedError',
