@@ -56,10 +56,15 @@ export function redactor({ secrets = [], prompts = [] }: Confidential): Redact {
   }
 }
 
+/** Sequences that move a terminal's cursor or change its colours. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const TERMINAL_SEQUENCES = /(?:\u001b\[|\u009b)[\d;?]*[@-~]/g
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\s]+/g
+
 /** One line of readable text of at most `length` characters: control characters and line breaks become spaces. */
 export function oneLine(text: string, length = 300): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const clean = text.replace(/\u001b\[[\d;?]*[A-Za-z]|[\u0000-\u001f\u007f-\u009f\s]+/g, ' ').trim()
+  const clean = text.replace(TERMINAL_SEQUENCES, '').replace(CONTROL_CHARACTERS, ' ').trim()
   return clean.length > length ? `${clean.slice(0, length - 3)}...` : clean
 }
 

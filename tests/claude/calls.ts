@@ -7,10 +7,13 @@ import { onTestFinished } from 'vitest'
 import type { AgentRunner, Call, CallMessage, CallResult, CallSettings } from '../../src/claude/runner.ts'
 
 /** The real program, as npm installs it for this machine. */
-export const REAL_CLAUDE = join(
+export const INSTALLED_CLAUDE = join(
   import.meta.dirname,
   `../../node_modules/@anthropic-ai/claude-code-${process.platform}-${process.arch}/claude`,
 )
+
+/** The one that the tests run: another version may be named. */
+export const REAL_CLAUDE = process.env.CLAUDE_AGENTS_CLAUDE_PATH ?? INSTALLED_CLAUDE
 
 export interface TestAgent {
   readonly baseDir: string

@@ -8,12 +8,12 @@ import { linuxProcessTable } from '../../src/claude/process-table.ts'
 import type { Call } from '../../src/claude/runner.ts'
 import { prepareDirectories } from '../../src/claude/workspace.ts'
 import { answer, type ModelAnswer } from '../../src/testing/model-answer.ts'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/simulated-model.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 const PROMPT = 'A prompt that no error may repeat'
 
-async function failWith(reply: readonly (ModelAnswer | string)[], change: Partial<Call> = {}) {
+async function failWith(reply: SimulatedModelOptions['reply'] & {}, change: Partial<Call> = {}) {
   await using model = await simulatedModel({ reply })
   const agent = await testAgent()
   const environment = { ...model.environment, CLAUDE_CODE_MAX_RETRIES: '1' }
@@ -22,26 +22,31 @@ async function failWith(reply: readonly (ModelAnswer | string)[], change: Partia
   return { ...collected, requestCount: model.requestCount }
 }
 
-test.each<[string, readonly ModelAnswer[], object]>([
-  [
-    'a refused login',
-    [answer.failure(401), answer.failure(401)],
-    { _tag: 'AuthenticationError', retryable: false },
-  ],
-  [
-    'an unknown model',
-    [answer.failure(404), answer.failure(404)],
-    { _tag: 'ModelNotFoundError', retryable: false },
-  ],
-  ['an account without credit', [answer.failure(402)], { _tag: 'BillingError', retryable: false }],
-  ['a limit on requests', [answer.rateLimited(600)], { _tag: 'RateLimitedError', retryable: true }],
-  ['a prompt that is too large', [answer.failure(413)], { _tag: 'PromptTooLargeError', retryable: false }],
-  ['a bad request', [answer.failure(400)], { _tag: 'InvalidRequestError', retryable: false }],
-])('%s is a typed error', async (_, replies, expected) => {
-  const { error, result } = await failWith(replies)
+test.each<[string, ModelAnswer, object]>([
+  ['a refused login', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
+  ['an unknown model', answer.failure(404), { _tag: 'ModelNotFoundError', retryable: false }],
+  ['an account without credit', answer.failure(402), { _tag: 'BillingError', retryable: false }],
+  ['a limit on requests', answer.rateLimited(600), { _tag: 'RateLimitedError', retryable: true }],
+  ['a prompt that is too large', answer.failure(413), { _tag: 'PromptTooLargeError', retryable: false }],
+  ['a bad request', answer.failure(400), { _tag: 'InvalidRequestError', retryable: false }],
+  ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError', retryable: true }],
+])('%s is a typed error', async (_, reply, expected) => {
+  const { error, result } = await failWith(() => reply)
   expect(result).toBeNull()
   expect(error).toMatchObject(expected)
   expect(String(error)).not.toContain(PROMPT)
+})
+
+test('a service that cannot be reached is a typed error', async () => {
+  const model = await simulatedModel()
+  await model.close()
+  const agent = await testAgent()
+  const runner = claudeCli({
+    path: REAL_CLAUDE,
+    environment: { ...model.environment, CLAUDE_CODE_MAX_RETRIES: '0' },
+  })
+  const { error } = await collect(runner, agent.call(PROMPT))
+  expect(error).toMatchObject({ _tag: 'ApiUnavailableError', retryable: true })
 })
 
 test('a server error is tried again by the CLI, which is told as progress, and then is a typed error', async () => {

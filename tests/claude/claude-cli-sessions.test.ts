@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
+import type { Call } from '../../src/claude/runner.ts'
 import { findTranscript } from '../../src/claude/transcripts.ts'
+import { answer } from '../../src/testing/model-answer.ts'
 import { simulatedModel } from '../../src/testing/simulated-model.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
@@ -52,4 +54,21 @@ test('a second turn carries the history of the first, under an id of its own, an
   ])
   expect(await findTranscript(agent.directories.home, second.sessionId)).not.toBeNull()
   expect((await readFile(path ?? '')).equals(before)).toBe(true)
+})
+
+test('what a call costs is its own cost, not that of its chain', async () => {
+  const usage = { inputTokens: 1_000, outputTokens: 100 }
+  await using model = await simulatedModel({ reply: () => answer.text('The same every time.', { usage }) })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const costs: number[] = []
+  let parentSessionId: string | null = null
+  for (const prompt of ['One', 'Two', 'Three']) {
+    const call: Call = agent.call(prompt, { parentSessionId })
+    costs.push((await collect(runner, call)).result?.costUsd ?? 0)
+    parentSessionId = call.sessionId
+  }
+  expect(costs[0]).toBeGreaterThan(0)
+  expect(costs[1]).toBeCloseTo(costs[0] ?? 0, 8)
+  expect(costs[2]).toBeCloseTo(costs[0] ?? 0, 8)
 })
