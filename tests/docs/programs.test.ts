@@ -1,6 +1,6 @@
 /** The code in the docs runs as it stands: TypeScript in a folder of its own, commands in a shell, all of it with the
  * real `claude` and a simulated model. */
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { execa } from 'execa'
@@ -20,7 +20,18 @@ async function blocks(document: string, language: string): Promise<string[]> {
     .map(([, , code]) => code ?? '')
 }
 
-const programs = (await Promise.all(DOCUMENTS.map((document) => blocks(document, 'ts')))).flat()
+const titled = (document: string, codes: string[]) =>
+  codes.map((code, index) => [`${document} ${index + 1}`, code] as const)
+
+const examples = (await readdir(join(ROOT, 'examples'))).filter((file) => file.endsWith('.ts')).sort()
+const programs: readonly (readonly [name: string, code: string])[] = [
+  ...(
+    await Promise.all(DOCUMENTS.map(async (document) => titled(document, await blocks(document, 'ts'))))
+  ).flat(),
+  ...(await Promise.all(
+    examples.map(async (file) => [file, await readFile(join(ROOT, 'examples', file), 'utf8')] as const),
+  )),
+]
 const commands = (await Promise.all(DOCUMENTS.map((document) => blocks(document, 'bash'))))
   .flat()
   .filter((code) => !SETS_UP.test(code))
@@ -44,12 +55,8 @@ describe('the docs', () => {
     expect(commands.length).toBeGreaterThan(2)
   })
 
-  test.each(
-    programs.map(
-      (code, index) => [index + 1, code.split('\n').find((line) => line.includes('=')) ?? '', code] as const,
-    ),
-  )('program %i runs (%s)', async (index, _, code) => {
-    const file = join(ROOT, 'tests/docs', `.program-${index}.ts`)
+  test.each(programs)('%s runs', async (name, code) => {
+    const file = join(ROOT, 'tests/docs', `.program-${name.replace(/\W+/g, '-')}.ts`)
     const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
     await writeFile(file, code)
     const said = vi.spyOn(console, 'log').mockImplementation(() => {})
