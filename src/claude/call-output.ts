@@ -42,10 +42,6 @@ export async function openOutput(home: string, files: OutputFiles): Promise<Open
   }
 }
 
-export async function removeOutput(files: OutputFiles): Promise<void> {
-  await Promise.all([rm(files.stdout, { force: true }), rm(files.stderr, { force: true })])
-}
-
 const STDERR_READ = 16 * 1024
 
 /** The end of what it wrote to stderr; nothing when that is not to be had. */

@@ -1,5 +1,5 @@
 /** The life of one call: its process is started, listened to, ended when its time is up, and cleaned up after. */
-import type { ClaudeExecutionError } from '../events/call-errors.ts'
+import { type ClaudeExecutionError, CliCrashedError } from '../events/call-errors.ts'
 import { type CallProcess, type Exit, type LaunchPlan, startProcess } from './call-process.ts'
 import { CALL_MARKER } from './environment.ts'
 import { followFile } from './file-follower.ts'
@@ -14,7 +14,7 @@ export interface CallRun {
   readonly process: CallProcess
   /** What it says, until it has ended. */
   readonly messages: AsyncIterable<CallMessage>
-  /** Resolves when the process and all that it has started are gone. */
+  /** Resolves when the process and all that it has started are gone. Never rejects. */
   readonly over: Promise<RunEnd>
   /** Ends it. */
   stop(): void
@@ -64,6 +64,9 @@ export async function runCall(
     clock,
     complete: written.signal,
     hear: (chunk) => read(() => lines.push(chunk)),
+  }).catch((cause: unknown) => {
+    failure ??= new CliCrashedError({ said: `its output cannot be read: ${cause}` }, { cause })
+    stop()
   })
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
@@ -87,11 +90,16 @@ export async function runCall(
     await within(clock, context.resultGraceMs, process.exit)
   }
 
-  const over = end().finally(() => {
-    signal.removeEventListener('abort', stop)
-    written.abort()
-    queue.end()
-  })
+  const over = end()
+    .catch((cause: unknown) => {
+      const crash = new CliCrashedError({ said: `its end cannot be seen: ${cause}` }, { cause })
+      return { ...UNENDED, failure: failure ?? crash }
+    })
+    .finally(() => {
+      signal.removeEventListener('abort', stop)
+      written.abort()
+      queue.end()
+    })
   return { process, messages: queue, over, stop }
 }
 

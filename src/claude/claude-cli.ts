@@ -1,9 +1,8 @@
 /** Runs calls with the `claude` command: one process for each. */
 import { type Clock, systemClock } from '../clock.ts'
-import { StartupRefusedError } from '../events/call-errors.ts'
+import { ClaudeExecutionError, StartupRefusedError } from '../events/call-errors.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import { failureOf, resultOf, stoppedError } from './call-ending.ts'
-import { removeOutput } from './call-output.ts'
 import type { LaunchPlan } from './call-process.ts'
 import { type CallRun, type RunContext, runCall } from './call-run.ts'
 import type { Environment } from './environment.ts'
@@ -74,18 +73,22 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     try {
       await prepareDirectories(call.directories)
       await writeSystemPrompt(call)
+      const plan = launchPlan(call, { program, inherited: process.env, added })
+      const redact = redactor({
+        secrets: secretsOf(plan.environment),
+        prompts: [call.prompt, call.settings.systemPrompt],
+      })
+      if (signal.aborted) throw stoppedError(signal)
+      logger.debug({ callId: call.callId, path: plan.path, arguments: plan.arguments }, 'starting claude')
+      const parser = streamParser(redact)
+      return { plan, redact, facts: parser.facts, run: await runCall(plan, parser, signal, context) }
     } catch (cause) {
-      throw new StartupRefusedError({ said: (cause as Error).message }, { cause })
+      if (cause instanceof ClaudeExecutionError) throw cause
+      throw new StartupRefusedError(
+        { said: cause instanceof Error ? cause.message : String(cause) },
+        { cause },
+      )
     }
-    const plan = launchPlan(call, { program, inherited: process.env, added })
-    const redact = redactor({
-      secrets: secretsOf(plan.environment),
-      prompts: [call.prompt, call.settings.systemPrompt],
-    })
-    if (signal.aborted) throw stoppedError(signal)
-    logger.debug({ callId: call.callId, path: plan.path, arguments: plan.arguments }, 'starting claude')
-    const parser = streamParser(redact)
-    return { plan, redact, facts: parser.facts, run: await runCall(plan, parser, signal, context) }
   }
 
   async function* start(
@@ -111,9 +114,9 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
         yield { type: 'warning', message: `claude kept no transcript of session ${call.sessionId}` }
       yield { type: 'result', result }
     } finally {
+      // What it printed stays until the next call: we may be killed before anybody has written down how it ended.
       run.stop()
       await run.over
-      await removeOutput(launched.plan.output)
     }
   }
 

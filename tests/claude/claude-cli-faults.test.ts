@@ -1,5 +1,5 @@
 /** What the adapter makes of a program that misbehaves: one answer or one typed error, and nothing left running. */
-import { access, readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
@@ -120,12 +120,24 @@ test('the environment of a call holds nothing of ours but what it needs', async 
   expect(environment).not.toHaveProperty('MY_DATABASE_PASSWORD')
 })
 
-test('the prompt is not on the command line, and what was printed is removed with the end of the call', async () => {
+test('the prompt is not on the command line, and the system prompt is there by the name of its file', async () => {
   const agent = await testAgent()
   const { result } = await collect(claudeCli({ path: FAKE }), agent.call('arguments'))
   const given = JSON.parse(result?.text ?? '[]') as string[]
-  expect(given).toContain('--session-id')
-  expect(given.slice(1)).not.toContain('arguments')
-  expect(await readdir(join(agent.directories.home, 'calls'))).toEqual([])
-  await expect(access(join(agent.directories.home, 'system-prompt.md'))).resolves.toBeUndefined()
+  expect(given).not.toContain('arguments')
+  expect(given.join(' ')).not.toContain('You are a tester.')
+  const file = given[given.indexOf('--append-system-prompt-file') + 1] ?? ''
+  expect(await readFile(file, 'utf8')).toBe('You are a tester.')
+})
+
+test('of what was printed only that of the last call is kept', async () => {
+  const agent = await testAgent()
+  const runner = claudeCli({ path: FAKE })
+  const [first, second] = [agent.call('answer'), agent.call('answer')]
+  await collect(runner, first)
+  await collect(runner, second)
+  expect((await readdir(join(agent.directories.home, 'calls'))).sort()).toEqual([
+    `${second.callId}.stderr`,
+    `${second.callId}.stdout`,
+  ])
 })

@@ -58,3 +58,12 @@ test('3 MB of an answer come whole', async () => {
   expect(collected.result?.text === text).toBe(true)
   expect(collected.text === text).toBe(true)
 })
+
+test('a prompt that is larger than the CLI takes is a typed error, and nothing is sent', async () => {
+  await using model = await simulatedModel()
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const { error } = await collect(runner, agent.call('word '.repeat(11 * 2 ** 18)))
+  expect(error).toMatchObject({ _tag: 'PromptTooLargeError', retryable: false })
+  expect(model.requestCount).toBe(0)
+})
