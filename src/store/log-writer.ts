@@ -137,6 +137,7 @@ export class LogWriter {
     }
     await batch.write({ sync: true })
     this.#epochIsWritten = true
+    this.#retry.succeeded()
   }
 
   #publish(end: LogEnd): void {
@@ -199,7 +200,6 @@ export class LogWriter {
     this.#end = recovered.end
     growth.advance(this.#end.position)
     this.#failure = null
-    this.#retry.succeeded()
     logger.info({ store: baseDir, position: this.#end.position }, 'The store can be written again')
     return null
   }

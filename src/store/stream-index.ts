@@ -129,7 +129,8 @@ export class StreamIndex {
     const unflushed = this.#unflushed.get(stream)
     const firstInMemory = unflushed ? unflushed.version - unflushed.positions.length + 1 : to + 1
     // Taken before anything is waited for: a flush in between moves them to the disk.
-    const recent = unflushed?.positions.slice(Math.max(0, from - firstInMemory), to - firstInMemory + 1) ?? []
+    const recent =
+      unflushed?.positions.slice(Math.max(0, from - firstInMemory), Math.max(0, to - firstInMemory + 1)) ?? []
     if (from >= firstInMemory) return recent
     return [...(await this.#stored(stream, from, Math.min(to, firstInMemory - 1))), ...recent]
   }

@@ -1,0 +1,65 @@
+/** What the tests of the durable store share: facts, reading everything, and hands on the database underneath. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { NewFact } from '../../src/events/envelope.ts'
+import { type Database, type OpenDatabase, openLevel } from '../../src/store/log-database.ts'
+
+export const counted = (n: number): NewFact => ({ type: 'Counted', v: 1, data: { n } })
+
+export const countedTo = (last: number): NewFact[] =>
+  Array.from({ length: last }, (_, index) => counted(index + 1))
+
+export async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const found: Item[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
+/** Works on the log of a closed store, as a fault would. */
+export async function tamper(
+  directory: string,
+  change: (database: Database) => Promise<void>,
+): Promise<void> {
+  const database = await openLevel(join(directory, 'log'), { createIfMissing: false })
+  await change(database)
+  await database.close()
+}
+
+/** Every file below a directory with its content. LevelDB's own diary and our lock are no part of the store. */
+export async function contents(directory: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) {
+      const path = join(entry.parentPath, entry.name)
+      found.set(path, (await readFile(path)).toString('hex'))
+    }
+  }
+  return found
+}
+
+/** How the next writes go wrong: not at all, before anything is written, or with everything written and no answer. */
+export type Fault = 'none' | 'before' | 'after'
+
+/** A database whose writes fail while the test says so. */
+export function faultyDatabase(): { fault: Fault; openings: number; readonly open: OpenDatabase } {
+  const faulty = { fault: 'none' as Fault, openings: 0, open }
+  return faulty
+
+  async function open(path: string, options: { readonly createIfMissing: boolean }): Promise<Database> {
+    const database = await openLevel(path, options)
+    faulty.openings++
+    const makeBatch = database.batch.bind(database) as () => ReturnType<Database['batch']>
+    const batch = () => {
+      const made = makeBatch()
+      const write = made.write.bind(made) as (options?: object) => Promise<void>
+      made.write = async (options?: object) => {
+        if (faulty.fault !== 'before') await write(options)
+        if (faulty.fault !== 'none') {
+          throw Object.assign(new Error('IO error: No space left on device'), { code: 'LEVEL_IO_ERROR' })
+        }
+      }
+      return made
+    }
+    return Object.assign(database, { batch }) as Database
+  }
+}
