@@ -63,17 +63,11 @@ export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promi
   child.stdin.write('\n')
 
   let hasEnded = false
-  const exit = new Promise<Exit>((resolve) => {
-    const done = (how: Exit) => {
-      hasEnded = true
-      child.stdin.destroy()
-      resolve(how)
-    }
-    child.once('exit', (exitCode, signal) => done({ exitCode, signal, spawnError: null }))
-    child.once('error', (error) => done({ exitCode: null, signal: null, spawnError: codeOf(error) }))
-    void child.then(({ exitCode = null, signal = null, cause }) =>
-      done({ exitCode, signal, spawnError: child.pid === undefined ? codeOf(cause) : null }),
-    )
+  // By the promise alone: execa 10 has no events. As only the input is a pipe, nothing else is waited for.
+  const exit = child.then(({ exitCode = null, signal = null, cause }): Exit => {
+    hasEnded = true
+    child.stdin.destroy()
+    return { exitCode, signal, spawnError: child.pid === undefined ? codeOf(cause) : null }
   })
   return {
     identity: child.pid === undefined ? null : await identityOf(child.pid, table),

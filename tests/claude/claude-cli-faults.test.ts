@@ -1,5 +1,5 @@
 /** What the adapter makes of a program that misbehaves: one answer or one typed error, and nothing left running. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
@@ -128,6 +128,16 @@ test('the prompt is not on the command line, and the system prompt is there by t
   expect(given.join(' ')).not.toContain('You are a tester.')
   const file = given[given.indexOf('--append-system-prompt-file') + 1] ?? ''
   expect(await readFile(file, 'utf8')).toBe('You are a tester.')
+})
+
+test('a program that ends without having read its prompt holds up nothing', async () => {
+  const agent = await testAgent()
+  const path = join(agent.baseDir, 'claude')
+  await writeFile(path, '#!/bin/sh\n[ "$1" = --version ] && echo "2.1.197 (Claude Code)"\nexit 3\n', {
+    mode: 0o755,
+  })
+  const { error } = await collect(claudeCli({ path }), agent.call('word '.repeat(2 ** 18)))
+  expect(error).toMatchObject({ _tag: 'CliCrashedError' })
 })
 
 test('of what was printed only that of the last call is kept', async () => {
