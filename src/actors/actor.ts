@@ -46,6 +46,9 @@ export interface Origin {
   readonly commitId?: string
 }
 
+/** Why a signal is aborted. A string: the default reason is an error, and its stack costs more than the rest of a turn. */
+const NOT_WANTED = 'the state of the actor no longer asks for it'
+
 /** Waits between attempts of an effect that failed for a reason that can pass (a full disk), in ms. */
 const firstEffectRetryMs = 500
 const lastEffectRetryMs = 30_000
@@ -141,7 +144,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** Aborts the effects and waits until they have ended. The state, and so the log, stays as it is. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const stop of this.#running.values()) stop.abort()
+    for (const stop of this.#running.values()) stop.abort(NOT_WANTED)
     await Promise.all([this.#turn, this.quiet()])
     this.machine.stop()
   }
@@ -194,7 +197,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     for (const [key, stop] of this.#running) {
       if (wanted.has(key)) continue
       this.#running.delete(key)
-      stop.abort()
+      stop.abort(NOT_WANTED)
     }
     for (const [key, effect] of wanted) {
       if (this.#running.has(key)) continue
