@@ -1,10 +1,12 @@
 /** The `head` file beside the log: the last position that was written. The log cannot lose its end unnoticed. */
 import { closeSync, fdatasync, openSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { setImmediate } from 'node:timers'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import type { Clock } from '../clock.ts'
 import { StoreDamaged } from '../events/store-errors.ts'
+import type { Logger } from '../logger.ts'
 import type { LogEnd } from './batch-plan.ts'
 import { isMissing } from './directory.ts'
 
@@ -15,32 +17,53 @@ export interface HeadFileContent extends LogEnd {
   readonly storeId: string
 }
 
+export interface HeadFileParts {
+  readonly path: string
+  readonly storeId: string
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
 export class HeadFile {
+  readonly #parts: HeadFileParts
   readonly #file: number
-  readonly #storeId: string
-  readonly #clock: Clock
+  #end: LogEnd | null = null
   #cancelSync: (() => void) | null = null
 
-  constructor(path: string, storeId: string, clock: Clock) {
-    this.#file = openSync(path, 'r+')
-    this.#storeId = storeId
-    this.#clock = clock
+  constructor(parts: HeadFileParts) {
+    this.#parts = parts
+    this.#file = openSync(parts.path, 'r+')
   }
 
-  /** Takes microseconds: it goes to the system's cache, which outlives this process. */
-  write(end: LogEnd): void {
-    writeSync(this.#file, headFileText({ storeId: this.#storeId, ...end }), 0)
-    this.#cancelSync ??= this.#clock.after(SYNC_AFTER_MS, () => {
-      this.#cancelSync = null
-      // A failure shows with the next write to the log; this file may lag.
-      fdatasync(this.#file, () => {})
-    })
+  /** Notes where the log ends now. It is written in a moment: nobody whose facts are in the log has to wait for it. */
+  note(end: LogEnd): void {
+    if (this.#end === null) setImmediate(() => this.#write())
+    this.#end = end
   }
 
   async close(): Promise<void> {
+    this.#write()
     this.#cancelSync?.()
     await promisify(fdatasync)(this.#file).catch(() => {})
     closeSync(this.#file)
+  }
+
+  /** Takes microseconds: it goes to the system's cache, which outlives this process. */
+  #write(): void {
+    if (this.#end === null) return
+    const { storeId, clock, logger, path } = this.#parts
+    try {
+      writeSync(this.#file, headFileText({ storeId, ...this.#end }), 0)
+    } catch (error) {
+      // The facts are in the log, and this file may lag behind it.
+      logger.warn({ file: path, error: (error as Error).message }, 'The head file could not be written')
+    }
+    this.#end = null
+    this.#cancelSync ??= clock.after(SYNC_AFTER_MS, () => {
+      this.#cancelSync = null
+      // Should it fail, so will the next write to the log, and that is told.
+      fdatasync(this.#file, () => {})
+    })
   }
 }
 

@@ -61,7 +61,7 @@ async function openLocked(
   const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: false })
   try {
     const recovered = await recoverLog(database, paths)
-    const headFile = new HeadFile(paths.head, storeId, clock)
+    const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
     const growth = new Growth()
     const writer = new LogWriter({
       database,

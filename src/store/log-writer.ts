@@ -142,12 +142,7 @@ export class LogWriter {
 
   #publish(end: LogEnd): void {
     this.#end = end
-    try {
-      this.#parts.headFile.write(end)
-    } catch (error) {
-      // The facts are in the log, and this file may lag behind it.
-      this.#parts.logger.warn({ error: innermost(error).message }, 'The head file could not be written')
-    }
+    this.#parts.headFile.note(end)
     this.#parts.growth.advance(end.position)
   }
 

@@ -1,0 +1,167 @@
+/** The store's contract: what is appended, when it is refused, and when it is written only once. */
+import assert from 'node:assert/strict'
+import type { NewFact } from '../events/envelope.ts'
+import { InvalidIdError } from '../events/errors.ts'
+import { VersionConflict } from '../events/store-errors.ts'
+import {
+  all,
+  type Checks,
+  counted,
+  countedTo,
+  isConflict,
+  numbers,
+  positions,
+  upTo,
+  versions,
+} from './contract-kit.ts'
+
+export const appending: Checks = {
+  async 'An appended fact comes back with its place, its time and its identity'(store) {
+    const fact: NewFact = { ...counted(1), correlationId: 'task-1', causationId: 'fact-0' }
+    const [recorded] = await store.append('agent/a', [fact])
+    assert.ok(recorded)
+    const { id, at, ...rest } = recorded
+    assert.deepEqual(rest, {
+      position: 1,
+      stream: 'agent/a',
+      version: 1,
+      type: 'Counted',
+      v: 1,
+      data: { n: 1 },
+      correlationId: 'task-1',
+      causationId: 'fact-0',
+      epoch: store.epoch,
+    })
+    assert.ok(id.length > 0)
+    assert.equal(new Date(at).toISOString(), at)
+  },
+  async 'What an append returns is what a reader gets, whatever JSON it holds'(store) {
+    const data = {
+      text: 'ÄÖ \u0000 \n "quoted" \u2028 \u{1f600} \ud800',
+      deep: [{ a: null }, [1.5, -1e300, true]],
+      ['__proto__']: 1,
+      '': {},
+    }
+    const appended = await store.append('agent/a', [{ type: 'Odd "type"\n', v: 3, data }])
+    assert.deepEqual(await all(store.read('agent/a')), appended)
+    assert.deepEqual(await all(store.readAll()), appended)
+    assert.deepEqual(appended[0]?.data, JSON.parse(JSON.stringify(data)))
+  },
+  async 'A fact is copied when it is appended: changing it afterwards changes nothing'(store) {
+    const data = { n: 1 }
+    const appending = store.append('agent/a', [{ type: 'Counted', v: 1, data }])
+    data.n = 2
+    const [recorded] = await appending
+    data.n = 3
+    assert.deepEqual([recorded?.data.n, ...numbers(await all(store.read('agent/a')))], [1, 1])
+  },
+  async 'Several facts are appended as one'(store) {
+    const recorded = await store.append('agent/a', countedTo(3))
+    assert.deepEqual(versions(recorded), [1, 2, 3])
+    assert.deepEqual(positions(recorded), [1, 2, 3])
+  },
+  async 'Nothing of an append is written when one of its facts cannot be'(store) {
+    const circle: Record<string, unknown> = {}
+    circle.self = circle
+    const bad = [{ data: circle }, { data: 'text' }, { data: { n: 1n } }, { data: undefined }]
+    for (const { data } of bad) {
+      const fact = { type: 'Counted', v: 1, data } as unknown as NewFact
+      await assert.rejects(store.append('agent/a', [counted(1), fact]))
+    }
+    assert.equal(await store.head(), 0)
+  },
+  async 'Appending nothing writes nothing'(store) {
+    assert.deepEqual(await store.append('agent/a', []), [])
+    assert.equal(await store.head(), 0)
+    assert.deepEqual(await all(store.streams()), [])
+  },
+  async 'An expected version that is right lets the append through'(store) {
+    await store.append('agent/a', countedTo(2), { expectedVersion: 'none' })
+    await store.append('agent/a', [counted(3)], { expectedVersion: 2 })
+    await store.append('agent/a', [counted(4)], { expectedVersion: 'any' })
+    await store.append('agent/b', [counted(1)], { expectedVersion: 0 })
+    assert.deepEqual([await store.head('agent/a'), await store.head('agent/b')], [4, 1])
+  },
+  async 'An expected version that is wrong is a conflict that names both, and writes nothing'(store) {
+    await store.append('agent/a', countedTo(2))
+    await assert.rejects(store.append('agent/a', [counted(3)], { expectedVersion: 1 }), isConflict(1, 2))
+    await assert.rejects(store.append('agent/a', [counted(3)], { expectedVersion: 3 }), isConflict(3, 2))
+    await assert.rejects(store.append('agent/a', [counted(3)], { expectedVersion: 'none' }), isConflict(0, 2))
+    await assert.rejects(store.append('agent/b', [counted(1)], { expectedVersion: 1 }), isConflict(1, 0))
+    assert.equal(await store.head(), 2)
+  },
+  async 'Of two that create one stream, exactly one wins'(store) {
+    const create = (n: number) => store.append('agent/a', [counted(n)], { expectedVersion: 'none' })
+    const outcomes = await Promise.allSettled([create(1), create(2), create(3)])
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'rejected'],
+    )
+    assert.deepEqual(numbers(await all(store.read('agent/a'))), [1])
+  },
+  async 'Facts have the order of the calls, in the log and in each stream, without a gap'(store) {
+    const appends = Array.from({ length: 300 }, (_, index) =>
+      store.append(`agent/a${index % 7}`, countedTo(1 + (index % 3))),
+    )
+    const recorded = (await Promise.all(appends)).flat()
+    assert.deepEqual(positions(recorded), upTo(600))
+    assert.deepEqual(await all(store.readAll()), recorded)
+    for (const { stream, version } of await all(store.streams())) {
+      assert.deepEqual(versions(await all(store.read(stream))), upTo(version))
+    }
+  },
+  async 'A name that is not a stream is refused by every door'(store) {
+    for (const name of [
+      'a',
+      '../x',
+      'agent/A b',
+      'agent/a/b',
+      '/x',
+      'agent/',
+      `agent/${'a'.repeat(300)}`,
+      'agent/\0',
+    ]) {
+      await assert.rejects(store.append(name, [counted(1)]), InvalidIdError)
+      await assert.rejects(all(store.read(name)), InvalidIdError)
+      await assert.rejects(store.head(name), InvalidIdError)
+    }
+    assert.equal(await store.head(), 0)
+  },
+  async 'A closed store takes and gives nothing'(store) {
+    await store[Symbol.asyncDispose]()
+    await assert.rejects(store.append('agent/a', [counted(1)]), { _tag: 'ClosedError' })
+    await assert.rejects(all(store.readAll()), { _tag: 'ClosedError' })
+    await store[Symbol.asyncDispose]()
+  },
+}
+
+export const commitIds: Checks = {
+  async 'The same commit id again returns what the first one wrote, and writes nothing'(store) {
+    const options = { commitId: 'commit-1' }
+    const recorded = await store.append('agent/a', countedTo(3), options)
+    await store.append('agent/a', [counted(4)])
+    assert.deepEqual(await store.append('agent/a', countedTo(3), options), recorded)
+    assert.equal(await store.head(), 4)
+  },
+  async 'A commit id counts whatever version is expected by now'(store) {
+    const options = { commitId: 'commit-1', expectedVersion: 'none' } as const
+    const recorded = await store.append('agent/a', [counted(1)], options)
+    assert.deepEqual(await store.append('agent/a', [counted(1)], options), recorded)
+    assert.deepEqual(
+      await store.append('agent/a', [counted(1)], { ...options, expectedVersion: 7 }),
+      recorded,
+    )
+  },
+  async 'A commit id given twice at the same time is written once'(store) {
+    const append = () => store.append('agent/a', countedTo(2), { commitId: 'commit-1' })
+    const [one, two] = await Promise.all([append(), append()])
+    assert.deepEqual(one, two)
+    assert.equal(await store.head(), 2)
+  },
+  async 'A commit that was refused has not used its id'(store) {
+    const refused = store.append('agent/a', [counted(1)], { commitId: 'commit-1', expectedVersion: 5 })
+    await assert.rejects(refused, VersionConflict)
+    await store.append('agent/a', [counted(2)], { commitId: 'commit-1' })
+    assert.deepEqual(numbers(await all(store.read('agent/a'))), [2])
+  },
+}

@@ -1,0 +1,124 @@
+/** The store's contract: reading facts, listing streams, and bodies. */
+import assert from 'node:assert/strict'
+import type { EventStore } from '../store/event-store.ts'
+import {
+  all,
+  type Checks,
+  counted,
+  countedTo,
+  first,
+  numbers,
+  positions,
+  upTo,
+  versions,
+} from './contract-kit.ts'
+
+export const reading: Checks = {
+  async 'A stream is read from, up to, and at most as asked, in both directions'(store) {
+    await store.append('agent/b', countedTo(2))
+    await store.append('agent/a', countedTo(10))
+    const read = async (options: Parameters<EventStore['read']>[1]) =>
+      numbers(await all(store.read('agent/a', options)))
+    assert.deepEqual(await read({}), upTo(10))
+    assert.deepEqual(await read({ after: 7 }), [8, 9, 10])
+    assert.deepEqual(await read({ to: 2 }), [1, 2])
+    assert.deepEqual(await read({ after: 3, to: 6 }), [4, 5, 6])
+    assert.deepEqual(await read({ after: 3, limit: 2 }), [4, 5])
+    assert.deepEqual(await read({ limit: 0 }), [])
+    assert.deepEqual(await read({ after: 10 }), [])
+    assert.deepEqual(await read({ after: 99, to: 5 }), [])
+    assert.deepEqual(await read({ to: 99 }), upTo(10))
+    assert.deepEqual(await read({ direction: 'backwards' }), upTo(10).reverse())
+    assert.deepEqual(await read({ direction: 'backwards', limit: 1 }), [10])
+    assert.deepEqual(await read({ direction: 'backwards', after: 3, to: 6, limit: 2 }), [6, 5])
+  },
+  async 'The whole log is read from, up to, and at most as asked'(store) {
+    for (const n of upTo(10)) await store.append(`agent/a${n % 3}`, [counted(n)])
+    const read = async (options: Parameters<EventStore['readAll']>[0]) =>
+      numbers(await all(store.readAll(options)))
+    assert.deepEqual(await read({}), upTo(10))
+    assert.deepEqual(await read({ after: 7 }), [8, 9, 10])
+    assert.deepEqual(await read({ after: 3, to: 6 }), [4, 5, 6])
+    assert.deepEqual(await read({ limit: 3 }), [1, 2, 3])
+    assert.deepEqual(await read({ after: 10 }), [])
+  },
+  async 'More facts than fit one page are read whole and in order'(store) {
+    const count = 2500
+    for (let n = 0; n < count; n += 500) await store.append('agent/a', countedTo(500))
+    await store.append('agent/b', [counted(1)])
+    assert.deepEqual(versions(await all(store.read('agent/a'))), upTo(count))
+    assert.deepEqual(
+      versions(await all(store.read('agent/a', { direction: 'backwards' }))),
+      upTo(count).reverse(),
+    )
+    assert.deepEqual(positions(await all(store.readAll())), upTo(count + 1))
+  },
+  async 'A reader may stop at any time'(store) {
+    await store.append('agent/a', countedTo(50))
+    assert.deepEqual(numbers(await first(store.read('agent/a'), 3)), [1, 2, 3])
+    assert.deepEqual(numbers(await first(store.readAll(), 3)), [1, 2, 3])
+  },
+  async 'An unknown stream has no facts, and version 0'(store) {
+    await store.append('agent/ab', [counted(1)])
+    assert.deepEqual(await all(store.read('agent/a')), [])
+    assert.equal(await store.head('agent/a'), 0)
+  },
+  async 'The head is the last version of a stream, and the last position of the log'(store) {
+    assert.equal(await store.head(), 0)
+    await store.append('agent/a', countedTo(2))
+    await store.append('agent/b', countedTo(3))
+    assert.deepEqual(
+      [await store.head('agent/a'), await store.head('agent/b'), await store.head()],
+      [2, 3, 5],
+    )
+  },
+}
+
+export const listing: Checks = {
+  async 'The streams are listed by name, with their versions'(store) {
+    for (const name of ['run/b', 'agent/b', 'agent/a-1', 'agent/a', 'agent/a_1'])
+      await store.append(name, [counted(1)])
+    await store.append('agent/b', [counted(2)])
+    const listed = (await all(store.streams())).map(({ stream, version }) => `${stream} ${version}`)
+    assert.deepEqual(listed, ['agent/a 1', 'agent/a-1 1', 'agent/a_1 1', 'agent/b 2', 'run/b 1'])
+    const agents = (await all(store.streams({ prefix: 'agent/a' }))).map(({ stream }) => stream)
+    assert.deepEqual(agents, ['agent/a', 'agent/a-1', 'agent/a_1'])
+  },
+  async 'A summary stays until the next one, and says which streams are open'(store) {
+    const summary = (status: string, open: boolean) => ({ summary: { status, open, info: { status } } })
+    await store.append('agent/a', [counted(1)], summary('busy', true))
+    await store.append('agent/b', [counted(1)], summary('idle', false))
+    await store.append('agent/c', [counted(1)])
+    await store.append('agent/a', [counted(2)])
+    const listed = await all(store.streams())
+    assert.deepEqual(listed, [
+      { stream: 'agent/a', version: 2, ...summary('busy', true) },
+      { stream: 'agent/b', version: 1, ...summary('idle', false) },
+      { stream: 'agent/c', version: 1, summary: null },
+    ])
+    assert.deepEqual(await all(store.streams({ open: true })), listed.slice(0, 1))
+    await store.append('agent/a', [counted(3)], summary('idle', false))
+    assert.deepEqual(await all(store.streams({ open: true })), [])
+  },
+}
+
+export const bodies: Checks = {
+  async 'A body comes back as it was put, and putting it again changes nothing'(store) {
+    const text = `${'ü'.repeat(100_000)}\u0000\r\n`
+    const reference = await store.blobs.put(text)
+    assert.equal(reference.bytes, Buffer.byteLength(text))
+    assert.deepEqual(await Promise.all([store.blobs.put(text), store.blobs.put(text)]), [
+      reference,
+      reference,
+    ])
+    assert.equal(await store.blobs.get(reference), text)
+    assert.equal(await store.blobs.get(await store.blobs.put('')), '')
+  },
+  async 'A body that is not there is an error, as is a reference that is none'(store) {
+    const missing = { sha256: 'a'.repeat(64), bytes: 1 }
+    await assert.rejects(store.blobs.get(missing), { _tag: 'CorruptBlob' })
+    await assert.rejects(store.blobs.get({ sha256: '../../store.json', bytes: 1 }))
+    const { sha256 } = await store.blobs.put('text')
+    await assert.rejects(store.blobs.get({ sha256, bytes: 5 }), { _tag: 'CorruptBlob' })
+  },
+}
