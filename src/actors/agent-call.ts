@@ -13,7 +13,7 @@ export type CallEnding =
   | { readonly type: 'CallOutcomeUnknown'; readonly error: Failure }
 
 /** What an open can find of a call that an earlier process had announced. */
-export type RecoveryOutcome = 'harvested' | 'redispatched' | 'retried' | 'unknown'
+export type RecoveryOutcome = 'harvested' | 'redispatched' | 'retried' | 'failed' | 'unknown'
 
 /** Everything that the runner needs, put together from the log. */
 export async function composeCall(
@@ -78,6 +78,8 @@ export async function recoverCall(
   switch (recovered.outcome) {
     case 'answered':
       return { type: 'CallSucceeded', result: recovered.result, harvested: true }
+    case 'failed':
+      return { type: 'CallFailed', error: callErrorData(recovered.error) }
     case 'unanswered':
       return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }
     case 'unsent':

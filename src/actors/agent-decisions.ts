@@ -3,6 +3,7 @@
 import type { CallResult } from '../claude/runner.ts'
 import { instant } from '../clock.ts'
 import type { AgentFact, Failure } from '../events/agent-facts.ts'
+import { callErrors } from '../events/call-errors.ts'
 import type { Body } from '../events/task-input.ts'
 import type { StreamSummary } from '../store/event-store.ts'
 import type { AgentSnapshot } from './agent-machine.ts'
@@ -130,13 +131,19 @@ export function callEnded(
   const { current, config } = context
   if (!current || !config) return []
   const { taskId, attempt } = current
-  if (error.retryable && attempt <= config.retry.attempts) {
+  if (attempt <= retriesAfter(error, config.retry.attempts)) {
     // After a crash nothing has been tried by this process yet: there is nothing to wait for.
     const delayMs = ending.type === 'CallOutcomeUnknown' ? 0 : retryDelayMs(config.retry, attempt, random)
     const dueAt = instant(now + delayMs)
     return [ending, { type: 'RetryScheduled', data: { taskId, attempt: attempt + 1, dueAt } }]
   }
   return [ending, { type: 'TaskFailed', data: { taskId, error, fatal: !FAULTS_OF_THE_TASK.has(error.tag) } }]
+}
+
+/** How many retries a task has in all, as far as this failure is concerned. */
+function retriesAfter(error: Failure, allowed: number): number {
+  if (!error.retryable) return 0
+  return callErrors[error.tag]?.retries === 'once' ? Math.min(1, allowed) : allowed
 }
 
 /** The task has had its time, in the middle of a call or between two. */

@@ -29,7 +29,8 @@ export interface Recovery {
   readonly taskId: string
   /**
    * `harvested`: it had been answered, here is the answer. `redispatched`: it had not been sent, it is sent now.
-   * `retried`: it had been sent and no answer was kept, it is asked again. `unknown`: the same, and no try is left.
+   * `retried`: it had failed, or had been sent and no answer was kept; it is asked again. `failed`: it had failed for
+   * good. `unknown`: it had been sent, no answer was kept, and no try is left.
    */
   readonly outcome: RecoveryOutcome
 }
@@ -90,7 +91,8 @@ export function agentWorker(
     const recorded = await decide(task, (context) =>
       context.current?.call?.callId === callId ? callEnded(context, ended, error, circumstances()) : [],
     )
-    return recorded.some(({ type }) => type === 'RetryScheduled') ? 'retried' : 'unknown'
+    if (recorded.some(({ type }) => type === 'RetryScheduled')) return 'retried'
+    return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
 
   async function hear({ task, call }: CallEffect, message: CallMessage) {

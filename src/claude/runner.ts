@@ -1,4 +1,5 @@
 /** The port to whatever answers: the `claude` process, a script in a test, another program. */
+import type { ClaudeExecutionError } from '../events/call-errors.ts'
 
 /** One call: one run of an agent's program for one task. Everything in it was decided, and logged, before it starts. */
 export interface Call {
@@ -83,6 +84,8 @@ export type CallMessage =
 export type Recovered =
   /** It was answered, and paid for: here is the answer. */
   | { readonly outcome: 'answered'; readonly result: CallResult }
+  /** It ended in an error, which is known: it is settled as that failure, as if we had heard it ourselves. */
+  | { readonly outcome: 'failed'; readonly error: ClaudeExecutionError }
   /** The prompt left, and no answer was kept. Whether it was paid for cannot be known. */
   | { readonly outcome: 'unanswered' }
   /** Nothing left this machine: the same call can be started as if for the first time. */

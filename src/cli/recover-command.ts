@@ -7,7 +7,8 @@ import { withSession } from './session.ts'
 const EXPLANATIONS: Readonly<Record<Recovery['outcome'], string>> = {
   harvested: 'had been answered; the answer was fetched, no second call was made',
   redispatched: 'had not been sent; it was sent now',
-  retried: 'had been sent and no answer was kept; it was asked again',
+  retried: 'had failed, or had been sent and no answer was kept; it was asked again',
+  failed: 'had failed, and that was final',
   unknown: 'had been sent, no answer was kept, and no retry was left',
 }
 

@@ -12,16 +12,24 @@ export interface CallErrorDetails {
 /** The `claude` process, or the service behind it, did not give an answer. The base of all errors of calls. */
 export abstract class ClaudeExecutionError extends ClaudeAgentError<CallErrorDetails> {}
 
+/**
+ * How often a task is tried again after a failure: never, once at the most, or as often as the agent's policy says.
+ * `once` is for what may have been chance, and is not worth paying for a third time.
+ */
+export type Retries = 'none' | 'once' | 'backoff'
+
 interface Row {
   readonly message: string
   readonly hint?: string
-  readonly retryable?: boolean
+  readonly retries?: Retries
 }
 
 function callError<Tag extends string>(tag: Tag, row: Row) {
+  const { retries = 'none' } = row
   return class extends ClaudeExecutionError {
+    static readonly retries: Retries = retries
     readonly _tag = tag
-    override readonly retryable = row.retryable ?? false
+    override readonly retryable = retries !== 'none'
     constructor(details: CallErrorDetails = {}, options?: ErrorOptions) {
       const said = details.said ? `: ${details.said}` : ''
       super(
@@ -69,15 +77,21 @@ export class SessionNotFoundError extends callError('SessionNotFoundError', {
 }) {}
 export class SessionInUseError extends callError('SessionInUseError', {
   message: 'The session id is in use already',
-  retryable: true,
+  retries: 'once',
 }) {}
 export class InvalidSessionIdError extends callError('InvalidSessionIdError', {
   message: 'claude did not accept the session id',
 }) {}
 // Time, and our own limits
 export class CallTimeoutError extends callError('CallTimeoutError', {
-  message: 'The call took longer than the task may take',
+  message: 'The call took longer than it may take',
   hint: 'Allow more time (--timeout), or ask for less.',
+}) {}
+/** It printed nothing for so long that nothing more is to be expected. */
+export class CallStalledError extends callError('CallStalledError', {
+  message: 'The call was given up, as nothing more came from it',
+  hint: 'Allow longer silences where tools need them (idleMs).',
+  retries: 'once',
 }) {}
 export class CallCancelledError extends callError('CallCancelledError', {
   message: 'The call was cancelled',
@@ -97,23 +111,23 @@ export class BillingError extends callError('BillingError', {
 export class RateLimitedError extends callError('RateLimitedError', {
   message: 'The service limits the rate of requests',
   hint: WAIT,
-  retryable: true,
+  retries: 'backoff',
 }) {}
 // The service
 export class OverloadedError extends callError('OverloadedError', {
   message: 'The service is overloaded',
   hint: WAIT,
-  retryable: true,
+  retries: 'backoff',
 }) {}
 export class ApiUnavailableError extends callError('ApiUnavailableError', {
   message: 'The service did not answer',
   hint: WAIT,
-  retryable: true,
+  retries: 'backoff',
 }) {}
 export class BadUpstreamError extends callError('BadUpstreamError', {
   message: 'The service answered with something unreadable',
   hint: WAIT,
-  retryable: true,
+  retries: 'backoff',
 }) {}
 export class InvalidRequestError extends callError('InvalidRequestError', {
   message: 'The service refused the request',
@@ -132,7 +146,7 @@ export class BudgetExceededError extends callError('BudgetExceededError', {
 }) {}
 export class StructuredOutputError extends callError('StructuredOutputError', {
   message: 'The model did not answer in the form it was asked for',
-  retryable: true,
+  retries: 'once',
 }) {}
 export class RefusedError extends callError('RefusedError', { message: 'The model refused to answer' }) {}
 export class OutputTooLongError extends callError('OutputTooLongError', {
@@ -141,32 +155,40 @@ export class OutputTooLongError extends callError('OutputTooLongError', {
 // The process
 export class InterruptedError extends callError('InterruptedError', {
   message: 'The call was interrupted',
-  retryable: true,
+  retries: 'backoff',
 }) {}
 export class ProcessKilledError extends callError('ProcessKilledError', {
   message: 'The claude process was killed',
-  retryable: true,
+  retries: 'once',
 }) {}
 export class NoResultError extends callError('NoResultError', {
   message: 'claude ended without an answer',
-  retryable: true,
+  retries: 'once',
 }) {}
 export class CliCrashedError extends callError('CliCrashedError', {
   message: 'claude failed',
-  retryable: true,
+  retries: 'once',
+}) {}
+/** A program other than claude did not give an answer. */
+export class CommandFailedError extends callError('CommandFailedError', {
+  message: 'The command failed',
+  retries: 'once',
 }) {}
 /** What was printed cannot be read as what it should be. */
 export class JSONParseError extends callError('JSONParseError', {
   message: 'The output of claude could not be parsed',
-  retryable: true,
+  retries: 'once',
 }) {}
 /** After a crash: the prompt was sent, and whether it was answered cannot be known. */
 export class OutcomeUnknownError extends callError('OutcomeUnknownError', {
   message: 'This process was killed during the call, and no answer was kept',
-  retryable: true,
+  retries: 'backoff',
 }) {}
 
-export type CallErrorClass = new (details?: CallErrorDetails, options?: ErrorOptions) => ClaudeExecutionError
+export interface CallErrorClass {
+  new (details?: CallErrorDetails, options?: ErrorOptions): ClaudeExecutionError
+  readonly retries: Retries
+}
 
 /** All of them, by tag: an error that went through the log comes back as what it was. */
 export const callErrors: Readonly<Record<string, CallErrorClass>> = {
@@ -180,6 +202,7 @@ export const callErrors: Readonly<Record<string, CallErrorClass>> = {
   SessionInUseError,
   InvalidSessionIdError,
   CallTimeoutError,
+  CallStalledError,
   CallCancelledError,
   OutputTooLargeError,
   AuthenticationError,
@@ -199,6 +222,7 @@ export const callErrors: Readonly<Record<string, CallErrorClass>> = {
   ProcessKilledError,
   NoResultError,
   CliCrashedError,
+  CommandFailedError,
   JSONParseError,
   OutcomeUnknownError,
 }

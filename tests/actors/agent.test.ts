@@ -3,6 +3,7 @@ import {
   AuthenticationError,
   CallTimeoutError,
   OverloadedError,
+  ProcessKilledError,
   RefusedError,
   SessionNotFoundError,
 } from '../../src/events/call-errors.ts'
@@ -203,6 +204,18 @@ describe('a call that fails', () => {
     expect(agent.status).toBe('error')
     expect((await agent.ask('good')).text).toBe('fine')
     expect(agent.status).toBe('idle')
+  })
+
+  test('by what may have been chance is tried again once, however many tries are left', async () => {
+    const { open, clock } = await world()
+    const { orchestrator, runner } = await open({ reply: () => new ProcessKilledError() })
+    const agent = await orchestrator.createAgent({ ...ECHO, retry: { attempts: 5 } })
+    const task = agent.ask('x')
+    task.catch(() => {})
+    await until(() => agent.status === 'retry')
+    await clock.advance(60_000)
+    await expect(task).rejects.toBeInstanceOf(ProcessKilledError)
+    expect(runner.calls.length).toBe(2)
   })
 
   test('that nothing can help is not tried again', async () => {

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { CallResult, Recovered } from '../../src/claude/runner.ts'
-import { CallTimeoutError, OutcomeUnknownError, OverloadedError } from '../../src/events/call-errors.ts'
+import {
+  AuthenticationError,
+  CallTimeoutError,
+  OutcomeUnknownError,
+  OverloadedError,
+} from '../../src/events/call-errors.ts'
 import { ClosedError } from '../../src/events/errors.ts'
 import { ECHO, until, world } from './world.ts'
 
@@ -84,6 +89,38 @@ describe('after a process that ended in the middle of a call', () => {
     expect(await orchestrator.recover()).toEqual([{ agent: 'echo', taskId: 't1', outcome: 'unknown' }])
     const agent = await orchestrator.agent('echo')
     await expect(agent.ask('x', { taskId: 't1' })).rejects.toBeInstanceOf(OutcomeUnknownError)
+  })
+
+  test('a call that ended in an error fails as that, and is not asked again when nothing can help', async () => {
+    const { open, types } = await interrupted()
+    const { orchestrator, runner } = await open(
+      { recover: () => ({ outcome: 'failed', error: new AuthenticationError({ status: 401 }) }) },
+      { resume: 'on-demand' },
+    )
+    expect(await orchestrator.recover()).toEqual([{ agent: 'echo', taskId: 't1', outcome: 'failed' }])
+    expect((await types('echo')).slice(-2)).toEqual(['CallFailed', 'TaskFailed'])
+    expect(runner.calls).toEqual([])
+    const agent = await orchestrator.agent('echo')
+    await expect(agent.ask('x', { taskId: 't1' })).rejects.toBeInstanceOf(AuthenticationError)
+  })
+
+  test('a call that ended in an error which may pass is tried again as any other', async () => {
+    const { open, types, clock } = await interrupted()
+    const { orchestrator } = await open(
+      { recover: () => ({ outcome: 'failed', error: new OverloadedError() }) },
+      { resume: 'on-demand' },
+    )
+    const recovering = orchestrator.recover()
+    const agent = await orchestrator.agent('echo')
+    await until(() => agent.status === 'retry')
+    await clock.advance(60_000)
+    expect(await recovering).toEqual([{ agent: 'echo', taskId: 't1', outcome: 'retried' }])
+    expect((await types('echo')).slice(3)).toEqual([
+      'CallFailed',
+      'RetryScheduled',
+      'CallStarted',
+      'CallSucceeded',
+    ])
   })
 
   test('an answer counts even when the deadline has passed meanwhile', async () => {
