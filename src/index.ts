@@ -26,9 +26,17 @@ export type { AgentConfig, AgentFact, RetryPolicy } from './events/agent-facts.t
 export * from './events/call-errors.ts'
 export type { Fact, NewFact, Recorded } from './events/envelope.ts'
 export * from './events/errors.ts'
+export * from './events/input-errors.ts'
 export type { Json, JsonObject } from './events/json.ts'
 export * from './events/store-errors.ts'
-export type { TaskInput } from './events/task-input.ts'
+export type {
+  FileMapping,
+  FolderMapping,
+  GitHubRepo,
+  Material,
+  PlacedInput,
+  TaskInput,
+} from './events/task-input.ts'
 export type { Logger } from './logger.ts'
 export { type LogRange, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
 export type { BlobReference, Blobs } from './store/blobs.ts'

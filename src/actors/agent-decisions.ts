@@ -119,6 +119,12 @@ const FAULTS_OF_THE_TASK = new Set([
   'BudgetExceededError',
   'StructuredOutputError',
   'InvalidRequestError',
+  'InvalidInputError',
+  'InputNotFoundError',
+  'InputKindError',
+  'InputTooLargeError',
+  'CloneError',
+  'CloneTimeoutError',
 ])
 
 /** The call has ended without an answer: how, and then a retry or the end of the task. */

@@ -78,6 +78,7 @@ export const agentMachine = agent.createMachine({
     busy: {
       on: {
         ...queues,
+        InputsPlaced: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
         CallFailed: { guard: 'isOpenCall', actions: fold },

@@ -1,12 +1,13 @@
 /** What an agent knows of itself, and how each fact changes it. Its size does not grow with what the agent has done. */
 import type { AgentConfig, AgentFact, Failure } from '../events/agent-facts.ts'
-import type { Body } from '../events/task-input.ts'
+import type { Body, Material } from '../events/task-input.ts'
 
 /** A task that waits. */
 export interface QueuedTask {
   readonly taskId: string
   readonly prompt: Body
   readonly textInput: Body | null
+  readonly material: Material
   /** The id of the fact that led to where the task is now: what happens to it next is recorded as caused by that. */
   readonly cause: string
 }
@@ -25,6 +26,8 @@ export interface CurrentTask extends QueuedTask {
   readonly attempt: number
   readonly deadlineAt: string
   readonly call: OpenCall | null
+  /** Whether its material lies in the workspace. */
+  readonly placed: boolean
   /** When the next call is due, while the agent waits to retry. */
   readonly dueAt: string | null
 }
@@ -74,12 +77,24 @@ export const changes: {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
     if (!task) return {}
     const call: OpenCall = { callId, sessionId, parentSessionId, process: null }
-    const { prompt, textInput } = task
+    const { prompt, textInput, material } = task
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
-      current: { taskId, prompt, textInput, cause, attempt, deadlineAt, call, dueAt: null },
+      current: {
+        taskId,
+        prompt,
+        textInput,
+        material,
+        cause,
+        attempt,
+        deadlineAt,
+        call,
+        placed: current?.placed ?? false,
+        dueAt: null,
+      },
     }
   },
+  InputsPlaced: ({ current }) => (current ? { current: { ...current, placed: true } } : {}),
   ProcessStarted: ({ current }, { pid, startTime }) =>
     current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
   CallSucceeded: ({ totals }, { sessionId, usage, costUsd }) => ({

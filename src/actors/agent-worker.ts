@@ -4,6 +4,7 @@ import type { AgentDirectories, AgentRunner, CallMessage } from '../claude/runne
 import { pause } from '../clock.ts'
 import type { AgentFact } from '../events/agent-facts.ts'
 import { CallTimeoutError, callErrorData } from '../events/call-errors.ts'
+import { hasMaterial, type Material, type PlacedInput } from '../events/material.ts'
 import type { ActorEnvironment, EventSourcedActor, Perform } from './actor.ts'
 import { type CallEnding, composeCall, type RecoveryOutcome, recoverCall, runCall } from './agent-call.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed, nextCall } from './agent-decisions.ts'
@@ -40,13 +41,18 @@ export type AgentActor = EventSourcedActor<typeof agentMachine, AgentEffect>
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 
-/** @param events Where the messages of a call go, as `message TASK`. */
+/**
+ * @param events Where the messages of a call go, as `message TASK`.
+ * @param materials What tasks of this process brought along, by their ids, with the credentials that the log must not
+ * hold. A task of an earlier process has what the log has.
+ */
 export function agentWorker(
   agent: string,
   actor: AgentActor,
   environment: AgentEnvironment,
   bodies: Bodies,
   events: EventEmitter,
+  materials: ReadonlyMap<string, Material>,
 ): Perform<AgentEffect> {
   const { clock, runner, logger } = environment
   // One call at a time, also when the one before was cancelled and its process is still coming to an end.
@@ -126,8 +132,28 @@ export function agentWorker(
     return ending !== undefined
   }
 
+  /** Brings the task's material into the workspace, once. Returns how the call ended, where that went wrong. */
+  async function place({ task, call }: CallEffect, signal: AbortSignal): Promise<CallEnding | undefined> {
+    const { taskId } = task
+    const { callId } = call
+    if (!runner.place || !hasMaterial(task.material) || actor.snapshot.context.current?.placed)
+      return undefined
+    let inputs: readonly PlacedInput[]
+    try {
+      const material = materials.get(taskId) ?? task.material
+      inputs = await runner.place(environment.directories(agent), material, { signal })
+    } catch (error) {
+      return { type: 'CallFailed', error: callErrorData(error) }
+    }
+    const placed: AgentFact = { type: 'InputsPlaced', data: { taskId, callId, inputs } }
+    await decide(task, ({ current }) => (current?.call?.callId === callId ? [placed] : []))
+    return undefined
+  }
+
   async function run(effect: CallEffect, signal: AbortSignal) {
-    const ending = await runCall(runner, await compose(effect), signal, (message) => hear(effect, message))
+    const ending =
+      (await place(effect, signal)) ??
+      (await runCall(runner, await compose(effect), signal, (message) => hear(effect, message)))
     if (signal.aborted) return
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')

@@ -13,7 +13,8 @@ import {
   TaskConflictError,
 } from '../events/errors.ts'
 import { checkTaskId } from '../events/ids.ts'
-import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
+import { withoutCredentials } from '../events/input-checks.ts'
+import { checkTaskInput, type Material, type TaskInput } from '../events/task-input.ts'
 import { EventSourcedActor } from './actor.ts'
 import { endsTask, type RecoveryOutcome } from './agent-call.ts'
 import { type AgentEffect, agentEffects, cancelTasks, summarizeAgent } from './agent-decisions.ts'
@@ -64,6 +65,8 @@ export class Agent {
   readonly #events = new EventEmitter().setMaxListeners(0)
   readonly #closing = new AbortController()
   readonly #loadedAt: number
+  /** What running tasks brought along, with credentials: the log must not hold those. */
+  readonly #materials = new Map<string, Material>()
   #started = false
 
   private constructor(id: string, actor: AgentActor, environment: AgentEnvironment) {
@@ -179,7 +182,9 @@ export class Agent {
     if (this.#started) return
     this.#started = true
     this.#reportWaiting()
-    this.#actor.start(agentWorker(this.id, this.#actor, this.#environment, this.#bodies, this.#events))
+    this.#actor.start(
+      agentWorker(this.id, this.#actor, this.#environment, this.#bodies, this.#events, this.#materials),
+    )
   }
 
   /** Ends what goes on, without deciding anything: a call that runs is ended and settled by the next opening. */
@@ -190,14 +195,16 @@ export class Agent {
 
   async #ask(taskId: string, task: string | TaskInput, { signal }: AskOptions): Promise<Reply> {
     checkTaskId(taskId)
-    const { prompt, textInput } = checkTaskInput(task)
+    const { prompt, textInput, ...material } = checkTaskInput(task)
     const cancelled = () => new TaskCancelledError({ agent: this.id, taskId, reason: String(signal?.reason) })
     if (signal?.aborted) throw cancelled()
     const data = {
       taskId,
       prompt: await this.#bodies.write(prompt),
       textInput: textInput === undefined ? null : await this.#bodies.write(textInput),
+      material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
     }
+    this.#materials.set(taskId, material)
     this.start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
     signal?.addEventListener('abort', cancel, { once: true })
@@ -205,6 +212,7 @@ export class Agent {
       return await this.#reply(await this.#outcome(taskId, data))
     } finally {
       signal?.removeEventListener('abort', cancel)
+      this.#materials.delete(taskId)
     }
   }
 

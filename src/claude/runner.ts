@@ -1,5 +1,6 @@
 /** The port to whatever answers: the `claude` process, a script in a test, another program. */
 import type { ClaudeExecutionError } from '../events/call-errors.ts'
+import type { Material, PlacedInput } from '../events/material.ts'
 
 /** One call: one run of an agent's program for one task. Everything in it was decided, and logged, before it starts. */
 export interface Call {
@@ -107,6 +108,12 @@ export interface AgentRunner {
   ): Promise<Recovered>
   /** Makes the directories of a new agent. Without it they are made by its first call. */
   prepare?(directories: AgentDirectories): Promise<void>
+  /** Brings a task's files, folders and repositories into the workspace, and tells what lies there now. */
+  place?(
+    directories: AgentDirectories,
+    material: Material,
+    options: { readonly signal: AbortSignal },
+  ): Promise<readonly PlacedInput[]>
   /** Deletes the directories of an agent that was removed, following no link. */
   discard?(directories: AgentDirectories): Promise<void>
   /** Ends every process that an earlier owner of these directories has left and that `keep` does not name. Returns how many. */

@@ -8,11 +8,14 @@ import { inert, type Terminal } from './terminal.ts'
 
 export interface AskCommandOptions {
   readonly text?: string
+  readonly file?: NonNullable<TaskInput['files']>
+  readonly folder?: NonNullable<TaskInput['folders']>
+  readonly repo?: NonNullable<TaskInput['repos']>
   readonly taskId?: string
 }
 
 export async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
-  const input = await readInput(prompt, options.text)
+  const input = await readInput(prompt, options)
   return withSession(globals, async ({ orchestrator, terminal, signal }) => {
     const agent = await orchestrator.agent(id)
     const task = agent.ask(input, {
@@ -37,9 +40,17 @@ export async function ask(globals: GlobalOptions, id: string, prompt: string, op
   })
 }
 
-async function readInput(prompt: string, textFile: string | undefined): Promise<TaskInput> {
-  const words = prompt === '-' ? await readAll(process.stdin) : prompt
-  return textFile === undefined ? { prompt: words } : { prompt: words, textInput: await readText(textFile) }
+async function readInput(
+  prompt: string,
+  { text, file, folder, repo }: AskCommandOptions,
+): Promise<TaskInput> {
+  return {
+    prompt: prompt === '-' ? await readAll(process.stdin) : prompt,
+    ...(text === undefined ? {} : { textInput: await readText(text) }),
+    ...(file === undefined ? {} : { files: file }),
+    ...(folder === undefined ? {} : { folders: folder }),
+    ...(repo === undefined ? {} : { repos: repo }),
+  }
 }
 
 async function readText(file: string): Promise<string> {

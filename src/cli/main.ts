@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command `claude-agents`. It knows the words; what they do is loaded when it is needed, so that help is instant. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { GivenOptions, GlobalOptions } from './global-options.ts'
@@ -21,6 +21,20 @@ const list = (text: string) =>
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '')
+
+/** `SRC` or `SRC:TARGET`; a path that is there may hold a colon itself. */
+const mappings = (text: string, before: readonly { source: string; target?: string }[] = []) => {
+  const colon = existsSync(text) ? -1 : text.lastIndexOf(':')
+  const mapping =
+    colon > 0 ? { source: text.slice(0, colon), target: text.slice(colon + 1) } : { source: text }
+  return [...before, mapping]
+}
+
+/** `URL` or `URL#REF`. */
+const repos = (text: string, before: readonly { url: string; ref?: string }[] = []) => {
+  const hash = text.lastIndexOf('#')
+  return [...before, hash > 0 ? { url: text.slice(0, hash), ref: text.slice(hash + 1) } : { url: text }]
+}
 
 const logLevel = (text: string) => {
   const level = text.toLowerCase()
@@ -88,6 +102,9 @@ agent
   .command('ask <id> <prompt>')
   .description('ask an agent; with - as the prompt, it is read from stdin')
   .option('--text <file>', 'add the text of a file to the prompt')
+  .option('--file <src[:target]>', 'copy a file into the workspace first; may be repeated', mappings)
+  .option('--folder <src[:target]>', 'copy a folder into the workspace first; may be repeated', mappings)
+  .option('--repo <url[#ref]>', 'clone a repository into the workspace first; may be repeated', repos)
   .option(
     '--task-id <id>',
     'a name for the task: asked again under the same one, it answers without a new call',

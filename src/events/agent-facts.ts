@@ -1,6 +1,7 @@
 /** Everything that can happen to an agent. */
 import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
+import { Material, PlacedInput } from './material.ts'
 import { Body } from './task-input.ts'
 
 const NullableString = Schema.NullOr(Schema.String)
@@ -53,7 +54,15 @@ const callOfTask = { ...onlyTask, callId: Schema.String }
 const definitions = {
   AgentCreated: fact(Schema.Struct({ config: AgentConfig })),
   /** A task is durable in the agent's queue. */
-  TaskAccepted: fact(Schema.Struct({ ...onlyTask, prompt: Body, textInput: Schema.NullOr(Body) })),
+  TaskAccepted: fact(
+    Schema.Struct({
+      ...onlyTask,
+      prompt: Body,
+      textInput: Schema.NullOr(Body),
+      /** Without the credentials that a URL was given with. */
+      material: Material,
+    }),
+  ),
   /** Money is about to be spent: durable before the process is started. */
   CallStarted: fact(
     Schema.Struct({
@@ -64,6 +73,8 @@ const definitions = {
       deadlineAt: Instant,
     }),
   ),
+  /** The material of the task lies in the workspace. */
+  InputsPlaced: fact(Schema.Struct({ ...callOfTask, inputs: Schema.Array(PlacedInput) })),
   ProcessStarted: fact(Schema.Struct({ ...callOfTask, pid: Count, startTime: NullableString })),
   /** Ends the task. */
   CallSucceeded: fact(

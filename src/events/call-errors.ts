@@ -227,10 +227,21 @@ export const callErrors: Readonly<Record<string, CallErrorClass>> = {
   OutcomeUnknownError,
 }
 
-/** An error of a call as a fact holds it. Anything else that a runner throws is a crash of the call. */
+/** An error that ended a task, other than of a call, as the log remembers it: its class is not known any more. */
+export class RecordedError extends ClaudeAgentError<ErrorData['details']> {
+  readonly _tag: string
+  override readonly retryable: boolean
+  constructor({ tag, message, hint, retryable, details }: ErrorData) {
+    super(details, { message, hint })
+    this._tag = tag
+    this.retryable = retryable
+  }
+}
+
+/** An error of a call as a fact holds it. What nobody has foreseen is a crash of the call. */
 export function callErrorData(error: unknown): ErrorData {
   const known =
-    error instanceof ClaudeExecutionError
+    error instanceof ClaudeAgentError
       ? error
       : new CliCrashedError(
           { said: error instanceof Error ? error.message : String(error) },
@@ -241,12 +252,15 @@ export function callErrorData(error: unknown): ErrorData {
     message: known.summary,
     hint: known.hint,
     retryable: known.retryable,
-    details: { ...known.details },
+    details: recordable(known.details),
   }
 }
 
 /** The error that a fact holds, to be thrown again. */
-export function callErrorFrom(data: ErrorData): ClaudeExecutionError {
-  const known = callErrors[data.tag] ?? CliCrashedError
-  return new known(data.details as CallErrorDetails)
+export function callErrorFrom(data: ErrorData): ClaudeAgentError {
+  const known = callErrors[data.tag]
+  return known ? new known(data.details as CallErrorDetails) : new RecordedError(data)
 }
+
+const recordable = (details: object): ErrorData['details'] =>
+  Object.fromEntries(Object.entries(details).filter(([, value]) => /^(string|number)$/.test(typeof value)))

@@ -28,6 +28,7 @@ const TASK_FACTS = [
   'TaskFailed',
   'TaskCancelled',
   'ProcessStarted',
+  'InputsPlaced',
 ] as const
 
 /** Any fact, about one of a few tasks and calls, so that many fit and many do not. */
@@ -49,7 +50,8 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
     const at = '2026-01-01T00:00:00.000Z'
     const data = {
       AgentCreated: { config },
-      TaskAccepted: { taskId, prompt: text, textInput: null },
+      TaskAccepted: { taskId, prompt: text, textInput: null, material: {} },
+      InputsPlaced: { taskId, callId, inputs: [] },
       CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at },
       ProcessStarted: { taskId, callId, pid: attempt, startTime: null },
       CallSucceeded: {
@@ -145,7 +147,7 @@ describe('the agent’s machine', () => {
       const ids = { taskId: `t${task}`, callId: `c${task}` }
       const call = { ...ids, attempt: 1, sessionId: `s${task}`, parentSessionId: null }
       return [
-        { type: 'TaskAccepted', data: { taskId: ids.taskId, prompt: 'x', textInput: null } },
+        { type: 'TaskAccepted', data: { taskId: ids.taskId, prompt: 'x', textInput: null, material: {} } },
         { type: 'CallStarted', data: { ...call, deadlineAt: '2026-01-01T00:00:00.000Z' } },
         {
           type: 'CallSucceeded',
