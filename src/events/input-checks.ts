@@ -1,0 +1,108 @@
+/** Checks the material of a task before anything is read or written, and puts it into one normal form. */
+import { basename, resolve } from 'node:path'
+import { InvalidInputError } from './errors.ts'
+import { checkTarget } from './input-target.ts'
+import type { FileMapping, GitHubRepo, Material } from './material.ts'
+import { checkRepoUrl, type RepoUrlOptions, repoName } from './repo-url.ts'
+
+/** With every source absolute and every target given. */
+export interface CheckedMaterial {
+  readonly files: readonly CheckedMapping[]
+  readonly folders: readonly CheckedMapping[]
+  readonly repos: readonly CheckedRepo[]
+}
+export type CheckedMapping = Required<FileMapping>
+/** `url` still holds the credentials it was given with. */
+export type CheckedRepo = GitHubRepo & { readonly target: string }
+
+/** Throws {@link InvalidInputError} for a bad source, target, URL or ref, and where two inputs want the same place. */
+export function checkMaterial(material: Material, options: RepoUrlOptions = {}): CheckedMaterial {
+  const checked = {
+    files: list(material.files, 'files').map((file, at) => checkMapping(file, `files[${at}]`)),
+    folders: list(material.folders, 'folders').map((folder, at) => checkMapping(folder, `folders[${at}]`)),
+    repos: list(material.repos, 'repos').map((repo, at) => checkRepo(repo, `repos[${at}]`, options)),
+  }
+  refuseOverlaps(checked)
+  return checked
+}
+
+/** A repository as it may be written down. What is cloned by this needs a login of another kind, or none. */
+export function withoutCredentials(repo: GitHubRepo): GitHubRepo {
+  return { ...repo, url: checkRepoUrl(repo.url, 'The URL', { allowLocalRepos: true }).url }
+}
+
+function list<Item>(items: readonly Item[] | undefined, what: string): readonly Item[] {
+  if (items === undefined) return []
+  if (!Array.isArray(items)) throw new InvalidInputError({ what, problem: 'it is not a list' })
+  return items
+}
+
+function checkMapping(mapping: FileMapping, what: string): CheckedMapping {
+  refuseOther(mapping, what, ['source', 'target'])
+  const { source, target } = mapping
+  if (typeof source !== 'string' || source === '' || source.includes('\0')) {
+    throw new InvalidInputError({
+      what: `${what}.source`,
+      problem: source === '' ? 'it is empty' : 'it is not a path',
+      hint: 'Name the file or folder to bring along.',
+    })
+  }
+  const absolute = resolve(source)
+  return { source: absolute, target: checkTarget(target ?? basename(absolute), `${what}.target`) }
+}
+
+function checkRepo(repo: GitHubRepo, what: string, options: RepoUrlOptions): CheckedRepo {
+  refuseOther(repo, what, ['url', 'ref', 'target'])
+  const location = checkRepoUrl(repo.url, `${what}.url`, options)
+  if (repo.ref !== undefined) checkRef(repo.ref, `${what}.ref`)
+  // A relative path would mean another place after a restart elsewhere.
+  const url = location.transport === 'file' ? location.url : repo.url
+  return { ...repo, url, target: checkTarget(repo.target ?? repoName(location), `${what}.target`) }
+}
+
+/** A misspelt name must not be passed over in silence. */
+function refuseOther(value: object, what: string, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new InvalidInputError({ what, problem: `it is not an object with ${known.join(', ')}` })
+  }
+  const other = Object.keys(value).find((name) => !known.includes(name))
+  if (other === undefined) return
+  throw new InvalidInputError({
+    what,
+    problem: `${JSON.stringify(other.slice(0, 40))} is not known`,
+    hint: `Known are ${known.join(', ')}.`,
+  })
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+const NOT_IN_A_REF = /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|(^|\/)\.|\.lock(\/|$)|[./]$|^[-/@]$|^[-/]/
+
+/** The rules of `git check-ref-format`, and no hyphen in front. */
+export function checkRef(ref: unknown, what: string): string {
+  if (typeof ref === 'string' && ref !== '' && ref.length <= 250 && !NOT_IN_A_REF.test(ref)) return ref
+  throw new InvalidInputError({
+    what,
+    problem: 'it is not the name of a branch, tag or commit',
+    hint: 'Give a name such as main or v1.2.0, or the 40 digits of a commit.',
+  })
+}
+
+/** Nesting is fine, as for a file in a folder: what is around is placed first. */
+function refuseOverlaps({ files, folders, repos }: CheckedMaterial): void {
+  const targets = [...files, ...folders, ...repos].map(({ target }) => target)
+  const twice = targets.find((target, at) => targets.indexOf(target) !== at)
+  if (twice !== undefined) {
+    throw new InvalidInputError({
+      what: 'The targets',
+      problem: `${JSON.stringify(twice)} is given twice`,
+      hint: 'Give each input a target of its own.',
+    })
+  }
+  for (const file of files) {
+    if (!targets.some((target) => target.startsWith(`${file.target}/`))) continue
+    throw new InvalidInputError({
+      what: 'The targets',
+      problem: `${JSON.stringify(file.target)} is a file, and another target lies in it`,
+    })
+  }
+}

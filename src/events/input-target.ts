@@ -1,0 +1,60 @@
+/** Where in a workspace something goes: a relative path that cannot lead out of it or into a repository's own files. */
+import { InvalidInputError } from './errors.ts'
+
+/** What file systems take: bytes in one name, characters in all. */
+const LONGEST_NAME = 255
+const LONGEST_TARGET = 1000
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f]/
+
+/** Characters that some file systems do not see, so that a name with them is another name there. */
+const INVISIBLE = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g
+
+/**
+ * The target in its one normal form. Throws {@link InvalidInputError}.
+ *
+ * @example
+ * checkTarget('docs//./guide/', 'files[0].target') // 'docs/guide'
+ */
+export function checkTarget(target: unknown, what: string): string {
+  const problem = problemOf(target)
+  if (problem !== null || typeof target !== 'string') {
+    throw new InvalidInputError({
+      what,
+      problem: problem ?? 'it is not a string',
+      hint: 'Give a path relative to the workspace, such as docs/guide.md.',
+    })
+  }
+  return partsOf(target).join('/')
+}
+
+const partsOf = (target: string) => target.split('/').filter((part) => part !== '' && part !== '.')
+
+function problemOf(target: unknown): string | null {
+  if (typeof target !== 'string') return 'it is not a string'
+  if (CONTROL_CHARACTERS.test(target)) return 'it holds a control character'
+  if (Buffer.from(target).toString() !== target) return 'it is not valid Unicode'
+  if (target.startsWith('/')) return 'it is an absolute path'
+  if (target.includes('\\')) return 'it holds a backslash; directories are separated by /'
+  const parts = partsOf(target)
+  if (/^[a-z]:/i.test(parts[0] ?? '')) return 'it is an absolute path'
+  if (parts.length === 0) return 'it is empty, or the workspace itself'
+  if (parts.includes('..')) return 'it holds .., which could lead out of the workspace'
+  if (target.length > LONGEST_TARGET || parts.some((part) => Buffer.byteLength(part) > LONGEST_NAME)) {
+    return 'it is too long'
+  }
+  return parts.some(isGitDirectory)
+    ? 'it leads into a .git directory, whose hooks and settings git would run'
+    : null
+}
+
+/** `.git` in all the spellings that some file system takes for it. */
+function isGitDirectory(name: string): boolean {
+  const plain = name
+    .replace(INVISIBLE, '')
+    .toLowerCase()
+    .replace(/:.*$/, '')
+    .replace(/[. ]+$/, '')
+  return plain === '.git' || plain === 'git~1'
+}
