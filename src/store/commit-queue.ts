@@ -38,10 +38,19 @@ export class CommitQueue<Request, Result> {
   async #run(): Promise<void> {
     await everybodyHasAsked()
     while (this.#waiting.length > 0) {
-      await this.#commit(this.#waiting.splice(0, LARGEST_GROUP))
+      await this.#commitOne(this.#waiting.splice(0, LARGEST_GROUP))
       await everybodyHasAsked()
     }
     this.#running = null
+  }
+
+  /** A group that breaks the contract must not leave its members, and all who come after them, waiting for ever. */
+  async #commitOne(group: readonly Waiting<Request, Result>[]): Promise<void> {
+    try {
+      await this.#commit(group)
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    }
   }
 }
 

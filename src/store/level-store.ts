@@ -13,7 +13,7 @@ import { follow, Growth } from './follow.ts'
 import { HeadFile } from './head-file.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './log-database.ts'
 import { listStreams, readStream, records } from './log-reader.ts'
-import { recoverLog } from './log-recovery.ts'
+import { logFileBytes, recoverLog } from './log-recovery.ts'
 import { LogWriter } from './log-writer.ts'
 import { readRange } from './read-range.ts'
 import { checkFormat, create, inspect, type StorePaths, storePaths } from './store-directory.ts'
@@ -58,9 +58,10 @@ async function openLocked(
 ): Promise<EventStore> {
   const { clock = systemClock, logger = silentLogger, openDatabase = openLevel } = options
   const storeId = (await inspect(paths)) ?? (await create(paths, openDatabase))
+  const unsettledBytes = await logFileBytes(paths.log)
   const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: false })
   try {
-    const recovered = await recoverLog(database, paths)
+    const recovered = await recoverLog(database, paths, unsettledBytes)
     const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
     const growth = new Growth()
     const writer = new LogWriter({
@@ -74,16 +75,20 @@ async function openLocked(
       logger,
       async reopen() {
         await checkRoomToWrite(paths.base)
+        const unsettled = await logFileBytes(paths.log)
         await database.reopen()
-        return recoverLog(database, paths)
+        return recoverLog(database, paths, unsettled)
       },
     })
     const close = async () => {
-      await writer.close()
-      growth.end()
-      await headFile.close()
-      await database.close()
-      await release()
+      try {
+        await writer.close()
+        growth.end()
+        await headFile.close()
+      } finally {
+        await database.close()
+        await release()
+      }
     }
     const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES
     return eventStore({

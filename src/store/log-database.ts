@@ -141,6 +141,9 @@ function databaseError(path: string, cause: unknown): Error {
   if (code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && !PASSING.test(message))) {
     return new StoreDamaged({ path, file: fileNamedIn(message) ?? path, problem: message }, { cause })
   }
+  if (code === 'LEVEL_DATABASE_NOT_OPEN') {
+    return new StoreReadOnly({ path, problem: 'its log could not be opened again' }, { cause })
+  }
   if (code === 'LEVEL_IO_ERROR') return new StoreReadOnly({ path, problem: message }, { cause })
   return reason
 }

@@ -1,4 +1,6 @@
 /** What is made of a log when it is opened: its end checked, and the index of its last facts made anew. */
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { CorruptRecord, SequenceGap, StoreDamaged, TailLoss } from '../events/store-errors.ts'
 import type { LogEnd } from './batch-plan.ts'
 import { readHeadFile } from './head-file.ts'
@@ -10,8 +12,8 @@ import { type DecodedRecord, decodeRecord, genesisHash } from './record.ts'
 import type { StorePaths } from './store-directory.ts'
 import { StreamIndex } from './stream-index.ts'
 
-/** LevelDB's own log file, which loses damaged parts without a word, holds no more facts than this. */
-const CHECKED_TAIL = 32_768
+/** No record takes less than this in LevelDB's log files. */
+const SMALLEST_RECORD_BYTES = 150
 const REPLAY_GROUP = 1000
 
 export interface RecoveredLog {
@@ -21,13 +23,29 @@ export interface RecoveredLog {
   readonly epoch: number
 }
 
-export async function recoverLog(database: LogDatabase, paths: StorePaths): Promise<RecoveredLog> {
+/**
+ * How much of the log is in LevelDB's own log files, which lose damaged parts without a word when they are read. Asked
+ * for before it is opened: that turns them into tables.
+ */
+export async function logFileBytes(directory: string): Promise<number> {
+  const files = (await readdir(directory)).filter((name) => name.endsWith('.log'))
+  const sizes = await Promise.all(files.map(async (name) => (await stat(join(directory, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+/** `unsettledBytes` is what {@link logFileBytes} said before the database was opened. */
+export async function recoverLog(
+  database: LogDatabase,
+  paths: StorePaths,
+  unsettledBytes: number,
+): Promise<RecoveredLog> {
   await checkIdentity(database, paths)
   const { epoch: lastEpoch, ...end } = await logEnd(database)
   await checkAgainstHeadFile(database, paths, end)
   const writer = (await entry<EpochEntry>(database, EPOCH_KEY)) ?? { epoch: 0, position: 0 }
   const checkpoint = await lastCheckpoint(database)
-  await checkTail(database, Math.max(writer.position, end.position - CHECKED_TAIL), end.position, checkpoint)
+  const unsettled = Math.ceil(unsettledBytes / SMALLEST_RECORD_BYTES) + 1
+  await checkTail(database, Math.max(writer.position, end.position - unsettled), end.position, checkpoint)
   const index = new StreamIndex(database, checkpoint)
   await replay(database, index, checkpoint + 1, end.position)
   return { end, index, epoch: Math.max(writer.epoch, lastEpoch) }

@@ -82,10 +82,10 @@ export class LogWriter {
     if (plan.records.length > 0) {
       try {
         await this.#writeRecords(plan)
+        for (const record of plan.records) this.#index.apply(record, heads.get(record.stream))
       } catch (cause) {
         return rejectAll(intact, this.#fail(cause))
       }
-      for (const record of plan.records) this.#index.apply(record, heads.get(record.stream))
       this.#publish(plan.end)
     }
     for (const [member, outcome] of outcomes.entries()) {
