@@ -3,8 +3,9 @@
  * Not pipes: 2.1.197 ends without having written all of a long answer when a pipe is read too slowly (measured: of
  * 8.6 MB between 3 and 5 arrived), a tool left behind holds a pipe open, and what a call says after we were killed
  * would be lost. From a file the next process of ours can still read it. */
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Redact } from './redact.ts'
 
 export interface OutputFiles {
   readonly stdout: string
@@ -42,21 +43,46 @@ export async function openOutput(home: string, files: OutputFiles): Promise<Open
   }
 }
 
-const STDERR_READ = 16 * 1024
+const TAIL = 16 * 1024
+const HEAD = 64 * 1024
 
 /** The end of what it wrote to stderr; nothing when that is not to be had. */
-export async function readStderr(files: OutputFiles): Promise<string> {
+export const readStderr = ({ stderr }: OutputFiles): Promise<string> =>
+  readPart(stderr, (size) => Math.max(0, size - TAIL), TAIL)
+
+/**
+ * Makes what a call has printed fit to be kept until the next one: of stderr the end, without secrets, and of an output
+ * beyond all limits the beginning, which still tells whether a request was sent.
+ */
+export async function tidyOutput(files: OutputFiles, { redact, limit }: { redact: Redact; limit: number }) {
+  await replace(files.stderr, redact(await readStderr(files)))
+  if ((await sizeOf(files.stdout)) > limit) {
+    await replace(files.stdout, await readPart(files.stdout, () => 0, HEAD))
+  }
+}
+
+async function readPart(path: string, start: (size: number) => number, length: number): Promise<string> {
   try {
-    await using file = await open(files.stderr)
+    await using file = await open(path)
     const { size } = await file.stat()
-    const { buffer, bytesRead } = await file.read(
-      Buffer.alloc(STDERR_READ),
-      0,
-      STDERR_READ,
-      Math.max(0, size - STDERR_READ),
-    )
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start(size))
     return buffer.toString('utf8', 0, bytesRead)
   } catch {
     return ''
+  }
+}
+
+const sizeOf = async (path: string) => (await stat(path).catch(() => null))?.size ?? 0
+
+/** By a new file in its place: what lies there now may be a link that a tool has put there. */
+async function replace(path: string, text: string): Promise<void> {
+  const draft = `${path}.tidy`
+  try {
+    await rm(draft, { force: true })
+    await writeFile(draft, text, { mode: 0o600, flag: 'wx' })
+    await rename(draft, path)
+  } catch {
+    // Rather nothing than what must not be kept.
+    await Promise.allSettled([rm(path, { force: true }), rm(draft, { force: true })])
   }
 }

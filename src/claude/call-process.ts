@@ -13,6 +13,8 @@ export interface LaunchPlan {
   /** Where it writes. */
   readonly home: string
   readonly output: OutputFiles
+  /** What is written to its input the moment it runs, before anybody knows of it. */
+  readonly preamble?: string
 }
 
 /** How a process ended; `spawnError` when it never began. */
@@ -30,15 +32,13 @@ export interface CallProcess {
   hasEnded(): boolean
   /** Sends the prompt, and the end of the input. */
   send(prompt: string): void
+  /** Kills it, whatever it is doing. */
+  kill(): void
 }
 
 /**
  * Starts the process. It gets its own session and survives us: a Ctrl-C in the terminal is ours to deal with, and a
  * call that is paid for shall finish when we are killed.
- *
- * The line feed that goes first keeps a prompt from beginning with a slash, and does a second thing: the CLI gives up
- * when nothing has come after 3 seconds, and the prompt follows only when the start is on record. If we die between the
- * two, the CLI finds nothing but a line feed and ends without a request.
  */
 export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promise<CallProcess> {
   await using output = await openOutput(plan.home, plan.output)
@@ -60,7 +60,7 @@ export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promi
   })
   // A process that ends early closes its input: how it ended says more than that.
   child.stdin.on('error', () => {})
-  child.stdin.write('\n')
+  if (plan.preamble !== undefined) child.stdin.write(plan.preamble)
 
   let hasEnded = false
   // By the promise alone: execa 10 has no events. As only the input is a pipe, nothing else is waited for.
@@ -74,6 +74,7 @@ export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promi
     exit,
     hasEnded: () => hasEnded,
     send: (prompt) => child.stdin.end(prompt),
+    kill: () => void child.kill('SIGKILL'),
   }
 }
 

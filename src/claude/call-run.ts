@@ -1,12 +1,12 @@
 /** The life of one call: its process is started, listened to, ended when its time is up, and cleaned up after. */
-import { type ClaudeExecutionError, CliCrashedError } from '../events/call-errors.ts'
+import { type ClaudeExecutionError, CliCrashedError, OutputTooLargeError } from '../events/call-errors.ts'
+import { listen } from './call-listening.ts'
 import { type CallProcess, type Exit, type LaunchPlan, startProcess } from './call-process.ts'
+import { type TimeLimits, watchCall } from './call-watch.ts'
 import { CALL_MARKER } from './environment.ts'
-import { followFile } from './file-follower.ts'
-import { lineSplitter, type OutputLimits } from './line-splitter.ts'
+import type { OutputLimits } from './line-splitter.ts'
 import { messageQueue } from './message-queue.ts'
 import type { CallMessage } from './runner.ts'
-import type { StreamParser } from './stream-parser.ts'
 import { sweepCall } from './sweep.ts'
 import { type TerminationContext, terminate, within } from './termination.ts'
 
@@ -14,6 +14,8 @@ export interface CallRun {
   readonly process: CallProcess
   /** What it says, until it has ended. */
   readonly messages: AsyncIterable<CallMessage>
+  /** Resolves when it has said something, or has ended. */
+  readonly begun: Promise<void>
   /** Resolves when the process and all that it has started are gone. Never rejects. */
   readonly over: Promise<RunEnd>
   /** Ends it. */
@@ -25,48 +27,55 @@ export interface RunEnd extends Exit {
   readonly failure: ClaudeExecutionError | null
 }
 
-export interface RunContext extends TerminationContext {
+export interface RunContext extends TerminationContext, TimeLimits {
   readonly limits: OutputLimits
   /** How long the process may go on once it has given its result. */
   readonly resultGraceMs: number
 }
 
+/** What understands the lines that a process prints. */
+export interface OutputReader {
+  read(line: string): CallMessage[]
+  /** Whether it has said all that a call needs: then it should end. */
+  hasResult(): boolean
+}
+
 /** Starts the process of a call and sees it through to its end. */
 export async function runCall(
   plan: LaunchPlan,
-  parser: StreamParser,
+  reader: OutputReader,
   signal: AbortSignal,
   context: RunContext,
 ): Promise<CallRun> {
   const { clock } = context
   const queue = messageQueue<CallMessage>()
-  const lines = lineSplitter(context.limits)
-  const stopping = new AbortController()
+  const begun = new AbortController()
   const answered = new AbortController()
+  const stopping = new AbortController()
   const written = new AbortController()
   let failure: ClaudeExecutionError | null = null
 
-  const read = (produce: () => string[]) => {
-    if (failure !== null) return
-    try {
-      for (const line of produce()) queue.push(...parser.read(line))
-    } catch (error) {
-      failure = error as ClaudeExecutionError
-      stopping.abort()
-    }
-    if (parser.facts.result !== null) answered.abort()
-  }
   const stop = () => stopping.abort()
-
   const process = await startProcess(plan, context.table)
-  // Read as it comes, without waiting for whoever listens.
-  const reading = followFile(plan.output.stdout, {
-    clock,
-    complete: written.signal,
-    hear: (chunk) => read(() => lines.push(chunk)),
-  }).catch((cause: unknown) => {
-    failure ??= new CliCrashedError({ said: `its output cannot be read: ${cause}` }, { cause })
+  const fail = (error: ClaudeExecutionError) => {
+    failure ??= error
+    // One that is being given time to end must not use it to fill the disk.
+    if (stopping.signal.aborted && error instanceof OutputTooLargeError) process.kill()
     stop()
+  }
+  const watch = watchCall(context, clock, AbortSignal.any([stopping.signal, answered.signal]), fail)
+  // Read as it comes, without waiting for whoever listens.
+  const listening = listen(plan.output, {
+    clock,
+    limits: context.limits,
+    complete: written.signal,
+    fail,
+    hear(lines) {
+      watch.heard()
+      begun.abort()
+      for (const line of lines) queue.push(...reader.read(line))
+      if (reader.hasResult()) answered.abort()
+    },
   })
   signal.addEventListener('abort', stop, { once: true })
   if (signal.aborted) stop()
@@ -74,12 +83,12 @@ export async function runCall(
   const end = async (): Promise<RunEnd> => {
     await Promise.race([process.exit, aborted(stopping.signal), lingers()])
     if (process.identity !== null && !process.hasEnded()) {
-      await terminate(process.identity, context, process.exit)
+      const graceMs = failure instanceof OutputTooLargeError ? 0 : context.graceMs
+      await terminate(process.identity, { ...context, graceMs }, process.exit)
     }
     await sweepCall(plan.environment[CALL_MARKER] ?? '', context)
     written.abort()
-    await reading
-    read(() => lines.end())
+    await listening
     // A process that even SIGKILL does not end (the system hangs) must not hang us.
     const exit = process.hasEnded() ? await process.exit : UNENDED
     return { ...exit, failure }
@@ -97,10 +106,10 @@ export async function runCall(
     })
     .finally(() => {
       signal.removeEventListener('abort', stop)
-      written.abort()
+      for (const controller of [written, begun, stopping]) controller.abort()
       queue.end()
     })
-  return { process, messages: queue, over, stop }
+  return { process, messages: queue, begun: aborted(begun.signal), over, stop }
 }
 
 const UNENDED: Exit = { exitCode: null, signal: 'SIGKILL', spawnError: null }

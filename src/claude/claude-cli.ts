@@ -1,40 +1,37 @@
 /** Runs calls with the `claude` command: one process for each. */
-import { type Clock, systemClock } from '../clock.ts'
-import { ClaudeExecutionError, StartupRefusedError } from '../events/call-errors.ts'
-import { type Logger, silentLogger } from '../logger.ts'
-import { failureOf, resultOf, stoppedError } from './call-ending.ts'
-import type { LaunchPlan } from './call-process.ts'
-import { type CallRun, type RunContext, runCall } from './call-run.ts'
-import type { Environment } from './environment.ts'
+import { availableParallelism } from 'node:os'
+import { failureOf, resultOf } from './call-ending.ts'
 import { launchPlan, writeSystemPrompt } from './launch-plan.ts'
-import { OUTPUT_LIMITS, type OutputLimits } from './line-splitter.ts'
 import { locateProgram, type Program } from './locate.ts'
-import { systemProcessTable } from './process-table.ts'
+import { type PreparedCall, type ProcessOptions, processRunner } from './process-runner.ts'
 import { recoverCall } from './recovery.ts'
-import { type Redact, redactor, secretsOf } from './redact.ts'
-import type { AgentRunner, Call, CallMessage } from './runner.ts'
-import { type StreamFacts, streamParser } from './stream-parser.ts'
+import { redactor, secretsOf } from './redact.ts'
+import type { AgentRunner, Call } from './runner.ts'
+import { sessionOrigin } from './session-origin.ts'
+import { pruneTranscripts } from './session-pruning.ts'
+import { streamParser } from './stream-parser.ts'
 import { sweepBase } from './sweep.ts'
 import { formatVersion } from './version.ts'
 import { prepareDirectories, removeDirectories } from './workspace.ts'
 
-export interface ClaudeCliOptions {
+export interface ClaudeCliOptions extends ProcessOptions {
   /** The `claude` command to use. Unless told: CLAUDE_AGENTS_CLAUDE_PATH, the PATH, an installed package. */
   readonly path?: string
-  /** Added to the environment of every call. A login in it replaces the user's own as a whole. */
-  readonly environment?: Environment
-  readonly clock?: Clock
-  readonly logger?: Logger
-  /** How much a call may print. */
-  readonly limits?: OutputLimits
-  /** Milliseconds that a process has for ending by itself, before it is killed; 5,000 unless told. */
-  readonly graceMs?: number
+  /**
+   * How many processes may be starting at once; as many as there are cores unless told. A start takes a second of
+   * one core: twelve at once took over 30 s to their first request on two.
+   */
+  readonly maxStarts?: number
 }
 
-const GRACE_MS = 5_000
+/** Keeps a prompt from beginning with a slash, and does a second thing: the CLI gives up when nothing has come after
+ * 3 seconds, and the prompt follows only when the start is on record. If we die between the two, the CLI finds nothing
+ * but a line feed and ends without a request. */
+const PREAMBLE = '\n'
 
 /**
- * A runner that starts the `claude` command once for each call.
+ * A runner that starts the `claude` command once for each call. A login in `environment` replaces the user's own as a
+ * whole.
  *
  * @example
  * for await (const message of claudeCli().start(call, { signal })) {
@@ -42,21 +39,80 @@ const GRACE_MS = 5_000
  * }
  */
 export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
-  const { environment: added = {}, logger = silentLogger, graceMs = GRACE_MS } = options
-  const context: RunContext = {
-    table: systemProcessTable,
-    clock: options.clock ?? systemClock,
-    limits: options.limits ?? OUTPUT_LIMITS,
-    graceMs,
-    resultGraceMs: graceMs,
+  const { environment: added = {}, maxStarts = availableParallelism() } = options
+  const { start, context, logger } = processRunner(options, prepare, maxStarts)
+  const locate = locator(options.path, ({ path, version }) =>
+    logger.debug({ path, version: formatVersion(version) }, 'found claude'),
+  )
+
+  /** Everything up to the process. */
+  async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
+    const program = await locate()
+    await prepareDirectories(call.directories)
+    await writeSystemPrompt(call)
+    const plan = await planOf(call, program)
+    const redact = redactor({
+      secrets: secretsOf(plan.environment),
+      prompts: [call.prompt, call.settings.systemPrompt],
+    })
+    const { read, facts } = streamParser(redact)
+    return {
+      plan,
+      redact,
+      input: call.prompt,
+      reader: { read, hasResult: () => facts.result !== null },
+      async conclude(end) {
+        logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'messages of unknown types')
+        const error = await failureOf(end, { plan, facts, redact, signal })
+        if (error) throw error
+        if (facts.result === null) return []
+        const { result, isSessionKept } = await resultOf(call, facts.result, { facts, redact })
+        await prune(call)
+        return [...(isSessionKept ? [] : [sessionLost(call)]), { type: 'result', result }]
+      },
+    }
   }
 
+  async function planOf(call: Call, program: Program) {
+    const origin = await sessionOrigin(call)
+    const plan = launchPlan(
+      { ...call, parentSessionId: origin?.sessionId ?? call.parentSessionId },
+      { program, inherited: process.env, added },
+    )
+    const at = origin?.at ? ['--resume-session-at', origin.at] : []
+    return { ...plan, arguments: [...at, ...plan.arguments], preamble: PREAMBLE }
+  }
+
+  /** An answer that was paid for is not lost because of a file that cannot be removed. */
+  const prune = (call: Call) =>
+    pruneTranscripts(call).catch((error: unknown) =>
+      logger.warn({ callId: call.callId, error }, 'superseded transcripts cannot be removed'),
+    )
+
+  return {
+    start,
+    async recover(call, { process: identity, signal }) {
+      const recovered = await recoverCall(
+        call,
+        { process: identity, signal },
+        { ...context, secrets: secretsOf({ ...definedIn(process.env), ...added }) },
+      )
+      if (recovered.outcome === 'answered') await prune(call)
+      return recovered
+    },
+    sweep: (what) => sweepBase(what, context),
+    prepare: prepareDirectories,
+    discard: removeDirectories,
+  }
+}
+
+/** Looks for the program once; a failure is not kept, so that an installation is found without a restart. */
+function locator(path: string | undefined, found: (program: Program) => void): () => Promise<Program> {
   let located: Promise<Program> | null = null
-  /** Looked for once; a failure is not kept, so that an installation is found without a restart. */
-  const locate = (): Promise<Program> => {
-    located ??= locateProgram({ path: options.path, environment: process.env }).then(
+  return () => {
+    located ??= locateProgram({ path, environment: process.env }).then(
       (program) => {
-        logger.debug({ path: program.path, version: formatVersion(program.version) }, 'found claude')
+        found(program)
         return program
       },
       (error: unknown) => {
@@ -66,73 +122,14 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     )
     return located
   }
-
-  /** Everything up to the running process. A limit on starts at the same time belongs around `runCall`. */
-  async function launch(call: Call, signal: AbortSignal): Promise<Launched> {
-    const program = await locate()
-    try {
-      await prepareDirectories(call.directories)
-      await writeSystemPrompt(call)
-      const plan = launchPlan(call, { program, inherited: process.env, added })
-      const redact = redactor({
-        secrets: secretsOf(plan.environment),
-        prompts: [call.prompt, call.settings.systemPrompt],
-      })
-      if (signal.aborted) throw stoppedError(signal)
-      logger.debug({ callId: call.callId, path: plan.path, arguments: plan.arguments }, 'starting claude')
-      const parser = streamParser(redact)
-      return { plan, redact, facts: parser.facts, run: await runCall(plan, parser, signal, context) }
-    } catch (cause) {
-      if (cause instanceof ClaudeExecutionError) throw cause
-      throw new StartupRefusedError(
-        { said: cause instanceof Error ? cause.message : String(cause) },
-        { cause },
-      )
-    }
-  }
-
-  async function* start(
-    call: Call,
-    { signal }: { readonly signal: AbortSignal },
-  ): AsyncGenerator<CallMessage> {
-    if (signal.aborted) throw stoppedError(signal)
-    const launched = await launch(call, signal)
-    const { run, facts } = launched
-    try {
-      if (run.process.identity !== null) yield { type: 'process', ...run.process.identity }
-      // Only now: whoever listens has written down what was started.
-      run.process.send(call.prompt)
-      yield* run.messages
-      const end = await run.over
-      logger.debug({ callId: call.callId, ...end, unknown: [...facts.unknown] }, 'claude ended')
-      const error = await failureOf(end, { ...launched, signal })
-      if (error) throw error
-      if (facts.result === null) return
-      const { result, isSessionKept } = await resultOf(call, facts.result, launched)
-      // It says nothing when it cannot write there; the next call would not find its session.
-      if (!isSessionKept)
-        yield { type: 'warning', message: `claude kept no transcript of session ${call.sessionId}` }
-      yield { type: 'result', result }
-    } finally {
-      // What it printed stays until the next call: we may be killed before anybody has written down how it ended.
-      run.stop()
-      await run.over
-    }
-  }
-
-  return {
-    start,
-    recover: (call, { process: identity, signal }) =>
-      recoverCall(call, { process: identity, signal }, context),
-    sweep: (what) => sweepBase(what, context),
-    prepare: prepareDirectories,
-    discard: removeDirectories,
-  }
 }
 
-interface Launched {
-  readonly plan: LaunchPlan
-  readonly redact: Redact
-  readonly facts: StreamFacts
-  readonly run: CallRun
-}
+/** The CLI says nothing when it cannot write there. */
+const sessionLost = (call: Call) =>
+  ({
+    type: 'warning',
+    message: `claude kept no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Look at the permissions and the free space of ${call.directories.home}.`,
+  }) as const
+
+const definedIn = (environment: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(Object.entries(environment).flatMap(([name, value]) => (value ? [[name, value]] : [])))

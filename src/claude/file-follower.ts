@@ -1,11 +1,11 @@
-/** Reads a file while another process writes it. */
+/** Reads a file while another process writes it, and tells when it has grown too large. */
 import { watch } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { type Clock, pause } from '../clock.ts'
 
 export interface FollowOptions {
   readonly clock: Clock
-  /** Is given what was written, in order. */
+  /** Is given what was written, in order. What it throws ends the following. */
   readonly hear: (chunk: Uint8Array) => void
   /** Aborts when nothing more will be written: then the rest is read, and that is the end. */
   readonly complete: AbortSignal
@@ -20,8 +20,7 @@ const LOOK_EVERY_MS = 250
 export async function followFile(path: string, { clock, hear, complete }: FollowOptions): Promise<void> {
   await using file = await open(path)
   let change = new AbortController()
-  const watcher = watch(path, { persistent: false }, () => change.abort())
-  watcher.on('error', () => watcher.close())
+  using _watching = watchFile(path, () => change.abort())
   const finish = () => change.abort()
   complete.addEventListener('abort', finish)
   try {
@@ -37,6 +36,32 @@ export async function followFile(path: string, { clock, hear, complete }: Follow
     }
   } finally {
     complete.removeEventListener('abort', finish)
-    watcher.close()
+  }
+}
+
+/** Calls `exceeded` when the file is larger than that: nobody may be reading it, or not as fast as it is written. */
+export function limitSize(path: string, bytes: number, exceeded: () => void): Disposable {
+  let isLooking = false
+  return watchFile(path, () => {
+    if (isLooking) return
+    isLooking = true
+    stat(path)
+      .then(({ size }) => size > bytes && exceeded())
+      // It is gone: then it grows no more.
+      .catch(() => {})
+      .finally(() => {
+        isLooking = false
+      })
+  })
+}
+
+/** A system that cannot watch, or has no watches left, is no reason to fail. */
+function watchFile(path: string, changed: () => void): Disposable {
+  try {
+    const watcher = watch(path, { persistent: false }, changed)
+    watcher.on('error', () => watcher.close())
+    return { [Symbol.dispose]: () => watcher.close() }
+  } catch {
+    return { [Symbol.dispose]: () => {} }
   }
 }

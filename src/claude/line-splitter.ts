@@ -31,7 +31,7 @@ export function lineSplitter(limits: OutputLimits = OUTPUT_LIMITS): LineSplitter
 
   const keep = (piece: Uint8Array) => {
     pending += piece.length
-    if (pending > limits.lineBytes) throw tooLarge('a line', limits.lineBytes)
+    if (pending > limits.lineBytes) throw outputTooLarge('a line', limits.lineBytes)
     if (piece.length > 0) pieces.push(piece)
   }
   const take = (): string => {
@@ -44,7 +44,7 @@ export function lineSplitter(limits: OutputLimits = OUTPUT_LIMITS): LineSplitter
   return {
     push(chunk) {
       total += chunk.length
-      if (total > limits.callBytes) throw tooLarge('the output', limits.callBytes)
+      if (total > limits.callBytes) throw outputTooLarge('the output', limits.callBytes)
       const lines: string[] = []
       let start = 0
       for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, start)) {
@@ -59,5 +59,6 @@ export function lineSplitter(limits: OutputLimits = OUTPUT_LIMITS): LineSplitter
   }
 }
 
-const tooLarge = (what: string, bytes: number) =>
+/** The error of what holds more than it may. */
+export const outputTooLarge = (what: string, bytes: number) =>
   new OutputTooLargeError({ said: `${what} holds more than ${bytes} bytes` })

@@ -1,14 +1,16 @@
-/** What became of a call that an earlier process of ours started: answered, unanswered, or never sent. */
+/** What became of a call that an earlier process of ours started: answered, failed, unanswered, or never sent. */
 import { systemClock } from '../clock.ts'
 import { resultOf } from './call-ending.ts'
-import { outputFiles } from './call-output.ts'
+import { outputFiles, readStderr } from './call-output.ts'
+import { classify } from './classification.ts'
 import { CALL_MARKER } from './environment.ts'
 import { followFile } from './file-follower.ts'
 import { lineSplitter, type OutputLimits } from './line-splitter.ts'
 import { isRunning } from './process-table.ts'
 import { type Redact, redactor } from './redact.ts'
-import { endingOf, isAnswer } from './result-record.ts'
+import { endingOf } from './result-record.ts'
 import type { Call, ProcessIdentity, Recovered } from './runner.ts'
+import { sessionOrigin } from './session-origin.ts'
 import { type StreamFacts, streamParser } from './stream-parser.ts'
 import { sweepCall } from './sweep.ts'
 import { type TerminationContext, terminate, waitForEnd } from './termination.ts'
@@ -17,6 +19,8 @@ import { readTranscript } from './transcripts.ts'
 
 export interface RecoveryContext extends TerminationContext {
   readonly limits: OutputLimits
+  /** What an error must not repeat. */
+  readonly secrets: readonly string[]
 }
 
 /**
@@ -36,7 +40,7 @@ export async function recoverCall(
   }
   // Also one that was started and of which the log knows nothing: it was never given its prompt.
   await sweepCall(call.callId, context)
-  return readOutcome(call, context.limits)
+  return readOutcome(call, context)
 }
 
 /** The pid and the start time are those of the log, and the mark is the call's where it can be read. */
@@ -51,22 +55,44 @@ async function isProcessOf(
 }
 
 /**
- * What it printed tells most: the result with its cost, or that a request was begun. The transcript has the answer when
- * the process was killed right after it. With neither, nothing has left.
+ * What it printed tells most: the result with its cost, the error it ended in, or that a request was begun. The
+ * transcript has the answer when the process was killed right after it. With neither, nothing has left.
  */
-async function readOutcome(call: Call, limits: OutputLimits): Promise<Recovered> {
+async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Promise<Recovered> {
   const { home } = call.directories
-  const redact = redactor({ prompts: [call.prompt, call.settings.systemPrompt] })
-  const facts = await readOutput(outputFiles(home, call.callId).stdout, redact, limits)
-  if (facts.result !== null && isAnswer(endingOf(facts.result))) {
+  const output = outputFiles(home, call.callId)
+  const redact = redactor({ secrets, prompts: [call.prompt, call.settings.systemPrompt] })
+  const facts = await readOutput(output.stdout, redact, limits)
+  if (facts.result !== null) {
+    const error = classify(
+      {
+        ...UNSEEN_END,
+        stderr: await readStderr(output),
+        ending: endingOf(facts.result),
+        assistantError: facts.assistantError,
+      },
+      redact,
+    )
+    if (error !== null) return { outcome: 'failed', error }
     return { outcome: 'answered', result: (await resultOf(call, facts.result, { facts, redact })).result }
   }
   const own = await readTranscript(home, call.sessionId)
   if (own === null) return { outcome: facts.requested ? 'unanswered' : 'unsent' }
-  const parent = call.parentSessionId === null ? null : await readTranscript(home, call.parentSessionId)
-  const result = answerIn({ own, parent }, call.prompt)
+  const origin = await sessionOrigin(call)
+  const result = answerIn({ own, parent: origin?.text ?? null }, call.prompt)
   return result === null ? { outcome: 'unanswered' } : { outcome: 'answered', result }
 }
+
+/** How a process ended whose owner was gone by then: only its own words tell. */
+const UNSEEN_END = {
+  spawnError: null,
+  workspaceExists: true,
+  stopped: null,
+  exitCode: null,
+  signal: null,
+  endsUnreadable: false,
+  formRequested: false,
+} as const
 
 /** All that is left of what a call printed; there may be nothing. */
 async function readOutput(path: string, redact: Redact, limits: OutputLimits): Promise<StreamFacts> {

@@ -48,6 +48,16 @@ export function answerIn(texts: TranscriptTexts, prompt: string): CallResult | n
   }
 }
 
+/** The id of the last line of a transcript that ends in an answer; null when it ends in anything else. */
+export function lastAnswer(transcript: string): string | null {
+  for (const line of transcript.split('\n').reverse()) {
+    const record = parseRecord(line)
+    if (record === null || record.isSidechain === true || !isSpoken(record)) continue
+    return isAnswer(record) ? stringAt(record, 'uuid') : null
+  }
+  return null
+}
+
 /** What the session has cost with all before it, as newer versions write it down; null where they do not. */
 export function costState(transcript: string): number | null {
   const line = transcript.split('\n').findLast((candidate) => candidate.includes('"cost-state"'))

@@ -3,17 +3,32 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { configDirectory } from './environment.ts'
 
+export interface TranscriptFile {
+  readonly sessionId: string
+  readonly path: string
+}
+
+const EXTENSION = '.jsonl'
+
 /**
- * The transcript of a session; null when there is none. It lies at projects/<the cwd, mangled>/<session id>.jsonl: as
- * each agent has its own directory, looking for the id is surer than doing the CLI's mangling again.
+ * All transcripts of an agent. They lie at projects/<the cwd, mangled>/<session id>.jsonl: as each agent has its own
+ * directory, looking for them is surer than doing the CLI's mangling again.
  */
-export async function findTranscript(home: string, sessionId: string): Promise<string | null> {
+export async function listTranscripts(home: string): Promise<readonly TranscriptFile[]> {
   const projects = join(configDirectory(home), 'projects')
+  const found: TranscriptFile[] = []
   for (const project of await namesIn(projects)) {
-    const names = await namesIn(join(projects, project))
-    if (names.includes(`${sessionId}.jsonl`)) return join(projects, project, `${sessionId}.jsonl`)
+    for (const name of await namesIn(join(projects, project))) {
+      if (!name.endsWith(EXTENSION)) continue
+      found.push({ sessionId: name.slice(0, -EXTENSION.length), path: join(projects, project, name) })
+    }
   }
-  return null
+  return found
+}
+
+/** The transcript of a session; null when there is none. */
+export async function findTranscript(home: string, sessionId: string): Promise<string | null> {
+  return (await listTranscripts(home)).find((file) => file.sessionId === sessionId)?.path ?? null
 }
 
 /** The text of a session's transcript; null when there is none. */

@@ -1,0 +1,48 @@
+/** Lets so many in at once, first come first served. */
+
+export interface Semaphore {
+  /**
+   * Waits for a place. Resolves with how to give it back, which may be called more than once; rejects with the reason
+   * of the abort when that comes first.
+   */
+  acquire(signal: AbortSignal): Promise<() => void>
+}
+
+export function semaphore(places: number): Semaphore {
+  let free = places
+  const waiting = new Set<() => void>()
+
+  /** A place that becomes free goes to who waits longest, so that nobody who comes just then is faster. */
+  const release = () => {
+    const [next] = waiting
+    if (next) next()
+    else free += 1
+  }
+  const place = () => {
+    let isHeld = true
+    return () => {
+      if (isHeld) release()
+      isHeld = false
+    }
+  }
+
+  return {
+    acquire: (signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason)
+        if (free > 0) {
+          free -= 1
+          return resolve(place())
+        }
+        const settle = (then: () => void) => {
+          waiting.delete(enter)
+          signal.removeEventListener('abort', leave)
+          then()
+        }
+        const enter = () => settle(() => resolve(place()))
+        const leave = () => settle(() => reject(signal.reason))
+        waiting.add(enter)
+        signal.addEventListener('abort', leave)
+      }),
+  }
+}
