@@ -18,6 +18,7 @@ export async function run() {
     await taskRow('in memory', () => memoryStore()),
     await taskRow('on LevelDB', () => undefined),
     await openRow(),
+    await loadRow(),
   ]
 }
 
@@ -74,6 +75,40 @@ async function openRow() {
     }
   } finally {
     for (const baseDir of [few, many]) await rm(baseDir, { recursive: true })
+  }
+}
+
+/** Folding one agent with 1,000 facts from its first, next to from its last snapshot. */
+async function loadRow() {
+  const baseDir = await mkdtemp(join(tmpdir(), 'bench-orchestrator-'))
+  const runner = scriptedRunner({ reply: () => 'done' })
+  const first = await Orchestrator.open({ baseDir, runner })
+  const agent = await first.createAgent({ id: 'a', systemPrompt: 'x' })
+  while (agent.version < 1000) await agent.ask('go')
+  await first.close()
+  const times = { with: [], without: [] }
+  for (let round = 0; round < 15; round++) {
+    for (const which of ['with', 'without']) {
+      const orchestrator = await Orchestrator.open({ baseDir, runner })
+      const { snapshots } = orchestrator.store
+      const saved = await snapshots.load('agent/a')
+      if (which === 'without') await snapshots.clear()
+      const begin = performance.now()
+      await orchestrator.agent('a')
+      times[which].push(performance.now() - begin)
+      await snapshots.save('agent/a', saved)
+      await orchestrator.close()
+    }
+  }
+  await rm(baseDir, { recursive: true })
+  const [baseline, value] = [median(times.without), median(times.with)]
+  return {
+    what: 'folding an agent of 1,000 facts from its snapshot, next to from its first fact',
+    value: Number(value.toFixed(2)),
+    unit: 'ms',
+    baseline: Number(baseline.toFixed(2)),
+    ratio: Number((baseline / value).toFixed(1)),
+    floor: 10,
   }
 }
 

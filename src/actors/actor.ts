@@ -16,14 +16,15 @@ import {
   type Snapshot,
   type SnapshotFrom,
 } from 'xstate'
-import { type Clock, pause } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import type { NewFact, Recorded } from '../events/envelope.ts'
-import { ClaudeAgentError, ClosedError, InvalidFactError } from '../events/errors.ts'
+import { ClosedError, InvalidFactError } from '../events/errors.ts'
 import { streamName } from '../events/ids.ts'
 import type { Logger } from '../logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
-import { replay } from './replay.ts'
+import { type Folded, foldStream, stateOf } from './fold-stream.ts'
+import { type Perform, RunningEffects } from './running-effects.ts'
 
 /** What an actor needs of the world. */
 export interface ActorEnvironment {
@@ -31,12 +32,6 @@ export interface ActorEnvironment {
   readonly clock: Clock
   readonly logger: Logger
 }
-
-/** How an effect is carried out. `resumed`: an earlier attempt, or process, may have carried it out already. */
-export type Perform<E extends Effect> = (
-  effect: E,
-  context: { readonly signal: AbortSignal; readonly resumed: boolean },
-) => Promise<void>
 
 /** Why facts are recorded, for those who ask the log later. */
 export interface Origin {
@@ -46,12 +41,8 @@ export interface Origin {
   readonly commitId?: string
 }
 
-/** Why a signal is aborted. A string: the default reason is an error, and its stack costs more than the rest of a turn. */
-const NOT_WANTED = 'the state of the actor no longer asks for it'
-
-/** Waits between attempts of an effect that failed for a reason that can pass (a full disk), in ms. */
-const firstEffectRetryMs = 500
-const lastEffectRetryMs = 30_000
+/** A load folds at most so many facts, and an agent's task makes about four. */
+const FACTS_BETWEEN_SNAPSHOTS = 100
 
 export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
@@ -59,12 +50,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly machine: Actor<ActorLogic<SnapshotFrom<M> & Snapshot<unknown>, EventFromLogic<M>>>
   readonly #definition: ActorDefinition<M, E>
   readonly #environment: ActorEnvironment
-  readonly #running = new Map<string, AbortController>()
-  /** Also those that are no longer wanted and have not come to an end yet. */
-  readonly #ending = new Set<Promise<void>>()
   readonly #observers = new Set<(recorded: Recorded, snapshot: SnapshotFrom<M>) => void>()
-  #perform: Perform<E> | undefined
+  #effects: RunningEffects<E> | undefined
   #version: number
+  #savedVersion: number
+  #saving: Promise<void> = Promise.resolve()
   #turn: Promise<unknown> = Promise.resolve()
   #closed = false
 
@@ -72,12 +62,13 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     definition: ActorDefinition<M, E>,
     stream: string,
     environment: ActorEnvironment,
-    loaded: { snapshot: SnapshotFrom<M>; version: number },
+    loaded: Folded<M>,
   ) {
     this.stream = stream
     this.#definition = definition
     this.#environment = environment
     this.#version = loaded.version
+    this.#savedVersion = loaded.savedVersion
     this.machine = createActor({
       getInitialSnapshot: () => loaded.snapshot,
       transition: (snapshot, fact) => definition.fold.transition(snapshot, fact) as typeof snapshot,
@@ -92,13 +83,12 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     environment: ActorEnvironment,
   ): Promise<EventSourcedActor<M, E>> {
     const stream = streamName(definition.kind, id)
-    let snapshot = definition.fold.initial
-    let version = 0
-    for await (const { recorded, after } of replay(definition, environment.store, stream)) {
-      snapshot = after
-      version = recorded.version
-    }
-    return new EventSourcedActor(definition, stream, environment, { snapshot, version })
+    return new EventSourcedActor(
+      definition,
+      stream,
+      environment,
+      await foldStream(definition, environment.store, stream),
+    )
   }
 
   get snapshot(): SnapshotFrom<M> {
@@ -112,8 +102,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   /** Lets the state have effects from now on. Those that it has already are resumed. */
   start(perform: Perform<E>): void {
-    if (this.#perform || this.#closed) return
-    this.#perform = perform
+    if (this.#effects || this.#closed) return
+    this.#effects = new RunningEffects(perform, this.#environment, this.stream)
     this.#reconcile(true)
   }
 
@@ -138,14 +128,14 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   /** Resolves when the effects that go on now have come to their end. */
   async quiet(): Promise<void> {
-    await Promise.all(this.#ending)
+    await this.#effects?.quiet()
   }
 
   /** Aborts the effects and waits until they have ended. The state, and so the log, stays as it is. */
   async close(): Promise<void> {
     this.#closed = true
-    for (const stop of this.#running.values()) stop.abort(NOT_WANTED)
-    await Promise.all([this.#turn, this.quiet()])
+    await Promise.all([this.#turn, this.#effects?.stop()])
+    await this.#saving
     this.machine.stop()
   }
 
@@ -165,7 +155,22 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     })
     for (const one of recorded) if (one.version > this.#version) this.#see(one)
     this.#reconcile(false)
+    const last = recorded.at(-1)
+    if (last && this.#version - this.#savedVersion >= FACTS_BETWEEN_SNAPSHOTS) this.#saving = this.#save(last)
     return recorded
+  }
+
+  /** Saves time for the next load; that it fails is no concern of the actor's. */
+  async #save({ version, id: factId }: Recorded): Promise<void> {
+    if (version !== this.#version) return
+    this.#savedVersion = version
+    const { fingerprint } = this.#definition
+    const { store, logger } = this.#environment
+    try {
+      await store.snapshots.save(this.stream, { version, factId, fingerprint, state: stateOf(this.snapshot) })
+    } catch (error) {
+      logger.warn({ stream: this.stream, error }, 'a snapshot could not be saved')
+    }
   }
 
   /** The state after these facts, had they happened. A fact that would change nothing does not get into the log. */
@@ -192,41 +197,6 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   }
 
   #reconcile(resumed: boolean): void {
-    if (!this.#perform || this.#closed) return
-    const wanted = new Map(this.#definition.effects(this.snapshot).map((effect) => [effect.key, effect]))
-    for (const [key, stop] of this.#running) {
-      if (wanted.has(key)) continue
-      this.#running.delete(key)
-      stop.abort(NOT_WANTED)
-    }
-    for (const [key, effect] of wanted) {
-      if (this.#running.has(key)) continue
-      const stop = new AbortController()
-      this.#running.set(key, stop)
-      const ended = this.#carryOut(this.#perform, effect, stop.signal, resumed)
-      this.#ending.add(ended)
-      ended.finally(() => this.#ending.delete(ended))
-    }
-  }
-
-  /** Carries an effect out, and again where it failed for a reason that can pass. */
-  async #carryOut(perform: Perform<E>, effect: E, signal: AbortSignal, resumed: boolean): Promise<void> {
-    const { clock, logger } = this.#environment
-    for (
-      let delayMs = firstEffectRetryMs;
-      !signal.aborted;
-      delayMs = Math.min(delayMs * 2, lastEffectRetryMs)
-    ) {
-      try {
-        return await perform(effect, { signal, resumed })
-      } catch (error) {
-        if (signal.aborted) return
-        const passing = error instanceof ClaudeAgentError && error.retryable
-        logger.error({ stream: this.stream, effect: effect.key, error, passing }, 'an effect failed')
-        if (!passing) return
-        resumed = true
-        await pause(clock, delayMs, signal)
-      }
-    }
+    if (!this.#closed) this.#effects?.reconcile(this.#definition.effects(this.snapshot), resumed)
   }
 }

@@ -5,12 +5,13 @@ import { pause } from '../clock.ts'
 import type { AgentFact } from '../events/agent-facts.ts'
 import { CallTimeoutError, callErrorData } from '../events/call-errors.ts'
 import { hasMaterial, type Material, type PlacedInput } from '../events/material.ts'
-import type { ActorEnvironment, EventSourcedActor, Perform } from './actor.ts'
+import type { ActorEnvironment, EventSourcedActor } from './actor.ts'
 import { type CallEnding, composeCall, type RecoveryOutcome, recoverCall, runCall } from './agent-call.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed, nextCall } from './agent-decisions.ts'
 import type { agentMachine } from './agent-machine.ts'
 import type { AgentContext, QueuedTask } from './agent-state.ts'
 import type { Bodies } from './bodies.ts'
+import type { Perform } from './running-effects.ts'
 
 /** What an agent needs of the world. */
 export interface AgentEnvironment extends ActorEnvironment {

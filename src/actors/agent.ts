@@ -19,16 +19,22 @@ import { EventSourcedActor } from './actor.ts'
 import { endsTask, type RecoveryOutcome } from './agent-call.ts'
 import { type AgentEffect, agentEffects, cancelTasks, summarizeAgent } from './agent-decisions.ts'
 import { type AgentSnapshot, type AgentStatus, agentMachine } from './agent-machine.ts'
+import { changes } from './agent-state.ts'
 import { type AgentActor, type AgentEnvironment, agentWorker } from './agent-worker.ts'
 import { type Bodies, bodiesIn } from './bodies.ts'
 import { defineKind } from './definition.ts'
 import { type Reply, TaskHandle } from './task-handle.ts'
 
-export const agentKind = defineKind<typeof agentMachine, AgentEffect>('agent', agentMachine, {
-  facts: agentFacts,
-  effects: agentEffects,
-  summarize: summarizeAgent,
-})
+export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
+  'agent',
+  agentMachine,
+  {
+    facts: agentFacts,
+    effects: agentEffects,
+    summarize: summarizeAgent,
+  },
+  [changes],
+)
 
 export interface AskOptions {
   /** Aborting it cancels the task. */

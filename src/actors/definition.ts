@@ -1,4 +1,5 @@
 /** A kind of actor, as data and pure functions: what tells an agent from a supervisor, or from an actor of a user's. */
+import { hash } from 'node:crypto'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { FactCatalog } from '../events/catalog.ts'
 import type { StreamSummary } from '../store/event-store.ts'
@@ -20,16 +21,35 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
   readonly kind: string
   readonly facts: FactCatalog<FactOfMachine<M>>
   readonly fold: Fold<M>
+  /** Changes whenever the fold may give another state: snapshots of another one are not used. */
+  readonly fingerprint: string
   /** What should be going on in this state. */
   effects(snapshot: SnapshotFrom<M>): readonly E[]
   summarize(snapshot: SnapshotFrom<M>): StreamSummary
 }
 
-/** Defines a kind of actor. Throws NotReplayableError when the machine has effects of its own. */
+/**
+ * Defines a kind of actor. Throws NotReplayableError when the machine has effects of its own.
+ *
+ * @param sources What the machine's functions call to fold a fact: part of the fingerprint, as its code decides the state.
+ */
 export function defineKind<M extends AnyStateMachine, E extends Effect>(
   kind: string,
   machine: M,
-  parts: Omit<ActorDefinition<M, E>, 'kind' | 'fold'>,
+  parts: Omit<ActorDefinition<M, E>, 'kind' | 'fold' | 'fingerprint'>,
+  sources: readonly object[] = [],
 ): ActorDefinition<M, E> {
-  return { kind, fold: replayable(machine), ...parts }
+  const fingerprint = fingerprintOf([
+    machine.config,
+    machine.implementations,
+    parts.facts.versions,
+    ...sources,
+  ])
+  return { kind, fold: replayable(machine), fingerprint, ...parts }
+}
+
+/** A hash over data and the text of functions: another build of the same code may have another one, and that is fine. */
+function fingerprintOf(parts: readonly object[]): string {
+  const text = JSON.stringify(parts, (_, value) => (typeof value === 'function' ? String(value) : value))
+  return hash('sha256', text, 'base64url')
 }

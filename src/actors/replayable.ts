@@ -1,12 +1,15 @@
 /** The fold: one machine's transitions as a pure function, which a live actor and a replay both use. */
 import type { AnyActorScope, AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
 import { NotReplayableError } from '../events/errors.ts'
+import type { Json } from '../events/json.ts'
 
 /** A machine as a fold over facts. */
 export interface Fold<M extends AnyStateMachine> {
   readonly initial: SnapshotFrom<M>
   /** The state after one more fact. Pure: no clock, no effect, nothing is sent. */
   readonly transition: (snapshot: SnapshotFrom<M>, fact: EventObject) => SnapshotFrom<M>
+  /** The state that was saved as `{ value, context }`. */
+  readonly restore: (state: Json) => SnapshotFrom<M>
 }
 
 /**
@@ -42,6 +45,7 @@ export function replayable<M extends AnyStateMachine>(machine: M): Fold<M> {
   assertReplayable(machine)
   return {
     initial: machine.getInitialSnapshot(inertScope) as SnapshotFrom<M>,
+    restore: (state) => machine.resolveState(state as never) as SnapshotFrom<M>,
     transition: (snapshot, fact) =>
       machine.transition(snapshot as never, fact, inertScope) as SnapshotFrom<M>,
   }

@@ -23,6 +23,8 @@ export type FactOf<D extends FactDefinitions> = {
 /** Turns facts into what the log holds, and what the log holds into facts. */
 export interface FactCatalog<F extends Fact<string, unknown>> {
   readonly types: readonly F['type'][]
+  /** The newest version of each type that it knows. */
+  readonly versions: Readonly<Record<string, number>>
   /** Decodes by Schema: nothing malformed enters the log. Throws {@link InvalidFactError}. */
   write(fact: F): NewFact
   /** Checks type and version and upcasts; the record's own hash vouches for the rest. Throws {@link UnknownFactError}. */
@@ -43,6 +45,7 @@ export function factCatalog<const D extends FactDefinitions>(definitions: D): Fa
   )
   return {
     types: [...known.keys()],
+    versions: Object.fromEntries([...known].map(([type, { v }]) => [type, v])),
     write(fact) {
       const definition = known.get(fact.type)
       if (!definition) throw new InvalidFactError({ type: fact.type, problem: 'no such type of fact' })

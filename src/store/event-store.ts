@@ -2,6 +2,7 @@
 import type { NewFact, Recorded } from '../events/envelope.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Blobs } from './blobs.ts'
+import type { Snapshots } from './snapshots.ts'
 
 /**
  * An append-only log of facts in streams.
@@ -14,6 +15,7 @@ export interface EventStore extends AsyncDisposable {
   /** The number of this writer: larger than that of every writer before. */
   readonly epoch: number
   readonly blobs: Blobs
+  readonly snapshots: Snapshots
   /** Appends all of the facts or none of them. An empty list writes nothing. */
   append(stream: string, facts: readonly NewFact[], options?: AppendOptions): Promise<readonly Recorded[]>
   /** A stream's facts. An unknown stream has none. */

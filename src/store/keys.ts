@@ -20,6 +20,9 @@ export const openKey = (stream: string) => `o!${stream}`
 /** What a commit id wrote. */
 export const commitKey = (commitId: string) => `c!${commitId}`
 
+/** What a stream folded to at some version. */
+export const snapshotKey = (stream: string) => `n!${stream}`
+
 /** Which store this is, so that a log moved into another store's directory is noticed. */
 export const STORE_KEY = 'm!store'
 /** The last writer's epoch, and the position at which it began. */

@@ -14,6 +14,7 @@ import { HeadFile } from './head-file.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './log-database.ts'
 import { listStreams, readStream, records } from './log-reader.ts'
 import { logFileBytes, recoverLog } from './log-recovery.ts'
+import { logSnapshots } from './log-snapshots.ts'
 import { LogWriter } from './log-writer.ts'
 import { readRange } from './read-range.ts'
 import { checkFormat, create, inspect, type StorePaths, storePaths } from './store-directory.ts'
@@ -99,6 +100,7 @@ async function openLocked(
       close,
       maxRecordBytes,
       blobs: fileBlobs(paths.blobs),
+      snapshots: logSnapshots(database),
     })
   } catch (error) {
     await database.close()
@@ -112,6 +114,7 @@ interface OpenStore {
   readonly writer: LogWriter
   readonly growth: Growth
   readonly blobs: EventStore['blobs']
+  readonly snapshots: EventStore['snapshots']
   readonly maxRecordBytes: number
   close(): Promise<void>
 }

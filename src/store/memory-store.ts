@@ -17,6 +17,7 @@ import type { EventStore, StreamSummary } from './event-store.ts'
 import { type Place, recordedFact } from './fact-text.ts'
 import { follow, Growth } from './follow.ts'
 import { type ReadRange, readRange } from './read-range.ts'
+import { memorySnapshots } from './snapshots.ts'
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock
@@ -75,6 +76,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
     storeId,
     epoch: 1,
     blobs: memoryBlobs(),
+    snapshots: memorySnapshots(),
     async append(stream, facts, options = {}) {
       checkOpen()
       const request = appendRequest(stream, facts, options, maxRecordBytes)

@@ -1,0 +1,81 @@
+/** Makes what goes on be what should be going on: starts what is missing, aborts what is no longer wanted. */
+import { type Clock, pause } from '../clock.ts'
+import { ClaudeAgentError } from '../events/errors.ts'
+import type { Logger } from '../logger.ts'
+import type { Effect } from './definition.ts'
+
+/** How an effect is carried out. `resumed`: an earlier attempt, or process, may have carried it out already. */
+export type Perform<E extends Effect> = (
+  effect: E,
+  context: { readonly signal: AbortSignal; readonly resumed: boolean },
+) => Promise<void>
+
+/** Why a signal is aborted. A string: the default reason is an error, and its stack costs more than the rest of a turn. */
+const NOT_WANTED = 'the state of the actor no longer asks for it'
+
+/** Waits between attempts of an effect that failed for a reason that can pass (a full disk), in ms. */
+const FIRST_RETRY_MS = 500
+const LAST_RETRY_MS = 30_000
+
+export class RunningEffects<E extends Effect> {
+  readonly #perform: Perform<E>
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #stream: string
+  readonly #running = new Map<string, AbortController>()
+  /** Also those that are no longer wanted and have not come to an end yet. */
+  readonly #ending = new Set<Promise<void>>()
+
+  constructor(perform: Perform<E>, { clock, logger }: { clock: Clock; logger: Logger }, stream: string) {
+    this.#perform = perform
+    this.#clock = clock
+    this.#logger = logger
+    this.#stream = stream
+  }
+
+  /** An effect that has ended is not started again while it stays wanted. */
+  reconcile(effects: readonly E[], resumed: boolean): void {
+    const wanted = new Map(effects.map((effect) => [effect.key, effect]))
+    for (const [key, stop] of this.#running) {
+      if (wanted.has(key)) continue
+      this.#running.delete(key)
+      stop.abort(NOT_WANTED)
+    }
+    for (const [key, effect] of wanted) {
+      if (this.#running.has(key)) continue
+      const stop = new AbortController()
+      this.#running.set(key, stop)
+      const ended = this.#carryOut(effect, stop.signal, resumed)
+      this.#ending.add(ended)
+      ended.finally(() => this.#ending.delete(ended))
+    }
+  }
+
+  /** Resolves when those that go on now have come to their end. */
+  async quiet(): Promise<void> {
+    await Promise.all(this.#ending)
+  }
+
+  /** Aborts all, and waits for their end. */
+  async stop(): Promise<void> {
+    for (const stop of this.#running.values()) stop.abort(NOT_WANTED)
+    await this.quiet()
+  }
+
+  /** Carries an effect out, and again where it failed for a reason that can pass. */
+  async #carryOut(effect: E, signal: AbortSignal, resumed: boolean): Promise<void> {
+    let again = resumed
+    for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
+      try {
+        return await this.#perform(effect, { signal, resumed: again })
+      } catch (error) {
+        if (signal.aborted) return
+        const passing = error instanceof ClaudeAgentError && error.retryable
+        this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
+        if (!passing) return
+        again = true
+        await pause(this.#clock, delayMs, signal)
+      }
+    }
+  }
+}
