@@ -3,6 +3,7 @@ import type { EventStore } from '../store/event-store.ts'
 import { appending, commitIds } from './contract-appending.ts'
 import { following } from './contract-following.ts'
 import { bodies, listing, reading } from './contract-reading.ts'
+import { snapshots } from './contract-snapshots.ts'
 
 export interface ContractCase {
   readonly title: string
@@ -16,13 +17,19 @@ export interface ContractCase {
  * for (const { title, run } of eventStoreContract(() => memoryStore())) test(title, run)
  */
 export function eventStoreContract(make: () => Promise<EventStore> | EventStore): readonly ContractCase[] {
-  return Object.entries({ ...appending, ...commitIds, ...reading, ...following, ...listing, ...bodies }).map(
-    ([title, check]) => ({
-      title,
-      async run() {
-        await using store = await make()
-        await check(store)
-      },
-    }),
-  )
+  return Object.entries({
+    ...appending,
+    ...commitIds,
+    ...reading,
+    ...following,
+    ...listing,
+    ...bodies,
+    ...snapshots,
+  }).map(([title, check]) => ({
+    title,
+    async run() {
+      await using store = await make()
+      await check(store)
+    },
+  }))
 }
