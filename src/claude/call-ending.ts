@@ -8,7 +8,7 @@ import { classify } from './classification.ts'
 import type { Redact } from './redact.ts'
 import { callResult, endingOf } from './result-record.ts'
 import type { Call, CallResult } from './runner.ts'
-import { sessionOrigin } from './session-origin.ts'
+import { historyOf } from './session-origin.ts'
 import type { StreamFacts } from './stream-parser.ts'
 import { costState } from './transcript-reading.ts'
 import { readTranscript } from './transcripts.ts'
@@ -60,9 +60,8 @@ export async function resultOf(
   { facts, redact }: Pick<EndContext, 'facts' | 'redact'>,
 ): Promise<{ readonly result: CallResult; readonly isSessionKept: boolean }> {
   const own = await readTranscript(call.directories.home, call.sessionId)
-  const origin = await sessionOrigin(call)
   // Versions that write a cost state count the whole chain in `total_cost_usd`; the others count this call.
   const countsChain = own !== null && costState(own) !== null
-  const costBefore = countsChain && origin !== null ? (costState(origin.text) ?? 0) : 0
+  const costBefore = countsChain ? (await historyOf(call, own)).costUsd : 0
   return { result: callResult(record, facts, { costBefore, redact }), isSessionKept: own !== null }
 }

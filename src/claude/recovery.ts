@@ -10,7 +10,7 @@ import { isRunning } from './process-table.ts'
 import { type Redact, redactor } from './redact.ts'
 import { endingOf } from './result-record.ts'
 import type { Call, ProcessIdentity, Recovered } from './runner.ts'
-import { sessionOrigin } from './session-origin.ts'
+import { historyOf } from './session-origin.ts'
 import { type StreamFacts, streamParser } from './stream-parser.ts'
 import { sweepCall } from './sweep.ts'
 import { type TerminationContext, terminate, waitForEnd } from './termination.ts'
@@ -78,8 +78,8 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   }
   const own = await readTranscript(home, call.sessionId)
   if (own === null) return { outcome: facts.requested ? 'unanswered' : 'unsent' }
-  const origin = await sessionOrigin(call)
-  const result = answerIn({ own, parent: origin?.text ?? null }, call.prompt)
+  const before = await historyOf(call, own)
+  const result = answerIn({ own, parent: before.text, costBefore: before.costUsd }, call.prompt)
   return result === null ? { outcome: 'unanswered' } : { outcome: 'answered', result }
 }
 

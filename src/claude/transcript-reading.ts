@@ -14,6 +14,8 @@ import {
 export interface TranscriptTexts {
   readonly own: string
   readonly parent: string | null
+  /** What all before it has cost; unless told, what the parent counts. */
+  readonly costBefore?: number
 }
 
 /** These end an answer. Everything else means that the model wanted a tool, or was cut short. */
@@ -65,8 +67,8 @@ export function costState(transcript: string): number | null {
   return stringAt(record, 'type') === 'cost-state' ? numberAt(record, 'totalCostUSD') : null
 }
 
-function costOf({ own, parent }: TranscriptTexts): number {
-  return Math.max(0, (costState(own) ?? 0) - (parent === null ? 0 : (costState(parent) ?? 0)))
+function costOf({ own, parent, costBefore = costState(parent ?? '') ?? 0 }: TranscriptTexts): number {
+  return Math.max(0, (costState(own) ?? 0) - costBefore)
 }
 
 /** The lines that are not the parent's. A line that was cut by a crash is left out. */

@@ -48,6 +48,30 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(await recover()).toMatchObject({ outcome: 'answered', result: { text: 'Second.' } })
   })
 
+  test.each([
+    [401, 'AuthenticationError', false],
+    [529, 'OverloadedError', true],
+  ])(
+    'a call that ended in an error %i while nobody listened is that failure, and is not asked again here',
+    async (status, tag, retryable) => {
+      await using model = await simulatedModel({ reply: () => answer.failure(status) })
+      const agent = await testAgent()
+      const environment = {
+        ...model.environment,
+        CLAUDE_CODE_MAX_RETRIES: '0',
+        ANTHROPIC_API_KEY: 'sk-ant-the-secret',
+      }
+      const runner = claudeCli({ path: REAL_CLAUDE, environment })
+      const call = agent.call('Answer me with an error')
+      const owned = await ownedCall(call, environment)
+      await model.waitForRequest(1)
+      await owned.killOwner()
+      const recovered = await runner.recover(call, { process: owned.identity, signal: never })
+      expect(recovered).toMatchObject({ outcome: 'failed', error: { _tag: tag, retryable } })
+      expect(JSON.stringify(recovered)).not.toMatch(/the-secret|Answer me/)
+    },
+  )
+
   test('a call that was killed while the model answered is unanswered, also when its parent had the same prompt', async () => {
     await using model = await simulatedModel({
       reply: ['First.', answer.hanging(undefined, { afterChunks: 1 })],
