@@ -5,7 +5,7 @@ import { type AppendRequest, versionConflict } from './append-request.ts'
 import { type FactText, type Place, recordedFact, storedText } from './fact-text.ts'
 import type { CommitEntry, HeadEntry } from './index-value.ts'
 import { recordKey } from './keys.ts'
-import { type CommitNote, encodeRecord } from './record.ts'
+import { type CommitNote, encodeRecord, joinText } from './record.ts'
 
 /** Where the log ends. */
 export interface LogEnd {
@@ -98,7 +98,7 @@ export class BatchPlan {
     const { storeId, epoch, at } = this.#writer
     const place: Place = { storeId, position, stream, version, at, epoch }
     const text = storedText(place, fact)
-    const noted = note === null ? text : `${text}\n${JSON.stringify(note)}`
+    const noted = joinText(text, note)
     const { value, hash } = encodeRecord(key, this.#hash, noted)
     this.#hash = hash
     this.records.push({ key, value, position, stream, version, place, fact, note, length: noted.length })

@@ -32,6 +32,13 @@ export const storedText = (place: Place, fact: FactText): string =>
   (fact.causationId === null ? '' : `,"causationId":${JSON.stringify(fact.causationId)}`) +
   `,"data":${fact.data}}`
 
+/** The text of a fact that has been read. Where it came from another store, with its id: that says from which. */
+export function storedTextOf(storeId: string, recorded: Recorded): string {
+  const text = storedText({ ...recorded, storeId }, { ...recorded, data: JSON.stringify(recorded.data) })
+  if (recorded.id === factId(storeId, recorded.position)) return text
+  return `${text.slice(0, -1)},"id":${JSON.stringify(recorded.id)}}`
+}
+
 /** What {@link storedText} leaves out may be there: a fact that came from another store keeps its id. */
 type StoredFact = Omit<Recorded, 'position' | 'id' | 'correlationId' | 'causationId'> &
   Partial<Pick<Recorded, 'id' | 'correlationId' | 'causationId'>>

@@ -3,6 +3,8 @@
  *
  * value = kind, hash of the previous record, own hash, text. The own hash covers the key, the kind, the previous hash
  * and the text. The text is the fact as JSON and, on a line of its own, what else was committed with it.
+ * A fact whose bodies were dropped keeps the hash that it had, as the next record names it, and is sealed with another
+ * one over all that is left: value = kind, hash of the previous record, own hash, seal, text.
  * LevelDB does not check what it reads, so nothing that fails here is ever passed on.
  */
 import { hash } from 'node:crypto'
@@ -12,12 +14,15 @@ import type { StreamSummary } from './event-store.ts'
 import { parseStored } from './fact-text.ts'
 import { recordKey } from './keys.ts'
 
-/** A whole fact. Other kinds (a fact whose body was dropped, say) get letters of their own. */
+/** A whole fact. Other kinds get letters of their own. */
 const WHOLE = 'r'
+/** A fact whose bodies were dropped. */
+const REDUCED = 'd'
 /** sha-256 in base64url. */
 const HASH_LENGTH = 43
 const PREVIOUS_END = WHOLE.length + HASH_LENGTH
 const HASH_END = PREVIOUS_END + HASH_LENGTH
+const SEAL_END = HASH_END + HASH_LENGTH
 
 /** What is committed with the last fact of an append, so that the index can be made anew from the records alone. */
 export interface CommitNote {
@@ -32,6 +37,10 @@ export interface DecodedRecord {
   readonly note: CommitNote | null
   readonly previousHash: string
   readonly hash: string
+  /** Vouches for what is left of a fact whose bodies were dropped; null for a whole one. */
+  readonly seal: string | null
+  /** What the hash, or the seal, covers: the fact and its note. */
+  readonly text: string
   /** Of the text, in characters. */
   readonly length: number
 }
@@ -51,6 +60,18 @@ export function encodeRecord(
   return { value: `${WHOLE}${previousHash}${own}${text}`, hash: own }
 }
 
+/** The record of a fact whose bodies were dropped; `hash` is the one that it had when it was whole. */
+export function encodeReduced(
+  key: string,
+  previousHash: string,
+  hash: string,
+  text: string,
+): { readonly value: string; readonly seal: string } {
+  const chained = `${REDUCED}${previousHash}${hash}`
+  const seal = sha256(`${key}${chained}${text}`)
+  return { value: `${chained}${seal}${text}`, seal }
+}
+
 /** Where a record was read. */
 export interface RecordSource {
   readonly storeId: string
@@ -63,17 +84,32 @@ export function decodeRecord(source: RecordSource, position: number, value: stri
   const { storeId, path: file } = source
   const key = recordKey(position)
   const damaged = (problem: string) => new CorruptRecord({ position, key, file, problem })
-  if (value[0] !== WHOLE) throw damaged('it is of an unknown kind')
+  const kind = value[0]
+  if (kind !== WHOLE && kind !== REDUCED) throw damaged('it is of an unknown kind')
   const previousHash = value.slice(WHOLE.length, PREVIOUS_END)
   const own = value.slice(PREVIOUS_END, HASH_END)
-  const text = value.slice(HASH_END)
-  if (sha256(`${key}${WHOLE}${previousHash}${text}`) !== own) throw damaged('its hash does not match')
-  const lineEnd = text.indexOf('\n')
+  const seal = kind === REDUCED ? value.slice(HASH_END, SEAL_END) : null
+  const text = value.slice(seal === null ? HASH_END : SEAL_END)
+  const covered = seal === null ? `${key}${WHOLE}${previousHash}` : `${key}${REDUCED}${previousHash}${own}`
+  if (sha256(covered + text) !== (seal ?? own)) throw damaged('its hash does not match')
+  const { fact, note } = splitText(text)
   return {
-    recorded: parseStored(storeId, position, lineEnd < 0 ? text : text.slice(0, lineEnd)),
-    note: lineEnd < 0 ? null : (JSON.parse(text.slice(lineEnd + 1)) as CommitNote),
+    recorded: parseStored(storeId, position, fact),
+    note,
     previousHash,
     hash: own,
+    seal,
+    text,
     length: text.length,
   }
 }
+
+function splitText(text: string): { readonly fact: string; readonly note: CommitNote | null } {
+  const lineEnd = text.indexOf('\n')
+  if (lineEnd < 0) return { fact: text, note: null }
+  return { fact: text.slice(0, lineEnd), note: JSON.parse(text.slice(lineEnd + 1)) as CommitNote }
+}
+
+/** A fact and its note as one text, as records hold it. */
+export const joinText = (fact: string, note: CommitNote | null): string =>
+  note === null ? fact : `${fact}\n${JSON.stringify(note)}`
