@@ -75,3 +75,25 @@ export async function processesOf({ directories }: World): Promise<number[]> {
   }
   return running
 }
+
+/** What `git mktree` makes of these lines. */
+export const makeTree = (directory: string, entries: readonly string[]): Promise<string> =>
+  gitWithInput(directory, ['mktree'], `${entries.join('\n')}\n`)
+
+/** A tree of one entry, whatever its name: git itself would refuse some. */
+export const literalTree = (directory: string, mode: string, name: string, hash: string): Promise<string> =>
+  gitWithInput(
+    directory,
+    ['hash-object', '-t', 'tree', '-w', '--literally', '--stdin'],
+    Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.from(hash, 'hex')]),
+  )
+
+async function gitWithInput(
+  directory: string,
+  args: readonly string[],
+  input: string | Buffer,
+): Promise<string> {
+  const started = run('git', args, { cwd: directory, env: GIT_ENVIRONMENT })
+  started.child.stdin?.end(input)
+  return (await started).stdout.trim()
+}
