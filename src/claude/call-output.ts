@@ -3,7 +3,7 @@
  * Not pipes: 2.1.197 ends without having written all of a long answer when a pipe is read too slowly (measured: of
  * 8.6 MB between 3 and 5 arrived), a tool left behind holds a pipe open, and what a call says after we were killed
  * would be lost. From a file the next process of ours can still read it. */
-import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redact } from './redact.ts'
 
@@ -52,13 +52,16 @@ export const readStderr = ({ stderr }: OutputFiles): Promise<string> =>
 
 /**
  * Makes what a call has printed fit to be kept until the next one: of stderr the end, without secrets, and of an output
- * beyond all limits the beginning, which still tells whether a request was sent.
+ * that was too large the beginning, which still tells whether a request was sent.
  */
-export async function tidyOutput(files: OutputFiles, { redact, limit }: { redact: Redact; limit: number }) {
+export async function tidyOutput(
+  files: OutputFiles,
+  { redact, isTooLarge }: { readonly redact: Redact; readonly isTooLarge: boolean },
+): Promise<void> {
   await replace(files.stderr, redact(await readStderr(files)))
-  if ((await sizeOf(files.stdout)) > limit) {
-    await replace(files.stdout, await readPart(files.stdout, () => 0, HEAD))
-  }
+  if (!isTooLarge) return
+  const head = await readPart(files.stdout, () => 0, HEAD)
+  await replace(files.stdout, head)
 }
 
 async function readPart(path: string, start: (size: number) => number, length: number): Promise<string> {
@@ -71,8 +74,6 @@ async function readPart(path: string, start: (size: number) => number, length: n
     return ''
   }
 }
-
-const sizeOf = async (path: string) => (await stat(path).catch(() => null))?.size ?? 0
 
 /** By a new file in its place: what lies there now may be a link that a tool has put there. */
 async function replace(path: string, text: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** Runs each call as one process: lets it in, starts it, sees it through, and leaves nothing behind. */
 import { availableParallelism } from 'node:os'
 import { type Clock, pause, systemClock } from '../clock.ts'
-import { ClaudeExecutionError, StartupRefusedError } from '../events/call-errors.ts'
+import { ClaudeExecutionError, OutputTooLargeError, StartupRefusedError } from '../events/call-errors.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import { stoppedError } from './call-ending.ts'
 import { tidyOutput } from './call-output.ts'
@@ -118,8 +118,9 @@ export function processRunner(
     } finally {
       // What it printed stays until the next call: we may be killed before anybody has written down how it ended.
       run.stop()
-      await run.over
-      await tidyOutput(prepared.plan.output, { redact: prepared.redact, limit: context.limits.callBytes })
+      const { failure } = await run.over
+      const isTooLarge = failure instanceof OutputTooLargeError
+      await tidyOutput(prepared.plan.output, { redact: prepared.redact, isTooLarge })
     }
   }
 

@@ -6,6 +6,7 @@ import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { CALL_MARKER } from '../../src/claude/environment.ts'
 import { linuxProcessTable } from '../../src/claude/process-table.ts'
 import type { CallMessage } from '../../src/claude/runner.ts'
+import { silentLogger } from '../../src/logger.ts'
 import { collect, testAgent } from './calls.ts'
 
 const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
@@ -138,6 +139,18 @@ test('a program that ends without having read its prompt holds up nothing', asyn
   })
   const { error } = await collect(claudeCli({ path }), agent.call('word '.repeat(2 ** 18)))
   expect(error).toMatchObject({ _tag: 'CliCrashedError' })
+})
+
+test('a transcript that was not kept is told to whoever listens, and to the log', async () => {
+  const agent = await testAgent()
+  const warned: string[] = []
+  const logger = { ...silentLogger, warn: (_: object, message: string) => void warned.push(message) }
+  const call = agent.call('answer')
+  const { messages, result } = await collect(claudeCli({ path: FAKE, logger }), call)
+  expect(result?.text).toBe('fine')
+  const told = messages.flatMap((message) => (message.type === 'warning' ? [message.message] : []))
+  expect(told).toEqual([expect.stringContaining(`no transcript of session ${call.sessionId}`)])
+  expect(warned).toEqual(told)
 })
 
 test('of what was printed only that of the last call is kept', async () => {
