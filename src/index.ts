@@ -9,6 +9,7 @@ export { assertReplayable } from './actors/replayable.ts'
 export { type Reply, TaskHandle } from './actors/task-handle.ts'
 export { AgentFactory } from './agent-factory.ts'
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
+export { type CommandRunnerOptions, commandRunner } from './claude/command-runner.ts'
 export type {
   AgentDirectories,
   AgentRunner,

@@ -31,16 +31,32 @@ export interface RecoveryContext extends TerminationContext {
  */
 export async function recoverCall(
   call: Call,
-  options: { readonly process: ProcessIdentity | null; readonly signal: AbortSignal },
+  options: LeftoverOptions,
   context: RecoveryContext,
 ): Promise<Recovered> {
+  await endLeftover(call, options, context)
+  return readOutcome(call, context)
+}
+
+export interface LeftoverOptions {
+  /** As the log knows it; null when it knows of none. */
+  readonly process: ProcessIdentity | null
+  /** Until it aborts the process has time to end by itself. */
+  readonly signal: AbortSignal
+}
+
+/** Resolves when nothing of a call that an earlier process of ours started runs any more. */
+export async function endLeftover(
+  call: Call,
+  options: LeftoverOptions,
+  context: TerminationContext,
+): Promise<void> {
   if (options.process !== null && (await isProcessOf(call, options.process, context))) {
     await waitForEnd(options.process, context, options.signal)
     if (await isRunning(context.table, options.process)) await terminate(options.process, context)
   }
   // Also one that was started and of which the log knows nothing: it was never given its prompt.
   await sweepCall(call.callId, context)
-  return readOutcome(call, context)
 }
 
 /** The pid and the start time are those of the log, and the mark is the call's where it can be read. */

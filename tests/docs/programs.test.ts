@@ -9,7 +9,7 @@ import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated
 import { CLAUDE, MAIN } from '../cli/command.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const DOCUMENTS = ['README.md']
+const DOCUMENTS = ['README.md', 'docs/other-programs.md']
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m
 

@@ -1,0 +1,119 @@
+/** Any program as a runner: what it prints is the answer, and it is bounded and ended as `claude` is. */
+import { chmod, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { type CommandRunnerOptions, commandRunner } from '../../src/claude/command-runner.ts'
+import { linuxProcessTable } from '../../src/claude/process-table.ts'
+import { collect, testAgent } from './calls.ts'
+
+/** A program of these lines of shell. */
+async function script(lines: string, options: Partial<CommandRunnerOptions> = {}) {
+  const agent = await testAgent()
+  const command = join(agent.baseDir, 'program')
+  await writeFile(command, `#!/bin/sh\n${lines}\n`)
+  await chmod(command, 0o755)
+  return { agent, runner: commandRunner({ graceMs: 500, ...options, command }) }
+}
+
+test('what it prints is the answer, streamed by lines', async () => {
+  const agent = await testAgent()
+  const runner = commandRunner({ command: 'sort', args: ['-u'] })
+  const { error, result, text } = await collect(runner, agent.call('pear\napple\npear'))
+  expect(error).toBeNull()
+  expect(result).toMatchObject({ text: 'apple\npear', costUsd: 0, turns: null })
+  expect(text).toBe('apple\npear\n')
+})
+
+test('the prompt reaches it as it is, and may be put together otherwise', async () => {
+  const prompt = '--version /clear @/etc/hostname \u2028 $(id)'
+  const plain = await script('cat')
+  expect((await collect(plain.runner, plain.agent.call(prompt))).result?.text).toBe(prompt)
+  const both = await script('cat', { input: ({ settings, prompt }) => `${settings.systemPrompt}|${prompt}` })
+  expect((await collect(both.runner, both.agent.call('Hi'))).result?.text).toBe('You are a tester.|Hi')
+})
+
+test('its arguments may depend on the call, and no shell reads them', async () => {
+  const { agent, runner } = await script('cat >/dev/null; echo "$1 $2"', {
+    args: ({ attempt }) => [`${attempt}`, '$(id); `id`'],
+  })
+  expect((await collect(runner, agent.call('x'))).result?.text).toBe('1 $(id); `id`')
+})
+
+test('it runs in the workspace, with a home of its own, and sees no key of ours', async () => {
+  process.env.ANTHROPIC_API_KEY ??= 'sk-ant-not-yours'
+  const { agent, runner } = await script('cat >/dev/null; pwd; env', { environment: { GIVEN: 'yes' } })
+  const { result } = await collect(runner, agent.call('x'))
+  const lines = result?.text.split('\n') ?? []
+  expect(lines[0]).toBe(agent.directories.workspace)
+  expect(lines).toContain(`HOME=${agent.directories.home}`)
+  expect(lines).toContain('GIVEN=yes')
+  expect(result?.text).not.toContain('ANTHROPIC')
+})
+
+test('another exit code is an error with the end of its stderr, without secrets and control sequences', async () => {
+  const { agent, runner } = await script('echo half; printf "\\033[31mbad $OTHER_TOKEN" >&2; exit 3', {
+    environment: { OTHER_TOKEN: 'hunter2-hunter2' },
+  })
+  const { error, result } = await collect(runner, agent.call('x'))
+  expect(result).toBeNull()
+  expect(error).toMatchObject({ _tag: 'CommandFailedError', retryable: true })
+  expect(String(error)).toMatch(/The command failed: .*program: exit code 3: bad \[redacted\]\.$/)
+})
+
+test.each([
+  ['a program that is not there', 'no-such-program-anywhere', 'cannot be started (ENOENT)'],
+  ['a path where none is', './no/such/program', 'cannot be started (ENOENT)'],
+])('%s is an error that names it', async (_, command, said) => {
+  const agent = await testAgent()
+  const { error } = await collect(commandRunner({ command }), agent.call('x'))
+  expect(error).toMatchObject({ _tag: 'CommandFailedError', message: expect.stringContaining(said) })
+  expect(String(error)).toContain(command)
+})
+
+test('one that was killed says so', async () => {
+  const { agent, runner } = await script('kill -9 $$')
+  expect((await collect(runner, agent.call('x'))).error).toMatchObject({
+    message: expect.stringContaining('it was ended by SIGKILL'),
+  })
+})
+
+test('half an answer of one that ends well when it is asked to end is no answer', async () => {
+  const { agent, runner } = await script('trap "exit 0" TERM; echo half; while :; do sleep 0.05; done')
+  const abort = new AbortController()
+  const { error, result } = await collect(runner, agent.call('x'), {
+    signal: abort.signal,
+    onMessage: (message) => message.type === 'text' && abort.abort(),
+  })
+  expect(result).toBeNull()
+  expect(error).toMatchObject({ _tag: 'CallCancelledError' })
+})
+
+test('one that prints too much is ended', async () => {
+  const { agent, runner } = await script('yes', { limits: { lineBytes: 1_000, callBytes: 100_000 } })
+  expect((await collect(runner, agent.call('x'))).error).toMatchObject({ _tag: 'OutputTooLargeError' })
+})
+
+test.runIf(process.platform === 'linux')(
+  'what became of it after a crash is not known, unless it was never started',
+  async () => {
+    const { agent, runner } = await script('echo done; sleep 1000')
+    const call = agent.call('x')
+    const abort = new AbortController()
+    const signal = new AbortController().signal
+    const left: { pid: number; startTime: string | null }[] = []
+    const running = collect(runner, call, {
+      signal: abort.signal,
+      async onMessage(message) {
+        if (message.type === 'process') left.push(message)
+        if (message.type !== 'text') return
+        expect(await runner.recover(call, { process: left[0] ?? null, signal })).toEqual({
+          outcome: 'unanswered',
+        })
+        const entry = await linuxProcessTable.entry(left[0]?.pid ?? 0)
+        expect(entry === null || entry.ended).toBe(true)
+      },
+    })
+    expect((await running).error).toMatchObject({ _tag: 'CommandFailedError' })
+    expect(await runner.recover(call, { process: null, signal })).toEqual({ outcome: 'unsent' })
+  },
+)
