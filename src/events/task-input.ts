@@ -21,8 +21,21 @@ export interface TaskInput {
   readonly repos?: readonly GitHubRepo[]
 }
 
+/** What is left of a body that was dropped from the log, once its task had ended. */
+export const DroppedBody = Schema.Struct({
+  /** Of the utf8 of the text. */
+  sha256: Schema.String,
+  bytes: Schema.Int,
+  dropped: Schema.Literal(true),
+})
+export type DroppedBody = typeof DroppedBody.Type
+
 /** A body in a fact: the text itself, or where it is large the reference to a blob. */
-export const Body = Schema.Union([Schema.String, Schema.Struct({ sha256: Schema.String, bytes: Schema.Int })])
+export const Body = Schema.Union([
+  Schema.String,
+  Schema.Struct({ sha256: Schema.String, bytes: Schema.Int }),
+  DroppedBody,
+])
 export type Body = typeof Body.Type
 
 /** Bodies longer than this (in bytes of utf8) are kept beside the log, not in it. */

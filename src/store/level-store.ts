@@ -1,11 +1,13 @@
 /** The durable log: an event store in a directory, on LevelDB. */
 import { realpath } from 'node:fs/promises'
 import { type Clock, systemClock } from '../clock.ts'
+import { StoreForReading } from '../events/archive-errors.ts'
 import { ClosedError } from '../events/errors.ts'
 import { checkStreamName } from '../events/ids.ts'
 import { StoreInUse } from '../events/store-errors.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from './append-request.ts'
+import type { ChainedStore } from './chained-store.ts'
 import { makeDirectory } from './directory.ts'
 import type { EventStore } from './event-store.ts'
 import { fileBlobs } from './file-blobs.ts'
@@ -16,6 +18,7 @@ import { listStreams, readStream, records } from './log-reader.ts'
 import { logFileBytes, recoverLog } from './log-recovery.ts'
 import { logSnapshots } from './log-snapshots.ts'
 import { LogWriter } from './log-writer.ts'
+import { checkBeforeOpening } from './opening-check.ts'
 import { readRange } from './read-range.ts'
 import { checkFormat, create, inspect, type StorePaths, storePaths } from './store-directory.ts'
 import { lockStore } from './store-lock.ts'
@@ -39,13 +42,13 @@ export interface LevelStoreOptions {
  * await using store = await levelStore('.claude-agents')
  * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }], { expectedVersion: 'none' })
  */
-export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<EventStore> {
+export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
   await makeDirectory(directory)
   const paths = storePaths(await realpath(directory))
-  await checkFormat(paths)
+  const forReading = (await checkFormat(paths))?.forReading ?? false
   const lock = await lockStore(paths.base)
   try {
-    return await openLocked(paths, lock.release, options)
+    return await openLocked(paths, forReading, lock.release, options)
   } catch (error) {
     await lock.release()
     throw error
@@ -54,11 +57,13 @@ export async function levelStore(directory: string, options: LevelStoreOptions =
 
 async function openLocked(
   paths: StorePaths,
+  forReading: boolean,
   release: () => Promise<void>,
   options: LevelStoreOptions,
-): Promise<EventStore> {
+): Promise<ChainedStore> {
   const { clock = systemClock, logger = silentLogger, openDatabase = openLevel } = options
   const storeId = (await inspect(paths)) ?? (await create(paths, openDatabase))
+  await checkBeforeOpening(paths)
   const unsettledBytes = await logFileBytes(paths.log)
   const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: false })
   try {
@@ -94,6 +99,8 @@ async function openLocked(
     const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES
     return eventStore({
       storeId,
+      baseDir: paths.base,
+      forReading,
       database,
       writer,
       growth,
@@ -110,6 +117,8 @@ async function openLocked(
 
 interface OpenStore {
   readonly storeId: string
+  readonly baseDir: string
+  readonly forReading: boolean
   readonly database: LogDatabase
   readonly writer: LogWriter
   readonly growth: Growth
@@ -119,18 +128,27 @@ interface OpenStore {
   close(): Promise<void>
 }
 
-function eventStore({ database, writer, growth, close, maxRecordBytes, ...own }: OpenStore): EventStore {
+function eventStore({
+  baseDir,
+  database,
+  writer,
+  growth,
+  close,
+  maxRecordBytes,
+  ...own
+}: OpenStore): ChainedStore {
   let closing: Promise<void> | null = null
   const checkOpen = () => {
     if (closing) throw new ClosedError({ what: 'store' })
   }
-  const store: EventStore = {
+  const store: ChainedStore = {
     ...own,
     epoch: writer.epoch,
     // Not an async function: of 256 appends at once, another promise for each is noticed.
     append(stream, facts, options = {}) {
       try {
         checkOpen()
+        if (own.forReading) throw new StoreForReading({ path: baseDir })
         return writer.append(appendRequest(stream, facts, options, maxRecordBytes))
       } catch (error) {
         return Promise.reject(error)
@@ -144,6 +162,11 @@ function eventStore({ database, writer, growth, close, maxRecordBytes, ...own }:
       checkOpen()
       const { from, to } = readRange(options, growth.position)
       for await (const { recorded } of records(database, from, to)) yield recorded
+    },
+    async *chain(range = {}) {
+      checkOpen()
+      const { from, to } = readRange(range, growth.position)
+      yield* records(database, from, to)
     },
     follow: (options = {}) => follow(store, growth, options),
     async head(stream) {

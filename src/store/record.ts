@@ -104,7 +104,8 @@ export function decodeRecord(source: RecordSource, position: number, value: stri
   }
 }
 
-function splitText(text: string): { readonly fact: string; readonly note: CommitNote | null } {
+/** What {@link joinText} has put together. */
+export function splitText(text: string): { readonly fact: string; readonly note: CommitNote | null } {
   const lineEnd = text.indexOf('\n')
   if (lineEnd < 0) return { fact: text, note: null }
   return { fact: text.slice(0, lineEnd), note: JSON.parse(text.slice(lineEnd + 1)) as CommitNote }

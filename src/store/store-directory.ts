@@ -4,7 +4,7 @@ import { access, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreDamaged, UnsupportedFormat } from '../events/store-errors.ts'
 import { isMissing, makeDirectory, syncDirectory, writeWholeFile } from './directory.ts'
-import { headFileText, readHeadFile } from './head-file.ts'
+import { type HeadFileContent, headFileText, readHeadFile } from './head-file.ts'
 import { encodeIndexValue } from './index-value.ts'
 import { STORE_KEY } from './keys.ts'
 import { LogDatabase, type OpenDatabase } from './log-database.ts'
@@ -35,6 +35,8 @@ export const storePaths = (base: string): StorePaths => ({
 interface StoreFile {
   readonly format: number
   readonly storeId: string
+  /** It was imported from a part of a log, or from a redacted one. */
+  readonly forReading: boolean
 }
 
 /** Refuses a store of a newer format. Reads only, and may be called before the store is locked. */
@@ -46,12 +48,12 @@ export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> 
   if (!Number.isSafeInteger(content?.format)) {
     throw new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
   }
-  const { format = 0, storeId } = content ?? {}
+  const { format = 0, storeId, forReading = false } = content ?? {}
   if (format > FORMAT) throw new UnsupportedFormat({ path: paths.base, found: format, known: FORMAT })
   if (format < 1 || typeof storeId !== 'string' || storeId.length < 8) {
     throw new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
   }
-  return { format, storeId }
+  return { format, storeId, forReading }
 }
 
 /** The id of the store that is there, whole; null where there is none yet. Throws when a part of it is missing. */
@@ -80,18 +82,39 @@ export async function create(paths: StorePaths, open: OpenDatabase): Promise<str
     [paths.log, paths.head, paths.storeFile].map((path) => rm(path, { recursive: true, force: true })),
   )
   const storeId = randomUUID()
+  await (await createLog(paths, storeId, open)).close()
+  await writeStoreFiles(paths, { storeId, position: 0, hash: genesisHash(storeId) })
+  await rm(paths.creating)
+  await syncDirectory(paths.base)
+  return storeId
+}
+
+/** Makes the log of a new store, and its folder for blobs. Close it. */
+export async function createLog(
+  paths: StorePaths,
+  storeId: string,
+  open: OpenDatabase,
+): Promise<LogDatabase> {
   await Promise.all([makeDirectory(paths.log), makeDirectory(paths.blobs)])
   const database = await LogDatabase.open(paths.log, storeId, open, { createIfMissing: true })
   try {
     await database.batch().put(STORE_KEY, encodeIndexValue(STORE_KEY, { storeId })).write({ sync: true })
-  } finally {
+  } catch (error) {
     await database.close()
+    throw error
   }
-  await writeWholeFile(paths.head, headFileText({ storeId, position: 0, hash: genesisHash(storeId) }))
-  await writeWholeFile(paths.storeFile, `${JSON.stringify({ format: FORMAT, storeId })}\n`)
-  await rm(paths.creating)
-  await syncDirectory(paths.base)
-  return storeId
+  return database
+}
+
+/** Writes what says which store this is, and where its log ends. */
+export async function writeStoreFiles(
+  paths: StorePaths,
+  head: HeadFileContent,
+  { forReading = false }: { readonly forReading?: boolean } = {},
+): Promise<void> {
+  await writeWholeFile(paths.head, headFileText(head))
+  const content = { format: FORMAT, storeId: head.storeId, ...(forReading && { forReading }) }
+  await writeWholeFile(paths.storeFile, `${JSON.stringify(content)}\n`)
 }
 
 /** A store that has seen a fact is never taken for one that is being made, whatever files lie about. */
