@@ -1,0 +1,175 @@
+/** LevelDB's tables (`.ldb` files): sorted entries in blocks, an index of the blocks, a filter, and a footer. */
+import { type FileHandle, open } from 'node:fs/promises'
+import { BLOCK_TRAILER, blockContent, blockEntries } from './block.ts'
+import { ByteReader } from './byte-reader.ts'
+import { type Entry, REMOVAL, VALUE } from './entry.ts'
+import { INTERNAL_KEY_TRAILER } from './manifest.ts'
+
+const FOOTER = 48
+const MAGIC = 0xdb4775248b80fb57n
+
+export interface BlockPlace {
+  readonly offset: number
+  /** Without the trailer. */
+  readonly size: number
+}
+
+/** A block of entries, all of whose keys are after the separator before it, and not after its own. */
+export interface DataBlock extends BlockPlace {
+  readonly after: string
+  readonly separator: string
+}
+
+export interface TableDamage {
+  readonly offset: number
+  readonly problem: string
+}
+
+export interface TableLayout {
+  readonly blocks: readonly DataBlock[]
+  /** What is wrong with everything but the blocks of entries. */
+  readonly damage: readonly TableDamage[]
+}
+
+export interface ReadBlock {
+  readonly entries: readonly Entry[]
+  readonly problem: string | null
+}
+
+export class TableFile implements AsyncDisposable {
+  readonly size: number
+  readonly #file: FileHandle
+
+  private constructor(file: FileHandle, size: number) {
+    this.#file = file
+    this.size = size
+  }
+
+  static async open(path: string): Promise<TableFile> {
+    const file = await open(path, 'r')
+    try {
+      return new TableFile(file, (await file.stat()).size)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** The blocks and the checks of everything around them: no byte of the file but those of blocks is left out. */
+  async layout(): Promise<TableLayout> {
+    const damage: TableDamage[] = []
+    const footer = await this.bytes(Math.max(0, this.size - FOOTER), FOOTER)
+    const handles = footerHandles(footer)
+    if (handles === null) {
+      return {
+        blocks: [],
+        damage: [{ offset: Math.max(0, this.size - FOOTER), problem: 'its end is damaged' }],
+      }
+    }
+    const check = async (place: BlockPlace, what: string) => {
+      const { bytes, problem } = blockContent(await this.#stored(place))
+      const { entries, intact } = blockEntries(bytes)
+      if (problem !== null || !intact) {
+        damage.push({ offset: place.offset, problem: `${what}: ${problem ?? 'it makes no sense'}` })
+      }
+      return entries
+    }
+    const blocks = dataBlocks(await check(handles.index, 'its index of blocks'))
+    const filters: BlockPlace[] = []
+    for (const { value } of await check(handles.meta, 'its list of filters')) {
+      const place = handleIn(value)
+      if (place === null) continue
+      filters.push(place)
+      const { problem } = blockContent(await this.#stored(place))
+      if (problem !== null) damage.push({ offset: place.offset, problem: `its filter: ${problem}` })
+    }
+    const gap = firstGap([...blocks, ...filters, handles.meta, handles.index], this.size - FOOTER)
+    if (gap !== null) damage.push({ offset: gap, problem: 'its blocks do not cover it' })
+    return { blocks, damage }
+  }
+
+  async block(place: BlockPlace): Promise<ReadBlock> {
+    return readEntries(await this.#stored(place))
+  }
+
+  async bytes(offset: number, length: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.size - offset)))
+    const { bytesRead } = await this.#file.read(bytes, 0, bytes.length, offset)
+    return bytes.subarray(0, bytesRead)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#file.close()
+  }
+
+  #stored({ offset, size }: BlockPlace): Promise<Buffer> {
+    return this.bytes(offset, size + BLOCK_TRAILER)
+  }
+}
+
+/** The entries of a block as the file holds it, with its trailer. */
+export function readEntries(stored: Buffer): ReadBlock {
+  const { bytes, problem } = blockContent(stored)
+  const { entries, intact } = blockEntries(bytes)
+  const found: Entry[] = []
+  for (const { key, value } of entries) {
+    const entry = entryOf(key, value)
+    if (entry) found.push(entry)
+  }
+  const sound = intact && found.length === entries.length
+  return { entries: found, problem: problem ?? (sound ? null : 'an entry in it makes no sense') }
+}
+
+function entryOf(internalKey: Buffer, value: Buffer): Entry | null {
+  const end = internalKey.length - INTERNAL_KEY_TRAILER
+  if (end < 0) return null
+  const kind = internalKey[end]
+  if (kind !== VALUE && kind !== REMOVAL) return null
+  const sequence = internalKey.readUIntLE(end + 1, 6)
+  return { key: internalKey.toString('latin1', 0, end), sequence, value: kind === VALUE ? value : null }
+}
+
+function footerHandles(footer: Buffer): { readonly meta: BlockPlace; readonly index: BlockPlace } | null {
+  if (footer.length < FOOTER || footer.readBigUInt64LE(FOOTER - 8) !== MAGIC) return null
+  try {
+    const reader = new ByteReader(footer.subarray(0, FOOTER - 8))
+    const meta = { offset: reader.varint(), size: reader.varint() }
+    const index = { offset: reader.varint(), size: reader.varint() }
+    const padding = footer.subarray(reader.offset, FOOTER - 8)
+    return padding.every((byte) => byte === 0) ? { meta, index } : null
+  } catch {
+    return null
+  }
+}
+
+function handleIn(value: Buffer): BlockPlace | null {
+  try {
+    const reader = new ByteReader(value)
+    return { offset: reader.varint(), size: reader.varint() }
+  } catch {
+    return null
+  }
+}
+
+function dataBlocks(entries: readonly { readonly key: Buffer; readonly value: Buffer }[]): DataBlock[] {
+  const blocks: DataBlock[] = []
+  let after = ''
+  for (const { key, value } of entries) {
+    const place = handleIn(value)
+    if (place === null) continue
+    const separator = key.toString('latin1', 0, Math.max(0, key.length - INTERNAL_KEY_TRAILER))
+    blocks.push({ ...place, after, separator })
+    after = separator
+  }
+  return blocks
+}
+
+/** Where the first byte is that belongs to no block, or to two; null when each belongs to one. */
+function firstGap(places: readonly BlockPlace[], end: number): number | null {
+  let next = 0
+  for (const { offset, size } of places.toSorted((a, b) => a.offset - b.offset)) {
+    if (offset !== next) return Math.min(next, offset)
+    next = offset + size + BLOCK_TRAILER
+  }
+  return next === end ? null : next
+}
