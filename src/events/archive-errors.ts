@@ -30,6 +30,22 @@ export class InvalidArchive extends ClaudeAgentError<{
   }
 }
 
+/** A backup or an export could not be written to its end. */
+export class ArchiveNotWritten extends ClaudeAgentError<{ file: string }> {
+  readonly _tag = 'ArchiveNotWritten'
+  override readonly retryable = true
+  constructor(details: { file: string; problem: string }, options?: ErrorOptions) {
+    super(
+      details,
+      {
+        message: `${details.file} could not be written: ${details.problem}.`,
+        hint: 'Make room, or name another place. No part of it was left, and a file of that name is as it was.',
+      },
+      options,
+    )
+  }
+}
+
 /** A store is made only where nothing is. */
 export class DirectoryNotEmpty extends ClaudeAgentError<{ path: string }> {
   readonly _tag = 'DirectoryNotEmpty'

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { InvalidArchive } from '../events/archive-errors.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors.ts'
+import { checkStreamName } from '../events/ids.ts'
 import {
   type ArchiveEnd,
   type ArchiveHeader,
@@ -24,8 +25,8 @@ export interface ArchivedRecord {
   readonly text: string
   readonly previousHash: string
   readonly hash: string
-  /** Whether its bodies were dropped from the log before. */
-  readonly reduced: boolean
+  /** Of a fact whose bodies were dropped. */
+  readonly seal: string | null
 }
 
 export type ArchiveContent =
@@ -88,15 +89,16 @@ export class ArchiveCheck {
       ...contentOf(this.#header.storeId, line),
       previousHash,
       hash,
-      reduced: line.seal !== undefined,
+      seal: line.seal ?? null,
     }
     const { position, stream, version } = record.recorded
     const problem = this.#outOfOrder(record.recorded, previousHash)
     if (problem) throw this.#refusal(problem, position)
-    if (!this.#header.redacted) this.#checkHash(record, line.seal)
+    if (!this.#header.redacted) this.#checkHash(record)
     this.#records++
     this.#last = { position, version, hash }
     try {
+      checkStreamName(stream)
       this.#check(record.recorded)
     } catch (cause) {
       if (!(cause instanceof ClaudeAgentError)) throw cause
@@ -119,11 +121,11 @@ export class ArchiveCheck {
     return previousHash === expected ? null : 'it does not follow the fact before it'
   }
 
-  #checkHash({ recorded, previousHash, hash, text }: ArchivedRecord, seal: string | undefined): void {
+  #checkHash({ recorded, previousHash, hash, seal, text }: ArchivedRecord): void {
     const { position, data } = recorded
     const key = recordKey(position)
     const whole =
-      seal === undefined
+      seal === null
         ? encodeRecord(key, previousHash, text).hash === hash
         : encodeReduced(key, previousHash, hash, text).seal === seal
     if (!whole) throw this.#refusal('its hash does not match', position)

@@ -13,12 +13,14 @@ export const ARCHIVE_VERSION = 1
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const NullableString = Schema.NullOr(Schema.String)
+/** It becomes part of files and hashes. */
+const StoreId = Schema.String.check(Schema.isPattern(/^[0-9A-Za-z-]{8,64}$/))
 const Fields = Schema.Record(Schema.String, Schema.Unknown)
 
 const Header = Schema.Struct({
   archive: Schema.Literal(ARCHIVE),
   version: Schema.Literal(ARCHIVE_VERSION),
-  storeId: Schema.String,
+  storeId: StoreId,
   /** The only stream that is in it; null: all of them. */
   stream: NullableString,
   /** What comes up to this position is not in it; of one stream, up to this version. */

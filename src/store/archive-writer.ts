@@ -5,7 +5,8 @@ import { dirname, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { InvalidInputError } from '../events/errors.ts'
+import { ArchiveNotWritten } from '../events/archive-errors.ts'
+import { ClaudeAgentError } from '../events/errors.ts'
 import { checkStreamName } from '../events/ids.ts'
 import {
   ARCHIVE,
@@ -136,12 +137,7 @@ export async function writeArchive(
   const unfinished = `${path}.${randomUUID()}.unfinished`
   const tally = noneYet(store)
   try {
-    const handle = await open(unfinished, 'wx', FILE_MODE).catch((cause: Error) => {
-      throw new InvalidInputError(
-        { what: file, problem: `it cannot be written (${cause.message})` },
-        { cause },
-      )
-    })
+    const handle = await open(unfinished, 'wx', FILE_MODE)
     try {
       const text = Readable.from(archiveText(store, options, tally))
       const target = handle.createWriteStream({ autoClose: false })
@@ -152,9 +148,16 @@ export async function writeArchive(
     }
     await rename(unfinished, path)
   } catch (error) {
-    await rm(unfinished, { force: true })
-    throw error
+    await rm(unfinished, { force: true }).catch(() => {})
+    throw writingError(file, error)
   }
   await syncDirectory(dirname(path))
   return tally
+}
+
+/** What the system says of the file; what the store says of itself is passed on. */
+export function writingError(file: string, cause: unknown): unknown {
+  const { code, message } = cause as NodeJS.ErrnoException
+  if (cause instanceof ClaudeAgentError || code === undefined) return cause
+  return new ArchiveNotWritten({ file, problem: message }, { cause })
 }

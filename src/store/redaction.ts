@@ -9,6 +9,7 @@ const HARMLESS = new Set([
   'sessionId',
   'parentSessionId',
   'currentSession',
+  'session',
   'startTime',
   'deadlineAt',
   'dueAt',
