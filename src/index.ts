@@ -29,6 +29,7 @@ export type { Fact, NewFact, Recorded } from './events/envelope.ts'
 export * from './events/errors.ts'
 export * from './events/input-errors.ts'
 export type { Json, JsonObject } from './events/json.ts'
+export * from './events/run-errors.ts'
 export * from './events/store-errors.ts'
 export type {
   FileMapping,
@@ -40,6 +41,31 @@ export type {
 } from './events/task-input.ts'
 export type { Logger } from './logger.ts'
 export { type LogRange, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
+export type { StepEvent } from './patterns/durable-ask.ts'
+export { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
+export { type DebateOptions, debate, type LoopOptions, loopUntil } from './patterns/loop-until.ts'
+export { type MapReduceOptions, mapReduce } from './patterns/map-reduce.ts'
+export { type ParallelOptions, parallel } from './patterns/parallel.ts'
+export type {
+  Answer,
+  AnswerError,
+  Ask,
+  Pattern,
+  Pool,
+  Step as PatternStep,
+  StepOptions,
+  Worker,
+} from './patterns/pattern.ts'
+export { pipeline, type Stage } from './patterns/pipeline.ts'
+export { pool } from './patterns/pool.ts'
+export { type RaceOptions, race } from './patterns/race.ts'
+export type { RecordedStep } from './patterns/recorded-steps.ts'
+export { type RouteOptions, route } from './patterns/route.ts'
+export { Run } from './patterns/run.ts'
+export type { RunDetails, RunInfo, RunOptions } from './patterns/runs.ts'
+export { type SequentialOptions, sequential } from './patterns/sequential.ts'
+export { type VoteOptions, vote } from './patterns/vote.ts'
+export type { WorkflowResult } from './patterns/workflow-result.ts'
 export type { BlobReference, Blobs } from './store/blobs.ts'
 export type {
   AppendOptions,
@@ -52,3 +78,5 @@ export type {
 } from './store/event-store.ts'
 export { levelStore } from './store/level-store.ts'
 export { memoryStore } from './store/memory-store.ts'
+export type { Finding, FindingKind, VerifyReport } from './store/verify/finding.ts'
+export { type VerifyOptions, verifyStore } from './store/verify-store.ts'

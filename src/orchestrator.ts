@@ -17,6 +17,13 @@ import { ClosedError, InvalidInputError, StreamNotFoundError } from './events/er
 import { checkStreamName } from './events/ids.ts'
 import type { TaskInput } from './events/task-input.ts'
 import { type Logger, silentLogger } from './logger.ts'
+import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
+import { type ParallelOptions, parallel } from './patterns/parallel.ts'
+import type { Pattern, Step as PatternStep } from './patterns/pattern.ts'
+import { pipeline, type Stage } from './patterns/pipeline.ts'
+import type { Run } from './patterns/run.ts'
+import { type RunDetails, type RunInfo, type RunOptions, Runs } from './patterns/runs.ts'
+import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level-store.ts'
 
@@ -62,6 +69,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
   readonly #agents: AgentSystem
+  readonly #runs: Runs
   readonly #recoveries: Recovery[] = []
   readonly #feed: EventFeed
   #closing: Promise<void> | undefined
@@ -88,6 +96,7 @@ export class Orchestrator implements AsyncDisposable {
       },
     }
     this.#agents = new AgentSystem(environment, maxAgents)
+    this.#runs = new Runs(environment, this.#agents)
   }
 
   /**
@@ -160,6 +169,61 @@ export class Orchestrator implements AsyncDisposable {
     return this.#feed.events(after)
   }
 
+  /**
+   * Runs a workflow. One id is one run: asked for again it is the same one, and after a crash it goes on where it was.
+   *
+   * @example
+   * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })
+   */
+  run(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
+    this.#assertOpen()
+    return this.#runs.start(pattern, input, options)
+  }
+
+  /** Goes on with a run that was paused, failed, or left by a crash: what was answered is not asked again. */
+  resume(runId: string, pattern: Pattern, options: { readonly signal?: AbortSignal } = {}): Run {
+    this.#assertOpen()
+    return this.#runs.resume(runId, pattern, options)
+  }
+
+  /** All runs. */
+  async runs(): Promise<readonly RunInfo[]> {
+    this.#assertOpen()
+    return this.#runs.list()
+  }
+
+  /** A run and the steps that it took. Throws RunNotFoundError. */
+  async showRun(runId: string): Promise<RunDetails> {
+    this.#assertOpen()
+    return this.#runs.show(runId)
+  }
+
+  /** Ends a run for good. Throws RunNotFoundError, RunFinishedError. */
+  async cancelRun(runId: string, reason?: string): Promise<void> {
+    this.#assertOpen()
+    return this.#runs.cancel(runId, reason)
+  }
+
+  /** `run(sequential(agents, options), input)` */
+  sequential(agents: readonly PatternStep[], input: string | TaskInput, options?: SequentialOptions): Run {
+    return this.run(sequential(agents, options), input, { name: 'sequential' })
+  }
+
+  /** `run(parallel(agents, options), input)` */
+  parallel(agents: readonly PatternStep[], input: string | TaskInput, options?: ParallelOptions): Run {
+    return this.run(parallel(agents, options), input, { name: 'parallel' })
+  }
+
+  /** `run(pipeline(stages), input)` */
+  pipeline(stages: readonly Stage[], input: string | TaskInput): Run {
+    return this.run(pipeline(stages), input, { name: 'pipeline' })
+  }
+
+  /** `run(hierarchical(options), input)` */
+  hierarchical(options: HierarchicalOptions, input: string | TaskInput): Run {
+    return this.run(hierarchical(options), input, { name: 'hierarchical' })
+  }
+
   /** What has been written, and no more. Throws StreamNotFoundError where the stream that is named has no facts. */
   async *log({ stream, ...range }: LogRange = {}): AsyncGenerator<Recorded> {
     this.#assertOpen()
@@ -199,6 +263,7 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    await this.#runs.close()
     await this.#agents.close()
     await this.#feed.close()
     await this.store[Symbol.asyncDispose]()

@@ -100,6 +100,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     return this.#version
   }
 
+  /** Nothing can be decided any more: the process is about to end. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   /** Lets the state have effects from now on. Those that it has already are resumed. */
   start(perform: Perform<E>): void {
     if (this.#effects || this.#closed) return

@@ -73,7 +73,7 @@ export function nextCall(context: AgentContext, ids: CallIds, { now }: Circumsta
         ...ids,
         taskId: task.taskId,
         attempt: (current?.attempt ?? 0) + 1,
-        parentSessionId: session,
+        parentSessionId: task.session === 'fresh' ? null : session,
         deadlineAt: current?.deadlineAt ?? instant(now + config.timeoutMs),
       },
     },

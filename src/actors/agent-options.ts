@@ -1,6 +1,6 @@
 /** What a caller says of a new agent, checked and completed: what enters the log is whole. */
 import type { AgentConfig } from '../events/agent-facts.ts'
-import { InvalidInputError } from '../events/errors.ts'
+import { InvalidIdError, InvalidInputError } from '../events/errors.ts'
 import { checkId } from '../events/ids.ts'
 
 export interface AgentOptions {
@@ -27,6 +27,13 @@ const LONGEST_SYSTEM_PROMPT = 64 * 1024
 
 /** Throws InvalidIdError or InvalidInputError; otherwise the agent's configuration as the log keeps it. */
 export function agentConfig(options: AgentOptions): AgentConfig {
+  if (options.id?.includes('.')) {
+    throw new InvalidIdError({
+      what: 'agent',
+      id: options.id,
+      rule: 'a name without a dot: that is for copies of an agent in a pool',
+    })
+  }
   checkId('agent', options.id)
   const { systemPrompt, allowedTools, maxTurns, model, timeoutMs = DEFAULT_TIMEOUT_MS } = options
   if (typeof systemPrompt !== 'string' || systemPrompt.trim() === '') {

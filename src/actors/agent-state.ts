@@ -8,6 +8,7 @@ export interface QueuedTask {
   readonly prompt: Body
   readonly textInput: Body | null
   readonly material: Material
+  readonly session: 'chain' | 'fresh'
   /** The id of the fact that led to where the task is now: what happens to it next is recorded as caused by that. */
   readonly cause: string
 }
@@ -77,7 +78,7 @@ export const changes: {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
     if (!task) return {}
     const call: OpenCall = { callId, sessionId, parentSessionId, process: null }
-    const { prompt, textInput, material } = task
+    const { prompt, textInput, material, session } = task
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
       current: {
@@ -85,6 +86,7 @@ export const changes: {
         prompt,
         textInput,
         material,
+        session,
         cause,
         attempt,
         deadlineAt,
@@ -97,9 +99,10 @@ export const changes: {
   InputsPlaced: ({ current }) => (current ? { current: { ...current, placed: true } } : {}),
   ProcessStarted: ({ current }, { pid, startTime }) =>
     current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
-  CallSucceeded: ({ totals }, { sessionId, usage, costUsd }) => ({
+  CallSucceeded: ({ totals, current, session }, { sessionId, usage, costUsd }) => ({
     current: null,
-    session: sessionId,
+    // A conversation of its own ends with its task; the agent's goes on where it was.
+    session: current?.session === 'fresh' ? session : sessionId,
     failure: null,
     totals: {
       interactions: totals.interactions + 1,

@@ -1,5 +1,6 @@
 /** Which agents there are: they come and go here, are found by name, and are brought into memory when first used. */
 import { closest, distance } from 'fastest-levenshtein'
+import type { AgentConfig } from '../events/agent-facts.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../events/errors.ts'
 import { checkId } from '../events/ids.ts'
 import type { JsonObject } from '../events/json.ts'
@@ -39,16 +40,19 @@ export class AgentSystem {
 
   async create(options: AgentOptions): Promise<Agent> {
     const config = agentConfig(options)
-    const { id } = options
     return this.#inTurn(async () => {
-      const agent = await this.#activate(id)
-      if (agent.status !== 'absent') throw new AgentExistsError({ agent: id })
-      this.#count ??= (await this.list()).length
-      if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
-      await this.#environment.runner.prepare?.(this.#environment.directories(id))
-      await agent.record(() => [{ type: 'AgentCreated', data: { config } }])
-      this.#count += 1
-      return agent
+      const agent = await this.#activate(options.id)
+      if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
+      return this.#create(agent, config)
+    })
+  }
+
+  /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Made where it is missing. */
+  async copy(id: string, number: number): Promise<Agent> {
+    const { config } = (await this.get(id)).snapshot.context
+    return this.#inTurn(async () => {
+      const agent = await this.#activate(`${id}.${number}`)
+      return agent.status === 'absent' && config ? this.#create(agent, config) : agent
     })
   }
 
@@ -102,6 +106,15 @@ export class AgentSystem {
     await this.#turn
     const agents = await Promise.allSettled(this.#active.values())
     await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)))
+  }
+
+  async #create(agent: Agent, config: AgentConfig): Promise<Agent> {
+    this.#count ??= (await this.list()).length
+    if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
+    await this.#environment.runner.prepare?.(this.#environment.directories(agent.id))
+    await agent.record(() => [{ type: 'AgentCreated', data: { config } }])
+    this.#count += 1
+    return agent
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {

@@ -41,6 +41,11 @@ export interface AskOptions {
   readonly signal?: AbortSignal
   /** Makes the ask idempotent: the same id runs once, ever, and has one reply. Default: a new UUID. */
   readonly taskId?: string
+  /** `chain` (the default) continues the agent's conversation; `fresh` is a conversation of its own, which leaves no trace
+   * in the agent's. */
+  readonly session?: 'chain' | 'fresh'
+  /** What led to the task, for those who ask the log later: a run and its step. */
+  readonly origin?: { readonly correlationId: string; readonly causationId: string }
 }
 
 /** One link of an agent's session chain: an answered call. */
@@ -199,7 +204,11 @@ export class Agent {
     await this.#actor.close()
   }
 
-  async #ask(taskId: string, task: string | TaskInput, { signal }: AskOptions): Promise<Reply> {
+  async #ask(
+    taskId: string,
+    task: string | TaskInput,
+    { signal, session = 'chain', origin }: AskOptions,
+  ): Promise<Reply> {
     checkTaskId(taskId)
     const { prompt, textInput, ...material } = checkTaskInput(task)
     const cancelled = () => new TaskCancelledError({ agent: this.id, taskId, reason: String(signal?.reason) })
@@ -208,6 +217,7 @@ export class Agent {
       taskId,
       prompt: await this.#bodies.write(prompt),
       textInput: textInput === undefined ? null : await this.#bodies.write(textInput),
+      session,
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
     }
     this.#materials.set(taskId, material)
@@ -215,7 +225,7 @@ export class Agent {
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
     signal?.addEventListener('abort', cancel, { once: true })
     try {
-      return await this.#reply(await this.#outcome(taskId, data))
+      return await this.#reply(await this.#outcome(taskId, data, origin))
     } finally {
       signal?.removeEventListener('abort', cancel)
       this.#materials.delete(taskId)
@@ -226,6 +236,7 @@ export class Agent {
   async #outcome(
     taskId: string,
     data: Extract<AgentFact, { type: 'TaskAccepted' }>['data'],
+    origin: AskOptions['origin'],
   ): Promise<TaskOutcome> {
     const live = once(this.#events, `outcome ${taskId}`, { signal: this.#closing.signal })
     live.catch(() => {})
@@ -237,7 +248,7 @@ export class Agent {
         version = this.version
         return [{ type: 'TaskAccepted', data }]
       },
-      { correlationId: taskId, commitId: `task/${this.id}/${taskId}` },
+      { correlationId: taskId, ...origin, commitId: `task/${this.id}/${taskId}` },
     )
     if (accepted && accepted.version <= version) {
       if (JSON.stringify(accepted.data) !== JSON.stringify(data))

@@ -59,6 +59,8 @@ const definitions = {
       ...onlyTask,
       prompt: Body,
       textInput: Schema.NullOr(Body),
+      /** Whether it continues the agent's conversation, or is asked in one of its own. */
+      session: Schema.Literals(['chain', 'fresh']),
       /** Without the credentials that a URL was given with. */
       material: Material,
     }),

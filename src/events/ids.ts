@@ -1,7 +1,8 @@
 /** The names of things. An id becomes part of a path and of a key, so it is checked before any I/O. */
 import { InvalidIdError } from './errors.ts'
 
-const ID = /^[a-z0-9][a-z0-9_-]{0,63}$/
+/** The number after the dot is that of a copy in a pool; nobody chooses it. */
+const ID = /^[a-z0-9][a-z0-9_-]{0,63}(\.[1-9][0-9]{0,3})?$/
 const TASK_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/
 
 /** `agent/researcher`, `run/3f2a`: the kind of actor and its id. */

@@ -50,7 +50,13 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
     const at = '2026-01-01T00:00:00.000Z'
     const data = {
       AgentCreated: { config },
-      TaskAccepted: { taskId, prompt: text, textInput: null, material: {} },
+      TaskAccepted: {
+        taskId,
+        prompt: text,
+        textInput: null,
+        session: fatal ? 'fresh' : 'chain',
+        material: {},
+      },
       InputsPlaced: { taskId, callId, inputs: [] },
       CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at },
       ProcessStarted: { taskId, callId, pid: attempt, startTime: null },
@@ -147,7 +153,10 @@ describe('the agent’s machine', () => {
       const ids = { taskId: `t${task}`, callId: `c${task}` }
       const call = { ...ids, attempt: 1, sessionId: `s${task}`, parentSessionId: null }
       return [
-        { type: 'TaskAccepted', data: { taskId: ids.taskId, prompt: 'x', textInput: null, material: {} } },
+        {
+          type: 'TaskAccepted',
+          data: { taskId: ids.taskId, prompt: 'x', textInput: null, session: 'chain', material: {} },
+        },
         { type: 'CallStarted', data: { ...call, deadlineAt: '2026-01-01T00:00:00.000Z' } },
         {
           type: 'CallSucceeded',

@@ -1,0 +1,204 @@
+/** The `ask` of a durable run: what was answered is answered from the log, and everything else is written down. */
+import { Observable } from 'rxjs'
+import type { EventSourcedActor } from '../actors/actor.ts'
+import type { AgentSystem } from '../actors/agent-system.ts'
+import type { Bodies } from '../actors/bodies.ts'
+import type { Effect } from '../actors/definition.ts'
+import type { runMachine } from '../actors/run-machine.ts'
+import type { Reply } from '../actors/task-handle.ts'
+import { callErrorData } from '../events/call-errors.ts'
+import { ClosedError, TaskCancelledError } from '../events/errors.ts'
+import type { RunFact } from '../events/run-facts.ts'
+import type { TaskInput } from '../events/task-input.ts'
+import type { Answer, Ask, StepOptions, Worker } from './pattern.ts'
+import type { RecordedStep } from './recorded-steps.ts'
+import { configFingerprint, StepKeys } from './step-key.ts'
+import { Workers } from './workers.ts'
+
+/** What goes on in a run. */
+export interface StepEvent {
+  readonly stepKey: string
+  readonly agent: string
+  readonly state: 'scheduled' | 'reused' | 'succeeded' | 'failed' | 'cancelled'
+  readonly costUsd: number
+  readonly tokens: number
+  /** The answer, where there is one. */
+  readonly text: string | null
+  readonly problem: string | null
+}
+
+export type RunActor = EventSourcedActor<typeof runMachine, Effect>
+
+export interface AskContext {
+  readonly runId: string
+  readonly actor: RunActor
+  readonly agents: AgentSystem
+  readonly bodies: Bodies
+  /** What the log knows; kept up to date. */
+  readonly steps: Map<string, RecordedStep>
+  /** The answers that the log has, as text. */
+  readonly answers: ReadonlyMap<string, string>
+  /** Of the agents that the log names, so that their answers can be found without waiting. */
+  readonly fingerprints: Map<string, string>
+  notify(event: StepEvent): void
+}
+
+export class DurableAsk {
+  readonly #context: AskContext
+  readonly #keys = new StepKeys()
+  readonly #workers: Workers
+  readonly #open = new Set<Promise<void>>()
+
+  constructor(context: AskContext) {
+    this.#context = context
+    this.#workers = new Workers(context.agents)
+  }
+
+  /**
+   * An answer from the log is emitted at once, a real ask begins a microtask later: so in a race that is resumed the
+   * winner is known before a loser has begun.
+   */
+  readonly ask: Ask = (worker, task, options = {}) =>
+    new Observable<Answer>((subscriber) => {
+      const agent = nameOf(worker)
+      const fingerprint = this.#context.fingerprints.get(agent)
+      const stepKey =
+        fingerprint === undefined ? undefined : this.#keys.next(agent, fingerprint, task, options)
+      const known = stepKey === undefined ? undefined : this.#recorded(stepKey)
+      if (known) {
+        subscriber.next(known)
+        subscriber.complete()
+        return undefined
+      }
+      const stop = new AbortController()
+      queueMicrotask(() => {
+        if (stop.signal.aborted) return
+        const asking = this.#askNow(worker, task, options, stepKey, stop.signal).then(
+          (answer) => {
+            subscriber.next(answer)
+            subscriber.complete()
+          },
+          (error) => subscriber.error(error),
+        )
+        this.#open.add(asking)
+        asking.finally(() => this.#open.delete(asking))
+      })
+      return () => stop.abort('the workflow no longer needs the answer')
+    })
+
+  /** Resolves when all that was asked has come to its end, and been written down. Then the copies of pools go. */
+  async settle(): Promise<void> {
+    while (this.#open.size > 0) await Promise.all(this.#open)
+    // When the process ends, what they do is gone on with by the next one.
+    if (!this.#context.actor.closed) await this.#workers.dismiss()
+  }
+
+  #recorded(stepKey: string): Answer | undefined {
+    const step = this.#context.steps.get(stepKey)
+    const text = this.#context.answers.get(stepKey)
+    if (step?.state !== 'succeeded' || text === undefined) return undefined
+    this.#context.notify({ ...step, state: 'reused', text })
+    return { agent: step.agent, text }
+  }
+
+  async #askNow(
+    worker: Worker,
+    task: TaskInput,
+    options: StepOptions,
+    knownKey: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const agent = nameOf(worker)
+    const stepKey = knownKey ?? this.#keys.next(agent, await this.#fingerprint(agent), task, options)
+    const recorded = knownKey === undefined ? this.#recorded(stepKey) : undefined
+    if (recorded) return recorded
+    const before = this.#context.steps.get(stepKey)
+    const hired = await this.#workers.hire(worker, before?.worker)
+    try {
+      const reply = await this.#try(
+        { stepKey, agent, task, options, signal, before, hired: hired.agent.id },
+        (origin, taskId) => hired.agent.ask(task, { taskId, signal, ...options, origin }),
+      )
+      return { agent, text: reply.text }
+    } finally {
+      hired.release()
+    }
+  }
+
+  /** Schedules, asks, and writes down what came of it. */
+  async #try(
+    step: Attempt,
+    ask: (origin: { correlationId: string; causationId: string }, taskId: string) => PromiseLike<Reply>,
+  ): Promise<Reply> {
+    const { stepKey, agent, signal, before } = step
+    const { actor, bodies, runId, notify } = this.#context
+    // Begun before a crash: the agent knows the task by its id, and may have finished it since.
+    const isOpen = before?.state === 'scheduled'
+    const tries = (before?.tries ?? 0) + (isOpen ? 0 : 1)
+    const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`
+    const scheduled: RunFact = { type: 'StepScheduled', data: { stepKey, agent, worker: step.hired, taskId } }
+    const [fact] = isOpen ? [] : await this.#record(scheduled)
+    this.#context.steps.set(stepKey, { ...begun, stepKey, agent, worker: step.hired, taskId, tries })
+    notify({ stepKey, agent, state: 'scheduled', costUsd: 0, tokens: 0, text: null, problem: null })
+    try {
+      const reply = await ask({ correlationId: runId, causationId: fact?.id ?? runId }, taskId)
+      const { text, sessionId, costUsd, durationMs } = reply
+      const tokens = reply.usage.inputTokens + reply.usage.outputTokens
+      const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
+      await this.#record({ type: 'StepSucceeded', data })
+      notify({ stepKey, agent, state: 'succeeded', costUsd, tokens, text, problem: null })
+      return reply
+    } catch (error) {
+      // The process ends: the task goes on with the next opening, and so does the step.
+      if (error instanceof ClosedError || actor.closed) throw error
+      await this.#fail(step, error, signal.aborted || error instanceof TaskCancelledError)
+      if (isOpen && error instanceof TaskCancelledError && !signal.aborted) {
+        return this.#try({ ...step, before: { ...before, state: 'cancelled' } }, ask)
+      }
+      throw error
+    }
+  }
+
+  async #fail({ stepKey, agent }: Attempt, error: unknown, cancelled: boolean): Promise<void> {
+    const data = { stepKey, agent, error: callErrorData(error), cancelled }
+    await this.#record({ type: 'StepFailed', data })
+    const state = cancelled ? 'cancelled' : 'failed'
+    this.#context.notify({
+      stepKey,
+      agent,
+      state,
+      costUsd: 0,
+      tokens: 0,
+      text: null,
+      problem: data.error.message,
+    })
+  }
+
+  #record(fact: RunFact) {
+    return this.#context.actor.decide(() => [fact], { correlationId: this.#context.runId })
+  }
+
+  async #fingerprint(agent: string): Promise<string> {
+    const known = this.#context.fingerprints.get(agent)
+    if (known !== undefined) return known
+    const { config } = (await this.#context.agents.get(agent)).snapshot.context
+    const fingerprint = configFingerprint(config)
+    this.#context.fingerprints.set(agent, fingerprint)
+    return fingerprint
+  }
+}
+
+interface Attempt {
+  readonly stepKey: string
+  readonly agent: string
+  /** Who of a pool. */
+  readonly hired: string
+  readonly task: TaskInput
+  readonly options: StepOptions
+  readonly signal: AbortSignal
+  readonly before: RecordedStep | undefined
+}
+
+const begun = { state: 'scheduled', text: null, costUsd: 0, tokens: 0, durationMs: 0, problem: null } as const
+
+const nameOf = (worker: Worker) => (typeof worker === 'string' ? worker : worker.pool)

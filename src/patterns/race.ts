@@ -1,0 +1,35 @@
+/** The first good answer wins, and the others are cancelled. */
+import { catchError, EMPTY, filter, from, mergeMap, take, throwIfEmpty } from 'rxjs'
+import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { checkSteps } from './steps.ts'
+
+export interface RaceOptions {
+  /** Whether an answer is good. Default: each one is. */
+  readonly accept?: (answer: Answer) => boolean
+}
+
+/**
+ * Fails only when all have failed, with the last failure.
+ *
+ * @example
+ * orchestrator.run(race(['fast', 'thorough']), 'What is 6 times 7?')
+ */
+export function race(steps: readonly Step[], { accept = () => true }: RaceOptions = {}): Pattern {
+  checkSteps('race', steps)
+  return patternOf(steps, (ask, task) => {
+    let last: unknown = new Error('no answer of the race was accepted')
+    return from(steps).pipe(
+      mergeMap((step) =>
+        runStep(ask, step, task).pipe(
+          catchError((error) => {
+            last = error
+            return EMPTY
+          }),
+        ),
+      ),
+      filter((answer) => answer.error === undefined && accept(answer)),
+      take(1),
+      throwIfEmpty(() => last),
+    )
+  })
+}

@@ -1,0 +1,212 @@
+/** The runs of workflows: started, gone on with, looked at. */
+import { randomUUID } from 'node:crypto'
+import { type ActorEnvironment, EventSourcedActor } from '../actors/actor.ts'
+import type { AgentSystem } from '../actors/agent-system.ts'
+import { type Bodies, bodiesIn } from '../actors/bodies.ts'
+import { type RunStatus, runKind } from '../actors/run-machine.ts'
+import { checkId } from '../events/ids.ts'
+import { withoutCredentials } from '../events/input-checks.ts'
+import type { JsonObject } from '../events/json.ts'
+import { RunActiveError, RunFinishedError, RunNotFoundError } from '../events/run-errors.ts'
+import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
+import type { RunActor } from './durable-ask.ts'
+import type { Pattern } from './pattern.ts'
+import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
+import { type Prepared, Run } from './run.ts'
+import { configFingerprint } from './step-key.ts'
+import { recordedResult, type WorkflowResult } from './workflow-result.ts'
+
+export interface RunOptions {
+  /** One id is one run, however often it is asked for. Default: a new one. */
+  readonly id?: string
+  /** For lists. Default: `workflow`. */
+  readonly name?: string
+  /** How the pattern can be made again by whoever resumes the run. */
+  readonly workflow?: JsonObject
+  /** Aborting it pauses the run. */
+  readonly signal?: AbortSignal
+}
+
+/** A run in a list. */
+export interface RunInfo {
+  readonly runId: string
+  readonly name: string
+  readonly status: RunStatus
+  /** How many steps were begun, and how many of them were answered. */
+  readonly steps: number
+  readonly done: number
+  readonly costUsd: number
+}
+
+export interface RunDetails extends RunInfo {
+  readonly workflow: JsonObject | null
+  readonly taken: readonly RecordedStep[]
+}
+
+const STREAMS = 'run/'
+
+export class Runs {
+  readonly #environment: ActorEnvironment
+  readonly #agents: AgentSystem
+  readonly #bodies: Bodies
+  readonly #active = new Map<string, Run>()
+  /** The actors of those. */
+  readonly #actors = new Map<string, RunActor>()
+
+  constructor(environment: ActorEnvironment, agents: AgentSystem) {
+    this.#environment = environment
+    this.#agents = agents
+    this.#bodies = bodiesIn(environment.store)
+  }
+
+  /** Starts a run, or goes on with the one of this id. */
+  start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
+    const id = checkId('run', options.id ?? randomUUID())
+    const task = checkTaskInput(input)
+    const active = this.#active.get(id)
+    return active ?? this.#begin(id, pattern, options.signal, () => this.#prepare(id, pattern, task, options))
+  }
+
+  /** Goes on with a run. Throws (the run does) RunNotFoundError, RunFinishedError, RunActiveError. */
+  resume(id: string, pattern: Pattern, { signal }: { signal?: AbortSignal } = {}): Run {
+    checkId('run', id)
+    if (this.#active.has(id)) throw new RunActiveError({ runId: id })
+    return this.#begin(id, pattern, signal, async () => {
+      const actor = await this.#load(id)
+      const { value } = actor.snapshot
+      if (value === 'absent') throw new RunNotFoundError({ runId: id })
+      if (value === 'succeeded' || value === 'cancelled')
+        throw new RunFinishedError({ runId: id, status: value })
+      await this.#checkAgents(pattern)
+      return this.#resumed(id, actor)
+    })
+  }
+
+  /** All runs, by id. */
+  async list(): Promise<readonly RunInfo[]> {
+    const infos: RunInfo[] = []
+    for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS })) {
+      const { name = '', steps = 0, done = 0, costUsd = 0 } = (summary?.info ?? {}) as Partial<RunInfo>
+      const status = (summary?.status ?? 'absent') as RunStatus
+      infos.push({ runId: stream.slice(STREAMS.length), name, status, steps, done, costUsd })
+    }
+    return infos
+  }
+
+  /** What is known of a run and its steps. Throws RunNotFoundError. */
+  async show(id: string): Promise<RunDetails> {
+    const actor = await this.#load(checkId('run', id))
+    const { value: status, context } = actor.snapshot
+    if (status === 'absent') throw new RunNotFoundError({ runId: id })
+    const { name, steps, done, costUsd, workflow } = context
+    const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
+    return { runId: id, name, status, steps, done, costUsd, workflow, taken }
+  }
+
+  /** Ends a run for good, also one that no process works on. */
+  async cancel(id: string, reason = 'asked to'): Promise<void> {
+    const active = this.#active.get(checkId('run', id))
+    if (active) return active.cancel(reason)
+    const { status, taken } = await this.show(id)
+    if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
+    for (const { state, worker, taskId } of taken) {
+      if (state === 'scheduled') await (await this.#agents.get(worker)).cancel(taskId, reason)
+    }
+    const actor = await this.#load(id)
+    await actor.decide(() => [{ type: 'RunCancelled', data: { reason } }], { correlationId: id })
+  }
+
+  /** Leaves the runs as they are: the next process can go on with them. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
+  }
+
+  #begin(
+    id: string,
+    pattern: Pattern,
+    signal: AbortSignal | undefined,
+    prepare: () => Promise<Prepared | WorkflowResult>,
+  ): Run {
+    const run = new Run(id, pattern, prepare)
+    this.#active.set(id, run)
+    const pause = () => void run.pause(String(signal?.reason))
+    if (signal?.aborted) pause()
+    signal?.addEventListener('abort', pause, { once: true })
+    const end = () => {
+      this.#active.delete(id)
+      this.#actors.delete(id)
+      signal?.removeEventListener('abort', pause)
+    }
+    run.then(end, end)
+    return run
+  }
+
+  async #prepare(id: string, pattern: Pattern, task: TaskInput, options: RunOptions) {
+    const actor = await this.#load(id)
+    const { value, context } = actor.snapshot
+    if (value === 'succeeded' || value === 'cancelled') {
+      if (value === 'cancelled') throw new RunFinishedError({ runId: id, status: value })
+      const steps = await recordedSteps(this.#environment.store, actor.stream)
+      return recordedResult(id, context.name, await this.#finalOutput(actor), steps, await this.#texts(steps))
+    }
+    await this.#checkAgents(pattern)
+    if (value !== 'absent') return this.#resumed(id, actor)
+    const { prompt, textInput, ...material } = task
+    const started = {
+      name: options.name ?? 'workflow',
+      workflow: options.workflow ?? null,
+      prompt: await this.#bodies.write(prompt),
+      textInput: textInput === undefined ? null : await this.#bodies.write(textInput),
+      material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
+    }
+    await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
+    return { context: await this.#context(id, actor), task }
+  }
+
+  async #resumed(id: string, actor: RunActor): Promise<Prepared> {
+    const { input } = actor.snapshot.context
+    if (!input) throw new RunNotFoundError({ runId: id })
+    await actor.decide(() => [{ type: 'RunResumed', data: {} }], { correlationId: id })
+    const textInput = input.textInput === null ? {} : { textInput: await this.#bodies.read(input.textInput) }
+    const task = { prompt: await this.#bodies.read(input.prompt), ...textInput, ...input.material }
+    return { context: await this.#context(id, actor), task: checkTaskInput(task) }
+  }
+
+  async #context(id: string, actor: RunActor): Promise<Prepared['context']> {
+    this.#actors.set(id, actor)
+    const steps = await recordedSteps(this.#environment.store, actor.stream)
+    const fingerprints = new Map<string, string>()
+    for (const { agent } of steps.values()) {
+      if (fingerprints.has(agent)) continue
+      const { config } = (await this.#agents.get(agent)).snapshot.context
+      fingerprints.set(agent, configFingerprint(config))
+    }
+    const answers = await this.#texts(steps)
+    return { runId: id, actor, agents: this.#agents, bodies: this.#bodies, steps, answers, fingerprints }
+  }
+
+  async #texts(steps: ReadonlyMap<string, RecordedStep>): Promise<Map<string, string>> {
+    const texts = new Map<string, string>()
+    for (const { stepKey, text } of steps.values())
+      if (text !== null) texts.set(stepKey, await this.#bodies.read(text))
+    return texts
+  }
+
+  async #finalOutput(actor: RunActor): Promise<string> {
+    for await (const { type, data } of this.#environment.store.read(actor.stream, {
+      direction: 'backwards',
+    })) {
+      if (type === 'RunSucceeded') return this.#bodies.read(data.finalOutput as Parameters<Bodies['read']>[0])
+    }
+    return ''
+  }
+
+  /** An agent that is not there is an error before anything is paid for. */
+  async #checkAgents({ agents = [] }: Pattern): Promise<void> {
+    for (const agent of agents) await this.#agents.get(agent)
+  }
+
+  #load(id: string): Promise<RunActor> {
+    return EventSourcedActor.load(runKind, id, this.#environment)
+  }
+}

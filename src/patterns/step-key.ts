@@ -1,0 +1,22 @@
+/** What makes a step the same step when a workflow is run again: its content, not its place. */
+import { hash } from 'node:crypto'
+import type { AgentConfig } from '../events/agent-facts.ts'
+import type { TaskInput } from '../events/task-input.ts'
+import type { StepOptions } from './pattern.ts'
+
+const digest = (content: unknown) => hash('sha256', JSON.stringify(content), 'base64url').slice(0, 22)
+
+/** Changes with anything that could change the agent's answer. */
+export const configFingerprint = (config: AgentConfig | null): string => digest(config)
+
+/** Numbers equal steps, so that the second of two equal asks is not answered with the first one's answer. */
+export class StepKeys {
+  readonly #seen = new Map<string, number>()
+
+  next(agent: string, fingerprint: string, task: TaskInput, { session = 'chain' }: StepOptions): string {
+    const content = digest([agent, fingerprint, task, session])
+    const occurrence = (this.#seen.get(content) ?? 0) + 1
+    this.#seen.set(content, occurrence)
+    return `${content}.${occurrence}`
+  }
+}
