@@ -1,0 +1,192 @@
+/** The contract with the CLI, case by case: what no other test of the adapter shows, with the real `claude`. */
+import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { claudeCli } from '../../src/claude/claude-cli.ts'
+import { CALL_MARKER } from '../../src/claude/environment.ts'
+import { locateProgram } from '../../src/claude/locate.ts'
+import { linuxProcessTable } from '../../src/claude/process-table.ts'
+import { findTranscript } from '../../src/claude/transcripts.ts'
+import { isAtLeast } from '../../src/claude/version.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import { answer } from '../../src/testing/model-answer.ts'
+import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
+
+async function world(reply: SimulatedModelOptions['reply'] & {}, environment: Record<string, string> = {}) {
+  const model = await simulatedModel({ reply })
+  const agent = await testAgent()
+  const settings = { CLAUDE_CODE_MAX_RETRIES: '0', ...environment }
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: { ...model.environment, ...settings } })
+  return { model, agent, runner, [Symbol.asyncDispose]: () => model[Symbol.asyncDispose]() }
+}
+
+const conversation = (model: {
+  requests: readonly { conversation: readonly (readonly [string, string])[] }[]
+}) => model.requests.at(-1)?.conversation.map(([, text]) => text.trim())
+
+describe('sessions', () => {
+  test('case 6: a transcript whose last line was cut is continued; one of which nothing can be read is not found', async () => {
+    await using here = await world(['One.', 'Two.'])
+    const { model, agent, runner } = here
+    const first = agent.call('first')
+    await collect(runner, first)
+    const path = (await findTranscript(agent.directories.home, first.sessionId)) ?? ''
+    const whole = await readFile(path)
+    await appendFile(path, '{"type":"user","uuid":"cut in the mid')
+    const second = await collect(runner, agent.call('second', { parentSessionId: first.sessionId }))
+    expect(second.error).toBeNull()
+    expect(conversation(model)).toEqual(['first', 'One.', 'second'])
+
+    await mkdir(join(path, '..'), { recursive: true })
+    await writeFile(path, Buffer.alloc(whole.length, 'garbage\n'))
+    // A session of which the adapter knows more than the CLI: its history lives on in the one after it.
+    await truncate(join(agent.directories.home, 'answers.jsonl'))
+    const third = await collect(runner, agent.call('third', { parentSessionId: first.sessionId }))
+    expect(third.error).toMatchObject({ _tag: 'SessionNotFoundError', retryable: false })
+  })
+
+  test('case 7: two tasks at once are two turns, one after the other', async () => {
+    await using here = await world(['One.', 'Two.'])
+    const { model, agent, runner } = here
+    await using orchestrator = await Orchestrator.open({
+      baseDir: agent.baseDir,
+      runner,
+      store: memoryStore(),
+    })
+    const asked = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are a tester.' })
+    await Promise.all([asked.ask('first'), asked.ask('second')])
+    expect(conversation(model)).toEqual(['first', 'One.', 'second'])
+  })
+
+  test('case 17: after a call that reached its limit the session before it is as it was', async () => {
+    await using here = await world(['One.', answer.toolUse('Read', { file_path: 'a' }), 'Three.'])
+    const { model, agent, runner } = here
+    const first = agent.call('first')
+    await collect(runner, first)
+    const limited = agent.call('second', { parentSessionId: first.sessionId, settings: { maxTurns: 1 } })
+    expect((await collect(runner, limited)).error).toMatchObject({ _tag: 'MaxTurnsError' })
+    await collect(runner, agent.call('third', { parentSessionId: first.sessionId }))
+    expect(conversation(model)).toEqual(['first', 'One.', 'third'])
+  })
+})
+
+describe('a service in trouble', () => {
+  test('case 10: a limit that passes soon is waited for by the CLI, which is told as progress', async () => {
+    await using here = await world([answer.rateLimited(1), 'At last.'], { CLAUDE_CODE_MAX_RETRIES: '2' })
+    const { agent, runner } = here
+    const { result, messages } = await collect(runner, agent.call('x'))
+    expect(result?.text).toBe('At last.')
+    expect(messages.find((message) => message.type === 'retry')).toMatchObject({ attempt: 1, maxAttempts: 2 })
+  })
+
+  test('case 13: a connection that is reset in the middle of an answer is made up for by the CLI', async () => {
+    const dropped = answer.dropped('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
+    await using here = await world([dropped, 'Whole.'], { CLAUDE_CODE_MAX_RETRIES: '2' })
+    const { agent, runner } = here
+    expect((await collect(runner, agent.call('x'))).result?.text).toBe('Whole.')
+  })
+
+  test('case 13: without that it is a service that does not answer', async () => {
+    const dropped = () => answer.dropped('Never to be seen whole.', { afterChunks: 1 })
+    await using here = await world(dropped, { CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1' })
+    const { agent, runner } = here
+    const { error } = await collect(runner, agent.call('x'))
+    expect(error).toMatchObject({ retryable: true })
+    expect(['ApiUnavailableError', 'BadUpstreamError']).toContain((error as { _tag: string })._tag)
+  })
+
+  test('case 14: a stream that stalls is cut by the CLI, and asked for again', async ({ skip }) => {
+    const { version } = await locateProgram({ path: REAL_CLAUDE, environment: {} })
+    skip(
+      !isAtLeast(version, [2, 1, 330]),
+      'older versions watch only streams of the service itself, no stand-in',
+    )
+    const stalled = answer.hanging('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
+    await using here = await world([stalled, 'Whole.'], { CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: '10000' })
+    const { agent, runner } = here
+    expect((await collect(runner, agent.call('x'))).result?.text).toBe('Whole.')
+  })
+
+  test('case 14: one that the CLI would wait for longer is cut by our own watch', async () => {
+    await using model = await simulatedModel({ reply: [answer.hanging(undefined, { afterChunks: 1 })] })
+    const agent = await testAgent()
+    const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment, idleMs: 5_000 })
+    const { error } = await collect(runner, agent.call('x'))
+    expect(error).toMatchObject({ _tag: 'CallStalledError', retryable: true })
+  })
+
+  test('case 15: a service that is silent is given up when its time is over', async () => {
+    await using here = await world(() => answer.hanging(), { API_TIMEOUT_MS: '2000' })
+    const { agent, runner } = here
+    const { error } = await collect(runner, agent.call('x'))
+    expect(error).toMatchObject({ _tag: 'ApiUnavailableError', retryable: true })
+  })
+
+  test.each([
+    [
+      'a page of a proxy',
+      answer.raw('<html><body>Welcome to the hotel</body></html>', { contentType: 'text/html' }),
+    ],
+    ['half a JSON', answer.raw('{"id":"msg_1","content":[{"type":"te')],
+    ['nothing at all', answer.raw('')],
+  ])('case 16: %s is something unreadable', async (_, reply) => {
+    await using here = await world(() => reply)
+    const { agent, runner } = here
+    const { error } = await collect(runner, agent.call('x'))
+    expect(error).toMatchObject({ _tag: 'BadUpstreamError', retryable: true })
+  })
+})
+
+test('case 19: 5 MB in pieces of 100 KB come whole, with separators that are no line breaks', async () => {
+  const text = `${'0123456789 '.repeat(Math.ceil((5 * 2 ** 20) / 11))}a\u2028b\u2029c\u0085d\u0000e\r\nend`
+  await using model = await simulatedModel({ reply: [text], chunkSize: 100_000 })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const { error, result, text: streamed } = await collect(runner, agent.call('Much, please'))
+  expect(error).toBeNull()
+  expect(result?.text.length).toBe(text.length)
+  expect(result?.text === text).toBe(true)
+  expect(streamed === text).toBe(true)
+})
+
+describe.runIf(process.platform === 'linux')('a tree of tools', () => {
+  /** In the group of the shell, in a session of its own, and with a parent that is gone. */
+  const TREE =
+    'sleep 1111 & setsid sleep 1112 & (setsid sh -c "sleep 1113 & sleep 1114" &) ; touch started; sleep 1115'
+
+  const marked = async (callId: string) => {
+    const entries = (await linuxProcessTable.entries()).filter((entry) => !entry.ended)
+    const environments = await Promise.all(entries.map(({ pid }) => linuxProcessTable.environment(pid)))
+    return entries.filter((_, index) => environments[index]?.get(CALL_MARKER) === callId)
+  }
+
+  async function running() {
+    const here = await world([answer.toolUse('Bash', { command: TREE })])
+    const call = here.agent.call('Run it', { settings: { allowedTools: ['Bash'] } })
+    const abort = new AbortController()
+    const ended = collect(here.runner, call, { signal: abort.signal })
+    await expect.poll(async () => (await marked(call.callId)).length, { timeout: 30_000 }).toBeGreaterThan(5)
+    return { ...here, call, abort, ended }
+  }
+
+  test('case 21: nothing of it is left when the call is called off', async () => {
+    const { call, abort, ended, model } = await running()
+    await using _ = model
+    abort.abort()
+    expect((await ended).error).toMatchObject({ _tag: 'CallCancelledError' })
+    expect(await marked(call.callId)).toEqual([])
+  })
+
+  test('case 22: nothing of it is left when the CLI itself was killed', async () => {
+    const { call, ended, model } = await running()
+    await using _ = model
+    const entries = await marked(call.callId)
+    const pids = new Set(entries.map(({ pid }) => pid))
+    const cli = entries.find(({ parentPid }) => parentPid === process.pid || !pids.has(parentPid))
+    process.kill(cli?.pid ?? 0, 'SIGKILL')
+    expect((await ended).error).toMatchObject({ _tag: 'ProcessKilledError' })
+    expect(await marked(call.callId)).toEqual([])
+  })
+})
