@@ -1,8 +1,9 @@
 /** Everything that this package offers to a program. */
-export { Agent, type AgentMetrics, type AskOptions, type SessionLink } from './actors/agent.ts'
+export { Agent, type AgentMetrics, type SessionLink } from './actors/agent.ts'
 export { type AgentSnapshot, type AgentStatus, agentMachine } from './actors/agent-machine.ts'
 export type { AgentOptions } from './actors/agent-options.ts'
 export type { AgentInfo } from './actors/agent-system.ts'
+export type { AskOptions } from './actors/agent-tasks.ts'
 export type { Recovery } from './actors/agent-worker.ts'
 export type { Step } from './actors/replay.ts'
 export { assertReplayable } from './actors/replayable.ts'

@@ -1,29 +1,18 @@
 /** The shell of an agent: takes tasks, carries out what its state asks for, and answers. */
-import { EventEmitter, once } from 'node:events'
 import { waitFor } from 'xstate'
-import { type AgentFact, agentFacts, type TaskOutcome } from '../events/agent-facts.ts'
-import { callErrorFrom } from '../events/call-errors.ts'
+import { type AgentFact, agentFacts } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
-import {
-  AgentBusyError,
-  AgentNotFoundError,
-  AgentStoppedError,
-  ClosedError,
-  TaskCancelledError,
-  TaskConflictError,
-} from '../events/errors.ts'
-import { checkTaskId } from '../events/ids.ts'
-import { withoutCredentials } from '../events/input-checks.ts'
-import { checkTaskInput, type Material, type TaskInput } from '../events/task-input.ts'
+import { AgentBusyError } from '../events/errors.ts'
+import type { TaskInput } from '../events/task-input.ts'
 import { EventSourcedActor } from './actor.ts'
-import { endsTask, type RecoveryOutcome } from './agent-call.ts'
+import type { RecoveryOutcome } from './agent-call.ts'
 import { type AgentEffect, agentEffects, cancelTasks, summarizeAgent } from './agent-decisions.ts'
 import { type AgentSnapshot, type AgentStatus, agentMachine } from './agent-machine.ts'
 import { changes } from './agent-state.ts'
+import { AgentTasks, type AskOptions } from './agent-tasks.ts'
 import { type AgentActor, type AgentEnvironment, agentWorker } from './agent-worker.ts'
-import { type Bodies, bodiesIn } from './bodies.ts'
 import { defineKind } from './definition.ts'
-import { type Reply, TaskHandle } from './task-handle.ts'
+import type { TaskHandle } from './task-handle.ts'
 
 export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   'agent',
@@ -35,18 +24,6 @@ export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   },
   [changes],
 )
-
-export interface AskOptions {
-  /** Aborting it cancels the task. */
-  readonly signal?: AbortSignal
-  /** Makes the ask idempotent: the same id runs once, ever, and has one reply. Default: a new UUID. */
-  readonly taskId?: string
-  /** `chain` (the default) continues the agent's conversation; `fresh` is a conversation of its own, which leaves no trace
-   * in the agent's. */
-  readonly session?: 'chain' | 'fresh'
-  /** What led to the task, for those who ask the log later: a run and its step. */
-  readonly origin?: { readonly correlationId: string; readonly causationId: string }
-}
 
 /** One link of an agent's session chain: an answered call. */
 export interface SessionLink {
@@ -72,26 +49,16 @@ export class Agent {
   readonly id: string
   readonly #actor: AgentActor
   readonly #environment: AgentEnvironment
-  readonly #bodies: Bodies
-  readonly #events = new EventEmitter().setMaxListeners(0)
-  readonly #closing = new AbortController()
+  readonly #tasks: AgentTasks
   readonly #loadedAt: number
-  /** What running tasks brought along, with credentials: the log must not hold those. */
-  readonly #materials = new Map<string, Material>()
   #started = false
 
   private constructor(id: string, actor: AgentActor, environment: AgentEnvironment) {
     this.id = id
     this.#actor = actor
     this.#environment = environment
-    this.#bodies = bodiesIn(environment.store)
+    this.#tasks = new AgentTasks(id, actor, environment)
     this.#loadedAt = environment.clock.now()
-    actor.observe((recorded) => {
-      const fact = agentFacts.read(recorded)
-      if ('taskId' in fact.data && endsTask(fact, fact.data.taskId)) {
-        this.#events.emit(`outcome ${fact.data.taskId}`, fact)
-      }
-    })
   }
 
   /** Folds the agent's facts. It does nothing until `start` or the first `ask`. */
@@ -121,15 +88,12 @@ export class Agent {
 
   /** Asks the agent to do something. The task is durable before it begins, and one task runs at a time. */
   ask(task: string | TaskInput, options: AskOptions = {}): TaskHandle {
-    const taskId = options.taskId ?? this.#environment.newId()
-    return new TaskHandle(taskId, this.#ask(taskId, task, options), this.#events, (reason) =>
-      this.cancel(taskId, reason),
-    )
+    return this.#tasks.ask(task, options, () => this.start())
   }
 
   /** Calls a task off, whether it waits or runs. Nothing happens when it has ended. */
   async cancel(taskId: string, reason: string): Promise<void> {
-    await this.#actor.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId })
+    await this.#tasks.cancel(taskId, reason)
   }
 
   /** Begins a new session chain; the old one stays in the log. Refused while a task runs. */
@@ -193,82 +157,14 @@ export class Agent {
     if (this.#started) return
     this.#started = true
     this.#reportWaiting()
-    this.#actor.start(
-      agentWorker(this.id, this.#actor, this.#environment, this.#bodies, this.#events, this.#materials),
-    )
+    const { bodies, events, materials } = this.#tasks
+    this.#actor.start(agentWorker(this.id, this.#actor, this.#environment, bodies, events, materials))
   }
 
   /** Ends what goes on, without deciding anything: a call that runs is ended and settled by the next opening. */
   async close(): Promise<void> {
-    this.#closing.abort(new ClosedError({ what: 'orchestrator' }))
+    this.#tasks.close()
     await this.#actor.close()
-  }
-
-  async #ask(
-    taskId: string,
-    task: string | TaskInput,
-    { signal, session = 'chain', origin }: AskOptions,
-  ): Promise<Reply> {
-    checkTaskId(taskId)
-    const { prompt, textInput, ...material } = checkTaskInput(task)
-    const cancelled = () => new TaskCancelledError({ agent: this.id, taskId, reason: String(signal?.reason) })
-    if (signal?.aborted) throw cancelled()
-    const data = {
-      taskId,
-      prompt: await this.#bodies.write(prompt),
-      textInput: textInput === undefined ? null : await this.#bodies.write(textInput),
-      session,
-      material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
-    }
-    this.#materials.set(taskId, material)
-    this.start()
-    const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
-    signal?.addEventListener('abort', cancel, { once: true })
-    try {
-      return await this.#reply(await this.#outcome(taskId, data, origin))
-    } finally {
-      signal?.removeEventListener('abort', cancel)
-      this.#materials.delete(taskId)
-    }
-  }
-
-  /** Accepts the task, unless it was accepted before, and waits for the fact that ends it. */
-  async #outcome(
-    taskId: string,
-    data: Extract<AgentFact, { type: 'TaskAccepted' }>['data'],
-    origin: AskOptions['origin'],
-  ): Promise<TaskOutcome> {
-    const live = once(this.#events, `outcome ${taskId}`, { signal: this.#closing.signal })
-    live.catch(() => {})
-    let version = 0
-    const [accepted] = await this.#actor.decide(
-      ({ value }) => {
-        if (value === 'absent') throw new AgentNotFoundError({ agent: this.id, nearest: null })
-        if (value === 'stopped') throw new AgentStoppedError({ agent: this.id })
-        version = this.version
-        return [{ type: 'TaskAccepted', data }]
-      },
-      { correlationId: taskId, ...origin, commitId: `task/${this.id}/${taskId}` },
-    )
-    if (accepted && accepted.version <= version) {
-      if (JSON.stringify(accepted.data) !== JSON.stringify(data))
-        throw new TaskConflictError({ agent: this.id, taskId })
-      const past = await this.#outcomeInLog(taskId, accepted.version)
-      if (past) return past
-    }
-    try {
-      return (await live)[0] as TaskOutcome
-    } catch {
-      throw this.#closing.signal.reason
-    }
-  }
-
-  async #outcomeInLog(taskId: string, after: number): Promise<TaskOutcome | undefined> {
-    for await (const recorded of this.#environment.store.read(this.#actor.stream, { after })) {
-      const fact = agentFacts.read(recorded)
-      if (endsTask(fact, taskId)) return fact as TaskOutcome
-    }
-    return undefined
   }
 
   /** Tasks that an earlier process had left without a call in flight simply go on. */
@@ -278,22 +174,5 @@ export class Agent {
       this.#environment.recovered({ agent: this.id, taskId, outcome })
     if (current && !current.call) report(current.taskId, 'retried')
     for (const { taskId } of queue) report(taskId, 'redispatched')
-  }
-
-  async #reply({ type, data }: TaskOutcome): Promise<Reply> {
-    if (type === 'TaskFailed') throw callErrorFrom(data.error)
-    if (type === 'TaskCancelled') throw new TaskCancelledError({ agent: this.id, ...data })
-    const { taskId, text, sessionId, parentSessionId, costUsd, usage, durationMs, attempt } = data
-    return {
-      taskId,
-      agent: this.id,
-      text: await this.#bodies.read(text),
-      sessionId,
-      parentSessionId,
-      costUsd,
-      usage,
-      durationMs,
-      attempts: attempt,
-    }
   }
 }
