@@ -41,5 +41,9 @@ export async function completeOptions(given: GivenOptions): Promise<GlobalOption
   }
 }
 
+/** Any of these is the sign of a store, if not of a whole one. */
+const STORE_SIGNS = ['store.json', 'head', 'log']
+
 /** Whether there is anything to read yet: a command that only looks must not make a store. */
-export const hasStore = ({ baseDir }: GlobalOptions) => existsSync(join(resolve(baseDir), 'store.json'))
+export const hasStore = ({ baseDir }: GlobalOptions) =>
+  STORE_SIGNS.some((name) => existsSync(join(resolve(baseDir), name)))

@@ -125,13 +125,17 @@ program
   .command('recover')
   .description('go on with what a killed process left: fetch answers, ask again, and say what was done')
   .action(() => act(async (globals) => (await import('./recover-command.ts')).recover(globals)))
-program
+const log = program
   .command('log')
-  .description('show what happened, in order')
+  .description('show what happened, in order; and look after the log itself')
   .option('--stream <name>', 'only this stream, as in agent/researcher')
   .option('--after <n>', 'only what came after this position (with --stream: version)', wholeNumber)
   .option('--limit <n>', 'at most so many', wholeNumber)
   .action((options) => act(async (globals) => (await import('./log-commands.ts')).log(globals, options)))
+log
+  .command('verify')
+  .description('check every byte of the store, and say what is wrong with it; exit code 1 when anything is')
+  .action(() => act(async (globals) => (await import('./verify-commands.ts')).verify(globals)))
 program
   .command('replay <stream>')
   .description('go through the history of a stream: each fact, and the state before and after it')

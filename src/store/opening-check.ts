@@ -12,6 +12,7 @@ import { BLOCK_TRAILER, blockProblem } from './leveldb/block.ts'
 import {
   type FileProblem,
   type LogDirectory,
+  problemText,
   readLogDirectory,
   type TableOnDisk,
 } from './leveldb/log-directory.ts'
@@ -34,9 +35,6 @@ export async function checkBeforeOpening(paths: StorePaths): Promise<void> {
   if (!problem) return
   throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })
 }
-
-export const problemText = ({ offset, problem }: FileProblem) =>
-  offset === null ? problem : `${problem}, at byte ${offset}`
 
 async function firstLogProblem({ logs }: LogDirectory): Promise<FileProblem | null> {
   let torn: FileProblem | null = null

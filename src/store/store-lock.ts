@@ -37,6 +37,15 @@ export async function lockStore(baseDir: string): Promise<StoreLock> {
   }
 }
 
+/** The process that has a store open; null when there is none. Reads only. */
+export async function liveOwner(baseDir: string): Promise<ProcessIdentity | null> {
+  const owner = await readOwner(join(baseDir, 'lock'))
+  return owner !== null && isAlive(owner) ? owner : null
+}
+
+/** Whether there is a lock, be it of a process that has died: then the store was not closed. */
+export const lockExists = async (baseDir: string) => (await readOwner(join(baseDir, 'lock'))) !== null
+
 async function acquire(path: string, baseDir: string): Promise<void> {
   const own = `${path}.${randomUUID()}`
   await writeFile(own, JSON.stringify(thisProcess()), { mode: FILE_MODE })

@@ -20,6 +20,9 @@ export interface FileProblem {
   readonly problem: string
 }
 
+export const problemText = ({ offset, problem }: FileProblem) =>
+  offset === null ? problem : `${problem}, at byte ${offset}`
+
 export interface LogDirectory {
   /** The tables that the database consists of, as far as they are there. */
   readonly tables: readonly TableOnDisk[]
