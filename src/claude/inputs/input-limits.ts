@@ -2,7 +2,7 @@
 import { InputTooLargeError } from '../../events/input-errors.ts'
 
 export interface InputLimits {
-  /** Of all inputs of a task together, with what git keeps of a repository. 100 MB unless told. */
+  /** Of all inputs of a task together; what git keeps of a repository counts, here and in `files`. 100 MB unless told. */
   readonly bytes: number
   /** Of all inputs together. 10,000 unless told; there may be as many folders and links besides. */
   readonly files: number
