@@ -33,7 +33,7 @@ test('a call streams its text and ends with one result', async () => {
   expect(result?.usage.outputTokens).toBeGreaterThan(0)
 })
 
-test('a second turn carries the history of the first, under an id of its own, and leaves the first as it was', async () => {
+test('a second turn carries the history of the first, under an id of its own, and leaves the first as it was until it is answered', async () => {
   await using model = await simulatedModel({ reply: ['First answer.', 'Second answer.'] })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -43,7 +43,10 @@ test('a second turn carries the history of the first, under an id of its own, an
   const before = await readFile(path ?? '')
 
   const second = agent.call('Second question', { parentSessionId: first.sessionId })
-  const { result, error } = await collect(runner, second)
+  const during: Buffer[] = []
+  const { result, error } = await collect(runner, second, {
+    onMessage: async (message) => message.type === 'text' && during.push(await readFile(path ?? '')),
+  })
   expect(error).toBeNull()
   expect(result?.text).toBe('Second answer.')
   expect(model.requestCount).toBe(2)
@@ -53,7 +56,10 @@ test('a second turn carries the history of the first, under an id of its own, an
     ['user', 'Second question'],
   ])
   expect(await findTranscript(agent.directories.home, second.sessionId)).not.toBeNull()
-  expect((await readFile(path ?? '')).equals(before)).toBe(true)
+  expect(during.length).toBeGreaterThan(0)
+  expect(during.every((text) => text.equals(before))).toBe(true)
+  // From then on it is a part of the second.
+  expect(await findTranscript(agent.directories.home, first.sessionId)).toBeNull()
 })
 
 test('what a call costs is its own cost, not that of its chain', async () => {
