@@ -2,7 +2,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { ArchiveNotWritten } from '../events/archive-errors.ts'
@@ -139,9 +138,11 @@ export async function writeArchive(
   try {
     const handle = await open(unfinished, 'wx', FILE_MODE)
     try {
-      const text = Readable.from(archiveText(store, options, tally))
-      const target = handle.createWriteStream({ autoClose: false })
-      await (compressed ? pipeline(text, createGzip(), target) : pipeline(text, target))
+      const text = archiveText(store, options, tally)
+      const write = async (chunks: AsyncIterable<string | Uint8Array>) => {
+        for await (const chunk of chunks) await handle.appendFile(chunk)
+      }
+      await (compressed ? pipeline(text, createGzip(), write) : write(text))
       await handle.sync()
     } finally {
       await handle.close()

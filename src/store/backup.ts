@@ -46,6 +46,6 @@ export async function backupDirectory(
   const folder = `${resolve(file)}.${randomUUID()}.copying`
   return withLiveCopy(await realpath(directory), folder, async (copy, acknowledged) => {
     await using store = await levelStore(copy, options)
-    return backup(store, file, { to: acknowledged })
+    return await backup(store, file, { to: acknowledged })
   })
 }
