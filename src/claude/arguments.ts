@@ -23,15 +23,20 @@ export function claudeArguments(
   context: ArgumentsContext,
 ): string[] {
   const { settings } = call
-  const { allowed, disallowed } = toolRules(settings.allowedTools ?? [])
+  const { allowed, disallowed } = toolRules(settings)
   return [
     '-p',
     // Plain json loses the cause of errors at start-up; stream-json is refused without --verbose.
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
     ...sessionArguments(call),
-    // Settings, hooks and servers that lie in the workspace are somebody else's code: none of them is loaded.
-    ...['--setting-sources', '', '--strict-mcp-config', '--disable-slash-commands'],
-    ...['--permission-mode', 'acceptEdits'],
+    // Settings, hooks and servers that lie in the workspace are somebody else's code: none is loaded unless asked for.
+    ...(settings.loadProjectSettings
+      ? ['--setting-sources', 'project,local']
+      : ['--setting-sources', '', '--strict-mcp-config']),
+    '--disable-slash-commands',
+    ...(settings.permissions === 'bypass'
+      ? ['--dangerously-skip-permissions']
+      : ['--permission-mode', 'acceptEdits']),
     // Without this a system prompt that was changed later is ignored by versions that record it.
     ...(recordsSystemPrompts(context.version) ? ['--system-prompt-snapshot', 'off'] : []),
     ...(context.systemPromptFile === null ? [] : ['--append-system-prompt-file', context.systemPromptFile]),

@@ -3,12 +3,15 @@ import { execa } from 'execa'
 import { type OutputFiles, openOutput } from './call-output.ts'
 import type { ProcessTable } from './process-table.ts'
 import type { ProcessIdentity } from './runner.ts'
+import { handingOver } from './secret-descriptor.ts'
 
 /** Everything that decides what is started: data, so that it can be looked at. */
 export interface LaunchPlan {
   readonly path: string
   readonly arguments: readonly string[]
   readonly environment: Readonly<Record<string, string>>
+  /** What it shall find at the descriptor for secrets: not in its environment, nor in its arguments. */
+  readonly secret?: string
   readonly directory: string
   /** Where it writes. */
   readonly home: string
@@ -42,15 +45,15 @@ export interface CallProcess {
  */
 export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promise<CallProcess> {
   await using output = await openOutput(plan.home, plan.output)
-  const child = execa(plan.path, plan.arguments, {
+  const { path, arguments: given, written } = await handingOver(plan, plan.secret)
+  // Any descriptor will do; execa's types name only some.
+  const [stdout, stderr] = [output.stdout.fd as 3, output.stderr.fd as 3]
+  const child = execa(path, given, {
     cwd: plan.directory,
     env: plan.environment,
     extendEnv: false,
     preferLocal: false,
-    stdin: 'pipe',
-    // Any descriptor will do; execa's types name only some.
-    stdout: output.stdout.fd as 3,
-    stderr: output.stderr.fd as 3,
+    stdio: written === undefined ? ['pipe', stdout, stderr] : ['pipe', stdout, stderr, written],
     buffer: false,
     reject: false,
     cleanup: false,

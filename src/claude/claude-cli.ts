@@ -1,6 +1,7 @@
 /** Runs calls with the `claude` command: one process for each. */
 import { availableParallelism } from 'node:os'
 import { failureOf, resultOf } from './call-ending.ts'
+import { withCautions } from './cautions.ts'
 import { launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process-runner.ts'
@@ -52,7 +53,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     await writeSystemPrompt(call)
     const plan = await planOf(call, program)
     const redact = redactor({
-      secrets: secretsOf(plan.environment),
+      secrets: plan.secrets,
       prompts: [call.prompt, call.settings.systemPrompt],
     })
     const { read, facts } = streamParser(redact)
@@ -90,7 +91,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     )
 
   return {
-    start,
+    start: withCautions(start, logger),
     async recover(call, { process: identity, signal }) {
       const recovered = await recoverCall(
         call,

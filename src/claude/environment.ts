@@ -1,5 +1,9 @@
-/** The environment of a call: what it may take over from ours, what bounds the CLI, and the marks we find it by. */
+/** The environment of a call: what it takes over from ours, what bounds the CLI, and the marks we find it by. */
 import { join } from 'node:path'
+import { inheritedEnvironment, isLogin, type Variables } from './inherited-environment.ts'
+import type { CallSettings } from './runner.ts'
+import { storedLogin } from './stored-login.ts'
+import { grantsShell } from './tool-rules.ts'
 import { knowsFileMentions, type Version } from './version.ts'
 
 export type Environment = Readonly<Record<string, string>>
@@ -8,19 +12,6 @@ export type Environment = Readonly<Record<string, string>>
 export const CALL_MARKER = 'CLAUDE_AGENTS_CALL_ID'
 /** Says whose process it is, so that a sweep never ends one of another store. */
 export const HOME_MARKER = 'CLAUDE_AGENTS_HOME'
-
-/** What any program needs. Nothing else of ours is inherited: it may be secret, or configure the CLI. */
-const ORDINARY = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 'SHELL']
-
-/** How the service is reached. */
-const NETWORK = [
-  ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
-  ...['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
-]
-
-/** Who the user is to the service, and which models are meant. CLAUDECODE and the other CLAUDE_CODE_* of a session
- * that we may run in ourselves stay out. */
-const isLogin = (name: string) => name.startsWith('ANTHROPIC_') || name === 'CLAUDE_CODE_OAUTH_TOKEN'
 
 /** Keep the CLI's own retries and waiting short, as ours are logged; and keep it from doing more than it is asked. */
 const BOUNDS: Environment = {
@@ -45,12 +36,27 @@ const withoutFileMentions = (version: Version): Environment =>
     ? { CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1' }
     : { CLAUDE_CODE_DISABLE_FILE_MENTIONS: '1', CLAUDE_CODE_DISABLE_ATTACHMENTS: '1' }
 
+/**
+ * A repository's own configuration names programs (a file system monitor, filters, hooks), and 2.1.197 ran them: `git
+ * status` when it started, `git worktree add` when the model asked for a worktree. So the first is not run, and an
+ * agent without a shell, which has no use for git, finds no repository. 2.1.330 takes GIT_DIR out and runs git with
+ * all of these switched off.
+ */
+const withoutRepository = (settings: CallSettings): Environment =>
+  settings.loadProjectSettings
+    ? {}
+    : {
+        CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: '1',
+        ...(grantsShell(settings) ? {} : { GIT_DIR: '/dev/null' }),
+      }
+
 export interface CallEnvironment {
   readonly callId: string
   readonly home: string
   readonly version: Version
+  readonly settings: CallSettings
   /** Ours. */
-  readonly inherited: Readonly<Record<string, string | undefined>>
+  readonly inherited: Variables
   /** What the user of the library adds. A login in it replaces the one in ours as a whole. */
   readonly added?: Environment
 }
@@ -63,26 +69,24 @@ export function callEnvironment({
   callId,
   home,
   version,
+  settings,
   inherited,
   added = {},
 }: CallEnvironment): Environment {
-  const brings = Object.keys(added).some(isLogin)
-  const taken = Object.entries(inherited).filter(
-    ([name]) => ORDINARY.includes(name) || NETWORK.includes(name) || (isLogin(name) && !brings),
-  )
+  const isOurs = !Object.keys(added).some(isLogin)
   return {
     LANG: 'C.UTF-8',
-    ...defined(taken),
+    ...inheritedEnvironment(inherited, isOurs),
+    ...(isOurs ? storedLogin(inherited) : {}),
+    // The CLI lets root go without permissions only where this says that nothing can be harmed.
+    ...(settings.permissions === 'bypass' && inherited.IS_SANDBOX === '1' ? { IS_SANDBOX: '1' } : {}),
     ...BOUNDS,
     ...withoutFileMentions(version),
+    ...withoutRepository(settings),
     ...added,
     HOME: home,
     CLAUDE_CONFIG_DIR: configDirectory(home),
     [CALL_MARKER]: callId,
     [HOME_MARKER]: home,
   }
-}
-
-function defined(entries: readonly (readonly [string, string | undefined])[]): Environment {
-  return Object.fromEntries(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }

@@ -6,7 +6,9 @@ import { claudeArguments } from './arguments.ts'
 import { outputFiles } from './call-output.ts'
 import type { LaunchPlan } from './call-process.ts'
 import { callEnvironment, type Environment } from './environment.ts'
+import { hideLogin } from './hidden-login.ts'
 import type { Program } from './locate.ts'
+import { secretsOf } from './redact.ts'
 import type { Call } from './runner.ts'
 
 export interface PlanOptions {
@@ -17,16 +19,25 @@ export interface PlanOptions {
   readonly added: Environment
 }
 
-/** The plan of a call. Pure: the file of the system prompt is written by {@link writeSystemPrompt}. */
-export function launchPlan(call: Call, { program, inherited, added }: PlanOptions): LaunchPlan {
+export interface CallPlan extends LaunchPlan {
+  /** What must not be printed. */
+  readonly secrets: readonly string[]
+}
+
+/** The plan of a call. The file of the system prompt is written by {@link writeSystemPrompt}. */
+export function launchPlan(call: Call, { program, inherited, added }: PlanOptions): CallPlan {
   const { home, workspace } = call.directories
+  const { callId, settings } = call
+  const { path, version } = program
+  const environment = callEnvironment({ callId, home, version, settings, inherited, added })
+  const given = claudeArguments(call, {
+    version,
+    systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
+  })
   return {
-    path: program.path,
-    arguments: claudeArguments(call, {
-      version: program.version,
-      systemPromptFile: call.settings.systemPrompt === '' ? null : systemPromptFile(home),
-    }),
-    environment: callEnvironment({ callId: call.callId, home, version: program.version, inherited, added }),
+    path,
+    ...hideLogin({ environment, arguments: given }),
+    secrets: secretsOf(environment),
     directory: workspace,
     home,
     output: outputFiles(home, call.callId),

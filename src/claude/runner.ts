@@ -23,6 +23,11 @@ export interface CallSettings {
   readonly allowedTools?: readonly string[]
   readonly maxTurns?: number
   readonly model?: string
+  /** What the agent may do without asking. `workspace` (the default): read and change files there, and what
+   * `allowedTools` names. `bypass`: everything. */
+  readonly permissions?: 'workspace' | 'bypass'
+  /** Whether settings, hooks, servers and instructions that lie in the workspace count. Whoever wrote them runs commands. */
+  readonly loadProjectSettings?: boolean
 }
 
 /** Where an agent lives. `home` is not inside `workspace`: what an agent writes must not configure its next call. */

@@ -1,5 +1,6 @@
 /** Which tools a call may use: the names a user gives, as the permission rules that the CLI is started with. */
 import { InvalidInvocationError } from '../events/call-errors.ts'
+import type { CallSettings } from './runner.ts'
 
 export interface ToolRules {
   readonly allowed: readonly string[]
@@ -9,24 +10,27 @@ export interface ToolRules {
 /** A name, an MCP tool's name, or either with a scope in brackets. Nothing that could be read as a flag. */
 const RULE = /^[A-Za-z][\w-]*(\([^\n\r\0]*\))?$/
 
-/** Without a scope these lift the CLI's own limit to the working directory: `Write` alone may write anywhere. */
-const FILE_TOOLS = new Set(['Read', 'Write', 'Edit', 'MultiEdit', 'NotebookEdit'])
+/** Without a scope these lift the CLI's own limit to the working directory: `Write` alone may write anywhere, `Grep`
+ * alone reads any file (measured on 2.1.197 and 2.1.330; some names are those of older tools). */
+const FILE_TOOLS = new Set('Read Write Edit MultiEdit NotebookRead NotebookEdit Grep Glob LS'.split(' '))
 const WORKSPACE = './**'
 
-/** They run commands, which nothing confines to the workspace: denied unless Bash is asked for. */
-const SHELL_TOOLS = ['Bash', 'Monitor']
+/** They run commands, which nothing confines to the workspace: denied unless one of them is asked for. */
+const SHELL_TOOLS = ['Bash', 'Monitor', 'PowerShell']
 
 /** Sessions that share a directory could find and write to each other. */
 const BETWEEN_SESSIONS = ['ListAgents', 'SendMessage']
+
+type Granted = Pick<CallSettings, 'allowedTools' | 'permissions'>
 
 /**
  * The rules for the tools that an agent was given. Throws {@link InvalidInvocationError} for what is no rule.
  *
  * @example
- * toolRules(['Write', 'Bash(git *)']).allowed // ['Write(./**)', 'Bash(git *)']
+ * toolRules({ allowedTools: ['Write', 'Bash(git *)'] }).allowed // ['Write(./**)', 'Bash(git *)']
  */
-export function toolRules(names: readonly string[]): ToolRules {
-  const allowed = names.map((name) => {
+export function toolRules(settings: Granted): ToolRules {
+  const allowed = (settings.allowedTools ?? []).map((name) => {
     if (!RULE.test(name)) {
       throw new InvalidInvocationError({
         said: `${JSON.stringify(name.slice(0, 80))} is not the name of a tool`,
@@ -34,8 +38,14 @@ export function toolRules(names: readonly string[]): ToolRules {
     }
     return FILE_TOOLS.has(name) ? `${name}(${WORKSPACE})` : name
   })
-  const asksForShell = names.some((name) =>
-    SHELL_TOOLS.some((tool) => name === tool || name.startsWith(`${tool}(`)),
-  )
-  return { allowed, disallowed: asksForShell ? BETWEEN_SESSIONS : [...BETWEEN_SESSIONS, ...SHELL_TOOLS] }
+  return {
+    allowed,
+    disallowed: grantsShell(settings) ? BETWEEN_SESSIONS : [...BETWEEN_SESSIONS, ...SHELL_TOOLS],
+  }
+}
+
+/** Whether an agent may run commands. */
+export function grantsShell({ allowedTools = [], permissions }: Granted): boolean {
+  const isShell = (name: string) => SHELL_TOOLS.some((tool) => name === tool || name.startsWith(`${tool}(`))
+  return permissions === 'bypass' || allowedTools.some(isShell)
 }

@@ -18,7 +18,7 @@ test('a first call begins a session with our id', () => {
     ...['--session-id', SESSION],
     ...['--setting-sources', '', '--strict-mcp-config', '--disable-slash-commands'],
     ...['--permission-mode', 'acceptEdits'],
-    ...['--disallowedTools', 'ListAgents', 'SendMessage', 'Bash', 'Monitor'],
+    ...['--disallowedTools', 'ListAgents', 'SendMessage', 'Bash', 'Monitor', 'PowerShell'],
   ])
 })
 
@@ -66,10 +66,26 @@ test.each(['--add-dir=/', '', 'opus --verbose'])('the model %j is refused', (mod
 test('tools for files stay in the workspace, others are left as they are', () => {
   const settings = {
     systemPrompt: '',
-    allowedTools: ['Read', 'Edit', 'Read(~/docs/**)', 'mcp__files__read', 'WebFetch'],
+    allowedTools: ['Read', 'Edit', 'Grep', 'Glob', 'Read(~/docs/**)', 'mcp__files__read', 'WebFetch'],
   }
   const argv = claudeArguments({ ...first, settings }, oldest)
   expect(argv.slice(argv.indexOf('--allowedTools') + 1, argv.indexOf('--disallowedTools'))).toEqual([
-    ...['Read(./**)', 'Edit(./**)', 'Read(~/docs/**)', 'mcp__files__read', 'WebFetch'],
+    ...['Read(./**)', 'Edit(./**)', 'Grep(./**)', 'Glob(./**)'],
+    ...['Read(~/docs/**)', 'mcp__files__read', 'WebFetch'],
   ])
+})
+
+test('permissions are bypassed only where the settings say so', () => {
+  const settings = { systemPrompt: '', permissions: 'bypass' } as const
+  const argv = claudeArguments({ ...first, settings }, oldest)
+  expect(argv).toContain('--dangerously-skip-permissions')
+  expect(argv).not.toContain('--permission-mode')
+  expect(argv).not.toContain('Bash')
+})
+
+test('what lies in the workspace is loaded only where the settings say so', () => {
+  const settings = { systemPrompt: '', loadProjectSettings: true }
+  const argv = claudeArguments({ ...first, settings }, oldest)
+  expect(after(argv, '--setting-sources')).toBe('project,local')
+  expect(argv).not.toContain('--strict-mcp-config')
 })

@@ -8,6 +8,7 @@ import type { LaunchPlan } from '../../src/claude/call-process.ts'
 import { launchPlan, writeSystemPrompt } from '../../src/claude/launch-plan.ts'
 import { linuxProcessTable } from '../../src/claude/process-table.ts'
 import type { Call, ProcessIdentity } from '../../src/claude/runner.ts'
+import { handingOver } from '../../src/claude/secret-descriptor.ts'
 import { prepareDirectories } from '../../src/claude/workspace.ts'
 import { REAL_CLAUDE } from './calls.ts'
 
@@ -35,7 +36,9 @@ export async function ownedCall(
   const owner = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/owner.mjs')], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
-  owner.stdin.write(`${JSON.stringify({ ...plan, prompt })}\n`)
+  const { written, ...command } = await handingOver(plan, plan.secret)
+  const secret = written && new TextDecoder().decode(written)
+  owner.stdin.write(`${JSON.stringify({ ...plan, ...command, secret, prompt })}\n`)
   const pid = Number(await firstLine(owner))
   const kill = (target: number) => {
     try {
