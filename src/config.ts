@@ -1,10 +1,11 @@
 /** The configuration file: found upwards from where one works, decoded once, refused where it is not understood. */
 import { readFile, stat } from 'node:fs/promises'
-import { dirname, extname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import * as Schema from 'effect/Schema'
-import { closest, distance } from 'fastest-levenshtein'
-import { isMap, isScalar, LineCounter, type ParsedNode, parseDocument } from 'yaml'
+import { ConfigNodes, type Node } from './config-nodes.ts'
+import { readWorkflows } from './config-workflows.ts'
 import { ConfigError } from './events/errors.ts'
+import type { NamedWorkflow } from './workflow-definition.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 /** More than a person writes; less than a file that wants to hurt. */
@@ -29,6 +30,7 @@ export interface Config {
   readonly logLevel?: string
   /** The `claude` command. */
   readonly claudePath?: string
+  readonly workflows?: readonly NamedWorkflow[]
 }
 
 /**
@@ -47,7 +49,7 @@ export async function loadConfig({
 } = {}): Promise<Config> {
   const path = file === undefined ? await find(resolve(directory)) : resolve(file)
   if (path === null) return { file: null }
-  const { values } = decode(path, await read(path))
+  const { values, workflows } = decode(path, await read(path))
   const { orchestrator, logging, claude } = values
   const from = (relative: string) => resolve(dirname(path), relative)
   if (claude?.path !== undefined) await assertOwn(path)
@@ -57,6 +59,7 @@ export async function loadConfig({
     ...(orchestrator?.max_agents === undefined ? {} : { maxAgents: orchestrator.max_agents as number }),
     ...(logging?.level === undefined ? {} : { logLevel: logging.level as string }),
     ...(claude?.path === undefined ? {} : { claudePath: from(claude.path as string) }),
+    ...(workflows.length === 0 ? {} : { workflows }),
   }
 }
 
@@ -96,83 +99,30 @@ async function assertOwn(path: string): Promise<void> {
   })
 }
 
-type Values = Partial<Record<keyof typeof SECTIONS, Record<string, string | number | undefined>>>
+type Values = Partial<Record<keyof typeof SECTIONS, Record<string, string | number>>>
 
-function decode(file: string, text: string): { values: Values } {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, strict: true, uniqueKeys: true })
-  const at = (offset: number | undefined) => (offset === undefined ? undefined : lines.linePos(offset))
-  const [syntax] = document.errors
-  if (syntax) {
-    const kind = extname(file) === '.json' ? 'JSON' : 'YAML'
-    throw new ConfigError({
-      file,
-      at: at(syntax.pos[0]),
-      problem: `this is not valid ${kind}: ${syntax.message.split('\n')[0]}`,
-    })
-  }
+function decode(file: string, text: string): { values: Values; workflows: readonly NamedWorkflow[] } {
+  const nodes = new ConfigNodes(file, text)
   const values: Values = {}
-  for (const [section, node, offset] of pairs(file, document.contents, 'the file', at)) {
-    const fields = ownField(file, SECTIONS, section, at(offset), 'section')
-    const decoded: Record<string, string | number> = {}
-    for (const [key, value, keyOffset] of pairs(file, node, section, at)) {
-      const schema = ownField(file, fields, key, at(keyOffset), `${section} key`)
-      decoded[key] = decodeValue(file, `${section}.${key}`, schema as typeof Text, value, at)
-    }
-    values[section as keyof Values] = decoded
+  let workflows: readonly NamedWorkflow[] = []
+  for (const [section, node, offset] of nodes.entries(nodes.root, 'the file')) {
+    const fields = nodes.field({ ...SECTIONS, workflows: null }, section, offset, 'section')
+    if (fields === null) workflows = readWorkflows(nodes, node)
+    else values[section as keyof Values] = decodeSection(nodes, section, fields, node)
   }
-  return { values }
+  return { values, workflows }
 }
 
-type Place = { line: number; col: number } | undefined
-type At = (offset: number | undefined) => Place
-
-/** The entries of a mapping, each with where its key stands. Aliases are not followed: nothing here needs them. */
-function pairs(
-  file: string,
-  node: ParsedNode | null,
-  what: string,
-  at: At,
-): [string, ParsedNode | null, number][] {
-  if (node === null || (isScalar(node) && node.value === null)) return []
-  if (!isMap<ParsedNode, ParsedNode | null>(node)) {
-    throw new ConfigError({
-      file,
-      at: at(node.range?.[0]),
-      problem: `${what} must be a mapping of keys to values`,
-    })
+function decodeSection(
+  nodes: ConfigNodes,
+  section: string,
+  fields: (typeof SECTIONS)[keyof typeof SECTIONS],
+  node: Node,
+): Record<string, string | number> {
+  const decoded: Record<string, string | number> = {}
+  for (const [key, value, offset] of nodes.entries(node, section)) {
+    const schema: Schema.Decoder<string | number> = nodes.field(fields, key, offset, `${section} key`)
+    decoded[key] = nodes.value(`${section}.${key}`, schema, value)
   }
-  return node.items.map(({ key, value }) => {
-    if (isScalar(key) && typeof key.value === 'string') return [key.value, value, key.range[0]]
-    throw new ConfigError({ file, at: at(key.range[0]), problem: `a key in ${what} must be a word` })
-  })
-}
-
-function ownField<T extends object>(
-  file: string,
-  fields: T,
-  name: string,
-  at: Place,
-  what: string,
-): T[keyof T] {
-  if (Object.hasOwn(fields, name)) return fields[name as keyof T]
-  const known = Object.keys(fields)
-  const nearest = closest(name, known)
-  const hint = distance(name, nearest) <= 3 ? `Did you mean "${nearest}"?` : `There are: ${known.join(', ')}.`
-  throw new ConfigError({ file, at, problem: `there is no ${what} "${name}"`, hint })
-}
-
-function decodeValue(
-  file: string,
-  name: string,
-  schema: typeof Text,
-  node: ParsedNode | null,
-  at: At,
-): string | number {
-  try {
-    return Schema.decodeUnknownSync(schema)(isScalar(node) ? node.value : undefined)
-  } catch (cause) {
-    const problem = `${name}: ${(cause as Error).message.split('\n')[0]}`
-    throw new ConfigError({ file, at: at(node?.range?.[0]), problem }, { cause })
-  }
+  return decoded
 }

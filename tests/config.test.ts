@@ -77,3 +77,64 @@ describe('the configuration file', () => {
     })
   })
 })
+
+describe('the workflows in the configuration file', () => {
+  test('are a pattern, agents and options, by name', async () => {
+    await write(`
+workflows:
+  - name: report
+    pattern: pipeline
+    agents: [researcher, { workflow: review }]
+    prompts: ['Research: {{input}}', null]
+  - { name: review, pattern: parallel, agents: [a, { pool: b, size: 2 }], concurrency: 2, on_error: fail }
+`)
+    expect((await loadConfig({ directory: folder })).workflows).toEqual([
+      {
+        name: 'report',
+        pattern: 'pipeline',
+        agents: ['researcher', { workflow: 'review' }],
+        options: { prompts: ['Research: {{input}}', null] },
+      },
+      {
+        name: 'review',
+        pattern: 'parallel',
+        agents: ['a', { pool: 'b', size: 2 }],
+        options: { concurrency: 2, onError: 'fail' },
+      },
+    ])
+  })
+
+  test.each([
+    ['- { nam: x }', '2:5: there is no workflow key "nam". Did you mean "name"?'],
+    [
+      '- name: x\n  patern: parallel\n  agents: [a]',
+      '3:3: there is no workflow key "patern". Did you mean "pattern"?',
+    ],
+    ['- { name: x, agents: [a] }', '2:3: the workflow has no pattern'],
+    [
+      '- { name: x, pattern: paralel, agents: [a] }',
+      '2:23: there is no pattern "paralel". Did you mean "parallel"?',
+    ],
+    ['- { name: x, pattern: parallel, agents: [] }', '2:41: there are no agents'],
+    ['- { name: x, pattern: parallel, agents: a }', '2:41: agents must be a list'],
+    ['- { name: x, pattern: parallel, agents: [a, a] }', '2:41: parallel cannot have "a" twice'],
+    ['- { name: x, pattern: debate, agents: [a] }', '2:39: debate takes at least 2 agents, not 1'],
+    ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: it does not go with the pattern race'],
+    ['- { name: x, pattern: vote, agents: [a], votes: 0 }', '2:49: votes:'],
+    ['- { name: x, pattern: pipeline, agents: [a], prompts: [b, c] }', '2:55: there are 2 for 1 agents'],
+    ['- { name: x, pattern: race, agents: [{ pool: a }] }', '2:38: a step is an agent, { pool'],
+    ['- { name: x, pattern: race, agents: [{ workflow: y }] }', '2:37: there is no workflow "y"'],
+    ['- &a { name: x, pattern: race, agents: [a] }\n- *a', '3:3: a workflow must be a mapping'],
+    [
+      '- { name: x, pattern: race, agents: [a] }\n- { name: x, pattern: race, agents: [a] }',
+      '3:11: there is a workflow "x" already',
+    ],
+    [
+      '- { name: x, pattern: race, agents: [{ workflow: y }] }\n- { name: y, pattern: race, agents: [{ workflow: x }] }',
+      '2:37: the workflow contains itself: x -> y -> x',
+    ],
+  ])('%j is refused with its place', async (list, message) => {
+    await write(`workflows:\n${list}\n`)
+    expect(await problem()).toContain(`claude-agents.yaml:${message}`)
+  })
+})
