@@ -24,7 +24,7 @@ export async function composeCall(
   directories: AgentDirectories,
   bodies: Bodies,
 ): Promise<Call> {
-  const { systemPrompt, allowedTools, maxTurns, model } = config
+  const { systemPrompt, allowedTools, maxTurns, model, permissions, loadProjectSettings } = config
   const textInput = task.textInput === null ? undefined : await bodies.read(task.textInput)
   return {
     agent,
@@ -42,6 +42,8 @@ export async function composeCall(
       ...(allowedTools === null ? {} : { allowedTools }),
       ...(maxTurns === null ? {} : { maxTurns }),
       ...(model === null ? {} : { model }),
+      permissions,
+      loadProjectSettings,
     },
     directories,
   }

@@ -18,6 +18,16 @@ export interface AgentOptions {
   readonly timeoutMs?: number
   /** Default: 3 retries, the first after up to 1 s, the longest wait 60 s. */
   readonly retry?: Partial<AgentConfig['retry']>
+  /**
+   * `'bypass'` lets the agent do everything without asking: run commands, and read and change any file that you can.
+   * Default `'workspace'`: it reads and changes files there, and uses what `allowedTools` names.
+   */
+  readonly permissions?: AgentConfig['permissions']
+  /**
+   * Whether settings, hooks, MCP servers and CLAUDE.md that lie in the workspace count. Whoever wrote them runs commands
+   * as you. Default: false.
+   */
+  readonly loadProjectSettings?: boolean
 }
 
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
@@ -69,6 +79,16 @@ export function agentConfig(options: AgentOptions): AgentConfig {
       problem: `${JSON.stringify(model)} is not the name of a model`,
     })
   }
+  const { permissions = 'workspace', loadProjectSettings = false } = options
+  if (permissions !== 'workspace' && permissions !== 'bypass') {
+    throw new InvalidInputError({
+      what: 'permissions',
+      problem: `${JSON.stringify(permissions)} is neither "workspace" nor "bypass"`,
+    })
+  }
+  if (typeof loadProjectSettings !== 'boolean') {
+    throw new InvalidInputError({ what: 'loadProjectSettings', problem: 'it is neither true nor false' })
+  }
   return {
     systemPrompt,
     allowedTools: allowedTools ?? null,
@@ -76,6 +96,8 @@ export function agentConfig(options: AgentOptions): AgentConfig {
     model: model ?? null,
     timeoutMs,
     retry: { attempts: retry.attempts, minDelayMs: retry.minDelayMs, maxDelayMs: retry.maxDelayMs },
+    permissions,
+    loadProjectSettings,
   }
 }
 

@@ -11,10 +11,13 @@ export interface CreateOptions {
   /** Seconds. */
   readonly timeout?: number
   readonly retries?: number
+  readonly loadProjectSettings?: boolean
+  readonly dangerouslySkipPermissions?: boolean
 }
 
 export function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
-  const { tools, maxTurns, model, timeout, retries } = options
+  const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
+    options
   return withSession(globals, async ({ orchestrator, terminal }) => {
     const agent = await orchestrator.createAgent({
       id,
@@ -24,7 +27,12 @@ export function create(globals: GlobalOptions, id: string, systemPrompt: string,
       ...(model === undefined ? {} : { model }),
       ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
       ...(retries === undefined ? {} : { retry: { attempts: retries } }),
+      ...(loadProjectSettings ? { loadProjectSettings } : {}),
+      ...(dangerouslySkipPermissions ? { permissions: 'bypass' as const } : {}),
     })
+    if (dangerouslySkipPermissions) {
+      terminal.note(`warning: ${id} can do whatever you can do, without asking: run it in a container`)
+    }
     if (terminal.json) return terminal.value(await describe(agent))
     terminal.line(`Created ${id}. Ask it something: claude-agents agent ask ${id} "..."`)
   })

@@ -83,6 +83,11 @@ agent
   .option('--model <name>', 'the model to use')
   .option('--timeout <seconds>', 'how long a task may take, retries included', wholeNumber)
   .option('--retries <n>', 'how often to try again after a failure that can pass', wholeNumber)
+  .option(
+    '--load-project-settings',
+    'let settings, hooks and servers in its workspace count: they run commands',
+  )
+  .option('--dangerously-skip-permissions', 'let it do everything without asking: only in a container')
   .action((id, prompt, options) =>
     agents((commands, globals) => commands.create(globals, id, prompt, options)),
   )

@@ -1,6 +1,7 @@
 /** Everything that can happen to an agent. */
 import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
+import type { JsonObject } from './json.ts'
 import { Material, PlacedInput } from './material.ts'
 import { Body } from './task-input.ts'
 
@@ -29,6 +30,10 @@ export const AgentConfig = Schema.Struct({
   /** How long a task may take in all, from its first call on, retries included. */
   timeoutMs: Count,
   retry: RetryPolicy,
+  /** `bypass`: the agent may do everything, without being asked. */
+  permissions: Schema.Literals(['workspace', 'bypass']),
+  /** Whether settings, hooks, servers and instructions that lie in the workspace count. */
+  loadProjectSettings: Schema.Boolean,
 })
 export type AgentConfig = typeof AgentConfig.Type
 
@@ -52,7 +57,9 @@ const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
 
 const definitions = {
-  AgentCreated: fact(Schema.Struct({ config: AgentConfig })),
+  AgentCreated: fact(Schema.Struct({ config: AgentConfig }), ({ config }) => ({
+    config: { ...(config as JsonObject), permissions: 'workspace', loadProjectSettings: false },
+  })),
   /** A task is durable in the agent's queue. */
   TaskAccepted: fact(
     Schema.Struct({

@@ -13,6 +13,8 @@ const config = {
   systemPrompt: 'You are a test.',
   allowedTools: null,
   maxTurns: null,
+  permissions: 'workspace' as const,
+  loadProjectSettings: false,
   model: null,
   timeoutMs: 1000,
   retry: { attempts: 1, minDelayMs: 1, maxDelayMs: 2 },
