@@ -6,7 +6,7 @@ import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { numberAt, parseRecord, stringAt } from './untrusted-json.ts'
 
-const answersFile = (home: string) => join(home, 'answers.jsonl')
+const answersFile = (home: string) => join(home, 'answers.ndjson')
 
 /** How a session ended. */
 export interface SessionAnswer {

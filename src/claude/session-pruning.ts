@@ -7,15 +7,16 @@ import type { Call } from './runner.ts'
 import { noteAnswer, readAnswers, type SessionAnswer } from './session-answers.ts'
 import { holdsLine, sessionOrigin } from './session-origin.ts'
 import { costState, lastAnswer } from './transcript-reading.ts'
-import { listTranscripts, readTranscript } from './transcripts.ts'
+import { listTranscripts, readTranscript, type TranscriptFile } from './transcripts.ts'
 
 /**
  * To be called when a call was answered. Kept are its transcript, and that of every answered session whose history
  * stands in none of the others: the end of another branch. All else is either held by them, or was left by a call that
  * failed, as an agent does one thing at a time.
  *
- * The parent goes as well, though our process may die before the log says how the call ended: what was answered need
- * not be asked again, and what recovery asks of the parent is noted.
+ * The parent stays while it is small, as it is what one most often goes back to. A large one goes as well, though our
+ * process may die before the log says how the call ended: what was answered need not be asked again, and what recovery
+ * asks of the parent is noted.
  */
 export async function pruneTranscripts(call: Call): Promise<void> {
   const { home } = call.directories
@@ -25,16 +26,38 @@ export async function pruneTranscripts(call: Call): Promise<void> {
   await noteAnswer(home, call.sessionId, answer)
 
   const origin = await sessionOrigin(call)
-  const answers = await readAnswers(home)
-  for (const { sessionId, path } of await listTranscripts(home)) {
+  const kept = new Set(await removeUnanswered(home))
+  for (const transcript of kept) {
+    const { sessionId, path, text, end } = transcript
     if (sessionId === call.sessionId) continue
-    const end = answers.get(sessionId) ?? answerOf(await readFile(path, 'utf8'))
-    const holders = sessionId === origin?.sessionId ? [own] : [own, origin?.text ?? '']
-    if (end !== null && !holders.some((text) => holdsLine(text, end.line))) continue
-    if (end !== null) await noteAnswer(home, sessionId, end)
+    if (sessionId === origin?.sessionId && text.length <= SMALL) continue
+    if (![...kept].some((other) => other !== transcript && holdsLine(other.text, end.line))) continue
+    await noteAnswer(home, sessionId, end)
     await rm(path)
+    kept.delete(transcript)
   }
 }
+
+interface AnsweredTranscript extends TranscriptFile {
+  readonly text: string
+  readonly end: SessionAnswer
+}
+
+/** Removes what failed calls have left, and returns the others. */
+async function removeUnanswered(home: string): Promise<AnsweredTranscript[]> {
+  const answers = await readAnswers(home)
+  const answered: AnsweredTranscript[] = []
+  for (const file of await listTranscripts(home)) {
+    const text = await readFile(file.path, 'utf8')
+    const end = answers.get(file.sessionId) ?? answerOf(text)
+    if (end === null) await rm(file.path)
+    else answered.push({ ...file, text, end })
+  }
+  return answered
+}
+
+/** In characters. With more than this, keeping the parent would be most of what a conversation takes. */
+const SMALL = 256 * 1024
 
 function answerOf(transcript: string): SessionAnswer | null {
   const line = lastAnswer(transcript)

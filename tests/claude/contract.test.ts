@@ -42,7 +42,7 @@ describe('sessions', () => {
     await mkdir(join(path, '..'), { recursive: true })
     await writeFile(path, Buffer.alloc(whole.length, 'garbage\n'))
     // A session of which the adapter knows more than the CLI: its history lives on in the one after it.
-    await truncate(join(agent.directories.home, 'answers.jsonl'))
+    await truncate(join(agent.directories.home, 'answers.ndjson'))
     const third = await collect(runner, agent.call('third', { parentSessionId: first.sessionId }))
     expect(third.error).toMatchObject({ _tag: 'SessionNotFoundError', retryable: false })
   })

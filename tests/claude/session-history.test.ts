@@ -9,9 +9,9 @@ import { answer } from '../../src/testing/model-answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/simulated-model.ts'
 import { collect, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'
 
-/** Acceptance asks for 100; the growth of each is the same. */
+/** 200 KB of text in all, in 10 turns unless told: 100 of them, of 2 KB, take two minutes. */
 const TURNS = Number(process.env.CLAUDE_AGENTS_TEST_TURNS ?? 10)
-const TEXT = 1_000
+const TEXT = 100_000 / TURNS
 
 const answering: SimulatedModelOptions['reply'] & {} = (request) =>
   answer.text(`Re: ${request.conversation.at(-1)?.[1].trim()}`.padEnd(TEXT, ' lorem'), {
@@ -57,19 +57,14 @@ async function sizeOf(directory: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0)
 }
 
-test(`over ${TURNS} turns the home grows by less than 5 times the text, and a branch at turn 3 still works`, async () => {
+test(`over ${TURNS} turns the home holds less than 5 times the text, and a branch at turn 3 still works`, async () => {
   await using chat = await conversation()
   const { agent, say, heard } = chat
-  const sizes: number[] = []
-  const sessions = await talk(TURNS, async (prompt, parent) => {
-    const turn = await say(prompt, parent)
-    sizes.push(await sizeOf(agent.directories.home))
-    return turn
-  })
-  // What the first turn leaves is the same for any length: newer versions write 100 KB of descriptions of tools.
-  const grown = (sizes.at(-1) ?? 0) - (sizes[0] ?? 0)
-  expect(grown).toBeLessThan(5 * 2 * TEXT * (TURNS - 1))
-  expect(await kept(agent)).toEqual([sessions.at(-1)])
+  const sessions = await talk(TURNS, say)
+  expect(await sizeOf(agent.directories.home)).toBeLessThan(5 * 2 * TEXT * TURNS)
+  // Of the parent it depends on its size.
+  expect(await kept(agent)).toContain(sessions.at(-1))
+  expect(sessions.slice(-2)).toEqual(expect.arrayContaining(await kept(agent)))
 
   const branch = await say('another way', sessions[2] ?? null)
   expect(branch.error).toBeNull()
@@ -86,8 +81,9 @@ test(`over ${TURNS} turns the home grows by less than 5 times the text, and a br
   expect(branch.result?.costUsd).toBeCloseTo(0.0045, 6)
 
   // Both ends of the tree are there, and both can be gone on with.
-  expect(await kept(agent)).toEqual([sessions.at(-1), branch.call.sessionId].sort())
-  await say('and on', branch.call.sessionId)
+  expect(await kept(agent)).toEqual(expect.arrayContaining([sessions.at(-1), branch.call.sessionId]))
+  const on = await say('and on', branch.call.sessionId)
+  expect(await kept(agent)).toEqual([sessions.at(-1), branch.call.sessionId, on.call.sessionId].sort())
   expect(heard()?.slice(-3)).toEqual(['another way', 'Re: another way', 'and on'])
   await say('straight on', sessions.at(-1) ?? null)
   expect(heard()).toHaveLength(2 * TURNS + 1)
@@ -104,7 +100,7 @@ test('what a failed call has left is removed by the next one that is answered', 
   expect(await kept(agent)).toContain(first.call.sessionId)
   const third = await say('three', first.call.sessionId)
   expect(third.error).toBeNull()
-  expect(await kept(agent)).toEqual([third.call.sessionId])
+  expect(await kept(agent)).toEqual([first.call.sessionId, third.call.sessionId].sort())
 })
 
 test('an answer that nobody wrote down is found again, with its own cost, though its parent is gone', async () => {
@@ -112,6 +108,7 @@ test('an answer that nobody wrote down is found again, with its own cost, though
   const { agent, runner, say } = chat
   const sessions = await talk(2, say)
   const { call, result } = await say('three', sessions[1] ?? null)
+  await rm((await findTranscript(agent.directories.home, sessions[1] ?? '')) ?? '')
   expect(await kept(agent)).toEqual([call.sessionId])
   const recover = (by: AgentRunner) =>
     by.recover(call, { process: null, signal: new AbortController().signal })
@@ -125,11 +122,14 @@ test('an answer that nobody wrote down is found again, with its own cost, though
   expect([0, result?.costUsd]).toContainEqual(cost === 0 ? 0 : expect.closeTo(cost ?? -1, 8))
 })
 
-test('a session that was never answered, or of which nothing is left, cannot be continued', async () => {
+test('a session of which nothing is left cannot be continued', async () => {
   await using chat = await conversation()
   const { agent, say } = chat
-  const [first = '', second = ''] = await talk(2, say)
-  await rm((await findTranscript(agent.directories.home, second)) ?? '')
+  const [first = ''] = await talk(3, say)
+  expect(await kept(agent)).not.toContain(first)
+  for (const session of await kept(agent)) {
+    await rm((await findTranscript(agent.directories.home, session)) ?? '')
+  }
   expect((await say('from the first', first)).error).toMatchObject({ _tag: 'SessionNotFoundError' })
 })
 
@@ -137,7 +137,7 @@ test('of an answer only ids are noted', async () => {
   await using chat = await conversation()
   const { agent, say } = chat
   const [first] = await talk(1, say)
-  const noted = await readFile(join(agent.directories.home, 'answers.jsonl'), 'utf8')
+  const noted = await readFile(join(agent.directories.home, 'answers.ndjson'), 'utf8')
   expect(JSON.parse(noted)).toEqual({
     session: first,
     line: expect.stringMatching(/^[0-9a-f-]{36}$/),
