@@ -79,5 +79,8 @@ export type {
 } from './store/event-store.ts'
 export { levelStore } from './store/level-store.ts'
 export { memoryStore } from './store/memory-store.ts'
+export type { DamagedStream, LossReport, LostBlob, LostFacts } from './store/repair/loss-report.ts'
+export { lossLines } from './store/repair/loss-report.ts'
+export { repairStore } from './store/repair-store.ts'
 export type { Finding, FindingKind, VerifyReport } from './store/verify/finding.ts'
 export { type VerifyOptions, verifyStore } from './store/verify-store.ts'

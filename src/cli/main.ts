@@ -141,6 +141,13 @@ log
   .command('verify')
   .description('check every byte of the store, and say what is wrong with it; exit code 1 when anything is')
   .action(() => act(async (globals) => (await import('./verify-commands.ts')).verify(globals)))
+log
+  .command('repair')
+  .description('make a new store of what can be saved of a damaged one, which stays as it is')
+  .requiredOption('--to <dir>', 'where to make it: a directory that is empty or does not exist')
+  .action((options) =>
+    act(async (globals) => (await import('./verify-commands.ts')).repair(globals, options)),
+  )
 program
   .command('replay <stream>')
   .description('go through the history of a stream: each fact, and the state before and after it')

@@ -1,6 +1,6 @@
 /** `log verify | repair`: what is wrong with a store, and what can be saved of it. Neither changes the store. */
 import { resolve } from 'node:path'
-import type { Finding, VerifyReport } from '../index.ts'
+import type { Finding, LossReport, VerifyReport } from '../index.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { inert, type Terminal, terminal } from './terminal.ts'
@@ -16,6 +16,26 @@ export async function verify(globals: GlobalOptions): Promise<void> {
   else printReport(screen, globals.baseDir, report)
   if (!report.ok) process.exitCode = FAILED
 }
+
+export async function repair(globals: GlobalOptions, { to }: { to: string }): Promise<void> {
+  if (!hasStore(globals)) return noteNoStore(globals)
+  const { lossLines, repairStore } = await import('../index.ts')
+  const screen = terminal(globals)
+  screen.progress(`Reading ${globals.baseDir} ...`)
+  const report = await repairStore(resolve(globals.baseDir), resolve(to))
+  if (screen.json) {
+    screen.value(report)
+    return
+  }
+  for (const line of lossLines(report)) screen.line(inert(line))
+  screen.line(`${screen.style('green', 'saved')}  ${counted(report.kept, 'fact')} in ${inert(to)}`)
+  screen.note(inert(nextSteps(globals.baseDir, to, report)))
+}
+
+const nextSteps = (baseDir: string, to: string, { lost, quarantined }: LossReport) =>
+  (lost.length + quarantined === 0 ? '' : `The whole account: ${to}/loss-report.json. `) +
+  `${baseDir} was not changed. To go on with what was saved, copy ${baseDir}/agents into ${to} (workspaces and ` +
+  `sessions) and use --base-dir ${to}`
 
 function printReport(screen: Terminal, baseDir: string, report: VerifyReport): void {
   const { ok, facts, streams, blobs, findings, notes } = report

@@ -160,3 +160,18 @@ export class CorruptBlob extends ClaudeAgentError<{ sha256: string; file: string
     this.file = details.file
   }
 }
+
+/** The files of a damaged store could not be read at all. */
+export class RepairFailed extends ClaudeAgentError<{ path: string }> {
+  readonly _tag = 'RepairFailed'
+  constructor(details: { path: string; problem: string }, options?: ErrorOptions) {
+    super(
+      details,
+      {
+        message: `Nothing could be saved: ${details.problem}.`,
+        hint: 'The damaged store was not changed. If the disk still fails, copy the directory to another one and repair that.',
+      },
+      options,
+    )
+  }
+}

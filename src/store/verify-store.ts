@@ -10,7 +10,8 @@ import { type HeadFileContent, readHeadFile } from './head-file.ts'
 import type { CommitEntry, EpochEntry, StoreEntry } from './index-value.ts'
 import { EPOCH_KEY, nameIn, STORE_KEY } from './keys.ts'
 import { readLogDirectory } from './leveldb/log-directory.ts'
-import { checkFormat, type StorePaths, storePaths } from './store-directory.ts'
+import type { LossReport } from './repair/loss-report.ts'
+import { checkFormat, LOSS_REPORT, type StorePaths, storePaths } from './store-directory.ts'
 import { liveOwner, lockExists } from './store-lock.ts'
 import { checkBlobs } from './verify/blob-check.ts'
 import type { EntrySource } from './verify/entry-source.ts'
@@ -52,6 +53,16 @@ async function checkNotInUse({ base }: StorePaths): Promise<void> {
 
 const currentOf = ({ log }: StorePaths) => readFile(join(log, 'CURRENT'), 'utf8').catch(() => null)
 
+/** The bodies that were lost already when a repair made this store. */
+async function lostBlobs({ base }: StorePaths): Promise<Set<string>> {
+  try {
+    const report = JSON.parse(await readFile(join(base, LOSS_REPORT), 'utf8')) as LossReport
+    return new Set(report.blobs.lost.map(({ sha256 }) => sha256))
+  } catch {
+    return new Set()
+  }
+}
+
 class Verification {
   readonly #paths: StorePaths
   readonly #signal: AbortSignal | undefined
@@ -83,7 +94,7 @@ class Verification {
     await index.heads(this.#entries(sources, 'h!'))
     await index.open(this.#entries(sources, 'o!'))
     await index.pointers(this.#entries(sources, 's!'))
-    await checkBlobs(blobs, records.blobs, findings)
+    await checkBlobs(blobs, records.blobs, await lostBlobs(this.#paths), findings)
     const list = findings.list((position) => index.streamAt.get(position))
     return {
       ok: list.length === 0,

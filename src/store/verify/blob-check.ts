@@ -9,12 +9,16 @@ import type { BlobUse } from './record-check.ts'
 export async function checkBlobs(
   directory: string,
   uses: ReadonlyMap<string, BlobUse>,
+  knownLost: ReadonlySet<string>,
   findings: Findings,
 ): Promise<void> {
   for (const { sha256, bytes, position, stream } of uses.values()) {
     const file = join(directory, sha256.slice(0, 2), sha256)
     const problem = await bodyProblem(file, sha256, bytes)
-    if (problem !== null) findings.add('blob', file, problem, { position, stream })
+    if (problem === null) continue
+    if (knownLost.has(sha256))
+      findings.notes.push(`${file}: ${problem}, since before the store was repaired.`)
+    else findings.add('blob', file, problem, { position, stream })
   }
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => [])) {
     if (!entry.isFile() || uses.has(entry.name)) continue

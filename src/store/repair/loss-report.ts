@@ -1,0 +1,130 @@
+/** What a repair could not save, as far as it can be known, and where to find it. */
+import { range } from '../verify/finding.ts'
+import type { RepairPlan } from './repair-plan.ts'
+import type { Salvage } from './salvage.ts'
+import type { SalvagedRecord } from './salvaged-line.ts'
+
+/** A run of lost facts. */
+export interface LostFacts {
+  /** Positions in the damaged store. */
+  readonly from: number
+  readonly to: number
+  /** Whose facts they were; null where nothing is left that tells. */
+  readonly stream: string | null
+  /** Which ones; null likewise. */
+  readonly versions: { readonly from: number; readonly to: number } | null
+}
+
+export interface DamagedStream {
+  readonly stream: string
+  /** It goes up to this version now. */
+  readonly kept: number
+  /** It is known to have reached this one. */
+  readonly reached: number
+  /** Facts of it that are whole and could not be kept. */
+  readonly quarantined: number
+}
+
+export interface LostBlob {
+  readonly sha256: string
+  /** In the new store. */
+  readonly position: number
+  readonly stream: string
+  readonly problem: string
+}
+
+export interface LossReport {
+  readonly source: string
+  /** The damaged store's id, as far as it can be read. */
+  readonly sourceStoreId: string | null
+  /** The new store's. */
+  readonly storeId: string
+  readonly kept: number
+  readonly lost: readonly LostFacts[]
+  /** Entries in `quarantine.ndjson`. */
+  readonly quarantined: number
+  readonly streams: readonly DamagedStream[]
+  readonly blobs: { readonly kept: number; readonly lost: readonly LostBlob[] }
+  /** Where facts were and where they are now, for those whose position has changed: `count` of them in a row. */
+  readonly moved: readonly { readonly from: number; readonly to: number; readonly count: number }[]
+  /** Whether LevelDB's own repair of a copy was asked for what the files did not show, and came to an end. */
+  readonly secondSource: 'not needed' | 'asked' | 'failed'
+}
+
+type Plan = RepairPlan<SalvagedRecord>
+
+export function lostFacts({ lost }: Plan, { pointers }: Salvage): LostFacts[] {
+  const runs: LostFacts[] = []
+  for (const position of lost) {
+    const known = pointers.get(position)
+    const [stream, version] = [known?.stream ?? null, known?.version ?? null]
+    const run = runs.at(-1)
+    const follows = run?.to === position - 1 && run.stream === stream
+    if (run && follows && (version === null || run.versions?.to === version - 1)) {
+      const versions = run.versions && version !== null ? { from: run.versions.from, to: version } : null
+      runs[runs.length - 1] = { ...run, to: position, versions }
+    } else {
+      const versions = version === null ? null : { from: version, to: version }
+      runs.push({ from: position, to: position, stream, versions })
+    }
+  }
+  return runs
+}
+
+/** The streams that are not what they were, by name. */
+export function damagedStreams({ kept, refused }: Plan, { versions }: Salvage): DamagedStream[] {
+  const streams = new Map<string, { kept: number; reached: number; quarantined: number }>()
+  const of = (stream: string) => {
+    const found = streams.get(stream) ?? { kept: 0, reached: versions.get(stream) ?? 0, quarantined: 0 }
+    streams.set(stream, found)
+    return found
+  }
+  for (const stream of versions.keys()) of(stream)
+  for (const { stream, version } of kept) {
+    const found = of(stream)
+    found.kept = version
+    found.reached = Math.max(found.reached, version)
+  }
+  for (const { candidate } of refused) {
+    const found = of(candidate.stream)
+    found.quarantined++
+    found.reached = Math.max(found.reached, candidate.version)
+  }
+  return [...streams]
+    .map(([stream, found]) => ({ stream, ...found }))
+    .filter(({ kept, reached, quarantined }) => kept < reached || quarantined > 0)
+    .sort((a, b) => (a.stream < b.stream ? -1 : 1))
+}
+
+export function movedFacts({ kept }: Plan): LossReport['moved'] {
+  const moved: { from: number; to: number; count: number }[] = []
+  for (const [index, { position }] of kept.entries()) {
+    const to = index + 1
+    const run = moved.at(-1)
+    if (run && run.from + run.count === position && run.to + run.count === to) run.count++
+    else moved.push({ from: position, to, count: 1 })
+  }
+  return moved.filter(({ from, to }) => from !== to)
+}
+
+/** The report for people, a line each. */
+export function lossLines(report: LossReport): string[] {
+  const { lost, streams, blobs, quarantined } = report
+  return [
+    ...lost.map(({ from, to, stream, versions }) => {
+      const which = versions
+        ? `: ${range('version', versions.from, versions.to)} of ${stream}`
+        : ': of an unknown stream'
+      return `lost ${range('position', from, to)}${which}`
+    }),
+    ...streams.map(({ stream, kept, reached, quarantined }) => {
+      const apart = quarantined === 0 ? '' : `, ${quarantined} more are in quarantine`
+      return `${stream} has ${kept} of ${reached} facts${apart}: what the others settled is open again`
+    }),
+    ...blobs.lost.map(
+      ({ sha256, stream, position, problem }) =>
+        `body ${sha256} of ${stream} (position ${position}): ${problem}`,
+    ),
+    ...(quarantined === 0 ? [] : [`${quarantined} in quarantine.ndjson`]),
+  ]
+}
