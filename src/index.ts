@@ -7,6 +7,8 @@ export type { AskOptions } from './actors/agent-tasks.ts'
 export type { Recovery } from './actors/agent-worker.ts'
 export type { Step } from './actors/replay.ts'
 export { assertReplayable } from './actors/replayable.ts'
+export type { RetentionRule } from './actors/retention.ts'
+export type { StateHash, StreamHash } from './actors/state-hash.ts'
 export { type Reply, TaskHandle } from './actors/task-handle.ts'
 export { AgentFactory } from './agent-factory.ts'
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
@@ -25,6 +27,7 @@ export type {
 export { type Clock, systemClock } from './clock.ts'
 export { type Config, loadConfig } from './config.ts'
 export type { AgentConfig, AgentFact, RetryPolicy } from './events/agent-facts.ts'
+export * from './events/archive-errors.ts'
 export * from './events/call-errors.ts'
 export type { Fact, NewFact, Recorded } from './events/envelope.ts'
 export * from './events/errors.ts'
@@ -40,6 +43,14 @@ export type {
   PlacedInput,
   TaskInput,
 } from './events/task-input.ts'
+export {
+  compactLog,
+  exportLog,
+  exportText,
+  importLog,
+  restore,
+  stateHash,
+} from './log-archive.ts'
 export type { Logger } from './logger.ts'
 export { type LogRange, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
 export type { StepEvent } from './patterns/durable-ask.ts'
@@ -67,7 +78,12 @@ export type { RunDetails, RunInfo, RunOptions } from './patterns/runs.ts'
 export { type SequentialOptions, sequential } from './patterns/sequential.ts'
 export { type VoteOptions, vote } from './patterns/vote.ts'
 export type { WorkflowResult } from './patterns/workflow-result.ts'
+export type { ArchiveSource } from './store/archive-source.ts'
+export type { ArchiveSummary, ExportOptions } from './store/archive-writer.ts'
+export { backup, backupDirectory } from './store/backup.ts'
 export type { BlobReference, Blobs } from './store/blobs.ts'
+export type { ChainedStore } from './store/chained-store.ts'
+export type { CompactionReport } from './store/compact-store.ts'
 export type {
   AppendOptions,
   EventStore,
@@ -82,5 +98,6 @@ export { memoryStore } from './store/memory-store.ts'
 export type { DamagedStream, LossReport, LostBlob, LostFacts } from './store/repair/loss-report.ts'
 export { lossLines } from './store/repair/loss-report.ts'
 export { repairStore } from './store/repair-store.ts'
+export type { RestoredStore } from './store/restore.ts'
 export type { Finding, FindingKind, VerifyReport } from './store/verify/finding.ts'
 export { type VerifyOptions, verifyStore } from './store/verify-store.ts'

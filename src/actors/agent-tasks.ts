@@ -16,6 +16,7 @@ import { endsTask } from './agent-call.ts'
 import { cancelTasks } from './agent-decisions.ts'
 import type { AgentActor, AgentEnvironment } from './agent-worker.ts'
 import { type Bodies, bodiesIn } from './bodies.ts'
+import { isSameTask } from './retention.ts'
 import { type Reply, TaskHandle } from './task-handle.ts'
 
 export interface AskOptions {
@@ -120,7 +121,7 @@ export class AgentTasks {
       { correlationId: taskId, ...origin, commitId: `task/${this.#agent}/${taskId}` },
     )
     const isRepeated = accepted !== undefined && accepted.version <= version
-    if (isRepeated && JSON.stringify(accepted.data) !== JSON.stringify(data)) {
+    if (isRepeated && !isSameTask(accepted.data, data)) {
       throw new TaskConflictError({ agent: this.#agent, taskId })
     }
     return async () => {

@@ -4,6 +4,7 @@ import { type AgentFact, agentFacts } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { AgentBusyError } from '../events/errors.ts'
 import type { TaskInput } from '../events/task-input.ts'
+import { isForReading } from '../store/chained-store.ts'
 import { EventSourcedActor } from './actor.ts'
 import type { RecoveryOutcome } from './agent-call.ts'
 import { type AgentEffect, agentEffects, cancelTasks, summarizeAgent } from './agent-decisions.ts'
@@ -154,7 +155,8 @@ export class Agent {
 
   /** Lets the agent go on with what it has to do. */
   start(): void {
-    if (this.#started) return
+    // What is open in a store for reading is somebody else's to go on with.
+    if (this.#started || isForReading(this.#environment.store)) return
     this.#started = true
     this.#reportWaiting()
     const { bodies, events, materials } = this.#tasks

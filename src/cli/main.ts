@@ -2,6 +2,7 @@
 /** The command `claude-agents`. It knows the words; what they do is loaded when it is needed, so that help is instant. */
 import { existsSync, readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { addArchiveCommands } from './archive-words.ts'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { GivenOptions, GlobalOptions } from './global-options.ts'
 import { LOG_LEVELS } from './stderr-logger.ts'
@@ -148,6 +149,7 @@ log
   .action((options) =>
     act(async (globals) => (await import('./verify-commands.ts')).repair(globals, options)),
   )
+addArchiveCommands(log, act)
 program
   .command('replay <stream>')
   .description('go through the history of a stream: each fact, and the state before and after it')

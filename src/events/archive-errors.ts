@@ -77,6 +77,17 @@ export class LiveCopyFailed extends ClaudeAgentError<{ path: string; attempts: n
   }
 }
 
+/** Nothing is dropped from a store that is not whole: what is left may be needed to repair it. */
+export class CompactionRefused extends ClaudeAgentError<{ path: string }> {
+  readonly _tag = 'CompactionRefused'
+  constructor(details: { path: string; problem: string }) {
+    super(details, {
+      message: `The store ${details.path} is not whole, and was left as it is: ${details.problem}.`,
+      hint: 'claude-agents log verify says all that is wrong, and log repair makes a whole store of what is left.',
+    })
+  }
+}
+
 /** A prompt or an answer that was dropped from the log on purpose. */
 export class BodyDropped extends ClaudeAgentError<{ sha256: string; bytes: number }> {
   readonly _tag = 'BodyDropped'

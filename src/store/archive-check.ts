@@ -33,10 +33,13 @@ export type ArchiveContent =
   | { readonly kind: 'blob'; readonly blob: BlobLine }
   | { readonly kind: 'record'; readonly record: ArchivedRecord }
 
+/** Refuses a fact by throwing why. */
+export type CheckFact = (recorded: Recorded, header: ArchiveHeader) => void
+
 export class ArchiveCheck {
   readonly #file: string
   readonly #header: ArchiveHeader
-  readonly #check: (recorded: Recorded) => void
+  readonly #check: CheckFact
   readonly #digest = createHash('sha256')
   readonly #blobs = new Set<string>()
   #line = 1
@@ -44,7 +47,7 @@ export class ArchiveCheck {
   /** The record before. */
   #last: { readonly position: number; readonly version: number; readonly hash: string }
 
-  constructor(file: string, header: ArchiveHeader, first: string, check: (recorded: Recorded) => void) {
+  constructor(file: string, header: ArchiveHeader, first: string, check: CheckFact) {
     this.#file = file
     this.#header = header
     this.#check = check
@@ -99,7 +102,7 @@ export class ArchiveCheck {
     this.#last = { position, version, hash }
     try {
       checkStreamName(stream)
-      this.#check(record.recorded)
+      this.#check(record.recorded, this.#header)
     } catch (cause) {
       if (!(cause instanceof ClaudeAgentError)) throw cause
       throw this.#refusal(`${stream}: ${bare(cause.summary)}`, position, { cause }, cause.hint || undefined)

@@ -1,7 +1,6 @@
 /** Reading an archive: what it is, and then its content, checked line by line before anybody builds on it. */
 import { InvalidArchive } from '../events/archive-errors.ts'
-import type { Recorded } from '../events/envelope.ts'
-import { ArchiveCheck, type ArchiveContent, parsedLine } from './archive-check.ts'
+import { ArchiveCheck, type ArchiveContent, type CheckFact, parsedLine } from './archive-check.ts'
 import { ARCHIVE_VERSION, type ArchiveHeader, archiveVersion } from './archive-lines.ts'
 import { type ArchiveSource, archiveLines } from './archive-source.ts'
 
@@ -13,10 +12,7 @@ export interface OpenArchive {
 }
 
 /** @param check Refuses a fact by throwing why. */
-export async function readArchive(
-  source: ArchiveSource,
-  check: (recorded: Recorded) => void = () => {},
-): Promise<OpenArchive> {
+export async function readArchive(source: ArchiveSource, check: CheckFact = () => {}): Promise<OpenArchive> {
   const lines = archiveLines(source)
   const first = await lines.next()
   const { name } = source

@@ -19,3 +19,7 @@ export function chainedStore(store: EventStore): ChainedStore {
     hint: 'Use levelStore.',
   })
 }
+
+/** Whether a store was made for looking at only. */
+export const isForReading = (store: EventStore): boolean =>
+  (store as Partial<ChainedStore>).forReading ?? false

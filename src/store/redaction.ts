@@ -18,6 +18,7 @@ const HARMLESS = new Set([
   'tool',
   'tag',
   'kind',
+  'permissions',
   'status',
 ])
 

@@ -1,8 +1,7 @@
 /** Making a store out of an archive: the same store again, or one for reading where the archive is less than a whole log. */
 import { randomUUID } from 'node:crypto'
 import { InvalidArchive } from '../events/archive-errors.ts'
-import type { Recorded } from '../events/envelope.ts'
-import type { ArchivedRecord } from './archive-check.ts'
+import type { ArchivedRecord, CheckFact } from './archive-check.ts'
 import type { ArchiveHeader } from './archive-lines.ts'
 import { type OpenArchive, readArchive } from './archive-reader.ts'
 import type { ArchiveSource } from './archive-source.ts'
@@ -43,7 +42,7 @@ export async function restoreStore(source: ArchiveSource, directory: string): Pr
 export async function importStore(
   source: ArchiveSource,
   directory: string,
-  check: (recorded: Recorded) => void,
+  check: CheckFact,
 ): Promise<RestoredStore> {
   const archive = await readArchive(source, check)
   const { header } = archive

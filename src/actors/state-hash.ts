@@ -1,0 +1,69 @@
+/** Whether two logs say the same: a hash of the state that each stream folds to, and one of all of them. */
+import { hash } from 'node:crypto'
+import type { AnyStateMachine } from 'xstate'
+import { canonicalJson } from '../events/canonical-json.ts'
+import type { EventStore } from '../store/event-store.ts'
+import type { ActorDefinition, Effect } from './definition.ts'
+import { stateOf } from './fold-stream.ts'
+import { replay } from './replay.ts'
+
+/** A kind of actor, whatever its machine. */
+export type AnyKind = ActorDefinition<AnyStateMachine, Effect>
+
+export interface StreamHash {
+  readonly stream: string
+  readonly version: number
+  /** Of the folded state, as canonical JSON: sha-256 in hex. */
+  readonly hash: string
+  /** Whether it was folded: of a kind that is not known, the facts themselves are hashed. */
+  readonly folded: boolean
+}
+
+export interface StateHash {
+  /** Of all streams: sha-256 in hex. */
+  readonly hash: string
+  readonly streams: number
+  /** The last position of the log. */
+  readonly position: number
+}
+
+/** The hash of each stream, by name. Every stream is folded from its beginning: no snapshot is believed. */
+export async function* streamHashes(
+  store: EventStore,
+  kinds: readonly AnyKind[],
+): AsyncGenerator<StreamHash, void, undefined> {
+  for await (const { stream, version } of store.streams()) {
+    const definition = kinds.find(({ kind }) => stream.startsWith(`${kind}/`))
+    const state = definition ? await folded(store, definition, stream) : await facts(store, stream)
+    yield { stream, version, hash: sha256(state), folded: definition !== undefined }
+  }
+}
+
+/** The hash of the whole, from those of the streams. */
+export async function stateHash(
+  store: EventStore,
+  kinds: readonly AnyKind[],
+  see: (stream: StreamHash) => void = () => {},
+): Promise<StateHash> {
+  const all: unknown[] = []
+  const position = await store.head()
+  for await (const one of streamHashes(store, kinds)) {
+    see(one)
+    all.push([one.stream, one.version, one.hash])
+  }
+  return { hash: sha256(all), streams: all.length, position }
+}
+
+async function folded(store: EventStore, definition: AnyKind, stream: string): Promise<unknown> {
+  let state = stateOf(definition.fold.initial)
+  for await (const { after } of replay(definition, store, stream)) state = stateOf(after)
+  return state
+}
+
+async function facts(store: EventStore, stream: string): Promise<unknown> {
+  const found: unknown[] = []
+  for await (const { type, v, data } of store.read(stream)) found.push({ type, v, data })
+  return found
+}
+
+const sha256 = (value: unknown) => hash('sha256', canonicalJson(value), 'hex')
