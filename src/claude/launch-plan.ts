@@ -7,6 +7,7 @@ import { outputFiles } from './call-output.ts'
 import type { LaunchPlan } from './call-process.ts'
 import { callEnvironment, type Environment } from './environment.ts'
 import { hideLogin } from './hidden-login.ts'
+import { isOn, type Variables } from './inherited-environment.ts'
 import type { Program } from './locate.ts'
 import { secretsOf } from './redact.ts'
 import type { Call } from './runner.ts'
@@ -14,7 +15,7 @@ import type { Call } from './runner.ts'
 export interface PlanOptions {
   readonly program: Program
   /** Ours. */
-  readonly inherited: Readonly<Record<string, string | undefined>>
+  readonly inherited: Variables
   /** What the user of the library adds to the environment. */
   readonly added: Environment
 }
@@ -34,15 +35,19 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
     version,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),
   })
+  const start = { environment, arguments: given }
   return {
     path,
-    ...hideLogin({ environment, arguments: given }),
+    ...(isKeyShown({ ...inherited, ...added }) ? start : hideLogin(start)),
     secrets: secretsOf(environment),
     directory: workspace,
     home,
     output: outputFiles(home, call.callId),
   }
 }
+
+/** A `claude` that is a wrapper (a container, another user) may not be reached by a descriptor. */
+const isKeyShown = (variables: Variables) => isOn(variables.CLAUDE_AGENTS_KEY_IN_ENVIRONMENT)
 
 /** In the agent's home: on the command line it would be in every list of processes, and its length is limited. */
 const systemPromptFile = (home: string) => join(home, 'system-prompt.md')

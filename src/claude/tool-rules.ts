@@ -18,8 +18,9 @@ const WORKSPACE = './**'
 /** They run commands, which nothing confines to the workspace: denied unless one of them is asked for. */
 const SHELL_TOOLS = ['Bash', 'Monitor', 'PowerShell']
 
-/** Sessions that share a directory could find and write to each other. */
-const BETWEEN_SESSIONS = ['ListAgents', 'SendMessage']
+/** Sessions that share a directory could find and write to each other; and one that moves to a worktree has left the
+ * place where it is looked for. */
+const NEVER = ['ListAgents', 'SendMessage', 'EnterWorktree', 'ExitWorktree']
 
 type Granted = Pick<CallSettings, 'allowedTools' | 'permissions'>
 
@@ -40,7 +41,7 @@ export function toolRules(settings: Granted): ToolRules {
   })
   return {
     allowed,
-    disallowed: grantsShell(settings) ? BETWEEN_SESSIONS : [...BETWEEN_SESSIONS, ...SHELL_TOOLS],
+    disallowed: grantsShell(settings) ? NEVER : [...NEVER, ...SHELL_TOOLS],
   }
 }
 

@@ -7,6 +7,8 @@ const SESSION = '11111111-1111-4111-8111-111111111111'
 const PARENT = '22222222-2222-4222-8222-222222222222'
 const OLD: Version = [2, 1, 197]
 
+const NEVER = ['ListAgents', 'SendMessage', 'EnterWorktree', 'ExitWorktree']
+
 const first = { sessionId: SESSION, parentSessionId: null, settings: { systemPrompt: '' } }
 const oldest = { version: OLD, systemPromptFile: null }
 const after = (argv: readonly string[], flag: string) => argv[argv.indexOf(flag) + 1]
@@ -18,7 +20,9 @@ test('a first call begins a session with our id', () => {
     ...['--session-id', SESSION],
     ...['--setting-sources', '', '--strict-mcp-config', '--disable-slash-commands'],
     ...['--permission-mode', 'acceptEdits'],
-    ...['--disallowedTools', 'ListAgents', 'SendMessage', 'Bash', 'Monitor', 'PowerShell'],
+    '--disallowedTools',
+    ...NEVER,
+    ...['Bash', 'Monitor', 'PowerShell'],
   ])
 })
 
@@ -34,7 +38,8 @@ test('all settings have their flags, and the lists come last', () => {
     ...['--append-system-prompt-file', '/home/prompt.md'],
     ...['--model', 'opus', '--max-turns', '3'],
     ...['--allowedTools', 'Write(./**)', 'Bash(git *)'],
-    ...['--disallowedTools', 'ListAgents', 'SendMessage'],
+    '--disallowedTools',
+    ...NEVER,
   ])
 })
 

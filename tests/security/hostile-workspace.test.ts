@@ -1,0 +1,126 @@
+/** What lies in a workspace is somebody else's: the real `claude` neither runs nor obeys it, as root and as another. */
+import { chown, lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { expect, onTestFinished, type TestContext, test } from 'vitest'
+import { answer } from '../../src/testing/model-answer.ts'
+import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { INSTALLED_CLAUDE } from '../claude/calls.ts'
+import { MAIN } from '../cli/command.ts'
+import { foreignServer, INSTRUCTION, SECRET, setTraps } from './hostile-workspace.ts'
+
+const isRoot = process.getuid?.() === 0
+const CLAUDE = process.env.CLAUDE_AGENTS_CLAUDE_PATH ?? INSTALLED_CLAUDE
+
+/** Runs the built command as somebody, in a folder that is theirs. */
+async function commandOf(user: number | null, environment: Readonly<Record<string, string>>) {
+  const folder = await mkdtemp(join(tmpdir(), 'claude-hostile-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  if (user !== null) await chown(folder, user, user)
+  const run = (...words: string[]) =>
+    execa(process.execPath, [MAIN, ...words], {
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? '', HOME: folder, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE, ...environment },
+      extendEnv: false,
+      reject: false,
+      ...(user === null ? {} : { uid: user, gid: user }),
+    })
+  return { folder, run, workspace: join(folder, '.claude-agents/agents/a/workspace') }
+}
+
+async function ownedBy(user: number | null, directory: string): Promise<void> {
+  if (user !== null) await execa('chown', ['-R', '-h', `${user}:${user}`, directory])
+}
+
+/** What a model that has been talked into it would ask for. */
+const GREEDY = (folder: string) => [
+  answer.toolUse('Read', { file_path: 'link.txt' }),
+  answer.toolUse('Read', { file_path: 'outside/secret.txt' }),
+  answer.toolUse('Read', { file_path: join(folder, 'secret.txt') }),
+  answer.toolUse('Grep', { pattern: 'the-secret', path: 'outside', output_mode: 'content' }),
+  answer.toolUse('Grep', { pattern: 'the-secret', path: '../../../..', output_mode: 'content' }),
+  answer.toolUse('Glob', { pattern: '**/secret.txt', path: folder }),
+  answer.toolUse('Write', { file_path: '../written.txt', content: 'x' }),
+  answer.toolUse('Write', { file_path: join(folder, 'written.txt'), content: 'x' }),
+  answer.toolUse('Write', { file_path: 'outside/written.txt', content: 'x' }),
+  answer.toolUse('Write', { file_path: '.git/hooks/pre-commit', content: 'x' }),
+  answer.toolUse('Bash', {
+    command: `cat ${join(folder, 'secret.txt')}; touch ${join(folder, 'written.txt')}`,
+  }),
+  answer.toolUse('EnterWorktree', { name: 'tree' }),
+  answer.toolUse('Write', { file_path: 'inside.txt', content: 'x' }),
+  'Done.',
+]
+
+const USERS: readonly (readonly [name: string, user: number | null, possible: boolean])[] = [
+  ['the user of the tests', null, true],
+  ['another user (needs root)', 65_534, isRoot],
+]
+
+/** Not every machine lets another user see the project: the test says so instead of failing for it. */
+async function skipUnlessVisible(context: TestContext, user: number | null) {
+  if (user === null) return
+  const { failed } = await execa(CLAUDE, ['--version'], { uid: user, gid: user, cwd: '/', reject: false })
+  const { failed: hidden } = await execa('test', ['-r', MAIN], {
+    uid: user,
+    gid: user,
+    cwd: '/',
+    reject: false,
+  })
+  if (failed || hidden) context.skip('another user cannot see this project, or run its claude')
+}
+
+test.for(USERS)('a hostile workspace is inert for %s', async ([, user, possible], context) => {
+  if (!possible) context.skip('only root can start a process of another user')
+  await skipUnlessVisible(context, user)
+  await using foreign = await foreignServer()
+  await using model = await simulatedModel()
+  const { folder, run, workspace } = await commandOf(user, model.environment)
+  expect(
+    await run('agent', 'create', 'a', 'You help.', '--tools', 'Read,Write,Edit,Grep,Glob'),
+  ).toMatchObject({
+    exitCode: 0,
+  })
+  // git wants to own the repository that it is to fill.
+  if (user !== null) await ownedBy(0, workspace)
+  const traps = await setTraps(folder, workspace, foreign.url)
+  await ownedBy(user, workspace)
+  const before = await readdir(folder)
+  model.enqueue(...GREEDY(folder))
+
+  const asked = await run('agent', 'ask', 'a', 'Help me.')
+  expect(asked).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Done.') })
+  expect(foreign.calls).toEqual([])
+  expect(await traps.marks()).toEqual([])
+  const requests = JSON.stringify(model.requests)
+  expect(requests).not.toContain(SECRET)
+  expect(requests).not.toContain(INSTRUCTION)
+  expect(model.requests.every(({ headers }) => headers['x-api-key'] === 'simulated')).toBe(true)
+  expect(await readdir(folder)).toEqual(before)
+  expect(await readdir(join(folder, '.claude-agents/agents/a'))).toEqual(['CLAUDE.md', 'home', 'workspace'])
+  // It was not just idle: what it may do was done, by the user that it should be.
+  expect((await lstat(join(workspace, 'inside.txt'))).uid).toBe(user ?? process.getuid?.())
+})
+
+test('the traps work: a workspace that is trusted is obeyed', async () => {
+  await using foreign = await foreignServer()
+  await using model = await simulatedModel()
+  const { folder, run, workspace } = await commandOf(null, model.environment)
+  await run(
+    'agent',
+    'create',
+    'a',
+    'You help.',
+    '--load-project-settings',
+    '--timeout',
+    '20',
+    '--retries',
+    '0',
+  )
+  const traps = await setTraps(folder, workspace, foreign.url)
+  const { stderr } = await run('agent', 'ask', 'a', 'Help me.')
+  expect(stderr).toContain('loads settings, hooks and servers from its workspace')
+  expect(await traps.marks()).toEqual(expect.arrayContaining(['mcp-server', 'session-start']))
+  expect(foreign.calls).not.toEqual([])
+})
