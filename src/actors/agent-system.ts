@@ -67,24 +67,19 @@ export class AgentSystem {
   /** By name. Costs the same however much they have done. */
   async list(): Promise<readonly AgentInfo[]> {
     const infos: AgentInfo[] = []
-    for await (const { stream, version, summary } of this.#environment.store.streams({ prefix: STREAMS })) {
-      if (!summary || summary.status === 'absent') continue
-      infos.push(agentInfo(stream, version, summary.status, summary.info ?? {}))
-    }
+    for await (const info of this.#infos(STREAMS)) infos.push(info)
     return infos
   }
 
   async remove(id: string): Promise<void> {
+    return this.#inTurn(() => this.#remove(id))
+  }
+
+  /** Removes the copies of an agent that have nothing to do and that nobody uses. */
+  async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#inTurn(async () => {
-      const agent = await this.get(id)
-      await agent.record(({ context }) => [
-        ...cancelTasks(context, 'the agent was removed'),
-        { type: 'AgentRemoved', data: {} },
-      ])
-      await agent.close()
-      this.#active.delete(id)
-      this.#count = undefined
-      await this.#environment.runner.discard?.(this.#environment.directories(id))
+      for await (const copy of this.#infos(`${STREAMS}${id}.`))
+        if (copy.queue === 0 && !isUsed(copy.id)) await this.#remove(copy.id)
     })
   }
 
@@ -115,6 +110,25 @@ export class AgentSystem {
     await agent.record(() => [{ type: 'AgentCreated', data: { config } }])
     this.#count += 1
     return agent
+  }
+
+  async #remove(id: string): Promise<void> {
+    const agent = await this.get(id)
+    await agent.record(({ context }) => [
+      ...cancelTasks(context, 'the agent was removed'),
+      { type: 'AgentRemoved', data: {} },
+    ])
+    await agent.close()
+    this.#active.delete(id)
+    this.#count = undefined
+    await this.#environment.runner.discard?.(this.#environment.directories(id))
+  }
+
+  async *#infos(prefix: string): AsyncGenerator<AgentInfo> {
+    for await (const { stream, version, summary } of this.#environment.store.streams({ prefix })) {
+      if (!summary || summary.status === 'absent') continue
+      yield agentInfo(stream, version, summary.status, summary.info ?? {})
+    }
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {

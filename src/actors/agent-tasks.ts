@@ -61,11 +61,16 @@ export class AgentTasks {
   ask(task: string | TaskInput, options: AskOptions, start: () => void): TaskHandle {
     const taskId = options.taskId ?? this.#environment.newId()
     const reply = this.#ask(taskId, task, options, start)
-    return new TaskHandle(taskId, reply, this.events, (reason) => this.cancel(taskId, reason))
+    return new TaskHandle(taskId, reply, this.events, async (reason) => {
+      await this.cancel(taskId, reason)
+    })
   }
 
-  async cancel(taskId: string, reason: string): Promise<void> {
-    await this.#actor.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId })
+  async cancel(taskId: string, reason: string): Promise<boolean> {
+    const cancelled = await this.#actor.decide(({ context }) => cancelTasks(context, reason, taskId), {
+      correlationId: taskId,
+    })
+    return cancelled.length > 0
   }
 
   /** Whoever waits for a reply is told that it will not come from this process. */

@@ -92,9 +92,9 @@ export class Agent {
     return this.#tasks.ask(task, options, () => this.start())
   }
 
-  /** Calls a task off, whether it waits or runs. Nothing happens when it has ended. */
-  async cancel(taskId: string, reason: string): Promise<void> {
-    await this.#tasks.cancel(taskId, reason)
+  /** Calls a task off, whether it waits or runs. Nothing happens when it has ended. Returns whether it was called off. */
+  cancel(taskId: string, reason: string): Promise<boolean> {
+    return this.#tasks.cancel(taskId, reason)
   }
 
   /** Begins a new session chain; the old one stays in the log. Refused while a task runs. */

@@ -10,14 +10,17 @@ import { callErrorData } from '../events/call-errors.ts'
 import { ClosedError, TaskCancelledError } from '../events/errors.ts'
 import type { RunFact } from '../events/run-facts.ts'
 import type { TaskInput } from '../events/task-input.ts'
+import { callOff, copiedAgents } from './left-steps.ts'
 import type { Answer, Ask, StepOptions, Worker } from './pattern.ts'
 import type { RecordedStep } from './recorded-steps.ts'
-import { configFingerprint, StepKeys } from './step-key.ts'
-import { Workers } from './workers.ts'
+import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
+import { type CopyUse, Workers } from './workers.ts'
 
 /** What goes on in a run. */
 export interface StepEvent {
   readonly stepKey: string
+  /** Which ask of this execution it is, from 1. */
+  readonly ask: number
   readonly agent: string
   readonly state: 'scheduled' | 'reused' | 'succeeded' | 'failed' | 'cancelled'
   readonly costUsd: number
@@ -40,18 +43,24 @@ export interface AskContext {
   readonly answers: ReadonlyMap<string, string>
   /** Of the agents that the log names, so that their answers can be found without waiting. */
   readonly fingerprints: Map<string, string>
+  readonly copyUse: CopyUse
   notify(event: StepEvent): void
 }
 
 export class DurableAsk {
   readonly #context: AskContext
-  readonly #keys = new StepKeys()
+  readonly #numbers = new StepNumbers()
   readonly #workers: Workers
   readonly #open = new Set<Promise<void>>()
+  /** Steps that an earlier execution had begun, and this one has not asked for yet. */
+  readonly #left = new Map<string, RecordedStep>()
+  #asks = 0
 
   constructor(context: AskContext) {
     this.#context = context
-    this.#workers = new Workers(context.agents)
+    this.#workers = new Workers(context.agents, context.copyUse, copiedAgents(context.steps.values()))
+    for (const step of context.steps.values())
+      if (step.state === 'scheduled') this.#left.set(step.stepKey, step)
   }
 
   /**
@@ -61,10 +70,10 @@ export class DurableAsk {
   readonly ask: Ask = (worker, task, options = {}) =>
     new Observable<Answer>((subscriber) => {
       const agent = nameOf(worker)
+      const asked = { ...this.#numbers.next(agent, task, options), ask: ++this.#asks }
       const fingerprint = this.#context.fingerprints.get(agent)
-      const stepKey =
-        fingerprint === undefined ? undefined : this.#keys.next(agent, fingerprint, task, options)
-      const known = stepKey === undefined ? undefined : this.#recorded(stepKey)
+      this.#workers.expect(worker)
+      const known = fingerprint === undefined ? undefined : this.#recorded(asked, fingerprint)
       if (known) {
         subscriber.next(known)
         subscriber.complete()
@@ -73,7 +82,7 @@ export class DurableAsk {
       const stop = new AbortController()
       queueMicrotask(() => {
         if (stop.signal.aborted) return
-        const asking = this.#askNow(worker, task, options, stepKey, stop.signal).then(
+        const asking = this.#askNow(worker, task, options, asked, stop.signal).then(
           (answer) => {
             subscriber.next(answer)
             subscriber.complete()
@@ -86,18 +95,27 @@ export class DurableAsk {
       return () => stop.abort('the workflow no longer needs the answer')
     })
 
-  /** Resolves when all that was asked has come to its end, and been written down. Then the copies of pools go. */
-  async settle(): Promise<void> {
+  /**
+   * Resolves when all that was asked has come to its end, and been written down. Then what an earlier execution had begun
+   * and this one did not need is called off, and the copies of pools go.
+   */
+  async settle({ forGood }: { readonly forGood: boolean }): Promise<void> {
     while (this.#open.size > 0) await Promise.all(this.#open)
+    const { actor, agents } = this.#context
     // When the process ends, what they do is gone on with by the next one.
-    if (!this.#context.actor.closed) await this.#workers.dismiss()
+    if (actor.closed) return
+    const reason = 'the workflow no longer needs it'
+    const facts = await callOff(agents, this.#left.values(), { reason, forGood })
+    if (facts.length > 0) await this.#record(...facts)
+    await this.#workers.dismiss()
   }
 
-  #recorded(stepKey: string): Answer | undefined {
+  #recorded({ ask, ...asked }: Asked, fingerprint: string): Answer | undefined {
+    const stepKey = stepKeyOf(asked, fingerprint)
     const step = this.#context.steps.get(stepKey)
     const text = this.#context.answers.get(stepKey)
     if (step?.state !== 'succeeded' || text === undefined) return undefined
-    this.#context.notify({ ...step, state: 'reused', text })
+    this.#context.notify({ ...step, ask, state: 'reused', text })
     return { agent: step.agent, text }
   }
 
@@ -105,18 +123,19 @@ export class DurableAsk {
     worker: Worker,
     task: TaskInput,
     options: StepOptions,
-    knownKey: string | undefined,
+    asked: Asked,
     signal: AbortSignal,
   ): Promise<Answer> {
     const agent = nameOf(worker)
-    const stepKey = knownKey ?? this.#keys.next(agent, await this.#fingerprint(agent), task, options)
-    const recorded = knownKey === undefined ? this.#recorded(stepKey) : undefined
-    if (recorded) return recorded
+    const stepKey = stepKeyOf(asked, await this.#fingerprint(agent))
     const before = this.#context.steps.get(stepKey)
-    const hired = await this.#workers.hire(worker, before?.worker)
+    const hired = await this.#workers.hire(worker, before?.state === 'scheduled' ? before.worker : undefined)
     try {
+      if (signal.aborted)
+        throw new TaskCancelledError({ agent, taskId: stepKey, reason: String(signal.reason) })
+      this.#left.delete(stepKey)
       const reply = await this.#try(
-        { stepKey, agent, task, options, signal, before, hired: hired.agent.id },
+        { stepKey, ask: asked.ask, agent, signal, before, hired: hired.agent.id },
         (origin, taskId) => hired.agent.ask(task, { taskId, signal, ...options, origin }),
       )
       return { agent, text: reply.text }
@@ -130,7 +149,7 @@ export class DurableAsk {
     step: Attempt,
     ask: (origin: { correlationId: string; causationId: string }, taskId: string) => PromiseLike<Reply>,
   ): Promise<Reply> {
-    const { stepKey, agent, signal, before } = step
+    const { stepKey, ask: number, agent, signal, before } = step
     const { actor, bodies, runId, notify } = this.#context
     // Begun before a crash: the agent knows the task by its id, and may have finished it since.
     const isOpen = before?.state === 'scheduled'
@@ -139,14 +158,14 @@ export class DurableAsk {
     const scheduled: RunFact = { type: 'StepScheduled', data: { stepKey, agent, worker: step.hired, taskId } }
     const [fact] = isOpen ? [] : await this.#record(scheduled)
     this.#context.steps.set(stepKey, { ...begun, stepKey, agent, worker: step.hired, taskId, tries })
-    notify({ stepKey, agent, state: 'scheduled', costUsd: 0, tokens: 0, text: null, problem: null })
+    notify({ ...nothingYet, stepKey, ask: number, agent, state: 'scheduled' })
     try {
       const reply = await ask({ correlationId: runId, causationId: fact?.id ?? runId }, taskId)
       const { text, sessionId, costUsd, durationMs } = reply
       const tokens = reply.usage.inputTokens + reply.usage.outputTokens
       const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
       await this.#record({ type: 'StepSucceeded', data })
-      notify({ stepKey, agent, state: 'succeeded', costUsd, tokens, text, problem: null })
+      notify({ stepKey, ask: number, agent, state: 'succeeded', costUsd, tokens, text, problem: null })
       return reply
     } catch (error) {
       // The process ends: the task goes on with the next opening, and so does the step.
@@ -159,23 +178,15 @@ export class DurableAsk {
     }
   }
 
-  async #fail({ stepKey, agent }: Attempt, error: unknown, cancelled: boolean): Promise<void> {
+  async #fail({ stepKey, ask, agent }: Attempt, error: unknown, cancelled: boolean): Promise<void> {
     const data = { stepKey, agent, error: callErrorData(error), cancelled }
     await this.#record({ type: 'StepFailed', data })
     const state = cancelled ? 'cancelled' : 'failed'
-    this.#context.notify({
-      stepKey,
-      agent,
-      state,
-      costUsd: 0,
-      tokens: 0,
-      text: null,
-      problem: data.error.message,
-    })
+    this.#context.notify({ ...nothingYet, stepKey, ask, agent, state, problem: data.error.message })
   }
 
-  #record(fact: RunFact) {
-    return this.#context.actor.decide(() => [fact], { correlationId: this.#context.runId })
+  #record(...facts: RunFact[]) {
+    return this.#context.actor.decide(() => facts, { correlationId: this.#context.runId })
   }
 
   async #fingerprint(agent: string): Promise<string> {
@@ -188,17 +199,19 @@ export class DurableAsk {
   }
 }
 
+type Asked = AskedStep & { readonly ask: number }
+
 interface Attempt {
   readonly stepKey: string
+  readonly ask: number
   readonly agent: string
   /** Who of a pool. */
   readonly hired: string
-  readonly task: TaskInput
-  readonly options: StepOptions
   readonly signal: AbortSignal
   readonly before: RecordedStep | undefined
 }
 
-const begun = { state: 'scheduled', text: null, costUsd: 0, tokens: 0, durationMs: 0, problem: null } as const
+const nothingYet = { costUsd: 0, tokens: 0, text: null, problem: null } as const
+const begun = { ...nothingYet, state: 'scheduled', durationMs: 0 } as const
 
 const nameOf = (worker: Worker) => (typeof worker === 'string' ? worker : worker.pool)

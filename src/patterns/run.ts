@@ -81,7 +81,8 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     const progress = new Progress()
     this.#events.subscribe((event) => progress.note(event))
     const outcome = await this.#emissions(asks, pattern, task)
-    await asks.settle()
+    const errors = outcome.answers ? collected(outcome.answers) : [progress.failure(outcome.error)]
+    await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
     if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
     const { name } = context.actor.snapshot.context
     const end = async (fact: RunFact) =>
@@ -92,7 +93,6 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
-    const errors = outcome.answers ? collected(outcome.answers) : [progress.failure(outcome.error)]
     const body = await context.bodies.write(finalOutput)
     await end(
       errors.length === 0

@@ -8,12 +8,15 @@ import { checkId } from '../events/ids.ts'
 import { withoutCredentials } from '../events/input-checks.ts'
 import type { JsonObject } from '../events/json.ts'
 import { RunActiveError, RunFinishedError, RunNotFoundError } from '../events/run-errors.ts'
+import type { RunFact } from '../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import type { RunActor } from './durable-ask.ts'
+import { callOff, copiedAgents } from './left-steps.ts'
 import type { Pattern } from './pattern.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
 import { configFingerprint } from './step-key.ts'
+import { type CopyUse, Workers } from './workers.ts'
 import { recordedResult, type WorkflowResult } from './workflow-result.ts'
 
 export interface RunOptions {
@@ -52,6 +55,7 @@ export class Runs {
   readonly #active = new Map<string, Run>()
   /** The actors of those. */
   readonly #actors = new Map<string, RunActor>()
+  readonly #copyUse: CopyUse = new Map()
 
   constructor(environment: ActorEnvironment, agents: AgentSystem) {
     this.#environment = environment
@@ -109,11 +113,13 @@ export class Runs {
     if (active) return active.cancel(reason)
     const { status, taken } = await this.show(id)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
-    for (const { state, worker, taskId } of taken) {
-      if (state === 'scheduled') await (await this.#agents.get(worker)).cancel(taskId, reason)
-    }
+    const calledOff = await callOff(this.#agents, taken, { reason, forGood: true })
     const actor = await this.#load(id)
-    await actor.decide(() => [{ type: 'RunCancelled', data: { reason } }], { correlationId: id })
+    const ended: RunFact = { type: 'RunCancelled', data: { reason } }
+    await actor.decide(({ value }) => [...(value === 'running' ? calledOff : []), ended], {
+      correlationId: id,
+    })
+    await new Workers(this.#agents, this.#copyUse, copiedAgents(taken)).dismiss()
   }
 
   /** Leaves the runs as they are: the next process can go on with them. */
@@ -182,7 +188,8 @@ export class Runs {
       fingerprints.set(agent, configFingerprint(config))
     }
     const answers = await this.#texts(steps)
-    return { runId: id, actor, agents: this.#agents, bodies: this.#bodies, steps, answers, fingerprints }
+    const { agents, bodies, copyUse } = { agents: this.#agents, bodies: this.#bodies, copyUse: this.#copyUse }
+    return { runId: id, actor, agents, bodies, steps, answers, fingerprints, copyUse }
   }
 
   async #texts(steps: ReadonlyMap<string, RecordedStep>): Promise<Map<string, string>> {

@@ -9,14 +9,24 @@ const digest = (content: unknown) => hash('sha256', JSON.stringify(content), 'ba
 /** Changes with anything that could change the agent's answer. */
 export const configFingerprint = (config: AgentConfig | null): string => digest(config)
 
+/** What is asked, and which of equals it is. */
+export interface AskedStep {
+  readonly content: string
+  readonly occurrence: number
+}
+
 /** Numbers equal steps, so that the second of two equal asks is not answered with the first one's answer. */
-export class StepKeys {
+export class StepNumbers {
   readonly #seen = new Map<string, number>()
 
-  next(agent: string, fingerprint: string, task: TaskInput, { session = 'chain' }: StepOptions): string {
-    const content = digest([agent, fingerprint, task, session])
+  /** In the order of the asks: nothing is waited for before. */
+  next(agent: string, task: TaskInput, { session = 'chain' }: StepOptions): AskedStep {
+    const content = digest([agent, task, session])
     const occurrence = (this.#seen.get(content) ?? 0) + 1
     this.#seen.set(content, occurrence)
-    return `${content}.${occurrence}`
+    return { content, occurrence }
   }
 }
+
+export const stepKeyOf = ({ content, occurrence }: AskedStep, fingerprint: string): string =>
+  `${digest([content, fingerprint])}.${occurrence}`

@@ -9,7 +9,7 @@ export interface WorkflowResult {
   readonly pattern: string
   /** Who was asked, in the order in which they were first. */
   readonly agents: readonly string[]
-  /** What each of them answered last. */
+  /** What each of them answered to what it was asked last. */
   readonly results: Readonly<Record<string, string>>
   readonly metadata: {
     readonly runId: string
@@ -25,18 +25,19 @@ export interface WorkflowResult {
 
 /** What a run has come to so far, from what goes on in it. */
 export class Progress {
-  readonly #results = new Map<string, string>()
+  /** The answer to the latest ask of each agent, whenever it came: so the order of answers does not matter. */
+  readonly #results = new Map<string, { readonly ask: number; readonly text: string }>()
   readonly #agents = new Set<string>()
   readonly #problems: { agent: string; message: string }[] = []
   #steps = 0
   #reused = 0
   #costUsd = 0
 
-  note({ agent, state, text, costUsd, problem }: StepEvent): void {
+  note({ agent, ask, state, text, costUsd, problem }: StepEvent): void {
     this.#agents.add(agent)
     if (state === 'scheduled' || state === 'reused') this.#steps++
     if (state === 'reused') this.#reused++
-    if (text !== null) this.#results.set(agent, text)
+    if (text !== null && ask >= (this.#results.get(agent)?.ask ?? 0)) this.#results.set(agent, { ask, text })
     if (state === 'failed') this.#problems.push({ agent, message: problem ?? '' })
     this.#costUsd += costUsd
   }
@@ -55,7 +56,7 @@ export class Progress {
     return {
       pattern,
       agents: [...this.#agents],
-      results: Object.fromEntries(this.#results),
+      results: Object.fromEntries([...this.#results].map(([agent, { text }]) => [agent, text])),
       metadata: { runId, finalOutput, costUsd: this.#costUsd, steps: this.#steps, reused: this.#reused },
       success: errors.length === 0,
       errors,
@@ -72,9 +73,9 @@ export function recordedResult(
   texts: ReadonlyMap<string, string>,
 ): WorkflowResult {
   const progress = new Progress()
-  for (const step of steps.values()) {
+  for (const [index, step] of [...steps.values()].entries()) {
     if (step.state !== 'succeeded') continue
-    progress.note({ ...step, state: 'reused', text: texts.get(step.stepKey) ?? null })
+    progress.note({ ...step, ask: index + 1, state: 'reused', text: texts.get(step.stepKey) ?? null })
   }
   return progress.result(runId, name, finalOutput, [])
 }

@@ -1,4 +1,11 @@
 /** What tests of and on this package need: published as `claude-multi-agent/testing`. */
+export {
+  crashSweep,
+  type PatternSweep,
+  type ScenarioSweep,
+  type SweepOptions,
+  type SweepReport,
+} from './crash-sweep.ts'
 export { type ContractCase, eventStoreContract } from './event-store-contract.ts'
 export type { ModelRequest } from './messages-api.ts'
 export { answer, type ModelAnswer } from './model-answer.ts'

@@ -11,6 +11,8 @@ export interface VirtualClock extends Clock {
   advance(ms: number): Promise<void>
   /** How many timers are waiting. */
   readonly pending: number
+  /** When the next of them is due, in milliseconds since the epoch; null when none waits. */
+  readonly nextAt: number | null
 }
 
 interface Timer {
@@ -67,6 +69,9 @@ export function virtualClock(start: number = Date.UTC(2026, 0, 1)): VirtualClock
     },
     get pending() {
       return timers.size
+    },
+    get nextAt() {
+      return earliest()?.dueAt ?? null
     },
   }
 }

@@ -16,9 +16,11 @@ describe('the virtual clock', () => {
     ])
     expect(clock.now()).toBe(1_029)
     expect(clock.pending).toBe(1)
+    expect(clock.nextAt).toBe(1_030)
     await clock.advance(1)
     expect(fired.at(-1)).toEqual(['late', 1_030])
     expect(clock.pending).toBe(0)
+    expect(clock.nextAt).toBeNull()
   })
 
   it('lets promises run between timers, so that a chain of pauses passes in one advance', async () => {

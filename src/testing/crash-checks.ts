@@ -1,0 +1,68 @@
+/** What must hold of a log whatever was stopped in the middle, as checks that throw. */
+import assert from 'node:assert/strict'
+import { agentKind } from '../actors/agent.ts'
+import { endsTask } from '../actors/agent-call.ts'
+import { foldStream } from '../actors/fold-stream.ts'
+import { runKind } from '../actors/run-machine.ts'
+import type { Call } from '../claude/runner.ts'
+import type { Orchestrator } from '../orchestrator.ts'
+import type { EventStore } from '../store/event-store.ts'
+
+/** No position and no version is missing, and each task that was accepted has ended in exactly one way. */
+export async function checkLog(store: EventStore): Promise<void> {
+  const versions = new Map<string, number>()
+  const outcomes = new Map<string, string[]>()
+  let position = 0
+  for await (const recorded of store.readAll()) {
+    const { stream, type, data } = recorded
+    assert.equal(recorded.position, ++position, 'the log has a gap')
+    versions.set(stream, (versions.get(stream) ?? 0) + 1)
+    assert.equal(recorded.version, versions.get(stream), `${stream} has a gap`)
+    if (typeof data.taskId !== 'string' || !stream.startsWith('agent/')) continue
+    const task = `${data.taskId} of ${stream}`
+    if (type === 'TaskAccepted') outcomes.set(task, [])
+    else if (endsTask(recorded, data.taskId)) outcomes.get(task)?.push(type)
+  }
+  for (const [task, ends] of outcomes) assert.equal(ends.length, 1, `${task} ended ${JSON.stringify(ends)}`)
+}
+
+/** Whatever was answered was paid for: it must not be asked again. A step may have had more than one task. */
+export async function checkAnsweredOnce(store: EventStore, answered: readonly Call[]): Promise<void> {
+  const steps = await stepsOfTasks(store)
+  const seen = new Set<string>()
+  for (const { agent, taskId, prompt } of answered) {
+    const asked = steps.get(taskId) ?? `task ${taskId} of ${agent}`
+    assert.ok(!seen.has(asked), `${agent} answered ${asked} twice: ${JSON.stringify(prompt.slice(0, 60))}`)
+    seen.add(asked)
+  }
+}
+
+async function stepsOfTasks(store: EventStore): Promise<Map<string, string>> {
+  const steps = new Map<string, string>()
+  for await (const { stream, type, data } of store.readAll()) {
+    if (type === 'StepScheduled') steps.set(String(data.taskId), `step ${data.stepKey} of ${stream}`)
+  }
+  return steps
+}
+
+/** Each live state, and what lists say of it, is what its facts fold to. */
+export async function checkReplay(orchestrator: Orchestrator): Promise<void> {
+  const { store } = orchestrator
+  for (const { id } of await orchestrator.agents()) {
+    const { value, context } = (await orchestrator.agent(id)).snapshot
+    const { snapshot } = await foldStream(agentKind, unsaved(store), `agent/${id}`)
+    assert.deepEqual({ value, context }, plain(snapshot), `agent ${id} is not what its facts fold to`)
+  }
+  for await (const { stream, summary } of store.streams({ prefix: 'run/' })) {
+    const { snapshot } = await foldStream(runKind, unsaved(store), stream)
+    assert.deepEqual(summary, runKind.summarize(snapshot), `${stream} is not what its facts fold to`)
+  }
+}
+
+const plain = ({ value, context }: { value: unknown; context: unknown }) => ({ value, context })
+
+/** Without snapshots: folding begins at the first fact. */
+const unsaved = (store: EventStore): EventStore => ({
+  ...store,
+  snapshots: { ...store.snapshots, load: async () => undefined },
+})

@@ -1,0 +1,74 @@
+/** A scripted runner that outlives the worlds it works for: asked what became of a call, it says the truth. */
+import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
+import type { Clock } from '../clock.ts'
+import { ClaudeExecutionError } from '../events/call-errors.ts'
+import { type MortalStore, never } from './mortal-store.ts'
+import { type ScriptedAnswer, type ScriptedRunnerOptions, scriptedRunner } from './scripted-runner.ts'
+
+/** What became of the calls that were made, in all worlds. */
+export class CallMemory {
+  /** Every call whose prompt has left, in order. */
+  readonly sent: Call[] = []
+  /** Every call that was answered, in order. */
+  readonly answered: Call[] = []
+  /** How often a new world was told of each outcome. */
+  readonly told: Record<Recovered['outcome'], number> = { answered: 0, failed: 0, unanswered: 0, unsent: 0 }
+  readonly #outcomes = new Map<string, Recovered>()
+
+  send(call: Call): void {
+    this.sent.push(call)
+    this.#outcomes.set(call.callId, { outcome: 'unanswered' })
+  }
+
+  answer(call: Call, result: CallResult): void {
+    this.answered.push(call)
+    this.#outcomes.set(call.callId, { outcome: 'answered', result })
+  }
+
+  fail({ callId }: Call, error: ClaudeExecutionError): void {
+    this.#outcomes.set(callId, { outcome: 'failed', error })
+  }
+
+  recall({ callId }: Call): Recovered {
+    const recovered = this.#outcomes.get(callId) ?? ({ outcome: 'unsent' } as const)
+    this.told[recovered.outcome]++
+    return recovered
+  }
+}
+
+/** The runner of one world: with that world it stops. A call takes a millisecond, unless its answer says how long. */
+export function rememberingRunner(
+  memory: CallMemory,
+  world: MortalStore,
+  clock: Clock,
+  reply: NonNullable<ScriptedRunnerOptions['reply']>,
+): AgentRunner {
+  const script = scriptedRunner({
+    clock,
+    reply: (call) => world.whileAlive(async () => takingTime(await reply(call))),
+  })
+  return {
+    async *start(call, { signal }): AsyncGenerator<CallMessage> {
+      if (world.dead) await never()
+      yield { type: 'process', pid: memory.sent.length + 1, startTime: null }
+      if (world.dead) await never()
+      memory.send(call)
+      try {
+        for await (const message of script.start(call, { signal })) {
+          if (world.dead) await never()
+          if (message.type === 'result') memory.answer(call, message.result)
+          yield message
+        }
+      } catch (error) {
+        if (!signal.aborted && error instanceof ClaudeExecutionError) memory.fail(call, error)
+        throw error
+      }
+    },
+    recover: async (call) => (world.dead ? never() : memory.recall(call)),
+  }
+}
+
+function takingTime(answer: ScriptedAnswer): ScriptedAnswer {
+  if (answer instanceof Error) return answer
+  return typeof answer === 'string' ? { text: answer, delayMs: 1 } : { delayMs: 1, ...answer }
+}
