@@ -8,6 +8,7 @@ export type { Recovery } from './actors/agent-worker.ts'
 export type { Step } from './actors/replay.ts'
 export { assertReplayable } from './actors/replayable.ts'
 export type { RetentionRule } from './actors/retention.ts'
+export type { RunSnapshot, RunStatus } from './actors/run-machine.ts'
 export type { StateHash, StreamHash } from './actors/state-hash.ts'
 export { type Reply, TaskHandle } from './actors/task-handle.ts'
 export { AgentFactory } from './agent-factory.ts'
@@ -69,12 +70,13 @@ export type {
   Worker,
 } from './patterns/pattern.ts'
 export { pipeline, type Stage } from './patterns/pipeline.ts'
+export type { RunPlan } from './patterns/plan.ts'
 export { pool } from './patterns/pool.ts'
 export { type RaceOptions, race } from './patterns/race.ts'
 export type { RecordedStep } from './patterns/recorded-steps.ts'
 export { type RouteOptions, route } from './patterns/route.ts'
 export { Run } from './patterns/run.ts'
-export type { RunDetails, RunInfo, RunOptions } from './patterns/runs.ts'
+export type { RunDetails, RunInfo, RunOptions } from './patterns/run-info.ts'
 export { type SequentialOptions, sequential } from './patterns/sequential.ts'
 export { type VoteOptions, vote } from './patterns/vote.ts'
 export type { WorkflowResult } from './patterns/workflow-result.ts'
@@ -101,3 +103,27 @@ export { repairStore } from './store/repair-store.ts'
 export type { RestoredStore } from './store/restore.ts'
 export type { Finding, FindingKind, VerifyReport } from './store/verify/finding.ts'
 export { type VerifyOptions, verifyStore } from './store/verify-store.ts'
+export {
+  type DefinitionOptions,
+  type NamedWorkflow,
+  PATTERNS,
+  type StepDefinition,
+  type WorkflowDefinition,
+} from './workflow-definition.ts'
+export { BrainstormWorkflow } from './workflows/brainstorm-workflow.ts'
+export { CodeReviewWorkflow } from './workflows/code-review-workflow.ts'
+export { loadModule } from './workflows/exported-pattern.ts'
+export { ResearchWorkflow } from './workflows/research-workflow.ts'
+export {
+  TEMPLATES,
+  templateNamed,
+  type WorkflowReference,
+  type WorkflowSources,
+  workflowPattern,
+} from './workflows/workflow-pattern.ts'
+export {
+  type TemplateDefinition,
+  type TemplateOptions,
+  type WorkflowHost,
+  WorkflowTemplate,
+} from './workflows/workflow-template.ts'

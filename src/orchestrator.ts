@@ -9,53 +9,29 @@ import { type AgentInfo, AgentSystem } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
 import type { Recovery } from './actors/agent-worker.ts'
 import { replay, type Step } from './actors/replay.ts'
+import { runKind, type runMachine } from './actors/run-machine.ts'
 import { claudeCli } from './claude/claude-cli.ts'
-import type { AgentRunner } from './claude/runner.ts'
-import { type Clock, systemClock } from './clock.ts'
+import { systemClock } from './clock.ts'
 import { EventFeed } from './event-feed.ts'
 import type { Recorded } from './events/envelope.ts'
 import { ClosedError, InvalidInputError, StreamNotFoundError } from './events/errors.ts'
 import { checkStreamName } from './events/ids.ts'
 import type { TaskInput } from './events/task-input.ts'
-import { type Logger, silentLogger } from './logger.ts'
+import { silentLogger } from './logger.ts'
+import type { LogRange, OrchestratorOptions } from './orchestrator-options.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
 import type { Pattern, Step as PatternStep } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
+import type { RunPlan } from './patterns/plan.ts'
 import type { Run } from './patterns/run.ts'
-import { type RunDetails, type RunInfo, type RunOptions, Runs } from './patterns/runs.ts'
+import type { RunDetails, RunInfo, RunOptions } from './patterns/run-info.ts'
+import { Runs } from './patterns/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level-store.ts'
 
-export interface OrchestratorOptions {
-  /** Where the log and the agents live. Default `.claude-agents` in the working directory. */
-  readonly baseDir?: string
-  /** How many agents there may be at once. Default 100. */
-  readonly maxAgents?: number
-  /** What answers. Default: the `claude` command. */
-  readonly runner?: AgentRunner
-  /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
-  readonly store?: EventStore
-  /** A pino instance, or anything like it. Default: silent. */
-  readonly logger?: Logger
-  /**
-   * When to go on with what an earlier process had left (calls in flight, retries, queues): `'at-once'` (the default),
-   * or `'on-demand'`, when `recover` is called or the agent is asked something.
-   */
-  readonly resume?: 'at-once' | 'on-demand'
-  readonly clock?: Clock
-  /** A number from 0 to 1, for jitter. Default `Math.random`. */
-  readonly random?: () => number
-}
-
-/** Which part of the log: `after` and `to` are positions, or versions where a stream is named. */
-export interface LogRange {
-  readonly stream?: string
-  readonly after?: number
-  readonly to?: number
-  readonly limit?: number
-}
+export type { LogRange, OrchestratorOptions }
 
 const DEFAULT_BASE_DIR = '.claude-agents'
 const DEFAULT_MAX_AGENTS = 100
@@ -187,6 +163,15 @@ export class Orchestrator implements AsyncDisposable {
     return this.#runs.resume(runId, pattern, options)
   }
 
+  /**
+   * What resuming a run with this pattern would take from the log, and what it would ask again. Makes no call and writes
+   * nothing. Throws what resuming it would.
+   */
+  async plan(runId: string, pattern: Pattern): Promise<RunPlan> {
+    this.#assertOpen()
+    return this.#runs.plan(runId, pattern)
+  }
+
   /** All runs. */
   async runs(): Promise<readonly RunInfo[]> {
     this.#assertOpen()
@@ -234,12 +219,21 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * Goes through the history of an agent's stream, offline: each fact, and the state before and after it.
+   * Goes through the history of the stream of an agent or a run, offline: each fact, and the state before and after it.
    * Throws StreamNotFoundError.
    */
-  async *replay(stream: string, { to }: { to?: number } = {}): AsyncGenerator<Step<typeof agentMachine>> {
+  replay(stream: `agent/${string}`, options?: { to?: number }): AsyncGenerator<Step<typeof agentMachine>>
+  replay(stream: `run/${string}`, options?: { to?: number }): AsyncGenerator<Step<typeof runMachine>>
+  replay(
+    stream: string,
+    options?: { to?: number },
+  ): AsyncGenerator<Step<typeof agentMachine> | Step<typeof runMachine>>
+  async *replay(stream: string, { to }: { to?: number } = {}) {
     this.#assertOpen()
-    yield* replay(agentKind, this.store, await this.#known(stream), to)
+    const known = await this.#known(stream)
+    yield* known.startsWith('run/')
+      ? replay(runKind, this.store, known, to)
+      : replay(agentKind, this.store, known, to)
   }
 
   /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */

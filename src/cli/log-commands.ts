@@ -1,5 +1,5 @@
 /** `log` and `replay`: looking at what happened. Neither changes anything. */
-import type { AgentSnapshot, Recorded } from '../index.ts'
+import type { AgentSnapshot, Recorded, RunSnapshot } from '../index.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -39,11 +39,19 @@ export async function replay(globals: GlobalOptions, stream: string, { to }: { t
   })
 }
 
+type Snapshot = AgentSnapshot | RunSnapshot
+
+const isAgent = (snapshot: Snapshot): snapshot is AgentSnapshot => 'queue' in snapshot.context
+
 /** What a state looks like from outside. */
-function stateView({ value, context }: AgentSnapshot) {
-  const { current, queue, session, totals } = context
+function stateView(snapshot: Snapshot) {
+  if (!isAgent(snapshot)) {
+    const { name, steps, done, costUsd } = snapshot.context
+    return { status: snapshot.value, name, steps, done, costUsd }
+  }
+  const { current, queue, session, totals } = snapshot.context
   return {
-    status: value,
+    status: snapshot.value,
     currentSession: session,
     current: current && { taskId: current.taskId, attempt: current.attempt, dueAt: current.dueAt },
     queue: queue.map(({ taskId }) => taskId),
@@ -51,12 +59,16 @@ function stateView({ value, context }: AgentSnapshot) {
   }
 }
 
-function transition(terminal: Terminal, before: AgentSnapshot, after: AgentSnapshot): string {
-  const { context } = after
-  const waiting = context.queue.length > 0 ? `, ${context.queue.length} waiting` : ''
+function transition(terminal: Terminal, before: Snapshot, after: Snapshot): string {
   const state =
     before.value === after.value ? after.value : `${before.value} → ${terminal.style('bold', after.value)}`
-  return `${state}${terminal.style('dim', waiting)}`
+  return `${state}${terminal.style('dim', detail(after))}`
+}
+
+function detail(snapshot: Snapshot): string {
+  if (!isAgent(snapshot)) return `, ${snapshot.context.done} of ${snapshot.context.steps} steps`
+  const { queue } = snapshot.context
+  return queue.length > 0 ? `, ${queue.length} waiting` : ''
 }
 
 const LONGEST_DATA = 100

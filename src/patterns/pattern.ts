@@ -67,9 +67,13 @@ export function patternOf(
   })
 }
 
-/** The name of a step, for texts that a model reads. */
-export const nameOf = (step: Step): string =>
-  typeof step === 'string' ? step : typeof step === 'object' ? step.pool : 'a part of the workflow'
+/** The name of a step, for results and for texts that a model reads. A part with one agent goes by the agent's name. */
+export function nameOf(step: Step): string {
+  if (typeof step === 'string') return step
+  if (typeof step === 'object') return step.pool
+  const [agent, ...others] = step.agents ?? []
+  return agent !== undefined && others.length === 0 ? agent : 'a part of the workflow'
+}
 
 /** Several answers as one text; one answer stays as it is, and what failed is left out. */
 export function joinAnswers(answers: readonly Answer[]): string {

@@ -111,6 +111,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       signal.addEventListener('abort', () => resolve('interrupted'), { once: true })
     })
     try {
+      if (signal.aborted) return { interrupted: true }
       const stream = of(task).pipe(pattern(asks.ask), toArray())
       const answers = new Promise<readonly Answer[]>((resolve, reject) => {
         subscription = stream.subscribe({ next: resolve, error: reject })

@@ -6,45 +6,19 @@ import { type Bodies, bodiesIn } from '../actors/bodies.ts'
 import { type RunStatus, runKind } from '../actors/run-machine.ts'
 import { checkId } from '../events/ids.ts'
 import { withoutCredentials } from '../events/input-checks.ts'
-import type { JsonObject } from '../events/json.ts'
 import { RunActiveError, RunFinishedError, RunNotFoundError } from '../events/run-errors.ts'
-import type { RunFact } from '../events/run-facts.ts'
+import { type RunFact, runFacts } from '../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import type { RunActor } from './durable-ask.ts'
 import { callOff, copiedAgents } from './left-steps.ts'
 import type { Pattern } from './pattern.ts'
+import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
+import type { RunDetails, RunInfo, RunOptions } from './run-info.ts'
 import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 import { recordedResult, type WorkflowResult } from './workflow-result.ts'
-
-export interface RunOptions {
-  /** One id is one run, however often it is asked for. Default: a new one. */
-  readonly id?: string
-  /** For lists. Default: `workflow`. */
-  readonly name?: string
-  /** How the pattern can be made again by whoever resumes the run. */
-  readonly workflow?: JsonObject
-  /** Aborting it pauses the run. */
-  readonly signal?: AbortSignal
-}
-
-/** A run in a list. */
-export interface RunInfo {
-  readonly runId: string
-  readonly name: string
-  readonly status: RunStatus
-  /** How many steps were begun, and how many of them were answered. */
-  readonly steps: number
-  readonly done: number
-  readonly costUsd: number
-}
-
-export interface RunDetails extends RunInfo {
-  readonly workflow: JsonObject | null
-  readonly taken: readonly RecordedStep[]
-}
 
 const STREAMS = 'run/'
 
@@ -76,14 +50,21 @@ export class Runs {
     checkId('run', id)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     return this.#begin(id, pattern, signal, async () => {
-      const actor = await this.#load(id)
-      const { value } = actor.snapshot
-      if (value === 'absent') throw new RunNotFoundError({ runId: id })
-      if (value === 'succeeded' || value === 'cancelled')
-        throw new RunFinishedError({ runId: id, status: value })
+      const actor = await this.#unfinished(id)
       await this.#checkAgents(pattern)
       return this.#resumed(id, actor)
     })
+  }
+
+  /** What resuming a run with this pattern would do. Throws what resuming it would. Asks nobody and writes nothing. */
+  async plan(id: string, pattern: Pattern): Promise<RunPlan> {
+    if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
+    const actor = await this.#unfinished(id)
+    await this.#checkAgents(pattern)
+    const steps = await recordedSteps(this.#environment.store, actor.stream)
+    const answers = await this.#texts(steps)
+    const fingerprint = (agent: string) => this.#fingerprint(agent)
+    return planRun(pattern, await this.#task(id, actor), { steps, answers, fingerprint })
   }
 
   /** All runs, by id. */
@@ -104,7 +85,8 @@ export class Runs {
     if (status === 'absent') throw new RunNotFoundError({ runId: id })
     const { name, steps, done, costUsd, workflow } = context
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
-    return { runId: id, name, status, steps, done, costUsd, workflow, taken }
+    const finalOutput = await this.#finalOutput(actor)
+    return { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
   }
 
   /** Ends a run for good, also one that no process works on. */
@@ -153,7 +135,8 @@ export class Runs {
     if (value === 'succeeded' || value === 'cancelled') {
       if (value === 'cancelled') throw new RunFinishedError({ runId: id, status: value })
       const steps = await recordedSteps(this.#environment.store, actor.stream)
-      return recordedResult(id, context.name, await this.#finalOutput(actor), steps, await this.#texts(steps))
+      const finalOutput = (await this.#finalOutput(actor)) ?? ''
+      return recordedResult(id, context.name, finalOutput, steps, await this.#texts(steps))
     }
     await this.#checkAgents(pattern)
     if (value !== 'absent') return this.#resumed(id, actor)
@@ -170,12 +153,31 @@ export class Runs {
   }
 
   async #resumed(id: string, actor: RunActor): Promise<Prepared> {
+    const task = await this.#task(id, actor)
+    await actor.decide(() => [{ type: 'RunResumed', data: {} }], { correlationId: id })
+    return { context: await this.#context(id, actor), task }
+  }
+
+  /** A run that can be gone on with. */
+  async #unfinished(id: string): Promise<RunActor> {
+    const actor = await this.#load(id)
+    const { value } = actor.snapshot
+    if (value === 'absent') throw new RunNotFoundError({ runId: id })
+    if (value === 'succeeded' || value === 'cancelled')
+      throw new RunFinishedError({ runId: id, status: value })
+    return actor
+  }
+
+  /** What the run was started with. */
+  async #task(id: string, actor: RunActor): Promise<TaskInput> {
     const { input } = actor.snapshot.context
     if (!input) throw new RunNotFoundError({ runId: id })
-    await actor.decide(() => [{ type: 'RunResumed', data: {} }], { correlationId: id })
     const textInput = input.textInput === null ? {} : { textInput: await this.#bodies.read(input.textInput) }
-    const task = { prompt: await this.#bodies.read(input.prompt), ...textInput, ...input.material }
-    return { context: await this.#context(id, actor), task: checkTaskInput(task) }
+    return checkTaskInput({
+      prompt: await this.#bodies.read(input.prompt),
+      ...textInput,
+      ...input.material,
+    })
   }
 
   async #context(id: string, actor: RunActor): Promise<Prepared['context']> {
@@ -183,13 +185,15 @@ export class Runs {
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const fingerprints = new Map<string, string>()
     for (const { agent } of steps.values()) {
-      if (fingerprints.has(agent)) continue
-      const { config } = (await this.#agents.get(agent)).snapshot.context
-      fingerprints.set(agent, configFingerprint(config))
+      if (!fingerprints.has(agent)) fingerprints.set(agent, await this.#fingerprint(agent))
     }
     const answers = await this.#texts(steps)
     const { agents, bodies, copyUse } = { agents: this.#agents, bodies: this.#bodies, copyUse: this.#copyUse }
     return { runId: id, actor, agents, bodies, steps, answers, fingerprints, copyUse }
+  }
+
+  async #fingerprint(agent: string): Promise<string> {
+    return configFingerprint((await this.#agents.get(agent)).snapshot.context.config)
   }
 
   async #texts(steps: ReadonlyMap<string, RecordedStep>): Promise<Map<string, string>> {
@@ -199,13 +203,14 @@ export class Runs {
     return texts
   }
 
-  async #finalOutput(actor: RunActor): Promise<string> {
-    for await (const { type, data } of this.#environment.store.read(actor.stream, {
-      direction: 'backwards',
-    })) {
-      if (type === 'RunSucceeded') return this.#bodies.read(data.finalOutput as Parameters<Bodies['read']>[0])
+  async #finalOutput({ stream, snapshot }: RunActor): Promise<string | null> {
+    if (snapshot.value !== 'succeeded' && snapshot.value !== 'failed') return null
+    for await (const recorded of this.#environment.store.read(stream, { direction: 'backwards' })) {
+      const { type, data } = runFacts.read(recorded)
+      if (type === 'RunSucceeded' || type === 'RunFailed')
+        return data.finalOutput === null ? null : this.#bodies.read(data.finalOutput)
     }
-    return ''
+    return null
   }
 
   /** An agent that is not there is an error before anything is paid for. */

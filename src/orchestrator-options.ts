@@ -1,0 +1,34 @@
+/** What an orchestrator can be told. */
+import type { AgentRunner } from './claude/runner.ts'
+import type { Clock } from './clock.ts'
+import type { Logger } from './logger.ts'
+import type { EventStore } from './store/event-store.ts'
+
+export interface OrchestratorOptions {
+  /** Where the log and the agents live. Default `.claude-agents` in the working directory. */
+  readonly baseDir?: string
+  /** How many agents there may be at once. Default 100. */
+  readonly maxAgents?: number
+  /** What answers. Default: the `claude` command. */
+  readonly runner?: AgentRunner
+  /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
+  readonly store?: EventStore
+  /** A pino instance, or anything like it. Default: silent. */
+  readonly logger?: Logger
+  /**
+   * When to go on with what an earlier process had left (calls in flight, retries, queues): `'at-once'` (the default),
+   * or `'on-demand'`, when `recover` is called or the agent is asked something.
+   */
+  readonly resume?: 'at-once' | 'on-demand'
+  readonly clock?: Clock
+  /** A number from 0 to 1, for jitter. Default `Math.random`. */
+  readonly random?: () => number
+}
+
+/** Which part of the log: `after` and `to` are positions, or versions where a stream is named. */
+export interface LogRange {
+  readonly stream?: string
+  readonly after?: number
+  readonly to?: number
+  readonly limit?: number
+}

@@ -1,0 +1,73 @@
+/** Patterns from data: what the words of the command line and of the configuration file stand for. */
+import type { TaskInput } from '../events/task-input.ts'
+import { hierarchical } from '../patterns/hierarchical.ts'
+import { debate } from '../patterns/loop-until.ts'
+import { mapReduce } from '../patterns/map-reduce.ts'
+import { parallel } from '../patterns/parallel.ts'
+import { nameOf, type Pattern, type Step } from '../patterns/pattern.ts'
+import { pipeline } from '../patterns/pipeline.ts'
+import { pool } from '../patterns/pool.ts'
+import { race } from '../patterns/race.ts'
+import { route } from '../patterns/route.ts'
+import { sequential } from '../patterns/sequential.ts'
+import { vote } from '../patterns/vote.ts'
+import type {
+  DefinitionOptions,
+  NamedWorkflow,
+  StepDefinition,
+  WorkflowDefinition,
+} from '../workflow-definition.ts'
+
+type Build = (steps: readonly Step[], options: DefinitionOptions) => Pattern
+
+/** One for each of `PATTERNS`, which says how many steps there are, and with which options. */
+const BUILD: Readonly<Record<string, Build>> = {
+  sequential: (steps) => sequential(steps),
+  parallel: (steps, { concurrency, onError }) => parallel(steps, given({ concurrency, onError })),
+  pipeline: (steps) => pipeline(steps.map((agent) => ({ agent }))),
+  hierarchical: ([manager, ...workers], { concurrency }) =>
+    hierarchical({ manager: manager as Step, workers, ...given({ concurrency }) }),
+  race: (steps) => race(steps),
+  vote: (steps, { votes, judge, concurrency }) => vote(steps, given({ votes, judge, concurrency })),
+  debate: ([writer, critic], { rounds }) =>
+    debate({ writer: writer as Step, critic: critic as Step, ...given({ rounds }) }),
+  route: ([classifier, ...others], { fallback }) =>
+    route({
+      classifier: classifier as Step,
+      routes: Object.fromEntries(others.map((step) => [nameOf(step), step])),
+      ...given({ fallback }),
+    }),
+  'map-reduce': ([map, reduce], { split = 'paragraphs', concurrency }) =>
+    mapReduce({ split: PIECES[split], map: map as Step, ...given({ reduce, concurrency }) }),
+}
+
+/** Of the text that comes with a task, where there is one, and of the prompt otherwise. */
+const pieces =
+  (separator: RegExp) =>
+  (task: TaskInput): string[] =>
+    (task.textInput ?? task.prompt).split(separator).filter((piece) => piece.trim() !== '')
+const PIECES = { paragraphs: pieces(/\n\s*\n/), lines: pieces(/\n/) } as const
+
+/** @param workflows Those that the definition may be made of. That none contains itself was checked when they were read. */
+export function definedPattern(
+  { pattern, agents, options }: WorkflowDefinition,
+  workflows: readonly NamedWorkflow[],
+): Pattern {
+  const steps = agents.map((agent, index) => prompted(stepOf(agent, workflows), options.prompts?.[index]))
+  return (BUILD[pattern] as Build)(steps, options)
+}
+
+function stepOf(step: StepDefinition, workflows: readonly NamedWorkflow[]): Step {
+  if (typeof step === 'string') return step
+  if ('pool' in step) return pool(step.pool, step)
+  const part = workflows.find(({ name }) => name === step.workflow) as NamedWorkflow
+  return definedPattern(part, workflows)
+}
+
+const prompted = (agent: Step, prompt: string | null | undefined): Step =>
+  prompt === null || prompt === undefined ? agent : pipeline([{ agent, prompt }])
+
+/** Without the options that are not given. */
+function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
+}
