@@ -1,12 +1,26 @@
 // Compiles src/ to dist/ and makes the command executable. Nothing else is needed: tsc is the whole build.
+// dist/ is replaced at once, so that a program that runs from it does not find half of it.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-rmSync(`${root}/dist`, { recursive: true, force: true })
-execFileSync(process.execPath, [`${root}/node_modules/typescript/bin/tsc`, '-p', 'tsconfig.build.json'], {
-  cwd: root,
-  stdio: 'inherit',
-})
-chmodSync(`${root}/dist/cli/main.js`, 0o755)
+const dist = `${root}dist`
+const made = `${root}dist.${process.pid}.new`
+const old = `${root}dist.${process.pid}.old`
+try {
+  const compiler = `${root}node_modules/typescript/bin/tsc`
+  execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', made], {
+    cwd: root,
+    stdio: 'inherit',
+  })
+  chmodSync(`${made}/cli/main.js`, 0o755)
+  if (existsSync(dist)) renameSync(dist, old)
+  renameSync(made, dist)
+} catch (error) {
+  // What the compiler had to say it has said.
+  process.exitCode = 1
+  if (error.status === undefined) throw error
+} finally {
+  for (const folder of [made, old]) rmSync(folder, { recursive: true, force: true })
+}

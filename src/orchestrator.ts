@@ -65,7 +65,7 @@ export class Orchestrator implements AsyncDisposable {
       newId: randomUUID,
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)
-        return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home') }
+        return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
       },
       recovered: (recovery: Recovery) => {
         logger.info({ ...recovery }, 'a task of an earlier process was settled')

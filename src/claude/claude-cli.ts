@@ -1,8 +1,10 @@
 /** Runs calls with the `claude` command: one process for each. */
+
 import { availableParallelism } from 'node:os'
 import { failureOf, resultOf } from './call-ending.ts'
 import { withCautions } from './cautions.ts'
-import { launchPlan, writeSystemPrompt } from './launch-plan.ts'
+import { directoryWork } from './directory-work.ts'
+import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process-runner.ts'
 import { recoverCall } from './recovery.ts'
@@ -13,7 +15,7 @@ import { pruneTranscripts } from './session-pruning.ts'
 import { streamParser } from './stream-parser.ts'
 import { sweepBase } from './sweep.ts'
 import { formatVersion } from './version.ts'
-import { prepareDirectories, removeDirectories } from './workspace.ts'
+import { prepareDirectories } from './workspace.ts'
 
 export interface ClaudeCliOptions extends ProcessOptions {
   /** The `claude` command to use. Unless told: CLAUDE_AGENTS_CLAUDE_PATH, the PATH, an installed package. */
@@ -50,6 +52,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
     const program = await locate()
     await prepareDirectories(call.directories)
+    await clearTemporaryFiles(call)
     await writeSystemPrompt(call)
     const plan = await planOf(call, program)
     const redact = redactor({
@@ -102,8 +105,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       return recovered
     },
     sweep: (what) => sweepBase(what, context),
-    prepare: prepareDirectories,
-    discard: removeDirectories,
+    ...directoryWork(options),
   }
 }
 

@@ -1,16 +1,18 @@
 /** Runs calls with any program that reads a prompt on stdin and prints an answer: a linter, another assistant. */
+
 import { resolve } from 'node:path'
 import { CommandFailedError } from '../events/call-errors.ts'
 import { stoppedError } from './call-ending.ts'
 import { outputFiles, readStderr } from './call-output.ts'
 import type { RunEnd } from './call-run.ts'
+import { directoryWork } from './directory-work.ts'
 import { CALL_MARKER, type Environment, HOME_MARKER } from './environment.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process-runner.ts'
 import { endLeftover } from './recovery.ts'
 import { oneLine, redactor, secretsOf } from './redact.ts'
 import type { AgentRunner, Call, CallMessage, CallResult } from './runner.ts'
 import { sweepBase } from './sweep.ts'
-import { prepareDirectories, removeDirectories } from './workspace.ts'
+import { prepareDirectories } from './workspace.ts'
 
 export interface CommandRunnerOptions extends ProcessOptions {
   /** A program on the PATH, or a path. No shell is involved. */
@@ -93,8 +95,7 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
       return { outcome: identity === null ? 'unsent' : 'unanswered' }
     },
     sweep: (what) => sweepBase(what, context),
-    prepare: prepareDirectories,
-    discard: removeDirectories,
+    ...directoryWork(options),
   }
 }
 

@@ -7,6 +7,7 @@ import { stoppedError } from './call-ending.ts'
 import { tidyOutput } from './call-output.ts'
 import type { LaunchPlan } from './call-process.ts'
 import { type CallRun, type OutputReader, type RunContext, type RunEnd, runCall } from './call-run.ts'
+import type { InputOptions } from './directory-work.ts'
 import type { Environment } from './environment.ts'
 import { OUTPUT_LIMITS, type OutputLimits } from './line-splitter.ts'
 import { systemProcessTable } from './process-table.ts'
@@ -24,6 +25,8 @@ export interface ProcessOptions {
   readonly limits?: OutputLimits
   /** Milliseconds that a process has for ending by itself, before it is killed; 5,000 unless told. */
   readonly graceMs?: number
+  /** How tasks' files, folders and repositories are placed. */
+  readonly inputs?: InputOptions
   /** How many processes there may be at once; further calls wait. Four for each core and at least 8, unless told. */
   readonly maxProcesses?: number
   /** Milliseconds without a line after which a call is given up; 11 minutes unless told. */

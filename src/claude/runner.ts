@@ -36,6 +36,8 @@ export interface AgentDirectories {
   readonly workspace: string
   /** HOME, and the parent of the directory where the sessions are kept. */
   readonly home: string
+  /** The base directory that both are in. */
+  readonly base?: string
 }
 
 /** A process as the log knows it. A pid alone may have been given to another program since. */
@@ -113,6 +115,8 @@ export interface AgentRunner {
   ): Promise<Recovered>
   /** Makes the directories of a new agent. Without it they are made by its first call. */
   prepare?(directories: AgentDirectories): Promise<void>
+  /** Whether repositories of this machine may be brought along, by a path or a file URL. Without it they may not. */
+  readonly allowsLocalRepos?: boolean
   /** Brings a task's files, folders and repositories into the workspace, and tells what lies there now. */
   place?(
     directories: AgentDirectories,
