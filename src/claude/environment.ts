@@ -64,6 +64,9 @@ export interface CallEnvironment {
 /** Where the CLI keeps its sessions and its settings. */
 export const configDirectory = (home: string): string => join(home, '.claude')
 
+/** Where the CLI keeps what its commands print while it runs. By default that is one place for all agents of a user. */
+export const temporaryDirectory = (home: string): string => join(home, 'tmp')
+
 /** The whole environment of a call: nothing is inherited besides. */
 export function callEnvironment({
   callId,
@@ -86,6 +89,7 @@ export function callEnvironment({
     ...added,
     HOME: home,
     CLAUDE_CONFIG_DIR: configDirectory(home),
+    CLAUDE_CODE_TMPDIR: temporaryDirectory(home),
     [CALL_MARKER]: callId,
     [HOME_MARKER]: home,
   }

@@ -1,11 +1,11 @@
 /** What is started for a call, decided as data. */
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { claudeArguments } from './arguments.ts'
 import { outputFiles } from './call-output.ts'
 import type { LaunchPlan } from './call-process.ts'
-import { callEnvironment, type Environment } from './environment.ts'
+import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
 import { hideLogin } from './hidden-login.ts'
 import { isOn, type Variables } from './inherited-environment.ts'
 import type { Program } from './locate.ts'
@@ -51,6 +51,11 @@ const isKeyShown = (variables: Variables) => isOn(variables.CLAUDE_AGENTS_KEY_IN
 
 /** In the agent's home: on the command line it would be in every list of processes, and its length is limited. */
 const systemPromptFile = (home: string) => join(home, 'system-prompt.md')
+
+/** Removes what the commands of earlier calls have printed there. */
+export async function clearTemporaryFiles({ directories }: Call): Promise<void> {
+  await rm(temporaryDirectory(directories.home), { recursive: true, force: true, maxRetries: 3 })
+}
 
 /** Writes the system prompt where the plan says, at once as a whole: an earlier call may just be reading it. */
 export async function writeSystemPrompt(call: Call): Promise<void> {
