@@ -1,4 +1,5 @@
 /** `log backup | restore | export | import | hash | compact`: a log as a whole, moved, compared and made smaller. */
+import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { type CompactionReport, InvalidInputError, type RestoredStore } from '../index.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
@@ -69,7 +70,7 @@ export async function exportLog(
   await using store = await library.levelStore(storeOf(globals), { logger: stderrLogger(globals.logLevel) })
   if (stream !== undefined && (await store.head(stream)) === 0)
     throw new library.StreamNotFoundError({ stream })
-  if (file === '-') return print(library.exportText(store, options))
+  if (file === '-') return await print(library.exportText(store, options))
   const { json, value, line } = terminal(globals)
   const done = await library.exportLog(store, file, options)
   if (json) return value(done)
@@ -78,12 +79,15 @@ export async function exportLog(
 
 /** Whoever reads may have seen enough: that is an end like any other. */
 async function print(pieces: AsyncIterable<string>): Promise<void> {
-  const { pipeline } = await import('node:stream/promises')
-  try {
-    await pipeline(pieces, process.stdout, { end: false })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
+  let failure: NodeJS.ErrnoException | undefined
+  process.stdout.on('error', (error) => {
+    failure = error
+  })
+  for await (const piece of pieces) {
+    if (!process.stdout.write(piece)) await once(process.stdout, 'drain').catch(() => {})
+    if (failure) break
   }
+  if (failure && failure.code !== 'EPIPE') throw failure
 }
 
 export async function hash(globals: GlobalOptions): Promise<void> {

@@ -61,7 +61,7 @@ export async function compactStore(
   try {
     const bytesBefore = await bytesOf(paths)
     const dropped = await new Compaction(paths, storeId, retention, dryRun).run()
-    return { ...dropped, bytesBefore, bytesAfter: await bytesOf(paths) }
+    return { ...dropped, bytesBefore, bytesAfter: dryRun ? bytesBefore : await bytesOf(paths) }
   } finally {
     await lock.release()
   }
