@@ -42,6 +42,7 @@ export async function composeCall(
       ...(allowedTools === null ? {} : { allowedTools }),
       ...(maxTurns === null ? {} : { maxTurns }),
       ...(model === null ? {} : { model }),
+      ...(task.outputSchema === undefined ? {} : { outputSchema: task.outputSchema }),
       permissions,
       loadProjectSettings,
     },

@@ -1,5 +1,6 @@
 /** What an agent knows of itself, and how each fact changes it. Its size does not grow with what the agent has done. */
 import type { AgentConfig, AgentFact, Failure } from '../events/agent-facts.ts'
+import type { JsonObject } from '../events/json.ts'
 import type { Body, Material } from '../events/task-input.ts'
 
 /** A task that waits. */
@@ -8,6 +9,7 @@ export interface QueuedTask {
   readonly prompt: Body
   readonly textInput: Body | null
   readonly material: Material
+  readonly outputSchema?: JsonObject
   readonly session: 'chain' | 'fresh'
   /** The id of the fact that led to where the task is now: what happens to it next is recorded as caused by that. */
   readonly cause: string
@@ -78,7 +80,7 @@ export const changes: {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
     if (!task) return {}
     const call: OpenCall = { callId, sessionId, parentSessionId, process: null }
-    const { prompt, textInput, material, session } = task
+    const { prompt, textInput, material, session, outputSchema } = task
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
       current: {
@@ -87,6 +89,7 @@ export const changes: {
         textInput,
         material,
         session,
+        ...(outputSchema === undefined ? {} : { outputSchema }),
         cause,
         attempt,
         deadlineAt,

@@ -11,6 +11,7 @@ import {
 } from '../events/errors.ts'
 import { checkTaskId } from '../events/ids.ts'
 import { withoutCredentials } from '../events/input-checks.ts'
+import type { JsonObject } from '../events/json.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../events/task-input.ts'
 import { endsTask } from './agent-call.ts'
 import { cancelTasks } from './agent-decisions.ts'
@@ -27,6 +28,8 @@ export interface AskOptions {
   /** `chain` (the default) continues the agent's conversation; `fresh` is a conversation of its own, which leaves no trace
    * in the agent's. */
   readonly session?: 'chain' | 'fresh'
+  /** The form that the answer is to have, as a JSON Schema: its text is JSON then. */
+  readonly outputSchema?: JsonObject
   /** What led to the task, for those who ask the log later: a run and its step. */
   readonly origin?: { readonly correlationId: string; readonly causationId: string }
 }
@@ -81,16 +84,19 @@ export class AgentTasks {
   async #ask(
     taskId: string,
     task: string | TaskInput,
-    { signal, session = 'chain', origin }: AskOptions,
+    { signal, session = 'chain', outputSchema, origin }: AskOptions,
     start: () => void,
   ): Promise<Reply> {
     checkTaskId(taskId)
-    const { prompt, textInput, ...material } = checkTaskInput(task)
+    const { prompt, textInput, ...material } = checkTaskInput(task, {
+      allowLocalRepos: this.#environment.runner.allowsLocalRepos ?? false,
+    })
     const data: Accepted = {
       taskId,
       prompt: await this.bodies.write(prompt),
       textInput: textInput === undefined ? null : await this.bodies.write(textInput),
       session,
+      ...(outputSchema === undefined ? {} : { outputSchema }),
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
     }
     if (signal?.aborted) {

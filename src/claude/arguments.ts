@@ -1,5 +1,6 @@
 /** The command line of a call, as a pure function of the call and the version of the CLI. */
 import { InvalidInvocationError } from '../events/call-errors.ts'
+import type { JsonObject } from '../events/json.ts'
 import type { Call } from './runner.ts'
 import { toolRules } from './tool-rules.ts'
 import { recordsSystemPrompts, type Version } from './version.ts'
@@ -42,6 +43,7 @@ export function claudeArguments(
     ...(context.systemPromptFile === null ? [] : ['--append-system-prompt-file', context.systemPromptFile]),
     ...(settings.model === undefined ? [] : ['--model', checkModel(settings.model)]),
     ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
+    ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
     // These two take any number of values and would swallow what follows: last, and each ended by the next flag.
     ...(allowed.length === 0 ? [] : ['--allowedTools', ...allowed]),
     ...['--disallowedTools', ...disallowed],
@@ -61,6 +63,15 @@ function sessionArguments({ sessionId, parentSessionId }: Pick<Call, SessionPart
 function checkSessionId(id: string): string {
   if (SESSION_ID.test(id)) return id
   throw new InvalidInvocationError({ said: 'a session id is not a UUID' })
+}
+
+/** The system takes no argument of 128 KiB or more. */
+const LONGEST_SCHEMA = 100_000
+
+function checkSchema(schema: JsonObject): string {
+  const text = JSON.stringify(schema)
+  if (Buffer.byteLength(text) <= LONGEST_SCHEMA) return text
+  throw new InvalidInvocationError({ said: `the JSON Schema is longer than ${LONGEST_SCHEMA} bytes` })
 }
 
 function checkModel(model: string): string {

@@ -19,11 +19,13 @@ export interface EndContext {
   readonly facts: StreamFacts
   readonly redact: Redact
   readonly signal: AbortSignal
+  /** Whether the answer was to have a certain form. */
+  readonly formRequested: boolean
 }
 
 /** The error of a call that has ended; null when it was answered, which counts even if we had called it off by then. */
 export async function failureOf(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
-  const { plan, facts, redact, signal } = context
+  const { plan, facts, redact, signal, formRequested } = context
   const stopped = signal.aborted ? stoppedError(signal) : null
   const error = classify(
     {
@@ -34,7 +36,7 @@ export async function failureOf(end: RunEnd, context: EndContext): Promise<Claud
       ending: facts.result === null ? null : endingOf(facts.result),
       assistantError: facts.assistantError,
       endsUnreadable: facts.endsUnreadable,
-      formRequested: false,
+      formRequested,
     },
     redact,
   )

@@ -67,7 +67,13 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       reader: { read, hasResult: () => facts.result !== null },
       async conclude(end) {
         logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'messages of unknown types')
-        const error = await failureOf(end, { plan, facts, redact, signal })
+        const error = await failureOf(end, {
+          plan,
+          facts,
+          redact,
+          signal,
+          formRequested: call.settings.outputSchema !== undefined,
+        })
         if (error) throw error
         if (facts.result === null) return []
         const { result, isSessionKept } = await resultOf(call, facts.result, { facts, redact })

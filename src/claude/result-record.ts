@@ -60,7 +60,11 @@ export function callResult(
   context: { readonly costBefore: number; readonly redact: Redact },
 ): CallResult {
   return {
-    text: stringAt(result, 'result') ?? '',
+    // An answer in a form that was asked for is told apart from the words around it.
+    text:
+      result.structured_output === undefined
+        ? (stringAt(result, 'result') ?? '')
+        : JSON.stringify(result.structured_output),
     costUsd: Math.max(0, (numberAt(result, 'total_cost_usd') ?? 0) - context.costBefore),
     usage: usageOf(recordAt(result, 'usage')),
     durationMs: numberAt(result, 'duration_ms') ?? 0,

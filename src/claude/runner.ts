@@ -1,5 +1,6 @@
 /** The port to whatever answers: the `claude` process, a script in a test, another program. */
 import type { ClaudeExecutionError } from '../events/call-errors.ts'
+import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 
 /** One call: one run of an agent's program for one task. Everything in it was decided, and logged, before it starts. */
@@ -23,6 +24,8 @@ export interface CallSettings {
   readonly allowedTools?: readonly string[]
   readonly maxTurns?: number
   readonly model?: string
+  /** A JSON Schema: the answer is JSON of this form, as text. */
+  readonly outputSchema?: JsonObject
   /** What the agent may do without asking. `workspace` (the default): read and change files there, and what
    * `allowedTools` names. `bypass`: everything. */
   readonly permissions?: 'workspace' | 'bypass'

@@ -68,6 +68,8 @@ const definitions = {
       textInput: Schema.NullOr(Body),
       /** Whether it continues the agent's conversation, or is asked in one of its own. */
       session: Schema.Literals(['chain', 'fresh']),
+      /** The form that the answer is to have, as a JSON Schema. */
+      outputSchema: Schema.optionalKey(Schema.JsonObject),
       /** Without the credentials that a URL was given with. */
       material: Material,
     }),

@@ -1,5 +1,6 @@
 /** What a workflow is made of: a pattern reaches agents only through the `ask` it is given, and is plain RxJS otherwise. */
 import { concatMap, type Observable, type OperatorFunction, of } from 'rxjs'
+import type { JsonObject } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
 
 /** What an agent, or a part of a workflow, answered. */
@@ -30,6 +31,8 @@ export interface StepOptions {
    * must not see each other.
    */
   readonly session?: 'chain' | 'fresh'
+  /** The form that the answer is to have, as a JSON Schema. */
+  readonly outputSchema?: JsonObject
 }
 
 /** One ask as a cold observable: subscribing starts it, unsubscribing cancels it. Emits one answer, or fails. */

@@ -20,8 +20,8 @@ export class StepNumbers {
   readonly #seen = new Map<string, number>()
 
   /** In the order of the asks: nothing is waited for before. */
-  next(agent: string, task: TaskInput, { session = 'chain' }: StepOptions): AskedStep {
-    const content = digest([agent, task, session])
+  next(agent: string, task: TaskInput, { session = 'chain', outputSchema }: StepOptions): AskedStep {
+    const content = digest([agent, task, session, outputSchema])
     const occurrence = (this.#seen.get(content) ?? 0) + 1
     this.#seen.set(content, occurrence)
     return { content, occurrence }

@@ -1,0 +1,80 @@
+/** Answers in a form: the model is held to a JSON Schema, and what comes is decoded before anybody relies on it. */
+import { catchError, concatMap, from, map, type Observable, toArray } from 'rxjs'
+import { JSONParseError } from '../events/call-errors.ts'
+import type { JsonObject } from '../events/json.ts'
+import type { TaskInput } from '../events/task-input.ts'
+import { type Answer, type Ask, joinAnswers, runStep, type Step } from './pattern.ts'
+
+/** A form as two functions, for whoever has no schema library. */
+export interface PlainForm {
+  readonly jsonSchema: JsonObject
+  /** Throws where the value is not of the form. */
+  readonly decode: (value: unknown) => unknown
+}
+
+/** A schema of any library that speaks Standard Schema and Standard JSON Schema (standardschema.dev). */
+export interface StandardForm {
+  readonly '~standard': {
+    readonly validate: (value: unknown) => StandardResult | Promise<StandardResult>
+    readonly jsonSchema: {
+      readonly input: (options: { readonly target: 'draft-07' }) => Record<string, unknown>
+    }
+  }
+}
+
+type StandardResult =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] }
+
+interface Issue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+export type OutputForm = PlainForm | StandardForm
+
+/** Asks for an answer in a form; its text is the JSON of the decoded value. Throws JSONParseError at the second miss. */
+export function askInForm(ask: Ask, step: Step, task: TaskInput, form: OutputForm): Observable<Answer> {
+  const { jsonSchema, decode } = plainForm(form)
+  const attempt = (input: TaskInput) =>
+    runStep(ask, step, input, { outputSchema: jsonSchema }).pipe(
+      toArray(),
+      concatMap((answers) => {
+        const agent = answers.at(-1)?.agent ?? ''
+        return from(decoded(joinAnswers(answers), decode)).pipe(map((text) => ({ agent, text })))
+      }),
+    )
+  return attempt(task).pipe(
+    catchError((error: unknown) => {
+      if (!(error instanceof JSONParseError)) throw error
+      const prompt = `${task.prompt}\n\nYour last answer was not of the form that was asked for: ${error.details.said}`
+      return attempt({ ...task, prompt })
+    }),
+  )
+}
+
+async function decoded(text: string, decode: (value: unknown) => unknown): Promise<string> {
+  try {
+    return JSON.stringify(await decode(JSON.parse(text)))
+  } catch (cause) {
+    throw new JSONParseError({ said: cause instanceof Error ? cause.message : String(cause) }, { cause })
+  }
+}
+
+function described({ message, path = [] }: Issue): string {
+  const where = path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.')
+  return where === '' ? message : `${where}: ${message}`
+}
+
+function plainForm(form: OutputForm): PlainForm {
+  if (!('~standard' in form)) return form
+  const { validate, jsonSchema } = form['~standard']
+  return {
+    jsonSchema: jsonSchema.input({ target: 'draft-07' }) as JsonObject,
+    async decode(value) {
+      const result = await validate(value)
+      if (result.issues === undefined) return result.value
+      throw new Error(result.issues.map(described).join('; '))
+    },
+  }
+}
