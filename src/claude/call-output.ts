@@ -47,8 +47,13 @@ const TAIL = 16 * 1024
 const HEAD = 64 * 1024
 
 /** The end of what it wrote to stderr; nothing when that is not to be had. */
-export const readStderr = ({ stderr }: OutputFiles): Promise<string> =>
-  readPart(stderr, (size) => Math.max(0, size - TAIL), TAIL)
+export async function readStderr({ stderr }: OutputFiles): Promise<string> {
+  const end = await readPart(stderr, (size) => Math.max(0, size - TAIL), TAIL)
+  if (Buffer.byteLength(end) < TAIL) return end
+  // It begins somewhere in a line, perhaps in a key, of which half would not be known as one.
+  const line = end.indexOf('\n')
+  return end.slice(line === -1 ? TAIL / 4 : line + 1)
+}
 
 /**
  * Makes what a call has printed fit to be kept until the next one: of stderr the end, without secrets, and of an output

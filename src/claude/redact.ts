@@ -20,16 +20,37 @@ const SHORTEST_PROMPT = 12
 const SECRET_PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/sk-ant-[\w-]{4,}/g, HIDDEN],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, `$1 ${HIDDEN}`],
-  [/(x-api-key|authorization|api[_-]?key|auth[_-]?token)(["']?\s*[:=]\s*["']?)[^\s"',}]+/gi, `$1$2${HIDDEN}`],
-  [/(\w+:\/\/)[^\s/@:]*:[^\s/@]+@/g, `$1${HIDDEN}@`],
+  [/(x-api-key|api[_-]?key|auth[_-]?token)(["']?\s*[:=]\s*["']?)[^\s"',}]+/gi, `$1$2${HIDDEN}`],
+  // Whatever its scheme is called, to the end of the header.
+  [/(authorization)(["']?\s*[:=]\s*["']?)[^\r\n"',}]+/gi, `$1$2${HIDDEN}`],
+  // Also a token that stands there alone, and a password with an @ in it.
+  [/(\w+:\/\/)[^\s/?#"'<>]+@/g, `$1${HIDDEN}@`],
 ]
 
 /** Variables with such a name hold something that must not be printed. */
 const SECRET_NAME = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|CUSTOM_HEADERS/i
 
-/** The values in an environment that are secret by their name. */
+/** The values in an environment that are secret by their name, and the passwords in its addresses. */
 export function secretsOf(environment: Readonly<Record<string, string>>): string[] {
-  return Object.entries(environment).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []))
+  return Object.entries(environment).flatMap(([name, value]) => {
+    if (name === 'ANTHROPIC_CUSTOM_HEADERS') return [value, ...headerValues(value)]
+    return SECRET_NAME.test(name) ? [value] : passwordIn(value)
+  })
+}
+
+/** Each stands alone where a header is printed. */
+const headerValues = (headers: string) =>
+  headers.split('\n').map((line) => line.slice(line.indexOf(':') + 1).trim())
+
+function passwordIn(address: string): string[] {
+  const { username = '', password = '' } = URL.canParse(address) ? new URL(address) : {}
+  const secret = password || username
+  if (secret === '') return []
+  try {
+    return [secret, decodeURIComponent(secret)]
+  } catch {
+    return [secret]
+  }
 }
 
 /**

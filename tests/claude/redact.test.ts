@@ -8,6 +8,10 @@ test.each([
   ['x-api-key: 12345678', 'x-api-key: [redacted]'],
   ['{"api_key":"12345678"}', '{"api_key":"[redacted]"}'],
   ['proxy http://me:secret@proxy:8080 failed', 'proxy http://[redacted]@proxy:8080 failed'],
+  ['Authorization: Token abc.def, next: 1', 'Authorization: [redacted], next: 1'],
+  ['cloning https://ghp_token@github.com/a/b', 'cloning https://[redacted]@github.com/a/b'],
+  ['proxy http://me:p@ss:w@proxy:8080 failed', 'proxy http://[redacted]@proxy:8080 failed'],
+  ['see https://example.com/a@b and a@b.c', 'see https://example.com/a@b and a@b.c'],
   ['nothing secret here: 42', 'nothing secret here: 42'],
 ])('%j is printed as %j', (text, expected) => {
   expect(redactor({})(text)).toBe(expected)
@@ -21,6 +25,16 @@ test('the values of variables that are secret by their name are redacted, others
   })
   expect(secrets).toEqual(['a-key-123', 'a-token-123'])
   expect(redactor({ secrets })('a-key-123 at /usr/bin')).toBe('[redacted] at /usr/bin')
+})
+
+test('the values of headers and the passwords in addresses are secret as well', () => {
+  expect(
+    secretsOf({
+      ANTHROPIC_CUSTOM_HEADERS: 'X-Gate: open-sesame\nX-Team: blue-team',
+      HTTPS_PROXY: 'http://me:p%40ssword@proxy:8080',
+      ANTHROPIC_BASE_URL: 'https://gateway.example',
+    }),
+  ).toEqual(['X-Gate: open-sesame\nX-Team: blue-team', 'open-sesame', 'blue-team', 'p%40ssword', 'p@ssword'])
 })
 
 test('a prompt is redacted as it stands and as it stands in JSON; a short one is no word to take out', () => {

@@ -1,0 +1,82 @@
+/** Secrets are where they are needed and nowhere else: not in the log, not in an error, not in debug output. */
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { commandLine } from '../cli/command.ts'
+
+/** By the place where each is given. */
+const CANARIES = {
+  ANTHROPIC_API_KEY: 'canary-api-key-01',
+  ANTHROPIC_AUTH_TOKEN: 'canary-auth-token-02',
+  ANTHROPIC_CUSTOM_HEADERS: 'canary-header-03',
+  HTTPS_PROXY: 'canary-proxy-04',
+  ANTHROPIC_BASE_URL: 'canary-gateway-05',
+  UNRELATED_PASSWORD: 'canary-unrelated-06',
+} as const
+
+const ENVIRONMENT = {
+  ...CANARIES,
+  ANTHROPIC_CUSTOM_HEADERS: `X-Gate: ${CANARIES.ANTHROPIC_CUSTOM_HEADERS}`,
+  HTTPS_PROXY: `http://me:${CANARIES.HTTPS_PROXY}@127.0.0.1:1`,
+  ANTHROPIC_BASE_URL: `http://me:${CANARIES.ANTHROPIC_BASE_URL}@127.0.0.1:1`,
+  CLAUDE_CODE_MAX_RETRIES: '0',
+}
+
+/** Prints all that it was given, where a program complains. */
+const TALKATIVE = `#!/usr/bin/env node
+const { readFileSync } = require('node:fs')
+if (process.argv.includes('--version')) {
+  console.log('2.1.197 (Claude Code)')
+  process.exit()
+}
+const key = readFileSync('/proc/self/fd/3', 'utf8').trim()
+const said = [key, 'Authorization: Bearer ' + key, ...Object.values(process.env)].join(' | ')
+console.error(said)
+console.log(said)
+console.log(JSON.stringify({ type: 'result', subtype: 'error_during_execution', is_error: true, errors: [said] }))
+process.exitCode = 1
+`
+
+async function everyFile(directory: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isFile()) found.set(path, await readFile(path, 'latin1'))
+  }
+  return found
+}
+
+test.runIf(process.platform === 'linux').each([
+  ['a program that prints all it knows', TALKATIVE],
+  ['the real claude, which cannot reach its service', null],
+])('no secret comes out of %s', async (_, program) => {
+  const { folder, run } = await commandLine(ENVIRONMENT)
+  const words: string[] = []
+  if (program !== null) {
+    const path = join(folder, 'claude')
+    await writeFile(path, program)
+    await chmod(path, 0o755)
+    words.push('--claude', path)
+  }
+  await run(['agent', 'create', 'a', 'You help.', '--retries', '0', '--timeout', '60'])
+  const asked = await run(['agent', 'ask', 'a', 'Help me.', '--log-level', 'debug', '--json', ...words])
+  expect(asked.exitCode).toBe(1)
+  expect(asked.stderr).toContain('debug ')
+  const shown = await run(['agent', 'show', 'a', '--json'])
+  const log = await run(['log', '--json'])
+  expect(log.stdout).toContain('TaskFailed')
+  // It did speak of them.
+  if (program !== null) expect(log.stdout).toContain('[redacted]')
+
+  const places = new Map(await everyFile(join(folder, '.claude-agents')))
+  for (const [name, { stdout, stderr }] of Object.entries({ asked, shown, log })) {
+    places.set(name, stdout + stderr)
+  }
+  const leaks = [...places].flatMap(([place, text]) =>
+    Object.entries(CANARIES).flatMap(([name, canary]) =>
+      text.includes(canary) ? [`${name} in ${place}`] : [],
+    ),
+  )
+  // What a call prints on stdout is kept as it is, for its agent alone, until the next call.
+  expect(leaks.filter((leak) => !leak.endsWith('.stdout'))).toEqual([])
+})
