@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import { agentFacts } from '../../src/events/agent-facts.ts'
+import type { Recorded } from '../../src/events/envelope.ts'
 import { ECHO, world } from './world.ts'
 
 test('an agent stays in its workspace and loads nothing from it, unless it is told otherwise', async () => {
@@ -39,11 +40,13 @@ test.each([{ permissions: 'all' }, { permissions: 'bypassPermissions' }, { loadP
 
 test('an agent of an older log stays in its workspace', () => {
   const config = { systemPrompt: 'x', allowedTools: ['Bash'], maxTurns: null, model: null, timeoutMs: 1 }
-  const recorded = {
+  const recorded: Recorded = {
+    ...{ position: 1, stream: 'agent/old', version: 1, id: 'x', at: '2026-01-01T00:00:00.000Z' },
+    ...{ causationId: null, correlationId: null, epoch: 1 },
     type: 'AgentCreated',
     v: 1,
     data: { config: { ...config, retry: { attempts: 0, minDelayMs: 0, maxDelayMs: 0 } } },
-  } as Parameters<typeof agentFacts.read>[0]
+  }
   expect(agentFacts.read(recorded).data).toMatchObject({
     config: { ...config, permissions: 'workspace', loadProjectSettings: false },
   })
