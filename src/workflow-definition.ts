@@ -7,8 +7,9 @@ export type StepDefinition =
   | { readonly pool: string; readonly size: number }
   | { readonly workflow: string }
 
-/** What they mean is said at the patterns; which go with which pattern is in {@link PATTERNS}. */
-export interface DefinitionOptions {
+/** What they mean is said at the patterns; which go with which pattern is in {@link PATTERNS}. JSON, so a type: an interface
+ * could have more. */
+export type DefinitionOptions = {
   /** For each of the agents the prompt, in which `{{input}}` stands for what comes in; null: just that. */
   readonly prompts?: readonly (string | null)[]
   readonly concurrency?: number

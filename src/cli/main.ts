@@ -6,6 +6,7 @@ import { addArchiveCommands } from './archive-words.ts'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { GivenOptions, GlobalOptions } from './global-options.ts'
 import { LOG_LEVELS } from './stderr-logger.ts'
+import { addWorkflowCommands } from './workflow-words.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -127,6 +128,7 @@ agent
   .description('remove an agent and its directories; its history stays in the log')
   .action((id) => agents((commands, globals) => commands.remove(globals, id)))
 
+addWorkflowCommands(program, act)
 program
   .command('recover')
   .description('go on with what a killed process left: fetch answers, ask again, and say what was done')
