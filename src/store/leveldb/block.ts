@@ -15,17 +15,19 @@ export interface BlockContent {
   readonly problem: string | null
 }
 
-/** What is wrong with a block as the file holds it, with its trailer. */
-export function blockProblem(stored: Buffer): string | null {
-  const size = stored.length - BLOCK_TRAILER
-  if (size < 0) return 'it is cut off'
-  return crc32c(stored, 0, size + 1) === stored.readUInt32LE(size + 1) ? null : 'its checksum does not match'
+/** What is wrong with the block at a place in a file. */
+export function blockProblem(file: Buffer, offset: number, size: number): string | null {
+  const trailer = offset + size
+  if (size < 0 || trailer + BLOCK_TRAILER > file.length) return 'it is cut off'
+  // How it is compressed is under the checksum as well.
+  const matches = crc32c(file, offset, trailer + 1) === file.readUInt32LE(trailer + 1)
+  return matches ? null : 'its checksum does not match'
 }
 
-/** The same block decompressed. */
+/** A block as the file holds it, with its trailer: checked and decompressed. */
 export function blockContent(stored: Buffer): BlockContent {
   const size = stored.length - BLOCK_TRAILER
-  const problem = blockProblem(stored)
+  const problem = blockProblem(stored, 0, size)
   if (size < 0) return { bytes: Buffer.alloc(0), problem }
   const compression = stored[size]
   const bytes = stored.subarray(0, size)
