@@ -45,7 +45,8 @@ export class UnsupportedFormat extends ClaudeAgentError<{ path: string; found: n
   }
 }
 
-const NEXT = 'Nothing was changed. Keep a copy of the directory before anything else writes to it.'
+const NEXT =
+  'Nothing was changed. claude-agents log verify says all that is wrong; claude-agents log repair --to DIR saves what is whole.'
 
 /** A record is not what was written. */
 export class CorruptRecord extends ClaudeAgentError<{ position: number | null; key: string; file: string }> {
@@ -133,6 +134,41 @@ export class StoreReadOnly extends ClaudeAgentError<{ path: string }> {
       },
       options,
     )
+  }
+}
+
+/** What to do when the system does not let a store be opened, by its code. */
+const OPENING_HINTS: Readonly<Record<string, string>> = {
+  EROFS: 'Opening writes a lock and the next log: use a directory that can be written, or a copy.',
+  EACCES: 'Give this user the rights to the directory, or use a copy.',
+  EPERM: 'Give this user the rights to the directory, or use a copy.',
+  ENOSPC: 'Make room: opening needs a few megabytes.',
+  EDQUOT: 'Make room: opening needs a few megabytes.',
+  EMFILE: 'Close files, or raise the limit (ulimit -n).',
+  ENFILE: 'Close files: the whole system has too many open.',
+}
+
+/** The system does not let the store be opened: no room, no rights, no more files. Nothing is wrong with the store. */
+export class StoreNotOpened extends ClaudeAgentError<{ path: string; code: string }> {
+  readonly _tag = 'StoreNotOpened'
+  override readonly retryable = true
+  constructor(details: { path: string; code: string; problem: string }, options?: ErrorOptions) {
+    const { path, code, problem } = details
+    super(
+      details,
+      {
+        message: `The store ${path} cannot be opened: ${problem}.`,
+        hint: OPENING_HINTS[code] ?? 'Try again.',
+      },
+      options,
+    )
+  }
+
+  /** The same error as this one where the system is the reason, else as it was. */
+  static from(path: string, error: unknown): unknown {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === undefined || OPENING_HINTS[code] === undefined) return error
+    return new StoreNotOpened({ path, code, problem: message }, { cause: error })
   }
 }
 

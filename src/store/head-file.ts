@@ -1,5 +1,5 @@
 /** The `head` file beside the log: the last position that was written. The log cannot lose its end unnoticed. */
-import { closeSync, fdatasync, openSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, fstatSync, openSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers'
 import { promisify } from 'node:util'
@@ -33,6 +33,11 @@ export class HeadFile {
   constructor(parts: HeadFileParts) {
     this.#parts = parts
     this.#file = openSync(parts.path, 'r+')
+  }
+
+  /** Whether it was removed, and so the store with it: what is written then goes into files that nobody can open. */
+  get isGone(): boolean {
+    return fstatSync(this.#file).nlink === 0
   }
 
   /** Notes where the log ends now. It is written in a moment: nobody whose facts are in the log has to wait for it. */

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import { StoreForReading } from '../events/archive-errors.ts'
 import { ClosedError } from '../events/errors.ts'
 import { checkStreamName } from '../events/ids.ts'
-import { StoreInUse } from '../events/store-errors.ts'
+import { StoreInUse, StoreNotOpened } from '../events/store-errors.ts'
 import { type Logger, silentLogger } from '../logger.ts'
 import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from './append-request.ts'
 import type { ChainedStore } from './chained-store.ts'
@@ -37,21 +37,25 @@ export interface LevelStoreOptions {
  * Opens the store in a directory, and makes it where there is none. One owner at a time: another one gets
  * {@link StoreInUse}. Close it (`await using`): that saves the next opening work, and is not needed for durability.
  *
- * @throws StoreInUse, UnsupportedFormat, StoreDamaged, TailLoss, SequenceGap, CorruptRecord
+ * @throws StoreInUse, StoreNotOpened, UnsupportedFormat, StoreDamaged, TailLoss, SequenceGap, CorruptRecord
  * @example
  * await using store = await levelStore('.claude-agents')
  * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }], { expectedVersion: 'none' })
  */
 export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
-  await makeDirectory(directory)
-  const paths = storePaths(await realpath(directory))
-  const forReading = (await checkFormat(paths))?.forReading ?? false
-  const lock = await lockStore(paths.base)
   try {
-    return await openLocked(paths, forReading, lock.release, options)
+    await makeDirectory(directory)
+    const paths = storePaths(await realpath(directory))
+    const forReading = (await checkFormat(paths))?.forReading ?? false
+    const lock = await lockStore(paths.base)
+    try {
+      return await openLocked(paths, forReading, lock.release, options)
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
   } catch (error) {
-    await lock.release()
-    throw error
+    throw StoreNotOpened.from(directory, error)
   }
 }
 

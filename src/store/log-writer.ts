@@ -136,6 +136,7 @@ export class LogWriter {
       batch.put(EPOCH_KEY, encodeIndexValue(EPOCH_KEY, entry))
     }
     await batch.write({ sync: true })
+    if (this.#parts.headFile.isGone) throw new Error('its directory was removed')
     this.#epochIsWritten = true
     this.#retry.succeeded()
   }

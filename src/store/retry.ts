@@ -7,6 +7,7 @@ const LONGEST_DELAY_MS = 30_000
 export class Retry {
   readonly #clock: Clock
   #delay = FIRST_DELAY_MS
+  #failedAt = 0
   #dueAt = 0
 
   constructor(clock: Clock) {
@@ -14,11 +15,14 @@ export class Retry {
   }
 
   get isDue(): boolean {
-    return this.#clock.now() >= this.#dueAt
+    const now = this.#clock.now()
+    // A clock that was set back must not put it off for as long as it was set back.
+    return now >= this.#dueAt || now < this.#failedAt
   }
 
   failed(): void {
-    this.#dueAt = this.#clock.now() + this.#delay
+    this.#failedAt = this.#clock.now()
+    this.#dueAt = this.#failedAt + this.#delay
     this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY_MS)
   }
 
