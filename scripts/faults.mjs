@@ -1,0 +1,66 @@
+// The long form of the store's figures: kill -9 under load, and random damage to every kind of file. `npm test` runs
+// the same tests with smaller numbers. The numbers can be set: KILLS, CORRUPTIONS, SEED (the same one gives the same
+// run, but for timing) and MINUTES, after which a part that is not done counts as failed.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const {
+  KILLS = '1000',
+  CORRUPTIONS = '2000',
+  MINUTES = '30',
+  SEED = String(Date.now() % 1_000_000),
+} = process.env
+
+const PARTS = [
+  { name: 'kill -9', file: 'tests/store/kill.test.ts' },
+  { name: 'random damage', file: 'tests/store/random-damage.test.ts' },
+]
+
+const folder = mkdtempSync(join(tmpdir(), 'faults-'))
+const report = join(folder, 'report.ndjson')
+writeFileSync(report, '')
+const environment = { ...process.env, KILLS, CORRUPTIONS, SEED, FAULTS_REPORT: report }
+
+/** Resolves with how a part ended: `passed`, `failed`, or `not done in time`. */
+function run({ file }) {
+  return new Promise((resolve) => {
+    const words = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', file]
+    const child = spawn(process.execPath, words, {
+      cwd: root,
+      env: environment,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      child.kill('SIGKILL')
+    }, Number(MINUTES) * 60_000)
+    child.on('exit', (code) => {
+      clearTimeout(timer)
+      resolve(late ? 'not done in time' : code === 0 ? 'passed' : 'failed')
+    })
+  })
+}
+
+console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS}`)
+try {
+  const rows = []
+  for (const part of PARTS) {
+    const began = performance.now()
+    const result = await run(part)
+    rows.push({ part: part.name, result, seconds: Math.round((performance.now() - began) / 1000) })
+    if (result !== 'passed') process.exitCode = 1
+  }
+  console.table(rows)
+  for (const line of readFileSync(report, 'utf8').split('\n').filter(Boolean)) {
+    const { name, ...figures } = JSON.parse(line)
+    console.log(name)
+    console.table(figures)
+  }
+} finally {
+  rmSync(folder, { recursive: true })
+}
