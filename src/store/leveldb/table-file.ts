@@ -88,10 +88,6 @@ export class TableFile implements AsyncDisposable {
     return { blocks, damage }
   }
 
-  async block(place: BlockPlace): Promise<ReadBlock> {
-    return readEntries(await this.#stored(place))
-  }
-
   async bytes(offset: number, length: number): Promise<Buffer> {
     const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, this.size - offset)))
     const { bytesRead } = await this.#file.read(bytes, 0, bytes.length, offset)

@@ -1,5 +1,6 @@
 /** Whether the files of the database are what LevelDB wrote: every block, every record of a log, every byte between. */
 import { readFile } from 'node:fs/promises'
+import { BLOCK_TRAILER } from '../leveldb/block.ts'
 import type { Entry } from '../leveldb/entry.ts'
 import {
   type DatabaseFile,
@@ -8,7 +9,7 @@ import {
   type TableOnDisk,
 } from '../leveldb/log-directory.ts'
 import { scanLogFile } from '../leveldb/log-file.ts'
-import { TableFile } from '../leveldb/table-file.ts'
+import { readEntries, TableFile } from '../leveldb/table-file.ts'
 import { decodeBatch } from '../leveldb/write-batch.ts'
 import { damagedTableSource, type EntrySource, entriesSource, tableSource } from './entry-source.ts'
 import type { Findings } from './finding.ts'
@@ -60,11 +61,12 @@ async function checkTable({ path, entry }: TableOnDisk, findings: Findings): Pro
   }
   const { blocks, damage } = await table.layout()
   for (const { offset, problem } of damage) report(offset, problem)
-  for (const block of blocks) {
-    const { problem } = await table.block(block)
-    if (problem !== null) report(block.offset, `a block: ${problem}`)
+  const content = await table.bytes(0, table.size)
+  for (const { offset, size } of blocks) {
+    const { problem } = readEntries(content.subarray(offset, offset + size + BLOCK_TRAILER))
+    if (problem !== null) report(offset, `a block: ${problem}`)
   }
-  return damage.length === 0 ? tableSource(path, blocks) : damagedTableSource(path, await readFile(path))
+  return damage.length === 0 ? tableSource(path, blocks) : damagedTableSource(path, content)
 }
 
 async function checkLog(
