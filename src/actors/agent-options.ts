@@ -37,14 +37,14 @@ const LONGEST_SYSTEM_PROMPT = 64 * 1024
 
 /** Throws InvalidIdError or InvalidInputError; otherwise the agent's configuration as the log keeps it. */
 export function agentConfig(options: AgentOptions): AgentConfig {
-  if (options.id?.includes('.')) {
+  checkId('agent', options.id)
+  if (options.id.includes('.')) {
     throw new InvalidIdError({
       what: 'agent',
       id: options.id,
       rule: 'a name without a dot: that is for copies of an agent in a pool',
     })
   }
-  checkId('agent', options.id)
   const { systemPrompt, allowedTools, maxTurns, model, timeoutMs = DEFAULT_TIMEOUT_MS } = options
   if (typeof systemPrompt !== 'string' || systemPrompt.trim() === '') {
     throw new InvalidInputError({
