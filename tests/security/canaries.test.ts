@@ -2,6 +2,7 @@
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { REAL_CLAUDE } from '../claude/calls.ts'
 import { commandLine } from '../cli/command.ts'
 
 /** By the place where each is given. */
@@ -19,7 +20,7 @@ const ENVIRONMENT = {
   ANTHROPIC_CUSTOM_HEADERS: `X-Gate: ${CANARIES.ANTHROPIC_CUSTOM_HEADERS}`,
   HTTPS_PROXY: `http://me:${CANARIES.HTTPS_PROXY}@127.0.0.1:1`,
   ANTHROPIC_BASE_URL: `http://me:${CANARIES.ANTHROPIC_BASE_URL}@127.0.0.1:1`,
-  CLAUDE_CODE_MAX_RETRIES: '0',
+  CLAUDE_AGENTS_CLAUDE_PATH: REAL_CLAUDE,
 }
 
 /** Prints all that it was given, where a program complains. */

@@ -6,12 +6,11 @@ import { execa } from 'execa'
 import { expect, onTestFinished, type TestContext, test } from 'vitest'
 import { answer } from '../../src/testing/model-answer.ts'
 import { simulatedModel } from '../../src/testing/simulated-model.ts'
-import { INSTALLED_CLAUDE } from '../claude/calls.ts'
+import { REAL_CLAUDE } from '../claude/calls.ts'
 import { MAIN } from '../cli/command.ts'
 import { foreignServer, INSTRUCTION, SECRET, setTraps } from './hostile-workspace.ts'
 
 const isRoot = process.getuid?.() === 0
-const CLAUDE = process.env.CLAUDE_AGENTS_CLAUDE_PATH ?? INSTALLED_CLAUDE
 
 /** Runs the built command as somebody, in a folder that is theirs. */
 async function commandOf(user: number | null, environment: Readonly<Record<string, string>>) {
@@ -21,7 +20,12 @@ async function commandOf(user: number | null, environment: Readonly<Record<strin
   const run = (...words: string[]) =>
     execa(process.execPath, [MAIN, ...words], {
       cwd: folder,
-      env: { PATH: process.env.PATH ?? '', HOME: folder, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE, ...environment },
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: folder,
+        CLAUDE_AGENTS_CLAUDE_PATH: REAL_CLAUDE,
+        ...environment,
+      },
       extendEnv: false,
       reject: false,
       ...(user === null ? {} : { uid: user, gid: user }),
@@ -61,7 +65,12 @@ const USERS: readonly (readonly [name: string, user: number | null, possible: bo
 /** Not every machine lets another user see the project: the test says so instead of failing for it. */
 async function skipUnlessVisible(context: TestContext, user: number | null) {
   if (user === null) return
-  const { failed } = await execa(CLAUDE, ['--version'], { uid: user, gid: user, cwd: '/', reject: false })
+  const { failed } = await execa(REAL_CLAUDE, ['--version'], {
+    uid: user,
+    gid: user,
+    cwd: '/',
+    reject: false,
+  })
   const { failed: hidden } = await execa('test', ['-r', MAIN], {
     uid: user,
     gid: user,

@@ -4,12 +4,17 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { answer } from '../../src/testing/model-answer.ts'
 import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { REAL_CLAUDE } from '../claude/calls.ts'
 import { commandLine } from '../cli/command.ts'
 
 /** One task of an agent that asks for these tools; `model` is what it talks to. */
 async function letAgent(options: readonly string[], tools: readonly ReturnType<typeof answer.toolUse>[]) {
   await using model = await simulatedModel({ reply: [...tools, 'Done.', 'Done again.'] })
-  const { run, folder } = await commandLine({ ...model.environment, IS_SANDBOX: '1' })
+  const { run, folder } = await commandLine({
+    ...model.environment,
+    CLAUDE_AGENTS_CLAUDE_PATH: REAL_CLAUDE,
+    IS_SANDBOX: '1',
+  })
   const created = await run(['agent', 'create', 'a', 'You help.', ...options])
   expect(created.exitCode).toBe(0)
   const asked = await run(['agent', 'ask', 'a', 'Help me.'])
