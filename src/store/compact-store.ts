@@ -1,7 +1,7 @@
 /**
  * Making a store smaller: bodies that are no longer kept give way to their hashes, in place, record by record. No fact
  * goes, no position moves, and the chain stays, as each record keeps the hash that it had. So the log is valid after
- * every single write, and a kill in the middle leaves one in which fewer bodies were dropped (decision 7).
+ * every single write, and a kill in the middle leaves one in which fewer bodies were dropped (decision 8).
  */
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
