@@ -1,5 +1,4 @@
 /** One process of the CLI: started, given its prompt, and watched until it ends. */
-import { execa } from 'execa'
 import { type OutputFiles, openOutput } from './call-output.ts'
 import type { ProcessTable } from './process-table.ts'
 import type { ProcessIdentity } from './runner.ts'
@@ -48,6 +47,8 @@ export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promi
   const { path, arguments: given, written } = await handingOver(plan, plan.secret)
   // Any descriptor will do; execa's types name only some.
   const [stdout, stderr] = [output.stdout.fd as 3, output.stderr.fd as 3]
+  // Loaded when a process is started: commands that start none are quicker for it.
+  const { execa } = await import('execa')
   const child = execa(path, given, {
     cwd: plan.directory,
     env: plan.environment,

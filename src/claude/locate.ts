@@ -2,7 +2,6 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { execa } from 'execa'
 import { BinaryNotFoundError, CliIncompatibleError } from '../events/call-errors.ts'
 import { oneLine } from './redact.ts'
 import { formatVersion, isAtLeast, MINIMUM_VERSION, parseVersion, type Version } from './version.ts'
@@ -117,6 +116,7 @@ async function isExecutable(path: string): Promise<boolean> {
 const ANSWERS_WITHIN_MS = 30_000
 
 async function askVersion(path: string): Promise<string> {
+  const { execa } = await import('execa')
   const { stdout, stderr, failed, originalMessage } = await execa(path, ['--version'], {
     reject: false,
     stdin: 'ignore',

@@ -1,6 +1,5 @@
 /** The processes of this machine, as the system tells of them: /proc on Linux, `ps` elsewhere. */
 import { readdir, readFile } from 'node:fs/promises'
-import { execa } from 'execa'
 import type { ProcessIdentity } from './runner.ts'
 
 export interface ProcessEntry {
@@ -89,6 +88,7 @@ export const linuxProcessTable: ProcessTable = {
 /** Elsewhere an environment is not to be had, so that only descendants are found. */
 export const portableProcessTable: ProcessTable = {
   async entries() {
+    const { execa } = await import('execa')
     const { stdout } = await execa('ps', ['-A', '-o', 'pid=,ppid=,stat=,lstart='], {
       reject: false,
       env: { LC_ALL: 'C' },

@@ -1,5 +1,4 @@
 /** One run of git: ended with all that it has started as soon as it is to stop. */
-import { execa } from 'execa'
 
 export interface GitRun {
   readonly arguments: readonly string[]
@@ -23,6 +22,7 @@ const LARGEST_STDERR = 256 * 1024
 
 /** Never rejects for what git does, but for an `onLine` that throws. An aborted signal kills git's whole group. */
 export async function runGit(run: GitRun): Promise<GitOutcome> {
+  const { execa } = await import('execa')
   run.signal.throwIfAborted()
   const child = execa('git', run.arguments, {
     cwd: run.directory,
