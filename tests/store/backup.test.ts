@@ -7,10 +7,12 @@ import { createInterface } from 'node:readline'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Recorded } from '../../src/events/envelope.ts'
+import { TailLoss, UnsupportedFormat } from '../../src/events/store-errors.ts'
 import { archiveFile } from '../../src/store/archive-source.ts'
 import { backup, backupDirectory } from '../../src/store/backup.ts'
 import type { ChainedStore } from '../../src/store/chained-store.ts'
 import { levelStore } from '../../src/store/level-store.ts'
+import { withLiveCopy } from '../../src/store/live-copy.ts'
 import { restoreStore } from '../../src/store/restore.ts'
 import { all, contents, counted, countedTo } from './store-kit.ts'
 import { temporaryDirectory } from './temporary.ts'
@@ -155,6 +157,40 @@ describe('a backup', () => {
     await expect(backup(store, join(directory, 'nowhere', 'x'))).rejects.toMatchObject({
       _tag: 'ArchiveNotWritten',
     })
+  })
+})
+
+describe('a copy of a store that another process has open', () => {
+  const torn = () => new TailLoss({ expected: 2, found: 1, file: 'log' })
+
+  test('is made again until it is whole, and leaves nothing beside the backup', async () => {
+    const [directory, out] = [await temporaryDirectory(), await temporaryDirectory()]
+    await using store = await storeWithEverything(directory)
+    let tries = 0
+    const result = await withLiveCopy(directory, join(out, 'copying'), async (copy, acknowledged) => {
+      tries++
+      if (tries < 3) throw torn()
+      await using copied = await levelStore(copy)
+      return [copied.storeId, acknowledged, (await chainOf(copied)).length]
+    })
+    expect(result).toEqual([store.storeId, 5, 5])
+    expect(await readdir(out)).toEqual([])
+  })
+
+  test('is given up after a number of attempts, with the reason, and at once where it is no matter of luck', async () => {
+    const [directory, out] = [await temporaryDirectory(), await temporaryDirectory()]
+    await using _ = await storeWithEverything(directory)
+    const failing = (error: Error) =>
+      withLiveCopy(directory, join(out, 'copying'), () => Promise.reject(error))
+    await expect(failing(torn())).rejects.toMatchObject({
+      _tag: 'LiveCopyFailed',
+      details: { attempts: 10 },
+      cause: { _tag: 'TailLoss' },
+    })
+    await expect(failing(new UnsupportedFormat({ path: 'x', found: 2, known: 1 }))).rejects.toMatchObject({
+      _tag: 'UnsupportedFormat',
+    })
+    expect(await readdir(out)).toEqual([])
   })
 })
 
