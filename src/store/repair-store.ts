@@ -42,7 +42,8 @@ export async function repairStore(directory: string, to: string): Promise<LossRe
     await using salvage = new Salvage()
     await salvage.read('files', source.log, join(work, 'files'))
     const { plan, secondSource } = await makePlan(salvage, source, work)
-    const sourceStoreId = stored?.storeId ?? salvage.storeId
+    // The log says it under a checksum, the file without one.
+    const sourceStoreId = salvage.storeId ?? stored?.storeId ?? null
     const streams = damagedStreams(plan, salvage)
     const kept: KeptFacts = {
       plan,
