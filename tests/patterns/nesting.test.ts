@@ -13,7 +13,7 @@ import { AGENTS, answerOf, BROKEN, build, nesting } from './nestings.ts'
 
 /** More of them: `NESTING_RUNS=5000 npx vitest run tests/patterns/nesting.test.ts`; the same ones: `NESTING_SEED`. */
 const RUNS = Number(process.env.NESTING_RUNS ?? 40)
-const SEED = Number(process.env.NESTING_SEED ?? Date.now() % 2 ** 31)
+const SEED = Number(process.env.NESTING_SEED ?? 20_261_123)
 
 /** Where a world ends, as a share of what it would have appended in all. */
 const crashes = fc.array(
