@@ -1,8 +1,7 @@
 /** Logs as a whole: moved from one place to another, compared, and made smaller. */
-import { agentKind } from './actors/agent.ts'
+import { KINDS, kindOf } from './actors/kinds.ts'
 import { agentRetention, type RetentionRule } from './actors/retention.ts'
-import { runKind } from './actors/run-machine.ts'
-import { type AnyKind, stateHash as hashOf, type StateHash, type StreamHash } from './actors/state-hash.ts'
+import { stateHash as hashOf, type StateHash, type StreamHash } from './actors/state-hash.ts'
 import type { Fact, Recorded } from './events/envelope.ts'
 import { type ArchiveSource, archiveFile } from './store/archive-source.ts'
 import { type ArchiveSummary, archiveText, type ExportOptions, writeArchive } from './store/archive-writer.ts'
@@ -10,9 +9,6 @@ import { chainedStore } from './store/chained-store.ts'
 import { type CompactionReport, compactStore } from './store/compact-store.ts'
 import type { EventStore } from './store/event-store.ts'
 import { importStore, type RestoredStore, restoreStore } from './store/restore.ts'
-
-/** The kinds of actors that are known here; the facts of others are carried as they are. */
-const kinds = [agentKind, runKind] as unknown as readonly AnyKind[]
 
 /**
  * Makes the store of a backup again, in a directory that is empty or does not exist.
@@ -49,7 +45,7 @@ export async function importLog(source: string | ArchiveSource, directory: strin
 
 /** A hash of the state of every stream, and one of all: the same for two logs that say the same. */
 export function stateHash(store: EventStore, see?: (stream: StreamHash) => void): Promise<StateHash> {
-  return hashOf(store, kinds, see)
+  return hashOf(store, KINDS, see)
 }
 
 /**
@@ -67,7 +63,7 @@ export function compactLog(
 
 /** Refuses a fact that its kind does not know, or that is not as its schema says. */
 function checkFact(recorded: Recorded, { redacted }: { readonly redacted: boolean }): void {
-  const kind = kinds.find(({ kind }) => recorded.stream.startsWith(`${kind}/`))
+  const kind = kindOf(recorded.stream)
   if (!kind) return
   const { type, data } = kind.facts.read(recorded) as Fact
   // Where words have given way to lengths, one of a few words that are allowed may have gone as well.

@@ -1,23 +1,17 @@
-/** The facade: a team of durable agents over one log. */
-import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
-import { type Agent, agentKind } from './actors/agent.ts'
+import type { Agent } from './actors/agent.ts'
 import type { agentMachine } from './actors/agent-machine.ts'
 import type { AgentOptions } from './actors/agent-options.ts'
-import { type AgentInfo, AgentSystem } from './actors/agent-system.ts'
+import type { AgentInfo } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
 import type { Recovery } from './actors/agent-worker.ts'
-import { replay, type Step } from './actors/replay.ts'
-import { runKind, type runMachine } from './actors/run-machine.ts'
-import { claudeCli } from './claude/claude-cli.ts'
-import { systemClock } from './clock.ts'
-import { EventFeed } from './event-feed.ts'
+import type { Step } from './actors/replay.ts'
+import type { runMachine } from './actors/run-machine.ts'
+import { assemble, type Parts } from './assembly.ts'
 import type { Recorded } from './events/envelope.ts'
-import { ClosedError, InvalidInputError, StreamNotFoundError } from './events/errors.ts'
-import { checkStreamName } from './events/ids.ts'
+import { ClosedError, InvalidInputError } from './events/errors.ts'
 import type { TaskInput } from './events/task-input.ts'
-import { silentLogger } from './logger.ts'
 import type { LogRange, OrchestratorOptions } from './orchestrator-options.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
@@ -26,7 +20,6 @@ import { pipeline, type Stage } from './patterns/pipeline.ts'
 import type { RunPlan } from './patterns/plan.ts'
 import type { Run } from './patterns/run.ts'
 import type { RunDetails, RunInfo, RunOptions } from './patterns/run-info.ts'
-import { Runs } from './patterns/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level-store.ts'
@@ -34,7 +27,6 @@ import { levelStore } from './store/level-store.ts'
 export type { LogRange, OrchestratorOptions }
 
 const DEFAULT_BASE_DIR = '.claude-agents'
-const DEFAULT_MAX_AGENTS = 100
 
 /**
  * @example
@@ -45,35 +37,13 @@ const DEFAULT_MAX_AGENTS = 100
 export class Orchestrator implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
-  readonly #agents: AgentSystem
-  readonly #runs: Runs
-  readonly #recoveries: Recovery[] = []
-  readonly #feed: EventFeed
+  readonly #parts: Parts
   #closing: Promise<void> | undefined
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
-    const { maxAgents = DEFAULT_MAX_AGENTS, clock = systemClock, logger = silentLogger } = options
     this.baseDir = baseDir
     this.store = store
-    this.#feed = new EventFeed(store)
-    const environment = {
-      store,
-      clock,
-      logger,
-      runner: options.runner ?? claudeCli({ clock, logger }),
-      random: options.random ?? Math.random,
-      newId: randomUUID,
-      directories: (agent: string) => {
-        const own = resolve(baseDir, 'agents', agent)
-        return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
-      },
-      recovered: (recovery: Recovery) => {
-        logger.info({ ...recovery }, 'a task of an earlier process was settled')
-        this.#recoveries.push(recovery)
-      },
-    }
-    this.#agents = new AgentSystem(environment, maxAgents)
-    this.#runs = new Runs(environment, this.#agents)
+    this.#parts = assemble(options, baseDir, store)
   }
 
   /**
@@ -94,7 +64,7 @@ export class Orchestrator implements AsyncDisposable {
       (await levelStore(path, { ...(clock ? { clock } : {}), ...(logger ? { logger } : {}) }))
     const orchestrator = new Orchestrator(options, path, store)
     try {
-      if (resume === 'at-once') await orchestrator.#agents.resume(path)
+      if (resume === 'at-once') await orchestrator.#parts.agents.resume(path)
     } catch (error) {
       await orchestrator.close()
       throw error
@@ -104,20 +74,17 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
   async createAgent(options: AgentOptions): Promise<Agent> {
-    this.#assertOpen()
-    return this.#agents.create(options)
+    return this.#open.agents.create(options)
   }
 
   /** Throws AgentNotFoundError, with the name that was probably meant. */
   async agent(id: string): Promise<Agent> {
-    this.#assertOpen()
-    return this.#agents.get(id)
+    return this.#open.agents.get(id)
   }
 
   /** All agents, by name. Costs the same however much they have done. */
   async agents(): Promise<readonly AgentInfo[]> {
-    this.#assertOpen()
-    return this.#agents.list()
+    return this.#open.agents.list()
   }
 
   /** Asks and waits for the text of the reply. `agent(id)` and `ask` give more than the text. */
@@ -128,8 +95,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Cancels what the agent has to do, ends its processes, deletes its directories. Its history stays in the log. */
   async removeAgent(id: string): Promise<void> {
-    this.#assertOpen()
-    return this.#agents.remove(id)
+    return this.#open.agents.remove(id)
   }
 
   /** Removes all agents. */
@@ -142,8 +108,7 @@ export class Orchestrator implements AsyncDisposable {
    * when nobody listens any more, or when the orchestrator is closed and all has been seen. Also an async iterable.
    */
   events({ after = 0 }: { after?: number } = {}): Observable<Recorded> & AsyncIterable<Recorded> {
-    this.#assertOpen()
-    return this.#feed.events(after)
+    return this.#open.feed.events(after)
   }
 
   /**
@@ -153,14 +118,12 @@ export class Orchestrator implements AsyncDisposable {
    * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })
    */
   run(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
-    this.#assertOpen()
-    return this.#runs.start(pattern, input, options)
+    return this.#open.runs.start(pattern, input, options)
   }
 
   /** Goes on with a run that was paused, failed, or left by a crash: what was answered is not asked again. */
   resume(runId: string, pattern: Pattern, options: { readonly signal?: AbortSignal } = {}): Run {
-    this.#assertOpen()
-    return this.#runs.resume(runId, pattern, options)
+    return this.#open.runs.resume(runId, pattern, options)
   }
 
   /**
@@ -168,26 +131,22 @@ export class Orchestrator implements AsyncDisposable {
    * nothing. Throws what resuming it would.
    */
   async plan(runId: string, pattern: Pattern): Promise<RunPlan> {
-    this.#assertOpen()
-    return this.#runs.plan(runId, pattern)
+    return this.#open.runs.plan(runId, pattern)
   }
 
   /** All runs. */
   async runs(): Promise<readonly RunInfo[]> {
-    this.#assertOpen()
-    return this.#runs.list()
+    return this.#open.runs.list()
   }
 
   /** A run and the steps that it took. Throws RunNotFoundError. */
   async showRun(runId: string): Promise<RunDetails> {
-    this.#assertOpen()
-    return this.#runs.show(runId)
+    return this.#open.runs.show(runId)
   }
 
   /** Ends a run for good. Throws RunNotFoundError, RunFinishedError. */
   async cancelRun(runId: string, reason?: string): Promise<void> {
-    this.#assertOpen()
-    return this.#runs.cancel(runId, reason)
+    return this.#open.runs.cancel(runId, reason)
   }
 
   /** `run(sequential(agents, options), input)` */
@@ -211,11 +170,8 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** What has been written, and no more. Throws StreamNotFoundError where the stream that is named has no facts. */
-  async *log({ stream, ...range }: LogRange = {}): AsyncGenerator<Recorded> {
-    this.#assertOpen()
-    yield* stream === undefined
-      ? this.store.readAll(range)
-      : this.store.read(await this.#known(stream), range)
+  log(range: LogRange = {}): AsyncGenerator<Recorded> {
+    return this.#open.history.log(range)
   }
 
   /**
@@ -228,20 +184,16 @@ export class Orchestrator implements AsyncDisposable {
     stream: string,
     options?: { to?: number },
   ): AsyncGenerator<Step<typeof agentMachine> | Step<typeof runMachine>>
-  async *replay(stream: string, { to }: { to?: number } = {}) {
-    this.#assertOpen()
-    const known = await this.#known(stream)
-    yield* known.startsWith('run/')
-      ? replay(runKind, this.store, known, to)
-      : replay(agentKind, this.store, known, to)
+  replay(stream: string, options: { to?: number } = {}) {
+    return this.#open.history.replay(stream, options)
   }
 
   /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */
   async recover(): Promise<readonly Recovery[]> {
-    this.#assertOpen()
-    const agents = await this.#agents.resume(this.baseDir)
-    await Promise.all(agents.map((agent) => agent.settled()))
-    return [...this.#recoveries]
+    const { agents, recoveries } = this.#open
+    const resumed = await agents.resume(this.baseDir)
+    await Promise.all(resumed.map((agent) => agent.settled()))
+    return [...recoveries]
   }
 
   /**
@@ -258,18 +210,16 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await this.#runs.close()
-    await this.#agents.close()
-    await this.#feed.close()
+    const { runs, agents, feed } = this.#parts
+    await runs.close()
+    await agents.close()
+    await feed.close()
     await this.store[Symbol.asyncDispose]()
   }
 
-  async #known(stream: string): Promise<string> {
-    if ((await this.store.head(checkStreamName(stream))) === 0) throw new StreamNotFoundError({ stream })
-    return stream
-  }
-
-  #assertOpen(): void {
+  /** What it is made of, as long as it is open. Throws ClosedError. */
+  get #open(): Parts {
     if (this.#closing) throw new ClosedError({ what: 'orchestrator' })
+    return this.#parts
   }
 }

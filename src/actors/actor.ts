@@ -25,6 +25,7 @@ import type { EventStore } from '../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { type Folded, foldStream, stateOf } from './fold-stream.ts'
 import { type Perform, RunningEffects } from './running-effects.ts'
+import { Turns } from './turns.ts'
 
 /** What an actor needs of the world. */
 export interface ActorEnvironment {
@@ -41,6 +42,14 @@ export interface Origin {
   readonly commitId?: string
 }
 
+/** Something that is to be decided, and who waits for it. */
+interface Waiting<M extends AnyStateMachine> {
+  readonly decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[]
+  readonly origin: Origin
+  resolve(recorded: readonly Recorded[]): void
+  reject(error: unknown): void
+}
+
 /** A load folds at most so many facts, and an agent's task makes about four. */
 const FACTS_BETWEEN_SNAPSHOTS = 100
 
@@ -55,7 +64,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   #version: number
   #savedVersion: number
   #saving: Promise<void> = Promise.resolve()
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns<Waiting<M>>(
+    (turn) => this.#takeTurn(turn),
+    // A commit id is that of one decision.
+    ({ origin }) => origin.commitId !== undefined,
+  )
   #closed = false
 
   private constructor(
@@ -120,15 +133,13 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   /**
    * The only door. Decides on the state as it is when its turn has come, writes the facts down, then lets the machine
-   * see them. All of the facts become true, or none.
+   * see them. All of the facts become true, or none. What waits meanwhile is then decided and written together.
    */
   decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
     origin: Origin = {},
   ): Promise<readonly Recorded[]> {
-    const turn = this.#turn.then(() => this.#record(decision(this.snapshot), origin))
-    this.#turn = turn.catch(() => {})
-    return turn
+    return new Promise((resolve, reject) => this.#turns.wait({ decision, origin, resolve, reject }))
   }
 
   /** Resolves when the effects that go on now have come to their end. */
@@ -139,24 +150,54 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** Aborts the effects and waits until they have ended. The state, and so the log, stays as it is. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all([this.#turn, this.#effects?.stop()])
+    await Promise.all([this.#turns.over(), this.#effects?.stop()])
     await this.#saving
     this.machine.stop()
   }
 
-  async #record(facts: readonly FactOfMachine<M>[], origin: Origin): Promise<readonly Recorded[]> {
-    if (this.#closed) throw new ClosedError({ what: `actor ${this.stream}` })
-    if (facts.length === 0) return []
-    const { correlationId = null, causationId = null, commitId } = origin
-    const drafts = facts.map((fact) => ({
-      ...this.#definition.facts.write(fact),
-      correlationId,
-      causationId,
-    }))
+  async #takeTurn(turn: readonly Waiting<M>[]): Promise<void> {
+    const drafts: NewFact[] = []
+    const decided: { readonly waiting: Waiting<M>; readonly from: number; readonly to: number }[] = []
+    let foreseen = this.snapshot
+    for (const waiting of turn) {
+      try {
+        if (this.#closed) throw new ClosedError({ what: `actor ${this.stream}` })
+        const own = this.#drafts(waiting.decision(foreseen), waiting.origin)
+        foreseen = this.#foresee(foreseen, own)
+        decided.push({ waiting, from: drafts.length, to: drafts.push(...own) })
+      } catch (error) {
+        waiting.reject(error)
+      }
+    }
+    try {
+      const recorded =
+        drafts.length === 0 ? [] : await this.#append(drafts, turn[0]?.origin.commitId, foreseen)
+      // A commit that was made before may have had another number of facts.
+      for (const { waiting, from, to } of decided)
+        waiting.resolve(decided.length === 1 ? recorded : recorded.slice(from, to))
+    } catch (error) {
+      // What is wrong with one of them is no concern of the others.
+      if (decided.length === 1) decided[0]?.waiting.reject(error)
+      else for (const { waiting } of decided) await this.#takeTurn([waiting])
+    }
+  }
+
+  #drafts(
+    facts: readonly FactOfMachine<M>[],
+    { correlationId = null, causationId = null }: Origin,
+  ): NewFact[] {
+    return facts.map((fact) => ({ ...this.#definition.facts.write(fact), correlationId, causationId }))
+  }
+
+  async #append(
+    drafts: readonly NewFact[],
+    commitId: string | undefined,
+    foreseen: SnapshotFrom<M>,
+  ): Promise<readonly Recorded[]> {
     const recorded = await this.#environment.store.append(this.stream, drafts, {
       expectedVersion: this.#version,
       ...(commitId === undefined ? {} : { commitId }),
-      summary: this.#definition.summarize(this.#foresee(drafts)),
+      summary: this.#definition.summarize(foreseen),
     })
     for (const one of recorded) if (one.version > this.#version) this.#see(one)
     this.#reconcile(false)
@@ -179,18 +220,19 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   }
 
   /** The state after these facts, had they happened. A fact that would change nothing does not get into the log. */
-  #foresee(facts: readonly NewFact[]): SnapshotFrom<M> {
-    let snapshot = this.snapshot
+  #foresee(from: SnapshotFrom<M>, facts: readonly NewFact[]): SnapshotFrom<M> {
+    let snapshot = from
     for (const { type, data } of facts) {
       const fact = { type, data, id: '' }
-      if (!(snapshot as { can(fact: object): boolean }).can(fact)) {
+      const next = this.#definition.fold.transition(snapshot, fact)
+      if (next === snapshot && !(snapshot as { can(fact: object): boolean }).can(fact)) {
         const state = JSON.stringify((snapshot as { value?: unknown }).value)
         throw new InvalidFactError({
           type: fact.type,
           problem: `${this.stream} does not expect it in state ${state}`,
         })
       }
-      snapshot = this.#definition.fold.transition(snapshot, fact)
+      snapshot = next
     }
     return snapshot
   }

@@ -78,8 +78,10 @@ export class AgentSystem {
   /** Removes the copies of an agent that have nothing to do and that nobody uses. */
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#inTurn(async () => {
+      const unused: Promise<void>[] = []
       for await (const copy of this.#infos(`${STREAMS}${id}.`))
-        if (copy.queue === 0 && !isUsed(copy.id)) await this.#remove(copy.id)
+        if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
+      await Promise.all(unused)
     })
   }
 

@@ -1,5 +1,5 @@
 /** Tasks on their way into an agent's queue, and the replies on their way back. */
-import { EventEmitter, once } from 'node:events'
+import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type TaskOutcome } from '../events/agent-facts.ts'
 import { callErrorFrom } from '../events/call-errors.ts'
 import {
@@ -19,6 +19,7 @@ import type { AgentActor, AgentEnvironment } from './agent-worker.ts'
 import { type Bodies, bodiesIn } from './bodies.ts'
 import { isSameTask } from './retention.ts'
 import { type Reply, TaskHandle } from './task-handle.ts'
+import { TaskOutcomes } from './task-outcomes.ts'
 
 export interface AskOptions {
   /** Aborting it cancels the task. */
@@ -38,14 +39,14 @@ type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
 
 export class AgentTasks {
   readonly bodies: Bodies
-  /** `message TASK` for each message of its calls; `outcome TASK` for the fact that ends it. */
+  /** `message TASK` for each message of its calls. */
   readonly events = new EventEmitter().setMaxListeners(0)
   /** What tasks brought along, with credentials: the log must not hold those. */
   readonly materials = new Map<string, Material>()
   readonly #agent: string
   readonly #actor: AgentActor
   readonly #environment: AgentEnvironment
-  readonly #closing = new AbortController()
+  readonly #outcomes = new TaskOutcomes()
 
   constructor(agent: string, actor: AgentActor, environment: AgentEnvironment) {
     this.#agent = agent
@@ -53,10 +54,9 @@ export class AgentTasks {
     this.#environment = environment
     this.bodies = bodiesIn(environment.store)
     actor.observe((recorded) => {
-      const fact = agentFacts.read(recorded)
-      if ('taskId' in fact.data && endsTask(fact, fact.data.taskId)) {
-        this.events.emit(`outcome ${fact.data.taskId}`, fact)
-      }
+      const { taskId } = recorded.data
+      if (typeof taskId === 'string' && endsTask(recorded, taskId))
+        this.#outcomes.settle(taskId, agentFacts.read(recorded) as TaskOutcome)
     })
   }
 
@@ -78,7 +78,7 @@ export class AgentTasks {
 
   /** Whoever waits for a reply is told that it will not come from this process. */
   close(): void {
-    this.#closing.abort(new ClosedError({ what: 'orchestrator' }))
+    this.#outcomes.giveUp(new ClosedError({ what: 'orchestrator' }))
   }
 
   async #ask(
@@ -105,22 +105,23 @@ export class AgentTasks {
     this.materials.set(taskId, material)
     start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
+    const expected = this.#outcomes.expect(taskId)
     try {
-      const outcome = await this.#accept(data, origin)
+      const before = await this.#accept(data, origin)
       signal?.addEventListener('abort', cancel, { once: true })
       if (signal?.aborted) cancel()
-      return await this.#reply(await outcome())
+      const past = before === undefined ? undefined : await this.#outcomeInLog(taskId, before)
+      return await this.#reply(past ?? (await expected.outcome))
     } finally {
+      expected.forget()
       signal?.removeEventListener('abort', cancel)
       this.materials.delete(taskId)
     }
   }
 
-  /** Makes the task durable, unless it is already. Returns how to wait for the fact that ends it. */
-  async #accept(data: Accepted, origin: AskOptions['origin']): Promise<() => Promise<TaskOutcome>> {
+  /** Makes the task durable. Returns the version of that fact where it was durable before: it may have ended since. */
+  async #accept(data: Accepted, origin: AskOptions['origin']): Promise<number | undefined> {
     const { taskId } = data
-    const live = once(this.events, `outcome ${taskId}`, { signal: this.#closing.signal })
-    live.catch(() => {})
     let version = 0
     const [accepted] = await this.#actor.decide(
       ({ value }) => {
@@ -135,15 +136,7 @@ export class AgentTasks {
     if (isRepeated && !isSameTask(accepted.data, data)) {
       throw new TaskConflictError({ agent: this.#agent, taskId })
     }
-    return async () => {
-      const past = isRepeated ? await this.#outcomeInLog(taskId, accepted.version) : undefined
-      if (past) return past
-      try {
-        return (await live)[0] as TaskOutcome
-      } catch {
-        throw this.#closing.signal.reason
-      }
-    }
+    return isRepeated ? accepted.version : undefined
   }
 
   async #outcomeInLog(taskId: string, after: number): Promise<TaskOutcome | undefined> {

@@ -172,20 +172,20 @@ export function agentWorker(
     if (!signal.aborted) await run(effect, signal)
   }
 
-  return async (effect, { signal, resumed }) => {
+  return async (effect, context) => {
     const { task } = effect
     switch (effect.type) {
       case 'begin':
         return beginCall(task)
       case 'retry':
-        await until(effect.dueAt, signal)
-        return signal.aborted ? undefined : beginCall(task)
+        await until(effect.dueAt, context.signal)
+        return context.signal.aborted ? undefined : beginCall(task)
       case 'deadline':
-        await until(effect.task.deadlineAt, signal)
+        await until(effect.task.deadlineAt, context.signal)
         await lastRecovery
-        return signal.aborted ? undefined : passDeadline(task)
+        return context.signal.aborted ? undefined : passDeadline(task)
       case 'call': {
-        const turn = lastCall.then(() => carryOutCall(effect, signal, resumed))
+        const turn = lastCall.then(() => carryOutCall(effect, context.signal, context.resumed))
         lastCall = turn.catch(() => {})
         return turn
       }

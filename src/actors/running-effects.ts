@@ -4,11 +4,15 @@ import { ClaudeAgentError } from '../events/errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Effect } from './definition.ts'
 
-/** How an effect is carried out. `resumed`: an earlier attempt, or process, may have carried it out already. */
-export type Perform<E extends Effect> = (
-  effect: E,
-  context: { readonly signal: AbortSignal; readonly resumed: boolean },
-) => Promise<void>
+export interface EffectContext {
+  /** Aborted when the effect is no longer wanted. Made when it is first asked for: most effects are short. */
+  readonly signal: AbortSignal
+  /** An earlier attempt, or process, may have carried it out already. */
+  readonly resumed: boolean
+}
+
+/** How an effect is carried out. */
+export type Perform<E extends Effect> = (effect: E, context: EffectContext) => Promise<void>
 
 /** Why a signal is aborted. A string: the default reason is an error, and its stack costs more than the rest of a turn. */
 const NOT_WANTED = 'the state of the actor no longer asks for it'
@@ -17,12 +21,33 @@ const NOT_WANTED = 'the state of the actor no longer asks for it'
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
 
+/** An abort controller costs more than the rest of a turn: here it is one only for those who look at it. */
+class Stop {
+  #aborted = false
+  #controller: AbortController | undefined
+
+  get aborted(): boolean {
+    return this.#aborted
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#aborted) this.#controller.abort(NOT_WANTED)
+    return this.#controller.signal
+  }
+
+  abort(): void {
+    this.#aborted = true
+    this.#controller?.abort(NOT_WANTED)
+  }
+}
+
 export class RunningEffects<E extends Effect> {
   readonly #perform: Perform<E>
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #stream: string
-  readonly #running = new Map<string, AbortController>()
+  readonly #running = new Map<string, Stop>()
   /** Also those that are no longer wanted and have not come to an end yet. */
   readonly #ending = new Set<Promise<void>>()
 
@@ -39,13 +64,13 @@ export class RunningEffects<E extends Effect> {
     for (const [key, stop] of this.#running) {
       if (wanted.has(key)) continue
       this.#running.delete(key)
-      stop.abort(NOT_WANTED)
+      stop.abort()
     }
     for (const [key, effect] of wanted) {
       if (this.#running.has(key)) continue
-      const stop = new AbortController()
+      const stop = new Stop()
       this.#running.set(key, stop)
-      const ended = this.#carryOut(effect, stop.signal, resumed)
+      const ended = this.#carryOut(effect, stop, resumed)
       this.#ending.add(ended)
       ended.finally(() => this.#ending.delete(ended))
     }
@@ -58,24 +83,31 @@ export class RunningEffects<E extends Effect> {
 
   /** Aborts all, and waits for their end. */
   async stop(): Promise<void> {
-    for (const stop of this.#running.values()) stop.abort(NOT_WANTED)
+    for (const stop of this.#running.values()) stop.abort()
     await this.quiet()
   }
 
   /** Carries an effect out, and again where it failed for a reason that can pass. */
-  async #carryOut(effect: E, signal: AbortSignal, resumed: boolean): Promise<void> {
+  async #carryOut(effect: E, stop: Stop, resumed: boolean): Promise<void> {
     let again = resumed
-    for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
+    for (let delayMs = FIRST_RETRY_MS; !stop.aborted; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
       try {
-        return await this.#perform(effect, { signal, resumed: again })
+        return await this.#perform(effect, contextOf(stop, again))
       } catch (error) {
-        if (signal.aborted) return
+        if (stop.aborted) return
         const passing = error instanceof ClaudeAgentError && error.retryable
         this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
         if (!passing) return
         again = true
-        await pause(this.#clock, delayMs, signal)
+        await pause(this.#clock, delayMs, stop.signal)
       }
     }
   }
 }
+
+const contextOf = (stop: Stop, resumed: boolean): EffectContext => ({
+  resumed,
+  get signal() {
+    return stop.signal
+  },
+})

@@ -1,14 +1,10 @@
 /** Whether two logs say the same: a hash of the state that each stream folds to, and one of all of them. */
 import { hash } from 'node:crypto'
-import type { AnyStateMachine } from 'xstate'
 import { canonicalJson } from '../events/canonical-json.ts'
 import type { EventStore } from '../store/event-store.ts'
-import type { ActorDefinition, Effect } from './definition.ts'
 import { stateOf } from './fold-stream.ts'
+import { type AnyKind, kindOf } from './kinds.ts'
 import { replay } from './replay.ts'
-
-/** A kind of actor, whatever its machine. */
-export type AnyKind = ActorDefinition<AnyStateMachine, Effect>
 
 export interface StreamHash {
   readonly stream: string
@@ -33,7 +29,7 @@ export async function* streamHashes(
   kinds: readonly AnyKind[],
 ): AsyncGenerator<StreamHash, void, undefined> {
   for await (const { stream, version } of store.streams()) {
-    const definition = kinds.find(({ kind }) => stream.startsWith(`${kind}/`))
+    const definition = kindOf(stream, kinds)
     const state = definition ? await folded(store, definition, stream) : await facts(store, stream)
     yield { stream, version, hash: sha256(state), folded: definition !== undefined }
   }

@@ -1,21 +1,10 @@
 /** The words of `log backup | restore | export | import | hash | compact`; what they do is loaded when it is needed. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { ExportCommandOptions } from './archive-commands.ts'
-import type { GlobalOptions } from './global-options.ts'
+import { date, wholeNumber } from './arguments.ts'
+import type { Act, GlobalOptions } from './global-options.ts'
 
 type ArchiveCommands = typeof import('./archive-commands.ts')
-type Act = (run: (globals: GlobalOptions) => Promise<void>) => Promise<void>
-
-const wholeNumber = (text: string) => {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It must be a whole number.')
-}
-
-const date = (text: string) => {
-  const parsed = new Date(text)
-  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(parsed.getTime())) return parsed
-  throw new InvalidArgumentError('Write it as 2026-01-31 or 2026-01-31T12:00:00Z.')
-}
 
 export function addArchiveCommands(log: Command, act: Act): void {
   const run = (command: (commands: ArchiveCommands, globals: GlobalOptions) => Promise<void>) =>

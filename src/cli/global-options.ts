@@ -24,6 +24,9 @@ export interface GlobalOptions {
   readonly simulate: boolean
 }
 
+/** Runs what a command does, with the options that all commands take. */
+export type Act = (run: (globals: GlobalOptions) => Promise<void> | void) => Promise<void>
+
 export async function completeOptions(given: GivenOptions): Promise<GlobalOptions> {
   const config = await loadConfig(given.config === undefined ? {} : { file: given.config })
   const maxAgents = process.env.CLAUDE_AGENTS_MAX_AGENTS

@@ -1,14 +1,8 @@
 /** The words of `workflow run | template | list | show | resume | cancel`; what they do is loaded when it is needed. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { GivenOptions, GlobalOptions } from './global-options.ts'
+import { type Command, Option } from 'commander'
+import { count } from './arguments.ts'
+import type { Act, GivenOptions, GlobalOptions } from './global-options.ts'
 import type { SourceOptions } from './workflow-source.ts'
-
-type Act = (run: (globals: GlobalOptions) => Promise<void>) => Promise<void>
-
-const count = (text: string) => {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('It must be a whole number of at least 1.')
-}
 
 export function addWorkflowCommands(program: Command, act: Act): void {
   const workflow = program.command('workflow').description('let agents work together, in runs that survive')

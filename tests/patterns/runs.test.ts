@@ -301,6 +301,59 @@ describe('a pool', () => {
   })
 })
 
+describe('a pool that two runs share', () => {
+  test('loses no copy that the other one still needs', async () => {
+    const here = await world()
+    const { orchestrator, runner } = await team(here, ['worker'], {
+      // The longer run is in the middle of something whenever the shorter one ends.
+      reply: ({ prompt }) => ({ text: prompt, delayMs: prompt.startsWith('long') ? 5 : 1 }),
+    })
+    const pattern = (pieces: readonly string[]) =>
+      mapReduce({ split: () => pieces, map: pool('worker', { size: 2 }) })
+    const runs = [
+      orchestrator.run(pattern(['short 1', 'short 2']), 'go', { id: 'short' }),
+      orchestrator.run(pattern(['long 1', 'long 2', 'long 3', 'long 4', 'long 5']), 'go', { id: 'long' }),
+    ]
+    let ended = 0
+    for (const run of runs) run.then(() => ended++)
+    while (ended < 2) await here.clock.advance(1)
+    expect((await runs[0])?.success).toBe(true)
+    expect(await runs[1]).toMatchObject({ success: true, metadata: { steps: 5 } })
+    expect(runner.calls.length).toBe(7)
+    expect((await orchestrator.agents()).map(({ id }) => id)).toEqual(['worker'])
+  })
+
+  test('has no copies left when a run that no process works on is cancelled', async () => {
+    const here = await world()
+    const first = await team(here, ['worker'], stuck('worker.1', 'worker.2'))
+    const pattern = mapReduce({ split: () => ['one', 'two'], map: pool('worker', { size: 2 }) })
+    const run = first.orchestrator.run(pattern, 'go', { id: 'r1' })
+    run.then(
+      () => {},
+      () => {},
+    )
+    await until(() => first.runner.calls.length === 2 && here.clock.pending >= 2)
+    await first.orchestrator.close()
+    const { orchestrator } = await here.open({}, { resume: 'on-demand' })
+    await orchestrator.cancelRun('r1')
+    expect(await orchestrator.showRun('r1')).toMatchObject({ status: 'cancelled', steps: 0 })
+    expect(await orchestrator.agents()).toMatchObject([{ id: 'worker', queue: 0 }])
+  })
+})
+
+describe('one agent that is asked many things at once', () => {
+  test('does them one after another, and Node warns of nothing', async () => {
+    const warnings: Error[] = []
+    const warn = (warning: Error) => warnings.push(warning)
+    process.on('warning', warn)
+    const { orchestrator } = await team(await world(), ['a'], echo)
+    const result = await orchestrator.run(vote(['a'], { votes: 30 }), 'go')
+    process.off('warning', warn)
+    expect(result.metadata.steps).toBe(30)
+    expect(warnings).toEqual([])
+  })
+})
+
 describe('bad input gets a clear error before any call is made:', () => {
   test('an unknown agent, an empty prompt, a bad id, an unknown run', async () => {
     const here = await world()

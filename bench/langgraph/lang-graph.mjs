@@ -1,0 +1,64 @@
+// LangGraph.js with its SQLite checkpointer: installed on first use, and a two-step task in it.
+//
+// better-sqlite3 may have to be compiled, which takes minutes: so this is a package of its own, and no dependency of the
+// project. By hand: npm ci --prefix bench/langgraph
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const folder = fileURLToPath(new URL('.', import.meta.url))
+
+/** undefined where it cannot be had. */
+export async function loadLangGraph() {
+  if (!existsSync(join(folder, 'node_modules'))) {
+    console.error('Installing LangGraph.js into bench/langgraph, once; this may take minutes.')
+    spawnSync('npm', ['ci', '--prefix', folder], { stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+  try {
+    const { resolve } = createRequire(join(folder, 'package.json'))
+    const load = (module) => import(pathToFileURL(resolve(module)).href)
+    const graph = await load('@langchain/langgraph')
+    const sqlite = await load('@langchain/langgraph-checkpoint-sqlite')
+    // Opened once, to see that the binding was built.
+    sqlite.SqliteSaver.fromConnString(':memory:').db.close()
+    return { ...graph, ...sqlite }
+  } catch (error) {
+    console.error(`LangGraph.js is not installed: ${error.message.split('\n')[0]}`)
+    return undefined
+  }
+}
+
+/**
+ * A two-step task, as often as it is called, each in a thread of its own.
+ * `synced`: a commit waits for the disk. As it comes it does not (better-sqlite3 sets `synchronous = NORMAL` with a WAL).
+ */
+export async function withTwoStepTask(langGraph, { synced }, work) {
+  const { Annotation, StateGraph, START, END, SqliteSaver } = langGraph
+  const directory = await mkdtemp(join(tmpdir(), 'bench-langgraph-'))
+  const checkpointer = SqliteSaver.fromConnString(join(directory, 'checkpoints.sqlite'))
+  checkpointer.setup()
+  if (synced) checkpointer.db.pragma('synchronous = FULL')
+  const State = Annotation.Root({ task: Annotation(), first: Annotation(), second: Annotation() })
+  const graph = new StateGraph(State)
+    .addNode('one', () => ({ first: 'done' }))
+    .addNode('two', () => ({ second: 'done' }))
+    .addEdge(START, 'one')
+    .addEdge('one', 'two')
+    .addEdge('two', END)
+    .compile({ checkpointer })
+  let thread = 0
+  try {
+    await work(async () => {
+      const config = { configurable: { thread_id: `task-${++thread}` }, durability: 'sync' }
+      const { second } = await graph.invoke({ task: 'go' }, config)
+      if (second !== 'done') throw new Error('LangGraph.js did not do its task')
+    })
+  } finally {
+    checkpointer.db.close()
+    await rm(directory, { recursive: true })
+  }
+}

@@ -1,0 +1,15 @@
+/** The kinds of actors that this package brings along, for whoever reads a log without running anything. */
+import type { AnyStateMachine } from 'xstate'
+import { agentKind } from './agent.ts'
+import type { ActorDefinition, Effect } from './definition.ts'
+import { runKind } from './run-machine.ts'
+
+/** A kind of actor, whatever its machine. */
+export type AnyKind = ActorDefinition<AnyStateMachine, Effect>
+
+export const KINDS = [agentKind, runKind] as unknown as readonly AnyKind[]
+
+/** The kind that a stream is of; undefined where nobody here knows it. */
+export function kindOf(stream: string, kinds: readonly AnyKind[] = KINDS): AnyKind | undefined {
+  return kinds.find(({ kind }) => stream.startsWith(`${kind}/`))
+}

@@ -1,0 +1,53 @@
+/** Puts the parts of an orchestrator together: one environment, and everything that lives in it. */
+import { randomUUID } from 'node:crypto'
+import { resolve } from 'node:path'
+import { AgentSystem } from './actors/agent-system.ts'
+import type { AgentEnvironment, Recovery } from './actors/agent-worker.ts'
+import { claudeCli } from './claude/claude-cli.ts'
+import { systemClock } from './clock.ts'
+import { EventFeed } from './event-feed.ts'
+import { History } from './history.ts'
+import { silentLogger } from './logger.ts'
+import type { OrchestratorOptions } from './orchestrator-options.ts'
+import { Runs } from './patterns/runs.ts'
+import type { EventStore } from './store/event-store.ts'
+
+const DEFAULT_MAX_AGENTS = 100
+
+export interface Parts {
+  readonly agents: AgentSystem
+  readonly runs: Runs
+  readonly history: History
+  readonly feed: EventFeed
+  /** What became of the tasks that an earlier process had left; grows while they are settled. */
+  readonly recoveries: readonly Recovery[]
+}
+
+export function assemble(options: OrchestratorOptions, baseDir: string, store: EventStore): Parts {
+  const { maxAgents = DEFAULT_MAX_AGENTS, clock = systemClock, logger = silentLogger } = options
+  const recoveries: Recovery[] = []
+  const environment: AgentEnvironment = {
+    store,
+    clock,
+    logger,
+    runner: options.runner ?? claudeCli({ clock, logger }),
+    random: options.random ?? Math.random,
+    newId: randomUUID,
+    directories: (agent) => {
+      const own = resolve(baseDir, 'agents', agent)
+      return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
+    },
+    recovered: (recovery) => {
+      logger.info({ ...recovery }, 'a task of an earlier process was settled')
+      recoveries.push(recovery)
+    },
+  }
+  const agents = new AgentSystem(environment, maxAgents)
+  return {
+    agents,
+    runs: new Runs(environment, agents),
+    history: new History(store),
+    feed: new EventFeed(store),
+    recoveries,
+  }
+}

@@ -1,0 +1,40 @@
+/** What words on the command line stand for; wrong ones are refused with what to write instead. */
+import { existsSync } from 'node:fs'
+import { InvalidArgumentError } from 'commander'
+
+export const wholeNumber = (text: string) => {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number.')
+}
+
+export const count = (text: string) => {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number of at least 1.')
+}
+
+export const date = (text: string) => {
+  const parsed = new Date(text)
+  if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(parsed.getTime())) return parsed
+  throw new InvalidArgumentError('Write it as 2026-01-31 or 2026-01-31T12:00:00Z.')
+}
+
+/** `a, b,c` */
+export const list = (text: string) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+
+/** `SRC` or `SRC:TARGET`; a path that is there may hold a colon itself. */
+export const mappings = (text: string, before: readonly { source: string; target?: string }[] = []) => {
+  const colon = existsSync(text) ? -1 : text.lastIndexOf(':')
+  const mapping =
+    colon > 0 ? { source: text.slice(0, colon), target: text.slice(colon + 1) } : { source: text }
+  return [...before, mapping]
+}
+
+/** `URL` or `URL#REF`. */
+export const repos = (text: string, before: readonly { url: string; ref?: string }[] = []) => {
+  const hash = text.lastIndexOf('#')
+  return [...before, hash > 0 ? { url: text.slice(0, hash), ref: text.slice(hash + 1) } : { url: text }]
+}
