@@ -70,7 +70,12 @@ type Change = Partial<AgentContext>
 export const changes: {
   readonly [T in AgentFact['type']]: (context: AgentContext, data: DataOf<T>, id: string) => Change
 } = {
-  AgentCreated: (_, { config }) => ({ ...absent, config }),
+  // A branch goes on with the conversation. What was asked of the other, and what it spent, is the other's.
+  AgentCreated: (_, { config, forkedFrom }) => ({
+    ...absent,
+    config,
+    session: forkedFrom?.sessionId ?? null,
+  }),
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
   CallStarted(
     { queue, current },

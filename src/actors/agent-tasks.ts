@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type TaskOutcome } from '../events/agent-facts.ts'
 import { callErrorFrom } from '../events/call-errors.ts'
+import type { Folded } from '../events/envelope.ts'
 import {
   AgentNotFoundError,
   AgentStoppedError,
@@ -17,6 +18,7 @@ import { endsTask } from './agent-call.ts'
 import { cancelTasks } from './agent-decisions.ts'
 import type { AgentActor, AgentEnvironment } from './agent-worker.ts'
 import { type Bodies, bodiesIn } from './bodies.ts'
+import { standingFor } from './outcome-facts.ts'
 import { isSameTask } from './retention.ts'
 import { type Reply, TaskHandle } from './task-handle.ts'
 import { TaskOutcomes } from './task-outcomes.ts'
@@ -56,7 +58,7 @@ export class AgentTasks {
     actor.observe((recorded) => {
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
-        this.#outcomes.settle(taskId, agentFacts.read(recorded) as TaskOutcome)
+        this.#outcomes.settle(taskId, agentFacts.read(recorded) as Folded<TaskOutcome>)
     })
   }
 
@@ -139,19 +141,20 @@ export class AgentTasks {
     return isRepeated ? accepted.version : undefined
   }
 
-  async #outcomeInLog(taskId: string, after: number): Promise<TaskOutcome | undefined> {
+  async #outcomeInLog(taskId: string, after: number): Promise<Folded<TaskOutcome> | undefined> {
     for await (const recorded of this.#environment.store.read(this.#actor.stream, { after })) {
       const fact = agentFacts.read(recorded)
-      if (endsTask(fact, taskId)) return fact as TaskOutcome
+      if (endsTask(fact, taskId)) return fact as Folded<TaskOutcome>
     }
     return undefined
   }
 
-  async #reply({ type, data }: TaskOutcome): Promise<Reply> {
-    if (type === 'TaskFailed') throw callErrorFrom(data.error)
-    if (type === 'TaskCancelled') throw new TaskCancelledError({ agent: this.#agent, ...data })
+  async #reply({ type, data, id }: Folded<TaskOutcome>): Promise<Reply> {
+    if (type === 'TaskFailed') throw standingFor(callErrorFrom(data.error), id)
+    if (type === 'TaskCancelled')
+      throw standingFor(new TaskCancelledError({ agent: this.#agent, ...data }), id)
     const { taskId, text, sessionId, parentSessionId, costUsd, usage, durationMs, attempt } = data
-    return {
+    const reply = {
       taskId,
       agent: this.#agent,
       text: await this.bodies.read(text),
@@ -162,5 +165,6 @@ export class AgentTasks {
       durationMs,
       attempts: attempt,
     }
+    return standingFor(reply, id)
   }
 }

@@ -1,13 +1,14 @@
 /** Who waits for the end of which task. */
 import type { TaskOutcome } from '../events/agent-facts.ts'
+import type { Folded } from '../events/envelope.ts'
 
 interface Waiting {
-  resolve(outcome: TaskOutcome): void
+  resolve(outcome: Folded<TaskOutcome>): void
   reject(error: unknown): void
 }
 
 export interface ExpectedOutcome {
-  readonly outcome: Promise<TaskOutcome>
+  readonly outcome: Promise<Folded<TaskOutcome>>
   /** Nobody waits any more. */
   forget(): void
 }
@@ -18,7 +19,7 @@ export class TaskOutcomes {
   expect(taskId: string): ExpectedOutcome {
     const waiters = this.#waiting.get(taskId) ?? new Set<Waiting>()
     this.#waiting.set(taskId, waiters)
-    const { promise: outcome, ...waiting } = withResolvers<TaskOutcome>()
+    const { promise: outcome, ...waiting } = withResolvers<Folded<TaskOutcome>>()
     // It may be rejected before anybody has come to waiting for it.
     outcome.catch(() => {})
     waiters.add(waiting)
@@ -29,7 +30,7 @@ export class TaskOutcomes {
     return { outcome, forget }
   }
 
-  settle(taskId: string, outcome: TaskOutcome): void {
+  settle(taskId: string, outcome: Folded<TaskOutcome>): void {
     for (const { resolve } of this.#waiting.get(taskId) ?? []) resolve(outcome)
   }
 

@@ -57,9 +57,18 @@ const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
 
 const definitions = {
-  AgentCreated: fact(Schema.Struct({ config: AgentConfig }), ({ config }) => ({
-    config: { ...(config as JsonObject), permissions: 'workspace', loadProjectSettings: false },
-  })),
+  AgentCreated: fact(
+    Schema.Struct({
+      config: AgentConfig,
+      /** The agent that it was branched off, at which version, and the session that it goes on with. */
+      forkedFrom: Schema.optionalKey(
+        Schema.Struct({ agent: Schema.String, version: Count, sessionId: NullableString }),
+      ),
+    }),
+    ({ config }) => ({
+      config: { ...(config as JsonObject), permissions: 'workspace', loadProjectSettings: false },
+    }),
+  ),
   /** A task is durable in the agent's queue. */
   TaskAccepted: fact(
     Schema.Struct({

@@ -11,6 +11,9 @@ const step = {
   agent: Schema.String,
 }
 
+/** Ids of facts that hold answers whose text is part of what was asked, or of what came of the run. */
+const Uses = Schema.optionalKey(Schema.Array(Schema.String))
+
 /** Something that a run goes on without. */
 export const StepError = Schema.Struct({ agent: Schema.String, code: Schema.String, message: Schema.String })
 export type StepError = typeof StepError.Type
@@ -24,6 +27,8 @@ const definitions = {
       prompt: Body,
       textInput: Schema.NullOr(Body),
       material: Material,
+      /** The run that it was branched off, and the first of that one's steps that was not taken over. */
+      forkedFrom: Schema.optionalKey(Schema.Struct({ run: Schema.String, stepKey: Schema.String })),
     }),
   ),
   /** An agent is going to be asked. */
@@ -33,6 +38,7 @@ const definitions = {
       /** Who of a pool; otherwise the agent itself. */
       worker: Schema.String,
       taskId: Schema.String,
+      uses: Uses,
     }),
   ),
   StepSucceeded: fact(
@@ -43,14 +49,18 @@ const definitions = {
       costUsd: Cost,
       tokens: Schema.Int,
       durationMs: Schema.Finite,
+      /** The run whose answer it is: it was taken over and has cost this one nothing. */
+      carriedFrom: Schema.optionalKey(Schema.String),
     }),
   ),
   StepFailed: fact(Schema.Struct({ ...step, error: Failure, cancelled: Schema.Boolean })),
   RunPaused: fact(Schema.Struct({ reason: Schema.String })),
   RunResumed: fact(Schema.Struct({})),
-  RunSucceeded: fact(Schema.Struct({ finalOutput: Body })),
+  RunSucceeded: fact(Schema.Struct({ finalOutput: Body, uses: Uses })),
   /** It came to an end, and not all of it went well. `finalOutput` is what there is. */
-  RunFailed: fact(Schema.Struct({ finalOutput: Schema.NullOr(Body), errors: Schema.Array(StepError) })),
+  RunFailed: fact(
+    Schema.Struct({ finalOutput: Schema.NullOr(Body), errors: Schema.Array(StepError), uses: Uses }),
+  ),
   RunCancelled: fact(Schema.Struct({ reason: Schema.String })),
 }
 

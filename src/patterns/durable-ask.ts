@@ -4,6 +4,7 @@ import type { EventSourcedActor } from '../actors/actor.ts'
 import type { AgentSystem } from '../actors/agent-system.ts'
 import type { Bodies } from '../actors/bodies.ts'
 import type { Effect } from '../actors/definition.ts'
+import { factOf, standingFor } from '../actors/outcome-facts.ts'
 import type { runMachine } from '../actors/run-machine.ts'
 import type { Reply } from '../actors/task-handle.ts'
 import { callErrorData } from '../events/call-errors.ts'
@@ -13,6 +14,7 @@ import type { TaskInput } from '../events/task-input.ts'
 import { callOff, copiedAgents } from './left-steps.ts'
 import type { Answer, Ask, StepOptions, Worker } from './pattern.ts'
 import type { RecordedStep } from './recorded-steps.ts'
+import { type Causes, StepCauses } from './step-causes.ts'
 import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 
@@ -35,6 +37,8 @@ export type RunActor = EventSourcedActor<typeof runMachine, Effect>
 export interface AskContext {
   readonly runId: string
   readonly actor: RunActor
+  /** The id of the fact with which this execution began. */
+  readonly begun: string
   readonly agents: AgentSystem
   readonly bodies: Bodies
   /** What the log knows; kept up to date. */
@@ -48,6 +52,7 @@ export interface AskContext {
 }
 
 export class DurableAsk {
+  readonly causes: StepCauses
   readonly #context: AskContext
   readonly #numbers = new StepNumbers()
   readonly #workers: Workers
@@ -58,6 +63,7 @@ export class DurableAsk {
 
   constructor(context: AskContext) {
     this.#context = context
+    this.causes = new StepCauses(context.begun)
     this.#workers = new Workers(context.agents, context.copyUse, copiedAgents(context.steps.values()))
     for (const step of context.steps.values())
       if (step.state === 'scheduled') this.#left.set(step.stepKey, step)
@@ -70,24 +76,29 @@ export class DurableAsk {
   readonly ask: Ask = (worker, task, options = {}) =>
     new Observable<Answer>((subscriber) => {
       const agent = nameOf(worker)
-      const asked = { ...this.#numbers.next(agent, task, options), ask: ++this.#asks }
+      const { causes } = this
+      const asked = {
+        ...this.#numbers.next(agent, task, options),
+        ask: ++this.#asks,
+        leading: causes.begin(),
+      }
       const fingerprint = this.#context.fingerprints.get(agent)
       this.#workers.expect(worker)
       const known = fingerprint === undefined ? undefined : this.#recorded(asked, fingerprint)
-      if (known) {
-        subscriber.next(known)
+      const emit = (answer: Answer) => {
+        subscriber.next(answer)
         subscriber.complete()
+      }
+      if (known) {
+        causes.end(known, () => emit(known.answer))
         return undefined
       }
       const stop = new AbortController()
       queueMicrotask(() => {
-        if (stop.signal.aborted) return
+        if (stop.signal.aborted) return causes.end({ factId: undefined })
         const asking = this.#askNow(worker, task, options, asked, stop.signal).then(
-          (answer) => {
-            subscriber.next(answer)
-            subscriber.complete()
-          },
-          (error) => subscriber.error(error),
+          (answer) => causes.end({ factId: factOf(answer), text: answer.text }, () => emit(answer)),
+          (error) => causes.end({ factId: factOf(error) }, () => subscriber.error(error)),
         )
         this.#open.add(asking)
         asking.finally(() => this.#open.delete(asking))
@@ -106,17 +117,17 @@ export class DurableAsk {
     if (actor.closed) return
     const reason = 'the workflow no longer needs it'
     const facts = await callOff(agents, this.#left.values(), { reason, forGood })
-    if (facts.length > 0) await this.#record(...facts)
+    if (facts.length > 0) await actor.decide(() => facts, { correlationId: this.#context.runId })
     await this.#workers.dismiss()
   }
 
-  #recorded({ ask, ...asked }: Asked, fingerprint: string): Answer | undefined {
+  #recorded({ ask, ...asked }: Asked, fingerprint: string) {
     const stepKey = stepKeyOf(asked, fingerprint)
     const step = this.#context.steps.get(stepKey)
     const text = this.#context.answers.get(stepKey)
     if (step?.state !== 'succeeded' || text === undefined) return undefined
     this.#context.notify({ ...step, ask, state: 'reused', text })
-    return { agent: step.agent, text }
+    return { answer: { agent: step.agent, text }, factId: step.factId, text }
   }
 
   async #askNow(
@@ -135,10 +146,13 @@ export class DurableAsk {
         throw new TaskCancelledError({ agent, taskId: stepKey, reason: String(signal.reason) })
       this.#left.delete(stepKey)
       const reply = await this.#try(
-        { stepKey, ask: asked.ask, agent, signal, before, hired: hired.agent.id },
+        {
+          ...{ stepKey, ask: asked.ask, agent, signal, before, hired: hired.agent.id },
+          causes: this.causes.of([task.prompt, task.textInput], asked.leading),
+        },
         (origin, taskId) => hired.agent.ask(task, { taskId, signal, ...options, origin }),
       )
-      return { agent, text: reply.text }
+      return standingFor({ agent, text: reply.text }, factOf(reply))
     } finally {
       hired.release()
     }
@@ -155,22 +169,24 @@ export class DurableAsk {
     const isOpen = before?.state === 'scheduled'
     const tries = (before?.tries ?? 0) + (isOpen ? 0 : 1)
     const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`
-    const scheduled: RunFact = { type: 'StepScheduled', data: { stepKey, agent, worker: step.hired, taskId } }
-    const [fact] = isOpen ? [] : await this.#record(scheduled)
-    this.#context.steps.set(stepKey, { ...begun, stepKey, agent, worker: step.hired, taskId, tries })
+    const { causationId, uses } = step.causes
+    const data = { stepKey, agent, worker: step.hired, taskId, ...uses }
+    const factId = isOpen ? before.factId : await this.#record({ type: 'StepScheduled', data }, causationId)
+    const open = { stepKey, agent, worker: step.hired, taskId, tries, factId }
+    this.#context.steps.set(stepKey, { ...begun, ...open })
     notify({ ...nothingYet, stepKey, ask: number, agent, state: 'scheduled' })
     try {
-      const reply = await ask({ correlationId: runId, causationId: fact?.id ?? runId }, taskId)
+      const reply = await ask({ correlationId: runId, causationId: factId }, taskId)
       const { text, sessionId, costUsd, durationMs } = reply
       const tokens = reply.usage.inputTokens + reply.usage.outputTokens
       const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
-      await this.#record({ type: 'StepSucceeded', data })
+      const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
       notify({ stepKey, ask: number, agent, state: 'succeeded', costUsd, tokens, text, problem: null })
-      return reply
+      return standingFor(reply, succeeded)
     } catch (error) {
       // The process ends: the task goes on with the next opening, and so does the step.
       if (error instanceof ClosedError || actor.closed) throw error
-      await this.#fail(step, error, signal.aborted || error instanceof TaskCancelledError)
+      await this.#fail(step, error, signal.aborted || error instanceof TaskCancelledError, factId)
       if (isOpen && error instanceof TaskCancelledError && !signal.aborted) {
         return this.#try({ ...step, before: { ...before, state: 'cancelled' } }, ask)
       }
@@ -178,15 +194,23 @@ export class DurableAsk {
     }
   }
 
-  async #fail({ stepKey, ask, agent }: Attempt, error: unknown, cancelled: boolean): Promise<void> {
+  async #fail(
+    { stepKey, ask, agent }: Attempt,
+    error: unknown,
+    cancelled: boolean,
+    scheduled: string,
+  ): Promise<void> {
     const data = { stepKey, agent, error: callErrorData(error), cancelled }
-    await this.#record({ type: 'StepFailed', data })
+    standingFor(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? scheduled))
     const state = cancelled ? 'cancelled' : 'failed'
     this.#context.notify({ ...nothingYet, stepKey, ask, agent, state, problem: data.error.message })
   }
 
-  #record(...facts: RunFact[]) {
-    return this.#context.actor.decide(() => facts, { correlationId: this.#context.runId })
+  /** Returns the id of the fact. */
+  async #record(fact: RunFact, causationId: string): Promise<string> {
+    const { actor, runId: correlationId } = this.#context
+    const [recorded] = await actor.decide(() => [fact], { correlationId, causationId })
+    return recorded?.id ?? causationId
   }
 
   async #fingerprint(agent: string): Promise<string> {
@@ -199,7 +223,7 @@ export class DurableAsk {
   }
 }
 
-type Asked = AskedStep & { readonly ask: number }
+type Asked = AskedStep & { readonly ask: number; readonly leading: string | undefined }
 
 interface Attempt {
   readonly stepKey: string
@@ -209,6 +233,7 @@ interface Attempt {
   readonly hired: string
   readonly signal: AbortSignal
   readonly before: RecordedStep | undefined
+  readonly causes: Causes
 }
 
 const nothingYet = { costUsd: 0, tokens: 0, text: null, problem: null } as const

@@ -17,6 +17,8 @@ export interface RecordedStep {
   readonly problem: string | null
   /** How often it was asked. */
   readonly tries: number
+  /** The id of the fact that says its state. */
+  readonly factId: string
 }
 
 /** By step key, in the order in which they were first scheduled. */
@@ -24,19 +26,20 @@ export async function recordedSteps(store: EventStore, stream: string): Promise<
   const steps = new Map<string, RecordedStep>()
   for await (const recorded of store.read(stream)) {
     const fact = runFacts.read(recorded)
+    const factId = fact.id
     switch (fact.type) {
       case 'StepScheduled': {
         const { stepKey } = fact.data
         const tries = (steps.get(stepKey)?.tries ?? 0) + 1
-        steps.set(stepKey, { ...fact.data, ...nothingYet, state: 'scheduled', tries })
+        steps.set(stepKey, { ...fact.data, ...nothingYet, state: 'scheduled', tries, factId })
         break
       }
       case 'StepSucceeded':
-        update(steps, { ...fact.data, state: 'succeeded' })
+        update(steps, { ...fact.data, state: 'succeeded', factId })
         break
       case 'StepFailed': {
         const { stepKey, cancelled, error } = fact.data
-        update(steps, { stepKey, state: cancelled ? 'cancelled' : 'failed', problem: error.message })
+        update(steps, { stepKey, state: cancelled ? 'cancelled' : 'failed', problem: error.message, factId })
         break
       }
     }

@@ -85,8 +85,8 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
     if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
     const { name } = context.actor.snapshot.context
-    const end = async (fact: RunFact) =>
-      void (await context.actor.decide(() => [fact], { correlationId: this.id }))
+    const end = async (fact: RunFact, causationId: string | null = null) =>
+      void (await context.actor.decide(() => [fact], { correlationId: this.id, causationId }))
     if (outcome.interrupted) {
       const { paused, reason } = this.#interruption.signal.reason as { paused: boolean; reason: string }
       await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
@@ -94,10 +94,12 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
     const body = await context.bodies.write(finalOutput)
+    const { causationId, uses } = asks.causes.of([finalOutput], asks.causes.last)
     await end(
       errors.length === 0
-        ? { type: 'RunSucceeded', data: { finalOutput: body } }
-        : { type: 'RunFailed', data: { finalOutput: outcome.answers ? body : null, errors } },
+        ? { type: 'RunSucceeded', data: { finalOutput: body, ...uses } }
+        : { type: 'RunFailed', data: { finalOutput: outcome.answers ? body : null, errors, ...uses } },
+      causationId,
     )
     return progress.result(this.id, name, finalOutput, errors)
   }

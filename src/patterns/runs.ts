@@ -4,6 +4,7 @@ import { type ActorEnvironment, EventSourcedActor } from '../actors/actor.ts'
 import type { AgentSystem } from '../actors/agent-system.ts'
 import { type Bodies, bodiesIn } from '../actors/bodies.ts'
 import { type RunStatus, runKind } from '../actors/run-machine.ts'
+import type { Recorded } from '../events/envelope.ts'
 import { checkId } from '../events/ids.ts'
 import { withoutCredentials } from '../events/input-checks.ts'
 import { RunActiveError, RunFinishedError, RunNotFoundError } from '../events/run-errors.ts'
@@ -148,14 +149,15 @@ export class Runs {
       textInput: textInput === undefined ? null : await this.#bodies.write(textInput),
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
     }
-    await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
-    return { context: await this.#context(id, actor), task }
+    const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
+    return { context: await this.#context(id, actor, begun), task }
   }
 
   async #resumed(id: string, actor: RunActor): Promise<Prepared> {
     const task = await this.#task(id, actor)
-    await actor.decide(() => [{ type: 'RunResumed', data: {} }], { correlationId: id })
-    return { context: await this.#context(id, actor), task }
+    const origin = { correlationId: id, causationId: await this.#started(actor) }
+    const [begun] = await actor.decide(() => [{ type: 'RunResumed', data: {} }], origin)
+    return { context: await this.#context(id, actor, begun), task }
   }
 
   /** A run that can be gone on with. */
@@ -180,7 +182,13 @@ export class Runs {
     })
   }
 
-  async #context(id: string, actor: RunActor): Promise<Prepared['context']> {
+  /** The id of the run's first fact. */
+  async #started({ stream }: RunActor): Promise<string | null> {
+    for await (const { id } of this.#environment.store.read(stream, { limit: 1 })) return id
+    return null
+  }
+
+  async #context(id: string, actor: RunActor, begun: Recorded | undefined): Promise<Prepared['context']> {
     this.#actors.set(id, actor)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const fingerprints = new Map<string, string>()
@@ -189,7 +197,8 @@ export class Runs {
     }
     const answers = await this.#texts(steps)
     const { agents, bodies, copyUse } = { agents: this.#agents, bodies: this.#bodies, copyUse: this.#copyUse }
-    return { runId: id, actor, agents, bodies, steps, answers, fingerprints, copyUse }
+    const own = { runId: id, actor, begun: begun?.id ?? id }
+    return { ...own, agents, bodies, steps, answers, fingerprints, copyUse }
   }
 
   async #fingerprint(agent: string): Promise<string> {

@@ -20,6 +20,8 @@ const HARMLESS = new Set([
   'kind',
   'permissions',
   'status',
+  'uses',
+  'carriedFrom',
 ])
 
 /** The same shape, with numbers, ids and instants, and none of the words. */
