@@ -1,7 +1,7 @@
-// Compiles src/ to dist/ and makes the command executable. Nothing else is needed: tsc is the whole build.
+// Compiles src/ to dist/, makes the command executable, and writes the JSON Schema of the configuration file.
 // dist/ is replaced at once, so that a program that runs from it does not find half of it.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -15,6 +15,8 @@ try {
     stdio: 'inherit',
   })
   chmodSync(`${made}/cli/main.js`, 0o755)
+  const { configJsonSchema } = await import(`${made}/config-schema.js`)
+  writeFileSync(`${made}/claude-agents.schema.json`, `${JSON.stringify(configJsonSchema(), null, 2)}\n`)
   if (existsSync(dist)) renameSync(dist, old)
   renameSync(made, dist)
 } catch (error) {

@@ -33,6 +33,7 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
     runner: options.runner ?? claudeCli({ clock, logger }),
     random: options.random ?? Math.random,
     newId: randomUUID,
+    session: (options.sessionPersistence ?? true) ? 'chain' : 'fresh',
     directories: (agent) => {
       const own = resolve(baseDir, 'agents', agent)
       return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
@@ -42,7 +43,7 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
       recoveries.push(recovery)
     },
   }
-  const agents = new AgentSystem(environment, maxAgents)
+  const agents = new AgentSystem(environment, maxAgents, options.agentDefaults ?? {})
   return {
     agents,
     runs: new Runs(environment, agents),

@@ -26,7 +26,17 @@ export type {
   Usage,
 } from './claude/runner.ts'
 export { type Clock, systemClock } from './clock.ts'
-export { type Config, loadConfig } from './config.ts'
+export {
+  type AgentDefaults,
+  type Config,
+  type ConfigSources,
+  type DeclaredAgent,
+  findConfigFile,
+  loadConfig,
+  type Origin,
+  type ResolvedSetting,
+} from './config.ts'
+export { configJsonSchema } from './config-schema.ts'
 export type { AgentConfig, AgentFact, RetryPolicy } from './events/agent-facts.ts'
 export * from './events/archive-errors.ts'
 export * from './events/call-errors.ts'

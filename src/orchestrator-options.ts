@@ -1,4 +1,5 @@
 /** What an orchestrator can be told. */
+import type { AgentDefaults, AgentOptions } from './actors/agent-options.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
@@ -9,6 +10,12 @@ export interface OrchestratorOptions {
   readonly baseDir?: string
   /** How many agents there may be at once. Default 100. */
   readonly maxAgents?: number
+  /** What new agents are unless they are told. */
+  readonly agentDefaults?: AgentDefaults
+  /** Agents that are made on opening, or made what is said of them here; others stay as they are. */
+  readonly agents?: readonly AgentOptions[]
+  /** Whether a task continues its agent's conversation, unless it is told. Default true. */
+  readonly sessionPersistence?: boolean
   /** What answers. Default: the `claude` command. */
   readonly runner?: AgentRunner
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */

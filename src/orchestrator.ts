@@ -64,6 +64,7 @@ export class Orchestrator implements AsyncDisposable {
       (await levelStore(path, { ...(clock ? { clock } : {}), ...(logger ? { logger } : {}) }))
     const orchestrator = new Orchestrator(options, path, store)
     try {
+      await orchestrator.#parts.agents.declare(options.agents ?? [])
       if (resume === 'at-once') await orchestrator.#parts.agents.resume(path)
     } catch (error) {
       await orchestrator.close()
@@ -75,6 +76,12 @@ export class Orchestrator implements AsyncDisposable {
   /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
   async createAgent(options: AgentOptions): Promise<Agent> {
     return this.#open.agents.create(options)
+  }
+
+  /** Makes an agent, or makes it what is said of it. A change is a fact, and counts from the next call on. */
+  async declareAgent(options: AgentOptions): Promise<Agent> {
+    await this.#open.agents.declare([options])
+    return this.agent(options.id)
   }
 
   /** Throws AgentNotFoundError, with the name that was probably meant. */

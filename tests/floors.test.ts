@@ -20,7 +20,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   level: /^store\//,
   'classic-level': /^store\//,
   execa: /^claude\//,
-  yaml: /^config-nodes\.ts/,
+  yaml: /^config-document\.ts/,
   xstate: /^actors\//,
   rxjs: /^(patterns\/|workflows\/|orchestrator\.ts|event-feed\.ts)/,
   'fastest-levenshtein': /^actors\/|^nearest-name\.ts/,

@@ -40,8 +40,10 @@ const fold = agent.assign(({ context, event }) => {
   return change(context, event.data, event.id)
 })
 
-const queues = {
+/** What can happen to an agent whatever it does. */
+const always = {
   TaskAccepted: { actions: fold },
+  AgentConfigured: { actions: fold },
 } as const
 
 const cancels = [
@@ -57,7 +59,7 @@ const failures = [
 /** Free to begin the next task: `idle`, and `error`, which is idle with a reason to look at it. */
 const free = {
   on: {
-    ...queues,
+    ...always,
     CallStarted: { guard: 'isNext', target: 'busy', actions: fold },
     TaskCancelled: { guard: 'isQueued', actions: fold },
     AgentReset: { target: 'idle', actions: fold },
@@ -77,7 +79,7 @@ export const agentMachine = agent.createMachine({
     error: free,
     busy: {
       on: {
-        ...queues,
+        ...always,
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
@@ -90,7 +92,7 @@ export const agentMachine = agent.createMachine({
     },
     retry: {
       on: {
-        ...queues,
+        ...always,
         CallStarted: { guard: 'isCurrent', target: 'busy', actions: fold },
         TaskFailed: failures,
         TaskCancelled: cancels,
@@ -98,6 +100,7 @@ export const agentMachine = agent.createMachine({
     },
     stopped: {
       on: {
+        AgentConfigured: { actions: fold },
         AgentReset: { target: 'idle', actions: fold },
         AgentRemoved: { target: 'absent', actions: fold },
       },

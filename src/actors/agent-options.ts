@@ -30,6 +30,9 @@ export interface AgentOptions {
   readonly loadProjectSettings?: boolean
 }
 
+/** What agents are unless they are told. */
+export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
+
 const DEFAULT_TIMEOUT_MS = 5 * 60_000
 const DEFAULT_RETRY: AgentConfig['retry'] = { attempts: 3, minDelayMs: 1000, maxDelayMs: 60_000 }
 /** The system prompt is part of a fact; a longer one belongs into files of the workspace. */

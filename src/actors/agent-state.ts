@@ -76,6 +76,7 @@ export const changes: {
     config,
     session: forkedFrom?.sessionId ?? null,
   }),
+  AgentConfigured: (_, { config }) => ({ config }),
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
   CallStarted(
     { queue, current },

@@ -1,13 +1,14 @@
 /** Which agents there are: they come and go here, are found by name, and are brought into memory when first used. */
 import { closest, distance } from 'fastest-levenshtein'
 import type { AgentConfig } from '../events/agent-facts.ts'
+import { canonicalJson } from '../events/canonical-json.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../events/errors.ts'
 import { checkId } from '../events/ids.ts'
 import type { JsonObject } from '../events/json.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './agent-decisions.ts'
 import type { AgentStatus } from './agent-machine.ts'
-import { type AgentOptions, agentConfig } from './agent-options.ts'
+import { type AgentDefaults, type AgentOptions, agentConfig } from './agent-options.ts'
 import type { AgentEnvironment } from './agent-worker.ts'
 
 /** An agent in a list: what is known of it without folding its facts. */
@@ -27,24 +28,32 @@ const STREAMS = 'agent/'
 export class AgentSystem {
   readonly #environment: AgentEnvironment
   readonly #maxAgents: number
+  readonly #defaults: AgentDefaults
   /** Those in memory. */
   readonly #active = new Map<string, Promise<Agent>>()
   #count: number | undefined
   /** Agents come and go one after the other: two cannot both be the last that fits. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(environment: AgentEnvironment, maxAgents: number) {
+  constructor(environment: AgentEnvironment, maxAgents: number, defaults: AgentDefaults) {
     this.#environment = environment
     this.#maxAgents = maxAgents
+    this.#defaults = defaults
   }
 
   async create(options: AgentOptions): Promise<Agent> {
-    const config = agentConfig(options)
+    const config = agentConfig(this.#complete(options))
     return this.#inTurn(async () => {
       const agent = await this.#activate(options.id)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
       return this.#create(agent, config)
     })
+  }
+
+  /** Makes the agents, or makes them what they are said to be. What has not changed is not written down again. */
+  async declare(agents: readonly AgentOptions[]): Promise<void> {
+    const configs = agents.map((options) => [options.id, agentConfig(this.#complete(options))] as const)
+    for (const [id, config] of configs) await this.#inTurn(() => this.#declare(id, config))
   }
 
   /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Made where it is missing. */
@@ -103,6 +112,20 @@ export class AgentSystem {
     await this.#turn
     const agents = await Promise.allSettled(this.#active.values())
     await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)))
+  }
+
+  #complete(options: AgentOptions): AgentOptions {
+    return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
+  }
+
+  async #declare(id: string, config: AgentConfig): Promise<void> {
+    const agent = await this.#activate(id)
+    if (agent.status === 'absent') return void (await this.#create(agent, config))
+    await agent.record(({ context }) =>
+      canonicalJson(context.config) === canonicalJson(config)
+        ? []
+        : [{ type: 'AgentConfigured', data: { config } }],
+    )
   }
 
   async #create(agent: Agent, config: AgentConfig): Promise<Agent> {

@@ -28,7 +28,7 @@ export interface AskOptions {
   readonly signal?: AbortSignal
   /** Makes the ask idempotent: the same id runs once, ever, and has one reply. Default: a new UUID. */
   readonly taskId?: string
-  /** `chain` (the default) continues the agent's conversation; `fresh` is a conversation of its own, which leaves no trace
+  /** `chain` (the default, unless the orchestrator has another) continues the agent's conversation; `fresh` is a conversation of its own, which leaves no trace
    * in the agent's. */
   readonly session?: 'chain' | 'fresh'
   /** The form that the answer is to have, as a JSON Schema: its text is JSON then. */
@@ -86,7 +86,7 @@ export class AgentTasks {
   async #ask(
     taskId: string,
     task: string | TaskInput,
-    { signal, session = 'chain', outputSchema, origin }: AskOptions,
+    { signal, session = this.#environment.session, outputSchema, origin }: AskOptions,
     start: () => void,
   ): Promise<Reply> {
     checkTaskId(taskId)

@@ -21,6 +21,8 @@ export interface AgentEnvironment extends ActorEnvironment {
   /** A new UUID. */
   readonly newId: () => string
   readonly directories: (agent: string) => AgentDirectories
+  /** Whether a task continues the agent's conversation, unless it is told. */
+  readonly session: 'chain' | 'fresh'
   /** Told what became of each task that an earlier process had left. */
   readonly recovered: (recovery: Recovery) => void
 }

@@ -38,3 +38,10 @@ export const repos = (text: string, before: readonly { url: string; ref?: string
   const hash = text.lastIndexOf('#')
   return [...before, hash > 0 ? { url: text.slice(0, hash), ref: text.slice(hash + 1) } : { url: text }]
 }
+
+/** `section.key=value` */
+export const assignments = (text: string, before: Readonly<Record<string, string>> = {}) => {
+  const equals = text.indexOf('=')
+  if (equals <= 0) throw new InvalidArgumentError('Write it as orchestrator.max_agents=20.')
+  return { ...before, [text.slice(0, equals).trim()]: text.slice(equals + 1) }
+}

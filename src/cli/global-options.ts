@@ -1,12 +1,13 @@
 /** The options that every command takes: from the command line, else the environment, else the file, else a default. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { loadConfig } from '../index.ts'
+import { type Config, loadConfig } from '../index.ts'
 
-/** As they were given; commander has asked the environment already. */
+/** As they were given. */
 export interface GivenOptions {
   readonly baseDir?: string
   readonly config?: string
+  readonly set?: Readonly<Record<string, string>>
   readonly json?: boolean
   readonly color: boolean
   readonly logLevel?: string
@@ -16,31 +17,39 @@ export interface GivenOptions {
 
 export interface GlobalOptions {
   readonly baseDir: string
-  readonly maxAgents?: number
   readonly json: boolean
   readonly color: boolean
   readonly logLevel: string
   readonly claude?: string
   readonly simulate: boolean
+  /** Everything that was said, here and elsewhere. */
+  readonly config: Config
 }
 
 /** Runs what a command does, with the options that all commands take. */
 export type Act = (run: (globals: GlobalOptions) => Promise<void> | void) => Promise<void>
 
 export async function completeOptions(given: GivenOptions): Promise<GlobalOptions> {
-  const config = await loadConfig(given.config === undefined ? {} : { file: given.config })
-  const maxAgents = process.env.CLAUDE_AGENTS_MAX_AGENTS
-    ? Number(process.env.CLAUDE_AGENTS_MAX_AGENTS)
-    : config.maxAgents
-  const claude = given.claude ?? (process.env.CLAUDE_AGENTS_CLAUDE_PATH || config.claudePath)
+  const config = await loadConfig({ file: given.config, options: optionsOf(given) })
+  const { baseDir = '.claude-agents', logLevel = 'warn', claudePath } = config
   return {
-    baseDir: given.baseDir || config.baseDir || '.claude-agents',
+    baseDir,
     json: given.json ?? false,
     color: given.color,
-    logLevel: given.logLevel ?? config.logLevel ?? 'warn',
+    logLevel,
     simulate: given.simulate ?? false,
-    ...(maxAgents === undefined ? {} : { maxAgents }),
-    ...(claude === undefined ? {} : { claude }),
+    ...(claudePath === undefined ? {} : { claude: claudePath }),
+    config,
+  }
+}
+
+/** What the command line says of settings, by their keys. */
+export function optionsOf({ baseDir, logLevel, claude, set = {} }: GivenOptions): Record<string, string> {
+  return {
+    ...set,
+    ...(baseDir ? { 'orchestrator.base_dir': baseDir } : {}),
+    ...(logLevel === undefined ? {} : { 'logging.level': logLevel }),
+    ...(claude === undefined ? {} : { 'claude.path': claude }),
   }
 }
 
@@ -48,5 +57,5 @@ export async function completeOptions(given: GivenOptions): Promise<GlobalOption
 const STORE_SIGNS = ['store.json', 'head', 'log']
 
 /** Whether there is anything to read yet: a command that only looks must not make a store. */
-export const hasStore = ({ baseDir }: GlobalOptions) =>
-  STORE_SIGNS.some((name) => existsSync(join(resolve(baseDir), name)))
+export const hasStore = ({ baseDir, config }: GlobalOptions) =>
+  (config.agents?.length ?? 0) > 0 || STORE_SIGNS.some((name) => existsSync(join(resolve(baseDir), name)))

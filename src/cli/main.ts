@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addAgentCommands } from './agent-words.ts'
+import { assignments } from './arguments.ts'
+import { addConfigCommands } from './config-words.ts'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { Act, GivenOptions } from './global-options.ts'
 import { addLogCommands } from './log-words.ts'
@@ -22,18 +24,23 @@ const logLevel = (text: string) => {
 const program = new Command('claude-agents')
   .description('Teams of Claude agents that survive crashes: durable, supervised, replayable.')
   .version(version)
-  .addOption(
-    new Option('--base-dir <dir>', 'where the log and the agents live (.claude-agents unless told)').env(
-      'CLAUDE_AGENTS_BASE_DIR',
-    ),
+  .option(
+    '--base-dir <dir>',
+    'where the log and the agents live (.claude-agents unless told; CLAUDE_AGENTS_BASE_DIR)',
   )
   .option('--config <file>', 'the configuration file (claude-agents.yaml here or above, unless told)')
+  .option(
+    '--set <key=value>',
+    'a value of the configuration, as in orchestrator.max_agents=20; may be repeated',
+    assignments,
+  )
   .option('--json', 'print JSON: one object, or one a line for lists')
   .option('--no-color', 'print without colours (as does NO_COLOR)')
   .addOption(
-    new Option('--log-level <level>', `what to log on stderr: ${LOG_LEVELS.join(', ')} (warn unless told)`)
-      .argParser(logLevel)
-      .env('CLAUDE_AGENTS_LOG_LEVEL'),
+    new Option(
+      '--log-level <level>',
+      `what to log on stderr: ${LOG_LEVELS.join(', ')} (warn unless told; CLAUDE_AGENTS_LOG_LEVEL)`,
+    ).argParser(logLevel),
   )
   .option('--claude <path>', 'the claude command to use')
   .option('--simulate', 'let claude talk to a simulated model on this machine: no login, no cost')
@@ -50,6 +57,7 @@ const act: Act = async (run) => {
 addAgentCommands(program, act)
 addWorkflowCommands(program, act)
 addLogCommands(program, act)
+addConfigCommands(program, act)
 program
   .command('recover')
   .description('go on with what a killed process left: fetch answers, ask again, and say what was done')

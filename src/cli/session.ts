@@ -1,5 +1,5 @@
 /** What each command works with: the orchestrator, opened as the global options say and closed whatever happens. */
-import type { Orchestrator } from '../index.ts'
+import type { Config, Orchestrator } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { stderrLogger } from './stderr-logger.ts'
 import { type Terminal, terminal } from './terminal.ts'
@@ -38,7 +38,7 @@ export async function withSession(
     logger,
     // What costs money is gone on with when somebody asks for it, not because somebody looks at a log.
     resume: 'on-demand',
-    ...(options.maxAgents === undefined ? {} : { maxAgents: options.maxAgents }),
+    ...orchestratorOptions(options.config),
     runner: claudeCli({
       logger,
       ...(options.claude === undefined ? {} : { path: options.claude }),
@@ -59,4 +59,14 @@ async function simulate(screen: Terminal) {
     screen.accent('yellow', `simulated: claude talks to a made-up model at ${model.url}, not to Anthropic`),
   )
   return model
+}
+
+/** What the configuration says to the orchestrator. */
+function orchestratorOptions({ maxAgents, sessionPersistence, agentDefaults, agents }: Config) {
+  return {
+    ...(maxAgents === undefined ? {} : { maxAgents }),
+    ...(sessionPersistence === undefined ? {} : { sessionPersistence }),
+    ...(agentDefaults === undefined ? {} : { agentDefaults }),
+    ...(agents === undefined ? {} : { agents }),
+  }
 }

@@ -69,6 +69,8 @@ const definitions = {
       config: { ...(config as JsonObject), permissions: 'workspace', loadProjectSettings: false },
     }),
   ),
+  /** What the agent is has changed: from the next call on. */
+  AgentConfigured: fact(Schema.Struct({ config: AgentConfig })),
   /** A task is durable in the agent's queue. */
   TaskAccepted: fact(
     Schema.Struct({

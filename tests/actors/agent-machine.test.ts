@@ -52,6 +52,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
     const at = '2026-01-01T00:00:00.000Z'
     const data = {
       AgentCreated: { config },
+      AgentConfigured: { config: { ...config, systemPrompt: `You are ${taskId}.` } },
       TaskAccepted: {
         taskId,
         prompt: text,
