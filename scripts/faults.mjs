@@ -1,6 +1,7 @@
 // The long form of the store's figures: kill -9 under load, and random damage to every kind of file. `npm test` runs
 // the same tests with smaller numbers. The numbers can be set: KILLS, CORRUPTIONS, SEED (the same one gives the same
-// run, but for timing) and MINUTES, after which a part that is not done counts as failed.
+// run, but for timing) and MINUTES, after which a part that is not done counts as failed. KEEP=DIR keeps there, as they
+// were damaged, the stores that were read wrong.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,7 +24,7 @@ const PARTS = [
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
 const report = join(folder, 'report.ndjson')
 writeFileSync(report, '')
-const environment = { ...process.env, KILLS, CORRUPTIONS, SEED, FAULTS_REPORT: report }
+const environment = { ...process.env, KILLS, CORRUPTIONS, SEED, FAULTS_REPORT: report, TMPDIR: folder }
 
 /** Resolves with how a part ended: `passed`, `failed`, or `not done in time`. */
 function run({ file }) {
@@ -33,11 +34,13 @@ function run({ file }) {
       cwd: root,
       env: environment,
       stdio: ['ignore', 'ignore', 'inherit'],
+      // A group of its own, so that the writers and readers that it starts can be ended with it.
+      detached: true,
     })
     let late = false
     const timer = setTimeout(() => {
       late = true
-      child.kill('SIGKILL')
+      process.kill(-child.pid, 'SIGKILL')
     }, Number(MINUTES) * 60_000)
     child.on('exit', (code) => {
       clearTimeout(timer)

@@ -2,7 +2,11 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { levelStore } from '../../src/store/level-store.ts'
+import type { Database } from '../../src/store/log-database.ts'
+import { buildStore } from '../../src/store/store-builder.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { randomNumbers } from './random-numbers.ts'
+import { tamper } from './store-kit.ts'
 
 export const WAYS = ['flip', 'zero', 'garbage', 'truncate', 'delete'] as const
 
@@ -17,13 +21,23 @@ export interface Damage {
   readonly changed: boolean
 }
 
-/** A store with small and large records, bodies, tables and a log, made by several writers. */
+/** LevelDB goes about its own compactions at four tables, in its own time: there never are as many. */
+const WRITERS = 6
+const COMPACTED_AFTER = 3
+
+/**
+ * A store with small and large records, bodies, and a log beside an old table and two new ones, made by several writers.
+ * The same one to the byte for the same seed.
+ */
 export async function makeStoreToDamage(directory: string, seed: number): Promise<void> {
   const random = randomNumbers(seed)
   const text = (length: number) => Buffer.from(Array.from({ length }, () => random(256))).toString('base64')
-  for (let writer = 0; writer < 4; writer++) {
-    await using store = await levelStore(directory)
-    for (let n = 0; n < 40; n++) {
+  const storeId = `seed-${String(seed).padStart(8, '0')}`
+  await buildStore(directory, { storeId, forReading: false }, async () => {})
+  for (let writer = 0; writer < WRITERS; writer++) {
+    if (writer === COMPACTED_AFTER) await tamper(directory, (database) => compacted(database))
+    await using store = await levelStore(directory, { clock: virtualClock() })
+    for (let n = 0; n < 25; n++) {
       const size = n % 16 === 7 ? 60_000 : 10 + random(400)
       const body = n % 20 === 3 ? { ...(await store.blobs.put(text(5000))) } : null
       const facts = Array.from({ length: 1 + random(3) }, (_, index) => ({
@@ -36,6 +50,9 @@ export async function makeStoreToDamage(directory: string, seed: number): Promis
     }
   }
 }
+
+const compacted = (database: Database) =>
+  (database as unknown as { compactRange(from: string, to: string): Promise<void> }).compactRange('', '\x7f')
 
 /** Does one damage to the store in a directory. */
 export function damage(directory: string, random: (below: number) => number): Damage {

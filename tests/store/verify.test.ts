@@ -85,6 +85,35 @@ test('Every flipped bit of every file of the database is found, and its file is 
   expect(await findings()).toEqual([])
 })
 
+describe('What a killed process leaves in the log, which is no part of it any more,', () => {
+  test.each([
+    ['ldb', '999999.ldb'],
+    ['log', '000001.log'],
+    ['MANIFEST', 'MANIFEST-999999'],
+  ])('is noted while it is whole, and a changed disk shows in it: %s', async (kind, name) => {
+    // Closing and opening it makes a table of the log.
+    await (await levelStore(directory))[Symbol.asyncDispose]()
+    const names = await readdir(log())
+    const content = await readFile(join(log(), names.find((other) => other.includes(kind)) ?? ''))
+    const file = join(log(), name)
+    await writeFile(file, content)
+    expect(await verifyStore(directory)).toMatchObject({
+      ok: true,
+      notes: [expect.stringContaining(`${file} is no part`)],
+    })
+    const missed: number[] = []
+    for (let offset = 0; offset < content.length; offset += 5) {
+      const flipped = Buffer.from(content)
+      flipped[offset] = (flipped[offset] ?? 0) ^ (1 << (offset % 8))
+      await writeFile(file, flipped)
+      if (!(await findings()).some((finding) => finding.file === file)) missed.push(offset)
+    }
+    expect(missed).toEqual([])
+    await writeFile(file, content.subarray(0, content.length * 0.6))
+    expect(await verifyStore(directory)).toMatchObject({ ok: true, facts: 11 })
+  })
+})
+
 describe('A finding on facts', () => {
   test('names the position and, as the index knows it, the stream of a fact that is gone', async () => {
     await tamper(directory, (database) => database.del(recordKey(5)))

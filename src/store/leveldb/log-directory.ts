@@ -30,6 +30,8 @@ export interface LogDirectory {
   readonly logs: readonly DatabaseFile[]
   /** Tables and logs that belong to it no longer, or not yet: a killed process may leave some. */
   readonly strays: readonly DatabaseFile[]
+  /** The MANIFEST files beside the one that CURRENT names, likewise. */
+  readonly otherManifests: readonly string[]
   /** What is wrong with CURRENT and MANIFEST, and what is missing. */
   readonly problems: readonly FileProblem[]
   /** A MANIFEST whose last change was never written to its end. */
@@ -61,6 +63,7 @@ export async function readLogDirectory(directory: string): Promise<LogDirectory>
     tables: tables.map((file) => ({ ...file, entry: null })),
     logs,
     strays: [],
+    otherManifests: [],
     problems: [{ file, offset: null, problem }],
     torn: null,
     current,
@@ -70,7 +73,10 @@ export async function readLogDirectory(directory: string): Promise<LogDirectory>
   const file = join(directory, name)
   const content = await readFile(file).catch(() => null)
   if (content === null) return lost(file, 'it is missing')
-  return { ...made(directory, file, readManifest(content), tables, logs), current }
+  const otherManifests = names
+    .filter((other) => MANIFEST.test(other) && other !== name)
+    .map((other) => join(directory, other))
+  return { ...made(directory, file, readManifest(content), tables, logs), otherManifests, current }
 }
 
 function made(
@@ -79,7 +85,7 @@ function made(
   manifest: Manifest,
   tables: readonly DatabaseFile[],
   logs: readonly DatabaseFile[],
-): Omit<LogDirectory, 'current'> {
+): Omit<LogDirectory, 'current' | 'otherManifests'> {
   const problems: FileProblem[] = manifest.problems.map((problem) => ({ file, ...problem }))
   const entries = new Map(manifest.tables.map((entry) => [entry.number, entry]))
   const { logNumber, previousLogNumber } = manifest

@@ -5,7 +5,8 @@ import { ByteReader } from './byte-reader.ts'
 import { type Entry, REMOVAL, VALUE } from './entry.ts'
 import { INTERNAL_KEY_TRAILER } from './manifest.ts'
 
-const FOOTER = 48
+/** Bytes behind the last block: where the index is, and a mark. */
+export const TABLE_FOOTER = 48
 const MAGIC = 0xdb4775248b80fb57n
 
 export interface BlockPlace {
@@ -58,12 +59,12 @@ export class TableFile implements AsyncDisposable {
   /** The blocks and the checks of everything around them: no byte of the file but those of blocks is left out. */
   async layout(): Promise<TableLayout> {
     const damage: TableDamage[] = []
-    const footer = await this.bytes(Math.max(0, this.size - FOOTER), FOOTER)
+    const footer = await this.bytes(Math.max(0, this.size - TABLE_FOOTER), TABLE_FOOTER)
     const handles = footerHandles(footer)
     if (handles === null) {
       return {
         blocks: [],
-        damage: [{ offset: Math.max(0, this.size - FOOTER), problem: 'its end is damaged' }],
+        damage: [{ offset: Math.max(0, this.size - TABLE_FOOTER), problem: 'its end is damaged' }],
       }
     }
     const check = async (place: BlockPlace, what: string) => {
@@ -83,7 +84,7 @@ export class TableFile implements AsyncDisposable {
       const { problem } = blockContent(await this.#stored(place))
       if (problem !== null) damage.push({ offset: place.offset, problem: `its filter: ${problem}` })
     }
-    const gap = firstGap([...blocks, ...filters, handles.meta, handles.index], this.size - FOOTER)
+    const gap = firstGap([...blocks, ...filters, handles.meta, handles.index], this.size - TABLE_FOOTER)
     if (gap !== null) damage.push({ offset: gap, problem: 'its blocks do not cover it' })
     return { blocks, damage }
   }
@@ -126,12 +127,12 @@ function entryOf(internalKey: Buffer, value: Buffer): Entry | null {
 }
 
 function footerHandles(footer: Buffer): { readonly meta: BlockPlace; readonly index: BlockPlace } | null {
-  if (footer.length < FOOTER || footer.readBigUInt64LE(FOOTER - 8) !== MAGIC) return null
+  if (footer.length < TABLE_FOOTER || footer.readBigUInt64LE(TABLE_FOOTER - 8) !== MAGIC) return null
   try {
-    const reader = new ByteReader(footer.subarray(0, FOOTER - 8))
+    const reader = new ByteReader(footer.subarray(0, TABLE_FOOTER - 8))
     const meta = { offset: reader.varint(), size: reader.varint() }
     const index = { offset: reader.varint(), size: reader.varint() }
-    const padding = footer.subarray(reader.offset, FOOTER - 8)
+    const padding = footer.subarray(reader.offset, TABLE_FOOTER - 8)
     return padding.every((byte) => byte === 0) ? { meta, index } : null
   } catch {
     return null

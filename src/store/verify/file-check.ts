@@ -13,6 +13,7 @@ import { readEntries, TableFile } from '../leveldb/table-file.ts'
 import { decodeBatch } from '../leveldb/write-batch.ts'
 import { damagedTableSource, type EntrySource, entriesSource, tableSource } from './entry-source.ts'
 import type { Findings } from './finding.ts'
+import { checkStrays } from './stray-check.ts'
 
 /** Checks the files, and returns what can be read of them. `killed`: whether the last owner ended without closing. */
 export async function checkFiles(
@@ -33,9 +34,7 @@ export async function checkFiles(
     const source = await readable(findings, log, () => checkLog(log, findings, killed && isLast))
     if (source) sources.push(source)
   }
-  for (const { path } of directory.strays) {
-    findings.notes.push(`${path} is no part of the store: a process was ended before it could remove it.`)
-  }
+  await checkStrays(directory, findings)
   return sources
 }
 
