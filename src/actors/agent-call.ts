@@ -3,8 +3,10 @@ import type { AgentDirectories, AgentRunner, Call, CallMessage, CallResult } fro
 import type { AgentConfig, AgentFact, Failure } from '../events/agent-facts.ts'
 import { callErrorData, NoResultError, OutcomeUnknownError } from '../events/call-errors.ts'
 import { composePrompt } from '../events/task-input.ts'
+import type { EventStore } from '../store/event-store.ts'
 import type { CurrentTask, OpenCall } from './agent-state.ts'
 import type { Bodies } from './bodies.ts'
+import { conversationBefore } from './conversation.ts'
 
 /** How a call ended, for the log. */
 export type CallEnding =
@@ -15,28 +17,38 @@ export type CallEnding =
 /** What an open can find of a call that an earlier process had announced. */
 export type RecoveryOutcome = 'harvested' | 'redispatched' | 'retried' | 'failed' | 'unknown'
 
+/** Where a call finds what the log says of its agent. */
+export interface CallSources {
+  readonly store: EventStore
+  readonly stream: string
+  readonly bodies: Bodies
+  readonly directories: AgentDirectories
+}
+
 /** Everything that the runner needs, put together from the log. */
 export async function composeCall(
   agent: string,
   config: AgentConfig,
   task: CurrentTask,
-  { callId, sessionId, parentSessionId }: OpenCall,
-  directories: AgentDirectories,
-  bodies: Bodies,
+  { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
+  sources: CallSources,
 ): Promise<Call> {
   const { systemPrompt, allowedTools, maxTurns, model, permissions, loadProjectSettings } = config
+  const { bodies, directories } = sources
   const textInput = task.textInput === null ? undefined : await bodies.read(task.textInput)
+  const prompt = composePrompt({
+    prompt: await bodies.read(task.prompt),
+    ...(textInput === undefined ? {} : { textInput }),
+  })
+  const before = rebuilt && parentSessionId !== null ? await conversationBefore(parentSessionId, sources) : ''
   return {
     agent,
     callId,
     sessionId,
-    parentSessionId,
+    parentSessionId: rebuilt ? null : parentSessionId,
     taskId: task.taskId,
     attempt: task.attempt,
-    prompt: composePrompt({
-      prompt: await bodies.read(task.prompt),
-      ...(textInput === undefined ? {} : { textInput }),
-    }),
+    prompt: `${before}${prompt}`,
     settings: {
       systemPrompt,
       ...(allowedTools === null ? {} : { allowedTools }),

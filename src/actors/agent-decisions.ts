@@ -3,12 +3,12 @@
 import type { CallResult } from '../claude/runner.ts'
 import { instant } from '../clock.ts'
 import type { AgentFact, Failure } from '../events/agent-facts.ts'
-import { callErrors } from '../events/call-errors.ts'
 import type { Body } from '../events/task-input.ts'
 import type { StreamSummary } from '../store/event-store.ts'
 import type { AgentSnapshot } from './agent-machine.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './agent-state.ts'
 import type { Effect } from './definition.ts'
+import { faultOf, retriesAfter, retryAfterMs } from './failure-policy.ts'
 import { retryDelayMs } from './retry.ts'
 
 /** Time and chance as they are when something is decided. */
@@ -34,11 +34,20 @@ export function agentEffects({ value, context: { current, queue } }: AgentSnapsh
   }
   if (!current) return []
   const { call, dueAt, taskId } = current
-  const deadline: AgentEffect = { key: `deadline ${taskId}`, type: 'deadline', task: current }
+  const deadline: AgentEffect = {
+    key: `deadline ${taskId} ${current.deadlineAt}`,
+    type: 'deadline',
+    task: current,
+  }
   if (call) return [{ key: `call ${call.callId}`, type: 'call', task: current, call }, deadline]
-  if (dueAt)
-    return [{ key: `retry ${taskId} ${current.attempt}`, type: 'retry', task: current, dueAt }, deadline]
-  return []
+  if (!dueAt) return []
+  const retry: AgentEffect = {
+    key: `retry ${taskId} ${current.attempt}`,
+    type: 'retry',
+    task: current,
+    dueAt,
+  }
+  return current.leftMs === null ? [retry, deadline] : [retry]
 }
 
 export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
@@ -61,11 +70,22 @@ export interface CallIds {
   readonly sessionId: string
 }
 
-/** Announces the next call: the first one of the next task, or a retry that is due. */
-export function nextCall(context: AgentContext, ids: CallIds, { now }: Circumstances): readonly AgentFact[] {
-  const { current, queue, session, config } = context
+/**
+ * Announces the next call: the first one of the next task, or a retry that is due.
+ *
+ * @param waitedMs How long the task has just waited for its turn among other agents: its deadline moves as much.
+ */
+export function nextCall(
+  context: AgentContext,
+  ids: CallIds,
+  { now }: Pick<Circumstances, 'now'>,
+  waitedMs = 0,
+): readonly AgentFact[] {
+  const { current, queue, session, lostSession, config } = context
   const task = current ?? queue[0]
   if (!task || !config || current?.call) return []
+  const parentSessionId = task.session === 'fresh' ? null : session
+  const leftMs = current ? timeLeft(current, now, waitedMs) : config.timeoutMs
   return [
     {
       type: 'CallStarted',
@@ -73,12 +93,17 @@ export function nextCall(context: AgentContext, ids: CallIds, { now }: Circumsta
         ...ids,
         taskId: task.taskId,
         attempt: (current?.attempt ?? 0) + 1,
-        parentSessionId: task.session === 'fresh' ? null : session,
-        deadlineAt: current?.deadlineAt ?? instant(now + config.timeoutMs),
+        parentSessionId,
+        deadlineAt: instant(now + leftMs),
+        leftMs,
+        ...(parentSessionId !== null && parentSessionId === lostSession ? { rebuilt: true as const } : {}),
       },
     },
   ]
 }
+
+const timeLeft = ({ leftMs, deadlineAt }: CurrentTask, now: number, waitedMs: number): number =>
+  leftMs ?? Math.max(0, Date.parse(deadlineAt) + waitedMs - now)
 
 export function callSucceeded(
   task: CurrentTask,
@@ -106,27 +131,6 @@ export function callSucceeded(
   }
 }
 
-/**
- * Failures that are the task's own fault: another try would end the same, and the agent is well. All others, when
- * there is no try left, put the agent into its error state.
- */
-const FAULTS_OF_THE_TASK = new Set([
-  'PromptTooLargeError',
-  'RefusedError',
-  'OutputTooLongError',
-  'OutputTooLargeError',
-  'MaxTurnsError',
-  'BudgetExceededError',
-  'StructuredOutputError',
-  'InvalidRequestError',
-  'InvalidInputError',
-  'InputNotFoundError',
-  'InputKindError',
-  'InputTooLargeError',
-  'CloneError',
-  'CloneTimeoutError',
-])
-
 /** The call has ended without an answer: how, and then a retry or the end of the task. */
 export function callEnded(
   context: AgentContext,
@@ -136,20 +140,38 @@ export function callEnded(
 ): readonly AgentFact[] {
   const { current, config } = context
   if (!current || !config) return []
-  const { taskId, attempt } = current
-  if (attempt <= retriesAfter(error, config.retry.attempts)) {
-    // After a crash nothing has been tried by this process yet: there is nothing to wait for.
-    const delayMs = ending.type === 'CallOutcomeUnknown' ? 0 : retryDelayMs(config.retry, attempt, random)
+  const { taskId, attempt, excused, refusals, call } = current
+  const next = { taskId, attempt: attempt + 1 }
+  const fault = faultOf(error)
+  if (fault === 'account') {
+    const delayMs = Math.max(retryAfterMs(error), retryDelayMs(config.retry, refusals + 1, random))
     const dueAt = instant(now + delayMs)
-    return [ending, { type: 'RetryScheduled', data: { taskId, attempt: attempt + 1, dueAt } }]
+    const leftMs = leftAfterRefusal(current, now)
+    return [ending, { type: 'RetryScheduled', data: { ...next, dueAt, because: 'account', leftMs } }]
   }
-  return [ending, { type: 'TaskFailed', data: { taskId, error, fatal: !FAULTS_OF_THE_TASK.has(error.tag) } }]
+  if (fault === 'session' && call && call.parentSessionId !== null && !call.rebuilt) {
+    return [
+      ending,
+      { type: 'SessionLost', data: { taskId, sessionId: call.parentSessionId } },
+      { type: 'RetryScheduled', data: { ...next, dueAt: instant(now), because: 'session' } },
+    ]
+  }
+  if (attempt - excused <= retriesAfter(error, config.retry.attempts)) {
+    // After a crash nothing has been tried by this process yet: there is nothing to wait for.
+    const delayMs =
+      ending.type === 'CallOutcomeUnknown' ? 0 : retryDelayMs(config.retry, attempt - excused, random)
+    return [ending, { type: 'RetryScheduled', data: { ...next, dueAt: instant(now + delayMs) } }]
+  }
+  return [ending, { type: 'TaskFailed', data: { taskId, error, fatal: fault !== 'task' } }]
 }
 
-/** How many retries a task has in all, as far as this failure is concerned. */
-function retriesAfter(error: Failure, allowed: number): number {
-  if (!error.retryable) return 0
-  return callErrors[error.tag]?.retries === 'once' ? Math.min(1, allowed) : allowed
+/** A call that was refused took its time to start, and got nothing for it: so much of that is not counted. */
+const START_MS = 60_000
+
+/** How much of its time a task has left when the account has refused its call. */
+function leftAfterRefusal({ deadlineAt, call }: CurrentTask, now: number): number {
+  const left = Math.max(0, Date.parse(deadlineAt) - now)
+  return Math.min(call?.leftMs ?? left, left + START_MS)
 }
 
 /** The task has had its time, in the middle of a call or between two. */

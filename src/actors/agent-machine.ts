@@ -85,6 +85,7 @@ export const agentMachine = agent.createMachine({
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
         CallFailed: { guard: 'isOpenCall', actions: fold },
         CallOutcomeUnknown: { guard: 'isOpenCall', actions: fold },
+        SessionLost: { guard: 'isBetweenCalls', actions: fold },
         RetryScheduled: { guard: 'isBetweenCalls', target: 'retry', actions: fold },
         TaskFailed: failures,
         TaskCancelled: cancels,

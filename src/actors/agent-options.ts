@@ -14,7 +14,8 @@ export interface AgentOptions {
   readonly maxTurns?: number
   /** Default: what `claude` takes. */
   readonly model?: string
-  /** How long a task may take in all, retries included, in ms. Default: 5 minutes. */
+  /** How long a task may take in all, retries included, in ms; waiting for the account or for a turn does not count.
+   * Default: 5 minutes. */
   readonly timeoutMs?: number
   /** Default: 3 retries, the first after up to 1 s, the longest wait 60 s. */
   readonly retry?: Partial<AgentConfig['retry']>

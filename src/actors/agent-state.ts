@@ -20,6 +20,10 @@ export interface OpenCall {
   readonly callId: string
   readonly sessionId: string
   readonly parentSessionId: string | null
+  /** The parent is lost: its words are given to the new session as text. */
+  readonly rebuilt: boolean
+  /** How much of its time the task had left when the call began, in ms; null in older logs. */
+  readonly leftMs: number | null
   readonly process: { readonly pid: number; readonly startTime: string | null } | null
 }
 
@@ -33,6 +37,12 @@ export interface CurrentTask extends QueuedTask {
   readonly placed: boolean
   /** When the next call is due, while the agent waits to retry. */
   readonly dueAt: string | null
+  /** How many of its calls ended for what was no fault of the task: they count as no try. */
+  readonly excused: number
+  /** How many calls the account refused since the last one that it did not. */
+  readonly refusals: number
+  /** The time that it has left, in ms, while its deadline stands still. */
+  readonly leftMs: number | null
 }
 
 /** Sums over all calls that were answered. */
@@ -49,6 +59,8 @@ export interface AgentContext {
   readonly current: CurrentTask | null
   /** The head of the session chain: what the next call continues. */
   readonly session: string | null
+  /** A session that was to be continued and is gone. */
+  readonly lostSession: string | null
   readonly totals: AgentTotals
   /** Why the last task failed, until one succeeds. */
   readonly failure: Failure | null
@@ -59,6 +71,7 @@ export const absent: AgentContext = {
   queue: [],
   current: null,
   session: null,
+  lostSession: null,
   totals: { interactions: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 },
   failure: null,
 }
@@ -80,12 +93,12 @@ export const changes: {
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
   CallStarted(
     { queue, current },
-    { taskId, callId, attempt, sessionId, parentSessionId, deadlineAt },
+    { taskId, callId, attempt, sessionId, parentSessionId, deadlineAt, rebuilt = false, leftMs = null },
     cause,
   ) {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
     if (!task) return {}
-    const call: OpenCall = { callId, sessionId, parentSessionId, process: null }
+    const call: OpenCall = { callId, sessionId, parentSessionId, rebuilt, leftMs, process: null }
     const { prompt, textInput, material, session, outputSchema } = task
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
@@ -102,6 +115,9 @@ export const changes: {
         call,
         placed: current?.placed ?? false,
         dueAt: null,
+        excused: current?.excused ?? 0,
+        refusals: current?.refusals ?? 0,
+        leftMs: null,
       },
     }
   },
@@ -122,14 +138,26 @@ export const changes: {
   }),
   CallFailed: endCall,
   CallOutcomeUnknown: endCall,
-  RetryScheduled: ({ current }, { dueAt }, cause) =>
-    current ? { current: { ...current, cause, dueAt } } : {},
+  RetryScheduled: ({ current }, { dueAt, because, leftMs }, cause) =>
+    current
+      ? {
+          current: {
+            ...current,
+            cause,
+            dueAt,
+            leftMs: leftMs ?? null,
+            excused: current.excused + (because === undefined ? 0 : 1),
+            refusals: because === 'account' ? current.refusals + 1 : 0,
+          },
+        }
+      : {},
+  SessionLost: (_, { sessionId }) => ({ lostSession: sessionId }),
   TaskFailed: (_, { error }) => ({ current: null, failure: error }),
   TaskCancelled: ({ current, queue }, { taskId }) =>
     current?.taskId === taskId
       ? { current: null }
       : { queue: queue.filter((queued) => queued.taskId !== taskId) },
-  AgentReset: () => ({ session: null, failure: null }),
+  AgentReset: () => ({ session: null, lostSession: null, failure: null }),
   AgentStopped: () => ({}),
   AgentRemoved: () => absent,
 }

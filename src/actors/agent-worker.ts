@@ -119,7 +119,9 @@ export function agentWorker(
   const compose = async ({ task, call }: CallEffect) => {
     const { config } = actor.snapshot.context
     if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
-    return composeCall(agent, config, task, call, environment.directories(agent), bodies)
+    const { store } = environment
+    const directories = environment.directories(agent)
+    return composeCall(agent, config, task, call, { store, stream: actor.stream, bodies, directories })
   }
 
   /** Whether the call is settled. An answer that was paid for counts even after the deadline. */

@@ -31,6 +31,8 @@ export interface SessionLink {
   readonly sessionId: string
   readonly parentSessionId: string | null
   readonly taskId: string
+  /** The parent was lost: its words were given to this session as text, from the log. */
+  readonly rebuilt: boolean
 }
 
 /** Sums over an agent's life. */
@@ -116,12 +118,14 @@ export class Agent {
   /** The session chain, oldest first: a tree, as each link names its parent. */
   async sessions(): Promise<readonly SessionLink[]> {
     let links: SessionLink[] = []
+    const rebuilt = new Set<string>()
     for await (const recorded of this.#environment.store.read(this.#actor.stream)) {
       const fact = agentFacts.read(recorded)
       if (fact.type === 'AgentCreated') links = []
+      if (fact.type === 'CallStarted' && fact.data.rebuilt) rebuilt.add(fact.data.callId)
       if (fact.type !== 'CallSucceeded') continue
-      const { sessionId, parentSessionId, taskId } = fact.data
-      links.push({ sessionId, parentSessionId, taskId })
+      const { sessionId, parentSessionId, taskId, callId } = fact.data
+      links.push({ sessionId, parentSessionId, taskId, rebuilt: rebuilt.has(callId) })
     }
     return links
   }

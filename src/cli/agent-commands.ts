@@ -93,10 +93,12 @@ export function sessions(globals: GlobalOptions, id: string) {
     }
     if (links.length === 0) return terminal.note(`${id} has not answered anything yet.`)
     const { session } = agent.snapshot.context
-    for (const { sessionId, parentSessionId, taskId } of links) {
+    for (const { sessionId, parentSessionId, taskId, rebuilt } of links) {
       const root = parentSessionId === null ? '●' : '└'
       const head = sessionId === session ? terminal.style('green', '  (the next task continues here)') : ''
-      terminal.line(`${root} ${sessionId}  ${terminal.style('dim', `task ${taskId}`)}${head}`)
+      terminal.line(
+        `${root} ${sessionId}  ${terminal.style('dim', `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`)}${head}`,
+      )
     }
   })
 }

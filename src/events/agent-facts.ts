@@ -93,6 +93,10 @@ const definitions = {
       sessionId: Schema.String,
       parentSessionId: NullableString,
       deadlineAt: Instant,
+      /** How much of its time the task had left then, in ms. */
+      leftMs: Schema.optionalKey(Count),
+      /** The parent cannot be continued: what was said there is given to a new session as text. */
+      rebuilt: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
   /** The material of the task lies in the workspace. */
@@ -120,7 +124,22 @@ const definitions = {
   /** This process was killed during the call and no answer was kept: it may or may not have been paid for. */
   CallOutcomeUnknown: fact(Schema.Struct(callOfTask)),
   /** After a failed call: the next one, and when. */
-  RetryScheduled: fact(Schema.Struct({ ...onlyTask, attempt: Count, dueAt: Instant })),
+  RetryScheduled: fact(
+    Schema.Struct({
+      ...onlyTask,
+      attempt: Count,
+      dueAt: Instant,
+      /**
+       * Not for a fault of the task's: it counts as no retry. `account`: the service limits the account, or is
+       * overloaded; `session`: the session to continue was lost.
+       */
+      because: Schema.optionalKey(Schema.Literals(['account', 'session'])),
+      /** How much of its time the task has left, in ms: its deadline stands still until the next call. */
+      leftMs: Schema.optionalKey(Count),
+    }),
+  ),
+  /** The session to continue is gone: what was said in it is taken from the log from now on. */
+  SessionLost: fact(Schema.Struct({ ...onlyTask, sessionId: Schema.String })),
   /** Ends the task. `fatal`: the agent itself is at fault, not just the task. */
   TaskFailed: fact(Schema.Struct({ ...onlyTask, error: Failure, fatal: Schema.Boolean })),
   /** Ends the task. */

@@ -7,6 +7,8 @@ export interface CallErrorDetails {
   readonly said?: string
   /** The HTTP status that the service answered with. */
   readonly status?: number
+  /** How long the service asks us to stay away, in ms, where it says so. */
+  readonly retryAfterMs?: number
 }
 
 /** The `claude` process, or the service behind it, did not give an answer. The base of all errors of calls. */
@@ -73,7 +75,7 @@ export class PromptTooLargeError extends callError('PromptTooLargeError', {
 // Sessions
 export class SessionNotFoundError extends callError('SessionNotFoundError', {
   message: 'The session to continue does not exist',
-  hint: 'Begin a new session chain: claude-agents agent reset',
+  hint: 'What was said in it is taken from the log. Where that does not help, begin a new session chain: claude-agents agent reset',
 }) {}
 export class SessionInUseError extends callError('SessionInUseError', {
   message: 'The session id is in use already',
@@ -86,6 +88,7 @@ export class InvalidSessionIdError extends callError('InvalidSessionIdError', {
 export class CallTimeoutError extends callError('CallTimeoutError', {
   message: 'The call took longer than it may take',
   hint: 'Allow more time (--timeout), or ask for less.',
+  retries: 'once',
 }) {}
 /** It printed nothing for so long that nothing more is to be expected. */
 export class CallStalledError extends callError('CallStalledError', {

@@ -31,6 +31,7 @@ const TASK_FACTS = [
   'TaskCancelled',
   'ProcessStarted',
   'InputsPlaced',
+  'SessionLost',
 ] as const
 
 /** Any fact, about one of a few tasks and calls, so that many fit and many do not. */
@@ -79,7 +80,13 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       },
       CallFailed: { taskId, callId, error },
       CallOutcomeUnknown: { taskId, callId },
-      RetryScheduled: { taskId, attempt, dueAt: at },
+      RetryScheduled: {
+        taskId,
+        attempt,
+        dueAt: at,
+        ...(fatal ? { because: 'account', leftMs: attempt } : {}),
+      },
+      SessionLost: { taskId, sessionId: `s-${callId}` },
       TaskFailed: { taskId, error, fatal },
       TaskCancelled: { taskId, reason: 'no' },
       AgentReset: {},

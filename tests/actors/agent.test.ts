@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import {
+  ApiUnavailableError,
   AuthenticationError,
   CallTimeoutError,
-  OverloadedError,
   ProcessKilledError,
   RefusedError,
-  SessionNotFoundError,
 } from '../../src/events/call-errors.ts'
 import { TaskCancelledError, TaskConflictError } from '../../src/events/errors.ts'
 import { ECHO, until, world } from './world.ts'
@@ -144,7 +143,7 @@ describe('a call that fails', () => {
   test('is tried again after a growing wait, which is a fact', async () => {
     const { open, types, clock, store } = await world()
     const { orchestrator } = await open({
-      reply: ({ attempt }) => (attempt < 3 ? new OverloadedError() : 'at last'),
+      reply: ({ attempt }) => (attempt < 3 ? new ApiUnavailableError() : 'at last'),
     })
     const agent = await orchestrator.createAgent({ ...ECHO, retry: { minDelayMs: 1000 } })
     const task = agent.ask('x')
@@ -180,7 +179,8 @@ describe('a call that fails', () => {
   test('forks from the same parent when it is tried again', async () => {
     const { open, clock } = await world()
     const { orchestrator, runner } = await open({
-      reply: ({ prompt, attempt }) => (prompt === 'two' && attempt === 1 ? new OverloadedError() : 'fine'),
+      reply: ({ prompt, attempt }) =>
+        prompt === 'two' && attempt === 1 ? new ApiUnavailableError() : 'fine',
     })
     const agent = await orchestrator.createAgent(ECHO)
     const first = await agent.ask('one')
@@ -197,10 +197,10 @@ describe('a call that fails', () => {
 
   test('puts the agent into its error state when no try is left, and the next task is taken all the same', async () => {
     const { orchestrator } = await (await world()).open({
-      reply: ({ prompt }) => (prompt === 'bad' ? new OverloadedError() : 'fine'),
+      reply: ({ prompt }) => (prompt === 'bad' ? new ApiUnavailableError() : 'fine'),
     })
     const agent = await orchestrator.createAgent({ ...ECHO, retry: { attempts: 0 } })
-    await expect(agent.ask('bad')).rejects.toBeInstanceOf(OverloadedError)
+    await expect(agent.ask('bad')).rejects.toBeInstanceOf(ApiUnavailableError)
     expect(agent.status).toBe('error')
     expect((await agent.ask('good')).text).toBe('fine')
     expect(agent.status).toBe('idle')
@@ -232,18 +232,6 @@ describe('a call that fails', () => {
     await expect(agent.ask('x')).rejects.toBeInstanceOf(RefusedError)
     expect(agent.status).toBe('idle')
   })
-
-  test('because its session is lost says how to begin a new one, and reset does', async () => {
-    const { orchestrator, runner } = await (await world()).open({
-      reply: ({ parentSessionId }) => (parentSessionId ? new SessionNotFoundError() : 'fine'),
-    })
-    const agent = await orchestrator.createAgent(ECHO)
-    await agent.ask('one')
-    await expect(agent.ask('two')).rejects.toThrow('agent reset')
-    await agent.reset()
-    await agent.ask('three')
-    expect(runner.calls.at(-1)?.parentSessionId).toBe(null)
-  })
 })
 
 describe('a task that takes too long', () => {
@@ -260,7 +248,7 @@ describe('a task that takes too long', () => {
 
   test('fails at its deadline while it waits to retry', async () => {
     const { open, clock } = await world()
-    const { orchestrator } = await open({ reply: () => new OverloadedError() })
+    const { orchestrator } = await open({ reply: () => new ApiUnavailableError() })
     const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs: 5000, retry: { minDelayMs: 20_000 } })
     const task = agent.ask('x')
     await until(() => agent.status === 'retry')

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { CallResult, Recovered } from '../../src/claude/runner.ts'
 import {
+  ApiUnavailableError,
   AuthenticationError,
   CallTimeoutError,
   OutcomeUnknownError,
-  OverloadedError,
 } from '../../src/events/call-errors.ts'
 import { ClosedError } from '../../src/events/errors.ts'
 import { ECHO, until, world } from './world.ts'
@@ -107,7 +107,7 @@ describe('after a process that ended in the middle of a call', () => {
   test('a call that ended in an error which may pass is tried again as any other', async () => {
     const { open, types, clock } = await interrupted()
     const { orchestrator } = await open(
-      { recover: () => ({ outcome: 'failed', error: new OverloadedError() }) },
+      { recover: () => ({ outcome: 'failed', error: new ApiUnavailableError() }) },
       { resume: 'on-demand' },
     )
     const recovering = orchestrator.recover()
@@ -167,7 +167,7 @@ describe('after a process that ended between two calls', () => {
   test('a retry is due when it was due: not at once, and not later', async () => {
     const { open, clock } = await world()
     const policy = { ...ECHO, retry: { minDelayMs: 60_000 } }
-    const first = await open({ reply: () => new OverloadedError() })
+    const first = await open({ reply: () => new ApiUnavailableError() })
     const agent = await first.orchestrator.createAgent(policy)
     agent.ask('x', { taskId: 't1' }).catch(() => {})
     await until(() => agent.status === 'retry')
@@ -184,7 +184,7 @@ describe('after a process that ended between two calls', () => {
 
   test('a retry that is overdue is made at once', async () => {
     const { open, clock } = await world()
-    const first = await open({ reply: () => new OverloadedError() })
+    const first = await open({ reply: () => new ApiUnavailableError() })
     const agent = await first.orchestrator.createAgent({ ...ECHO, retry: { minDelayMs: 60_000 } })
     agent.ask('x').catch(() => {})
     await until(() => agent.status === 'retry')
