@@ -97,7 +97,8 @@ export async function loadConfig({
   if (path !== null && values.claude?.path !== undefined && !said.has('claude.path')) await assertOwn(path)
   const settings = resolvedSettings(values, said, placeOf)
   const from = (key: string, relative: string | undefined) => {
-    if (relative === undefined) return undefined
+    // A name without a slash is looked for on the PATH.
+    if (relative === undefined || (key === 'claude.path' && !relative.includes('/'))) return relative
     return path !== null && !said.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
   const { orchestrator, agent_defaults, logging, claude, agents } = values

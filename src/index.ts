@@ -37,6 +37,7 @@ export {
   type ResolvedSetting,
 } from './config.ts'
 export { configJsonSchema } from './config-schema.ts'
+export { type Check, type DoctorOptions, diagnose } from './doctor.ts'
 export type { AgentConfig, AgentFact, RetryPolicy } from './events/agent-facts.ts'
 export * from './events/archive-errors.ts'
 export * from './events/call-errors.ts'

@@ -1,6 +1,6 @@
 /** `agent create | list | show | sessions | reset | remove` */
 import type { Agent } from '../index.ts'
-import { type GlobalOptions, hasStore } from './global-options.ts'
+import { type GlobalOptions, hasAgents } from './global-options.ts'
 import { withSession } from './session.ts'
 import { inert, terminal } from './terminal.ts'
 
@@ -39,7 +39,7 @@ export function create(globals: GlobalOptions, id: string, systemPrompt: string,
 }
 
 export async function list(globals: GlobalOptions) {
-  if (!hasStore(globals)) return noteNoStore(globals)
+  if (!hasAgents(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
     const agents = await orchestrator.agents()
     if (terminal.json) {

@@ -2,8 +2,8 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { type CompactionReport, InvalidInputError, type RestoredStore } from '../index.ts'
+import { commandLogger } from './command-logger.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
-import { stderrLogger } from './stderr-logger.ts'
 import { inert, terminal } from './terminal.ts'
 
 export interface ExportCommandOptions {
@@ -24,7 +24,7 @@ function storeOf(globals: GlobalOptions): string {
 
 export async function backup(globals: GlobalOptions, file: string): Promise<void> {
   const { backupDirectory } = await import('../index.ts')
-  const done = await backupDirectory(storeOf(globals), file, { logger: stderrLogger(globals.logLevel) })
+  const done = await backupDirectory(storeOf(globals), file, { logger: await commandLogger(globals) })
   const { json, value, line } = terminal(globals)
   if (json) return value(done)
   line(`Backed up ${counted(done.records, 'fact')} and ${counted(done.blobs, 'large body', 'large bodies')}.`)
@@ -67,7 +67,7 @@ export async function exportLog(
     ...(stream === undefined ? {} : { stream }),
     ...(after === undefined ? {} : { after }),
   }
-  await using store = await library.levelStore(storeOf(globals), { logger: stderrLogger(globals.logLevel) })
+  await using store = await library.levelStore(storeOf(globals), { logger: await commandLogger(globals) })
   if (stream !== undefined && (await store.head(stream)) === 0)
     throw new library.StreamNotFoundError({ stream })
   if (file === '-') return await print(library.exportText(store, options))
@@ -92,7 +92,7 @@ async function print(pieces: AsyncIterable<string>): Promise<void> {
 
 export async function hash(globals: GlobalOptions): Promise<void> {
   const { levelStore, stateHash } = await import('../index.ts')
-  await using store = await levelStore(storeOf(globals), { logger: stderrLogger(globals.logLevel) })
+  await using store = await levelStore(storeOf(globals), { logger: await commandLogger(globals) })
   const { json, value, line, style } = terminal(globals)
   const whole = await stateHash(store, (one) => {
     if (json) value(one)

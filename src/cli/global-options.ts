@@ -57,5 +57,9 @@ export function optionsOf({ baseDir, logLevel, claude, set = {} }: GivenOptions)
 const STORE_SIGNS = ['store.json', 'head', 'log']
 
 /** Whether there is anything to read yet: a command that only looks must not make a store. */
-export const hasStore = ({ baseDir, config }: GlobalOptions) =>
-  (config.agents?.length ?? 0) > 0 || STORE_SIGNS.some((name) => existsSync(join(resolve(baseDir), name)))
+export const hasStore = ({ baseDir }: GlobalOptions) =>
+  STORE_SIGNS.some((name) => existsSync(join(resolve(baseDir), name)))
+
+/** Whether there are agents, be it that the file declares them and opening will make them. */
+export const hasAgents = (globals: GlobalOptions) =>
+  hasStore(globals) || (globals.config.agents ?? []).length > 0

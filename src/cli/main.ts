@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addAgentCommands } from './agent-words.ts'
 import { assignments } from './arguments.ts'
+import { LOG_LEVELS } from './command-logger.ts'
 import { addConfigCommands } from './config-words.ts'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { Act, GivenOptions } from './global-options.ts'
 import { addLogCommands } from './log-words.ts'
-import { LOG_LEVELS } from './stderr-logger.ts'
 import { addWorkflowCommands } from './workflow-words.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {

@@ -1,7 +1,7 @@
 /** What each command works with: the orchestrator, opened as the global options say and closed whatever happens. */
 import type { Config, Orchestrator } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
-import { stderrLogger } from './stderr-logger.ts'
+import { openRunner } from './runner.ts'
 import { type Terminal, terminal } from './terminal.ts'
 
 export interface Session {
@@ -29,36 +29,23 @@ export async function withSession(
   }
   const signals = Object.keys(INTERRUPTED) as NodeJS.Signals[]
   for (const name of signals) process.on(name, interrupt)
-  const { Orchestrator, claudeCli } = await import('../index.ts')
-  const logger = stderrLogger(options.logLevel)
-  // What is opened last is closed first: the model outlives the calls to it.
-  await using model = options.simulate ? await simulate(screen) : undefined
+  const { Orchestrator } = await import('../index.ts')
+  // What is opened last is closed first.
+  await using opened = await openRunner(options, screen)
+  const { runner, logger } = opened
   await using orchestrator = await Orchestrator.open({
     baseDir: options.baseDir,
     logger,
+    runner,
     // What costs money is gone on with when somebody asks for it, not because somebody looks at a log.
     resume: 'on-demand',
     ...orchestratorOptions(options.config),
-    runner: claudeCli({
-      logger,
-      ...(options.claude === undefined ? {} : { path: options.claude }),
-      ...(model === undefined ? {} : { environment: model.environment }),
-    }),
   })
   try {
     await run({ orchestrator, terminal: screen, signal: interruption.signal })
   } finally {
     for (const name of signals) process.off(name, interrupt)
   }
-}
-
-async function simulate(screen: Terminal) {
-  const { simulatedModel } = await import('../testing/index.ts')
-  const model = await simulatedModel()
-  screen.note(
-    screen.accent('yellow', `simulated: claude talks to a made-up model at ${model.url}, not to Anthropic`),
-  )
-  return model
 }
 
 /** What the configuration says to the orchestrator. */

@@ -1,0 +1,52 @@
+/** The library's log: on stderr for people, one line each, and as lines of JSON in a file where one is named. */
+import { appendFileSync } from 'node:fs'
+import type { Logger } from '../index.ts'
+import type { GlobalOptions } from './global-options.ts'
+import { writeNote } from './live-lines.ts'
+import { inert, jsonLine } from './terminal.ts'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+type Level = (typeof LOG_LEVELS)[number]
+type Fields = Record<string, unknown>
+type Write = (level: Level, fields: Fields, message: string) => void
+
+/** Throws InvalidInputError when the file cannot be written. */
+export async function commandLogger({ logLevel, config }: GlobalOptions): Promise<Logger> {
+  const { logFile } = config
+  const writes = [toStderr, ...(logFile === undefined ? [] : [await toFile(logFile)])]
+  const threshold = LOG_LEVELS.indexOf(logLevel as Level)
+  const at = (level: Level) => (fields: Fields, message: string) => {
+    if (LOG_LEVELS.indexOf(level) < threshold) return
+    const plain = plainFields(fields)
+    for (const write of writes) write(level, plain, message)
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+const toStderr: Write = (level, fields, message) =>
+  writeNote(`${level} ${inert(message)} ${jsonLine(fields)}\n`)
+
+/** Opened for each line, so that the system can rotate it. */
+async function toFile(path: string): Promise<Write> {
+  const options = { mode: 0o600 } as const
+  try {
+    appendFileSync(path, '', options)
+  } catch (cause) {
+    const { InvalidInputError } = await import('../index.ts')
+    const problem = `${path} cannot be written (${(cause as NodeJS.ErrnoException).code})`
+    throw new InvalidInputError({ what: 'logging.file', problem, hint: 'Name another file.' }, { cause })
+  }
+  return (level, fields, message) =>
+    appendFileSync(
+      path,
+      `${jsonLine({ level, time: new Date().toISOString(), ...fields, msg: message })}\n`,
+      options,
+    )
+}
+
+/** Errors have no enumerable properties: say what they say. */
+function plainFields(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value]),
+  )
+}

@@ -1,0 +1,158 @@
+/** Looks at everything that a team of agents needs, and says of each thing whether it is well and how to mend it. */
+import { access, constants, stat, statfs } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { locateProgram } from './claude/locate.ts'
+import { type LoginKind, loginKind } from './claude/login-kind.ts'
+import { formatVersion } from './claude/version.ts'
+import { describeError } from './events/errors.ts'
+import { liveOwner } from './store/store-lock.ts'
+import { verifyStore } from './store/verify-store.ts'
+
+export interface Check {
+  readonly name: string
+  readonly status: 'ok' | 'warning' | 'failed'
+  /** What was found. */
+  readonly message: string
+  /** What to do; empty where nothing is to be done. */
+  readonly fix: string
+}
+
+export interface DoctorOptions {
+  readonly baseDir: string
+  /** The `claude` command, if it was named. */
+  readonly claudePath?: string
+  readonly environment?: NodeJS.ProcessEnv
+  /** Whether answers are made up: then no login is needed. */
+  readonly simulated?: boolean
+  /** One question and its answer; what it throws is what is wrong. */
+  readonly roundTrip?: () => Promise<string>
+}
+
+/**
+ * Makes the checks one after another. Throws nothing: what goes wrong is a check that failed.
+ *
+ * @example
+ * for await (const { name, status, message } of diagnose({ baseDir: '.claude-agents' })) console.log(status, name, message)
+ */
+export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
+  const { claudePath, environment = process.env, simulated = false, roundTrip } = options
+  const baseDir = resolve(options.baseDir)
+  yield checkNode(process.versions.node)
+  yield await guarded('claude', () => checkClaude(claudePath, environment))
+  yield simulated ? ok('login', 'none is needed: the model is simulated') : checkLogin(loginKind(environment))
+  yield await guarded('directory', () => checkDirectory(baseDir))
+  yield await guarded('disk', () => checkDisk(baseDir))
+  const owner = await liveOwner(baseDir).catch(() => null)
+  yield owner === null
+    ? ok('lock', 'no other process has the store open')
+    : ok('lock', `process ${owner.pid} has the store open`)
+  if (owner === null) yield await guarded('store', () => checkStore(baseDir))
+  if (roundTrip) yield await guarded('round trip', () => checkRoundTrip(roundTrip))
+}
+
+const ok = (name: string, message: string): Check => ({ name, status: 'ok', message, fix: '' })
+
+async function guarded(name: string, check: () => Promise<Check>): Promise<Check> {
+  try {
+    return await check()
+  } catch (error) {
+    const { message, hint } = describeError(error)
+    return { name, status: 'failed', message, fix: hint }
+  }
+}
+
+const OLDEST_NODE = [20, 19] as const
+
+export function checkNode(version: string): Check {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [oldestMajor, oldestMinor] = OLDEST_NODE
+  const isEnough = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)
+  if (isEnough) return ok('node', `version ${version}`)
+  const fix = `Install Node ${OLDEST_NODE.join('.')} or newer: https://nodejs.org`
+  return { name: 'node', status: 'failed', message: `version ${version} is too old`, fix }
+}
+
+async function checkClaude(path: string | undefined, environment: NodeJS.ProcessEnv): Promise<Check> {
+  const program = await locateProgram({ path, environment })
+  return ok('claude', `version ${formatVersion(program.version)} at ${program.path}`)
+}
+
+function checkLogin({ kind, where }: LoginKind): Check {
+  switch (kind) {
+    case 'cloud':
+      return ok('login', `by a cloud (${where})`)
+    case 'variable':
+      return ok('login', `by the variable ${where}`)
+    case 'stored':
+      return ok('login', `kept in ${where}`)
+    case 'unknown':
+      return ok('login', `perhaps in ${where}; --live tells for sure`)
+    case 'none':
+      return {
+        name: 'login',
+        status: 'warning',
+        message: `none was found (no variable, and nothing in ${where})`,
+        fix: 'Log in (claude auth login), or set ANTHROPIC_API_KEY. Without one, --simulate works.',
+      }
+  }
+}
+
+/** The directory itself, or the nearest one above it that is there. */
+async function existing(directory: string): Promise<string> {
+  const found = await stat(directory).catch(() => null)
+  return found || dirname(directory) === directory ? directory : existing(dirname(directory))
+}
+
+async function checkDirectory(baseDir: string): Promise<Check> {
+  const name = 'directory'
+  const found = await existing(baseDir)
+  const { uid, mode } = await stat(found)
+  const isWritable = await access(found, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  )
+  if (!isWritable) {
+    const fix = `Choose another one (--base-dir), or: chmod u+rwx ${found}`
+    return { name, status: 'failed', message: `${found} cannot be written`, fix }
+  }
+  if (found !== baseDir) return ok(name, `${baseDir} will be made when it is needed`)
+  const isOthers = process.getuid !== undefined && uid !== process.getuid()
+  if (isOthers) {
+    const fix = 'Use one of your own (--base-dir): whoever owns it can change the log.'
+    return { name, status: 'warning', message: `${baseDir} belongs to user ${uid}`, fix }
+  }
+  if ((mode & 0o077) !== 0) {
+    const message = `others can look into ${baseDir}, where prompts and answers are kept`
+    return { name, status: 'warning', message, fix: `chmod go-rwx ${baseDir}` }
+  }
+  return ok(name, `${baseDir}, for you alone`)
+}
+
+const MEGABYTE = 1024 * 1024
+/** A call's transcripts and bodies take a few megabytes. */
+const LITTLE_SPACE = 1024 * MEGABYTE
+const NO_SPACE = 100 * MEGABYTE
+
+async function checkDisk(baseDir: string): Promise<Check> {
+  const { bavail, bsize } = await statfs(await existing(baseDir))
+  const free = bavail * bsize
+  const message = `${free < LITTLE_SPACE ? `${Math.floor(free / MEGABYTE)} MB` : `${Math.floor(free / LITTLE_SPACE)} GB`} are free`
+  if (free >= LITTLE_SPACE) return ok('disk', message)
+  const fix = 'Make room, or drop old prompts and answers: claude-agents log compact --keep 100'
+  return { name: 'disk', status: free < NO_SPACE ? 'failed' : 'warning', message, fix }
+}
+
+async function checkStore(baseDir: string): Promise<Check> {
+  if (!(await stat(resolve(baseDir, 'store.json')).catch(() => null))) return ok('store', 'there is none yet')
+  const { ok: isWell, findings, facts } = await verifyStore(baseDir)
+  if (isWell) return ok('store', `${facts} facts, and every byte of them is as it was written`)
+  const [first] = findings
+  const message = `${findings.length} things are wrong; the first: ${first?.problem ?? ''}`
+  const fix = 'See them all: claude-agents log verify. Then: claude-agents log repair --to DIR'
+  return { name: 'store', status: 'failed', message, fix }
+}
+
+async function checkRoundTrip(ask: () => Promise<string>): Promise<Check> {
+  const answer = await ask()
+  return ok('round trip', `the model answered: ${answer.trim().slice(0, 60)}`)
+}
