@@ -25,6 +25,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   rxjs: /^(patterns\/|workflows\/|orchestrator\.ts|event-feed\.ts)/,
   'fastest-levenshtein': /^actors\/|^nearest-name\.ts/,
   commander: /^cli\//,
+  '@clack': /^cli\/init-command\.ts/,
 }
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))

@@ -57,7 +57,10 @@ async function roundTrip(globals: GlobalOptions, screen: Terminal): Promise<stri
 const MARKS = { ok: ['green', '✓'], warning: ['yellow', '!'], failed: ['red', '✗'] } as const
 
 function print(screen: Terminal, check: Check): void {
-  if (screen.json) return screen.value(check)
+  if (screen.json) {
+    screen.value(check)
+    return
+  }
   const { name, status, message, fix } = check
   const [colour, mark] = MARKS[status]
   screen.line(`${screen.style(colour, mark)} ${name.padEnd(14)} ${inert(message)}`)

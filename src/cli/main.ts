@@ -9,6 +9,7 @@ import { addConfigCommands } from './config-words.ts'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { Act, GivenOptions } from './global-options.ts'
 import { addLogCommands } from './log-words.ts'
+import { addSetupCommands } from './setup-words.ts'
 import { addWorkflowCommands } from './workflow-words.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -58,6 +59,7 @@ addAgentCommands(program, act)
 addWorkflowCommands(program, act)
 addLogCommands(program, act)
 addConfigCommands(program, act)
+addSetupCommands(program)
 program
   .command('recover')
   .description('go on with what a killed process left: fetch answers, ask again, and say what was done')
