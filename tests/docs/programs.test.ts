@@ -3,13 +3,14 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { format } from 'node:util'
 import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
 import { CLAUDE, MAIN } from '../cli/command.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const DOCUMENTS = ['README.md', 'docs/other-programs.md']
+const DOCUMENTS = ['README.md', 'docs/workflows.md', 'docs/other-programs.md']
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m
 
@@ -19,6 +20,10 @@ async function blocks(document: string, language: string): Promise<string[]> {
     .filter(([, name]) => name === language)
     .map(([, , code]) => code ?? '')
 }
+
+/** What a program says that it prints, in comments behind `console.log`. */
+const shownBy = (code: string) =>
+  [...code.matchAll(/console\.log\(.*\) \/\/ (.+)$/gm)].map(([, comment]) => comment ?? '')
 
 const titled = (document: string, codes: string[]) =>
   codes.map((code, index) => [`${document} ${index + 1}`, code] as const)
@@ -64,7 +69,13 @@ describe('the docs', () => {
     const where = vi.spyOn(process, 'cwd').mockReturnValue(folder)
     try {
       await import(file)
-      expect(said.mock.calls.flat().join(' ')).not.toBe('')
+      const lines = said.mock.calls.map((values) => format(...values).replaceAll('\n', '\\n'))
+      expect(lines.join('')).not.toBe('')
+      for (const comment of shownBy(code))
+        expect({ comment, lines: lines.filter((line) => comment.startsWith(line)) }).not.toEqual({
+          comment,
+          lines: [],
+        })
     } finally {
       for (const spy of [said, wrote, where]) spy.mockRestore()
       await rm(file)
@@ -77,6 +88,7 @@ describe('the docs', () => {
     // What npm would have put there.
     await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
     await symlink(MAIN, join(folder, 'node_modules/.bin/claude-agents'))
+    await symlink(ROOT, join(folder, 'node_modules/claude-multi-agent'))
     try {
       for (const code of commands) {
         const { exitCode, stderr } = await execa('bash', ['-euc', code], { cwd: folder, reject: false })
