@@ -26,6 +26,16 @@ const report = join(folder, 'report.ndjson')
 writeFileSync(report, '')
 const environment = { ...process.env, KILLS, CORRUPTIONS, SEED, FAULTS_REPORT: report, TMPDIR: folder }
 
+/** The part that runs now. */
+let running = null
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => {
+    if (running) process.kill(-running.pid, 'SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+    process.exit(130)
+  })
+}
+
 /** Resolves with how a part ended: `passed`, `failed`, or `not done in time`. */
 function run({ file }) {
   return new Promise((resolve) => {
@@ -37,6 +47,7 @@ function run({ file }) {
       // A group of its own, so that the writers and readers that it starts can be ended with it.
       detached: true,
     })
+    running = child
     let late = false
     const timer = setTimeout(() => {
       late = true

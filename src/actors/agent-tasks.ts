@@ -38,6 +38,7 @@ export interface AskOptions {
 }
 
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
+type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
 export class AgentTasks {
   readonly bodies: Bodies
@@ -49,6 +50,8 @@ export class AgentTasks {
   readonly #actor: AgentActor
   readonly #environment: AgentEnvironment
   readonly #outcomes = new TaskOutcomes()
+  /** Of the task that was asked last. */
+  #lastWritten: Promise<unknown> = Promise.resolve()
 
   constructor(agent: string, actor: AgentActor, environment: AgentEnvironment) {
     this.#agent = agent
@@ -95,8 +98,7 @@ export class AgentTasks {
     })
     const data: Accepted = {
       taskId,
-      prompt: await this.bodies.write(prompt),
-      textInput: textInput === undefined ? null : await this.bodies.write(textInput),
+      ...(await this.#writtenInTurn(prompt, textInput)),
       session,
       ...(outputSchema === undefined ? {} : { outputSchema }),
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
@@ -119,6 +121,20 @@ export class AgentTasks {
       signal?.removeEventListener('abort', cancel)
       this.materials.delete(taskId)
     }
+  }
+
+  /** A long text takes a while to be put beside the log: whoever asks after it waits, as tasks are done in order. */
+  async #writtenInTurn(prompt: string, textInput: string | undefined): Promise<AcceptedTexts> {
+    const before = this.#lastWritten
+    const written = Promise.all([
+      this.bodies.write(prompt),
+      textInput === undefined ? null : this.bodies.write(textInput),
+    ])
+    const settled = written.catch(() => {})
+    this.#lastWritten = before.then(() => settled)
+    await before
+    const [promptBody, textInputBody] = await written
+    return { prompt: promptBody, textInput: textInputBody }
   }
 
   /** Makes the task durable. Returns the version of that fact where it was durable before: it may have ended since. */

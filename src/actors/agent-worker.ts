@@ -1,9 +1,10 @@
 /** Carries out what an agent's state asks for: calls, waits, deadlines. */
 import type { EventEmitter } from 'node:events'
-import type { AgentDirectories, AgentRunner, CallMessage } from '../claude/runner.ts'
+import type { AgentDirectories, AgentRunner, Call, CallMessage } from '../claude/runner.ts'
 import { pause } from '../clock.ts'
 import type { AgentFact } from '../events/agent-facts.ts'
 import { CallTimeoutError, callErrorData } from '../events/call-errors.ts'
+import { ClaudeAgentError } from '../events/errors.ts'
 import { hasMaterial, type Material, type PlacedInput } from '../events/material.ts'
 import type { ActorEnvironment, EventSourcedActor } from './actor.ts'
 import { type CallEnding, composeCall, type RecoveryOutcome, recoverCall, runCall } from './agent-call.ts'
@@ -124,12 +125,24 @@ export function agentWorker(
     return composeCall(agent, config, task, call, { store, stream: actor.stream, bodies, directories })
   }
 
+  /** A call whose texts cannot be read any more has failed, and nobody waits for it until its deadline. */
+  async function composed<Ending>(effect: CallEffect, carryOut: (call: Call) => Promise<Ending>) {
+    let call: Call
+    try {
+      call = await compose(effect)
+    } catch (error) {
+      if (!(error instanceof ClaudeAgentError) || error.retryable) throw error
+      return { type: 'CallFailed', error: callErrorData(error) } as const satisfies CallEnding
+    }
+    return carryOut(call)
+  }
+
   /** Whether the call is settled. An answer that was paid for counts even after the deadline. */
   async function recover(effect: CallEffect, signal: AbortSignal): Promise<boolean> {
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
     void until(effect.task.deadlineAt, stop).then(() => overdue.abort())
-    const ending = await recoverCall(runner, await compose(effect), effect.call.process, stop)
+    const ending = await composed(effect, (call) => recoverCall(runner, call, effect.call.process, stop))
     if (signal.aborted) return true
     const outcome = ending ? await settle(effect, ending) : 'redispatched'
     overdue.abort()
@@ -158,7 +171,7 @@ export function agentWorker(
   async function run(effect: CallEffect, signal: AbortSignal) {
     const ending =
       (await place(effect, signal)) ??
-      (await runCall(runner, await compose(effect), signal, (message) => hear(effect, message)))
+      (await composed(effect, (call) => runCall(runner, call, signal, (message) => hear(effect, message))))
     if (signal.aborted) return
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')

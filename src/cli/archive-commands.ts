@@ -1,7 +1,12 @@
 /** `log backup | restore | export | import | hash | compact`: a log as a whole, moved, compared and made smaller. */
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { type CompactionReport, InvalidInputError, type RestoredStore } from '../index.ts'
+import {
+  type ArchiveSummary,
+  type CompactionReport,
+  InvalidInputError,
+  type RestoredStore,
+} from '../index.ts'
 import { commandLogger } from './command-logger.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { inert, terminal } from './terminal.ts'
@@ -28,6 +33,7 @@ export async function backup(globals: GlobalOptions, file: string): Promise<void
   const { json, value, line } = terminal(globals)
   if (json) return value(done)
   line(`Backed up ${counted(done.records, 'fact')} and ${counted(done.blobs, 'large body', 'large bodies')}.`)
+  noteLost(globals, done)
 }
 
 export async function restore(globals: GlobalOptions, file: string, to: string): Promise<void> {
@@ -75,6 +81,15 @@ export async function exportLog(
   const done = await library.exportLog(store, file, options)
   if (json) return value(done)
   line(`Exported ${counted(done.records, 'fact')}${redact ? ', without their texts' : ''}.`)
+  noteLost(globals, done)
+}
+
+function noteLost(globals: GlobalOptions, { lostBlobs }: ArchiveSummary): void {
+  if (lostBlobs === 0) return
+  const what = counted(lostBlobs, 'large body', 'large bodies')
+  terminal(globals).note(
+    `${what} of it had been lost when the store was repaired, and ${lostBlobs === 1 ? 'stays' : 'stay'} so.`,
+  )
 }
 
 /** Whoever reads may have seen enough: that is an end like any other. */

@@ -99,6 +99,21 @@ export class BodyDropped extends ClaudeAgentError<{ sha256: string; bytes: numbe
   }
 }
 
+/** A prompt or an answer that was lost to damage before the store was repaired. */
+export class BodyLost extends ClaudeAgentError<{ sha256: string; bytes: number }> {
+  readonly _tag = 'BodyLost'
+  constructor(details: { sha256: string; bytes: number }, options?: ErrorOptions) {
+    super(
+      details,
+      {
+        message: `This text (${details.bytes} bytes, sha-256 ${details.sha256}) was lost before the store was repaired.`,
+        hint: 'A backup from before the damage still has it. To have the task done anew, ask under another task id.',
+      },
+      options,
+    )
+  }
+}
+
 /** The store was made from a part of a log, or from a redacted one: it can be read and replayed, not gone on with. */
 export class StoreForReading extends ClaudeAgentError<{ path: string }> {
   readonly _tag = 'StoreForReading'

@@ -9,6 +9,7 @@ import {
   type ArchiveHeader,
   type ArchiveLine,
   type BlobLine,
+  type LostLine,
   parseLine,
   type RecordLine,
 } from './archive-lines.ts'
@@ -31,6 +32,7 @@ export interface ArchivedRecord {
 
 export type ArchiveContent =
   | { readonly kind: 'blob'; readonly blob: BlobLine }
+  | { readonly kind: 'lost'; readonly lost: LostLine }
   | { readonly kind: 'record'; readonly record: ArchivedRecord }
 
 /** Refuses a fact by throwing why. */
@@ -70,7 +72,10 @@ export class ArchiveCheck {
       }
       this.#digest.update(`${text}\n`)
       if (line.kind === 'blob') yield { kind: 'blob', blob: this.#checkedBlob(line.blob) }
-      else yield { kind: 'record', record: this.#checkedRecord(line.record) }
+      else if (line.kind === 'lost') {
+        this.#blobs.add(line.lost.lost)
+        yield line
+      } else yield { kind: 'record', record: this.#checkedRecord(line.record) }
     }
     if (!ended) throw this.#refusal('its end is missing: this is only the beginning of it')
   }

@@ -1,6 +1,6 @@
 /**
  * The archive: a log as lines of JSON, for backups (compressed) and exports (as they are). A header; then the facts in
- * order, each with its place in the chain of hashes and after the blobs that it needs; then an end, which vouches for
+ * order, each with its place in the chain of hashes and after the blobs that it needs, or the word that they are lost; then an end, which vouches for
  * every line before it, so that no archive can lose a part of itself unnoticed.
  */
 import * as Schema from 'effect/Schema'
@@ -34,6 +34,13 @@ export type ArchiveHeader = typeof Header.Type
 
 const BlobLine = Schema.Struct({ blob: Schema.String, bytes: Count, text: Schema.String })
 export type BlobLine = typeof BlobLine.Type
+
+/** A body that was lost before a repair: there is no text of it anywhere. */
+const LostLine = Schema.Struct({
+  lost: Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/)),
+  bytes: Count,
+})
+export type LostLine = typeof LostLine.Type
 
 const Note = Schema.Struct({
   commitId: Schema.optionalKey(Schema.String),
@@ -86,12 +93,14 @@ export type ArchiveEnd = typeof End.Type
 export type ArchiveLine =
   | { readonly kind: 'header'; readonly header: ArchiveHeader }
   | { readonly kind: 'blob'; readonly blob: BlobLine }
+  | { readonly kind: 'lost'; readonly lost: LostLine }
   | { readonly kind: 'record'; readonly record: RecordLine }
   | { readonly kind: 'end'; readonly end: ArchiveEnd }
 
 const check = {
   header: Schema.decodeUnknownSync(Header),
   blob: Schema.decodeUnknownSync(BlobLine),
+  lost: Schema.decodeUnknownSync(LostLine),
   record: Schema.decodeUnknownSync(RecordLine),
   end: Schema.decodeUnknownSync(End),
 }
@@ -101,6 +110,7 @@ const MARKS = [
   ['archive', 'header'],
   ['position', 'record'],
   ['blob', 'blob'],
+  ['lost', 'lost'],
 ] as const
 
 /** Reads one line, or throws what is wrong with it. What is returned is what was parsed: the data keeps its order. */

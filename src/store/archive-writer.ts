@@ -4,7 +4,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
-import { ArchiveNotWritten } from '../events/archive-errors.ts'
+import { ArchiveNotWritten, BodyLost } from '../events/archive-errors.ts'
 import { ClaudeAgentError } from '../events/errors.ts'
 import { checkStreamName } from '../events/ids.ts'
 import {
@@ -13,9 +13,11 @@ import {
   type ArchiveEnd,
   type ArchiveHeader,
   type BlobLine,
+  type LostLine,
   type RecordLine,
 } from './archive-lines.ts'
 import { blobReferences } from './blob-references.ts'
+import type { BlobReference } from './blobs.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { FILE_MODE, syncDirectory } from './directory.ts'
 import { storedTextOf } from './fact-text.ts'
@@ -40,12 +42,20 @@ export interface ArchiveSummary {
   /** Of the last fact in it; 0 when there is none. */
   readonly position: number
   readonly blobs: number
+  /** Bodies that a repair of the store has not found any more: that they are lost is in the archive. */
+  readonly lostBlobs: number
 }
 
 /** The same, while it is being written. */
 type Tally = { -readonly [Field in keyof ArchiveSummary]: ArchiveSummary[Field] }
 
-const noneYet = ({ storeId }: ChainedStore): Tally => ({ storeId, records: 0, position: 0, blobs: 0 })
+const noneYet = ({ storeId }: ChainedStore): Tally => ({
+  storeId,
+  records: 0,
+  position: 0,
+  blobs: 0,
+  lostBlobs: 0,
+})
 
 /**
  * The lines of an archive, in pieces of many. Facts that are appended meanwhile are not in it: what it holds is the
@@ -64,6 +74,7 @@ export async function* archiveText(
     digest.update(text)
     piece += text
     if ('blob' in line) tally.blobs++
+    if ('lost' in line) tally.lostBlobs++
     if ('position' in line) {
       tally.records++
       tally.position = line.position
@@ -83,7 +94,7 @@ const PIECE_LENGTH = 64 * 1024
 async function* archiveLines(
   store: ChainedStore,
   { stream, after = 0, to, redacted = false }: ExportOptions,
-): AsyncGenerator<ArchiveHeader | BlobLine | RecordLine, void, undefined> {
+): AsyncGenerator<ArchiveHeader | BlobLine | LostLine | RecordLine, void, undefined> {
   if (stream !== undefined) checkStreamName(stream)
   const { storeId, forReading } = store
   const version = ARCHIVE_VERSION
@@ -98,12 +109,21 @@ async function* archiveLines(
       continue
     }
     for (const reference of blobReferences(recorded.data)) {
-      const { sha256, bytes } = reference
-      if (written.has(sha256)) continue
-      written.add(sha256)
-      yield { blob: sha256, bytes, text: await store.blobs.get(reference) }
+      if (written.has(reference.sha256)) continue
+      written.add(reference.sha256)
+      yield await bodyLine(store, reference)
     }
     yield recordLine(storeId, record)
+  }
+}
+
+async function bodyLine({ blobs }: ChainedStore, reference: BlobReference): Promise<BlobLine | LostLine> {
+  const { sha256, bytes } = reference
+  try {
+    return { blob: sha256, bytes, text: await blobs.get(reference) }
+  } catch (error) {
+    if (error instanceof BodyLost) return { lost: sha256, bytes }
+    throw error
   }
 }
 

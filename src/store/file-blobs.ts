@@ -1,25 +1,31 @@
 /** Large bodies as files, each named after the hash of its content. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { BodyLost } from '../events/archive-errors.ts'
 import { CorruptBlob, StoreReadOnly } from '../events/store-errors.ts'
 import { blobReference, checkBlob, checkReference } from './blob-content.ts'
 import type { BlobReference, Blobs } from './blobs.ts'
 import { isMissing, makeDirectory, syncDirectory, writeWholeFile } from './directory.ts'
 
-export function fileBlobs(directory: string): Blobs {
+/** Whether a body is known to be lost: it was so before a repair made the store. */
+export type IsLost = (sha256: string) => Promise<boolean>
+
+export function fileBlobs(directory: string, isLost: IsLost = async () => false): Blobs {
   /** Two puts of one body at the same time are one. */
   const underWay = new Map<string, Promise<void>>()
 
   const pathOf = (sha256: string) => join(directory, sha256.slice(0, 2), sha256)
 
   const read = async (reference: BlobReference): Promise<string> => {
-    const file = pathOf(checkReference(reference).sha256)
+    const { sha256, bytes } = checkReference(reference)
+    const file = pathOf(sha256)
     try {
       return checkBlob(reference, await readFile(file), file)
     } catch (cause) {
+      if (await isLost(sha256)) throw new BodyLost({ sha256, bytes }, { cause })
       if (cause instanceof CorruptBlob) throw cause
       const problem = isMissing(cause) ? 'its file is missing' : (cause as Error).message
-      throw new CorruptBlob({ sha256: reference.sha256, file, problem }, { cause })
+      throw new CorruptBlob({ sha256, file, problem }, { cause })
     }
   }
 

@@ -29,6 +29,11 @@ export interface CheckpointEntry {
   readonly previous: number
 }
 
+/** `b!`: how long the body was. */
+export interface LostBodyEntry {
+  readonly bytes: number
+}
+
 export interface StoreEntry {
   readonly storeId: string
 }

@@ -23,6 +23,9 @@ export const commitKey = (commitId: string) => `c!${commitId}`
 /** What a stream folded to at some version. */
 export const snapshotKey = (stream: string) => `n!${stream}`
 
+/** A body that was lost before a repair made this store. */
+export const lostBodyKey = (sha256: string) => `b!${sha256}`
+
 /** Which store this is, so that a log moved into another store's directory is noticed. */
 export const STORE_KEY = 'm!store'
 /** The last writer's epoch, and the position at which it began. */
@@ -37,5 +40,5 @@ export const startingWith = (prefix: string) => ({ gte: prefix, lt: `${prefix}\x
 /** The number at the end of a key: the position of `e!` and `k!`, the last version of `s!`. */
 export const numberIn = (key: string) => Number(key.slice(-DIGITS))
 
-/** What follows a one-letter prefix: the stream of `h!` and `o!`. */
+/** What follows a one-letter prefix: the stream of `h!` and `o!`, the hash of `b!`. */
 export const nameIn = (key: string) => key.slice(2)

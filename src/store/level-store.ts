@@ -13,6 +13,7 @@ import type { EventStore } from './event-store.ts'
 import { fileBlobs } from './file-blobs.ts'
 import { follow, Growth } from './follow.ts'
 import { HeadFile } from './head-file.ts'
+import { lostBodyKey } from './keys.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './log-database.ts'
 import { listStreams, readStream, records } from './log-reader.ts'
 import { logFileBytes, recoverLog } from './log-recovery.ts'
@@ -110,7 +111,10 @@ async function openLocked(
       growth,
       close,
       maxRecordBytes,
-      blobs: fileBlobs(paths.blobs),
+      blobs: fileBlobs(
+        paths.blobs,
+        async (sha256) => (await database.get(lostBodyKey(sha256))) !== undefined,
+      ),
       snapshots: logSnapshots(database),
     })
   } catch (error) {

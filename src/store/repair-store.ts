@@ -16,10 +16,12 @@ import { buildRepaired, type KeptFacts, writeQuarantine } from './repair/new-sto
 import { type RepairPlan, repairPlan } from './repair/repair-plan.ts'
 import { readValue, Salvage } from './repair/salvage.ts'
 import type { DamagedRecord, SalvagedRecord } from './repair/salvaged-line.ts'
-import { checkFormat, LOSS_REPORT, type StorePaths, storePaths } from './store-directory.ts'
+import { checkFormat, type StorePaths, storePaths } from './store-directory.ts'
 import { liveOwner } from './store-lock.ts'
 
-export const QUARANTINE = 'quarantine.ndjson'
+/** What could not be saved, for people. */
+const LOSS_REPORT = 'loss-report.json'
+const QUARANTINE = 'quarantine.ndjson'
 
 /**
  * Writes every fact that is whole, and whose stream is whole up to it, into a new store in an empty directory; what else

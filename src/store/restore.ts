@@ -79,6 +79,7 @@ async function fill(
 ): Promise<void> {
   for await (const item of content) {
     if (item.kind === 'blob') await builder.blobs.put(item.blob.text)
+    else if (item.kind === 'lost') builder.loseBody({ sha256: item.lost.lost, bytes: item.lost.bytes })
     else await builder.add(finished(toRecord(item.record)))
   }
 }

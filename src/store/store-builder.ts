@@ -5,10 +5,11 @@ import { dirname, resolve } from 'node:path'
 import { DirectoryNotEmpty } from '../events/archive-errors.ts'
 import type { Recorded } from '../events/envelope.ts'
 import type { LogEnd } from './batch-plan.ts'
-import type { Blobs } from './blobs.ts'
+import type { BlobReference, Blobs } from './blobs.ts'
 import { isMissing, makeDirectory, syncDirectory } from './directory.ts'
 import { fileBlobs } from './file-blobs.ts'
-import { recordKey } from './keys.ts'
+import { encodeIndexValue, type LostBodyEntry } from './index-value.ts'
+import { lostBodyKey, recordKey } from './keys.ts'
 import { type LogDatabase, openLevel } from './log-database.ts'
 import { type CommitNote, genesisHash } from './record.ts'
 import { createLog, storePaths, writeStoreFiles } from './store-directory.ts'
@@ -86,6 +87,7 @@ export class StoreBuilder {
   #end: LogEnd
   #group: FinishedRecord[] = []
   #length = 0
+  #lost: BlobReference[] = []
 
   constructor(database: LogDatabase, blobs: Blobs, storeId: string) {
     this.blobs = blobs
@@ -106,6 +108,11 @@ export class StoreBuilder {
     if (this.#group.length >= GROUP_FACTS || this.#length >= GROUP_LENGTH) await this.#write(false)
   }
 
+  /** Writes down that a body is lost: the store is whole without it. */
+  loseBody(reference: BlobReference): void {
+    this.#lost.push(reference)
+  }
+
   async finish(): Promise<void> {
     await this.#write(true)
   }
@@ -118,11 +125,16 @@ export class StoreBuilder {
       batch.put(recordKey(position), value)
       this.#index.apply({ stream, version, position, note, length: value.length }, heads.get(stream))
     }
+    for (const { sha256, bytes } of this.#lost) {
+      const key = lostBodyKey(sha256)
+      batch.put(key, encodeIndexValue(key, { bytes } satisfies LostBodyEntry))
+    }
     const flush = this.#end.position > this.#index.checkpoint && (last || this.#index.needsFlush)
     if (flush) this.#index.flush(batch, this.#end.position)
     await batch.write({ sync: true })
     if (flush) this.#index.flushed(this.#end.position)
     this.#group = []
+    this.#lost = []
     this.#length = 0
   }
 }

@@ -13,9 +13,6 @@ import { genesisHash } from './record.ts'
 /** The format that this version writes, and the newest that it reads. */
 const FORMAT = 1
 
-/** In a store that a repair has made: what could not be saved. */
-export const LOSS_REPORT = 'loss-report.json'
-
 export interface StorePaths {
   readonly base: string
   readonly storeFile: string

@@ -7,11 +7,10 @@ import { join } from 'node:path'
 import { ClaudeAgentError } from '../events/errors.ts'
 import { StoreInUse, UnsupportedFormat } from '../events/store-errors.ts'
 import { type HeadFileContent, readHeadFile } from './head-file.ts'
-import type { CommitEntry, EpochEntry, StoreEntry } from './index-value.ts'
+import type { CommitEntry, EpochEntry, LostBodyEntry, StoreEntry } from './index-value.ts'
 import { EPOCH_KEY, nameIn, STORE_KEY } from './keys.ts'
 import { readLogDirectory } from './leveldb/log-directory.ts'
-import type { LossReport } from './repair/loss-report.ts'
-import { checkFormat, LOSS_REPORT, type StorePaths, storePaths } from './store-directory.ts'
+import { checkFormat, type StorePaths, storePaths } from './store-directory.ts'
 import { liveOwner, lockExists } from './store-lock.ts'
 import { checkBlobs } from './verify/blob-check.ts'
 import type { EntrySource } from './verify/entry-source.ts'
@@ -53,16 +52,6 @@ async function checkNotInUse({ base }: StorePaths): Promise<void> {
 
 const currentOf = ({ log }: StorePaths) => readFile(join(log, 'CURRENT'), 'utf8').catch(() => null)
 
-/** The bodies that were lost already when a repair made this store. */
-async function lostBlobs({ base }: StorePaths): Promise<Set<string>> {
-  try {
-    const report = JSON.parse(await readFile(join(base, LOSS_REPORT), 'utf8')) as LossReport
-    return new Set(report.blobs.lost.map(({ sha256 }) => sha256))
-  } catch {
-    return new Set()
-  }
-}
-
 class Verification {
   readonly #paths: StorePaths
   readonly #signal: AbortSignal | undefined
@@ -94,7 +83,7 @@ class Verification {
     await index.heads(this.#entries(sources, 'h!'))
     await index.open(this.#entries(sources, 'o!'))
     await index.pointers(this.#entries(sources, 's!'))
-    await checkBlobs(blobs, records.blobs, await lostBlobs(this.#paths), findings)
+    await checkBlobs(blobs, records.blobs, await this.#lostBodies(sources), findings)
     const list = findings.list((position) => index.streamAt.get(position))
     return {
       ok: list.length === 0,
@@ -154,6 +143,14 @@ class Verification {
       if (content) commits.set(nameIn(entry.key), content)
     }
     return commits
+  }
+
+  async #lostBodies(sources: readonly EntrySource[]): Promise<Set<string>> {
+    const lost = new Set<string>()
+    for await (const entry of this.#entries(sources, 'b!')) {
+      if (indexEntry<LostBodyEntry>(entry, this.#findings)) lost.add(nameIn(entry.key))
+    }
+    return lost
   }
 
   async *#entries(sources: readonly EntrySource[], prefix: string) {

@@ -57,6 +57,14 @@ describe('an agent that is asked', () => {
     expect(runner.calls.map(({ prompt }) => prompt)).toEqual(['a', 'b', 'c'])
   })
 
+  test('does a task of a long text before a short one that was asked after it', async () => {
+    const { orchestrator, runner } = await (await world()).open()
+    const agent = await orchestrator.createAgent(ECHO)
+    const long = 'x'.repeat(100_000)
+    await Promise.all([agent.ask(long), agent.ask('short')])
+    expect(runner.calls.map(({ prompt }) => prompt)).toEqual([long, 'short'])
+  })
+
   test('streams what it says, and iterating ends with the task', async () => {
     const { orchestrator } = await (await world()).open({ reply: () => ({ chunks: ['Once ', 'upon'] }) })
     const agent = await orchestrator.createAgent(ECHO)

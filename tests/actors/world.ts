@@ -19,6 +19,7 @@ export async function world() {
   })
   return {
     clock,
+    directory,
     store,
     /** Opens an orchestrator on this world's log; closing it leaves the log open for the next one. */
     async open(script: ScriptedRunnerOptions = {}, options: OrchestratorOptions = {}) {

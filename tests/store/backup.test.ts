@@ -51,7 +51,7 @@ describe('a backup', () => {
     await using store = await storeWithEverything(directory)
     const file = join(directory, 'x.backup')
     const { storeId } = store
-    expect(await backup(store, file)).toEqual({ storeId, records: 5, position: 5, blobs: 1 })
+    expect(await backup(store, file)).toEqual({ storeId, records: 5, position: 5, blobs: 1, lostBlobs: 0 })
     expect(await restored(file, target)).toEqual({ storeId, records: 5, forReading: false })
 
     await using again = await levelStore(target)

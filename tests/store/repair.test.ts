@@ -3,10 +3,15 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/events/json.ts'
+import { archiveFile } from '../../src/store/archive-source.ts'
+import { writeArchive } from '../../src/store/archive-writer.ts'
+import { backup } from '../../src/store/backup.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
 import { headKey, recordKey } from '../../src/store/keys.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import { type Candidate, repairPlan } from '../../src/store/repair/repair-plan.ts'
 import { repairStore } from '../../src/store/repair-store.ts'
+import { importStore, restoreStore } from '../../src/store/restore.ts'
 import { verifyStore } from '../../src/store/verify-store.ts'
 import { all, contents, counted, tamper } from './store-kit.ts'
 import { temporaryDirectory } from './temporary.ts'
@@ -138,6 +143,39 @@ test('A body that is lost is in the report, and the repaired store knows it as l
   const report = await repairStore(directory, target)
   expect(report.blobs).toMatchObject({ kept: 1, lost: [{ sha256: name, position: 11, stream: 'agent/c' }] })
   expect(await verifyStore(target)).toMatchObject({ ok: true, notes: [expect.stringContaining(name)] })
+})
+
+test('A repaired store that lost a body is gone on with: read, backed up, restored, exported and imported', async () => {
+  {
+    await using store = await levelStore(directory)
+    const text = (await store.blobs.put('a long text')) as unknown as JsonObject
+    await store.append('agent/c', [{ type: 'Said', v: 1, data: { text } }])
+  }
+  await rm(join(directory, 'blobs'), { recursive: true })
+  await repairStore(directory, target)
+  const bodyOf = async (store: EventStore) => {
+    const [fact] = await all(store.read('agent/c'))
+    return store.blobs.get(fact?.data.text as never)
+  }
+  const lost = { _tag: 'BodyLost', message: expect.stringContaining('lost before the store was repaired') }
+  await using store = await levelStore(target)
+  await expect(bodyOf(store)).rejects.toMatchObject(lost)
+  const folder = await temporaryDirectory()
+  const file = join(folder, 'x.backup')
+  expect(await backup(store, file)).toMatchObject({ records: 11, blobs: 0, lostBlobs: 1 })
+  await restoreStore(await archiveFile(file), join(folder, 'restored'))
+  expect(await verifyStore(join(folder, 'restored'))).toMatchObject({ ok: true, facts: 11 })
+  await using restored = await levelStore(join(folder, 'restored'))
+  await expect(bodyOf(restored)).rejects.toMatchObject(lost)
+  expect(await writeArchive(restored, join(folder, 'x.ndjson'), {})).toMatchObject({
+    records: 11,
+    lostBlobs: 1,
+  })
+  await importStore(await archiveFile(join(folder, 'x.ndjson')), join(folder, 'imported'), () => {})
+  expect(await verifyStore(join(folder, 'imported'))).toMatchObject({ ok: true, facts: 11 })
+  // Whoever has the text still can put it back.
+  await restored.blobs.put('a long text')
+  expect(await bodyOf(restored)).toBe('a long text')
 })
 
 test('Nothing is written into the damaged store, over anything, or while somebody has the store open', async () => {

@@ -39,7 +39,10 @@ export async function buildRepaired(
         const file = join(kept.source.blobs, sha256.slice(0, 2), sha256)
         const problem = await bodyProblem(file, sha256, bytes)
         if (problem === null) await builder.blobs.put(await readFile(file, 'utf8'))
-        else lost.push({ sha256, position: recorded.position, stream: recorded.stream, problem })
+        else {
+          builder.loseBody({ sha256, bytes })
+          lost.push({ sha256, position: recorded.position, stream: recorded.stream, problem })
+        }
       }
     }
   })
