@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { AgentSystem } from './actors/agent-system.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent-worker.ts'
 import { claudeCli } from './claude/claude-cli.ts'
-import { systemClock } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { EventFeed } from './event-feed.ts'
 import { History } from './history.ts'
 import { silentLogger } from './logger.ts'
@@ -19,6 +19,9 @@ export interface Parts {
   readonly runs: Runs
   readonly history: History
   readonly feed: EventFeed
+  readonly clock: Clock
+  /** Whether it takes anything new. */
+  readonly intake: { isOpen: boolean }
   /** What became of the tasks that an earlier process had left; grows while they are settled. */
   readonly recoveries: readonly Recovery[]
 }
@@ -26,6 +29,7 @@ export interface Parts {
 export function assemble(options: OrchestratorOptions, baseDir: string, store: EventStore): Parts {
   const { maxAgents = DEFAULT_MAX_AGENTS, clock = systemClock, logger = silentLogger } = options
   const recoveries: Recovery[] = []
+  const intake = { isOpen: true }
   const environment: AgentEnvironment = {
     store,
     clock,
@@ -33,6 +37,7 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
     runner: options.runner ?? claudeCli({ clock, logger }),
     random: options.random ?? Math.random,
     newId: randomUUID,
+    intake,
     session: (options.sessionPersistence ?? true) ? 'chain' : 'fresh',
     directories: (agent) => {
       const own = resolve(baseDir, 'agents', agent)
@@ -50,5 +55,7 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
     history: new History(store),
     feed: new EventFeed(store),
     recoveries,
+    clock,
+    intake,
   }
 }

@@ -65,33 +65,9 @@ export {
 } from './log-archive.ts'
 export type { Logger } from './logger.ts'
 export { type LogRange, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
-export type { StepEvent } from './patterns/durable-ask.ts'
-export { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
-export { type DebateOptions, debate, type LoopOptions, loopUntil } from './patterns/loop-until.ts'
-export { type MapReduceOptions, mapReduce } from './patterns/map-reduce.ts'
-export { type ParallelOptions, parallel } from './patterns/parallel.ts'
-export type {
-  Answer,
-  AnswerError,
-  Ask,
-  Pattern,
-  Pool,
-  Step as PatternStep,
-  StepOptions,
-  Worker,
-} from './patterns/pattern.ts'
-export { pipeline, type Stage } from './patterns/pipeline.ts'
-export type { RunPlan } from './patterns/plan.ts'
-export { pool } from './patterns/pool.ts'
-export { type RaceOptions, race } from './patterns/race.ts'
-export type { RecordedStep } from './patterns/recorded-steps.ts'
-export { type RouteOptions, route } from './patterns/route.ts'
+export * from './patterns/index.ts'
 export { Run } from './patterns/run.ts'
-export type { RunDetails, RunInfo, RunOptions } from './patterns/run-info.ts'
-export { type SequentialOptions, sequential } from './patterns/sequential.ts'
-export type { OutputForm, PlainForm, StandardForm } from './patterns/structured-output.ts'
-export { type VoteOptions, vote } from './patterns/vote.ts'
-export type { WorkflowResult } from './patterns/workflow-result.ts'
+export { closeOnSignal, type ShutdownOptions } from './shutdown.ts'
 export type { ArchiveSource } from './store/archive-source.ts'
 export type { ArchiveSummary, ExportOptions } from './store/archive-writer.ts'
 export { backup, backupDirectory } from './store/backup.ts'

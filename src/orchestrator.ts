@@ -9,6 +9,7 @@ import type { Recovery } from './actors/agent-worker.ts'
 import type { Step } from './actors/replay.ts'
 import type { runMachine } from './actors/run-machine.ts'
 import { assemble, type Parts } from './assembly.ts'
+import { pause } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { ClosedError, InvalidInputError } from './events/errors.ts'
 import type { TaskInput } from './events/task-input.ts'
@@ -125,7 +126,9 @@ export class Orchestrator implements AsyncDisposable {
    * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })
    */
   run(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
-    return this.#open.runs.start(pattern, input, options)
+    const { runs, intake } = this.#open
+    if (!intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
+    return runs.start(pattern, input, options)
   }
 
   /** Goes on with a run that was paused, failed, or left by a crash: what was answered is not asked again. */
@@ -201,6 +204,23 @@ export class Orchestrator implements AsyncDisposable {
     const resumed = await agents.resume(this.baseDir)
     await Promise.all(resumed.map((agent) => agent.settled()))
     return [...recoveries]
+  }
+
+  /**
+   * Takes nothing new any more, and lets what was taken come to its end: tasks, and runs with all their steps. Resolves
+   * with whether that is done; after `withinMs` (30 s unless told) the rest is left for the next opening.
+   */
+  async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
+    const { agents, runs, clock, intake } = this.#open
+    intake.isOpen = false
+    const timeUp = new AbortController()
+    const settled = runs.settled().then(() => agents.settled())
+    const isDone = await Promise.race([
+      settled.then(() => true),
+      pause(clock, withinMs, timeUp.signal).then(() => false),
+    ])
+    timeUp.abort()
+    return isDone
   }
 
   /**

@@ -107,6 +107,14 @@ export class AgentSystem {
     return agents
   }
 
+  /** Resolves when no agent in memory has anything left to do. */
+  async settled(): Promise<void> {
+    const agents = await Promise.allSettled(this.#active.values())
+    await Promise.all(
+      agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.settled() : undefined)),
+    )
+  }
+
   /** Ends what the agents in memory do. */
   async close(): Promise<void> {
     await this.#turn

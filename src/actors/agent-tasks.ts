@@ -93,6 +93,8 @@ export class AgentTasks {
     start: () => void,
   ): Promise<Reply> {
     checkTaskId(taskId)
+    // What a run has begun it may go on with.
+    if (!origin && !this.#environment.intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
     const { prompt, textInput, ...material } = checkTaskInput(task, {
       allowLocalRepos: this.#environment.runner.allowsLocalRepos ?? false,
     })

@@ -24,6 +24,8 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly directories: (agent: string) => AgentDirectories
   /** Whether a task continues the agent's conversation, unless it is told. */
   readonly session: 'chain' | 'fresh'
+  /** Whether tasks are taken that are not part of a run. */
+  readonly intake: { readonly isOpen: boolean }
   /** Told what became of each task that an earlier process had left. */
   readonly recovered: (recovery: Recovery) => void
 }

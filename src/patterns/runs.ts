@@ -105,6 +105,11 @@ export class Runs {
     await new Workers(this.#agents, this.#copyUse, copiedAgents(taken)).dismiss()
   }
 
+  /** Resolves when no run is going on, however they ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#active.values())
+  }
+
   /** Leaves the runs as they are: the next process can go on with them. */
   async close(): Promise<void> {
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))

@@ -1,0 +1,27 @@
+/** The patterns alone, for who writes workflows apart from what runs them: published as `claude-multi-agent/patterns`. */
+export type { StepEvent } from './durable-ask.ts'
+export { type HierarchicalOptions, hierarchical } from './hierarchical.ts'
+export { type DebateOptions, debate, type LoopOptions, loopUntil } from './loop-until.ts'
+export { type MapReduceOptions, mapReduce } from './map-reduce.ts'
+export { type ParallelOptions, parallel } from './parallel.ts'
+export type {
+  Answer,
+  AnswerError,
+  Ask,
+  Pattern,
+  Pool,
+  Step as PatternStep,
+  StepOptions,
+  Worker,
+} from './pattern.ts'
+export { pipeline, type Stage } from './pipeline.ts'
+export type { RunPlan } from './plan.ts'
+export { pool } from './pool.ts'
+export { type RaceOptions, race } from './race.ts'
+export type { RecordedStep } from './recorded-steps.ts'
+export { type RouteOptions, route } from './route.ts'
+export type { RunDetails, RunInfo, RunOptions } from './run-info.ts'
+export { type SequentialOptions, sequential } from './sequential.ts'
+export type { OutputForm, PlainForm, StandardForm } from './structured-output.ts'
+export { type VoteOptions, vote } from './vote.ts'
+export type { WorkflowResult } from './workflow-result.ts'

@@ -1,0 +1,46 @@
+/** How a service ends: it takes nothing new, finishes what it can in the time there is, and leaves the rest durable. */
+import type { Orchestrator } from './orchestrator.ts'
+
+export interface ShutdownOptions {
+  /** Default: SIGTERM and SIGINT. */
+  readonly signals?: readonly NodeJS.Signals[]
+  /** How long what was taken may go on, in ms. Default: 25 s, as 30 s is what most supervisors of services wait. */
+  readonly finishWithinMs?: number
+  /** Done first: stop whatever brings new work, such as a server or the consumer of a queue. */
+  readonly before?: () => Promise<void> | void
+}
+
+/**
+ * Closes the orchestrator when the system asks the process to end. What is not finished in time is gone on with by the
+ * next opening. A second signal closes at once. Returns how to take the handlers away; resolves nothing and exits
+ * nothing: when the log is closed, a process without other work ends by itself.
+ *
+ * @example
+ * const server = createServer(handle).listen(8080)
+ * closeOnSignal(orchestrator, { before: () => new Promise((done) => server.close(() => done())) })
+ */
+export function closeOnSignal(
+  orchestrator: Orchestrator,
+  { signals = ['SIGTERM', 'SIGINT'], finishWithinMs = 25_000, before = () => {} }: ShutdownOptions = {},
+): () => void {
+  let isAsked = false
+  const remove = () => {
+    for (const signal of signals) process.off(signal, end)
+  }
+  const finish = async () => {
+    const stopped = Promise.resolve(before())
+    await orchestrator.drain({ withinMs: finishWithinMs })
+    await stopped
+  }
+  const end = () => {
+    const isRepeated = isAsked
+    isAsked = true
+    const finished = isRepeated ? Promise.resolve() : finish()
+    void finished
+      .catch(() => {})
+      .then(() => orchestrator.close())
+      .then(remove)
+  }
+  for (const signal of signals) process.on(signal, end)
+  return remove
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest'
+import { sequential } from '../src/patterns/sequential.ts'
+import { closeOnSignal } from '../src/shutdown.ts'
+import { ECHO, until, world } from './actors/world.ts'
+
+const slowly = { reply: ({ prompt }: { prompt: string }) => ({ text: prompt, delayMs: 100 }) }
+
+describe('an orchestrator that is drained', () => {
+  test('takes nothing new, and lets what was taken come to its end', async () => {
+    const here = await world()
+    const { orchestrator, runner } = await here.open(slowly)
+    const agent = await orchestrator.createAgent(ECHO)
+    const taken = agent.ask('one')
+    const run = orchestrator.run(sequential(['echo', 'echo']), 'two')
+    await until(() => runner.calls.length === 1)
+    const drained = orchestrator.drain({ withinMs: 1e9 })
+    await expect(agent.ask('three')).rejects.toMatchObject({ _tag: 'ClosedError' })
+    expect(() => orchestrator.run(sequential(['echo']), 'four')).toThrow('closed')
+    let isDone = false
+    drained.then(() => (isDone = true))
+    while (!isDone) await here.clock.advance(50)
+    expect(await drained).toBe(true)
+    expect((await taken).text).toBe('one')
+    expect((await run).success).toBe(true)
+    await orchestrator.close()
+  })
+
+  test('leaves what is not done in time to the next opening', async () => {
+    const here = await world()
+    const first = await here.open({ reply: () => ({ text: 'late', delayMs: 60_000 }) })
+    const agent = await first.orchestrator.createAgent(ECHO)
+    const taken = agent.ask('one', { taskId: 't1' })
+    taken.then(
+      () => {},
+      () => {},
+    )
+    await until(() => first.runner.calls.length === 1)
+    const drained = first.orchestrator.drain({ withinMs: 1000 })
+    await until(() => here.clock.pending >= 2)
+    await here.clock.advance(1000)
+    expect(await drained).toBe(false)
+    await first.orchestrator.close()
+    await expect(taken).rejects.toMatchObject({ _tag: 'ClosedError' })
+    const { orchestrator } = await here.open({ recover: () => ({ outcome: 'unsent' }) })
+    expect((await (await orchestrator.agent('echo')).ask('one', { taskId: 't1' })).text).not.toBe('')
+  })
+})
+
+test('a signal stops what brings work, drains and closes; the handlers go with it', async () => {
+  const here = await world()
+  const { orchestrator, runner } = await here.open(slowly)
+  const taken = (await orchestrator.createAgent(ECHO)).ask('one')
+  await until(() => runner.calls.length === 1)
+  const order: string[] = []
+  const handlers = process.listenerCount('SIGUSR2')
+  closeOnSignal(orchestrator, {
+    signals: ['SIGUSR2'],
+    finishWithinMs: 1e9,
+    before: () => void order.push('before'),
+  })
+  taken.then(() => order.push('answered'))
+  process.emit('SIGUSR2')
+  while (process.listenerCount('SIGUSR2') > handlers) await here.clock.advance(50)
+  expect(order).toEqual(['before', 'answered'])
+  await expect(orchestrator.agents()).rejects.toMatchObject({ _tag: 'ClosedError' })
+})
