@@ -1,5 +1,5 @@
 /** What led to each ask of an execution, for those who look at the log later: the answers before it. */
-import { type GivenAnswer, usedAnswers } from './used-answers.ts'
+import { GivenAnswers } from './used-answers.ts'
 
 /** Why a fact of a run is recorded, by the ids of facts. */
 export interface Causes {
@@ -15,7 +15,7 @@ export interface Causes {
 export class StepCauses {
   /** Of the fact with which this execution began. */
   readonly #begun: string
-  readonly #given: GivenAnswer[] = []
+  readonly #given = new GivenAnswers()
   /** The outcome that is being handed over just now. */
   #handing: string | undefined
   /** The one that was handed over last. */
@@ -37,7 +37,7 @@ export class StepCauses {
   end(outcome: { readonly factId: string | undefined; readonly text?: string }, handOver = () => {}): void {
     this.#open--
     const { factId, text } = outcome
-    if (factId !== undefined && text !== undefined) this.#given.push({ factId, text })
+    if (factId !== undefined && text !== undefined) this.#given.add(factId, text)
     const before = this.#handing
     this.#handing = factId
     this.#last = factId ?? this.#last
@@ -50,7 +50,7 @@ export class StepCauses {
 
   /** @param leading What `begin` said; for the end of the run, the outcome that came last. */
   of(texts: readonly (string | undefined)[], leading: string | undefined): Causes {
-    const uses = usedAnswers(this.#given, texts)
+    const uses = this.#given.usedIn(texts, leading)
     return {
       causationId: leading ?? uses.at(-1) ?? this.#begun,
       uses: uses.length === 0 ? {} : { uses },

@@ -1,29 +1,50 @@
 /** Which answers a text is made of: what flows from step to step of a workflow is text, so it can be found in it. */
 
 /** An answer that the workflow was given. */
-export interface GivenAnswer {
+interface GivenAnswer {
   /** Of the fact that holds it. */
   readonly factId: string
-  readonly text: string
+  readonly ordinal: number
 }
 
-/** The ids of the answers that stand, as whole words, in one of the texts. In the order in which they were given. */
-export function usedAnswers(
-  given: readonly GivenAnswer[],
-  texts: readonly (string | undefined)[],
-): readonly string[] {
-  const found = given.filter(({ text }) => texts.some((whole) => whole !== undefined && holds(whole, text)))
-  return [...new Set(found.map(({ factId }) => factId))]
-}
+/** The answers that a workflow was given so far, by their texts: many may read the same, and are looked for once. */
+export class GivenAnswers {
+  readonly #byText = new Map<string, GivenAnswer[]>()
+  #count = 0
 
-function holds(whole: string, answer: string): boolean {
-  const part = answer.trim()
-  if (part === '' || part.length > whole.length) return false
-  for (let at = whole.indexOf(part); at >= 0; at = whole.indexOf(part, at + 1)) {
-    // A "4" is not what "24" was made of.
-    if (!isWord(whole[at - 1], part[0]) && !isWord(part.at(-1), whole[at + part.length])) return true
+  add(factId: string, text: string): void {
+    const part = text.trim()
+    if (part === '') return
+    const given = { factId, ordinal: this.#count++ }
+    const same = this.#byText.get(part)
+    if (same) same.push(given)
+    else this.#byText.set(part, [given])
   }
-  return false
+
+  /**
+   * The ids of the answers that stand, as whole words, in one of the texts, in the order in which they were given. Of those
+   * that read the same no more count than there are in the texts: the one that probably was meant, and the latest.
+   */
+  usedIn(texts: readonly (string | undefined)[], probable?: string): readonly string[] {
+    const wholes = texts.filter((text) => text !== undefined)
+    const used = [...this.#byText].flatMap(([part, same]) => {
+      const times = wholes.reduce((sum, whole) => sum + occurrences(whole, part, same.length), 0)
+      if (times === 0) return []
+      const meant = same.findLast(({ factId }) => factId === probable)
+      if (!meant) return same.slice(-times)
+      return times === 1 ? [meant] : [...same.slice(1 - times).filter((other) => other !== meant), meant]
+    })
+    return used.sort((one, other) => one.ordinal - other.ordinal).map(({ factId }) => factId)
+  }
+}
+
+function occurrences(whole: string, part: string, most: number): number {
+  let count = 0
+  for (let at = whole.indexOf(part); at >= 0 && count < most; at = whole.indexOf(part, at + 1)) {
+    // A "4" is not what "24" was made of.
+    if (!isWord(whole[at - 1], part[0]) && !isWord(part.at(-1), whole[at + part.length])) count++
+  }
+  return count
 }
 
 const LETTER = /[\p{L}\p{N}]/u

@@ -6,7 +6,7 @@ import type { Recorded } from '../../src/events/envelope.ts'
 import { parallel } from '../../src/patterns/parallel.ts'
 import type { Pattern } from '../../src/patterns/pattern.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
-import { usedAnswers } from '../../src/patterns/used-answers.ts'
+import { GivenAnswers } from '../../src/patterns/used-answers.ts'
 import type { ScriptedRunnerOptions } from '../../src/testing/scripted-runner.ts'
 import { CodeReviewWorkflow } from '../../src/workflows/code-review-workflow.ts'
 import { world } from '../actors/world.ts'
@@ -103,13 +103,23 @@ test('a step is caused by the answer before it also where the pattern thinks in 
   expect(causeOf(all.find(named('StepScheduled', 'b')))).toBe(all.find(named('StepSucceeded', 'a')))
 })
 
+function given(...texts: readonly string[]): GivenAnswers {
+  const answers = new GivenAnswers()
+  for (const [index, text] of texts.entries()) answers.add(String(index + 1), text)
+  return answers
+}
+
 test('an answer is found in a text as whole words', () => {
-  const given = [
-    { factId: '1', text: ' 4\n' },
-    { factId: '2', text: '' },
-    { factId: '3', text: 'long answer.' },
-  ]
-  expect(usedAnswers(given, ['24 and 45', undefined])).toEqual([])
-  expect(usedAnswers(given, ['24 and 4, 45'])).toEqual(['1'])
-  expect(usedAnswers(given, ['nothing', '# A\n\nlong answer.\n'])).toEqual(['3'])
+  const answers = given(' 4\n', '', 'long answer.')
+  expect(answers.usedIn(['24 and 45', undefined])).toEqual([])
+  expect(answers.usedIn(['24 and 4, 45'])).toEqual(['1'])
+  expect(answers.usedIn(['nothing', '# A\n\nlong answer.\n'])).toEqual(['3'])
+})
+
+test('of answers that read the same as many count as there are in the text: the probable one, and the latest', () => {
+  const answers = given('yes', 'yes', 'no', 'yes')
+  expect(answers.usedIn(['yes'])).toEqual(['4'])
+  expect(answers.usedIn(['yes'], '1')).toEqual(['1'])
+  expect(answers.usedIn(['yes, no, yes'], '1')).toEqual(['1', '3', '4'])
+  expect(answers.usedIn(['yes yes yes yes yes'])).toEqual(['1', '2', '4'])
 })
