@@ -3,11 +3,12 @@ import type { AnyStateMachine } from 'xstate'
 import { agentKind } from './agent.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
 import { runKind } from './run-machine.ts'
+import { supervisorKind } from './supervisor-machine.ts'
 
 /** A kind of actor, whatever its machine. */
 export type AnyKind = ActorDefinition<AnyStateMachine, Effect>
 
-export const KINDS = [agentKind, runKind] as unknown as readonly AnyKind[]
+export const KINDS = [agentKind, runKind, supervisorKind] as unknown as readonly AnyKind[]
 
 /** The kind that a stream is of; undefined where nobody here knows it. */
 export function kindOf(stream: string, kinds: readonly AnyKind[] = KINDS): AnyKind | undefined {

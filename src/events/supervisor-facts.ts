@@ -1,0 +1,97 @@
+/** Everything that can happen to a supervisor: one node of a supervision tree. */
+import * as Schema from 'effect/Schema'
+import { Failure } from './agent-facts.ts'
+import { type FactOf, fact, factCatalog } from './catalog.ts'
+
+const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+/** ISO 8601 in UTC. */
+const Instant = Schema.String
+/** Milliseconds on a clock that never goes back: only differences mean anything. */
+const Stamp = Schema.Finite
+
+/** How long a child may take to end: so many ms, for ever, or no time at all. */
+const Shutdown = Schema.Union([Count, Schema.Literals(['brutal', 'infinity'])])
+
+/** A child's specification as the log keeps it: everything but the code. */
+export const ChildData = Schema.Struct({
+  id: Schema.String,
+  /** What is started: an agent, a supervisor, or whatever a function gives. */
+  starts: Schema.Literals(['agent', 'supervisor', 'function']),
+  /** The agent's id, where it is one. */
+  agent: Schema.NullOr(Schema.String),
+  /** What a dynamic child is started with. */
+  argument: Schema.optionalKey(Schema.Json),
+  restart: Schema.Literals(['permanent', 'transient', 'temporary']),
+  shutdown: Shutdown,
+  type: Schema.Literals(['worker', 'supervisor']),
+  significant: Schema.Boolean,
+})
+export type ChildData = typeof ChildData.Type
+
+/** By which rules a supervisor acts. All of them are decided when it starts. */
+export const SupervisorRules = Schema.Struct({
+  strategy: Schema.Literals(['one-for-one', 'one-for-all', 'rest-for-one', 'dynamic']),
+  intensity: Schema.Struct({ maxRestarts: Count, withinMs: Count }),
+  backoff: Schema.NullOr(
+    Schema.Struct({
+      minMs: Count,
+      maxMs: Count,
+      /** The share of the wait that chance may add: 0.2 is up to a fifth. */
+      jitter: Schema.Finite,
+      resetAfterMs: Count,
+    }),
+  ),
+  autoShutdown: Schema.Literals(['never', 'any-significant', 'all-significant']),
+})
+export type SupervisorRules = typeof SupervisorRules.Type
+
+/** How an actor ended. Only the last two are abnormal: a transient child is restarted after those alone. */
+export const ExitReason = Schema.Literals(['normal', 'shutdown', 'crashed', 'killed'])
+export type ExitReason = typeof ExitReason.Type
+
+const child = { id: Schema.String }
+
+const definitions = {
+  /** Its children are about to be started. Where the log says that they ran, an earlier process died with them. */
+  SupervisorStarted: fact(
+    Schema.Struct({
+      rules: SupervisorRules,
+      parent: Schema.NullOr(Schema.String),
+      children: Schema.Array(ChildData),
+    }),
+  ),
+  /** `child`: it is a new one, started at run time. */
+  ChildStarted: fact(Schema.Struct({ ...child, stamp: Stamp, child: Schema.optionalKey(ChildData) })),
+  ChildStartFailed: fact(Schema.Struct({ ...child, error: Failure })),
+  /** A child that ran has ended, by itself or because its supervisor ended it; `becomes` says what follows. */
+  ChildExited: fact(
+    Schema.Struct({
+      ...child,
+      reason: ExitReason,
+      error: Schema.NullOr(Failure),
+      /** `kept`: its specification stays. `deleted`: that goes as well. `restarted`: it will run again. */
+      becomes: Schema.Literals(['kept', 'deleted', 'restarted']),
+    }),
+  ),
+  /** A child will be started again, alone or with those that its strategy ties to it. */
+  RestartScheduled: fact(Schema.Struct({ ...child, stamp: Stamp, attempt: Count, dueAt: Instant })),
+  /** The child that ended runs again, and so does everything that was restarted with it. */
+  ChildrenRestarted: fact(Schema.Struct({ ...child, children: Schema.Array(Schema.String) })),
+  /** Somebody ended a child that was about to be restarted. */
+  RestartCancelled: fact(Schema.Struct(child)),
+  ChildDeleted: fact(Schema.Struct(child)),
+  /** More restarts than the intensity allows: the supervisor ends, and whoever supervises it hears of it. */
+  Escalated: fact(
+    Schema.Struct({ ...child, error: Schema.NullOr(Failure), restarts: Count, withinMs: Count }),
+  ),
+  /** Its significant children have ended, as its rules ask for: it ends as well. */
+  AutoShutdownBegun: fact(Schema.Struct(child)),
+  SupervisorStopped: fact(
+    Schema.Struct({
+      reason: Schema.Literals(['asked', 'escalated', 'auto-shutdown', 'not-started', 'killed']),
+    }),
+  ),
+}
+
+export type SupervisorFact = FactOf<typeof definitions>
+export const supervisorFacts = factCatalog(definitions)
