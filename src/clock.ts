@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
+  /** Milliseconds from anywhere, and never back: setting the machine's clock does not move it. Default: `now`. */
+  monotonic?(): number
   /** Calls `fire` once, `delayMs` from now (at once when it is zero or less). Returns how to call it off. */
   after(delayMs: number, fire: () => void): () => void
 }
@@ -12,6 +14,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** The machine's own clock. A pending timer keeps the process alive, as one would expect of work that is due. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(delayMs, fire) {
     const dueAt = Date.now() + delayMs
     let timer: NodeJS.Timeout

@@ -69,6 +69,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     // A commit id is that of one decision.
     ({ origin }) => origin.commitId !== undefined,
   )
+  #crashed: (error: unknown) => void = () => {}
+  #halted = false
   #closed = false
 
   private constructor(
@@ -118,10 +120,15 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     return this.#closed
   }
 
-  /** Lets the state have effects from now on. Those that it has already are resumed. */
-  start(perform: Perform<E>): void {
+  /**
+   * Lets the state have effects from now on. Those that it has already are resumed.
+   *
+   * @param crashed Told of an effect that failed, and is not tried again. Without it the actor goes on without that one.
+   */
+  start(perform: Perform<E>, crashed: (error: unknown) => void = () => {}): void {
     if (this.#effects || this.#closed) return
-    this.#effects = new RunningEffects(perform, this.#environment, this.stream)
+    this.#crashed = crashed
+    this.#effects = new RunningEffects(perform, this.#environment, this.stream, crashed)
     this.#reconcile(true)
   }
 
@@ -147,10 +154,21 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     await this.#effects?.quiet()
   }
 
-  /** Aborts the effects and waits until they have ended. The state, and so the log, stays as it is. */
-  async close(): Promise<void> {
+  /** Aborts the effects, and lets the state have none any more. Facts can still be decided. Resolves when they have ended. */
+  async halt(): Promise<void> {
+    this.#halted = true
+    await this.#effects?.stop()
+  }
+
+  /**
+   * Aborts the effects and waits until they have ended. The state, and so the log, stays as it is.
+   *
+   * @param atOnce Does not wait for effects that take their time to end: what they decide is refused.
+   */
+  async close({ atOnce = false }: { readonly atOnce?: boolean } = {}): Promise<void> {
     this.#closed = true
-    await Promise.all([this.#turns.over(), this.#effects?.stop()])
+    if (atOnce) this.#effects?.abort()
+    await Promise.all([this.#turns.over(), atOnce ? undefined : this.#effects?.stop()])
     await this.#saving
     this.machine.stop()
   }
@@ -244,6 +262,13 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   }
 
   #reconcile(resumed: boolean): void {
-    if (!this.#closed) this.#effects?.reconcile(this.#definition.effects(this.snapshot), resumed)
+    if (this.#closed || this.#halted || !this.#effects) return
+    try {
+      this.#effects.reconcile(this.#definition.effects(this.snapshot), resumed)
+    } catch (error) {
+      // The facts are true all the same: whoever decided on them is not told otherwise.
+      this.#environment.logger.error({ stream: this.stream, error }, 'the effects could not be told')
+      this.#crashed(error)
+    }
   }
 }

@@ -76,7 +76,7 @@ export const agentMachine = agent.createMachine({
     /** Not created, or removed: an id can be used again. */
     absent: { on: { AgentCreated: { target: 'idle', actions: fold } } },
     idle: free,
-    error: free,
+    error: { on: { ...free.on, AgentRestarted: { target: 'idle', actions: fold } } },
     busy: {
       on: {
         ...always,
@@ -103,6 +103,7 @@ export const agentMachine = agent.createMachine({
       on: {
         AgentConfigured: { actions: fold },
         AgentReset: { target: 'idle', actions: fold },
+        AgentRestarted: { target: 'idle', actions: fold },
         AgentRemoved: { target: 'absent', actions: fold },
       },
     },

@@ -158,6 +158,7 @@ export const changes: {
       ? { current: null }
       : { queue: queue.filter((queued) => queued.taskId !== taskId) },
   AgentReset: () => ({ session: null, lostSession: null, failure: null }),
+  AgentRestarted: () => ({ failure: null }),
   AgentStopped: () => ({}),
   AgentRemoved: () => absent,
 }

@@ -6,6 +6,7 @@ import type { Folded } from '../events/envelope.ts'
 import {
   AgentNotFoundError,
   AgentStoppedError,
+  type ClaudeAgentError,
   ClosedError,
   TaskCancelledError,
   TaskConflictError,
@@ -47,7 +48,10 @@ export class AgentTasks {
   /** What tasks brought along, with credentials: the log must not hold those. */
   readonly materials = new Map<string, Material>()
   readonly #agent: string
-  readonly #actor: AgentActor
+  #actor: AgentActor
+  /** While the agent is loaded again: tasks wait until it is there. */
+  #loading: Promise<AgentActor> | undefined
+  #refusal: ClaudeAgentError | undefined
   readonly #environment: AgentEnvironment
   readonly #outcomes = new TaskOutcomes()
   /** Of the task that was asked last. */
@@ -58,6 +62,27 @@ export class AgentTasks {
     this.#actor = actor
     this.#environment = environment
     this.bodies = bodiesIn(environment.store)
+    this.#observe(actor)
+  }
+
+  /** The agent is loaded again: what is asked meanwhile waits for that, and who waits for an answer goes on waiting. */
+  reload(loading: Promise<AgentActor>): void {
+    this.#loading = loading.then((actor) => {
+      this.#actor = actor
+      this.#observe(actor)
+      this.#loading = undefined
+      return actor
+    })
+    this.#loading.catch(() => {})
+  }
+
+  /** Tasks are refused from now on, and who waits for an answer is told why; with nothing they are taken again. */
+  refuse(reason: ClaudeAgentError | undefined): void {
+    this.#refusal = reason
+    if (reason) this.#outcomes.giveUp(reason)
+  }
+
+  #observe(actor: AgentActor): void {
     actor.observe((recorded) => {
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
@@ -75,6 +100,7 @@ export class AgentTasks {
   }
 
   async cancel(taskId: string, reason: string): Promise<boolean> {
+    if (this.#loading) await this.#loading
     const cancelled = await this.#actor.decide(({ context }) => cancelTasks(context, reason, taskId), {
       correlationId: taskId,
     })
@@ -105,6 +131,8 @@ export class AgentTasks {
       ...(outputSchema === undefined ? {} : { outputSchema }),
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
     }
+    if (this.#loading) await this.#loading
+    if (this.#refusal) throw this.#refusal
     if (signal?.aborted) {
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     }

@@ -2,7 +2,7 @@
 import { waitFor } from 'xstate'
 import { type AgentFact, agentFacts } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { AgentBusyError } from '../events/errors.ts'
+import { AgentBusyError, type ClaudeAgentError } from '../events/errors.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { isForReading } from '../store/chained-store.ts'
 import { EventSourcedActor } from './actor.ts'
@@ -10,6 +10,7 @@ import type { RecoveryOutcome } from './agent-call.ts'
 import { type AgentEffect, agentEffects, cancelTasks, summarizeAgent } from './agent-decisions.ts'
 import { type AgentSnapshot, type AgentStatus, agentMachine } from './agent-machine.ts'
 import { changes } from './agent-state.ts'
+import { AgentSupervision, type SupervisedAgent } from './agent-supervision.ts'
 import { AgentTasks, type AskOptions } from './agent-tasks.ts'
 import { type AgentActor, type AgentEnvironment, agentWorker } from './agent-worker.ts'
 import { defineKind } from './definition.ts'
@@ -50,10 +51,11 @@ export interface AgentMetrics {
 
 export class Agent {
   readonly id: string
-  readonly #actor: AgentActor
+  #actor: AgentActor
   readonly #environment: AgentEnvironment
   readonly #tasks: AgentTasks
   readonly #loadedAt: number
+  readonly #supervision = new AgentSupervision()
   #started = false
 
   private constructor(id: string, actor: AgentActor, environment: AgentEnvironment) {
@@ -62,6 +64,7 @@ export class Agent {
     this.#environment = environment
     this.#tasks = new AgentTasks(id, actor, environment)
     this.#loadedAt = environment.clock.now()
+    this.#supervision.look(actor)
   }
 
   /** Folds the agent's facts. It does nothing until `start` or the first `ask`. */
@@ -163,14 +166,61 @@ export class Agent {
     if (this.#started || isForReading(this.#environment.store)) return
     this.#started = true
     this.#reportWaiting()
-    const { bodies, events, materials } = this.#tasks
-    this.#actor.start(agentWorker(this.id, this.#actor, this.#environment, bodies, events, materials))
+    this.#work()
+  }
+
+  /**
+   * For its supervisor: the agent runs, out of its error state, loaded anew from its log where it had ended before. What
+   * is queued goes on, in the same session chain. Throws AlreadySupervisedError, and whatever loading it does.
+   */
+  async runUnder(supervisor: string): Promise<SupervisedAgent<Agent>> {
+    const { child, isAgain } = this.#supervision.begin(this, supervisor)
+    try {
+      if (isAgain) await this.#loadAgain()
+      await this.#actor.decide(({ value }) =>
+        value === 'error' || value === 'stopped' ? [{ type: 'AgentRestarted', data: {} }] : [],
+      )
+    } catch (error) {
+      await child.kill()
+      throw error
+    }
+    this.#tasks.refuse(undefined)
+    if (isAgain) this.#work()
+    else this.start()
+    return child
+  }
+
+  /** Aborts what it does. Tasks can still be given to it, and wait. */
+  halt(): Promise<void> {
+    return this.#actor.halt()
+  }
+
+  /** Nobody starts it again by himself: who waits for an answer, or asks for one, is told so. */
+  refuse(reason: ClaudeAgentError): void {
+    this.#tasks.refuse(reason)
   }
 
   /** Ends what goes on, without deciding anything: a call that runs is ended and settled by the next opening. */
   async close(): Promise<void> {
     this.#tasks.close()
     await this.#actor.close()
+  }
+
+  #work(): void {
+    const { bodies, events, materials } = this.#tasks
+    const perform = agentWorker(this.id, this.#actor, this.#environment, bodies, events, materials)
+    this.#actor.start(perform, (error) => this.#supervision.crash(error))
+  }
+
+  async #loadAgain(): Promise<void> {
+    const old = this.#actor
+    const loading = old
+      .close({ atOnce: this.#supervision.wasKilled })
+      .then(() => EventSourcedActor.load(agentKind, this.id, this.#environment))
+    this.#tasks.reload(loading)
+    this.#actor = await loading
+    this.#started = true
+    this.#supervision.look(this.#actor)
   }
 
   /** Tasks that an earlier process had left without a call in flight simply go on. */

@@ -47,11 +47,19 @@ export class RunningEffects<E extends Effect> {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #stream: string
+  readonly #failed: (error: unknown) => void
   readonly #running = new Map<string, Stop>()
   /** Also those that are no longer wanted and have not come to an end yet. */
   readonly #ending = new Set<Promise<void>>()
 
-  constructor(perform: Perform<E>, { clock, logger }: { clock: Clock; logger: Logger }, stream: string) {
+  /** @param failed Told of an effect that failed for a reason that does not pass: it is not tried again. */
+  constructor(
+    perform: Perform<E>,
+    { clock, logger }: { clock: Clock; logger: Logger },
+    stream: string,
+    failed: (error: unknown) => void = () => {},
+  ) {
+    this.#failed = failed
     this.#perform = perform
     this.#clock = clock
     this.#logger = logger
@@ -81,9 +89,14 @@ export class RunningEffects<E extends Effect> {
     await Promise.all(this.#ending)
   }
 
+  /** Aborts all. */
+  abort(): void {
+    for (const stop of this.#running.values()) stop.abort()
+  }
+
   /** Aborts all, and waits for their end. */
   async stop(): Promise<void> {
-    for (const stop of this.#running.values()) stop.abort()
+    this.abort()
     await this.quiet()
   }
 
@@ -97,7 +110,7 @@ export class RunningEffects<E extends Effect> {
         if (stop.aborted) return
         const passing = error instanceof ClaudeAgentError && error.retryable
         this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
-        if (!passing) return
+        if (!passing) return this.#failed(error)
         again = true
         await pause(this.#clock, delayMs, stop.signal)
       }

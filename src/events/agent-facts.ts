@@ -146,6 +146,8 @@ const definitions = {
   TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String })),
   /** The session chain begins anew; the old one stays in the log. */
   AgentReset: fact(Schema.Struct({})),
+  /** Its supervisor has loaded it again after an error, or after it was stopped. The session chain goes on. */
+  AgentRestarted: fact(Schema.Struct({})),
   AgentStopped: fact(Schema.Struct({ reason: Schema.String })),
   AgentRemoved: fact(Schema.Struct({})),
 }

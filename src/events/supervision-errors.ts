@@ -140,6 +140,17 @@ export class AlreadySupervisedError extends ClaudeAgentError<{ agent: string; su
   }
 }
 
+/** An agent whose supervisor has ended it, and does not start it again by itself. */
+export class AgentDownError extends ClaudeAgentError<{ agent: string; supervisor: string }> {
+  readonly _tag = 'AgentDownError'
+  constructor(details: { agent: string; supervisor: string }) {
+    super(details, {
+      message: `Agent "${details.agent}" does not run: its supervisor "${details.supervisor}" has ended it.`,
+      hint: `Its tasks are kept. Start it again: restartChild('${details.agent}'), or supervise it anew.`,
+    })
+  }
+}
+
 /** A tree was restarted more often than its root allows: nobody is left to deal with it, and the orchestrator ends. */
 export class SupervisionFailedError extends ClaudeAgentError<
   OfChild & { restarts: number; withinMs: number; code: string }

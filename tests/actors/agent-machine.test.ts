@@ -91,6 +91,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       TaskCancelled: { taskId, reason: 'no' },
       AgentReset: {},
       AgentStopped: { reason: 'no' },
+      AgentRestarted: {},
       AgentRemoved: {},
     }[type]
     return { type, data } as AgentFact

@@ -1,7 +1,6 @@
 /** What a supervisor decides, without anything that runs: OTP's rules, one sentence each. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { EventObject } from 'xstate'
 import { childIn, inStartOrder, withChild, withoutChild } from '../../src/actors/child-table.ts'
 import { assertReplayable, replayable } from '../../src/actors/replayable.ts'
 import { addRestart, nextAttempt, restartDelayMs } from '../../src/actors/restart-intensity.ts'
@@ -30,7 +29,7 @@ function started(specification: Partial<SupervisorSpecification>): SupervisorCon
 }
 
 const after = (snapshot: typeof fold.initial, facts: readonly SupervisorFact[]) =>
-  facts.reduce((state, fact) => fold.transition(state, { ...fact, id: '' } as EventObject), snapshot).context
+  facts.reduce((state, fact) => fold.transition(state, { ...fact, id: '' } as never), snapshot).context
 
 const at = (stamp: number): Moment => ({ now: stamp, stamp, random: 0 })
 const exit = (reason: ExitReason) => ({ reason, error: null })
