@@ -10,7 +10,7 @@ import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated
 import { CLAUDE, MAIN } from '../cli/command.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const DOCUMENTS = ['README.md', 'docs/workflows.md', 'docs/other-programs.md']
+const DOCUMENTS = ['README.md', 'docs/configuration.md', 'docs/workflows.md', 'docs/other-programs.md']
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m
 
@@ -91,7 +91,13 @@ describe('the docs', () => {
     await symlink(ROOT, join(folder, 'node_modules/claude-multi-agent'))
     try {
       for (const code of commands) {
-        const { exitCode, stderr } = await execa('bash', ['-euc', code], { cwd: folder, reject: false })
+        const { exitCode, stderr } = await execa('bash', ['-euc', code], {
+          cwd: folder,
+          reject: false,
+          // As where it is installed globally.
+          preferLocal: true,
+          localDir: folder,
+        })
         expect({ code, exitCode, stderr }).toMatchObject({ exitCode: 0 })
       }
     } finally {
