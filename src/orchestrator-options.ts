@@ -27,6 +27,11 @@ export interface OrchestratorOptions {
    * or `'on-demand'`, when `recover` is called or the agent is asked something.
    */
   readonly resume?: 'at-once' | 'on-demand'
+  /**
+   * Whether other processes of this user can read the log, and give commands, while it is open here: through a socket
+   * that `owner.json` in the base directory names. Default true; a `store` of your own is never served.
+   */
+  readonly serve?: boolean
   readonly clock?: Clock
   /** A number from 0 to 1, for jitter. Default `Math.random`. */
   readonly random?: () => number

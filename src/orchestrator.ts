@@ -22,6 +22,7 @@ import type { RunPlan } from './patterns/plan.ts'
 import type { Run } from './patterns/run.ts'
 import type { RunDetails, RunInfo, RunOptions } from './patterns/run-info.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
+import { type OwnerSocket, serve } from './serving.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level-store.ts'
 
@@ -39,6 +40,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
   readonly #parts: Parts
+  #socket: OwnerSocket | undefined
   #closing: Promise<void> | undefined
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
@@ -65,6 +67,8 @@ export class Orchestrator implements AsyncDisposable {
       (await levelStore(path, { ...(clock ? { clock } : {}), ...(logger ? { logger } : {}) }))
     const orchestrator = new Orchestrator(options, path, store)
     try {
+      if (options.serve !== false && !options.store)
+        orchestrator.#socket = await serve(orchestrator, path, store, logger)
       await orchestrator.#parts.agents.declare(options.agents ?? [])
       if (resume === 'at-once') await orchestrator.#parts.agents.resume(path)
     } catch (error) {
@@ -88,6 +92,11 @@ export class Orchestrator implements AsyncDisposable {
   /** Throws AgentNotFoundError, with the name that was probably meant. */
   async agent(id: string): Promise<Agent> {
     return this.#open.agents.get(id)
+  }
+
+  /** Resolves when no other process waits for an answer from this one any more, or the signal aborts. */
+  async served(signal: AbortSignal): Promise<void> {
+    await this.#socket?.drained(signal)
   }
 
   /** All agents, by name. Costs the same however much they have done. */
@@ -241,6 +250,7 @@ export class Orchestrator implements AsyncDisposable {
     await runs.close()
     await agents.close()
     await feed.close()
+    await this.#socket?.close()
     await this.store[Symbol.asyncDispose]()
   }
 

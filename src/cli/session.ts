@@ -1,12 +1,17 @@
-/** What each command works with: the orchestrator, opened as the global options say and closed whatever happens. */
+/**
+ * What each command works with: the orchestrator of the process that has the store open, or one that is opened here as
+ * the global options say; and closed whatever happens.
+ */
 import type { Config, Orchestrator } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
-import { openRunner } from './runner.ts'
+import { type OpenedRunner, openRunner } from './runner.ts'
 import { type Terminal, terminal } from './terminal.ts'
 
 export interface Session {
   readonly orchestrator: Orchestrator
   readonly terminal: Terminal
+  /** The process that has the store open, where it is another one. */
+  readonly owner: number | null
   /** Aborted when the user presses Ctrl-C, or the system asks us to end. */
   readonly signal: AbortSignal
 }
@@ -29,11 +34,30 @@ export async function withSession(
   }
   const signals = Object.keys(INTERRUPTED) as NodeJS.Signals[]
   for (const name of signals) process.on(name, interrupt)
+  const { accessStore } = await import('../inspect/store-access.ts')
+  let opened: OpenedRunner | undefined
+  try {
+    const { orchestrator, owner } = await accessStore(options.baseDir, async () => {
+      opened ??= await openRunner(options, screen)
+      return open(options, opened)
+    })
+    if (owner !== null && options.simulate) noteOwnModel(screen, owner)
+    try {
+      await run({ orchestrator, owner, terminal: screen, signal: interruption.signal })
+      // Other commands may have come in meanwhile: they end first.
+      await orchestrator.served(interruption.signal)
+    } finally {
+      for (const name of signals) process.off(name, interrupt)
+      await orchestrator.close()
+    }
+  } finally {
+    await opened?.[Symbol.asyncDispose]()
+  }
+}
+
+async function open(options: GlobalOptions, { runner, logger }: OpenedRunner): Promise<Orchestrator> {
   const { Orchestrator } = await import('../index.ts')
-  // What is opened last is closed first.
-  await using opened = await openRunner(options, screen)
-  const { runner, logger } = opened
-  await using orchestrator = await Orchestrator.open({
+  return Orchestrator.open({
     baseDir: options.baseDir,
     logger,
     runner,
@@ -41,11 +65,11 @@ export async function withSession(
     resume: 'on-demand',
     ...orchestratorOptions(options.config),
   })
-  try {
-    await run({ orchestrator, terminal: screen, signal: interruption.signal })
-  } finally {
-    for (const name of signals) process.off(name, interrupt)
-  }
+}
+
+function noteOwnModel(screen: Terminal, owner: number): void {
+  const text = `process ${owner} has the store open, and its own claude answers: --simulate has no effect`
+  screen.note(screen.accent('yellow', text))
 }
 
 /** What the configuration says to the orchestrator. */

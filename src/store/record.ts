@@ -104,6 +104,10 @@ export function decodeRecord(source: RecordSource, position: number, value: stri
   }
 }
 
+/** The value that a record was decoded from. */
+export const recordValue = ({ previousHash, hash, seal, text }: DecodedRecord): string =>
+  seal === null ? `${WHOLE}${previousHash}${hash}${text}` : `${REDUCED}${previousHash}${hash}${seal}${text}`
+
 /** What {@link joinText} has put together. */
 export function splitText(text: string): { readonly fact: string; readonly note: CommitNote | null } {
   const lineEnd = text.indexOf('\n')

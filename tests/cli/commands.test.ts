@@ -200,15 +200,15 @@ describe('bad input gets a clear error and writes nothing:', () => {
 })
 
 describe('a store that is in use', () => {
-  test('is refused with the pid of its owner', async () => {
+  test('is read through its owner; what needs its files is refused with the pid of that', async () => {
     const own = await simulatedModel({ reply: [answer.held('later')] })
     await using _ = own
     const { run, start } = await commandLine(own.environment)
     await run(['agent', 'create', 'a', 'x'])
     const asking = start('agent', 'ask', 'a', 'x')
     await own.waitForRequest(1)
-    const ran = await run(['agent', 'list', '--json'])
-    expect(failureOf(ran)).toMatchObject({
+    expect((await run(['agent', 'list', '--json'])).values).toMatchObject([{ id: 'a', status: 'busy' }])
+    expect(failureOf(await run(['log', 'compact', '--keep', '1', '--json']))).toMatchObject({
       code: 'StoreInUse',
       message: expect.stringContaining(String(asking.pid)),
     })
