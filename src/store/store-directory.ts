@@ -44,15 +44,14 @@ export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> 
   const file = paths.storeFile
   const text = await readOrNull(file)
   if (text === null) return null
+  const damaged = () => new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
   const content = parseOrNull(text)
-  if (!Number.isSafeInteger(content?.format)) {
-    throw new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
-  }
-  const { format = 0, storeId, forReading = false } = content ?? {}
+  if (!content || !Number.isSafeInteger(content.format)) throw damaged()
+  const { format = 0, storeId, forReading = false, ...unknown } = content
   if (format > FORMAT) throw new UnsupportedFormat({ path: paths.base, found: format, known: FORMAT })
-  if (format < 1 || typeof storeId !== 'string' || storeId.length < 8) {
-    throw new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
-  }
+  // It has no checksum: a field that this format does not have is one that it has, damaged.
+  const known = Object.keys(unknown).length === 0 && typeof forReading === 'boolean'
+  if (format < 1 || !known || typeof storeId !== 'string' || storeId.length < 8) throw damaged()
   return { format, storeId, forReading }
 }
 

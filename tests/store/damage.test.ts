@@ -6,6 +6,7 @@ import { checkpointKey, headKey, pointersKey, recordKey } from '../../src/store/
 import { levelStore } from '../../src/store/level-store.ts'
 import type { Database } from '../../src/store/log-database.ts'
 import { decodeRecord, encodeRecord } from '../../src/store/record.ts'
+import { checkFormat, storePaths } from '../../src/store/store-directory.ts'
 import { all, contents, counted, tamper } from './store-kit.ts'
 import { temporaryDirectory } from './temporary.ts'
 
@@ -148,6 +149,22 @@ describe('The directory', () => {
     await writeFile(head, content)
     await writeFile(join(directory, 'store.json'), '{"format":')
     await expect(levelStore(directory)).rejects.toMatchObject({ _tag: 'StoreDamaged' })
+  })
+
+  test('made for reading stays so, whichever bit of its store.json is flipped', async () => {
+    const file = join(directory, 'store.json')
+    const content = Buffer.from(`${JSON.stringify({ format: 1, storeId, forReading: true })}\n`)
+    for (let bit = 0; bit < content.length * 8; bit++) {
+      const flipped = Buffer.from(content)
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      await writeFile(file, flipped)
+      const read = await checkFormat(storePaths(directory)).catch((error) => error)
+      const found = { bit, same: read?.forReading === true, tag: read?._tag ?? 'none' }
+      // The id is compared with those in the head and in the log.
+      expect(found.same || /^(StoreDamaged|UnsupportedFormat)$/.test(found.tag), JSON.stringify(found)).toBe(
+        true,
+      )
+    }
   })
 
   test('with the log or the head of another store is refused', async () => {
