@@ -11,6 +11,7 @@ const FLOORS: readonly (readonly [pattern: RegExp, floor: number])[] = [
   [/^(store\/|claude\/|config[a-z-]*\.ts)/, 1],
   [/^actors\//, 2],
   [/^patterns\//, 3],
+  [/^inspect\/page\//, 5],
   [/^(inspect\/|workflows\/|testing\/|[a-z-]+\.ts)/, 4],
   [/^cli\//, 5],
 ]
@@ -26,11 +27,14 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   'fastest-levenshtein': /^actors\/|^nearest-name\.ts/,
   commander: /^cli\//,
   '@clack': /^cli\/init-command\.ts/,
+  open: /^cli\//,
+  preact: /^inspect\/page\//,
+  '@preact': /^inspect\/page\//,
 }
 
-const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file))
 const importsOf = (file: string) =>
-  [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(
+  [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:\bfrom\s+|import\(\s*)'([^'\n]+)'/g)].map(
     ([, name]) => name ?? '',
   )
 const localImports = (file: string) =>

@@ -45,3 +45,8 @@ export const assignments = (text: string, before: Readonly<Record<string, string
   if (equals <= 0) throw new InvalidArgumentError('Write it as orchestrator.max_agents=20.')
   return { ...before, [text.slice(0, equals).trim()]: text.slice(equals + 1) }
 }
+
+export const port = (text: string) => {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw new InvalidArgumentError('It must be a port, from 0 (any free one) to 65535.')
+}

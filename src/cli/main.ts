@@ -8,6 +8,7 @@ import { LOG_LEVELS } from './command-logger.ts'
 import { addConfigCommands } from './config-words.ts'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { Act, GivenOptions } from './global-options.ts'
+import { addInspectCommand } from './inspect-words.ts'
 import { addLogCommands } from './log-words.ts'
 import { addSetupCommands } from './setup-words.ts'
 import { addWorkflowCommands } from './workflow-words.ts'
@@ -60,6 +61,7 @@ addWorkflowCommands(program, act)
 addLogCommands(program, act)
 addConfigCommands(program, act)
 addSetupCommands(program)
+addInspectCommand(program, act)
 program
   .command('recover')
   .description('go on with what a killed process left: fetch answers, ask again, and say what was done')

@@ -1,0 +1,100 @@
+/** One actor as it was at the moment: its chart, its sessions or steps, and its state. */
+import { signal } from '@preact/signals'
+import type { ActorView } from '../inspector-view.ts'
+import { Payload } from './payload.tsx'
+import { SessionTree } from './session-tree.tsx'
+import { actor, moment } from './state.ts'
+import { StateChart } from './state-chart.tsx'
+import { StepTree } from './step-tree.tsx'
+import { number } from './words.ts'
+
+type Tab = 'chart' | 'history' | 'state'
+const tab = signal<Tab>('chart')
+
+export function ActorCard() {
+  const seen = moment.value?.actor
+  const subject = actor.value || moment.value?.fact?.stream
+  if (!seen) {
+    return (
+      <section class="card actor-card" aria-label="Actor">
+        <p class="empty">{subject ? `${subject} was not there yet.` : 'No actor.'}</p>
+      </section>
+    )
+  }
+  const { stream, status, tone, version, run } = seen
+  const tabs: readonly (readonly [Tab, string])[] = [
+    ['chart', 'Chart'],
+    ['history', run ? 'Steps' : 'Sessions'],
+    ['state', 'State'],
+  ]
+  return (
+    <section class="card actor-card" aria-label="Actor">
+      <header>
+        <h2>{stream}</h2>
+        <p class={`badge tone-${tone}`}>{status || 'no state'}</p>
+        <p class="extent">version {number(version)}</p>
+        {actor.value !== '' && (
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => {
+              actor.value = ''
+            }}
+            title="Show the actor of each fact again"
+          >
+            Unpin
+          </button>
+        )}
+      </header>
+      <div class="tabs" role="tablist" aria-label="Of the actor">
+        {tabs.map(([name, label]) => (
+          <button
+            type="button"
+            role="tab"
+            key={name}
+            id={`tab-${name}`}
+            aria-controls="tab-panel"
+            aria-selected={tab.value === name}
+            tabIndex={tab.value === name ? 0 : -1}
+            onClick={() => {
+              tab.value = name
+            }}
+            onKeyDown={(event) => {
+              const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
+              const next = tabs[(tabs.findIndex(([own]) => own === name) + by + tabs.length) % tabs.length]
+              if (by === 0 || !next) return
+              tab.value = next[0]
+              document.getElementById(`tab-${next[0]}`)?.focus()
+            }}
+          >
+            {label}
+          </button>
+        ))}
+      </div>
+      <div class="scroll" role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab.value}`}>
+        {seen.problem !== null && (
+          <p class="notice bad">Its state cannot be told from here on: {seen.problem}</p>
+        )}
+        <Shown seen={seen} />
+      </div>
+    </section>
+  )
+}
+
+function Shown({ seen }: { readonly seen: ActorView }) {
+  if (tab.value === 'state') return <Payload value={seen.context} path="context" />
+  if (tab.value === 'history') {
+    return seen.run ? (
+      <StepTree run={seen.run} />
+    ) : (
+      <SessionTree sessions={seen.sessions} more={seen.moreSessions} />
+    )
+  }
+  return seen.chart ? (
+    <StateChart chart={seen.chart} status={seen.status} last={seen.last} />
+  ) : (
+    <p class="empty">
+      This kind of actor is not known here: its facts can be read, its state cannot be told.
+    </p>
+  )
+}

@@ -1,0 +1,31 @@
+/** The page: what was written when above, everything at one moment below. */
+import { ActorCard } from './actor-card.tsx'
+import { ActorList } from './actor-list.tsx'
+import { FactCard } from './fact-card.tsx'
+import { FactList } from './fact-list.tsx'
+import { Help } from './help.tsx'
+import { Lanes } from './lanes.tsx'
+import { Scrubber } from './scrubber.tsx'
+import { Notices, TopBar } from './top-bar.tsx'
+
+export function App() {
+  return (
+    <div class="page">
+      <TopBar />
+      <Notices />
+      <Scrubber />
+      <main>
+        <ActorList />
+        <div class="middle">
+          <Lanes />
+          <FactList />
+        </div>
+        <div class="details">
+          <FactCard />
+          <ActorCard />
+        </div>
+      </main>
+      <Help />
+    </div>
+  )
+}

@@ -1,0 +1,90 @@
+/** The fact that the page stands at, with all that it holds. */
+import { Payload } from './payload.tsx'
+import { goTo, moment, stream } from './state.ts'
+import { clock, day, number } from './words.ts'
+
+export function FactCard() {
+  const fact = moment.value?.fact
+  if (!fact) {
+    return (
+      <section class="card fact-card" aria-label="Fact">
+        <p class="empty">Nothing has been written yet.</p>
+      </section>
+    )
+  }
+  const { position, at, type, tone, version, causePosition, causationId, correlationId, change, problem } =
+    fact
+  return (
+    <section class="card fact-card" aria-label="Fact">
+      <header>
+        <h2 class={`tone-${tone}`}>{type}</h2>
+        {change && (
+          <p class="change">
+            {change[0]} → <strong>{change[1]}</strong>
+          </p>
+        )}
+      </header>
+      <div class="scroll">
+        <dl class="facts-about">
+          <div>
+            <dt>position</dt>
+            <dd>{number(position)}</dd>
+          </div>
+          {fact.stream !== '' && (
+            <div>
+              <dt>stream</dt>
+              <dd>
+                <button
+                  type="button"
+                  class="link"
+                  title="Show only this stream"
+                  onClick={() => {
+                    stream.value = fact.stream
+                  }}
+                >
+                  {fact.stream}
+                </button>{' '}
+                version {number(version)}
+              </dd>
+            </div>
+          )}
+          {at !== '' && (
+            <div>
+              <dt>written</dt>
+              <dd>
+                <time dateTime={at} title={at}>
+                  {day(at)}, {clock(at)}
+                </time>
+              </dd>
+            </div>
+          )}
+          {causationId !== null && (
+            <div>
+              <dt>caused by</dt>
+              <dd>
+                {causePosition === null ? (
+                  <span class="id">{causationId}</span>
+                ) : (
+                  <button type="button" class="link" onClick={() => goTo(causePosition)}>
+                    {number(causePosition)}
+                  </button>
+                )}
+              </dd>
+            </div>
+          )}
+          {correlationId !== null && (
+            <div>
+              <dt>belongs to</dt>
+              <dd class="id">{correlationId}</dd>
+            </div>
+          )}
+        </dl>
+        {problem === null ? (
+          <Payload value={fact.data} path="data" whole={{ position, bodies: fact.bodies }} key={position} />
+        ) : (
+          <p class="notice bad">{problem}</p>
+        )}
+      </div>
+    </section>
+  )
+}

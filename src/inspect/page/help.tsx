@@ -1,0 +1,46 @@
+/** The keys, in a dialog. */
+import { useEffect, useRef } from 'preact/hooks'
+import { KEYS } from './keyboard.ts'
+import { helpOpen } from './state.ts'
+
+export function Help() {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const open = helpOpen.value
+  useEffect(() => {
+    if (open && !dialog.current?.open) dialog.current?.showModal()
+    if (!open) dialog.current?.close()
+  }, [open])
+  return (
+    <dialog
+      ref={dialog}
+      aria-labelledby="help-title"
+      onClose={() => {
+        helpOpen.value = false
+      }}
+    >
+      <h2 id="help-title">Keys</h2>
+      <table>
+        <tbody>
+          {KEYS.map(({ shown, does }) => (
+            <tr key={shown}>
+              <th scope="row">
+                <kbd>{shown}</kbd>
+              </th>
+              <td>{does}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <p>Drag the slider or the lanes to go to a moment. With Ctrl, the wheel zooms.</p>
+      <button
+        type="button"
+        class="quiet"
+        onClick={() => {
+          helpOpen.value = false
+        }}
+      >
+        Close
+      </button>
+    </dialog>
+  )
+}

@@ -1,0 +1,22 @@
+/** Hears from the server how the log grows. The browser connects again by itself. */
+import { noteLog } from './loading.ts'
+import { connected, problem } from './state.ts'
+
+export function followLog(): void {
+  const events = new EventSource('/api/live')
+  events.onopen = () => {
+    connected.value = true
+  }
+  events.onerror = () => {
+    connected.value = false
+  }
+  events.onmessage = ({ data }) => {
+    const { head, indexed, ended } = JSON.parse(data) as {
+      head: number
+      indexed: number
+      ended: string | null
+    }
+    noteLog(head, indexed)
+    if (ended !== null) problem.value = ended
+  }
+}

@@ -1,0 +1,114 @@
+/** The slider over the whole log, above how much was written when; and what it all comes to at that moment. */
+import { Icon } from './icons.tsx'
+import { step } from './loading.ts'
+import { goTo, head, indexed, moment, overview, position } from './state.ts'
+import { clock, day, dollars, number, tokens } from './words.ts'
+
+export function Scrubber() {
+  const at = moment.value?.at ?? ''
+  return (
+    <section class="scrubber" aria-label="Moment">
+      <div class="steps">
+        <Step name="first" title="The beginning (Home)" onClick={() => goTo(1)} />
+        <Step name="previous" title="The previous fact (←)" onClick={() => step(-1)} />
+        <Step name="next" title="The next fact (→)" onClick={() => step(1)} />
+        <Step name="last" title="The end (End)" onClick={() => goTo(head.peek())} />
+        <Step name="problem" title="The next problem (e)" onClick={() => step(1, 'problems')} />
+      </div>
+      <p class="where">
+        <strong>{number(position.value)}</strong> <span>of {number(head.value)}</span>
+        <time dateTime={at} title={`${day(at)}, ${at}`}>
+          {clock(at)}
+        </time>
+      </p>
+      <div class="slider">
+        <Overview />
+        <input
+          type="range"
+          aria-label="Position in the log"
+          aria-valuetext={`${position.value} of ${head.value}, ${clock(at)}`}
+          min={Math.min(1, head.value)}
+          max={Math.max(1, head.value)}
+          value={position.value}
+          onInput={({ currentTarget }) => goTo(Math.min(Number(currentTarget.value), indexed.peek()))}
+        />
+      </div>
+      <Sums />
+    </section>
+  )
+}
+
+function Step({
+  name,
+  title,
+  onClick,
+}: {
+  name: Parameters<typeof Icon>[0]['name']
+  title: string
+  onClick: () => unknown
+}) {
+  return (
+    <button type="button" class="quiet round" title={title} aria-label={title} onClick={onClick}>
+      <Icon name={name} />
+    </button>
+  )
+}
+
+const HEIGHT = 30
+
+function Overview() {
+  const seen = overview.value
+  if (!seen) return <svg class="overview" aria-hidden="true" />
+  const { facts, problems, broken } = seen
+  const most = Math.max(1, ...facts)
+  const bar = (count: number) => (count === 0 ? 0 : Math.max(2, Math.sqrt(count / most) * HEIGHT))
+  const bars = (counts: readonly number[]) =>
+    counts.map((count, x) => (count === 0 ? '' : `M${x} ${HEIGHT}h1v${-bar(count)}h-1z`)).join('')
+  return (
+    <svg
+      class="overview"
+      viewBox={`0 0 ${facts.length} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      aria-hidden="true"
+    >
+      <path class="facts" d={bars(facts)} />
+      <path class="problems" d={bars(problems)} />
+      {broken.map((place) => (
+        <rect
+          class="problems"
+          key={place}
+          x={((place - 1) / seen.head) * facts.length}
+          y="0"
+          width="1"
+          height={HEIGHT}
+        />
+      ))}
+    </svg>
+  )
+}
+
+function Sums() {
+  const totals = moment.value?.totals
+  if (!totals) return <dl class="sums" />
+  const sums: readonly (readonly [string, string, string?])[] = [
+    ['agents', number(totals.agents)],
+    ['busy', number(totals.busy), totals.busy > 0 ? 'call' : ''],
+    ['waiting', number(totals.waiting), totals.waiting > 0 ? 'warn' : ''],
+    ['runs', number(totals.runs)],
+    ['calls', number(totals.calls)],
+    ['retries', number(totals.retries), totals.retries > 0 ? 'warn' : ''],
+    ['failures', number(totals.failures), totals.failures > 0 ? 'bad' : ''],
+    ['tokens', tokens(totals.tokens)],
+    ['cost', dollars(totals.costUsd)],
+  ]
+  return (
+    <dl class="sums">
+      {sums.map(([name, value, tone]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd class={tone ? `tone-${tone}` : ''}>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}

@@ -1,0 +1,146 @@
+/** Search and filter, whether the page follows, how it looks; and what is wrong, where something is. */
+import { Icon } from './icons.tsx'
+import {
+  clearFilter,
+  connected,
+  filtered,
+  following,
+  goTo,
+  helpOpen,
+  indexed,
+  moment,
+  problem,
+  stream,
+  text,
+  toggleFollowing,
+  type,
+} from './state.ts'
+import { nextTheme, theme } from './theme.ts'
+import { number } from './words.ts'
+
+/** Each letter would be a search of its own. */
+const TYPING_MS = 200
+let typing: ReturnType<typeof setTimeout> | undefined
+
+export function TopBar() {
+  const log = moment.value?.log
+  return (
+    <header class="top">
+      <h1>
+        <img src="/icon.svg" alt="" width="20" height="20" />
+        Inspector
+      </h1>
+      <search class="filters">
+        <label class="search">
+          <Icon name="search" />
+          <span class="hidden">Search in facts</span>
+          <input
+            id="search"
+            type="search"
+            placeholder="Search in facts   /"
+            value={text.value}
+            onInput={({ currentTarget }) => {
+              const { value } = currentTarget
+              clearTimeout(typing)
+              typing = setTimeout(() => {
+                text.value = value.trim()
+              }, TYPING_MS)
+            }}
+            onKeyDown={({ key, currentTarget }) => {
+              if (key === 'Escape' || key === 'Enter') currentTarget.blur()
+            }}
+          />
+        </label>
+        <select
+          aria-label="Type"
+          value={type.value}
+          onChange={({ currentTarget }) => {
+            type.value = currentTarget.value
+          }}
+        >
+          <option value="">All types</option>
+          <option value="problems">Problems</option>
+          {(log?.types ?? []).map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+        <select
+          aria-label="Stream"
+          value={stream.value}
+          onChange={({ currentTarget }) => {
+            stream.value = currentTarget.value
+          }}
+        >
+          <option value="">All streams</option>
+          {(log?.streamNames ?? []).map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+        {filtered.value && (
+          <button type="button" class="quiet" onClick={clearFilter}>
+            Clear
+          </button>
+        )}
+      </search>
+      <button
+        type="button"
+        class="follow"
+        aria-pressed={following.value}
+        onClick={toggleFollowing}
+        title="Follow the log (space)"
+      >
+        <span class={connected.value ? 'light' : 'light off'} />
+        {connected.value ? 'Live' : 'Offline'}
+      </button>
+      <button type="button" class="quiet round" onClick={nextTheme} title={`Theme: ${theme.value} (t)`}>
+        <Icon name={theme.value === 'dark' ? 'moon' : theme.value === 'light' ? 'sun' : 'system'} />
+        <span class="hidden">Theme: {theme.value}</span>
+      </button>
+      <button
+        type="button"
+        class="quiet round"
+        onClick={() => {
+          helpOpen.value = true
+        }}
+        title="Help (?)"
+      >
+        <Icon name="help" />
+        <span class="hidden">Help</span>
+      </button>
+    </header>
+  )
+}
+
+export function Notices() {
+  const log = moment.value?.log
+  const broken = log?.broken ?? []
+  const reading = log !== undefined && indexed.value < log.head
+  return (
+    <div class="notices" aria-live="polite">
+      {problem.value !== '' && <p class="notice bad">{problem.value}</p>}
+      {broken.length > 0 && (
+        <p class="notice bad">
+          {broken.length === 1
+            ? 'One place of the log cannot be read'
+            : `${broken.length} places of the log cannot be read`}
+          {'; what is before and after it is shown. '}
+          {broken.slice(0, 5).map(({ position }) => (
+            <button type="button" class="link" key={position} onClick={() => goTo(position)}>
+              {number(position)}
+            </button>
+          ))}
+        </p>
+      )}
+      {reading && (
+        <p class="notice">
+          Reading the log: {number(indexed.value)} of {number(log.head)} facts
+          <progress max={log.head} value={indexed.value} />
+        </p>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,39 @@
+/** Numbers and times as people read them. */
+
+export const number = (value: number): string => value.toLocaleString('en')
+
+const SMALLEST_SHOWN = 0.0001
+
+export const dollars = (value: number): string =>
+  value === 0 ? '$0' : value < SMALLEST_SHOWN ? '<$0.0001' : `$${value.toFixed(value < 1 ? 4 : 2)}`
+
+export function tokens(value: number): string {
+  if (value < 10_000) return number(value)
+  return value < 1_000_000 ? `${(value / 1000).toFixed(1)}k` : `${(value / 1_000_000).toFixed(2)}M`
+}
+
+export function duration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+  if (ms < 86_400_000) return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`
+  return `${(ms / 86_400_000).toFixed(1)} days`
+}
+
+export function size(characters: number): string {
+  if (characters < 1000) return `${characters} characters`
+  return characters < 1_000_000
+    ? `${(characters / 1000).toFixed(0)} KB`
+    : `${(characters / 1_000_000).toFixed(1)} MB`
+}
+
+const local = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en-GB', options)
+const CLOCK = local({ hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 })
+const DAY = local({ day: 'numeric', month: 'short', year: 'numeric' })
+
+/** In the reader's own time zone. */
+export const clock = (at: string | number): string => (at === '' ? '' : CLOCK.format(new Date(at)))
+export const day = (at: string | number): string => (at === '' ? '' : DAY.format(new Date(at)))
+
+export const short = (id: string): string => (id.length > 12 ? id.slice(0, 8) : id)
+export const nameOf = (stream: string): string => stream.slice(stream.indexOf('/') + 1)
