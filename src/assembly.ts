@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { AgentSystem } from './actors/agent-system.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent-worker.ts'
-import { claudeCli } from './claude/claude-cli.ts'
+import { Governor } from './actors/governor.ts'
+import { DEFAULT_MAILBOX, governorLimits } from './actors/limits.ts'
+import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { EventFeed } from './event-feed.ts'
 import { History } from './history.ts'
@@ -28,13 +30,17 @@ export interface Parts {
 
 export function assemble(options: OrchestratorOptions, baseDir: string, store: EventStore): Parts {
   const { maxAgents = DEFAULT_MAX_AGENTS, clock = systemClock, logger = silentLogger } = options
+  const { limits = {} } = options
   const recoveries: Recovery[] = []
   const intake = { isOpen: true }
+  const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
   const environment: AgentEnvironment = {
     store,
     clock,
     logger,
-    runner: options.runner ?? claudeCli({ clock, logger }),
+    runner,
+    governor: new Governor(governorLimits(limits, runner), { clock, logger }),
+    mailbox: limits.mailbox ?? DEFAULT_MAILBOX,
     random: options.random ?? Math.random,
     newId: randomUUID,
     intake,

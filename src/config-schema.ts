@@ -63,6 +63,24 @@ const AGENT_DEFAULTS = {
   allowed_tools: setting(Names, 'list', 'ALLOWED_TOOLS', 'tools that need no permission'),
 }
 
+const LIMITS = {
+  calls_in_flight: setting(
+    Positive,
+    'number',
+    'CALLS_IN_FLIGHT',
+    'how many calls there may be at once, over all agents; four for each core, at least 8, unless set',
+  ),
+  process_starts: setting(
+    Positive,
+    'number',
+    'PROCESS_STARTS',
+    'how many processes may be starting at once; one for each core unless set',
+  ),
+  mailbox: setting(Positive, 'number', 'MAILBOX', 'how many tasks one agent may have, waiting or running', {
+    fallback: 1000,
+  }),
+}
+
 const LOGGING = {
   level: setting(Schema.Literals(LOG_LEVELS), 'text', 'LOG_LEVEL', 'what is logged', { fallback: 'warn' }),
   file: setting(Text, 'text', 'LOG_FILE', 'a file that gets the log as lines of JSON as well', {
@@ -80,6 +98,7 @@ const CLAUDE = {
 export const SETTINGS: Readonly<Record<string, Readonly<Record<string, Setting<Schema.Top>>>>> = {
   orchestrator: ORCHESTRATOR,
   agent_defaults: AGENT_DEFAULTS,
+  limits: LIMITS,
   logging: LOGGING,
   claude: CLAUDE,
 }
@@ -133,6 +152,7 @@ export type WorkflowEntry = typeof Workflow.Type
 export const ConfigFile = Schema.Struct({
   orchestrator: section(ORCHESTRATOR),
   agent_defaults: section(AGENT_DEFAULTS),
+  limits: section(LIMITS),
   logging: section(LOGGING),
   claude: section(CLAUDE),
   agents: Schema.optionalKey(

@@ -42,6 +42,11 @@ export interface Config {
   readonly sessionPersistence?: boolean
   readonly agentDefaults?: AgentDefaults
   readonly logLevel?: string
+  readonly limits?: {
+    readonly callsInFlight?: number
+    readonly processStarts?: number
+    readonly mailbox?: number
+  }
   readonly logFile?: string
   /** The `claude` command. */
   readonly claudePath?: string
@@ -101,13 +106,20 @@ export async function loadConfig({
     if (relative === undefined || (key === 'claude.path' && !relative.includes('/'))) return relative
     return path !== null && !said.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
-  const { orchestrator, agent_defaults, logging, claude, agents } = values
+  const { orchestrator, agent_defaults, limits, logging, claude, agents } = values
   return defined({
     file: path,
     baseDir: from('orchestrator.base_dir', orchestrator?.base_dir),
     maxAgents: orchestrator?.max_agents,
     sessionPersistence: orchestrator?.session_persistence,
     agentDefaults: agent_defaults && agentOptions(agent_defaults),
+    limits:
+      limits &&
+      defined({
+        callsInFlight: limits.calls_in_flight,
+        processStarts: limits.process_starts,
+        mailbox: limits.mailbox,
+      }),
     logLevel: logging?.level,
     logFile: from('logging.file', logging?.file),
     claudePath: from('claude.path', claude?.path),

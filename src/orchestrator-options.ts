@@ -1,5 +1,6 @@
 /** What an orchestrator can be told. */
 import type { AgentDefaults, AgentOptions } from './actors/agent-options.ts'
+import type { Limits } from './actors/limits.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
 import type { Logger } from './logger.ts'
@@ -10,6 +11,8 @@ export interface OrchestratorOptions {
   readonly baseDir?: string
   /** How many agents there may be at once. Default 100. */
   readonly maxAgents?: number
+  /** What bounds all agents together, and each one's mailbox. */
+  readonly limits?: Limits
   /** What new agents are unless they are told. */
   readonly agentDefaults?: AgentDefaults
   /** Agents that are made on opening, or made what is said of them here; others stay as they are. */

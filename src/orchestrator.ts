@@ -6,6 +6,7 @@ import type { AgentOptions } from './actors/agent-options.ts'
 import type { AgentInfo } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
 import type { Recovery } from './actors/agent-worker.ts'
+import { checkLimits } from './actors/limits.ts'
 import type { Step } from './actors/replay.ts'
 import type { runMachine } from './actors/run-machine.ts'
 import { assemble, type Parts } from './assembly.ts'
@@ -61,6 +62,7 @@ export class Orchestrator implements AsyncDisposable {
         problem: `${maxAgents} is not a whole number of at least 1`,
       })
     }
+    checkLimits(options.limits ?? {})
     const path = resolve(baseDir)
     const store =
       options.store ??

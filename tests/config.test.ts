@@ -24,6 +24,7 @@ describe('the configuration file', () => {
   test('is found upwards, and its paths are relative to where it lies', async () => {
     await write(`
 orchestrator: { base_dir: ./agents, max_agents: 7, session_persistence: false }
+limits: { calls_in_flight: 4, process_starts: 2, mailbox: 50 }
 agent_defaults: { max_turns: 2, timeout: 300, retry_attempts: 1, model: opus, allowed_tools: [Read] }
 logging: { level: DEBUG, file: agents.log }
 claude: { path: bin/claude }
@@ -44,6 +45,7 @@ agents:
         model: 'opus',
         allowedTools: ['Read'],
       },
+      limits: { callsInFlight: 4, processStarts: 2, mailbox: 50 },
       logLevel: 'debug',
       logFile: join(folder, 'agents.log'),
       claudePath: join(folder, 'bin/claude'),
@@ -86,6 +88,9 @@ const VALUES: Readonly<Record<string, readonly [file: string, variable: string, 
   'agent_defaults.retry_attempts': ['0', '1', '2'],
   'agent_defaults.model': ['of-file', '7', 'of-option'],
   'agent_defaults.allowed_tools': ['[Read]', 'Grep, Glob', 'Bash'],
+  'limits.calls_in_flight': ['1', '2', '3'],
+  'limits.process_starts': ['1', '2', '3'],
+  'limits.mailbox': ['1', '2', '3'],
   'logging.level': ['ERROR', 'Debug', 'info'],
   'logging.file': ['/of-file', '/of-variable', '/of-option'],
   'claude.path': ['/of-file', '/of-variable', '/of-option'],

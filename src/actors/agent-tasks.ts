@@ -8,6 +8,7 @@ import {
   AgentStoppedError,
   type ClaudeAgentError,
   ClosedError,
+  MailboxFullError,
   TaskCancelledError,
   TaskConflictError,
 } from '../events/errors.ts'
@@ -17,6 +18,7 @@ import type { JsonObject } from '../events/json.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../events/task-input.ts'
 import { endsTask } from './agent-call.ts'
 import { cancelTasks } from './agent-decisions.ts'
+import type { AgentContext } from './agent-state.ts'
 import type { AgentActor, AgentEnvironment } from './agent-worker.ts'
 import { type Bodies, bodiesIn } from './bodies.ts'
 import { standingFor } from './outcome-facts.ts'
@@ -170,11 +172,16 @@ export class AgentTasks {
   /** Makes the task durable. Returns the version of that fact where it was durable before: it may have ended since. */
   async #accept(data: Accepted, origin: AskOptions['origin']): Promise<number | undefined> {
     const { taskId } = data
+    const { mailbox } = this.#environment
+    // A task that is known takes no place. Only a full mailbox makes that worth looking up.
+    const isFull = ({ queue, current }: AgentContext) => queue.length + (current ? 1 : 0) >= mailbox
+    const isKnown = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
     let version = 0
     const [accepted] = await this.#actor.decide(
-      ({ value }) => {
+      ({ value, context }) => {
         if (value === 'absent') throw new AgentNotFoundError({ agent: this.#agent, nearest: null })
         if (value === 'stopped') throw new AgentStoppedError({ agent: this.#agent })
+        if (!isKnown && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })
         version = this.#actor.version
         return [{ type: 'TaskAccepted', data }]
       },
@@ -185,6 +192,16 @@ export class AgentTasks {
       throw new TaskConflictError({ agent: this.#agent, taskId })
     }
     return isRepeated ? accepted.version : undefined
+  }
+
+  async #isAccepted(taskId: string): Promise<boolean> {
+    const { queue, current } = this.#actor.snapshot.context
+    if (current?.taskId === taskId || queue.some((waiting) => waiting.taskId === taskId)) return true
+    const facts = this.#environment.store.read(this.#actor.stream, { direction: 'backwards' })
+    for await (const { type, data } of facts) {
+      if (type === 'TaskAccepted' && data.taskId === taskId) return true
+    }
+    return false
   }
 
   async #outcomeInLog(taskId: string, after: number): Promise<Folded<TaskOutcome> | undefined> {

@@ -12,11 +12,17 @@ import { type AgentEffect, callEnded, callSucceeded, deadlinePassed, nextCall } 
 import type { agentMachine } from './agent-machine.ts'
 import type { AgentContext, QueuedTask } from './agent-state.ts'
 import type { Bodies } from './bodies.ts'
+import { faultOf, retryAfterMs } from './failure-policy.ts'
+import type { Governor, Place } from './governor.ts'
 import type { Perform } from './running-effects.ts'
 
 /** What an agent needs of the world. */
 export interface AgentEnvironment extends ActorEnvironment {
   readonly runner: AgentRunner
+  /** Lets calls in. */
+  readonly governor: Governor
+  /** How many tasks one agent may have, waiting or running. */
+  readonly mailbox: number
   /** A number from 0 to 1, for jitter. */
   readonly random: () => number
   /** A new UUID. */
@@ -60,10 +66,15 @@ export function agentWorker(
   events: EventEmitter,
   materials: ReadonlyMap<string, Material>,
 ): Perform<AgentEffect> {
-  const { clock, runner, logger } = environment
+  const { clock, runner, logger, governor } = environment
   // One call at a time, also when the one before was cancelled and its process is still coming to an end.
   let lastCall: Promise<unknown> = Promise.resolve()
   let lastRecovery: Promise<unknown> = Promise.resolve()
+  /** Where a task waits for its turn among other agents: that is no time of its own. */
+  let turn: Promise<unknown> = Promise.resolve()
+  /** Places of calls that are announced, until their effect takes them. */
+  const places = new Map<string, Place>()
+  const caller = () => ({ agent, account: runner.account?.() ?? 'default' })
 
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
     actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
@@ -72,9 +83,30 @@ export function agentWorker(
 
   const until = (at: string, signal: AbortSignal) => pause(clock, Date.parse(at) - clock.now(), signal)
 
-  async function beginCall(task: QueuedTask) {
+  /** Waits for a place, then announces the call. */
+  async function beginCall(task: QueuedTask, signal: AbortSignal) {
+    const since = clock.now()
+    const entering = governor.enter(caller(), signal)
+    turn = entering.catch(() => {})
+    const place = await entering.catch(() => undefined)
+    if (!place) return
     const ids = { callId: environment.newId(), sessionId: environment.newId() }
-    await decide(task, (context) => nextCall(context, ids, circumstances()))
+    places.set(ids.callId, place)
+    const announced = decide(task, (context) => nextCall(context, ids, circumstances(), clock.now() - since))
+    turn = announced.catch(() => {})
+    try {
+      await announced
+    } finally {
+      // Where no call has come of it.
+      if (places.delete(ids.callId)) place.leave()
+    }
+  }
+
+  /** The place of a call; one that an earlier process has announced is under way already. */
+  function placeOf({ callId }: CallEffect['call']): Place {
+    const place = places.get(callId)
+    places.delete(callId)
+    return place ?? governor.adopt(caller())
   }
 
   async function passDeadline(task: QueuedTask) {
@@ -107,7 +139,11 @@ export function agentWorker(
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
 
-  async function hear({ task, call }: CallEffect, message: CallMessage) {
+  async function hear({ task, call }: CallEffect, message: CallMessage, place: Place) {
+    if (message.type !== 'process') place.begun()
+    if (message.type === 'retry' && ACCOUNT_STATUSES.has(message.status ?? 0)) {
+      place.refused(message.retryAfterMs ?? 0)
+    }
     if (message.type === 'process') {
       const { pid, startTime } = message
       const started: AgentFact = {
@@ -153,7 +189,7 @@ export function agentWorker(
   }
 
   /** Brings the task's material into the workspace, once. Returns how the call ended, where that went wrong. */
-  async function place({ task, call }: CallEffect, signal: AbortSignal): Promise<CallEnding | undefined> {
+  async function bring({ task, call }: CallEffect, signal: AbortSignal): Promise<CallEnding | undefined> {
     const { taskId } = task
     const { callId } = call
     if (!runner.place || !hasMaterial(task.material) || actor.snapshot.context.current?.placed)
@@ -170,44 +206,61 @@ export function agentWorker(
     return undefined
   }
 
-  async function run(effect: CallEffect, signal: AbortSignal) {
+  async function run(effect: CallEffect, signal: AbortSignal, place: Place) {
     const ending =
-      (await place(effect, signal)) ??
-      (await composed(effect, (call) => runCall(runner, call, signal, (message) => hear(effect, message))))
+      (await bring(effect, signal)) ??
+      (await composed(effect, (call) =>
+        runCall(runner, call, signal, (message) => hear(effect, message, place)),
+      ))
     if (signal.aborted) return
+    tell(place, ending)
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
     await settle(effect, ending)
   }
 
-  async function carryOutCall(effect: CallEffect, signal: AbortSignal, resumed: boolean) {
+  async function carryOutCall(effect: CallEffect, signal: AbortSignal, resumed: boolean, place: Place) {
     if (resumed) {
       const recovery = recover(effect, signal)
       lastRecovery = recovery.catch(() => {})
       if (await recovery) return
       if (clock.now() >= Date.parse(effect.task.deadlineAt)) return
     }
-    if (!signal.aborted) await run(effect, signal)
+    if (!signal.aborted) await run(effect, signal, place)
   }
 
   return async (effect, context) => {
     const { task } = effect
     switch (effect.type) {
       case 'begin':
-        return beginCall(task)
+        return beginCall(task, context.signal)
       case 'retry':
+        if (context.resumed && effect.task.refusals > 0) governor.remember(caller().account)
         await until(effect.dueAt, context.signal)
-        return context.signal.aborted ? undefined : beginCall(task)
+        return context.signal.aborted ? undefined : beginCall(task, context.signal)
       case 'deadline':
         await until(effect.task.deadlineAt, context.signal)
         await lastRecovery
+        await turn
         return context.signal.aborted ? undefined : passDeadline(task)
       case 'call': {
-        const turn = lastCall.then(() => carryOutCall(effect, context.signal, context.resumed))
-        lastCall = turn.catch(() => {})
-        return turn
+        const place = placeOf(effect.call)
+        const call = lastCall
+          .then(() => carryOutCall(effect, context.signal, context.resumed, place))
+          .finally(() => place.leave())
+        lastCall = call.catch(() => {})
+        return call
       }
     }
   }
+}
+
+/** What the service answers when the account has to wait. */
+const ACCOUNT_STATUSES = new Set([429, 529])
+
+/** Tells the governor how a call ended, as far as that says something of the account. */
+function tell(place: Place, ending: CallEnding): void {
+  if (ending.type === 'CallSucceeded') place.answered()
+  else if (faultOf(ending.error) === 'account') place.refused(retryAfterMs(ending.error))
 }

@@ -38,6 +38,8 @@ export interface OutputReader {
   read(line: string): CallMessage[]
   /** Whether it has said all that a call needs: then it should end. */
   hasResult(): boolean
+  /** Why it is not worth going on: then it is killed at once, as it has begun nothing. null: it is. */
+  hopeless?(): ClaudeExecutionError | null
 }
 
 /** Starts the process of a call and sees it through to its end. */
@@ -75,6 +77,10 @@ export async function runCall(
       begun.abort()
       for (const line of lines) queue.push(...reader.read(line))
       if (reader.hasResult()) answered.abort()
+      const hopeless = reader.hopeless?.() ?? null
+      if (hopeless === null || reader.hasResult()) return
+      process.kill()
+      fail(hopeless)
     },
   })
   signal.addEventListener('abort', stop, { once: true })

@@ -1,9 +1,11 @@
 /** Runs calls with the `claude` command: one process for each. */
 
 import { availableParallelism } from 'node:os'
+import { accountOf, isLoginFixed } from './account.ts'
 import { failureOf, resultOf } from './call-ending.ts'
 import { withCautions } from './cautions.ts'
 import { directoryWork } from './directory-work.ts'
+import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process-runner.ts'
@@ -43,10 +45,12 @@ const PREAMBLE = '\n'
  */
 export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   const { environment: added = {}, maxStarts = availableParallelism() } = options
-  const { start, context, logger } = processRunner(options, prepare, maxStarts)
+  const { start, context, logger, maxProcesses } = processRunner(options, prepare, maxStarts)
   const locate = locator(options.path, ({ path, version }) =>
     logger.debug({ path, version: formatVersion(version) }, 'found claude'),
   )
+
+  const accounts = () => ({ inherited: process.env, added })
 
   /** Everything up to the process. */
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
@@ -64,7 +68,11 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       plan,
       redact,
       input: call.prompt,
-      reader: { read, hasResult: () => facts.result !== null },
+      reader: {
+        read,
+        hasResult: () => facts.result !== null,
+        hopeless: () => hopeless(facts, isLoginFixed(accounts())),
+      },
       async conclude(end) {
         logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'messages of unknown types')
         const error = await failureOf(end, {
@@ -100,6 +108,8 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     )
 
   return {
+    capacity: { calls: maxProcesses, starts: maxStarts },
+    account: () => accountOf(accounts()),
     start: withCautions(start, logger),
     async recover(call, { process: identity, signal }) {
       const recovered = await recoverCall(
@@ -114,6 +124,15 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     ...directoryWork(options),
   }
 }
+
+/** The limits of an orchestrator, as those of its own runner. */
+export const processLimits = (limits: {
+  readonly callsInFlight?: number
+  readonly processStarts?: number
+}): Pick<ClaudeCliOptions, 'maxProcesses' | 'maxStarts'> => ({
+  ...(limits.callsInFlight === undefined ? {} : { maxProcesses: limits.callsInFlight }),
+  ...(limits.processStarts === undefined ? {} : { maxStarts: limits.processStarts }),
+})
 
 /** Looks for the program once; a failure is not kept, so that an installation is found without a restart. */
 function locator(path: string | undefined, found: (program: Program) => void): () => Promise<Program> {

@@ -49,6 +49,7 @@ export interface PreparedCall {
 export interface ProcessRunner {
   readonly context: RunContext
   readonly logger: Logger
+  readonly maxProcesses: number
   start(call: Call, options: { readonly signal: AbortSignal }): AsyncGenerator<CallMessage>
 }
 
@@ -82,7 +83,8 @@ export function processRunner(
     idleMs: options.idleMs ?? IDLE_MS,
     callTimeoutMs: options.callTimeoutMs ?? null,
   }
-  const processes = semaphore(options.maxProcesses ?? manyProcesses())
+  const maxProcesses = options.maxProcesses ?? manyProcesses()
+  const processes = semaphore(maxProcesses)
   const starts = semaphore(maxStarts)
 
   /** Starts the process; others may start when it has begun to speak, or was given long enough. */
@@ -130,6 +132,7 @@ export function processRunner(
   return {
     context,
     logger,
+    maxProcesses,
     async *start(call, { signal }) {
       let leave = () => {}
       try {

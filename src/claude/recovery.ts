@@ -5,6 +5,7 @@ import { outputFiles, readStderr } from './call-output.ts'
 import { classify } from './classification.ts'
 import { CALL_MARKER } from './environment.ts'
 import { followFile } from './file-follower.ts'
+import { hopeless } from './hopeless-call.ts'
 import { lineSplitter, type OutputLimits } from './line-splitter.ts'
 import { isRunning } from './process-table.ts'
 import { type Redact, redactor } from './redact.ts'
@@ -92,6 +93,9 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
     if (error !== null) return { outcome: 'failed', error }
     return { outcome: 'answered', result: (await resultOf(call, facts.result, { facts, redact })).result }
   }
+  // One that we had ended for that.
+  const refusal = hopeless(facts, false)
+  if (refusal !== null) return { outcome: 'failed', error: refusal }
   const own = await readTranscript(home, call.sessionId)
   if (own === null) return { outcome: facts.requested ? 'unanswered' : 'unsent' }
   const before = await historyOf(call, own)

@@ -87,6 +87,10 @@ export type CallMessage =
       readonly maxAttempts: number
       readonly delayMs: number
       readonly problem: string
+      /** The HTTP status that the service answered with, if it did. */
+      readonly status?: number
+      /** How long the service asks us to stay away, in ms, where it says so. */
+      readonly retryAfterMs?: number
     }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'result'; readonly result: CallResult }
@@ -103,6 +107,10 @@ export type Recovered =
   | { readonly outcome: 'unsent' }
 
 export interface AgentRunner {
+  /** What this machine can bear of it. Without it there is no limit. */
+  readonly capacity?: { readonly calls: number; readonly starts: number }
+  /** At whose cost calls are made now: a name without a secret, the same for the same account. */
+  account?(): string
   /**
    * Starts a call. *Contract:* throws one ClaudeExecutionError, or ends after one `result`; an aborted signal ends the
    * process and whatever it has started before the iteration ends; `process` comes before anything is sent.

@@ -17,6 +17,10 @@ export interface StreamFacts {
   readonly result: UntrustedRecord | null
   /** Whether a request to the service was begun. */
   readonly requested: boolean
+  /** Whether the model has said anything. */
+  readonly answered: boolean
+  /** The last request that the CLI says it will send again; null when there was none. */
+  readonly retry: Extract<CallMessage, { type: 'retry' }> | null
   /** The error of the last message of the model, such as "rate_limit"; null when that was a good one. */
   readonly assistantError: string | null
   /** The model that answered last, which with a fallback is not the one that was asked for. */
@@ -54,6 +58,8 @@ export function streamParser(redact: Redact): StreamParser {
   const facts = {
     result: null as UntrustedRecord | null,
     requested: false,
+    answered: false,
+    retry: null as StreamFacts['retry'],
     assistantError: null as string | null,
     model: null as string | null,
     version: null as string | null,
@@ -82,11 +88,15 @@ export function streamParser(redact: Redact): StreamParser {
         ]
       }
       if (subtype === 'status' && stringAt(record, 'status') === 'requesting') facts.requested = true
-      return subtype === 'api_retry' ? [retryMessage(record, redact)] : []
+      if (subtype !== 'api_retry') return []
+      const retry = retryMessage(record, redact)
+      facts.retry = retry
+      return [retry]
     },
 
     stream_event(record) {
       facts.requested = true
+      facts.answered = true
       const event = recordAt(record, 'event')
       if (record.parent_tool_use_id) return []
       if (stringAt(event, 'type') === 'message_start') streaming = stringAt(recordAt(event, 'message'), 'id')
@@ -106,6 +116,7 @@ export function streamParser(redact: Redact): StreamParser {
       // The CLI's own words, such as the text of an API error: they come again with the result.
       if (model === '<synthetic>') return []
       facts.model = model ?? facts.model
+      facts.answered = true
       const isTold = told.has(stringAt(message, 'id') ?? '')
       return recordsAt(message, 'content').flatMap((block) => blockMessages(block, isTold))
     },
@@ -149,14 +160,23 @@ function blockMessages(block: UntrustedRecord, isTold: boolean): CallMessage[] {
   return text ? [{ type: 'text', text }] : []
 }
 
-function retryMessage(record: UntrustedRecord, redact: Redact): CallMessage {
+function retryMessage(record: UntrustedRecord, redact: Redact): NonNullable<StreamFacts['retry']> {
   const status = numberAt(record, 'error_status')
   const error = oneLine(redact(stringAt(record, 'error') ?? 'no answer'), 200)
+  const attempt = numberAt(record, 'attempt') ?? 1
+  const delayMs = Math.round(numberAt(record, 'retry_delay_ms') ?? 0)
   return {
     type: 'retry',
-    attempt: numberAt(record, 'attempt') ?? 1,
+    attempt,
     maxAttempts: numberAt(record, 'max_retries') ?? 1,
-    delayMs: numberAt(record, 'retry_delay_ms') ?? 0,
+    delayMs,
     problem: status === null ? error : `${error} (${status})`,
+    ...(status === null ? {} : { status }),
+    ...(askedToWait(delayMs, attempt) ? { retryAfterMs: delayMs } : {}),
   }
 }
+
+/** The CLI's own back-off is half a second, doubled each time, and up to a quarter more. What is longer, or a whole
+ * second, the service has asked for. */
+const askedToWait = (delayMs: number, attempt: number) =>
+  delayMs > 625 * 2 ** (attempt - 1) || (delayMs > 0 && delayMs % 1000 === 0)

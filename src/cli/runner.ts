@@ -14,8 +14,11 @@ export async function openRunner(options: GlobalOptions, screen: Terminal): Prom
   const { claudeCli } = await import('../index.ts')
   const logger = await commandLogger(options)
   const model = options.simulate ? await simulate(screen) : undefined
+  const { callsInFlight, processStarts } = options.config.limits ?? {}
   const runner = claudeCli({
     logger,
+    ...(callsInFlight === undefined ? {} : { maxProcesses: callsInFlight }),
+    ...(processStarts === undefined ? {} : { maxStarts: processStarts }),
     ...(options.claude === undefined ? {} : { path: options.claude }),
     ...(model === undefined ? {} : { environment: model.environment }),
   })

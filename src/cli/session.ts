@@ -73,9 +73,10 @@ function noteOwnModel(screen: Terminal, owner: number): void {
 }
 
 /** What the configuration says to the orchestrator. */
-function orchestratorOptions({ maxAgents, sessionPersistence, agentDefaults, agents }: Config) {
+function orchestratorOptions({ maxAgents, limits, sessionPersistence, agentDefaults, agents }: Config) {
   return {
     ...(maxAgents === undefined ? {} : { maxAgents }),
+    ...(limits === undefined ? {} : { limits }),
     ...(sessionPersistence === undefined ? {} : { sessionPersistence }),
     ...(agentDefaults === undefined ? {} : { agentDefaults }),
     ...(agents === undefined ? {} : { agents }),

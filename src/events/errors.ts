@@ -129,6 +129,18 @@ export class AgentBusyError extends ClaudeAgentError<{ agent: string }> {
   }
 }
 
+/** The agent has so much to do that it takes no more. What it has is durable, and is done. */
+export class MailboxFullError extends ClaudeAgentError<{ agent: string; mailbox: number }> {
+  readonly _tag = 'MailboxFullError'
+  override readonly retryable = true
+  constructor(details: { agent: string; mailbox: number }) {
+    super(details, {
+      message: `Agent "${details.agent}" has ${details.mailbox} tasks to do, and takes no more. Nothing was written.`,
+      hint: 'Ask again when some of them are done, share the work among a pool of copies, or raise limits.mailbox.',
+    })
+  }
+}
+
 export class TooManyAgentsError extends ClaudeAgentError<{ maxAgents: number }> {
   readonly _tag = 'TooManyAgentsError'
   constructor(details: { maxAgents: number }) {

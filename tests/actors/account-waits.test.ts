@@ -30,7 +30,7 @@ describe('an account that is limited', () => {
     const task = agent.ask('x')
     for (let attempt = 1; attempt <= 5; attempt += 1) {
       await until(() => agent.status === 'retry' && agent.snapshot.context.current?.attempt === attempt)
-      await here.clock.advance(8_000)
+      await here.clock.advance(60_000)
     }
     expect(await task).toMatchObject({ text: 'at last', attempts: 6 })
     expect(await scheduled(here)).toEqual(

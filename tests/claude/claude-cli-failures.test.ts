@@ -37,6 +37,37 @@ test.each<[string, ModelAnswer, object]>([
   expect(String(error)).not.toContain(PROMPT)
 })
 
+test.each<[string, ModelAnswer, object]>([
+  ['a refused key', answer.failure(401), { _tag: 'AuthenticationError' }],
+  [
+    'a limit on requests',
+    answer.rateLimited(7),
+    { _tag: 'RateLimitedError', details: { retryAfterMs: 7_000 } },
+  ],
+  ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError' }],
+])('%s is told after one request: the CLI does not try again by itself', async (_, reply, expected) => {
+  await using model = await simulatedModel({ reply: () => reply })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const { error } = await collect(runner, agent.call(PROMPT))
+  expect(error).toMatchObject(expected)
+  expect(model.requestCount).toBe(1)
+})
+
+test('in the middle of a call the CLI tries again, so that its work is not lost', async () => {
+  await using model = await simulatedModel({
+    reply: [answer.toolUse('Read', { file_path: 'a.txt' }), answer.rateLimited(1), 'Done all the same.'],
+  })
+  const agent = await testAgent()
+  const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
+  const { result, messages } = await collect(runner, agent.call(PROMPT))
+  expect(result?.text).toBe('Done all the same.')
+  expect(messages.find((message) => message.type === 'retry')).toMatchObject({
+    status: 429,
+    retryAfterMs: 1_000,
+  })
+})
+
 test('a service that cannot be reached is a typed error', async () => {
   const model = await simulatedModel()
   await model.close()

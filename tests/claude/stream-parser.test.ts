@@ -141,8 +141,21 @@ test('what a subagent says is not part of the answer', () => {
 test('the retries of the CLI are told', () => {
   const retry = { type: 'system', subtype: 'api_retry', attempt: 1, max_retries: 2, retry_delay_ms: 500 }
   expect(read({ ...retry, error_status: 529, error: 'overloaded' }).messages).toEqual([
-    { type: 'retry', attempt: 1, maxAttempts: 2, delayMs: 500, problem: 'overloaded (529)' },
+    { type: 'retry', attempt: 1, maxAttempts: 2, delayMs: 500, problem: 'overloaded (529)', status: 529 },
   ])
+})
+
+test('what the service asks for is told from the back-off of the CLI', () => {
+  const waits = [
+    [1, 589.17, undefined],
+    [2, 1232.88, undefined],
+    [1, 20_000, 20_000],
+    [2, 1_000, 1_000],
+  ] as const
+  for (const [attempt, retry_delay_ms, retryAfterMs] of waits) {
+    const record = { type: 'system', subtype: 'api_retry', attempt, retry_delay_ms, error_status: 429 }
+    expect(read(record).facts.retry?.retryAfterMs).toBe(retryAfterMs)
+  }
 })
 
 test('of two results the last counts', () => {
