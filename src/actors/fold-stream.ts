@@ -3,8 +3,8 @@ import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import type { Json } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { Snapshot } from '../store/snapshots.ts'
+import { type PlainState, plainFold } from './compiled-fold.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
-import { replay } from './replay.ts'
 
 export interface Folded<M extends AnyStateMachine> {
   readonly snapshot: SnapshotFrom<M>
@@ -23,32 +23,46 @@ export async function foldStream<M extends AnyStateMachine, E extends Effect>(
   const fits = saved?.fingerprint === definition.fingerprint
   const resumed = saved && fits ? await foldAfter(definition, store, stream, saved) : undefined
   if (resumed) return resumed
-  let folded = { snapshot: definition.fold.initial, version: 0, savedVersion: 0 }
-  for await (const { recorded, after } of replay(definition, store, stream)) {
-    folded = { snapshot: after, version: recorded.version, savedVersion: 0 }
+  const { facts, fold } = definition
+  const { initial, transition } = plainFold(fold)
+  let state = initial
+  let version = 0
+  for await (const recorded of store.read(stream)) {
+    state = transition(state, facts.read(recorded)) ?? state
+    version = recorded.version
   }
-  return folded
+  return { snapshot: version === 0 ? fold.initial : restored(definition, state), version, savedVersion: 0 }
 }
 
 /** Goes on from a snapshot; undefined when it is of another history than the stream's. */
 async function foldAfter<M extends AnyStateMachine, E extends Effect>(
-  { fold, facts }: ActorDefinition<M, E>,
+  definition: ActorDefinition<M, E>,
   store: EventStore,
   stream: string,
   saved: Snapshot,
 ): Promise<Folded<M> | undefined> {
-  let snapshot: SnapshotFrom<M> | undefined
+  const { fold, facts } = definition
+  const { transition } = plainFold(fold)
+  let state: PlainState | undefined
   let version = saved.version
   for await (const recorded of store.read(stream, { after: saved.version - 1 })) {
-    if (snapshot === undefined) {
+    if (state === undefined) {
       if (recorded.version !== saved.version || recorded.id !== saved.factId) return undefined
-      snapshot = fold.restore(saved.state)
+      state = fold.restore(saved.state) as unknown as PlainState
     } else {
-      snapshot = fold.transition(snapshot, facts.read(recorded))
+      state = transition(state, facts.read(recorded)) ?? state
       version = recorded.version
     }
   }
-  return snapshot && { snapshot, version, savedVersion: saved.version }
+  return state && { snapshot: restored(definition, state), version, savedVersion: saved.version }
+}
+
+/** A plain state as XState has it. */
+export function restored<M extends AnyStateMachine, E extends Effect>(
+  { fold }: ActorDefinition<M, E>,
+  state: PlainState,
+): SnapshotFrom<M> {
+  return 'machine' in state ? (state as unknown as SnapshotFrom<M>) : fold.restore(stateOf(state))
 }
 
 /** A state as JSON: where the machine is, and what it knows. */

@@ -5,6 +5,7 @@ import type { Json } from '../events/json.ts'
 
 /** A machine as a fold over facts. */
 export interface Fold<M extends AnyStateMachine> {
+  readonly machine: M
   readonly initial: SnapshotFrom<M>
   /** The state after one more fact. Pure: no clock, no effect, nothing is sent. */
   readonly transition: (snapshot: SnapshotFrom<M>, fact: EventObject) => SnapshotFrom<M>
@@ -44,6 +45,7 @@ function refuse(what: string) {
 export function replayable<M extends AnyStateMachine>(machine: M): Fold<M> {
   assertReplayable(machine)
   return {
+    machine,
     initial: machine.getInitialSnapshot(inertScope) as SnapshotFrom<M>,
     restore: (state) => machine.resolveState(state as never) as SnapshotFrom<M>,
     transition: (snapshot, fact) =>

@@ -2,9 +2,9 @@
 import { hash } from 'node:crypto'
 import { canonicalJson } from '../events/canonical-json.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { plainFold } from './compiled-fold.ts'
 import { stateOf } from './fold-stream.ts'
 import { type AnyKind, kindOf } from './kinds.ts'
-import { replay } from './replay.ts'
 
 export interface StreamHash {
   readonly stream: string
@@ -50,10 +50,11 @@ export async function stateHash(
   return { hash: sha256(all), streams: all.length, position }
 }
 
-async function folded(store: EventStore, definition: AnyKind, stream: string): Promise<unknown> {
-  let state = stateOf(definition.fold.initial)
-  for await (const { after } of replay(definition, store, stream)) state = stateOf(after)
-  return state
+async function folded(store: EventStore, { fold, facts }: AnyKind, stream: string): Promise<unknown> {
+  const { initial, transition } = plainFold(fold)
+  let state = initial
+  for await (const recorded of store.read(stream)) state = transition(state, facts.read(recorded)) ?? state
+  return stateOf(state)
 }
 
 async function facts(store: EventStore, stream: string): Promise<unknown> {

@@ -67,7 +67,7 @@ export function factCatalog<const D extends FactDefinitions>(definitions: D): Fa
         })
       }
       let data = recorded.data
-      for (const upcast of definition.upcasts.slice(recorded.v - 1)) data = upcast(data)
+      for (let v = recorded.v; v < definition.v; v++) data = definition.upcasts[v - 1]?.(data) ?? data
       return { type: recorded.type, data, id: recorded.id } as Folded<FactOf<D>>
     },
   }

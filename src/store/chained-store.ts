@@ -7,7 +7,14 @@ export interface ChainedStore extends EventStore {
   /** It was made from a part of a log, or from a redacted one: nothing can be appended. */
   readonly forReading: boolean
   /** The records of a range of positions as the log holds them, each one verified and linked to the one before. */
-  chain(range?: { readonly after?: number; readonly to?: number }): AsyncIterable<DecodedRecord>
+  chain(range?: ChainRange): AsyncIterable<DecodedRecord>
+  /** The same, many at a time. */
+  pages(range?: ChainRange): AsyncIterable<readonly DecodedRecord[]>
+}
+
+export interface ChainRange {
+  readonly after?: number
+  readonly to?: number
 }
 
 /** Throws {@link InvalidInputError} where a store has no chain: one in memory, say. */

@@ -15,7 +15,7 @@ import { follow, Growth } from './follow.ts'
 import { HeadFile } from './head-file.ts'
 import { lostBodyKey } from './keys.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './log-database.ts'
-import { listStreams, readStream, records } from './log-reader.ts'
+import { listStreams, readStream, recordPages, records } from './log-reader.ts'
 import { logFileBytes, recoverLog } from './log-recovery.ts'
 import { logSnapshots } from './log-snapshots.ts'
 import { LogWriter } from './log-writer.ts'
@@ -175,6 +175,11 @@ function eventStore({
       checkOpen()
       const { from, to } = readRange(range, growth.position)
       yield* records(database, from, to)
+    },
+    async *pages(range = {}) {
+      checkOpen()
+      const { from, to } = readRange(range, growth.position)
+      yield* recordPages(database, from, to)
     },
     follow: (options = {}) => follow(store, growth, options),
     async head(stream) {

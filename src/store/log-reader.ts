@@ -19,6 +19,15 @@ export async function* records(
   from: number,
   to: number,
 ): AsyncGenerator<DecodedRecord, void, undefined> {
+  for await (const page of recordPages(database, from, to)) for (const record of page) yield record
+}
+
+/** The same, as they come from LevelDB: for whoever reads many, each step of a generator is noticed. */
+export async function* recordPages(
+  database: LogDatabase,
+  from: number,
+  to: number,
+): AsyncGenerator<readonly DecodedRecord[], void, undefined> {
   const file = database.path
   const load = (first: number) => database.page({ gte: recordKey(first), lte: recordKey(to) })
   let position = from
@@ -32,17 +41,25 @@ export async function* records(
     page = next <= to ? load(next) : null
     // Its error belongs to whoever reads that page; when nobody does, it is not an unhandled one.
     page?.catch(() => {})
-    for (const [key, value] of entries) {
-      const found = numberIn(key)
-      if (found !== position) throw new SequenceGap({ stream: null, expected: position, found, file })
-      const record = decodeRecord(database, position, value)
-      if (previousHash !== null && record.previousHash !== previousHash) {
-        throw new CorruptRecord({ position, key, file, problem: 'it does not follow the record before it' })
+    const decoded: DecodedRecord[] = []
+    try {
+      for (const [key, value] of entries) {
+        const found = numberIn(key)
+        if (found !== position) throw new SequenceGap({ stream: null, expected: position, found, file })
+        const record = decodeRecord(database, position, value)
+        if (previousHash !== null && record.previousHash !== previousHash) {
+          throw new CorruptRecord({ position, key, file, problem: 'it does not follow the record before it' })
+        }
+        previousHash = record.hash
+        position++
+        decoded.push(record)
       }
-      previousHash = record.hash
-      position++
-      yield record
+    } catch (error) {
+      // What comes before the damage is whole.
+      yield decoded
+      throw error
     }
+    yield decoded
   }
 }
 

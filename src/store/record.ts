@@ -83,24 +83,43 @@ export interface RecordSource {
 export function decodeRecord(source: RecordSource, position: number, value: string): DecodedRecord {
   const { storeId, path: file } = source
   const key = recordKey(position)
-  const damaged = (problem: string) => new CorruptRecord({ position, key, file, problem })
   const kind = value[0]
-  if (kind !== WHOLE && kind !== REDUCED) throw damaged('it is of an unknown kind')
+  if (kind !== WHOLE && kind !== REDUCED)
+    throw new CorruptRecord({ position, key, file, problem: 'it is of an unknown kind' })
   const previousHash = value.slice(WHOLE.length, PREVIOUS_END)
   const own = value.slice(PREVIOUS_END, HASH_END)
   const seal = kind === REDUCED ? value.slice(HASH_END, SEAL_END) : null
   const text = value.slice(seal === null ? HASH_END : SEAL_END)
   const covered = seal === null ? `${key}${WHOLE}${previousHash}` : `${key}${REDUCED}${previousHash}${own}`
-  if (sha256(covered + text) !== (seal ?? own)) throw damaged('its hash does not match')
-  const { fact, note } = splitText(text)
-  return {
-    recorded: parseStored(storeId, position, fact),
-    note,
-    previousHash,
-    hash: own,
-    seal,
-    text,
-    length: text.length,
+  if (sha256(covered + text) !== (seal ?? own))
+    throw new CorruptRecord({ position, key, file, problem: 'its hash does not match' })
+  const lineEnd = text.indexOf('\n')
+  const recorded = parseStored(storeId, position, lineEnd < 0 ? text : text.slice(0, lineEnd))
+  return new StoredRecord(recorded, previousHash, own, seal, text)
+}
+
+class StoredRecord implements DecodedRecord {
+  readonly recorded: Recorded
+  readonly previousHash: string
+  readonly hash: string
+  readonly seal: string | null
+  readonly text: string
+
+  constructor(recorded: Recorded, previousHash: string, hash: string, seal: string | null, text: string) {
+    this.recorded = recorded
+    this.previousHash = previousHash
+    this.hash = hash
+    this.seal = seal
+    this.text = text
+  }
+
+  /** Parsed by the few who look at it. */
+  get note(): CommitNote | null {
+    return splitText(this.text).note
+  }
+
+  get length(): number {
+    return this.text.length
   }
 }
 

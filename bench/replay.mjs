@@ -1,0 +1,195 @@
+// What it costs to fold a whole log again, next to iterating LevelDB and parsing the same records as JSON.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Level } from 'level'
+
+const dist = process.env.BENCH_DIST ?? new URL('../dist', import.meta.url).href
+const { levelStore } = await import(`${dist}/store/level-store.js`)
+const { foldLog } = await import(`${dist}/actors/fold-log.js`)
+const { KINDS } = await import(`${dist}/actors/kinds.js`)
+const { replay } = await import(`${dist}/actors/replay.js`)
+
+export const name = 'replay'
+
+const FACTS = Number(process.env.BENCH_FACTS ?? 300_000)
+const AGENTS = 100
+const FACTS_OF_A_TASK = 4
+const ROUNDS = 5
+
+export async function run() {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-replay-'))
+  try {
+    await fill(directory)
+    const log = join(directory, 'log')
+    const times = { parse: [], pages: [], fold: [] }
+    for (let round = 0; round < ROUNDS; round++) {
+      times.parse.push(await iterated(log, oneByOne))
+      times.pages.push(await iterated(log, inPages))
+      times.fold.push(await withStore(directory, (store) => timed(() => foldLog(store, KINDS))))
+    }
+    const [parse, pages, fold] = [least(times.parse), least(times.pages), least(times.fold)]
+    const what = `verify and fold every stream of ${FACTS} facts, next to LevelDB and JSON.parse`
+    const unit = 'ms CPU'
+    return [
+      row({ what: `${what}, for await`, value: fold, unit, baseline: parse }, { floor: 0.5 }),
+      row({ what: `${what}, a thousand at a time`, value: fold, unit, baseline: pages }),
+      await withStore(directory, interpreted),
+    ]
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+
+const row = ({ value, baseline, ...rest }, more = {}) => ({
+  ...rest,
+  value: Math.round(value),
+  baseline: Math.round(baseline),
+  ratio: Number((baseline / value).toFixed(2)),
+  ...more,
+})
+
+/** One stream by XState, as `replay` hands it out, next to the same by the compiled fold. */
+async function interpreted(store) {
+  const [agent] = KINDS
+  const times = { xstate: [], compiled: [] }
+  const facts = []
+  for await (const recorded of store.read('agent/a0')) facts.push(recorded)
+  const one = {
+      yield* facts
+    },
+    readAll: async function* () {
+      yield* facts
+    },
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    times.xstate.push(
+      await timed(async () => {
+        for await (const _ of replay(agent, one, 'agent/a0'));
+      }),
+    )
+    times.compiled.push(await timed(() => foldLog(one, KINDS)))
+  }
+  return row({
+    what: `fold of ${facts.length} facts in memory, compiled, next to XState`,
+    value: least(times.compiled),
+    unit: 'ms CPU',
+    baseline: least(times.xstate),
+  })
+}
+
+async function iterated(log, read) {
+  const level = new Level(log)
+  await level.open()
+  try {
+    return await timed(() => read(level))
+  } finally {
+    await level.close()
+  }
+}
+
+const RECORDS = { gte: 'e!', lt: 'e!~' }
+/** A record is a letter, two hashes, the fact, and on a line of its own what was committed with it. */
+const parse = (value) =>
+  value
+    .slice(87)
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+async function oneByOne(level) {
+  for await (const value of level.values(RECORDS)) parse(value)
+}
+
+async function inPages(level) {
+  const records = level.iterator({ ...RECORDS, highWaterMarkBytes: 256 * 1024 })
+  for (;;) {
+    const entries = await records.nextv(1000)
+    if (entries.length === 0) break
+    for (const [, value] of entries) parse(value)
+  }
+  await records.close()
+}
+
+async function fill(directory) {
+  await withStore(directory, async (store) => {
+    const config = {
+      systemPrompt: 'You are a research specialist. Find out what is known, and say how it is known.',
+      allowedTools: null,
+      maxTurns: null,
+      model: null,
+      timeoutMs: 300_000,
+      retry: { attempts: 3, minDelayMs: 1000, maxDelayMs: 60_000 },
+      permissions: 'workspace',
+      loadProjectSettings: false,
+    }
+    const agents = Array.from({ length: AGENTS }, (_, number) => `agent/a${number}`)
+    const info = { currentSession: null, queue: 1, totalInteractions: 4, totalCostUsd: 0.04 }
+    const append = (stream, facts) =>
+      store.append(stream, facts, { summary: { status: 'busy', open: true, info } })
+    await Promise.all(agents.map((agent) => append(agent, [fact('AgentCreated', { config }, 2)])))
+    const tasks = (FACTS - AGENTS) / FACTS_OF_A_TASK / AGENTS
+    for (let task = 0; task < tasks; task++) {
+      for (const facts of taskFacts(task)) await Promise.all(agents.map((agent) => append(agent, facts)))
+    }
+  })
+  // Once more, so that LevelDB has put its write-ahead log into tables: that is its work, and done once.
+  await withStore(directory, async () => {})
+}
+
+/** One task as an agent writes it: the same four commits. */
+function taskFacts(number) {
+  const taskId = `6f1c2d7e-0000-4000-8000-${String(number).padStart(12, '0')}`
+  const callId = taskId.replace('6f1c', '7a2d')
+  const session = { sessionId: taskId.replace('6f1c', '8b3e'), parentSessionId: null }
+  const at = '2026-11-23T06:00:00.000Z'
+  const usage = { inputTokens: 900, outputTokens: 120, cacheReadTokens: 0, cacheCreationTokens: 0 }
+  return [
+    [
+      fact('TaskAccepted', {
+        taskId,
+        prompt: 'Say what is known. '.repeat(8),
+        textInput: null,
+        session: 'chain',
+        material: {},
+      }),
+    ],
+    [fact('CallStarted', { taskId, callId, attempt: 1, ...session, deadlineAt: at })],
+    [fact('ProcessStarted', { taskId, callId, pid: 4242, startTime: '123456' })],
+    [
+      fact('CallSucceeded', {
+        ...{ taskId, callId, attempt: 1, ...session, text: 'This is what is known of it. '.repeat(10) },
+        ...{
+          costUsd: 0.0123,
+          usage,
+          durationMs: 2345,
+          turns: 1,
+          model: null,
+          permissionDenials: [],
+          harvested: false,
+        },
+      }),
+    ],
+  ]
+}
+
+const fact = (type, data, v = 1) => ({ type, v, data, correlationId: data.taskId ?? null })
+
+async function withStore(directory, use) {
+  const store = await levelStore(directory)
+  try {
+    return await use(store)
+  } finally {
+    await store[Symbol.asyncDispose]()
+  }
+}
+
+/** In ms of this process's CPU, LevelDB's threads included: what else the machine does is not counted. */
+async function timed(action) {
+  const before = process.cpuUsage()
+  await action()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
+}
+
+/** What is there besides only ever adds to it. */
+const least = (numbers) => Math.min(...numbers)
