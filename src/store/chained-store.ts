@@ -8,8 +8,8 @@ export interface ChainedStore extends EventStore {
   readonly forReading: boolean
   /** The records of a range of positions as the log holds them, each one verified and linked to the one before. */
   chain(range?: ChainRange): AsyncIterable<DecodedRecord>
-  /** The same, many at a time. */
-  pages(range?: ChainRange): AsyncIterable<readonly DecodedRecord[]>
+  /** The same, many at a time: for whoever reads all of it. */
+  pages?(range?: ChainRange): AsyncIterable<readonly DecodedRecord[]>
 }
 
 export interface ChainRange {

@@ -7,7 +7,7 @@ import type { DecodedRecord } from './record.ts'
 export type PagedFact = Pick<DecodedRecord, 'recorded'> & Partial<Pick<DecodedRecord, 'note' | 'seal'>>
 
 export function factPages(store: EventStore, range: ChainRange = {}): AsyncIterable<readonly PagedFact[]> {
-  return 'pages' in store ? (store as ChainedStore).pages(range) : single(store, range)
+  return (store as Partial<ChainedStore>).pages?.(range) ?? single(store, range)
 }
 
 async function* single(store: EventStore, range: ChainRange): AsyncGenerator<readonly PagedFact[]> {
