@@ -10,12 +10,31 @@ const few = (...values: string[]) => fc.constantFrom(...values)
 const usage = { inputTokens: 3, outputTokens: 4, cacheReadTokens: 0, cacheCreationTokens: 0 }
 const error = { tag: 'CliCrashedError', message: 'x', hint: '', retryable: true, details: {} }
 
+const anyChild = fc.record({
+  id: few('a', 'b'),
+  starts: few('agent', 'function'),
+  restart: few('permanent', 'temporary'),
+  type: few('worker', 'supervisor'),
+  significant: fc.boolean(),
+})
+const rules = {
+  strategy: 'one-for-one',
+  intensity: { maxRestarts: 2, withinMs: 1000 },
+  backoff: null,
+  autoShutdown: 'never',
+}
+
 /** Something for every field that any fact has, about few things, so that many facts fit and many do not. */
 const anyData = fc.record({
   taskId: few('t1', 't2'),
   callId: few('c1', 'c1', 'c2'),
   stepKey: few('s1', 's2'),
-  child: few('a', 'b'),
+  id: few('a', 'b'),
+  child: anyChild,
+  children: fc.array(fc.oneof(anyChild, few('a', 'b')), { maxLength: 3 }),
+  rules: fc.constant(rules),
+  stamp: fc.nat(5000),
+  becomes: few('kept', 'deleted', 'restarted'),
   sessionId: few('u1', 'u2'),
   parentSessionId: fc.option(few('u1', 'u2')),
   prompt: fc.string(),
@@ -53,10 +72,18 @@ function facts(
   let state = initial
   return steps.map(({ pick, fits, data, id }): EventObject => {
     const fact = (type: string) => ({ type, data, id })
-    const expected = fits ? types.filter((type) => transition(state, fact(type)) !== undefined) : []
+    const next = (type: string) => {
+      try {
+        return transition(state, fact(type))
+      } catch {
+        return undefined
+      }
+    }
+    const expected = fits ? types.filter((type) => next(type) !== undefined) : []
     const among = expected.length > 0 ? expected : [...types, 'NobodyKnowsThis']
-    const chosen = fact(among[pick % among.length] ?? '')
-    state = transition(state, chosen) ?? state
+    const type = among[pick % among.length] ?? ''
+    const chosen = fact(type)
+    state = next(type) ?? state
     return chosen
   })
 }
