@@ -75,6 +75,11 @@ program
     act(async (globals) => (await import('./demo-command.ts')).demo(globals, topic, options)),
   )
 
+// Whoever reads may have seen enough (`| head`): that is an end like any other.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') void reportFailure(error, process.argv.includes('--json'))
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

@@ -226,6 +226,15 @@ describe('log export', () => {
     expect(await verified(run, 'y')).toMatchObject({ ok: true })
   })
 
+  test('whose reader has seen enough ends in peace, as does the log', async () => {
+    const { start } = await withHistory()
+    for (const words of [['log'], ['log', 'export', '-']]) {
+      const command = start(...words)
+      command.stdout.destroy()
+      expect(await command).toMatchObject({ exitCode: 0, stderr: '' })
+    }
+  })
+
   test('--stream and --after take a part: from its beginning it can be imported for reading', async () => {
     const { run, baseDir } = await withHistory()
     const before = await hashes(run, baseDir)
