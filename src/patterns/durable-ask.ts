@@ -94,16 +94,26 @@ export class DurableAsk {
         return undefined
       }
       const stop = new AbortController()
+      let isOver = false
       queueMicrotask(() => {
         if (stop.signal.aborted) return causes.end({ factId: undefined })
         const asking = this.#askNow(worker, task, options, asked, stop.signal).then(
-          (answer) => causes.end({ factId: factOf(answer), text: answer.text }, () => emit(answer)),
-          (error) => causes.end({ factId: factOf(error) }, () => subscriber.error(error)),
+          (answer) => {
+            isOver = true
+            causes.end({ factId: factOf(answer), text: answer.text }, () => emit(answer))
+          },
+          (error) => {
+            isOver = true
+            causes.end({ factId: factOf(error) }, () => subscriber.error(error))
+          },
         )
         this.#open.add(asking)
         asking.finally(() => this.#open.delete(asking))
       })
-      return () => stop.abort('the workflow no longer needs the answer')
+      return () => {
+        // There is nothing to stop then, and aborting costs more than an answer.
+        if (!isOver) stop.abort('the workflow no longer needs the answer')
+      }
     })
 
   /**

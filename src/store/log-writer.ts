@@ -5,11 +5,11 @@ import type { Recorded } from '../events/envelope.ts'
 import { StoreReadOnly } from '../events/store-errors.ts'
 import type { Logger } from '../logger.ts'
 import type { AppendRequest } from './append-request.ts'
-import { BatchPlan, type LogEnd } from './batch-plan.ts'
+import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
 import { CommitQueue, type Waiting } from './commit-queue.ts'
 import type { Growth } from './follow.ts'
 import type { HeadFile } from './head-file.ts'
-import { type CommitEntry, type EpochEntry, encodeIndexValue, type HeadEntry } from './index-value.ts'
+import { type CommitEntry, type EpochEntry, encodeIndexValue } from './index-value.ts'
 import { EPOCH_KEY } from './keys.ts'
 import { innermost, type LogDatabase } from './log-database.ts'
 import { records } from './log-reader.ts'
@@ -98,33 +98,21 @@ export class LogWriter {
   }
 
   /** What has to be known of the streams and commit ids of a group. Whose index is damaged is told so here. */
-  async #load(group: readonly Append[]) {
-    const index = this.#index
-    const heads = new Map<string, HeadEntry>()
-    const commits = new Map<string, CommitEntry>()
-    const damaged = new Set<Append>()
-    const load = async (append: Append) => {
-      const { stream, commitId } = append.request
-      try {
-        heads.set(stream, await index.head(stream))
-        const commit = commitId === null ? null : await index.commit(commitId)
-        if (commitId !== null && commit !== null) commits.set(commitId, commit)
-      } catch (error) {
-        damaged.add(append)
-        append.reject(error)
-      }
+  async #load(group: readonly Append[]): Promise<KnownLog & { readonly intact: readonly Append[] }> {
+    const streams = group.map(({ request }) => request.stream)
+    const commitIds = group.flatMap(({ request: { commitId } }) => (commitId === null ? [] : [commitId]))
+    try {
+      const [heads, commits] = await Promise.all([this.#index.heads(streams), this.#index.commits(commitIds)])
+      return { heads, commits, intact: group }
+    } catch (error) {
+      if (group.length === 1) group[0]?.reject(error)
+      if (group.length <= 1) return { heads: new Map(), commits: new Map(), intact: [] }
     }
-    const loading: Promise<void>[] = []
-    for (const append of group) {
-      const head = append.request.commitId === null ? index.known(append.request.stream) : undefined
-      if (head) heads.set(append.request.stream, head)
-      else loading.push(load(append))
-    }
-    if (loading.length > 0) await Promise.all(loading)
+    const each = await Promise.all(group.map((append) => this.#load([append])))
     return {
-      heads,
-      commits,
-      intact: damaged.size === 0 ? group : group.filter((append) => !damaged.has(append)),
+      heads: new Map(each.flatMap(({ heads }) => [...heads])),
+      commits: new Map(each.flatMap(({ commits }) => [...commits])),
+      intact: each.flatMap(({ intact }) => intact),
     }
   }
 

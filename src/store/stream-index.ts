@@ -76,12 +76,23 @@ export class StreamIndex {
     return this.known(stream) ?? (await this.#loadHead(stream))
   }
 
-  async commit(commitId: string): Promise<CommitEntry | null> {
-    const recent = this.#commits.get(commitId)
-    if (recent) return recent
-    const key = commitKey(commitId)
-    const value = await this.#database.get(key)
-    return value === undefined ? null : decodeIndexValue<CommitEntry>(key, value, this.#database.path)
+  /** What these commit ids have written. One trip to LevelDB for all that memory does not know: most are new. */
+  async commits(commitIds: readonly string[]): Promise<Map<string, CommitEntry>> {
+    const found = new Map<string, CommitEntry>()
+    const missing: string[] = []
+    for (const commitId of commitIds) {
+      const recent = this.#commits.get(commitId)
+      if (recent) found.set(commitId, recent)
+      else missing.push(commitId)
+    }
+    if (missing.length === 0) return found
+    const keys = missing.map(commitKey)
+    for (const [index, value] of (await this.#database.getMany(keys)).entries()) {
+      const [commitId, key] = [missing[index], keys[index]]
+      if (commitId === undefined || key === undefined || value === undefined) continue
+      found.set(commitId, decodeIndexValue<CommitEntry>(key, value, this.#database.path))
+    }
+    return found
   }
 
   /** The heads of these streams, from memory where they are there. */
