@@ -46,32 +46,24 @@ export function ActorCard() {
           </button>
         )}
       </header>
-      <div class="tabs" role="tablist" aria-label="Of the actor">
+      {/* Not tabs by their role: the arrow keys are for going through the facts. */}
+      <fieldset class="tabs">
+        <legend class="hidden">What to show of the actor</legend>
         {tabs.map(([name, label]) => (
           <button
             type="button"
-            role="tab"
             key={name}
-            id={`tab-${name}`}
-            aria-controls="tab-panel"
-            aria-selected={tab.value === name}
-            tabIndex={tab.value === name ? 0 : -1}
+            id={`show-${name}`}
+            aria-pressed={tab.value === name}
             onClick={() => {
               tab.value = name
-            }}
-            onKeyDown={(event) => {
-              const by = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0
-              const next = tabs[(tabs.findIndex(([own]) => own === name) + by + tabs.length) % tabs.length]
-              if (by === 0 || !next) return
-              tab.value = next[0]
-              document.getElementById(`tab-${next[0]}`)?.focus()
             }}
           >
             {label}
           </button>
         ))}
-      </div>
-      <div class="scroll" role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab.value}`}>
+      </fieldset>
+      <div class="scroll">
         {seen.problem !== null && (
           <p class="notice bad">Its state cannot be told from here on: {seen.problem}</p>
         )}

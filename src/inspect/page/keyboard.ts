@@ -84,10 +84,7 @@ export function listenToKeys(): void {
 /** What one types into a field, or presses a button with, is no command. */
 function isFree({ target, key }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement) || key === 'Escape') return true
-  if (target.matches('input[type=search], select, textarea')) {
-    return false
-  }
-  if (target.matches('button, summary, a') && (key === ' ' || key === 'Enter')) return false
+  if (target.matches('input[type=search], select')) return false
   // A focused slider and the list of facts move as the page does.
-  return !(target.matches('[role=tab]') && key.startsWith('Arrow'))
+  return !(target.matches('button, summary') && key === ' ')
 }

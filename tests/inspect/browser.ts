@@ -1,0 +1,71 @@
+/** A headless Chromium for tests of the page, where the machine has one. */
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, expect, onTestFinished } from 'vitest'
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
+const onPath = (process.env.PATH ?? '')
+  .split(delimiter)
+  .flatMap((folder) => NAMES.map((name) => join(folder, name)))
+
+/** The program; undefined where there is none, and the tests of the page are left out. */
+export const CHROMIUM = [process.env.CHROMIUM_PATH ?? '', ...onPath].find(
+  (path) => path !== '' && existsSync(path),
+)
+
+/** Looked at by people; not part of the repository. */
+const SCREENSHOTS = join(import.meta.dirname, 'screenshots')
+
+let browser: Promise<Browser> | undefined
+
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    ...(CHROMIUM === undefined ? {} : { executablePath: CHROMIUM }),
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  })
+}
+
+afterAll(async () => {
+  await (await browser)?.close()
+})
+
+/** Opens the page in a window of its own. When the test has ended, nothing may have gone wrong in it. */
+export async function openPage(url: string, options: { readonly dark?: boolean } = {}): Promise<Page> {
+  browser ??= launchChromium()
+  const context = await (await browser).newContext({
+    viewport: { width: 1440, height: 900 },
+    colorScheme: options.dark ? 'dark' : 'light',
+  })
+  const page = await context.newPage()
+  const problems: string[] = []
+  page.on('pageerror', (error) => problems.push(String(error)))
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text())
+  })
+  page.on('dialog', (dialog) => {
+    problems.push(`a dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  onTestFinished(async () => {
+    await context.close()
+    expect(problems).toEqual([])
+  })
+  page.setDefaultTimeout(30_000)
+  await page.goto(url)
+  await page.locator('.fact .type').first().waitFor()
+  return page
+}
+
+export async function screenshot(page: Page, name: string): Promise<void> {
+  await mkdir(SCREENSHOTS, { recursive: true })
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
+}
