@@ -90,14 +90,17 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
+const UNREADABLE: ProcessIdentity = { pid: 0, started: 'unreadable' }
+
 /** null when there is no such lock. One that nobody can read was torn by a crash of the system: its owner is gone. */
 async function readOwner(path: string): Promise<ProcessIdentity | null> {
   try {
-    const owner = JSON.parse(await readFile(path, 'utf8')) as Partial<ProcessIdentity>
-    return { pid: owner.pid ?? 0, started: owner.started === undefined ? 'unknown' : owner.started }
+    const owner = JSON.parse(await readFile(path, 'utf8')) as Partial<ProcessIdentity> | null
+    if (!owner?.pid) return UNREADABLE
+    return { pid: owner.pid, started: owner.started === undefined ? 'unknown' : owner.started }
   } catch (error) {
     if (isMissing(error)) return null
-    if (error instanceof SyntaxError) return { pid: 0, started: 'unreadable' }
+    if (error instanceof SyntaxError) return UNREADABLE
     throw error
   }
 }

@@ -61,6 +61,8 @@ test('The lock of a dead process counts for nothing, and neither does one that n
     JSON.stringify({ pid: process.pid, started: '1 boot' }),
     '',
     '{"pid":',
+    'null',
+    '{"qid":1}',
   ]
   for (const content of stale) {
     await writeFile(join(directory, 'lock'), content)
