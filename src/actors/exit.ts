@@ -20,6 +20,8 @@ export interface Supervised {
   stop(reason?: 'normal' | 'shutdown'): Promise<void>
   /** Ends it at once: what it still does counts no more. Resolves without waiting for that. */
   kill(): Promise<void>
+  /** Told that its supervisor will not start it again by itself. */
+  released?(): void
 }
 
 export const crashedBy = (error: unknown): Exit => ({ reason: 'crashed', error: failureOf(error) })

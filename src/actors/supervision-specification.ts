@@ -84,6 +84,17 @@ export function checkSpecification(given: SupervisorSpecification): Specificatio
   return checkSupervisor(given, supervisors, 'the specification')
 }
 
+/** A child of a dynamic supervisor that an earlier process has left. */
+export function templateChild(
+  { id, rules, template }: Pick<Specification, 'id' | 'rules' | 'template'>,
+  child: ChildData,
+): CheckedChild {
+  const given = template ?? (child.agent === null ? {} : { agent: child.agent })
+  const where = `child "${child.id}" of supervisor "${id}", as the log has it`
+  const checked = checkChild({ ...given, id: child.id }, rules, new Set([id]), where)
+  return { ...checked, data: child }
+}
+
 /** The same for a child that is started at run time. */
 export function checkNewSpecification(
   given: ChildSpecification,

@@ -9,7 +9,7 @@ import {
   ChildRunningError,
   NotForDynamicChildrenError,
 } from '../events/supervision-errors.ts'
-import type { ExitReason, SupervisorFact } from '../events/supervisor-facts.ts'
+import type { SupervisorFact } from '../events/supervisor-facts.ts'
 import { childIn, inStartOrder } from './child-table.ts'
 import type { Exit } from './exit.ts'
 import { addRestart, nextAttempt, restartDelayMs } from './restart-intensity.ts'
@@ -31,7 +31,15 @@ export type Next =
   /** The child is restarted after the delay, with those that its strategy ties to it. */
   | { readonly type: 'restart'; readonly id: string; readonly attempt: number; readonly delayMs: number }
   /** All children are stopped, and the supervisor ends. */
-  | { readonly type: 'end'; readonly reason: 'escalated' | 'auto-shutdown'; readonly error: Failure | null }
+  | { readonly type: 'end'; readonly reason: 'auto-shutdown' }
+  | {
+      readonly type: 'end'
+      readonly reason: 'escalated'
+      /** The child that was not restarted any more, and how many restarts it would have been. */
+      readonly id: string
+      readonly restarts: number
+      readonly error: Failure | null
+    }
 
 export interface Verdict {
   readonly facts: readonly SupervisorFact[]
@@ -47,7 +55,7 @@ const GO_ON: Next = { type: 'go on' }
 export function childExited(context: SupervisorContext, id: string, exit: Exit, moment: Moment): Verdict {
   const child = childIn(context.children, id)
   if (!child || !context.rules) return { facts: [], next: GO_ON }
-  if (!isRestarted(child, exit.reason)) return childEnded(context, child, exit)
+  if (!isRestarted(child, exit)) return childEnded(context, child, exit)
   const { facts, next } = restart(context, child, exit.error, moment)
   return { facts: [exited(id, exit, next.type === 'restart' ? 'restarted' : 'kept'), ...facts], next }
 }
@@ -132,7 +140,9 @@ export function checkStopped(
   return child
 }
 
-function isRestarted({ data }: ChildState, reason: ExitReason): boolean {
+function isRestarted({ data }: ChildState, { reason, error }: Exit): boolean {
+  // Whoever removed the agent wants no other one in its place.
+  if (error?.tag === 'AgentNotFoundError') return false
   if (data.restart === 'permanent') return true
   return data.restart === 'transient' && (reason === 'crashed' || reason === 'killed')
 }
@@ -146,7 +156,7 @@ function childEnded(context: SupervisorContext, child: ChildState, exit: Exit): 
   const isOver = rule === 'any-significant' || (rule === 'all-significant' && others === 0)
   if (!child.data.significant || !isOver) return { facts, next: GO_ON }
   facts.push({ type: 'AutoShutdownBegun', data: { id } })
-  return { facts, next: { type: 'end', reason: 'auto-shutdown', error: null } }
+  return { facts, next: { type: 'end', reason: 'auto-shutdown' } }
 }
 
 /** One more restart, or one too many. */
@@ -161,11 +171,11 @@ function restart(
   const { id } = child.data
   const { now, stamp, random } = moment
   const { stamps, isTooMany } = addRestart(before, stamp, rules.intensity)
-  if (isTooMany) {
+  if (isTooMany || isBeyondRestart(error)) {
     const { withinMs } = rules.intensity
     return {
       facts: [{ type: 'Escalated', data: { id, error, restarts: stamps.length, withinMs } }],
-      next: { type: 'end', reason: 'escalated', error },
+      next: { type: 'end', reason: 'escalated', id, restarts: stamps.length, error },
     }
   }
   const attempt = nextAttempt(rules.backoff, child, stamp)
@@ -175,6 +185,13 @@ function restart(
     next: { type: 'restart', id, attempt, delayMs },
   }
 }
+
+/** No restart helps against these: somebody has to log in, or to pay. */
+const BEYOND_RESTART = new Set<unknown>(['AuthenticationError', 'BillingError'])
+
+/** Also where a supervisor below has given up because of it. */
+const isBeyondRestart = (error: Failure | null) =>
+  BEYOND_RESTART.has(error?.tag) || BEYOND_RESTART.has(error?.details.code)
 
 function exited(
   id: string,

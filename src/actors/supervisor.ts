@@ -1,0 +1,296 @@
+/** The shell of a supervisor: a tree that runs, to look at, to change and to stop. */
+import type { Failure } from '../events/agent-facts.ts'
+import { ClosedError } from '../events/errors.ts'
+import {
+  ChildAlreadyStartedError,
+  SupervisionFailedError,
+  SupervisorExistsError,
+  SupervisorStoppedError,
+} from '../events/supervision-errors.ts'
+import type { ChildData, SupervisorFact } from '../events/supervisor-facts.ts'
+import { EventSourcedActor } from './actor.ts'
+import { inStartOrder } from './child-table.ts'
+import { Ending, type Exit, failureOf, KILLED, type Supervised } from './exit.ts'
+import { checkNewChild, checkStopped, knownChild } from './supervision.ts'
+import {
+  type CheckedChild,
+  type ChildSpecification,
+  checkNewSpecification,
+  type Specification,
+  templateChild,
+} from './supervision-specification.ts'
+import { supervisorKind } from './supervisor-machine.ts'
+import type { ChildState } from './supervisor-state.ts'
+import {
+  type End,
+  type SupervisionEnvironment,
+  type SupervisorActor,
+  SupervisorWorker,
+} from './supervisor-worker.ts'
+
+/** A child as it is now. */
+export interface ChildInfo {
+  readonly id: string
+  readonly status: ChildState['status']
+  /** How often it was restarted. */
+  readonly restarts: number
+  readonly type: ChildData['type']
+  readonly restart: ChildData['restart']
+  /** When it will be restarted, where that waits for a time. */
+  readonly dueAt: string | null
+  /** Why it ended last, or could not be started; null while it runs. */
+  readonly failure: Failure | null
+  /** The agent, the supervisor, or what `start` gave; null while it does not run. */
+  readonly ref: unknown
+}
+
+/** All supervisors that live in this process, by id. */
+export type LivingSupervisors = Map<string, Supervisor>
+
+export class Supervisor implements Supervised, AsyncDisposable {
+  readonly id: string
+  readonly #specification: Specification
+  readonly #actor: SupervisorActor
+  readonly #environment: SupervisionEnvironment
+  readonly #living: LivingSupervisors
+  readonly #parent: string | null
+  readonly #worker: SupervisorWorker
+  readonly #ending = new Ending()
+  /** What each child is made of, and by which code. */
+  readonly #sources = new Map<string, CheckedChild>()
+  #stopping: Promise<void> | undefined
+
+  private constructor(
+    specification: Specification,
+    actor: SupervisorActor,
+    environment: SupervisionEnvironment,
+    living: LivingSupervisors,
+    parent: string | null,
+  ) {
+    this.id = specification.id
+    this.#specification = specification
+    this.#actor = actor
+    this.#environment = environment
+    this.#living = living
+    this.#parent = parent
+    for (const child of specification.children) this.#sources.set(child.data.id, child)
+    this.#worker = new SupervisorWorker(
+      this.id,
+      actor,
+      environment,
+      (data) => this.#launch(data),
+      (end) => this.#endBySelf(end),
+    )
+  }
+
+  /**
+   * Starts a tree. Where the log says that it ran when its process ended, it goes on: with what was added, what was
+   * terminated, and the restarts so far. Throws ChildStartError, SupervisorExistsError.
+   */
+  static async start(
+    specification: Specification,
+    environment: SupervisionEnvironment,
+    living: LivingSupervisors,
+    parent: string | null = null,
+  ): Promise<Supervisor> {
+    const { id, rules, children } = specification
+    if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
+    const actor = await EventSourcedActor.load(supervisorKind, id, environment)
+    if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
+    const supervisor = new Supervisor(specification, actor, environment, living, parent)
+    living.set(id, supervisor)
+    const started = { rules, parent, children: children.map(({ data }) => data) }
+    try {
+      await supervisor.#worker.record({ type: 'SupervisorStarted', data: started })
+      await supervisor.#worker.mailbox.post(() => supervisor.#worker.startAll())
+    } catch (error) {
+      await supervisor.#end('not-started', { reason: 'crashed', error: failureOf(error) })
+      throw error
+    }
+    return supervisor
+  }
+
+  /** `running`; `stopping` and `stopped` when its end has begun, and when it has come. */
+  get status(): 'running' | 'stopping' | 'stopped' {
+    if (this.#ending.exit) return 'stopped'
+    return this.#stopping ? 'stopping' : 'running'
+  }
+
+  /** The whole state, as XState has it. */
+  get snapshot(): SupervisorActor['snapshot'] {
+    return this.#actor.snapshot
+  }
+
+  /** The children, in the order in which they start. */
+  children(): readonly ChildInfo[] {
+    return inStartOrder(this.snapshot.context.children).map((child) => this.#info(child))
+  }
+
+  /** How many there are; costs the same however many that is. */
+  counts(): { readonly specs: number; readonly running: number } {
+    const { specs, running } = this.snapshot.context
+    return { specs, running }
+  }
+
+  /**
+   * Starts a new child, after those that there are. Throws InvalidSpecificationError, ChildAlreadyStartedError,
+   * ChildAlreadyPresentError, ChildStartError: then it is not kept.
+   *
+   * @example
+   * await supervisor.startChild({ agent: 'writer', restart: 'transient' })
+   */
+  async startChild(specification: ChildSpecification): Promise<ChildInfo> {
+    const checked = checkNewSpecification(specification, this.#specification)
+    const { id } = checked.data
+    await this.#command(async () => {
+      if (this.#worker.children.has(id))
+        throw new ChildAlreadyStartedError({ supervisor: this.id, child: id })
+      checkNewChild(this.id, this.snapshot.context, id)
+      this.#sources.set(id, checked)
+      await this.#worker.start(checked.data, true)
+    })
+    await this.#worker.state()
+    return this.#known(id)
+  }
+
+  /** Ends a child; its specification stays, unless it is temporary or dynamic. Throws ChildNotFoundError. */
+  async terminateChild(id: string): Promise<void> {
+    await this.#command(async () => {
+      const { children } = this.#worker
+      const state = await this.#worker.state()
+      const child = knownChild(this.id, state, id)
+      if (child.status === 'stopped' && !children.has(id)) return
+      await this.#worker.terminate(child)
+    })
+  }
+
+  /**
+   * Starts a child that was terminated, or that has ended and is not restarted by itself. Throws ChildNotFoundError,
+   * ChildRunningError, ChildRestartingError, NotForDynamicChildrenError, ChildStartError.
+   */
+  async restartChild(id: string): Promise<ChildInfo> {
+    await this.#command(async () => {
+      const { data } = checkStopped(this.id, await this.#worker.state(), id, 'restartChild')
+      try {
+        await this.#worker.start(data)
+      } catch (error) {
+        const cause = error instanceof Error ? (error.cause ?? error) : error
+        await this.#worker.record({ type: 'ChildStartFailed', data: { id, error: failureOf(cause) } })
+        throw error
+      }
+    })
+    await this.#worker.state()
+    return this.#known(id)
+  }
+
+  /**
+   * Forgets a child that does not run. Throws ChildNotFoundError, ChildRunningError, ChildRestartingError,
+   * NotForDynamicChildrenError.
+   */
+  async deleteChild(id: string): Promise<void> {
+    await this.#command(async () => {
+      checkStopped(this.id, await this.#worker.state(), id, 'deleteChild')
+      await this.#worker.record({ type: 'ChildDeleted', data: { id } })
+      this.#sources.delete(id)
+    })
+  }
+
+  watch(ended: (exit: Exit) => void): () => void {
+    return this.#ending.watch(ended)
+  }
+
+  /** Stops the children right to left, each in its time, and then ends. */
+  stop(reason: 'normal' | 'shutdown' = 'shutdown'): Promise<void> {
+    this.#stopping ??= this.#orderlyEnd('asked', { reason, error: null })
+    return this.#stopping
+  }
+
+  async kill(): Promise<void> {
+    if (this.#ending.exit) return
+    this.#stopping ??= new Promise((resolve) => this.watch(() => resolve()))
+    await this.#worker.children.kill()
+    await this.#finish('killed', KILLED)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /** It has decided so itself, in a turn of its own. */
+  async #endBySelf(end: End): Promise<void> {
+    this.#stopping ??= new Promise((resolve) => this.watch(() => resolve()))
+    const exit: Exit = { reason: 'shutdown', error: null }
+    if (end.reason === 'auto-shutdown') return this.#end(end.reason, exit)
+    const failure = this.#failure(end)
+    await this.#end(end.reason, { ...exit, error: failureOf(failure) })
+    if (this.#parent === null) this.#environment.failed(failure)
+  }
+
+  async #orderlyEnd(reason: Stopped['reason'], exit: Exit): Promise<void> {
+    this.#worker.children.leave()
+    await this.#worker.mailbox.post(() => this.#end(reason, exit))
+  }
+
+  async #end(reason: Stopped['reason'], exit: Exit): Promise<void> {
+    if (this.#ending.exit) return
+    await this.#worker.stopAll()
+    await this.#finish(reason, exit)
+  }
+
+  async #finish(reason: Stopped['reason'], exit: Exit): Promise<void> {
+    try {
+      await this.#worker.record({ type: 'SupervisorStopped', data: { reason } })
+    } catch (error) {
+      this.#environment.logger.error(
+        { supervisor: this.id, error },
+        'the end of a supervisor is not in the log',
+      )
+    }
+    await this.#actor.close()
+    this.#living.delete(this.id)
+    this.#ending.end(exit)
+  }
+
+  #launch(data: ChildData): Supervised | Promise<Supervised> {
+    const known = this.#sources.get(data.id) ?? templateChild(this.#specification, data)
+    this.#sources.set(data.id, known)
+    const { start, supervisor } = known
+    if (supervisor) return Supervisor.start(supervisor, this.#environment, this.#living, this.id)
+    if (start) return start({ id: data.id, argument: data.argument ?? null })
+    return this.#environment.startAgent(data.agent ?? data.id, this.id)
+  }
+
+  /** In its turn, unless the supervisor has come to its end. */
+  #command<T>(work: () => Promise<T>): Promise<T> {
+    return this.#worker.mailbox.post(() => {
+      if (this.#environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
+      if (this.#stopping) throw new SupervisorStoppedError({ supervisor: this.id })
+      return work()
+    })
+  }
+
+  #known(id: string): ChildInfo {
+    return this.#info(knownChild(this.id, this.snapshot.context, id))
+  }
+
+  #info({ data, status, restarts, dueAt, failure }: ChildState): ChildInfo {
+    const { id, type, restart } = data
+    const child = this.#worker.children.get(id)
+    const ref = child && ('ref' in child ? child.ref : child)
+    return { id, status, restarts, type, restart, dueAt, failure, ref: ref ?? null }
+  }
+
+  #failure({ id: child, restarts, error }: Extract<End, { reason: 'escalated' }>): SupervisionFailedError {
+    const { withinMs } = this.#specification.rules.intensity
+    return new SupervisionFailedError({
+      supervisor: this.id,
+      child,
+      restarts,
+      withinMs,
+      code: error?.details.code === undefined ? (error?.tag ?? '') : String(error.details.code),
+      problem: error?.message ?? '',
+    })
+  }
+}
+
+type Stopped = Extract<SupervisorFact, { type: 'SupervisorStopped' }>['data']

@@ -1,0 +1,54 @@
+/** The supervision trees of an orchestrator: started, found by name, and stopped in order. */
+import type { SupervisionFailedError } from '../events/supervision-errors.ts'
+import { SupervisorStoppedError } from '../events/supervision-errors.ts'
+import type { AgentSystem } from './agent-system.ts'
+import type { AgentEnvironment } from './agent-worker.ts'
+import { checkSpecification, type SupervisorSpecification } from './supervision-specification.ts'
+import { type LivingSupervisors, Supervisor } from './supervisor.ts'
+import type { SupervisionEnvironment } from './supervisor-worker.ts'
+
+export class Supervisors {
+  readonly #environment: SupervisionEnvironment
+  readonly #living: LivingSupervisors = new Map()
+  readonly #roots: Supervisor[] = []
+  #closing = false
+
+  /** @param failed A tree gave up: nobody is left to deal with what went wrong. */
+  constructor(
+    { store, clock, logger, random }: AgentEnvironment,
+    agents: AgentSystem,
+    failed: (error: SupervisionFailedError) => void,
+  ) {
+    this.#environment = {
+      store,
+      clock,
+      logger,
+      random,
+      startAgent: async (agent, supervisor) => (await agents.get(agent)).runUnder(supervisor),
+      failed,
+      isClosing: () => this.#closing,
+    }
+  }
+
+  /** Resolves when all children run. */
+  async supervise(specification: SupervisorSpecification): Promise<Supervisor> {
+    const checked = checkSpecification(specification)
+    const root = await Supervisor.start(checked, this.#environment, this.#living)
+    this.#roots.push(root)
+    root.watch(() => this.#roots.splice(this.#roots.indexOf(root), 1))
+    return root
+  }
+
+  /** A supervisor that lives, at whatever level. Throws SupervisorStoppedError. */
+  get(id: string): Supervisor {
+    const supervisor = this.#living.get(id)
+    if (!supervisor) throw new SupervisorStoppedError({ supervisor: id })
+    return supervisor
+  }
+
+  /** Stops the trees, the last one first. The log stays as it is: the next process goes on with them. */
+  async close(): Promise<void> {
+    this.#closing = true
+    for (const root of this.#roots.toReversed()) await root.stop()
+  }
+}
