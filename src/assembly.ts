@@ -5,8 +5,10 @@ import { AgentSystem } from './actors/agent-system.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent-worker.ts'
 import { Governor } from './actors/governor.ts'
 import { DEFAULT_MAILBOX, governorLimits } from './actors/limits.ts'
+import { Supervisors } from './actors/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { Downfall } from './downfall.ts'
 import { EventFeed } from './event-feed.ts'
 import { History } from './history.ts'
 import { silentLogger } from './logger.ts'
@@ -19,6 +21,8 @@ const DEFAULT_MAX_AGENTS = 100
 export interface Parts {
   readonly agents: AgentSystem
   readonly runs: Runs
+  readonly supervisors: Supervisors
+  readonly downfall: Downfall
   readonly history: History
   readonly feed: EventFeed
   readonly clock: Clock
@@ -55,9 +59,16 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
     },
   }
   const agents = new AgentSystem(environment, maxAgents, options.agentDefaults ?? {})
+  const runs = new Runs(environment, agents)
+  const downfall = new Downfall(logger, options.onFailure)
+  const supervisors = new Supervisors(environment, agents, (error) => {
+    void downfall.begin(error, agents, runs).then(() => supervisors.close())
+  })
   return {
     agents,
-    runs: new Runs(environment, agents),
+    runs,
+    supervisors,
+    downfall,
     history: new History(store),
     feed: new EventFeed(store),
     recoveries,

@@ -1,8 +1,6 @@
 /** What the log says of the past: facts as they were written, and the states that they made. */
-import type { agentMachine } from './actors/agent-machine.ts'
 import { kindOf } from './actors/kinds.ts'
-import { replay, type Step } from './actors/replay.ts'
-import type { runMachine } from './actors/run-machine.ts'
+import { type AnyStep, replay } from './actors/replay.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StreamNotFoundError } from './events/errors.ts'
 import { checkStreamName } from './events/ids.ts'
@@ -22,13 +20,10 @@ export class History {
       : this.#store.read(await this.#known(stream), range)
   }
 
-  async *replay(
-    stream: string,
-    { to }: { to?: number } = {},
-  ): AsyncGenerator<Step<typeof agentMachine> | Step<typeof runMachine>> {
+  async *replay(stream: string, { to }: { to?: number } = {}): AsyncGenerator<AnyStep> {
     const kind = kindOf(await this.#known(stream))
     if (!kind) throw new StreamNotFoundError({ stream })
-    yield* replay(kind, this.#store, stream, to) as AsyncGenerator<never>
+    yield* replay(kind, this.#store, stream, to)
   }
 
   async #known(stream: string): Promise<string> {

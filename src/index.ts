@@ -5,12 +5,20 @@ export type { AgentOptions } from './actors/agent-options.ts'
 export type { AgentInfo } from './actors/agent-system.ts'
 export type { AskOptions } from './actors/agent-tasks.ts'
 export type { Recovery } from './actors/agent-worker.ts'
+export type { Exit, Supervised } from './actors/exit.ts'
 export type { Limits } from './actors/limits.ts'
-export type { Step } from './actors/replay.ts'
+export type { AnyStep, Step } from './actors/replay.ts'
 export { assertReplayable } from './actors/replayable.ts'
 export type { RetentionRule } from './actors/retention.ts'
 export type { RunSnapshot, RunStatus } from './actors/run-machine.ts'
 export type { StateHash, StreamHash } from './actors/state-hash.ts'
+export type {
+  ChildSpecification,
+  StartChild,
+  SupervisorSpecification,
+} from './actors/supervision-specification.ts'
+export { type ChildInfo, Supervisor } from './actors/supervisor.ts'
+export type { SupervisorSnapshot, SupervisorStatus } from './actors/supervisor-machine.ts'
 export { type Reply, TaskHandle } from './actors/task-handle.ts'
 export { AgentFactory } from './agent-factory.ts'
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
@@ -49,6 +57,8 @@ export * from './events/inspect-errors.ts'
 export type { Json, JsonObject } from './events/json.ts'
 export * from './events/run-errors.ts'
 export * from './events/store-errors.ts'
+export * from './events/supervision-errors.ts'
+export type { ExitReason, SupervisorFact, SupervisorRules } from './events/supervisor-facts.ts'
 export type {
   FileMapping,
   FolderMapping,

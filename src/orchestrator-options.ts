@@ -3,6 +3,7 @@ import type { AgentDefaults, AgentOptions } from './actors/agent-options.ts'
 import type { Limits } from './actors/limits.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
+import type { SupervisionFailedError } from './events/supervision-errors.ts'
 import type { Logger } from './logger.ts'
 import type { EventStore } from './store/event-store.ts'
 
@@ -35,6 +36,8 @@ export interface OrchestratorOptions {
    * that `owner.json` in the base directory names. Default true; a `store` of your own is never served.
    */
   readonly serve?: boolean
+  /** Told when a supervision tree has given up; see `Orchestrator.failed`. */
+  readonly onFailure?: (error: SupervisionFailedError) => void
   readonly clock?: Clock
   /** A number from 0 to 1, for jitter. Default `Math.random`. */
   readonly random?: () => number

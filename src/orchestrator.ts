@@ -7,25 +7,26 @@ import type { AgentInfo } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
 import type { Recovery } from './actors/agent-worker.ts'
 import { checkLimits } from './actors/limits.ts'
-import type { Step } from './actors/replay.ts'
+import type { AnyStep, Step } from './actors/replay.ts'
 import type { runMachine } from './actors/run-machine.ts'
+import type { SupervisorSpecification } from './actors/supervision-specification.ts'
+import type { Supervisor } from './actors/supervisor.ts'
+import type { supervisorMachine } from './actors/supervisor-machine.ts'
 import { assemble, type Parts } from './assembly.ts'
 import { pause } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { ClosedError, InvalidInputError } from './events/errors.ts'
+import type { SupervisionFailedError } from './events/supervision-errors.ts'
 import type { TaskInput } from './events/task-input.ts'
 import type { LogRange, OrchestratorOptions } from './orchestrator-options.ts'
-import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
-import { type ParallelOptions, parallel } from './patterns/parallel.ts'
-import type { Pattern, Step as PatternStep } from './patterns/pattern.ts'
-import { pipeline, type Stage } from './patterns/pipeline.ts'
+import type { Pattern } from './patterns/pattern.ts'
 import type { RunPlan } from './patterns/plan.ts'
 import type { Run } from './patterns/run.ts'
 import type { RunDetails, RunInfo, RunOptions } from './patterns/run-info.ts'
-import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import { type OwnerSocket, serve } from './serving.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level-store.ts'
+import { WorkflowShortcuts } from './workflow-shortcuts.ts'
 
 export type { LogRange, OrchestratorOptions }
 
@@ -37,7 +38,7 @@ const DEFAULT_BASE_DIR = '.claude-agents'
  * await orchestrator.createAgent({ id: 'researcher', systemPrompt: 'You are a research specialist.' })
  * const text = await orchestrator.sendTask('researcher', 'What is known about coral bleaching?')
  */
-export class Orchestrator implements AsyncDisposable {
+export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
   readonly #parts: Parts
@@ -45,6 +46,7 @@ export class Orchestrator implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
+    super()
     this.baseDir = baseDir
     this.store = store
     this.#parts = assemble(options, baseDir, store)
@@ -82,18 +84,18 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
   async createAgent(options: AgentOptions): Promise<Agent> {
-    return this.#open.agents.create(options)
+    return this.#alive.agents.create(options)
   }
 
   /** Makes an agent, or makes it what is said of it. A change is a fact, and counts from the next call on. */
   async declareAgent(options: AgentOptions): Promise<Agent> {
-    await this.#open.agents.declare([options])
+    await this.#alive.agents.declare([options])
     return this.agent(options.id)
   }
 
   /** Throws AgentNotFoundError, with the name that was probably meant. */
   async agent(id: string): Promise<Agent> {
-    return this.#open.agents.get(id)
+    return this.#alive.agents.get(id)
   }
 
   /** Resolves when no other process waits for an answer from this one any more, or the signal aborts. */
@@ -137,14 +139,14 @@ export class Orchestrator implements AsyncDisposable {
    * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })
    */
   run(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
-    const { runs, intake } = this.#open
+    const { runs, intake } = this.#alive
     if (!intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
     return runs.start(pattern, input, options)
   }
 
   /** Goes on with a run that was paused, failed, or left by a crash: what was answered is not asked again. */
   resume(runId: string, pattern: Pattern, options: { readonly signal?: AbortSignal } = {}): Run {
-    return this.#open.runs.resume(runId, pattern, options)
+    return this.#alive.runs.resume(runId, pattern, options)
   }
 
   /**
@@ -170,24 +172,25 @@ export class Orchestrator implements AsyncDisposable {
     return this.#open.runs.cancel(runId, reason)
   }
 
-  /** `run(sequential(agents, options), input)` */
-  sequential(agents: readonly PatternStep[], input: string | TaskInput, options?: SequentialOptions): Run {
-    return this.run(sequential(agents, options), input, { name: 'sequential' })
+  /**
+   * Starts a supervision tree, and resolves when its children run; after a restart of the program it goes on with what the
+   * log says. Throws InvalidSpecificationError, SupervisorExistsError, ChildStartError.
+   *
+   * @example
+   * await orchestrator.supervise({ id: 'team', strategy: 'one-for-all', children: [{ agent: 'writer' }, { agent: 'critic' }] })
+   */
+  async supervise(specification: SupervisorSpecification): Promise<Supervisor> {
+    return this.#alive.supervisors.supervise(specification)
   }
 
-  /** `run(parallel(agents, options), input)` */
-  parallel(agents: readonly PatternStep[], input: string | TaskInput, options?: ParallelOptions): Run {
-    return this.run(parallel(agents, options), input, { name: 'parallel' })
+  /** A supervisor that runs, at whatever level of a tree. Throws SupervisorStoppedError. */
+  supervisor(id: string): Supervisor {
+    return this.#open.supervisors.get(id)
   }
 
-  /** `run(pipeline(stages), input)` */
-  pipeline(stages: readonly Stage[], input: string | TaskInput): Run {
-    return this.run(pipeline(stages), input, { name: 'pipeline' })
-  }
-
-  /** `run(hierarchical(options), input)` */
-  hierarchical(options: HierarchicalOptions, input: string | TaskInput): Run {
-    return this.run(hierarchical(options), input, { name: 'hierarchical' })
+  /** Resolves with the error when a tree has given up: nothing is done any more then. Closing still works. */
+  get failed(): Promise<SupervisionFailedError> {
+    return this.#parts.downfall.failed
   }
 
   /** What has been written, and no more. Throws StreamNotFoundError where the stream that is named has no facts. */
@@ -202,16 +205,17 @@ export class Orchestrator implements AsyncDisposable {
   replay(stream: `agent/${string}`, options?: { to?: number }): AsyncGenerator<Step<typeof agentMachine>>
   replay(stream: `run/${string}`, options?: { to?: number }): AsyncGenerator<Step<typeof runMachine>>
   replay(
-    stream: string,
+    stream: `supervisor/${string}`,
     options?: { to?: number },
-  ): AsyncGenerator<Step<typeof agentMachine> | Step<typeof runMachine>>
-  replay(stream: string, options: { to?: number } = {}) {
+  ): AsyncGenerator<Step<typeof supervisorMachine>>
+  replay(stream: string, options?: { to?: number }): AsyncGenerator<AnyStep>
+  replay(stream: string, options: { to?: number } = {}): AsyncGenerator<AnyStep> {
     return this.#open.history.replay(stream, options)
   }
 
   /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */
   async recover(): Promise<readonly Recovery[]> {
-    const { agents, recoveries } = this.#open
+    const { agents, recoveries } = this.#alive
     const resumed = await agents.resume(this.baseDir)
     await Promise.all(resumed.map((agent) => agent.settled()))
     return [...recoveries]
@@ -248,12 +252,19 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const { runs, agents, feed } = this.#parts
+    const { supervisors, runs, agents, feed } = this.#parts
+    await supervisors.close()
     await runs.close()
     await agents.close()
     await feed.close()
     await this.#socket?.close()
     await this.store[Symbol.asyncDispose]()
+  }
+
+  /** The same, as long as no supervision tree has given up. Throws SupervisionFailedError. */
+  get #alive(): Parts {
+    this.#open.downfall.assertNone()
+    return this.#parts
   }
 
   /** What it is made of, as long as it is open. Throws ClosedError. */

@@ -2,7 +2,12 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { AgentConfig } from '../events/agent-facts.ts'
 import { canonicalJson } from '../events/canonical-json.ts'
-import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../events/errors.ts'
+import {
+  AgentExistsError,
+  AgentNotFoundError,
+  type ClaudeAgentError,
+  TooManyAgentsError,
+} from '../events/errors.ts'
 import { checkId } from '../events/ids.ts'
 import type { JsonObject } from '../events/json.ts'
 import { Agent } from './agent.ts'
@@ -113,6 +118,15 @@ export class AgentSystem {
     await Promise.all(
       agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.settled() : undefined)),
     )
+  }
+
+  /** The agents in memory do nothing any more, and take no tasks: who waits for an answer is told why. */
+  async refuse(reason: ClaudeAgentError): Promise<void> {
+    for (const loading of this.#active.values()) {
+      const agent = await loading.catch(() => undefined)
+      agent?.refuse(reason)
+      void agent?.halt()
+    }
   }
 
   /** Ends what the agents in memory do. */

@@ -11,6 +11,9 @@ export interface Step<M extends AnyStateMachine> {
   readonly after: SnapshotFrom<M>
 }
 
+/** The same, of whatever kind of actor. */
+export type AnyStep = Step<AnyStateMachine>
+
 /** Replays a stream, to the end or up to and including a version. Runs no effect and needs no clock. */
 export async function* replay<M extends AnyStateMachine, E extends Effect>(
   { facts, fold }: ActorDefinition<M, E>,
