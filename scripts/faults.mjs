@@ -18,6 +18,7 @@ const {
 
 const PARTS = [
   { name: 'kill -9', file: 'tests/store/kill.test.ts' },
+  { name: 'kill -9 of owners with busy agents', file: 'tests/processes/owner-kills.test.ts' },
   { name: 'random damage', file: 'tests/store/random-damage.test.ts' },
 ]
 

@@ -38,8 +38,9 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
   const recoveries: Recovery[] = []
   const intake = { isOpen: true }
   const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
-  const environment: AgentEnvironment = {
+  const environment: Omit<AgentEnvironment, 'swept'> = {
     store,
+    baseDir,
     clock,
     logger,
     runner,

@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs'
 import type { Agent } from './actors/agent.ts'
 import type { agentMachine } from './actors/agent-machine.ts'
 import type { AgentOptions } from './actors/agent-options.ts'
+import type { RunningProcess } from './actors/agent-processes.ts'
 import type { AgentInfo } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
 import type { Recovery } from './actors/agent-worker.ts'
@@ -74,7 +75,7 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
       if (options.serve !== false && !options.store)
         orchestrator.#socket = await serve(orchestrator, path, store, logger)
       await orchestrator.#parts.agents.declare(options.agents ?? [])
-      if (resume === 'at-once') await orchestrator.#parts.agents.resume(path)
+      if (resume === 'at-once') await orchestrator.#parts.agents.resume()
     } catch (error) {
       await orchestrator.close()
       throw error
@@ -106,6 +107,11 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
   /** All agents, by name. Costs the same however much they have done. */
   async agents(): Promise<readonly AgentInfo[]> {
     return this.#open.agents.list()
+  }
+
+  /** The processes of calls that run now, oldest first: those that the log knows, and those that it does not. */
+  async processes(): Promise<readonly RunningProcess[]> {
+    return this.#open.agents.processes()
   }
 
   /** Asks and waits for the text of the reply. `agent(id)` and `ask` give more than the text. */
@@ -216,7 +222,7 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
   /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */
   async recover(): Promise<readonly Recovery[]> {
     const { agents, recoveries } = this.#alive
-    const resumed = await agents.resume(this.baseDir)
+    const resumed = await agents.resume()
     await Promise.all(resumed.map((agent) => agent.settled()))
     return [...recoveries]
   }

@@ -14,6 +14,7 @@ import { Agent } from './agent.ts'
 import { cancelTasks } from './agent-decisions.ts'
 import type { AgentStatus } from './agent-machine.ts'
 import { type AgentDefaults, type AgentOptions, agentConfig } from './agent-options.ts'
+import { type KnownCall, type RunningProcess, runningProcesses } from './agent-processes.ts'
 import type { AgentEnvironment } from './agent-worker.ts'
 
 /** An agent in a list: what is known of it without folding its facts. */
@@ -37,11 +38,12 @@ export class AgentSystem {
   /** Those in memory. */
   readonly #active = new Map<string, Promise<Agent>>()
   #count: number | undefined
+  #sweeping: Promise<void> | undefined
   /** Agents come and go one after the other: two cannot both be the last that fits. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(environment: AgentEnvironment, maxAgents: number, defaults: AgentDefaults) {
-    this.#environment = environment
+  constructor(environment: Omit<AgentEnvironment, 'swept'>, maxAgents: number, defaults: AgentDefaults) {
+    this.#environment = { ...environment, swept: () => this.#swept() }
     this.#maxAgents = maxAgents
     this.#defaults = defaults
   }
@@ -100,16 +102,18 @@ export class AgentSystem {
   }
 
   /** Starts every agent that has something to do, after ending the processes that the log does not know. */
-  async resume(baseDir: string): Promise<readonly Agent[]> {
-    const { store, runner } = this.#environment
-    const agents: Agent[] = []
-    for await (const { stream } of store.streams({ prefix: STREAMS, open: true })) {
-      agents.push(await this.#activate(stream.slice(STREAMS.length)))
-    }
-    const keep = agents.flatMap((agent) => agent.snapshot.context.current?.call?.callId ?? [])
-    await runner.sweep?.({ baseDir, keep })
+  async resume(): Promise<readonly Agent[]> {
+    await this.#swept()
+    const agents = await this.#open()
     for (const agent of agents) agent.start()
     return agents
+  }
+
+  /** The processes of calls that run now, oldest first. */
+  async processes(): Promise<readonly RunningProcess[]> {
+    const { runner, baseDir } = this.#environment
+    const found = (await runner.processes?.({ baseDir })) ?? []
+    return found.length === 0 ? [] : runningProcesses(found, await this.#calls(), process.pid)
   }
 
   /** Resolves when no agent in memory has anything left to do. */
@@ -129,11 +133,49 @@ export class AgentSystem {
     }
   }
 
-  /** Ends what the agents in memory do. */
+  /** Ends what the agents in memory do, and what is left of it. */
   async close(): Promise<void> {
     await this.#turn
     const agents = await Promise.allSettled(this.#active.values())
     await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)))
+    // Where nothing was begun there is nothing to look for.
+    if (this.#sweeping) await this.#sweep()
+  }
+
+  /** Agents with something to do. */
+  async #open(): Promise<readonly Agent[]> {
+    const agents: Agent[] = []
+    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS, open: true })) {
+      agents.push(await this.#activate(stream.slice(STREAMS.length)))
+    }
+    return agents
+  }
+
+  /** The calls that the log has as under way. */
+  async #calls(): Promise<readonly KnownCall[]> {
+    return (await this.#open()).flatMap(({ id, isStarted, snapshot }) => {
+      const { current } = snapshot.context
+      return current?.call
+        ? [{ agent: id, taskId: current.taskId, call: current.call, isOurs: isStarted }]
+        : []
+    })
+  }
+
+  /** Resolves when the processes are ended that an earlier owner has left, and that the log does not know. */
+  #swept(): Promise<void> {
+    this.#sweeping ??= this.#sweep().catch((error: unknown) => {
+      this.#sweeping = undefined
+      throw error
+    })
+    return this.#sweeping
+  }
+
+  async #sweep(): Promise<void> {
+    const { runner, baseDir, logger } = this.#environment
+    if (!runner.sweep) return
+    const keep = (await this.#calls()).map(({ call }) => call.callId)
+    const ended = await runner.sweep({ baseDir, keep })
+    if (ended > 0) logger.warn({ ended }, 'processes that the log does not know were ended')
   }
 
   #complete(options: AgentOptions): AgentOptions {

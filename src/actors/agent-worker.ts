@@ -21,6 +21,9 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly runner: AgentRunner
   /** Lets calls in. */
   readonly governor: Governor
+  readonly baseDir: string
+  /** Resolves when no process runs any more that the log does not know. */
+  readonly swept: () => Promise<void>
   /** How many tasks one agent may have, waiting or running. */
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */
@@ -85,6 +88,7 @@ export function agentWorker(
 
   /** Waits for a place, then announces the call. */
   async function beginCall(task: QueuedTask, signal: AbortSignal) {
+    await environment.swept()
     const since = clock.now()
     const entering = governor.enter(caller(), signal)
     turn = entering.catch(() => {})
@@ -247,6 +251,7 @@ export function agentWorker(
       case 'call': {
         const place = placeOf(effect.call)
         const call = lastCall
+          .then(() => environment.swept())
           .then(() => carryOutCall(effect, context.signal, context.resumed, place))
           .finally(() => place.leave())
         lastCall = call.catch(() => {})

@@ -82,6 +82,11 @@ export class Agent {
     return this.#actor.snapshot
   }
 
+  /** Whether this process goes on with what the agent has to do. */
+  get isStarted(): boolean {
+    return this.#started
+  }
+
   /** How many facts the state is made of. */
   get version(): number {
     return this.#actor.version

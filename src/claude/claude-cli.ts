@@ -8,6 +8,7 @@ import { directoryWork } from './directory-work.ts'
 import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
+import { callProcesses } from './marked-processes.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process-runner.ts'
 import { recoverCall } from './recovery.ts'
 import { redactor, secretsOf } from './redact.ts'
@@ -120,6 +121,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       if (recovered.outcome === 'answered') await prune(call)
       return recovered
     },
+    processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     sweep: (what) => sweepBase(what, context),
     ...directoryWork(options),
   }

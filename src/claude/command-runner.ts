@@ -6,7 +6,8 @@ import { stoppedError } from './call-ending.ts'
 import { outputFiles, readStderr } from './call-output.ts'
 import type { RunEnd } from './call-run.ts'
 import { directoryWork } from './directory-work.ts'
-import { CALL_MARKER, type Environment, HOME_MARKER } from './environment.ts'
+import { CALL_MARKER, type Environment, HOME_MARKER, TASK_MARKER } from './environment.ts'
+import { callProcesses } from './marked-processes.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process-runner.ts'
 import { endLeftover } from './recovery.ts'
 import { oneLine, redactor, secretsOf } from './redact.ts'
@@ -94,6 +95,7 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
       // Its prompt follows only when its process is on record.
       return { outcome: identity === null ? 'unsent' : 'unanswered' }
     },
+    processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     sweep: (what) => sweepBase(what, context),
     ...directoryWork(options),
   }
@@ -111,6 +113,7 @@ function environmentOf(call: Call, added: Environment): Environment {
     HOME: home,
     ...added,
     [CALL_MARKER]: call.callId,
+    [TASK_MARKER]: call.taskId,
     [HOME_MARKER]: home,
   }
 }

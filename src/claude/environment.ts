@@ -10,6 +10,8 @@ export type Environment = Readonly<Record<string, string>>
 
 /** Marks every process of a call, also those that were started by its tools and outlive it. */
 export const CALL_MARKER = 'CLAUDE_AGENTS_CALL_ID'
+/** Says what it works on, for whoever looks at the table of processes. */
+export const TASK_MARKER = 'CLAUDE_AGENTS_TASK_ID'
 /** Says whose process it is, so that a sweep never ends one of another store. */
 export const HOME_MARKER = 'CLAUDE_AGENTS_HOME'
 
@@ -52,6 +54,7 @@ const withoutRepository = (settings: CallSettings): Environment =>
 
 export interface CallEnvironment {
   readonly callId: string
+  readonly taskId: string
   readonly home: string
   readonly version: Version
   readonly settings: CallSettings
@@ -70,6 +73,7 @@ export const temporaryDirectory = (home: string): string => join(home, 'tmp')
 /** The whole environment of a call: nothing is inherited besides. */
 export function callEnvironment({
   callId,
+  taskId,
   home,
   version,
   settings,
@@ -91,6 +95,7 @@ export function callEnvironment({
     CLAUDE_CONFIG_DIR: configDirectory(home),
     CLAUDE_CODE_TMPDIR: temporaryDirectory(home),
     [CALL_MARKER]: callId,
+    [TASK_MARKER]: taskId,
     [HOME_MARKER]: home,
   }
 }

@@ -28,9 +28,9 @@ export interface CallPlan extends LaunchPlan {
 /** The plan of a call. The file of the system prompt is written by {@link writeSystemPrompt}. */
 export function launchPlan(call: Call, { program, inherited, added }: PlanOptions): CallPlan {
   const { home, workspace } = call.directories
-  const { callId, settings } = call
+  const { callId, taskId, settings } = call
   const { path, version } = program
-  const environment = callEnvironment({ callId, home, version, settings, inherited, added })
+  const environment = callEnvironment({ callId, taskId, home, version, settings, inherited, added })
   const given = claudeArguments(call, {
     version,
     systemPromptFile: settings.systemPrompt === '' ? null : systemPromptFile(home),

@@ -50,6 +50,17 @@ export interface ProcessIdentity {
   readonly startTime: string | null
 }
 
+/** The processes of one call, as the system shows them. */
+export interface CallProcesses extends ProcessIdentity {
+  readonly agent: string
+  /** null where the process does not tell. */
+  readonly taskId: string | null
+  readonly callId: string
+  readonly ageMs: number
+  /** How many more it has started that still run. */
+  readonly others: number
+}
+
 export interface Usage {
   readonly inputTokens: number
   readonly outputTokens: number
@@ -136,6 +147,8 @@ export interface AgentRunner {
   ): Promise<readonly PlacedInput[]>
   /** Deletes the directories of an agent that was removed, following no link. */
   discard?(directories: AgentDirectories): Promise<void>
+  /** The processes of calls of this base directory that run now, oldest first, known to a log or not. */
+  processes?(options: { readonly baseDir: string }): Promise<readonly CallProcesses[]>
   /** Ends every process that an earlier owner of these directories has left and that `keep` does not name. Returns how many. */
   sweep?(options: { readonly baseDir: string; readonly keep: readonly string[] }): Promise<number>
 }

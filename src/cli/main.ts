@@ -10,6 +10,7 @@ import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { Act, GivenOptions } from './global-options.ts'
 import { addInspectCommand } from './inspect-words.ts'
 import { addLogCommands } from './log-words.ts'
+import { addProcessCommands } from './process-words.ts'
 import { addSetupCommands } from './setup-words.ts'
 import { addWorkflowCommands } from './workflow-words.ts'
 
@@ -61,6 +62,7 @@ addWorkflowCommands(program, act)
 addLogCommands(program, act)
 addConfigCommands(program, act)
 addSetupCommands(program)
+addProcessCommands(program, act)
 addInspectCommand(program, act)
 program
   .command('recover')

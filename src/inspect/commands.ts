@@ -4,7 +4,13 @@
  */
 
 /** Methods of the orchestrator. */
-export const SYSTEM_COMMANDS: readonly string[] = ['createAgent', 'declareAgent', 'removeAgent', 'cancelRun']
+export const SYSTEM_COMMANDS: readonly string[] = [
+  'createAgent',
+  'declareAgent',
+  'removeAgent',
+  'cancelRun',
+  'processes',
+]
 
 /** Methods of an agent. `ask` goes a way of its own, as it has much to say. */
 export const AGENT_COMMANDS: readonly string[] = ['cancel', 'reset', 'stop']

@@ -5,6 +5,7 @@ import { type CallEnvironment, callEnvironment } from '../../src/claude/environm
 const HOME = '/base/agents/a/home'
 const environmentOf = (inherited: CallEnvironment['inherited'], more: Partial<CallEnvironment> = {}) =>
   callEnvironment({
+    taskId: 'task',
     callId: 'call-1',
     home: HOME,
     version: [2, 1, 330],
