@@ -59,6 +59,7 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
       currentSession: session,
       queue: queue.length + (current ? 1 : 0),
       totalInteractions: totals.interactions,
+      totalTokens: totals.inputTokens + totals.outputTokens,
       totalCostUsd: totals.costUsd,
     },
   }

@@ -26,6 +26,7 @@ export interface AgentInfo {
   /** Tasks that wait or run. */
   readonly queue: number
   readonly totalInteractions: number
+  readonly totalTokens: number
   readonly totalCostUsd: number
 }
 
@@ -251,6 +252,7 @@ function agentInfo(stream: string, version: number, status: string, info: JsonOb
     currentSession: typeof info.currentSession === 'string' ? info.currentSession : null,
     queue: Number(info.queue ?? 0),
     totalInteractions: Number(info.totalInteractions ?? 0),
+    totalTokens: Number(info.totalTokens ?? 0),
     totalCostUsd: Number(info.totalCostUsd ?? 0),
   }
 }

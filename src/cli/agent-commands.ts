@@ -103,6 +103,26 @@ export function sessions(globals: GlobalOptions, id: string) {
   })
 }
 
+export function cancel(
+  globals: GlobalOptions,
+  id: string,
+  task: string | undefined,
+  { reason }: { readonly reason: string },
+) {
+  return withAgent(globals, id, async (agent, { terminal }) => {
+    const { current, queue } = agent.snapshot.context
+    const tasks = task === undefined ? [...(current ? [current] : []), ...queue] : [{ taskId: task }]
+    const cancelled: string[] = []
+    // Those that wait go first: none of them is begun meanwhile.
+    for (const { taskId } of tasks.toReversed())
+      if (await agent.cancel(taskId, reason)) cancelled.push(taskId)
+    if (terminal.json) return terminal.value({ id, cancelled: cancelled.toReversed() })
+    if (cancelled.length > 0) terminal.line(`Cancelled ${cancelled.toReversed().join(', ')}.`)
+    else
+      terminal.note(`${id} has no such task to do: nothing was cancelled (claude-agents agent show ${id}).`)
+  })
+}
+
 export function reset(globals: GlobalOptions, id: string) {
   return withAgent(globals, id, async (agent, { terminal }) => {
     await agent.reset()

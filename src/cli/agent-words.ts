@@ -53,6 +53,11 @@ export function addAgentCommands(program: Command, act: Act): void {
       act(async (globals) => (await import('./ask-command.ts')).ask(globals, id, prompt, options)),
     )
   agent
+    .command('cancel <id> [task]')
+    .description('call off a task, whether it waits or runs; without one, all that the agent has to do')
+    .option('--reason <text>', 'why, for the log', 'asked to')
+    .action((id, task, options) => agents((commands, globals) => commands.cancel(globals, id, task, options)))
+  agent
     .command('reset <id>')
     .description('begin a new session chain; the old one stays in the log')
     .action((id) => agents((commands, globals) => commands.reset(globals, id)))

@@ -27,6 +27,12 @@ function storeOf(globals: GlobalOptions): string {
   })
 }
 
+/** Through its owner, where another process has it open. */
+async function logOf(globals: GlobalOptions) {
+  const { openLog } = await import('../inspect/live-log.ts')
+  return (await openLog(storeOf(globals), { logger: await commandLogger(globals) })).store
+}
+
 export async function backup(globals: GlobalOptions, file: string): Promise<void> {
   const { backupDirectory } = await import('../index.ts')
   const done = await backupDirectory(storeOf(globals), file, { logger: await commandLogger(globals) })
@@ -73,7 +79,7 @@ export async function exportLog(
     ...(stream === undefined ? {} : { stream }),
     ...(after === undefined ? {} : { after }),
   }
-  await using store = await library.levelStore(storeOf(globals), { logger: await commandLogger(globals) })
+  await using store = await logOf(globals)
   if (stream !== undefined && (await store.head(stream)) === 0)
     throw new library.StreamNotFoundError({ stream })
   if (file === '-') return await print(library.exportText(store, options))
@@ -106,8 +112,8 @@ async function print(pieces: AsyncIterable<string>): Promise<void> {
 }
 
 export async function hash(globals: GlobalOptions): Promise<void> {
-  const { levelStore, stateHash } = await import('../index.ts')
-  await using store = await levelStore(storeOf(globals), { logger: await commandLogger(globals) })
+  const { stateHash } = await import('../index.ts')
+  await using store = await logOf(globals)
   const { json, value, line, style } = terminal(globals)
   const whole = await stateHash(store, (one) => {
     if (json) value(one)

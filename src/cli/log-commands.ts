@@ -38,7 +38,8 @@ export async function replay(globals: GlobalOptions, stream: string, { to }: { t
 
 const LONGEST_DATA = 100
 
-function logLine(terminal: Terminal, { position, at, stream, type, data }: Recorded): string {
+/** A fact as one line for people. */
+export function logLine(terminal: Terminal, { position, at, stream, type, data }: Recorded): string {
   const text = inert(jsonLine(data))
   const shown = text.length > LONGEST_DATA ? `${text.slice(0, LONGEST_DATA)}…` : text
   const where = terminal.style('dim', `${String(position).padStart(6)}  ${at}`)

@@ -9,6 +9,7 @@ import { addConfigCommands } from './config-words.ts'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { Act, GivenOptions } from './global-options.ts'
 import { addInspectCommand } from './inspect-words.ts'
+import { addLiveCommands } from './live-words.ts'
 import { addLogCommands } from './log-words.ts'
 import { addProcessCommands } from './process-words.ts'
 import { addSetupCommands } from './setup-words.ts'
@@ -60,6 +61,7 @@ const act: Act = async (run) => {
 addAgentCommands(program, act)
 addWorkflowCommands(program, act)
 addLogCommands(program, act)
+addLiveCommands(program, act)
 addConfigCommands(program, act)
 addSetupCommands(program)
 addProcessCommands(program, act)

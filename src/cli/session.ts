@@ -4,6 +4,7 @@
  */
 import type { Config, Orchestrator } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
+import { listenForInterruption } from './interruption.ts'
 import { type OpenedRunner, openRunner } from './runner.ts'
 import { type Terminal, terminal } from './terminal.ts'
 
@@ -16,24 +17,13 @@ export interface Session {
   readonly signal: AbortSignal
 }
 
-/** How a command ended that was interrupted: 128 and the number of the signal, as shells have it. */
-const INTERRUPTED: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
-
 /** Opens, runs, closes. */
 export async function withSession(
   options: GlobalOptions,
   run: (session: Session) => Promise<void>,
 ): Promise<void> {
   const screen = terminal(options)
-  const interruption = new AbortController()
-  const interrupt = (name: NodeJS.Signals) => {
-    // Once is a request; twice is an order.
-    if (interruption.signal.aborted) process.exit(INTERRUPTED[name])
-    process.exitCode = INTERRUPTED[name]
-    interruption.abort(`interrupted by ${name}`)
-  }
-  const signals = Object.keys(INTERRUPTED) as NodeJS.Signals[]
-  for (const name of signals) process.on(name, interrupt)
+  const interruption = listenForInterruption()
   const { accessStore } = await import('../inspect/store-access.ts')
   let opened: OpenedRunner | undefined
   try {
@@ -47,7 +37,7 @@ export async function withSession(
       // Other commands may have come in meanwhile: they end first.
       await orchestrator.served(interruption.signal)
     } finally {
-      for (const name of signals) process.off(name, interrupt)
+      interruption.stop()
       await orchestrator.close()
     }
   } finally {

@@ -3,6 +3,7 @@ import { InvalidInputError } from '../events/errors.ts'
 import type { ChainedStore } from '../store/chained-store.ts'
 import { recordValue } from '../store/record.ts'
 import type { Followers } from './followers.ts'
+import { Counters, metricsText } from './metrics.ts'
 
 /** A list, line by line, or one value. `signal` aborts when the reader has gone, or has seen enough. */
 export type Answer =
@@ -10,10 +11,22 @@ export type Answer =
   | { readonly value: unknown }
   | { readonly text: string; readonly type: string }
 
+/** Of the text format of Prometheus. */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
 export type Route = (query: URLSearchParams, signal: AbortSignal) => Promise<Answer> | Answer
 
 export function readingRoutes(store: ChainedStore, followers: Followers): Readonly<Record<string, Route>> {
+  const counters = new Counters()
+  let counting: Promise<unknown> = Promise.resolve()
+  /** One after the other: they share what has been counted. */
+  const metrics = () => {
+    const text = counting.then(() => metricsText(store, counters))
+    counting = text.catch(() => {})
+    return text
+  }
   return {
+    '/metrics': async () => ({ text: await metrics(), type: METRICS_TYPE }),
     '/head': async (query) => ({ value: { head: await store.head(query.get('stream') ?? undefined) } }),
     '/facts': (query) => {
       const stream = query.get('stream')

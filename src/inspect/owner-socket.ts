@@ -127,8 +127,8 @@ export class OwnerSocket {
   }
 
   #greeting(): Greeting {
-    const { storeId, epoch } = this.#owned.store
-    return { protocol: PROTOCOL, pid: process.pid, storeId, epoch }
+    const { storeId, epoch, forReading } = this.#owned.store
+    return { protocol: PROTOCOL, pid: process.pid, storeId, epoch, forReading }
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {

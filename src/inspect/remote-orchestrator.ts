@@ -3,7 +3,7 @@ import type { Agent } from '../actors/agent.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { OwnerOnly } from '../events/owner-errors.ts'
 import { Orchestrator } from '../orchestrator.ts'
-import type { EventStore } from '../store/event-store.ts'
+import type { ChainedStore } from '../store/chained-store.ts'
 import { AGENT_COMMANDS, type CommandRequest, OWNER_ONLY, SYSTEM_COMMANDS } from './commands.ts'
 import type { OwnerClient } from './owner-client.ts'
 import { remoteAsk } from './remote-ask.ts'
@@ -41,7 +41,7 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
 }
 
 /** An agent as the log has it now. Commands go to the owner, and then the log is read again. */
-async function remoteAgent(client: OwnerClient, store: EventStore, id: string): Promise<Agent> {
+async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string): Promise<Agent> {
   const folded = async () => (await view(client, store)).agent(id)
   let agent = await folded()
   const forward =
@@ -73,11 +73,13 @@ const refusal = (client: OwnerClient, what: string) => () => {
 }
 
 /** What there is to read, folded anew. It starts nothing, and writes nothing. */
-function view(client: OwnerClient, store: EventStore): Promise<Orchestrator> {
-  return Orchestrator.open({ baseDir: client.baseDir, store, runner: NOBODY, resume: 'on-demand' })
+function view({ baseDir }: OwnerClient, store: ChainedStore): Promise<Orchestrator> {
+  const passive = { ...store, forReading: true }
+  return Orchestrator.open({ baseDir, store: passive, runner: NOBODY, resume: 'on-demand' })
 }
 
-const NOBODY: AgentRunner = {
+/** For whoever only looks. */
+export const NOBODY: AgentRunner = {
   start() {
     throw new Error('the owner of the store makes the calls')
   },

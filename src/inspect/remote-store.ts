@@ -16,7 +16,7 @@ import type { OwnerClient } from './owner-client.ts'
  * records of `chain`, and bodies, are verified once more.
  */
 export function remoteStore(client: OwnerClient): ChainedStore {
-  const { storeId, epoch } = client.greeting
+  const { storeId, epoch, forReading } = client.greeting
   const path = client.baseDir
   const refuse = async () => {
     throw new OwnerOnly({ path, pid: client.pid, what: 'this' })
@@ -24,7 +24,7 @@ export function remoteStore(client: OwnerClient): ChainedStore {
   const store: ChainedStore = {
     storeId,
     epoch,
-    forReading: true,
+    forReading,
     append: refuse,
     blobs: {
       put: refuse,

@@ -12,6 +12,8 @@ export interface Greeting {
   readonly pid: number
   readonly storeId: string
   readonly epoch: number
+  /** Nothing can be appended, whoever asks. */
+  readonly forReading: boolean
 }
 
 /** The only line of a list that is not one of its values, and its last. */

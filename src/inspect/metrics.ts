@@ -1,0 +1,163 @@
+/** What has happened, as numbers: a fold over the log, in the text format of Prometheus. */
+import type { Recorded } from '../events/envelope.ts'
+import type { EventStore } from '../store/event-store.ts'
+
+type Labels = Readonly<Record<string, string>>
+type Type = 'counter' | 'gauge' | 'histogram'
+
+/** Every one that there can be, in the order in which they are printed. */
+const FAMILIES = {
+  claude_agents_log_position: ['gauge', 'The last position of the log.'],
+  claude_agents_agents: ['gauge', 'Agents that there are, by status.'],
+  claude_agents_tasks_pending: ['gauge', 'Tasks that wait or run, by agent.'],
+  claude_agents_calls_in_flight: ['gauge', 'Calls that run, by agent.'],
+  claude_agents_runs: ['gauge', 'Runs of workflows, by status.'],
+  claude_agents_tasks_accepted_total: ['counter', 'Tasks that were accepted.'],
+  claude_agents_tasks_total: ['counter', 'Tasks that have ended, by outcome.'],
+  claude_agents_calls_started_total: ['counter', 'Calls that were started.'],
+  claude_agents_call_failures_total: ['counter', 'Calls that have failed, by error.'],
+  claude_agents_retries_total: ['counter', 'Calls that were scheduled again.'],
+  claude_agents_tokens_total: ['counter', 'Tokens of answered calls, by type.'],
+  claude_agents_cost_usd_total: ['counter', 'What answered calls have cost, in US dollars.'],
+  claude_agents_call_duration_seconds: ['histogram', 'How long answered calls took.'],
+  claude_agents_steps_total: ['counter', 'Steps of workflows that have ended, by outcome.'],
+} as const satisfies Record<string, readonly [Type, string]>
+type Family = keyof typeof FAMILIES
+
+/** Seconds. */
+const BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800]
+
+/** Where the numbers of agents go that are no more: their names must not pile up. */
+const REMOVED = ''
+
+interface Data {
+  readonly error?: { readonly tag?: string }
+  readonly usage?: Readonly<Record<string, number>>
+  readonly costUsd?: number
+  readonly durationMs?: number
+}
+
+type Series = Map<string, number>
+
+/** The counters. They only grow, and are the same for everybody who reads the same log. */
+export class Counters {
+  readonly #agents = new Map<string, Series>()
+  readonly #steps: Series = new Map()
+  #position = 0
+
+  /** Up to where the log was read. */
+  get position(): number {
+    return this.#position
+  }
+
+  see({ position, stream, type, data }: Recorded): void {
+    this.#position = position
+    if (stream.startsWith('run/')) this.#seeStep(type, data as { cancelled?: boolean })
+    if (!stream.startsWith('agent/')) return
+    const agent = agentOf(stream)
+    const series = this.#agents.get(agent) ?? new Map()
+    this.#agents.set(agent, series)
+    for (const [name, value] of changes(type, data as Data)) add(series, name, value)
+    if (type === 'AgentRemoved' && !stream.includes('.')) this.#forget(agent)
+  }
+
+  *samples(): Generator<readonly [Family, Labels, number]> {
+    for (const [agent, series] of this.#agents)
+      for (const [key, value] of series) {
+        const [family, labels] = JSON.parse(key) as [Family, Labels]
+        yield [family, agent === REMOVED ? { agent: '', ...labels } : { agent, ...labels }, value]
+      }
+    for (const [outcome, value] of this.#steps) yield ['claude_agents_steps_total', { outcome }, value]
+  }
+
+  #seeStep(type: string, { cancelled = false }: { cancelled?: boolean }): void {
+    if (type === 'StepSucceeded') add(this.#steps, 'succeeded', 1)
+    if (type === 'StepFailed') add(this.#steps, cancelled ? 'cancelled' : 'failed', 1)
+  }
+
+  #forget(agent: string): void {
+    const all = this.#agents.get(REMOVED) ?? new Map()
+    for (const [name, value] of this.#agents.get(agent) ?? []) add(all, name, value)
+    this.#agents.delete(agent)
+    this.#agents.set(REMOVED, all)
+  }
+}
+
+const add = (series: Series, name: string, value: number) => series.set(name, (series.get(name) ?? 0) + value)
+const named = (family: Family, labels: Labels = {}) => JSON.stringify([family, labels])
+
+/** The copies of a pool count as the agent that they are copies of. */
+const agentOf = (stream: string) => stream.slice('agent/'.length).replace(/\.\d+$/, '')
+
+function* changes(type: string, data: Data): Generator<readonly [string, number]> {
+  const outcome = { CallSucceeded: 'succeeded', TaskFailed: 'failed', TaskCancelled: 'cancelled' }[type]
+  if (outcome !== undefined) yield [named('claude_agents_tasks_total', { outcome }), 1]
+  if (type === 'TaskAccepted') yield [named('claude_agents_tasks_accepted_total'), 1]
+  if (type === 'CallStarted') yield [named('claude_agents_calls_started_total'), 1]
+  if (type === 'RetryScheduled') yield [named('claude_agents_retries_total'), 1]
+  if (type === 'CallFailed') {
+    const error = data.error?.tag ?? 'unknown'
+    yield [named('claude_agents_call_failures_total', { error }), 1]
+  }
+  if (type === 'CallOutcomeUnknown') {
+    yield [named('claude_agents_call_failures_total', { error: 'OutcomeUnknownError' }), 1]
+  }
+  if (type !== 'CallSucceeded') return
+  const { usage = {}, costUsd = 0, durationMs = 0 } = data
+  for (const [name, value] of Object.entries(usage)) {
+    const kind = name.replace(/Tokens$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    yield [named('claude_agents_tokens_total', { type: kind }), value]
+  }
+  yield [named('claude_agents_cost_usd_total'), costUsd]
+  const seconds = durationMs / 1000
+  const duration = 'claude_agents_call_duration_seconds'
+  for (const bucket of [...BUCKETS, Number.POSITIVE_INFINITY])
+    yield [named(duration, { suffix: '_bucket', le: leOf(bucket) }), seconds <= bucket ? 1 : 0]
+  yield [named(duration, { suffix: '_sum' }), seconds]
+  yield [named(duration, { suffix: '_count' }), 1]
+}
+
+const leOf = (bucket: number) => (bucket === Number.POSITIVE_INFINITY ? '+Inf' : String(bucket))
+
+/** What is so now: from what a store keeps for lists. */
+async function* gauges(store: EventStore): AsyncGenerator<readonly [Family, Labels, number]> {
+  yield ['claude_agents_log_position', {}, await store.head()]
+  const counts: Series = new Map()
+  for await (const { stream, summary } of store.streams()) {
+    if (!summary || summary.status === 'absent') continue
+    if (stream.startsWith('run/')) add(counts, named('claude_agents_runs', { status: summary.status }), 1)
+    if (!stream.startsWith('agent/')) continue
+    const agent = agentOf(stream)
+    add(counts, named('claude_agents_agents', { status: summary.status }), 1)
+    add(counts, named('claude_agents_tasks_pending', { agent }), Number(summary.info?.queue ?? 0))
+    add(counts, named('claude_agents_calls_in_flight', { agent }), summary.status === 'busy' ? 1 : 0)
+  }
+  for (const [key, value] of counts) yield [...(JSON.parse(key) as [Family, Labels]), value]
+}
+
+/**
+ * Reads what the counters have not seen yet, and prints all.
+ *
+ * @param counters To be kept between two calls: what it has read is not read again.
+ */
+export async function metricsText(store: EventStore, counters: Counters): Promise<string> {
+  for await (const recorded of store.readAll({ after: counters.position })) counters.see(recorded)
+  const samples: (readonly [Family, Labels, number])[] = [...counters.samples()]
+  for await (const sample of gauges(store)) samples.push(sample)
+  const families = Object.entries(FAMILIES) as [Family, readonly [Type, string]][]
+  return families
+    .flatMap(([family, [type, help]]) => [
+      `# HELP ${family} ${help}`,
+      `# TYPE ${family} ${type}`,
+      ...samples.filter(([name]) => name === family).map(([, labels, value]) => line(family, labels, value)),
+    ])
+    .join('\n')
+    .concat('\n')
+}
+
+function line(family: Family, { suffix = '', ...labels }: Labels, value: number): string {
+  const text = Object.entries(labels).map(([name, label]) => `${name}="${escaped(label)}"`)
+  return `${family}${suffix}${text.length > 0 ? `{${text.join(',')}}` : ''} ${value}`
+}
+
+const escaped = (label: string) => label.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')
