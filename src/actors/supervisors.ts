@@ -15,7 +15,7 @@ export class Supervisors {
 
   /** @param failed A tree gave up: nobody is left to deal with what went wrong. */
   constructor(
-    { store, clock, logger, random }: AgentEnvironment,
+    { store, clock, logger, random }: Omit<AgentEnvironment, 'swept'>,
     agents: AgentSystem,
     failed: (error: SupervisionFailedError) => void,
   ) {
