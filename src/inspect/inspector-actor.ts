@@ -18,6 +18,8 @@ export async function actorAt(
   index: LogIndex,
   stream: string,
   position: number,
+  /** Whether its calls or steps are looked up as well. */
+  withHistory: boolean,
 ): Promise<ActorView | null> {
   const track = index.track(stream)
   const last = track?.lastUpTo(position) ?? 0
@@ -34,9 +36,10 @@ export async function actorAt(
   if (damage && version >= damage.version) return { ...rest, ...nothing, problem: damage.problem }
   try {
     const state = await stateAt(store, track, version)
+    const kind = withHistory ? track.actorKind : ''
     const { sessions, more } =
-      track.actorKind === 'agent' ? await sessionsAt(store, stream, version) : { sessions: [], more: false }
-    const run = track.actorKind === 'run' ? await runAt(store, index, stream, version, position) : null
+      kind === 'agent' ? await sessionsAt(store, stream, version) : { sessions: [], more: false }
+    const run = kind === 'run' ? await runAt(store, index, stream, version, position) : null
     const context = state ? bounded(state.context, 'context').data : null
     return { ...rest, context, sessions, moreSessions: more, run, problem: null }
   } catch (error) {

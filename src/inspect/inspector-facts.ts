@@ -2,6 +2,7 @@
 import type { Recorded } from '../events/envelope.ts'
 import { InvalidInputError } from '../events/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { factId } from '../store/fact-text.ts'
 import type { LogIndex } from './inspector-index.ts'
 import { type Place, readPlaces } from './inspector-reading.ts'
 import { bounded, brief, isReference, valueAt, visible } from './inspector-text.ts'
@@ -100,29 +101,31 @@ export function changeAt(index: LogIndex, position: number): readonly [string, s
 }
 
 /** What a fact says to a reader, in the order of what they look for. */
-function briefOf({ data }: Recorded): string {
-  const { error, name, text, prompt, finalOutput, reason, dueAt, agent, sessionId, pid, taskId } =
+function briefOf({ data, at }: Recorded): string {
+  const { error, name, text, prompt, finalOutput, reason, dueAt, attempt, agent, sessionId, pid, taskId } =
     data as Record<string, unknown>
   if (error && typeof error === 'object') {
     const { tag, message } = error as { tag?: unknown; message?: unknown }
     return brief(`${tag}: ${message}`)
   }
-  if (typeof dueAt === 'string') return `due ${dueAt.slice(11, 23)}`
+  if (typeof dueAt === 'string') {
+    const seconds = Math.max(0, Date.parse(dueAt) - Date.parse(at)) / 1000
+    return brief(`try ${attempt} in ${seconds.toFixed(seconds < 10 ? 1 : 0)} s`)
+  }
   if (typeof name === 'string' && name !== '') return brief(name)
   for (const body of [text, prompt, finalOutput]) {
     if (typeof body === 'string') return brief(body)
     if (isReference(body)) return `${body.bytes.toLocaleString('en')} bytes`
   }
-  for (const word of [reason, agent, sessionId, taskId]) if (typeof word === 'string') return brief(word)
+  if (typeof sessionId === 'string') return brief(`try ${attempt}, session ${sessionId}`)
+  for (const word of [reason, agent, taskId]) if (typeof word === 'string') return brief(word)
   return typeof pid === 'number' ? `process ${pid}` : ''
 }
 
-/** A fact's id ends with its position. */
-function causePosition(store: EventStore, causationId: string | null): number | null {
-  const prefix = `${store.storeId}`
-  if (!causationId?.startsWith(prefix)) return null
-  const position = Number(/(\d+)$/.exec(causationId.slice(prefix.length))?.[1])
-  return Number.isSafeInteger(position) && position > 0 ? position : null
+/** Where the fact stands that this id names; null where it came from another store. */
+function causePosition({ storeId }: EventStore, causationId: string | null): number | null {
+  const position = Number(/(\d{1,15})$/.exec(causationId ?? '')?.[1] ?? 0)
+  return position > 0 && factId(storeId, position) === causationId ? position : null
 }
 
 function stretches(positions: readonly number[]): [from: number, to: number][] {

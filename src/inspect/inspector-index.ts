@@ -14,7 +14,7 @@ import { StreamTrack } from './inspector-track.ts'
 import type { BrokenPlace } from './inspector-view.ts'
 
 /** Requests get their turn after so many facts. */
-const FACTS_A_TURN = 500
+const FACTS_A_TURN = 100
 const REMEMBERED_BROKEN_PLACES = 1000
 
 export class LogIndex {

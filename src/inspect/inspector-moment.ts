@@ -3,7 +3,7 @@ import { instant } from '../clock.ts'
 import type { LogIndex } from './inspector-index.ts'
 import { toneOfStatus } from './inspector-tones.ts'
 import type { StreamTrack } from './inspector-track.ts'
-import type { ActorRow, LogView, Totals } from './inspector-view.ts'
+import type { ActorRow, LogView, NamesView, Totals } from './inspector-view.ts'
 
 const LISTED_NAMES = 500
 const LISTED_BROKEN_PLACES = 100
@@ -13,13 +13,17 @@ export const logView = (index: LogIndex, storeId: string, head: number): LogView
   head: Math.max(head, index.position),
   indexed: index.position,
   streams: index.tracks.length,
+  types: index.table.types.all.length,
+  broken: index.broken.slice(0, LISTED_BROKEN_PLACES),
+  ended: index.ended,
+})
+
+export const namesView = (index: LogIndex): NamesView => ({
   types: [...index.table.types.all].sort(),
-  streamNames: index.tracks
+  streams: index.tracks
     .slice(0, LISTED_NAMES)
     .map(({ name }) => name)
     .sort(),
-  broken: index.broken.slice(0, LISTED_BROKEN_PLACES),
-  ended: index.ended,
 })
 
 export const timeAt = (index: LogIndex, position: number): string =>

@@ -4,7 +4,7 @@ import type { EventStore } from '../store/event-store.ts'
 import { actorAt } from './inspector-actor.ts'
 import { bodyView, factLines, factView } from './inspector-facts.ts'
 import type { LogIndex } from './inspector-index.ts'
-import { actorRows, logView, timeAt, totals } from './inspector-moment.ts'
+import { actorRows, logView, namesView, timeAt, totals } from './inspector-moment.ts'
 import { type Filter, type Matches, matchFrom, type Searches } from './inspector-search.ts'
 import { overview, timeline } from './inspector-timeline.ts'
 import type { FactPage, MomentView } from './inspector-view.ts'
@@ -36,6 +36,7 @@ export const ANSWERS: Readonly<Record<string, Answer>> = {
       firstLane: asked.number('lane', 0),
     })
   },
+  '/api/names': async ({ index }) => namesView(index),
   '/api/overview': async ({ store, index }, asked) => {
     const columns = Math.min(MOST_COLUMNS, Math.max(1, asked.number('columns', 400)))
     return overview(index, Math.max(1, await store.head()), columns)
@@ -64,7 +65,7 @@ async function moment({ store, index, searches }: Inspected, asked: Parameters):
     moreActors: more,
     totals: totals(index, position),
     fact: position === 0 ? null : await factView(store, index, position),
-    actor: stream === '' ? null : await actorAt(store, index, stream, position),
+    actor: stream === '' ? null : await actorAt(store, index, stream, position, asked.text('history') !== ''),
     ordinal: (matches ? matches.positions.countUpTo(position) : position) - 1,
   }
 }

@@ -6,8 +6,8 @@ import type { SessionNode } from './inspector-view.ts'
 
 type Open = { -readonly [K in keyof SessionNode]: SessionNode[K] } & { startedAt: string; callId: string }
 
-/** How far back the facts are read; about 150 calls. */
-const FACTS_READ = 800
+/** How far back the facts are read; about 100 calls. */
+const FACTS_READ = 500
 
 /** The newest calls, oldest first, and whether there are older ones. */
 export async function sessionsAt(

@@ -82,7 +82,8 @@ export class FactTable {
   version = (position: number): number => this.#version.at(position - 1)
   typeNumber = (position: number): number => this.#type.at(position - 1)
   type = (position: number): string => this.types.nameOf(this.typeNumber(position))
-  status = (position: number): string => this.statuses.nameOf(this.#status.at(position - 1))
+  statusNumber = (position: number): number => this.#status.at(position - 1)
+  status = (position: number): string => this.statuses.nameOf(this.statusNumber(position))
   /** In milliseconds since the epoch; never less than before. */
   time = (position: number): number => this.#time.at(position - 1)
   /** How many facts were written up to a time. */

@@ -39,6 +39,7 @@ export function timeline(index: LogIndex, range: TimelineRange): TimelineView {
       .map((track) =>
         lane(index, track, range, (position) => Math.min(columns - 1, Math.floor(columnOf(position)))),
       ),
+    statuses: index.table.statuses.all.map((name) => ({ name, tone: toneOfStatus(name) })),
     moreLanes: Math.max(0, tracks.length - firstLane - lanes),
     positions:
       axis === 'order'
@@ -59,50 +60,96 @@ function isIn(track: StreamTrack, { table }: LogIndex, from: number, to: number)
   return last >= from || (track.actorKind === 'agent' && last > 0 && table.status(last) !== 'absent')
 }
 
+/** Of a lane with more changes than this for each column, so many columns show one thing. */
+const CHANGES_A_COLUMN = 0.25
+const COLUMNS_TOGETHER = 3
+const COLUMNS_A_MARK = 3
+
 function lane(
   { table }: LogIndex,
   { name, actorKind, positions }: StreamTrack,
   { from, to, columns }: TimelineRange,
   columnOf: (position: number) => number,
 ): Lane {
-  const cells: string[] = Array.from({ length: columns }, () => '')
-  const marks = new Map<string, [column: number, kind: MarkKind, count: number, position: number]>()
-  const paint = (first: number, end: number, status: string) => {
-    for (let column = first; column < Math.max(end, first + 1); column++) {
-      if (weightOfStatus(status) >= weightOfStatus(cells[column] ?? '')) cells[column] = status
-    }
-  }
-  let at = positions.countUpTo(from - 1)
-  let status = at === 0 ? '' : table.status(positions.at(at - 1))
+  const first = positions.countUpTo(from - 1)
+  const end = positions.countUpTo(to)
+  const crowded = end - first > columns * CHANGES_A_COLUMN
+  const cells = new Cells(table.statuses.all, columns, crowded ? COLUMNS_TOGETHER : 1)
+  const marks = new Marks(crowded)
+  let status = first === 0 ? 0 : table.statusNumber(positions.at(first - 1))
   let since = 0
-  for (; at < positions.length && positions.at(at) <= to; at++) {
+  for (let at = first; at < end; at++) {
     const position = positions.at(at)
     const column = columnOf(position)
-    const kind = markOf(table.type(position))
-    if (kind) {
-      const key = `${column} ${kind}`
-      const mark = marks.get(key)
-      if (mark) mark[2]++
-      else marks.set(key, [column, kind, 1, position])
-    }
-    const next = table.status(position)
+    marks.add(markOf(table.type(position)), column)
+    const next = table.statusNumber(position)
     if (next === status) continue
-    if (status !== '') paint(since, column, status)
+    cells.paint(since, column, status)
     status = next
     since = column
   }
-  if (status !== '') paint(since, columns, status)
-  return { stream: name, kind: actorKind, spans: spans(cells), marks: [...marks.values()] }
+  cells.paint(since, columns, status)
+  return { stream: name, kind: actorKind, crowded, spans: cells.spans(), ...marks.found() }
 }
 
-function spans(cells: readonly string[]): Lane['spans'] {
-  const found: [number, number, string, ReturnType<typeof toneOfStatus>][] = []
-  cells.forEach((status, column) => {
-    const last = found.at(-1)
-    if (last && last[2] === status && last[1] === column) last[1]++
-    else if (status !== '') found.push([column, column + 1, status, toneOfStatus(status)])
-  })
-  return found
+/** A lane's pixels. Where several states fall on one, that is drawn which asks for most attention. */
+class Cells {
+  readonly #cells: Uint16Array
+  readonly #weights: readonly number[]
+  readonly #columns: number
+  readonly #together: number
+
+  constructor(statuses: readonly string[], columns: number, together: number) {
+    this.#weights = statuses.map(weightOfStatus)
+    this.#columns = columns
+    this.#together = together
+    this.#cells = new Uint16Array(Math.ceil(columns / together))
+  }
+
+  /** Always at least one cell: what was short is seen as well. */
+  paint(from: number, to: number, status: number): void {
+    const first = Math.floor(from / this.#together)
+    const end = Math.max(first + 1, Math.ceil(to / this.#together))
+    const weight = this.#weights[status] ?? 0
+    for (let cell = first; cell < end && cell < this.#cells.length; cell++) {
+      if (weight >= (this.#weights[this.#cells[cell] ?? 0] ?? 0)) this.#cells[cell] = status
+    }
+  }
+
+  spans(): Lane['spans'] {
+    const found: [number, number, number][] = []
+    this.#cells.forEach((status, cell) => {
+      const [from, to] = [cell * this.#together, Math.min(this.#columns, (cell + 1) * this.#together)]
+      const last = found.at(-1)
+      if (last?.[2] === status && last[1] === from) last[1] = to
+      else if (status !== 0) found.push([from, to, status])
+    })
+    return found
+  }
+}
+
+/** What is marked. In a crowd only what went wrong is. */
+class Marks {
+  readonly #crowded: boolean
+  readonly #columns: Partial<Record<MarkKind, Set<number>>> = {}
+  readonly #counts: Partial<Record<MarkKind, number>> = {}
+
+  constructor(crowded: boolean) {
+    this.#crowded = crowded
+  }
+
+  add(kind: MarkKind | null, column: number): void {
+    if (kind === null) return
+    this.#counts[kind] = (this.#counts[kind] ?? 0) + 1
+    if (this.#crowded && kind !== 'failure') return
+    this.#columns[kind] ??= new Set()
+    this.#columns[kind].add(this.#crowded ? Math.floor(column / COLUMNS_A_MARK) * COLUMNS_A_MARK + 1 : column)
+  }
+
+  found(): Pick<Lane, 'marks' | 'counts'> {
+    const marks = Object.entries(this.#columns).map(([kind, columns]) => [kind, [...columns]] as const)
+    return { marks: Object.fromEntries(marks), counts: this.#counts }
+  }
 }
 
 /** How much was written when, and how much of that went wrong. */

@@ -10,9 +10,9 @@ export interface LogView {
   /** The last position of the log, and the last one that the index has. */
   readonly head: number
   readonly indexed: number
+  /** How many there are; `/api/names` says which. */
   readonly streams: number
-  readonly types: readonly string[]
-  readonly streamNames: readonly string[]
+  readonly types: number
   /** Places that cannot be read; the first of them. */
   readonly broken: readonly BrokenPlace[]
   /** Why reading has ended, where it has: a store that was closed, a socket that is gone. */
@@ -22,6 +22,12 @@ export interface LogView {
 export interface BrokenPlace {
   readonly position: number
   readonly problem: string
+}
+
+/** What can be filtered by. */
+export interface NamesView {
+  readonly types: readonly string[]
+  readonly streams: readonly string[]
 }
 
 /** An actor in the list, as it was at the moment that is shown. */
@@ -136,6 +142,7 @@ export interface ActorView {
   } | null
   /** What the state holds, with long texts cut. */
   readonly context: Json
+  /** Where they were asked for: an agent's calls, or a run's steps. */
   readonly sessions: readonly SessionNode[]
   readonly moreSessions: boolean
   readonly run: RunView | null
@@ -198,16 +205,23 @@ export interface TimelineView {
   readonly fromMs: number
   readonly toMs: number
   readonly lanes: readonly Lane[]
+  readonly statuses: readonly { readonly name: string; readonly tone: Tone }[]
   readonly moreLanes: number
   /** For the time axis: the position that each column ends with. */
   readonly positions: readonly number[]
 }
 
+/** Columns that are near to each other share what they show, so that a lane stays small however much happened in it. */
 export interface Lane {
   readonly stream: string
   readonly kind: string
-  readonly spans: readonly (readonly [fromColumn: number, toColumn: number, status: string, tone: Tone])[]
-  readonly marks: readonly (readonly [column: number, kind: MarkKind, count: number, position: number])[]
+  /** `status` is a place in `statuses`. */
+  readonly spans: readonly (readonly [fromColumn: number, toColumn: number, status: number])[]
+  /** In which columns there is one. */
+  readonly marks: Readonly<Partial<Record<MarkKind, readonly number[]>>>
+  readonly counts: Readonly<Partial<Record<MarkKind, number>>>
+  /** More happened than can be drawn one by one. */
+  readonly crowded: boolean
 }
 
 export type MarkKind = 'call' | 'retry' | 'failure' | 'answer'
@@ -218,4 +232,14 @@ export interface OverviewView {
   readonly facts: readonly number[]
   readonly problems: readonly number[]
   readonly broken: readonly number[]
+}
+
+/** What `/api/...` answers with. */
+export interface Answers {
+  readonly moment: MomentView
+  readonly facts: FactPage
+  readonly body: BodyView
+  readonly timeline: TimelineView
+  readonly overview: OverviewView
+  readonly names: NamesView
 }

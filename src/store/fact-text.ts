@@ -75,4 +75,4 @@ export const recordedFact = (place: Place, fact: FactText): Recorded => ({
   epoch: place.epoch,
 })
 
-const factId = (storeId: string, position: number) => `${storeId.slice(0, 8)}-${position}`
+export const factId = (storeId: string, position: number) => `${storeId.slice(0, 8)}-${position}`

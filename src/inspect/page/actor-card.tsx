@@ -1,15 +1,11 @@
 /** One actor as it was at the moment: its chart, its sessions or steps, and its state. */
-import { signal } from '@preact/signals'
 import type { ActorView } from '../inspector-view.ts'
 import { Payload } from './payload.tsx'
 import { SessionTree } from './session-tree.tsx'
-import { actor, moment } from './state.ts'
+import { actor, aspect, moment } from './state.ts'
 import { StateChart } from './state-chart.tsx'
 import { StepTree } from './step-tree.tsx'
 import { number } from './words.ts'
-
-type Tab = 'chart' | 'history' | 'state'
-const tab = signal<Tab>('chart')
 
 export function ActorCard() {
   const seen = moment.value?.actor
@@ -21,10 +17,10 @@ export function ActorCard() {
       </section>
     )
   }
-  const { stream, status, tone, version, run } = seen
-  const tabs: readonly (readonly [Tab, string])[] = [
+  const { stream, status, tone, version } = seen
+  const tabs: readonly (readonly [typeof aspect.value, string])[] = [
     ['chart', 'Chart'],
-    ['history', run ? 'Steps' : 'Sessions'],
+    ['history', stream.startsWith('run/') ? 'Steps' : 'Sessions'],
     ['state', 'State'],
   ]
   return (
@@ -54,9 +50,9 @@ export function ActorCard() {
             type="button"
             key={name}
             id={`show-${name}`}
-            aria-pressed={tab.value === name}
+            aria-pressed={aspect.value === name}
             onClick={() => {
-              tab.value = name
+              aspect.value = name
             }}
           >
             {label}
@@ -74,8 +70,8 @@ export function ActorCard() {
 }
 
 function Shown({ seen }: { readonly seen: ActorView }) {
-  if (tab.value === 'state') return <Payload value={seen.context} path="context" />
-  if (tab.value === 'history') {
+  if (aspect.value === 'state') return <Payload value={seen.context} path="context" />
+  if (aspect.value === 'history') {
     return seen.run ? (
       <StepTree run={seen.run} />
     ) : (

@@ -1,13 +1,5 @@
 /** Asks the server. */
-import type { BodyView, FactPage, MomentView, OverviewView, TimelineView } from '../inspector-view.ts'
-
-export interface Answers {
-  readonly moment: MomentView
-  readonly facts: FactPage
-  readonly timeline: TimelineView
-  readonly overview: OverviewView
-  readonly body: BodyView
-}
+import type { Answers } from '../inspector-view.ts'
 
 export type Query = Readonly<Record<string, string | number>>
 

@@ -23,6 +23,8 @@ const firstRow = () => Math.max(0, Math.floor(top.peek() / ROW) - MARGIN)
 const rowCount = () => Math.ceil(height.peek() / ROW) + 2 * MARGIN
 
 const load = latest(async () => {
+  // Where the list stands is not known yet.
+  if (moment.peek() === null) return
   const asked = filter.peek()
   if (asked !== pagesOf) {
     pagesOf = asked
@@ -63,7 +65,7 @@ export function FactList() {
     observer.observe(element)
     return () => observer.disconnect()
   }, [])
-  useEffect(load, [filter.value, head.value, top.value, height.value, rows])
+  useEffect(load, [filter.value, head.value, top.value, height.value, rows, ordinal < 0])
   useEffect(() => {
     const element = list.current
     if (!element || ordinal < 0) return

@@ -69,7 +69,7 @@ export function Lanes() {
       <div class="scroll">
         <div class="grid">
           {seen?.lanes.map((lane) => (
-            <Row key={lane.stream} lane={lane} width={seen.columns} />
+            <Row key={lane.stream} lane={lane} seen={seen} />
           ))}
           <div
             class="area"
@@ -126,7 +126,7 @@ export function Lanes() {
   )
 }
 
-function Row({ lane, width }: { readonly lane: Lane; readonly width: number }) {
+function Row({ lane, seen }: { readonly lane: Lane; readonly seen: TimelineView }) {
   return (
     <>
       <button
@@ -142,47 +142,50 @@ function Row({ lane, width }: { readonly lane: Lane; readonly width: number }) {
       </button>
       <svg
         class="lane"
-        viewBox={`0 0 ${width} ${HEIGHT}`}
+        viewBox={`0 0 ${seen.columns} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={laneText(lane)}
+        aria-label={laneText(lane, seen)}
       >
-        {lane.spans.map(([from, to, status, tone]) => (
-          <rect
-            key={from}
-            class={`span-${tone} is-${status}`}
-            x={from}
-            width={to - from}
-            y={5}
-            height={HEIGHT - 10}
-            rx={to - from > 5 ? 2 : 0}
-          >
-            <title>{status}</title>
-          </rect>
+        {seen.statuses.map(({ name, tone }, number) => (
+          <path key={name} class={`span-${tone} is-${name}`} d={bars(lane, number)} />
         ))}
-        {lane.marks.map(([x, kind, count]) => (
-          <path key={`${x} ${kind}`} class={`mark-${kind}`} d={MARKS[kind](x + 0.5)}>
-            <title>{count === 1 ? kind : `${number(count)} × ${kind}`}</title>
-          </path>
+        {MARK_KINDS.map((kind) => (
+          <path
+            key={kind}
+            class={`mark-${kind}`}
+            d={(lane.marks[kind] ?? []).map(lane.crowded ? tick : MARKS[kind]).join('')}
+          />
         ))}
       </svg>
     </>
   )
 }
 
-const MIDDLE = HEIGHT / 2
+/** All spans of a state are one path: a page with ten thousand shapes would be slow. */
+const bars = ({ spans }: Lane, wanted: number): string =>
+  spans
+    .filter(([, , status]) => status === wanted)
+    .map(([from, to]) => `M${from} 5h${to - from}v${HEIGHT - 10}h${from - to}z`)
+    .join('')
 
-const MARKS: Readonly<Record<MarkKind, (x: number) => string>> = {
-  call: (x) => `M${x - 2} ${MIDDLE}a2 2 0 104 0a2 2 0 10-4 0`,
-  retry: (x) => `M${x} ${MIDDLE - 5}l4 5-4 5-4-5z`,
-  answer: (x) => `M${x} ${MIDDLE - 5}v10`,
-  failure: (x) => `M${x - 4} ${MIDDLE - 4}l8 8M${x + 4} ${MIDDLE - 4}l-8 8`,
+const MIDDLE = HEIGHT / 2
+const MARK_KINDS = ['answer', 'call', 'retry', 'failure'] as const
+
+const MARKS: Readonly<Record<MarkKind, (column: number) => string>> = {
+  call: (x) => `M${x - 1.5} ${MIDDLE}a2 2 0 104 0a2 2 0 10-4 0`,
+  retry: (x) => `M${x + 0.5} ${MIDDLE - 5}l4 5-4 5-4-5z`,
+  answer: (x) => `M${x + 0.5} ${MIDDLE - 5}v10`,
+  failure: (x) => `M${x - 3.5} ${MIDDLE - 4}l8 8m0-8l-8 8`,
 }
 
-const laneText = ({ stream, spans, marks }: Lane): string => {
-  const count = (wanted: MarkKind) =>
-    marks.reduce((sum, [, kind, found]) => sum + (kind === wanted ? found : 0), 0)
-  return `${stream}: ${count('call')} calls, ${count('retry')} retries, ${count('failure')} failures, in the end ${spans.at(-1)?.[2] ?? 'nothing'}`
+/** In a crowd a mark is no more than that there is something. */
+const tick = (x: number) => `M${x + 0.5} 1v3`
+
+function laneText({ stream, spans, counts }: Lane, { statuses }: TimelineView): string {
+  const { call = 0, retry = 0, failure = 0 } = counts
+  const last = statuses[spans.at(-1)?.[2] ?? 0]?.name
+  return `${stream}: ${call} calls, ${retry} retries, ${failure} failures, in the end ${last || 'nothing'}`
 }
 
 /** Where the moment is, from 0 to 1; outside of that it is not in sight. */

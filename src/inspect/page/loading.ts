@@ -1,5 +1,5 @@
 /** Asks for what the page shows whenever what it should show has changed. */
-import { effect } from '@preact/signals'
+import { computed, effect } from '@preact/signals'
 import { ask, latest } from './ask.ts'
 import * as page from './state.ts'
 
@@ -27,6 +27,11 @@ export function startLoading(): void {
       })
     }),
   )
+  const loadNames = latest(() =>
+    said(async () => {
+      page.names.value = await ask('names', {})
+    }),
+  )
   const loadOverview = latest(() =>
     said(async () => {
       page.overview.value = await ask('overview', { columns: barCount() })
@@ -34,7 +39,7 @@ export function startLoading(): void {
   )
 
   effect(() => {
-    for (const one of [page.position, page.filter, page.actor, page.actorsText]) one.value
+    for (const one of [page.position, page.filter, page.actor, page.actorsText, page.aspect]) one.value
     page.keepInSight()
     loadMoment()
   })
@@ -45,6 +50,13 @@ export function startLoading(): void {
   effect(() => {
     page.columns.value
     loadOverview()
+  })
+  const known = computed(() => {
+    const log = page.moment.value?.log
+    return `${log?.streams} ${log?.types}`
+  })
+  effect(() => {
+    if (known.value !== '') loadNames()
   })
   let redrawing = false
   effect(() => {
@@ -62,8 +74,16 @@ export function startLoading(): void {
 export function noteLog(head: number, indexed: number): void {
   page.head.value = Math.max(head, page.head.peek())
   page.indexed.value = Math.max(indexed, page.indexed.peek())
-  if (page.following.peek()) page.position.value = page.indexed.peek()
+  if (!page.following.peek()) return
+  // A long log is shown while it is read, but not so often that reading it would take longer.
+  const reading = page.indexed.peek() < page.head.peek()
+  if (reading && performance.now() < nextShown) return
+  nextShown = performance.now() + SHOWN_WHILE_READING_MS
+  page.position.value = page.indexed.peek()
 }
+
+const SHOWN_WHILE_READING_MS = 400
+let nextShown = 0
 
 /** Goes to the next (1) or the previous (-1) fact: of those that match, of a stream, or of those that went wrong. */
 export async function step(by: number, within = ''): Promise<void> {
@@ -79,7 +99,11 @@ export async function step(by: number, within = ''): Promise<void> {
 /** A short log has a bar for each fact. */
 const barCount = () => Math.max(1, Math.min(400, page.columns.peek(), page.head.peek()))
 
-const subject = () => ({ actor: page.actor.peek(), actors: page.actorsText.peek() })
+const subject = () => ({
+  actor: page.actor.peek(),
+  actors: page.actorsText.peek(),
+  history: page.aspect.peek() === 'history' ? 1 : '',
+})
 
 async function said(work: () => Promise<void>): Promise<void> {
   try {

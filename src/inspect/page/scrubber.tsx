@@ -61,9 +61,14 @@ function Overview() {
   if (!seen) return <svg class="overview" aria-hidden="true" />
   const { facts, problems, broken } = seen
   const most = Math.max(1, ...facts)
-  const bar = (count: number) => (count === 0 ? 0 : Math.max(2, Math.sqrt(count / most) * HEIGHT))
+  const bar = (count: number) =>
+    count === 0 ? 0 : Math.max(3, Math.sqrt(count / most) * HEIGHT * (most === 1 ? 0.5 : 1))
+  // Few bars stand apart; many make an outline.
+  const width = facts.length > 150 ? 1 : 0.7
   const bars = (counts: readonly number[]) =>
-    counts.map((count, x) => (count === 0 ? '' : `M${x} ${HEIGHT}h1v${-bar(count)}h-1z`)).join('')
+    counts
+      .map((count, x) => (count === 0 ? '' : `M${x} ${HEIGHT}h${width}v${-bar(count)}h${-width}z`))
+      .join('')
   return (
     <svg
       class="overview"

@@ -1,6 +1,6 @@
 /** What the page shows, as signals: where it stands in the log, what is selected, and what the server has told. */
 import { computed, signal } from '@preact/signals'
-import type { MomentView, OverviewView, TimelineView } from '../inspector-view.ts'
+import type { MomentView, NamesView, OverviewView, TimelineView } from '../inspector-view.ts'
 
 /** The moment that the whole page shows: a position in the log. 0 before anything is known. */
 export const position = signal(0)
@@ -25,6 +25,10 @@ export const actorsText = signal('')
 export const moment = signal<MomentView | null>(null)
 export const timeline = signal<TimelineView | null>(null)
 export const overview = signal<OverviewView | null>(null)
+
+export const names = signal<NamesView>({ types: [], streams: [] })
+/** What is shown of the actor. */
+export const aspect = signal<'chart' | 'history' | 'state'>('chart')
 
 export const axis = signal<'order' | 'time'>('order')
 /** The part of the log that the lanes show; null for all of it. */

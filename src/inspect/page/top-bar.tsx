@@ -6,9 +6,11 @@ import {
   filtered,
   following,
   goTo,
+  head,
   helpOpen,
   indexed,
   moment,
+  names,
   problem,
   stream,
   text,
@@ -23,7 +25,6 @@ const TYPING_MS = 200
 let typing: ReturnType<typeof setTimeout> | undefined
 
 export function TopBar() {
-  const log = moment.value?.log
   return (
     <header class="top">
       <h1>
@@ -60,7 +61,7 @@ export function TopBar() {
         >
           <option value="">All types</option>
           <option value="problems">Problems</option>
-          {(log?.types ?? []).map((name) => (
+          {names.value.types.map((name) => (
             <option key={name} value={name}>
               {name}
             </option>
@@ -74,7 +75,7 @@ export function TopBar() {
           }}
         >
           <option value="">All streams</option>
-          {(log?.streamNames ?? []).map((name) => (
+          {names.value.streams.map((name) => (
             <option key={name} value={name}>
               {name}
             </option>
@@ -86,6 +87,7 @@ export function TopBar() {
           </button>
         )}
       </search>
+      <Reading />
       <button
         type="button"
         class="follow"
@@ -115,10 +117,20 @@ export function TopBar() {
   )
 }
 
+/** A long log is shown while it is still being read. */
+function Reading() {
+  if (indexed.value >= head.value) return null
+  return (
+    <p class="reading">
+      Reading {number(indexed.value)} of {number(head.value)}
+      <progress max={head.value} value={indexed.value} aria-label="Reading the log" />
+    </p>
+  )
+}
+
 export function Notices() {
   const log = moment.value?.log
   const broken = log?.broken ?? []
-  const reading = log !== undefined && indexed.value < log.head
   return (
     <div class="notices" aria-live="polite">
       {problem.value !== '' && <p class="notice bad">{problem.value}</p>}
@@ -133,12 +145,6 @@ export function Notices() {
               {number(position)}
             </button>
           ))}
-        </p>
-      )}
-      {reading && (
-        <p class="notice">
-          Reading the log: {number(indexed.value)} of {number(log.head)} facts
-          <progress max={log.head} value={indexed.value} />
         </p>
       )}
     </div>
