@@ -1,9 +1,12 @@
 /** Puts the parts of an orchestrator together: one environment, and everything that lives in it. */
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
+import type { AgentEnvironment, Recovery } from './actors/agent-environment.ts'
 import { AgentSystem } from './actors/agent-system.ts'
-import type { AgentEnvironment, Recovery } from './actors/agent-worker.ts'
+import { MINIMUM } from './actors/budget-decisions.ts'
+import { Budgets } from './actors/budgets.ts'
 import { Governor } from './actors/governor.ts'
+import { HeldTasks } from './actors/held-tasks.ts'
 import { DEFAULT_MAILBOX, governorLimits } from './actors/limits.ts'
 import { Supervisors } from './actors/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
@@ -20,6 +23,8 @@ const DEFAULT_MAX_AGENTS = 100
 
 export interface Parts {
   readonly agents: AgentSystem
+  readonly budgets: Budgets
+  readonly held: HeldTasks
   readonly runs: Runs
   readonly supervisors: Supervisors
   readonly downfall: Downfall
@@ -38,7 +43,9 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
   const recoveries: Recovery[] = []
   const intake = { isOpen: true }
   const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
+  const budgets = new Budgets({ store, clock, logger }, { ...MINIMUM, ...options.callMinimum })
   const environment: Omit<AgentEnvironment, 'swept'> = {
+    budgets,
     store,
     baseDir,
     clock,
@@ -67,6 +74,8 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
   })
   return {
     agents,
+    budgets,
+    held: new HeldTasks(store, agents),
     runs,
     supervisors,
     downfall,

@@ -1,5 +1,6 @@
 /** What an orchestrator can be told. */
 import type { AgentDefaults, AgentOptions } from './actors/agent-options.ts'
+import type { Budget } from './actors/budget-decisions.ts'
 import type { Limits } from './actors/limits.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
@@ -20,6 +21,13 @@ export interface OrchestratorOptions {
   readonly agents?: readonly AgentOptions[]
   /** Whether a task continues its agent's conversation, unless it is told. Default true. */
   readonly sessionPersistence?: boolean
+  /**
+   * The most that all agents together may spend, ever: `{ usd: 10 }`. It is kept in the log and counts from its first time
+   * on, with what was spent before. What is set by hand later holds until another one is given here. See docs/budgets.md.
+   */
+  readonly budget?: Budget
+  /** What a call is reckoned to cost at least, where there is a budget. Default: 0.01 dollars and 100 tokens. */
+  readonly callMinimum?: { readonly usd?: number; readonly tokens?: number }
   /** What answers. Default: the `claude` command. */
   readonly runner?: AgentRunner
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */

@@ -1,12 +1,13 @@
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
 import type { Agent } from './actors/agent.ts'
+import type { Recovery } from './actors/agent-environment.ts'
 import type { agentMachine } from './actors/agent-machine.ts'
 import type { AgentOptions } from './actors/agent-options.ts'
 import type { RunningProcess } from './actors/agent-processes.ts'
 import type { AgentInfo } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
-import type { Recovery } from './actors/agent-worker.ts'
+import { checkBudget } from './actors/budget-decisions.ts'
 import { checkLimits } from './actors/limits.ts'
 import type { AnyStep, Step } from './actors/replay.ts'
 import type { runMachine } from './actors/run-machine.ts'
@@ -23,11 +24,11 @@ import type { LogRange, OrchestratorOptions } from './orchestrator-options.ts'
 import type { Pattern } from './patterns/pattern.ts'
 import type { RunPlan } from './patterns/plan.ts'
 import type { Run } from './patterns/run.ts'
-import type { RunDetails, RunInfo, RunOptions } from './patterns/run-info.ts'
+import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/run-info.ts'
 import { type OwnerSocket, serve } from './serving.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level-store.ts'
-import { WorkflowShortcuts } from './workflow-shortcuts.ts'
+import { TaskControl } from './task-control.ts'
 
 export type { LogRange, OrchestratorOptions }
 
@@ -39,7 +40,7 @@ const DEFAULT_BASE_DIR = '.claude-agents'
  * await orchestrator.createAgent({ id: 'researcher', systemPrompt: 'You are a research specialist.' })
  * const text = await orchestrator.sendTask('researcher', 'What is known about coral bleaching?')
  */
-export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
+export class Orchestrator extends TaskControl implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
   readonly #parts: Parts
@@ -66,6 +67,8 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
       })
     }
     checkLimits(options.limits ?? {})
+    checkBudget('budget', options.budget ?? {})
+    checkBudget('callMinimum', options.callMinimum ?? {})
     const path = resolve(baseDir)
     const store =
       options.store ??
@@ -74,6 +77,7 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
     try {
       if (options.serve !== false && !options.store)
         orchestrator.#socket = await serve(orchestrator, path, store, logger)
+      if (options.budget) await orchestrator.#parts.budgets.set({}, options.budget, 'declared')
       await orchestrator.#parts.agents.declare(options.agents ?? [])
       if (resume === 'at-once') await orchestrator.#parts.agents.resume()
     } catch (error) {
@@ -151,7 +155,7 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
   }
 
   /** Goes on with a run that was paused, failed, or left by a crash: what was answered is not asked again. */
-  resume(runId: string, pattern: Pattern, options: { readonly signal?: AbortSignal } = {}): Run {
+  resume(runId: string, pattern: Pattern, options: ResumeOptions = {}): Run {
     return this.#alive.runs.resume(runId, pattern, options)
   }
 
@@ -221,9 +225,13 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
 
   /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */
   async recover(): Promise<readonly Recovery[]> {
-    const { agents, recoveries } = this.#alive
+    const { agents, budgets, recoveries } = this.#alive
     const resumed = await agents.resume()
-    await Promise.all(resumed.map((agent) => agent.settled()))
+    do {
+      await Promise.all(resumed.map((agent) => agent.settled()))
+      await budgets.settled()
+      // What one has not spent may let another go on.
+    } while (resumed.some(({ isAtRest }) => !isAtRest))
     return [...recoveries]
   }
 
@@ -258,10 +266,11 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const { supervisors, runs, agents, feed } = this.#parts
+    const { supervisors, runs, agents, budgets, feed } = this.#parts
     await supervisors.close()
     await runs.close()
     await agents.close()
+    await budgets.close()
     await feed.close()
     await this.#socket?.close()
     await this.store[Symbol.asyncDispose]()
@@ -271,6 +280,10 @@ export class Orchestrator extends WorkflowShortcuts implements AsyncDisposable {
   get #alive(): Parts {
     this.#open.downfall.assertNone()
     return this.#parts
+  }
+
+  protected override get parts(): Parts {
+    return this.#open
   }
 
   /** What it is made of, as long as it is open. Throws ClosedError. */

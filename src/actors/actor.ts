@@ -149,6 +149,12 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     return new Promise((resolve, reject) => this.#turns.wait({ decision, origin, resolve, reject }))
   }
 
+  /** Lets an effect run again, if the state asks for it: something outside of the state has changed. */
+  again(key: string): void {
+    this.#effects?.again(key)
+    this.#reconcile(false)
+  }
+
   /** Resolves when the effects that go on now have come to their end. */
   async quiet(): Promise<void> {
     await this.#effects?.quiet()

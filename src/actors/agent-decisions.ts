@@ -2,7 +2,7 @@
 
 import type { CallResult } from '../claude/runner.ts'
 import { instant } from '../clock.ts'
-import type { AgentFact, Failure } from '../events/agent-facts.ts'
+import type { AgentFact, Failure, Hold } from '../events/agent-facts.ts'
 import type { Body } from '../events/task-input.ts'
 import type { StreamSummary } from '../store/event-store.ts'
 import type { AgentSnapshot } from './agent-machine.ts'
@@ -21,16 +21,32 @@ export interface Circumstances {
 /** What goes on while an agent is in a state. */
 export type AgentEffect = Effect &
   (
-    | { readonly type: 'begin'; readonly task: QueuedTask }
+    | { readonly type: 'begin' }
     | { readonly type: 'call'; readonly task: CurrentTask; readonly call: OpenCall }
     | { readonly type: 'retry'; readonly task: CurrentTask; readonly dueAt: string }
     | { readonly type: 'deadline'; readonly task: CurrentTask }
   )
 
+/** What is looked at again when a budget has changed: whether a held task fits now. */
+export const BEGIN_HELD = 'begin held'
+
+const isForBudget = ({ hold }: QueuedTask) => hold?.reason === 'budget'
+
+/**
+ * The tasks that could be begun, in the order in which they are tried: those that a budget holds, as long as they come
+ * before the first that nothing holds, and that one. What waits for a yes is in nobody's way.
+ */
+export function ready({ queue }: AgentContext): readonly QueuedTask[] {
+  const next = queue.findIndex(({ hold }) => hold === undefined)
+  const upTo = next < 0 ? queue : queue.slice(0, next + 1)
+  return upTo.filter(({ hold }) => hold?.reason !== 'approval')
+}
+
 export function agentEffects({ value, context: { current, queue } }: AgentSnapshot): readonly AgentEffect[] {
-  const next = queue[0]
-  if ((value === 'idle' || value === 'error') && next) {
-    return [{ key: `begin ${next.taskId}`, type: 'begin', task: next }]
+  if (value === 'idle' || value === 'error') {
+    const next = queue.find(({ hold }) => hold === undefined)
+    if (next) return [{ key: `begin ${next.taskId}`, type: 'begin' }]
+    return queue.some(isForBudget) ? [{ key: BEGIN_HELD, type: 'begin' }] : []
   }
   if (!current) return []
   const { call, dueAt, taskId } = current
@@ -51,7 +67,8 @@ export function agentEffects({ value, context: { current, queue } }: AgentSnapsh
 }
 
 export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
-  const { current, queue, totals, session } = context
+  const { current, queue, totals, session, deadLetters } = context
+  const held = queue.filter(({ hold }) => hold !== undefined).length
   return {
     status: value,
     open: current !== null || queue.length > 0,
@@ -61,6 +78,8 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
       totalInteractions: totals.interactions,
       totalTokens: totals.inputTokens + totals.outputTokens,
       totalCostUsd: totals.costUsd,
+      ...(held === 0 ? {} : { held }),
+      ...(deadLetters === 0 ? {} : { deadLetters }),
     },
   }
 }
@@ -72,19 +91,19 @@ export interface CallIds {
 }
 
 /**
- * Announces the next call: the first one of the next task, or a retry that is due.
+ * Announces a task's next call: its first one, or a retry that is due. Nothing where another one is first meanwhile.
  *
  * @param waitedMs How long the task has just waited for its turn among other agents: its deadline moves as much.
  */
 export function nextCall(
-  context: AgentContext,
+  { current, queue, session, lostSession, config }: AgentContext,
+  taskId: string,
   ids: CallIds,
   { now }: Pick<Circumstances, 'now'>,
   waitedMs = 0,
 ): readonly AgentFact[] {
-  const { current, queue, session, lostSession, config } = context
-  const task = current ?? queue[0]
-  if (!task || !config || current?.call) return []
+  const task = [...(current ? [current] : queue)].find((one) => one.taskId === taskId)
+  if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
   const parentSessionId = task.session === 'fresh' ? null : session
   const leftMs = current ? timeLeft(current, now, waitedMs) : config.timeoutMs
   return [
@@ -93,7 +112,7 @@ export function nextCall(
       data: {
         ...ids,
         taskId: task.taskId,
-        attempt: (current?.attempt ?? 0) + 1,
+        attempt: (task.attempt ?? 0) + 1,
         parentSessionId,
         deadlineAt: instant(now + leftMs),
         leftMs,
@@ -129,6 +148,21 @@ export function callSucceeded(
       permissionDenials,
       ...answer,
     },
+  }
+}
+
+/** An answer that nobody waits for any more. */
+export function deadLetter(
+  task: CurrentTask,
+  { callId, sessionId, parentSessionId }: OpenCall,
+  { costUsd, usage, durationMs, model }: CallResult,
+  answer: { readonly text: Body; readonly harvested: boolean },
+): AgentFact {
+  const { taskId } = task
+  const call = { taskId, callId, sessionId, parentSessionId }
+  return {
+    type: 'DeadLetterRecorded',
+    data: { ...call, costUsd, usage, durationMs, model, ...answer },
   }
 }
 
@@ -173,6 +207,18 @@ const START_MS = 60_000
 function leftAfterRefusal({ deadlineAt, call }: CurrentTask, now: number): number {
   const left = Math.max(0, Date.parse(deadlineAt) - now)
   return Math.min(call?.leftMs ?? left, left + START_MS)
+}
+
+/** The task's next call does not fit into a budget. Nothing is said twice. */
+export function holdForBudget(
+  { current, queue }: AgentContext,
+  taskId: string,
+  hold: Hold & { readonly reason: 'budget' },
+): readonly AgentFact[] {
+  const task = [...(current ? [current] : []), ...queue].find((one) => one.taskId === taskId)
+  if (!task || current?.call || task.hold?.reason === 'approval') return []
+  if (task.hold?.budget === hold.budget) return []
+  return [{ type: 'TaskHeld', data: { taskId, hold } }]
 }
 
 /** The task has had its time, in the middle of a call or between two. */

@@ -7,8 +7,11 @@ import { type AgentContext, absent, changes } from './agent-state.ts'
 const agent = setup({
   types: {} as { context: AgentContext; events: Folded<AgentFact> },
   guards: {
-    isNext: ({ context, event }) =>
-      event.type === 'CallStarted' && context.queue[0]?.taskId === event.data.taskId,
+    /** Which of the queue is next is decided; what waits for a yes is not. */
+    isReady: ({ context, event }) =>
+      context.queue.some(({ taskId, hold }) => taskId === taskOf(event) && hold?.reason !== 'approval'),
+    awaitsApproval: ({ context, event }) =>
+      context.queue.some(({ taskId, hold }) => taskId === taskOf(event) && hold?.reason === 'approval'),
     /** Every task has ended: none can be left behind without an outcome. */
     hasNoTask: ({ context }) => context.current === null && context.queue.length === 0,
     isQueued: ({ context, event }) => context.queue.some(({ taskId }) => taskId === taskOf(event)),
@@ -17,6 +20,8 @@ const agent = setup({
       'callId' in event.data &&
       current?.taskId === event.data.taskId &&
       current.call?.callId === event.data.callId,
+    isNotOpenCall: ({ context: { current }, event }) =>
+      'callId' in event.data && current?.call?.callId !== event.data.callId,
     /** A task is decided on when its call has ended. */
     isBetweenCalls: ({ context, event }) =>
       context.current?.taskId === taskOf(event) && context.current?.call === null,
@@ -40,11 +45,22 @@ const fold = agent.assign(({ context, event }) => {
   return change(context, event.data, event.id)
 })
 
+/** What comes too late can come at any time. */
+const late = {
+  DeadLetterRecorded: { guard: 'isNotOpenCall', actions: fold },
+} as const
+
 /** What can happen to an agent whatever it does. */
 const always = {
-  TaskAccepted: { actions: fold },
+  ...late,
   AgentConfigured: { actions: fold },
+  TaskAccepted: { actions: fold },
+  TaskHeld: { guard: 'isQueued', actions: fold },
+  TaskApproved: { guard: 'awaitsApproval', actions: fold },
 } as const
+
+/** A task that nobody approved ends where it waits. */
+const rejects = { guard: 'awaitsApproval', actions: fold } as const
 
 const cancels = [
   { guard: 'isCurrent', target: 'idle', actions: fold },
@@ -54,13 +70,15 @@ const cancels = [
 const failures = [
   { guard: 'isFatalForCurrent', target: 'error', actions: fold },
   { guard: 'isBetweenCalls', target: 'idle', actions: fold },
+  rejects,
 ] as const
 
 /** Free to begin the next task: `idle`, and `error`, which is idle with a reason to look at it. */
 const free = {
   on: {
     ...always,
-    CallStarted: { guard: 'isNext', target: 'busy', actions: fold },
+    CallStarted: { guard: 'isReady', target: 'busy', actions: fold },
+    TaskFailed: rejects,
     TaskCancelled: { guard: 'isQueued', actions: fold },
     AgentReset: { target: 'idle', actions: fold },
     AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },
@@ -74,7 +92,7 @@ export const agentMachine = agent.createMachine({
   initial: 'absent',
   states: {
     /** Not created, or removed: an id can be used again. */
-    absent: { on: { AgentCreated: { target: 'idle', actions: fold } } },
+    absent: { on: { ...late, AgentCreated: { target: 'idle', actions: fold } } },
     idle: free,
     error: { on: { ...free.on, AgentRestarted: { target: 'idle', actions: fold } } },
     busy: {
@@ -95,12 +113,18 @@ export const agentMachine = agent.createMachine({
       on: {
         ...always,
         CallStarted: { guard: 'isCurrent', target: 'busy', actions: fold },
+        /** It steps aside, so that others can go on. */
+        TaskHeld: [
+          { guard: 'isCurrent', target: 'idle', actions: fold },
+          { guard: 'isQueued', actions: fold },
+        ],
         TaskFailed: failures,
         TaskCancelled: cancels,
       },
     },
     stopped: {
       on: {
+        ...late,
         AgentConfigured: { actions: fold },
         AgentReset: { target: 'idle', actions: fold },
         AgentRestarted: { target: 'idle', actions: fold },

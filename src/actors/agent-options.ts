@@ -2,6 +2,7 @@
 import type { AgentConfig } from '../events/agent-facts.ts'
 import { InvalidIdError, InvalidInputError } from '../events/errors.ts'
 import { checkId } from '../events/ids.ts'
+import { type Budget, checkBudget } from './budget-decisions.ts'
 
 export interface AgentOptions {
   /** Lower-case letters, digits, `_` and `-`; at most 64. */
@@ -29,6 +30,8 @@ export interface AgentOptions {
    * as you. Default: false.
    */
   readonly loadProjectSettings?: boolean
+  /** The most that the agent may spend, ever, copies of it in pools included: `{ usd: 3 }`. Default: no limit. */
+  readonly budget?: Budget
 }
 
 /** What agents are unless they are told. */
@@ -63,6 +66,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
       problem: `it is longer than ${LONGEST_SYSTEM_PROMPT} bytes`,
     })
   }
+  if (options.budget !== undefined) checkBudget('budget', options.budget)
   const retry = { ...DEFAULT_RETRY, ...options.retry }
   checkWhole('timeoutMs', timeoutMs, 1)
   checkWhole('retry.attempts', retry.attempts, 0)

@@ -1,5 +1,5 @@
 /** What an agent knows of itself, and how each fact changes it. Its size does not grow with what the agent has done. */
-import type { AgentConfig, AgentFact, Failure } from '../events/agent-facts.ts'
+import type { AgentConfig, AgentFact, Failure, Hold } from '../events/agent-facts.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Body, Material } from '../events/task-input.ts'
 
@@ -11,6 +11,14 @@ export interface QueuedTask {
   readonly material: Material
   readonly outputSchema?: JsonObject
   readonly session: 'chain' | 'fresh'
+  /** The run that asks. */
+  readonly runId?: string
+  /** Why it waits for somebody. */
+  readonly hold?: Hold
+  /** Of a task that was held between two calls: what it brings along. */
+  readonly attempt?: number
+  readonly placed?: boolean
+  readonly excused?: number
   /** The id of the fact that led to where the task is now: what happens to it next is recorded as caused by that. */
   readonly cause: string
 }
@@ -53,6 +61,12 @@ export interface AgentTotals {
   readonly costUsd: number
 }
 
+/** What a call came to. */
+export interface CallCost {
+  readonly usd: number
+  readonly tokens: number
+}
+
 export interface AgentContext {
   readonly config: AgentConfig | null
   readonly queue: readonly QueuedTask[]
@@ -62,6 +76,10 @@ export interface AgentContext {
   /** A session that was to be continued and is gone. */
   readonly lostSession: string | null
   readonly totals: AgentTotals
+  /** What the last answer came to. */
+  readonly lastCost: CallCost | null
+  /** How many answers came too late for anybody. */
+  readonly deadLetters: number
   /** Why the last task failed, until one succeeds. */
   readonly failure: Failure | null
 }
@@ -73,6 +91,8 @@ export const absent: AgentContext = {
   session: null,
   lostSession: null,
   totals: { interactions: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 },
+  lastCost: null,
+  deadLetters: 0,
   failure: null,
 }
 
@@ -84,13 +104,23 @@ export const changes: {
   readonly [T in AgentFact['type']]: (context: AgentContext, data: DataOf<T>, id: string) => Change
 } = {
   // A branch goes on with the conversation. What was asked of the other, and what it spent, is the other's.
-  AgentCreated: (_, { config, forkedFrom }) => ({
+  AgentCreated: ({ deadLetters }, { config, forkedFrom }) => ({
     ...absent,
+    deadLetters,
     config,
     session: forkedFrom?.sessionId ?? null,
   }),
   AgentConfigured: (_, { config }) => ({ config }),
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
+  TaskHeld: ({ queue, current }, { taskId, hold }) =>
+    current?.taskId === taskId
+      ? { current: null, queue: [{ ...queuedAgain(current), hold }, ...queue] }
+      : { queue: queue.map((queued) => (queued.taskId === taskId ? { ...queued, hold } : queued)) },
+  TaskApproved: ({ queue }, { taskId }, cause) => ({
+    queue: queue.map(({ hold, ...queued }) =>
+      queued.taskId === taskId ? { ...queued, cause } : { ...queued, ...(hold && { hold }) },
+    ),
+  }),
   CallStarted(
     { queue, current },
     { taskId, callId, attempt, sessionId, parentSessionId, deadlineAt, rebuilt = false, leftMs = null },
@@ -99,7 +129,7 @@ export const changes: {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
     if (!task) return {}
     const call: OpenCall = { callId, sessionId, parentSessionId, rebuilt, leftMs, process: null }
-    const { prompt, textInput, material, session, outputSchema } = task
+    const { prompt, textInput, material, session, outputSchema, runId } = task
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
       current: {
@@ -109,13 +139,14 @@ export const changes: {
         material,
         session,
         ...(outputSchema === undefined ? {} : { outputSchema }),
+        ...(runId === undefined ? {} : { runId }),
         cause,
         attempt,
         deadlineAt,
         call,
-        placed: current?.placed ?? false,
+        placed: task.placed ?? false,
         dueAt: null,
-        excused: current?.excused ?? 0,
+        excused: task.excused ?? 0,
         refusals: current?.refusals ?? 0,
         leftMs: null,
       },
@@ -135,6 +166,16 @@ export const changes: {
       outputTokens: totals.outputTokens + usage.outputTokens,
       costUsd: totals.costUsd + costUsd,
     },
+    lastCost: { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens },
+  }),
+  DeadLetterRecorded: ({ totals, deadLetters }, { usage, costUsd }) => ({
+    totals: {
+      ...totals,
+      inputTokens: totals.inputTokens + usage.inputTokens,
+      outputTokens: totals.outputTokens + usage.outputTokens,
+      costUsd: totals.costUsd + costUsd,
+    },
+    deadLetters: deadLetters + 1,
   }),
   CallFailed: endCall,
   CallOutcomeUnknown: endCall,
@@ -152,7 +193,10 @@ export const changes: {
         }
       : {},
   SessionLost: (_, { sessionId }) => ({ lostSession: sessionId }),
-  TaskFailed: (_, { error }) => ({ current: null, failure: error }),
+  TaskFailed: ({ current, queue }, { taskId, error }) =>
+    current?.taskId === taskId
+      ? { current: null, failure: error }
+      : { queue: queue.filter((queued) => queued.taskId !== taskId) },
   TaskCancelled: ({ current, queue }, { taskId }) =>
     current?.taskId === taskId
       ? { current: null }
@@ -160,7 +204,12 @@ export const changes: {
   AgentReset: () => ({ session: null, lostSession: null, failure: null }),
   AgentRestarted: () => ({ failure: null }),
   AgentStopped: () => ({}),
-  AgentRemoved: () => absent,
+  AgentRemoved: ({ deadLetters }) => ({ ...absent, deadLetters }),
+}
+
+/** A task that steps aside between two calls. Its next call has a deadline of its own. */
+function queuedAgain({ call, deadlineAt, dueAt, refusals, leftMs, ...task }: CurrentTask): QueuedTask {
+  return task
 }
 
 /** A call ended without an answer; what follows (a retry, or the end of the task) is a fact of its own. */

@@ -1,7 +1,7 @@
 /** An agent as the child of a supervisor: what counts as its end. */
 import { AgentNotFoundError, type ClaudeAgentError } from '../events/errors.ts'
 import { AgentDownError, AlreadySupervisedError } from '../events/supervision-errors.ts'
-import type { AgentActor } from './agent-worker.ts'
+import type { AgentActor } from './agent-environment.ts'
 import { crashedBy, Ending, type Exit, KILLED, type Supervised } from './exit.ts'
 
 /** What is needed of an agent. */

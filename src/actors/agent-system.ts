@@ -12,10 +12,11 @@ import { checkId } from '../events/ids.ts'
 import type { JsonObject } from '../events/json.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './agent-decisions.ts'
+import type { AgentEnvironment } from './agent-environment.ts'
 import type { AgentStatus } from './agent-machine.ts'
 import { type AgentDefaults, type AgentOptions, agentConfig } from './agent-options.ts'
 import { type KnownCall, type RunningProcess, runningProcesses } from './agent-processes.ts'
-import type { AgentEnvironment } from './agent-worker.ts'
+import type { Budget } from './budget-decisions.ts'
 
 /** An agent in a list: what is known of it without folding its facts. */
 export interface AgentInfo {
@@ -28,6 +29,10 @@ export interface AgentInfo {
   readonly totalInteractions: number
   readonly totalTokens: number
   readonly totalCostUsd: number
+  /** Of those that wait: how many wait for a yes, or for room in a budget. */
+  readonly held: number
+  /** How many answers came when their task had ended already. */
+  readonly deadLetters: number
 }
 
 const STREAMS = 'agent/'
@@ -54,14 +59,17 @@ export class AgentSystem {
     return this.#inTurn(async () => {
       const agent = await this.#activate(options.id)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
-      return this.#create(agent, config)
+      return this.#create(agent, config, this.#complete(options).budget)
     })
   }
 
   /** Makes the agents, or makes them what they are said to be. What has not changed is not written down again. */
   async declare(agents: readonly AgentOptions[]): Promise<void> {
-    const configs = agents.map((options) => [options.id, agentConfig(this.#complete(options))] as const)
-    for (const [id, config] of configs) await this.#inTurn(() => this.#declare(id, config))
+    const configs = agents.map(
+      (options) => [this.#complete(options), agentConfig(this.#complete(options))] as const,
+    )
+    for (const [{ id, budget }, config] of configs)
+      await this.#inTurn(() => this.#declare(id, config, budget))
   }
 
   /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Made where it is missing. */
@@ -183,9 +191,10 @@ export class AgentSystem {
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
   }
 
-  async #declare(id: string, config: AgentConfig): Promise<void> {
+  async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
     const agent = await this.#activate(id)
-    if (agent.status === 'absent') return void (await this.#create(agent, config))
+    if (agent.status === 'absent') return void (await this.#create(agent, config, budget))
+    if (budget) await this.#environment.budgets.set({ agent: id }, budget, 'declared')
     await agent.record(({ context }) =>
       canonicalJson(context.config) === canonicalJson(config)
         ? []
@@ -193,10 +202,12 @@ export class AgentSystem {
     )
   }
 
-  async #create(agent: Agent, config: AgentConfig): Promise<Agent> {
+  async #create(agent: Agent, config: AgentConfig, budget?: Budget): Promise<Agent> {
     this.#count ??= (await this.list()).length
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
     await this.#environment.runner.prepare?.(this.#environment.directories(agent.id))
+    // First of all what it may spend: an agent without its limit must not be left behind by a crash.
+    if (budget) await this.#environment.budgets.set({ agent: agent.id }, budget, 'new')
     await agent.record(() => [{ type: 'AgentCreated', data: { config } }])
     this.#count += 1
     return agent
@@ -208,7 +219,10 @@ export class AgentSystem {
       ...cancelTasks(context, 'the agent was removed'),
       { type: 'AgentRemoved', data: {} },
     ])
+    // An answer that comes now is kept.
+    await agent.settled()
     await agent.close()
+    await this.#environment.budgets.forget(id)
     this.#active.delete(id)
     this.#count = undefined
     await this.#environment.runner.discard?.(this.#environment.directories(id))
@@ -254,5 +268,7 @@ function agentInfo(stream: string, version: number, status: string, info: JsonOb
     totalInteractions: Number(info.totalInteractions ?? 0),
     totalTokens: Number(info.totalTokens ?? 0),
     totalCostUsd: Number(info.totalCostUsd ?? 0),
+    held: Number(info.held ?? 0),
+    deadLetters: Number(info.deadLetters ?? 0),
   }
 }

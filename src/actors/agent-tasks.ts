@@ -1,6 +1,6 @@
 /** Tasks on their way into an agent's queue, and the replies on their way back. */
 import { EventEmitter } from 'node:events'
-import { type AgentFact, agentFacts, type TaskOutcome } from '../events/agent-facts.ts'
+import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../events/agent-facts.ts'
 import { callErrorFrom } from '../events/call-errors.ts'
 import type { Folded } from '../events/envelope.ts'
 import {
@@ -17,16 +17,18 @@ import { withoutCredentials } from '../events/input-checks.ts'
 import type { JsonObject } from '../events/json.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../events/task-input.ts'
 import { endsTask } from './agent-call.ts'
-import { cancelTasks } from './agent-decisions.ts'
+import { BEGIN_HELD, cancelTasks } from './agent-decisions.ts'
+import type { AgentActor, AgentEnvironment } from './agent-environment.ts'
 import type { AgentContext } from './agent-state.ts'
-import type { AgentActor, AgentEnvironment } from './agent-worker.ts'
 import { type Bodies, bodiesIn } from './bodies.ts'
+import { type HeldTask, heldTask } from './held-task.ts'
+import { type HoldListeners, noticeHolds } from './hold-notices.ts'
 import { standingFor } from './outcome-facts.ts'
 import { isSameTask } from './retention.ts'
 import { type Reply, TaskHandle } from './task-handle.ts'
 import { TaskOutcomes } from './task-outcomes.ts'
 
-export interface AskOptions {
+export interface AskOptions extends HoldListeners {
   /** Aborting it cancels the task. */
   readonly signal?: AbortSignal
   /** Makes the ask idempotent: the same id runs once, ever, and has one reply. Default: a new UUID. */
@@ -37,7 +39,16 @@ export interface AskOptions {
   /** The form that the answer is to have, as a JSON Schema: its text is JSON then. */
   readonly outputSchema?: JsonObject
   /** What led to the task, for those who ask the log later: a run and its step. */
-  readonly origin?: { readonly correlationId: string; readonly causationId: string }
+  readonly origin?: {
+    readonly correlationId: string
+    readonly causationId: string
+    readonly runId?: string
+  }
+  /**
+   * Whether somebody must say yes first (`orchestrator.approve`). Until then the task is held, also across restarts; what
+   * is asked after it goes on. A string says why, for whoever is to decide.
+   */
+  readonly approval?: boolean | string
 }
 
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
@@ -89,6 +100,8 @@ export class AgentTasks {
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
         this.#outcomes.settle(taskId, agentFacts.read(recorded) as Folded<TaskOutcome>)
+      if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
+        this.events.emit(`released ${taskId}`)
     })
   }
 
@@ -117,7 +130,7 @@ export class AgentTasks {
   async #ask(
     taskId: string,
     task: string | TaskInput,
-    { signal, session = this.#environment.session, outputSchema, origin }: AskOptions,
+    { signal, session = this.#environment.session, outputSchema, origin, approval, ...listeners }: AskOptions,
     start: () => void,
   ): Promise<Reply> {
     checkTaskId(taskId)
@@ -132,6 +145,7 @@ export class AgentTasks {
       session,
       ...(outputSchema === undefined ? {} : { outputSchema }),
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
+      ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
     }
     if (this.#loading) await this.#loading
     if (this.#refusal) throw this.#refusal
@@ -142,14 +156,17 @@ export class AgentTasks {
     start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
     const expected = this.#outcomes.expect(taskId)
+    const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
-      const before = await this.#accept(data, origin)
+      const before = await this.#accept(data, origin, holdFor(approval))
+      this.#lookAtHold(taskId)
       signal?.addEventListener('abort', cancel, { once: true })
       if (signal?.aborted) cancel()
       const past = before === undefined ? undefined : await this.#outcomeInLog(taskId, before)
       return await this.#reply(past ?? (await expected.outcome))
     } finally {
       expected.forget()
+      ignoreHolds()
       signal?.removeEventListener('abort', cancel)
       this.materials.delete(taskId)
     }
@@ -170,12 +187,17 @@ export class AgentTasks {
   }
 
   /** Makes the task durable. Returns the version of that fact where it was durable before: it may have ended since. */
-  async #accept(data: Accepted, origin: AskOptions['origin']): Promise<number | undefined> {
+  async #accept(
+    data: Accepted,
+    origin: AskOptions['origin'],
+    hold: Hold | undefined,
+  ): Promise<number | undefined> {
     const { taskId } = data
     const { mailbox } = this.#environment
     // A task that is known takes no place. Only a full mailbox makes that worth looking up.
     const isFull = ({ queue, current }: AgentContext) => queue.length + (current ? 1 : 0) >= mailbox
     const isKnown = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
+    const { runId: _, ...led } = origin ?? {}
     let version = 0
     const [accepted] = await this.#actor.decide(
       ({ value, context }) => {
@@ -183,9 +205,10 @@ export class AgentTasks {
         if (value === 'stopped') throw new AgentStoppedError({ agent: this.#agent })
         if (!isKnown && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })
         version = this.#actor.version
-        return [{ type: 'TaskAccepted', data }]
+        const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
+        return [{ type: 'TaskAccepted', data }, ...held]
       },
-      { correlationId: taskId, ...origin, commitId: `task/${this.#agent}/${taskId}` },
+      { correlationId: taskId, ...led, commitId: `task/${this.#agent}/${taskId}` },
     )
     const isRepeated = accepted !== undefined && accepted.version <= version
     if (isRepeated && !isSameTask(accepted.data, data)) {
@@ -202,6 +225,19 @@ export class AgentTasks {
       if (type === 'TaskAccepted' && data.taskId === taskId) return true
     }
     return false
+  }
+
+  /** Whoever asks is told that it waits, also when it was held before. Whether there is money now is looked at again. */
+  #lookAtHold(taskId: string): void {
+    const { queue } = this.#actor.snapshot.context
+    const hold = queue.find((task) => task.taskId === taskId)?.hold
+    if (hold?.reason === 'approval') this.events.emit(`held ${taskId}`, hold)
+    if (hold?.reason === 'budget') this.#actor.again(BEGIN_HELD)
+  }
+
+  async #held(taskId: string, hold: Hold): Promise<HeldTask> {
+    const budget = hold.reason === 'budget' ? await this.#environment.budgets.of(hold) : null
+    return heldTask({ agent: this.#agent, taskId }, hold, budget)
   }
 
   async #outcomeInLog(taskId: string, after: number): Promise<Folded<TaskOutcome> | undefined> {
@@ -230,4 +266,9 @@ export class AgentTasks {
     }
     return standingFor(reply, id)
   }
+}
+
+function holdFor(approval: AskOptions['approval']): Hold | undefined {
+  if (approval === undefined || approval === false) return undefined
+  return { reason: 'approval', note: typeof approval === 'string' ? approval : null }
 }

@@ -1,63 +1,32 @@
 /** Carries out what an agent's state asks for: calls, waits, deadlines. */
 import type { EventEmitter } from 'node:events'
-import type { AgentDirectories, AgentRunner, Call, CallMessage } from '../claude/runner.ts'
+import type { Call, CallMessage } from '../claude/runner.ts'
 import { pause } from '../clock.ts'
 import type { AgentFact } from '../events/agent-facts.ts'
 import { CallTimeoutError, callErrorData } from '../events/call-errors.ts'
 import { ClaudeAgentError } from '../events/errors.ts'
 import { hasMaterial, type Material, type PlacedInput } from '../events/material.ts'
-import type { ActorEnvironment, EventSourcedActor } from './actor.ts'
 import { type CallEnding, composeCall, type RecoveryOutcome, recoverCall, runCall } from './agent-call.ts'
-import { type AgentEffect, callEnded, callSucceeded, deadlinePassed, nextCall } from './agent-decisions.ts'
-import type { agentMachine } from './agent-machine.ts'
+import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './agent-decisions.ts'
+import type { AgentActor, AgentEnvironment } from './agent-environment.ts'
 import type { AgentContext, QueuedTask } from './agent-state.ts'
 import type { Bodies } from './bodies.ts'
+import { CallBeginnings } from './call-beginnings.ts'
 import { faultOf, retryAfterMs } from './failure-policy.ts'
-import type { Governor, Place } from './governor.ts'
+import type { Place } from './governor.ts'
+import { type AnsweredCall, learnCost, recordDeadLetter } from './late-answers.ts'
 import type { Perform } from './running-effects.ts'
-
-/** What an agent needs of the world. */
-export interface AgentEnvironment extends ActorEnvironment {
-  readonly runner: AgentRunner
-  /** Lets calls in. */
-  readonly governor: Governor
-  readonly baseDir: string
-  /** Resolves when no process runs any more that the log does not know. */
-  readonly swept: () => Promise<void>
-  /** How many tasks one agent may have, waiting or running. */
-  readonly mailbox: number
-  /** A number from 0 to 1, for jitter. */
-  readonly random: () => number
-  /** A new UUID. */
-  readonly newId: () => string
-  readonly directories: (agent: string) => AgentDirectories
-  /** Whether a task continues the agent's conversation, unless it is told. */
-  readonly session: 'chain' | 'fresh'
-  /** Whether tasks are taken that are not part of a run. */
-  readonly intake: { readonly isOpen: boolean }
-  /** Told what became of each task that an earlier process had left. */
-  readonly recovered: (recovery: Recovery) => void
-}
-
-/** What became of a task that an earlier process had left. */
-export interface Recovery {
-  readonly agent: string
-  readonly taskId: string
-  /**
-   * `harvested`: it had been answered, here is the answer. `redispatched`: it had not been sent, it is sent now.
-   * `retried`: it had failed, or had been sent and no answer was kept; it is asked again. `failed`: it had failed for
-   * good. `unknown`: it had been sent, no answer was kept, and no try is left.
-   */
-  readonly outcome: RecoveryOutcome
-}
-
-/** The actor that an agent is. */
-export type AgentActor = EventSourcedActor<typeof agentMachine, AgentEffect>
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 
+const aborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+
 /**
- * @param events Where the messages of a call go, as `message TASK`.
+ * @param events Where the messages of a call go, as `message TASK`, and `held TASK` where there is no money for it.
  * @param materials What tasks of this process brought along, by their ids, with the credentials that the log must not
  * hold. A task of an earlier process has what the log has.
  */
@@ -69,15 +38,11 @@ export function agentWorker(
   events: EventEmitter,
   materials: ReadonlyMap<string, Material>,
 ): Perform<AgentEffect> {
-  const { clock, runner, logger, governor } = environment
+  const { clock, runner, logger, governor, budgets } = environment
   // One call at a time, also when the one before was cancelled and its process is still coming to an end.
   let lastCall: Promise<unknown> = Promise.resolve()
   let lastRecovery: Promise<unknown> = Promise.resolve()
-  /** Where a task waits for its turn among other agents: that is no time of its own. */
-  let turn: Promise<unknown> = Promise.resolve()
-  /** Places of calls that are announced, until their effect takes them. */
-  const places = new Map<string, Place>()
-  const caller = () => ({ agent, account: runner.account?.() ?? 'default' })
+  const beginnings = new CallBeginnings(agent, actor, environment, events)
 
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
     actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
@@ -85,33 +50,6 @@ export function agentWorker(
   const circumstances = () => ({ now: clock.now(), random: environment.random() })
 
   const until = (at: string, signal: AbortSignal) => pause(clock, Date.parse(at) - clock.now(), signal)
-
-  /** Waits for a place, then announces the call. */
-  async function beginCall(task: QueuedTask, signal: AbortSignal) {
-    await environment.swept()
-    const since = clock.now()
-    const entering = governor.enter(caller(), signal)
-    turn = entering.catch(() => {})
-    const place = await entering.catch(() => undefined)
-    if (!place) return
-    const ids = { callId: environment.newId(), sessionId: environment.newId() }
-    places.set(ids.callId, place)
-    const announced = decide(task, (context) => nextCall(context, ids, circumstances(), clock.now() - since))
-    turn = announced.catch(() => {})
-    try {
-      await announced
-    } finally {
-      // Where no call has come of it.
-      if (places.delete(ids.callId)) place.leave()
-    }
-  }
-
-  /** The place of a call; one that an earlier process has announced is under way already. */
-  function placeOf({ callId }: CallEffect['call']): Place {
-    const place = places.get(callId)
-    places.delete(callId)
-    return place ?? governor.adopt(caller())
-  }
 
   async function passDeadline(task: QueuedTask) {
     await decide(task, (context) =>
@@ -126,9 +64,13 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     if (ending.type === 'CallSucceeded') {
+      await learnCost(budgets, agent, { task, call }, ending)
       const text = await bodies.write(ending.result.text)
       const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
-      await decide(task, ({ current }) => (current?.call?.callId === callId ? [succeeded] : []))
+      const recorded = await decide(task, ({ current }) =>
+        current?.call?.callId === callId ? [succeeded] : [],
+      )
+      if (recorded.length === 0) await bury({ task, call }, ending)
       return 'harvested'
     }
     const { error } = ending
@@ -141,6 +83,13 @@ export function agentWorker(
     )
     if (recorded.some(({ type }) => type === 'RetryScheduled')) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
+  }
+
+  /** An answer that comes when its task has ended. */
+  async function bury(answered: AnsweredCall, ending: CallEnding | undefined) {
+    if (ending?.type !== 'CallSucceeded' || actor.closed) return
+    await learnCost(budgets, agent, answered, ending)
+    await recordDeadLetter(actor, bodies, answered, ending)
   }
 
   async function hear({ task, call }: CallEffect, message: CallMessage, place: Place) {
@@ -185,7 +134,10 @@ export function agentWorker(
     const stop = AbortSignal.any([signal, overdue.signal])
     void until(effect.task.deadlineAt, stop).then(() => overdue.abort())
     const ending = await composed(effect, (call) => recoverCall(runner, call, effect.call.process, stop))
-    if (signal.aborted) return true
+    if (signal.aborted) {
+      await bury(effect, ending)
+      return true
+    }
     const outcome = ending ? await settle(effect, ending) : 'redispatched'
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
@@ -216,7 +168,7 @@ export function agentWorker(
       (await composed(effect, (call) =>
         runCall(runner, call, signal, (message) => hear(effect, message, place)),
       ))
-    if (signal.aborted) return
+    if (signal.aborted) return bury(effect, ending)
     tell(place, ending)
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
@@ -229,33 +181,35 @@ export function agentWorker(
       const recovery = recover(effect, signal)
       lastRecovery = recovery.catch(() => {})
       if (await recovery) return
-      if (clock.now() >= Date.parse(effect.task.deadlineAt)) return
+      // Its deadline ends it.
+      if (clock.now() >= Date.parse(effect.task.deadlineAt)) return aborted(signal)
     }
     if (!signal.aborted) await run(effect, signal, place)
   }
 
   return async (effect, context) => {
-    const { task } = effect
     switch (effect.type) {
       case 'begin':
-        return beginCall(task, context.signal)
+        return beginnings.next(context.signal)
       case 'retry':
-        if (context.resumed && effect.task.refusals > 0) governor.remember(caller().account)
+        if (context.resumed && effect.task.refusals > 0) governor.remember(beginnings.caller.account)
         await until(effect.dueAt, context.signal)
-        return context.signal.aborted ? undefined : beginCall(task, context.signal)
+        if (!context.signal.aborted) await beginnings.begin(effect.task, context.signal)
+        return undefined
       case 'deadline':
         await until(effect.task.deadlineAt, context.signal)
         await lastRecovery
-        await turn
-        return context.signal.aborted ? undefined : passDeadline(task)
+        await beginnings.turn
+        return context.signal.aborted ? undefined : passDeadline(effect.task)
       case 'call': {
-        const place = placeOf(effect.call)
+        const place = beginnings.placeOf(effect.call)
         const call = lastCall
           .then(() => environment.swept())
           .then(() => carryOutCall(effect, context.signal, context.resumed, place))
           .finally(() => place.leave())
         lastCall = call.catch(() => {})
-        return call
+        await call
+        return budgets.ended(effect.call.callId)
       }
     }
   }

@@ -7,13 +7,18 @@ import type { TaskInput } from '../events/task-input.ts'
 import { isForReading } from '../store/chained-store.ts'
 import { EventSourcedActor } from './actor.ts'
 import type { RecoveryOutcome } from './agent-call.ts'
-import { type AgentEffect, agentEffects, cancelTasks, summarizeAgent } from './agent-decisions.ts'
+import { type AgentEffect, agentEffects, BEGIN_HELD, cancelTasks, summarizeAgent } from './agent-decisions.ts'
+import type { AgentActor, AgentEnvironment } from './agent-environment.ts'
 import { type AgentSnapshot, type AgentStatus, agentMachine } from './agent-machine.ts'
 import { changes } from './agent-state.ts'
 import { AgentSupervision, type SupervisedAgent } from './agent-supervision.ts'
 import { AgentTasks, type AskOptions } from './agent-tasks.ts'
-import { type AgentActor, type AgentEnvironment, agentWorker } from './agent-worker.ts'
+import { agentWorker } from './agent-worker.ts'
+import { approve, type Rejection, reject, type Verdict } from './approvals.ts'
+import type { Budget } from './budget-decisions.ts'
+import type { BudgetInfo } from './budget-ledger.ts'
 import { defineKind } from './definition.ts'
+import { type HeldTask, heldTask } from './held-task.ts'
 import type { TaskHandle } from './task-handle.ts'
 
 export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
@@ -57,6 +62,7 @@ export class Agent {
   readonly #loadedAt: number
   readonly #supervision = new AgentSupervision()
   #started = false
+  #forgetBudgets = () => {}
 
   private constructor(id: string, actor: AgentActor, environment: AgentEnvironment) {
     this.id = id
@@ -105,6 +111,40 @@ export class Agent {
   /** Calls a task off, whether it waits or runs. Nothing happens when it has ended. Returns whether it was called off. */
   cancel(taskId: string, reason: string): Promise<boolean> {
     return this.#tasks.cancel(taskId, reason)
+  }
+
+  /** Lets a task go on that waits for a yes. Throws TaskNotHeldError. */
+  async approve(taskId: string, verdict: Verdict = {}): Promise<void> {
+    await this.#actor.decide(({ context }) => approve(context, taskId, verdict), { correlationId: taskId })
+    this.start()
+  }
+
+  /** Ends a task that waits for a yes: its asker gets a TaskRejectedError. Throws TaskNotHeldError. */
+  async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
+    await this.#actor.decide(({ context }) => reject(context, this.id, taskId, rejection), {
+      correlationId: taskId,
+    })
+  }
+
+  /** The tasks that wait for a yes, or for room in a budget. */
+  async held(): Promise<readonly HeldTask[]> {
+    const { budgets } = this.#environment
+    const tasks = this.snapshot.context.queue.map(async ({ hold, ...task }) => {
+      if (!hold) return []
+      const budget = hold.reason === 'budget' ? await budgets.of(hold) : null
+      return [heldTask({ ...task, agent: this.id }, hold, budget)]
+    })
+    return (await Promise.all(tasks)).flat()
+  }
+
+  /** Sets what the agent may spend: what is not named stays, null takes a limit away. */
+  setBudget(budget: Budget): Promise<BudgetInfo> {
+    return this.#environment.budgets.set({ agent: this.id }, budget)
+  }
+
+  /** What it may spend, and what it has spent. */
+  budget(): Promise<BudgetInfo> {
+    return this.#environment.budgets.show({ agent: this.id })
   }
 
   /** Begins a new session chain; the old one stays in the log. Refused while a task runs. */
@@ -158,11 +198,18 @@ export class Agent {
     return this.#actor.decide(decision)
   }
 
-  /** Resolves when there is nothing left to do: no task runs and none waits. */
+  /** Resolves when there is nothing left to do: no task runs, and those that wait are held. */
   async settled(): Promise<void> {
-    const done = ({ context }: AgentSnapshot) => context.current === null && context.queue.length === 0
-    await waitFor(this.machine, done, { timeout: Number.POSITIVE_INFINITY })
-    await this.#actor.quiet()
+    do {
+      await waitFor(this.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY })
+      await this.#actor.quiet()
+      // What was held may have begun.
+    } while (!isAtRest(this.snapshot))
+  }
+
+  /** Whether it is settled as far as its state tells. */
+  get isAtRest(): boolean {
+    return isAtRest(this.snapshot)
   }
 
   /** Lets the agent go on with what it has to do. */
@@ -207,6 +254,7 @@ export class Agent {
 
   /** Ends what goes on, without deciding anything: a call that runs is ended and settled by the next opening. */
   async close(): Promise<void> {
+    this.#forgetBudgets()
     this.#tasks.close()
     await this.#actor.close()
   }
@@ -215,6 +263,11 @@ export class Agent {
     const { bodies, events, materials } = this.#tasks
     const perform = agentWorker(this.id, this.#actor, this.#environment, bodies, events, materials)
     this.#actor.start(perform, (error) => this.#supervision.crash(error))
+    this.#forgetBudgets()
+    this.#forgetBudgets = this.#environment.budgets.onChange(() => {
+      if (this.snapshot.context.queue.some(({ hold }) => hold?.reason === 'budget'))
+        this.#actor.again(BEGIN_HELD)
+    })
   }
 
   async #loadAgain(): Promise<void> {
@@ -234,6 +287,9 @@ export class Agent {
     const report = (taskId: string, outcome: RecoveryOutcome) =>
       this.#environment.recovered({ agent: this.id, taskId, outcome })
     if (current && !current.call) report(current.taskId, 'retried')
-    for (const { taskId } of queue) report(taskId, 'redispatched')
+    for (const { taskId, hold } of queue) if (!hold) report(taskId, 'redispatched')
   }
 }
+
+const isAtRest = ({ context }: AgentSnapshot) =>
+  context.current === null && context.queue.every(({ hold }) => hold !== undefined)

@@ -18,6 +18,7 @@ export interface RetentionRule {
 const BODIES: Readonly<Record<string, readonly string[]>> = {
   TaskAccepted: ['prompt', 'textInput'],
   CallSucceeded: ['text'],
+  DeadLetterRecorded: ['text'],
 }
 const TASK_ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])
 const RUN_ENDS = new Set(['RunSucceeded', 'RunFailed', 'RunCancelled'])
@@ -113,8 +114,11 @@ export function isSameTask(accepted: JsonObject, asked: JsonObject): boolean {
     const isDropped = typeof before === 'object' && before !== null && 'dropped' in before
     return isDropped ? [[field, droppedBody(now) ?? now ?? null] as const] : []
   })
-  return JSON.stringify(accepted) === JSON.stringify({ ...asked, ...Object.fromEntries(dropped) })
+  return content(accepted) === content({ ...asked, ...Object.fromEntries(dropped) })
 }
+
+/** Who asks is no part of what is asked; older facts do not say it. */
+const content = ({ runId, ...task }: JsonObject) => JSON.stringify(task)
 
 function droppedBody(body: Json | undefined): DroppedBody | undefined {
   if (typeof body === 'string') {

@@ -84,6 +84,12 @@ export class RunningEffects<E extends Effect> {
     }
   }
 
+  /** Lets an effect run again that is wanted still: what it depends on has changed, and is not part of the state. */
+  again(key: string): void {
+    this.#running.get(key)?.abort()
+    this.#running.delete(key)
+  }
+
   /** Resolves when those that go on now have come to their end. */
   async quiet(): Promise<void> {
     await Promise.all(this.#ending)

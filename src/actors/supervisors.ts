@@ -1,8 +1,8 @@
 /** The supervision trees of an orchestrator: started, found by name, and stopped in order. */
 import type { SupervisionFailedError } from '../events/supervision-errors.ts'
 import { SupervisorStoppedError } from '../events/supervision-errors.ts'
+import type { AgentEnvironment } from './agent-environment.ts'
 import type { AgentSystem } from './agent-system.ts'
-import type { AgentEnvironment } from './agent-worker.ts'
 import { checkSpecification, type SupervisorSpecification } from './supervision-specification.ts'
 import { type LivingSupervisors, Supervisor } from './supervisor.ts'
 import type { SupervisionEnvironment } from './supervisor-worker.ts'

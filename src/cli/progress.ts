@@ -7,8 +7,10 @@ interface Row {
   readonly agent: string
   /** The asks that it works on. */
   readonly open: Set<number>
+  /** Of these, those that wait for somebody. */
+  readonly held: Set<number>
   /** How the last one ended. */
-  ended: Exclude<StepEvent['state'], 'scheduled'> | null
+  ended: Exclude<StepEvent['state'], 'scheduled' | 'held' | 'released'> | null
   /** Since when it works without a break, and for how long it did before. */
   since: number
   workedMs: number
@@ -19,6 +21,7 @@ interface Row {
 const REDRAW_MS = 250
 const LOOKS = {
   waiting: ['·', 'dim'],
+  held: ['‖', 'yellow'],
   working: ['▸', 'cyan'],
   succeeded: ['✓', 'green'],
   reused: ['=', 'green'],
@@ -44,6 +47,9 @@ export class ProgressLines {
       row.open.add(ask)
       return
     }
+    if (state === 'held') return void row.held.add(ask)
+    row.held.delete(ask)
+    if (state === 'released') return
     if (row.open.delete(ask) && row.open.size === 0) row.workedMs += now - row.since
     row.ended = state
     row.tokens += tokens
@@ -63,10 +69,16 @@ export class ProgressLines {
   }
 
   #line(row: Row, width: number, now: number, columns: number): string {
-    const { agent, open, ended, since, workedMs, tokens, costUsd } = row
-    const look = open.size > 0 ? 'working' : (ended ?? 'waiting')
-    const word =
-      open.size > 0 ? `working${open.size > 1 ? ` (${open.size})` : ''}` : ended ? WORDS[ended] : 'waiting'
+    const { agent, open, held, ended, since, workedMs, tokens, costUsd } = row
+    const isHeld = open.size > 0 && held.size === open.size
+    const look = isHeld ? 'held' : open.size > 0 ? 'working' : (ended ?? 'waiting')
+    const word = isHeld
+      ? 'held'
+      : open.size > 0
+        ? `working${open.size > 1 ? ` (${open.size})` : ''}`
+        : ended
+          ? WORDS[ended]
+          : 'waiting'
     const worked = workedMs + (open.size > 0 ? now - since : 0)
     const cells = [
       LOOKS[look][0],
@@ -88,7 +100,16 @@ export class ProgressLines {
   #row(agent: string): Row {
     const known = this.#rows.get(agent)
     if (known) return known
-    const row = { agent, open: new Set<number>(), ended: null, since: 0, workedMs: 0, tokens: 0, costUsd: 0 }
+    const row = {
+      agent,
+      open: new Set<number>(),
+      held: new Set<number>(),
+      ended: null,
+      since: 0,
+      workedMs: 0,
+      tokens: 0,
+      costUsd: 0,
+    }
     this.#rows.set(agent, row)
     return row
   }

@@ -53,6 +53,20 @@ const Usage = Schema.Struct({
   cacheCreationTokens: Count,
 })
 
+/** Why a task waits for somebody: it needs a yes, or the next call does not fit into a budget. */
+export const Hold = Schema.Union([
+  Schema.Struct({ reason: Schema.Literal('approval'), note: NullableString }),
+  Schema.Struct({
+    reason: Schema.Literal('budget'),
+    /** The stream of the budget that it does not fit into. */
+    budget: Schema.String,
+    /** What the call was reckoned to cost. */
+    usd: Schema.Finite,
+    tokens: Count,
+  }),
+])
+export type Hold = typeof Hold.Type
+
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
 
@@ -83,8 +97,13 @@ const definitions = {
       outputSchema: Schema.optionalKey(Schema.JsonObject),
       /** Without the credentials that a URL was given with. */
       material: Material,
+      /** The run that asks. */
+      runId: Schema.optionalKey(Schema.String),
     }),
   ),
+  /** It waits durably, behind nobody and in nobody's way, until it is approved or the budget has room. */
+  TaskHeld: fact(Schema.Struct({ ...onlyTask, hold: Hold })),
+  TaskApproved: fact(Schema.Struct({ ...onlyTask, by: NullableString })),
   /** Money is about to be spent: durable before the process is started. */
   CallStarted: fact(
     Schema.Struct({
@@ -144,6 +163,20 @@ const definitions = {
   TaskFailed: fact(Schema.Struct({ ...onlyTask, error: Failure, fatal: Schema.Boolean })),
   /** Ends the task. */
   TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String })),
+  /** An answer that came when its task had ended already: it was paid for, and nobody gets it. */
+  DeadLetterRecorded: fact(
+    Schema.Struct({
+      ...callOfTask,
+      sessionId: Schema.String,
+      parentSessionId: NullableString,
+      text: Body,
+      costUsd: Schema.Finite,
+      usage: Usage,
+      durationMs: Schema.Finite,
+      model: NullableString,
+      harvested: Schema.Boolean,
+    }),
+  ),
   /** The session chain begins anew; the old one stays in the log. */
   AgentReset: fact(Schema.Struct({})),
   /** Its supervisor has loaded it again after an error, or after it was stopped. The session chain goes on. */

@@ -1,5 +1,6 @@
 /** How a call can end other than well. Each class is a row of the classification in `src/claude/classification.ts`. */
 import { ClaudeAgentError, type ErrorData, type ErrorOptions } from './errors.ts'
+import { TaskRejectedError } from './hold-errors.ts'
 
 /** What an error of a call knows. Never holds a prompt, an environment value or an unredacted line of output. */
 export interface CallErrorDetails {
@@ -261,6 +262,7 @@ export function callErrorData(error: unknown): ErrorData {
 
 /** The error that a fact holds, to be thrown again. */
 export function callErrorFrom(data: ErrorData): ClaudeAgentError {
+  if (data.tag === 'TaskRejectedError') return new TaskRejectedError(data.details as never)
   const known = callErrors[data.tag]
   return known ? new known(data.details as CallErrorDetails) : new RecordedError(data)
 }

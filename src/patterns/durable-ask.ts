@@ -4,6 +4,7 @@ import type { EventSourcedActor } from '../actors/actor.ts'
 import type { AgentSystem } from '../actors/agent-system.ts'
 import type { Bodies } from '../actors/bodies.ts'
 import type { Effect } from '../actors/definition.ts'
+import type { HoldListeners } from '../actors/hold-notices.ts'
 import { factOf, standingFor } from '../actors/outcome-facts.ts'
 import type { runMachine } from '../actors/run-machine.ts'
 import type { Reply } from '../actors/task-handle.ts'
@@ -24,7 +25,8 @@ export interface StepEvent {
   /** Which ask of this execution it is, from 1. */
   readonly ask: number
   readonly agent: string
-  readonly state: 'scheduled' | 'reused' | 'succeeded' | 'failed' | 'cancelled'
+  /** `held`: it waits for a yes, or for room in a budget; `released`: it goes on. */
+  readonly state: 'scheduled' | 'held' | 'released' | 'reused' | 'succeeded' | 'failed' | 'cancelled'
   readonly costUsd: number
   readonly tokens: number
   /** The answer, where there is one. */
@@ -160,7 +162,8 @@ export class DurableAsk {
           ...{ stepKey, ask: asked.ask, agent, signal, before, hired: hired.agent.id },
           causes: this.causes.of([task.prompt, task.textInput], asked.leading),
         },
-        (origin, taskId) => hired.agent.ask(task, { taskId, signal, ...options, origin }),
+        (origin, taskId, listeners) =>
+          hired.agent.ask(task, { taskId, signal, ...options, origin, ...listeners }),
       )
       return standingFor({ agent, text: reply.text }, factOf(reply))
     } finally {
@@ -171,7 +174,11 @@ export class DurableAsk {
   /** Schedules, asks, and writes down what came of it. */
   async #try(
     step: Attempt,
-    ask: (origin: { correlationId: string; causationId: string }, taskId: string) => PromiseLike<Reply>,
+    ask: (
+      origin: { correlationId: string; causationId: string; runId: string },
+      taskId: string,
+      listeners: HoldListeners,
+    ) => PromiseLike<Reply>,
   ): Promise<Reply> {
     const { stepKey, ask: number, agent, signal, before } = step
     const { actor, bodies, runId, notify } = this.#context
@@ -186,7 +193,13 @@ export class DurableAsk {
     this.#context.steps.set(stepKey, { ...begun, ...open })
     notify({ ...nothingYet, stepKey, ask: number, agent, state: 'scheduled' })
     try {
-      const reply = await ask({ correlationId: runId, causationId: factId }, taskId)
+      const origin = { correlationId: runId, causationId: factId, runId }
+      const tell = (state: 'held' | 'released', problem: string | null) =>
+        notify({ ...nothingYet, stepKey, ask: number, agent, state, problem })
+      const reply = await ask(origin, taskId, {
+        onHeld: ({ message }) => tell('held', message),
+        onReleased: () => tell('released', null),
+      })
       const { text, sessionId, costUsd, durationMs } = reply
       const tokens = reply.usage.inputTokens + reply.usage.outputTokens
       const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }

@@ -33,6 +33,8 @@ export interface StepOptions {
   readonly session?: 'chain' | 'fresh'
   /** The form that the answer is to have, as a JSON Schema. */
   readonly outputSchema?: JsonObject
+  /** Whether somebody must say yes before the agent is asked: see `approved`. A string says why. */
+  readonly approval?: boolean | string
 }
 
 /** One ask as a cold observable: subscribing starts it, unsubscribing cancels it. Emits one answer, or fails. */

@@ -1,4 +1,5 @@
 /** What a run can be told, and what is told of it. */
+import type { Budget } from '../actors/budget-decisions.ts'
 import type { RunStatus } from '../actors/run-machine.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { RecordedStep } from './recorded-steps.ts'
@@ -12,7 +13,12 @@ export interface RunOptions {
   readonly workflow?: JsonObject
   /** Aborting it pauses the run. */
   readonly signal?: AbortSignal
+  /** The most that the run may spend: `{ usd: 5 }`. A step that does not fit is held, and goes on when this is raised. */
+  readonly budget?: Budget
 }
+
+/** What going on with a run can be told. */
+export type ResumeOptions = Pick<RunOptions, 'signal' | 'budget'>
 
 /** A run in a list. */
 export interface RunInfo {

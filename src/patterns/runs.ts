@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { type ActorEnvironment, EventSourcedActor } from '../actors/actor.ts'
 import type { AgentSystem } from '../actors/agent-system.ts'
 import { type Bodies, bodiesIn } from '../actors/bodies.ts'
+import { type Budget, checkBudget } from '../actors/budget-decisions.ts'
+import type { Budgets } from '../actors/budgets.ts'
 import { type RunStatus, runKind } from '../actors/run-machine.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { checkId } from '../events/ids.ts'
@@ -16,15 +18,20 @@ import type { Pattern } from './pattern.ts'
 import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
-import type { RunDetails, RunInfo, RunOptions } from './run-info.ts'
+import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './run-info.ts'
 import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 import { recordedResult, type WorkflowResult } from './workflow-result.ts'
 
 const STREAMS = 'run/'
 
+/** What runs need of the world. */
+interface RunsEnvironment extends ActorEnvironment {
+  readonly budgets: Budgets
+}
+
 export class Runs {
-  readonly #environment: ActorEnvironment
+  readonly #environment: RunsEnvironment
   readonly #agents: AgentSystem
   readonly #bodies: Bodies
   readonly #active = new Map<string, Run>()
@@ -32,7 +39,7 @@ export class Runs {
   readonly #actors = new Map<string, RunActor>()
   readonly #copyUse: CopyUse = new Map()
 
-  constructor(environment: ActorEnvironment, agents: AgentSystem) {
+  constructor(environment: RunsEnvironment, agents: AgentSystem) {
     this.#environment = environment
     this.#agents = agents
     this.#bodies = bodiesIn(environment.store)
@@ -42,17 +49,20 @@ export class Runs {
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? randomUUID())
     const task = checkTaskInput(input)
+    checkBudget('budget', options.budget ?? {})
     const active = this.#active.get(id)
     return active ?? this.#begin(id, pattern, options.signal, () => this.#prepare(id, pattern, task, options))
   }
 
   /** Goes on with a run. Throws (the run does) RunNotFoundError, RunFinishedError, RunActiveError. */
-  resume(id: string, pattern: Pattern, { signal }: { signal?: AbortSignal } = {}): Run {
+  resume(id: string, pattern: Pattern, { signal, budget }: ResumeOptions = {}): Run {
     checkId('run', id)
+    checkBudget('budget', budget ?? {})
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     return this.#begin(id, pattern, signal, async () => {
       const actor = await this.#unfinished(id)
       await this.#checkAgents(pattern)
+      await this.#limit(id, budget)
       return this.#resumed(id, actor)
     })
   }
@@ -129,6 +139,7 @@ export class Runs {
     const end = () => {
       this.#active.delete(id)
       this.#actors.delete(id)
+      void this.#environment.budgets.rest({ run: id }).catch(() => {})
       signal?.removeEventListener('abort', pause)
     }
     run.then(end, end)
@@ -145,6 +156,7 @@ export class Runs {
       return recordedResult(id, context.name, finalOutput, steps, await this.#texts(steps))
     }
     await this.#checkAgents(pattern)
+    await this.#limit(id, options.budget)
     if (value !== 'absent') return this.#resumed(id, actor)
     const { prompt, textInput, ...material } = task
     const started = {
@@ -156,6 +168,11 @@ export class Runs {
     }
     const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
     return { context: await this.#context(id, actor, begun), task }
+  }
+
+  /** Before its first step: what it may spend. */
+  async #limit(id: string, budget: Budget | undefined): Promise<void> {
+    if (budget) await this.#environment.budgets.set({ run: id }, budget, 'declared')
   }
 
   async #resumed(id: string, actor: RunActor): Promise<Prepared> {

@@ -56,6 +56,19 @@ const anyData = fc.record({
   startTime: fc.constant(null),
   usage: fc.constant(usage),
   error: fc.constant(error),
+  hold: fc.constantFrom<object>(
+    { reason: 'approval', note: null },
+    { reason: 'budget', budget: 'budget/orchestrator', usd: 1, tokens: 1 },
+  ),
+  limit: fc.constantFrom<object>(
+    { usd: 3, tokens: null },
+    { usd: null, tokens: 100 },
+    { usd: null, tokens: null },
+  ),
+  usd: fc.double({ min: 0, max: 1, noNaN: true }),
+  tokens: fc.nat(100),
+  agent: few('a', 'a.1'),
+  outcome: few('spent', 'assumed', 'released'),
 })
 
 const anySteps = fc.array(fc.record({ pick: fc.nat(), fits: fc.boolean(), data: anyData, id: fc.string() }), {
