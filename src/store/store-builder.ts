@@ -4,6 +4,7 @@ import { readdir, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { DirectoryNotEmpty } from '../events/archive-errors.ts'
 import type { Recorded } from '../events/envelope.ts'
+import { writingError } from './archive-writer.ts'
 import type { LogEnd } from './batch-plan.ts'
 import type { BlobReference, Blobs } from './blobs.ts'
 import { isMissing, makeDirectory, syncDirectory } from './directory.ts'
@@ -66,7 +67,7 @@ export async function buildStore(
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOTEMPTY' || code === 'EEXIST')
       throw new DirectoryNotEmpty({ path: target }, { cause: error })
-    throw error
+    throw writingError(target, error)
   }
 }
 

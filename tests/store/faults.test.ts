@@ -1,10 +1,15 @@
 /** The faults of the system around a store, made to happen for real: each has one typed error that says what to do. */
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { hash } from 'node:crypto'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { archiveFile } from '../../src/store/archive-source.ts'
+import { backup } from '../../src/store/backup.ts'
 import { levelStore } from '../../src/store/level-store.ts'
+import { repairStore } from '../../src/store/repair-store.ts'
+import { restoreStore } from '../../src/store/restore.ts'
 import { verifyStore } from '../../src/store/verify-store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { all, counted } from './store-kit.ts'
@@ -23,6 +28,10 @@ function tryMount(): boolean {
     return false
   }
 }
+
+/** Text that cannot be compressed, the same each time. */
+const noise = (n: number) =>
+  Array.from({ length: 40 }, (_, part) => hash('sha512', `${n} ${part}`, 'base64')).join('')
 
 async function mounted(...options: string[]): Promise<string> {
   const directory = await temporaryDirectory()
@@ -77,6 +86,28 @@ describe.skipIf(!canMount)('A disk', () => {
     await rm(filler)
     await using store = await levelStore(directory)
     expect(await all(store.readAll())).toHaveLength(1)
+  })
+
+  test('that is full lets nothing be restored or repaired onto it, says so, and has nothing left on it', async () => {
+    const disk = await mounted('-t', 'tmpfs', '-o', 'size=300k', 'none')
+    const [directory, folder] = [await temporaryDirectory(), await temporaryDirectory()]
+    const file = join(folder, 'x.backup')
+    {
+      await using store = await levelStore(directory)
+      for (let n = 0; n < 400; n++)
+        await store.append('agent/a', [{ ...counted(n), data: { n, noise: noise(n) } }])
+      await backup(store, file)
+    }
+    const full = expect.stringMatching(/No space left|no space left/)
+    await expect(restoreStore(await archiveFile(file), join(disk, 'store'))).rejects.toMatchObject({
+      _tag: 'ArchiveNotWritten',
+      message: full,
+    })
+    await expect(repairStore(directory, join(disk, 'store'))).rejects.toMatchObject({
+      _tag: 'RepairFailed',
+      message: full,
+    })
+    expect(await readdir(disk)).toEqual([])
   })
 
   test('that may only be read does not let a store be opened, but lets it be verified', async () => {

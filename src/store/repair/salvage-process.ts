@@ -48,6 +48,12 @@ const KNOWLEDGE: Readonly<Record<string, (key: string, content: unknown) => Know
   c: (_, content) => ({ kind: 'commit', ...(content as CommitEntry) }),
 }
 
+/** A full disk, say. What is written on stderr is told to whoever asked for the repair. */
+function fail(error: Error): never {
+  process.stderr.write(error.message)
+  process.exit(1)
+}
+
 class Output {
   readonly #lines: WriteStream
   readonly #values: WriteStream
@@ -56,6 +62,7 @@ class Output {
   constructor(directory: string) {
     this.#lines = createWriteStream(join(directory, LINES_FILE), { mode: 0o600 })
     this.#values = createWriteStream(join(directory, VALUES_FILE), { mode: 0o600 })
+    for (const stream of [this.#lines, this.#values]) stream.on('error', fail)
   }
 
   async keep(value: Buffer): Promise<ValuePlace> {
