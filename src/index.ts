@@ -114,6 +114,7 @@ export { repairStore } from './store/repair-store.ts'
 export type { RestoredStore } from './store/restore.ts'
 export type { Finding, FindingKind, VerifyReport } from './store/verify/finding.ts'
 export { type VerifyOptions, verifyStore } from './store/verify-store.ts'
+export { type Telemetry, type TelemetryOptions, telemetry } from './telemetry/telemetry.ts'
 export {
   type DefinitionOptions,
   type NamedWorkflow,

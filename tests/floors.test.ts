@@ -12,7 +12,7 @@ const FLOORS: readonly (readonly [pattern: RegExp, floor: number])[] = [
   [/^actors\//, 2],
   [/^patterns\//, 3],
   [/^inspect\/page\//, 5],
-  [/^(inspect\/|workflows\/|testing\/|[a-z-]+\.ts)/, 4],
+  [/^(inspect\/|telemetry\/|workflows\/|testing\/|[a-z-]+\.ts)/, 4],
   [/^cli\//, 5],
 ]
 
@@ -25,6 +25,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   xstate: /^actors\//,
   rxjs: /^(patterns\/|workflows\/|orchestrator\.ts|event-feed\.ts)/,
   'fastest-levenshtein': /^actors\/|^nearest-name\.ts/,
+  '@opentelemetry': /^telemetry\//,
   commander: /^cli\//,
   '@clack': /^cli\/init-command\.ts/,
   open: /^cli\//,
