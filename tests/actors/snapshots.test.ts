@@ -33,6 +33,13 @@ describe('a snapshot', () => {
     expect(quick.version).toBe(slow.version)
   })
 
+  test('leaves at most a tenth of an agent of 1,000 facts to be folded', async () => {
+    const { store } = await withHistory(334)
+    const { version, savedVersion } = await stateOf(store)
+    expect(version).toBeGreaterThan(1000)
+    expect((version - savedVersion) * 10).toBeLessThanOrEqual(version)
+  })
+
   test('of another fold is not used', async () => {
     const { store } = await withHistory()
     const { savedVersion, state } = await stateOf(store, { ...agentKind, fingerprint: 'another' })
