@@ -25,6 +25,10 @@ export interface SimulatedModelOptions {
   readonly chunkSize?: number
   /** Milliseconds before each piece of an answer that does not say so itself; 0 unless told. */
   readonly chunkDelayMs?: number
+  /** How many requests of the conversation it answers at once: one more is refused with 429. No limit unless told. */
+  readonly maxInFlight?: number
+  /** What it says to those that it refuses for that: when to come again, in seconds. Nothing unless told. */
+  readonly retryAfterSeconds?: number
   /** For every delay. The system's unless told. */
   readonly clock?: Clock
 }
@@ -36,6 +40,8 @@ export interface SimulatedModel extends AsyncDisposable {
   /** The requests of the conversation, in order of arrival. */
   readonly requests: readonly ModelRequest[]
   readonly requestCount: number
+  /** How many of them were refused as there were too many at once. */
+  readonly refusedCount: number
   /** Requests that the CLI made by itself (a title for the session, a probe of the quota), which no script sees. */
   readonly sideRequests: readonly ModelRequest[]
   /** Everything else that was asked for, such as `HEAD /`. */
@@ -72,7 +78,15 @@ export async function simulatedModel(options: SimulatedModelOptions = {}): Promi
   const releases = ordinalGate()
   const closing = new AbortController()
 
+  let inFlight = 0
+  let refused = 0
+
   async function answerRequest(request: ModelRequest): Promise<ModelAnswer> {
+    if (inFlight > (options.maxInFlight ?? Number.POSITIVE_INFINITY)) {
+      refused += 1
+      const { retryAfterSeconds } = options
+      return retryAfterSeconds === undefined ? answer.failure(429) : answer.rateLimited(retryAfterSeconds)
+    }
     try {
       const given = queue.shift() ?? (await script(request)) ?? simulatedReply(request)
       return { ...pace, ...asAnswer(given) }
@@ -97,13 +111,18 @@ export async function simulatedModel(options: SimulatedModelOptions = {}): Promi
     if (!side) arrivals.openThrough(numbered.ordinal)
     const left = new AbortController()
     response.once('close', () => left.abort())
-    await deliver(side ?? (await answerRequest(numbered)), {
-      request: numbered,
-      response,
-      clock,
-      signal: AbortSignal.any([closing.signal, left.signal]),
-      released: () => releases.passed(numbered.ordinal),
-    })
+    if (!side) inFlight += 1
+    try {
+      await deliver(side ?? (await answerRequest(numbered)), {
+        request: numbered,
+        response,
+        clock,
+        signal: AbortSignal.any([closing.signal, left.signal]),
+        released: () => releases.passed(numbered.ordinal),
+      })
+    } finally {
+      if (!side) inFlight -= 1
+    }
   }
 
   const server = createServer((incoming, response) => {
@@ -145,6 +164,9 @@ export async function simulatedModel(options: SimulatedModelOptions = {}): Promi
     requests,
     get requestCount() {
       return requests.length
+    },
+    get refusedCount() {
+      return refused
     },
     sideRequests,
     otherRequests,

@@ -1,0 +1,76 @@
+/** Ten agents on an account that bears two calls at once. Real processes that speak HTTP to a simulated model. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect, onTestFinished, test } from 'vitest'
+import { levelStore } from '../../src/store/level-store.ts'
+import { answer } from '../../src/testing/model-answer.ts'
+import { simulatedModel } from '../../src/testing/simulated-model.ts'
+
+function owner(baseDir: string, url: string, what: 'ask' | 'wait'): ChildProcess {
+  const program = join(import.meta.dirname, 'fixtures/fan-out-owner.mjs')
+  const child = spawn(process.execPath, [program, baseDir, url, what], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
+
+const ended = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once('close', resolve))
+
+/** Resolves when it has written so many facts of a type. */
+function wrote(child: ChildProcess, type: string, times: number): Promise<void> {
+  let left = times
+  return new Promise((resolve) => {
+    if (!child.stdout) return
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line !== type) return
+      left -= 1
+      if (left === 0) resolve()
+    })
+  })
+}
+
+test.each([
+  ['from beginning to end', false],
+  ['with the owner killed while some of them wait', true],
+])('10 of 10 get their answer, and none counts as failed: %s', async (_, killed) => {
+  const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+  onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
+  await using model = await simulatedModel({
+    maxInFlight: 2,
+    retryAfterSeconds: 1,
+    reply: () => answer.slow(700, 'Hello yourself.'),
+  })
+  const asking = owner(baseDir, model.url, 'ask')
+  if (killed) {
+    await wrote(asking, 'RetryScheduled', 4)
+    const over = ended(asking)
+    asking.kill('SIGKILL')
+    await over
+    expect(await ended(owner(baseDir, model.url, 'wait'))).toBe(0)
+  } else {
+    asking.stdout?.resume()
+    expect(await ended(asking)).toBe(0)
+  }
+
+  const types: string[] = []
+  const waits: unknown[] = []
+  await using store = await levelStore(baseDir)
+  for await (const { type, data } of store.readAll()) {
+    types.push(type)
+    if (type === 'RetryScheduled') waits.push(data.because)
+  }
+  expect(types.filter((type) => type === 'CallSucceeded').length).toBe(10)
+  expect(types.filter((type) => /^(TaskFailed|AgentLoaded|Child|Escalated)/.test(type))).toEqual([])
+  expect(waits.length).toBeGreaterThanOrEqual(1)
+  // The reopened owner asks what it found under way how it ended: that is no failure either.
+  expect(waits.filter((because) => because !== 'account').length).toBe(
+    types.filter((type) => type === 'CallOutcomeUnknown').length,
+  )
+  // Each refusal was one request, not one and the tries of the CLI after it.
+  expect(model.requestCount - model.refusedCount).toBeGreaterThanOrEqual(10)
+  expect(model.refusedCount).toBeLessThan(40)
+})
