@@ -8,6 +8,7 @@ import { Budgets } from './actors/budgets.ts'
 import { Governor } from './actors/governor.ts'
 import { HeldTasks } from './actors/held-tasks.ts'
 import { DEFAULT_MAILBOX, governorLimits } from './actors/limits.ts'
+import { OwnActors } from './actors/own-actors.ts'
 import { Supervisors } from './actors/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, systemClock } from './clock.ts'
@@ -27,6 +28,7 @@ export interface Parts {
   readonly held: HeldTasks
   readonly runs: Runs
   readonly supervisors: Supervisors
+  readonly own: OwnActors
   readonly downfall: Downfall
   readonly history: History
   readonly feed: EventFeed
@@ -68,9 +70,13 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
   }
   const agents = new AgentSystem(environment, maxAgents, options.agentDefaults ?? {})
   const runs = new Runs(environment, agents)
+  const own = new OwnActors(environment, options.actors ?? [])
   const downfall = new Downfall(logger, options.onFailure)
   const supervisors = new Supervisors(environment, agents, (error) => {
-    void downfall.begin(error, agents, runs).then(() => supervisors.close())
+    void downfall.begin(error, agents, runs).then(async () => {
+      await supervisors.close()
+      await own.close()
+    })
   })
   return {
     agents,
@@ -78,8 +84,9 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
     held: new HeldTasks(store, agents),
     runs,
     supervisors,
+    own,
     downfall,
-    history: new History(store),
+    history: new History(store, own),
     feed: new EventFeed(store),
     recoveries,
     clock,

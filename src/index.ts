@@ -14,6 +14,16 @@ export type { DeadLetter } from './actors/dead-letters.ts'
 export type { Exit, Supervised } from './actors/exit.ts'
 export type { HeldTask } from './actors/held-task.ts'
 export type { Limits } from './actors/limits.ts'
+export {
+  type ActorParts,
+  type ActorRef,
+  type Circumstances,
+  type Decided,
+  defineActor,
+  type EffectRun,
+  type OwnEffect,
+  type OwnKind,
+} from './actors/own-actor.ts'
 export type { AnyStep, Step } from './actors/replay.ts'
 export { assertReplayable } from './actors/replayable.ts'
 export type { RetentionRule } from './actors/retention.ts'
@@ -54,6 +64,7 @@ export {
 } from './config.ts'
 export { configJsonSchema } from './config-schema.ts'
 export { type Check, type DoctorOptions, diagnose } from './doctor.ts'
+export * from './events/actor-errors.ts'
 export type { AgentConfig, AgentFact, Hold, RetryPolicy } from './events/agent-facts.ts'
 export * from './events/archive-errors.ts'
 export * from './events/call-errors.ts'
@@ -64,6 +75,7 @@ export { checkStreamName } from './events/ids.ts'
 export * from './events/input-errors.ts'
 export * from './events/inspect-errors.ts'
 export type { Json, JsonObject } from './events/json.ts'
+export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './events/own-facts.ts'
 export * from './events/owner-errors.ts'
 export * from './events/run-errors.ts'
 export * from './events/store-errors.ts'

@@ -2,6 +2,7 @@
 import type { AgentDefaults, AgentOptions } from './actors/agent-options.ts'
 import type { Budget } from './actors/budget-decisions.ts'
 import type { Limits } from './actors/limits.ts'
+import type { OwnKind } from './actors/own-actor.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
 import type { SupervisionFailedError } from './events/supervision-errors.ts'
@@ -44,6 +45,8 @@ export interface OrchestratorOptions {
    * that `owner.json` in the base directory names. Default true; a `store` of your own is never served.
    */
   readonly serve?: boolean
+  /** Kinds of actors of your own: those that have something to do go on at opening, and their streams can be replayed. */
+  readonly actors?: readonly OwnKind[]
   /** Told when a supervision tree has given up; see `Orchestrator.failed`. */
   readonly onFailure?: (error: SupervisionFailedError) => void
   readonly clock?: Clock

@@ -9,6 +9,7 @@ import type { AgentInfo } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
 import { checkBudget } from './actors/budget-decisions.ts'
 import { checkLimits } from './actors/limits.ts'
+import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own-actor.ts'
 import type { AnyStep, Step } from './actors/replay.ts'
 import type { runMachine } from './actors/run-machine.ts'
 import type { SupervisorSpecification } from './actors/supervision-specification.ts'
@@ -80,6 +81,7 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
       if (options.budget) await orchestrator.#parts.budgets.set({}, options.budget, 'declared')
       await orchestrator.#parts.agents.declare(options.agents ?? [])
       if (resume === 'at-once') await orchestrator.#parts.agents.resume()
+      if (resume === 'at-once') await orchestrator.#parts.own.resume()
     } catch (error) {
       await orchestrator.close()
       throw error
@@ -193,6 +195,17 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
     return this.#alive.supervisors.supervise(specification)
   }
 
+  /**
+   * Brings an actor of your own to life: the same one where it lives already, with the state that its log has. See
+   * `defineActor`. Throws InvalidIdError, and CorruptRecord or UnknownFactError where its facts cannot be read.
+   */
+  async spawn<C, R, M extends AnyStateMachine>(
+    kind: OwnKind<C, R, M>,
+    id: string,
+  ): Promise<ActorRef<C, R, SnapshotFrom<M>>> {
+    return this.#alive.own.spawn(kind, id)
+  }
+
   /** A supervisor that runs, at whatever level of a tree. Throws SupervisorStoppedError. */
   supervisor(id: string): Supervisor {
     return this.#open.supervisors.get(id)
@@ -209,8 +222,8 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
   }
 
   /**
-   * Goes through the history of the stream of an agent or a run, offline: each fact, and the state before and after it.
-   * Throws StreamNotFoundError.
+   * Goes through the history of the stream of an actor, offline: each fact, and the state before and after it. Throws
+   * StreamNotFoundError, and UnknownKindError for an actor of your own that was neither spawned nor given as an option.
    */
   replay(stream: `agent/${string}`, options?: { to?: number }): AsyncGenerator<Step<typeof agentMachine>>
   replay(stream: `run/${string}`, options?: { to?: number }): AsyncGenerator<Step<typeof runMachine>>
@@ -266,8 +279,9 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const { supervisors, runs, agents, budgets, feed } = this.#parts
+    const { supervisors, own, runs, agents, budgets, feed } = this.#parts
     await supervisors.close()
+    await own.close()
     await runs.close()
     await agents.close()
     await budgets.close()

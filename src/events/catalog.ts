@@ -38,11 +38,30 @@ export interface FactCatalog<F extends Fact<string, unknown>> {
  */
 export function factCatalog<const D extends FactDefinitions>(definitions: D): FactCatalog<FactOf<D>> {
   const known = new Map(
-    Object.entries(definitions).map(([type, definition]) => [
-      type,
-      { ...definition, decode: Schema.decodeUnknownSync(definition.schema, { onExcessProperty: 'error' }) },
-    ]),
+    Object.entries(definitions).map(([type, { schema, v, upcasts }]) => {
+      const decode = Schema.decodeUnknownSync(schema, { onExcessProperty: 'error' })
+      const check = (data: unknown) => {
+        decode(data)
+        return data as JsonObject
+      }
+      return [type, { v, upcasts, check }]
+    }),
   )
+  return catalogOf(known)
+}
+
+/** One type of fact, whatever its schema is written with. */
+export interface KnownFact {
+  readonly v: number
+  readonly upcasts: FactDefinition['upcasts']
+  /** What is written of the data. Throws where it is not as it should be. */
+  readonly check: (data: unknown) => JsonObject
+}
+
+/** A catalog of types of facts by their names. */
+export function catalogOf<F extends Fact<string, unknown>>(
+  known: ReadonlyMap<string, KnownFact>,
+): FactCatalog<F> {
   return {
     types: [...known.keys()],
     versions: Object.fromEntries([...known].map(([type, { v }]) => [type, v])),
@@ -50,11 +69,10 @@ export function factCatalog<const D extends FactDefinitions>(definitions: D): Fa
       const definition = known.get(fact.type)
       if (!definition) throw new InvalidFactError({ type: fact.type, problem: 'no such type of fact' })
       try {
-        definition.decode(fact.data)
+        return { type: fact.type, v: definition.v, data: definition.check(fact.data) }
       } catch (cause) {
         throw new InvalidFactError({ type: fact.type, problem: (cause as Error).message }, { cause })
       }
-      return { type: fact.type, v: definition.v, data: fact.data as JsonObject }
     },
     read(recorded) {
       const definition = known.get(recorded.type)
@@ -68,7 +86,7 @@ export function factCatalog<const D extends FactDefinitions>(definitions: D): Fa
       }
       let data = recorded.data
       for (let v = recorded.v; v < definition.v; v++) data = definition.upcasts[v - 1]?.(data) ?? data
-      return { type: recorded.type, data, id: recorded.id } as Folded<FactOf<D>>
+      return { type: recorded.type, data, id: recorded.id } as Folded<F>
     },
   }
 }
