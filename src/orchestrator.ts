@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
+import { ActorControl } from './actor-control.ts'
 import type { Agent } from './actors/agent.ts'
 import type { Recovery } from './actors/agent-environment.ts'
 import type { agentMachine } from './actors/agent-machine.ts'
@@ -9,17 +10,13 @@ import type { AgentInfo } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
 import { checkBudget } from './actors/budget-decisions.ts'
 import { checkLimits } from './actors/limits.ts'
-import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own-actor.ts'
 import type { AnyStep, Step } from './actors/replay.ts'
 import type { runMachine } from './actors/run-machine.ts'
-import type { SupervisorSpecification } from './actors/supervision-specification.ts'
-import type { Supervisor } from './actors/supervisor.ts'
 import type { supervisorMachine } from './actors/supervisor-machine.ts'
 import { assemble, type Parts } from './assembly.ts'
 import { pause } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { ClosedError, InvalidInputError } from './events/errors.ts'
-import type { SupervisionFailedError } from './events/supervision-errors.ts'
 import type { TaskInput } from './events/task-input.ts'
 import type { LogRange, OrchestratorOptions } from './orchestrator-options.ts'
 import type { Pattern } from './patterns/pattern.ts'
@@ -29,7 +26,6 @@ import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/
 import { type OwnerSocket, serve } from './serving.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level-store.ts'
-import { TaskControl } from './task-control.ts'
 
 export type { LogRange, OrchestratorOptions }
 
@@ -41,7 +37,7 @@ const DEFAULT_BASE_DIR = '.claude-agents'
  * await orchestrator.createAgent({ id: 'researcher', systemPrompt: 'You are a research specialist.' })
  * const text = await orchestrator.sendTask('researcher', 'What is known about coral bleaching?')
  */
-export class Orchestrator extends TaskControl implements AsyncDisposable {
+export class Orchestrator extends ActorControl implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
   readonly #parts: Parts
@@ -91,18 +87,18 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
 
   /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
   async createAgent(options: AgentOptions): Promise<Agent> {
-    return this.#alive.agents.create(options)
+    return this.alive.agents.create(options)
   }
 
   /** Makes an agent, or makes it what is said of it. A change is a fact, and counts from the next call on. */
   async declareAgent(options: AgentOptions): Promise<Agent> {
-    await this.#alive.agents.declare([options])
+    await this.alive.agents.declare([options])
     return this.agent(options.id)
   }
 
   /** Throws AgentNotFoundError, with the name that was probably meant. */
   async agent(id: string): Promise<Agent> {
-    return this.#alive.agents.get(id)
+    return this.alive.agents.get(id)
   }
 
   /** Resolves when no other process waits for an answer from this one any more, or the signal aborts. */
@@ -151,14 +147,14 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
    * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })
    */
   run(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
-    const { runs, intake } = this.#alive
+    const { runs, intake } = this.alive
     if (!intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
     return runs.start(pattern, input, options)
   }
 
   /** Goes on with a run that was paused, failed, or left by a crash: what was answered is not asked again. */
   resume(runId: string, pattern: Pattern, options: ResumeOptions = {}): Run {
-    return this.#alive.runs.resume(runId, pattern, options)
+    return this.alive.runs.resume(runId, pattern, options)
   }
 
   /**
@@ -184,38 +180,6 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
     return this.#open.runs.cancel(runId, reason)
   }
 
-  /**
-   * Starts a supervision tree, and resolves when its children run; after a restart of the program it goes on with what the
-   * log says. Throws InvalidSpecificationError, SupervisorExistsError, ChildStartError.
-   *
-   * @example
-   * await orchestrator.supervise({ id: 'team', strategy: 'one-for-all', children: [{ agent: 'writer' }, { agent: 'critic' }] })
-   */
-  async supervise(specification: SupervisorSpecification): Promise<Supervisor> {
-    return this.#alive.supervisors.supervise(specification)
-  }
-
-  /**
-   * Brings an actor of your own to life: the same one where it lives already, with the state that its log has. See
-   * `defineActor`. Throws InvalidIdError, and CorruptRecord or UnknownFactError where its facts cannot be read.
-   */
-  async spawn<C, R, M extends AnyStateMachine>(
-    kind: OwnKind<C, R, M>,
-    id: string,
-  ): Promise<ActorRef<C, R, SnapshotFrom<M>>> {
-    return this.#alive.own.spawn(kind, id)
-  }
-
-  /** A supervisor that runs, at whatever level of a tree. Throws SupervisorStoppedError. */
-  supervisor(id: string): Supervisor {
-    return this.#open.supervisors.get(id)
-  }
-
-  /** Resolves with the error when a tree has given up: nothing is done any more then. Closing still works. */
-  get failed(): Promise<SupervisionFailedError> {
-    return this.#parts.downfall.failed
-  }
-
   /** What has been written, and no more. Throws StreamNotFoundError where the stream that is named has no facts. */
   log(range: LogRange = {}): AsyncGenerator<Recorded> {
     return this.#open.history.log(range)
@@ -238,7 +202,7 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
 
   /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */
   async recover(): Promise<readonly Recovery[]> {
-    const { agents, budgets, recoveries } = this.#alive
+    const { agents, budgets, recoveries } = this.alive
     const resumed = await agents.resume()
     do {
       await Promise.all(resumed.map((agent) => agent.settled()))
@@ -291,7 +255,7 @@ export class Orchestrator extends TaskControl implements AsyncDisposable {
   }
 
   /** The same, as long as no supervision tree has given up. Throws SupervisionFailedError. */
-  get #alive(): Parts {
+  protected override get alive(): Parts {
     this.#open.downfall.assertNone()
     return this.#parts
   }
