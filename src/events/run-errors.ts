@@ -19,6 +19,17 @@ export class RunFinishedError extends ClaudeAgentError<{ runId: string; status: 
   }
 }
 
+/** One run id was used for two different inputs. */
+export class RunConflictError extends ClaudeAgentError<{ runId: string }> {
+  readonly _tag = 'RunConflictError'
+  constructor(details: { runId: string }) {
+    super(details, {
+      message: `There is a run ${details.runId} already, with another input.`,
+      hint: 'A run id stands for one input for ever: use a new one for a new input.',
+    })
+  }
+}
+
 /** A run goes on in this process already. */
 export class RunActiveError extends ClaudeAgentError<{ runId: string }> {
   readonly _tag = 'RunActiveError'

@@ -1,5 +1,6 @@
 /** The runs of workflows: started, gone on with, looked at. */
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { type ActorEnvironment, EventSourcedActor } from '../actors/actor.ts'
 import type { AgentSystem } from '../actors/agent-system.ts'
 import { type Bodies, bodiesIn } from '../actors/bodies.ts'
@@ -8,8 +9,7 @@ import type { Budgets } from '../actors/budgets.ts'
 import { type RunStatus, runKind } from '../actors/run-machine.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { checkId } from '../events/ids.ts'
-import { withoutCredentials } from '../events/input-checks.ts'
-import { RunActiveError, RunFinishedError, RunNotFoundError } from '../events/run-errors.ts'
+import { RunActiveError, RunConflictError, RunFinishedError, RunNotFoundError } from '../events/run-errors.ts'
 import { type RunFact, runFacts } from '../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import type { RunActor } from './durable-ask.ts'
@@ -19,6 +19,7 @@ import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
 import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './run-info.ts'
+import { isSameInput, writtenInput } from './run-input.ts'
 import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 import { recordedResult, type WorkflowResult } from './workflow-result.ts'
@@ -30,11 +31,19 @@ interface RunsEnvironment extends ActorEnvironment {
   readonly budgets: Budgets
 }
 
+interface Beginning {
+  readonly id: string
+  readonly pattern: Pattern
+  readonly signal: AbortSignal | undefined
+  /** undefined where only the log knows it. */
+  readonly task: TaskInput | undefined
+}
+
 export class Runs {
   readonly #environment: RunsEnvironment
   readonly #agents: AgentSystem
   readonly #bodies: Bodies
-  readonly #active = new Map<string, Run>()
+  readonly #active = new Map<string, Pick<Beginning, 'task'> & { readonly run: Run }>()
   /** The actors of those. */
   readonly #actors = new Map<string, RunActor>()
   readonly #copyUse: CopyUse = new Map()
@@ -45,13 +54,15 @@ export class Runs {
     this.#bodies = bodiesIn(environment.store)
   }
 
-  /** Starts a run, or goes on with the one of this id. */
+  /** Starts a run, or goes on with the one of this id. Throws, or the run does, RunConflictError for another input. */
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? randomUUID())
     const task = checkTaskInput(input)
     checkBudget('budget', options.budget ?? {})
     const active = this.#active.get(id)
-    return active ?? this.#begin(id, pattern, options.signal, () => this.#prepare(id, pattern, task, options))
+    if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
+    const prepare = () => this.#prepare(id, pattern, task, options)
+    return active?.run ?? this.#begin({ id, pattern, signal: options.signal, task }, prepare)
   }
 
   /** Goes on with a run. Throws (the run does) RunNotFoundError, RunFinishedError, RunActiveError. */
@@ -59,7 +70,7 @@ export class Runs {
     checkId('run', id)
     checkBudget('budget', budget ?? {})
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
-    return this.#begin(id, pattern, signal, async () => {
+    return this.#begin({ id, pattern, signal, task: undefined }, async () => {
       const actor = await this.#unfinished(id)
       await this.#checkAgents(pattern)
       await this.#limit(id, budget)
@@ -103,7 +114,7 @@ export class Runs {
   /** Ends a run for good, also one that no process works on. */
   async cancel(id: string, reason = 'asked to'): Promise<void> {
     const active = this.#active.get(checkId('run', id))
-    if (active) return active.cancel(reason)
+    if (active) return active.run.cancel(reason)
     const { status, taken } = await this.show(id)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
     const calledOff = await callOff(this.#agents, taken, { reason, forGood: true })
@@ -125,14 +136,9 @@ export class Runs {
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
   }
 
-  #begin(
-    id: string,
-    pattern: Pattern,
-    signal: AbortSignal | undefined,
-    prepare: () => Promise<Prepared | WorkflowResult>,
-  ): Run {
+  #begin({ id, pattern, signal, task }: Beginning, prepare: () => Promise<Prepared | WorkflowResult>): Run {
     const run = new Run(id, pattern, prepare)
-    this.#active.set(id, run)
+    this.#active.set(id, { run, task })
     const pause = () => void run.pause(String(signal?.reason))
     if (signal?.aborted) pause()
     signal?.addEventListener('abort', pause, { once: true })
@@ -149,8 +155,10 @@ export class Runs {
   async #prepare(id: string, pattern: Pattern, task: TaskInput, options: RunOptions) {
     const actor = await this.#load(id)
     const { value, context } = actor.snapshot
-    if (value === 'succeeded' || value === 'cancelled') {
-      if (value === 'cancelled') throw new RunFinishedError({ runId: id, status: value })
+    if (value === 'cancelled') throw new RunFinishedError({ runId: id, status: value })
+    const input = await writtenInput(task, this.#bodies)
+    if (context.input && !isSameInput(context.input, input)) throw new RunConflictError({ runId: id })
+    if (value === 'succeeded') {
       const steps = await recordedSteps(this.#environment.store, actor.stream)
       const finalOutput = (await this.#finalOutput(actor)) ?? ''
       return recordedResult(id, context.name, finalOutput, steps, await this.#texts(steps))
@@ -158,14 +166,7 @@ export class Runs {
     await this.#checkAgents(pattern)
     await this.#limit(id, options.budget)
     if (value !== 'absent') return this.#resumed(id, actor)
-    const { prompt, textInput, ...material } = task
-    const started = {
-      name: options.name ?? 'workflow',
-      workflow: options.workflow ?? null,
-      prompt: await this.#bodies.write(prompt),
-      textInput: textInput === undefined ? null : await this.#bodies.write(textInput),
-      material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
-    }
+    const started = { name: options.name ?? 'workflow', workflow: options.workflow ?? null, ...input }
     const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
     return { context: await this.#context(id, actor, begun), task }
   }

@@ -356,8 +356,9 @@ describe('bad input gets a clear error before any call is made:', () => {
     expect(ran.exitCode).toBe(1)
     expect(failureOf(ran)).toMatchObject({
       code: 'ConfigError',
-      message: expect.stringContaining('claude-agents.yaml:3:5: there is no workflow key "patern"'),
-      hint: 'Did you mean "pattern"?',
+      message: expect.stringContaining(
+        'claude-agents.yaml:3:5: there is no key of workflows[0] "patern". Did you mean "pattern"?',
+      ),
     })
   })
 

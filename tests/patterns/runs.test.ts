@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { AuthenticationError, OverloadedError, RefusedError } from '../../src/events/call-errors.ts'
 import { mapReduce } from '../../src/patterns/map-reduce.ts'
 import { parallel } from '../../src/patterns/parallel.ts'
@@ -231,6 +231,22 @@ describe('one run id', () => {
     })
     expect(runner.calls.length).toBe(1)
   })
+
+  test('is one input: another one is refused, while it runs and afterwards, before any call', async () => {
+    const here = await world()
+    const { orchestrator, runner } = await team(here, ['a'], echo)
+    const run = orchestrator.run(sequential(['a']), 'go', { id: 'r1' })
+    expect(() => orchestrator.run(sequential(['a']), 'stay', { id: 'r1' })).toThrow('with another input')
+    await run
+    for (const input of ['stay', { prompt: 'go', textInput: 'there' }])
+      await expect(orchestrator.run(sequential(['a']), input, { id: 'r1' })).rejects.toMatchObject({
+        _tag: 'RunConflictError',
+      })
+    expect(await orchestrator.run(sequential(['a']), { prompt: 'go' }, { id: 'r1' })).toMatchObject({
+      metadata: { reused: 1 },
+    })
+    expect(runner.calls.length).toBe(1)
+  })
 })
 
 describe('a run that is interrupted', () => {
@@ -386,7 +402,10 @@ describe('bad input gets a clear error before any call is made:', () => {
     const { orchestrator } = await here.open({
       reply: ({ attempt }) => (attempt === 1 ? new OverloadedError() : 'fine'),
     })
-    await orchestrator.createAgent({ id: 'a', systemPrompt: 'x', retry: { minDelayMs: 0 } })
-    expect(await orchestrator.sequential(['a'], 'go')).toMatchObject({ success: true })
+    const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+    const run = orchestrator.sequential(['a'], 'go')
+    await vi.waitFor(() => expect(agent.status).toBe('retry'))
+    await here.clock.advance(60_000)
+    expect(await run).toMatchObject({ success: true })
   })
 })
