@@ -81,6 +81,32 @@ const LIMITS = {
   }),
 }
 
+const Dollars = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+
+const BUDGET = {
+  usd: setting(Dollars, 'number', 'BUDGET_USD', 'how many dollars may be spent by all agents together, ever'),
+  tokens: setting(
+    Count,
+    'number',
+    'BUDGET_TOKENS',
+    'how many tokens may be used by all agents together, ever',
+  ),
+  minimum_usd: setting(
+    Dollars,
+    'number',
+    'BUDGET_MINIMUM_USD',
+    'what a call is reckoned to cost at least, before it is made',
+    { fallback: 0.01 },
+  ),
+  minimum_tokens: setting(
+    Count,
+    'number',
+    'BUDGET_MINIMUM_TOKENS',
+    'how many tokens a call is reckoned to use at least, before it is made',
+    { fallback: 100 },
+  ),
+}
+
 const LOGGING = {
   level: setting(Schema.Literals(LOG_LEVELS), 'text', 'LOG_LEVEL', 'what is logged', { fallback: 'warn' }),
   file: setting(Text, 'text', 'LOG_FILE', 'a file that gets the log as lines of JSON as well', {
@@ -99,6 +125,7 @@ export const SETTINGS: Readonly<Record<string, Readonly<Record<string, Setting<S
   orchestrator: ORCHESTRATOR,
   agent_defaults: AGENT_DEFAULTS,
   limits: LIMITS,
+  budget: BUDGET,
   logging: LOGGING,
   claude: CLAUDE,
 }
@@ -125,6 +152,11 @@ const Agent = Schema.Struct({
   id: Text.annotate({ description: 'Lower-case letters, digits, _ and -; at most 64.' }),
   system_prompt: Text.annotate({ description: 'The role of the agent.' }),
   ...optional(AGENT_DEFAULTS),
+  budget: Schema.optionalKey(
+    Schema.Struct({ usd: Schema.optionalKey(Dollars), tokens: Schema.optionalKey(Count) }).annotate({
+      description: 'The most that it may spend, ever.',
+    }),
+  ),
 })
 
 const Step = Schema.Union([
@@ -153,6 +185,7 @@ export const ConfigFile = Schema.Struct({
   orchestrator: section(ORCHESTRATOR),
   agent_defaults: section(AGENT_DEFAULTS),
   limits: section(LIMITS),
+  budget: section(BUDGET),
   logging: section(LOGGING),
   claude: section(CLAUDE),
   agents: Schema.optionalKey(

@@ -31,6 +31,7 @@ export interface AgentDefaults {
 export interface DeclaredAgent extends AgentDefaults {
   readonly id: string
   readonly systemPrompt: string
+  readonly budget?: { readonly usd?: number; readonly tokens?: number }
 }
 
 /** What was said, with the names of the options of `Orchestrator.open`; paths are absolute. */
@@ -47,6 +48,9 @@ export interface Config {
     readonly processStarts?: number
     readonly mailbox?: number
   }
+  /** What all agents together may spend, and what a call is reckoned to cost at least. */
+  readonly budget?: { readonly usd?: number; readonly tokens?: number }
+  readonly callMinimum?: { readonly usd?: number; readonly tokens?: number }
   readonly logFile?: string
   /** The `claude` command. */
   readonly claudePath?: string
@@ -106,7 +110,7 @@ export async function loadConfig({
     if (relative === undefined || (key === 'claude.path' && !relative.includes('/'))) return relative
     return path !== null && !said.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
-  const { orchestrator, agent_defaults, limits, logging, claude, agents } = values
+  const { orchestrator, agent_defaults, limits, budget, logging, claude, agents } = values
   return defined({
     file: path,
     baseDir: from('orchestrator.base_dir', orchestrator?.base_dir),
@@ -120,13 +124,16 @@ export async function loadConfig({
         processStarts: limits.process_starts,
         mailbox: limits.mailbox,
       }),
+    budget: amounts(budget?.usd, budget?.tokens),
+    callMinimum: amounts(budget?.minimum_usd, budget?.minimum_tokens),
     logLevel: logging?.level,
     logFile: from('logging.file', logging?.file),
     claudePath: from('claude.path', claude?.path),
-    agents: agents?.map(({ id, system_prompt, ...rest }) => ({
+    agents: agents?.map(({ id, system_prompt, budget, ...rest }) => ({
       id,
       systemPrompt: system_prompt,
       ...agentOptions(rest),
+      ...defined({ budget: amounts(budget?.usd, budget?.tokens) }),
     })),
     workflows: workflows.length === 0 ? undefined : workflows,
     settings,
@@ -217,6 +224,11 @@ function agentOptions({
     model,
     allowedTools: allowed_tools,
   })
+}
+
+/** undefined where nothing is said. */
+function amounts(usd: number | undefined, tokens: number | undefined) {
+  return usd === undefined && tokens === undefined ? undefined : defined({ usd, tokens })
 }
 
 type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

@@ -2,7 +2,7 @@
 import type { Rejection, Verdict } from './actors/approvals.ts'
 import type { Budget } from './actors/budget-decisions.ts'
 import type { BudgetInfo } from './actors/budget-ledger.ts'
-import type { BudgetScope } from './actors/budget-scope.ts'
+import { type BudgetScope, placeOf } from './actors/budget-scope.ts'
 import type { DeadLetter } from './actors/dead-letters.ts'
 import type { HeldTask } from './actors/held-task.ts'
 import type { OfAgent } from './actors/held-tasks.ts'
@@ -14,11 +14,13 @@ export abstract class TaskControl extends WorkflowShortcuts {
 
   /** Sets a budget: of everything, of an agent, or of a run. What is not named stays, null takes a limit away. */
   async setBudget(budget: Budget, scope: BudgetScope = {}): Promise<BudgetInfo> {
+    await this.#check(scope)
     return this.parts.budgets.set(scope, budget)
   }
 
   /** What may be spent and what was spent: by all, by an agent, or by a run. */
   async budget(scope: BudgetScope = {}): Promise<BudgetInfo> {
+    await this.#check(scope)
     return this.parts.budgets.show(scope)
   }
 
@@ -45,5 +47,12 @@ export abstract class TaskControl extends WorkflowShortcuts {
   /** Answers that came when their task had ended already. They were paid for, and nobody was given them. */
   async deadLetters(of: OfAgent = {}): Promise<readonly DeadLetter[]> {
     return this.parts.held.deadLetters(of)
+  }
+
+  /** Throws AgentNotFoundError, RunNotFoundError, InvalidInputError: a budget is of something that there is. */
+  async #check(scope: BudgetScope): Promise<void> {
+    placeOf(scope)
+    if (scope.agent !== undefined) await this.parts.agents.get(scope.agent)
+    if (scope.run !== undefined) await this.parts.runs.assertKnown(scope.run)
   }
 }

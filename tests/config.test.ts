@@ -25,11 +25,12 @@ describe('the configuration file', () => {
     await write(`
 orchestrator: { base_dir: ./agents, max_agents: 7, session_persistence: false }
 limits: { calls_in_flight: 4, process_starts: 2, mailbox: 50 }
+budget: { usd: 12.5, tokens: 100000, minimum_usd: 0.05 }
 agent_defaults: { max_turns: 2, timeout: 300, retry_attempts: 1, model: opus, allowed_tools: [Read] }
 logging: { level: DEBUG, file: agents.log }
 claude: { path: bin/claude }
 agents:
-  - { id: researcher, system_prompt: You are a research specialist, max_turns: 3 }
+  - { id: researcher, system_prompt: You are a research specialist, max_turns: 3, budget: { usd: 3 } }
 `)
     const below = join(folder, 'a/b')
     await mkdir(below, { recursive: true })
@@ -46,10 +47,14 @@ agents:
         allowedTools: ['Read'],
       },
       limits: { callsInFlight: 4, processStarts: 2, mailbox: 50 },
+      budget: { usd: 12.5, tokens: 100_000 },
+      callMinimum: { usd: 0.05 },
       logLevel: 'debug',
       logFile: join(folder, 'agents.log'),
       claudePath: join(folder, 'bin/claude'),
-      agents: [{ id: 'researcher', systemPrompt: 'You are a research specialist', maxTurns: 3 }],
+      agents: [
+        { id: 'researcher', systemPrompt: 'You are a research specialist', maxTurns: 3, budget: { usd: 3 } },
+      ],
     })
   })
 
@@ -91,6 +96,10 @@ const VALUES: Readonly<Record<string, readonly [file: string, variable: string, 
   'limits.calls_in_flight': ['1', '2', '3'],
   'limits.process_starts': ['1', '2', '3'],
   'limits.mailbox': ['1', '2', '3'],
+  'budget.usd': ['1.5', '2.5', '3.5'],
+  'budget.tokens': ['1', '2', '3'],
+  'budget.minimum_usd': ['0.1', '0.2', '0.3'],
+  'budget.minimum_tokens': ['1', '2', '3'],
   'logging.level': ['ERROR', 'Debug', 'info'],
   'logging.file': ['/of-file', '/of-variable', '/of-option'],
   'claude.path': ['/of-file', '/of-variable', '/of-option'],

@@ -114,6 +114,20 @@ export class AgentTasks {
     })
   }
 
+  /** The reply to a task that was accepted before, when it comes. Throws what ended the task otherwise. */
+  async reply(taskId: string, listeners: HoldListeners, start: () => void): Promise<Reply> {
+    start()
+    const expected = this.#outcomes.expect(taskId)
+    const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
+    try {
+      this.#lookAtHold(taskId)
+      return await this.#reply((await this.#outcomeInLog(taskId, 0)) ?? (await expected.outcome))
+    } finally {
+      ignoreHolds()
+      expected.forget()
+    }
+  }
+
   async cancel(taskId: string, reason: string): Promise<boolean> {
     if (this.#loading) await this.#loading
     const cancelled = await this.#actor.decide(({ context }) => cancelTasks(context, reason, taskId), {

@@ -18,8 +18,9 @@ import { approve, type Rejection, reject, type Verdict } from './approvals.ts'
 import type { Budget } from './budget-decisions.ts'
 import type { BudgetInfo } from './budget-ledger.ts'
 import { defineKind } from './definition.ts'
-import { type HeldTask, heldTask } from './held-task.ts'
-import type { TaskHandle } from './task-handle.ts'
+import { type HeldTask, heldTasksIn } from './held-task.ts'
+import type { HoldListeners } from './hold-notices.ts'
+import type { Reply, TaskHandle } from './task-handle.ts'
 
 export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   'agent',
@@ -113,6 +114,13 @@ export class Agent {
     return this.#tasks.cancel(taskId, reason)
   }
 
+  /**
+   * The reply to a task that is queued or has ended, when it comes; throws what ended it otherwise. Lets the agent work.
+   */
+  reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
+    return this.#tasks.reply(taskId, listeners, () => this.start())
+  }
+
   /** Lets a task go on that waits for a yes. Throws TaskNotHeldError. */
   async approve(taskId: string, verdict: Verdict = {}): Promise<void> {
     await this.#actor.decide(({ context }) => approve(context, taskId, verdict), { correlationId: taskId })
@@ -127,14 +135,8 @@ export class Agent {
   }
 
   /** The tasks that wait for a yes, or for room in a budget. */
-  async held(): Promise<readonly HeldTask[]> {
-    const { budgets } = this.#environment
-    const tasks = this.snapshot.context.queue.map(async ({ hold, ...task }) => {
-      if (!hold) return []
-      const budget = hold.reason === 'budget' ? await budgets.of(hold) : null
-      return [heldTask({ ...task, agent: this.id }, hold, budget)]
-    })
-    return (await Promise.all(tasks)).flat()
+  held(): Promise<readonly HeldTask[]> {
+    return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.budgets)
   }
 
   /** Sets what the agent may spend: what is not named stays, null takes a limit away. */

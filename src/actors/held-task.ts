@@ -1,8 +1,10 @@
 /** A task that waits for somebody: why, and what to do about it, in words. */
 import type { Hold } from '../events/agent-facts.ts'
 import type { Limit } from '../events/budget-facts.ts'
+import type { QueuedTask } from './agent-state.ts'
 import type { BudgetInfo } from './budget-ledger.ts'
 import { nameOfBudget } from './budget-scope.ts'
+import type { Budgets } from './budgets.ts'
 
 /** What is told of a held task. */
 export interface HeldTask {
@@ -41,6 +43,19 @@ export function heldTask(
     message: `${what}: its next call does not fit into ${budget ? inWords(budget, hold) : 'a budget'}.`,
     hint: `It goes on when there is room: claude-agents budget set${budget ? optionsOf(budget) : ''}.`,
   }
+}
+
+/** Those of a queue. */
+export async function heldTasksIn(
+  agent: string,
+  queue: readonly QueuedTask[],
+  budgets: Pick<Budgets, 'of'>,
+): Promise<readonly HeldTask[]> {
+  const tasks = queue.map(async ({ hold, ...task }) => {
+    if (!hold) return []
+    return [heldTask({ ...task, agent }, hold, hold.reason === 'budget' ? await budgets.of(hold) : null)]
+  })
+  return (await Promise.all(tasks)).flat()
 }
 
 /** `the budget: about $2.50, of $3.00 there is $0.50 left` */

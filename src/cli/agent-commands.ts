@@ -50,10 +50,11 @@ export async function list(globals: GlobalOptions) {
       return terminal.note('No agents yet. Create one: claude-agents agent create ID "SYSTEM PROMPT"')
     const width = Math.max(5, ...agents.map(({ id }) => id.length))
     terminal.line(terminal.style('dim', `${'AGENT'.padEnd(width)}  STATUS   TASKS  DONE  COST`))
-    for (const { id, status, queue, totalInteractions, totalCostUsd } of agents) {
+    for (const { id, status, queue, held, totalInteractions, totalCostUsd } of agents) {
       const cells = [
         id.padEnd(width),
-        status.padEnd(7),
+        // It does nothing, and has something to do.
+        (status === 'idle' && held > 0 ? 'held' : status).padEnd(7),
         String(queue).padStart(5),
         String(totalInteractions).padStart(4),
       ]
@@ -78,6 +79,8 @@ export function show(globals: GlobalOptions, id: string) {
       ['tokens', String(metrics.totalTokens)],
       ['cost', dollars(metrics.totalCostUsd)],
     ]
+    for (const { taskId, message, hint } of view.held)
+      rows.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
     if (view.failure) rows.push(['last failure', view.failure.message])
     for (const [name, value] of rows)
       terminal.line(`${terminal.style('dim', name.padEnd(14))}${inert(value)}`)
@@ -151,7 +154,8 @@ async function describe(agent: Agent) {
     currentSession: context.session,
     sessions: await agent.sessions(),
     current: context.current && { taskId: context.current.taskId, attempt: context.current.attempt },
-    queue: context.queue.map(({ taskId }) => ({ taskId })),
+    queue: context.queue.map(({ taskId, hold }) => ({ taskId, ...(hold && { held: hold.reason }) })),
+    held: await agent.held(),
     failure: context.failure && { code: context.failure.tag, message: context.failure.message },
     metrics: { totalInteractions, totalTokens, totalCostUsd, sessionCount },
   }

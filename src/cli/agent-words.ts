@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { list, mappings, repos, wholeNumber } from './arguments.ts'
 import type { Act, GlobalOptions } from './global-options.ts'
+import { addHeldCommands } from './held-words.ts'
 
 type AgentCommands = typeof import('./agent-commands.ts')
 
@@ -49,6 +50,7 @@ export function addAgentCommands(program: Command, act: Act): void {
       '--task-id <id>',
       'a name for the task: asked again under the same one, it answers without a new call',
     )
+    .option('--approval [why]', 'hold the task until somebody approves it: agent approve TASK')
     .action((id, prompt, options) =>
       act(async (globals) => (await import('./ask-command.ts')).ask(globals, id, prompt, options)),
     )
@@ -57,6 +59,7 @@ export function addAgentCommands(program: Command, act: Act): void {
     .description('call off a task, whether it waits or runs; without one, all that the agent has to do')
     .option('--reason <text>', 'why, for the log', 'asked to')
     .action((id, task, options) => agents((commands, globals) => commands.cancel(globals, id, task, options)))
+  addHeldCommands(agent, act)
   agent
     .command('reset <id>')
     .description('begin a new session chain; the old one stays in the log')

@@ -1,7 +1,7 @@
 /** `agent ask`: the answer on stdout as it comes, what goes on beside it on stderr. */
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
-import type { CallMessage, TaskInput } from '../index.ts'
+import type { CallMessage, TaskHandle, TaskInput } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { withSession } from './session.ts'
 import { inert, type Terminal } from './terminal.ts'
@@ -12,32 +12,45 @@ export interface AskCommandOptions {
   readonly folder?: NonNullable<TaskInput['folders']>
   readonly repo?: NonNullable<TaskInput['repos']>
   readonly taskId?: string
+  readonly approval?: boolean | string
 }
 
 export async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
   const input = await readInput(prompt, options)
+  const { TaskHeldError } = await import('../index.ts')
   return withSession(globals, async ({ orchestrator, terminal, signal }) => {
     const agent = await orchestrator.agent(id)
+    // Nobody knows how long it would wait: it is kept, and whoever asked is told how it goes on.
+    let leave: (error: Error) => void = () => {}
+    const held = new Promise<never>((_, reject) => {
+      leave = reject
+    })
     const task = agent.ask(input, {
       signal,
+      onHeld: (why) => leave(new TaskHeldError(why)),
       ...(options.taskId === undefined ? {} : { taskId: options.taskId }),
+      ...(options.approval === undefined ? {} : { approval: options.approval }),
     })
     terminal.progress(terminal.accent('dim', `${id} works on task ${task.taskId} (Ctrl-C cancels it)`))
-    let streamed = false
-    for await (const message of task) {
-      if (terminal.interactive && message.type === 'text') {
-        terminal.write(inert(message.text))
-        streamed = true
-      } else note(terminal, message)
-    }
-    const reply = await task
-    if (terminal.json) return terminal.value(reply)
-    terminal.line(streamed ? '' : inert(reply.text))
-    const { attempts, costUsd, usage } = reply
-    const calls = attempts === 1 ? '' : `, ${attempts} calls`
-    const tokens = usage.inputTokens + usage.outputTokens
-    terminal.progress(terminal.accent('dim', `${tokens} tokens, $${costUsd.toFixed(4)}${calls}`))
+    await Promise.race([follow(terminal, task), held])
   })
+}
+
+async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {
+  let streamed = false
+  for await (const message of task) {
+    if (terminal.interactive && message.type === 'text') {
+      terminal.write(inert(message.text))
+      streamed = true
+    } else note(terminal, message)
+  }
+  const reply = await task
+  if (terminal.json) return terminal.value(reply)
+  terminal.line(streamed ? '' : inert(reply.text))
+  const { attempts, costUsd, usage } = reply
+  const calls = attempts === 1 ? '' : `, ${attempts} calls`
+  const tokens = usage.inputTokens + usage.outputTokens
+  terminal.progress(terminal.accent('dim', `${tokens} tokens, $${costUsd.toFixed(4)}${calls}`))
 }
 
 async function readInput(

@@ -6,6 +6,10 @@ export const USAGE = 2
 /** Wrong words on the command line, as opposed to something that went wrong. */
 const USAGE_ERRORS = new Set(['InvalidIdError', 'InvalidInputError'])
 
+/** What was asked is kept, and waits for somebody: EX_TEMPFAIL, as mailers have it. */
+const HELD = 75
+const HELD_ERRORS = new Set(['TaskHeldError', 'RunHeldError'])
+
 export interface FailureText {
   readonly code: string
   readonly message: string
@@ -24,5 +28,5 @@ export async function reportFailure(error: unknown, json: boolean): Promise<void
   const { describeError } = await import('../index.ts')
   const failure = describeError(error)
   printFailure(failure, json)
-  process.exitCode ??= USAGE_ERRORS.has(failure.code) ? USAGE : 1
+  process.exitCode ??= USAGE_ERRORS.has(failure.code) ? USAGE : HELD_ERRORS.has(failure.code) ? HELD : 1
 }

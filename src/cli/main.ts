@@ -4,10 +4,12 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { addAgentCommands } from './agent-words.ts'
 import { assignments } from './arguments.ts'
+import { addBudgetCommands } from './budget-words.ts'
 import { LOG_LEVELS } from './command-logger.ts'
 import { addConfigCommands } from './config-words.ts'
 import { printFailure, reportFailure, USAGE } from './failure.ts'
 import type { Act, GivenOptions } from './global-options.ts'
+import { addDeadLetterCommand } from './held-words.ts'
 import { addInspectCommand } from './inspect-words.ts'
 import { addLiveCommands } from './live-words.ts'
 import { addLogCommands } from './log-words.ts'
@@ -65,6 +67,8 @@ addLiveCommands(program, act)
 addConfigCommands(program, act)
 addSetupCommands(program)
 addProcessCommands(program, act)
+addBudgetCommands(program, act)
+addDeadLetterCommand(program, act)
 addInspectCommand(program, act)
 program
   .command('recover')

@@ -63,10 +63,13 @@ function noteOwnModel(screen: Terminal, owner: number): void {
 }
 
 /** What the configuration says to the orchestrator. */
-function orchestratorOptions({ maxAgents, limits, sessionPersistence, agentDefaults, agents }: Config) {
+function orchestratorOptions(config: Config) {
+  const { maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents } = config
   return {
     ...(maxAgents === undefined ? {} : { maxAgents }),
     ...(limits === undefined ? {} : { limits }),
+    ...(budget === undefined ? {} : { budget }),
+    ...(callMinimum === undefined ? {} : { callMinimum }),
     ...(sessionPersistence === undefined ? {} : { sessionPersistence }),
     ...(agentDefaults === undefined ? {} : { agentDefaults }),
     ...(agents === undefined ? {} : { agents }),

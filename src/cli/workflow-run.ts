@@ -4,6 +4,7 @@ import { text as readAll } from 'node:stream/consumers'
 import type { Run, RunOptions, TaskInput, WorkflowReference, WorkflowResult } from '../index.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { showProgress } from './progress.ts'
+import { whenHeld } from './run-holds.ts'
 import { type Session, withSession } from './session.ts'
 import { inert, type Terminal } from './terminal.ts'
 import { printPlan } from './workflow-plan.ts'
@@ -82,11 +83,13 @@ async function follow({ terminal }: Session, running: Run, agents: readonly stri
   const { systemClock } = await import('../index.ts')
   terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
   const progress = showProgress(running, agents, terminal, systemClock)
+  const waiting = whenHeld(running, terminal, systemClock)
   let result: WorkflowResult
   try {
-    result = await running
+    result = await Promise.race([running, waiting.held])
   } finally {
     progress.stop()
+    waiting.stop()
   }
   if (!result.success) process.exitCode ??= 1
   if (terminal.json) terminal.value(jsonResult(result))

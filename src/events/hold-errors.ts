@@ -53,3 +53,15 @@ export class TaskNotHeldError extends ClaudeAgentError<{ taskId: string }> {
     )
   }
 }
+
+/** Whoever runs a workflow does not want to wait. The run is kept as it is. */
+export class RunHeldError extends ClaudeAgentError<{ runId: string; tasks: number }> {
+  readonly _tag = 'RunHeldError'
+  constructor(details: { runId: string; tasks: number }) {
+    const { runId, tasks } = details
+    super(details, {
+      message: `Run ${runId} waits: ${tasks === 1 ? 'a step of it is' : `${tasks} steps of it are`} held.`,
+      hint: `See claude-agents agent held; when they may go on: claude-agents workflow resume ${runId}`,
+    })
+  }
+}

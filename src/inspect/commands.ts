@@ -10,10 +10,26 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'removeAgent',
   'cancelRun',
   'processes',
+  'setBudget',
+  'budget',
+  'budgets',
+  'held',
+  'approve',
+  'reject',
+  'deadLetters',
 ]
 
 /** Methods of an agent. `ask` goes a way of its own, as it has much to say. */
-export const AGENT_COMMANDS: readonly string[] = ['cancel', 'reset', 'stop']
+export const AGENT_COMMANDS: readonly string[] = [
+  'cancel',
+  'reset',
+  'stop',
+  'held',
+  'approve',
+  'reject',
+  'setBudget',
+  'budget',
+]
 
 /** Methods of the orchestrator that work in its own process alone, and what they do, for the error. */
 export const OWNER_ONLY: Readonly<Record<string, string>> = {

@@ -44,7 +44,12 @@ export class OwnerCommands {
     this.#asked.set(key, stop)
     try {
       const agent = await this.#system.agent(id)
-      const asked = agent.ask(task as never, { ...options, taskId, signal: stop.signal })
+      const pass = (line: object) => void lines.write(line)?.catch(() => {})
+      const asked = agent.ask(task as never, {
+        ...{ ...options, taskId, signal: stop.signal },
+        onHeld: (held: object) => pass({ held }),
+        onReleased: () => pass({ released: true }),
+      })
       for await (const message of asked) {
         if (lines.backlog > LARGEST_BACKLOG) return lines.abandon()
         void lines.write({ message })?.catch(() => {})

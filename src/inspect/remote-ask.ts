@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { AskOptions } from '../actors/agent-tasks.ts'
+import type { HeldTask } from '../actors/held-task.ts'
 import { type Reply, TaskHandle } from '../actors/task-handle.ts'
 import type { CallMessage } from '../claude/runner.ts'
 import { ClaudeAgentError, TaskCancelledError } from '../events/errors.ts'
@@ -10,7 +11,11 @@ import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import type { TaskRequest } from './commands.ts'
 import type { OwnerClient } from './owner-client.ts'
 
-type Line = { readonly message: CallMessage } | { readonly reply: Reply }
+type Line =
+  | { readonly message: CallMessage }
+  | { readonly reply: Reply }
+  | { readonly held: HeldTask }
+  | { readonly released: true }
 
 /** The task goes on when this process dies: asked again under its id, it has its one reply. */
 export function remoteAsk(
@@ -41,7 +46,9 @@ export function remoteAsk(
       const request: TaskRequest = { agent, taskId, task: input, options }
       for await (const line of client.post('/tasks', request, begun) as AsyncGenerator<Line>) {
         if ('reply' in line) return line.reply
-        events.emit(`message ${taskId}`, line.message)
+        if ('message' in line) events.emit(`message ${taskId}`, line.message)
+        if ('held' in line) options.onHeld?.(line.held)
+        if ('released' in line) options.onReleased?.()
       }
       throw client.unavailable('gave no answer')
     } catch (error) {

@@ -111,6 +111,12 @@ export class Runs {
     return { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
   }
 
+  /** Throws InvalidIdError, RunNotFoundError. */
+  async assertKnown(id: string): Promise<void> {
+    const version = await this.#environment.store.head(`${STREAMS}${checkId('run', id)}`)
+    if (version === 0) throw new RunNotFoundError({ runId: id })
+  }
+
   /** Ends a run for good, also one that no process works on. */
   async cancel(id: string, reason = 'asked to'): Promise<void> {
     const active = this.#active.get(checkId('run', id))
