@@ -39,6 +39,7 @@ export const OWNER_ONLY: Readonly<Record<string, string>> = {
   parallel: 'running a workflow',
   pipeline: 'running a workflow',
   hierarchical: 'running a workflow',
+  supervise: 'supervising',
   recover: 'going on with what a killed process left',
 }
 

@@ -10,7 +10,13 @@ import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated
 import { CLAUDE, MAIN } from '../cli/command.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
-const DOCUMENTS = ['README.md', 'docs/configuration.md', 'docs/workflows.md', 'docs/other-programs.md']
+const DOCUMENTS = [
+  'README.md',
+  'docs/configuration.md',
+  'docs/workflows.md',
+  'docs/other-programs.md',
+  'docs/live.md',
+]
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m
 
