@@ -14,6 +14,7 @@ const DOCUMENTS = [
   'README.md',
   'docs/configuration.md',
   'docs/workflows.md',
+  'docs/limits.md',
   'docs/other-programs.md',
   'docs/live.md',
 ]
