@@ -16,14 +16,7 @@ const DOCUMENTS = [
   'docs/workflows.md',
   'docs/limits.md',
   'docs/other-programs.md',
-const DOCUMENTS = [
-  'README.md',
-  'docs/configuration.md',
-  'docs/workflows.md',
-  'docs/limits.md',
-  'docs/other-programs.md',
   'docs/live.md',
-]
 ]
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m
