@@ -72,8 +72,9 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
   const runs = new Runs(environment, agents)
   const own = new OwnActors(environment, options.actors ?? [])
   const downfall = new Downfall(logger, options.onFailure)
-  const supervisors = new Supervisors(environment, agents, (error) => {
+  const supervisors = new Supervisors(environment, agents, (error, ended) => {
     void downfall.begin(error, agents, runs).then(async () => {
+      await ended
       await supervisors.close()
       await own.close()
     })

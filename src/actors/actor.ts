@@ -226,7 +226,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     for (const one of recorded) if (one.version > this.#version) this.#see(one)
     this.#reconcile(false)
     const last = recorded.at(-1)
-    if (last && this.#version - this.#savedVersion >= FACTS_BETWEEN_SNAPSHOTS) this.#saving = this.#save(last)
+    const between = this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS
+    if (last && this.#version - this.#savedVersion >= between) this.#saving = this.#save(last)
     return recorded
   }
 

@@ -91,7 +91,8 @@ export class AgentTasks {
 
   /** Tasks are refused from now on, and who waits for an answer is told why; with nothing they are taken again. */
   refuse(reason: ClaudeAgentError | undefined): void {
-    this.#refusal = reason
+    // The first reason is the one that led to the others.
+    this.#refusal = reason && (this.#refusal ?? reason)
     if (reason) this.#outcomes.giveUp(reason)
   }
 

@@ -28,6 +28,8 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
   /** What should be going on in this state. */
   effects(snapshot: SnapshotFrom<M>): readonly E[]
   summarize(snapshot: SnapshotFrom<M>): StreamSummary
+  /** After how many facts the state is saved again; default 100. More where a state is large, as all of it is written. */
+  factsBetweenSnapshots?(snapshot: SnapshotFrom<M>): number
 }
 
 /**

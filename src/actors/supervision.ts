@@ -96,8 +96,13 @@ export const stoppedForGood = (
   { rules }: SupervisorContext,
   { data: { id, restart } }: ChildState,
   exit: Exit,
-): SupervisorFact =>
-  exited(id, exit, restart === 'temporary' || rules?.strategy === 'dynamic' ? 'deleted' : 'kept')
+): SupervisorFact => {
+  const isGone = restart === 'temporary' || rules?.strategy === 'dynamic' || isRemoved(exit)
+  return exited(id, exit, isGone ? 'deleted' : 'kept')
+}
+
+/** Whoever removed an agent wants no other one in its place. */
+const isRemoved = ({ error }: Exit) => error?.tag === 'AgentNotFoundError'
 
 /** Whether the restart that was scheduled is still wanted, and is not that of another one which takes it along. */
 export function isDue(context: SupervisorContext, id: string, attempt: number): boolean {
@@ -140,9 +145,9 @@ export function checkStopped(
   return child
 }
 
-function isRestarted({ data }: ChildState, { reason, error }: Exit): boolean {
-  // Whoever removed the agent wants no other one in its place.
-  if (error?.tag === 'AgentNotFoundError') return false
+function isRestarted({ data }: ChildState, exit: Exit): boolean {
+  const { reason } = exit
+  if (isRemoved(exit)) return false
   if (data.restart === 'permanent') return true
   return data.restart === 'transient' && (reason === 'crashed' || reason === 'killed')
 }

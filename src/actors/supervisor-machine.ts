@@ -65,6 +65,8 @@ export const supervisorKind = defineKind<typeof supervisorMachine, Effect>(
       open: false,
       info: { parent, children: specs, running },
     }),
+    // So that children cost in proportion to their number, however many there are.
+    factsBetweenSnapshots: ({ context: { specs } }) => Math.max(100, specs),
   },
   [supervisorChanges, addRestart],
 )

@@ -31,7 +31,7 @@ export interface SupervisionEnvironment extends ActorEnvironment {
   /** Runs an agent for a supervisor. */
   readonly startAgent: (agent: string, supervisor: string) => Promise<Supervised>
   /** A tree has come to its end because of too many restarts, and nobody is above it. */
-  readonly failed: (error: SupervisionFailedError) => void
+  readonly failed: (error: SupervisionFailedError, ended: Promise<void>) => void
   /** The process is about to end: nothing is decided any more, as the next one goes on with the tree. */
   readonly isClosing: () => boolean
 }
@@ -141,8 +141,8 @@ export class SupervisorWorker {
     const { id } = running.data
     const { next, facts } = await this.#judge((context) => childExited(context, id, exit, this.#moment()))
     const isRestarted = facts.some(({ type }) => type === 'RestartScheduled')
-    if (!isRestarted) running.child.released?.()
     await this.#go(next)
+    if (!isRestarted) running.child.released?.()
   }
 
   /** The restart that was scheduled is due. */

@@ -222,8 +222,9 @@ export class Supervisor implements Supervised, AsyncDisposable {
     const exit: Exit = { reason: 'shutdown', error: null }
     if (end.reason === 'auto-shutdown') return this.#end(end.reason, exit)
     const failure = this.#failure(end)
+    // Whoever waits is told why before the children are ended, which would be another reason.
+    if (this.#parent === null) this.#environment.failed(failure, this.#stopping)
     await this.#end(end.reason, { ...exit, error: failureOf(failure) })
-    if (this.#parent === null) this.#environment.failed(failure)
   }
 
   async #orderlyEnd(reason: Stopped['reason'], exit: Exit): Promise<void> {
@@ -282,13 +283,16 @@ export class Supervisor implements Supervised, AsyncDisposable {
 
   #failure({ id: child, restarts, error }: Extract<End, { reason: 'escalated' }>): SupervisionFailedError {
     const { withinMs } = this.#specification.rules.intensity
+    // What a supervisor below has said of the cause stays as it was.
+    const { code = error?.tag, problem = error?.message, remedy = error?.hint } = error?.details ?? {}
     return new SupervisionFailedError({
       supervisor: this.id,
       child,
       restarts,
       withinMs,
-      code: error?.details.code === undefined ? (error?.tag ?? '') : String(error.details.code),
-      problem: error?.message ?? '',
+      code: String(code ?? ''),
+      problem: String(problem ?? ''),
+      remedy: String(remedy ?? ''),
     })
   }
 }

@@ -1,5 +1,4 @@
 /** The supervision trees of an orchestrator: started, found by name, and stopped in order. */
-import type { SupervisionFailedError } from '../events/supervision-errors.ts'
 import { SupervisorStoppedError } from '../events/supervision-errors.ts'
 import type { AgentEnvironment } from './agent-environment.ts'
 import type { AgentSystem } from './agent-system.ts'
@@ -13,11 +12,11 @@ export class Supervisors {
   readonly #roots: Supervisor[] = []
   #closing = false
 
-  /** @param failed A tree gave up: nobody is left to deal with what went wrong. */
+  /** @param failed A tree gives up: nobody is left to deal with what went wrong. `ended` resolves when it has stopped. */
   constructor(
     { store, clock, logger, random }: Omit<AgentEnvironment, 'swept'>,
     agents: AgentSystem,
-    failed: (error: SupervisionFailedError) => void,
+    failed: SupervisionEnvironment['failed'],
   ) {
     this.#environment = {
       store,

@@ -151,21 +151,26 @@ export class AgentDownError extends ClaudeAgentError<{ agent: string; supervisor
   }
 }
 
+interface GivenUp extends OfChild {
+  readonly restarts: number
+  readonly withinMs: number
+  /** The tag, or the name, of the error that it began with; what it said, and what to do about it. */
+  readonly code: string
+  readonly problem: string
+  readonly remedy: string
+}
+
 /** A tree was restarted more often than its root allows: nobody is left to deal with it, and the orchestrator ends. */
-export class SupervisionFailedError extends ClaudeAgentError<
-  OfChild & { restarts: number; withinMs: number; code: string }
-> {
+export class SupervisionFailedError extends ClaudeAgentError<GivenUp> {
   readonly _tag = 'SupervisionFailedError'
-  constructor(
-    details: OfChild & { restarts: number; withinMs: number; code: string; problem: string },
-    options?: ErrorOptions,
-  ) {
-    const { supervisor, child, restarts, withinMs, code, problem } = details
+  constructor(details: GivenUp, options?: ErrorOptions) {
+    const { supervisor, child, restarts, withinMs, problem, remedy } = details
+    const why = problem === '' ? '' : `: ${problem.replace(/\.$/, '')}`
     super(
-      { supervisor, child, restarts, withinMs, code },
+      details,
       {
-        message: `Supervisor "${supervisor}" gave up: child "${child}" asked for restart ${restarts} within ${withinMs} ms${problem ? `, the last time because of this: ${problem}` : ''}.`,
-        hint: `See what happened (claude-agents log --stream supervisor/${supervisor}), mend the cause, and open the orchestrator again.`,
+        message: `Supervisor "${supervisor}" gave up with child "${child}", at restart ${restarts} within ${withinMs} ms${why}.`,
+        hint: `${remedy || 'Mend the cause.'} Then open the orchestrator again. What happened: claude-agents log --stream supervisor/${supervisor}`,
       },
       options,
     )

@@ -79,7 +79,9 @@ describe('One for one', () => {
     await exits('a')
     expect(heard()).toBe('xa -b')
     expect(supervisor.status).toBe('stopped')
-    expect(failures[0]?.message).toContain('Supervisor "top" gave up: child "a" asked for restart 3')
+    expect(failures[0]?.message).toContain(
+      'Supervisor "top" gave up with child "a", at restart 3 within 3600000 ms: boom.',
+    )
   })
 
   test('with intensity 1 within 1 s lives for ever with a crash each 2.1 s', async () => {
@@ -453,10 +455,17 @@ describe('A tree', () => {
       children: [{ id: 'middle', supervisor: { intensity, children: [{ id: 'inner', supervisor: inner }] } }],
     })
     await exits('a')
-    expect(failures.map(({ _tag, details }) => [_tag, details])).toEqual([
+    expect(failures.map(({ _tag, details }) => [_tag, details])).toMatchObject([
       [
         'SupervisionFailedError',
-        { supervisor: 'top', child: 'middle', restarts: 1, withinMs: 1000, code: 'RangeError' },
+        {
+          supervisor: 'top',
+          child: 'middle',
+          restarts: 1,
+          withinMs: 1000,
+          code: 'RangeError',
+          problem: 'boom',
+        },
       ],
     ])
     expect(await orchestrator.failed).toBe(failures[0])
