@@ -10,6 +10,7 @@ export type { Rejection, Verdict } from './actors/approvals.ts'
 export type { Budget } from './actors/budget-decisions.ts'
 export type { BudgetInfo } from './actors/budget-ledger.ts'
 export type { BudgetScope } from './actors/budget-scope.ts'
+export type { ChildInfo } from './actors/child-info.ts'
 export type { DeadLetter } from './actors/dead-letters.ts'
 export type { Exit, Supervised } from './actors/exit.ts'
 export type { HeldTask } from './actors/held-task.ts'
@@ -34,7 +35,7 @@ export type {
   StartChild,
   SupervisorSpecification,
 } from './actors/supervision-specification.ts'
-export { type ChildInfo, Supervisor } from './actors/supervisor.ts'
+export { Supervisor } from './actors/supervisor.ts'
 export type { SupervisorSnapshot, SupervisorStatus } from './actors/supervisor-machine.ts'
 export { type Reply, TaskHandle } from './actors/task-handle.ts'
 export { AgentFactory } from './agent-factory.ts'

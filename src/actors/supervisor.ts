@@ -1,15 +1,15 @@
 /** The shell of a supervisor: a tree that runs, to look at, to change and to stop. */
-import type { Failure } from '../events/agent-facts.ts'
 import { ClosedError } from '../events/errors.ts'
 import {
   ChildAlreadyStartedError,
-  SupervisionFailedError,
   SupervisorExistsError,
   SupervisorStoppedError,
 } from '../events/supervision-errors.ts'
 import type { ChildData, SupervisorFact } from '../events/supervisor-facts.ts'
 import { EventSourcedActor } from './actor.ts'
+import { type ChildInfo, childInfo } from './child-info.ts'
 import { inStartOrder } from './child-table.ts'
+import { givenUp } from './escalation.ts'
 import { Ending, type Exit, failureOf, KILLED, type Supervised } from './exit.ts'
 import { checkNewChild, checkStopped, knownChild } from './supervision.ts'
 import {
@@ -20,29 +20,12 @@ import {
   templateChild,
 } from './supervision-specification.ts'
 import { supervisorKind } from './supervisor-machine.ts'
-import type { ChildState } from './supervisor-state.ts'
 import {
   type End,
   type SupervisionEnvironment,
   type SupervisorActor,
   SupervisorWorker,
 } from './supervisor-worker.ts'
-
-/** A child as it is now. */
-export interface ChildInfo {
-  readonly id: string
-  readonly status: ChildState['status']
-  /** How often it was restarted. */
-  readonly restarts: number
-  readonly type: ChildData['type']
-  readonly restart: ChildData['restart']
-  /** When it will be restarted, where that waits for a time. */
-  readonly dueAt: string | null
-  /** Why it ended last, or could not be started; null while it runs. */
-  readonly failure: Failure | null
-  /** The agent, the supervisor, or what `start` gave; null while it does not run. */
-  readonly ref: unknown
-}
 
 /** All supervisors that live in this process, by id. */
 export type LivingSupervisors = Map<string, Supervisor>
@@ -123,7 +106,9 @@ export class Supervisor implements Supervised, AsyncDisposable {
 
   /** The children, in the order in which they start. */
   children(): readonly ChildInfo[] {
-    return inStartOrder(this.snapshot.context.children).map((child) => this.#info(child))
+    return inStartOrder(this.snapshot.context.children).map((child) =>
+      childInfo(child, this.#worker.children.get(child.data.id)),
+    )
   }
 
   /** How many there are; costs the same however many that is. */
@@ -221,7 +206,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
     this.#stopping ??= new Promise((resolve) => this.watch(() => resolve()))
     const exit: Exit = { reason: 'shutdown', error: null }
     if (end.reason === 'auto-shutdown') return this.#end(end.reason, exit)
-    const failure = this.#failure(end)
+    const failure = givenUp(this.#specification, end)
     // Whoever waits is told why before the children are ended, which would be another reason.
     if (this.#parent === null) this.#environment.failed(failure, this.#stopping)
     await this.#end(end.reason, { ...exit, error: failureOf(failure) })
@@ -271,29 +256,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
   }
 
   #known(id: string): ChildInfo {
-    return this.#info(knownChild(this.id, this.snapshot.context, id))
-  }
-
-  #info({ data, status, restarts, dueAt, failure }: ChildState): ChildInfo {
-    const { id, type, restart } = data
-    const child = this.#worker.children.get(id)
-    const ref = child && ('ref' in child ? child.ref : child)
-    return { id, status, restarts, type, restart, dueAt, failure, ref: ref ?? null }
-  }
-
-  #failure({ id: child, restarts, error }: Extract<End, { reason: 'escalated' }>): SupervisionFailedError {
-    const { withinMs } = this.#specification.rules.intensity
-    // What a supervisor below has said of the cause stays as it was.
-    const { code = error?.tag, problem = error?.message, remedy = error?.hint } = error?.details ?? {}
-    return new SupervisionFailedError({
-      supervisor: this.id,
-      child,
-      restarts,
-      withinMs,
-      code: String(code ?? ''),
-      problem: String(problem ?? ''),
-      remedy: String(remedy ?? ''),
-    })
+    return childInfo(knownChild(this.id, this.snapshot.context, id), this.#worker.children.get(id))
   }
 }
 
