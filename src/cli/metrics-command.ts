@@ -2,9 +2,13 @@
 import { resolve } from 'node:path'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
+import { terminal } from './terminal.ts'
 
 export async function metrics(globals: GlobalOptions): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { readMetrics } = await import('../inspect/metrics-access.ts')
-  process.stdout.write(await readMetrics(resolve(globals.baseDir)))
+  const { readMetrics, samplesOf } = await import('../inspect/metrics-access.ts')
+  const { json, value, write } = terminal(globals)
+  const text = await readMetrics(resolve(globals.baseDir))
+  if (!json) return write(text)
+  for (const sample of samplesOf(text)) value(sample)
 }

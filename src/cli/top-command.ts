@@ -59,7 +59,7 @@ function print(screen: Terminal, seen: View): void {
   else for (const agent of seen.agents) screen.value({ ...agent, callsInFlight: callsOf(agent) })
 }
 
-/** The table, cut to so many rows. */
+/** The table, cut to a screen of so many rows. */
 export function lines(
   screen: Pick<Terminal, 'style'>,
   { agents, runs, owner }: View,
@@ -76,7 +76,7 @@ export function lines(
     `${counted(runs, 'run')} going on`,
   ]
   const width = Math.max(5, ...agents.map(({ id }) => id.length))
-  const shown = agents.slice(0, Math.max(1, rows - 4))
+  const shown = agents.slice(0, Math.max(1, rows - 6))
   const row = (cells: readonly (string | number)[]) =>
     cells.map((cell, index) => String(cell).padStart([0, 0, 5, 5, 6, 12, 10][index] ?? 0)).join('  ')
   const total = ['total'.padEnd(width), ' '.repeat(7), calls, sum(({ queue }) => queue)]
@@ -111,8 +111,9 @@ export function lines(
 const counted = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
 const dollars = (amount: number) => `$${amount.toFixed(4)}`
 
-const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l'
-const ORDINARY_SCREEN = '\u001b[?25h\u001b[?1049l'
+/** Without a cursor, and with lines that are cut instead of wrapped. */
+const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[?7l'
+const ORDINARY_SCREEN = '\u001b[?7h\u001b[?25h\u001b[?1049l'
 const HOME = '\u001b[H'
 const REST_OF_LINE = '\u001b[K'
 const REST_OF_SCREEN = '\u001b[J'
@@ -137,7 +138,7 @@ async function show(
   const signal = AbortSignal.any([quit.signal, interruption.signal])
   try {
     while (!signal.aborted) {
-      const table = lines(screen, await look(), stdout.rows)
+      const table = lines(screen, await look(), stdout.rows || 24)
       const help = screen.style('dim', 'q ends')
       const text = [...table, help].map((line) => `${line}${REST_OF_LINE}\r\n`).join('')
       stdout.write(`${HOME}${text}${REST_OF_SCREEN}`)

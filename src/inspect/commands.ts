@@ -40,6 +40,7 @@ export const OWNER_ONLY: Readonly<Record<string, string>> = {
   pipeline: 'running a workflow',
   hierarchical: 'running a workflow',
   supervise: 'supervising',
+  spawn: 'an actor of your own',
   recover: 'going on with what a killed process left',
 }
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { AuthenticationError } from '../../src/events/call-errors.ts'
 import { Counters, metricsText } from '../../src/inspect/metrics.ts'
-import { readMetrics } from '../../src/inspect/metrics-access.ts'
+import { readMetrics, samplesOf } from '../../src/inspect/metrics-access.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { served } from './owner-kit.ts'
 
@@ -88,5 +88,10 @@ describe('The metrics', () => {
     await store.append('agent/a', [{ type: 'CallFailed', v: 1, data }])
     const found = samples(await metricsText(store, new Counters()))
     expect(found.get('claude_agents_call_failures_total{agent="a",error="x\\"} 1\\n# TYPE \\\\"}')).toBe(1)
+    expect(samplesOf(await metricsText(store, new Counters()))).toContainEqual({
+      name: 'claude_agents_call_failures_total',
+      labels: { agent: 'a', error: data.error.tag },
+      value: 1,
+    })
   })
 })
