@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import type { CallMessage, TaskHandle, TaskInput } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
+import { markdownStream } from './markdown-stream.ts'
 import { withSession } from './session.ts'
 import { inert, type Terminal } from './terminal.ts'
 
@@ -37,16 +38,17 @@ export async function ask(globals: GlobalOptions, id: string, prompt: string, op
 }
 
 async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {
+  const markdown = markdownStream(terminal)
   let streamed = false
   for await (const message of task) {
     if (terminal.interactive && message.type === 'text') {
-      terminal.write(inert(message.text))
+      terminal.write(markdown.take(inert(message.text)))
       streamed = true
     } else note(terminal, message)
   }
   const reply = await task
   if (terminal.json) return terminal.value(reply)
-  terminal.line(streamed ? '' : inert(reply.text))
+  terminal.line(streamed ? markdown.end() : inert(reply.text))
   const { attempts, costUsd, usage } = reply
   const calls = attempts === 1 ? '' : `, ${attempts} calls`
   const tokens = usage.inputTokens + usage.outputTokens

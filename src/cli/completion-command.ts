@@ -39,7 +39,8 @@ export async function complete(program: Command, words: readonly string[]): Prom
   } catch {}
 }
 
-async function candidates(program: Command, words: readonly string[]): Promise<readonly string[]> {
+/** What the last of the words can become. */
+export async function candidates(program: Command, words: readonly string[]): Promise<readonly string[]> {
   let command = program
   let places = 0
   const before = words.slice(0, -1)

@@ -1,7 +1,8 @@
 /** How a command fails: one message on stderr that says how to go on, and an exit code. */
+import { CommanderError } from 'commander'
 import { inert, jsonLine } from './terminal.ts'
 
-export const USAGE = 2
+const USAGE = 2
 
 /** Wrong words on the command line, as opposed to something that went wrong. */
 const USAGE_ERRORS = new Set(['InvalidIdError', 'InvalidInputError'])
@@ -25,8 +26,17 @@ export function printFailure({ code, message, hint }: FailureText, json: boolean
 
 /** Prints the error of a command and sets the exit code, unless an interruption has set it already. */
 export async function reportFailure(error: unknown, json: boolean): Promise<void> {
+  if (error instanceof CommanderError) return reportWrongWords(error, json)
   const { describeError } = await import('../index.ts')
   const failure = describeError(error)
   printFailure(failure, json)
   process.exitCode ??= USAGE_ERRORS.has(failure.code) ? USAGE : HELD_ERRORS.has(failure.code) ? HELD : 1
+}
+
+/** Help and version end the same way, and are no failure. */
+function reportWrongWords({ exitCode, message }: CommanderError, json: boolean): void {
+  process.exitCode = exitCode === 0 ? 0 : USAGE
+  if (exitCode === 0) return
+  const hint = 'claude-agents --help shows what there is.'
+  printFailure({ code: 'UsageError', message: message.replace(/^error: /, ''), hint }, json)
 }

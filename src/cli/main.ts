@@ -1,87 +1,7 @@
 #!/usr/bin/env node
-/** The command `claude-agents`. It knows the words; what they do is loaded when it is needed, so that help is instant. */
-import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { addAgentCommands } from './agent-words.ts'
-import { assignments } from './arguments.ts'
-import { addBudgetCommands } from './budget-words.ts'
-import { LOG_LEVELS } from './command-logger.ts'
-import { addConfigCommands } from './config-words.ts'
-import { printFailure, reportFailure, USAGE } from './failure.ts'
-import type { Act, GivenOptions } from './global-options.ts'
-import { addDeadLetterCommand } from './held-words.ts'
-import { addInspectCommand } from './inspect-words.ts'
-import { addLiveCommands } from './live-words.ts'
-import { addLogCommands } from './log-words.ts'
-import { addProcessCommands } from './process-words.ts'
-import { addSetupCommands } from './setup-words.ts'
-import { addWorkflowCommands } from './workflow-words.ts'
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string
-}
-
-const logLevel = (text: string) => {
-  const level = text.toLowerCase()
-  if ((LOG_LEVELS as readonly string[]).includes(level)) return level
-  throw new InvalidArgumentError(`Use one of ${LOG_LEVELS.join(', ')}.`)
-}
-
-const program = new Command('claude-agents')
-  .description('Teams of Claude agents that survive crashes: durable, supervised, replayable.')
-  .version(version)
-  .option(
-    '--base-dir <dir>',
-    'where the log and the agents live (.claude-agents unless told; CLAUDE_AGENTS_BASE_DIR)',
-  )
-  .option('--config <file>', 'the configuration file (claude-agents.yaml here or above, unless told)')
-  .option(
-    '--set <key=value>',
-    'a value of the configuration, as in orchestrator.max_agents=20; may be repeated',
-    assignments,
-  )
-  .option('--json', 'print JSON: one object, or one a line for lists')
-  .option('--no-color', 'print without colours (as does NO_COLOR)')
-  .addOption(
-    new Option(
-      '--log-level <level>',
-      `what to log on stderr: ${LOG_LEVELS.join(', ')} (warn unless told; CLAUDE_AGENTS_LOG_LEVEL)`,
-    ).argParser(logLevel),
-  )
-  .option('--claude <path>', 'the claude command to use')
-  .option('--simulate', 'let claude talk to a simulated model on this machine: no login, no cost')
-  .showHelpAfterError('(claude-agents --help shows what there is)')
-  .exitOverride()
-  .configureOutput({ outputError: () => {} })
-
-/** Runs what a command does with the options that all commands take, once the file has been asked as well. */
-const act: Act = async (run) => {
-  const { completeOptions } = await import('./global-options.ts')
-  await run(await completeOptions(program.opts<GivenOptions>()))
-}
-
-addAgentCommands(program, act)
-addWorkflowCommands(program, act)
-addLogCommands(program, act)
-addLiveCommands(program, act)
-addConfigCommands(program, act)
-addSetupCommands(program)
-addProcessCommands(program, act)
-addBudgetCommands(program, act)
-addDeadLetterCommand(program, act)
-addInspectCommand(program, act)
-program
-  .command('recover')
-  .description('go on with what a killed process left: fetch answers, ask again, and say what was done')
-  .action(() => act(async (globals) => (await import('./recover-command.ts')).recover(globals)))
-program
-  .command('demo [topic]')
-  .description('three agents research a topic, analyse it and write a report')
-  .option('--live', 'use the real model and your login, instead of the simulated model')
-  .option('--output <file>', 'where to write the report', 'research-report.md')
-  .action((topic, options) =>
-    act(async (globals) => (await import('./demo-command.ts')).demo(globals, topic, options)),
-  )
+/** The command `claude-agents`. */
+import { reportFailure } from './failure.ts'
+import { commandProgram } from './program.ts'
 
 // Whoever reads may have seen enough (`| head`): that is an end like any other.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -89,23 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
-  await program.parseAsync()
+  await commandProgram().parseAsync()
 } catch (error) {
-  const json = process.argv.includes('--json')
-  if (error instanceof CommanderError) {
-    // Help and version end the same way, and are no failure.
-    if (error.exitCode !== 0) {
-      printFailure(
-        {
-          code: 'UsageError',
-          message: error.message.replace(/^error: /, ''),
-          hint: 'claude-agents --help shows what there is.',
-        },
-        json,
-      )
-    }
-    process.exitCode = error.exitCode === 0 ? 0 : USAGE
-  } else {
-    await reportFailure(error, json)
-  }
+  await reportFailure(error, process.argv.includes('--json'))
 }

@@ -2,6 +2,7 @@
  * What each command works with: the orchestrator of the process that has the store open, or one that is opened here as
  * the global options say; and closed whatever happens.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Config, Orchestrator } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { listenForInterruption } from './interruption.ts'
@@ -17,11 +18,19 @@ export interface Session {
   readonly signal: AbortSignal
 }
 
-/** Opens, runs, closes. */
+/** The session that the commands of an interactive one share: it is opened once. */
+const shared = new AsyncLocalStorage<Session>()
+
+/** Runs something whose commands all work in this session. */
+export const sharing = <T>(session: Session, run: () => Promise<T>): Promise<T> => shared.run(session, run)
+
+/** Opens, runs, closes; within an interactive session it just runs. */
 export async function withSession(
   options: GlobalOptions,
   run: (session: Session) => Promise<void>,
 ): Promise<void> {
+  const own = shared.getStore()
+  if (own) return run({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
   const { accessStore } = await import('../inspect/store-access.ts')

@@ -1,13 +1,11 @@
 /** What somebody at a terminal sees of a run. */
-import { spawnSync } from 'node:child_process'
-import { join } from 'node:path'
-import { execa } from 'execa'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { ProgressLines } from '../../src/cli/progress.ts'
 import type { StepEvent } from '../../src/patterns/durable-ask.ts'
 import { answer } from '../../src/testing/model-answer.ts'
 import { simulatedModel } from '../../src/testing/simulated-model.ts'
 import { CLAUDE, commandLine, MAIN } from './command.ts'
+import { hasTmux, tmux } from './tmux.ts'
 
 const plain = { accent: (_: unknown, text: string) => text }
 const screen = { columns: 80, rows: 24 }
@@ -59,32 +57,6 @@ describe('the progress of a run', () => {
   })
 })
 
-const hasTmux = spawnSync('tmux', ['-V']).status === 0
-
-/** A terminal of 100 by 24 in which a shell runs. */
-async function tmux(folder: string, environment: Readonly<Record<string, string>>) {
-  const socket = join(folder, 'terminal')
-  const env = { ...environment, PATH: process.env.PATH ?? '', HOME: folder, LC_ALL: 'C.UTF-8' }
-  const command = (...words: string[]) =>
-    execa('tmux', ['-u', '-S', socket, ...words], { cwd: folder, env, extendEnv: false })
-  await command('-f', '/dev/null', 'new-session', '-d', '-x', '100', '-y', '24', 'sh')
-  onTestFinished(() => void command('kill-server').catch(() => {}))
-  return {
-    type: (text: string) => command('send-keys', `code=$?; clear; ${text}`, 'Enter'),
-    press: (key: string) => command('send-keys', key),
-    /** Resolves with the screen when it shows this. */
-    shows: (what: RegExp): Promise<string> =>
-      vi.waitFor(
-        async () => {
-          const { stdout } = await command('capture-pane', '-p')
-          expect(stdout).toMatch(what)
-          return stdout
-        },
-        { timeout: 30_000, interval: 100 },
-      ),
-  }
-}
-
 // Without tmux nobody can look at a screen: the lines themselves are tested above.
 test.runIf(hasTmux)('A terminal (tmux) shows what each agent does, Ctrl-C, and going on', async () => {
   await using model = await simulatedModel({
@@ -98,6 +70,7 @@ test.runIf(hasTmux)('A terminal (tmux) shows what each agent does, Ctrl-C, and g
   expect(working).toMatch(
     /^run r1 \(Ctrl-C pauses it\)\n✓ researcher done +[\d.]+ s +\d+ tokens \$\d\.\d{4}\n▸ analyst +working +[\d.]+ s\n· writer +waiting\n/,
   )
+  await vi.waitFor(() => expect(model.requests.length).toBe(2), { timeout: 30_000 })
   await terminal.press('C-c')
   const paused = await terminal.shows(/workflow resume r1\n[#$]/)
   expect(paused).toMatch(
