@@ -106,8 +106,11 @@ export function processRunner(
 
   async function* perform(call: Call, signal: AbortSignal): AsyncGenerator<CallMessage> {
     const prepared = await prepare(call, signal)
-    const { path, arguments: given } = prepared.plan
-    logger.debug({ callId: call.callId, path, arguments: given }, 'starting a process')
+    const { path, arguments: given, environment } = prepared.plan
+    const begunAt = clock.now()
+    // The names alone: values may be secret. The prompt goes to stdin, and is in no argument.
+    const names = Object.keys(environment).sort()
+    logger.debug({ callId: call.callId, path, arguments: given, environment: names }, 'starting a process')
     const run = await launch(prepared, signal)
     try {
       if (run.process.identity !== null) yield { type: 'process', ...run.process.identity }
@@ -115,7 +118,7 @@ export function processRunner(
       run.process.send(prepared.input)
       yield* run.messages
       const end = await run.over
-      logger.debug({ callId: call.callId, ...end }, 'the process ended')
+      logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - begunAt }, 'the process ended')
       for (const message of await prepared.conclude(end)) {
         if (message.type === 'warning') logger.warn({ callId: call.callId }, message.message)
         yield message

@@ -15,6 +15,8 @@ const CANARIES = {
   UNRELATED_PASSWORD: 'canary-unrelated-06',
 } as const
 
+const IN_THE_PROMPT = 'canary-prompt-07'
+
 const ENVIRONMENT = {
   ...CANARIES,
   ANTHROPIC_CUSTOM_HEADERS: `X-Gate: ${CANARIES.ANTHROPIC_CUSTOM_HEADERS}`,
@@ -60,9 +62,15 @@ test.runIf(process.platform === 'linux').each([
     words.push('--claude', path)
   }
   await run(['agent', 'create', 'a', 'You help.', '--retries', '0', '--timeout', '60'])
-  const asked = await run(['agent', 'ask', 'a', 'Help me.', '--log-level', 'debug', '--json', ...words])
+  const toFile = ['--set', 'logging.file=agents.log', '--log-level', 'debug']
+  const prompt = `Help me with ${IN_THE_PROMPT}, please.`
+  const asked = await run(['agent', 'ask', 'a', prompt, ...toFile, '--json', ...words])
   expect(asked.exitCode).toBe(1)
-  expect(asked.stderr).toContain('debug ')
+  expect(asked.stderr).toContain('debug starting a process')
+  const written = await readFile(join(folder, 'agents.log'), 'utf8')
+  expect(written).toContain('"durationMs":')
+  // What was asked is in the fact that says so, and nowhere else that people look at.
+  expect(asked.stderr + asked.stdout + written).not.toContain(IN_THE_PROMPT)
   const shown = await run(['agent', 'show', 'a', '--json'])
   const log = await run(['log', '--json'])
   expect(log.stdout).toContain('TaskFailed')
@@ -70,6 +78,7 @@ test.runIf(process.platform === 'linux').each([
   if (program !== null) expect(log.stdout).toContain('[redacted]')
 
   const places = new Map(await everyFile(join(folder, '.claude-agents')))
+  places.set('agents.log', written)
   for (const [name, { stdout, stderr }] of Object.entries({ asked, shown, log })) {
     places.set(name, stdout + stderr)
   }
