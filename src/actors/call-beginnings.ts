@@ -47,9 +47,7 @@ export class CallBeginnings {
     if (full) return this.#hold(task, full)
     await swept()
     const since = clock.now()
-    const entering = governor.enter(this.caller, signal)
-    this.#turn = entering.catch(() => {})
-    const place = await entering.catch(() => undefined)
+    const place = governor.tryEnter(this.caller) ?? (await this.#waitForTurn(signal))
     if (!place) return true
     this.#places.set(request.callId, place)
     try {
@@ -64,6 +62,13 @@ export class CallBeginnings {
         budgets.ended(request.callId)
       }
     }
+  }
+
+  /** undefined where the task is no longer wanted. */
+  #waitForTurn(signal: AbortSignal): Promise<Place | undefined> {
+    const entering = this.#environment.governor.enter(this.caller, signal).catch(() => undefined)
+    this.#turn = entering
+    return entering
   }
 
   /** The place of a call; one that an earlier process has announced is under way already. */

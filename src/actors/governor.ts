@@ -63,6 +63,12 @@ export class Governor {
     this.#logger = logger
   }
 
+  /** A place where there is room now and nobody waits; undefined otherwise. */
+  tryEnter(caller: Caller): Place | undefined {
+    const hasPlace = this.#queue.isEmpty && this.#hasRoom() && this.#lets(caller, this.#clock.now())
+    return hasPlace ? this.adopt(caller) : undefined
+  }
+
   /** Waits for a place. Rejects with the reason of the abort when that comes first. */
   enter(caller: Caller, signal: AbortSignal): Promise<Place> {
     return new Promise((resolve, reject) => {
@@ -148,12 +154,22 @@ export class Governor {
     this.#accounts.set(account, change(this.#account(account)))
   }
 
+  /** Whether this machine bears one more. */
+  #hasRoom(): boolean {
+    const { callsInFlight, processStarts } = this.#limits
+    return this.#inFlight < callsInFlight && this.#starting < processStarts
+  }
+
+  #lets({ account }: Caller, now: number): boolean {
+    return hasRoom(this.#account(account), now)
+  }
+
   /** Lets in all for whom there is room, and comes again when an account opens. */
   #admit(): void {
-    const { callsInFlight, processStarts } = this.#limits
+    if (this.#queue.isEmpty) return this.#cancelWake?.()
     const now = this.#clock.now()
-    while (this.#inFlight < callsInFlight && this.#starting < processStarts) {
-      const next = this.#queue.take(({ account }) => hasRoom(this.#account(account), now))
+    while (this.#hasRoom()) {
+      const next = this.#queue.take((waiting) => this.#lets(waiting, now))
       if (!next) break
       next.enter()
     }
