@@ -217,7 +217,8 @@ export function holdForBudget(
 ): readonly AgentFact[] {
   const task = [...(current ? [current] : []), ...queue].find((one) => one.taskId === taskId)
   if (!task || current?.call || task.hold?.reason === 'approval') return []
-  if (task.hold?.budget === hold.budget) return []
+  const { hold: before } = task
+  if (before?.budget === hold.budget && before.usd === hold.usd && before.tokens === hold.tokens) return []
   return [{ type: 'TaskHeld', data: { taskId, hold } }]
 }
 

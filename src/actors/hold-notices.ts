@@ -27,7 +27,7 @@ export function noticeHolds(
   const held = (hold: Hold) => {
     isHeld = true
     // It is looked at again whenever something has changed.
-    const why = hold.reason === 'budget' ? hold.budget : hold.reason
+    const why = JSON.stringify(hold)
     if (why === told) return
     told = why
     // It may have gone on, or ended, meanwhile; and what is being closed has nothing more to say.

@@ -15,6 +15,7 @@ const DOCUMENTS = [
   'docs/configuration.md',
   'docs/workflows.md',
   'docs/limits.md',
+  'docs/budgets.md',
   'docs/other-programs.md',
   'docs/live.md',
 ]
