@@ -52,6 +52,7 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
     baseDir,
     clock,
     logger,
+    ...(options.inspect ? { inspect: options.inspect } : {}),
     runner,
     governor: new Governor(governorLimits(limits, runner), { clock, logger }),
     mailbox: limits.mailbox ?? DEFAULT_MAILBOX,

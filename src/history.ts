@@ -1,10 +1,13 @@
 /** What the log says of the past: facts as they were written, and the states that they made. */
-import { type AnyKind, kindOf } from './actors/kinds.ts'
-import { type AnyStep, replay } from './actors/replay.ts'
-import { UnknownKindError } from './events/actor-errors.ts'
+import type { AnyKind } from './actors/kinds.ts'
+import type { AnyStep } from './actors/replay.ts'
+import { type ReplayOptions, replayStream } from './actors/replay-stream.ts'
+import { type StateAt, stateAt, type When } from './actors/state-at.ts'
+import { type ReplayReport, verifyReplay } from './actors/verify-replay.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StreamNotFoundError } from './events/errors.ts'
 import { checkStreamName } from './events/ids.ts'
+import { type CauseLine, causesOf } from './history/causes.ts'
 import type { LogRange } from './orchestrator-options.ts'
 import type { EventStore } from './store/event-store.ts'
 
@@ -24,10 +27,21 @@ export class History {
       : this.#store.read(await this.#existing(stream), range)
   }
 
-  async *replay(stream: string, { to }: { to?: number } = {}): AsyncGenerator<AnyStep> {
-    const kind = kindOf(await this.#existing(stream), this.#known.kinds)
-    if (!kind) throw new UnknownKindError({ stream })
-    yield* replay(kind, this.#store, stream, to)
+  replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyStep> {
+    return replayStream(this.#store, stream, options, this.#known.kinds)
+  }
+
+  stateAt(stream: string, when?: When): Promise<StateAt> {
+    return stateAt(this.#store, stream, when, this.#known.kinds)
+  }
+
+  verify({ stream }: { readonly stream?: string } = {}): Promise<ReplayReport> {
+    const { kinds } = this.#known
+    return verifyReplay(this.#store, { kinds, ...(stream === undefined ? {} : { stream }) })
+  }
+
+  why(position: number): Promise<readonly CauseLine[]> {
+    return causesOf(this.#store, position)
   }
 
   async #existing(stream: string): Promise<string> {

@@ -1,6 +1,7 @@
 /** Everything that this package offers to a program. */
-export { Agent, type AgentMetrics, type SessionLink } from './actors/agent.ts'
+export { Agent, type AgentMetrics } from './actors/agent.ts'
 export type { Recovery } from './actors/agent-environment.ts'
+export type { ForkOptions } from './actors/agent-fork.ts'
 export { type AgentSnapshot, type AgentStatus, agentMachine } from './actors/agent-machine.ts'
 export type { AgentOptions } from './actors/agent-options.ts'
 export type { RunningProcess } from './actors/agent-processes.ts'
@@ -15,6 +16,7 @@ export type { DeadLetter } from './actors/dead-letters.ts'
 export type { Exit, Supervised } from './actors/exit.ts'
 export type { HeldTask } from './actors/held-task.ts'
 export type { Limits } from './actors/limits.ts'
+export type { Inspection } from './actors/live-machine.ts'
 export {
   type ActorParts,
   type ActorRef,
@@ -26,9 +28,13 @@ export {
   type OwnKind,
 } from './actors/own-actor.ts'
 export type { AnyStep, Step } from './actors/replay.ts'
+export { type ReplayOptions, replayStream } from './actors/replay-stream.ts'
 export { assertReplayable } from './actors/replayable.ts'
 export type { RetentionRule } from './actors/retention.ts'
 export type { RunSnapshot, RunStatus } from './actors/run-machine.ts'
+export type { SessionLink } from './actors/session-links.ts'
+export { type StateAt, stateAt, type When } from './actors/state-at.ts'
+export { type StateChange, stateChanges } from './actors/state-changes.ts'
 export type { StateHash, StreamHash } from './actors/state-hash.ts'
 export type {
   ChildSpecification,
@@ -38,6 +44,13 @@ export type {
 export { Supervisor } from './actors/supervisor.ts'
 export type { SupervisorSnapshot, SupervisorStatus } from './actors/supervisor-machine.ts'
 export { type Reply, TaskHandle } from './actors/task-handle.ts'
+export {
+  type ChangedMachine,
+  type Divergence,
+  type ReplayReport,
+  type VerifyReplayOptions,
+  verifyReplay,
+} from './actors/verify-replay.ts'
 export { AgentFactory } from './agent-factory.ts'
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
 export { type CommandRunnerOptions, commandRunner } from './claude/command-runner.ts'
@@ -71,6 +84,7 @@ export * from './events/archive-errors.ts'
 export * from './events/call-errors.ts'
 export type { Fact, NewFact, Recorded } from './events/envelope.ts'
 export * from './events/errors.ts'
+export * from './events/history-errors.ts'
 export * from './events/hold-errors.ts'
 export { checkStreamName } from './events/ids.ts'
 export * from './events/input-errors.ts'
@@ -90,11 +104,15 @@ export type {
   PlacedInput,
   TaskInput,
 } from './events/task-input.ts'
+export { type CauseLine, causesOf, effectsOf } from './history/causes.ts'
+export { type PastTask, pastTask } from './history/past-task.ts'
+export { type Grouping, type Statistics, statistics } from './history/statistics.ts'
 export {
   compactLog,
   exportLog,
   exportText,
   importLog,
+  openExport,
   restore,
   stateHash,
 } from './log-archive.ts'
@@ -102,6 +120,7 @@ export type { Logger } from './logger.ts'
 export { type LogRange, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
 export * from './patterns/index.ts'
 export { Run } from './patterns/run.ts'
+export type { ForkedRun, RunForkOptions } from './patterns/run-fork.ts'
 export { type ListedProcess, listProcesses } from './process-list.ts'
 export { closeOnSignal, type ShutdownOptions } from './shutdown.ts'
 export type { ArchiveSource } from './store/archive-source.ts'

@@ -4,6 +4,7 @@ import { agentRetention, type RetentionRule } from './actors/retention.ts'
 import { stateHash as hashOf, type StateHash, type StreamHash } from './actors/state-hash.ts'
 import type { Fact, Recorded } from './events/envelope.ts'
 import { type ArchiveSource, archiveFile } from './store/archive-source.ts'
+import { archiveStore } from './store/archive-store.ts'
 import { type ArchiveSummary, archiveText, type ExportOptions, writeArchive } from './store/archive-writer.ts'
 import { chainedStore } from './store/chained-store.ts'
 import { type CompactionReport, compactStore } from './store/compact-store.ts'
@@ -41,6 +42,19 @@ export function exportText(store: EventStore, options: ExportOptions = {}): Asyn
  */
 export async function importLog(source: string | ArchiveSource, directory: string): Promise<RestoredStore> {
   return importStore(typeof source === 'string' ? await archiveFile(source) : source, directory, checkFact)
+}
+
+/**
+ * The log of an export or of a backup in memory, for reading only: replayed and looked at without making a store of it.
+ * Every line is checked as by {@link importLog}.
+ *
+ * @throws InvalidArchive with line and position
+ * @example
+ * await using store = await openExport('log.ndjson')
+ * for await (const { recorded, after } of replayStream(store, 'agent/researcher')) console.log(recorded.type, after.value)
+ */
+export async function openExport(source: string | ArchiveSource): Promise<EventStore> {
+  return archiveStore(typeof source === 'string' ? await archiveFile(source) : source, checkFact)
 }
 
 /** A hash of the state of every stream, and one of all: the same for two logs that say the same. */

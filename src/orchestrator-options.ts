@@ -1,7 +1,9 @@
 /** What an orchestrator can be told. */
+
 import type { AgentDefaults, AgentOptions } from './actors/agent-options.ts'
 import type { Budget } from './actors/budget-decisions.ts'
 import type { Limits } from './actors/limits.ts'
+import type { Inspection } from './actors/live-machine.ts'
 import type { OwnKind } from './actors/own-actor.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
@@ -50,6 +52,11 @@ export interface OrchestratorOptions {
   /** Told when a supervision tree has given up; see `Orchestrator.failed`. */
   readonly onFailure?: (error: SupervisionFailedError) => void
   readonly clock?: Clock
+  /**
+   * Hears XState's inspection events of every agent, run and supervisor that this process has in memory. Stately's
+   * inspector takes them as they are: `inspect: createWebSocketInspector(...).inspect`.
+   */
+  readonly inspect?: Inspection
   /** A number from 0 to 1, for jitter. Default `Math.random`. */
   readonly random?: () => number
 }

@@ -3,16 +3,12 @@ import type { Observable } from 'rxjs'
 import { ActorControl } from './actor-control.ts'
 import type { Agent } from './actors/agent.ts'
 import type { Recovery } from './actors/agent-environment.ts'
-import type { agentMachine } from './actors/agent-machine.ts'
 import type { AgentOptions } from './actors/agent-options.ts'
 import type { RunningProcess } from './actors/agent-processes.ts'
 import type { AgentInfo } from './actors/agent-system.ts'
 import type { AskOptions } from './actors/agent-tasks.ts'
 import { checkBudget } from './actors/budget-decisions.ts'
 import { checkLimits } from './actors/limits.ts'
-import type { AnyStep, Step } from './actors/replay.ts'
-import type { runMachine } from './actors/run-machine.ts'
-import type { supervisorMachine } from './actors/supervisor-machine.ts'
 import { assemble, type Parts } from './assembly.ts'
 import { pause } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
@@ -178,26 +174,6 @@ export class Orchestrator extends ActorControl implements AsyncDisposable {
   /** Ends a run for good. Throws RunNotFoundError, RunFinishedError. */
   async cancelRun(runId: string, reason?: string): Promise<void> {
     return this.#open.runs.cancel(runId, reason)
-  }
-
-  /** What has been written, and no more. Throws StreamNotFoundError where the stream that is named has no facts. */
-  log(range: LogRange = {}): AsyncGenerator<Recorded> {
-    return this.#open.history.log(range)
-  }
-
-  /**
-   * Goes through the history of the stream of an actor, offline: each fact, and the state before and after it. Throws
-   * StreamNotFoundError, and UnknownKindError for an actor of your own that was neither spawned nor given as an option.
-   */
-  replay(stream: `agent/${string}`, options?: { to?: number }): AsyncGenerator<Step<typeof agentMachine>>
-  replay(stream: `run/${string}`, options?: { to?: number }): AsyncGenerator<Step<typeof runMachine>>
-  replay(
-    stream: `supervisor/${string}`,
-    options?: { to?: number },
-  ): AsyncGenerator<Step<typeof supervisorMachine>>
-  replay(stream: string, options?: { to?: number }): AsyncGenerator<AnyStep>
-  replay(stream: string, options: { to?: number } = {}): AsyncGenerator<AnyStep> {
-    return this.#open.history.replay(stream, options)
   }
 
   /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */

@@ -6,12 +6,9 @@ import { type BudgetScope, placeOf } from './actors/budget-scope.ts'
 import type { DeadLetter } from './actors/dead-letters.ts'
 import type { HeldTask } from './actors/held-task.ts'
 import type { OfAgent } from './actors/held-tasks.ts'
-import type { Parts } from './assembly.ts'
-import { WorkflowShortcuts } from './workflow-shortcuts.ts'
+import { TimeTravel } from './time-travel.ts'
 
-export abstract class TaskControl extends WorkflowShortcuts {
-  protected abstract get parts(): Parts
-
+export abstract class TaskControl extends TimeTravel {
   /** Sets a budget: of everything, of an agent, or of a run. What is not named stays, null takes a limit away. */
   async setBudget(budget: Budget, scope: BudgetScope = {}): Promise<BudgetInfo> {
     await this.#check(scope)

@@ -12,7 +12,7 @@ const FLOORS: readonly (readonly [pattern: RegExp, floor: number])[] = [
   [/^actors\//, 2],
   [/^patterns\//, 3],
   [/^inspect\/page\//, 5],
-  [/^(inspect\/|telemetry\/|workflows\/|testing\/|[a-z-]+\.ts)/, 4],
+  [/^(inspect\/|history\/|telemetry\/|workflows\/|testing\/|[a-z-]+\.ts)/, 4],
   [/^cli\//, 5],
 ]
 

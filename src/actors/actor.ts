@@ -7,15 +7,7 @@
  * shell compares that with what is going on, starts what is missing and aborts what is no longer wanted. So a crash
  * needs no special path: folding the log gives the state, and the state says what to do.
  */
-import {
-  type Actor,
-  type ActorLogic,
-  type AnyStateMachine,
-  createActor,
-  type EventFromLogic,
-  type Snapshot,
-  type SnapshotFrom,
-} from 'xstate'
+import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import type { Clock } from '../clock.ts'
 import type { NewFact, Recorded } from '../events/envelope.ts'
 import { ClosedError, InvalidFactError } from '../events/errors.ts'
@@ -24,6 +16,8 @@ import type { Logger } from '../logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { type Folded, foldStream, stateOf } from './fold-stream.ts'
+import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
+import { recordedState } from './recorded-state.ts'
 import { type Perform, RunningEffects } from './running-effects.ts'
 import { Turns } from './turns.ts'
 
@@ -32,12 +26,16 @@ export interface ActorEnvironment {
   readonly store: EventStore
   readonly clock: Clock
   readonly logger: Logger
+  /** Hears XState's inspection events of every actor. */
+  readonly inspect?: Inspection
 }
 
 /** Why facts are recorded, for those who ask the log later. */
 export interface Origin {
   readonly correlationId?: string | null
   readonly causationId?: string | null
+  /** Of each fact, where they have several causes. */
+  readonly causationIds?: readonly string[]
   /** See {@link EventStore.append}: the same decision again writes nothing and returns what the first one wrote. */
   readonly commitId?: string
 }
@@ -56,7 +54,7 @@ const FACTS_BETWEEN_SNAPSHOTS = 100
 export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
   /** The live XState actor: subscribe to it, `waitFor` it, inspect it. Only `decide` makes it move. */
-  readonly machine: Actor<ActorLogic<SnapshotFrom<M> & Snapshot<unknown>, EventFromLogic<M>>>
+  readonly machine: LiveMachine<M>
   readonly #definition: ActorDefinition<M, E>
   readonly #environment: ActorEnvironment
   readonly #observers = new Set<(recorded: Recorded, snapshot: SnapshotFrom<M>) => void>()
@@ -84,11 +82,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#environment = environment
     this.#version = loaded.version
     this.#savedVersion = loaded.savedVersion
-    this.machine = createActor({
-      getInitialSnapshot: () => loaded.snapshot,
-      transition: (snapshot, fact) => definition.fold.transition(snapshot, fact) as typeof snapshot,
-      getPersistedSnapshot: (snapshot) => snapshot,
-    }).start()
+    this.machine = liveMachine(definition.fold, stream, loaded.snapshot, environment.inspect)
   }
 
   /** Folds the actor's facts. It stands still until `start`: looking at an actor makes nothing happen. */
@@ -208,9 +202,13 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   #drafts(
     facts: readonly FactOfMachine<M>[],
-    { correlationId = null, causationId = null }: Origin,
+    { correlationId = null, causationId = null, causationIds = [] }: Origin,
   ): NewFact[] {
-    return facts.map((fact) => ({ ...this.#definition.facts.write(fact), correlationId, causationId }))
+    return facts.map((fact, index) => ({
+      ...this.#definition.facts.write(fact),
+      correlationId,
+      causationId: causationIds[index] ?? causationId,
+    }))
   }
 
   async #append(
@@ -221,7 +219,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     const recorded = await this.#environment.store.append(this.stream, drafts, {
       expectedVersion: this.#version,
       ...(commitId === undefined ? {} : { commitId }),
-      summary: this.#definition.summarize(foreseen),
+      summary: recordedState(this.#definition, foreseen),
     })
     for (const one of recorded) if (one.version > this.#version) this.#see(one)
     this.#reconcile(false)

@@ -42,16 +42,21 @@ const DEFAULT_RETRY: AgentConfig['retry'] = { attempts: 3, minDelayMs: 1000, max
 /** The system prompt is part of a fact; a longer one belongs into files of the workspace. */
 const LONGEST_SYSTEM_PROMPT = 64 * 1024
 
-/** Throws InvalidIdError or InvalidInputError; otherwise the agent's configuration as the log keeps it. */
-export function agentConfig(options: AgentOptions): AgentConfig {
-  checkId('agent', options.id)
-  if (options.id.includes('.')) {
+/** Throws InvalidIdError for what cannot be the name of an agent. */
+export function checkAgentId(id: string): void {
+  checkId('agent', id)
+  if (id.includes('.')) {
     throw new InvalidIdError({
       what: 'agent',
-      id: options.id,
+      id,
       rule: 'a name without a dot: that is for copies of an agent in a pool',
     })
   }
+}
+
+/** Throws InvalidIdError or InvalidInputError; otherwise the agent's configuration as the log keeps it. */
+export function agentConfig(options: AgentOptions): AgentConfig {
+  checkAgentId(options.id)
   const { systemPrompt, allowedTools, maxTurns, model, timeoutMs = DEFAULT_TIMEOUT_MS } = options
   if (typeof systemPrompt !== 'string' || systemPrompt.trim() === '') {
     throw new InvalidInputError({

@@ -8,13 +8,14 @@ import {
   type ClaudeAgentError,
   TooManyAgentsError,
 } from '../events/errors.ts'
-import { checkId } from '../events/ids.ts'
+import { checkId, streamName } from '../events/ids.ts'
 import type { JsonObject } from '../events/json.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './agent-decisions.ts'
 import type { AgentEnvironment } from './agent-environment.ts'
+import { type ForkOptions, type ForkPoint, forkPoint } from './agent-fork.ts'
 import type { AgentStatus } from './agent-machine.ts'
-import { type AgentDefaults, type AgentOptions, agentConfig } from './agent-options.ts'
+import { type AgentDefaults, type AgentOptions, agentConfig, checkAgentId } from './agent-options.ts'
 import { type KnownCall, type RunningProcess, runningProcesses } from './agent-processes.ts'
 import type { Budget } from './budget-decisions.ts'
 
@@ -59,7 +60,7 @@ export class AgentSystem {
     return this.#inTurn(async () => {
       const agent = await this.#activate(options.id)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
-      return this.#create(agent, config, this.#complete(options).budget)
+      return this.#create(agent, config, { budget: this.#complete(options).budget })
     })
   }
 
@@ -70,6 +71,19 @@ export class AgentSystem {
     )
     for (const [{ id, budget }, config] of configs)
       await this.#inTurn(() => this.#declare(id, config, budget))
+  }
+
+  /** A new agent that goes on with the conversation as it was at a version. What it was asked then, and did since, is not. */
+  async fork(id: string, { at, as }: ForkOptions): Promise<Agent> {
+    checkAgentId(as)
+    const { store } = this.#environment
+    if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
+    const point = await forkPoint(store, id, at)
+    return this.#inTurn(async () => {
+      const agent = await this.#activate(as)
+      if (agent.status !== 'absent') throw new AgentExistsError({ agent: as })
+      return this.#create(agent, point.config, { fork: point })
+    })
   }
 
   /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Made where it is missing. */
@@ -193,7 +207,7 @@ export class AgentSystem {
 
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
     const agent = await this.#activate(id)
-    if (agent.status === 'absent') return void (await this.#create(agent, config, budget))
+    if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
     if (budget) await this.#environment.budgets.set({ agent: id }, budget, 'declared')
     await agent.record(({ context }) =>
       canonicalJson(context.config) === canonicalJson(config)
@@ -202,13 +216,22 @@ export class AgentSystem {
     )
   }
 
-  async #create(agent: Agent, config: AgentConfig, budget?: Budget): Promise<Agent> {
+  async #create(
+    agent: Agent,
+    config: AgentConfig,
+    { budget, fork }: { readonly budget?: Budget | undefined; readonly fork?: ForkPoint } = {},
+  ): Promise<Agent> {
     this.#count ??= (await this.list()).length
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
-    await this.#environment.runner.prepare?.(this.#environment.directories(agent.id))
+    const { runner, directories, budgets } = this.#environment
+    await runner.prepare?.(directories(agent.id))
+    const { forkedFrom, factId = null } = fork ?? {}
+    if (forkedFrom?.sessionId)
+      await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // First of all what it may spend: an agent without its limit must not be left behind by a crash.
-    if (budget) await this.#environment.budgets.set({ agent: agent.id }, budget, 'new')
-    await agent.record(() => [{ type: 'AgentCreated', data: { config } }])
+    if (budget) await budgets.set({ agent: agent.id }, budget, 'new')
+    const data = { config, ...(forkedFrom && { forkedFrom }) }
+    await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
     this.#count += 1
     return agent
   }

@@ -5,7 +5,7 @@ import type { Recorded } from '../events/envelope.ts'
 import { AgentBusyError, type ClaudeAgentError } from '../events/errors.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { isForReading } from '../store/chained-store.ts'
-import { EventSourcedActor } from './actor.ts'
+import { EventSourcedActor, type Origin } from './actor.ts'
 import type { RecoveryOutcome } from './agent-call.ts'
 import { type AgentEffect, agentEffects, BEGIN_HELD, cancelTasks, summarizeAgent } from './agent-decisions.ts'
 import type { AgentActor, AgentEnvironment } from './agent-environment.ts'
@@ -20,6 +20,7 @@ import type { BudgetInfo } from './budget-ledger.ts'
 import { defineKind } from './definition.ts'
 import { type HeldTask, heldTasksIn } from './held-task.ts'
 import type { HoldListeners } from './hold-notices.ts'
+import { type SessionLink, sessionLinks } from './session-links.ts'
 import type { Reply, TaskHandle } from './task-handle.ts'
 
 export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
@@ -32,15 +33,6 @@ export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   },
   [changes],
 )
-
-/** One link of an agent's session chain: an answered call. */
-export interface SessionLink {
-  readonly sessionId: string
-  readonly parentSessionId: string | null
-  readonly taskId: string
-  /** The parent was lost: its words were given to this session as text, from the log. */
-  readonly rebuilt: boolean
-}
 
 /** Sums over an agent's life. */
 export interface AgentMetrics {
@@ -165,19 +157,9 @@ export class Agent {
     ])
   }
 
-  /** The session chain, oldest first: a tree, as each link names its parent. */
+  /** The session chain, oldest first: a tree, as each link names its parent. That of a branch begins with its original's. */
   async sessions(): Promise<readonly SessionLink[]> {
-    let links: SessionLink[] = []
-    const rebuilt = new Set<string>()
-    for await (const recorded of this.#environment.store.read(this.#actor.stream)) {
-      const fact = agentFacts.read(recorded)
-      if (fact.type === 'AgentCreated') links = []
-      if (fact.type === 'CallStarted' && fact.data.rebuilt) rebuilt.add(fact.data.callId)
-      if (fact.type !== 'CallSucceeded') continue
-      const { sessionId, parentSessionId, taskId, callId } = fact.data
-      links.push({ sessionId, parentSessionId, taskId, rebuilt: rebuilt.has(callId) })
-    }
-    return links
+    return sessionLinks(this.#environment.store, this.#actor.stream)
   }
 
   metrics(): AgentMetrics {
@@ -196,8 +178,11 @@ export class Agent {
   }
 
   /** Records facts on behalf of the system that owns the agents (created, removed). */
-  record(decision: (snapshot: AgentSnapshot) => readonly AgentFact[]): Promise<readonly Recorded[]> {
-    return this.#actor.decide(decision)
+  record(
+    decision: (snapshot: AgentSnapshot) => readonly AgentFact[],
+    origin?: Origin,
+  ): Promise<readonly Recorded[]> {
+    return this.#actor.decide(decision, origin)
   }
 
   /** Resolves when there is nothing left to do: no task runs, and those that wait are held. */

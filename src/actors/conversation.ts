@@ -1,10 +1,11 @@
 /** What was said in a session that is lost, read from the log: what a new session is told before its first prompt. */
 
-import { type AgentFact, agentFacts } from '../events/agent-facts.ts'
+import type { AgentFact } from '../events/agent-facts.ts'
 import { BodyDropped } from '../events/archive-errors.ts'
 import { composePrompt } from '../events/task-input.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { Bodies } from './bodies.ts'
+import { lineage } from './lineage.ts'
 
 /** In characters: about a quarter of what a model of 200,000 tokens can hold. */
 const LONGEST_CONVERSATION = 200_000
@@ -52,8 +53,7 @@ export async function conversationBefore(
 async function chainOf(sessionId: string, store: EventStore, stream: string): Promise<readonly Turn[]> {
   const asked = new Map<string, DataOf<'TaskAccepted'>>()
   const answered = new Map<string, Turn>()
-  for await (const recorded of store.read(stream)) {
-    const fact = agentFacts.read(recorded)
+  for await (const fact of lineage(store, stream)) {
     if (fact.type === 'TaskAccepted') asked.set(fact.data.taskId, fact.data)
     if (fact.type !== 'CallSucceeded') continue
     const task = asked.get(fact.data.taskId)

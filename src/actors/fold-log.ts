@@ -19,6 +19,8 @@ export interface FoldedStream {
 /** What a fold of a log may want to look at on its way. */
 export interface FoldLogOptions {
   readonly to?: number
+  /** Only this one. */
+  readonly stream?: string
   /** After each fact. `isExpected`: whether the state had something to do with it. */
   readonly see?: (fact: PagedFact, folded: FoldedStream, isExpected: boolean) => void | Promise<void>
 }
@@ -27,12 +29,13 @@ export interface FoldLogOptions {
 export async function foldLog(
   store: EventStore,
   kinds: readonly AnyKind[],
-  { to, see }: FoldLogOptions = {},
+  { to, stream, see }: FoldLogOptions = {},
 ): Promise<ReadonlyMap<string, FoldedStream>> {
   const streams = new Map<string, FoldedStream>()
   for await (const page of factPages(store, to === undefined ? {} : { to })) {
     for (const fact of page) {
       const { recorded } = fact
+      if (stream !== undefined && recorded.stream !== stream) continue
       const folded = streams.get(recorded.stream) ?? begin(streams, recorded.stream, kinds)
       const isExpected = step(folded, recorded)
       const seen = see?.(fact, folded, isExpected)

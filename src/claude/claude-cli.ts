@@ -13,6 +13,7 @@ import { type PreparedCall, type ProcessOptions, processRunner } from './process
 import { recoverCall } from './recovery.ts'
 import { redactor, secretsOf } from './redact.ts'
 import type { AgentRunner, Call } from './runner.ts'
+import { branchSession } from './session-branch.ts'
 import { sessionOrigin } from './session-origin.ts'
 import { pruneTranscripts } from './session-pruning.ts'
 import { streamParser } from './stream-parser.ts'
@@ -122,6 +123,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       return recovered
     },
     processes: ({ baseDir }) => callProcesses(baseDir, context.table),
+    branch: branchSession,
     sweep: (what) => sweepBase(what, context),
     ...directoryWork(options),
   }

@@ -145,6 +145,11 @@ export interface AgentRunner {
     material: Material,
     options: { readonly signal: AbortSignal },
   ): Promise<readonly PlacedInput[]>
+  /**
+   * Makes a session of one agent one that another can continue. The first one's stays as it is. Without it sessions belong
+   * to nobody, and any agent can continue any.
+   */
+  branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
   /** Deletes the directories of an agent that was removed, following no link. */
   discard?(directories: AgentDirectories): Promise<void>
   /** The processes of calls of this base directory that run now, oldest first, known to a log or not. */

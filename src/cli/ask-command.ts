@@ -1,10 +1,10 @@
 /** `agent ask`: the answer on stdout as it comes, what goes on beside it on stderr. */
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
-import type { CallMessage, TaskHandle, TaskInput } from '../index.ts'
+import type { AskOptions, CallMessage, TaskHandle, TaskInput } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { markdownStream } from './markdown-stream.ts'
-import { withSession } from './session.ts'
+import { type Session, withSession } from './session.ts'
 import { inert, type Terminal } from './terminal.ts'
 
 export interface AskCommandOptions {
@@ -18,23 +18,32 @@ export interface AskCommandOptions {
 
 export async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
   const input = await readInput(prompt, options)
+  const { taskId, approval } = options
+  return withSession(globals, (session) =>
+    printReply(session, id, input, {
+      ...(taskId === undefined ? {} : { taskId }),
+      ...(approval === undefined ? {} : { approval }),
+    }),
+  )
+}
+
+/** Asks, and prints the answer as it comes. */
+export async function printReply(
+  { orchestrator, terminal, signal }: Session,
+  id: string,
+  input: TaskInput,
+  options: AskOptions,
+): Promise<void> {
   const { TaskHeldError } = await import('../index.ts')
-  return withSession(globals, async ({ orchestrator, terminal, signal }) => {
-    const agent = await orchestrator.agent(id)
-    // Nobody knows how long it would wait: it is kept, and whoever asked is told how it goes on.
-    let leave: (error: Error) => void = () => {}
-    const held = new Promise<never>((_, reject) => {
-      leave = reject
-    })
-    const task = agent.ask(input, {
-      signal,
-      onHeld: (why) => leave(new TaskHeldError(why)),
-      ...(options.taskId === undefined ? {} : { taskId: options.taskId }),
-      ...(options.approval === undefined ? {} : { approval: options.approval }),
-    })
-    terminal.progress(terminal.accent('dim', `${id} works on task ${task.taskId} (Ctrl-C cancels it)`))
-    await Promise.race([follow(terminal, task), held])
+  const agent = await orchestrator.agent(id)
+  // Nobody knows how long it would wait: it is kept, and whoever asked is told how it goes on.
+  let leave: (error: Error) => void = () => {}
+  const held = new Promise<never>((_, reject) => {
+    leave = reject
   })
+  const task = agent.ask(input, { signal, onHeld: (why) => leave(new TaskHeldError(why)), ...options })
+  terminal.progress(terminal.accent('dim', `${id} works on task ${task.taskId} (Ctrl-C cancels it)`))
+  await Promise.race([follow(terminal, task), held])
 }
 
 async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {

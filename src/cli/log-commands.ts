@@ -1,9 +1,8 @@
-/** `log` and `replay`: looking at what happened. Neither changes anything. */
+/** `log`: what happened, as it was written. */
 import type { Recorded } from '../index.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
-import { stateView, transition } from './state-view.ts'
 import { inert, jsonLine, type Terminal } from './terminal.ts'
 
 export interface LogOptions {
@@ -19,19 +18,6 @@ export async function log(globals: GlobalOptions, { stream, after, limit }: LogO
     for await (const recorded of orchestrator.log(stream === undefined ? range : { ...range, stream })) {
       if (terminal.json) terminal.value(recorded)
       else terminal.line(logLine(terminal, recorded))
-    }
-  })
-}
-
-export async function replay(globals: GlobalOptions, stream: string, { to }: { to?: number }) {
-  if (!hasStore(globals)) return noteNoStore(globals)
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const range = to === undefined ? {} : { to }
-    for await (const step of orchestrator.replay(stream, range)) {
-      const { version, type } = step.recorded
-      const [before, after] = [stateView(stream, step.before), stateView(stream, step.after)]
-      if (terminal.json) terminal.value({ version, type, before, after })
-      else terminal.line(`${String(version).padStart(5)}  ${type.padEnd(18)}  ${transition(terminal, step)}`)
     }
   })
 }

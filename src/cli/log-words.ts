@@ -1,4 +1,4 @@
-/** The words of `log`, `log verify`, `log repair` and `replay`; what they do is loaded when it is needed. */
+/** The words of `log`, `log verify`, and `log repair`; what they do is loaded when it is needed. */
 import type { Command } from 'commander'
 import { addArchiveCommands } from './archive-words.ts'
 import { wholeNumber } from './arguments.ts'
@@ -24,11 +24,4 @@ export function addLogCommands(program: Command, act: Act): void {
       act(async (globals) => (await import('./verify-commands.ts')).repair(globals, options)),
     )
   addArchiveCommands(log, act)
-  program
-    .command('replay <stream>')
-    .description('go through the history of a stream: each fact, and the state before and after it')
-    .option('--to <version>', 'up to this version', wholeNumber)
-    .action((stream, options) =>
-      act(async (globals) => (await import('./log-commands.ts')).replay(globals, stream, options)),
-    )
 }

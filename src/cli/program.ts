@@ -8,6 +8,7 @@ import { LOG_LEVELS } from './command-logger.ts'
 import { addConfigCommands } from './config-words.ts'
 import type { Act, GivenOptions } from './global-options.ts'
 import { addDeadLetterCommand } from './held-words.ts'
+import { addHistoryCommands } from './history-words.ts'
 import { addInspectCommand } from './inspect-words.ts'
 import { addLiveCommands } from './live-words.ts'
 import { addLogCommands } from './log-words.ts'
@@ -63,6 +64,7 @@ export function commandProgram(): Command {
   addWorkflowCommands(program, act)
   addLogCommands(program, act)
   addLiveCommands(program, act)
+  addHistoryCommands(program, act)
   addConfigCommands(program, act)
   addSetupCommands(program)
   addProcessCommands(program, act)

@@ -29,6 +29,10 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
     agent: (id: string) => remoteAgent(client, store, id),
     createAgent: made('createAgent'),
     declareAgent: made('declareAgent'),
+    async fork(id: string, options: { as: string }) {
+      await forward('fork')(...([id, options] as never[]))
+      return remoteAgent(client, store, options.as)
+    },
     async sendTask(id: string, task: never, options: never) {
       return (await remoteAsk(client, id, task, options)).text
     },

@@ -260,6 +260,6 @@ interface Attempt {
 }
 
 const nothingYet = { costUsd: 0, tokens: 0, text: null, problem: null } as const
-const begun = { ...nothingYet, state: 'scheduled', durationMs: 0 } as const
+const begun = { ...nothingYet, state: 'scheduled', sessionId: null, durationMs: 0 } as const
 
 const nameOf = (worker: Worker) => (typeof worker === 'string' ? worker : worker.pool)

@@ -10,6 +10,8 @@ export interface RecordedStep {
   readonly taskId: string
   readonly state: 'scheduled' | 'succeeded' | 'failed' | 'cancelled'
   readonly text: Body | null
+  /** The session that holds the answer. */
+  readonly sessionId: string | null
   readonly costUsd: number
   readonly tokens: number
   readonly durationMs: number
@@ -47,7 +49,7 @@ export async function recordedSteps(store: EventStore, stream: string): Promise<
   return steps
 }
 
-const nothingYet = { text: null, costUsd: 0, tokens: 0, durationMs: 0, problem: null }
+const nothingYet = { text: null, sessionId: null, costUsd: 0, tokens: 0, durationMs: 0, problem: null }
 
 function update(steps: Map<string, RecordedStep>, change: Partial<RecordedStep> & { stepKey: string }): void {
   const step = steps.get(change.stepKey)

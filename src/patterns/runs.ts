@@ -18,6 +18,7 @@ import type { Pattern } from './pattern.ts'
 import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
+import { type ForkedRun, forkRun, type RunForkOptions } from './run-fork.ts'
 import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './run-info.ts'
 import { isSameInput, writtenInput } from './run-input.ts'
 import { configFingerprint } from './step-key.ts'
@@ -109,6 +110,11 @@ export class Runs {
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
     const finalOutput = await this.#finalOutput(actor)
     return { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
+  }
+
+  /** A new run that takes over what another one had answered before a step. Nothing is asked until it is resumed. */
+  fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
+    return forkRun(this.#environment, checkId('run', id), options)
   }
 
   /** Throws InvalidIdError, RunNotFoundError. */

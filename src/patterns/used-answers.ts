@@ -32,7 +32,7 @@ export class GivenAnswers {
       if (times === 0) return []
       const meant = same.findLast(({ factId }) => factId === probable)
       if (!meant) return same.slice(-times)
-      return times === 1 ? [meant] : [...same.slice(1 - times).filter((other) => other !== meant), meant]
+      return times === 1 ? [meant] : [...same.filter((other) => other !== meant).slice(1 - times), meant]
     })
     return used.sort((one, other) => one.ordinal - other.ordinal).map(({ factId }) => factId)
   }

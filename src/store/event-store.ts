@@ -52,6 +52,9 @@ export interface StreamSummary {
   readonly open: boolean
   /** Whatever else a list wants to show. Keep it under 1 KB. */
   readonly info?: JsonObject
+  /** Which fold made it, and a hash of the whole state, where its actor writes them down: what a replay is held against. */
+  readonly fold?: string
+  readonly state?: string
 }
 
 export interface StreamHead {

@@ -29,8 +29,10 @@ export const redactedData = (data: JsonObject): JsonObject => fields(data)
 
 /** A summary is made for lists, and may hold words as well. */
 export function redactedNote(note: CommitNote | null): CommitNote | null {
-  if (!note?.summary?.info) return note
-  return { ...note, summary: { ...note.summary, info: fields(note.summary.info) } }
+  if (!note?.summary) return note
+  // A hash of a state would confirm a guess at the words in it.
+  const { state, info, ...summary } = note.summary
+  return { ...note, summary: { ...summary, ...(info && { info: fields(info) }) } }
 }
 
 function fields(data: JsonObject): JsonObject {

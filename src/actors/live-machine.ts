@@ -1,0 +1,38 @@
+/** The live XState actor of a fold: subscribe to it, `waitFor` it, inspect it. It moves when it is sent a fact, and has no effects. */
+import {
+  type Actor,
+  type ActorLogic,
+  type ActorOptions,
+  type AnyActorLogic,
+  type AnyStateMachine,
+  createActor,
+  type EventFromLogic,
+  type Snapshot,
+  type SnapshotFrom,
+} from 'xstate'
+import type { Fold } from './replayable.ts'
+
+/** Hears XState's inspection events: a function, or an observer. */
+export type Inspection = NonNullable<ActorOptions<AnyActorLogic>['inspect']>
+
+export type LiveLogic<M extends AnyStateMachine> = ActorLogic<
+  SnapshotFrom<M> & Snapshot<unknown>,
+  EventFromLogic<M>
+>
+export type LiveMachine<M extends AnyStateMachine> = Actor<LiveLogic<M>>
+
+export function liveMachine<M extends AnyStateMachine>(
+  fold: Fold<M>,
+  id: string,
+  snapshot: SnapshotFrom<M>,
+  inspect: Inspection | undefined,
+): LiveMachine<M> {
+  const logic: LiveLogic<M> & { readonly config: M['config'] } = {
+    getInitialSnapshot: () => snapshot as SnapshotFrom<M> & Snapshot<unknown>,
+    transition: (before, fact) => fold.transition(before, fact) as typeof before,
+    getPersistedSnapshot: (current) => current,
+    // Inspectors draw the chart from here.
+    config: fold.machine.config,
+  }
+  return createActor<LiveLogic<M>>(logic, { id, ...(inspect ? { inspect } : {}) }).start()
+}

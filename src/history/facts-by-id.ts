@@ -1,0 +1,43 @@
+/** Finding facts by their ids, which is how facts name each other. */
+import type { Recorded } from '../events/envelope.ts'
+import type { EventStore } from '../store/event-store.ts'
+
+export class FactsById {
+  readonly #store: EventStore
+  /** Of a log whose facts came from another one, and stand elsewhere in it. */
+  #positions: Promise<ReadonlyMap<string, number>> | undefined
+
+  constructor(store: EventStore) {
+    this.#store = store
+  }
+
+  /** undefined where the log has no such fact: an export of a part names facts that are not in it. */
+  async find(id: string): Promise<Recorded | undefined> {
+    const own = /-(\d{1,15})$/.exec(id)?.[1]
+    const guessed = own === undefined ? undefined : await this.at(Number(own))
+    if (guessed?.id === id) return guessed
+    this.#positions ??= this.#allPositions()
+    const position = (await this.#positions).get(id)
+    return position === undefined ? undefined : this.at(position)
+  }
+
+  async at(position: number): Promise<Recorded | undefined> {
+    if (position < 1) return undefined
+    for await (const recorded of this.#store.readAll({ after: position - 1, to: position })) return recorded
+    return undefined
+  }
+
+  /** The fact before this one in its stream. */
+  async before({ stream, version }: Recorded): Promise<Recorded | undefined> {
+    if (version < 2) return undefined
+    for await (const recorded of this.#store.read(stream, { after: version - 2, to: version - 1 }))
+      return recorded
+    return undefined
+  }
+
+  async #allPositions(): Promise<ReadonlyMap<string, number>> {
+    const positions = new Map<string, number>()
+    for await (const { id, position } of this.#store.readAll()) positions.set(id, position)
+    return positions
+  }
+}

@@ -1,0 +1,150 @@
+/** What a log says in figures: tasks, failures, retries, times, tokens and cost, by agent, run or day. One pass. */
+import type { Recorded } from '../events/envelope.ts'
+import type { EventStore } from '../store/event-store.ts'
+
+export type Grouping = 'agent' | 'run' | 'day'
+
+/** The figures of one agent, one run or one day. A task counts where, and on the day (UTC) on which, it ended. */
+export interface Statistics {
+  /** The agent, the run or the day; for tasks that no run asked for, null. */
+  readonly key: string | null
+  readonly tasks: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly cancelled: number
+  /** How many calls failed, by the class of the error. */
+  readonly failures: Readonly<Record<string, number>>
+  readonly retries: number
+  /** From acceptance to answer, in ms: waiting, retries and all. null where nothing was answered. */
+  readonly p50Ms: number | null
+  readonly p95Ms: number | null
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly costUsd: number
+}
+
+/** Ordered by key. */
+export async function statistics(store: EventStore, by: Grouping): Promise<readonly Statistics[]> {
+  const counting = new Counting(by)
+  for await (const recorded of store.readAll())
+    if (recorded.stream.startsWith('agent/')) counting.see(recorded)
+  return counting.results()
+}
+
+interface OpenTask {
+  readonly run: string | null
+  readonly acceptedAt: number
+}
+
+interface Figures {
+  succeeded: number
+  failed: number
+  cancelled: number
+  readonly failures: Map<string, number>
+  retries: number
+  readonly times: number[]
+  inputTokens: number
+  outputTokens: number
+  costUsd: number
+}
+
+class Counting {
+  readonly #by: Grouping
+  readonly #open = new Map<string, OpenTask>()
+  readonly #groups = new Map<string | null, Figures>()
+
+  constructor(by: Grouping) {
+    this.#by = by
+  }
+
+  see(recorded: Recorded): void {
+    const { stream, type, data, at, correlationId } = recorded
+    if (typeof data.taskId !== 'string') return
+    const key = `${stream} ${data.taskId}`
+    if (type === 'TaskAccepted') {
+      // A task that somebody asked for directly belongs to itself.
+      const run = correlationId === data.taskId ? null : correlationId
+      this.#open.set(key, { run, acceptedAt: Date.parse(at) })
+      return
+    }
+    const task = this.#open.get(key)
+    const figures = this.#figures(this.#keyOf(recorded, task))
+    switch (type) {
+      case 'CallFailed':
+        count(figures.failures, tagOf(data.error))
+        return
+      case 'CallOutcomeUnknown':
+        count(figures.failures, 'OutcomeUnknownError')
+        return
+      case 'RetryScheduled':
+        figures.retries++
+        return
+      case 'TaskFailed':
+        figures.failed++
+        break
+      case 'TaskCancelled':
+        figures.cancelled++
+        break
+      case 'CallSucceeded': {
+        const { inputTokens, outputTokens } = data.usage as { inputTokens: number; outputTokens: number }
+        figures.succeeded++
+        figures.inputTokens += inputTokens
+        figures.outputTokens += outputTokens
+        figures.costUsd += Number(data.costUsd)
+        // The clock may have been set back meanwhile.
+        if (task) figures.times.push(Math.max(0, Date.parse(at) - task.acceptedAt))
+        break
+      }
+      default:
+        return
+    }
+    this.#open.delete(key)
+  }
+
+  results(): readonly Statistics[] {
+    return [...this.#groups]
+      .filter(([, { succeeded, failed, cancelled, retries, failures }]) =>
+        Boolean(succeeded + failed + cancelled + retries + failures.size),
+      )
+      .sort(([one], [other]) => ((one ?? '') < (other ?? '') ? -1 : 1))
+      .map(([key, { failures, times, ...figures }]) => {
+        const { succeeded, failed, cancelled } = figures
+        const sorted = times.sort((one, other) => one - other)
+        return {
+          key,
+          tasks: succeeded + failed + cancelled,
+          ...figures,
+          failures: Object.fromEntries([...failures].sort()),
+          p50Ms: percentile(sorted, 0.5),
+          p95Ms: percentile(sorted, 0.95),
+        }
+      })
+  }
+
+  #keyOf({ stream, at }: Recorded, task: OpenTask | undefined): string | null {
+    if (this.#by === 'agent') return stream.slice('agent/'.length)
+    return this.#by === 'day' ? at.slice(0, 10) : (task?.run ?? null)
+  }
+
+  #figures(key: string | null): Figures {
+    const known = this.#groups.get(key)
+    if (known) return known
+    const figures: Figures = {
+      ...{ succeeded: 0, failed: 0, cancelled: 0, failures: new Map(), retries: 0, times: [] },
+      ...{ inputTokens: 0, outputTokens: 0, costUsd: 0 },
+    }
+    this.#groups.set(key, figures)
+    return figures
+  }
+}
+
+function count(counts: Map<string, number>, what: string): void {
+  counts.set(what, (counts.get(what) ?? 0) + 1)
+}
+
+const tagOf = (error: unknown) => String((error as { tag?: unknown } | null)?.tag ?? 'unknown')
+
+/** The nearest rank: a value that was measured, and not one between two. */
+function percentile(sorted: readonly number[], share: number): number | null {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null
+}
