@@ -97,9 +97,12 @@ export class Orchestrator extends ActorControl implements AsyncDisposable {
     return this.alive.agents.get(id)
   }
 
-  /** Resolves when no other process waits for an answer from this one any more, or the signal aborts. */
-  async served(signal: AbortSignal): Promise<void> {
-    await this.#socket?.drained(signal)
+  /**
+   * Resolves when everything is done that other processes have asked this one for, or the signal aborts. `onWait` is
+   * called where that may take long.
+   */
+  async served(signal: AbortSignal, onWait?: () => void): Promise<void> {
+    await this.#socket?.drained(signal, onWait)
   }
 
   /** All agents, by name. Costs the same however much they have done. */

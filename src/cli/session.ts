@@ -44,7 +44,10 @@ export async function withSession(
     try {
       await run({ orchestrator, owner, terminal: screen, signal: interruption.signal })
       // Other commands may have come in meanwhile: they end first.
-      await orchestrator.served(interruption.signal)
+      await orchestrator.served(interruption.signal, () => {
+        const text = 'Another command has work done here; this one ends with it (Ctrl-C ends both).'
+        screen.progress(screen.accent('dim', text))
+      })
     } finally {
       interruption.stop()
       await orchestrator.close()

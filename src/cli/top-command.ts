@@ -40,7 +40,6 @@ export async function top(globals: GlobalOptions, options: TopOptions): Promise<
     if (!screen.interactive || options.once) return print(screen, await look())
     await show(screen, look, options.interval * 1000, interruption)
   } finally {
-    await store.close()
     interruption.stop()
   }
 }

@@ -5,6 +5,7 @@ import { Agent as Connections, type IncomingMessage, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClosedError } from '../events/errors.ts'
 import { OwnerProtocolMismatch, OwnerRecordRefused, OwnerUnavailable } from '../events/owner-errors.ts'
+import { directoryIdentity } from '../store/directory.ts'
 import { isAlive } from '../store/process-identity.ts'
 import { checkFormat, storePaths } from '../store/store-directory.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from './owner-record.ts'
@@ -34,7 +35,10 @@ export async function connectOwner(baseDir: string): Promise<OwnerClient | null>
   const client = new OwnerClient(base, record)
   try {
     await client.greet(record, (await checkFormat(storePaths(base)))?.storeId)
-    return client
+    // A copy of the whole directory, with the record of the owner of the original.
+    if (client.greeting.directory === (await directoryIdentity(base))) return client
+    client.close()
+    return null
   } catch (error) {
     client.close()
     if (NOBODY.has(((error as Error).cause as NodeJS.ErrnoException)?.code ?? '')) return null

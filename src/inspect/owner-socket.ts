@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
 import { InvalidInputError } from '../events/errors.ts'
 import type { Logger } from '../logger.ts'
 import type { ChainedStore } from '../store/chained-store.ts'
-import { FILE_MODE } from '../store/directory.ts'
+import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import { isAlive, thisProcess } from '../store/process-identity.ts'
 import type { CommandRequest, TaskRequest } from './commands.ts'
 import { Followers } from './followers.ts'
@@ -29,6 +29,8 @@ export interface Owned {
 const MOST_CONNECTIONS = 100
 /** Of a command: a task's prompt and its text travel in one. */
 const LARGEST_REQUEST = 64 * 1024 * 1024
+/** How long whoever reads is waited for by an owner that has nothing else to do. */
+const READERS_MS = 1000
 /** How long those who read when the store is closed may take for the rest. */
 const GRACE_MS = 500
 
@@ -48,7 +50,11 @@ export class OwnerSocket {
   readonly #connections = new Set<Socket>()
   /** What is being answered, other than to those who follow. */
   readonly #work = new Set<Promise<void>>()
+  /** What of that changes something. */
+  readonly #doing = new Set<Promise<void>>()
+  #following = 0
   #path = ''
+  #directory = ''
   #draining = false
   #closing: Promise<void> | undefined
 
@@ -78,6 +84,7 @@ export class OwnerSocket {
   async open(): Promise<void> {
     const { baseDir, store } = this.#owned
     await removeLeftSocket(baseDir)
+    this.#directory = await directoryIdentity(baseDir)
     this.#path = await newSocketPath()
     this.#server.listen(this.#path)
     await once(this.#server, 'listening')
@@ -90,20 +97,26 @@ export class OwnerSocket {
     void sweepSockets(dirname(this.#path), isRunning).catch(() => {})
   }
 
-  /** Resolves when nobody waits for an answer any more, or the signal aborts. */
-  async drained(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when everything is done that others have asked for, or the signal aborts. Whoever only reads may go on for
+   * a moment: a command that came in is about to end.
+   *
+   * @param onWait Called when something has to be waited for that may take long.
+   */
+  async drained(signal: AbortSignal, onWait: () => void = () => {}): Promise<void> {
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       signal.addEventListener('abort', () => resolve(), { once: true })
     })
     this.#draining = true
     for (const socket of this.#connections) socket.ref()
-    while (this.#work.size > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(this.#work)])
-  }
-
-  /** How many answers are waited for. */
-  get waiting(): number {
-    return this.#work.size
+    if (this.#doing.size > 0) onWait()
+    while (this.#doing.size > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(this.#doing)])
+    const enough = AbortSignal.timeout(READERS_MS)
+    while (!signal.aborted && !enough.aborted && this.#connections.size > this.#following) {
+      const gone = [...this.#connections].map((connection) => once(connection, 'close', { signal: enough }))
+      await Promise.race([aborted, ...gone]).catch(() => {})
+    }
   }
 
   /** Lets everybody read what there is, but not for long, and ends. The store is still open then. */
@@ -128,12 +141,19 @@ export class OwnerSocket {
 
   #greeting(): Greeting {
     const { storeId, epoch, forReading } = this.#owned.store
-    return { protocol: PROTOCOL, pid: process.pid, storeId, epoch, forReading }
+    return { protocol: PROTOCOL, pid: process.pid, storeId, epoch, forReading, directory: this.#directory }
   }
 
   #take(request: IncomingMessage, response: ServerResponse): void {
-    const work = this.#answer(request, response).finally(() => this.#work.delete(work))
-    if (!request.url?.startsWith('/follow')) this.#work.add(work)
+    const isFollowing = request.url?.startsWith('/follow') ?? false
+    if (isFollowing) this.#following++
+    const work = this.#answer(request, response).finally(() => {
+      if (isFollowing) this.#following--
+      this.#work.delete(work)
+      this.#doing.delete(work)
+    })
+    if (!isFollowing) this.#work.add(work)
+    if (request.method === 'POST') this.#doing.add(work)
     // An answer keeps its connection for the next question, but not when it was the last.
     if (this.#closing) response.setHeader('connection', 'close')
   }

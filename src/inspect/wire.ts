@@ -14,6 +14,8 @@ export interface Greeting {
   readonly epoch: number
   /** Nothing can be appended, whoever asks. */
   readonly forReading: boolean
+  /** The device and inode of its directory: a copy of it has the same record, and another owner or none. */
+  readonly directory: string
 }
 
 /** The only line of a list that is not one of its values, and its last. */

@@ -1,6 +1,6 @@
 /** Files and directories as a store needs them: private, and on disk when it is said that they are. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT'
@@ -12,6 +12,12 @@ const DIRECTORY_MODE = 0o700
 
 export async function makeDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: DIRECTORY_MODE })
+}
+
+/** Which directory it is, whatever path leads to it: a copy is another one. */
+export async function directoryIdentity(path: string): Promise<string> {
+  const { dev, ino } = await stat(path, { bigint: true })
+  return `${dev}:${ino}`
 }
 
 /** Makes what was created, renamed or removed in a directory durable. */

@@ -3,10 +3,10 @@
  * and by whoever removes its file; ours goes by the directory itself and says who holds it.
  */
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreInUse } from '../events/store-errors.ts'
-import { exists, FILE_MODE, isMissing } from './directory.ts'
+import { directoryIdentity, exists, FILE_MODE, isMissing } from './directory.ts'
 import { isAlive, type ProcessIdentity, thisProcess } from './process-identity.ts'
 
 /** The directories that this process has open, by device and inode: the lock's file may be removed by others. */
@@ -18,8 +18,7 @@ export interface StoreLock {
 
 /** Locks a store's directory, or throws {@link StoreInUse}. The lock of a process that has died counts for nothing. */
 export async function lockStore(baseDir: string): Promise<StoreLock> {
-  const { dev, ino } = await stat(baseDir, { bigint: true })
-  const directory = `${dev}:${ino}`
+  const directory = await directoryIdentity(baseDir)
   if (held.has(directory)) throw new StoreInUse({ path: baseDir, pid: process.pid })
   held.add(directory)
   const path = join(baseDir, 'lock')

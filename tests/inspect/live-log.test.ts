@@ -70,7 +70,6 @@ test('A store that is watched can be opened by others between two looks', async 
   await owner.close()
   expect(await look()).toEqual({ owner: null, agents: 1 })
   expect(await look()).toEqual({ owner: null, agents: 1 })
-  await watched.close()
 })
 
 test('A log is opened here where nobody has it, and read through its owner where somebody has', async () => {

@@ -1,6 +1,6 @@
 /** Who has a store, and whether what says so is believed. */
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -139,6 +139,14 @@ describe('A record is not followed', () => {
     const gone = `/tmp/claude-agents-${process.getuid?.()}/${process.pid}-${'0'.repeat(16)}.sock`
     expect(await connectOwner(await written({ ...ALIVE, socket: gone }))).toBeNull()
   })
+})
+
+test('A copy of a whole directory is another store, and not that of the owner of the original', async () => {
+  const { baseDir, own } = await served()
+  const copy = join(await temporaryDirectory(), 'copy')
+  await cp(baseDir, copy, { recursive: true })
+  expect((await recordOf(copy)).storeId).toBe(own.store.storeId)
+  expect(await connectOwner(copy)).toBeNull()
 })
 
 test('Where there is no store, there is no owner', async () => {

@@ -146,3 +146,38 @@ describe('A task that is asked through the owner', () => {
     await expect(remote.agents()).rejects.toMatchObject({ _tag: 'OwnerUnavailable' })
   })
 })
+
+describe('An owner that is about to end', () => {
+  test('waits for what others have asked it for, and not for those who follow', async () => {
+    const clock = virtualClock()
+    const script = { clock, reply: () => ({ text: 'done', delayMs: 1000 }) }
+    const { own, client, remote, runner } = await served(script, { clock })
+    await own.createAgent(A)
+    const following = all(remote.store.follow())
+    const asked = (await remote.agent('a')).ask('x')
+    await until(() => runner.calls.length === 1)
+    let waits = 0
+    const over = own.served(new AbortController().signal, () => waits++)
+    await clock.advance(1000)
+    expect((await asked).text).toBe('done')
+    await over
+    expect(waits).toBe(1)
+    await own.close()
+    expect((await following).at(-1)?.type).toBe('CallSucceeded')
+    client.close()
+  })
+
+  test('does not wait any longer when it is told so', async () => {
+    const { own, remote, runner } = await served({ reply: () => ({ text: 'x', delayMs: 1e8 }) })
+    await own.createAgent(A)
+    const asked = (await remote.agent('a')).ask('x')
+    void asked.catch(() => {})
+    await until(() => runner.calls.length === 1)
+    const stop = new AbortController()
+    const over = own.served(stop.signal)
+    stop.abort()
+    await over
+    await own.close()
+    await expect(asked).rejects.toMatchObject({ _tag: 'OwnerUnavailable' })
+  })
+})
