@@ -151,6 +151,8 @@ export class OwnerSocket {
       if (isFollowing) this.#following--
       this.#work.delete(work)
       this.#doing.delete(work)
+      // That was the last question of its connection.
+      if (this.#closing) setImmediate(() => this.#server.closeIdleConnections())
     })
     if (!isFollowing) this.#work.add(work)
     if (request.method === 'POST') this.#doing.add(work)
