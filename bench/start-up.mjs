@@ -1,9 +1,11 @@
-// How long the command takes to say what it can do, next to a Node script that does nothing.
+// How long the command takes to say what it can do, next to a Node script that does nothing, and to list many agents.
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Orchestrator } from '../dist/index.js'
+import { scriptedRunner } from '../dist/testing/index.js'
 
 export const name = 'start-up'
 
@@ -21,7 +23,7 @@ export async function run() {
       for (const word of ['--help', '--version']) times[word].push(timed([main, word]))
     }
     const baseline = median(times.empty)
-    return ['--help', '--version'].map((word) => {
+    const words = ['--help', '--version'].map((word) => {
       const value = median(times[word])
       return {
         what: `claude-agents ${word}, next to an empty script`,
@@ -33,9 +35,38 @@ export async function run() {
         floor: 0.62,
       }
     })
+    return [...words, await listing(folder)]
   } finally {
     await rm(folder, { recursive: true })
   }
+}
+
+/** `agent list` of 10,000 agents, next to one of 10. */
+async function listing(folder) {
+  const times = {}
+  for (const count of [10, 10_000]) {
+    const baseDir = join(folder, String(count))
+    await makeAgents(baseDir, count)
+    const rounds = Array.from({ length: 7 }, () => timed([main, '--base-dir', baseDir, 'agent', 'list']))
+    times[count] = median(rounds)
+  }
+  return {
+    what: 'agent list of 10,000 agents, next to one of 10',
+    value: Math.round(times[10_000]),
+    unit: 'ms',
+    baseline: Math.round(times[10]),
+    ratio: Number((times[10] / times[10_000]).toFixed(2)),
+    // At most 3 times as long.
+    floor: 0.33,
+  }
+}
+
+async function makeAgents(baseDir, count) {
+  const runner = scriptedRunner()
+  const orchestrator = await Orchestrator.open({ baseDir, maxAgents: count, runner, serve: false })
+  const ids = Array.from({ length: count }, (_, index) => `agent-${index}`)
+  await Promise.all(ids.map((id) => orchestrator.createAgent({ id, systemPrompt: 'You help.' })))
+  await orchestrator.close()
 }
 
 function timed(argv) {

@@ -147,6 +147,7 @@ export type { RestoredStore } from './store/restore.ts'
 export type { Finding, FindingKind, VerifyReport } from './store/verify/finding.ts'
 export { type VerifyOptions, verifyStore } from './store/verify-store.ts'
 export { type Telemetry, type TelemetryOptions, telemetry } from './telemetry/telemetry.ts'
+export { type FactType, type KnownFact, ofType, type RecordedFact } from './typed-facts.ts'
 export {
   type DefinitionOptions,
   type NamedWorkflow,

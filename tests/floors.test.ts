@@ -23,7 +23,7 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   execa: /^claude\//,
   yaml: /^config-document\.ts/,
   xstate: /^actors\//,
-  rxjs: /^(patterns\/|workflows\/|orchestrator\.ts|event-feed\.ts)/,
+  rxjs: /^(typed-facts\.ts|patterns\/|workflows\/|orchestrator\.ts|event-feed\.ts)/,
   'fastest-levenshtein': /^actors\/|^nearest-name\.ts/,
   '@opentelemetry': /^telemetry\//,
   commander: /^cli\//,
