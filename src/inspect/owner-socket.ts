@@ -4,18 +4,18 @@ import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { InvalidInputError } from '../events/errors.ts'
 import type { Logger } from '../logger.ts'
 import type { ChainedStore } from '../store/chained-store.ts'
 import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import { isAlive, thisProcess } from '../store/process-identity.ts'
 import type { CommandRequest, TaskRequest } from './commands.ts'
 import { Followers } from './followers.ts'
+import { fail, LARGEST_REQUEST, parse, readBody, refuse, send } from './owner-answers.ts'
 import { type OwnedSystem, OwnerCommands } from './owner-commands.ts'
-import { type Answer, type Route, readingRoutes } from './owner-reads.ts'
+import { type Route, readingRoutes } from './owner-reads.ts'
 import { readOwnerRecord, removeOwnerRecord, writeOwnerRecord } from './owner-record.ts'
 import { newSocketPath, problemOfSocket, removeSocket, sweepSockets } from './socket-directory.ts'
-import { errorLine, type Greeting, LineWriter, PROTOCOL } from './wire.ts'
+import { type Greeting, LineWriter, PROTOCOL } from './wire.ts'
 
 export interface Owned {
   /** Where the store is. */
@@ -27,8 +27,6 @@ export interface Owned {
 
 /** As many processes work through one owner. */
 const MOST_CONNECTIONS = 100
-/** Of a command: a task's prompt and its text travel in one. */
-const LARGEST_REQUEST = 64 * 1024 * 1024
 /** How long whoever reads is waited for by an owner that has nothing else to do. */
 const READERS_MS = 1000
 /** How long those who read when the store is closed may take for the rest. */
@@ -198,58 +196,4 @@ async function removeLeftSocket(baseDir: string): Promise<void> {
   const record = await readOwnerRecord(baseDir).catch(() => null)
   if (record && problemOfSocket(record.socket, record.pid) === null) await removeSocket(record.socket)
   await removeOwnerRecord(baseDir)
-}
-
-async function send(response: ServerResponse, answer: Answer): Promise<void> {
-  if ('text' in answer) {
-    response.setHeader('content-type', answer.type)
-    response.end(answer.text)
-    return
-  }
-  const lines = new LineWriter(response)
-  if ('value' in answer) {
-    void lines.write(answer.value)?.catch(() => {})
-    return lines.end()
-  }
-  response.flushHeaders()
-  try {
-    for await (const value of answer.values) {
-      await lines.write(value)
-      if (response.destroyed) return
-    }
-  } catch (error) {
-    await lines.write(errorLine(error))?.catch(() => {})
-  }
-  lines.end()
-}
-
-/** null where it is larger than it may be. */
-async function readBody(request: IncomingMessage): Promise<string | null> {
-  const pieces: Buffer[] = []
-  let bytes = 0
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    bytes += piece.byteLength
-    if (bytes > LARGEST_REQUEST) return null
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString('utf8')
-}
-
-function parse(body: string): object {
-  try {
-    return JSON.parse(body) as object
-  } catch (cause) {
-    throw new InvalidInputError({ what: 'The request', problem: 'it is not JSON' }, { cause })
-  }
-}
-
-function refuse(response: ServerResponse, status: number, what: string, problem: string): void {
-  response.statusCode = status
-  response.setHeader('connection', 'close')
-  fail(response, new InvalidInputError({ what, problem }))
-}
-
-function fail(response: ServerResponse, error: unknown): void {
-  if (!response.headersSent) response.setHeader('content-type', 'application/x-ndjson')
-  if (!response.writableEnded) response.end(`${JSON.stringify(errorLine(error))}\n`)
 }
