@@ -16,6 +16,7 @@ const DOCUMENTS = [
   'docs/workflows.md',
   'docs/limits.md',
   'docs/budgets.md',
+  'docs/supervision.md',
   'docs/other-programs.md',
   'docs/live.md',
 ]
