@@ -32,6 +32,11 @@ export abstract class ActorControl extends TaskControl {
     return this.alive.own.spawn(kind, id)
   }
 
+  /** Makes kinds of actors known without spawning any: their streams can be replayed. */
+  registerActors(kinds: readonly OwnKind[]): void {
+    this.parts.own.register(kinds)
+  }
+
   /** A supervisor that runs, at whatever level of a tree. Throws SupervisorStoppedError. */
   supervisor(id: string): Supervisor {
     return this.parts.supervisors.get(id)

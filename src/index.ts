@@ -24,6 +24,7 @@ export {
   type Decided,
   defineActor,
   type EffectRun,
+  exportedActors,
   type OwnEffect,
   type OwnKind,
 } from './actors/own-actor.ts'

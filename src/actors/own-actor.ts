@@ -133,6 +133,23 @@ export function defineActor<const D extends OwnFacts, M extends AnyStateMachine,
   return { kind, definition, decide: (...given) => parts.decide(...given) }
 }
 
+/** The definitions that a module exports. Throws InvalidInputError where there are none. */
+export function exportedActors(file: string, module: Readonly<Record<string, unknown>>): readonly OwnKind[] {
+  const found = Object.values(module).filter(isOwnKind)
+  if (found.length > 0) return found
+  throw new InvalidInputError({
+    what: file,
+    problem: 'it exports no definition of an actor',
+    hint: 'Export what defineActor gives: see docs/supervision.md.',
+  })
+}
+
+/** Told by its parts: a module may have been made with another copy of this package. */
+function isOwnKind(value: unknown): value is OwnKind {
+  const { kind, definition, decide } = (value ?? {}) as Partial<OwnKind>
+  return typeof kind === 'string' && typeof decide === 'function' && definition?.fold !== undefined
+}
+
 function checkKind(kind: string): void {
   checkId('kind', kind)
   if (kind.includes('.')) throw new InvalidIdError({ what: 'kind', id: kind, rule: 'a name without a dot' })

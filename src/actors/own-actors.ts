@@ -13,12 +13,17 @@ export class OwnActors {
 
   constructor(environment: OwnEnvironment, kinds: readonly OwnKind[] = []) {
     this.#environment = environment
-    for (const kind of kinds) this.#register(kind)
+    this.register(kinds)
   }
 
   /** All kinds that are known, the package's own among them. */
   get kinds(): readonly AnyKind[] {
     return [...KINDS, ...[...this.#known.values()].map(({ definition }) => definition as unknown as AnyKind)]
+  }
+
+  /** Makes kinds known: their streams can be replayed. */
+  register(kinds: readonly OwnKind[]): void {
+    for (const kind of kinds) this.#register(kind)
   }
 
   /** The actor of this id, running: the same one where it runs already. Throws what loading it does. */

@@ -27,6 +27,7 @@ export function addHistoryCommands(program: Command, act: Act): void {
     .description('go through the history of a stream: each fact, and what it changed')
     .option('--from <version>', 'from this version on', wholeNumber)
     .option('--to <version>', 'up to this version', wholeNumber)
+    .option('--module <file>', 'a module that exports definitions of actors of your own (its code runs)')
     .option('--step', 'step by step, forwards and backwards, with the keyboard')
     .option(
       '--verify',

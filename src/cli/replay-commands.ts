@@ -1,5 +1,5 @@
 /** `replay`: the history of a stream, fact by fact; and the proof that it comes to the same again. */
-import type { AnyStep, StateChange } from '../index.ts'
+import type { AnyStep, OwnKind, StateChange } from '../index.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -14,12 +14,14 @@ export interface ReplayCommandOptions {
   readonly step?: boolean
   readonly verify?: boolean
   readonly all?: boolean
+  /** A file that exports definitions of actors. */
+  readonly module?: string
 }
 
 export async function replay(
   globals: GlobalOptions,
   stream: string | undefined,
-  { verify = false, all = false, step = false, ...range }: ReplayCommandOptions,
+  { verify = false, all = false, step = false, module, ...range }: ReplayCommandOptions,
 ): Promise<void> {
   const { InvalidInputError } = await import('../index.ts')
   if (all && !verify) throw new InvalidInputError({ what: '--all', problem: 'it goes with --verify' })
@@ -41,6 +43,7 @@ export async function replay(
     await mustHaveStore(globals, stream)
     const steps: AnyStep[] = []
     await withSession(globals, async ({ orchestrator }) => {
+      orchestrator.registerActors(await definitionsOf(module))
       for await (const one of orchestrator.replay(stream, range)) steps.push(one)
     })
     // The store is closed by then: whoever looks for long keeps nobody waiting.
@@ -48,13 +51,25 @@ export async function replay(
   }
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const { stateChanges } = await import('../index.ts')
-    for await (const one of orchestrator.replay(stream, range)) {
-      const changes = stateChanges(stateOf(one.before), stateOf(one.after))
-      if (terminal.json) terminal.value(jsonStep(stream, one, changes))
-      else terminal.line(stepLine(terminal, one, changes))
+    const { stateChanges, UnknownKindError } = await import('../index.ts')
+    orchestrator.registerActors(await definitionsOf(module))
+    try {
+      for await (const one of orchestrator.replay(stream, range)) {
+        const changes = stateChanges(stateOf(one.before), stateOf(one.after))
+        if (terminal.json) terminal.value(jsonStep(stream, one, changes))
+        else terminal.line(stepLine(terminal, one, changes))
+      }
+    } catch (error) {
+      if (!(error instanceof UnknownKindError)) throw error
+      await (await import('./facts-alone.ts')).factsAlone(orchestrator, terminal, stream, range)
     }
   })
+}
+
+async function definitionsOf(file: string | undefined): Promise<readonly OwnKind[]> {
+  if (file === undefined) return []
+  const { exportedActors, loadModule } = await import('../index.ts')
+  return exportedActors(file, await loadModule(file))
 }
 
 /** What changed besides the state itself, which has a column of its own. */
