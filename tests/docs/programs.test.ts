@@ -19,6 +19,7 @@ const DOCUMENTS = [
   'docs/supervision.md',
   'docs/other-programs.md',
   'docs/live.md',
+  'docs/replay.md',
 ]
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m
