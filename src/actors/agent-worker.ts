@@ -64,7 +64,7 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     if (ending.type === 'CallSucceeded') {
-      await learnCost(budgets, agent, { task, call }, ending)
+      if (budgets.areSet) await learnCost(budgets, agent, { task, call }, ending)
       const text = await bodies.write(ending.result.text)
       const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
       const recorded = await decide(task, ({ current }) =>

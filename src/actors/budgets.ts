@@ -31,10 +31,17 @@ export class Budgets {
   readonly #waiting = new Map<string, Set<() => void>>()
   /** No call begins while a budget is being set: it would be counted by nobody. */
   #setting: Promise<unknown> = Promise.resolve()
+  #beingSet = 0
+  #loaded: ReadonlySet<string> | undefined
 
   constructor(environment: ActorEnvironment, minimum: Amount) {
     this.#environment = environment
     this.minimum = minimum
+  }
+
+  /** Whether any budget was ever set, or is being set: otherwise there is nothing to ask, and nothing to wait for. */
+  get areSet(): boolean {
+    return this.#loaded?.size !== 0 || this.#beingSet > 0
   }
 
   /** Calls back whenever there may be room that was not there before. Returns how to stop that. */
@@ -48,6 +55,10 @@ export class Budgets {
    * says later, by `ended`, that the call has ended: then the log tells what it came to.
    */
   async reserve(request: CallRequest): Promise<BudgetHold | undefined> {
+    if (!this.areSet) {
+      this.#begun.set(request.callId, request)
+      return undefined
+    }
     const ledgers = await this.#limiting(request)
     // Nothing is waited for from here on until it is spoken for: two calls cannot both be the last that fits.
     const cost = costOf(request, ledgers)
@@ -88,7 +99,12 @@ export class Budgets {
   set(scope: BudgetScope, budget: Budget, manner: Manner = 'by hand'): Promise<BudgetInfo> {
     checkBudget('budget', budget)
     const place = placeOf(scope)
-    const setting = this.#setting.then(() => this.#set(scopeOf(streamOf(place)), budget, manner))
+    this.#beingSet += 1
+    const setting = this.#setting
+      .then(() => this.#set(scopeOf(streamOf(place)), budget, manner))
+      .finally(() => {
+        this.#beingSet -= 1
+      })
     this.#setting = setting.catch(() => {})
     return setting
   }
@@ -226,6 +242,7 @@ export class Budgets {
     for (const { kind } of Object.values(budgetKinds))
       for await (const { stream } of this.#environment.store.streams({ prefix: `${kind}/` }))
         streams.add(stream)
+    this.#loaded = streams
     return streams
   }
 

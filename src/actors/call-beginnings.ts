@@ -43,7 +43,7 @@ export class CallBeginnings {
     const { governor, newId, clock, budgets, swept } = this.#environment
     const request = this.#request(task, newId())
     // No place is taken for what nobody could pay for.
-    const full = await budgets.refusal(request)
+    const full = budgets.areSet ? await budgets.refusal(request) : undefined
     if (full) return this.#hold(task, full)
     await swept()
     const since = clock.now()
