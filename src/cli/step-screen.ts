@@ -1,5 +1,5 @@
 /** `replay --step`: one fact and the state after it on the screen, and the keyboard to go on and back. */
-import { once } from 'node:events'
+import { on } from 'node:events'
 import { emitKeypressEvents } from 'node:readline'
 import type { AnyStep, StateChange } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
@@ -40,7 +40,8 @@ export async function stepThrough(
   const draw = () => {
     const step = steps[view.index] as AnyStep
     const changes = stateChanges(stateOf(step.before), stateOf(step.after))
-    const { columns = 80, rows = 24 } = stdout
+    // A terminal that does not know its size says 0.
+    const [columns, rows] = [stdout.columns || 80, stdout.rows || 24]
     const lines = screenLines(screen, stream, step, changes, rows - 3)
     // Lines that the terminal wraps would push the keys off the screen.
     const shown = lines.map((line) =>
@@ -55,9 +56,10 @@ export async function stepThrough(
   try {
     stdin.resume()
     draw()
-    while (!view.ended) {
-      const [, key] = (await once(stdin, 'keypress')) as [string, Key]
+    // Keys that come together wait for each other.
+    for await (const [, key] of on(stdin, 'keypress', { close: ['end'] }) as AsyncIterable<[string, Key]>) {
       view = pressed(view, texts, key)
+      if (view.ended) break
       draw()
     }
   } finally {
