@@ -42,7 +42,7 @@ describe('the JSON of', () => {
       durationMs: expect.any(Number),
       attempts: 1,
     })
-    const link = { sessionId: reply?.sessionId, parentSessionId: null, taskId: reply?.taskId }
+    const link = { sessionId: reply?.sessionId, parentSessionId: null, taskId: reply?.taskId, rebuilt: false }
     const { values: shown } = await run(['agent', 'show', 'a', '--json'])
     expect(shown).toEqual([
       {
@@ -54,6 +54,7 @@ describe('the JSON of', () => {
         sessions: [link],
         current: null,
         queue: [],
+        held: [],
         failure: null,
         metrics: {
           totalInteractions: 1,
