@@ -37,6 +37,6 @@ const isOfType = ({ stream, type }: Recorded, types: readonly string[]) =>
 
 /** Throws UnknownFactError for one that a newer version wrote. */
 function readFact<T extends FactType>(recorded: Recorded): RecordedFact<T> {
-  const { data } = kindOf(recorded.stream)?.facts.read(recorded) as KnownFact
-  return { ...recorded, data } as RecordedFact<T>
+  const read = kindOf(recorded.stream)?.facts.read(recorded) as KnownFact | undefined
+  return { ...recorded, ...(read && { data: read.data }) } as RecordedFact<T>
 }

@@ -166,7 +166,10 @@ export class Governor {
 
   /** Lets in all for whom there is room, and comes again when an account opens. */
   #admit(): void {
-    if (this.#queue.isEmpty) return this.#cancelWake?.()
+    if (this.#queue.isEmpty) {
+      this.#cancelWake?.()
+      return
+    }
     const now = this.#clock.now()
     while (this.#hasRoom()) {
       const next = this.#queue.take((waiting) => this.#lets(waiting, now))

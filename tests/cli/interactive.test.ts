@@ -50,9 +50,9 @@ test.runIf(hasTmux)(
     await terminal.enter('hello?')
     await terminal.shows(/Whom\? use ID chooses an agent/)
     await terminal.enter('create helper "You help."')
-    await terminal.shows(/Created helper[^]*helper>\n*$/)
+    await terminal.shows(/Created helper(.|\n)*helper>\n*$/)
     await terminal.enter('What is first?')
-    await terminal.shows(/A first answer\.[^]*tokens, \$[\d.]+\nhelper>\n*$/)
+    await terminal.shows(/A first answer\.(.|\n)*tokens, \$[\d.]+\nhelper>\n*$/)
 
     await terminal.enter('What takes for ever?')
     await vi.waitFor(() => expect(model.requests.length).toBe(2), { timeout: 30_000 })
@@ -63,7 +63,7 @@ test.runIf(hasTmux)(
     await terminal.paste(lines.join('\n'))
     await terminal.shows(/line 50 of what was pasted/)
     await terminal.press('Enter')
-    await terminal.shows(/A second answer\.[^]*helper>\n*$/)
+    await terminal.shows(/A second answer\.(.|\n)*helper>\n*$/)
 
     await terminal.press('s', 'e', 's', 'Tab')
     await terminal.shows(/helper> sessions/)
