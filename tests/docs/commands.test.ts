@@ -1,0 +1,54 @@
+/** The commands in the docs run as they stand, one after another, each page in a folder of its own. */
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { CLAUDE, MAIN } from '../cli/command.ts'
+import { blocks, GUIDES, isTriedWithClaude, QUICK_CLAUDE, ROOT } from './documents.ts'
+
+/** These set the project itself up, or install it: `.ci/run` does that. */
+const SETS_UP = /^npm (ci|install)/m
+
+const pages = GUIDES.map(
+  (page) => [page, blocks(page, 'bash').filter((code) => !SETS_UP.test(code))] as const,
+).filter(([, commands]) => commands.length > 0)
+
+let model: SimulatedModel
+
+beforeAll(async () => {
+  model = await simulatedModel()
+})
+afterAll(() => model.close())
+
+test('The docs hold commands to be tried', () => {
+  expect(pages.map(([page]) => page)).toContain('README.md')
+})
+
+test.concurrent.each(pages)('The commands of %s run', async (page, commands) => {
+  const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+  // What npm would have put there.
+  await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+  await symlink(MAIN, join(folder, 'node_modules/.bin/claude-agents'))
+  await symlink(ROOT, join(folder, 'node_modules/claude-multi-agent'))
+  try {
+    for (const code of commands) {
+      const { exitCode, stderr } = await execa('bash', ['-euc', code], {
+        cwd: folder,
+        reject: false,
+        // As where it is installed globally.
+        preferLocal: true,
+        localDir: folder,
+        env: {
+          HOME: folder,
+          ...model.environment,
+          CLAUDE_AGENTS_CLAUDE_PATH: isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
+        },
+      })
+      expect({ code, exitCode, stderr }).toMatchObject({ exitCode: 0 })
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})

@@ -1,0 +1,35 @@
+/** The pages that people read, and the blocks of code in them. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+export const ROOT = resolve(import.meta.dirname, '../..')
+
+const markdownIn = (folder: string) =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith('.md'))
+    .sort()
+    .map((name) => `${folder}/${name}`)
+
+/** The pages whose code can be run. What a page only shows is in blocks of another kind, such as `console`. The API
+ * reference shows pieces of code, out of the docstrings. */
+export const GUIDES = ['README.md', ...markdownIn('docs').filter((page) => page !== 'docs/api-reference.md')]
+
+/** Every page. */
+export const PAGES = [
+  ...['README.md', 'AGENTS.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+  ...markdownIn('docs'),
+  ...markdownIn('docs/decisions'),
+]
+
+export const read = (page: string) => readFileSync(join(ROOT, page), 'utf8')
+
+/** The blocks of a page in a language, as they stand. */
+export function blocks(page: string, language: string): string[] {
+  return [...read(page).matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+    .filter(([, name]) => name === language)
+    .map(([, , code]) => code ?? '')
+}
+
+/** What a newcomer meets first is tried with the real `claude`; for the others a stand-in does, which is quicker. */
+export const isTriedWithClaude = (page: string) => page === 'README.md' || page === 'docs/quickstart.md'
+export const QUICK_CLAUDE = join(import.meta.dirname, 'fixtures/quick-claude.mjs')
