@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { agentKind } from '../actors/agent.ts'
 import { endsTask } from '../actors/agent-call.ts'
 import { foldStream } from '../actors/fold-stream.ts'
+import { recordedState } from '../actors/recorded-state.ts'
 import { runKind } from '../actors/run-machine.ts'
 import type { Call } from '../claude/runner.ts'
 import type { Orchestrator } from '../orchestrator.ts'
@@ -55,7 +56,7 @@ export async function checkReplay(orchestrator: Orchestrator): Promise<void> {
   }
   for await (const { stream, summary } of store.streams({ prefix: 'run/' })) {
     const { snapshot } = await foldStream(runKind, unsaved(store), stream)
-    assert.deepEqual(summary, runKind.summarize(snapshot), `${stream} is not what its facts fold to`)
+    assert.deepEqual(summary, recordedState(runKind, snapshot), `${stream} is not what its facts fold to`)
   }
 }
 
