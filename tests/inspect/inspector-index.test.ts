@@ -1,8 +1,11 @@
 /** What the inspector says of a moment is what the actors' own folds say of it; and what cannot be read is said so. */
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { KINDS } from '../../src/actors/kinds.ts'
 import { OverloadedError } from '../../src/events/call-errors.ts'
 import { CorruptRecord } from '../../src/events/store-errors.ts'
+import { damagedStore } from '../../src/inspect/inspector-damaged-store.ts'
 import { LogIndex } from '../../src/inspect/inspector-index.ts'
 import { ANSWERS, Parameters } from '../../src/inspect/inspector-requests.ts'
 import { Searches } from '../../src/inspect/inspector-search.ts'
@@ -210,6 +213,31 @@ describe('a damaged log', () => {
     expect(actor).toMatchObject({ status: 'unknown', problem: expect.stringContaining('cannot be read') })
     // All others go on.
     expect((await ask('moment', { actor: 'agent/a' })).actor).toMatchObject({ status: 'idle', problem: null })
+  })
+
+  test('that cannot be opened any more is read from its files', async () => {
+    const directory = await temporaryDirectory()
+    {
+      await using store = await levelStore(directory)
+      await recordedWorkflow(store)
+    }
+    const log = (await readdir(join(directory, 'log'))).find((name) => name.endsWith('.log')) ?? ''
+    const file = join(directory, 'log', log)
+    const content = await readFile(file)
+    content[content.indexOf('StepScheduled')] = 0x58
+    await writeFile(file, content)
+    await expect(levelStore(directory)).rejects.toMatchObject({ _tag: 'StoreDamaged' })
+    await using store = await damagedStore(directory)
+    const { ask, index } = await inspected(store)
+    expect(index.broken.length).toBeGreaterThan(0)
+    const { lines } = await ask('facts', { limit: 300 })
+    const broken = new Set(index.broken.map(({ position }) => position))
+    expect(lines.filter(({ problem }) => problem === null).length).toBe(lines.length - broken.size)
+    expect(lines.map(({ position, problem }) => broken.has(position) === (problem !== null))).not.toContain(
+      false,
+    )
+    expect(lines.at(-1)).toMatchObject({ type: 'RunSucceeded', problem: null })
+    await expect(store.append('agent/a', [counted(1)])).rejects.toMatchObject({ _tag: 'StoreDamaged' })
   })
 
   test('of which nothing can be read any more does not hang', async () => {
