@@ -19,8 +19,6 @@ type WithoutId<E> = E extends { type: infer T extends string; data: infer D }
 /** A kind of actor, as data and pure functions. */
 export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
   readonly kind: string
-  /** For whoever draws it. What folds is `fold`. */
-  readonly machine: M
   readonly facts: FactCatalog<FactOfMachine<M>>
   readonly fold: Fold<M>
   /** Changes whenever the fold may give another state: snapshots of another one are not used. */
@@ -40,7 +38,7 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
 export function defineKind<M extends AnyStateMachine, E extends Effect>(
   kind: string,
   machine: M,
-  parts: Omit<ActorDefinition<M, E>, 'kind' | 'machine' | 'fold' | 'fingerprint'>,
+  parts: Omit<ActorDefinition<M, E>, 'kind' | 'fold' | 'fingerprint'>,
   sources: readonly object[] = [],
 ): ActorDefinition<M, E> {
   const fingerprint = fingerprintOf([
@@ -49,7 +47,7 @@ export function defineKind<M extends AnyStateMachine, E extends Effect>(
     parts.facts.versions,
     ...sources,
   ])
-  return { kind, machine, fold: replayable(machine), fingerprint, ...parts }
+  return { kind, fold: replayable(machine), fingerprint, ...parts }
 }
 
 /** A hash over data and the text of functions: another build of the same code may have another one, and that is fine. */

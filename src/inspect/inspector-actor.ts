@@ -1,4 +1,5 @@
 /** One actor as it was: its state folded from its facts, its chart, its sessions or steps. */
+import type { PlainState } from '../actors/compiled-fold.ts'
 import { stateChart } from '../actors/state-chart.ts'
 import { ClaudeAgentError, ClosedError } from '../events/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -9,7 +10,7 @@ import { runAt } from './inspector-run.ts'
 import { sessionsAt } from './inspector-sessions.ts'
 import { bounded } from './inspector-text.ts'
 import { toneOfStatus } from './inspector-tones.ts'
-import { foldOne, type StateSeen, type StreamTrack } from './inspector-track.ts'
+import { foldOne, type StreamTrack } from './inspector-track.ts'
 import type { ActorView, ChartView } from './inspector-view.ts'
 
 /** null where there was no such actor yet. */
@@ -53,7 +54,7 @@ async function stateAt(
   store: EventStore,
   track: StreamTrack,
   version: number,
-): Promise<StateSeen | undefined> {
+): Promise<PlainState | undefined> {
   const kept = track.stateBefore(version)
   let { state } = kept
   for await (const recorded of store.read(track.name, { after: kept.version, to: version })) {
@@ -68,7 +69,7 @@ function chartOf({ kind }: StreamTrack): ChartView | null {
   if (!kind) return null
   const known = charts.get(kind)
   if (known) return known
-  const { states, ...chart } = stateChart(kind.machine)
+  const { states, ...chart } = stateChart(kind.fold.machine)
   const made = { ...chart, states: states.map((name) => ({ name, tone: toneOfStatus(name) })) }
   charts.set(kind, made)
   return made

@@ -1,4 +1,5 @@
 /** Facts as the page shows them: a line in the list, one fact in full, and the long texts of it in pieces. */
+import { plainFold } from '../actors/compiled-fold.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { InvalidInputError } from '../events/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -7,6 +8,7 @@ import type { LogIndex } from './inspector-index.ts'
 import { type Place, readPlaces } from './inspector-reading.ts'
 import { bounded, brief, isReference, valueAt, visible } from './inspector-text.ts'
 import { BROKEN, toneOfType } from './inspector-tones.ts'
+import { statusOf } from './inspector-track.ts'
 import type { BodyView, FactLine, FactView } from './inspector-view.ts'
 
 /** Positions that lie as near to each other as this are read together. */
@@ -94,8 +96,7 @@ export function changeAt(index: LogIndex, position: number): readonly [string, s
   const track = index.trackAt(position)
   if (!track?.kind) return null
   const before = track.lastUpTo(position - 1)
-  const from =
-    before === 0 ? String((track.kind.fold.initial as { value: unknown }).value) : index.table.status(before)
+  const from = before === 0 ? statusOf(plainFold(track.kind.fold).initial) : index.table.status(before)
   const to = index.table.status(position)
   return from === to ? null : [from, to]
 }

@@ -7,6 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { AnyKind } from '../actors/kinds.ts'
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { factPages } from '../store/fact-pages.ts'
 import { brokenRange } from './inspector-reading.ts'
 import { FactTable, nothingMeasured } from './inspector-table.ts'
 import { BROKEN } from './inspector-tones.ts'
@@ -46,14 +47,14 @@ export class LogIndex {
   async follow(store: EventStore, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.ended === null) {
       try {
-        for await (const recorded of store.follow({ after: this.position, signal })) {
-          this.#add(recorded)
-          this.#tell()
-          if (recorded.position % FACTS_A_TURN === 0) await turn()
+        for await (const page of factPages(store, { after: this.position })) {
+          for (const { recorded } of page) await this.#see(recorded)
+          if (signal.aborted) return
         }
+        for await (const recorded of store.follow({ after: this.position, signal })) await this.#see(recorded)
         if (!signal.aborted) this.#end('The log was closed.')
       } catch (error) {
-        if (!signal.aborted) this.#stumble(error)
+        if (!signal.aborted) await this.#stumble(error, store)
       }
     }
   }
@@ -70,6 +71,12 @@ export class LogIndex {
 
   problemAt(position: number): string {
     return this.broken.find((place) => place.position === position)?.problem ?? 'It cannot be read.'
+  }
+
+  async #see(recorded: Recorded): Promise<void> {
+    this.#add(recorded)
+    this.#tell()
+    if (recorded.position % FACTS_A_TURN === 0) await turn()
   }
 
   #add(recorded: Recorded): void {
@@ -93,10 +100,12 @@ export class LogIndex {
   }
 
   /** Steps over what cannot be read, or gives up where the log itself is gone. */
-  #stumble(error: unknown): void {
+  async #stumble(error: unknown, store: EventStore): Promise<void> {
     try {
       const { to, problem } = brokenRange(error, this.position + 1)
-      while (this.position < to) this.#addBroken(problem)
+      const end = Math.min(to, await store.head())
+      if (this.position >= end) throw error
+      while (this.position < end) this.#addBroken(problem)
       this.#tell()
     } catch {
       this.#end(error instanceof Error ? error.message : String(error))

@@ -1,17 +1,12 @@
 /** One stream as the inspector follows it: where its facts stand, its state, and states on the way to fold on from. */
 import type { AgentContext } from '../actors/agent-state.ts'
+import { type PlainState, plainFold } from '../actors/compiled-fold.ts'
 import { type AnyKind, kindOf } from '../actors/kinds.ts'
 import type { RunContext } from '../actors/run-machine.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { counts } from './inspector-columns.ts'
 import { type Measures, nothingMeasured } from './inspector-table.ts'
 import { UNKNOWN } from './inspector-tones.ts'
-
-/** As far as the inspector looks into a state. */
-export interface StateSeen {
-  readonly value: unknown
-  readonly context: Readonly<Record<string, unknown>>
-}
 
 /** A state at any version is folded from at most so many facts. */
 const FACTS_BETWEEN_STATES = 512
@@ -26,9 +21,9 @@ export class StreamTrack {
   /** Why its state cannot be told, from where on. */
   damage: { readonly version: number; readonly problem: string } | null = null
   #version = 0
-  #state: StateSeen | undefined
+  #state: PlainState | undefined
   /** After each 512 facts. */
-  readonly #states: StateSeen[] = []
+  readonly #states: PlainState[] = []
   #measures: Measures = nothingMeasured
 
   constructor(name: string, number: number, kinds: readonly AnyKind[]) {
@@ -69,7 +64,7 @@ export class StreamTrack {
   }
 
   /** The last state on the way to a version that was kept. */
-  stateBefore(version: number): { readonly version: number; readonly state: StateSeen | undefined } {
+  stateBefore(version: number): { readonly version: number; readonly state: PlainState | undefined } {
     const kept = Math.min(Math.floor(version / FACTS_BETWEEN_STATES), this.#states.length)
     return { version: kept * FACTS_BETWEEN_STATES, state: this.#states[kept - 1] }
   }
@@ -82,18 +77,20 @@ export class StreamTrack {
 /** The state after one more fact; undefined where nobody here knows the kind. Throws UnknownFactError. */
 export function foldOne(
   kind: AnyKind | undefined,
-  state: StateSeen | undefined,
+  state: PlainState | undefined,
   recorded: Recorded,
-): StateSeen | undefined {
+): PlainState | undefined {
   if (!kind) return undefined
-  return kind.fold.transition((state ?? kind.fold.initial) as never, kind.facts.read(recorded)) as StateSeen
+  const fold = plainFold(kind.fold)
+  const before = state ?? fold.initial
+  return fold.transition(before, kind.facts.read(recorded)) ?? before
 }
 
-export const statusOf = (state: StateSeen | undefined): string =>
+export const statusOf = (state: PlainState | undefined): string =>
   state === undefined ? '' : typeof state.value === 'string' ? state.value : JSON.stringify(state.value)
 
 /** What is counted of the kinds that this package brings along. */
-function measured(kind: string, state: StateSeen | undefined): Measures | undefined {
+function measured(kind: string, state: PlainState | undefined): Measures | undefined {
   if (!state) return undefined
   if (kind === 'agent') {
     const { queue, current, totals } = state.context as unknown as AgentCounts

@@ -1,0 +1,219 @@
+// How soon the inspector shows a log of 100,000 facts, and how soon it follows its slider: measured in headless Chromium
+// where there is one, else at its server.
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+const dist = process.env.BENCH_DIST ?? new URL('../dist', import.meta.url).href
+const { levelStore } = await import(`${dist}/store/level-store.js`)
+const { inspector } = await import(`${dist}/inspect/inspector.js`)
+
+export const name = 'inspector'
+
+const FACTS = 100_000
+const AGENTS = 20
+const MOVES = 40
+/** What is asked for, in milliseconds. */
+const FIRST_PAINT_MS = 1000
+const MOVE_MS = 100
+
+export async function run() {
+  const directory = await mkdtemp(join(tmpdir(), 'bench-inspector-'))
+  try {
+    await fill(directory)
+    const chromium = findChromium()
+    return chromium ? await inBrowser(directory, chromium) : await atServer(directory)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+
+/** What is in the page when it is first painted, and how long each move takes until all of it is on the screen. */
+async function inBrowser(directory, executablePath) {
+  const { chromium } = await import('playwright-core')
+  const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run']
+  const browser = await chromium.launch({ executablePath, args })
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+  try {
+    // The server begins to read the log when it is asked to serve: nothing is ready before the page is opened.
+    return await serving(directory, async (url) => {
+      await page.goto(url, { waitUntil: 'commit' })
+      await page.waitForFunction(
+        () => document.querySelector('.lane') && document.querySelector('.fact .type'),
+      )
+      const painted = await page.evaluate(
+        () =>
+          new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => resolve(performance.now())))),
+      )
+      await page.waitForFunction(() => document.querySelector('.reading') === null, null, {
+        timeout: 120_000,
+      })
+      const read = await page.evaluate(() => performance.now())
+      const times = await page.evaluate(moveSlider, { facts: FACTS, moves: MOVES })
+      return rows('in Chromium', painted, times, read)
+    })
+  } finally {
+    await browser.close()
+  }
+}
+
+async function serving(directory, work) {
+  const store = await levelStore(directory)
+  try {
+    const served = await inspector(store)
+    try {
+      return await work(served.url)
+    } finally {
+      await served.close()
+    }
+  } finally {
+    await store[Symbol.asyncDispose]()
+  }
+}
+
+/** Runs in the page: moves the slider and waits until the fact, the list and the state are those of the new moment. */
+async function moveSlider({ facts, moves }) {
+  const slider = document.querySelector('input[type=range]')
+  const shown = (position) => {
+    const text = position.toLocaleString('en')
+    return (
+      document.querySelector('.where strong')?.textContent === text &&
+      document.querySelector('.facts-about dd')?.textContent === text &&
+      document.getElementById(`fact-${position}`) !== null
+    )
+  }
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve))
+  const times = []
+  for (let move = 0; move < moves; move++) {
+    const position = 1 + ((move * 61_803) % facts)
+    const begin = performance.now()
+    slider.value = String(position)
+    slider.dispatchEvent(new Event('input', { bubbles: true }))
+    while (!shown(position)) await frame()
+    times.push(performance.now() - begin)
+  }
+  return times
+}
+
+const atServer = (directory) =>
+  serving(directory, async (url) => {
+    const begin = performance.now()
+    const { origin, searchParams } = new URL(url)
+    const headers = { authorization: `Bearer ${searchParams.get('token')}` }
+    const ask = async (path) => (await fetch(`${origin}${path}`, { headers })).json()
+    await Promise.all([ask('/api/moment'), ask('/api/facts?limit=100'), ask('/api/timeline?columns=800')])
+    const painted = performance.now() - begin
+    for (;;) {
+      const { log } = await ask('/api/moment')
+      if (log.indexed === log.head) break
+    }
+    const read = performance.now() - begin
+    const times = []
+    for (let move = 0; move < MOVES; move++) {
+      const position = 1 + ((move * 61_803) % FACTS)
+      const start = performance.now()
+      await ask(`/api/moment?at=${position}`)
+      await ask(`/api/facts?offset=${Math.floor(position / 100) * 100}&limit=100`)
+      times.push(performance.now() - start)
+    }
+    return rows('at the server (no Chromium)', painted, times, read)
+  })
+
+const rows = (where, painted, times, read) => [
+  limited(`first paint of ${FACTS} facts, ${where}`, painted, FIRST_PAINT_MS),
+  limited(`a move of the slider, median, ${where}`, median(times), MOVE_MS),
+  {
+    what: `a move of the slider, slowest of ${MOVES}, ${where}`,
+    value: Math.round(Math.max(...times)),
+    unit: 'ms',
+  },
+  { what: `all of the log read, ${where}`, value: Math.round(read), unit: 'ms' },
+]
+
+/** The ratio says how much faster it is than what is asked for. */
+const limited = (what, value, limit) => ({
+  what,
+  value: Math.round(value),
+  unit: 'ms',
+  baseline: limit,
+  ratio: Number((limit / value).toFixed(2)),
+  floor: 1,
+})
+
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
+
+function findChromium() {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+  const onPath = (process.env.PATH ?? '')
+    .split(delimiter)
+    .flatMap((folder) => names.map((file) => join(folder, file)))
+  return [process.env.CHROMIUM_PATH ?? '', ...onPath].find((path) => path !== '' && existsSync(path))
+}
+
+/** Agents that answer task after task; every seventh call fails and is tried again. */
+async function fill(directory) {
+  const store = await levelStore(directory)
+  const agents = Array.from({ length: AGENTS }, (_, number) => agent(`agent/worker-${number + 1}`))
+  let written = 0
+  for (const { stream, created } of agents) written += (await store.append(stream, [created])).length
+  while (written < FACTS) {
+    const commits = agents.map(({ stream, task }) => store.append(stream, task()))
+    for (const recorded of await Promise.all(commits)) written += recorded.length
+  }
+  await store[Symbol.asyncDispose]()
+}
+
+function agent(stream) {
+  const fact = (type, data, v = 1) => ({ type, v, data })
+  const retry = { attempts: 2, minDelayMs: 1, maxDelayMs: 2 }
+  const config = {
+    ...{
+      systemPrompt: 'You answer.',
+      allowedTools: null,
+      maxTurns: null,
+      model: null,
+      timeoutMs: 1000,
+      retry,
+    },
+    ...{ permissions: 'workspace', loadProjectSettings: false },
+  }
+  const usage = { inputTokens: 100, outputTokens: 50, cacheReadTokens: 0, cacheCreationTokens: 0 }
+  const error = { tag: 'OverloadedError', message: 'Overloaded.', hint: '', retryable: true, details: {} }
+  const at = '2026-01-01T00:00:00.000Z'
+  const material = { files: [], folders: [], repos: [] }
+  let number = 0
+  let parentSessionId = null
+  return {
+    stream,
+    created: fact('AgentCreated', { config }, 2),
+    task() {
+      const taskId = `t${++number}`
+      const facts = [
+        fact('TaskAccepted', {
+          taskId,
+          prompt: `Task ${number}`,
+          textInput: null,
+          session: 'chain',
+          material,
+        }),
+      ]
+      for (let attempt = 1; ; attempt++) {
+        const [callId, sessionId] = [`c${number}-${attempt}`, `s${number}-${attempt}`]
+        facts.push(
+          fact('CallStarted', { taskId, callId, attempt, sessionId, parentSessionId, deadlineAt: at }),
+        )
+        facts.push(fact('ProcessStarted', { taskId, callId, pid: 1, startTime: null }))
+        if (number % 7 > 0 || attempt > 1) {
+          const session = { sessionId, parentSessionId, text: 'An answer. '.repeat(20), costUsd: 0.01, usage }
+          const rest = { durationMs: 9, turns: 1, model: null, permissionDenials: [], harvested: false }
+          facts.push(fact('CallSucceeded', { taskId, callId, attempt, ...session, ...rest }))
+          parentSessionId = sessionId
+          return facts
+        }
+        facts.push(fact('CallFailed', { taskId, callId, error }))
+        facts.push(fact('RetryScheduled', { taskId, attempt: attempt + 1, dueAt: at }))
+      }
+    },
+  }
+}
