@@ -1,4 +1,4 @@
-/** One row of numbers for each fact of the log, about 80 bytes: what was written where, and what it made of its actor. */
+/** One row of numbers for each fact of the log, 56 bytes: what was written where, and what it made of its actor. */
 import { counts, reals, words } from './inspector-columns.ts'
 import { Names } from './inspector-names.ts'
 import { BROKEN, markOf } from './inspector-tones.ts'
