@@ -62,7 +62,8 @@ export const supervisorKind = defineKind<typeof supervisorMachine, Effect>(
     effects: () => [],
     summarize: ({ value, context: { parent, specs, running } }) => ({
       status: value,
-      open: false,
+      // A tree that runs is to be started again. It may be large: only at rest is all of it hashed.
+      open: value === 'running' || value === 'stopping',
       info: { parent, children: specs, running },
     }),
     // So that children cost in proportion to their number, however many there are.
