@@ -28,6 +28,8 @@ export type { LogRange, OrchestratorOptions }
 const DEFAULT_BASE_DIR = '.claude-agents'
 
 /**
+ * A team of agents and its log: the way in to everything else. One process has a base directory open at a time.
+ *
  * @example
  * await using orchestrator = await Orchestrator.open()
  * await orchestrator.createAgent({ id: 'researcher', systemPrompt: 'You are a research specialist.' })

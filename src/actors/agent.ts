@@ -47,6 +47,7 @@ export interface AgentMetrics {
   readonly sessionCount: number
 }
 
+/** An agent: a role with a memory. What it is told here is a fact in its stream, `agent/<id>`. */
 export class Agent {
   readonly id: string
   #actor: AgentActor

@@ -117,6 +117,7 @@ export type Recovered =
   /** Nothing left this machine: the same call can be started as if for the first time. */
   | { readonly outcome: 'unsent' }
 
+/** What answers: `claudeCli`, `commandRunner`, or one of your own. `start` and `recover` are all that it needs. */
 export interface AgentRunner {
   /** What this machine can bear of it. Without it there is no limit. */
   readonly capacity?: { readonly calls: number; readonly starts: number }

@@ -1,0 +1,9 @@
+import { expect, test } from 'vitest'
+// @ts-expect-error: a script without types
+import { withCommands } from '../../scripts/command-reference.mjs'
+import { read } from './documents.ts'
+
+test('docs/user-guide.md lists every command and option that there is (npm run docs:api writes them)', () => {
+  const page = read('docs/user-guide.md')
+  expect(page).toBe(withCommands(page))
+})
