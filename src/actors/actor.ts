@@ -82,7 +82,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#environment = environment
     this.#version = loaded.version
     this.#savedVersion = loaded.savedVersion
-    this.machine = liveMachine(definition.fold, stream, loaded.snapshot, environment.inspect)
+    this.machine = liveMachine(definition, stream, loaded.snapshot, environment.inspect)
   }
 
   /** Folds the actor's facts. It stands still until `start`: looking at an actor makes nothing happen. */
@@ -247,8 +247,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     let snapshot = from
     for (const { type, data } of facts) {
       const fact = { type, data, id: '' }
-      const next = this.#definition.fold.transition(snapshot, fact)
-      if (next === snapshot && !(snapshot as { can(fact: object): boolean }).can(fact)) {
+      const next = this.#definition.live(snapshot, fact)
+      if (next === undefined) {
         const state = JSON.stringify((snapshot as { value?: unknown }).value)
         throw new InvalidFactError({
           type: fact.type,

@@ -1,8 +1,9 @@
 /**
- * A fold without XState: the transitions of a flat machine, looked up once and kept in tables. For looking back, where
- * there are many facts and nobody subscribes. It is held equal to XState by a property test over every kind of actor.
+ * A fold without XState's interpreter: the transitions of a flat machine, looked up once and kept in tables. It is held
+ * equal to XState by a property test over every kind of actor.
  */
-import type { AnyStateMachine, AnyStateNode, EventObject } from 'xstate'
+import type { AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
+import type { Json } from '../events/json.ts'
 import type { Fold } from './replayable.ts'
 
 /** A state as data: where the machine is, and what it knows. */
@@ -47,6 +48,27 @@ export function compiledFold<M extends AnyStateMachine>({
       }
       return undefined
     },
+  }
+}
+
+/** The fold over XState's own snapshots, for live actors: undefined where the state does not expect the fact. */
+export type LiveFold<M extends AnyStateMachine> = (
+  snapshot: SnapshotFrom<M>,
+  fact: EventObject,
+) => SnapshotFrom<M> | undefined
+
+/** In a flat machine, the snapshots of one state differ in their contexts alone. */
+export function liveFold<M extends AnyStateMachine>(fold: Fold<M>): LiveFold<M> {
+  const { transition } = plainFold(fold)
+  const ofStates = new Map<unknown, SnapshotFrom<M>>()
+  return (snapshot, fact) => {
+    const next = transition(snapshot as PlainState, fact)
+    // Of a machine that is not flat it is a snapshot already.
+    if (next === undefined || 'machine' in next) return next as SnapshotFrom<M> | undefined
+    const { value, context } = next
+    const known = ofStates.get(value) ?? fold.restore({ value, context } as Json)
+    ofStates.set(value, known)
+    return { ...(known as object), context } as SnapshotFrom<M>
   }
 }
 

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { FactCatalog } from '../events/catalog.ts'
 import type { StreamSummary } from '../store/event-store.ts'
+import { type LiveFold, liveFold } from './compiled-fold.ts'
 import { type Fold, replayable } from './replayable.ts'
 
 /** Something that should be going on in a state. The key is its identity: same key, same effect, started once. */
@@ -21,6 +22,8 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
   readonly kind: string
   readonly facts: FactCatalog<FactOfMachine<M>>
   readonly fold: Fold<M>
+  /** The same, as live actors do it. */
+  readonly live: LiveFold<M>
   /** Changes whenever the fold may give another state: snapshots of another one are not used. */
   readonly fingerprint: string
   /** What should be going on in this state. */
@@ -38,7 +41,7 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
 export function defineKind<M extends AnyStateMachine, E extends Effect>(
   kind: string,
   machine: M,
-  parts: Omit<ActorDefinition<M, E>, 'kind' | 'fold' | 'fingerprint'>,
+  parts: Omit<ActorDefinition<M, E>, 'kind' | 'fold' | 'live' | 'fingerprint'>,
   sources: readonly object[] = [],
 ): ActorDefinition<M, E> {
   const fingerprint = fingerprintOf([
@@ -47,7 +50,8 @@ export function defineKind<M extends AnyStateMachine, E extends Effect>(
     parts.facts.versions,
     ...sources,
   ])
-  return { kind, fold: replayable(machine), fingerprint, ...parts }
+  const fold = replayable(machine)
+  return { kind, fold, live: liveFold(fold), fingerprint, ...parts }
 }
 
 /** A hash over data and the text of functions: another build of the same code may have another one, and that is fine. */

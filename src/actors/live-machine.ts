@@ -10,7 +10,7 @@ import {
   type Snapshot,
   type SnapshotFrom,
 } from 'xstate'
-import type { Fold } from './replayable.ts'
+import type { ActorDefinition } from './definition.ts'
 
 /** Hears XState's inspection events: a function, or an observer. */
 export type Inspection = NonNullable<ActorOptions<AnyActorLogic>['inspect']>
@@ -22,14 +22,14 @@ export type LiveLogic<M extends AnyStateMachine> = ActorLogic<
 export type LiveMachine<M extends AnyStateMachine> = Actor<LiveLogic<M>>
 
 export function liveMachine<M extends AnyStateMachine>(
-  fold: Fold<M>,
+  { fold, live }: Pick<ActorDefinition<M, never>, 'fold' | 'live'>,
   id: string,
   snapshot: SnapshotFrom<M>,
   inspect: Inspection | undefined,
 ): LiveMachine<M> {
   const logic: LiveLogic<M> & { readonly config: M['config'] } = {
     getInitialSnapshot: () => snapshot as SnapshotFrom<M> & Snapshot<unknown>,
-    transition: (before, fact) => fold.transition(before, fact) as typeof before,
+    transition: (before, fact) => (live(before, fact) as typeof before | undefined) ?? before,
     getPersistedSnapshot: (current) => current,
     // Inspectors draw the chart from here.
     config: fold.machine.config,

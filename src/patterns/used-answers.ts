@@ -5,17 +5,20 @@ interface GivenAnswer {
   /** Of the fact that holds it. */
   readonly factId: string
   readonly ordinal: number
+  readonly text: string
 }
 
 /** The answers that a workflow was given so far, by their texts: many may read the same, and are looked for once. */
 export class GivenAnswers {
   readonly #byText = new Map<string, GivenAnswer[]>()
+  readonly #byId = new Map<string, GivenAnswer>()
   #count = 0
 
   add(factId: string, text: string): void {
     const part = text.trim()
     if (part === '') return
-    const given = { factId, ordinal: this.#count++ }
+    const given = { factId, ordinal: this.#count++, text: part }
+    this.#byId.set(factId, given)
     const same = this.#byText.get(part)
     if (same) same.push(given)
     else this.#byText.set(part, [given])
@@ -27,15 +30,25 @@ export class GivenAnswers {
    */
   usedIn(texts: readonly (string | undefined)[], probable?: string): readonly string[] {
     const wholes = texts.filter((text) => text !== undefined)
-    const used = [...this.#byText].flatMap(([part, same]) => {
+    const meant = probable === undefined ? undefined : this.#byId.get(probable)
+    const used: GivenAnswer[] = []
+    for (const [part, same] of this.#byText) {
       const times = wholes.reduce((sum, whole) => sum + occurrences(whole, part, same.length), 0)
-      if (times === 0) return []
-      const meant = same.findLast(({ factId }) => factId === probable)
-      if (!meant) return same.slice(-times)
-      return times === 1 ? [meant] : [...same.filter((other) => other !== meant).slice(1 - times), meant]
-    })
+      if (times > 0) used.push(...mostLikely(same, times, meant?.text === part ? meant : undefined))
+    }
     return used.sort((one, other) => one.ordinal - other.ordinal).map(({ factId }) => factId)
   }
+}
+
+/** So many of answers that read the same. Looks at no more of them: there may be thousands. */
+function mostLikely(
+  same: readonly GivenAnswer[],
+  times: number,
+  meant: GivenAnswer | undefined,
+): readonly GivenAnswer[] {
+  const latest = same.slice(-times)
+  if (meant === undefined || latest.includes(meant)) return latest
+  return [meant, ...latest.slice(1)]
 }
 
 function occurrences(whole: string, part: string, most: number): number {

@@ -2,11 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createActor } from 'xstate'
 import { type AgentSnapshot, agentMachine } from '../../src/actors/agent-machine.ts'
+import { liveFold } from '../../src/actors/compiled-fold.ts'
 import { replayable } from '../../src/actors/replayable.ts'
 import { type AgentFact, agentFacts } from '../../src/events/agent-facts.ts'
 import type { Folded } from '../../src/events/envelope.ts'
 
 const fold = replayable(agentMachine)
+const live = liveFold(fold)
 const state = ({ value, context }: AgentSnapshot) => ({ value, context })
 
 const config = {
@@ -125,15 +127,15 @@ describe('the agent’s machine', () => {
     let taken = 0
     fc.assert(
       fc.property(fc.array(anyFact, { minLength: 30, maxLength: 60 }), (facts) => {
-        const live = createActor({
+        const actor = createActor({
           getInitialSnapshot: () => fold.initial,
-          transition: (snapshot: AgentSnapshot, fact: Folded<AgentFact>) => fold.transition(snapshot, fact),
+          transition: (snapshot: AgentSnapshot, fact: Folded<AgentFact>) => live(snapshot, fact) ?? snapshot,
           getPersistedSnapshot: (snapshot: AgentSnapshot) => snapshot as never,
         }).start()
         const log: string[] = []
         const created: AgentFact = { type: 'AgentCreated', data: { config } }
         for (const [index, fact] of [created, ...facts].map(identified).entries()) {
-          const snapshot = live.getSnapshot()
+          const snapshot = actor.getSnapshot()
           if (!snapshot.can(fact)) {
             expect(state(fold.transition(snapshot, fact)), `fact ${index} changes nothing`).toEqual(
               state(snapshot),
@@ -142,9 +144,9 @@ describe('the agent’s machine', () => {
           }
           taken += 1
           log.push(JSON.stringify(fact))
-          live.send(fact)
+          actor.send(fact)
           const replayed = log.map((line) => JSON.parse(line)).reduce(fold.transition, fold.initial)
-          expect(state(live.getSnapshot())).toEqual(state(replayed))
+          expect(state(actor.getSnapshot())).toEqual(state(replayed))
         }
       }),
       { numRuns: 1000 },

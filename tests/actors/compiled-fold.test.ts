@@ -2,7 +2,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type AnyStateMachine, and, type EventObject, setup } from 'xstate'
-import { compiledFold, interpretedFold, type PlainFold, plainFold } from '../../src/actors/compiled-fold.ts'
+import { agentKind } from '../../src/actors/agent.ts'
+import { agentMachine } from '../../src/actors/agent-machine.ts'
+import {
+  compiledFold,
+  interpretedFold,
+  liveFold,
+  type PlainFold,
+  plainFold,
+} from '../../src/actors/compiled-fold.ts'
 import { KINDS } from '../../src/actors/kinds.ts'
 import { replayable } from '../../src/actors/replayable.ts'
 
@@ -128,11 +136,27 @@ describe('the compiled fold', () => {
         const history = facts(compiled, kind.facts.types, steps)
         const own = course(compiled, history)
         expect(own).toEqual(course(interpretedFold(kind.fold), history))
+        expect(own).toEqual(
+          course({ initial: kind.fold.initial as never, transition: liveFold(kind.fold) as never }, history),
+        )
         expected += own.filter((step) => Array.isArray(step) && step[0]).length
       }),
       { numRuns: 150, seed: 20261123 },
     )
     expect(expected).toBeGreaterThan(500)
+  })
+
+  test('is, for live actors, snapshots as XState makes them', () => {
+    const fact = { type: 'AgentCreated', data: { config: { systemPrompt: 'x' } }, id: 'f1' }
+    const { initial, transition } = agentKind.fold
+    const live = agentKind.live(initial, fact)
+    const described = ({ machine, ...rest }: object & { machine?: unknown }) => [
+      machine === agentMachine,
+      rest,
+    ]
+    expect(live && described(live)).toEqual(described(transition(initial, fact)))
+    expect(live?.matches('idle') && live.can({ type: 'AgentReset', data: {}, id: '' })).toBe(true)
+    expect(agentKind.live(initial, { type: 'AgentReset' })).toBeUndefined()
   })
 
   const machine = setup({
