@@ -3,13 +3,16 @@ import { sequential } from '../src/patterns/sequential.ts'
 import { closeOnSignal } from '../src/shutdown.ts'
 import { ECHO, until, world } from './actors/world.ts'
 
+/** The clock of these tests runs ahead of the disk: no deadline is to be passed meanwhile. */
+const PATIENT = { ...ECHO, timeoutMs: 1e9 }
+
 const slowly = { reply: ({ prompt }: { prompt: string }) => ({ text: prompt, delayMs: 100 }) }
 
 describe('an orchestrator that is drained', () => {
   test('takes nothing new, and lets what was taken come to its end', async () => {
     const here = await world()
     const { orchestrator, runner } = await here.open(slowly)
-    const agent = await orchestrator.createAgent(ECHO)
+    const agent = await orchestrator.createAgent(PATIENT)
     const taken = agent.ask('one')
     const run = orchestrator.run(sequential(['echo', 'echo']), 'two')
     await until(() => runner.calls.length === 1)
@@ -25,10 +28,28 @@ describe('an orchestrator that is drained', () => {
     await orchestrator.close()
   })
 
+  test('waits for the steps of a run that no agent has been asked for yet', async () => {
+    const here = await world()
+    const { orchestrator, runner } = await here.open(slowly)
+    await orchestrator.createAgent(PATIENT)
+    await orchestrator.createAgent({ ...PATIENT, id: 'second' })
+    const run = orchestrator.run(sequential(['echo', 'second', 'echo']), 'one')
+    await until(() => runner.calls.length === 1)
+    let isDone = false
+    const drained = orchestrator.drain({ withinMs: 1e9 }).finally(() => {
+      isDone = true
+    })
+    while (!isDone) await here.clock.advance(50)
+    expect(await drained).toBe(true)
+    expect(runner.calls).toHaveLength(3)
+    expect((await run).success).toBe(true)
+    await orchestrator.close()
+  })
+
   test('leaves what is not done in time to the next opening', async () => {
     const here = await world()
     const first = await here.open({ reply: () => ({ text: 'late', delayMs: 60_000 }) })
-    const agent = await first.orchestrator.createAgent(ECHO)
+    const agent = await first.orchestrator.createAgent(PATIENT)
     const taken = agent.ask('one', { taskId: 't1' })
     taken.then(
       () => {},
@@ -49,7 +70,7 @@ describe('an orchestrator that is drained', () => {
 test('a signal stops what brings work, drains and closes; the handlers go with it', async () => {
   const here = await world()
   const { orchestrator, runner } = await here.open(slowly)
-  const taken = (await orchestrator.createAgent(ECHO)).ask('one')
+  const taken = (await orchestrator.createAgent(PATIENT)).ask('one')
   await until(() => runner.calls.length === 1)
   const order: string[] = []
   const handlers = process.listenerCount('SIGUSR2')

@@ -140,7 +140,7 @@ export class Runs {
 
   /** Resolves when no run is going on, however they ended. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#active.values())
+    await Promise.allSettled([...this.#active.values()].map(({ run }) => run))
   }
 
   /** Leaves the runs as they are: the next process can go on with them. */
