@@ -27,7 +27,7 @@ export class CallBeginnings {
     return { agent: this.#agent, account: this.#environment.runner.account?.() ?? 'default' }
   }
 
-  /** Where a task waits for its turn among other agents: that is no time of its own. */
+  /** Resolves when the task has had its turn among other agents, and its call is announced: that is no time of its own. */
   get turn(): Promise<unknown> {
     return this.#turn
   }
@@ -39,7 +39,13 @@ export class CallBeginnings {
   }
 
   /** Whether the task had its turn. Otherwise it is held. */
-  async begin(task: QueuedTask, signal: AbortSignal): Promise<boolean> {
+  begin(task: QueuedTask, signal: AbortSignal): Promise<boolean> {
+    const begun = this.#begin(task, signal)
+    this.#turn = begun.catch(() => {})
+    return begun
+  }
+
+  async #begin(task: QueuedTask, signal: AbortSignal): Promise<boolean> {
     const { governor, newId, clock, budgets, swept } = this.#environment
     const request = this.#request(task, newId())
     // No place is taken for what nobody could pay for.
@@ -47,7 +53,9 @@ export class CallBeginnings {
     if (full) return this.#hold(task, full)
     await swept()
     const since = clock.now()
-    const place = governor.tryEnter(this.caller) ?? (await this.#waitForTurn(signal))
+    const entering = () => governor.enter(this.caller, signal).catch(() => undefined)
+    const place = governor.tryEnter(this.caller) ?? (await entering())
+    // The task is no longer wanted.
     if (!place) return true
     this.#places.set(request.callId, place)
     try {
@@ -62,13 +70,6 @@ export class CallBeginnings {
         budgets.ended(request.callId)
       }
     }
-  }
-
-  /** undefined where the task is no longer wanted. */
-  #waitForTurn(signal: AbortSignal): Promise<Place | undefined> {
-    const entering = this.#environment.governor.enter(this.caller, signal).catch(() => undefined)
-    this.#turn = entering
-    return entering
   }
 
   /** The place of a call; one that an earlier process has announced is under way already. */
@@ -90,12 +91,10 @@ export class CallBeginnings {
   async #announce(task: QueuedTask, callId: string, waitedMs: number): Promise<void> {
     const { clock, newId } = this.#environment
     const ids = { callId, sessionId: newId() }
-    const announced = this.#actor.decide(
+    await this.#actor.decide(
       ({ context }) => nextCall(context, task.taskId, ids, { now: clock.now() }, waitedMs),
       { correlationId: task.taskId, causationId: task.cause },
     )
-    this.#turn = announced.catch(() => {})
-    await announced
   }
 
   async #hold(task: QueuedTask, hold: BudgetHold): Promise<false> {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { adaptiveLimit, answered, entered, hasRoom, left, refused } from '../../src/actors/adaptive-limit.ts'
 import { FairQueue } from '../../src/actors/fair-queue.ts'
 import { type Caller, Governor, type GovernorLimits, type Place } from '../../src/actors/governor.ts'
-import { OverloadedError } from '../../src/events/call-errors.ts'
+import { OverloadedError, ProcessKilledError } from '../../src/events/call-errors.ts'
 import { InvalidInputError, MailboxFullError } from '../../src/events/errors.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
@@ -271,6 +271,33 @@ describe('agents under a governor', () => {
     )
     await pass(clock, () => isOver)
     expect(await answers).toEqual(['fine', 'fine', 'fine'])
+  })
+
+  test('nor do they between two tries', async () => {
+    const { open, clock } = await world()
+    const { orchestrator } = await open(
+      {
+        reply: ({ agent, attempt }) =>
+          agent === 'b'
+            ? { text: 'long', delayMs: 60_000 }
+            : attempt === 1
+              ? new ProcessKilledError()
+              : { text: 'fine', delayMs: 20_000 },
+      },
+      { limits: { callsInFlight: 1 }, store: memoryStore() },
+    )
+    const a = await orchestrator.createAgent({ ...ECHO, id: 'a', timeoutMs: 30_000 })
+    const b = await orchestrator.createAgent({ ...ECHO, id: 'b' })
+    const waiting = a.ask('x')
+    await until(() => a.status === 'retry')
+    const long = b.ask('x')
+    await until(() => b.status === 'busy')
+    let isOver = false
+    Promise.allSettled([waiting, long]).then(() => {
+      isOver = true
+    })
+    await pass(clock, () => isOver)
+    expect((await waiting).text).toBe('fine')
   })
 
   test('a task that is cancelled while it waits for its turn makes no call, and holds up nobody', async () => {
