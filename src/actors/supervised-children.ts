@@ -17,6 +17,8 @@ export class SupervisedChildren {
   readonly #clock: Clock
   readonly #exited: (running: RunningChild, exit: Exit) => void
   readonly #running = new Map<string, RunningChild>()
+  /** Those that were told to end, and have not. */
+  readonly #stopping = new Set<RunningChild>()
   readonly #leaving = new AbortController()
 
   /** @param exited A child has ended by itself. */
@@ -60,7 +62,24 @@ export class SupervisedChildren {
     const running = this.#running.get(id)
     this.#running.delete(id)
     if (!running) return SHUTDOWN
-    const { child, data } = running
+    this.#stopping.add(running)
+    try {
+      return await this.#end(running)
+    } finally {
+      this.#stopping.delete(running)
+    }
+  }
+
+  /** Ends all at once, and waits for none of them. */
+  async kill(): Promise<void> {
+    this.leave()
+    const all = [...this.#running.values(), ...this.#stopping]
+    this.#running.clear()
+    await Promise.all(all.map(({ child }) => child.kill()))
+    for (const { child } of all) child.released?.()
+  }
+
+  async #end({ child, data }: RunningChild): Promise<Exit> {
     if (data.shutdown !== 'brutal') {
       const stopping = child.stop('shutdown').then(
         () => SHUTDOWN,
@@ -75,15 +94,6 @@ export class SupervisedChildren {
     }
     await child.kill()
     return KILLED
-  }
-
-  /** Ends all at once, and waits for none of them. */
-  async kill(): Promise<void> {
-    this.leave()
-    const all = [...this.#running.values()]
-    this.#running.clear()
-    await Promise.all(all.map(({ child }) => child.kill()))
-    for (const { child } of all) child.released?.()
   }
 
   async #launch(data: ChildData, launch: () => Supervised | Promise<Supervised>): Promise<Supervised> {

@@ -42,6 +42,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
   /** What each child is made of, and by which code. */
   readonly #sources = new Map<string, CheckedChild>()
   #stopping: Promise<void> | undefined
+  #finishing: Promise<void> | undefined
 
   private constructor(
     specification: Specification,
@@ -80,6 +81,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
     if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
     const actor = await EventSourcedActor.load(supervisorKind, id, environment)
     if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
+    if (environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
     const supervisor = new Supervisor(specification, actor, environment, living, parent)
     living.set(id, supervisor)
     const started = { rules, parent, children: children.map(({ data }) => data) }
@@ -91,6 +93,11 @@ export class Supervisor implements Supervised, AsyncDisposable {
       throw error
     }
     return supervisor
+  }
+
+  /** Whether nobody is above it. */
+  get isRoot(): boolean {
+    return this.#parent === null
   }
 
   /** `running`; `stopping` and `stopped` when its end has begun, and when it has come. */
@@ -223,7 +230,13 @@ export class Supervisor implements Supervised, AsyncDisposable {
     await this.#finish(reason, exit)
   }
 
-  async #finish(reason: Stopped['reason'], exit: Exit): Promise<void> {
+  /** The first end counts: by the time a second one comes, another supervisor may have this id. */
+  #finish(reason: Stopped['reason'], exit: Exit): Promise<void> {
+    this.#finishing ??= this.#conclude(reason, exit)
+    return this.#finishing
+  }
+
+  async #conclude(reason: Stopped['reason'], exit: Exit): Promise<void> {
     try {
       await this.#worker.record({ type: 'SupervisorStopped', data: { reason } })
     } catch (error) {

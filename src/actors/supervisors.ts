@@ -9,7 +9,6 @@ import type { SupervisionEnvironment } from './supervisor-worker.ts'
 export class Supervisors {
   readonly #environment: SupervisionEnvironment
   readonly #living: LivingSupervisors = new Map()
-  readonly #roots: Supervisor[] = []
   #closing = false
 
   /** @param failed A tree gives up: nobody is left to deal with what went wrong. `ended` resolves when it has stopped. */
@@ -31,11 +30,7 @@ export class Supervisors {
 
   /** Resolves when all children run. */
   async supervise(specification: SupervisorSpecification): Promise<Supervisor> {
-    const checked = checkSpecification(specification)
-    const root = await Supervisor.start(checked, this.#environment, this.#living)
-    this.#roots.push(root)
-    root.watch(() => this.#roots.splice(this.#roots.indexOf(root), 1))
-    return root
+    return Supervisor.start(checkSpecification(specification), this.#environment, this.#living)
   }
 
   /** A supervisor that lives, at whatever level. Throws SupervisorStoppedError. */
@@ -45,9 +40,13 @@ export class Supervisors {
     return supervisor
   }
 
-  /** Stops the trees, the last one first. The log stays as it is: the next process goes on with them. */
+  /**
+   * Stops the trees, the last one first, and those that are still starting. The log stays as it is: the next process goes
+   * on with them.
+   */
   async close(): Promise<void> {
     this.#closing = true
-    for (const root of this.#roots.toReversed()) await root.stop()
+    const roots = [...this.#living.values()].filter(({ isRoot }) => isRoot)
+    for (const root of roots.toReversed()) await root.stop()
   }
 }

@@ -475,6 +475,32 @@ describe('A tree', () => {
     await orchestrator.close()
   })
 
+  test('that takes too long to stop is killed with all that is in it, and its successor is left alone', async () => {
+    const { clock, child, heard, open, exits } = crew()
+    const orchestrator = await open()
+    await orchestrator.supervise({
+      id: 'top',
+      strategy: 'one-for-all',
+      children: [
+        { id: 'under', shutdown: 1000, supervisor: { children: [child('b', {}, 4000)] } },
+        child('a'),
+      ],
+    })
+    heard()
+    await exits('a')
+    await clock.advance(1000)
+    await quiet()
+    expect(heard()).toBe('xa !b +b +a')
+    await clock.advance(10_000)
+    await quiet()
+    expect(heard()).toBe('')
+    expect(orchestrator.supervisor('under').status).toBe('running')
+    const closed = orchestrator.close()
+    await quiet()
+    await clock.advance(4000)
+    await closed
+  })
+
   test('does not have the dynamic children again when it is restarted', async () => {
     const { child, supervise, exits, heard, open: _ } = crew()
     const supervisor = await supervise([
@@ -496,6 +522,18 @@ describe('A tree', () => {
     await orchestrator.close()
     expect(heard()).toBe('-c -b -a')
     expect(await types('one')).toEqual(['SupervisorStarted', 'ChildStarted', 'ChildStarted'])
+  })
+
+  test('that is still starting when the orchestrator is closed is given up, and what it had started ends', async () => {
+    const { child, heard, open } = crew()
+    const orchestrator = await open()
+    const hangs = { id: 'b', start: () => new Promise<never>(() => {}) }
+    const refused = expect(orchestrator.supervise({ id: 'one', children: [child('a'), hangs] })).rejects
+    const stopping = refused.toThrow('its supervisor is stopping')
+    await quiet()
+    await orchestrator.close()
+    await stopping
+    expect(heard()).toBe('+a -a')
   })
 
   test('of the same name is refused while there is one, also where it is nested', async () => {
