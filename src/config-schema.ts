@@ -1,5 +1,6 @@
 /** What may stand in the configuration file: one schema, which also makes the JSON Schema for editors. */
 import * as Schema from 'effect/Schema'
+import { Supervisor } from './config-supervision.ts'
 
 const Text = Schema.String.check(Schema.isMinLength(1))
 const Positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
@@ -193,6 +194,11 @@ export const ConfigFile = Schema.Struct({
       description: 'Agents that are created, or brought up to date, on opening.',
     }),
   ),
+  supervision: Schema.optionalKey(
+    Schema.Array(Supervisor).annotate({
+      description: 'Trees of supervisors, started by claude-agents serve.',
+    }),
+  ),
   workflows: Schema.optionalKey(
     Schema.Array(Workflow).annotate({ description: 'Workflows that are given a name.' }),
   ),
@@ -201,10 +207,11 @@ export type ConfigValues = typeof ConfigFile.Type
 
 /** For editors: completion, and what each key means. */
 export function configJsonSchema(): object {
-  const { schema } = Schema.toJsonSchemaDocument(ConfigFile, { onExcessProperty: 'error' })
+  const { schema, definitions } = Schema.toJsonSchemaDocument(ConfigFile, { onExcessProperty: 'error' })
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'The configuration file of claude-agents',
     ...schema,
+    $defs: definitions,
   }
 }

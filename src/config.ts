@@ -6,6 +6,7 @@ import { ConfigDocument, type ConfigPath } from './config-document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './config-layers.ts'
 import { problemsOf } from './config-problems.ts'
 import { ConfigFile, type ConfigValues } from './config-schema.ts'
+import { type DeclaredTree, declaredTree } from './config-supervision.ts'
 import { namedWorkflows } from './config-workflows.ts'
 import type { AgentConfig } from './events/agent-facts.ts'
 import { ConfigError, InvalidInputError } from './events/errors.ts'
@@ -13,6 +14,7 @@ import { nameHint } from './nearest-name.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
 
 export type { Origin, ResolvedSetting } from './config-layers.ts'
+export type { DeclaredChild, DeclaredTree } from './config-supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 /** More than a person writes; less than a file that wants to hurt. */
@@ -55,6 +57,8 @@ export interface Config {
   /** The `claude` command. */
   readonly claudePath?: string
   readonly agents?: readonly DeclaredAgent[]
+  /** Trees of supervisors, for `orchestrator.supervise`. */
+  readonly supervision?: readonly DeclaredTree[]
   readonly workflows?: readonly NamedWorkflow[]
   /** Every setting, said or not, and where it came from. */
   readonly settings: readonly ResolvedSetting[]
@@ -135,6 +139,7 @@ export async function loadConfig({
       ...agentOptions(rest),
       ...defined({ budget: amounts(budget?.usd, budget?.tokens) }),
     })),
+    supervision: values.supervision?.map(declaredTree),
     workflows: workflows.length === 0 ? undefined : workflows,
     settings,
   })

@@ -72,6 +72,8 @@ export {
   type Config,
   type ConfigSources,
   type DeclaredAgent,
+  type DeclaredChild,
+  type DeclaredTree,
   findConfigFile,
   loadConfig,
   type Origin,
@@ -123,7 +125,7 @@ export * from './patterns/index.ts'
 export { Run } from './patterns/run.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/run-fork.ts'
 export { type ListedProcess, listProcesses } from './process-list.ts'
-export { closeOnSignal, type ShutdownOptions } from './shutdown.ts'
+export { closeOnSignal, type Shutdown, type ShutdownOptions } from './shutdown.ts'
 export type { ArchiveSource } from './store/archive-source.ts'
 export type { ArchiveSummary, ExportOptions } from './store/archive-writer.ts'
 export { backup, backupDirectory } from './store/backup.ts'

@@ -10,10 +10,17 @@ export interface ShutdownOptions {
   readonly before?: () => Promise<void> | void
 }
 
+export interface Shutdown {
+  /** Resolves when the log is closed. */
+  readonly closed: Promise<void>
+  /** Takes the handlers away. */
+  remove(): void
+}
+
 /**
  * Closes the orchestrator when the system asks the process to end. What is not finished in time is gone on with by the
- * next opening. A second signal closes at once. Returns how to take the handlers away; resolves nothing and exits
- * nothing: when the log is closed, a process without other work ends by itself.
+ * next opening. A second signal closes at once. It exits nothing: when the log is
+ * closed, a process without other work ends by itself.
  *
  * @example
  * const server = createServer(handle).listen(8080)
@@ -22,8 +29,10 @@ export interface ShutdownOptions {
 export function closeOnSignal(
   orchestrator: Orchestrator,
   { signals = ['SIGTERM', 'SIGINT'], finishWithinMs = 25_000, before = () => {} }: ShutdownOptions = {},
-): () => void {
+): Shutdown {
   let isAsked = false
+  let settle: () => void = () => {}
+  const closed = new Promise<void>((resolve) => (settle = resolve))
   const remove = () => {
     for (const signal of signals) process.off(signal, end)
   }
@@ -40,7 +49,8 @@ export function closeOnSignal(
       .catch(() => {})
       .then(() => orchestrator.close())
       .then(remove)
+      .then(settle)
   }
   for (const signal of signals) process.on(signal, end)
-  return remove
+  return { closed, remove }
 }

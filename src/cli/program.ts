@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { addAgentCommands } from './agent-words.ts'
-import { assignments } from './arguments.ts'
+import { assignments, wholeNumber } from './arguments.ts'
 import { addBudgetCommands } from './budget-words.ts'
 import { LOG_LEVELS } from './command-logger.ts'
 import { addConfigCommands } from './config-words.ts'
@@ -71,6 +71,17 @@ export function commandProgram(): Command {
   addBudgetCommands(program, act)
   addDeadLetterCommand(program, act)
   addInspectCommand(program, act)
+  program
+    .command('serve')
+    .description(
+      'keep the store open: go on with what there is, supervise, and do what other commands ask for',
+    )
+    .option(
+      '--finish-within <seconds>',
+      'how long work may go on when it is told to end (25 unless told)',
+      wholeNumber,
+    )
+    .action((options) => act(async (globals) => (await import('./serve-command.ts')).serve(globals, options)))
   program
     .command('interactive')
     .description('a prompt that stays: ask, look, and run workflows, with history and completion')

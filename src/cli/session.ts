@@ -38,7 +38,8 @@ export async function withSession(
   try {
     const { orchestrator, owner } = await accessStore(options.baseDir, async () => {
       opened ??= await openRunner(options, screen)
-      return open(options, opened)
+      // What costs money is gone on with when somebody asks for it, not because somebody looks at a log.
+      return openHere(options, opened, 'on-demand')
     })
     if (owner !== null && options.simulate) noteOwnModel(screen, owner)
     try {
@@ -57,14 +58,18 @@ export async function withSession(
   }
 }
 
-async function open(options: GlobalOptions, { runner, logger }: OpenedRunner): Promise<Orchestrator> {
+/** Opens the store in this process. Throws StoreInUse. */
+export async function openHere(
+  options: GlobalOptions,
+  { runner, logger }: OpenedRunner,
+  resume: 'at-once' | 'on-demand',
+): Promise<Orchestrator> {
   const { Orchestrator } = await import('../index.ts')
   return Orchestrator.open({
     baseDir: options.baseDir,
     logger,
     runner,
-    // What costs money is gone on with when somebody asks for it, not because somebody looks at a log.
-    resume: 'on-demand',
+    resume,
     ...orchestratorOptions(options.config),
   })
 }
