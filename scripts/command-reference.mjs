@@ -8,7 +8,7 @@ const { commandProgram } = await import(`${root}dist/cli/program.js`)
 
 const TOPICS = [
   ['To begin with', ['init', 'doctor', 'config', 'completion', 'demo']],
-  ['Agents', ['agent', 'interactive', 'recover']],
+  ['Agents', ['agent', 'interactive', 'serve', 'recover']],
   ['Workflows', ['workflow']],
   ['Money', ['budget', 'dead-letters']],
   ['What goes on', ['tail', 'top', 'metrics', 'ps', 'inspect']],
