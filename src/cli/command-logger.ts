@@ -1,5 +1,4 @@
 /** The library's log: on stderr for people, one line each, and as lines of JSON in a file where one is named. */
-import { appendFileSync } from 'node:fs'
 import type { Logger } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { writeNote } from './live-lines.ts'
@@ -13,7 +12,7 @@ type Write = (level: Level, fields: Fields, message: string) => void
 /** Throws InvalidInputError when the file cannot be written. */
 export async function commandLogger({ logLevel, config }: GlobalOptions): Promise<Logger> {
   const { logFile } = config
-  const writes = [toStderr, ...(logFile === undefined ? [] : [await toFile(logFile)])]
+  const writes = [toStderr, ...(logFile === undefined ? [] : [await toFile(logFile, config)])]
   const threshold = LOG_LEVELS.indexOf(logLevel as Level)
   const at = (level: Level) => (fields: Fields, message: string) => {
     if (LOG_LEVELS.indexOf(level) < threshold) return
@@ -26,22 +25,19 @@ export async function commandLogger({ logLevel, config }: GlobalOptions): Promis
 const toStderr: Write = (level, fields, message) =>
   writeNote(`${level} ${inert(message)} ${jsonLine(fields)}\n`)
 
-/** Opened for each line, so that the system can rotate it. */
-async function toFile(path: string): Promise<Write> {
-  const options = { mode: 0o600 } as const
-  try {
-    appendFileSync(path, '', options)
-  } catch (cause) {
-    const { InvalidInputError } = await import('../index.ts')
-    const problem = `${path} cannot be written (${(cause as NodeJS.ErrnoException).code})`
-    throw new InvalidInputError({ what: 'logging.file', problem, hint: 'Name another file.' }, { cause })
+/** A log that cannot be written any more, as when the disk is full, is no reason for what is logged to fail. */
+async function toFile(path: string, config: GlobalOptions['config']): Promise<Write> {
+  const { logFile } = await import('./log-file.ts')
+  const append = logFile(path, config)
+  let isTold = false
+  return (level, fields, message) => {
+    try {
+      append(jsonLine({ level, time: new Date().toISOString(), ...fields, msg: message }))
+    } catch (error) {
+      if (!isTold) toStderr('warn', { problem: (error as Error).message }, 'logging.file cannot be written')
+      isTold = true
+    }
   }
-  return (level, fields, message) =>
-    appendFileSync(
-      path,
-      `${jsonLine({ level, time: new Date().toISOString(), ...fields, msg: message })}\n`,
-      options,
-    )
 }
 
 /** Errors have no enumerable properties: say what they say. */

@@ -100,7 +100,9 @@ async function names(given: GivenOptions, kind: string): Promise<readonly string
   if (!hasStore(globals)) return kind === 'agent' ? declared : []
   const { withSession } = await import('./session.ts')
   let found: readonly string[] = []
-  await withSession({ ...globals, json: true, logLevel: 'silent' }, async ({ orchestrator }) => {
+  // Nobody has asked for anything to be done: what is declared is not made, and nothing is logged.
+  const { agents: _, budget: __, logFile: ___, ...config } = globals.config
+  await withSession({ ...globals, config, json: true, logLevel: 'silent' }, async ({ orchestrator }) => {
     const agents = kind === 'run' ? [] : (await orchestrator.agents()).map(({ id }) => id)
     const runs = kind === 'agent' ? [] : (await orchestrator.runs()).map(({ runId }) => runId)
     found =

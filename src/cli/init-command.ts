@@ -1,5 +1,5 @@
 /** `init`: a configuration to begin with, and what git should leave out. Nothing that is there is overwritten. */
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, lstat, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InvalidInputError } from '../index.ts'
 import type { GivenOptions } from './global-options.ts'
@@ -32,19 +32,13 @@ const DEFAULT_WISHES: Wishes = { agents: ['researcher', 'analyst', 'writer'], ma
 export async function init(given: GivenOptions, options: InitOptions): Promise<void> {
   const screen = terminal({ json: given.json ?? false, color: given.color })
   const path = resolve(given.config ?? FILE)
-  if (!options.force && (await readFile(path).catch(() => null))) {
-    throw new InvalidInputError({
-      what: path,
-      problem: 'it is there already',
-      hint: 'Change it by hand, or write a new one in its place: claude-agents init --force',
-    })
-  }
+  if (!options.force && (await lstat(path).catch(() => null))) throw isThere(path)
   const wishes = options.yes || screen.json ? DEFAULT_WISHES : await ask()
   if (wishes === null) {
     process.exitCode = 130
     return screen.note('Nothing was written.')
   }
-  await writeFile(path, configText(wishes))
+  await write(path, configText(wishes), options.force ?? false)
   const ignored = await ignore(resolve('.gitignore'))
   if (screen.json) return screen.value({ file: path, agents: wishes.agents, ignored })
   screen.line(`Wrote ${inert(path)}${ignored.length > 0 ? `, and ${ignored.join(', ')} to .gitignore` : ''}.`)
@@ -53,6 +47,26 @@ export async function init(given: GivenOptions, options: InitOptions): Promise<v
   screen.note(`Ask an agent:              claude-agents agent ask ${first} "..."`)
   screen.note(`Run the workflow:          claude-agents workflow run --workflow report "..."`)
   screen.note(`(with --simulate in front of it: without a login, and without cost)`)
+}
+
+const isThere = (path: string) =>
+  new InvalidInputError({
+    what: path,
+    problem: 'it is there already',
+    hint: 'Change it by hand, or write a new one in its place: claude-agents init --force',
+  })
+
+async function write(path: string, text: string, force: boolean): Promise<void> {
+  try {
+    await writeFile(path, text, { flag: force ? 'w' : 'wx' })
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'EEXIST') throw isThere(path)
+    throw new InvalidInputError(
+      { what: path, problem: `it cannot be written (${code ?? message})` },
+      { cause },
+    )
+  }
 }
 
 /** null when the user gave up. */
@@ -96,8 +110,10 @@ async function ask(): Promise<Wishes | null> {
     : { ...answers, model: answers.model.trim(), maxAgents: Number(answers.maxAgents) }
 }
 
-/** Adds what is missing; returns that. */
+/** Adds what is missing; returns that. A link may lead anywhere, and git does not follow it either. */
 async function ignore(path: string): Promise<readonly string[]> {
+  const found = await lstat(path).catch(() => null)
+  if (found && !found.isFile()) return []
   const before = await readFile(path, 'utf8').catch(() => '')
   const lines = before.split('\n').map((line) => line.trim())
   const missing = IGNORED.filter(

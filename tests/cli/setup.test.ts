@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { commandLine, MAIN } from './command.ts'
@@ -16,6 +16,15 @@ describe('init', () => {
     expect(again.stderr).toContain('is there already')
     const forced = await run(['--json', 'init', '--force'])
     expect(forced.values).toMatchObject([{ agents: ['researcher', 'analyst', 'writer'], ignored: [] }])
+  })
+
+  test('writes through no link that came with a repository', async () => {
+    const { run, folder } = await commandLine()
+    await symlink(join(folder, 'one'), join(folder, 'claude-agents.yaml'))
+    expect(await run(['init', '--yes'])).toMatchObject({ exitCode: 2 })
+    await symlink(join(folder, 'two'), join(folder, '.gitignore'))
+    expect(await run(['init', '--yes', '--config', 'other.yaml'])).toMatchObject({ exitCode: 0 })
+    expect((await readdir(folder)).sort()).toEqual(['.gitignore', 'claude-agents.yaml', 'other.yaml'])
   })
 
   test('says how to go on without a terminal', async () => {
