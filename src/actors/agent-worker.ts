@@ -49,7 +49,7 @@ export function agentWorker(
 
   const circumstances = () => ({ now: clock.now(), random: environment.random() })
 
-  const until = (at: string, signal: AbortSignal) => pause(clock, Date.parse(at) - clock.now(), signal)
+  const msUntil = (at: string) => Date.parse(at) - clock.now()
 
   async function passDeadline(task: QueuedTask) {
     await decide(task, (context) =>
@@ -132,7 +132,7 @@ export function agentWorker(
   async function recover(effect: CallEffect, signal: AbortSignal): Promise<boolean> {
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
-    void until(effect.task.deadlineAt, stop).then(() => overdue.abort())
+    void pause(clock, msUntil(effect.task.deadlineAt), stop).then(() => overdue.abort())
     const ending = await composed(effect, (call) => recoverCall(runner, call, effect.call.process, stop))
     if (signal.aborted) {
       await bury(effect, ending)
@@ -190,17 +190,17 @@ export function agentWorker(
   return async (effect, context) => {
     switch (effect.type) {
       case 'begin':
-        return beginnings.next(context.signal)
+        return beginnings.next(context)
       case 'retry':
         if (context.resumed && effect.task.refusals > 0) governor.remember(beginnings.caller.account)
-        await until(effect.dueAt, context.signal)
-        if (!context.signal.aborted) await beginnings.begin(effect.task, context.signal)
+        await context.pause(msUntil(effect.dueAt))
+        if (context.isWanted) await beginnings.begin(effect.task, context)
         return undefined
       case 'deadline':
-        await until(effect.task.deadlineAt, context.signal)
+        await context.pause(msUntil(effect.task.deadlineAt))
         await lastRecovery
         await beginnings.turn
-        return context.signal.aborted ? undefined : passDeadline(effect.task)
+        return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
         const place = beginnings.placeOf(effect.call)
         const call = lastCall

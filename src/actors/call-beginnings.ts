@@ -6,6 +6,7 @@ import type { OpenCall, QueuedTask } from './agent-state.ts'
 import { estimate } from './budget-decisions.ts'
 import type { BudgetHold } from './budget-requests.ts'
 import type { Caller, Place } from './governor.ts'
+import type { EffectContext } from './running-effects.ts'
 
 export class CallBeginnings {
   readonly #agent: string
@@ -33,19 +34,19 @@ export class CallBeginnings {
   }
 
   /** Begins the first of those that are ready for which there is money. The others are held. */
-  async next(signal: AbortSignal): Promise<void> {
+  async next(context: EffectContext): Promise<void> {
     for (const task of ready(this.#actor.snapshot.context))
-      if (signal.aborted || (await this.begin(task, signal))) return
+      if (!context.isWanted || (await this.begin(task, context))) return
   }
 
   /** Whether the task had its turn. Otherwise it is held. */
-  begin(task: QueuedTask, signal: AbortSignal): Promise<boolean> {
-    const begun = this.#begin(task, signal)
+  begin(task: QueuedTask, context: EffectContext): Promise<boolean> {
+    const begun = this.#begin(task, context)
     this.#turn = begun.catch(() => {})
     return begun
   }
 
-  async #begin(task: QueuedTask, signal: AbortSignal): Promise<boolean> {
+  async #begin(task: QueuedTask, context: EffectContext): Promise<boolean> {
     const { governor, newId, clock, budgets, swept } = this.#environment
     const request = this.#request(task, newId())
     // No place is taken for what nobody could pay for.
@@ -53,7 +54,7 @@ export class CallBeginnings {
     if (full) return this.#hold(task, full)
     await swept()
     const since = clock.now()
-    const entering = () => governor.enter(this.caller, signal).catch(() => undefined)
+    const entering = () => governor.enter(this.caller, context.signal).catch(() => undefined)
     const place = governor.tryEnter(this.caller) ?? (await entering())
     // The task is no longer wanted.
     if (!place) return true

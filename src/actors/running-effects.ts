@@ -1,5 +1,5 @@
 /** Makes what goes on be what should be going on: starts what is missing, aborts what is no longer wanted. */
-import { type Clock, pause } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { ClaudeAgentError } from '../events/errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Effect } from './definition.ts'
@@ -7,8 +7,12 @@ import type { Effect } from './definition.ts'
 export interface EffectContext {
   /** Aborted when the effect is no longer wanted. Made when it is first asked for: most effects are short. */
   readonly signal: AbortSignal
+  /** What the signal says, without making one. */
+  readonly isWanted: boolean
   /** An earlier attempt, or process, may have carried it out already. */
   readonly resumed: boolean
+  /** Waits so many ms, or less when the effect is no longer wanted. */
+  pause(delayMs: number): Promise<void>
 }
 
 /** How an effect is carried out. */
@@ -25,6 +29,7 @@ const LAST_RETRY_MS = 30_000
 class Stop {
   #aborted = false
   #controller: AbortController | undefined
+  readonly #pauses = new Set<() => void>()
 
   get aborted(): boolean {
     return this.#aborted
@@ -39,6 +44,20 @@ class Stop {
   abort(): void {
     this.#aborted = true
     this.#controller?.abort(NOT_WANTED)
+    for (const end of this.#pauses) end()
+  }
+
+  pause(clock: Clock, delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#aborted) return resolve()
+      const end = () => {
+        cancel()
+        this.#pauses.delete(end)
+        resolve()
+      }
+      const cancel = clock.after(delayMs, end)
+      this.#pauses.add(end)
+    })
   }
 }
 
@@ -111,22 +130,28 @@ export class RunningEffects<E extends Effect> {
     let again = resumed
     for (let delayMs = FIRST_RETRY_MS; !stop.aborted; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
       try {
-        return await this.#perform(effect, contextOf(stop, again))
+        return await this.#perform(effect, this.#context(stop, again))
       } catch (error) {
         if (stop.aborted) return
         const passing = error instanceof ClaudeAgentError && error.retryable
         this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
         if (!passing) return this.#failed(error)
         again = true
-        await pause(this.#clock, delayMs, stop.signal)
+        await stop.pause(this.#clock, delayMs)
       }
     }
   }
-}
 
-const contextOf = (stop: Stop, resumed: boolean): EffectContext => ({
-  resumed,
-  get signal() {
-    return stop.signal
-  },
-})
+  #context(stop: Stop, resumed: boolean): EffectContext {
+    return {
+      resumed,
+      get signal() {
+        return stop.signal
+      },
+      get isWanted() {
+        return !stop.aborted
+      },
+      pause: (delayMs) => stop.pause(this.#clock, delayMs),
+    }
+  }
+}

@@ -6,6 +6,8 @@ export function canonicalJson(value: unknown): string {
 }
 
 function ordered(object: object): object {
-  const entries = Object.entries(object).sort(([one], [other]) => (one < other ? -1 : 1))
-  return Object.fromEntries(entries)
+  // Without a prototype, so that no name means anything.
+  const copy: Record<string, unknown> = Object.create(null)
+  for (const name of Object.keys(object).sort()) copy[name] = (object as Record<string, unknown>)[name]
+  return copy
 }
