@@ -94,7 +94,18 @@ type Folds<D extends OwnFacts, M extends AnyStateMachine> = [FactsOf<D>] extends
 /** Kinds that this package has itself, or may come to have. */
 const RESERVED = new Set([
   ...['agent', 'run', 'supervisor', 'orchestrator', 'system', 'account', 'budget', 'governor', 'limits'],
-  ...['process', 'processes', 'task', 'approval', 'dead-letter', 'dead-letters', 'workflow', 'schedule'],
+  ...[
+    'agent-budget',
+    'run-budget',
+    'process',
+    'processes',
+    'task',
+    'approval',
+    'dead-letter',
+    'dead-letters',
+    'workflow',
+    'schedule',
+  ],
 ])
 
 /**

@@ -65,7 +65,7 @@ export async function rerun(
 ): Promise<void> {
   const { pastTask, TaskNotFoundError } = await import('../index.ts')
   if (!hasStore(globals)) throw new TaskNotFoundError({ taskId })
-  const editor = edit ? await editorCommand() : undefined
+  const prompt = edit ? await editedPrompt(globals, taskId) : undefined
   return withSession(globals, async (session) => {
     const {
       agent,
@@ -74,8 +74,7 @@ export async function rerun(
       session: kind,
       factId,
     } = await pastTask(session.orchestrator.store, taskId)
-    const task: TaskInput =
-      editor === undefined ? input : { ...input, prompt: await edited(editor, input.prompt) }
+    const task: TaskInput = prompt === undefined ? input : { ...input, prompt }
     const newId = crypto.randomUUID()
     await printReply(session, agent, task, {
       taskId: newId,
@@ -84,6 +83,17 @@ export async function rerun(
       origin: { correlationId: newId, causationId: factId },
     })
   })
+}
+
+/** With the store closed: others must be able to use it as long as the editor is open. */
+async function editedPrompt(globals: GlobalOptions, taskId: string): Promise<string> {
+  const editor = await editorCommand()
+  const { pastTask } = await import('../index.ts')
+  let before = ''
+  await withSession(globals, async ({ orchestrator }) => {
+    before = (await pastTask(orchestrator.store, taskId)).input.prompt
+  })
+  return edited(editor, before)
 }
 
 async function editorCommand(): Promise<string> {

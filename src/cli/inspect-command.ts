@@ -5,7 +5,7 @@ import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { listenForInterruption } from './interruption.ts'
 import { withSession } from './session.ts'
-import { type Terminal, terminal } from './terminal.ts'
+import { inert, type Terminal, terminal } from './terminal.ts'
 
 export interface InspectOptions {
   readonly port?: number
@@ -50,7 +50,7 @@ const isDamage = (error: unknown): error is Error & { summary: string } =>
 /** What cannot be opened can still be looked at, which is what one wants to do then. */
 async function inspectDamaged(globals: GlobalOptions, options: InspectOptions, error: { summary: string }) {
   const screen = terminal(globals)
-  screen.note(screen.accent('yellow', `${error.summary} Shown is what its files still hold.`))
+  screen.note(screen.accent('yellow', `${inert(error.summary)} Shown is what its files still hold.`))
   screen.note('claude-agents log verify says all that is wrong; log repair --to DIR saves what is whole.')
   const { damagedStore } = await import('../inspect/inspector-damaged-store.ts')
   const interruption = listenForInterruption()

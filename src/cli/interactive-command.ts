@@ -43,6 +43,7 @@ class Conversation {
     const input = await lineInput({
       historyFile: join(this.#globals.baseDir, 'history'),
       complete: (text) => this.#complete(text),
+      signal: this.#session.signal,
     })
     let wasInterrupted = false
     try {
@@ -83,7 +84,7 @@ class Conversation {
       process.off('SIGINT', interrupt)
       for (const other of others) process.on('SIGINT', other)
       // How one command ended is not how the session ends.
-      process.exitCode = undefined
+      if (!this.#session.signal.aborted) process.exitCode = undefined
     }
   }
 

@@ -3,6 +3,9 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
 import { Transform } from 'node:stream'
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g
+
 /** Stands for a line break of pasted text while it is edited. */
 const BREAK = '⏎'
 const PASTE_BEGINS = '\u001b[200~'
@@ -20,9 +23,11 @@ export interface LineInputOptions {
   readonly historyFile: string
   /** What the text up to the cursor can become. */
   readonly complete: (text: string) => Promise<readonly string[]>
+  /** Ends the input. */
+  readonly signal: AbortSignal
 }
 
-export async function lineInput({ historyFile, complete }: LineInputOptions): Promise<LineInput> {
+export async function lineInput({ historyFile, complete, signal }: LineInputOptions): Promise<LineInput> {
   let history = (await readFile(historyFile, 'utf8').catch(() => '')).split('\n').filter(Boolean)
   history = history.slice(-LONGEST_HISTORY).reverse()
   process.stdout.write('\u001b[?2004h')
@@ -35,6 +40,7 @@ export async function lineInput({ historyFile, complete }: LineInputOptions): Pr
         input,
         output: process.stdout,
         terminal: true,
+        signal,
         history: [...history],
         historySize: LONGEST_HISTORY,
         removeHistoryDuplicates: true,
@@ -96,7 +102,7 @@ function pasteAware(): Transform & { release(): void } {
         const kept = found < 0 && isPasting ? partOf(piece, mark) : 0
         held = piece.slice(piece.length - kept)
         const whole = piece.slice(0, piece.length - kept)
-        out += isPasting ? whole.replace(/\r\n|\r|\n/g, BREAK).replaceAll('\t', '  ') : whole
+        out += isPasting ? pasted(whole) : whole
         if (found < 0) break
         isPasting = !isPasting
         text = text.slice(found + mark.length)
@@ -119,6 +125,13 @@ function pasteAware(): Transform & { release(): void } {
     },
   })
 }
+
+/** Pasted text is text: none of it is a key, such as Ctrl-C or an arrow. */
+const pasted = (text: string) =>
+  text
+    .replace(/\r\n|\r|\n/g, BREAK)
+    .replaceAll('\t', '  ')
+    .replace(CONTROL, '')
 
 /** How much of the end of a piece may be the beginning of the mark. */
 function partOf(piece: string, mark: string): number {

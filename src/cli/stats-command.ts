@@ -36,7 +36,7 @@ function printCsv(terminal: Terminal, by: Grouping, rows: readonly Statistics[])
   terminal.line([by, ...COLUMNS, 'failures'].join(','))
   for (const row of rows) {
     const figures = COLUMNS.map((column) => row[column] ?? '')
-    terminal.line([quoted(row.key ?? ''), ...figures, quoted(failuresOf(row, ' '))].join(','))
+    terminal.line([quoted(inert(row.key ?? '')), ...figures, quoted(failuresOf(row, ' '))].join(','))
   }
 }
 
@@ -52,7 +52,7 @@ function printTable(terminal: Terminal, by: Grouping, rows: readonly Statistics[
     terminal.note('No task has ended yet.')
     return
   }
-  const names = rows.map(({ key }) => key ?? '(no run)')
+  const names = rows.map(({ key }) => inert(key ?? '(no run)'))
   const width = Math.max(by.length, ...names.map((name) => name.length))
   const head = [
     'TASKS',

@@ -24,13 +24,13 @@ export interface Terminal {
   readonly json: boolean
   /** Whether the user watches: progress is shown then, and answers stream. */
   readonly interactive: boolean
-  /** A line of data, made inert. */
+  /** A line of data. What came from outside goes through `inert` first; only then can the rest be coloured. */
   line(text: string): void
-  /** A piece of data as it comes, made inert. */
+  /** A piece of data as it comes; the same holds. */
   write(text: string): void
   /** A value as one line of JSON. */
   value(value: unknown): void
-  /** A line about what goes on, for people: on stderr. */
+  /** A line about what goes on, for people: on stderr; the same holds. */
   note(text: string): void
   /** A line on what goes on, shown only to someone who watches. */
   progress(text: string): void

@@ -21,7 +21,7 @@ export async function repair(globals: GlobalOptions, { to }: { to: string }): Pr
   if (!hasStore(globals)) return noteNoStore(globals)
   const { lossLines, repairStore } = await import('../index.ts')
   const screen = terminal(globals)
-  screen.progress(`Reading ${globals.baseDir} ...`)
+  screen.progress(`Reading ${inert(globals.baseDir)} ...`)
   const report = await repairStore(resolve(globals.baseDir), resolve(to))
   if (screen.json) {
     screen.value(report)

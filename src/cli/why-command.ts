@@ -3,7 +3,7 @@ import type { CauseLine, Recorded } from '../index.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
 import { cut } from './state-lines.ts'
-import type { Terminal } from './terminal.ts'
+import { inert, type Terminal } from './terminal.ts'
 
 export async function why(
   globals: GlobalOptions,
@@ -42,7 +42,7 @@ function print(terminal: Terminal, lines: readonly CauseLine[]): void {
     const number = terminal.style('dim', String(fact.position).padStart(digits))
     const rest = again ? terminal.style('dim', '(see above)') : terminal.style('dim', detail(fact))
     terminal.line(
-      `${terminal.style('dim', branch)}${number}  ${fact.stream}  ${fact.type}  ${rest}`.trimEnd(),
+      `${terminal.style('dim', branch)}${number}  ${fact.stream}  ${inert(fact.type)}  ${rest}`.trimEnd(),
     )
     if (command !== null)
       terminal.line(`${' '.repeat(digits)}  ${terminal.style('green', `asked for by: ${cut(command, 200)}`)}`)

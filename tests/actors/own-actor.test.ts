@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { assign, setup } from 'xstate'
 import { foldStream } from '../../src/actors/fold-stream.ts'
+import { KINDS } from '../../src/actors/kinds.ts'
 import { type ActorParts, defineActor, type OwnEffect } from '../../src/actors/own-actor.ts'
 import type { FactsOf } from '../../src/events/own-facts.ts'
 import { type JsonObject, OverloadedError } from '../../src/index.ts'
@@ -269,7 +270,7 @@ describe('Under a supervisor', () => {
 })
 
 describe('A definition is refused', () => {
-  test.each(['agent', 'run', 'supervisor', 'budget', 'Quota', '../x', 'a.1'])('with the kind %s', (kind) => {
+  test.each([...KINDS.map(({ kind }) => kind), 'Quota', '../x', 'a.1'])('with the kind %s', (kind) => {
     expect(() => defineActor({ ...parts, kind })).toThrow(kind)
   })
 

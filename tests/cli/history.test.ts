@@ -5,18 +5,18 @@ import { expect, test } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
-import { commandLine } from './command.ts'
+import { commandLine, MAIN } from './command.ts'
 
 /** A log with an agent that was asked twice and a run, and a command line on which there is no `claude`. */
-async function lived() {
-  const { folder, run } = await commandLine({ PATH: '/nowhere', CLAUDE_AGENTS_CLAUDE_PATH: '' })
+async function lived(environment: Readonly<Record<string, string>> = { PATH: '/nowhere' }) {
+  const { folder, run } = await commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: '/nowhere', ...environment })
   const baseDir = join(folder, '.claude-agents')
   const first = await Orchestrator.open({ baseDir, runner: scriptedRunner() })
   const agent = await first.createAgent({ id: 'echo', systemPrompt: 'You repeat what you hear.' })
   await agent.ask('one \x1b[31mred', { taskId: 't1' })
   await first.run(sequential(['echo']), 'two', { id: 'r', name: 'twice' })
   await first.close()
-  return { baseDir, run }
+  return { folder, baseDir, run }
 }
 
 test('state, diff, replay, why, stats and --verify look at a log without claude', async () => {
@@ -78,4 +78,15 @@ test('what is not there is told, and how to find it', async () => {
       ...{ words, exitCode, stderr: expect.stringMatching(said) },
     })
   }
+})
+
+test('while a prompt is edited to be asked again, the store can be used', async () => {
+  const EDITOR = `${process.execPath} ${MAIN} --json agent list > seen; printf 'What else?' >`
+  const { folder, run } = await lived({ EDITOR })
+  const rerun = await run(['rerun', 't1', '--edit', '--json'])
+  expect(rerun.stderr).toContain('BinaryNotFoundError')
+  expect(JSON.parse(await readFile(join(folder, 'seen'), 'utf8'))).toMatchObject({ id: 'echo', queue: 0 })
+  const { values } = await run(['log', '--json', '--stream', 'agent/echo'])
+  const asked = values.filter(({ type }) => type === 'TaskAccepted').at(-1)
+  expect(asked?.data).toMatchObject({ prompt: 'What else?' })
 })

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { readInput, splitWords } from '../../src/cli/interactive-words.ts'
 import { answer } from '../../src/testing/model-answer.ts'
@@ -77,6 +79,12 @@ test.runIf(hasTmux)(
     await terminal.press('C-c')
     await terminal.enter('exit')
     await terminal.shows(/exit 0\n/)
+
+    await terminal.type(`${process.execPath} ${MAIN} interactive; echo "exit $?"`)
+    await terminal.shows(/helper>\n*$/)
+    const owner = await readFile(join(folder, '.claude-agents/owner.json'), 'utf8')
+    process.kill(JSON.parse(owner).pid, 'SIGTERM')
+    await terminal.shows(/exit 143\n/)
 
     const { values } = await run(['log', '--json', '--stream', 'agent/helper'])
     const tasks = values.filter(({ type }) => type === 'TaskAccepted').map(({ data }) => data)
