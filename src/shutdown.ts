@@ -11,7 +11,7 @@ export interface ShutdownOptions {
 }
 
 export interface Shutdown {
-  /** Resolves when the log is closed. */
+  /** Resolves when the log is closed; rejects when that went wrong. */
   readonly closed: Promise<void>
   /** Takes the handlers away. */
   remove(): void
@@ -19,8 +19,8 @@ export interface Shutdown {
 
 /**
  * Closes the orchestrator when the system asks the process to end. What is not finished in time is gone on with by the
- * next opening. A second signal closes at once. It exits nothing: when the log is
- * closed, a process without other work ends by itself.
+ * next opening. A second signal closes at once. It exits nothing: when the log is closed, a process without other work ends
+ * by itself.
  *
  * @example
  * const server = createServer(handle).listen(8080)
@@ -31,8 +31,6 @@ export function closeOnSignal(
   { signals = ['SIGTERM', 'SIGINT'], finishWithinMs = 25_000, before = () => {} }: ShutdownOptions = {},
 ): Shutdown {
   let isAsked = false
-  let settle: () => void = () => {}
-  const closed = new Promise<void>((resolve) => (settle = resolve))
   const remove = () => {
     for (const signal of signals) process.off(signal, end)
   }
@@ -41,16 +39,19 @@ export function closeOnSignal(
     await orchestrator.drain({ withinMs: finishWithinMs })
     await stopped
   }
-  const end = () => {
-    const isRepeated = isAsked
-    isAsked = true
-    const finished = isRepeated ? Promise.resolve() : finish()
-    void finished
-      .catch(() => {})
-      .then(() => orchestrator.close())
-      .then(remove)
-      .then(settle)
-  }
+  let end = () => {}
+  const closed = new Promise<void>((resolve, reject) => {
+    end = () => {
+      const isRepeated = isAsked
+      isAsked = true
+      const finished = isRepeated ? Promise.resolve() : finish()
+      finished
+        .catch(() => {})
+        .then(() => orchestrator.close())
+        .finally(remove)
+        .then(resolve, reject)
+    }
+  })
   for (const signal of signals) process.on(signal, end)
   return { closed, remove }
 }

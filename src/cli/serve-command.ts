@@ -25,6 +25,8 @@ export async function serve(globals: GlobalOptions, { finishWithin = 25 }: Serve
       await orchestrator.close()
       throw error
     })
+    // A tree may give up while the others are started: then that is the error.
+    failed.catch(() => {})
     try {
       for (const tree of globals.config.supervision ?? []) await orchestrator.supervise(tree)
     } catch (error) {
