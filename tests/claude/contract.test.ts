@@ -73,12 +73,13 @@ describe('sessions', () => {
 })
 
 describe('a service in trouble', () => {
-  test('case 10: a limit that passes soon is waited for by the CLI, which is told as progress', async () => {
+  test('case 10: a limit at the first request ends the call, and the caller waits instead of the CLI', async () => {
     await using here = await world([answer.rateLimited(1), 'At last.'], { CLAUDE_CODE_MAX_RETRIES: '2' })
     const { agent, runner } = here
-    const { result, messages } = await collect(runner, agent.call('x'))
-    expect(result?.text).toBe('At last.')
+    const { error, messages } = await collect(runner, agent.call('x'))
+    expect(error).toMatchObject({ _tag: 'RateLimitedError' })
     expect(messages.find((message) => message.type === 'retry')).toMatchObject({ attempt: 1, maxAttempts: 2 })
+    expect(here.model.requestCount).toBe(1)
   })
 
   test('case 13: a connection that is reset in the middle of an answer is made up for by the CLI', async () => {
