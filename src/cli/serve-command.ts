@@ -10,9 +10,13 @@ export interface ServeOptions {
   readonly finishWithin?: number
 }
 
+const A_DAY_MS = 86_400_000
+
 export async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions): Promise<void> {
   const screen = terminal(globals)
   const opened = await openRunner(globals, screen)
+  // Whoever waits for signals, or for others at a socket, is no reason for node to stay.
+  const staying = setInterval(() => {}, A_DAY_MS)
   try {
     const orchestrator = await openHere(globals, opened, 'at-once')
     const { closed } = closeOnSignal(orchestrator, {
@@ -37,6 +41,7 @@ export async function serve(globals: GlobalOptions, { finishWithin = 25 }: Serve
     else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C ends)`)
     await Promise.race([closed, failed])
   } finally {
+    clearInterval(staying)
     await opened[Symbol.asyncDispose]()
   }
 }

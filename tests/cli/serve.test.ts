@@ -23,6 +23,8 @@ supervision:
   await vi.waitFor(() => expect(lines.join('')).toContain('"pid"'), { timeout: 30_000, interval: 50 })
   const asked = await run(['--json', 'agent', 'ask', 'a', 'hello'])
   expect(asked.values).toMatchObject([{ agent: 'a', attempts: 1 }])
+  // It stays, also with nothing to do.
+  expect(service.exitCode).toBeNull()
   service.kill('SIGTERM')
   expect((await service).exitCode).toBe(0)
   const { values } = await run(['--json', 'log'])
