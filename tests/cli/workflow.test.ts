@@ -5,7 +5,7 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { answer } from '../../src/testing/model-answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
-import { commandLine, type Ran } from './command.ts'
+import { quickCommandLine as commandLine, type Ran } from './command.ts'
 
 let model: SimulatedModel
 beforeAll(async () => {

@@ -32,4 +32,4 @@ export function blocks(page: string, language: string): string[] {
 
 /** What a newcomer meets first is tried with the real `claude`; for the others a stand-in does, which is quicker. */
 export const isTriedWithClaude = (page: string) => page === 'README.md' || page === 'docs/quickstart.md'
-export const QUICK_CLAUDE = join(import.meta.dirname, 'fixtures/quick-claude.mjs')
+export { QUICK_CLAUDE } from '../cli/command.ts'
