@@ -1,5 +1,5 @@
 /** `agent create | list | show | sessions | reset | remove` */
-import type { Agent } from '../index.ts'
+import type { Agent, AgentInfo } from '../index.ts'
 import { type GlobalOptions, hasAgents } from './global-options.ts'
 import { withSession } from './session.ts'
 import { inert, terminal } from './terminal.ts'
@@ -50,11 +50,11 @@ export async function list(globals: GlobalOptions) {
       return terminal.note('No agents yet. Create one: claude-agents agent create ID "SYSTEM PROMPT"')
     const width = Math.max(5, ...agents.map(({ id }) => id.length))
     terminal.line(terminal.style('dim', `${'AGENT'.padEnd(width)}  STATUS   TASKS  DONE  COST`))
-    for (const { id, status, queue, held, totalInteractions, totalCostUsd } of agents) {
+    for (const agent of agents) {
+      const { id, queue, totalInteractions, totalCostUsd } = agent
       const cells = [
         id.padEnd(width),
-        // It does nothing, and has something to do.
-        (status === 'idle' && held > 0 ? 'held' : status).padEnd(7),
+        shownStatus(agent).padEnd(7),
         String(queue).padStart(5),
         String(totalInteractions).padStart(4),
       ]
@@ -62,6 +62,10 @@ export async function list(globals: GlobalOptions) {
     }
   })
 }
+
+/** `held`: it does nothing, and has something to do. */
+export const shownStatus = ({ status, held }: Pick<AgentInfo, 'status' | 'held'>) =>
+  status === 'idle' && held > 0 ? 'held' : status
 
 export function show(globals: GlobalOptions, id: string) {
   return withAgent(globals, id, async (agent, { terminal }) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentInfo, AgentStatus, Orchestrator } from '../index.ts'
-import { noteNoStore } from './agent-commands.ts'
+import { noteNoStore, shownStatus } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { type Interruption, listenForInterruption } from './interruption.ts'
 import { type Terminal, terminal } from './terminal.ts'
@@ -21,10 +21,11 @@ interface View {
   readonly owner: number | null
 }
 
-const COLOURS: Partial<Record<AgentStatus, 'green' | 'cyan' | 'yellow' | 'red' | 'dim'>> = {
+const COLOURS: Partial<Record<AgentStatus | 'held', 'green' | 'cyan' | 'yellow' | 'red' | 'dim'>> = {
   idle: 'dim',
   busy: 'cyan',
   retry: 'yellow',
+  held: 'yellow',
   error: 'red',
   stopped: 'dim',
 }
@@ -83,7 +84,8 @@ export function lines(
     `${counts.join(', ')}  ${screen.style('dim', who)}`,
     screen.style('dim', row(['AGENT'.padEnd(width), 'STATUS ', 'CALLS', 'TASKS', 'DONE', 'TOKENS', 'COST'])),
     ...shown.map((agent) => {
-      const { id, status, queue, totalInteractions, totalTokens, totalCostUsd } = agent
+      const { id, queue, totalInteractions, totalTokens, totalCostUsd } = agent
+      const status = shownStatus(agent)
       const state = screen.style(COLOURS[status] ?? 'dim', status.padEnd(7))
       return row([
         id.padEnd(width),

@@ -8,6 +8,7 @@ import { type Budget, checkBudget } from '../actors/budget-decisions.ts'
 import type { Budgets } from '../actors/budgets.ts'
 import { type RunStatus, runKind } from '../actors/run-machine.ts'
 import type { Recorded } from '../events/envelope.ts'
+import { ClosedError } from '../events/errors.ts'
 import { checkId } from '../events/ids.ts'
 import { RunActiveError, RunConflictError, RunFinishedError, RunNotFoundError } from '../events/run-errors.ts'
 import { type RunFact, runFacts } from '../events/run-facts.ts'
@@ -48,6 +49,7 @@ export class Runs {
   /** The actors of those. */
   readonly #actors = new Map<string, RunActor>()
   readonly #copyUse: CopyUse = new Map()
+  #closed = false
 
   constructor(environment: RunsEnvironment, agents: AgentSystem) {
     this.#environment = environment
@@ -145,6 +147,7 @@ export class Runs {
 
   /** Leaves the runs as they are: the next process can go on with them. */
   async close(): Promise<void> {
+    this.#closed = true
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
   }
 
@@ -224,6 +227,8 @@ export class Runs {
   }
 
   async #context(id: string, actor: RunActor, begun: Recorded | undefined): Promise<Prepared['context']> {
+    // It was about to begin: what it has not done is not its failure.
+    if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
     this.#actors.set(id, actor)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const fingerprints = new Map<string, string>()

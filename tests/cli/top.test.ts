@@ -27,6 +27,11 @@ test('Agents with what they do, and sums below', () => {
   ])
 })
 
+test('An agent that waits for somebody is shown as held, as in agent list', () => {
+  const agents = [{ ...agent('writer', 'idle', 1), held: 1 }]
+  expect(lines(plain, { agents, runs: 0, owner: null })[2]).toMatch(/^writer {2}held {5}/)
+})
+
 test('More agents than the screen has rows are counted', () => {
   const agents = Array.from({ length: 30 }, (_, n) => agent(`a${n}`, 'idle', 0))
   const shown = lines(plain, { agents, runs: 0, owner: null }, 10)
