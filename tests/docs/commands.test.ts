@@ -11,6 +11,9 @@ import { blocks, GUIDES, isTriedWithClaude, QUICK_CLAUDE, ROOT } from './documen
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m
 
+/** Half a minute on a machine that does nothing else; others may be at work. */
+const A_WHOLE_PAGE_MS = 300_000
+
 const pages = GUIDES.map(
   (page) => [page, blocks(page, 'bash').filter((code) => !SETS_UP.test(code))] as const,
 ).filter(([, commands]) => commands.length > 0)
@@ -26,29 +29,33 @@ test('The docs hold commands to be tried', () => {
   expect(pages.map(([page]) => page)).toContain('README.md')
 })
 
-test.concurrent.each(pages)('The commands of %s run', async (page, commands) => {
-  const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
-  // What npm would have put there.
-  await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
-  await symlink(MAIN, join(folder, 'node_modules/.bin/claude-agents'))
-  await symlink(ROOT, join(folder, 'node_modules/claude-multi-agent'))
-  try {
-    for (const code of commands) {
-      const { exitCode, stderr } = await execa('bash', ['-euc', code], {
-        cwd: folder,
-        reject: false,
-        // As where it is installed globally.
-        preferLocal: true,
-        localDir: folder,
-        env: {
-          HOME: folder,
-          ...model.environment,
-          CLAUDE_AGENTS_CLAUDE_PATH: isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
-        },
-      })
-      expect({ code, exitCode, stderr }).toMatchObject({ exitCode: 0 })
+test.concurrent.each(pages)(
+  'The commands of %s run',
+  async (page, commands) => {
+    const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+    // What npm would have put there.
+    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+    await symlink(MAIN, join(folder, 'node_modules/.bin/claude-agents'))
+    await symlink(ROOT, join(folder, 'node_modules/claude-multi-agent'))
+    try {
+      for (const code of commands) {
+        const { exitCode, stderr } = await execa('bash', ['-euc', code], {
+          cwd: folder,
+          reject: false,
+          // As where it is installed globally.
+          preferLocal: true,
+          localDir: folder,
+          env: {
+            HOME: folder,
+            ...model.environment,
+            CLAUDE_AGENTS_CLAUDE_PATH: isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
+          },
+        })
+        expect({ code, exitCode, stderr }).toMatchObject({ exitCode: 0 })
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true })
     }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-})
+  },
+  A_WHOLE_PAGE_MS,
+)
