@@ -1,4 +1,5 @@
 /** How a service ends: it takes nothing new, finishes what it can in the time there is, and leaves the rest durable. */
+import { pause, systemClock } from './clock.ts'
 import type { Orchestrator } from './orchestrator.ts'
 
 export interface ShutdownOptions {
@@ -35,9 +36,11 @@ export function closeOnSignal(
     for (const signal of signals) process.off(signal, end)
   }
   const finish = async () => {
-    const stopped = Promise.resolve(before())
-    await orchestrator.drain({ withinMs: finishWithinMs })
-    await stopped
+    const timeUp = new AbortController()
+    const stopped = Promise.all([before(), orchestrator.drain({ withinMs: finishWithinMs })])
+    // A server with a connection that stays open never ends by itself.
+    await Promise.race([stopped, pause(systemClock, finishWithinMs, timeUp.signal)])
+    timeUp.abort()
   }
   let end = () => {}
   const closed = new Promise<void>((resolve, reject) => {

@@ -139,12 +139,13 @@ export class AgentSystem {
     return found.length === 0 ? [] : runningProcesses(found, await this.#calls(), process.pid)
   }
 
-  /** Resolves when no agent in memory has anything left to do. */
+  /** Resolves when no agent that goes on here has anything left to do. */
   async settled(): Promise<void> {
     const agents = await Promise.allSettled(this.#active.values())
-    await Promise.all(
-      agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.settled() : undefined)),
+    const started = agents.flatMap((agent) =>
+      agent.status === 'fulfilled' && agent.value.isStarted ? [agent.value] : [],
     )
+    await Promise.all(started.map((agent) => agent.settled()))
   }
 
   /** The agents in memory do nothing any more, and take no tasks: who waits for an answer is told why. */

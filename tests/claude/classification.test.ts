@@ -33,7 +33,7 @@ const ROWS: [tag: string, evidence: Partial<Evidence>, retryable?: boolean][] = 
   ['WorkspaceMissingError', { spawnError: 'ENOENT', workspaceExists: false }],
   ['InvalidInvocationError', { spawnError: 'E2BIG' }],
   ['StartupRefusedError', { spawnError: 'EACCES' }],
-  ['CallTimeoutError', { stopped: 'timeout', exitCode: 143 }],
+  ['CallTimeoutError', { stopped: 'timeout', exitCode: 143 }, true],
   ['CallCancelledError', { stopped: 'cancelled', signal: 'SIGKILL' }],
   ['CliIncompatibleError', { stderr: "error: unknown option '--fork-session'" }],
   ['SessionNotFoundError', { stderr: 'No conversation found with session ID: 1' }],
