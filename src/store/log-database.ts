@@ -21,8 +21,19 @@ export interface KeyRange {
   readonly limit?: number
 }
 
+/**
+ * What LevelDB gathers in memory before it makes a table of it: four times its default. The keys of the index lie on both
+ * sides of the records', so that each new table spans the whole log and is merged with much of it: the fewer the better.
+ */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+
 export const openLevel: OpenDatabase = async (path, options) => {
-  const database: Database = new Level(path, { ...options, keyEncoding: 'utf8', valueEncoding: 'utf8' })
+  const database: Database = new Level(path, {
+    ...options,
+    keyEncoding: 'utf8',
+    valueEncoding: 'utf8',
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  })
   await database.open()
   return database
 }
