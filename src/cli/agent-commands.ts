@@ -1,6 +1,7 @@
 /** `agent create | list | show | sessions | reset | remove` */
 import type { Agent, AgentInfo } from '../index.ts'
 import { type GlobalOptions, hasAgents } from './global-options.ts'
+import { asTyped } from './own-name.ts'
 import { withSession } from './session.ts'
 import { inert, terminal } from './terminal.ts'
 
@@ -34,7 +35,7 @@ export function create(globals: GlobalOptions, id: string, systemPrompt: string,
       terminal.note(`warning: ${id} can do whatever you can do, without asking: run it in a container`)
     }
     if (terminal.json) return terminal.value(await describe(agent))
-    terminal.line(`Created ${id}. Ask it something: claude-agents agent ask ${id} "..."`)
+    terminal.line(asTyped(`Created ${id}. Ask it something: claude-agents agent ask ${id} "..."`))
   })
 }
 
@@ -142,7 +143,9 @@ export function remove(globals: GlobalOptions, id: string) {
   return withSession(globals, async ({ orchestrator, terminal }) => {
     await orchestrator.removeAgent(id)
     if (terminal.json) return terminal.value({ id, removed: true })
-    terminal.line(`Removed ${id}. Its history stays in the log: claude-agents log --stream agent/${id}`)
+    terminal.line(
+      asTyped(`Removed ${id}. Its history stays in the log: claude-agents log --stream agent/${id}`),
+    )
   })
 }
 

@@ -64,7 +64,7 @@ function printRestored(globals: GlobalOptions, to: string, restored: RestoredSto
     restored.forReading
       ? 'It is for reading: log, replay and agent show work on it, and nothing can be asked in it.'
       : 'It is the same store as the one it was made of: go on with one of the two, never with both. ' +
-          'The sessions and workspaces of the agents are not in it (docs/decisions/0006).',
+          'The sessions and workspaces of the agents are not in it.',
   )
 }
 

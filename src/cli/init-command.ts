@@ -94,6 +94,8 @@ async function ask(): Promise<Wishes | null> {
           message: 'Which model? (empty: what claude takes by itself)',
           placeholder: 'sonnet',
           defaultValue: '',
+          validate: (given) =>
+            /\s/.test((given ?? '').trim()) ? 'The name of one model, such as sonnet.' : undefined,
         }),
       maxAgents: () =>
         text({

@@ -79,7 +79,7 @@ class Conversation {
       await sharing(session, () => run(session))
     } catch (error) {
       if (stop.signal.aborted) session.terminal.note(session.terminal.accent('yellow', 'stopped'))
-      else await reportFailure(error, false)
+      else await reportFailure(error, false, 'help')
     } finally {
       process.off('SIGINT', interrupt)
       for (const other of others) process.on('SIGINT', other)

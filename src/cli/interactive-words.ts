@@ -68,11 +68,19 @@ export const SHORT_COMMANDS: Readonly<Record<string, ShortCommand>> = {
 /** Words of their own, which the session itself understands. */
 export const OWN_WORDS = ['use', 'ask', 'help', 'exit'] as const
 
+/** A hint that was copied as it stands: nobody means to pay for asking an agent that. */
+const COPIED = /^(?:npx )?claude-agents ((?:agent|workflow|log|replay|state|why|budget|recover)\b.*)$/
+
 /** Reads what was typed. A text of several lines is always for the agent: it was pasted. */
 export function readInput(text: string, agent: string | null): Input {
   const typed = text.trim()
   if (typed === '') return { type: 'nothing' }
   if (typed.includes('\n')) return { type: 'ask', prompt: typed.replace(/^ask\s+/, '') }
+  const copied = COPIED.exec(typed)?.[1]
+  if (copied !== undefined) {
+    const words = splitWords(copied)
+    return words ? { type: 'command', words } : wrong(copied)
+  }
   const [, name = '', rest = ''] = /^\/?(\S+)\s*(.*)$/s.exec(typed) ?? []
   if (name === 'exit' || name === 'quit') return { type: 'exit' }
   if (name === 'help' || name === '?') return { type: 'help' }

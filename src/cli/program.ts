@@ -50,7 +50,6 @@ export function commandProgram(): Command {
     )
     .option('--claude <path>', 'the claude command to use')
     .option('--simulate', 'let claude talk to a simulated model on this machine: no login, no cost')
-    .showHelpAfterError('(claude-agents --help shows what there is)')
     .exitOverride()
     .configureOutput({ outputError: () => {} })
 
@@ -101,4 +100,17 @@ export function commandProgram(): Command {
       act(async (globals) => (await import('./demo-command.ts')).demo(globals, topic, options)),
     )
   return program
+}
+
+/** What shows how the command that is meant is used: `claude-agents agent ask --help`. */
+export function helpWords(words: readonly string[]): string {
+  let command = commandProgram()
+  const names = [command.name()]
+  for (const word of words) {
+    const next = command.commands.find((candidate) => candidate.name() === word)
+    if (!next) continue
+    command = next
+    names.push(word)
+  }
+  return `${names.join(' ')} --help`
 }

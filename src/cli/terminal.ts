@@ -2,6 +2,7 @@
  * use to move the cursor. */
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { writeNote } from './live-lines.ts'
+import { asTyped } from './own-name.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
@@ -51,8 +52,8 @@ export function terminal({ json, color }: { json: boolean; color: boolean }): Te
     line: (text) => void process.stdout.write(`${text}\n`),
     write: (text) => void process.stdout.write(text),
     value: (value) => void process.stdout.write(`${jsonLine(value)}\n`),
-    note: (text) => writeNote(`${text}\n`),
-    progress: (text) => void (process.stderr.isTTY && !json && process.stderr.write(`${text}\n`)),
+    note: (text) => writeNote(`${asTyped(text)}\n`),
+    progress: (text) => void (process.stderr.isTTY && !json && process.stderr.write(`${asTyped(text)}\n`)),
     style: paint(process.stdout),
     accent: paint(process.stderr),
   }

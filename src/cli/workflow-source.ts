@@ -31,6 +31,12 @@ export async function givenSource(
 ): Promise<Source> {
   const { pattern = 'sequential', workflow, module, export: name = 'default', ...options } = given
   if (workflow === undefined && module === undefined) {
+    if (agents.length === 0) {
+      const { InvalidInputError } = await import('../index.ts')
+      const problem = 'none is named, as the last word is the task'
+      const hint = 'As in: claude-agents workflow run researcher writer "the task", or --workflow NAME'
+      throw new InvalidInputError({ what: 'The agents', problem, hint })
+    }
     const reference = { kind: 'agents', pattern, agents: agents.map(stepOf), options } as const
     return { reference, pattern: await patternFrom(reference), name: pattern }
   }

@@ -16,14 +16,31 @@ export function isAlive({ pid, started }: ProcessIdentity): boolean {
     // EPERM: it is there, and somebody else's.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
-  return started === null || started === startOf(pid)
+  return !isZombie(pid) && (started === null || started === startOf(pid))
 }
 
-function startOf(pid: number): string | null {
+/** Killed, with nothing open any more, and only not collected by its parent: in containers that can last for ever. */
+function isZombie(pid: number): boolean {
+  const fields = fieldsOf(pid)
+  // While other threads are still ending, what they have open is.
+  return fields?.[0] === 'Z' && Number(fields[17]) <= 1
+}
+
+/** What the system tells of a process, from its state on; null where it does not. */
+function fieldsOf(pid: number): readonly string[] | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The second field is the program's name in parentheses, which may hold blanks and parentheses of its own.
-    const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return null
+  }
+}
+
+function startOf(pid: number): string | null {
+  const startTime = fieldsOf(pid)?.[19]
+  if (startTime === undefined) return null
+  try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     return `${startTime} ${boot}`
   } catch {

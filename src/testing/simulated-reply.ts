@@ -2,7 +2,7 @@
 
 import type { ModelRequest } from './messages-api.ts'
 
-type Craft = 'research' | 'analysis' | 'writing' | 'development' | 'review'
+type Craft = 'research' | 'analysis' | 'writing' | 'development' | 'review' | 'ideas' | 'ranking'
 
 /** By the words that name the role, in a system prompt ("You are a market analyst") or else in the task. */
 const CRAFTS: readonly (readonly [RegExp, Craft])[] = [
@@ -11,6 +11,8 @@ const CRAFTS: readonly (readonly [RegExp, Craft])[] = [
   [/\bwriter|\bwrite\b|\beditor|\bauthor|\breport\b|\bdraft/i, 'writing'],
   [/\bdevelop|\bengineer|\bprogram|\bimplement/i, 'development'],
   [/\breview|\bcritic|\bassess/i, 'review'],
+  [/\bvisionary|\bpragmatist|\boutsider|\bideas\b/i, 'ideas'],
+  [/\branker|\brank\b|\bdecision\b/i, 'ranking'],
 ]
 
 /**
@@ -89,7 +91,27 @@ ${pick('No new dependency is needed.', 'The public interface stays as it is.')}`
 - **Good.** ${pick('The structure is easy to follow', 'The purpose is clear from the first lines')}${points.length > 0 ? `, above all in ${points[0]}` : ''}.
 - **To change.** One claim is made without support; add the reason or leave it out.
 - **Verdict.** Acceptable once that is done.`,
+
+  ideas: ({ subject, pick }) => `## Ideas: ${subject}
+
+- **${pick('The smallest version', 'One thing less')}.** Leave out what nobody would miss, and see what is asked for.
+- **${pick('Borrowed from games', 'Borrowed from kitchens')}.** Take a rule that works there and try it for a week.
+- **${pick('The other way round', 'Two birds')}.** Let those who are served today do a part of it themselves.`,
+
+  ranking: ({ subject, points, pick }) => `## Ranking: ${subject}
+
+${(points.length > 0 ? points : ['the smallest version', 'what others do', 'the boldest one'])
+  .map((point, index) => `${index + 1}. **${capitalized(point)}.** ${RANKS[index] ?? ''}`)
+  .join('\n')}
+
+${pick('Begin with the first', 'Try the first for a week')}; the others can wait for what it shows.`,
 }
+
+const RANKS = [
+  'Most value for the least effort.',
+  'Worth it as soon as the first has worked.',
+  'Costs more than it can show.',
+]
 
 function plainReply({ prompt, conversation }: ModelRequest): string {
   const before = conversation.slice(0, -1).findLast(([role]) => role === 'user')?.[1]

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { levelStore } from '../../src/store/level-store.ts'
 import { lockStore } from '../../src/store/store-lock.ts'
 import { counted } from './store-kit.ts'
@@ -89,4 +89,20 @@ test('Of many who find the same stale lock, exactly one takes it over', async ()
 test('A released lock is free at once', async () => {
   const directory = await temporaryDirectory()
   for (let round = 0; round < 3; round++) await (await lockStore(directory)).release()
+})
+
+test.runIf(process.platform === 'linux')('A killed process that nobody collects holds no lock', async () => {
+  const directory = await temporaryDirectory()
+  // The shell becomes a program that never waits for its child.
+  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  onTestFinished(() => void parent.kill())
+  const [line] = await once(parent.stdout, 'data')
+  const pid = Number(String(line))
+  await writeFile(join(directory, 'lock'), JSON.stringify({ pid, started: null }))
+  await expect(lockStore(directory)).rejects.toMatchObject(inUse(pid))
+  process.kill(pid, 'SIGKILL')
+  await vi.waitFor(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '))
+  await (await lockStore(directory)).release()
 })

@@ -27,6 +27,18 @@ describe('the default reply', () => {
     expect(report).toMatch(/Simulated text: no real model was asked/)
   })
 
+  it('has ideas and ranks them, as a brainstorming needs it', () => {
+    const ideas = ask('You are a visionary. You have ideas.', 'Give five ideas on the subject: a task list')
+    const ranking = ask(
+      'You are a facilitator who ends a brainstorming with a decision.',
+      `Rank these ideas, best first, on the subject: a task list\n\n# Ideas\n\n${ideas}`,
+    )
+    expect(ideas).toMatch(/^## Ideas: a task list\n/)
+    const [, first] = /\*\*(.+?)\.\*\*/.exec(ideas) ?? []
+    expect(ranking).toMatch(/^## Ranking: a task list\n/)
+    expect(ranking).toContain(`1. **${first}.**`)
+  })
+
   it('repeats what it was told when there is no role, and remembers the turn before', () => {
     const first = ask(CLI_PROMPT, 'My name is Ada.')
     expect(first).toMatch(/^You said: “My name is Ada\.”/)
