@@ -20,12 +20,19 @@ const LOOK_AGAIN_MS = 25
  *
  * @throws StoreInUse where its owner does not serve, and what opening and connecting can throw
  */
-export async function accessStore(baseDir: string, open: () => Promise<Orchestrator>): Promise<Access> {
-  for (let left = PATIENCE_MS; ; left -= LOOK_AGAIN_MS) {
+export function accessStore(baseDir: string, open: () => Promise<Orchestrator>): Promise<Access> {
+  return patiently(async () => {
     const client = await connectOwner(baseDir)
     if (client) return { orchestrator: await remoteOrchestrator(client), owner: client.pid }
+    return { orchestrator: await open(), owner: null }
+  })
+}
+
+/** Tries again for a moment while somebody else has the store open. */
+export async function patiently<T>(open: () => Promise<T>): Promise<T> {
+  for (let left = PATIENCE_MS; ; left -= LOOK_AGAIN_MS) {
     try {
-      return { orchestrator: await open(), owner: null }
+      return await open()
     } catch (error) {
       if (!(error instanceof StoreInUse) || left <= 0) throw error
     }

@@ -1,13 +1,15 @@
 /** A log that is followed from outside goes on whichever process has it open, and is nobody's when nobody has. */
 import { expect, test } from 'vitest'
 import { followLog, lastMatching, openLog } from '../../src/inspect/live-log.ts'
+import { patiently } from '../../src/inspect/store-access.ts'
 import { watchStore } from '../../src/inspect/watched-store.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
-const open = (baseDir: string) => Orchestrator.open({ baseDir, runner: scriptedRunner() })
+/** Whoever follows may be looking at the store just then. */
+const open = (baseDir: string) => patiently(() => Orchestrator.open({ baseDir, runner: scriptedRunner() }))
 
 test('Following goes on over owners, and what was written unseen is not missed', async () => {
   const baseDir = await temporaryDirectory()
@@ -30,7 +32,7 @@ test('Following goes on over owners, and what was written unseen is not missed',
   await until(1)
   await first.close()
   // One that does not serve: its facts are read when it has gone.
-  const silent = await levelStore(baseDir)
+  const silent = await patiently(() => levelStore(baseDir))
   await silent.append('note/b', [{ type: 'Noted', v: 1, data: {} }])
   await silent[Symbol.asyncDispose]()
   await until(2)
