@@ -87,7 +87,7 @@ const scopeOf = ({ agent, run }: { agent: string | undefined; run: string | unde
 })
 
 /** `agent writer: $2.50 of $3.00 spent, $0.50 left` */
-function inLine({ scope, limit, spent, remaining }: BudgetInfo): string {
+export function inLine({ scope, limit, spent, remaining }: BudgetInfo): string {
   const parts = [
     limit.usd === null
       ? null
@@ -105,4 +105,4 @@ function amounts({ usd, tokens }: BudgetInfo['limit'], none: string): string {
 const nameOf = ({ agent, run }: BudgetScope) =>
   agent !== undefined ? `agent ${agent}` : run !== undefined ? `run ${run}` : 'everything'
 
-const dollars = (amount: number) => `$${amount.toFixed(4)}`
+const dollars = (amount: number) => `${amount < 0 ? '-' : ''}$${Math.abs(amount).toFixed(4)}`

@@ -44,10 +44,9 @@ export async function stepThrough(
     const [columns, rows] = [stdout.columns || 80, stdout.rows || 24]
     const lines = screenLines(screen, stream, step, changes, rows - 3)
     // Lines that the terminal wraps would push the keys off the screen.
-    const shown = lines.map((line) =>
-      inert(line).length > columns ? inert(line).slice(0, columns - 1) : line,
-    )
-    stdout.write(`${CLEAR}${shown.join('\n')}\n\n${statusLine(screen, view, texts)}`)
+    const shown = lines.map((line) => fitting(line, columns))
+    const status = statusLine(screen, view, texts)
+    stdout.write(`${CLEAR}${shown.join('\n')}\n\n${view.typing ? status : fitting(status, columns)}`)
   }
   emitKeypressEvents(stdin)
   stdin.setRawMode(true)
@@ -69,6 +68,10 @@ export async function stepThrough(
     stdin.pause()
   }
 }
+
+/** The line as it is, or as much of it as a terminal of so many columns shows without wrapping. */
+export const fitting = (line: string, columns: number): string =>
+  inert(line).length > columns ? inert(line).slice(0, columns - 1) : line
 
 function screenLines(
   screen: Terminal,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { inLine } from '../../src/cli/budget-commands.ts'
 import { commandLine } from './command.ts'
 
 test('A budget that has no room holds a task, says so with exit code 75, and raised it goes on', async () => {
@@ -65,4 +66,16 @@ test('A run that waits for approval is left, and goes on when it is resumed', as
   await run(['agent', 'approve', String(held?.taskId), '--no-wait'])
   const done = await run(['workflow', 'resume', 'r1', '--simulate', '--json'])
   expect(done).toMatchObject({ exitCode: 0, values: [{ success: true, metadata: { reused: 1 } }] })
+})
+
+test('What was spent beyond a budget is said as people write it', () => {
+  const tokens = { usd: null, tokens: null }
+  const line = inLine({
+    scope: { agent: 'writer' },
+    limit: { ...tokens, usd: 0.001 },
+    spent: { usd: 0.0043, tokens: 9 },
+    reserved: { usd: 0, tokens: 0 },
+    remaining: { ...tokens, usd: -0.0033 },
+  })
+  expect(line).toBe('agent writer: $0.0043 of $0.0010 spent, -$0.0033 left')
 })

@@ -1,6 +1,7 @@
 /** Going through a history with the keyboard. */
 import { expect, test } from 'vitest'
-import { firstView, type Key, pressed, type StepView } from '../../src/cli/step-view.ts'
+import { fitting } from '../../src/cli/step-screen.ts'
+import { firstView, KEYS, type Key, pressed, type StepView } from '../../src/cli/step-view.ts'
 
 const steps = ['AgentCreated', 'TaskAccepted hello', 'CallStarted', 'CallSucceeded Hello!', 'AgentReset'].map(
   (text, index) => ({ version: index + 3, text }),
@@ -45,4 +46,9 @@ test('quits by q, escape and Ctrl-C, also while something is typed', () => {
   expect(press(['q']).ended).toBe(true)
   expect(press(['⎋']).ended).toBe(true)
   expect(press(['/', 'q', '^C']).ended).toBe(true)
+})
+
+test('the line of keys does not wrap in a narrow terminal, where it would push the first lines off the screen', () => {
+  expect(fitting(KEYS, 40)).toBe(KEYS.slice(0, 39))
+  expect(fitting(KEYS, 100)).toBe(KEYS)
 })
