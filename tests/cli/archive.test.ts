@@ -9,14 +9,14 @@ import { InvalidRequestError } from '../../src/events/call-errors.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { levelStore } from '../../src/store/level-store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
-import { commandLine } from './command.ts'
+import { quickCommandLine } from './command.ts'
 
 const LONG = 'What is the answer? '.repeat(5000)
 const SECRET = 'the secret of the pyramids'
 
 /** A base directory in which everything has happened: answers, a failure, a cancellation, a reset, work that is left. */
 async function withHistory() {
-  const line = await commandLine()
+  const line = await quickCommandLine()
   const baseDir = join(line.folder, '.claude-agents')
   const runner = scriptedRunner({
     reply: ({ prompt }) => {
@@ -43,7 +43,7 @@ async function withHistory() {
   return { ...line, baseDir }
 }
 
-type Run = Awaited<ReturnType<typeof commandLine>>['run']
+type Run = Awaited<ReturnType<typeof quickCommandLine>>['run']
 
 const failureOf = ({ stderr }: { stderr: string }) =>
   JSON.parse(stderr.split('\n').findLast((line) => line.startsWith('{"error"')) ?? 'null')?.error
@@ -106,7 +106,7 @@ describe('the state hash', () => {
 
 describe('log backup', () => {
   test('while another process appends at full speed gives a store that verifies and is a prefix of the original', async () => {
-    const { run, folder } = await commandLine()
+    const { run, folder } = await quickCommandLine()
     const baseDir = join(folder, '.claude-agents')
     const said = await open(join(folder, 'acknowledged'), 'w')
     const program = resolve(import.meta.dirname, '../store/fixtures/writer.mjs')
@@ -144,7 +144,7 @@ describe('log backup', () => {
   })
 
   test('and export fail where there is no store, and leave nothing', async () => {
-    const { run, folder } = await commandLine()
+    const { run, folder } = await quickCommandLine()
     for (const words of [['backup', 'x'], ['export', 'x'], ['hash'], ['compact', '--keep', '1']]) {
       expect((await run(['log', ...words])).exitCode).toBe(2)
     }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answer } from '../../src/testing/model-answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
-import { commandLine } from './command.ts'
+import { commandLine, quickCommandLine } from './command.ts'
 
 let model: SimulatedModel
 beforeAll(async () => {
@@ -17,7 +17,7 @@ const failureOf = ({ stderr }: { stderr: string }) =>
 
 describe('the JSON of', () => {
   test('agent ask, show, list, sessions, log and replay is what the contract says', async () => {
-    const { run } = await commandLine(model.environment)
+    const { run } = await quickCommandLine(model.environment)
     await run([
       'agent',
       'create',
@@ -105,7 +105,7 @@ describe('the JSON of', () => {
   })
 
   test('an error is on stderr, and stdout is empty', async () => {
-    const { run } = await commandLine(model.environment)
+    const { run } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'researcher', 'x'])
     const ran = await run(['agent', 'show', 'reseacher', '--json'])
     expect(ran).toMatchObject({ exitCode: 1, stdout: '' })
@@ -119,7 +119,7 @@ describe('the JSON of', () => {
 
 describe('bad input gets a clear error and writes nothing:', () => {
   test.each(['../x', '/x', 'A b', 'x'.repeat(300)])('the id %j', async (id) => {
-    const { run, folder } = await commandLine(model.environment)
+    const { run, folder } = await quickCommandLine(model.environment)
     const ran = await run(['agent', 'create', id, 'x', '--json'])
     expect(ran.exitCode).toBe(2)
     expect(failureOf(ran)).toMatchObject({ code: 'InvalidIdError', hint: expect.stringContaining('a-z') })
@@ -149,7 +149,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
   })
 
   test('an unknown command, option or value, with exit code 2', async () => {
-    const { run } = await commandLine(model.environment)
+    const { run } = await quickCommandLine(model.environment)
     for (const words of [
       ['agnet'],
       ['agent', 'list', '--nope'],
@@ -163,7 +163,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
   })
 
   test('a file for --text that is not there', async () => {
-    const { run } = await commandLine(model.environment)
+    const { run } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     const ran = await run(['agent', 'ask', 'a', 'x', '--text', 'missing.txt'])
     expect(ran.exitCode).toBe(2)
@@ -171,7 +171,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
   })
 
   test('a stream that does not exist, and an agent that does not exist', async () => {
-    const { run } = await commandLine(model.environment)
+    const { run } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     expect(failureOf(await run(['log', '--stream', 'agent/b', '--json']))).toMatchObject({
       code: 'StreamNotFoundError',
@@ -186,7 +186,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
   })
 
   test('a base directory that holds a store of a newer format, which stays untouched', async () => {
-    const { run, folder } = await commandLine(model.environment)
+    const { run, folder } = await quickCommandLine(model.environment)
     await mkdir(join(folder, '.claude-agents'), { mode: 0o700 })
     const file = join(folder, '.claude-agents/store.json')
     await writeFile(file, JSON.stringify({ format: 99, storeId: 'x' }))
@@ -220,7 +220,7 @@ describe('a store that is in use', () => {
 
 describe('claude', () => {
   test('that is missing is an error with the command that installs it', async () => {
-    const { run } = await commandLine(model.environment)
+    const { run } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     const ran = await run(['agent', 'ask', 'a', 'x', '--claude', '/nowhere/claude', '--json'])
     expect(ran.exitCode).toBe(1)
@@ -231,7 +231,7 @@ describe('claude', () => {
   })
 
   test('that is too old is an error with the command that installs a newer one', async () => {
-    const { run, folder } = await commandLine(model.environment)
+    const { run, folder } = await quickCommandLine(model.environment)
     const old = join(folder, 'claude')
     await writeFile(old, '#!/bin/sh\necho "1.0.3 (Claude Code)"\n')
     await chmod(old, 0o755)
@@ -341,13 +341,13 @@ describe('an answer', () => {
 
 describe('a command that only looks', () => {
   test('makes no store where there is none', async () => {
-    const { run, folder } = await commandLine(model.environment)
+    const { run, folder } = await quickCommandLine(model.environment)
     for (const words of [['agent', 'list'], ['log'], ['recover'], ['replay', 'agent/a']]) await run(words)
     expect(existsSync(join(folder, '.claude-agents'))).toBe(false)
   })
 
   test('changes nothing in the log', async () => {
-    const { run } = await commandLine(model.environment)
+    const { run } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     const before = (await run(['log', '--json'])).stdout
     for (const words of [
@@ -364,7 +364,7 @@ describe('a command that only looks', () => {
 
 describe('agents', () => {
   test('are reset and removed, and their history stays', async () => {
-    const { run, folder } = await commandLine(model.environment)
+    const { run, folder } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     await run(['agent', 'ask', 'a', 'x'])
     expect((await run(['agent', 'reset', 'a', '--json'])).values[0]).toMatchObject({ currentSession: null })
@@ -379,7 +379,7 @@ describe('agents', () => {
   })
 
   test('have a workspace that is theirs alone, and a home outside it', async () => {
-    const { run, folder } = await commandLine(model.environment)
+    const { run, folder } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     await run(['agent', 'create', 'b', 'x'])
     for (const id of ['a', 'b']) {
