@@ -34,8 +34,11 @@ function describe(path: ConfigPath, message: string, raw: unknown): Wrong {
     return { path: path.slice(0, 4), isKey: false, problem, hint: '' }
   }
   if (message === 'Expected no excess property') {
-    const what = path.length === 1 ? 'section' : `key of ${nameOf(path.slice(0, -1))}`
-    return { path, isKey: true, problem: `there is no ${what} "${key}"`, hint: nameHint(key, siblings(path)) }
+    const problem =
+      path.length === 1
+        ? `there is no section "${key}"`
+        : `there is no key "${key}" in ${nameOf(path.slice(0, -1))}`
+    return { path, isKey: true, problem, hint: nameHint(key, siblings(path)) }
   }
   if (message === 'Missing key') {
     const problem = `${nameOf(path.slice(0, -1))} has no ${key}`

@@ -157,11 +157,11 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     ],
     [
       'orchestrator:\n  max_agent: 1',
-      'claude-agents.yaml:2:3: there is no key of orchestrator "max_agent". Did you mean "max_agents"?',
+      'claude-agents.yaml:2:3: there is no key "max_agent" in orchestrator. Did you mean "max_agents"?',
     ],
     [
       'agents:\n  - id: a\n    system_promt: x\n    system_prompt: x',
-      'claude-agents.yaml:3:5: there is no key of agents[0] "system_promt". Did you mean "system_prompt"?',
+      'claude-agents.yaml:3:5: there is no key "system_promt" in agents[0]. Did you mean "system_prompt"?',
     ],
     [
       'surprise: 1',
@@ -170,7 +170,7 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     ['__proto__: { x: 1 }', 'claude-agents.yaml:1:1: there is no section "__proto__".'],
     [
       'orchestrator: { __proto__: 3 }',
-      'claude-agents.yaml:1:17: there is no key of orchestrator "__proto__".',
+      'claude-agents.yaml:1:17: there is no key "__proto__" in orchestrator.',
     ],
     ['constructor: 1', 'claude-agents.yaml:1:1: there is no section "constructor".'],
     // Values.
@@ -275,10 +275,10 @@ workflows:
   })
 
   test.each([
-    ['- { nam: x }', '2:5: there is no key of workflows[0] "nam". Did you mean "name"?'],
+    ['- { nam: x }', '2:5: there is no key "nam" in workflows[0]. Did you mean "name"?'],
     [
       '- name: x\n  patern: parallel\n  agents: [a]',
-      '3:3: there is no key of workflows[0] "patern". Did you mean "pattern"?',
+      '3:3: there is no key "patern" in workflows[0]. Did you mean "pattern"?',
     ],
     ['- { name: x, agents: [a] }', '2:3: workflows[0] has no pattern. Add it: pattern: ...'],
     [

@@ -38,7 +38,7 @@ describe('the configuration, on the command line', () => {
     const wrong = await run(['config', 'validate'])
     expect(wrong.exitCode).toBe(1)
     expect(wrong.stderr).toBe(
-      `error: ${file}:2:3: there is no key of orchestrator "max_agent".\n  Did you mean "max_agents"?`,
+      `error: ${file}:2:3: there is no key "max_agent" in orchestrator.\n  Did you mean "max_agents"?`,
     )
     expect((await run(['--json', 'config', 'validate'])).values).toMatchObject([
       { ok: false, problems: [{ place: `${file}:2:3` }] },

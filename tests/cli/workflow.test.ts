@@ -357,7 +357,7 @@ describe('bad input gets a clear error before any call is made:', () => {
     expect(failureOf(ran)).toMatchObject({
       code: 'ConfigError',
       message: expect.stringContaining(
-        'claude-agents.yaml:3:5: there is no key of workflows[0] "patern". Did you mean "pattern"?',
+        'claude-agents.yaml:3:5: there is no key "patern" in workflows[0]. Did you mean "pattern"?',
       ),
     })
   })
