@@ -74,8 +74,10 @@ export class Orchestrator extends ActorControl implements AsyncDisposable {
         orchestrator.#socket = await serve(orchestrator, path, store, logger)
       if (options.budget) await orchestrator.#parts.budgets.set({}, options.budget, 'declared')
       await orchestrator.#parts.agents.declare(options.agents ?? [])
-      if (resume === 'at-once') await orchestrator.#parts.agents.resume()
-      if (resume === 'at-once') await orchestrator.#parts.own.resume()
+      if (resume === 'at-once') {
+        await orchestrator.#parts.agents.resume()
+        await orchestrator.#parts.own.resume()
+      }
     } catch (error) {
       await orchestrator.close()
       throw error
