@@ -104,6 +104,7 @@ export type {
   TaskInput,
 } from './events/task-input.ts'
 export { type CauseLine, causesOf, effectsOf } from './history/causes.ts'
+export type { LogRange } from './history/history.ts'
 export {
   compactLog,
   exportLog,
@@ -127,7 +128,14 @@ export {
   verifyReplay,
 } from './history/verify-replay.ts'
 export type { Logger } from './logger.ts'
-export { type LogRange, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
+export {
+  Orchestrator,
+  type OrchestratorBudgets,
+  type OrchestratorHeld,
+  type OrchestratorHistory,
+  type OrchestratorRuns,
+} from './orchestrator.ts'
+export type { OrchestratorOptions } from './orchestrator-options.ts'
 export { type ListedProcess, listProcesses } from './owner/process-list.ts'
 export * from './patterns/index.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'

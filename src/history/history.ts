@@ -5,12 +5,19 @@ import { type StateAt, stateAt, type When } from '../actors/engine/state-at.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { StreamNotFoundError } from '../events/errors/base.ts'
 import { checkStreamName } from '../events/ids.ts'
-import type { LogRange } from '../orchestrator-options.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type CauseLine, causesOf } from './causes.ts'
 import type { AnyKind } from './kinds.ts'
 import { type ReplayOptions, replayStream } from './replay-stream.ts'
 import { type ReplayReport, verifyReplay } from './verify-replay.ts'
+
+/** Which part of the log: `after` and `to` are positions, or versions if a stream is named. */
+export interface LogRange {
+  readonly stream?: string
+  readonly after?: number
+  readonly to?: number
+  readonly limit?: number
+}
 
 export class History {
   readonly #store: EventStore
