@@ -20,8 +20,8 @@ import type { DeadLetter } from './actors/agent/tasks/dead-letters.ts'
 import type { HeldTask } from './actors/agent/tasks/held-task.ts'
 import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
+import type { StateAt, When } from './actors/engine/fold-at.ts'
 import type { AnyStep, Step as ReplayStep } from './actors/engine/replay.ts'
-import type { StateAt, When } from './actors/engine/state-at.ts'
 import { OwnActors } from './actors/own/actors.ts'
 import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
 import { Downfall } from './actors/supervision/downfall.ts'
@@ -115,8 +115,13 @@ export class Orchestrator implements AsyncDisposable {
     this.#runs = new Runs(environment, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [])
     this.#downfall = new Downfall(logger, options.onFailure)
-    this.#supervisors = new Supervisors(environment, this.#agents, (error, ended) => {
-      void this.#giveUp(error, ended)
+    this.#supervisors = new Supervisors({
+      store,
+      clock,
+      logger,
+      random: environment.random,
+      startAgent: async (agent, supervisor) => (await this.#agents.get(agent)).runUnder(supervisor),
+      failed: (error, ended) => void this.#giveUp(error, ended),
     })
     this.#history = new History(store, this.#ownActors)
     this.#feed = new EventFeed(store)
@@ -212,7 +217,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** A supervision tree gave up, so nothing works any more. `ended` resolves when the tree has stopped. */
   async #giveUp(error: SupervisionFailedError, ended: Promise<void>): Promise<void> {
-    await this.#downfall.begin(error, this.#agents, this.#runs)
+    const stop = () => Promise.allSettled([this.#runs.close(), this.#agents.refuse(error)])
+    await this.#downfall.begin(error, stop)
     await ended
     await this.#supervisors.close()
     await this.#ownActors.close()

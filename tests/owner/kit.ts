@@ -2,8 +2,8 @@
 import { onTestFinished } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import type { OrchestratorOptions } from '../../src/orchestrator-options.ts'
-import { connectOwner, type OwnerClient } from '../../src/owner/client.ts'
-import { remoteOrchestrator } from '../../src/owner/remote-orchestrator.ts'
+import { connectOwner, type OwnerClient } from '../../src/remote/client.ts'
+import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
