@@ -13,6 +13,6 @@ poet.machine.subscribe(({ value, context }) =>
 await Promise.all([poet.ask('About the sea.'), poet.ask('About the wind.')])
 subscription.unsubscribe()
 
-for await (const { recorded, before, after } of orchestrator.replay('agent/poet')) {
+for await (const { recorded, before, after } of orchestrator.history.replay('agent/poet')) {
   console.log(`replayed ${recorded.type}: ${before.value} -> ${after.value}`)
 }

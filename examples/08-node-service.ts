@@ -24,7 +24,7 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   const [, resource, id] = (request.url ?? '').split('/')
   if (resource !== 'translations' || !id) return send(response, 404, { error: 'PUT or GET /translations/ID' })
   if (request.method === 'GET') {
-    const { status, steps, done, finalOutput } = await orchestrator.showRun(id)
+    const { status, steps, done, finalOutput } = await orchestrator.runs.show(id)
     return send(response, 200, { status, steps, done, finalOutput })
   }
   const { success, metadata } = await orchestrator.run(translation, await text(request), { id })

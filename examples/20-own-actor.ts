@@ -53,5 +53,5 @@ for (const id of ['researcher', 'critic']) {
 }
 await shared.tell('close')
 
-for await (const { recorded, after } of orchestrator.replay('notebook/coral'))
+for await (const { recorded, after } of orchestrator.history.replay('notebook/coral'))
   console.log(`${recorded.type}: ${after.value}, ${after.context.notes.length} notes`)

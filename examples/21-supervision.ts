@@ -53,5 +53,5 @@ for (const { id, status, restarts } of supervisor.children())
   console.log(`${id}: ${status}, ${restarts} restarts`)
 await supervisor.stop()
 
-for await (const { recorded, after } of orchestrator.replay('supervisor/crawl'))
+for await (const { recorded, after } of orchestrator.history.replay('supervisor/crawl'))
   console.log(`${recorded.type}: ${after.value}, ${after.context.running} run`)

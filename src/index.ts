@@ -129,7 +129,14 @@ export {
   verifyReplay,
 } from './history/verify-replay.ts'
 export type { Logger } from './logger.ts'
-export { Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
+export {
+  Orchestrator,
+  type OrchestratorBudgets,
+  type OrchestratorHeld,
+  type OrchestratorHistory,
+  type OrchestratorRuns,
+} from './orchestrator.ts'
+export type { OrchestratorOptions } from './orchestrator-options.ts'
 export * from './patterns/index.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'

@@ -13,7 +13,7 @@ import { type ReplayOptions, replayStream } from './replay-stream.ts'
 import { stateAt } from './state-at.ts'
 import { type ReplayReport, verifyReplay } from './verify-replay.ts'
 
-/** Which part of the log: `after` and `to` are positions, or versions where a stream is named. */
+/** Which part of the log: `after` and `to` are positions, or versions if a stream is named. */
 export interface LogRange {
   readonly stream?: string
   readonly after?: number
