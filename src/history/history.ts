@@ -3,7 +3,7 @@
 import type { AnyStep } from '../actors/engine/replay.ts'
 import { type StateAt, stateAt, type When } from '../actors/engine/state-at.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { StreamNotFoundError } from '../events/errors/base.ts'
+import { StreamNotFoundError } from '../events/errors/history.ts'
 import { checkStreamName } from '../events/ids.ts'
 import type { LogRange } from '../orchestrator-options.ts'
 import type { EventStore } from '../store/event-store.ts'

@@ -1,7 +1,7 @@
 /** How an owner and whoever works through it talk: HTTP on a unix socket, lists as lines of JSON, errors as data. */
 import type { ServerResponse } from 'node:http'
-import { ClaudeAgentError, type ErrorData } from '../events/errors/base.ts'
-import { callErrorFrom } from '../events/errors/call.ts'
+import { ClaudeAgentError } from '../events/errors/base.ts'
+import { callErrorFrom, type ErrorData } from '../events/errors/recorded.ts'
 
 /** Raised whenever one side could misunderstand the other. */
 export const PROTOCOL = 1

@@ -2,7 +2,7 @@
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import type { AgentDirectories } from '../claude/runner.ts'
-import { WorkspaceError } from '../events/errors/base.ts'
+import { WorkspaceError } from '../events/errors/workspace.ts'
 import {
   type Directory,
   lstatIfThere,

@@ -1,6 +1,6 @@
 /** What a call may cost and whether that fits: pure functions of budgets and of an agent's history. */
 import type { Amount, Limit } from '../../events/budget-facts.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { AgentContext } from '../agent/state.ts'
 import { type BudgetContext, nameWithoutCopy, sum } from './budget-machine.ts'
 

@@ -2,8 +2,12 @@
 
 import type { Recorded } from '../../events/envelope.ts'
 import { UnknownKindError } from '../../events/errors/actor.ts'
-import { InvalidInputError, StreamNotFoundError } from '../../events/errors/base.ts'
-import { BeforeFirstFactError, VersionNotFoundError } from '../../events/errors/history.ts'
+import {
+  BeforeFirstFactError,
+  StreamNotFoundError,
+  VersionNotFoundError,
+} from '../../events/errors/history.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import type { Json } from '../../events/json.ts'
 import { type AnyKind, KINDS, kindOf } from '../../history/kinds.ts'

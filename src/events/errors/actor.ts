@@ -22,3 +22,18 @@ export class UnknownKindError extends ClaudeAgentError<{ stream: string }> {
     })
   }
 }
+
+/** A machine that would not replay: it holds a construct with a side effect or a clock. */
+export class NotReplayableError extends ClaudeAgentError<{
+  machine: string
+  state: string
+  construct: string
+}> {
+  readonly _tag = 'NotReplayableError'
+  constructor(details: { machine: string; state: string; construct: string }) {
+    super(details, {
+      message: `Machine "${details.machine}" cannot be replayed: state "${details.state}" uses ${details.construct}.`,
+      hint: 'Keep guards and assign in the machine, and let the effects of the definition do the rest.',
+    })
+  }
+}

@@ -1,6 +1,16 @@
 /** What can go wrong when somebody looks back: places and times that the log does not have. */
 import { ClaudeAgentError } from './base.ts'
 
+export class StreamNotFoundError extends ClaudeAgentError<{ stream: string }> {
+  readonly _tag = 'StreamNotFoundError'
+  constructor(details: { stream: string }) {
+    super(details, {
+      message: `There is no stream "${details.stream}" in the log.`,
+      hint: 'A stream is named KIND/ID, as in agent/researcher (claude-agents agent list).',
+    })
+  }
+}
+
 export class VersionNotFoundError extends ClaudeAgentError<{
   stream: string
   version: number

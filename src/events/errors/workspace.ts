@@ -1,5 +1,20 @@
-/** What can keep a task's material from being placed in a workspace. None of these errors holds a credential. */
+/** What can go wrong in the workspace of an agent, and with placing a task's inputs there. None of these errors
+ * holds a credential. */
 import { ClaudeAgentError, type ErrorOptions } from './base.ts'
+
+export class WorkspaceError extends ClaudeAgentError<{ path: string }> {
+  readonly _tag = 'WorkspaceError'
+  constructor(details: { path: string; problem: string; hint?: string }, options?: ErrorOptions) {
+    super(
+      details,
+      {
+        message: `${details.path}: ${details.problem}.`,
+        ...(details.hint === undefined ? {} : { hint: details.hint }),
+      },
+      options,
+    )
+  }
+}
 
 export type InputKind = 'file' | 'folder' | 'repo'
 
