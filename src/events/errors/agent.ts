@@ -1,62 +1,49 @@
 /** What can go wrong with an agent: it is unknown, taken, stopped, busy or full. */
-import { ClaudeAgentError } from './base.ts'
+import { defineError } from './builder.ts'
+import { NOTHING_WRITTEN, quoted } from './phrases.ts'
 
-export class AgentNotFoundError extends ClaudeAgentError<{ agent: string; nearest: string | null }> {
-  readonly _tag = 'AgentNotFoundError'
-  constructor(details: { agent: string; nearest: string | null }) {
-    const guess = details.nearest === null ? '' : ` Did you mean "${details.nearest}"?`
-    super(details, { message: `No agent "${details.agent}".${guess}`, hint: '(claude-agents agent list)' })
-  }
-}
+/** No agent has this id. `nearest` is the id that was probably meant, if there is one. */
+export class AgentNotFoundError extends defineError(
+  'AgentNotFoundError',
+  ({ agent, nearest }: { agent: string; nearest: string | null }) => ({
+    message: `No agent ${quoted(agent)}.${nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`}`,
+    hint: '(claude-agents agent list)',
+  }),
+) {}
 
-export class AgentExistsError extends ClaudeAgentError<{ agent: string }> {
-  readonly _tag = 'AgentExistsError'
-  constructor(details: { agent: string }) {
-    super(details, {
-      message: `Agent "${details.agent}" exists already.`,
-      hint: `Choose another id, or remove it first (claude-agents agent remove ${details.agent}).`,
-    })
-  }
-}
+/** There is already an agent with this id. */
+export class AgentExistsError extends defineError('AgentExistsError', ({ agent }: { agent: string }) => ({
+  message: `Agent ${quoted(agent)} already exists.`,
+  hint: `Choose another id, or remove it first: claude-agents agent remove ${agent}`,
+})) {}
 
-export class AgentStoppedError extends ClaudeAgentError<{ agent: string }> {
-  readonly _tag = 'AgentStoppedError'
-  constructor(details: { agent: string }) {
-    super(details, {
-      message: `Agent "${details.agent}" is stopped and takes no tasks.`,
-      hint: `Start it again with a new session chain: claude-agents agent reset ${details.agent}`,
-    })
-  }
-}
+/** The agent was stopped for good, and accepts tasks only after a reset. */
+export class AgentStoppedError extends defineError('AgentStoppedError', ({ agent }: { agent: string }) => ({
+  message: `Agent ${quoted(agent)} is stopped and accepts no tasks.`,
+  hint: `Start it again with a new session chain: claude-agents agent reset ${agent}`,
+})) {}
 
-export class AgentBusyError extends ClaudeAgentError<{ agent: string }> {
-  readonly _tag = 'AgentBusyError'
-  constructor(details: { agent: string }) {
-    super(details, {
-      message: `Agent "${details.agent}" is working on a task.`,
-      hint: 'Wait until it has ended, or cancel it first.',
-    })
-  }
-}
+/** What was asked for needs an agent that is idle. */
+export class AgentBusyError extends defineError('AgentBusyError', ({ agent }: { agent: string }) => ({
+  message: `Agent ${quoted(agent)} is working on a task.`,
+  hint: 'Wait until it finishes, or cancel the task first.',
+})) {}
 
-/** The agent has so much to do that it takes no more. What it has is durable, and is done. */
-export class MailboxFullError extends ClaudeAgentError<{ agent: string; mailbox: number }> {
-  readonly _tag = 'MailboxFullError'
-  override readonly retryable = true
-  constructor(details: { agent: string; mailbox: number }) {
-    super(details, {
-      message: `Agent "${details.agent}" has ${details.mailbox} tasks to do, and takes no more. Nothing was written.`,
-      hint: 'Ask again when some of them are done, share the work among a pool of copies, or raise limits.mailbox.',
-    })
-  }
-}
+/** The agent has so much to do that it accepts no more. The tasks it has accepted are durable and will be done. */
+export class MailboxFullError extends defineError(
+  'MailboxFullError',
+  ({ agent, mailbox }: { agent: string; mailbox: number }) => ({
+    message: `Agent ${quoted(agent)} has ${mailbox} unfinished tasks and accepts no more. ${NOTHING_WRITTEN}`,
+    hint: 'Ask again when some of them are done, spread the work over a pool, or raise limits.mailbox.',
+    retryable: true,
+  }),
+) {}
 
-export class TooManyAgentsError extends ClaudeAgentError<{ maxAgents: number }> {
-  readonly _tag = 'TooManyAgentsError'
-  constructor(details: { maxAgents: number }) {
-    super(details, {
-      message: `There are ${details.maxAgents} agents already, which is the limit.`,
-      hint: 'Remove one, or raise maxAgents (CLAUDE_AGENTS_MAX_AGENTS).',
-    })
-  }
-}
+/** One agent more would be over the limit. */
+export class TooManyAgentsError extends defineError(
+  'TooManyAgentsError',
+  ({ maxAgents }: { maxAgents: number }) => ({
+    message: `The limit of ${maxAgents} agents is reached.`,
+    hint: 'Remove one, or raise maxAgents (CLAUDE_AGENTS_MAX_AGENTS).',
+  }),
+) {}

@@ -4,7 +4,9 @@ export interface ErrorText {
   /** What happened, to what. One or more whole sentences. */
   readonly message: string
   /** What the reader can do now. */
-  readonly hint?: string
+  readonly hint?: string | undefined
+  /** Whether the same thing may well work when it is tried again. Default: false. */
+  readonly retryable?: boolean
 }
 
 export interface ErrorOptions {
@@ -17,17 +19,18 @@ export abstract class ClaudeAgentError<Details extends object = object> extends 
   /** What happened, without the hint. */
   readonly summary: string
   readonly hint: string
-  /** The facts of the matter, for programs. */
+  /** What happened, as data for programs. */
   readonly details: Details
   /** Whether the same thing may well work when it is tried again. */
-  readonly retryable: boolean = false
+  readonly retryable: boolean
 
-  constructor(details: Details, text: ErrorText, options: ErrorOptions = {}) {
-    super(text.hint ? `${text.message} ${text.hint}` : text.message, options)
+  constructor(details: Details, { message, hint, retryable = false }: ErrorText, options: ErrorOptions = {}) {
+    super(hint ? `${message} ${hint}` : message, options)
     this.name = new.target.name
-    this.summary = text.message
-    this.hint = text.hint ?? ''
+    this.summary = message
+    this.hint = hint ?? ''
     this.details = details
+    this.retryable = retryable
   }
 }
 

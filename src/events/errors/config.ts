@@ -1,5 +1,5 @@
 /** What is wrong with the configuration, problem by problem. */
-import { ClaudeAgentError, type ErrorOptions } from './base.ts'
+import { defineError } from './builder.ts'
 
 /** Something in the configuration that cannot be used. */
 export interface ConfigProblem {
@@ -10,16 +10,12 @@ export interface ConfigProblem {
   readonly hint: string
 }
 
-/** The configuration cannot be used; all that is wrong with it is said at once. */
-export class ConfigError extends ClaudeAgentError<{ problems: readonly ConfigProblem[] }> {
-  readonly _tag = 'ConfigError'
-  constructor(problems: readonly ConfigProblem[], options?: ErrorOptions) {
-    const [first] = problems
-    const lines = problems.map(({ place, problem, hint }) => `${place}: ${problem}.${hint && ` ${hint}`}`)
-    const text =
-      problems.length === 1 && first
-        ? { message: `${first.place}: ${first.problem}.`, hint: first.hint }
-        : { message: lines.join('\n') }
-    super({ problems }, text, options)
-  }
-}
+/** The configuration cannot be used; everything that is wrong with it is reported at once. */
+export class ConfigError extends defineError('ConfigError', (problems: readonly ConfigProblem[]) => {
+  const details = { problems }
+  const [first] = problems
+  if (problems.length === 1 && first)
+    return { details, message: `${first.place}: ${first.problem}.`, hint: first.hint }
+  const lines = problems.map(({ place, problem, hint }) => `${place}: ${problem}.${hint && ` ${hint}`}`)
+  return { details, message: lines.join('\n') }
+}) {}

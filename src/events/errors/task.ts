@@ -1,23 +1,20 @@
 /** What can go wrong with a task that was accepted. */
-import { ClaudeAgentError } from './base.ts'
+import { defineError } from './builder.ts'
+import { quoted } from './phrases.ts'
 
-/** The task ended because its asker called it off. */
-export class TaskCancelledError extends ClaudeAgentError<{ agent: string; taskId: string; reason: string }> {
-  readonly _tag = 'TaskCancelledError'
-  constructor(details: { agent: string; taskId: string; reason: string }) {
-    super(details, {
-      message: `Task ${details.taskId} of agent "${details.agent}" was cancelled: ${details.reason}.`,
-    })
-  }
-}
+/** The task was cancelled. */
+export class TaskCancelledError extends defineError(
+  'TaskCancelledError',
+  ({ agent, taskId, reason }: { agent: string; taskId: string; reason: string }) => ({
+    message: `Task ${quoted(taskId)} of agent ${quoted(agent)} was cancelled: ${reason}.`,
+  }),
+) {}
 
 /** One task id was used for two different tasks. */
-export class TaskConflictError extends ClaudeAgentError<{ agent: string; taskId: string }> {
-  readonly _tag = 'TaskConflictError'
-  constructor(details: { agent: string; taskId: string }) {
-    super(details, {
-      message: `Task id ${details.taskId} was given to agent "${details.agent}" before, with another input.`,
-      hint: 'A task id stands for one task for ever: use a new one for a new task.',
-    })
-  }
-}
+export class TaskConflictError extends defineError(
+  'TaskConflictError',
+  ({ agent, taskId }: { agent: string; taskId: string }) => ({
+    message: `Agent ${quoted(agent)} already has a task ${quoted(taskId)}, with another input.`,
+    hint: 'A task id always stands for the same task: use a new id for a new task.',
+  }),
+) {}

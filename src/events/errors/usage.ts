@@ -1,38 +1,27 @@
-/** The library was called with something it cannot use: an invalid id, an invalid argument, a thing that is closed. */
-import { ClaudeAgentError, type ErrorOptions } from './base.ts'
+/** What can be wrong with a call of this library: an invalid id, an invalid argument, something that is closed. */
+import { defineError } from './builder.ts'
+import { quoted } from './phrases.ts'
 
-/** An id that is not a name we can use. */
-export class InvalidIdError extends ClaudeAgentError<{ what: string; id: string; rule: string }> {
-  readonly _tag = 'InvalidIdError'
-  constructor(details: { what: string; id: string; rule: string }) {
-    super(details, {
-      message: `${JSON.stringify(shorten(details.id))} is not a valid ${details.what} id.`,
-      hint: `Use ${details.rule}.`,
-    })
-  }
-}
+/** An id that breaks the rule for ids of its kind. */
+export class InvalidIdError extends defineError(
+  'InvalidIdError',
+  ({ what, id, rule }: { what: string; id: string; rule: string }) => ({
+    message: `${quoted(id, 80)} is not a valid ${what} id.`,
+    hint: `Use ${rule}.`,
+  }),
+) {}
 
-/** An argument or option that does not make sense. */
-export class InvalidInputError extends ClaudeAgentError<{ what: string }> {
-  readonly _tag = 'InvalidInputError'
-  constructor(details: { what: string; problem: string; hint?: string }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `${details.what}: ${details.problem}.`,
-        ...(details.hint === undefined ? {} : { hint: details.hint }),
-      },
-      options,
-    )
-  }
-}
+/** An argument or option that cannot be used. */
+export class InvalidInputError extends defineError(
+  'InvalidInputError',
+  ({ what, problem, hint }: { what: string; problem: string; hint?: string }) => ({
+    message: `${what}: ${problem}.`,
+    hint,
+  }),
+) {}
 
 /** The orchestrator or the store is closed. */
-export class ClosedError extends ClaudeAgentError<{ what: string }> {
-  readonly _tag = 'ClosedError'
-  constructor(details: { what: string }) {
-    super(details, { message: `The ${details.what} is closed.`, hint: 'Open it again.' })
-  }
-}
-
-const shorten = (text: string) => (text.length > 80 ? `${text.slice(0, 77)}...` : text)
+export class ClosedError extends defineError('ClosedError', ({ what }: { what: string }) => ({
+  message: `The ${what} is closed.`,
+  hint: 'Open it again.',
+})) {}

@@ -1,20 +1,15 @@
-/** What can go wrong in the workspace of an agent, and with placing a task's inputs there. None of these errors
+/** What can go wrong in the workspace of an agent, and when the inputs of a task are placed there. None of these errors
  * holds a credential. */
-import { ClaudeAgentError, type ErrorOptions } from './base.ts'
+import { defineError } from './builder.ts'
 
-export class WorkspaceError extends ClaudeAgentError<{ path: string }> {
-  readonly _tag = 'WorkspaceError'
-  constructor(details: { path: string; problem: string; hint?: string }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `${details.path}: ${details.problem}.`,
-        ...(details.hint === undefined ? {} : { hint: details.hint }),
-      },
-      options,
-    )
-  }
-}
+/** The directory of an agent, or a place in it, cannot be used. */
+export class WorkspaceError extends defineError(
+  'WorkspaceError',
+  ({ path, problem, hint }: { path: string; problem: string; hint?: string }) => ({
+    message: `${path}: ${problem}.`,
+    hint,
+  }),
+) {}
 
 export type InputKind = 'file' | 'folder' | 'repo'
 
@@ -25,53 +20,38 @@ const LIMIT_NAMES: Readonly<Record<LimitedBy, string>> = {
   bytes: 'bytes',
   files: 'files',
   entries: 'folders and links',
-  depth: 'folders inside each other',
+  depth: 'nested folders',
 }
 
-/** The files, folders and repositories of one task are more than the limit allows. */
-export class InputTooLargeError extends ClaudeAgentError<{
-  source: string
-  limitedBy: LimitedBy
-  limit: number
-}> {
-  readonly _tag = 'InputTooLargeError'
-  constructor(details: { source: string; limitedBy: LimitedBy; limit: number }) {
-    const { source, limitedBy, limit } = details
-    super(details, {
-      message: `${source}: with this the material of the task is more than ${limit} ${LIMIT_NAMES[limitedBy]}. Nothing was placed.`,
-      hint: 'Name only what the task needs, or raise the limits of inputs.',
-    })
-  }
-}
+/** The files, folders and repositories of one task exceed the limit. */
+export class InputTooLargeError extends defineError(
+  'InputTooLargeError',
+  ({ source, limitedBy, limit }: { source: string; limitedBy: LimitedBy; limit: number }) => ({
+    message: `${source}: with this, the inputs of the task exceed the limit of ${limit} ${LIMIT_NAMES[limitedBy]}. Nothing was placed.`,
+    hint: 'Name only what the task needs, or raise the limits of inputs.',
+  }),
+) {}
 
-/** What was named as a file or folder is not there. */
-export class InputNotFoundError extends ClaudeAgentError<{ kind: InputKind; source: string }> {
-  readonly _tag = 'InputNotFoundError'
-  constructor(details: { kind: InputKind; source: string }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `${details.source}: there is no such ${details.kind}.`,
-        hint: 'Look at the path; a relative one starts at the directory where the task was given.',
-      },
-      options,
-    )
-  }
-}
+/** There is no such file or folder. */
+export class InputNotFoundError extends defineError(
+  'InputNotFoundError',
+  ({ kind, source }: { kind: InputKind; source: string }) => ({
+    message: `${source}: no such ${kind}.`,
+    hint: 'Check the path; a relative one starts at the directory where the task was given.',
+  }),
+) {}
 
-/** What was named is something else: a device or pipe, a folder in place of a file, a file in place of a folder. */
-export class InputKindError extends ClaudeAgentError<{ kind: InputKind; source: string; found: string }> {
-  readonly _tag = 'InputKindError'
-  constructor(details: { kind: InputKind; source: string; found: string }) {
-    super(details, {
-      message: `${details.source}: this is a ${details.found}, not a ${details.kind}.`,
-      hint:
-        details.found === 'file' || details.found === 'folder'
-          ? `Name it as a ${details.found}.`
-          : 'Only ordinary files and folders can be brought into a workspace.',
-    })
-  }
-}
+/** The input is something else: a device or pipe, a folder in place of a file, a file in place of a folder. */
+export class InputKindError extends defineError(
+  'InputKindError',
+  ({ kind, source, found }: { kind: InputKind; source: string; found: string }) => ({
+    message: `${source}: this is a ${found}, not a ${kind}.`,
+    hint:
+      found === 'file' || found === 'folder'
+        ? `Pass it as a ${found}.`
+        : 'Only regular files and folders can be placed in a workspace.',
+  }),
+) {}
 
 /** Why a repository was not cloned. */
 export type CloneProblem =
@@ -92,24 +72,24 @@ interface CloneRow {
 
 const CLONE_PROBLEMS: Readonly<Record<CloneProblem, CloneRow>> = {
   'git-missing': {
-    message: 'the repository cannot be cloned because there is no git',
-    hint: 'Install git, so that it is found in PATH.',
+    message: 'the repository cannot be cloned because git was not found',
+    hint: 'Install git, and make sure that it is in PATH.',
   },
   'ref-not-found': {
     message: 'the repository has no such branch, tag or commit',
-    hint: 'Look at the ref; a commit is named by all of its 40 digits.',
+    hint: 'Check the ref; a commit is named by all of its 40 digits.',
   },
   refused: {
-    message: 'the server refused access to the repository',
-    hint: 'Use an ssh URL with a key in the ssh agent, or an https URL with a token. A login kept by git itself is not used.',
+    message: 'the server denied access to the repository',
+    hint: 'Use an ssh URL with a key in the ssh agent, or an https URL with a token. Logins stored by git itself are not used.',
   },
   'unknown-host-key': {
-    message: 'the key of the server is not known to ssh, or has changed',
-    hint: 'Connect once with ssh and look at the key; nothing is accepted unseen.',
+    message: 'the host key of the server is unknown to ssh, or has changed',
+    hint: 'Connect once with ssh and check the key; no key is accepted unseen.',
   },
   'not-found': {
-    message: 'there is no such repository',
-    hint: 'Look at the URL; a private repository may be hidden from whoever is not logged in.',
+    message: 'no such repository',
+    hint: 'Check the URL; a private repository may be hidden from a user who is not logged in.',
   },
   empty: { message: 'the repository has no commit', hint: 'Name a branch that has one.' },
   network: {
@@ -121,30 +101,20 @@ const CLONE_PROBLEMS: Readonly<Record<CloneProblem, CloneRow>> = {
 }
 
 /** A repository could not be cloned. `retryable` where the network may be better next time. */
-export class CloneError extends ClaudeAgentError<{ url: string; problem: CloneProblem; said?: string }> {
-  readonly _tag = 'CloneError'
-  override readonly retryable: boolean
-  constructor(details: { url: string; problem: CloneProblem; said?: string }, options?: ErrorOptions) {
-    const { message, hint, retryable = false } = CLONE_PROBLEMS[details.problem]
-    const said = details.said ? ` (${details.said})` : ''
-    super(
-      details,
-      { message: `${details.url}: ${message}${said}.`, ...(hint === undefined ? {} : { hint }) },
-      options,
-    )
-    this.retryable = retryable
-  }
-}
+export class CloneError extends defineError(
+  'CloneError',
+  ({ url, problem, said }: { url: string; problem: CloneProblem; said?: string }) => {
+    const { message, ...row } = CLONE_PROBLEMS[problem]
+    return { ...row, message: `${url}: ${message}${said ? ` (${said})` : ''}.` }
+  },
+) {}
 
-/** A clone took longer than it may. Git was ended, and what it had fetched was removed. */
-export class CloneTimeoutError extends ClaudeAgentError<{ url: string; limitMs: number }> {
-  readonly _tag = 'CloneTimeoutError'
-  /** Servers and lines have bad hours. */
-  override readonly retryable = true
-  constructor(details: { url: string; limitMs: number }) {
-    super(details, {
-      message: `${details.url}: the clone was not done after ${details.limitMs / 1000} s and was ended.`,
-      hint: 'Try again later, or raise the time limit of clones.',
-    })
-  }
-}
+/** A clone exceeded its time limit. Git was stopped, and what it had fetched was removed. */
+export class CloneTimeoutError extends defineError(
+  'CloneTimeoutError',
+  ({ url, limitMs }: { url: string; limitMs: number }) => ({
+    message: `${url}: the clone exceeded its time limit of ${limitMs / 1000} s and was stopped.`,
+    hint: 'Try again later, or raise the time limit of clones.',
+    retryable: true,
+  }),
+) {}
