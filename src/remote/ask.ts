@@ -9,8 +9,8 @@ import { ClaudeAgentError } from '../events/errors/base.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
 import { checkTaskId } from '../events/ids.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
+import type { TaskRequest } from '../owner/commands.ts'
 import type { OwnerClient } from './client.ts'
-import type { TaskRequest } from './commands.ts'
 
 type Line =
   | { readonly message: CallMessage }
