@@ -10,7 +10,7 @@ export default defineConfig({
       { find: /^claude-multi-agent$/, replacement: source('./src/index.ts') },
       { find: /^claude-multi-agent\/patterns$/, replacement: source('./src/patterns/index.ts') },
       { find: /^claude-multi-agent\/testing$/, replacement: source('./src/testing/index.ts') },
-      { find: /^claude-multi-agent\/inspect$/, replacement: source('./src/inspect/inspector.ts') },
+      { find: /^claude-multi-agent\/inspect$/, replacement: source('./src/inspector/inspector.ts') },
     ],
   },
   test: {

@@ -74,7 +74,7 @@ const ENTRIES = [
   ],
   [
     'claude-multi-agent/inspect',
-    'inspect/inspector',
+    'inspector/inspector',
     [['The web inspector', 'The web inspector, from `claude-multi-agent/inspect`.', /./]],
   ],
 ]

@@ -16,9 +16,9 @@ try {
     cwd: root,
     stdio: 'inherit',
   })
-  await buildPage(`${made}/inspect/page`)
+  await buildPage(`${made}/inspector/page`)
   chmodSync(`${made}/cli/main.js`, 0o755)
-  const { configJsonSchema } = await import(`${made}/config-schema.js`)
+  const { configJsonSchema } = await import(`${made}/config/schema.js`)
   writeFileSync(`${made}/claude-agents.schema.json`, `${JSON.stringify(configJsonSchema(), null, 2)}\n`)
   if (existsSync(dist)) renameSync(dist, old)
   renameSync(made, dist)

@@ -10,7 +10,7 @@ const LARGEST_SCRIPT = 40 * 1024
 export async function buildPage(outDir) {
   await build({
     configFile: false,
-    root: fileURLToPath(new URL('../src/inspect/page/', import.meta.url)),
+    root: fileURLToPath(new URL('../src/inspector/page/', import.meta.url)),
     logLevel: 'warn',
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {

@@ -1,9 +1,9 @@
 /** The part of the orchestrator that supervises, and that brings actors of the user's own to life. */
-import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own-actor.ts'
-import type { SupervisorSpecification } from './actors/supervision-specification.ts'
-import type { Supervisor } from './actors/supervisor.ts'
+import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
+import type { SupervisorSpecification } from './actors/supervision/specification.ts'
+import type { Supervisor } from './actors/supervision/supervisor.ts'
 import type { Parts } from './assembly.ts'
-import type { SupervisionFailedError } from './events/supervision-errors.ts'
+import type { SupervisionFailedError } from './events/errors/supervision.ts'
 import { TaskControl } from './task-control.ts'
 
 export abstract class ActorControl extends TaskControl {

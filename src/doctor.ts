@@ -2,11 +2,11 @@
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { locateProgram } from './claude/locate.ts'
-import { type LoginKind, loginKind } from './claude/login-kind.ts'
+import { type LoginKind, loginKind } from './claude/login/kind.ts'
 import { formatVersion } from './claude/version.ts'
-import { describeError } from './events/errors.ts'
-import { liveOwner } from './store/store-lock.ts'
-import { verifyStore } from './store/verify-store.ts'
+import { describeError } from './events/errors/base.ts'
+import { verifyStore } from './store/care/verification.ts'
+import { liveOwner } from './store/level/lock.ts'
 
 export interface Check {
   readonly name: string

@@ -4,8 +4,8 @@ import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
 import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
-import type { Run } from './patterns/run.ts'
-import type { RunOptions } from './patterns/run-info.ts'
+import type { RunOptions } from './patterns/runs/info.ts'
+import type { Run } from './patterns/runs/run.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 
 export abstract class WorkflowShortcuts {

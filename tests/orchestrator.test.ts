@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { AgentFactory } from '../src/agent-factory.ts'
 import type { Recorded } from '../src/events/envelope.ts'
+import { AgentFactory } from '../src/workflows/agent-factory.ts'
 import { ECHO, until, world } from './actors/world.ts'
 
 describe('the orchestrator', () => {

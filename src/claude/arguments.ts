@@ -1,5 +1,5 @@
 /** The command line of a call, as a pure function of the call and the version of the CLI. */
-import { InvalidInvocationError } from '../events/call-errors.ts'
+import { InvalidInvocationError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Call } from './runner.ts'
 import { toolRules } from './tool-rules.ts'

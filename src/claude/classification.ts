@@ -31,9 +31,9 @@ import {
   StartupRefusedError,
   StructuredOutputError,
   WorkspaceMissingError,
-} from '../events/call-errors.ts'
+} from '../events/errors/call.ts'
 import { oneLine, type Redact } from './redact.ts'
-import { type Ending, isAnswer } from './result-record.ts'
+import { type Ending, isAnswer } from './stream/result-record.ts'
 
 /** All that is known of a call that has ended. */
 export interface Evidence {

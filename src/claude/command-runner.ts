@@ -1,19 +1,19 @@
 /** Runs calls with any program that reads a prompt on stdin and prints an answer: a linter, another assistant. */
 
 import { resolve } from 'node:path'
-import { CommandFailedError } from '../events/call-errors.ts'
-import { stoppedError } from './call-ending.ts'
-import { outputFiles, readStderr } from './call-output.ts'
-import type { RunEnd } from './call-run.ts'
-import { directoryWork } from './directory-work.ts'
+import { CommandFailedError } from '../events/errors/call.ts'
+import { directoryWork } from '../workspaces/directory-work.ts'
+import { prepareDirectories } from '../workspaces/workspace.ts'
 import { CALL_MARKER, type Environment, HOME_MARKER, TASK_MARKER } from './environment.ts'
-import { callProcesses } from './marked-processes.ts'
-import { type PreparedCall, type ProcessOptions, processRunner } from './process-runner.ts'
+import { stoppedError } from './process/call-ending.ts'
+import { outputFiles, readStderr } from './process/call-output.ts'
+import type { RunEnd } from './process/call-run.ts'
+import { callProcesses } from './process/marked.ts'
+import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
+import { sweepBase } from './process/sweep.ts'
 import { endLeftover } from './recovery.ts'
 import { oneLine, redactor, secretsOf } from './redact.ts'
 import type { AgentRunner, Call, CallMessage, CallResult } from './runner.ts'
-import { sweepBase } from './sweep.ts'
-import { prepareDirectories } from './workspace.ts'
 
 export interface CommandRunnerOptions extends ProcessOptions {
   /** A program on the PATH, or a path. No shell is involved. */

@@ -1,8 +1,8 @@
 /** The environment of a call: what it takes over from ours, what bounds the CLI, and the marks we find it by. */
 import { join } from 'node:path'
 import { inheritedEnvironment, isLogin, type Variables } from './inherited-environment.ts'
+import { storedLogin } from './login/stored-login.ts'
 import type { CallSettings } from './runner.ts'
-import { storedLogin } from './stored-login.ts'
 import { grantsShell } from './tool-rules.ts'
 import { knowsFileMentions, type Version } from './version.ts'
 

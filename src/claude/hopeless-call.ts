@@ -4,8 +4,8 @@ import {
   type ClaudeExecutionError,
   OverloadedError,
   RateLimitedError,
-} from '../events/call-errors.ts'
-import type { StreamFacts } from './stream-parser.ts'
+} from '../events/errors/call.ts'
+import type { StreamFacts } from './stream/parser.ts'
 
 /**
  * The CLI sends a refused request again by itself, up to CLAUDE_CODE_MAX_RETRIES times. In the middle of a call that is

@@ -1,5 +1,5 @@
 /** The port to whatever answers: the `claude` process, a script in a test, another program. */
-import type { ClaudeExecutionError } from '../events/call-errors.ts'
+import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 

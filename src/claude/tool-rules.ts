@@ -1,5 +1,5 @@
 /** Which tools a call may use: the names a user gives, as the permission rules that the CLI is started with. */
-import { InvalidInvocationError } from '../events/call-errors.ts'
+import { InvalidInvocationError } from '../events/errors/call.ts'
 import type { CallSettings } from './runner.ts'
 
 export interface ToolRules {

@@ -32,7 +32,7 @@ async function serve(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
-  const { inspector } = await import('../inspect/inspector.ts')
+  const { inspector } = await import('../inspector/inspector.ts')
   await using serving = await inspector(store, port === undefined ? {} : { port })
   if (terminal.json) terminal.value({ url: serving.url })
   else terminal.line(serving.url)
@@ -52,7 +52,7 @@ async function inspectDamaged(globals: GlobalOptions, options: InspectOptions, e
   const screen = terminal(globals)
   screen.note(screen.accent('yellow', `${inert(error.summary)} Shown is what its files still hold.`))
   screen.note('claude-agents log verify says all that is wrong; log repair --to DIR saves what is whole.')
-  const { damagedStore } = await import('../inspect/inspector-damaged-store.ts')
+  const { damagedStore } = await import('../inspector/damaged-store.ts')
   const interruption = listenForInterruption()
   try {
     await using store = await damagedStore(globals.baseDir)

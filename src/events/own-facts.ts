@@ -2,7 +2,7 @@
 import * as Schema from 'effect/Schema'
 import { catalogOf, type FactCatalog, type KnownFact } from './catalog.ts'
 import type { Fact, Folded } from './envelope.ts'
-import { InvalidInputError } from './errors.ts'
+import { InvalidInputError } from './errors/base.ts'
 import type { Json, JsonObject } from './json.ts'
 
 /** A schema of any library that speaks Standard Schema (standardschema.dev): zod, valibot, arktype and others. */

@@ -1,6 +1,6 @@
 /** Why something happened, and what it led to: the chain of causes through agents and runs, as lines of a tree. */
 import type { Recorded } from '../events/envelope.ts'
-import { PositionNotFoundError } from '../events/history-errors.ts'
+import { PositionNotFoundError } from '../events/errors/history.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { causeIds, commandOf, followsFailure, mayFollow } from './cause-links.ts'
 import { FactsById } from './facts-by-id.ts'

@@ -1,7 +1,7 @@
 /** A task of the past, as it was asked: for asking it again. */
-import { bodiesIn } from '../actors/bodies.ts'
+import { bodiesIn } from '../actors/engine/bodies.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { TaskNotFoundError } from '../events/history-errors.ts'
+import { TaskNotFoundError } from '../events/errors/history.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Body, Material, TaskInput } from '../events/task-input.ts'
 import type { EventStore } from '../store/event-store.ts'

@@ -1,6 +1,6 @@
 /** All at once on the same task; the answers come in the order of the steps. */
 import { catchError, from, map, mergeMap, of, toArray } from 'rxjs'
-import { describeError } from '../events/errors.ts'
+import { describeError } from '../events/errors/base.ts'
 import { type Answer, nameOf, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkCount, checkSteps, refuseTwice } from './steps.ts'
 

@@ -1,6 +1,6 @@
 /** Answers in a form: the model is held to a JSON Schema, and what comes is decoded before anybody relies on it. */
 import { catchError, concatMap, from, map, type Observable, toArray } from 'rxjs'
-import { JSONParseError } from '../events/call-errors.ts'
+import { JSONParseError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, type Ask, joinAnswers, runStep, type Step } from './pattern.ts'

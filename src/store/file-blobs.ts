@@ -1,8 +1,8 @@
 /** Large bodies as files, each named after the hash of its content. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BodyLost } from '../events/archive-errors.ts'
-import { CorruptBlob, StoreReadOnly } from '../events/store-errors.ts'
+import { BodyLost } from '../events/errors/archive.ts'
+import { CorruptBlob, StoreReadOnly } from '../events/errors/store.ts'
 import { blobReference, checkBlob, checkReference } from './blob-content.ts'
 import type { BlobReference, Blobs } from './blobs.ts'
 import { isMissing, makeDirectory, syncDirectory, writeWholeFile } from './directory.ts'

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { type Clock, instant, systemClock } from '../clock.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { ClosedError } from '../events/errors.ts'
+import { ClosedError } from '../events/errors/base.ts'
+import { CorruptBlob } from '../events/errors/store.ts'
 import { checkStreamName } from '../events/ids.ts'
-import { CorruptBlob } from '../events/store-errors.ts'
 import {
   type AppendRequest,
   appendRequest,

@@ -1,5 +1,5 @@
 /** What runs, tasks and calls did as OpenTelemetry spans, made of the facts in the log while they are written. */
-import type { Agent } from '../actors/agent.ts'
+import type { Agent } from '../actors/agent/agent.ts'
 import type { Recorded } from '../events/envelope.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { SpanTree } from './span-tree.ts'

@@ -1,7 +1,7 @@
 /** What the cases of the store's contract are made of. */
 import assert from 'node:assert/strict'
 import type { NewFact, Recorded } from '../events/envelope.ts'
-import { VersionConflict } from '../events/store-errors.ts'
+import { VersionConflict } from '../events/errors/store.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 /** Cases by title. Each is given a new, empty store. */

@@ -1,12 +1,12 @@
 /** What must hold of a log whatever was stopped in the middle, as checks that throw. */
 import assert from 'node:assert/strict'
-import { agentKind } from '../actors/agent.ts'
-import { endsTask } from '../actors/agent-call.ts'
-import { foldStream } from '../actors/fold-stream.ts'
-import { recordedState } from '../actors/recorded-state.ts'
-import { runKind } from '../actors/run-machine.ts'
+import { agentKind } from '../actors/agent/agent.ts'
+import { endsTask } from '../actors/agent/call.ts'
+import { foldStream } from '../actors/engine/fold-stream.ts'
+import { recordedState } from '../actors/engine/recorded-state.ts'
 import type { Call } from '../claude/runner.ts'
 import type { Orchestrator } from '../orchestrator.ts'
+import { runKind } from '../patterns/runs/machine.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 /** No position and no version is missing, and each task that was accepted has ended in exactly one way. */

@@ -1,7 +1,7 @@
 /** A scripted runner that outlives the worlds it works for: asked what became of a call, it says the truth. */
 import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
 import type { Clock } from '../clock.ts'
-import { ClaudeExecutionError } from '../events/call-errors.ts'
+import { ClaudeExecutionError } from '../events/errors/call.ts'
 import { type MortalStore, never } from './mortal-store.ts'
 import { type ScriptedAnswer, type ScriptedRunnerOptions, scriptedRunner } from './scripted-runner.ts'
 

@@ -1,7 +1,7 @@
 /** A runner that answers from a script: for tests of workflows and agents that need no process and no model. */
 import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
 import { type Clock, pause, systemClock } from '../clock.ts'
-import { CallCancelledError } from '../events/call-errors.ts'
+import { CallCancelledError } from '../events/errors/call.ts'
 
 /** What a scripted call does. A string is an answer, an Error is how it fails. */
 export type ScriptedAnswer =

@@ -1,4 +1,11 @@
 /** Patterns from data: what the words of the command line and of the configuration file stand for. */
+
+import type {
+  DefinitionOptions,
+  NamedWorkflow,
+  StepDefinition,
+  WorkflowDefinition,
+} from '../config/workflow-definition.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { hierarchical } from '../patterns/hierarchical.ts'
 import { debate } from '../patterns/loop-until.ts'
@@ -11,12 +18,6 @@ import { race } from '../patterns/race.ts'
 import { route } from '../patterns/route.ts'
 import { sequential } from '../patterns/sequential.ts'
 import { vote } from '../patterns/vote.ts'
-import type {
-  DefinitionOptions,
-  NamedWorkflow,
-  StepDefinition,
-  WorkflowDefinition,
-} from '../workflow-definition.ts'
 
 type Build = (steps: readonly Step[], options: DefinitionOptions) => Pattern
 

@@ -2,8 +2,8 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EMPTY } from 'rxjs'
-import { InvalidInputError } from '../events/errors.ts'
-import { nameHint } from '../nearest-name.ts'
+import { InvalidInputError } from '../events/errors/base.ts'
+import { nameHint } from '../events/nearest-name.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 
 /** Loads a module: its code runs, with all that the process may do. Throws InvalidInputError. */

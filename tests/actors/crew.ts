@@ -1,13 +1,13 @@
 /** Children that do what a test tells them, under a supervisor on a clock that stands still. */
 import { setImmediate } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import { Ending, type Exit, KILLED, type Supervised } from '../../src/actors/exit.ts'
+import { Ending, type Exit, KILLED, type Supervised } from '../../src/actors/engine/exit.ts'
 import type {
   ChildSpecification,
   SupervisorSpecification,
-} from '../../src/actors/supervision-specification.ts'
-import type { Supervisor } from '../../src/actors/supervisor.ts'
-import type { SupervisionFailedError } from '../../src/events/supervision-errors.ts'
+} from '../../src/actors/supervision/specification.ts'
+import type { Supervisor } from '../../src/actors/supervision/supervisor.ts'
+import type { SupervisionFailedError } from '../../src/events/errors/supervision.ts'
 import { Orchestrator, type OrchestratorOptions } from '../../src/orchestrator.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'

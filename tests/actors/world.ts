@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Orchestrator, type OrchestratorOptions } from '../../src/orchestrator.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
-import { levelStore } from '../../src/store/level-store.ts'
+import { levelStore } from '../../src/store/level/store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 

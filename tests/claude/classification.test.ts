@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { CLASSIFICATION, classify, type Evidence } from '../../src/claude/classification.ts'
 import { redactor } from '../../src/claude/redact.ts'
-import { endingOf } from '../../src/claude/result-record.ts'
+import { endingOf } from '../../src/claude/stream/result-record.ts'
 
 const NOTHING: Evidence = {
   spawnError: null,

@@ -3,7 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type CommandRunnerOptions, commandRunner } from '../../src/claude/command-runner.ts'
-import { linuxProcessTable } from '../../src/claude/process-table.ts'
+import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import { collect, testAgent } from './calls.ts'
 
 /** A program of these lines of shell. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { HOME_MARKER } from '../../src/claude/environment.ts'
-import { linuxProcessTable } from '../../src/claude/process-table.ts'
+import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Logger } from '../../src/logger.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 

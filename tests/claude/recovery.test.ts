@@ -1,9 +1,9 @@
 /** What is found out after a crash in the middle of a call: with the real `claude`, real orphans, real kills. */
 import { describe, expect, test, vi } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
-import { linuxProcessTable } from '../../src/claude/process-table.ts'
+import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
-import { readTranscript } from '../../src/claude/transcripts.ts'
+import { readTranscript } from '../../src/claude/session/transcripts.ts'
 import { answer } from '../../src/testing/model-answer.ts'
 import { simulatedModel } from '../../src/testing/simulated-model.ts'
 import { collect, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'

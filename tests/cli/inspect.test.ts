@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Subprocess } from 'execa'
 import { expect, test } from 'vitest'
-import { levelStore } from '../../src/store/level-store.ts'
+import { levelStore } from '../../src/store/level/store.ts'
 import { counted } from '../store/store-kit.ts'
 import { commandLine } from './command.ts'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { logFile } from '../../src/cli/log-file.ts'
-import { loadConfig } from '../../src/config.ts'
+import { loadConfig } from '../../src/config/configuration.ts'
 
 async function folder() {
   const made = await realpath(await mkdtemp(join(tmpdir(), 'claude-agents-')))

@@ -1,7 +1,7 @@
 /** What somebody at a terminal sees of a run. */
 import { describe, expect, test, vi } from 'vitest'
 import { ProgressLines } from '../../src/cli/progress.ts'
-import type { StepEvent } from '../../src/patterns/durable-ask.ts'
+import type { StepEvent } from '../../src/patterns/runs/durable-ask.ts'
 import { answer } from '../../src/testing/model-answer.ts'
 import { simulatedModel } from '../../src/testing/simulated-model.ts'
 import { CLAUDE, commandLine, MAIN } from './command.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { SETTINGS } from '../../src/config-schema.ts'
+import { SETTINGS } from '../../src/config/schema.ts'
 
 test('docs/configuration.md has a row for every setting, with its variable, default and meaning', async () => {
   const text = await readFile(resolve(import.meta.dirname, '../../docs/configuration.md'), 'utf8')

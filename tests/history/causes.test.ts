@@ -1,6 +1,6 @@
 /** Why something happened: back to the command, across agents and runs, and forward to what it led to. */
 import { expect, test } from 'vitest'
-import { BillingError, OverloadedError } from '../../src/events/call-errors.ts'
+import { BillingError, OverloadedError } from '../../src/events/errors/call.ts'
 import { type CauseLine, causesOf, effectsOf } from '../../src/history/causes.ts'
 import { pastTask } from '../../src/history/past-task.ts'
 import { statistics } from '../../src/history/statistics.ts'
@@ -8,7 +8,7 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
-import { CodeReviewWorkflow } from '../../src/workflows/code-review-workflow.ts'
+import { CodeReviewWorkflow } from '../../src/workflows/code-review.ts'
 import { ECHO } from '../actors/world.ts'
 
 async function lived(reply: NonNullable<ScriptedRunnerOptions['reply']>) {

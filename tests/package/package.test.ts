@@ -23,12 +23,12 @@ describe('The tarball', () => {
       'LICENSE',
       'README.md',
       'dist/claude-agents.schema.json',
-      'dist/inspect/page/icon.svg',
-      'dist/inspect/page/index.html',
-      'dist/inspect/page/page.css',
+      'dist/inspector/page/icon.svg',
+      'dist/inspector/page/index.html',
+      'dist/inspector/page/page.css',
       'package.json',
     ])
-    const scripts = files.filter((path) => path.endsWith('.js') && path !== 'dist/inspect/page/page.js')
+    const scripts = files.filter((path) => path.endsWith('.js') && path !== 'dist/inspector/page/page.js')
     const beside = (extension: string) => scripts.map((path) => path.replace(/\.js$/, extension))
     expect(files).toEqual(expect.arrayContaining([...beside('.js.map'), ...beside('.d.ts')]))
   })

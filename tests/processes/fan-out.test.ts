@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
-import { levelStore } from '../../src/store/level-store.ts'
+import { levelStore } from '../../src/store/level/store.ts'
 import { answer } from '../../src/testing/model-answer.ts'
 import { simulatedModel } from '../../src/testing/simulated-model.ts'
 

@@ -1,6 +1,6 @@
 /** Both stores keep the contract that the testing kit publishes. */
 import { describe, test } from 'vitest'
-import { levelStore } from '../../src/store/level-store.ts'
+import { levelStore } from '../../src/store/level/store.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { eventStoreContract } from '../../src/testing/event-store-contract.ts'
 import { temporaryDirectory } from './temporary.ts'

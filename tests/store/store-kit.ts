@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NewFact } from '../../src/events/envelope.ts'
-import { type Database, type OpenDatabase, openLevel } from '../../src/store/log-database.ts'
+import { type Database, type OpenDatabase, openLevel } from '../../src/store/level/database.ts'
 
 export const counted = (n: number): NewFact => ({ type: 'Counted', v: 1, data: { n } })
 

@@ -7,7 +7,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { expect, onTestFinished, test } from 'vitest'
-import { OverloadedError } from '../../src/events/call-errors.ts'
+import { OverloadedError } from '../../src/events/errors/call.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { parallel } from '../../src/patterns/parallel.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { RefusedError } from '../../src/events/call-errors.ts'
-import { TEMPLATES } from '../../src/workflows/workflow-pattern.ts'
+import { RefusedError } from '../../src/events/errors/call.ts'
+import { TEMPLATES } from '../../src/workflows/pattern.ts'
 import { world } from '../actors/world.ts'
 
 const { research, brainstorm } = TEMPLATES

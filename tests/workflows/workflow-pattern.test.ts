@@ -1,9 +1,9 @@
 import { concatMap, firstValueFrom, of, toArray } from 'rxjs'
 import { describe, expect, test } from 'vitest'
+import type { NamedWorkflow, StepDefinition } from '../../src/config/workflow-definition.ts'
 import type { JsonObject } from '../../src/events/json.ts'
 import type { Ask, Pattern } from '../../src/patterns/pattern.ts'
-import type { NamedWorkflow, StepDefinition } from '../../src/workflow-definition.ts'
-import { workflowPattern } from '../../src/workflows/workflow-pattern.ts'
+import { workflowPattern } from '../../src/workflows/pattern.ts'
 
 /** Runs a pattern; each agent answers with its name. Gives what was asked, and the answers. */
 async function runOf(pattern: Pattern, prompt = 'go') {

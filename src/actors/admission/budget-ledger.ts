@@ -1,0 +1,156 @@
+/** One budget: what may be spent is checked against what is in memory, and every change is durable before it counts. */
+import type { Amount, BudgetFact, Limit, Reservation } from '../../events/budget-facts.ts'
+import { isForReading } from '../../store/level/chained-store.ts'
+import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import { fits, isLimited, remaining } from './budget-decisions.ts'
+import {
+  type BudgetContext,
+  type BudgetEffect,
+  type BudgetSnapshot,
+  budgetKinds,
+  type budgetMachine,
+  sum,
+} from './budget-machine.ts'
+import { type BudgetPlace, type BudgetScope, scopeOf } from './budget-scope.ts'
+import { settlementOf } from './budget-settlement.ts'
+
+/** A budget as it stands. */
+export interface BudgetInfo {
+  /** Whose it is; with nothing in it, it is the orchestrator's: that of everything. */
+  readonly scope: BudgetScope
+  /** null: no limit. */
+  readonly limit: Limit
+  readonly spent: Amount
+  /** Spoken for by calls that have not ended. */
+  readonly reserved: Amount
+  /** What can still be spent; null without a limit. Below zero where a call came to more than it was reckoned to. */
+  readonly remaining: Limit
+}
+
+/** Resolves when a call has ended, as far as this process knows; or when the signal aborts. */
+export type CallEnded = (callId: string, signal: AbortSignal) => Promise<void>
+
+export class BudgetLedger {
+  readonly #actor: EventSourcedActor<typeof budgetMachine, BudgetEffect>
+  readonly #environment: ActorEnvironment
+  /** Spoken for, and not written down yet. */
+  readonly #promised = new Map<string, Amount>()
+  /** Calls that are known to have ended, and settlements that are on their way. */
+  readonly #ended = new Set<string>()
+  /** What calls have come to that are not settled yet. */
+  readonly #known = new Map<string, Amount>()
+  readonly #settling = new Set<Promise<unknown>>()
+
+  private constructor(
+    actor: EventSourcedActor<typeof budgetMachine, BudgetEffect>,
+    environment: ActorEnvironment,
+  ) {
+    this.#actor = actor
+    this.#environment = environment
+  }
+
+  /** What is known to have ended in the meantime is settled before anybody looks. */
+  static async load(
+    { of, id }: BudgetPlace,
+    environment: ActorEnvironment,
+    ended: CallEnded,
+    changed: () => void,
+  ): Promise<BudgetLedger> {
+    const actor = await EventSourcedActor.load(budgetKinds[of], id, environment)
+    const ledger = new BudgetLedger(actor, environment)
+    actor.observe(({ type }) => {
+      if (type !== 'BudgetReserved') changed()
+    })
+    if (isForReading(environment.store)) return ledger
+    await Promise.all(Object.values(ledger.context.reserved).map((open) => ledger.#settle(open)))
+    actor.start(async ({ reservation }, { signal }) => {
+      const { callId } = reservation
+      if (!ledger.#ended.has(callId)) await ended(callId, signal)
+      if (signal.aborted) return
+      ledger.#ended.add(callId)
+      await ledger.#settle(reservation)
+      ledger.#ended.delete(callId)
+      ledger.#known.delete(callId)
+    })
+    return ledger
+  }
+
+  get stream(): string {
+    return this.#actor.stream
+  }
+
+  get context(): BudgetContext {
+    return this.#actor.snapshot.context
+  }
+
+  get isLimited(): boolean {
+    return isLimited(this.context.limit)
+  }
+
+  get info(): BudgetInfo {
+    const { limit, spent, reserved } = this.context
+    const open = Object.values(reserved)
+    const inFlight = sum([
+      ...[...this.#promised].flatMap(([callId, cost]) => (callId in reserved ? [] : [cost])),
+      ...open.filter(({ callId }) => !this.#known.has(callId)),
+    ])
+    const gone = sum([spent, ...open.flatMap(({ callId }) => this.#known.get(callId) ?? [])])
+    return {
+      scope: scopeOf(this.#actor.stream),
+      limit,
+      spent: gone,
+      reserved: inFlight,
+      remaining: remaining(limit, [gone, inFlight]),
+    }
+  }
+
+  /** What a call has come to counts as soon as it is known: the next one may begin before it is settled. */
+  learn(callId: string, cost: Amount): void {
+    if (callId in this.context.reserved) this.#known.set(callId, cost)
+  }
+
+  fits(cost: Amount): boolean {
+    return fits(this.info.remaining, cost)
+  }
+
+  /** Speaks for it at once; resolves when that is durable. */
+  async reserve(reservation: Reservation): Promise<void> {
+    this.#promised.set(reservation.callId, reservation)
+    try {
+      await this.decide(({ value }) =>
+        value === 'limited' ? [{ type: 'BudgetReserved', data: reservation }] : [],
+      )
+    } finally {
+      this.#promised.delete(reservation.callId)
+    }
+  }
+
+  decide(decision: (snapshot: BudgetSnapshot) => readonly BudgetFact[], correlationId?: string) {
+    return this.#actor.decide(decision, correlationId === undefined ? {} : { correlationId })
+  }
+
+  /** Resolves when what is known to have ended is settled. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#settling)
+  }
+
+  async close(): Promise<void> {
+    await this.settled()
+    await this.#actor.close()
+  }
+
+  async #settle(reservation: Reservation): Promise<void> {
+    const { callId, taskId } = reservation
+    const settling = settlementOf(this.#environment.store, reservation).then((settlement) =>
+      this.decide(
+        ({ context }) =>
+          settlement && callId in context.reserved
+            ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }]
+            : [],
+        taskId,
+      ),
+    )
+    this.#settling.add(settling)
+    await settling.finally(() => this.#settling.delete(settling))
+  }
+}

@@ -1,0 +1,193 @@
+/** Lets calls in: as many as this machine and the account can bear, and each agent in its turn. */
+import type { Clock } from '../../clock.ts'
+import type { Logger } from '../../logger.ts'
+import {
+  type AdaptiveLimit,
+  adaptiveLimit,
+  answered,
+  cautious,
+  entered,
+  hasRoom,
+  left,
+  refused,
+} from './adaptive-limit.ts'
+import { FairQueue } from './fair-queue.ts'
+
+/** What this machine can bear; Infinity where nothing is said. */
+export interface GovernorLimits {
+  readonly callsInFlight: number
+  readonly processStarts: number
+}
+
+/** Who wants to make a call, and at whose cost. */
+export interface Caller {
+  readonly agent: string
+  /** Calls of one account share what it lets through. */
+  readonly account: string
+}
+
+/** A call that was let in. */
+export interface Place {
+  /** The process has begun to speak: another may start. */
+  begun(): void
+  answered(): void
+  /** The account has refused it, or asks it to wait. */
+  refused(retryAfterMs: number): void
+  /** The call has ended. May be called more than once. */
+  leave(): void
+}
+
+interface Waiting extends Caller {
+  enter(): void
+}
+
+/** A process that says nothing stops being one that starts: it must not hold up all others for ever. */
+const STARTS_WITHIN_MS = 30_000
+
+/** Copies in a pool share the turn of their agent. */
+const turnOf = ({ agent }: Caller) => agent.split('.', 1)[0] ?? agent
+
+export class Governor {
+  readonly #limits: GovernorLimits
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #accounts = new Map<string, AdaptiveLimit>()
+  readonly #queue = new FairQueue<Waiting>()
+  #inFlight = 0
+  #starting = 0
+  #cancelWake: (() => void) | undefined
+
+  constructor(limits: GovernorLimits, { clock, logger }: { clock: Clock; logger: Logger }) {
+    this.#limits = limits
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  /** A place where there is room now and nobody waits; undefined otherwise. */
+  tryEnter(caller: Caller): Place | undefined {
+    const hasPlace = this.#queue.isEmpty && this.#hasRoom() && this.#lets(caller, this.#clock.now())
+    return hasPlace ? this.adopt(caller) : undefined
+  }
+
+  /** Waits for a place. Rejects with the reason of the abort when that comes first. */
+  enter(caller: Caller, signal: AbortSignal): Promise<Place> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason)
+      const waiting: Waiting = {
+        ...caller,
+        enter: () => {
+          signal.removeEventListener('abort', leave)
+          resolve(this.adopt(caller))
+        },
+      }
+      const leave = () => {
+        this.#queue.remove(turnOf(caller), waiting)
+        this.#admit()
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      this.#queue.add(turnOf(caller), waiting)
+      this.#admit()
+    })
+  }
+
+  /** A place for a call that goes on already, whether there is room or not. */
+  adopt({ account }: Caller): Place {
+    this.#change(account, entered)
+    const { era } = this.#account(account)
+    this.#inFlight += 1
+    const begun = this.#start()
+    let isIn = true
+    return {
+      begun,
+      answered: () => this.#change(account, answered),
+      refused: (retryAfterMs) => this.#refuse(account, era, retryAfterMs),
+      leave: () => {
+        if (!isIn) return
+        isIn = false
+        this.#inFlight -= 1
+        this.#change(account, left)
+        begun()
+        this.#admit()
+      },
+    }
+  }
+
+  /** An earlier process was refused by this account, and its task still waits for it. */
+  remember(account: string): void {
+    this.#change(account, cautious)
+  }
+
+  #start(): () => void {
+    this.#starting += 1
+    let isStarting = true
+    let cancel = () => {}
+    const begun = () => {
+      if (!isStarting) return
+      isStarting = false
+      cancel()
+      this.#starting -= 1
+      this.#admit()
+    }
+    if (this.#limits.processStarts < Number.POSITIVE_INFINITY)
+      cancel = this.#clock.after(STARTS_WITHIN_MS, begun)
+    return begun
+  }
+
+  #refuse(account: string, era: number, retryAfterMs: number): void {
+    const before = this.#account(account)
+    this.#change(account, (limit) => refused(limit, { now: this.#clock.now(), era, retryAfterMs }))
+    const { limit, openAt, era: now } = this.#account(account)
+    if (now === before.era) return
+    const pauseMs = Math.max(0, openAt - this.#clock.now())
+    this.#logger.warn(
+      { account, callsInFlight: limit, pauseMs },
+      'the account is limited: fewer calls at once',
+    )
+  }
+
+  #account(account: string): AdaptiveLimit {
+    return this.#accounts.get(account) ?? adaptiveLimit(this.#limits.callsInFlight)
+  }
+
+  #change(account: string, change: (limit: AdaptiveLimit) => AdaptiveLimit): void {
+    this.#accounts.set(account, change(this.#account(account)))
+  }
+
+  /** Whether this machine bears one more. */
+  #hasRoom(): boolean {
+    const { callsInFlight, processStarts } = this.#limits
+    return this.#inFlight < callsInFlight && this.#starting < processStarts
+  }
+
+  #lets({ account }: Caller, now: number): boolean {
+    return hasRoom(this.#account(account), now)
+  }
+
+  /** Lets in all for whom there is room, and comes again when an account opens. */
+  #admit(): void {
+    if (this.#queue.isEmpty) {
+      this.#cancelWake?.()
+      return
+    }
+    const now = this.#clock.now()
+    while (this.#hasRoom()) {
+      const next = this.#queue.take((waiting) => this.#lets(waiting, now))
+      if (!next) break
+      next.enter()
+    }
+    this.#wakeLater(now)
+  }
+
+  #wakeLater(now: number): void {
+    this.#cancelWake?.()
+    this.#cancelWake = undefined
+    let openAt = Number.POSITIVE_INFINITY
+    for (const { account } of this.#queue) {
+      const { openAt: opens } = this.#account(account)
+      if (opens > now) openAt = Math.min(openAt, opens)
+    }
+    if (openAt === Number.POSITIVE_INFINITY) return
+    this.#cancelWake = this.#clock.after(openAt - now, () => this.#admit())
+  }
+}

@@ -1,0 +1,242 @@
+/** What an agent does next: pure functions from its state to facts and effects. All policy is here, none in the fold. */
+
+import type { CallResult } from '../../claude/runner.ts'
+import { instant } from '../../clock.ts'
+import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+import type { Body } from '../../events/task-input.ts'
+import type { StreamSummary } from '../../store/event-store.ts'
+import type { Effect } from '../engine/definition.ts'
+import { faultOf, retriesAfter, retryAfterMs } from './failure-policy.ts'
+import type { AgentSnapshot } from './machine.ts'
+import { retryDelayMs } from './retry.ts'
+import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+
+/** Time and chance as they are when something is decided. */
+export interface Circumstances {
+  readonly now: number
+  /** From 0 to 1. */
+  readonly random: number
+}
+
+/** What goes on while an agent is in a state. */
+export type AgentEffect = Effect &
+  (
+    | { readonly type: 'begin' }
+    | { readonly type: 'call'; readonly task: CurrentTask; readonly call: OpenCall }
+    | { readonly type: 'retry'; readonly task: CurrentTask; readonly dueAt: string }
+    | { readonly type: 'deadline'; readonly task: CurrentTask }
+  )
+
+/** What is looked at again when a budget has changed: whether a held task fits now. */
+export const BEGIN_HELD = 'begin held'
+
+const isForBudget = ({ hold }: QueuedTask) => hold?.reason === 'budget'
+
+/**
+ * The tasks that could be begun, in the order in which they are tried: those that a budget holds, as long as they come
+ * before the first that nothing holds, and that one. What waits for a yes is in nobody's way.
+ */
+export function ready({ queue }: AgentContext): readonly QueuedTask[] {
+  const next = queue.findIndex(({ hold }) => hold === undefined)
+  const upTo = next < 0 ? queue : queue.slice(0, next + 1)
+  return upTo.filter(({ hold }) => hold?.reason !== 'approval')
+}
+
+export function agentEffects({ value, context: { current, queue } }: AgentSnapshot): readonly AgentEffect[] {
+  if (value === 'idle' || value === 'error') {
+    const next = queue.find(({ hold }) => hold === undefined)
+    if (next) return [{ key: `begin ${next.taskId}`, type: 'begin' }]
+    return queue.some(isForBudget) ? [{ key: BEGIN_HELD, type: 'begin' }] : []
+  }
+  if (!current) return []
+  const { call, dueAt, taskId } = current
+  const deadline: AgentEffect = {
+    key: `deadline ${taskId} ${current.deadlineAt}`,
+    type: 'deadline',
+    task: current,
+  }
+  if (call) return [{ key: `call ${call.callId}`, type: 'call', task: current, call }, deadline]
+  if (!dueAt) return []
+  const retry: AgentEffect = {
+    key: `retry ${taskId} ${current.attempt}`,
+    type: 'retry',
+    task: current,
+    dueAt,
+  }
+  return current.leftMs === null ? [retry, deadline] : [retry]
+}
+
+export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary {
+  const { current, queue, totals, session, deadLetters } = context
+  const held = queue.filter(({ hold }) => hold !== undefined).length
+  return {
+    status: value,
+    open: current !== null || queue.length > 0,
+    info: {
+      currentSession: session,
+      queue: queue.length + (current ? 1 : 0),
+      totalInteractions: totals.interactions,
+      totalTokens: totals.inputTokens + totals.outputTokens,
+      totalCostUsd: totals.costUsd,
+      ...(held === 0 ? {} : { held }),
+      ...(deadLetters === 0 ? {} : { deadLetters }),
+    },
+  }
+}
+
+/** New names for a call; chosen before it starts, so that it can be looked up after a crash. */
+export interface CallIds {
+  readonly callId: string
+  readonly sessionId: string
+}
+
+/**
+ * Announces a task's next call: its first one, or a retry that is due. Nothing where another one is first meanwhile.
+ *
+ * @param waitedMs How long the task has just waited for its turn among other agents: its deadline moves as much.
+ */
+export function nextCall(
+  { current, queue, session, lostSession, config }: AgentContext,
+  taskId: string,
+  ids: CallIds,
+  { now }: Pick<Circumstances, 'now'>,
+  waitedMs = 0,
+): readonly AgentFact[] {
+  const task = [...(current ? [current] : queue)].find((one) => one.taskId === taskId)
+  if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
+  const parentSessionId = task.session === 'fresh' ? null : session
+  const leftMs = current ? timeLeft(current, now, waitedMs) : config.timeoutMs
+  return [
+    {
+      type: 'CallStarted',
+      data: {
+        ...ids,
+        taskId: task.taskId,
+        attempt: (task.attempt ?? 0) + 1,
+        parentSessionId,
+        deadlineAt: instant(now + leftMs),
+        leftMs,
+        ...(parentSessionId !== null && parentSessionId === lostSession ? { rebuilt: true as const } : {}),
+      },
+    },
+  ]
+}
+
+const timeLeft = ({ leftMs, deadlineAt }: CurrentTask, now: number, waitedMs: number): number =>
+  leftMs ?? Math.max(0, Date.parse(deadlineAt) + waitedMs - now)
+
+export function callSucceeded(
+  task: CurrentTask,
+  call: OpenCall,
+  result: CallResult,
+  answer: { readonly text: Body; readonly harvested: boolean },
+): AgentFact {
+  const { costUsd, usage, durationMs, turns, model, permissionDenials } = result
+  return {
+    type: 'CallSucceeded',
+    data: {
+      taskId: task.taskId,
+      callId: call.callId,
+      attempt: task.attempt,
+      sessionId: call.sessionId,
+      parentSessionId: call.parentSessionId,
+      costUsd,
+      usage,
+      durationMs,
+      turns,
+      model,
+      permissionDenials,
+      ...answer,
+    },
+  }
+}
+
+/** An answer that nobody waits for any more. */
+export function deadLetter(
+  task: CurrentTask,
+  { callId, sessionId, parentSessionId }: OpenCall,
+  { costUsd, usage, durationMs, model }: CallResult,
+  answer: { readonly text: Body; readonly harvested: boolean },
+): AgentFact {
+  const { taskId } = task
+  const call = { taskId, callId, sessionId, parentSessionId }
+  return {
+    type: 'DeadLetterRecorded',
+    data: { ...call, costUsd, usage, durationMs, model, ...answer },
+  }
+}
+
+/** The call has ended without an answer: how, and then a retry or the end of the task. */
+export function callEnded(
+  context: AgentContext,
+  ending: AgentFact & { readonly type: 'CallFailed' | 'CallOutcomeUnknown' },
+  error: Failure,
+  { now, random }: Circumstances,
+): readonly AgentFact[] {
+  const { current, config } = context
+  if (!current || !config) return []
+  const { taskId, attempt, excused, refusals, call } = current
+  const next = { taskId, attempt: attempt + 1 }
+  const fault = faultOf(error)
+  if (fault === 'account') {
+    const delayMs = Math.max(retryAfterMs(error), retryDelayMs(config.retry, refusals + 1, random))
+    const dueAt = instant(now + delayMs)
+    const leftMs = leftAfterRefusal(current, now)
+    return [ending, { type: 'RetryScheduled', data: { ...next, dueAt, because: 'account', leftMs } }]
+  }
+  if (fault === 'session' && call && call.parentSessionId !== null && !call.rebuilt) {
+    return [
+      ending,
+      { type: 'SessionLost', data: { taskId, sessionId: call.parentSessionId } },
+      { type: 'RetryScheduled', data: { ...next, dueAt: instant(now), because: 'session' } },
+    ]
+  }
+  if (attempt - excused <= retriesAfter(error, config.retry.attempts)) {
+    // After a crash nothing has been tried by this process yet: there is nothing to wait for.
+    const delayMs =
+      ending.type === 'CallOutcomeUnknown' ? 0 : retryDelayMs(config.retry, attempt - excused, random)
+    return [ending, { type: 'RetryScheduled', data: { ...next, dueAt: instant(now + delayMs) } }]
+  }
+  return [ending, { type: 'TaskFailed', data: { taskId, error, fatal: fault !== 'task' } }]
+}
+
+/** A call that was refused took its time to start, and got nothing for it: so much of that is not counted. */
+const START_MS = 60_000
+
+/** How much of its time a task has left when the account has refused its call. */
+function leftAfterRefusal({ deadlineAt, call }: CurrentTask, now: number): number {
+  const left = Math.max(0, Date.parse(deadlineAt) - now)
+  return Math.min(call?.leftMs ?? left, left + START_MS)
+}
+
+/** The task's next call does not fit into a budget. Nothing is said twice. */
+export function holdForBudget(
+  { current, queue }: AgentContext,
+  taskId: string,
+  hold: Hold & { readonly reason: 'budget' },
+): readonly AgentFact[] {
+  const task = [...(current ? [current] : []), ...queue].find((one) => one.taskId === taskId)
+  if (!task || current?.call || task.hold?.reason === 'approval') return []
+  const { hold: before } = task
+  if (before?.budget === hold.budget && before.usd === hold.usd && before.tokens === hold.tokens) return []
+  return [{ type: 'TaskHeld', data: { taskId, hold } }]
+}
+
+/** The task has had its time, in the middle of a call or between two. */
+export function deadlinePassed({ current }: AgentContext, error: Failure): readonly AgentFact[] {
+  if (!current) return []
+  const { taskId, call } = current
+  const failed: AgentFact = { type: 'TaskFailed', data: { taskId, error, fatal: true } }
+  return call ? [{ type: 'CallFailed', data: { taskId, callId: call.callId, error } }, failed] : [failed]
+}
+
+/** Ends one task, or all of them, for the asker no longer wants them. */
+export function cancelTasks(
+  { current, queue }: AgentContext,
+  reason: string,
+  only?: string,
+): readonly AgentFact[] {
+  return [...(current ? [current] : []), ...queue]
+    .filter(({ taskId }) => only === undefined || taskId === only)
+    .map(({ taskId }) => ({ type: 'TaskCancelled', data: { taskId, reason } }))
+}

@@ -1,0 +1,138 @@
+/** An agent's whole life as one pure state machine. Its events are the log's facts. */
+import { type SnapshotFrom, setup } from 'xstate'
+import type { AgentFact } from '../../events/agent-facts.ts'
+import type { Folded } from '../../events/envelope.ts'
+import { type AgentContext, absent, changes } from './state.ts'
+
+const agent = setup({
+  types: {} as { context: AgentContext; events: Folded<AgentFact> },
+  guards: {
+    /** Which of the queue is next is decided; what waits for a yes is not. */
+    isReady: ({ context, event }) =>
+      context.queue.some(({ taskId, hold }) => taskId === taskOf(event) && hold?.reason !== 'approval'),
+    awaitsApproval: ({ context, event }) =>
+      context.queue.some(({ taskId, hold }) => taskId === taskOf(event) && hold?.reason === 'approval'),
+    /** Every task has ended: none can be left behind without an outcome. */
+    hasNoTask: ({ context }) => context.current === null && context.queue.length === 0,
+    isQueued: ({ context, event }) => context.queue.some(({ taskId }) => taskId === taskOf(event)),
+    isCurrent: ({ context, event }) => context.current?.taskId === taskOf(event),
+    isOpenCall: ({ context: { current }, event }) =>
+      'callId' in event.data &&
+      current?.taskId === event.data.taskId &&
+      current.call?.callId === event.data.callId,
+    isNotOpenCall: ({ context: { current }, event }) =>
+      'callId' in event.data && current?.call?.callId !== event.data.callId,
+    /** A task is decided on when its call has ended. */
+    isBetweenCalls: ({ context, event }) =>
+      context.current?.taskId === taskOf(event) && context.current?.call === null,
+    isFatalForCurrent: ({ context, event }) =>
+      event.type === 'TaskFailed' &&
+      event.data.fatal &&
+      context.current?.taskId === event.data.taskId &&
+      context.current.call === null,
+  },
+})
+
+const taskOf = (fact: AgentFact) => ('taskId' in fact.data ? fact.data.taskId : undefined)
+
+/** The one action there is: fold the fact into the context. */
+const fold = agent.assign(({ context, event }) => {
+  const change = changes[event.type] as (
+    context: AgentContext,
+    data: AgentFact['data'],
+    id: string,
+  ) => Partial<AgentContext>
+  return change(context, event.data, event.id)
+})
+
+/** What comes too late can come at any time. */
+const late = {
+  DeadLetterRecorded: { guard: 'isNotOpenCall', actions: fold },
+} as const
+
+/** What can happen to an agent whatever it does. */
+const always = {
+  ...late,
+  AgentConfigured: { actions: fold },
+  TaskAccepted: { actions: fold },
+  TaskHeld: { guard: 'isQueued', actions: fold },
+  TaskApproved: { guard: 'awaitsApproval', actions: fold },
+} as const
+
+/** A task that nobody approved ends where it waits. */
+const rejects = { guard: 'awaitsApproval', actions: fold } as const
+
+const cancels = [
+  { guard: 'isCurrent', target: 'idle', actions: fold },
+  { guard: 'isQueued', actions: fold },
+] as const
+
+const failures = [
+  { guard: 'isFatalForCurrent', target: 'error', actions: fold },
+  { guard: 'isBetweenCalls', target: 'idle', actions: fold },
+  rejects,
+] as const
+
+/** Free to begin the next task: `idle`, and `error`, which is idle with a reason to look at it. */
+const free = {
+  on: {
+    ...always,
+    CallStarted: { guard: 'isReady', target: 'busy', actions: fold },
+    TaskFailed: rejects,
+    TaskCancelled: { guard: 'isQueued', actions: fold },
+    AgentReset: { target: 'idle', actions: fold },
+    AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },
+    AgentRemoved: { guard: 'hasNoTask', target: 'absent', actions: fold },
+  },
+} as const
+
+export const agentMachine = agent.createMachine({
+  id: 'agent',
+  context: absent,
+  initial: 'absent',
+  states: {
+    /** Not created, or removed: an id can be used again. */
+    absent: { on: { ...late, AgentCreated: { target: 'idle', actions: fold } } },
+    idle: free,
+    error: { on: { ...free.on, AgentRestarted: { target: 'idle', actions: fold } } },
+    busy: {
+      on: {
+        ...always,
+        InputsPlaced: { guard: 'isOpenCall', actions: fold },
+        ProcessStarted: { guard: 'isOpenCall', actions: fold },
+        CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
+        CallFailed: { guard: 'isOpenCall', actions: fold },
+        CallOutcomeUnknown: { guard: 'isOpenCall', actions: fold },
+        SessionLost: { guard: 'isBetweenCalls', actions: fold },
+        RetryScheduled: { guard: 'isBetweenCalls', target: 'retry', actions: fold },
+        TaskFailed: failures,
+        TaskCancelled: cancels,
+      },
+    },
+    retry: {
+      on: {
+        ...always,
+        CallStarted: { guard: 'isCurrent', target: 'busy', actions: fold },
+        /** It steps aside, so that others can go on. */
+        TaskHeld: [
+          { guard: 'isCurrent', target: 'idle', actions: fold },
+          { guard: 'isQueued', actions: fold },
+        ],
+        TaskFailed: failures,
+        TaskCancelled: cancels,
+      },
+    },
+    stopped: {
+      on: {
+        ...late,
+        AgentConfigured: { actions: fold },
+        AgentReset: { target: 'idle', actions: fold },
+        AgentRestarted: { target: 'idle', actions: fold },
+        AgentRemoved: { target: 'absent', actions: fold },
+      },
+    },
+  },
+})
+
+export type AgentSnapshot = SnapshotFrom<typeof agentMachine>
+export type AgentStatus = AgentSnapshot['value']

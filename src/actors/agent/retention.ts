@@ -1,0 +1,130 @@
+/** Which bodies of agents' tasks are kept: all that a task needs until it has ended, and afterwards as long as is told. */
+import { hash } from 'node:crypto'
+import type { Recorded } from '../../events/envelope.ts'
+import { InvalidInputError } from '../../events/errors/base.ts'
+import type { Json, JsonObject } from '../../events/json.ts'
+import type { DroppedBody } from '../../events/task-input.ts'
+import type { Retention } from '../../store/care/compaction.ts'
+
+/** One of the two. */
+export interface RetentionRule {
+  /** The bodies of tasks that ended before this instant go. */
+  readonly before?: Date
+  /** Of each agent, the bodies of so many tasks that ended last stay. */
+  readonly keep?: number
+}
+
+/** Where the bodies are: in the facts of agents. */
+const BODIES: Readonly<Record<string, readonly string[]>> = {
+  TaskAccepted: ['prompt', 'textInput'],
+  CallSucceeded: ['text'],
+  DeadLetterRecorded: ['text'],
+}
+const TASK_ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])
+const RUN_ENDS = new Set(['RunSucceeded', 'RunFailed', 'RunCancelled'])
+
+interface EndedTask {
+  readonly taskId: string
+  readonly at: number
+}
+
+/** Throws {@link InvalidInputError} where not exactly one of the rules is given. */
+export function agentRetention(rule: RetentionRule): Retention {
+  checkRule(rule)
+  const ended = new Map<string, EndedTask[]>()
+  /** Runs that have not ended, and what they asked for: going on with them may need the answers. */
+  const openRuns = new Set<string>()
+  const askedBy = new Map<string, string>()
+  let dropped: Set<string> | undefined
+
+  const see = ({ stream, type, data, at, correlationId }: Recorded) => {
+    if (stream.startsWith('run/')) {
+      if (RUN_ENDS.has(type)) openRuns.delete(stream)
+      else openRuns.add(stream)
+    }
+    if (!stream.startsWith('agent/') || typeof data.taskId !== 'string') return
+    if (type === 'TaskAccepted' && correlationId !== null) {
+      askedBy.set(taskKey(stream, data.taskId), `run/${correlationId}`)
+    }
+    if (!TASK_ENDS.has(type)) return
+    const tasks = ended.get(stream) ?? []
+    ended.set(stream, tasks)
+    tasks.push({ taskId: data.taskId, at: Date.parse(at) })
+  }
+
+  const decide = (): Set<string> => {
+    const keys = new Set<string>()
+    for (const [stream, tasks] of ended) {
+      for (const { taskId } of expired(tasks, rule)) {
+        const key = taskKey(stream, taskId)
+        if (!openRuns.has(askedBy.get(key) ?? '')) keys.add(key)
+      }
+    }
+    return keys
+  }
+
+  return {
+    see,
+    reduce({ stream, type, data }) {
+      dropped ??= decide()
+      const fields = BODIES[type]
+      if (!fields || typeof data.taskId !== 'string') return undefined
+      return dropped.has(taskKey(stream, data.taskId)) ? withoutBodies(data, fields) : undefined
+    },
+  }
+}
+
+function checkRule({ before, keep }: RetentionRule): void {
+  const problem =
+    (before === undefined) === (keep === undefined)
+      ? 'either the date or the number must be given'
+      : before !== undefined && Number.isNaN(before.getTime())
+        ? 'the date is none'
+        : keep !== undefined && !(Number.isSafeInteger(keep) && keep >= 0)
+          ? `${keep} is not a whole number from 0 on`
+          : null
+  if (problem === null) return
+  throw new InvalidInputError({
+    what: 'What is to be kept',
+    problem,
+    hint: 'Use --before 2026-01-31 or --keep 100.',
+  })
+}
+
+function expired(tasks: readonly EndedTask[], { before, keep }: RetentionRule): readonly EndedTask[] {
+  if (keep !== undefined) return tasks.slice(0, Math.max(0, tasks.length - keep))
+  return tasks.filter(({ at }) => at < (before?.getTime() ?? 0))
+}
+
+const taskKey = (stream: string, taskId: string) => `${stream} ${taskId}`
+
+/** undefined where there is nothing (more) to drop. */
+function withoutBodies(data: JsonObject, fields: readonly string[]): JsonObject | undefined {
+  const replaced = fields.flatMap((field) => {
+    const body = droppedBody(data[field])
+    return body ? [[field, body] as const] : []
+  })
+  return replaced.length === 0 ? undefined : { ...data, ...Object.fromEntries(replaced) }
+}
+
+/** Whether a task is the one that was accepted before. Where the log has only hashes left, those are compared. */
+export function isSameTask(accepted: JsonObject, asked: JsonObject): boolean {
+  const dropped = (BODIES.TaskAccepted ?? []).flatMap((field) => {
+    const [before, now] = [accepted[field], asked[field]]
+    const isDropped = typeof before === 'object' && before !== null && 'dropped' in before
+    return isDropped ? [[field, droppedBody(now) ?? now ?? null] as const] : []
+  })
+  return content(accepted) === content({ ...asked, ...Object.fromEntries(dropped) })
+}
+
+/** Who asks is no part of what is asked; older facts do not say it. */
+const content = ({ runId, ...task }: JsonObject) => JSON.stringify(task)
+
+function droppedBody(body: Json | undefined): DroppedBody | undefined {
+  if (typeof body === 'string') {
+    const content = Buffer.from(body)
+    return { sha256: hash('sha256', content), bytes: content.byteLength, dropped: true }
+  }
+  if (body === null || typeof body !== 'object' || !('sha256' in body) || 'dropped' in body) return undefined
+  return { sha256: String(body.sha256), bytes: Number(body.bytes), dropped: true }
+}

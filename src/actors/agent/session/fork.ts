@@ -1,0 +1,42 @@
+/** Where an agent is branched off: what a new one takes over of it. */
+import type { AgentConfig, AgentFact } from '../../../events/agent-facts.ts'
+import { CannotForkError } from '../../../events/errors/history.ts'
+import { streamName } from '../../../events/ids.ts'
+import type { EventStore } from '../../../store/event-store.ts'
+import { stateAt } from '../../engine/state-at.ts'
+import type { AgentContext } from '../state.ts'
+
+export interface ForkOptions {
+  /** The version of the original's stream up to which its conversation is taken over. Default: now. */
+  readonly at?: number
+  /** The id of the new agent. */
+  readonly as: string
+}
+
+export interface ForkPoint {
+  readonly config: AgentConfig
+  readonly forkedFrom: NonNullable<Extract<AgentFact, { type: 'AgentCreated' }>['data']['forkedFrom']>
+  /** The fact at that version. */
+  readonly factId: string
+}
+
+/** Throws StreamNotFoundError, VersionNotFoundError, CannotForkError. */
+export async function forkPoint(
+  store: EventStore,
+  agent: string,
+  at: number | undefined,
+): Promise<ForkPoint> {
+  const stream = streamName('agent', agent)
+  const { version, state } = await stateAt(store, stream, at)
+  const { config, session } = state.context as unknown as AgentContext
+  if (config === null) {
+    throw new CannotForkError({
+      what: `Agent "${agent}" at version ${version}`,
+      problem: 'it did not exist then',
+      hint: `Its versions: claude-agents replay ${stream}`,
+    })
+  }
+  for await (const { id: factId } of store.read(stream, { after: version - 1, to: version }))
+    return { config, forkedFrom: { agent, version, sessionId: session }, factId }
+  throw new CannotForkError({ what: `Agent "${agent}"`, problem: `version ${version} cannot be read` })
+}

@@ -1,0 +1,218 @@
+/** What an agent knows of itself, and how each fact changes it. Its size does not grow with what the agent has done. */
+import type { AgentConfig, AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+import type { JsonObject } from '../../events/json.ts'
+import type { Body, Material } from '../../events/task-input.ts'
+
+/** A task that waits. */
+export interface QueuedTask {
+  readonly taskId: string
+  readonly prompt: Body
+  readonly textInput: Body | null
+  readonly material: Material
+  readonly outputSchema?: JsonObject
+  readonly session: 'chain' | 'fresh'
+  /** The run that asks. */
+  readonly runId?: string
+  /** Why it waits for somebody. */
+  readonly hold?: Hold
+  /** Of a task that was held between two calls: what it brings along. */
+  readonly attempt?: number
+  readonly placed?: boolean
+  readonly excused?: number
+  /** The id of the fact that led to where the task is now: what happens to it next is recorded as caused by that. */
+  readonly cause: string
+}
+
+/** A call that was announced and has not ended. */
+export interface OpenCall {
+  readonly callId: string
+  readonly sessionId: string
+  readonly parentSessionId: string | null
+  /** The parent is lost: its words are given to the new session as text. */
+  readonly rebuilt: boolean
+  /** How much of its time the task had left when the call began, in ms; null in older logs. */
+  readonly leftMs: number | null
+  readonly process: { readonly pid: number; readonly startTime: string | null } | null
+}
+
+/** The task that the agent works on. */
+export interface CurrentTask extends QueuedTask {
+  /** How many calls it has had, the open one included. */
+  readonly attempt: number
+  readonly deadlineAt: string
+  readonly call: OpenCall | null
+  /** Whether its material lies in the workspace. */
+  readonly placed: boolean
+  /** When the next call is due, while the agent waits to retry. */
+  readonly dueAt: string | null
+  /** How many of its calls ended for what was no fault of the task: they count as no try. */
+  readonly excused: number
+  /** How many calls the account refused since the last one that it did not. */
+  readonly refusals: number
+  /** The time that it has left, in ms, while its deadline stands still. */
+  readonly leftMs: number | null
+}
+
+/** Sums over all calls that were answered. */
+export interface AgentTotals {
+  readonly interactions: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly costUsd: number
+}
+
+/** What a call came to. */
+export interface CallCost {
+  readonly usd: number
+  readonly tokens: number
+}
+
+export interface AgentContext {
+  readonly config: AgentConfig | null
+  readonly queue: readonly QueuedTask[]
+  readonly current: CurrentTask | null
+  /** The head of the session chain: what the next call continues. */
+  readonly session: string | null
+  /** A session that was to be continued and is gone. */
+  readonly lostSession: string | null
+  readonly totals: AgentTotals
+  /** What the last answer came to. */
+  readonly lastCost: CallCost | null
+  /** How many answers came too late for anybody. */
+  readonly deadLetters: number
+  /** Why the last task failed, until one succeeds. */
+  readonly failure: Failure | null
+}
+
+export const absent: AgentContext = {
+  config: null,
+  queue: [],
+  current: null,
+  session: null,
+  lostSession: null,
+  totals: { interactions: 0, inputTokens: 0, outputTokens: 0, costUsd: 0 },
+  lastCost: null,
+  deadLetters: 0,
+  failure: null,
+}
+
+type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
+type Change = Partial<AgentContext>
+
+/** The change of context that each fact makes where the machine lets it through. */
+export const changes: {
+  readonly [T in AgentFact['type']]: (context: AgentContext, data: DataOf<T>, id: string) => Change
+} = {
+  // A branch goes on with the conversation. What was asked of the other, and what it spent, is the other's.
+  AgentCreated: ({ deadLetters }, { config, forkedFrom }) => ({
+    ...absent,
+    deadLetters,
+    config,
+    session: forkedFrom?.sessionId ?? null,
+  }),
+  AgentConfigured: (_, { config }) => ({ config }),
+  TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
+  TaskHeld: ({ queue, current }, { taskId, hold }) =>
+    current?.taskId === taskId
+      ? { current: null, queue: [{ ...queuedAgain(current), hold }, ...queue] }
+      : { queue: queue.map((queued) => (queued.taskId === taskId ? { ...queued, hold } : queued)) },
+  TaskApproved: ({ queue }, { taskId }, cause) => ({
+    queue: queue.map(({ hold, ...queued }) =>
+      queued.taskId === taskId ? { ...queued, cause } : { ...queued, ...(hold && { hold }) },
+    ),
+  }),
+  CallStarted(
+    { queue, current },
+    { taskId, callId, attempt, sessionId, parentSessionId, deadlineAt, rebuilt = false, leftMs = null },
+    cause,
+  ) {
+    const task = current ?? queue.find((queued) => queued.taskId === taskId)
+    if (!task) return {}
+    const call: OpenCall = { callId, sessionId, parentSessionId, rebuilt, leftMs, process: null }
+    const { prompt, textInput, material, session, outputSchema, runId } = task
+    return {
+      queue: queue.filter((queued) => queued.taskId !== taskId),
+      current: {
+        taskId,
+        prompt,
+        textInput,
+        material,
+        session,
+        ...(outputSchema === undefined ? {} : { outputSchema }),
+        ...(runId === undefined ? {} : { runId }),
+        cause,
+        attempt,
+        deadlineAt,
+        call,
+        placed: task.placed ?? false,
+        dueAt: null,
+        excused: task.excused ?? 0,
+        refusals: current?.refusals ?? 0,
+        leftMs: null,
+      },
+    }
+  },
+  InputsPlaced: ({ current }) => (current ? { current: { ...current, placed: true } } : {}),
+  ProcessStarted: ({ current }, { pid, startTime }) =>
+    current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
+  CallSucceeded: ({ totals, current, session }, { sessionId, usage, costUsd }) => ({
+    current: null,
+    // A conversation of its own ends with its task; the agent's goes on where it was.
+    session: current?.session === 'fresh' ? session : sessionId,
+    failure: null,
+    totals: {
+      interactions: totals.interactions + 1,
+      inputTokens: totals.inputTokens + usage.inputTokens,
+      outputTokens: totals.outputTokens + usage.outputTokens,
+      costUsd: totals.costUsd + costUsd,
+    },
+    lastCost: { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens },
+  }),
+  DeadLetterRecorded: ({ totals, deadLetters }, { usage, costUsd }) => ({
+    totals: {
+      ...totals,
+      inputTokens: totals.inputTokens + usage.inputTokens,
+      outputTokens: totals.outputTokens + usage.outputTokens,
+      costUsd: totals.costUsd + costUsd,
+    },
+    deadLetters: deadLetters + 1,
+  }),
+  CallFailed: endCall,
+  CallOutcomeUnknown: endCall,
+  RetryScheduled: ({ current }, { dueAt, because, leftMs }, cause) =>
+    current
+      ? {
+          current: {
+            ...current,
+            cause,
+            dueAt,
+            leftMs: leftMs ?? null,
+            excused: current.excused + (because === undefined ? 0 : 1),
+            refusals: because === 'account' ? current.refusals + 1 : 0,
+          },
+        }
+      : {},
+  SessionLost: (_, { sessionId }) => ({ lostSession: sessionId }),
+  TaskFailed: ({ current, queue }, { taskId, error }) =>
+    current?.taskId === taskId
+      ? { current: null, failure: error }
+      : { queue: queue.filter((queued) => queued.taskId !== taskId) },
+  TaskCancelled: ({ current, queue }, { taskId }) =>
+    current?.taskId === taskId
+      ? { current: null }
+      : { queue: queue.filter((queued) => queued.taskId !== taskId) },
+  AgentReset: () => ({ session: null, lostSession: null, failure: null }),
+  AgentRestarted: () => ({ failure: null }),
+  AgentStopped: () => ({}),
+  AgentRemoved: ({ deadLetters }) => ({ ...absent, deadLetters }),
+}
+
+/** A task that steps aside between two calls. Its next call has a deadline of its own. */
+function queuedAgain({ call, deadlineAt, dueAt, refusals, leftMs, ...task }: CurrentTask): QueuedTask {
+  return task
+}
+
+/** A call ended without an answer; what follows (a retry, or the end of the task) is a fact of its own. */
+function endCall({ current }: AgentContext): Change {
+  return current ? { current: { ...current, call: null } } : {}
+}

@@ -1,0 +1,298 @@
+/** Which agents there are: they come and go here, are found by name, and are brought into memory when first used. */
+import { closest, distance } from 'fastest-levenshtein'
+import type { AgentConfig } from '../../events/agent-facts.ts'
+import { canonicalJson } from '../../events/canonical-json.ts'
+import {
+  AgentExistsError,
+  AgentNotFoundError,
+  type ClaudeAgentError,
+  TooManyAgentsError,
+} from '../../events/errors/base.ts'
+import { checkId, streamName } from '../../events/ids.ts'
+import type { JsonObject } from '../../events/json.ts'
+import type { Budget } from '../admission/budget-decisions.ts'
+import { Agent } from './agent.ts'
+import { cancelTasks } from './decisions.ts'
+import type { AgentEnvironment } from './environment.ts'
+import type { AgentStatus } from './machine.ts'
+import { type AgentDefaults, type AgentOptions, agentConfig, checkAgentId } from './options.ts'
+import { type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
+import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
+
+/** An agent in a list: what is known of it without folding its facts. */
+export interface AgentInfo {
+  readonly id: string
+  readonly status: AgentStatus
+  readonly version: number
+  readonly currentSession: string | null
+  /** Tasks that wait or run. */
+  readonly queue: number
+  readonly totalInteractions: number
+  readonly totalTokens: number
+  readonly totalCostUsd: number
+  /** Of those that wait: how many wait for a yes, or for room in a budget. */
+  readonly held: number
+  /** How many answers came when their task had ended already. */
+  readonly deadLetters: number
+}
+
+const STREAMS = 'agent/'
+
+export class AgentSystem {
+  readonly #environment: AgentEnvironment
+  readonly #maxAgents: number
+  readonly #defaults: AgentDefaults
+  /** Those in memory. */
+  readonly #active = new Map<string, Promise<Agent>>()
+  #count: number | undefined
+  #sweeping: Promise<void> | undefined
+  /** Agents come and go one after the other: two cannot both be the last that fits. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(environment: Omit<AgentEnvironment, 'swept'>, maxAgents: number, defaults: AgentDefaults) {
+    this.#environment = { ...environment, swept: () => this.#swept() }
+    this.#maxAgents = maxAgents
+    this.#defaults = defaults
+  }
+
+  async create(options: AgentOptions): Promise<Agent> {
+    const config = agentConfig(this.#complete(options))
+    return this.#inTurn(async () => {
+      const agent = await this.#activate(options.id)
+      if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
+      return this.#create(agent, config, { budget: this.#complete(options).budget })
+    })
+  }
+
+  /** Makes the agents, or makes them what they are said to be. What has not changed is not written down again. */
+  async declare(agents: readonly AgentOptions[]): Promise<void> {
+    const configs = agents.map(
+      (options) => [this.#complete(options), agentConfig(this.#complete(options))] as const,
+    )
+    for (const [{ id, budget }, config] of configs)
+      await this.#inTurn(() => this.#declare(id, config, budget))
+  }
+
+  /** A new agent that goes on with the conversation as it was at a version. What it was asked then, and did since, is not. */
+  async fork(id: string, { at, as }: ForkOptions): Promise<Agent> {
+    checkAgentId(as)
+    const { store } = this.#environment
+    if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
+    const point = await forkPoint(store, id, at)
+    return this.#inTurn(async () => {
+      const agent = await this.#activate(as)
+      if (agent.status !== 'absent') throw new AgentExistsError({ agent: as })
+      return this.#create(agent, point.config, { fork: point })
+    })
+  }
+
+  /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Made where it is missing. */
+  async copy(id: string, number: number): Promise<Agent> {
+    const { config } = (await this.get(id)).snapshot.context
+    return this.#inTurn(async () => {
+      const agent = await this.#activate(`${id}.${number}`)
+      return agent.status === 'absent' && config ? this.#create(agent, config) : agent
+    })
+  }
+
+  async get(id: string): Promise<Agent> {
+    checkId('agent', id)
+    const agent = await this.#activate(id)
+    if (agent.status !== 'absent') return agent
+    this.#active.delete(id)
+    throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
+  }
+
+  /** By name. Costs the same however much they have done. */
+  async list(): Promise<readonly AgentInfo[]> {
+    const infos: AgentInfo[] = []
+    for await (const info of this.#infos(STREAMS)) infos.push(info)
+    return infos
+  }
+
+  async remove(id: string): Promise<void> {
+    return this.#inTurn(() => this.#remove(id))
+  }
+
+  /** Removes the copies of an agent that have nothing to do and that nobody uses. */
+  async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      const unused: Promise<void>[] = []
+      for await (const copy of this.#infos(`${STREAMS}${id}.`))
+        if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
+      await Promise.all(unused)
+    })
+  }
+
+  /** Starts every agent that has something to do, after ending the processes that the log does not know. */
+  async resume(): Promise<readonly Agent[]> {
+    await this.#swept()
+    const agents = await this.#open()
+    for (const agent of agents) agent.start()
+    return agents
+  }
+
+  /** The processes of calls that run now, oldest first. */
+  async processes(): Promise<readonly RunningProcess[]> {
+    const { runner, baseDir } = this.#environment
+    const found = (await runner.processes?.({ baseDir })) ?? []
+    return found.length === 0 ? [] : runningProcesses(found, await this.#calls(), process.pid)
+  }
+
+  /** Resolves when no agent that goes on here has anything left to do. */
+  async settled(): Promise<void> {
+    const agents = await Promise.allSettled(this.#active.values())
+    const started = agents.flatMap((agent) =>
+      agent.status === 'fulfilled' && agent.value.isStarted ? [agent.value] : [],
+    )
+    await Promise.all(started.map((agent) => agent.settled()))
+  }
+
+  /** The agents in memory do nothing any more, and take no tasks: who waits for an answer is told why. */
+  async refuse(reason: ClaudeAgentError): Promise<void> {
+    for (const loading of this.#active.values()) {
+      const agent = await loading.catch(() => undefined)
+      agent?.refuse(reason)
+      void agent?.halt()
+    }
+  }
+
+  /** Ends what the agents in memory do, and what is left of it. */
+  async close(): Promise<void> {
+    await this.#turn
+    const agents = await Promise.allSettled(this.#active.values())
+    await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)))
+    // Where nothing was begun there is nothing to look for.
+    if (this.#sweeping) await this.#sweep()
+  }
+
+  /** Agents with something to do. */
+  async #open(): Promise<readonly Agent[]> {
+    const agents: Agent[] = []
+    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS, open: true })) {
+      agents.push(await this.#activate(stream.slice(STREAMS.length)))
+    }
+    return agents
+  }
+
+  /** The calls that the log has as under way. */
+  async #calls(): Promise<readonly KnownCall[]> {
+    return (await this.#open()).flatMap(({ id, isStarted, snapshot }) => {
+      const { current } = snapshot.context
+      return current?.call
+        ? [{ agent: id, taskId: current.taskId, call: current.call, isOurs: isStarted }]
+        : []
+    })
+  }
+
+  /** Resolves when the processes are ended that an earlier owner has left, and that the log does not know. */
+  #swept(): Promise<void> {
+    this.#sweeping ??= this.#sweep().catch((error: unknown) => {
+      this.#sweeping = undefined
+      throw error
+    })
+    return this.#sweeping
+  }
+
+  async #sweep(): Promise<void> {
+    const { runner, baseDir, logger } = this.#environment
+    if (!runner.sweep) return
+    const keep = (await this.#calls()).map(({ call }) => call.callId)
+    const ended = await runner.sweep({ baseDir, keep })
+    if (ended > 0) logger.warn({ ended }, 'processes that the log does not know were ended')
+  }
+
+  #complete(options: AgentOptions): AgentOptions {
+    return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
+  }
+
+  async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
+    const agent = await this.#activate(id)
+    if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
+    if (budget) await this.#environment.budgets.set({ agent: id }, budget, 'declared')
+    await agent.record(({ context }) =>
+      canonicalJson(context.config) === canonicalJson(config)
+        ? []
+        : [{ type: 'AgentConfigured', data: { config } }],
+    )
+  }
+
+  async #create(
+    agent: Agent,
+    config: AgentConfig,
+    { budget, fork }: { readonly budget?: Budget | undefined; readonly fork?: ForkPoint } = {},
+  ): Promise<Agent> {
+    this.#count ??= (await this.list()).length
+    if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
+    const { runner, directories, budgets } = this.#environment
+    await runner.prepare?.(directories(agent.id))
+    const { forkedFrom, factId = null } = fork ?? {}
+    if (forkedFrom?.sessionId)
+      await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
+    // First of all what it may spend: an agent without its limit must not be left behind by a crash.
+    if (budget) await budgets.set({ agent: agent.id }, budget, 'new')
+    const data = { config, ...(forkedFrom && { forkedFrom }) }
+    await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
+    this.#count += 1
+    return agent
+  }
+
+  async #remove(id: string): Promise<void> {
+    const agent = await this.get(id)
+    await agent.record(({ context }) => [
+      ...cancelTasks(context, 'the agent was removed'),
+      { type: 'AgentRemoved', data: {} },
+    ])
+    // An answer that comes now is kept.
+    await agent.settled()
+    await agent.close()
+    await this.#environment.budgets.forget(id)
+    this.#active.delete(id)
+    this.#count = undefined
+    await this.#environment.runner.discard?.(this.#environment.directories(id))
+  }
+
+  async *#infos(prefix: string): AsyncGenerator<AgentInfo> {
+    for await (const { stream, version, summary } of this.#environment.store.streams({ prefix })) {
+      if (!summary || summary.status === 'absent') continue
+      yield agentInfo(stream, version, summary.status, summary.info ?? {})
+    }
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(change)
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
+  #activate(id: string): Promise<Agent> {
+    const known = this.#active.get(id)
+    if (known) return known
+    const loading = Agent.load(id, this.#environment)
+    this.#active.set(id, loading)
+    // What could not be read now may be readable after a repair.
+    loading.catch(() => this.#active.delete(id))
+    return loading
+  }
+
+  async #nearest(id: string): Promise<string | null> {
+    const ids = (await this.list()).map((agent) => agent.id)
+    const nearest = ids.length > 0 ? closest(id, ids) : null
+    return nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3) ? nearest : null
+  }
+}
+
+function agentInfo(stream: string, version: number, status: string, info: JsonObject): AgentInfo {
+  return {
+    id: stream.slice(STREAMS.length),
+    status: status as AgentStatus,
+    version,
+    currentSession: typeof info.currentSession === 'string' ? info.currentSession : null,
+    queue: Number(info.queue ?? 0),
+    totalInteractions: Number(info.totalInteractions ?? 0),
+    totalTokens: Number(info.totalTokens ?? 0),
+    totalCostUsd: Number(info.totalCostUsd ?? 0),
+    held: Number(info.held ?? 0),
+    deadLetters: Number(info.deadLetters ?? 0),
+  }
+}

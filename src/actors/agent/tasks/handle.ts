@@ -1,0 +1,86 @@
+/** A task that was asked: await it for the reply, iterate it for what is said meanwhile, cancel it. */
+import { type EventEmitter, on } from 'node:events'
+import type { CallMessage, Usage } from '../../../claude/runner.ts'
+
+/** What an agent answered. */
+export interface Reply {
+  readonly taskId: string
+  readonly agent: string
+  readonly text: string
+  /** The session that holds this interaction; the agent's next one continues it. */
+  readonly sessionId: string
+  readonly parentSessionId: string | null
+  /** Of the call that answered. 0 where it was found after a crash and the transcript does not tell. */
+  readonly costUsd: number
+  readonly usage: Usage
+  readonly durationMs: number
+  /** How many calls it took. */
+  readonly attempts: number
+}
+
+/** What an agent says while it works on tasks: `message ID` for each message of a task, `ended ID` after its last. */
+export type TaskEvents = EventEmitter
+
+/**
+ * @example
+ * const task = agent.ask('Compare the two proposals')
+ * for await (const message of task) if (message.type === 'text') process.stdout.write(message.text)
+ * const { costUsd } = await task
+ */
+export class TaskHandle implements PromiseLike<Reply>, AsyncIterable<CallMessage> {
+  readonly taskId: string
+  readonly #reply: Promise<Reply>
+  readonly #events: TaskEvents
+  readonly #cancel: (reason: string) => Promise<void>
+  #settled = false
+
+  constructor(
+    taskId: string,
+    reply: Promise<Reply>,
+    events: TaskEvents,
+    cancel: (reason: string) => Promise<void>,
+  ) {
+    this.taskId = taskId
+    this.#reply = reply
+    this.#events = events
+    this.#cancel = cancel
+    // Whoever only iterates, or only wants the task to be done, must not bring the process down with a rejection.
+    const settle = () => {
+      this.#settled = true
+      events.emit(`ended ${taskId}`)
+    }
+    reply.then(settle, settle)
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: being awaitable is what this class is for
+  then<A = Reply, B = never>(
+    onReply?: ((reply: Reply) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#reply.then(onReply, onError)
+  }
+
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<Reply | B> {
+    return this.#reply.catch(onError)
+  }
+
+  finally(onSettled?: (() => void) | null): Promise<Reply> {
+    return this.#reply.finally(onSettled)
+  }
+
+  /** What is said from now on, until the task has ended. Ends with the task's error when it fails. */
+  async *[Symbol.asyncIterator](): AsyncIterator<CallMessage> {
+    if (!this.#settled) {
+      const messages = on(this.#events, `message ${this.taskId}`, {
+        close: [`ended ${this.taskId}`],
+      } as object)
+      for await (const [message] of messages) yield message as CallMessage
+    }
+    await this.#reply
+  }
+
+  /** Calls the task off, whether it waits or runs. Resolves when that is durable; a task that has ended stays as it is. */
+  cancel(reason = 'the asker no longer wants it'): Promise<void> {
+    return this.#cancel(reason)
+  }
+}

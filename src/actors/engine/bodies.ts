@@ -1,0 +1,21 @@
+/** Texts on their way into and out of facts: the long ones are kept beside the log. */
+import { BodyDropped } from '../../events/errors/archive.ts'
+import { type Body, LARGEST_INLINE_BODY } from '../../events/task-input.ts'
+import type { EventStore } from '../../store/event-store.ts'
+
+export interface Bodies {
+  write(text: string): Promise<Body>
+  /** Throws {@link BodyDropped} where only the hash is left. */
+  read(body: Body): Promise<string>
+}
+
+export function bodiesIn({ blobs }: EventStore): Bodies {
+  return {
+    write: async (text) => (Buffer.byteLength(text) > LARGEST_INLINE_BODY ? blobs.put(text) : text),
+    async read(body) {
+      if (typeof body === 'string') return body
+      if ('dropped' in body) throw new BodyDropped({ sha256: body.sha256, bytes: body.bytes })
+      return blobs.get(body)
+    },
+  }
+}

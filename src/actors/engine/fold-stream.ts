@@ -1,0 +1,72 @@
+/** Folding an actor's facts to its state, from the last snapshot where there is one that fits. */
+import type { AnyStateMachine, SnapshotFrom } from 'xstate'
+import type { Json } from '../../events/json.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import type { Snapshot } from '../../store/snapshots.ts'
+import { type PlainState, plainFold } from './compiled-fold.ts'
+import type { ActorDefinition, Effect } from './definition.ts'
+
+export interface Folded<M extends AnyStateMachine> {
+  readonly snapshot: SnapshotFrom<M>
+  readonly version: number
+  /** Up to which version a snapshot is saved; 0 without one. */
+  readonly savedVersion: number
+}
+
+/** The state that all of the stream's facts make. The same with and without a snapshot. */
+export async function foldStream<M extends AnyStateMachine, E extends Effect>(
+  definition: ActorDefinition<M, E>,
+  store: EventStore,
+  stream: string,
+): Promise<Folded<M>> {
+  const saved = await store.snapshots.load(stream)
+  const fits = saved?.fingerprint === definition.fingerprint
+  const resumed = saved && fits ? await foldAfter(definition, store, stream, saved) : undefined
+  if (resumed) return resumed
+  const { facts, fold } = definition
+  const { initial, transition } = plainFold(fold)
+  let state = initial
+  let version = 0
+  for await (const recorded of store.read(stream)) {
+    state = transition(state, facts.read(recorded)) ?? state
+    version = recorded.version
+  }
+  return { snapshot: version === 0 ? fold.initial : restored(definition, state), version, savedVersion: 0 }
+}
+
+/** Goes on from a snapshot; undefined when it is of another history than the stream's. */
+async function foldAfter<M extends AnyStateMachine, E extends Effect>(
+  definition: ActorDefinition<M, E>,
+  store: EventStore,
+  stream: string,
+  saved: Snapshot,
+): Promise<Folded<M> | undefined> {
+  const { fold, facts } = definition
+  const { transition } = plainFold(fold)
+  let state: PlainState | undefined
+  let version = saved.version
+  for await (const recorded of store.read(stream, { after: saved.version - 1 })) {
+    if (state === undefined) {
+      if (recorded.version !== saved.version || recorded.id !== saved.factId) return undefined
+      state = fold.restore(saved.state) as unknown as PlainState
+    } else {
+      state = transition(state, facts.read(recorded)) ?? state
+      version = recorded.version
+    }
+  }
+  return state && { snapshot: restored(definition, state), version, savedVersion: saved.version }
+}
+
+/** A plain state as XState has it. */
+export function restored<M extends AnyStateMachine, E extends Effect>(
+  { fold }: ActorDefinition<M, E>,
+  state: PlainState,
+): SnapshotFrom<M> {
+  return 'machine' in state ? (state as unknown as SnapshotFrom<M>) : fold.restore(stateOf(state))
+}
+
+/** A state as JSON: where the machine is, and what it knows. */
+export function stateOf(snapshot: object): Json {
+  const { value, context } = snapshot as { value: Json; context: Json }
+  return { value, context }
+}

@@ -1,0 +1,98 @@
+/** The fold: one machine's transitions as a pure function, which a live actor and a replay both use. */
+import type { AnyActorScope, AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
+import { NotReplayableError } from '../../events/errors/base.ts'
+import type { Json } from '../../events/json.ts'
+
+/** A machine as a fold over facts. */
+export interface Fold<M extends AnyStateMachine> {
+  readonly machine: M
+  readonly initial: SnapshotFrom<M>
+  /** The state after one more fact. Pure: no clock, no effect, nothing is sent. */
+  readonly transition: (snapshot: SnapshotFrom<M>, fact: EventObject) => SnapshotFrom<M>
+  /** The state that was saved as `{ value, context }`. */
+  readonly restore: (state: Json) => SnapshotFrom<M>
+}
+
+/**
+ * The scope that XState hands to a transition, made inert: whatever would act in it throws. A named action without
+ * an implementation is let through, because a name does nothing.
+ */
+const inertScope = {
+  self: {},
+  id: 'fold',
+  sessionId: 'fold',
+  logger: () => {},
+  defer: refuse('defers a function'),
+  emit: refuse('emits an event'),
+  stopChild: refuse('stops a child'),
+  system: { _sendInspectionEvent: () => {} },
+  actionExecutor(action: { type: string; exec?: unknown }) {
+    if (action.exec) refuse(`executes ${action.type}`)()
+  },
+} as unknown as AnyActorScope
+
+function refuse(what: string) {
+  return () => {
+    throw new NotReplayableError({
+      machine: '',
+      state: '',
+      construct: `something that ${what} in a transition`,
+    })
+  }
+}
+
+/** The machine as a fold, once it has been found to be replayable. */
+export function replayable<M extends AnyStateMachine>(machine: M): Fold<M> {
+  assertReplayable(machine)
+  return {
+    machine,
+    initial: machine.getInitialSnapshot(inertScope) as SnapshotFrom<M>,
+    restore: (state) => machine.resolveState(state as never) as SnapshotFrom<M>,
+    transition: (snapshot, fact) =>
+      machine.transition(snapshot as never, fact, inertScope) as SnapshotFrom<M>,
+  }
+}
+
+/** Actions that only compute the next context. All others act, or read a clock. */
+const PURE_ACTIONS = new Set(['xstate.assign'])
+
+/**
+ * Throws {@link NotReplayableError} when the machine holds what a replay could not repeat: `invoke`, `after`, `spawn`,
+ * `emit`, `raise`, `sendTo`, functions as actions, final states, or a context made by a function (XState loses timers
+ * on restore and runs invoked promises again).
+ *
+ * @example
+ * assertReplayable(agentMachine)
+ */
+export function assertReplayable(machine: AnyStateMachine): void {
+  const refuseAt = (state: string, construct: string) => {
+    throw new NotReplayableError({ machine: machine.id, state, construct })
+  }
+  if (typeof machine.config.context === 'function') refuseAt('(machine)', 'a context factory')
+  for (const node of statesOf(machine.root)) {
+    if (node.invoke.length > 0) refuseAt(node.key, 'invoke')
+    if (node.after.length > 0) refuseAt(node.key, 'after')
+    if (node.type === 'final') refuseAt(node.key, 'a final state')
+    const transitions = [...node.transitions.values(), node.always ?? []].flat()
+    const actions = [...node.entry, ...node.exit, ...transitions.flatMap((transition) => transition.actions)]
+    for (const action of actions) {
+      const construct = impureAction(machine, action)
+      if (construct) refuseAt(node.key, construct)
+    }
+  }
+}
+
+function statesOf(node: AnyStateNode): AnyStateNode[] {
+  return [node, ...Object.values(node.states).flatMap(statesOf)]
+}
+
+/** What is wrong with an action, or undefined. A name is as good as its implementation; a bare name is inert. */
+function impureAction(machine: AnyStateMachine, action: unknown): string | undefined {
+  const named = typeof action === 'string' ? action : (action as { type?: string }).type
+  const implementation =
+    typeof action === 'function' ? action : named ? machine.implementations.actions[named] : undefined
+  if (implementation === undefined) return undefined
+  const builtin = 'resolve' in implementation ? (implementation as { type?: string }).type : undefined
+  if (builtin === undefined) return `the action ${named ?? implementation.name ?? '(a function)'}`
+  return PURE_ACTIONS.has(builtin) ? undefined : builtin.replace('xstate.', '')
+}

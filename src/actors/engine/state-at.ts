@@ -1,0 +1,82 @@
+/** What an actor's state was: at a version, at a time, or now. */
+
+import type { Recorded } from '../../events/envelope.ts'
+import { UnknownKindError } from '../../events/errors/actor.ts'
+import { InvalidInputError, StreamNotFoundError } from '../../events/errors/base.ts'
+import { BeforeFirstFactError, VersionNotFoundError } from '../../events/errors/history.ts'
+import { checkStreamName } from '../../events/ids.ts'
+import type { Json } from '../../events/json.ts'
+import { type AnyKind, KINDS, kindOf } from '../../history/kinds.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { plainFold } from './compiled-fold.ts'
+import { stateOf } from './fold-stream.ts'
+
+/** A version of the stream, or a time: what was written at that time counts. */
+export type When = number | Date
+
+/** A state as JSON, and where it stood. */
+export interface StateAt {
+  readonly stream: string
+  /** Of the last fact that the state is made of; 0 before the first one. */
+  readonly version: number
+  /** Of that fact; null before the first one. */
+  readonly position: number | null
+  readonly at: string | null
+  readonly state: { readonly value: Json; readonly context: Json }
+}
+
+/**
+ * Folds a stream up to then, offline.
+ *
+ * @throws StreamNotFoundError, UnknownKindError, VersionNotFoundError, BeforeFirstFactError
+ */
+export async function stateAt(
+  store: EventStore,
+  stream: string,
+  when?: When,
+  kinds: readonly AnyKind[] = KINDS,
+): Promise<StateAt> {
+  const { kind, last } = await knownStream(store, stream, kinds)
+  const { initial, transition } = plainFold(kind.fold)
+  const to = await versionAt(store, stream, when ?? last, last)
+  let state = initial
+  let newest: Recorded | undefined
+  for await (const recorded of store.read(stream, { to })) {
+    state = transition(state, kind.facts.read(recorded)) ?? state
+    newest = recorded
+  }
+  const { version = 0, position = null, at = null } = newest ?? {}
+  return { stream, version, position, at, state: stateOf(state) as unknown as StateAt['state'] }
+}
+
+/** The stream's kind and last version. Throws StreamNotFoundError where it has no facts, UnknownKindError. */
+export async function knownStream(
+  store: EventStore,
+  stream: string,
+  kinds: readonly AnyKind[],
+): Promise<{ readonly kind: AnyKind; readonly last: number }> {
+  const last = await store.head(checkStreamName(stream))
+  if (last === 0) throw new StreamNotFoundError({ stream })
+  const kind = kindOf(stream, kinds)
+  if (!kind) throw new UnknownKindError({ stream })
+  return { kind, last }
+}
+
+/** Throws VersionNotFoundError. */
+export function checkVersion(stream: string, version: number, last: number): number {
+  if (Number.isSafeInteger(version) && version >= 0 && version <= last) return version
+  throw new VersionNotFoundError({ stream, version, last })
+}
+
+async function versionAt(store: EventStore, stream: string, when: When, last: number): Promise<number> {
+  if (typeof when === 'number') return checkVersion(stream, when, last)
+  const time = when.getTime()
+  if (Number.isNaN(time)) throw new InvalidInputError({ what: 'The time', problem: 'it is none' })
+  let first: string | undefined
+  // The clock may have been set back: what counts is the last fact that is not of a later time.
+  for await (const { version, at } of store.read(stream, { direction: 'backwards' })) {
+    if (Date.parse(at) <= time) return version
+    first = at
+  }
+  throw new BeforeFirstFactError({ stream, time: when.toISOString(), first: first ?? '' })
+}

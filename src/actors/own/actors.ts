@@ -1,0 +1,66 @@
+/** The actors that users have defined: spawned by name, and brought back from the log. */
+import type { AnyStateMachine, SnapshotFrom } from 'xstate'
+import { InvalidInputError } from '../../events/errors/base.ts'
+import { streamName } from '../../events/ids.ts'
+import { type AnyKind, KINDS } from '../../history/kinds.ts'
+import type { ActorRef, OwnKind } from './definition.ts'
+import { OwnActorRef, type OwnEnvironment } from './ref.ts'
+
+export class OwnActors {
+  readonly #environment: OwnEnvironment
+  readonly #known = new Map<string, OwnKind>()
+  readonly #refs = new Map<string, OwnActorRef<never, unknown, AnyStateMachine>>()
+
+  constructor(environment: OwnEnvironment, kinds: readonly OwnKind[] = []) {
+    this.#environment = environment
+    this.register(kinds)
+  }
+
+  /** All kinds that are known, the package's own among them. */
+  get kinds(): readonly AnyKind[] {
+    return [...KINDS, ...[...this.#known.values()].map(({ definition }) => definition as unknown as AnyKind)]
+  }
+
+  /** Makes kinds known: their streams can be replayed. */
+  register(kinds: readonly OwnKind[]): void {
+    for (const kind of kinds) this.#register(kind)
+  }
+
+  /** The actor of this id, running: the same one where it runs already. Throws what loading it does. */
+  async spawn<C, R, M extends AnyStateMachine>(
+    kind: OwnKind<C, R, M>,
+    id: string,
+  ): Promise<ActorRef<C, R, SnapshotFrom<M>>> {
+    this.#register(kind as unknown as OwnKind)
+    const stream = streamName(kind.kind, id)
+    const known = this.#refs.get(stream) as OwnActorRef<C, R, M> | undefined
+    const ref = known ?? new OwnActorRef(kind, id, this.#environment)
+    if (!known) this.#refs.set(stream, ref as never)
+    await ref.start()
+    return ref
+  }
+
+  /** Spawns those whose kind is known and whose state asks for something to be done. */
+  async resume(): Promise<void> {
+    for (const kind of this.#known.values()) {
+      const prefix = `${kind.kind}/`
+      for await (const { stream } of this.#environment.store.streams({ prefix, open: true }))
+        await this.spawn(kind, stream.slice(prefix.length))
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#refs.values()].map((ref) => ref.stop('shutdown')))
+  }
+
+  #register(kind: OwnKind): void {
+    const known = this.#known.get(kind.kind)
+    if (known && known !== kind)
+      throw new InvalidInputError({
+        what: `Kind "${kind.kind}"`,
+        problem: 'it has two definitions',
+        hint: 'Define it once, and use that everywhere.',
+      })
+    this.#known.set(kind.kind, kind)
+  }
+}

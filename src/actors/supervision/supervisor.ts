@@ -1,0 +1,271 @@
+/** The shell of a supervisor: a tree that runs, to look at, to change and to stop. */
+import { ClosedError } from '../../events/errors/base.ts'
+import {
+  ChildAlreadyStartedError,
+  SupervisorExistsError,
+  SupervisorStoppedError,
+} from '../../events/errors/supervision.ts'
+import type { ChildData, SupervisorFact } from '../../events/supervisor-facts.ts'
+import { EventSourcedActor } from '../engine/actor.ts'
+import { Ending, type Exit, failureOf, KILLED, type Supervised } from '../engine/exit.ts'
+import { type ChildInfo, childInfo } from './child-info.ts'
+import { inStartOrder } from './child-table.ts'
+import { checkNewChild, checkStopped, knownChild } from './decisions.ts'
+import { givenUp } from './escalation.ts'
+import { supervisorKind } from './machine.ts'
+import {
+  type CheckedChild,
+  type ChildSpecification,
+  checkNewSpecification,
+  type Specification,
+  templateChild,
+} from './specification.ts'
+import { type End, type SupervisionEnvironment, type SupervisorActor, SupervisorWorker } from './worker.ts'
+
+/** All supervisors that live in this process, by id. */
+export type LivingSupervisors = Map<string, Supervisor>
+
+export class Supervisor implements Supervised, AsyncDisposable {
+  readonly id: string
+  readonly #specification: Specification
+  readonly #actor: SupervisorActor
+  readonly #environment: SupervisionEnvironment
+  readonly #living: LivingSupervisors
+  readonly #parent: string | null
+  readonly #worker: SupervisorWorker
+  readonly #ending = new Ending()
+  /** What each child is made of, and by which code. */
+  readonly #sources = new Map<string, CheckedChild>()
+  #stopping: Promise<void> | undefined
+  #finishing: Promise<void> | undefined
+
+  private constructor(
+    specification: Specification,
+    actor: SupervisorActor,
+    environment: SupervisionEnvironment,
+    living: LivingSupervisors,
+    parent: string | null,
+  ) {
+    this.id = specification.id
+    this.#specification = specification
+    this.#actor = actor
+    this.#environment = environment
+    this.#living = living
+    this.#parent = parent
+    for (const child of specification.children) this.#sources.set(child.data.id, child)
+    this.#worker = new SupervisorWorker(
+      this.id,
+      actor,
+      environment,
+      (data) => this.#launch(data),
+      (end) => this.#endBySelf(end),
+    )
+  }
+
+  /**
+   * Starts a tree. Where the log says that it ran when its process ended, it goes on: with what was added, what was
+   * terminated, and the restarts so far. Throws ChildStartError, SupervisorExistsError.
+   */
+  static async start(
+    specification: Specification,
+    environment: SupervisionEnvironment,
+    living: LivingSupervisors,
+    parent: string | null = null,
+  ): Promise<Supervisor> {
+    const { id, rules, children } = specification
+    if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
+    const actor = await EventSourcedActor.load(supervisorKind, id, environment)
+    if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
+    if (environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
+    const supervisor = new Supervisor(specification, actor, environment, living, parent)
+    living.set(id, supervisor)
+    const started = { rules, parent, children: children.map(({ data }) => data) }
+    try {
+      await supervisor.#worker.record({ type: 'SupervisorStarted', data: started })
+      await supervisor.#worker.mailbox.post(() => supervisor.#worker.startAll())
+    } catch (error) {
+      await supervisor.#end('not-started', { reason: 'crashed', error: failureOf(error) })
+      throw error
+    }
+    return supervisor
+  }
+
+  /** Whether nobody is above it. */
+  get isRoot(): boolean {
+    return this.#parent === null
+  }
+
+  /** `running`; `stopping` and `stopped` when its end has begun, and when it has come. */
+  get status(): 'running' | 'stopping' | 'stopped' {
+    if (this.#ending.exit) return 'stopped'
+    return this.#stopping ? 'stopping' : 'running'
+  }
+
+  /** The whole state, as XState has it. */
+  get snapshot(): SupervisorActor['snapshot'] {
+    return this.#actor.snapshot
+  }
+
+  /** The children, in the order in which they start. */
+  children(): readonly ChildInfo[] {
+    return inStartOrder(this.snapshot.context.children).map((child) =>
+      childInfo(child, this.#worker.children.get(child.data.id)),
+    )
+  }
+
+  /** How many there are; costs the same however many that is. */
+  counts(): { readonly specs: number; readonly running: number } {
+    const { specs, running } = this.snapshot.context
+    return { specs, running }
+  }
+
+  /**
+   * Starts a new child, after those that there are. Throws InvalidSpecificationError, ChildAlreadyStartedError,
+   * ChildAlreadyPresentError, ChildStartError: then it is not kept.
+   *
+   * @example
+   * await supervisor.startChild({ agent: 'writer', restart: 'transient' })
+   */
+  async startChild(specification: ChildSpecification): Promise<ChildInfo> {
+    const checked = checkNewSpecification(specification, this.#specification)
+    const { id } = checked.data
+    await this.#command(async () => {
+      if (this.#worker.children.has(id))
+        throw new ChildAlreadyStartedError({ supervisor: this.id, child: id })
+      checkNewChild(this.id, this.snapshot.context, id)
+      this.#sources.set(id, checked)
+      await this.#worker.start(checked.data, true)
+    })
+    await this.#worker.state()
+    return this.#known(id)
+  }
+
+  /** Ends a child; its specification stays, unless it is temporary or dynamic. Throws ChildNotFoundError. */
+  async terminateChild(id: string): Promise<void> {
+    await this.#command(async () => {
+      const { children } = this.#worker
+      const state = await this.#worker.state()
+      const child = knownChild(this.id, state, id)
+      if (child.status === 'stopped' && !children.has(id)) return
+      await this.#worker.terminate(child)
+    })
+  }
+
+  /**
+   * Starts a child that was terminated, or that has ended and is not restarted by itself. Throws ChildNotFoundError,
+   * ChildRunningError, ChildRestartingError, NotForDynamicChildrenError, ChildStartError.
+   */
+  async restartChild(id: string): Promise<ChildInfo> {
+    await this.#command(async () => {
+      const { data } = checkStopped(this.id, await this.#worker.state(), id, 'restartChild')
+      try {
+        await this.#worker.start(data)
+      } catch (error) {
+        const cause = error instanceof Error ? (error.cause ?? error) : error
+        await this.#worker.record({ type: 'ChildStartFailed', data: { id, error: failureOf(cause) } })
+        throw error
+      }
+    })
+    await this.#worker.state()
+    return this.#known(id)
+  }
+
+  /**
+   * Forgets a child that does not run. Throws ChildNotFoundError, ChildRunningError, ChildRestartingError,
+   * NotForDynamicChildrenError.
+   */
+  async deleteChild(id: string): Promise<void> {
+    await this.#command(async () => {
+      checkStopped(this.id, await this.#worker.state(), id, 'deleteChild')
+      await this.#worker.record({ type: 'ChildDeleted', data: { id } })
+      this.#sources.delete(id)
+    })
+  }
+
+  watch(ended: (exit: Exit) => void): () => void {
+    return this.#ending.watch(ended)
+  }
+
+  /** Stops the children right to left, each in its time, and then ends. */
+  stop(reason: 'normal' | 'shutdown' = 'shutdown'): Promise<void> {
+    this.#stopping ??= this.#orderlyEnd('asked', { reason, error: null })
+    return this.#stopping
+  }
+
+  async kill(): Promise<void> {
+    if (this.#ending.exit) return
+    this.#stopping ??= new Promise((resolve) => this.watch(() => resolve()))
+    await this.#worker.children.kill()
+    await this.#finish('killed', KILLED)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /** It has decided so itself, in a turn of its own. */
+  async #endBySelf(end: End): Promise<void> {
+    this.#stopping ??= new Promise((resolve) => this.watch(() => resolve()))
+    const exit: Exit = { reason: 'shutdown', error: null }
+    if (end.reason === 'auto-shutdown') return this.#end(end.reason, exit)
+    const failure = givenUp(this.#specification, end)
+    // Whoever waits is told why before the children are ended, which would be another reason.
+    if (this.#parent === null) this.#environment.failed(failure, this.#stopping)
+    await this.#end(end.reason, { ...exit, error: failureOf(failure) })
+  }
+
+  async #orderlyEnd(reason: Stopped['reason'], exit: Exit): Promise<void> {
+    this.#worker.children.leave()
+    await this.#worker.mailbox.post(() => this.#end(reason, exit))
+  }
+
+  async #end(reason: Stopped['reason'], exit: Exit): Promise<void> {
+    if (this.#ending.exit) return
+    await this.#worker.stopAll()
+    await this.#finish(reason, exit)
+  }
+
+  /** The first end counts: by the time a second one comes, another supervisor may have this id. */
+  #finish(reason: Stopped['reason'], exit: Exit): Promise<void> {
+    this.#finishing ??= this.#conclude(reason, exit)
+    return this.#finishing
+  }
+
+  async #conclude(reason: Stopped['reason'], exit: Exit): Promise<void> {
+    try {
+      await this.#worker.record({ type: 'SupervisorStopped', data: { reason } })
+    } catch (error) {
+      this.#environment.logger.error(
+        { supervisor: this.id, error },
+        'the end of a supervisor is not in the log',
+      )
+    }
+    await this.#actor.close()
+    this.#living.delete(this.id)
+    this.#ending.end(exit)
+  }
+
+  #launch(data: ChildData): Supervised | Promise<Supervised> {
+    const known = this.#sources.get(data.id) ?? templateChild(this.#specification, data)
+    this.#sources.set(data.id, known)
+    const { start, supervisor } = known
+    if (supervisor) return Supervisor.start(supervisor, this.#environment, this.#living, this.id)
+    if (start) return start({ id: data.id, argument: data.argument ?? null })
+    return this.#environment.startAgent(data.agent ?? data.id, this.id)
+  }
+
+  /** In its turn, unless the supervisor has come to its end. */
+  #command<T>(work: () => Promise<T>): Promise<T> {
+    return this.#worker.mailbox.post(() => {
+      if (this.#environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
+      if (this.#stopping) throw new SupervisorStoppedError({ supervisor: this.id })
+      return work()
+    })
+  }
+
+  #known(id: string): ChildInfo {
+    return childInfo(knownChild(this.id, this.snapshot.context, id), this.#worker.children.get(id))
+  }
+}
+
+type Stopped = Extract<SupervisorFact, { type: 'SupervisorStopped' }>['data']

@@ -1,0 +1,54 @@
+/** The logins that lie in the user's home, for a program whose home is another. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { CLOUDS, isOn, type Variables } from '../inherited-environment.ts'
+
+/** Where the libraries of the clouds look, and the variable that tells them to look there. */
+const KEPT_AT_HOME = [
+  { on: 'CLAUDE_CODE_USE_BEDROCK', variable: 'AWS_CONFIG_FILE', path: '.aws/config' },
+  { on: 'CLAUDE_CODE_USE_BEDROCK', variable: 'AWS_SHARED_CREDENTIALS_FILE', path: '.aws/credentials' },
+  {
+    on: 'CLAUDE_CODE_USE_VERTEX',
+    variable: 'GOOGLE_APPLICATION_CREDENTIALS',
+    path: '.config/gcloud/application_default_credentials.json',
+  },
+] as const
+
+/**
+ * What to add to an environment so that a login is found that was made with `claude` or with a cloud's own command.
+ *
+ * The CLI itself is told where the user's login is, instead of being given a link or a copy: it renews a token by
+ * putting a new file in place, so that a link would become a copy, and the user's own login would be void (measured on
+ * 2.1.197 and 2.1.330; docs/decisions/0004). This way there is one login, one lock for it, and none in the agent's home.
+ */
+export function storedLogin(
+  inherited: Variables,
+  exists: (path: string) => boolean = existsSync,
+): Record<string, string> {
+  const home = inherited.HOME ?? inherited.USERPROFILE
+  if (home === undefined) return {}
+  if (CLOUDS.some(({ on }) => isOn(inherited[on]))) return ofClouds(inherited, home, exists)
+  return CREDENTIALS.some((name) => inherited[name])
+    ? {}
+    : { CLAUDE_SECURESTORAGE_CONFIG_DIR: ofClaude(inherited, home) }
+}
+
+/** With one of these the CLI looks no further. */
+const CREDENTIALS = [
+  ...['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'],
+  ...['ANTHROPIC_FEDERATION_RULE_ID', 'ANTHROPIC_PROFILE'],
+]
+
+function ofClouds(inherited: Variables, home: string, exists: (path: string) => boolean) {
+  const kept = KEPT_AT_HOME.filter(
+    ({ on, variable, path }) =>
+      isOn(inherited[on]) && inherited[variable] === undefined && exists(join(home, path)),
+  )
+  return Object.fromEntries(kept.map(({ variable, path }) => [variable, join(home, path)]))
+}
+
+/** As the CLI itself would decide it for the user. On macOS the empty text names the entry of the default directory. */
+function ofClaude(inherited: Variables, home: string): string {
+  const named = inherited.CLAUDE_SECURESTORAGE_CONFIG_DIR ?? inherited.CLAUDE_CONFIG_DIR
+  return named ?? (process.platform === 'darwin' ? '' : join(home, '.claude'))
+}

@@ -1,0 +1,69 @@
+/** What a call came to: its result, or the one error that it ends in. */
+import { existsSync } from 'node:fs'
+import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../../events/errors/call.ts'
+import { classify } from '../classification.ts'
+import type { Redact } from '../redact.ts'
+import type { Call, CallResult } from '../runner.ts'
+import { historyOf } from '../session/origin.ts'
+import { costState } from '../session/transcript-reading.ts'
+import { readTranscript } from '../session/transcripts.ts'
+import type { StreamFacts } from '../stream/parser.ts'
+import { callResult, endingOf } from '../stream/result-record.ts'
+import type { UntrustedRecord } from '../stream/untrusted-json.ts'
+import { readStderr } from './call-output.ts'
+import type { LaunchPlan } from './call-process.ts'
+import type { RunEnd } from './call-run.ts'
+
+export interface EndContext {
+  readonly plan: LaunchPlan
+  readonly facts: StreamFacts
+  readonly redact: Redact
+  readonly signal: AbortSignal
+  /** Whether the answer was to have a certain form. */
+  readonly formRequested: boolean
+}
+
+/** The error of a call that has ended; null when it was answered, which counts even if we had called it off by then. */
+export async function failureOf(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
+  const { plan, facts, redact, signal, formRequested } = context
+  const stopped = signal.aborted ? stoppedError(signal) : null
+  const error = classify(
+    {
+      ...end,
+      workspaceExists: existsSync(plan.directory),
+      stopped: stopped === null ? null : stopped instanceof CallTimeoutError ? 'timeout' : 'cancelled',
+      stderr: await readStderr(plan.output),
+      ending: facts.result === null ? null : endingOf(facts.result),
+      assistantError: facts.assistantError,
+      endsUnreadable: facts.endsUnreadable,
+      formRequested,
+    },
+    redact,
+  )
+  if (error === null) return null
+  const isStopped = error instanceof CallTimeoutError || error instanceof CallCancelledError
+  return end.failure ?? (isStopped ? stopped : null) ?? error
+}
+
+/** The owner may say by the reason of the abort which error it is; AbortSignal.timeout() says that it is a timeout. */
+export function stoppedError(signal: AbortSignal): ClaudeExecutionError {
+  const reason: unknown = signal.reason
+  if (reason instanceof ClaudeExecutionError) return reason
+  const isTimeout = reason instanceof Error && reason.name === 'TimeoutError'
+  return isTimeout
+    ? new CallTimeoutError({}, { cause: reason })
+    : new CallCancelledError({}, { cause: reason })
+}
+
+/** The result of a call that was answered, with the cost of this call alone, and whether its session was kept. */
+export async function resultOf(
+  call: Call,
+  record: UntrustedRecord,
+  { facts, redact }: Pick<EndContext, 'facts' | 'redact'>,
+): Promise<{ readonly result: CallResult; readonly isSessionKept: boolean }> {
+  const own = await readTranscript(call.directories.home, call.sessionId)
+  // Versions that write a cost state count the whole chain in `total_cost_usd`; the others count this call.
+  const countsChain = own !== null && costState(own) !== null
+  const costBefore = countsChain ? (await historyOf(call, own)).costUsd : 0
+  return { result: callResult(record, facts, { costBefore, redact }), isSessionKept: own !== null }
+}

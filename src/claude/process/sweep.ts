@@ -1,0 +1,65 @@
+/** Ends what calls have left running: every process that carries their mark, however it was started. */
+import { realpath } from 'node:fs/promises'
+import { resolve, sep } from 'node:path'
+import { CALL_MARKER, HOME_MARKER } from '../environment.ts'
+import { descendantsOf, type ProcessEntry } from './table.ts'
+import { killAll, type TerminationContext } from './termination.ts'
+
+type Environment = ReadonlyMap<string, string>
+
+/** What is started while we sweep is found by the next look. */
+const ROUNDS = 10
+
+/** Ends all that is left of one call. Returns how many processes that were. */
+export function sweepCall(callId: string, context: TerminationContext): Promise<number> {
+  return sweepProcesses(context, (marks) => marks.get(CALL_MARKER) === callId, new Set())
+}
+
+/** Ends all that is left of the calls of a base directory, but for those to keep. Returns how many processes that were. */
+export async function sweepBase(
+  { baseDir, keep }: { readonly baseDir: string; readonly keep: readonly string[] },
+  context: TerminationContext,
+): Promise<number> {
+  const bases = [resolve(baseDir), await realpath(baseDir).catch(() => baseDir)].map(
+    (base) => `${base}${sep}`,
+  )
+  const isOurs = (marks: Environment) => bases.some((base) => marks.get(HOME_MARKER)?.startsWith(base))
+  return sweepProcesses(context, isOurs, new Set(keep))
+}
+
+/**
+ * Kills every process whose marks fit. A kept call is kept with all that descends from it, whatever marks that
+ * carries: an agent may itself run agents. We ourselves may run in an agent, so we and our ancestors are spared too.
+ */
+async function sweepProcesses(
+  context: TerminationContext,
+  fits: (marks: Environment) => boolean,
+  keep: ReadonlySet<string>,
+): Promise<number> {
+  const swept = new Set<string>()
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const entries = (await context.table.entries()).filter((entry) => !entry.ended)
+    const spared = new Set([...ancestorsOf(process.pid, entries), process.pid])
+    const marked: ProcessEntry[] = []
+    for (const entry of entries) {
+      const marks = await context.table.environment(entry.pid)
+      if (!marks || !fits(marks)) continue
+      if (!keep.has(marks.get(CALL_MARKER) ?? '')) marked.push(entry)
+      else for (const kept of descendantsOf(entry.pid, entries)) spared.add(kept.pid)
+    }
+    const doomed = marked.filter((entry) => !spared.has(entry.pid))
+    if (doomed.length === 0) break
+    for (const entry of doomed) swept.add(`${entry.pid} ${entry.startTime}`)
+    await killAll(doomed, context)
+  }
+  return swept.size
+}
+
+function ancestorsOf(pid: number, entries: readonly ProcessEntry[]): number[] {
+  const parents = new Map(entries.map((entry) => [entry.pid, entry.parentPid]))
+  const found: number[] = []
+  for (let parent = parents.get(pid); parent && !found.includes(parent); parent = parents.get(parent)) {
+    found.push(parent)
+  }
+  return found
+}

@@ -1,0 +1,104 @@
+/** The processes of this machine, as the system tells of them: /proc on Linux, `ps` elsewhere. */
+import { readdir, readFile } from 'node:fs/promises'
+import type { ProcessIdentity } from '../runner.ts'
+
+export interface ProcessEntry {
+  readonly pid: number
+  readonly parentPid: number
+  readonly startTime: string
+  /** A zombie: it has ended, and nobody has asked how. Where pid 1 does not ask, orphans stay that for ever. */
+  readonly ended: boolean
+}
+
+export interface ProcessTable {
+  entries(): Promise<readonly ProcessEntry[]>
+  entry(pid: number): Promise<ProcessEntry | null>
+  /** What a process was started with; null where that may not be read. */
+  environment(pid: number): Promise<ReadonlyMap<string, string> | null>
+}
+
+/** Whether that very process still runs: the pid alone may be another's by now. */
+export async function isRunning(table: ProcessTable, identity: ProcessIdentity): Promise<boolean> {
+  const entry = await table.entry(identity.pid)
+  return entry !== null && !entry.ended && entry.startTime === identity.startTime
+}
+
+/** A process and all that descend from it, as far as the chain of parents is unbroken. */
+export function descendantsOf(pid: number, entries: readonly ProcessEntry[]): ProcessEntry[] {
+  const found: ProcessEntry[] = []
+  const parents = new Set([pid])
+  for (let before = -1; before !== parents.size; ) {
+    before = parents.size
+    for (const entry of entries) {
+      if (!parents.has(entry.parentPid) || parents.has(entry.pid)) continue
+      parents.add(entry.pid)
+      found.push(entry)
+    }
+  }
+  return found
+}
+
+/** One line of /proc/<pid>/stat. The name stands in brackets and may itself hold brackets and spaces. */
+export function parseStat(pid: number, stat: string): ProcessEntry | null {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, parentPid] = fields
+  const startTime = fields[19]
+  if (state === undefined || parentPid === undefined || startTime === undefined) return null
+  return { pid, parentPid: Number(parentPid), startTime, ended: state === 'Z' || state === 'X' }
+}
+
+export function parseEnvironment(block: string): ReadonlyMap<string, string> {
+  return new Map(
+    block.split('\0').flatMap((entry) => {
+      const equals = entry.indexOf('=')
+      return equals > 0 ? [[entry.slice(0, equals), entry.slice(equals + 1)] as const] : []
+    }),
+  )
+}
+
+/** What `ps -A -o pid=,ppid=,stat=,lstart=` prints. */
+export function parseProcessList(output: string): ProcessEntry[] {
+  return output.split('\n').flatMap((line) => {
+    const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S.*?)\s*$/.exec(line)
+    if (!match) return []
+    const [, pid, parentPid, state = '', startTime = ''] = match
+    return [{ pid: Number(pid), parentPid: Number(parentPid), startTime, ended: state.startsWith('Z') }]
+  })
+}
+
+/** A process may end while we read about it: then it is simply not there. */
+const readOrNull = (path: string) => readFile(path, 'utf8').catch(() => null)
+
+export const linuxProcessTable: ProcessTable = {
+  async entries() {
+    const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+    const entries = await Promise.all(names.map((name) => linuxProcessTable.entry(Number(name))))
+    return entries.filter((entry) => entry !== null)
+  },
+  async entry(pid) {
+    const stat = await readOrNull(`/proc/${pid}/stat`)
+    return stat === null ? null : parseStat(pid, stat)
+  },
+  async environment(pid) {
+    const block = await readOrNull(`/proc/${pid}/environ`)
+    return block === null ? null : parseEnvironment(block)
+  },
+}
+
+/** Elsewhere an environment is not to be had, so that only descendants are found. */
+export const portableProcessTable: ProcessTable = {
+  async entries() {
+    const { execa } = await import('execa')
+    const { stdout } = await execa('ps', ['-A', '-o', 'pid=,ppid=,stat=,lstart='], {
+      reject: false,
+      env: { LC_ALL: 'C' },
+    })
+    return parseProcessList(stdout ?? '')
+  },
+  async entry(pid) {
+    return (await portableProcessTable.entries()).find((entry) => entry.pid === pid) ?? null
+  },
+  environment: () => Promise.resolve(null),
+}
+
+export const systemProcessTable = process.platform === 'linux' ? linuxProcessTable : portableProcessTable

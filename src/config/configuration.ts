@@ -1,0 +1,246 @@
+/** The configuration: command line over environment over file over defaults, decoded once, refused where it is not understood. */
+import { readFile, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import * as Schema from 'effect/Schema'
+import type { AgentConfig } from '../events/agent-facts.ts'
+import { ConfigError, InvalidInputError } from '../events/errors/base.ts'
+import { nameHint } from '../events/nearest-name.ts'
+import { ConfigDocument, type ConfigPath } from './document.ts'
+import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
+import { problemsOf } from './problems.ts'
+import { ConfigFile, type ConfigValues } from './schema.ts'
+import { type DeclaredTree, declaredTree } from './supervision.ts'
+import type { NamedWorkflow } from './workflow-definition.ts'
+import { namedWorkflows } from './workflows.ts'
+
+export type { Origin, ResolvedSetting } from './layers.ts'
+export type { DeclaredChild, DeclaredTree } from './supervision.ts'
+
+const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
+/** More than a person writes; less than a file that wants to hurt. */
+const LARGEST_FILE = 1024 * 1024
+
+/** What agents are, as far as they were told; the names are those of `createAgent`. */
+export interface AgentDefaults {
+  readonly maxTurns?: number
+  readonly timeoutMs?: number
+  readonly retry?: Pick<AgentConfig['retry'], 'attempts'>
+  readonly model?: string
+  readonly allowedTools?: readonly string[]
+}
+
+/** An agent of the file. */
+export interface DeclaredAgent extends AgentDefaults {
+  readonly id: string
+  readonly systemPrompt: string
+  readonly budget?: { readonly usd?: number; readonly tokens?: number }
+}
+
+/** What was said, with the names of the options of `Orchestrator.open`; paths are absolute. */
+export interface Config {
+  /** The file; null where there is none. */
+  readonly file: string | null
+  readonly baseDir?: string
+  readonly maxAgents?: number
+  readonly sessionPersistence?: boolean
+  readonly agentDefaults?: AgentDefaults
+  readonly logLevel?: string
+  readonly limits?: {
+    readonly callsInFlight?: number
+    readonly processStarts?: number
+    readonly mailbox?: number
+  }
+  /** What all agents together may spend, and what a call is reckoned to cost at least. */
+  readonly budget?: { readonly usd?: number; readonly tokens?: number }
+  readonly callMinimum?: { readonly usd?: number; readonly tokens?: number }
+  readonly logFile?: string
+  /** The `claude` command. */
+  readonly claudePath?: string
+  readonly agents?: readonly DeclaredAgent[]
+  /** Trees of supervisors, for `orchestrator.supervise`. */
+  readonly supervision?: readonly DeclaredTree[]
+  readonly workflows?: readonly NamedWorkflow[]
+  /** Every setting, said or not, and where it came from. */
+  readonly settings: readonly ResolvedSetting[]
+}
+
+export interface ConfigSources {
+  /** Where to look for the file, and above. Default: the working directory. */
+  readonly directory?: string
+  /** The file itself. */
+  readonly file?: string | undefined
+  /** Default: that of the process. `{}` leaves it out. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** What is stronger than all else: `{ 'orchestrator.max_agents': '7' }`. */
+  readonly options?: Readonly<Record<string, string>>
+}
+
+/**
+ * The configuration from all that can say it: options, then variables (`CLAUDE_AGENTS_*`), then the file, which is the
+ * one that is named, or the one found in `directory` or above it.
+ *
+ * @throws ConfigError with file, line and column of each problem: unknown keys (with the nearest known one), wrong values,
+ * bad syntax. InvalidInputError for an option that is no key.
+ * @example
+ * const { baseDir, agents = [] } = await loadConfig()
+ * await using orchestrator = await Orchestrator.open({ ...(baseDir && { baseDir }), agents })
+ */
+export async function loadConfig({
+  directory = process.cwd(),
+  file,
+  environment = process.env,
+  options = {},
+}: ConfigSources = {}): Promise<Config> {
+  checkKeys(options)
+  const path = file === undefined ? await findConfigFile(directory) : resolve(file)
+  const document = path === null ? undefined : new ConfigDocument(path, await read(path))
+  const { raw, said } = layered(document?.value, { options, environment })
+  const placeOf = (part: ConfigPath, isKey = false): string => {
+    const key = part.join('.')
+    const origin = said.get(key)
+    if (origin === 'environment') return variableOf(key) ?? key
+    if (origin === 'command line') return `--set ${key}`
+    return (isKey ? document?.keyPlace(part) : document?.place(part)) ?? key
+  }
+  const values = decode(raw, placeOf)
+  const workflows = namedWorkflows(values.workflows ?? [], (index, part, problem, hint = '') => {
+    throw new ConfigError([{ place: placeOf(['workflows', index, part]), problem, hint }])
+  })
+  checkAgentIds(values, placeOf)
+  if (path !== null && values.claude?.path !== undefined && !said.has('claude.path')) await assertOwn(path)
+  const settings = resolvedSettings(values, said, placeOf)
+  const from = (key: string, relative: string | undefined) => {
+    // A name without a slash is looked for on the PATH.
+    if (relative === undefined || (key === 'claude.path' && !relative.includes('/'))) return relative
+    return path !== null && !said.has(key) ? resolve(dirname(path), relative) : resolve(relative)
+  }
+  const { orchestrator, agent_defaults, limits, budget, logging, claude, agents } = values
+  return defined({
+    file: path,
+    baseDir: from('orchestrator.base_dir', orchestrator?.base_dir),
+    maxAgents: orchestrator?.max_agents,
+    sessionPersistence: orchestrator?.session_persistence,
+    agentDefaults: agent_defaults && agentOptions(agent_defaults),
+    limits:
+      limits &&
+      defined({
+        callsInFlight: limits.calls_in_flight,
+        processStarts: limits.process_starts,
+        mailbox: limits.mailbox,
+      }),
+    budget: amounts(budget?.usd, budget?.tokens),
+    callMinimum: amounts(budget?.minimum_usd, budget?.minimum_tokens),
+    logLevel: logging?.level,
+    logFile: from('logging.file', logging?.file),
+    claudePath: from('claude.path', claude?.path),
+    agents: agents?.map(({ id, system_prompt, budget, ...rest }) => ({
+      id,
+      systemPrompt: system_prompt,
+      ...agentOptions(rest),
+      ...defined({ budget: amounts(budget?.usd, budget?.tokens) }),
+    })),
+    supervision: values.supervision?.map(declaredTree),
+    workflows: workflows.length === 0 ? undefined : workflows,
+    settings,
+  })
+}
+
+/** The file that a command in this directory works with: there, or above; null where there is none. */
+export async function findConfigFile(directory: string): Promise<string | null> {
+  for (const name of NAMES) {
+    const path = join(resolve(directory), name)
+    const isFile = await stat(path).then(
+      (found) => found.isFile(),
+      () => false,
+    )
+    if (isFile) return path
+  }
+  const above = dirname(resolve(directory))
+  return above === resolve(directory) ? null : findConfigFile(above)
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    const text = await readFile(path, 'utf8')
+    if (text.length <= LARGEST_FILE) return text
+  } catch (cause) {
+    const problem = { place: path, problem: 'it cannot be read', hint: (cause as Error).message }
+    throw new ConfigError([problem], { cause })
+  }
+  throw new ConfigError([{ place: path, problem: `it is larger than ${LARGEST_FILE} bytes`, hint: '' }])
+}
+
+function decode(raw: unknown, placeOf: (path: ConfigPath, isKey: boolean) => string): ConfigValues {
+  try {
+    return Schema.decodeUnknownSync(ConfigFile)(raw ?? {}, { errors: 'all', onExcessProperty: 'error' })
+  } catch (cause) {
+    if (!Schema.isSchemaError(cause)) throw cause
+    const problems = problemsOf(cause.issue, raw).map(({ path, isKey, problem, hint }) => ({
+      place: placeOf(path, isKey),
+      problem,
+      hint,
+    }))
+    throw new ConfigError(problems)
+  }
+}
+
+function checkKeys(options: Readonly<Record<string, string>>): void {
+  const unknown = Object.keys(options).find((key) => !SETTING_KEYS.includes(key))
+  if (unknown === undefined) return
+  const hint = nameHint(unknown, SETTING_KEYS)
+  throw new InvalidInputError({ what: '--set', problem: `there is no key "${unknown}"`, hint })
+}
+
+function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ConfigPath) => string): void {
+  const ids = agents.map(({ id }) => id)
+  const twice = ids.findIndex((id, index) => ids.indexOf(id) !== index)
+  if (twice < 0) return
+  const problem = `there is an agent "${ids[twice]}" already`
+  throw new ConfigError([
+    { place: placeOf(['agents', twice, 'id']), problem, hint: 'Give this one another id.' },
+  ])
+}
+
+/** A file that names a program to run must not be one that somebody else can write. */
+async function assertOwn(path: string): Promise<void> {
+  const { uid, mode } = await stat(path)
+  const own = process.getuid === undefined || uid === process.getuid() || uid === 0
+  if (own && (mode & 0o022) === 0) return
+  throw new ConfigError([
+    {
+      place: path,
+      problem: 'it names a program to run (claude.path), and others than you can write it',
+      hint: `Look at it, then: chmod go-w ${path}`,
+    },
+  ])
+}
+
+function agentOptions({
+  max_turns,
+  timeout,
+  retry_attempts,
+  model,
+  allowed_tools,
+}: NonNullable<ConfigValues['agent_defaults']>): AgentDefaults {
+  return defined({
+    maxTurns: max_turns,
+    timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+    retry: retry_attempts === undefined ? undefined : { attempts: retry_attempts },
+    model,
+    allowedTools: allowed_tools,
+  })
+}
+
+/** undefined where nothing is said. */
+function amounts(usd: number | undefined, tokens: number | undefined) {
+  return usd === undefined && tokens === undefined ? undefined : defined({ usd, tokens })
+}
+
+type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
+}
+
+/** Without what is undefined: absent and undefined are two things to a caller who spreads it. */
+function defined<T extends object>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>
+}

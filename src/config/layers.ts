@@ -1,0 +1,106 @@
+/** The layers of the configuration: command line, environment, file, defaults; and where each value came from. */
+
+import type { ConfigPath } from './document.ts'
+import { SETTINGS } from './schema.ts'
+
+export type Origin = 'command line' | 'environment' | 'file' | 'default'
+
+/** One value of the configuration, and who said it. */
+export interface ResolvedSetting {
+  /** As in the file: `orchestrator.max_agents`. */
+  readonly key: string
+  readonly value: unknown
+  readonly from: Origin
+  /** Where exactly: `file:line:column`, the name of the variable, or the option. */
+  readonly place: string | null
+  /** The variable that sets it. */
+  readonly variable: string
+  readonly means: string
+}
+
+type Raw = Record<string, unknown>
+
+/** What was said outside of the file, by key. */
+export interface Layers {
+  /** `orchestrator.max_agents` -> text, from options. */
+  readonly options: Readonly<Record<string, string>>
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+const settings = Object.entries(SETTINGS).flatMap(([section, fields]) =>
+  Object.entries(fields).map(([key, setting]) => ({ section, key, setting })),
+)
+
+/** All keys that options and variables can set. */
+export const SETTING_KEYS: readonly string[] = settings.map(({ section, key }) => `${section}.${key}`)
+
+export const variableOf = (key: string): string | undefined => {
+  const found = settings.find((one) => `${one.section}.${one.key}` === key)
+  return found && `CLAUDE_AGENTS_${found.setting.variable}`
+}
+
+/** The values of all layers in one, the stronger over the weaker, and for each that is not from the file who said it. */
+export function layered(
+  file: unknown,
+  { options, environment }: Layers,
+): { raw: unknown; said: Map<string, Origin> } {
+  const said = new Map<string, Origin>()
+  if (file !== undefined && !isMapping(file)) return { raw: file, said }
+  // A section without anything under it is as good as none.
+  const raw: Raw = Object.fromEntries(Object.entries(file ?? {}).filter(([, value]) => value !== null))
+  for (const { section, key, setting } of settings) {
+    const name = `${section}.${key}`
+    const option = options[name]
+    const text = option ?? (environment[`CLAUDE_AGENTS_${setting.variable}`] || undefined)
+    const before = raw[section] ?? {}
+    if (text === undefined || !isMapping(before)) continue
+    raw[section] = { ...before, [key]: read(text, setting.kind) }
+    said.set(name, option === undefined ? 'environment' : 'command line')
+  }
+  return { raw: folded(raw), said }
+}
+
+/** Each setting as it is after all layers. */
+export function resolvedSettings(
+  values: object,
+  said: ReadonlyMap<string, Origin>,
+  placeInFile: (path: ConfigPath) => string,
+): readonly ResolvedSetting[] {
+  return settings.map(({ section, key, setting }) => {
+    const name = `${section}.${key}`
+    const given = (values as Record<string, Raw | undefined>)[section]?.[key]
+    const from = given === undefined ? 'default' : (said.get(name) ?? 'file')
+    const variable = `CLAUDE_AGENTS_${setting.variable}`
+    const place = from === 'file' ? placeInFile([section, key]) : from === 'environment' ? variable : null
+    return {
+      key: name,
+      value: given ?? setting.fallback ?? null,
+      from,
+      place,
+      variable,
+      means: setting.means,
+    }
+  })
+}
+
+/** A text as the value that it stands for; what it cannot stand for stays a text, and the schema refuses it. */
+function read(text: string, kind: 'text' | 'number' | 'flag' | 'list'): unknown {
+  if (kind === 'number' && text.trim() !== '' && Number.isFinite(Number(text))) return Number(text)
+  if (kind === 'flag' && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
+  if (kind === 'list')
+    return text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean)
+  return text
+}
+
+/** Levels are written in capitals as often as not. */
+function folded(raw: Raw): Raw {
+  const { logging } = raw
+  if (!isMapping(logging) || typeof logging.level !== 'string') return raw
+  return { ...raw, logging: { ...logging, level: logging.level.toLowerCase() } }
+}
+
+const isMapping = (value: unknown): value is Raw =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,0 +1,65 @@
+/** The log as something to listen to: what was written, and then what is written, until it is closed. */
+import { Observable } from 'rxjs'
+import type { Recorded } from '../events/envelope.ts'
+import type { EventStore } from '../store/event-store.ts'
+
+interface Follower {
+  /** What it has seen. */
+  position: number
+  /** Where it ends. */
+  last: number
+  readonly stop: AbortController
+}
+
+export class EventFeed {
+  readonly #store: EventStore
+  readonly #followers = new Set<Follower>()
+  readonly #observations = new Set<Promise<void>>()
+
+  constructor(store: EventStore) {
+    this.#store = store
+  }
+
+  /** From a position on. Each subscription and each iteration reads for itself. */
+  events(after: number): Observable<Recorded> & AsyncIterable<Recorded> {
+    const events = new Observable<Recorded>((subscriber) => {
+      const stop = new AbortController()
+      const observe = async () => {
+        for await (const recorded of this.#follow(after, stop)) subscriber.next(recorded)
+      }
+      const observation = observe().then(
+        () => subscriber.complete(),
+        (error) => subscriber.error(error),
+      )
+      this.#observations.add(observation)
+      observation.finally(() => this.#observations.delete(observation))
+      return () => stop.abort()
+    })
+    return Object.assign(events, { [Symbol.asyncIterator]: () => this.#follow(after, new AbortController()) })
+  }
+
+  /** Lets everyone see all that has been written, and ends. Whoever iterates at a pace of their own is not waited for. */
+  async close(): Promise<void> {
+    const last = await this.#store.head()
+    for (const follower of this.#followers) {
+      follower.last = last
+      if (follower.position >= last) follower.stop.abort()
+    }
+    await Promise.all(this.#observations)
+  }
+
+  async *#follow(after: number, stop: AbortController): AsyncGenerator<Recorded> {
+    const follower: Follower = { position: after, last: Number.POSITIVE_INFINITY, stop }
+    this.#followers.add(follower)
+    try {
+      for await (const recorded of this.#store.follow({ after, signal: stop.signal })) {
+        yield recorded
+        follower.position = recorded.position
+        if (follower.position >= follower.last) return
+      }
+    } finally {
+      this.#followers.delete(follower)
+      stop.abort()
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** Folding a whole log in one pass: every stream side by side, in the order in which things happened. */
+
+import { type PlainFold, type PlainState, plainFold } from '../actors/engine/compiled-fold.ts'
+import type { Recorded } from '../events/envelope.ts'
+import type { EventStore } from '../store/event-store.ts'
+import { factPages, type PagedFact } from '../store/level/fact-pages.ts'
+import { type AnyKind, kindOf } from './kinds.ts'
+
+/** One stream on the way through the log. */
+export interface FoldedStream {
+  readonly stream: string
+  /** undefined where the kind is not known: such a stream has no state. */
+  readonly kind: AnyKind | undefined
+  readonly fold: PlainFold
+  version: number
+  position: number
+  state: PlainState
+}
+
+/** What a fold of a log may want to look at on its way. */
+export interface FoldLogOptions {
+  readonly to?: number
+  /** Only this one. */
+  readonly stream?: string
+  /** After each fact. `isExpected`: whether the state had something to do with it. */
+  readonly see?: (fact: PagedFact, folded: FoldedStream, isExpected: boolean) => void | Promise<void>
+}
+
+/** The states of all streams, by name. No snapshot is believed, and nothing is read twice. */
+export async function foldLog(
+  store: EventStore,
+  kinds: readonly AnyKind[],
+  { to, stream, see }: FoldLogOptions = {},
+): Promise<ReadonlyMap<string, FoldedStream>> {
+  const streams = new Map<string, FoldedStream>()
+  for await (const page of factPages(store, to === undefined ? {} : { to })) {
+    for (const fact of page) {
+      const { recorded } = fact
+      if (stream !== undefined && recorded.stream !== stream) continue
+      const folded = streams.get(recorded.stream) ?? begin(streams, recorded.stream, kinds)
+      const isExpected = step(folded, recorded)
+      const seen = see?.(fact, folded, isExpected)
+      if (seen) await seen
+    }
+  }
+  return streams
+}
+
+function step(folded: FoldedStream, recorded: Recorded): boolean {
+  folded.version = recorded.version
+  folded.position = recorded.position
+  if (!folded.kind) return true
+  const next = folded.fold.transition(folded.state, folded.kind.facts.read(recorded))
+  if (next === undefined) return false
+  folded.state = next
+  return true
+}
+
+const STATELESS: PlainState = { value: null, context: null }
+const NO_FOLD: PlainFold = { initial: STATELESS, transition: (state) => state }
+
+function begin(streams: Map<string, FoldedStream>, stream: string, kinds: readonly AnyKind[]): FoldedStream {
+  const kind = kindOf(stream, kinds)
+  const fold = kind ? plainFold(kind.fold) : NO_FOLD
+  const folded = { stream, kind, fold, version: 0, position: 0, state: fold.initial }
+  streams.set(stream, folded)
+  return folded
+}

@@ -1,0 +1,66 @@
+/** Whether two logs say the same: a hash of the state that each stream folds to, and one of all of them. */
+import { hash } from 'node:crypto'
+import { plainFold } from '../actors/engine/compiled-fold.ts'
+import { stateOf } from '../actors/engine/fold-stream.ts'
+import { canonicalJson } from '../events/canonical-json.ts'
+import type { EventStore } from '../store/event-store.ts'
+import { type AnyKind, kindOf } from './kinds.ts'
+
+export interface StreamHash {
+  readonly stream: string
+  readonly version: number
+  /** Of the folded state, as canonical JSON: sha-256 in hex. */
+  readonly hash: string
+  /** Whether it was folded: of a kind that is not known, the facts themselves are hashed. */
+  readonly folded: boolean
+}
+
+export interface StateHash {
+  /** Of all streams: sha-256 in hex. */
+  readonly hash: string
+  readonly streams: number
+  /** The last position of the log. */
+  readonly position: number
+}
+
+/** The hash of each stream, by name. Every stream is folded from its beginning: no snapshot is believed. */
+export async function* streamHashes(
+  store: EventStore,
+  kinds: readonly AnyKind[],
+): AsyncGenerator<StreamHash, void, undefined> {
+  for await (const { stream, version } of store.streams()) {
+    const definition = kindOf(stream, kinds)
+    const state = definition ? await folded(store, definition, stream) : await facts(store, stream)
+    yield { stream, version, hash: sha256(state), folded: definition !== undefined }
+  }
+}
+
+/** The hash of the whole, from those of the streams. */
+export async function stateHash(
+  store: EventStore,
+  kinds: readonly AnyKind[],
+  see: (stream: StreamHash) => void = () => {},
+): Promise<StateHash> {
+  const all: unknown[] = []
+  const position = await store.head()
+  for await (const one of streamHashes(store, kinds)) {
+    see(one)
+    all.push([one.stream, one.version, one.hash])
+  }
+  return { hash: sha256(all), streams: all.length, position }
+}
+
+async function folded(store: EventStore, { fold, facts }: AnyKind, stream: string): Promise<unknown> {
+  const { initial, transition } = plainFold(fold)
+  let state = initial
+  for await (const recorded of store.read(stream)) state = transition(state, facts.read(recorded)) ?? state
+  return stateOf(state)
+}
+
+async function facts(store: EventStore, stream: string): Promise<unknown> {
+  const found: unknown[] = []
+  for await (const { type, v, data } of store.read(stream)) found.push({ type, v, data })
+  return found
+}
+
+const sha256 = (value: unknown) => hash('sha256', canonicalJson(value), 'hex')

@@ -1,0 +1,209 @@
+/** A replay of the log, held against what was written down while it was lived: summaries, state hashes, snapshots. */
+
+import { stateOf } from '../actors/engine/fold-stream.ts'
+import { foldName, stateDigest } from '../actors/engine/recorded-state.ts'
+import { canonicalJson } from '../events/canonical-json.ts'
+import type { Recorded } from '../events/envelope.ts'
+import { describeError } from '../events/errors/base.ts'
+import type { Json } from '../events/json.ts'
+import { blobReferences } from '../store/blob-references.ts'
+import type { BlobReference } from '../store/blobs.ts'
+import type { EventStore, StreamSummary } from '../store/event-store.ts'
+import type { PagedFact } from '../store/level/fact-pages.ts'
+import type { Snapshot } from '../store/snapshots.ts'
+import { type FoldedStream, foldLog } from './fold-log.ts'
+import { type AnyKind, KINDS } from './kinds.ts'
+
+/** Where a replay comes to something else than what was written down, or cannot go on. */
+export interface Divergence {
+  readonly stream: string
+  readonly version: number
+  readonly position: number
+  /**
+   * `fact`: the state does not expect it. `body`: a long text that it names is not what was written. The others: what was
+   * recorded and what the replay comes to are different.
+   */
+  readonly what: 'fact' | 'body' | 'summary' | 'state' | 'snapshot'
+  readonly recorded: Json
+  readonly replayed: Json
+}
+
+/** A machine that has been changed since it wrote: what it folds to may be something else now, and that is no damage. */
+export interface ChangedMachine {
+  readonly kind: string
+  /** The folds, by the beginnings of their fingerprints. */
+  readonly recordedBy: string
+  readonly now: string
+  /** How much was recorded by that one, and how much of it comes out differently now. */
+  readonly compared: number
+  readonly different: number
+  /** The first of those. */
+  readonly first: { readonly stream: string; readonly version: number } | null
+}
+
+export interface ReplayReport {
+  /** Whether nothing diverges. */
+  readonly ok: boolean
+  readonly facts: number
+  readonly streams: number
+  /** How much was recorded that the replay could be held against. */
+  readonly compared: { readonly summaries: number; readonly states: number; readonly snapshots: number }
+  /** The first one of each stream. */
+  readonly divergences: readonly Divergence[]
+  readonly changed: readonly ChangedMachine[]
+  /** Streams of kinds that are not known here: their facts were read, and not folded. */
+  readonly unknown: readonly string[]
+}
+
+export interface VerifyReplayOptions {
+  /** Only this stream. */
+  readonly stream?: string
+  readonly kinds?: readonly AnyKind[]
+}
+
+/**
+ * Folds everything, offline, and compares. Bodies beside the log are read as well. Damage of facts is thrown, as by any reading:
+ * CorruptRecord and SequenceGap name the place.
+ *
+ * @example
+ * await using store = await levelStore('copy-of-the-log')
+ * const { ok, divergences } = await verifyReplay(store)
+ */
+export async function verifyReplay(
+  store: EventStore,
+  { stream, kinds = KINDS }: VerifyReplayOptions = {},
+): Promise<ReplayReport> {
+  const comparison = new Comparison(store)
+  const streams = await foldLog(store, kinds, {
+    ...(stream === undefined ? {} : { stream }),
+    see: (fact, folded, isExpected) => comparison.see(fact, folded, isExpected),
+  })
+  await comparison.heads(streams)
+  return comparison.report(streams)
+}
+
+type Part = keyof ReplayReport['compared']
+
+class Comparison {
+  readonly #store: EventStore
+  readonly #snapshots = new Map<string, Snapshot | undefined>()
+  readonly #divergences = new Map<string, Divergence>()
+  readonly #changed = new Map<string, { -readonly [K in keyof ChangedMachine]: ChangedMachine[K] }>()
+  readonly #compared: Record<Part, number> = { summaries: 0, states: 0, snapshots: 0 }
+  /** Streams whose last summary was compared where it was written. */
+  readonly #seen = new Map<string, number>()
+  #facts = 0
+
+  constructor(store: EventStore) {
+    this.#store = store
+  }
+
+  async see({ recorded, note }: PagedFact, folded: FoldedStream, isExpected: boolean): Promise<void> {
+    const { stream, version, id, data } = recorded
+    this.#facts++
+    for (const reference of blobReferences(data)) await this.#checkBody(folded, reference)
+    if (!folded.kind) return
+    if (!isExpected) {
+      const recordedFact = { type: recorded.type }
+      this.#diverge(
+        folded,
+        'fact',
+        recordedFact,
+        `not expected in state ${JSON.stringify(folded.state.value)}`,
+      )
+    }
+    if (note?.summary) this.#compareSummary(folded, note.summary)
+    if (version === 1) this.#snapshots.set(stream, await this.#store.snapshots.load(stream))
+    const snapshot = this.#snapshots.get(stream)
+    if (snapshot?.version !== version || snapshot.factId !== id) return
+    this.#compare(folded, 'snapshots', 'snapshot', foldName(snapshot.fingerprint), snapshot.state, () =>
+      stateOf(folded.state),
+    )
+  }
+
+  /** Of stores that do not keep what was committed with a fact, the last summary of each stream is there. */
+  async heads(streams: ReadonlyMap<string, FoldedStream>): Promise<void> {
+    for await (const { stream, version, summary } of this.#store.streams()) {
+      const folded = streams.get(stream)
+      if (!folded?.kind || !summary || folded.version !== version || this.#seen.get(stream) === version)
+        continue
+      this.#compareSummary(folded, summary)
+    }
+  }
+
+  report(streams: ReadonlyMap<string, FoldedStream>): ReplayReport {
+    const divergences = [...this.#divergences.values()].sort((one, other) => one.position - other.position)
+    return {
+      ok: divergences.length === 0,
+      facts: this.#facts,
+      streams: streams.size,
+      compared: this.#compared,
+      divergences,
+      changed: [...this.#changed.values()],
+      unknown: [...streams.values()].flatMap(({ kind, stream }) => (kind ? [] : [stream])).sort(),
+    }
+  }
+
+  async #checkBody(folded: FoldedStream, reference: BlobReference): Promise<void> {
+    try {
+      await this.#store.blobs.get(reference)
+    } catch (error) {
+      this.#diverge(folded, 'body', { ...reference }, describeError(error).message)
+    }
+  }
+
+  #compareSummary(folded: FoldedStream, { fold, state, ...recorded }: StreamSummary): void {
+    const { kind } = folded
+    if (!kind) return
+    this.#seen.set(folded.stream, folded.version)
+    const replayed = () => kind.summarize(folded.state as never)
+    this.#compare(folded, 'summaries', 'summary', fold, recorded as unknown as Json, replayed)
+    if (state !== undefined)
+      this.#compare(folded, 'states', 'state', fold, state, () => stateDigest(folded.state))
+  }
+
+  #compare(
+    folded: FoldedStream,
+    part: Part,
+    what: Divergence['what'],
+    recordedBy: string | undefined,
+    recorded: Json,
+    fold: () => unknown,
+  ): void {
+    this.#compared[part]++
+    const replayed = JSON.parse(JSON.stringify(fold())) as Json
+    const isSame = canonicalJson(replayed) === canonicalJson(recorded)
+    const now = foldName(folded.kind?.fingerprint ?? '')
+    if (recordedBy !== undefined && recordedBy !== now) this.#noteChange(folded, recordedBy, now, isSame)
+    else if (!isSame) this.#diverge(folded, what, recorded, replayed)
+  }
+
+  #noteChange(
+    { kind, stream, version }: FoldedStream,
+    recordedBy: string,
+    now: string,
+    isSame: boolean,
+  ): void {
+    const name = kind?.kind ?? ''
+    const key = `${name} ${recordedBy}`
+    const known = this.#changed.get(key) ?? {
+      ...{ kind: name, recordedBy, now, compared: 0, different: 0, first: null },
+    }
+    known.compared++
+    if (!isSame) {
+      known.different++
+      known.first ??= { stream, version }
+    }
+    this.#changed.set(key, known)
+  }
+
+  #diverge(
+    { stream, version, position }: Pick<Recorded, 'stream' | 'version' | 'position'>,
+    what: Divergence['what'],
+    recorded: Json,
+    replayed: Json,
+  ): void {
+    if (!this.#divergences.has(stream))
+      this.#divergences.set(stream, { stream, version, position, what, recorded, replayed })
+  }
+}

@@ -1,0 +1,76 @@
+/** One actor as it was: its state folded from its facts, its chart, its sessions or steps. */
+import type { PlainState } from '../actors/engine/compiled-fold.ts'
+import { ClaudeAgentError, ClosedError } from '../events/errors/base.ts'
+import { stateChart } from '../history/state-chart.ts'
+import type { EventStore } from '../store/event-store.ts'
+import { changeAt } from './facts.ts'
+import type { LogIndex } from './index/index.ts'
+import { timeAt } from './index/moment.ts'
+import { toneOfStatus } from './index/tones.ts'
+import { foldOne, type StreamTrack } from './index/track.ts'
+import { runAt } from './run.ts'
+import { sessionsAt } from './sessions.ts'
+import { bounded } from './text.ts'
+import type { ActorView, ChartView } from './view.ts'
+
+/** null where there was no such actor yet. */
+export async function actorAt(
+  store: EventStore,
+  index: LogIndex,
+  stream: string,
+  position: number,
+  /** Whether its calls or steps are looked up as well. */
+  withHistory: boolean,
+): Promise<ActorView | null> {
+  const track = index.track(stream)
+  const last = track?.lastUpTo(position) ?? 0
+  if (!track || last === 0) return null
+  const version = index.table.version(last)
+  const status = index.table.status(last)
+  const known = { stream, version, status, tone: toneOfStatus(status), chart: chartOf(track) }
+  const change = changeAt(index, last)
+  const type = index.table.type(last)
+  const [from, to] = change ?? [status, status]
+  const rest = { ...known, last: { type, from, to, at: timeAt(index, last) } }
+  const nothing = { context: null, sessions: [], moreSessions: false, run: null }
+  const { damage } = track
+  if (damage && version >= damage.version) return { ...rest, ...nothing, problem: damage.problem }
+  try {
+    const state = await stateAt(store, track, version)
+    const kind = withHistory ? track.actorKind : ''
+    const { sessions, more } =
+      kind === 'agent' ? await sessionsAt(store, stream, version) : { sessions: [], more: false }
+    const run = kind === 'run' ? await runAt(store, index, stream, version, position) : null
+    const context = state ? bounded(state.context, 'context').data : null
+    return { ...rest, context, sessions, moreSessions: more, run, problem: null }
+  } catch (error) {
+    if (!(error instanceof ClaudeAgentError) || error instanceof ClosedError) throw error
+    return { ...rest, ...nothing, problem: error.summary }
+  }
+}
+
+/** Folds on from the last state that was kept on the way. */
+async function stateAt(
+  store: EventStore,
+  track: StreamTrack,
+  version: number,
+): Promise<PlainState | undefined> {
+  const kept = track.stateBefore(version)
+  let { state } = kept
+  for await (const recorded of store.read(track.name, { after: kept.version, to: version })) {
+    state = foldOne(track.kind, state, recorded)
+  }
+  return state
+}
+
+const charts = new WeakMap<object, ChartView>()
+
+function chartOf({ kind }: StreamTrack): ChartView | null {
+  if (!kind) return null
+  const known = charts.get(kind)
+  if (known) return known
+  const { states, ...chart } = stateChart(kind.fold.machine)
+  const made = { ...chart, states: states.map((name) => ({ name, tone: toneOfStatus(name) })) }
+  charts.set(kind, made)
+  return made
+}

@@ -1,0 +1,140 @@
+/** Facts as the page shows them: a line in the list, one fact in full, and the long texts of it in pieces. */
+import { plainFold } from '../actors/engine/compiled-fold.ts'
+import type { Recorded } from '../events/envelope.ts'
+import { InvalidInputError } from '../events/errors/base.ts'
+import type { EventStore } from '../store/event-store.ts'
+import { factId } from '../store/fact-text.ts'
+import type { LogIndex } from './index/index.ts'
+import { type Place, readPlaces } from './index/reading.ts'
+import { BROKEN, toneOfType } from './index/tones.ts'
+import { statusOf } from './index/track.ts'
+import { bounded, brief, isReference, valueAt, visible } from './text.ts'
+import type { BodyView, FactLine, FactView } from './view.ts'
+
+/** Positions that lie as near to each other as this are read together. */
+const WORTH_READING_OVER = 16
+
+/** The lines of these positions, which ascend. */
+export async function factLines(
+  store: EventStore,
+  index: LogIndex,
+  positions: readonly number[],
+): Promise<readonly FactLine[]> {
+  const asked = new Set(positions)
+  const lines: FactLine[] = []
+  for (const [from, to] of stretches(positions)) {
+    for await (const place of readPlaces(store, from, to)) {
+      if (asked.has(place.position)) lines.push(factLine(index, place))
+    }
+  }
+  return lines
+}
+
+/** One fact; null where there is no such position. */
+export async function factView(
+  store: EventStore,
+  index: LogIndex,
+  position: number,
+): Promise<FactView | null> {
+  for await (const place of readPlaces(store, position, position)) {
+    const { recorded } = place
+    const { v = 0, epoch = 0, correlationId = null, causationId = null } = recorded ?? {}
+    return {
+      ...factLine(index, place),
+      v,
+      epoch,
+      correlationId: correlationId === null ? null : visible(correlationId),
+      causationId: causationId === null ? null : visible(causationId),
+      causePosition: causePosition(store, causationId),
+      ...bounded(recorded?.data ?? null, 'data'),
+    }
+  }
+  return null
+}
+
+const LARGEST_PIECE = 100_000
+
+/** A piece of a long text, whether it stands in the fact or beside the log. Throws InvalidInputError, CorruptBlob. */
+export async function bodyView(
+  store: EventStore,
+  position: number,
+  path: string,
+  offset: number,
+): Promise<BodyView> {
+  for await (const { recorded } of readPlaces(store, position, position)) {
+    const [root, ...keys] = path.split('.')
+    const found = root === 'data' && recorded ? valueAt(recorded.data, keys) : undefined
+    const text = isReference(found) ? await store.blobs.get(found) : found
+    if (typeof text !== 'string') break
+    return { text: visible(text.slice(offset, offset + LARGEST_PIECE)), offset, length: text.length }
+  }
+  throw new InvalidInputError({ what: 'path', problem: `there is no text ${path} at position ${position}` })
+}
+
+function factLine(index: LogIndex, place: Place): FactLine {
+  const { position, recorded } = place
+  if (!recorded) {
+    const nothing = { at: '', stream: '', version: 0, brief: '', change: null }
+    return { position, type: BROKEN, tone: 'bad', problem: place.problem, ...nothing }
+  }
+  const { at, stream, version, type } = recorded
+  return {
+    position,
+    at,
+    stream,
+    version,
+    type: visible(type),
+    tone: toneOfType(type),
+    brief: briefOf(recorded),
+    change: changeAt(index, position),
+    problem: null,
+  }
+}
+
+/** The states before and after a fact, where they differ and are known. */
+export function changeAt(index: LogIndex, position: number): readonly [string, string] | null {
+  const track = index.trackAt(position)
+  if (!track?.kind) return null
+  const before = track.lastUpTo(position - 1)
+  const from = before === 0 ? statusOf(plainFold(track.kind.fold).initial) : index.table.status(before)
+  const to = index.table.status(position)
+  return from === to ? null : [from, to]
+}
+
+/** What a fact says to a reader, in the order of what they look for. */
+function briefOf({ data, at }: Recorded): string {
+  const { error, name, text, prompt, finalOutput, reason, dueAt, attempt, agent, sessionId, pid, taskId } =
+    data as Record<string, unknown>
+  if (error && typeof error === 'object') {
+    const { tag, message } = error as { tag?: unknown; message?: unknown }
+    return brief(`${tag}: ${message}`)
+  }
+  if (typeof dueAt === 'string') {
+    const seconds = Math.max(0, Date.parse(dueAt) - Date.parse(at)) / 1000
+    return brief(`try ${attempt} in ${seconds.toFixed(seconds < 10 ? 1 : 0)} s`)
+  }
+  if (typeof name === 'string' && name !== '') return brief(name)
+  for (const body of [text, prompt, finalOutput]) {
+    if (typeof body === 'string') return brief(body)
+    if (isReference(body)) return `${body.bytes.toLocaleString('en')} bytes`
+  }
+  if (typeof sessionId === 'string') return brief(`try ${attempt}, session ${sessionId}`)
+  for (const word of [reason, agent, taskId]) if (typeof word === 'string') return brief(word)
+  return typeof pid === 'number' ? `process ${pid}` : ''
+}
+
+/** Where the fact stands that this id names; null where it came from another store. */
+function causePosition({ storeId }: EventStore, causationId: string | null): number | null {
+  const position = Number(/(\d{1,15})$/.exec(causationId ?? '')?.[1] ?? 0)
+  return position > 0 && factId(storeId, position) === causationId ? position : null
+}
+
+function stretches(positions: readonly number[]): [from: number, to: number][] {
+  const found: [number, number][] = []
+  for (const position of positions) {
+    const last = found.at(-1)
+    if (last && position - last[1] <= WORTH_READING_OVER) last[1] = position
+    else found.push([position, position])
+  }
+  return found
+}

@@ -1,0 +1,96 @@
+/** The whole system as it was at one position: from the index alone, so that a slider can be dragged. */
+import { instant } from '../../clock.ts'
+import type { ActorRow, LogView, NamesView, Totals } from '../view.ts'
+import type { LogIndex } from './index.ts'
+import { toneOfStatus } from './tones.ts'
+import type { StreamTrack } from './track.ts'
+
+const LISTED_NAMES = 500
+const LISTED_BROKEN_PLACES = 100
+
+export const logView = (index: LogIndex, storeId: string, head: number): LogView => ({
+  storeId,
+  head: Math.max(head, index.position),
+  indexed: index.position,
+  streams: index.tracks.length,
+  types: index.table.types.all.length,
+  broken: index.broken.slice(0, LISTED_BROKEN_PLACES),
+  ended: index.ended,
+})
+
+export const namesView = (index: LogIndex): NamesView => ({
+  types: [...index.table.types.all].sort(),
+  streams: index.tracks
+    .slice(0, LISTED_NAMES)
+    .map(({ name }) => name)
+    .sort(),
+})
+
+export const timeAt = (index: LogIndex, position: number): string =>
+  position < 1 || position > index.position ? '' : instant(index.table.time(position))
+
+/** Each kind shows at most so many; the search finds the others. */
+const MOST_OF_A_KIND = 200
+
+/** The actors that there were, each as it was. Agents by name, runs and all others newest first. */
+export function actorRows(
+  index: LogIndex,
+  position: number,
+  text: string,
+): { readonly actors: readonly ActorRow[]; readonly more: number } {
+  const kinds = new Map<string, { readonly track: StreamTrack; readonly last: number }[]>([
+    ['agent', []],
+    ['run', []],
+  ])
+  for (const track of index.tracks) {
+    const last = track.lastUpTo(position)
+    if (last === 0 || !track.name.includes(text)) continue
+    const kind = kinds.get(track.actorKind) ?? []
+    kinds.set(track.actorKind, kind)
+    kind.push({ track, last })
+  }
+  const actors: ActorRow[] = []
+  let more = 0
+  for (const [kind, rows] of kinds) {
+    rows.sort((a, b) => b.last - a.last)
+    const shown = rows.slice(0, MOST_OF_A_KIND)
+    if (kind === 'agent') shown.sort((a, b) => (a.track.id < b.track.id ? -1 : 1))
+    actors.push(...shown.map(({ track, last }) => actorRow(index, track, last)))
+    more += rows.length - shown.length
+  }
+  return { actors, more }
+}
+
+function actorRow({ table }: LogIndex, { name, actorKind, id }: StreamTrack, last: number): ActorRow {
+  const status = table.status(last)
+  return {
+    stream: name,
+    kind: actorKind,
+    id,
+    status,
+    tone: toneOfStatus(status),
+    ...table.measures(last),
+    version: table.version(last),
+    position: last,
+  }
+}
+
+export function totals(index: LogIndex, position: number): Totals {
+  const { table } = index
+  const sums = { agents: 0, busy: 0, waiting: 0, failing: 0, runs: 0, tokens: 0, costUsd: 0 }
+  for (const track of index.tracks) {
+    const last = track.lastUpTo(position)
+    if (last === 0) continue
+    const status = table.status(last)
+    if (track.actorKind === 'run') sums.runs++
+    if (track.actorKind !== 'agent') continue
+    const { tokens, costUsd } = table.measures(last)
+    if (status !== 'absent') sums.agents++
+    if (status === 'busy') sums.busy++
+    if (status === 'retry') sums.waiting++
+    if (toneOfStatus(status) === 'bad') sums.failing++
+    sums.tokens += tokens
+    sums.costUsd += costUsd
+  }
+  return { ...sums, ...table.counted(position) }
+}

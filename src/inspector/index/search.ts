@@ -1,0 +1,123 @@
+/** Which facts match: found through the index where that is enough, else by reading the log, a piece at each request. */
+import type { EventStore } from '../../store/event-store.ts'
+import { type Column, counts } from './columns.ts'
+import type { LogIndex } from './index.ts'
+import { readPlaces } from './reading.ts'
+import { toneOfType } from './tones.ts'
+
+export interface Filter {
+  /** Anywhere in the fact, whatever the case. */
+  readonly text: string
+  /** A type, or `problems` for all that went wrong. */
+  readonly type: string
+  readonly stream: string
+}
+
+export const isEmpty = ({ text, type, stream }: Filter): boolean =>
+  text === '' && type === '' && stream === ''
+
+/** A request that looks for a text goes through so many facts; the next request goes on. */
+const READ_AT_ONCE = 4000
+
+export class Matches {
+  readonly #filter: Filter
+  readonly #index: LogIndex
+  readonly #store: EventStore
+  readonly positions = counts()
+  /** Up to where the log has been gone through. */
+  searchedTo = 0
+  #searching: Promise<void> = Promise.resolve()
+
+  constructor(filter: Filter, index: LogIndex, store: EventStore) {
+    this.#filter = filter
+    this.#index = index
+    this.#store = store
+  }
+
+  /** Goes on to the end of the index, or as far as one request may. */
+  advance(): Promise<void> {
+    this.#searching = this.#searching.catch(() => {}).then(() => this.#advance())
+    return this.#searching
+  }
+
+  async #advance(): Promise<void> {
+    const { text } = this.#filter
+    const head = this.#index.position
+    const to = text === '' ? head : Math.min(head, this.searchedTo + READ_AT_ONCE)
+    const candidates = this.#candidates(this.searchedTo + 1, to)
+    if (text === '') for (const position of candidates) this.positions.push(position)
+    else await this.#read(candidates, text.toLowerCase())
+    this.searchedTo = to
+  }
+
+  async #read(candidates: readonly number[], text: string): Promise<void> {
+    const [first, last] = [candidates[0], candidates.at(-1)]
+    if (first === undefined || last === undefined) return
+    const wanted = candidates.length === last - first + 1 ? null : new Set(candidates)
+    for await (const { position, recorded } of readPlaces(this.#store, first, last)) {
+      if (!recorded || (wanted && !wanted.has(position))) continue
+      const { type, stream, data, correlationId } = recorded
+      const whole = `${type} ${stream} ${correlationId} ${JSON.stringify(data)}`
+      if (whole.toLowerCase().includes(text)) this.positions.push(position)
+    }
+  }
+
+  #candidates(from: number, to: number): readonly number[] {
+    const { type, stream } = this.#filter
+    const { table } = this.#index
+    const accepts = table.types.all.map((name) =>
+      type === '' ? true : type === 'problems' ? toneOfType(name) === 'bad' : name === type,
+    )
+    const track = stream === '' ? undefined : this.#index.track(stream)
+    const found: number[] = []
+    const look = (position: number) => {
+      if (accepts[table.typeNumber(position)]) found.push(position)
+    }
+    if (track) {
+      const { positions } = track
+      for (let at = positions.countUpTo(from - 1); at < positions.length && positions.at(at) <= to; at++) {
+        look(positions.at(at))
+      }
+    } else if (stream === '') {
+      for (let position = from; position <= to; position++) look(position)
+    }
+    return found
+  }
+}
+
+const REMEMBERED = 6
+
+/** The last few searches, so that a page can go through what it has found. */
+export class Searches {
+  readonly #known = new Map<string, Matches>()
+  readonly #index: LogIndex
+  readonly #store: EventStore
+
+  constructor(index: LogIndex, store: EventStore) {
+    this.#index = index
+    this.#store = store
+  }
+
+  /** null for all facts. */
+  async find(filter: Filter): Promise<Matches | null> {
+    if (isEmpty(filter)) return null
+    const key = JSON.stringify([filter.text, filter.type, filter.stream])
+    const matches = this.#known.get(key) ?? new Matches(filter, this.#index, this.#store)
+    this.#known.delete(key)
+    this.#known.set(key, matches)
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= REMEMBERED) break
+      this.#known.delete(oldest)
+    }
+    await matches.advance()
+    return matches
+  }
+}
+
+/** Where the match `by` further stands, seen from a position; null where there is none. */
+export function matchFrom(positions: Column<Uint32Array>, position: number, by: number): number | null {
+  const upTo = positions.countUpTo(position)
+  const isOne = positions.at(upTo - 1) === position && upTo > 0
+  const ordinal = by > 0 ? upTo - 1 + by : upTo - (isOne ? 1 : 0) + by
+  return ordinal >= 0 && ordinal < positions.length ? positions.at(ordinal) : null
+}

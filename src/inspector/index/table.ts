@@ -1,0 +1,107 @@
+/** One row of numbers for each fact of the log, 56 bytes: what was written where, and what it made of its actor. */
+import { counts, reals, words } from './columns.ts'
+import { Names } from './names.ts'
+import { BROKEN, markOf } from './tones.ts'
+
+/** What is counted of an actor. */
+export interface Measures {
+  /** Tasks that an agent has to do; steps that a run has begun. */
+  readonly load: number
+  /** Answers; steps that are done. */
+  readonly done: number
+  readonly tokens: number
+  readonly costUsd: number
+}
+
+export const nothingMeasured: Measures = { load: 0, done: 0, tokens: 0, costUsd: 0 }
+
+export interface Row {
+  /** The number of the stream; null for a place that cannot be read. */
+  readonly stream: number | null
+  readonly version: number
+  readonly type: string
+  /** Of the actor, after the fact. */
+  readonly status: string
+  readonly atMs: number
+  readonly measures: Measures
+}
+
+const NO_STREAM = 0xffffffff
+
+/** *Contract:* rows are pushed in the order of positions, from 1. */
+export class FactTable {
+  readonly types = new Names()
+  readonly statuses = new Names()
+  readonly #stream = counts()
+  readonly #version = counts()
+  readonly #type = words()
+  readonly #status = words()
+  readonly #time = reals()
+  readonly #load = counts()
+  readonly #done = counts()
+  readonly #tokens = reals()
+  readonly #cost = reals()
+  /** Of the whole log up to here. */
+  readonly #calls = counts()
+  readonly #retries = counts()
+  readonly #failures = counts()
+
+  constructor() {
+    this.types.numberOf(BROKEN)
+    this.statuses.numberOf('')
+  }
+
+  /** The last position. */
+  get length(): number {
+    return this.#stream.length
+  }
+
+  push({ stream, version, type, status, atMs, measures }: Row): void {
+    const last = this.length - 1
+    this.#calls.push(this.#calls.at(last) + Number(type === 'CallStarted'))
+    this.#retries.push(this.#retries.at(last) + Number(type === 'RetryScheduled'))
+    this.#failures.push(this.#failures.at(last) + Number(markOf(type) === 'failure'))
+    this.#version.push(version)
+    this.#type.push(this.types.numberOf(type))
+    this.#status.push(this.statuses.numberOf(status))
+    // A clock that was set back is not drawn.
+    this.#time.push(Math.max(this.#time.at(last), Number.isFinite(atMs) ? atMs : 0))
+    this.#load.push(measures.load)
+    this.#done.push(measures.done)
+    this.#tokens.push(measures.tokens)
+    this.#cost.push(measures.costUsd)
+    this.#stream.push(stream ?? NO_STREAM)
+  }
+
+  /** null for a place that cannot be read. */
+  stream(position: number): number | null {
+    const stream = this.#stream.at(position - 1)
+    return stream === NO_STREAM ? null : stream
+  }
+
+  version = (position: number): number => this.#version.at(position - 1)
+  typeNumber = (position: number): number => this.#type.at(position - 1)
+  type = (position: number): string => this.types.nameOf(this.typeNumber(position))
+  statusNumber = (position: number): number => this.#status.at(position - 1)
+  status = (position: number): string => this.statuses.nameOf(this.statusNumber(position))
+  /** In milliseconds since the epoch; never less than before. */
+  time = (position: number): number => this.#time.at(position - 1)
+  /** How many facts were written up to a time. */
+  countUpTo = (ms: number): number => this.#time.countUpTo(ms)
+
+  measures(position: number): Measures {
+    const row = position - 1
+    return {
+      load: this.#load.at(row),
+      done: this.#done.at(row),
+      tokens: this.#tokens.at(row),
+      costUsd: this.#cost.at(row),
+    }
+  }
+
+  /** How often each has happened in the whole log, up to here. */
+  counted(position: number): { calls: number; retries: number; failures: number } {
+    const row = position - 1
+    return { calls: this.#calls.at(row), retries: this.#retries.at(row), failures: this.#failures.at(row) }
+  }
+}

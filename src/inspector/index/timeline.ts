@@ -1,0 +1,168 @@
+/** The log as lanes: what state each actor was in and what happened to it, for as many columns as there are pixels. */
+
+import type { Lane, MarkKind, OverviewView, TimelineView } from '../view.ts'
+import type { LogIndex } from './index.ts'
+import { markOf, toneOfStatus, toneOfType, weightOfStatus } from './tones.ts'
+import type { StreamTrack } from './track.ts'
+
+export interface TimelineRange {
+  readonly from: number
+  readonly to: number
+  readonly axis: 'order' | 'time'
+  readonly columns: number
+  /** Only lanes of streams whose name holds it. */
+  readonly text: string
+  /** How many lanes, and which is the first. */
+  readonly lanes: number
+  readonly firstLane: number
+}
+
+export function timeline(index: LogIndex, range: TimelineRange): TimelineView {
+  const { from, to, axis, columns, text, lanes, firstLane } = range
+  const fromMs = index.table.time(from)
+  const toMs = Math.max(index.table.time(to), fromMs + 1)
+  const columnOf =
+    axis === 'time'
+      ? (position: number) => ((index.table.time(position) - fromMs) / (toMs - fromMs)) * columns
+      : (position: number) => ((position - from) / (to - from + 1)) * columns
+  const tracks = index.tracks
+    .filter((track) => track.name.includes(text) && isIn(track, index, from, to))
+    .sort((a, b) => order(a) - order(b) || a.number - b.number)
+  return {
+    from,
+    to,
+    axis,
+    columns,
+    fromMs,
+    toMs,
+    lanes: tracks
+      .slice(firstLane, firstLane + lanes)
+      .map((track) =>
+        lane(index, track, range, (position) => Math.min(columns - 1, Math.floor(columnOf(position)))),
+      ),
+    statuses: index.table.statuses.all.map((name) => ({ name, tone: toneOfStatus(name) })),
+    moreLanes: Math.max(0, tracks.length - firstLane - lanes),
+    positions:
+      axis === 'order'
+        ? []
+        : Array.from({ length: columns }, (_, column) => {
+            const ms = fromMs + ((column + 1) / columns) * (toMs - fromMs)
+            return Math.min(to, Math.max(from, index.table.countUpTo(ms)))
+          }),
+  }
+}
+
+/** Runs above the agents that they ask. */
+const order = ({ actorKind }: StreamTrack) => (actorKind === 'run' ? 0 : actorKind === 'agent' ? 1 : 2)
+
+/** Something happened to it in the range; an agent is there until it is removed. */
+function isIn(track: StreamTrack, { table }: LogIndex, from: number, to: number): boolean {
+  const last = track.lastUpTo(to)
+  return last >= from || (track.actorKind === 'agent' && last > 0 && table.status(last) !== 'absent')
+}
+
+/** Of a lane with more changes than this for each column, so many columns show one thing. */
+const CHANGES_A_COLUMN = 0.25
+const COLUMNS_TOGETHER = 3
+const COLUMNS_A_MARK = 3
+
+function lane(
+  { table }: LogIndex,
+  { name, actorKind, positions }: StreamTrack,
+  { from, to, columns }: TimelineRange,
+  columnOf: (position: number) => number,
+): Lane {
+  const first = positions.countUpTo(from - 1)
+  const end = positions.countUpTo(to)
+  const crowded = end - first > columns * CHANGES_A_COLUMN
+  const cells = new Cells(table.statuses.all, columns, crowded ? COLUMNS_TOGETHER : 1)
+  const marks = new Marks(crowded)
+  let status = first === 0 ? 0 : table.statusNumber(positions.at(first - 1))
+  let since = 0
+  for (let at = first; at < end; at++) {
+    const position = positions.at(at)
+    const column = columnOf(position)
+    marks.add(markOf(table.type(position)), column)
+    const next = table.statusNumber(position)
+    if (next === status) continue
+    cells.paint(since, column, status)
+    status = next
+    since = column
+  }
+  cells.paint(since, columns, status)
+  return { stream: name, kind: actorKind, crowded, spans: cells.spans(), ...marks.found() }
+}
+
+/** A lane's pixels. Where several states fall on one, that is drawn which asks for most attention. */
+class Cells {
+  readonly #cells: Uint16Array
+  readonly #weights: readonly number[]
+  readonly #columns: number
+  readonly #together: number
+
+  constructor(statuses: readonly string[], columns: number, together: number) {
+    this.#weights = statuses.map(weightOfStatus)
+    this.#columns = columns
+    this.#together = together
+    this.#cells = new Uint16Array(Math.ceil(columns / together))
+  }
+
+  /** Always at least one cell: what was short is seen as well. */
+  paint(from: number, to: number, status: number): void {
+    const first = Math.floor(from / this.#together)
+    const end = Math.max(first + 1, Math.ceil(to / this.#together))
+    const weight = this.#weights[status] ?? 0
+    for (let cell = first; cell < end && cell < this.#cells.length; cell++) {
+      if (weight >= (this.#weights[this.#cells[cell] ?? 0] ?? 0)) this.#cells[cell] = status
+    }
+  }
+
+  spans(): Lane['spans'] {
+    const found: [number, number, number][] = []
+    this.#cells.forEach((status, cell) => {
+      const [from, to] = [cell * this.#together, Math.min(this.#columns, (cell + 1) * this.#together)]
+      const last = found.at(-1)
+      if (last?.[2] === status && last[1] === from) last[1] = to
+      else if (status !== 0) found.push([from, to, status])
+    })
+    return found
+  }
+}
+
+/** What is marked. In a crowd only what went wrong is. */
+class Marks {
+  readonly #crowded: boolean
+  readonly #columns: Partial<Record<MarkKind, Set<number>>> = {}
+  readonly #counts: Partial<Record<MarkKind, number>> = {}
+
+  constructor(crowded: boolean) {
+    this.#crowded = crowded
+  }
+
+  add(kind: MarkKind | null, column: number): void {
+    if (kind === null) return
+    this.#counts[kind] = (this.#counts[kind] ?? 0) + 1
+    if (this.#crowded && kind !== 'failure') return
+    this.#columns[kind] ??= new Set()
+    this.#columns[kind].add(this.#crowded ? Math.floor(column / COLUMNS_A_MARK) * COLUMNS_A_MARK + 1 : column)
+  }
+
+  found(): Pick<Lane, 'marks' | 'counts'> {
+    const marks = Object.entries(this.#columns).map(([kind, columns]) => [kind, [...columns]] as const)
+    return { marks: Object.fromEntries(marks), counts: this.#counts }
+  }
+}
+
+/** How much was written when, and how much of that went wrong. */
+export function overview(index: LogIndex, head: number, columns: number): OverviewView {
+  const { table } = index
+  const isBad = table.types.all.map((type) => toneOfType(type) === 'bad')
+  const facts = Array.from({ length: columns }, () => 0)
+  const problems = Array.from({ length: columns }, () => 0)
+  for (let position = 1; position <= index.position; position++) {
+    const column = Math.min(columns - 1, Math.floor(((position - 1) / head) * columns))
+    facts[column] = (facts[column] ?? 0) + 1
+    if (isBad[table.typeNumber(position)]) problems[column] = (problems[column] ?? 0) + 1
+  }
+  return { head, facts, problems, broken: index.broken.map(({ position }) => position) }
+}

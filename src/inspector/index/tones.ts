@@ -1,0 +1,43 @@
+/** Which colour a fact and a state have, and how much attention they ask for. */
+import type { MarkKind, Tone } from '../view.ts'
+
+/** A place that cannot be read has this instead of a type. */
+export const BROKEN = '(unreadable)'
+/** The state of an actor whose facts cannot be folded any more. */
+export const UNKNOWN = 'unknown'
+
+export function toneOfType(type: string): Tone {
+  if (type === BROKEN || /Failed|OutcomeUnknown|Lost|Escalated/.test(type)) return 'bad'
+  if (/Retry|Cancelled|Reset|Stopped|Removed|Paused|Restarted|Exited/.test(type)) return 'warn'
+  if (/Succeeded|Created/.test(type)) return 'good'
+  if (/^Call|^Process|^Step|^Inputs|Started|Resumed/.test(type)) return 'call'
+  return 'plain'
+}
+
+const STATUS_TONES: Readonly<Record<string, Tone>> = {
+  busy: 'call',
+  running: 'call',
+  retry: 'warn',
+  paused: 'warn',
+  cancelled: 'warn',
+  error: 'bad',
+  failed: 'bad',
+  [UNKNOWN]: 'bad',
+  succeeded: 'good',
+}
+
+export const toneOfStatus = (status: string): Tone => STATUS_TONES[status] ?? 'plain'
+
+const WEIGHTS: Readonly<Record<Tone, number>> = { plain: 1, good: 2, call: 3, warn: 4, bad: 5 }
+
+/** Where a pixel stands for several states, the one that asks for most attention is drawn. */
+export const weightOfStatus = (status: string): number =>
+  status === 'absent' || status === '' ? 0 : WEIGHTS[toneOfStatus(status)]
+
+/** What is marked on a lane. */
+export function markOf(type: string): MarkKind | null {
+  if (type === 'CallStarted' || type === 'StepScheduled') return 'call'
+  if (type === 'RetryScheduled' || type === 'RunResumed') return 'retry'
+  if (type === 'CallSucceeded' || type === 'StepSucceeded' || type === 'RunSucceeded') return 'answer'
+  return toneOfType(type) === 'bad' ? 'failure' : null
+}

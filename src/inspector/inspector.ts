@@ -1,0 +1,49 @@
+/** The web inspector: a page that shows a log as a timeline, and the whole system at any moment of it. */
+
+import { InvalidInputError } from '../events/errors/base.ts'
+import { KINDS } from '../history/kinds.ts'
+import type { EventStore } from '../store/event-store.ts'
+import { LogIndex } from './index/index.ts'
+import { Searches } from './index/search.ts'
+import { serveInspector } from './server.ts'
+
+export interface InspectorOptions {
+  /** Where to listen on 127.0.0.1. Default: any free port. */
+  readonly port?: number
+}
+
+export interface Inspector extends AsyncDisposable {
+  /** To be opened in a browser. It has the key in it: who knows it can read the log. */
+  readonly url: string
+  /** Ends the server. The store stays open: it is its owner's to close. */
+  close(): Promise<void>
+}
+
+const LARGEST_PORT = 65_535
+
+/**
+ * Serves the inspector for an orchestrator, or for a store, until it is closed. It only reads.
+ *
+ * @throws PortUnavailableError, InvalidInputError
+ * @example
+ * await using inspecting = await inspector(orchestrator)
+ * console.log(`Open ${inspecting.url}`)
+ */
+export async function inspector(
+  inspected: EventStore | { readonly store: EventStore },
+  { port = 0 }: InspectorOptions = {},
+): Promise<Inspector> {
+  if (!(Number.isSafeInteger(port) && port >= 0 && port <= LARGEST_PORT)) {
+    throw new InvalidInputError({ what: 'port', problem: `${port} is not a port (0 to ${LARGEST_PORT})` })
+  }
+  const store = 'store' in inspected ? inspected.store : inspected
+  const index = new LogIndex(KINDS)
+  const server = await serveInspector({ store, index, searches: new Searches(index, store) }, port)
+  const ending = new AbortController()
+  const following = index.follow(store, ending.signal)
+  const close = async () => {
+    ending.abort()
+    await Promise.all([server.close(), following])
+  }
+  return { url: server.url, close, [Symbol.asyncDispose]: close }
+}

@@ -1,0 +1,90 @@
+/** An agent's calls as a tree of sessions: each one goes on from another, and a failed attempt is a side branch. */
+import type { SessionNode } from '../view.ts'
+import { goTo } from './state.ts'
+import { dollars, duration, short } from './words.ts'
+
+const ROW = 40
+const STEP = 16
+const MIDDLE = ROW / 2
+
+export function SessionTree({
+  sessions,
+  more,
+}: {
+  readonly sessions: readonly SessionNode[]
+  readonly more: boolean
+}) {
+  if (sessions.length === 0) return <p class="empty">No call yet.</p>
+  const lanes = branches(sessions)
+  const rows = new Map(sessions.map(({ sessionId }, row) => [sessionId, row]))
+  const width = (Math.max(...lanes) + 1) * STEP + 6
+  const place = (row: number) => ({ x: (lanes[row] ?? 0) * STEP + STEP / 2 + 2, y: row * ROW + MIDDLE })
+  return (
+    <div class="sessions">
+      {more && <p class="empty">Only the newest calls are shown.</p>}
+      <div class="tree-rows">
+        <svg width={width} height={sessions.length * ROW} aria-hidden="true">
+          {sessions.map(({ sessionId, parentSessionId }, row) => {
+            const parent = rows.get(parentSessionId ?? '')
+            return parent === undefined ? null : (
+              <path key={sessionId} class="rail" d={rail(place(parent), place(row))} />
+            )
+          })}
+          {sessions.map(({ sessionId, outcome }, row) => {
+            const { x, y } = place(row)
+            return <circle key={sessionId} class={`node is-${outcome}`} cx={x} cy={y} r="4.5" />
+          })}
+        </svg>
+        <ol>
+          {sessions.map((session) => (
+            <li key={session.sessionId}>
+              <Call call={session} name={short(session.sessionId)} />
+            </li>
+          ))}
+        </ol>
+      </div>
+    </div>
+  )
+}
+
+/** A call in one row: which, how it ended, how long it took, what it cost. */
+export function Call({ call, name }: { readonly call: SessionNode; readonly name: string }) {
+  const { position, endPosition, outcome, attempt, durationMs, costUsd, taskId, problem } = call
+  return (
+    <button
+      type="button"
+      class="call"
+      title={problem ?? `session ${call.sessionId}`}
+      onClick={() => goTo(endPosition ?? position)}
+    >
+      <span class="id">{name}</span>
+      <span class={`outcome is-${outcome}`}>
+        {outcome}
+        {attempt > 1 ? `, try ${attempt}` : ''}
+      </span>
+      <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
+      <span class="took">{durationMs === null ? '…' : duration(durationMs)}</span>
+      <span class={problem ? 'why tone-bad' : 'why'}>{problem ?? `task ${short(taskId)}`}</span>
+    </button>
+  )
+}
+
+/** Which branch each one is on: the answer goes on straight, what came to nothing or came second goes aside. */
+function branches(sessions: readonly SessionNode[]): readonly number[] {
+  const lanes = new Map<string, number>()
+  const continued = new Set<string>()
+  return sessions.map(({ sessionId, parentSessionId, outcome }) => {
+    const parent = parentSessionId ?? ''
+    const straight = (outcome === 'succeeded' || outcome === 'open') && !continued.has(parent)
+    if (straight) continued.add(parent)
+    const lane = (lanes.get(parent) ?? 0) + (straight ? 0 : 1)
+    lanes.set(sessionId, lane)
+    return lane
+  })
+}
+
+function rail(from: { x: number; y: number }, to: { x: number; y: number }): string {
+  if (from.x === to.x) return `M${from.x} ${from.y}V${to.y}`
+  const turn = to.y - MIDDLE
+  return `M${from.x} ${from.y}V${turn - 6}Q${from.x} ${to.y} ${to.x} ${to.y}`
+}

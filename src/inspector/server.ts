@@ -1,0 +1,104 @@
+/** The inspector's HTTP server: on this machine only, for whoever has the token, and for reading only. */
+import { randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ClaudeAgentError, ClosedError, InvalidInputError } from '../events/errors/base.ts'
+import { PortUnavailableError } from '../events/errors/inspect.ts'
+import { type Asset, pageAssets } from './assets.ts'
+import { cookieName, HEADERS, refusal } from './guard.ts'
+import { tellGrowth } from './live.ts'
+import { ANSWERS, type Inspected, Parameters } from './requests.ts'
+
+export interface InspectorServer {
+  /** With the token in it. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+const HOST = '127.0.0.1'
+/** More than any page of ours sends. */
+const LONGEST_URL = 4096
+const MOST_CONNECTIONS = 64
+
+/** Port 0 is any free one. Throws PortUnavailableError. */
+export async function serveInspector(inspected: Inspected, port: number): Promise<InspectorServer> {
+  const assets = await pageAssets()
+  const token = randomBytes(32).toString('base64url')
+  const ending = new AbortController()
+  const server = createServer({ maxHeaderSize: 16 * 1024, requestTimeout: 10_000 })
+  server.maxConnections = MOST_CONNECTIONS
+  const listening = await listen(server, port)
+  server.on('request', (request, response) => {
+    void answer(request, response).catch(() => response.destroy())
+  })
+  return {
+    url: `http://${HOST}:${listening}/?token=${token}`,
+    async close() {
+      ending.abort()
+      server.closeAllConnections()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, headers } = request
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
+    const url = requestUrl(request)
+    if (!url) return sendProblem(response, 400, 'The address cannot be read.')
+    const refused = refusal({ method, headers, url }, { port: listening, token })
+    if (refused) {
+      if (refused.status === 405) response.setHeader('Allow', 'GET')
+      return sendProblem(response, refused.status, refused.problem)
+    }
+    const asset = assets.get(url.pathname)
+    if (asset) return sendAsset(response, asset, url.searchParams.has('token'))
+    if (url.pathname === '/api/live') {
+      return tellGrowth(response, inspected.index, () => inspected.store.head(), ending.signal)
+    }
+    const ask = Object.hasOwn(ANSWERS, url.pathname) ? ANSWERS[url.pathname] : undefined
+    if (!ask) return sendProblem(response, 404, 'There is nothing here.')
+    try {
+      sendJson(response, 200, await ask(inspected, new Parameters(url.searchParams)))
+    } catch (error) {
+      sendError(response, error)
+    }
+  }
+
+  function sendAsset(response: ServerResponse, { type, content }: Asset, withToken: boolean): void {
+    // From here on the cookie is the key: a page need not carry it in its address.
+    if (withToken) {
+      response.setHeader('Set-Cookie', `${cookieName(listening)}=${token}; Path=/; HttpOnly; SameSite=Strict`)
+    }
+    response.writeHead(200, { 'Content-Type': type, 'Content-Length': content.length }).end(content)
+  }
+}
+
+function requestUrl({ url = '' }: IncomingMessage): URL | null {
+  const address = `http://${HOST}${url}`
+  return url.startsWith('/') && url.length <= LONGEST_URL && URL.canParse(address) ? new URL(address) : null
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(new PortUnavailableError({ port, code: cause.code ?? cause.message }, { cause }))
+    })
+    server.listen(port, HOST, () => resolve((server.address() as AddressInfo).port))
+  })
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  const content = Buffer.from(JSON.stringify(value))
+  const headers = { 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': content.length }
+  response.writeHead(status, headers).end(content)
+}
+
+const sendProblem = (response: ServerResponse, status: number, problem: string) =>
+  sendJson(response, status, { error: { message: problem } })
+
+function sendError(response: ServerResponse, error: unknown): void {
+  const known = error instanceof ClaudeAgentError
+  const status = error instanceof InvalidInputError ? 400 : error instanceof ClosedError ? 503 : 500
+  // What is not known may hold what is not meant for a page.
+  sendProblem(response, status, known ? error.message : 'The inspector itself has failed.')
+}

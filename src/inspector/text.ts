@@ -1,0 +1,71 @@
+/** Text from outside made fit for the page: bounded, and with everything visible that would act in secret. */
+import type { Json } from '../events/json.ts'
+import type { BodyPlace } from './view.ts'
+
+/** Control characters but tab and line feed, and those that turn the direction of writing. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is made visible
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
+
+/** Shows what is hidden in a text as `\x1b`. */
+export const visible = (text: string): string =>
+  text.replace(HIDDEN, (character) => {
+    const code = character.charCodeAt(0)
+    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
+  })
+
+/** The beginning of a text on one line. */
+export function brief(text: string, length = 160): string {
+  const line = visible(text.slice(0, length * 2))
+    .replace(/\s+/g, ' ')
+    .trim()
+  return line.length > length ? `${line.slice(0, length)}…` : line
+}
+
+const LONGEST_TEXT = 4000
+const MOST_ITEMS = 200
+const MOST_VALUES = 5000
+const DEEPEST = 12
+
+/** A value that can be sent: long texts and lists are cut, and `bodies` says where the whole texts are. */
+export function bounded(value: unknown, path: string): { data: Json; bodies: readonly BodyPlace[] } {
+  const bodies: BodyPlace[] = []
+  let left = MOST_VALUES
+  const cut = (part: unknown, where: string, depth: number): Json => {
+    if (left-- <= 0 || depth > DEEPEST) return '…'
+    if (typeof part === 'string') {
+      if (part.length <= LONGEST_TEXT) return visible(part)
+      bodies.push({ path: where, length: part.length })
+      return `${visible(part.slice(0, LONGEST_TEXT))}…`
+    }
+    if (Array.isArray(part)) {
+      const items = part.slice(0, MOST_ITEMS).map((item, index) => cut(item, `${where}.${index}`, depth + 1))
+      return part.length > MOST_ITEMS ? [...items, `… ${part.length - MOST_ITEMS} more`] : items
+    }
+    if (part !== null && typeof part === 'object') {
+      if (isReference(part)) bodies.push({ path: where, length: part.bytes })
+      const entries = Object.entries(part).slice(0, MOST_ITEMS)
+      return Object.fromEntries(
+        entries.map(([key, item]) => [visible(key.slice(0, 200)), cut(item, `${where}.${key}`, depth + 1)]),
+      )
+    }
+    return typeof part === 'number' || typeof part === 'boolean' ? part : null
+  }
+  return { data: cut(value, path, 0), bodies }
+}
+
+/** A body that is kept beside the log, and has not been dropped. */
+export function isReference(value: unknown): value is { sha256: string; bytes: number } {
+  const { sha256, bytes, dropped } = (value ?? {}) as Record<string, unknown>
+  return typeof sha256 === 'string' && typeof bytes === 'number' && dropped === undefined
+}
+
+/** What a path like `data.error.message` leads to. Only own properties count. */
+export function valueAt(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (part, key) =>
+      part !== null && typeof part === 'object' && Object.hasOwn(part, key)
+        ? (part as Record<string, unknown>)[key]
+        : undefined,
+    value,
+  )
+}

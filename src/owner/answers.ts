@@ -1,0 +1,63 @@
+/** Requests and answers of an owner as HTTP: bodies that are bounded, lists that wait for their readers, errors as data. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { InvalidInputError } from '../events/errors/base.ts'
+import type { Answer } from './reads.ts'
+import { errorLine, LineWriter } from './wire.ts'
+
+/** Of a command: a task's prompt and its text travel in one. */
+export const LARGEST_REQUEST = 64 * 1024 * 1024
+
+/** Lists line by line, as fast as their reader takes them. */
+export async function send(response: ServerResponse, answer: Answer): Promise<void> {
+  if ('text' in answer) {
+    response.setHeader('content-type', answer.type)
+    response.end(answer.text)
+    return
+  }
+  const lines = new LineWriter(response)
+  if ('value' in answer) {
+    void lines.write(answer.value)?.catch(() => {})
+    return lines.end()
+  }
+  response.flushHeaders()
+  try {
+    for await (const value of answer.values) {
+      await lines.write(value)
+      if (response.destroyed) return
+    }
+  } catch (error) {
+    await lines.write(errorLine(error))?.catch(() => {})
+  }
+  lines.end()
+}
+
+/** null where it is larger than it may be. */
+export async function readBody(request: IncomingMessage): Promise<string | null> {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  for await (const piece of request as AsyncIterable<Buffer>) {
+    bytes += piece.byteLength
+    if (bytes > LARGEST_REQUEST) return null
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces).toString('utf8')
+}
+
+export function parse(body: string): object {
+  try {
+    return JSON.parse(body) as object
+  } catch (cause) {
+    throw new InvalidInputError({ what: 'The request', problem: 'it is not JSON' }, { cause })
+  }
+}
+
+export function refuse(response: ServerResponse, status: number, what: string, problem: string): void {
+  response.statusCode = status
+  response.setHeader('connection', 'close')
+  fail(response, new InvalidInputError({ what, problem }))
+}
+
+export function fail(response: ServerResponse, error: unknown): void {
+  if (!response.headersSent) response.setHeader('content-type', 'application/x-ndjson')
+  if (!response.writableEnded) response.end(`${JSON.stringify(errorLine(error))}\n`)
+}

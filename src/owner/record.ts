@@ -1,0 +1,86 @@
+/** The file `owner.json` in a base directory: which process has the store open, and where it can be reached. */
+import { randomUUID } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OwnerRecordRefused } from '../events/errors/owner.ts'
+import { FILE_MODE } from '../store/directory.ts'
+import type { ProcessIdentity } from '../store/process-identity.ts'
+
+export interface OwnerRecord extends ProcessIdentity {
+  /** Of the protocol that its socket speaks. */
+  readonly protocol: number
+  readonly storeId: string
+  readonly socket: string
+}
+
+export const ownerFile = (baseDir: string) => join(baseDir, 'owner.json')
+
+const LARGEST_RECORD = 4096
+
+/** Puts a record in the place of the one before. It need not survive a crash of the system: nor does its process. */
+export async function writeOwnerRecord(baseDir: string, record: OwnerRecord): Promise<void> {
+  const unfinished = `${ownerFile(baseDir)}.${randomUUID()}.unfinished`
+  try {
+    await writeFile(unfinished, `${JSON.stringify(record)}\n`, { mode: FILE_MODE, flag: 'wx' })
+    await rename(unfinished, ownerFile(baseDir))
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
+}
+
+/** Takes the record away. Only whoever has the store's lock may. */
+export async function removeOwnerRecord(baseDir: string): Promise<void> {
+  await rm(ownerFile(baseDir), { force: true })
+}
+
+/** null where there is none. Follows no link, and believes nobody but this user: throws {@link OwnerRecordRefused}. */
+export async function readOwnerRecord(baseDir: string): Promise<OwnerRecord | null> {
+  const file = ownerFile(baseDir)
+  const refused = (problem: string) => new OwnerRecordRefused({ file, problem })
+  const text = await readPrivateFile(file, refused)
+  if (text === null) return null
+  const record = parsed(text)
+  if (record === null) throw refused('it is not what an owner writes')
+  return record
+}
+
+async function readPrivateFile(
+  file: string,
+  refused: (problem: string) => OwnerRecordRefused,
+): Promise<string | null> {
+  // A pipe would be waited for.
+  const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
+  const handle = await open(file, flags).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw refused(error.code === 'ELOOP' ? 'it is a symbolic link' : `it cannot be read (${error.message})`)
+  })
+  if (handle === null) return null
+  try {
+    const found = await handle.stat()
+    if (!found.isFile()) throw refused('it is not a file')
+    if (process.getuid && found.uid !== process.getuid()) throw refused('it belongs to another user')
+    if (process.getuid && (found.mode & 0o077) !== 0) throw refused('others than this user have rights to it')
+    if (found.size > LARGEST_RECORD) throw refused('it is too large')
+    return await handle.readFile('utf8')
+  } finally {
+    await handle.close()
+  }
+}
+
+/** What other versions of the protocol write beside their number is theirs. */
+function parsed(text: string): OwnerRecord | null {
+  let record: Partial<OwnerRecord> | null
+  try {
+    record = JSON.parse(text) as Partial<OwnerRecord> | null
+  } catch {
+    return null
+  }
+  const { protocol, pid, started = null, storeId = '', socket = '' } = record ?? {}
+  const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
+  if (!isWhole(protocol) || !isWhole(pid)) return null
+  if (typeof storeId !== 'string' || typeof socket !== 'string') return null
+  if (started !== null && typeof started !== 'string') return null
+  return { protocol, pid, started, storeId, socket }
+}

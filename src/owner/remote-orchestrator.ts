@@ -1,0 +1,103 @@
+/** An orchestrator that another process has: it is read here, through the owner's log, and commanded there. */
+import type { Agent } from '../actors/agent/agent.ts'
+import type { AgentRunner } from '../claude/runner.ts'
+import { OwnerOnly } from '../events/errors/owner.ts'
+import { Orchestrator } from '../orchestrator.ts'
+import type { ChainedStore } from '../store/level/chained-store.ts'
+import type { OwnerClient } from './client.ts'
+import { AGENT_COMMANDS, type CommandRequest, OWNER_ONLY, SYSTEM_COMMANDS } from './commands.ts'
+import { remoteAsk } from './remote-ask.ts'
+import { remoteStore } from './remote-store.ts'
+
+type Methods = Readonly<Record<PropertyKey, (...args: never[]) => unknown>>
+
+/** Closing it disconnects; the owner goes on. */
+export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestrator> {
+  const store = remoteStore(client)
+  const system = await view(client, store)
+  const disconnect = async () => client.close()
+  const forward = (method: string) => commandOf(client, null, method)
+  const made = (method: string) => async (options: { id: string }) => {
+    await forward(method)(options)
+    return remoteAgent(client, store, options.id)
+  }
+  return withMethods(() => system, {
+    ...Object.fromEntries(SYSTEM_COMMANDS.map((method) => [method, forward(method)])),
+    ...Object.fromEntries(
+      Object.entries(OWNER_ONLY).map(([method, what]) => [method, refusal(client, what)]),
+    ),
+    agent: (id: string) => remoteAgent(client, store, id),
+    createAgent: made('createAgent'),
+    declareAgent: made('declareAgent'),
+    async fork(id: string, options: { as: string }) {
+      await forward('fork')(...([id, options] as never[]))
+      return remoteAgent(client, store, options.as)
+    },
+    async sendTask(id: string, task: never, options: never) {
+      return (await remoteAsk(client, id, task, options)).text
+    },
+    async cleanupAll() {
+      for (const { id } of await system.agents()) await forward('removeAgent')(id)
+    },
+    close: disconnect,
+    [Symbol.asyncDispose]: disconnect,
+  })
+}
+
+/** An agent as the log has it now. Commands go to the owner, and then the log is read again. */
+async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string): Promise<Agent> {
+  const folded = async () => (await view(client, store)).agent(id)
+  let agent = await folded()
+  const forward =
+    (method: string) =>
+    async (...args: never[]) => {
+      const result = await commandOf(client, id, method)(...args)
+      agent = await folded()
+      return result
+    }
+  return withMethods(() => agent, {
+    ...Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)])),
+    ask: (task: never, options: never) => remoteAsk(client, id, task, options),
+  })
+}
+
+const commandOf =
+  (client: OwnerClient, agent: string | null, method: string) =>
+  async (...args: unknown[]): Promise<unknown> => {
+    // JSON has no undefined, and null is another thing: what was left out must stay so.
+    while (args.length > 0 && args.at(-1) === undefined) args.pop()
+    const request: CommandRequest = { agent, method, args }
+    for await (const answer of client.post('/commands', request))
+      return (answer as { result: unknown }).result
+    throw client.unavailable('gave no answer')
+  }
+
+const refusal = (client: OwnerClient, what: string) => () => {
+  throw new OwnerOnly({ path: client.baseDir, pid: client.pid, what })
+}
+
+/** What there is to read, folded anew. It starts nothing, and writes nothing. */
+function view({ baseDir }: OwnerClient, store: ChainedStore): Promise<Orchestrator> {
+  const passive = { ...store, forReading: true }
+  return Orchestrator.open({ baseDir, store: passive, runner: NOBODY, resume: 'on-demand' })
+}
+
+/** For whoever only looks. */
+export const NOBODY: AgentRunner = {
+  start() {
+    throw new Error('the owner of the store makes the calls')
+  },
+  recover: async () => ({ outcome: 'unanswered' }),
+}
+
+/** The object, with some of its methods replaced. It may become another one meanwhile. */
+function withMethods<T extends object>(current: () => T, methods: Methods): T {
+  return new Proxy(current(), {
+    get(_, name) {
+      if (Object.hasOwn(methods, name)) return methods[name as string]
+      const target = current()
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}

@@ -1,0 +1,96 @@
+/** A new run that begins where another one was at some step: what was answered before it is taken over. */
+import { randomUUID } from 'node:crypto'
+import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
+import type { Recorded } from '../../events/envelope.ts'
+import { CannotForkError, StepNotFoundError } from '../../events/errors/history.ts'
+import { RunNotFoundError } from '../../events/errors/run.ts'
+import { checkId, streamName } from '../../events/ids.ts'
+import { type RunFact, runFacts } from '../../events/run-facts.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { runKind } from './machine.ts'
+import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
+
+export interface RunForkOptions {
+  /** The first step that is not taken over: its number, from 1, or its key. */
+  readonly at: number | string
+  /** The id of the new run. Default: a new one. */
+  readonly as?: string
+}
+
+/** What was made. */
+export interface ForkedRun {
+  readonly runId: string
+  readonly forkedFrom: { readonly run: string; readonly stepKey: string }
+  /** The steps whose answers were taken over. */
+  readonly carried: readonly string[]
+}
+
+/**
+ * Writes the new run down, paused: whoever resumes it asks what comes after. A step that was begun after the one at which
+ * it branches is not taken over, also where it was answered first.
+ */
+export async function forkRun(
+  environment: ActorEnvironment,
+  run: string,
+  { at, as = randomUUID() }: RunForkOptions,
+): Promise<ForkedRun> {
+  const { store } = environment
+  const stream = streamName('run', run)
+  const started = await firstFact(store, stream)
+  if (!started) throw new RunNotFoundError({ runId: run })
+  const steps = [...(await recordedSteps(store, stream)).values()]
+  const { stepKey } = stepAt(run, steps, at)
+  const before = steps.slice(
+    0,
+    steps.findIndex((step) => step.stepKey === stepKey),
+  )
+  const carried = before.filter(({ state }) => state === 'succeeded')
+  const actor = await EventSourcedActor.load(runKind, checkId('run', as), environment)
+  if (actor.version > 0)
+    throw new CannotForkError({
+      what: `Run "${run}"`,
+      problem: `there is a run "${as}" already`,
+      hint: 'Choose another id.',
+    })
+  const { forkedFrom: _, ...data } = startedData(started)
+  const forkedFrom = { run, stepKey }
+  try {
+    const facts: (readonly [fact: RunFact, cause: string])[] = [
+      [{ type: 'RunStarted', data: { ...data, forkedFrom } }, started.id],
+      ...carried.flatMap((step) => carriedFacts(run, step)),
+      [{ type: 'RunPaused', data: { reason: `it was forked off run ${run}` } }, started.id],
+    ]
+    const causationIds = facts.map(([, cause]) => cause)
+    await actor.decide(() => facts.map(([fact]) => fact), { correlationId: as, causationIds })
+  } finally {
+    await actor.close()
+  }
+  return { runId: as, forkedFrom, carried: carried.map((step) => step.stepKey) }
+}
+
+function carriedFacts(run: string, step: RecordedStep): [fact: RunFact, cause: string][] {
+  const { stepKey, agent, worker, taskId, text, sessionId, factId } = step
+  const answer = { stepKey, agent, text: text ?? '', sessionId: sessionId ?? '', carriedFrom: run }
+  return [
+    [{ type: 'StepScheduled', data: { stepKey, agent, worker, taskId } }, factId],
+    [{ type: 'StepSucceeded', data: { ...answer, costUsd: 0, tokens: 0, durationMs: 0 } }, factId],
+  ]
+}
+
+function stepAt(runId: string, steps: readonly RecordedStep[], at: number | string): RecordedStep {
+  const byKey = steps.find(({ stepKey }) => stepKey === at)
+  const found = byKey ?? (/^\d+$/.test(String(at)) ? steps[Number(at) - 1] : undefined)
+  if (found) return found
+  throw new StepNotFoundError({ runId, step: String(at), steps: steps.length })
+}
+
+async function firstFact(store: EventStore, stream: string): Promise<Recorded | undefined> {
+  for await (const recorded of store.read(stream, { limit: 1 })) return recorded
+  return undefined
+}
+
+function startedData(recorded: Recorded) {
+  const fact = runFacts.read(recorded)
+  if (fact.type === 'RunStarted') return fact.data
+  throw new RunNotFoundError({ runId: recorded.stream })
+}

@@ -1,0 +1,88 @@
+/** A run's whole life as one pure state machine. The steps' answers are in the log, not in its state. */
+import { type SnapshotFrom, setup } from 'xstate'
+import { defineKind, type Effect } from '../../actors/engine/definition.ts'
+import type { Folded } from '../../events/envelope.ts'
+import type { JsonObject } from '../../events/json.ts'
+import { type RunFact, runFacts } from '../../events/run-facts.ts'
+import type { Body, Material } from '../../events/task-input.ts'
+
+export interface RunContext {
+  readonly name: string
+  readonly workflow: JsonObject | null
+  readonly input: {
+    readonly prompt: Body
+    readonly textInput: Body | null
+    readonly material: Material
+  } | null
+  /** How many steps were scheduled, and how many of them were answered. */
+  readonly steps: number
+  readonly done: number
+  readonly costUsd: number
+}
+
+const nothing: RunContext = { name: '', workflow: null, input: null, steps: 0, done: 0, costUsd: 0 }
+
+const run = setup({ types: {} as { context: RunContext; events: Folded<RunFact> } })
+
+const start = run.assign(({ event }) => {
+  if (event.type !== 'RunStarted') return {}
+  const { name, workflow, ...input } = event.data
+  return { ...nothing, name, workflow: workflow as JsonObject | null, input }
+})
+
+const count = run.assign(({ context, event }) => {
+  switch (event.type) {
+    case 'StepScheduled':
+      return { steps: context.steps + 1 }
+    case 'StepSucceeded':
+      return { done: context.done + 1, costUsd: context.costUsd + event.data.costUsd }
+    case 'StepFailed':
+      // What is asked again is scheduled again.
+      return { steps: context.steps - 1 }
+    default:
+      return {}
+  }
+})
+
+const goesOn = { RunResumed: 'running', RunCancelled: 'cancelled' } as const
+
+export const runMachine = run.createMachine({
+  id: 'run',
+  context: nothing,
+  initial: 'absent',
+  states: {
+    absent: { on: { RunStarted: { target: 'running', actions: start } } },
+    running: {
+      on: {
+        StepScheduled: { actions: count },
+        StepSucceeded: { actions: count },
+        StepFailed: { actions: count },
+        /** After a crash it is running still, as far as the log knows. */
+        RunResumed: { target: 'running' },
+        RunPaused: 'paused',
+        RunSucceeded: 'succeeded',
+        RunFailed: 'failed',
+        RunCancelled: 'cancelled',
+      },
+    },
+    paused: { on: goesOn },
+    /** What failed can be tried again: what was answered is there. */
+    failed: { on: goesOn },
+    succeeded: {},
+    cancelled: {},
+  },
+})
+
+export type RunSnapshot = SnapshotFrom<typeof runMachine>
+export type RunStatus = RunSnapshot['value']
+
+/** A run has no effects: a workflow is code, and goes on when that code is run again. */
+export const runKind = defineKind<typeof runMachine, Effect>('run', runMachine, {
+  facts: runFacts,
+  effects: () => [],
+  summarize: ({ value, context: { name, steps, done, costUsd } }) => ({
+    status: value,
+    open: value === 'running',
+    info: { name, steps, done, costUsd },
+  }),
+})

@@ -1,0 +1,132 @@
+/** One execution of a workflow: await it for the result, iterate or subscribe to it for progress, pause or cancel it. */
+import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import { ClosedError } from '../../events/errors/base.ts'
+import { RunInterruptedError } from '../../events/errors/run.ts'
+import type { RunFact, StepError } from '../../events/run-facts.ts'
+import type { TaskInput } from '../../events/task-input.ts'
+import { type Answer, joinAnswers, type Pattern } from '../pattern.ts'
+import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
+import { Progress, type WorkflowResult } from './workflow-result.ts'
+
+/** What a run needs before its first step. */
+export interface Prepared {
+  readonly context: Omit<AskContext, 'notify'>
+  readonly task: TaskInput
+}
+
+export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent> {
+  readonly id: string
+  readonly #result: Promise<WorkflowResult>
+  readonly #events = new ReplaySubject<StepEvent>()
+  readonly #interruption = new AbortController()
+
+  /** @param prepare Makes the run durable, or finds what it has done before; a result where nothing is left to do. */
+  constructor(id: string, pattern: Pattern, prepare: () => Promise<Prepared | WorkflowResult>) {
+    this.id = id
+    this.#result = prepare().then((prepared) =>
+      'context' in prepared ? this.#execute(prepared, pattern) : prepared,
+    )
+    const end = () => this.#events.complete()
+    this.#result.then(end, end)
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: being awaitable is what this class is for
+  then<A = WorkflowResult, B = never>(
+    onResult?: ((result: WorkflowResult) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#result.then(onResult, onError)
+  }
+
+  /** Calls back for each step that was or is taken. */
+  subscribe(next: (event: StepEvent) => void): Subscription {
+    return this.#events.subscribe(next)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<StepEvent> {
+    const waiting: StepEvent[] = []
+    let wake = () => {}
+    const subscription = this.#events.subscribe({
+      next: (event) => {
+        waiting.push(event)
+        wake()
+      },
+      complete: () => wake(),
+    })
+    try {
+      while (!subscription.closed || waiting.length > 0) {
+        const event = waiting.shift()
+        if (event) yield event
+        else await new Promise<void>((resolve) => (wake = resolve))
+      }
+    } finally {
+      subscription.unsubscribe()
+    }
+  }
+
+  /** Cancels the calls and leaves the run so that it can be resumed. */
+  async pause(reason = 'asked to'): Promise<void> {
+    this.#interruption.abort({ paused: true, reason })
+    await this.#result.catch(() => {})
+  }
+
+  /** Cancels the calls and ends the run for good. */
+  async cancel(reason = 'asked to'): Promise<void> {
+    this.#interruption.abort({ paused: false, reason })
+    await this.#result.catch(() => {})
+  }
+
+  async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {
+    const asks = new DurableAsk({ ...context, notify: (event) => this.#events.next(event) })
+    const progress = new Progress()
+    this.#events.subscribe((event) => progress.note(event))
+    const outcome = await this.#emissions(asks, pattern, task)
+    const errors = outcome.answers ? collected(outcome.answers) : [progress.failure(outcome.error)]
+    await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
+    if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
+    const { name } = context.actor.snapshot.context
+    const end = async (fact: RunFact, causationId: string | null = null) =>
+      void (await context.actor.decide(() => [fact], { correlationId: this.id, causationId }))
+    if (outcome.interrupted) {
+      const { paused, reason } = this.#interruption.signal.reason as { paused: boolean; reason: string }
+      await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
+      throw new RunInterruptedError({ runId: this.id, paused, reason })
+    }
+    const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
+    const body = await context.bodies.write(finalOutput)
+    const { causationId, uses } = asks.causes.of([finalOutput], asks.causes.last)
+    await end(
+      errors.length === 0
+        ? { type: 'RunSucceeded', data: { finalOutput: body, ...uses } }
+        : { type: 'RunFailed', data: { finalOutput: outcome.answers ? body : null, errors, ...uses } },
+      causationId,
+    )
+    return progress.result(this.id, name, finalOutput, errors)
+  }
+
+  /** Runs the pattern until it ends, fails or is interrupted. */
+  async #emissions(asks: DurableAsk, pattern: Pattern, task: TaskInput) {
+    const { signal } = this.#interruption
+    let subscription: Subscription | undefined
+    const interrupted = new Promise<'interrupted'>((resolve) => {
+      if (signal.aborted) resolve('interrupted')
+      signal.addEventListener('abort', () => resolve('interrupted'), { once: true })
+    })
+    try {
+      if (signal.aborted) return { interrupted: true }
+      const stream = of(task).pipe(pattern(asks.ask), toArray())
+      const answers = new Promise<readonly Answer[]>((resolve, reject) => {
+        subscription = stream.subscribe({ next: resolve, error: reject })
+      })
+      const ended = await Promise.race([answers, interrupted])
+      return ended === 'interrupted' ? { interrupted: true } : { interrupted: false, answers: ended }
+    } catch (error) {
+      return { interrupted: signal.aborted, error }
+    } finally {
+      subscription?.unsubscribe()
+    }
+  }
+}
+
+const collected = (answers: readonly Answer[]): StepError[] =>
+  answers.flatMap(({ agent, error }) => (error ? [{ agent, ...error }] : []))

@@ -1,0 +1,81 @@
+/** What came of a workflow, and how it is put together from what went on. */
+import { callErrorData } from '../../events/errors/call.ts'
+import type { StepError } from '../../events/run-facts.ts'
+import type { StepEvent } from './durable-ask.ts'
+import type { RecordedStep } from './recorded-steps.ts'
+
+/** What came of a workflow. */
+export interface WorkflowResult {
+  readonly pattern: string
+  /** Who was asked, in the order in which they were first. */
+  readonly agents: readonly string[]
+  /** What each of them answered to what it was asked last. */
+  readonly results: Readonly<Record<string, string>>
+  readonly metadata: {
+    readonly runId: string
+    readonly finalOutput: string
+    readonly costUsd: number
+    /** How many asks it took, and how many of them were answered from the log. */
+    readonly steps: number
+    readonly reused: number
+  }
+  readonly success: boolean
+  readonly errors: readonly StepError[]
+}
+
+/** What a run has come to so far, from what goes on in it. */
+export class Progress {
+  /** The answer to the latest ask of each agent, whenever it came: so the order of answers does not matter. */
+  readonly #results = new Map<string, { readonly ask: number; readonly text: string }>()
+  readonly #agents = new Set<string>()
+  readonly #problems: { agent: string; message: string }[] = []
+  #steps = 0
+  #reused = 0
+  #costUsd = 0
+
+  note({ agent, ask, state, text, costUsd, problem }: StepEvent): void {
+    this.#agents.add(agent)
+    if (state === 'scheduled' || state === 'reused') this.#steps++
+    if (state === 'reused') this.#reused++
+    if (text !== null && ask >= (this.#results.get(agent)?.ask ?? 0)) this.#results.set(agent, { ask, text })
+    if (state === 'failed') this.#problems.push({ agent, message: problem ?? '' })
+    this.#costUsd += costUsd
+  }
+
+  /** An error that ended the whole, with the agent that it came from, where that can be told. */
+  failure(error: unknown): StepError {
+    const { tag, message } = callErrorData(error)
+    return {
+      agent: this.#problems.find((problem) => problem.message === message)?.agent ?? '',
+      code: tag,
+      message,
+    }
+  }
+
+  result(runId: string, pattern: string, finalOutput: string, errors: readonly StepError[]): WorkflowResult {
+    return {
+      pattern,
+      agents: [...this.#agents],
+      results: Object.fromEntries([...this.#results].map(([agent, { text }]) => [agent, text])),
+      metadata: { runId, finalOutput, costUsd: this.#costUsd, steps: this.#steps, reused: this.#reused },
+      success: errors.length === 0,
+      errors,
+    }
+  }
+}
+
+/** The result of a run that has succeeded, from the log alone. */
+export function recordedResult(
+  runId: string,
+  name: string,
+  finalOutput: string,
+  steps: ReadonlyMap<string, RecordedStep>,
+  texts: ReadonlyMap<string, string>,
+): WorkflowResult {
+  const progress = new Progress()
+  for (const [index, step] of [...steps.values()].entries()) {
+    if (step.state !== 'succeeded') continue
+    progress.note({ ...step, ask: index + 1, state: 'reused', text: texts.get(step.stepKey) ?? null })
+  }
+  return progress.result(runId, name, finalOutput, [])
+}

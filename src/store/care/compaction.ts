@@ -1,0 +1,147 @@
+/**
+ * Making a store smaller: bodies that are no longer kept give way to their hashes, in place, record by record. No fact
+ * goes, no position moves, and the chain stays, as each record keeps the hash that it had. So the log is valid after
+ * every single write, and a kill in the middle leaves one in which fewer bodies were dropped (decision 8).
+ */
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Recorded } from '../../events/envelope.ts'
+import { CompactionRefused } from '../../events/errors/archive.ts'
+import type { JsonObject } from '../../events/json.ts'
+import { blobReferences } from '../blob-references.ts'
+import { type Database, LogDatabase, openLevel } from '../level/database.ts'
+import { type StorePaths, storePaths } from '../level/directory.ts'
+import { numberIn, recordKey, startingWith } from '../level/keys.ts'
+import { lockStore } from '../level/lock.ts'
+import { records } from '../level/reader.ts'
+import { type DecodedRecord, encodeReduced, joinText, splitText } from '../level/record.ts'
+import { logSnapshots } from '../level/snapshots.ts'
+import { collectBlobs, type OrphanedBlobs } from './blob-collection.ts'
+import { verifyStore } from './verification.ts'
+
+/** Which bodies stay. It sees the whole log before anything is dropped. */
+export interface Retention {
+  see(recorded: Recorded): void
+  /** A fact's data without the bodies that go; undefined where all of it stays. */
+  reduce(recorded: Recorded): JsonObject | undefined
+}
+
+export interface CompactionReport {
+  /** Of how many facts the bodies were dropped, or would be. */
+  readonly facts: number
+  /** How many characters shorter their records are. */
+  readonly characters: number
+  /** Bodies beside the log that no fact refers to any more. */
+  readonly orphans: OrphanedBlobs
+  /** What the log and the bodies take on disk. The same after a dry run. */
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+}
+
+/** So many records are written at once. */
+const BATCH_RECORDS = 500
+
+/**
+ * Drops the bodies that the retention lets go, and then removes the blobs that are no longer referred to. Where
+ * anything in the store cannot be read, nothing is done.
+ *
+ * @throws StoreInUse, CompactionRefused
+ */
+export async function compactStore(
+  directory: string,
+  retention: Retention,
+  { dryRun = false }: { readonly dryRun?: boolean } = {},
+): Promise<CompactionReport> {
+  const paths = storePaths(await realpath(directory))
+  const { ok, storeId, findings } = await verifyStore(paths.base)
+  if (!ok || storeId === null) {
+    throw new CompactionRefused({ path: paths.base, problem: findings[0]?.problem ?? 'it has no store.json' })
+  }
+  const lock = await lockStore(paths.base)
+  try {
+    const bytesBefore = await bytesOf(paths)
+    const dropped = await new Compaction(paths, storeId, retention, dryRun).run()
+    return { ...dropped, bytesBefore, bytesAfter: dryRun ? bytesBefore : await bytesOf(paths) }
+  } finally {
+    await lock.release()
+  }
+}
+
+/** What LevelDB itself offers beyond what every `level` does. */
+type Compactable = Database & { compactRange(start: string, end: string): Promise<void> }
+
+class Compaction {
+  readonly #paths: StorePaths
+  readonly #storeId: string
+  readonly #retention: Retention
+  readonly #dryRun: boolean
+  readonly #needed = new Set<string>()
+  #facts = 0
+  #characters = 0
+
+  constructor(paths: StorePaths, storeId: string, retention: Retention, dryRun: boolean) {
+    this.#paths = paths
+    this.#storeId = storeId
+    this.#retention = retention
+    this.#dryRun = dryRun
+  }
+
+  async run(): Promise<Pick<CompactionReport, 'facts' | 'characters' | 'orphans'>> {
+    const level = await openLevel(this.#paths.log, { createIfMissing: false })
+    const open = async () => level
+    const database = await LogDatabase.open(this.#paths.log, this.#storeId, open, { createIfMissing: false })
+    try {
+      await this.#dropBodies(database)
+      if (this.#facts > 0 && !this.#dryRun) {
+        // They may hold what was dropped, and are made anew when they are needed.
+        await logSnapshots(database).clear()
+        await (level as Compactable).compactRange('', '\x7f')
+      }
+    } finally {
+      await database.close()
+    }
+    const orphans = await collectBlobs(this.#paths.blobs, this.#needed, { dryRun: this.#dryRun })
+    return { facts: this.#facts, characters: this.#characters, orphans }
+  }
+
+  async #dropBodies(database: LogDatabase): Promise<void> {
+    const [last] = await database.keys({ ...startingWith('e!'), reverse: true, limit: 1 })
+    const end = last === undefined ? 0 : numberIn(last)
+    for await (const { recorded } of records(database, 1, end)) this.#retention.see(recorded)
+    let batch = database.batch()
+    for await (const record of records(database, 1, end)) {
+      const { recorded } = record
+      const data = this.#retention.reduce(recorded)
+      for (const { sha256 } of blobReferences(data ?? recorded.data)) this.#needed.add(sha256)
+      if (!data) continue
+      const { value, gained } = reduced(record, data)
+      this.#facts++
+      this.#characters += gained
+      if (this.#dryRun) continue
+      batch.put(recordKey(recorded.position), value)
+      if (batch.length < BATCH_RECORDS) continue
+      await batch.write({ sync: true })
+      batch = database.batch()
+    }
+    if (batch.length > 0) await batch.write({ sync: true })
+    else await batch.close()
+  }
+}
+
+function reduced({ recorded, note, previousHash, hash, text }: DecodedRecord, data: JsonObject) {
+  // What a later version has put beside the data stays.
+  const fact = { ...(JSON.parse(splitText(text).fact) as object), data }
+  const shorter = joinText(JSON.stringify(fact), note)
+  const { value } = encodeReduced(recordKey(recorded.position), previousHash, hash, shorter)
+  return { value, gained: text.length - shorter.length }
+}
+
+async function bytesOf({ log, blobs }: StorePaths): Promise<number> {
+  let sum = 0
+  for (const directory of [log, blobs]) {
+    for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+      if (entry.isFile()) sum += (await stat(join(entry.parentPath, entry.name))).size
+    }
+  }
+  return sum
+}

@@ -1,0 +1,137 @@
+/**
+ * Makes a new store of what can be saved of a damaged one. The damaged one is only read, byte for byte, and by a process
+ * of its own. Why facts get new positions and a new chain, and why streams are cut, is in decision 5.
+ */
+import { randomUUID } from 'node:crypto'
+import { readdir, realpath, rename, rm } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { DirectoryNotEmpty } from '../../events/errors/archive.ts'
+import { ClaudeAgentError, InvalidInputError } from '../../events/errors/base.ts'
+import { RepairFailed, StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
+import { isMissing, makeDirectory, writeWholeFile } from '../directory.ts'
+import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
+import { readHeadFile } from '../level/head-file.ts'
+import { numberIn } from '../level/keys.ts'
+import { liveOwner } from '../level/lock.ts'
+import { damagedStreams, type LossReport, lostFacts, movedFacts } from './repair/loss-report.ts'
+import { buildRepaired, type KeptFacts, writeQuarantine } from './repair/new-store.ts'
+import { type RepairPlan, repairPlan } from './repair/repair-plan.ts'
+import { readValue, Salvage } from './repair/salvage.ts'
+import type { DamagedRecord, SalvagedRecord } from './repair/salvaged-line.ts'
+
+/** What could not be saved, for people. */
+const LOSS_REPORT = 'loss-report.json'
+const QUARANTINE = 'quarantine.ndjson'
+
+/**
+ * Writes every fact that is whole, and whose stream is whole up to it, into a new store in an empty directory; what else
+ * was found into `quarantine.ndjson` there, and what was lost into `loss-report.json`.
+ *
+ * @throws StoreInUse, UnsupportedFormat, DirectoryNotEmpty, RepairFailed
+ * @example
+ * const { kept, lost } = await repairStore('.claude-agents', 'repaired')
+ */
+export async function repairStore(directory: string, to: string): Promise<LossReport> {
+  const source = storePaths(await realpath(directory))
+  const target = resolve(to)
+  await checkTarget(source, target)
+  const owner = await liveOwner(source.base)
+  if (owner) throw new StoreInUse({ path: source.base, pid: owner.pid })
+  const stored = await orDamaged(() => checkFormat(source))
+  const work = `${target}.${randomUUID()}.repair`
+  await makeDirectory(work)
+  try {
+    await using salvage = new Salvage()
+    await salvage.read('files', source.log, join(work, 'files'))
+    const { plan, secondSource } = await makePlan(salvage, source, work)
+    // The log says it under a checksum, the file without one.
+    const sourceStoreId = salvage.storeId ?? stored?.storeId ?? null
+    const streams = damagedStreams(plan, salvage)
+    const kept: KeptFacts = {
+      plan,
+      cut: new Set(streams.map(({ stream }) => stream)),
+      source,
+      sourceStoreId: sourceStoreId ?? 'unknown-store',
+      valueFor: valueReader(salvage),
+    }
+    const quarantined = await writeQuarantine(join(work, QUARANTINE), kept, unreplaced(salvage, plan))
+    const storeId = randomUUID()
+    const blobs = await buildRepaired(target, storeId, kept)
+    const report: LossReport = {
+      source: source.base,
+      sourceStoreId,
+      storeId,
+      kept: plan.kept.length,
+      lost: lostFacts(plan, salvage),
+      quarantined,
+      streams,
+      blobs,
+      moved: movedFacts(plan),
+      secondSource,
+    }
+    await rename(join(work, QUARANTINE), join(target, QUARANTINE))
+    await writeWholeFile(join(target, LOSS_REPORT), `${JSON.stringify(report, null, 2)}\n`)
+    return report
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** Nothing is written into the damaged store, or over anything. */
+async function checkTarget({ base }: StorePaths, target: string): Promise<void> {
+  const inside = relative(base, target)
+  if (inside !== '' && !inside.startsWith('../..')) {
+    const hint = 'Name a directory beside it.'
+    throw new InvalidInputError({ what: '--to', problem: 'it is inside the damaged store', hint })
+  }
+  const names = await readdir(target).catch((error) => {
+    if (isMissing(error)) return []
+    throw new DirectoryNotEmpty({ path: target }, { cause: error })
+  })
+  if (names.length > 0) throw new DirectoryNotEmpty({ path: target })
+}
+
+/** What one source does not have may be in the other one: all of it has to vouch for itself. */
+async function makePlan(salvage: Salvage, source: StorePaths, work: string) {
+  const head = await orDamaged(() => readHeadFile(source.head, source.base))
+  const plan = () => {
+    const candidates = salvage.records.map(({ line }) => line)
+    const last = Math.max(salvage.last, head?.position ?? 0)
+    return repairPlan({ candidates, head, last, commits: salvage.commits })
+  }
+  const first = plan()
+  if (first.lost.length === 0) return { plan: first, secondSource: 'not needed' as const }
+  try {
+    await salvage.read('leveldb', source.log, join(work, 'leveldb'))
+  } catch (error) {
+    if (!(error instanceof RepairFailed)) throw error
+    return { plan: first, secondSource: 'failed' as const }
+  }
+  return { plan: plan(), secondSource: 'asked' as const }
+}
+
+async function orDamaged<Content>(read: () => Promise<Content>): Promise<Content | null> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof UnsupportedFormat || !(error instanceof ClaudeAgentError)) throw error
+    return null
+  }
+}
+
+function valueReader({ records, damaged }: Salvage): KeptFacts['valueFor'] {
+  const places = new Map([...records, ...damaged].map(({ line, values }) => [line, values]))
+  return (record) => {
+    const values = places.get(record)
+    if (!values) throw new Error('this record was not found by the salvage')
+    return readValue(values, record.value)
+  }
+}
+
+/** What is damaged, and at a place where nothing whole was found: elsewhere it is of no use to anybody. */
+function unreplaced({ damaged }: Salvage, { lost }: RepairPlan<SalvagedRecord>): DamagedRecord[] {
+  const missing = new Set(lost)
+  return damaged.map(({ line }) => line).filter(({ key }) => missing.has(numberIn(key)) || !isKey(key))
+}
+
+const isKey = (key: string) => /^e!\d{16}$/.test(key)

@@ -1,0 +1,99 @@
+/** The store that a repair makes: the kept facts in their order, linked anew, with the bodies that they refer to. */
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { blobReferences } from '../../blob-references.ts'
+import { FILE_MODE } from '../../directory.ts'
+import { storedTextOf } from '../../fact-text.ts'
+import type { StorePaths } from '../../level/directory.ts'
+import { recordKey } from '../../level/keys.ts'
+import { type CommitNote, decodeRecord, encodeRecord, joinText } from '../../level/record.ts'
+import { buildStore, type StoreBuilder } from '../store-builder.ts'
+import { bodyProblem } from '../verify/blob-check.ts'
+import type { LossReport, LostBlob } from './loss-report.ts'
+import type { RepairPlan } from './repair-plan.ts'
+import type { DamagedRecord, SalvagedRecord } from './salvaged-line.ts'
+
+export interface KeptFacts {
+  /** The streams that have lost something. */
+  readonly cut: ReadonlySet<string>
+  readonly plan: RepairPlan<SalvagedRecord>
+  readonly source: StorePaths
+  readonly sourceStoreId: string
+  valueFor(record: SalvagedRecord | DamagedRecord): Promise<string>
+}
+
+/** Makes the store, and says which bodies came along. */
+export async function buildRepaired(
+  target: string,
+  storeId: string,
+  kept: KeptFacts,
+): Promise<LossReport['blobs']> {
+  const seen = new Set<string>()
+  const lost: LostBlob[] = []
+  await buildStore(target, { storeId, forReading: false }, async (builder) => {
+    for (const record of kept.plan.kept) {
+      const recorded = await addFact(builder, storeId, record, kept)
+      for (const { sha256, bytes } of blobReferences(recorded.data)) {
+        if (seen.has(sha256)) continue
+        seen.add(sha256)
+        const file = join(kept.source.blobs, sha256.slice(0, 2), sha256)
+        const problem = await bodyProblem(file, sha256, bytes)
+        if (problem === null) await builder.blobs.put(await readFile(file, 'utf8'))
+        else {
+          builder.loseBody({ sha256, bytes })
+          lost.push({ sha256, position: recorded.position, stream: recorded.stream, problem })
+        }
+      }
+    }
+  })
+  return { kept: seen.size - lost.length, lost }
+}
+
+/** The fact keeps its id, its time and what was noted with it; its position and its link are new. */
+async function addFact(
+  builder: StoreBuilder,
+  storeId: string,
+  record: SalvagedRecord,
+  { sourceStoreId, cut, valueFor }: KeptFacts,
+) {
+  const source = { storeId: sourceStoreId, path: record.file }
+  const { recorded: old, note } = decodeRecord(source, record.position, await valueFor(record))
+  const recorded = { ...old, position: builder.end.position + 1 }
+  const kept = note && cut.has(recorded.stream) ? withoutWork(note) : note
+  const text = joinText(storedTextOf(storeId, recorded), kept)
+  const { value, hash } = encodeRecord(recordKey(recorded.position), builder.end.hash, text)
+  await builder.add({ recorded, note: kept, value, hash })
+  return recorded
+}
+
+/** What a cut stream has left to do may have been done, and paid for: nobody goes on with it by itself. */
+const withoutWork = (note: CommitNote): CommitNote =>
+  note.summary ? { ...note, summary: { ...note.summary, open: false } } : note
+
+/** Everything that was found and not kept, a line each: with its reason, and with its value as it was found. */
+export async function writeQuarantine(
+  file: string,
+  { plan, valueFor }: KeptFacts,
+  damaged: readonly DamagedRecord[],
+): Promise<number> {
+  const output = await open(file, 'w', FILE_MODE)
+  let count = 0
+  const write = async (line: object) => {
+    count++
+    await output.write(`${JSON.stringify(line)}\n`)
+  }
+  try {
+    for (const { candidate, reason } of plan.refused) {
+      const { position, stream, version, type, file: found } = candidate
+      await write({ position, stream, version, type, reason, file: found, value: await valueFor(candidate) })
+    }
+    for (const record of damaged) {
+      const { key, problem, file: found } = record
+      await write({ key, reason: problem, file: found, value: await valueFor(record) })
+    }
+    await output.sync()
+  } finally {
+    await output.close()
+  }
+  return count
+}

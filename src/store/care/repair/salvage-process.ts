@@ -1,0 +1,129 @@
+/**
+ * Reads a damaged database in a process of its own, which may come to any end without harm, and leaves what it found in
+ * two files. Arguments: `files` or `leveldb`, the directory to read, the directory to write to.
+ */
+
+import { once } from 'node:events'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { cp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { finished } from 'node:stream/promises'
+import {
+  type CommitEntry,
+  decodeIndexValue,
+  type HeadEntry,
+  type PointersEntry,
+  type StoreEntry,
+} from '../../level/index-value.ts'
+import { nameIn, numberIn, recordKey, STORE_KEY } from '../../level/keys.ts'
+import { decodeRecord } from '../../level/record.ts'
+import { entriesAfterRepair, entriesInFiles, type SalvagedEntry } from './salvaged-entries.ts'
+import {
+  type Knowledge,
+  LINES_FILE,
+  type SalvagedLine,
+  VALUES_FILE,
+  type ValuePlace,
+} from './salvaged-line.ts'
+
+const [mode = '', source = '', target = ''] = process.argv.slice(2)
+
+/** `!` and the digits, at the end of a key of pointers. */
+const PADDED_NUMBER = 17
+
+/** What the value of an entry of the index says, by the first letter of its key. */
+const KNOWLEDGE: Readonly<Record<string, (key: string, content: unknown) => Knowledge | null>> = {
+  m: (key, content) =>
+    key === STORE_KEY ? { kind: 'store', storeId: (content as StoreEntry).storeId } : null,
+  s: (key, content) => ({
+    kind: 'pointers',
+    stream: nameIn(key).slice(0, -PADDED_NUMBER),
+    last: numberIn(key),
+    positions: content as PointersEntry,
+  }),
+  h: (key, content) => {
+    const { version, position } = content as HeadEntry
+    return { kind: 'head', stream: nameIn(key), version, position }
+  },
+  c: (_, content) => ({ kind: 'commit', ...(content as CommitEntry) }),
+}
+
+/** A full disk, say. What is written on stderr is told to whoever asked for the repair. */
+function fail(error: Error): never {
+  process.stderr.write(error.message)
+  process.exit(1)
+}
+
+class Output {
+  readonly #lines: WriteStream
+  readonly #values: WriteStream
+  #offset = 0
+
+  constructor(directory: string) {
+    this.#lines = createWriteStream(join(directory, LINES_FILE), { mode: 0o600 })
+    this.#values = createWriteStream(join(directory, VALUES_FILE), { mode: 0o600 })
+    for (const stream of [this.#lines, this.#values]) stream.on('error', fail)
+  }
+
+  async keep(value: Buffer): Promise<ValuePlace> {
+    const place = { offset: this.#offset, length: value.length }
+    this.#offset += value.length
+    if (!this.#values.write(value)) await once(this.#values, 'drain')
+    return place
+  }
+
+  async line(line: SalvagedLine): Promise<void> {
+    if (!this.#lines.write(`${JSON.stringify(line)}\n`)) await once(this.#lines, 'drain')
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([finished(this.#lines.end()), finished(this.#values.end())])
+  }
+}
+
+async function take({ key, value, sequence, file }: SalvagedEntry, output: Output): Promise<void> {
+  // A removal takes nothing away: the log only grows.
+  if (value === null) return
+  if (key.startsWith('e!')) return takeRecord({ key, value, sequence, file }, output)
+  const knowledge = KNOWLEDGE[key[0] ?? '']
+  if (key[1] !== '!' || !knowledge) return
+  try {
+    const known = knowledge(key, decodeIndexValue(key, value.toString('utf8'), file))
+    if (known) await output.line(known)
+  } catch {
+    // A damaged entry of the index tells nothing.
+  }
+}
+
+async function takeRecord(
+  { key, value, sequence, file }: SalvagedEntry & { readonly value: Buffer },
+  output: Output,
+): Promise<void> {
+  const position = numberIn(key)
+  try {
+    if (key !== recordKey(position)) throw new Error('it is under a key that was never written')
+    const decoded = decodeRecord({ storeId: '', path: file }, position, value.toString('utf8'))
+    const { recorded, hash, previousHash, note } = decoded
+    const { stream, version, type } = recorded
+    const link = { position, sequence, hash, previousHash }
+    const fact = { stream, version, type, noted: note !== null }
+    await output.line({ kind: 'record', ...link, ...fact, file, value: await output.keep(value) })
+  } catch (error) {
+    // What LevelDB has made of a damaged value is worth less than the value itself, which the files have.
+    if (mode === 'leveldb') return
+    const { details } = error as { details?: { problem?: string } }
+    const problem = details?.problem ?? (error as Error).message
+    await output.line({ kind: 'damaged', key, problem, file, value: await output.keep(value) })
+  }
+}
+
+const output = new Output(target)
+if (mode === 'files') {
+  for await (const entry of entriesInFiles(source)) await take(entry, output)
+} else {
+  const copy = join(target, 'copy')
+  await cp(source, copy, { recursive: true })
+  for await (const entry of entriesAfterRepair(copy)) await take(entry, output)
+  await rm(copy, { recursive: true })
+}
+await output.end()

@@ -1,0 +1,63 @@
+/** Every entry that can still be found in the files of a database, whether it belongs to it or not, damaged or not. */
+import { readFile } from 'node:fs/promises'
+import { carveBlocks } from '../../files/carving.ts'
+import type { Entry } from '../../files/entry.ts'
+import { readLogDirectory } from '../../files/log-directory.ts'
+import { scanLogFile } from '../../files/log-file.ts'
+import { type BlockPlace, TableFile } from '../../files/table-file.ts'
+import { decodeBatch } from '../../files/write-batch.ts'
+import { openLevel } from '../../level/database.ts'
+import { entriesAt } from '../verify/entry-source.ts'
+
+export interface SalvagedEntry extends Entry {
+  readonly file: string
+}
+
+/**
+ * Reads the files themselves. Nothing is left out for being damaged, old, or named nowhere: whoever uses an entry has to
+ * see whether it is what was written.
+ */
+export async function* entriesInFiles(directory: string): AsyncGenerator<SalvagedEntry, void, undefined> {
+  const { tables, logs, strays } = await readLogDirectory(directory)
+  const all = [...tables, ...logs, ...strays].map(({ path }) => path)
+  for (const file of new Set(all)) {
+    const entries = await entriesIn(file).catch(() => [])
+    for (const entry of entries) yield { ...entry, file }
+  }
+}
+
+async function entriesIn(file: string): Promise<readonly Entry[]> {
+  if (file.endsWith('.log')) {
+    const { records } = scanLogFile(await readFile(file))
+    return records.flatMap(({ payload }) => decodeBatch(payload).entries)
+  }
+  const content = await readFile(file)
+  const places = await blocksOf(file, content)
+  return places.flatMap((place) => entriesAt(content, place))
+}
+
+/** The blocks by the table's own index and, where that is damaged, also those that show by their checksums. */
+async function blocksOf(file: string, content: Buffer): Promise<readonly BlockPlace[]> {
+  await using table = await TableFile.open(file)
+  const { blocks, damage } = await table.layout()
+  if (damage.length === 0) return blocks
+  const known = new Set(blocks.map(({ offset }) => offset))
+  return [...blocks, ...carveBlocks(content).filter(({ offset }) => !known.has(offset))]
+}
+
+/**
+ * What LevelDB makes of a copy of its files: its repair, and then everything in it. A second source, and no better one:
+ * it may abort the process, and may return values that were never written.
+ */
+export async function* entriesAfterRepair(copy: string): AsyncGenerator<SalvagedEntry, void, undefined> {
+  const { Level } = await import('level')
+  await (Level as unknown as { repair(path: string): Promise<void> }).repair(copy)
+  const database = await openLevel(copy, { createIfMissing: false })
+  try {
+    for await (const [key, value] of database.iterator()) {
+      yield { key, value: Buffer.from(value), sequence: 0, file: "LevelDB's own repair" }
+    }
+  } finally {
+    await database.close()
+  }
+}

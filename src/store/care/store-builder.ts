@@ -1,0 +1,141 @@
+/** Making a store out of facts that exist already: in a directory that has its name only when all of it is on disk. */
+import { randomUUID } from 'node:crypto'
+import { readdir, rename, rm } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { Recorded } from '../../events/envelope.ts'
+import { DirectoryNotEmpty } from '../../events/errors/archive.ts'
+import type { BlobReference, Blobs } from '../blobs.ts'
+import { isMissing, makeDirectory, syncDirectory } from '../directory.ts'
+import { fileBlobs } from '../file-blobs.ts'
+import type { LogEnd } from '../level/batch-plan.ts'
+import { type LogDatabase, openLevel } from '../level/database.ts'
+import { createLog, storePaths, writeStoreFiles } from '../level/directory.ts'
+import { StreamIndex } from '../level/index.ts'
+import { encodeIndexValue, type LostBodyEntry } from '../level/index-value.ts'
+import { lostBodyKey, recordKey } from '../level/keys.ts'
+import { type CommitNote, genesisHash } from '../level/record.ts'
+import { writingError } from './archive/writer.ts'
+
+/** So many facts, or so many characters of them, are written at once. */
+const GROUP_FACTS = 1000
+const GROUP_LENGTH = 4 * 1024 * 1024
+
+/** A record that is to be in the log as it stands: its value holds its place in the chain. */
+export interface FinishedRecord {
+  readonly recorded: Recorded
+  readonly note: CommitNote | null
+  readonly value: string
+  readonly hash: string
+}
+
+export interface BuiltStore {
+  readonly storeId: string
+  readonly forReading: boolean
+}
+
+/**
+ * Makes a store of what `fill` adds. Where anything fails there is nothing: no half of a store is ever taken for one.
+ * Throws {@link DirectoryNotEmpty}.
+ */
+export async function buildStore(
+  directory: string,
+  { storeId, forReading }: BuiltStore,
+  fill: (builder: StoreBuilder) => Promise<void>,
+): Promise<LogEnd> {
+  const target = resolve(directory)
+  await checkEmpty(target)
+  await makeDirectory(dirname(target))
+  const unfinished = `${target}.${randomUUID()}.unfinished`
+  const paths = storePaths(unfinished)
+  try {
+    await makeDirectory(unfinished)
+    const database = await createLog(paths, storeId, openLevel)
+    const builder = new StoreBuilder(database, fileBlobs(paths.blobs), storeId)
+    try {
+      await fill(builder)
+      await builder.finish()
+    } finally {
+      await database.close()
+    }
+    await writeStoreFiles(paths, { storeId, ...builder.end }, { forReading })
+    // Replaces an empty directory, and nothing else.
+    await rename(unfinished, target)
+    await syncDirectory(dirname(target))
+    return builder.end
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true })
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOTEMPTY' || code === 'EEXIST')
+      throw new DirectoryNotEmpty({ path: target }, { cause: error })
+    throw writingError(target, error)
+  }
+}
+
+async function checkEmpty(path: string): Promise<void> {
+  try {
+    if ((await readdir(path)).length === 0) return
+  } catch (error) {
+    if (isMissing(error)) return
+    throw new DirectoryNotEmpty({ path }, { cause: error })
+  }
+  throw new DirectoryNotEmpty({ path })
+}
+
+export class StoreBuilder {
+  readonly blobs: Blobs
+  readonly #database: LogDatabase
+  readonly #index: StreamIndex
+  #end: LogEnd
+  #group: FinishedRecord[] = []
+  #length = 0
+  #lost: BlobReference[] = []
+
+  constructor(database: LogDatabase, blobs: Blobs, storeId: string) {
+    this.blobs = blobs
+    this.#database = database
+    this.#index = new StreamIndex(database, 0)
+    this.#end = { position: 0, hash: genesisHash(storeId) }
+  }
+
+  get end(): LogEnd {
+    return this.#end
+  }
+
+  /** Adds the next record. Its position and its place in the chain are the caller's to keep right. */
+  async add(record: FinishedRecord): Promise<void> {
+    this.#group.push(record)
+    this.#length += record.value.length
+    this.#end = { position: record.recorded.position, hash: record.hash }
+    if (this.#group.length >= GROUP_FACTS || this.#length >= GROUP_LENGTH) await this.#write(false)
+  }
+
+  /** Writes down that a body is lost: the store is whole without it. */
+  loseBody(reference: BlobReference): void {
+    this.#lost.push(reference)
+  }
+
+  async finish(): Promise<void> {
+    await this.#write(true)
+  }
+
+  async #write(last: boolean): Promise<void> {
+    const batch = this.#database.batch()
+    const heads = await this.#index.heads(this.#group.map(({ recorded }) => recorded.stream))
+    for (const { recorded, note, value } of this.#group) {
+      const { position, stream, version } = recorded
+      batch.put(recordKey(position), value)
+      this.#index.apply({ stream, version, position, note, length: value.length }, heads.get(stream))
+    }
+    for (const { sha256, bytes } of this.#lost) {
+      const key = lostBodyKey(sha256)
+      batch.put(key, encodeIndexValue(key, { bytes } satisfies LostBodyEntry))
+    }
+    const flush = this.#end.position > this.#index.checkpoint && (last || this.#index.needsFlush)
+    if (flush) this.#index.flush(batch, this.#end.position)
+    await batch.write({ sync: true })
+    if (flush) this.#index.flushed(this.#end.position)
+    this.#group = []
+    this.#lost = []
+    this.#length = 0
+  }
+}

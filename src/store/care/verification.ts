@@ -1,0 +1,162 @@
+/**
+ * Looks at every byte of a store and says all that is wrong with it. The files are read as they are, without LevelDB,
+ * which changes them when it opens them and passes over what is damaged. Nothing is written.
+ */
+import { readFile, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
+import { StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
+import { readLogDirectory } from '../files/log-directory.ts'
+import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
+import { type HeadFileContent, readHeadFile } from '../level/head-file.ts'
+import type { CommitEntry, EpochEntry, LostBodyEntry, StoreEntry } from '../level/index-value.ts'
+import { EPOCH_KEY, nameIn, STORE_KEY } from '../level/keys.ts'
+import { liveOwner, lockExists } from '../level/lock.ts'
+import { checkBlobs } from './verify/blob-check.ts'
+import type { EntrySource } from './verify/entry-source.ts'
+import { checkFiles } from './verify/file-check.ts'
+import { Findings, type VerifyReport } from './verify/finding.ts'
+import { checkCheckpoints, IndexCheck, indexEntry } from './verify/index-check.ts'
+import { mergedEntries } from './verify/merged-entries.ts'
+import { RecordCheck } from './verify/record-check.ts'
+
+export interface VerifyOptions {
+  /** Ends it early, with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Checks a whole store: the files, the facts with their chain, positions and versions, the index, `head`, `store.json`
+ * and the bodies. Damage is in the report, and never thrown.
+ *
+ * @throws StoreInUse while a process has it open, UnsupportedFormat
+ * @example
+ * const { ok, findings } = await verifyStore('.claude-agents')
+ * for (const { position, stream, file, problem } of findings) console.log(position, stream, file, problem)
+ */
+export async function verifyStore(directory: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+  const paths = storePaths(await realpath(directory))
+  await checkNotInUse(paths)
+  const current = await currentOf(paths)
+  const report = await new Verification(paths, options.signal).run()
+  // Whoever opened it meanwhile has changed the files under our eyes.
+  await checkNotInUse(paths)
+  if ((await currentOf(paths)) !== current) throw new StoreInUse({ path: paths.base, pid: null })
+  return report
+}
+
+async function checkNotInUse({ base }: StorePaths): Promise<void> {
+  const owner = await liveOwner(base)
+  if (owner) throw new StoreInUse({ path: base, pid: owner.pid })
+}
+
+const currentOf = ({ log }: StorePaths) => readFile(join(log, 'CURRENT'), 'utf8').catch(() => null)
+
+class Verification {
+  readonly #paths: StorePaths
+  readonly #signal: AbortSignal | undefined
+  readonly #findings = new Findings()
+
+  constructor(paths: StorePaths, signal: AbortSignal | undefined) {
+    this.#paths = paths
+    this.#signal = signal
+  }
+
+  async run(): Promise<VerifyReport> {
+    const { log, blobs } = this.#paths
+    const findings = this.#findings
+    const storeId = await this.#storeId()
+    const head = await this.#head()
+    if (storeId !== null && head !== null && head.storeId !== storeId) {
+      findings.add('head', this.#paths.head, 'it is of another store')
+    }
+    const files = await readLogDirectory(log)
+    const sources = await checkFiles(files, findings, await lockExists(this.#paths.base))
+    const id = storeId ?? head?.storeId ?? ''
+    await this.#checkOwnEntries(sources, id)
+    const checkpoint = await checkCheckpoints(this.#entries(sources, 'k!'), log, findings)
+    const commits = await this.#commits(sources)
+    const records = new RecordCheck({ path: log, storeId: id, checkpoint, head, commits, findings })
+    for await (const entry of this.#entries(sources, 'e!')) records.add(entry)
+    records.finish()
+    const index = new IndexCheck(log, records, findings)
+    await index.heads(this.#entries(sources, 'h!'))
+    await index.open(this.#entries(sources, 'o!'))
+    await index.pointers(this.#entries(sources, 's!'))
+    await checkBlobs(blobs, records.blobs, await this.#lostBodies(sources), findings)
+    const list = findings.list((position) => index.streamAt.get(position))
+    return {
+      ok: list.length === 0,
+      storeId,
+      facts: records.facts,
+      streams: records.streams.size,
+      blobs: records.blobs.size,
+      findings: list,
+      notes: findings.notes,
+    }
+  }
+
+  async #storeId(): Promise<string | null> {
+    const file = this.#paths.storeFile
+    return this.#orFinding('store', file, async () => (await checkFormat(this.#paths))?.storeId)
+  }
+
+  async #head(): Promise<HeadFileContent | null> {
+    const { head, base } = this.#paths
+    return this.#orFinding('head', head, async () => readHeadFile(head, base))
+  }
+
+  async #orFinding<Content>(
+    kind: 'store' | 'head',
+    file: string,
+    read: () => Promise<Content | null | undefined>,
+  ): Promise<Content | null> {
+    try {
+      const content = await read()
+      if (content !== null && content !== undefined) return content
+      this.#findings.add(kind, file, 'it is missing')
+    } catch (error) {
+      if (error instanceof UnsupportedFormat) throw error
+      if (!(error instanceof ClaudeAgentError)) throw error
+      this.#findings.add(kind, file, 'it is not what was written')
+    }
+    return null
+  }
+
+  async #checkOwnEntries(sources: readonly EntrySource[], storeId: string): Promise<void> {
+    const missing = new Set([STORE_KEY])
+    for await (const entry of this.#entries(sources, 'm!')) {
+      missing.delete(entry.key)
+      const content = indexEntry<StoreEntry | EpochEntry>(entry, this.#findings)
+      if (entry.key === EPOCH_KEY || content === null || !('storeId' in content)) continue
+      if (content.storeId === storeId) continue
+      this.#findings.add('store', this.#paths.log, 'the log is of another store', { key: entry.key })
+    }
+    for (const key of missing)
+      this.#findings.add('store', this.#paths.log, 'it has lost its beginning', { key })
+  }
+
+  async #commits(sources: readonly EntrySource[]): Promise<Map<string, CommitEntry>> {
+    const commits = new Map<string, CommitEntry>()
+    for await (const entry of this.#entries(sources, 'c!')) {
+      const content = indexEntry<CommitEntry>(entry, this.#findings)
+      if (content) commits.set(nameIn(entry.key), content)
+    }
+    return commits
+  }
+
+  async #lostBodies(sources: readonly EntrySource[]): Promise<Set<string>> {
+    const lost = new Set<string>()
+    for await (const entry of this.#entries(sources, 'b!')) {
+      if (indexEntry<LostBodyEntry>(entry, this.#findings)) lost.add(nameIn(entry.key))
+    }
+    return lost
+  }
+
+  async *#entries(sources: readonly EntrySource[], prefix: string) {
+    for await (const entry of mergedEntries(sources, prefix)) {
+      this.#signal?.throwIfAborted()
+      yield entry
+    }
+  }
+}

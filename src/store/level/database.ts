@@ -1,0 +1,169 @@
+/** The LevelDB under the log: how it is opened, read in pages and reopened after a failure, and what its errors mean. */
+import { Level } from 'level'
+import { ClosedError } from '../../events/errors/base.ts'
+import { StoreDamaged, StoreInUse, StoreReadOnly } from '../../events/errors/store.ts'
+
+export type Database = Level<string, string>
+export type Batch = ReturnType<Database['batch']>
+
+/** Opens a LevelDB. A test puts one that fails in its place. */
+export type OpenDatabase = (path: string, options: { readonly createIfMissing: boolean }) => Promise<Database>
+
+/** As many entries, or as many bytes, as one trip to LevelDB brings back. */
+const PAGE_ENTRIES = 1000
+const PAGE_BYTES = 256 * 1024
+
+export interface KeyRange {
+  readonly gte: string
+  readonly lt?: string
+  readonly lte?: string
+  readonly reverse?: boolean
+  readonly limit?: number
+}
+
+/**
+ * What LevelDB gathers in memory before it makes a table of it: four times its default. The keys of the index lie on both
+ * sides of the records', so that each new table spans the whole log and is merged with much of it: the fewer the better.
+ */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+
+export const openLevel: OpenDatabase = async (path, options) => {
+  const database: Database = new Level(path, {
+    ...options,
+    keyEncoding: 'utf8',
+    valueEncoding: 'utf8',
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  })
+  await database.open()
+  return database
+}
+
+/** The database of one open store. Reads wait while it is being reopened, and are then done again. */
+export class LogDatabase {
+  readonly path: string
+  /** Which store's log this is. */
+  readonly storeId: string
+  readonly #open: OpenDatabase
+  #database: Database
+  #reopening: Promise<void> | null = null
+  #closed = false
+
+  private constructor(path: string, storeId: string, open: OpenDatabase, database: Database) {
+    this.path = path
+    this.storeId = storeId
+    this.#open = open
+    this.#database = database
+  }
+
+  static async open(
+    path: string,
+    storeId: string,
+    open: OpenDatabase,
+    options: { readonly createIfMissing: boolean },
+  ): Promise<LogDatabase> {
+    return new LogDatabase(path, storeId, open, await translated(path, open(path, options)))
+  }
+
+  batch(): Batch {
+    return this.#database.batch()
+  }
+
+  get(key: string): Promise<string | undefined> {
+    return this.#read((database) => database.get(key))
+  }
+
+  getMany(keys: string[]): Promise<(string | undefined)[]> {
+    return this.#read((database) => database.getMany(keys))
+  }
+
+  /** The first entries of a range: as many as fit a page. An iterator per page pins no snapshot under a slow reader. */
+  page(range: KeyRange): Promise<[string, string][]> {
+    return this.#read(async (database) => {
+      const iterator = database.iterator({ limit: PAGE_ENTRIES, highWaterMarkBytes: PAGE_BYTES, ...range })
+      try {
+        return await iterator.nextv(PAGE_ENTRIES)
+      } finally {
+        await iterator.close()
+      }
+    })
+  }
+
+  /** The keys of a range, likewise. */
+  keys(range: KeyRange): Promise<string[]> {
+    return this.#read(async (database) => {
+      const iterator = database.keys({ limit: PAGE_ENTRIES, ...range })
+      try {
+        return await iterator.nextv(PAGE_ENTRIES)
+      } finally {
+        await iterator.close()
+      }
+    })
+  }
+
+  /** After a failed write LevelDB takes no more of them: only a new opening can tell whether the cause has gone. */
+  reopen(): Promise<void> {
+    this.#reopening ??= this.#closeAndOpen().finally(() => {
+      this.#reopening = null
+    })
+    return this.#reopening
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#database.close()
+  }
+
+  async #closeAndOpen(): Promise<void> {
+    await this.#database.close()
+    this.#database = await translated(this.path, this.#open(this.path, { createIfMissing: false }))
+  }
+
+  async #read<Result>(operation: (database: Database) => Promise<Result>): Promise<Result> {
+    if (this.#closed) throw new ClosedError({ what: 'store' })
+    if (this.#reopening) await this.#reopening
+    const database = this.#database
+    try {
+      return await operation(database)
+    } catch (cause) {
+      if (this.#closed) throw new ClosedError({ what: 'store' })
+      if (this.#reopening || database !== this.#database) return this.#read(operation)
+      throw databaseError(this.path, cause)
+    }
+  }
+}
+
+async function translated<Result>(path: string, operation: Promise<Result>): Promise<Result> {
+  try {
+    return await operation
+  } catch (cause) {
+    throw databaseError(path, cause)
+  }
+}
+
+/** What the system says when the trouble is with writing, or passes; everything else that LevelDB fails on is damage. */
+const PASSING =
+  /No space left|Disk quota|Read-only file system|Permission denied|Too many open files|File too large/i
+
+/** LevelDB says what happened in words only; its code tells a lock and a corruption from the rest. */
+function databaseError(path: string, cause: unknown): Error {
+  const reason = innermost(cause)
+  const { code, message } = reason as Error & { code?: string }
+  if (code === 'LEVEL_LOCKED') return new StoreInUse({ path, pid: null }, { cause })
+  if (code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && !PASSING.test(message))) {
+    return new StoreDamaged({ path, file: fileNamedIn(message) ?? path, problem: message }, { cause })
+  }
+  if (code === 'LEVEL_DATABASE_NOT_OPEN') {
+    return new StoreReadOnly({ path, problem: 'its log could not be opened again' }, { cause })
+  }
+  if (code === 'LEVEL_IO_ERROR') return new StoreReadOnly({ path, problem: message }, { cause })
+  return reason
+}
+
+const fileNamedIn = (message: string) =>
+  /\/\S+?\.(?:ldb|sst|log)|\/\S*MANIFEST-\d+|\/\S*CURRENT/.exec(message)?.[0]
+
+export function innermost(error: unknown): Error {
+  let reason = error instanceof Error ? error : new Error(String(error))
+  while (reason.cause instanceof Error) reason = reason.cause
+  return reason
+}

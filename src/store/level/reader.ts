@@ -1,0 +1,152 @@
+/** Reading the log: pages of records, each one verified, none missing. */
+import type { Recorded } from '../../events/envelope.ts'
+import { CorruptRecord, SequenceGap } from '../../events/errors/store.ts'
+import type { ReadOptions, StreamHead, StreamsOptions } from '../event-store.ts'
+import { chunks, type ReadRange, readRange } from '../read-range.ts'
+import type { LogDatabase } from './database.ts'
+import type { StreamIndex } from './index.ts'
+import { decodeIndexValue, type HeadEntry } from './index-value.ts'
+import { nameIn, numberIn, recordKey, startingWith } from './keys.ts'
+import { readAhead } from './read-ahead.ts'
+import { type DecodedRecord, decodeRecord } from './record.ts'
+
+/** How many records of a stream are fetched at a time; they lie apart from each other. */
+const STREAM_PAGE = 256
+
+/** The records of a range of positions, in order, each linked to the one before. Read forwards only. */
+export async function* records(
+  database: LogDatabase,
+  from: number,
+  to: number,
+): AsyncGenerator<DecodedRecord, void, undefined> {
+  for await (const page of recordPages(database, from, to)) for (const record of page) yield record
+}
+
+/** The same, as they come from LevelDB: for whoever reads many, each step of a generator is noticed. */
+export async function* recordPages(
+  database: LogDatabase,
+  from: number,
+  to: number,
+): AsyncGenerator<readonly DecodedRecord[], void, undefined> {
+  const file = database.path
+  const load = (first: number) => database.page({ gte: recordKey(first), lte: recordKey(to) })
+  let position = from
+  let previousHash: string | null = null
+  let page = position <= to ? load(position) : null
+  while (page !== null) {
+    const entries: [string, string][] = await page
+    const last = entries.at(-1)
+    if (last === undefined) throw new SequenceGap({ stream: null, expected: position, found: to, file })
+    const next = numberIn(last[0]) + 1
+    page = next <= to ? load(next) : null
+    // Its error belongs to whoever reads that page; when nobody does, it is not an unhandled one.
+    page?.catch(() => {})
+    const decoded: DecodedRecord[] = []
+    try {
+      for (const [key, value] of entries) {
+        const found = numberIn(key)
+        if (found !== position) throw new SequenceGap({ stream: null, expected: position, found, file })
+        const record = decodeRecord(database, position, value)
+        if (previousHash !== null && record.previousHash !== previousHash) {
+          throw new CorruptRecord({ position, key, file, problem: 'it does not follow the record before it' })
+        }
+        previousHash = record.hash
+        position++
+        decoded.push(record)
+      }
+    } catch (error) {
+      // What comes before the damage is whole.
+      yield decoded
+      throw error
+    }
+    yield decoded
+  }
+}
+
+/** One stream's facts, found by the index. */
+export async function* readStream(
+  database: LogDatabase,
+  index: StreamIndex,
+  stream: string,
+  options: ReadOptions,
+): AsyncGenerator<Recorded, void, undefined> {
+  const head = await index.head(stream)
+  const range = readRange(options, head.version)
+  for await (const { piece, positions, values } of readAhead(chunks(range, STREAM_PAGE), (piece) =>
+    fetchPiece(database, index, stream, piece),
+  )) {
+    for (let offset = 0; offset < positions.length; offset++) {
+      const at = piece.backwards ? positions.length - 1 - offset : offset
+      yield pointedAt(database, stream, piece.from + at, positions[at] ?? 0, values[at])
+    }
+  }
+}
+
+async function fetchPiece(database: LogDatabase, index: StreamIndex, stream: string, piece: ReadRange) {
+  const positions = await index.positions(stream, piece.from, piece.to)
+  return { piece, positions, values: await database.getMany(positions.map(recordKey)) }
+}
+
+function pointedAt(
+  database: LogDatabase,
+  stream: string,
+  version: number,
+  position: number,
+  value: string | undefined,
+): Recorded {
+  const file = database.path
+  if (value === undefined) {
+    throw new CorruptRecord({ position, key: recordKey(position), file, problem: 'it is missing' })
+  }
+  const { recorded } = decodeRecord(database, position, value)
+  if (recorded.stream === stream && recorded.version === version) return recorded
+  const problem = `the index has it as version ${version} of ${stream}, but it is version ${recorded.version} of ${recorded.stream}`
+  throw new CorruptRecord({ position, key: recordKey(position), file, problem })
+}
+
+/** The streams by name: those on disk, and among them those that memory knows something newer of. */
+export async function* listStreams(
+  database: LogDatabase,
+  index: StreamIndex,
+  { prefix = '', open = false }: StreamsOptions,
+): AsyncGenerator<StreamHead, void, undefined> {
+  const recent = index.unflushedStreams(prefix)
+  const onDisk = open ? openHeads(database, index, prefix) : allHeads(database, prefix)
+  let next = 0
+  for await (const { stream, version, summary } of onDisk) {
+    for (let other = recent[next]; other !== undefined && other < stream; other = recent[++next]) {
+      yield* listed(other, await index.head(other), open)
+    }
+    if (recent[next] === stream) next++
+    yield* listed(stream, index.known(stream) ?? { version, summary }, open)
+  }
+  for (const other of recent.slice(next)) yield* listed(other, await index.head(other), open)
+}
+
+function* listed(stream: string, { version, summary }: Omit<StreamHead, 'stream'>, open: boolean) {
+  if (!open || summary?.open) yield { stream, version, summary }
+}
+
+async function* allHeads(database: LogDatabase, prefix: string): AsyncGenerator<StreamHead, void, undefined> {
+  const range = startingWith(`h!${prefix}`)
+  let page = await database.page(range)
+  while (page.length > 0) {
+    for (const [key, value] of page) {
+      yield { stream: nameIn(key), ...decodeIndexValue<HeadEntry>(key, value, database.path) }
+    }
+    page = await database.page({ ...range, gte: `${page.at(-1)?.[0]}\x00` })
+  }
+}
+
+async function* openHeads(
+  database: LogDatabase,
+  index: StreamIndex,
+  prefix: string,
+): AsyncGenerator<StreamHead, void, undefined> {
+  const range = startingWith(`o!${prefix}`)
+  let page = await database.keys(range)
+  while (page.length > 0) {
+    for (const stream of page.map(nameIn)) yield { stream, ...(await index.head(stream)) }
+    page = await database.keys({ ...range, gte: `${page.at(-1)}\x00` })
+  }
+}

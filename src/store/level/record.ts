@@ -1,0 +1,139 @@
+/**
+ * A fact as the database holds it: text that vouches for itself and for the record before it.
+ *
+ * value = kind, hash of the previous record, own hash, text. The own hash covers the key, the kind, the previous hash
+ * and the text. The text is the fact as JSON and, on a line of its own, what else was committed with it.
+ * A fact whose bodies were dropped keeps the hash that it had, as the next record names it, and is sealed with another
+ * one over all that is left: value = kind, hash of the previous record, own hash, seal, text.
+ * LevelDB does not check what it reads, so nothing that fails here is ever passed on.
+ */
+import { hash } from 'node:crypto'
+import type { Recorded } from '../../events/envelope.ts'
+import { CorruptRecord } from '../../events/errors/store.ts'
+import type { StreamSummary } from '../event-store.ts'
+import { parseStored } from '../fact-text.ts'
+import { recordKey } from './keys.ts'
+
+/** A whole fact. Other kinds get letters of their own. */
+const WHOLE = 'r'
+/** A fact whose bodies were dropped. */
+const REDUCED = 'd'
+/** sha-256 in base64url. */
+const HASH_LENGTH = 43
+const PREVIOUS_END = WHOLE.length + HASH_LENGTH
+const HASH_END = PREVIOUS_END + HASH_LENGTH
+const SEAL_END = HASH_END + HASH_LENGTH
+
+/** What is committed with the last fact of an append, so that the index can be made anew from the records alone. */
+export interface CommitNote {
+  readonly commitId?: string
+  /** How many facts the commit has, this one being the last. */
+  readonly count?: number
+  readonly summary?: StreamSummary
+}
+
+export interface DecodedRecord {
+  readonly recorded: Recorded
+  readonly note: CommitNote | null
+  readonly previousHash: string
+  readonly hash: string
+  /** Vouches for what is left of a fact whose bodies were dropped; null for a whole one. */
+  readonly seal: string | null
+  /** What the hash, or the seal, covers: the fact and its note. */
+  readonly text: string
+  /** Of the text, in characters. */
+  readonly length: number
+}
+
+const sha256 = (text: string) => hash('sha256', text, 'base64url')
+
+/** What the first record names as the one before it: no other store begins with the same. */
+export const genesisHash = (storeId: string) => sha256(`store ${storeId}`)
+
+export function encodeRecord(
+  key: string,
+  previousHash: string,
+  text: string,
+): { readonly value: string; readonly hash: string } {
+  const chained = `${WHOLE}${previousHash}${text}`
+  const own = sha256(key + chained)
+  return { value: `${WHOLE}${previousHash}${own}${text}`, hash: own }
+}
+
+/** The record of a fact whose bodies were dropped; `hash` is the one that it had when it was whole. */
+export function encodeReduced(
+  key: string,
+  previousHash: string,
+  hash: string,
+  text: string,
+): { readonly value: string; readonly seal: string } {
+  const chained = `${REDUCED}${previousHash}${hash}`
+  const seal = sha256(`${key}${chained}${text}`)
+  return { value: `${chained}${seal}${text}`, seal }
+}
+
+/** Where a record was read. */
+export interface RecordSource {
+  readonly storeId: string
+  /** For the message. */
+  readonly path: string
+}
+
+/** Reads a record back, or throws {@link CorruptRecord}. */
+export function decodeRecord(source: RecordSource, position: number, value: string): DecodedRecord {
+  const { storeId, path: file } = source
+  const key = recordKey(position)
+  const kind = value[0]
+  if (kind !== WHOLE && kind !== REDUCED)
+    throw new CorruptRecord({ position, key, file, problem: 'it is of an unknown kind' })
+  const previousHash = value.slice(WHOLE.length, PREVIOUS_END)
+  const own = value.slice(PREVIOUS_END, HASH_END)
+  const seal = kind === REDUCED ? value.slice(HASH_END, SEAL_END) : null
+  const text = value.slice(seal === null ? HASH_END : SEAL_END)
+  const covered = seal === null ? `${key}${WHOLE}${previousHash}` : `${key}${REDUCED}${previousHash}${own}`
+  if (sha256(covered + text) !== (seal ?? own))
+    throw new CorruptRecord({ position, key, file, problem: 'its hash does not match' })
+  const lineEnd = text.indexOf('\n')
+  const recorded = parseStored(storeId, position, lineEnd < 0 ? text : text.slice(0, lineEnd))
+  return new StoredRecord(recorded, previousHash, own, seal, text)
+}
+
+class StoredRecord implements DecodedRecord {
+  readonly recorded: Recorded
+  readonly previousHash: string
+  readonly hash: string
+  readonly seal: string | null
+  readonly text: string
+
+  constructor(recorded: Recorded, previousHash: string, hash: string, seal: string | null, text: string) {
+    this.recorded = recorded
+    this.previousHash = previousHash
+    this.hash = hash
+    this.seal = seal
+    this.text = text
+  }
+
+  /** Parsed by the few who look at it. */
+  get note(): CommitNote | null {
+    return splitText(this.text).note
+  }
+
+  get length(): number {
+    return this.text.length
+  }
+}
+
+/** The value that a record was decoded from. */
+export const recordValue = ({ previousHash, hash, seal, text }: DecodedRecord): string =>
+  seal === null ? `${WHOLE}${previousHash}${hash}${text}` : `${REDUCED}${previousHash}${hash}${seal}${text}`
+
+/** What {@link joinText} has put together. */
+export function splitText(text: string): { readonly fact: string; readonly note: CommitNote | null } {
+  const lineEnd = text.indexOf('\n')
+  if (lineEnd < 0) return { fact: text, note: null }
+  return { fact: text.slice(0, lineEnd), note: JSON.parse(text.slice(lineEnd + 1)) as CommitNote }
+}
+
+/** A fact and its note as one text, as records hold it. */
+export const joinText = (fact: string, note: CommitNote | null): string =>
+  note === null ? fact : `${fact}\n${JSON.stringify(note)}`

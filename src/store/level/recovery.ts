@@ -1,0 +1,139 @@
+/** What is made of a log when it is opened: its end checked, and the index of its last facts made anew. */
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { CorruptRecord, SequenceGap, StoreDamaged, TailLoss } from '../../events/errors/store.ts'
+import type { LogEnd } from './batch-plan.ts'
+import type { LogDatabase } from './database.ts'
+import type { StorePaths } from './directory.ts'
+import { readHeadFile } from './head-file.ts'
+import { StreamIndex } from './index.ts'
+import { type CheckpointEntry, decodeIndexValue, type EpochEntry, type StoreEntry } from './index-value.ts'
+import { checkpointKey, EPOCH_KEY, numberIn, recordKey, STORE_KEY, startingWith } from './keys.ts'
+import { records } from './reader.ts'
+import { type DecodedRecord, decodeRecord, genesisHash } from './record.ts'
+
+/** No record takes less than this in LevelDB's log files. */
+const SMALLEST_RECORD_BYTES = 150
+const REPLAY_GROUP = 1000
+
+export interface RecoveredLog {
+  readonly end: LogEnd
+  readonly index: StreamIndex
+  /** The last writer's epoch; 0 when nobody has written yet. */
+  readonly epoch: number
+}
+
+/**
+ * How much of the log is in LevelDB's own log files, which lose damaged parts without a word when they are read. Asked
+ * for before it is opened: that turns them into tables.
+ */
+export async function logFileBytes(directory: string): Promise<number> {
+  const files = (await readdir(directory)).filter((name) => name.endsWith('.log'))
+  const sizes = await Promise.all(files.map(async (name) => (await stat(join(directory, name))).size))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+/** `unsettledBytes` is what {@link logFileBytes} said before the database was opened. */
+export async function recoverLog(
+  database: LogDatabase,
+  paths: StorePaths,
+  unsettledBytes: number,
+): Promise<RecoveredLog> {
+  await checkIdentity(database, paths)
+  const { epoch: lastEpoch, ...end } = await logEnd(database)
+  await checkAgainstHeadFile(database, paths, end)
+  const writer = (await entry<EpochEntry>(database, EPOCH_KEY)) ?? { epoch: 0, position: 0 }
+  const checkpoint = await lastCheckpoint(database)
+  const unsettled = Math.ceil(unsettledBytes / SMALLEST_RECORD_BYTES) + 1
+  await checkTail(database, Math.max(writer.position, end.position - unsettled), end.position, checkpoint)
+  const index = new StreamIndex(database, checkpoint)
+  await replay(database, index, checkpoint + 1, end.position)
+  return { end, index, epoch: Math.max(writer.epoch, lastEpoch) }
+}
+
+async function checkIdentity(database: LogDatabase, paths: StorePaths): Promise<void> {
+  const store = await entry<StoreEntry>(database, STORE_KEY)
+  if (store?.storeId === database.storeId) return
+  const problem = store ? 'its log is of another store' : 'its log has lost its beginning'
+  throw new StoreDamaged({ path: paths.base, file: paths.log, problem })
+}
+
+async function logEnd(database: LogDatabase): Promise<LogEnd & { epoch: number }> {
+  const [last] = await database.page({ ...startingWith('e!'), reverse: true, limit: 1 })
+  if (last === undefined) return { position: 0, hash: genesisHash(database.storeId), epoch: 0 }
+  const position = numberIn(last[0])
+  const { hash, recorded } = decodeRecord(database, position, last[1])
+  return { position, hash, epoch: recorded.epoch }
+}
+
+async function checkAgainstHeadFile(database: LogDatabase, paths: StorePaths, end: LogEnd): Promise<void> {
+  const head = await readHeadFile(paths.head, paths.base)
+  if (head === null) return
+  if (end.position < head.position) {
+    throw new TailLoss({ expected: head.position, found: end.position, file: database.path })
+  }
+  if (head.position === 0) return
+  const key = recordKey(head.position)
+  const value = head.position === end.position ? null : await database.get(key)
+  if (value === undefined) {
+    throw new SequenceGap({ stream: null, expected: head.position, found: end.position, file: database.path })
+  }
+  const hash = value === null ? end.hash : decodeRecord(database, head.position, value).hash
+  if (hash !== head.hash) {
+    const problem = 'it is not the one that was written there last'
+    throw new CorruptRecord({ position: head.position, key, file: database.path, problem })
+  }
+}
+
+async function lastCheckpoint(database: LogDatabase): Promise<number> {
+  const [last] = await database.keys({ ...startingWith('k!'), reverse: true, limit: 1 })
+  return last === undefined ? 0 : numberIn(last)
+}
+
+/** The end of the log, as far as it may have been in LevelDB's log file: no position and no checkpoint is missing. */
+async function checkTail(
+  database: LogDatabase,
+  after: number,
+  end: number,
+  checkpoint: number,
+): Promise<void> {
+  const file = database.path
+  for (let next = after + 1; next <= end; ) {
+    const page = await database.keys({ gte: recordKey(next), lte: recordKey(end) })
+    if (page.length === 0) throw new SequenceGap({ stream: null, expected: next, found: end, file })
+    for (const key of page) {
+      const found = numberIn(key)
+      if (found !== next) throw new SequenceGap({ stream: null, expected: next, found, file })
+      next++
+    }
+  }
+  for (let position = checkpoint; position > after; ) {
+    const key = checkpointKey(position)
+    const found = await entry<CheckpointEntry>(database, key)
+    if (found === null) throw new CorruptRecord({ position: null, key, file, problem: 'it is missing' })
+    position = found.previous
+  }
+}
+
+/** Takes the facts behind the last checkpoint into the index. */
+async function replay(database: LogDatabase, index: StreamIndex, from: number, to: number): Promise<void> {
+  let group: DecodedRecord[] = []
+  const takeIn = async () => {
+    const heads = await index.heads(group.map(({ recorded }) => recorded.stream))
+    for (const { recorded, note, length } of group) {
+      const { stream, version, position } = recorded
+      index.apply({ stream, version, position, note, length }, heads.get(stream))
+    }
+    group = []
+  }
+  for await (const record of records(database, from, to)) {
+    group.push(record)
+    if (group.length === REPLAY_GROUP) await takeIn()
+  }
+  await takeIn()
+}
+
+async function entry<Entry>(database: LogDatabase, key: string): Promise<Entry | null> {
+  const value = await database.get(key)
+  return value === undefined ? null : decodeIndexValue<Entry>(key, value, database.path)
+}

@@ -1,0 +1,194 @@
+/** The one writer of a log: takes groups of appends, writes each group at once, and recovers from a failed write. */
+import type { Clock } from '../../clock.ts'
+import { instant } from '../../clock.ts'
+import type { Recorded } from '../../events/envelope.ts'
+import { StoreReadOnly } from '../../events/errors/store.ts'
+import type { Logger } from '../../logger.ts'
+import type { AppendRequest } from '../append-request.ts'
+import type { Growth } from '../follow.ts'
+import { Retry } from '../retry.ts'
+import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
+import { CommitQueue, type Waiting } from './commit-queue.ts'
+import { innermost, type LogDatabase } from './database.ts'
+import type { HeadFile } from './head-file.ts'
+import type { StreamIndex } from './index.ts'
+import { type CommitEntry, type EpochEntry, encodeIndexValue } from './index-value.ts'
+import { EPOCH_KEY } from './keys.ts'
+import { records } from './reader.ts'
+import type { RecoveredLog } from './recovery.ts'
+
+type Append = Waiting<AppendRequest, readonly Recorded[]>
+
+export interface LogWriterParts {
+  readonly database: LogDatabase
+  readonly recovered: RecoveredLog
+  readonly storeId: string
+  readonly baseDir: string
+  readonly headFile: HeadFile
+  readonly growth: Growth
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Opens the log again after a failed write, and says what is in it now. Fails while it cannot be written. */
+  reopen(): Promise<RecoveredLog>
+}
+
+export class LogWriter {
+  readonly epoch: number
+  readonly #parts: LogWriterParts
+  readonly #queue = new CommitQueue<AppendRequest, readonly Recorded[]>((group) => this.#commit(group))
+  readonly #retry: Retry
+  #index: StreamIndex
+  #end: LogEnd
+  #epochIsWritten = false
+  /** Why nothing can be written now. */
+  #failure: Error | null = null
+
+  constructor(parts: LogWriterParts) {
+    this.#parts = parts
+    this.#index = parts.recovered.index
+    this.#end = parts.recovered.end
+    this.#retry = new Retry(parts.clock)
+    this.epoch = parts.recovered.epoch + 1
+    parts.growth.advance(this.#end.position)
+  }
+
+  /** The index as it is now: another one after each recovery. */
+  get index(): StreamIndex {
+    return this.#index
+  }
+
+  append(request: AppendRequest): Promise<readonly Recorded[]> {
+    return this.#queue.push(request)
+  }
+
+  /** Waits for what has been asked for, and writes the index down, so that the next opening need not make it anew. */
+  async close(): Promise<void> {
+    await this.#queue.idle()
+    const behind = this.#index.checkpoint < this.#end.position
+    if (behind && this.#epochIsWritten && this.#failure === null) await this.#flushIndex()
+  }
+
+  async #commit(group: readonly Append[]): Promise<void> {
+    const readOnly = this.#failure === null ? null : await this.#recover()
+    if (readOnly) return rejectAll(group, readOnly)
+    const { intact, heads, commits } = await this.#load(group)
+    const { storeId, clock } = this.#parts
+    const plan = new BatchPlan({ heads, commits }, this.#end, {
+      storeId,
+      epoch: this.epoch,
+      at: instant(clock.now()),
+    })
+    const outcomes = intact.map(({ request }) => plan.add(request))
+    if (plan.records.length > 0) {
+      try {
+        await this.#writeRecords(plan)
+        for (const record of plan.records) this.#index.apply(record, heads.get(record.stream))
+      } catch (cause) {
+        return rejectAll(intact, this.#fail(cause))
+      }
+      this.#publish(plan.end)
+    }
+    for (const [member, outcome] of outcomes.entries()) {
+      const append = intact[member]
+      if (outcome.kind === 'written') append?.resolve(plan.recorded(outcome.first, outcome.count))
+      else if (outcome.kind === 'conflict') append?.reject(outcome.error)
+      else append?.resolve(this.#recorded(outcome.entry))
+    }
+    if (this.#index.needsFlush) await this.#flushIndex()
+  }
+
+  /** What has to be known of the streams and commit ids of a group. Whose index is damaged is told so here. */
+  async #load(group: readonly Append[]): Promise<KnownLog & { readonly intact: readonly Append[] }> {
+    const streams = group.map(({ request }) => request.stream)
+    const commitIds = group.flatMap(({ request: { commitId } }) => (commitId === null ? [] : [commitId]))
+    try {
+      const [heads, commits] = await Promise.all([this.#index.heads(streams), this.#index.commits(commitIds)])
+      return { heads, commits, intact: group }
+    } catch (error) {
+      if (group.length === 1) group[0]?.reject(error)
+      if (group.length <= 1) return { heads: new Map(), commits: new Map(), intact: [] }
+    }
+    const each = await Promise.all(group.map((append) => this.#load([append])))
+    return {
+      heads: new Map(each.flatMap(({ heads }) => [...heads])),
+      commits: new Map(each.flatMap(({ commits }) => [...commits])),
+      intact: each.flatMap(({ intact }) => intact),
+    }
+  }
+
+  async #writeRecords(plan: BatchPlan): Promise<void> {
+    const batch = this.#parts.database.batch()
+    for (const { key, value } of plan.records) batch.put(key, value)
+    if (!this.#epochIsWritten) {
+      const entry: EpochEntry = { epoch: this.epoch, position: this.#end.position }
+      batch.put(EPOCH_KEY, encodeIndexValue(EPOCH_KEY, entry))
+    }
+    await batch.write({ sync: true })
+    if (this.#parts.headFile.isGone) throw new Error('its directory was removed')
+    this.#epochIsWritten = true
+    this.#retry.succeeded()
+  }
+
+  #publish(end: LogEnd): void {
+    this.#end = end
+    this.#parts.headFile.note(end)
+    this.#parts.growth.advance(end.position)
+  }
+
+  /** Synced, though it could be made anew: LevelDB may lose a write that is not, and yet keep a later one that is. */
+  async #flushIndex(): Promise<void> {
+    const { position } = this.#end
+    try {
+      const batch = this.#parts.database.batch()
+      this.#index.flush(batch, position)
+      await batch.write({ sync: true })
+      this.#index.flushed(position)
+    } catch (cause) {
+      this.#fail(cause)
+    }
+  }
+
+  /** What a commit wrote the first time. */
+  async #recorded({ first, count }: CommitEntry): Promise<Recorded[]> {
+    const found: Recorded[] = []
+    for await (const { recorded } of records(this.#parts.database, first, first + count - 1))
+      found.push(recorded)
+    return found
+  }
+
+  #fail(cause: unknown): StoreReadOnly {
+    const { baseDir, logger } = this.#parts
+    this.#failure = innermost(cause)
+    this.#retry.failed()
+    logger.error({ store: baseDir, error: this.#failure.message }, 'The store could not be written')
+    return this.#readOnly()
+  }
+
+  #readOnly(): StoreReadOnly {
+    const problem = this.#failure?.message ?? 'the write before this one failed'
+    return new StoreReadOnly({ path: this.#parts.baseDir, problem }, { cause: this.#failure })
+  }
+
+  /** Opens the log again, unless that was tried just now. Returns what to say while nothing can be written. */
+  async #recover(): Promise<StoreReadOnly | null> {
+    const { baseDir, logger, reopen, growth } = this.#parts
+    if (!this.#retry.isDue) return this.#readOnly()
+    let recovered: RecoveredLog
+    try {
+      recovered = await reopen()
+    } catch (cause) {
+      return this.#fail(cause)
+    }
+    // The write that failed may be in the log nevertheless: whoever asked for it was not told that it is not.
+    this.#index = recovered.index
+    this.#end = recovered.end
+    growth.advance(this.#end.position)
+    this.#failure = null
+    logger.info({ store: baseDir, position: this.#end.position }, 'The store can be written again')
+    return null
+  }
+}
+
+function rejectAll(group: readonly Append[], error: Error): void {
+  for (const { reject } of group) reject(error)
+}

@@ -1,0 +1,90 @@
+/** The pattern of a run, made again from what the run's first fact says of its workflow. */
+
+import {
+  checkDefinition,
+  type NamedWorkflow,
+  type WorkflowDefinition,
+} from '../config/workflow-definition.ts'
+import { InvalidInputError } from '../events/errors/base.ts'
+import type { JsonObject } from '../events/json.ts'
+import { nameHint } from '../events/nearest-name.ts'
+import type { Pattern } from '../patterns/pattern.ts'
+import { BrainstormWorkflow } from './brainstorm.ts'
+import { CodeReviewWorkflow } from './code-review.ts'
+import { definedPattern } from './defined-pattern.ts'
+import { exportedPattern } from './exported-pattern.ts'
+import { ResearchWorkflow } from './research.ts'
+
+/** What a workflow is made from, as JSON: `RunOptions.workflow`. */
+export type WorkflowReference =
+  | ({ readonly kind: 'agents' } & WorkflowDefinition)
+  | { readonly kind: 'template'; readonly name: string }
+  /** `file`: the configuration file. */
+  | { readonly kind: 'config'; readonly name: string; readonly file?: string }
+  | { readonly kind: 'module'; readonly file: string; readonly export: string }
+
+/** What a reference may refer to. */
+export interface WorkflowSources {
+  /** Those of the configuration file. */
+  readonly workflows?: readonly NamedWorkflow[]
+  /** What the module of the reference exports. */
+  readonly module?: Readonly<Record<string, unknown>>
+}
+
+/** The ready-made ones, by name. */
+export const TEMPLATES = {
+  research: ResearchWorkflow,
+  'code-review': CodeReviewWorkflow,
+  brainstorm: BrainstormWorkflow,
+} as const
+
+/** Throws InvalidInputError, with the name that was probably meant, for what is not there. */
+export function templateNamed(name: string): (typeof TEMPLATES)[keyof typeof TEMPLATES] {
+  if (Object.hasOwn(TEMPLATES, name)) return TEMPLATES[name as keyof typeof TEMPLATES]
+  const hint = nameHint(name, Object.keys(TEMPLATES))
+  throw new InvalidInputError({ what: 'workflow template', problem: `there is no "${name}"`, hint })
+}
+
+/**
+ * The pattern that a reference stands for. The same reference and sources always give the same pattern, which is why a
+ * run can be resumed. Throws InvalidInputError for what makes no sense, or is not there.
+ *
+ * @example
+ * const { workflow } = await orchestrator.showRun('report-7')
+ * if (workflow) await orchestrator.resume('report-7', workflowPattern(workflow, await loadConfig()))
+ */
+export function workflowPattern(
+  workflow: WorkflowReference | JsonObject,
+  { workflows = [], module = {} }: WorkflowSources = {},
+): Pattern {
+  // A fact of an older or newer version may say anything; what the kinds hold is checked where it is used.
+  const reference = workflow as WorkflowReference
+  switch (reference.kind) {
+    case 'agents':
+      checkDefinition(reference, refuse)
+      return definedPattern(reference, workflows)
+    case 'template':
+      return templateNamed(reference.name).pattern
+    case 'config':
+      return definedPattern(configured(reference.name, workflows), workflows)
+    case 'module':
+      return exportedPattern(reference.file, module, reference.export)
+    default:
+      return refuse('workflow', `nothing is known of the kind ${JSON.stringify(workflow.kind)}`)
+  }
+}
+
+function configured(name: string, workflows: readonly NamedWorkflow[]): NamedWorkflow {
+  const found = workflows.find((workflow) => workflow.name === name)
+  if (found) return found
+  const names = workflows.map((workflow) => workflow.name)
+  return refuse(
+    'workflow',
+    `there is no "${name}" in the configuration file`,
+    names.length === 0 ? 'It has no workflows.' : nameHint(name, names),
+  )
+}
+
+function refuse(what: string, problem: string, hint?: string): never {
+  throw new InvalidInputError({ what, problem, ...(hint === undefined ? {} : { hint }) })
+}

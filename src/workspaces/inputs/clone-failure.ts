@@ -1,0 +1,50 @@
+/** What git's words mean: a table, and the typed error that comes of it. */
+
+import { oneLine, redactor } from '../../claude/redact.ts'
+import { CloneError, type CloneProblem } from '../../events/errors/input.ts'
+import type { RepoLocation } from '../../events/repo-url.ts'
+import type { GitOutcome } from './git-process.ts'
+
+/** First match wins: what is said last in many failures ("the remote end hung up") stands last. */
+export const CLONE_FAILURES: readonly (readonly [pattern: RegExp, problem: CloneProblem])[] = [
+  [/Remote branch .* not found|couldn't find remote ref|not our ref|unadvertised object/i, 'ref-not-found'],
+  [/Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/i, 'unknown-host-key'],
+  [/Authentication failed|could not read (Username|Password)|terminal prompts disabled/i, 'refused'],
+  [/Permission denied \(|Permission to .* denied|returned error: 40[13]|dubious ownership/i, 'refused'],
+  [/repository .* not found|returned error: 404|does not exist|Repository not found/i, 'not-found'],
+  [/does not appear to be a git repository|not valid: is this a git repository/i, 'not-found'],
+  [/Could not resolve|Temporary failure|Network is unreachable|No route to host/i, 'network'],
+  [/Connection (refused|reset|timed out|closed)|Failed to connect|unable to connect/i, 'network'],
+  [
+    /timed out|early EOF|unexpected disconnect|RPC failed|Empty reply|returned error: (429|5\d\d)/i,
+    'network',
+  ],
+  [/SSL_|gnutls|TLS|transfer closed|hung up unexpectedly|Broken pipe/i, 'network'],
+]
+
+/** Git's words, as far as they may be repeated, with the problem that they stand for. */
+export function cloneFailure(location: RepoLocation, { isMissing, stderr }: GitOutcome): CloneError {
+  const { url } = location
+  if (isMissing) return new CloneError({ url, problem: 'git-missing' })
+  const problem = CLONE_FAILURES.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'failed'
+  const said = whatItSaid(location, stderr)
+  return new CloneError({ url, problem, ...(said === '' ? {} : { said }) })
+}
+
+/** A redactor passes over short secrets, as they occur in innocent words: then nothing is repeated at all. */
+const SHORTEST_TO_REDACT = 6
+
+function whatItSaid({ credentials }: RepoLocation, stderr: string): string {
+  // A token is often given as the name, with no password or with any.
+  const secrets = credentials ? [credentials.username, credentials.password].filter((one) => one !== '') : []
+  if (secrets.some((secret) => secret.length < SHORTEST_TO_REDACT)) return ''
+  const forms = secrets.flatMap((secret) => [secret, encodeURIComponent(secret)])
+  return oneLine(redactor({ secrets: forms })(lastWords(stderr)))
+}
+
+/** The lines that say why. What a server has to say to the user ("remote: ...") can be long, and comes before. */
+function lastWords(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '')
+  const reasons = lines.filter((line) => /^(fatal|error|ssh):|denied|failed/i.test(line))
+  return (reasons.length > 0 ? reasons : lines).slice(-3).join(' ')
+}

@@ -1,0 +1,107 @@
+/**
+ * A directory held open, so that its children are those of this very directory whatever happens to its path. Node has no
+ * openat; on Linux `/proc/self/fd/N/name` is the same. Elsewhere the path is looked at before and after.
+ */
+import { type BigIntStats, constants, existsSync } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { WorkspaceError } from '../../events/errors/base.ts'
+import { unless } from './file-problems.ts'
+
+/** How children are addressed: through the open descriptor, or by the path where there is no other way. */
+export type Addressing = 'descriptor' | 'path'
+
+export const systemAddressing: Addressing =
+  process.platform === 'linux' && existsSync('/proc/self/fd') ? 'descriptor' : 'path'
+
+export interface Directory extends AsyncDisposable {
+  /** Where it was when it was opened: for messages. */
+  readonly path: string
+  readonly addressing: Addressing
+  /** Which directory it is, under whatever path. */
+  readonly identity: string
+  /** The address of the directory itself. */
+  readonly address: string
+  /** The address of a child; the name is one step, never `../../claude`. */
+  at(name: string): string
+  /** Throws when the path leads to another directory by now; nothing to ask where the descriptor is the address. */
+  checkUnmoved(): Promise<void>
+}
+
+/** Everything that is made is private. */
+export const PRIVATE_DIRECTORY = 0o700
+
+const DIRECTORY_ONLY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+
+/** Opens a directory by its path. The last step may not be a link; those before it are the caller's own matter. */
+export async function openDirectory(
+  path: string,
+  addressing: Addressing = systemAddressing,
+): Promise<Directory> {
+  return directoryOf(await open(path, DIRECTORY_ONLY), path, addressing)
+}
+
+/** Opens a folder that the caller named: it may be a link, as that is what was asked for. */
+export async function openNamedDirectory(path: string, addressing: Addressing): Promise<Directory> {
+  return directoryOf(await open(path, constants.O_RDONLY | constants.O_DIRECTORY), path, addressing)
+}
+
+/** Throws ENOTDIR or ELOOP where the child is a link or no directory, ENOENT where it is not there. */
+export async function openChild(parent: Directory, name: string): Promise<Directory> {
+  await parent.checkUnmoved()
+  const handle = await open(parent.at(name), DIRECTORY_ONLY)
+  const opened = await directoryOf(handle, join(parent.path, name), parent.addressing)
+  await unmovedOrClosed(parent, opened)
+  await unmovedOrClosed(opened, opened)
+  return opened
+}
+
+/** What a walk meets when something was swapped or taken away after it had looked. */
+export const SWAPPED = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
+
+/** null where the child is no directory, or no more. */
+export const openChildIfThere = (parent: Directory, name: string): Promise<Directory | null> =>
+  unless(SWAPPED, openChild(parent, name))
+
+export async function makeChild(parent: Directory, name: string): Promise<Directory> {
+  await parent.checkUnmoved()
+  await mkdir(parent.at(name), { mode: PRIVATE_DIRECTORY })
+  return openChild(parent, name)
+}
+
+export const lstatIfThere = (address: string | Buffer): Promise<BigIntStats | null> =>
+  unless(SWAPPED, lstat(address, { bigint: true }))
+
+async function directoryOf(handle: FileHandle, path: string, addressing: Addressing): Promise<Directory> {
+  const address = addressing === 'descriptor' ? `/proc/self/fd/${handle.fd}` : path
+  const identity = identityOf(await handle.stat({ bigint: true }))
+  return {
+    path,
+    addressing,
+    identity,
+    address,
+    at: (name) => `${address}/${name}`,
+    async checkUnmoved() {
+      if (addressing === 'descriptor') return
+      const found = await lstatIfThere(path)
+      if (found && identityOf(found) === identity) return
+      throw new WorkspaceError({
+        path,
+        problem: 'the directory was replaced while it was in use',
+        hint: 'End what changes it, then try again.',
+      })
+    },
+    [Symbol.asyncDispose]: () => handle.close(),
+  }
+}
+
+async function unmovedOrClosed(directory: Directory, toClose: Directory): Promise<void> {
+  try {
+    await directory.checkUnmoved()
+  } catch (error) {
+    await toClose[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+export const identityOf = ({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string => `${dev}:${ino}`

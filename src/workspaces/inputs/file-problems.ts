@@ -1,0 +1,41 @@
+/** What the file system refused, as errors that say what it was about. */
+import { ClaudeAgentError, WorkspaceError } from '../../events/errors/base.ts'
+
+const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string]>> = {
+  EACCES: ['permission denied'],
+  EPERM: ['the system does not allow it'],
+  ENOSPC: ['the disk is full', 'Make room, then try again.'],
+  EDQUOT: ['the quota of the disk is used up', 'Make room, then try again.'],
+  EROFS: ['the disk cannot be written to'],
+  EMFILE: ['too many files are open'],
+  ENAMETOOLONG: ['a name in it is too long'],
+  EXDEV: ['the workspace and the home of the agent are not on one disk', 'Keep both in one directory.'],
+}
+
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+
+/** Runs the work; a failure of the file system in it becomes a {@link WorkspaceError} about `path`. */
+export async function about<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (cause) {
+    const code = codeOf(cause)
+    if (cause instanceof ClaudeAgentError || !/^E[A-Z0-9]+$/.test(code)) throw cause
+    const [problem, hint] = PROBLEMS[code] ?? [`it cannot be brought into the workspace (${code})`]
+    throw new WorkspaceError({ path, problem, ...(hint === undefined ? {} : { hint }) }, { cause })
+  }
+}
+
+/** The result, or null where the file system says one of these codes. */
+export async function unless<Result>(
+  codes: readonly string[],
+  work: Promise<Result>,
+): Promise<Result | null> {
+  try {
+    return await work
+  } catch (error) {
+    if (codes.includes(codeOf(error))) return null
+    throw error
+  }
+}

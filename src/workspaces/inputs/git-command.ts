@@ -1,0 +1,121 @@
+/** How git is called so that nothing but git itself runs: its arguments and its whole environment, as data. */
+
+import { HOME_MARKER } from '../../claude/environment.ts'
+import type { RepoLocation } from '../../events/repo-url.ts'
+
+/** Ours, or what a test puts in its place. */
+export type Inherited = Readonly<Record<string, string | undefined>>
+
+const USERNAME = 'CLONE_USERNAME'
+const PASSWORD = 'CLONE_PASSWORD'
+
+/** No file of settings is read at all; these are for what a repository or a server could suggest. */
+const SETTINGS = [
+  ...['protocol.ext.allow=never', 'protocol.fd.allow=never'],
+  // A link in a repository becomes a file that holds the path it led to.
+  ...['core.symlinks=false', 'core.protectNTFS=true', 'core.protectHFS=true'],
+  ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.attributesFile=/dev/null'],
+  ...['core.excludesFile=/dev/null', 'core.askPass=', 'core.pager=cat'],
+  ...['submodule.recurse=false', 'fetch.recurseSubmodules=false', 'transfer.bundleURI=false'],
+  // The working tree as it was committed, whatever the platform.
+  ...['core.autocrlf=false', 'core.eol=lf', 'advice.detachedHead=false', 'init.defaultBranch=main'],
+  // Nothing goes on in the background, and memory stays bounded.
+  ...['gc.auto=0', 'maintenance.auto=false', 'core.bigFileThreshold=8m', 'core.deltaBaseCacheLimit=16m'],
+  // An empty helper clears the list.
+  'credential.helper=',
+]
+
+/** The settings come first, then the command; what comes from outside is always behind `--`. */
+export function gitArguments(location: RepoLocation, command: readonly string[]): string[] {
+  return [...[...SETTINGS, ...loginSettings(location)].flatMap((setting) => ['-c', setting]), ...command]
+}
+
+/**
+ * Credentials go neither into the arguments, which every user of the machine can read, nor into the URL, which git
+ * repeats in messages and files: git asks a helper of ours, and only for the host that they belong to.
+ */
+function loginSettings({ url, credentials }: RepoLocation): string[] {
+  if (!credentials) return []
+  const helper = `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${USERNAME}" "$${PASSWORD}"; }; f`
+  return [`credential.${new URL(url).origin}.helper=${helper}`]
+}
+
+export const cloneArguments = (location: RepoLocation, ref: string | undefined, into: string): string[] =>
+  gitArguments(location, [
+    ...['clone', '--quiet', '--no-checkout', '--depth', '1', '--single-branch', '--no-tags'],
+    // From a path of this machine too, only what was asked for is brought along, and no links to its files.
+    ...['--no-local', '--no-recurse-submodules', '--template='],
+    ...(ref === undefined ? [] : [`--branch=${ref}`]),
+    ...['--', location.url, into],
+  ])
+
+/** A commit has no name that a clone could begin with. */
+export const initArguments = (location: RepoLocation, commit: string, into: string): string[] =>
+  gitArguments(location, [
+    ...['init', '--quiet', '--template='],
+    ...(commit.length === 64 ? ['--object-format=sha256'] : []),
+    ...['--', into],
+  ])
+
+export const fetchArguments = (location: RepoLocation, commit: string, into: string): string[] =>
+  gitArguments(location, [
+    ...repositoryAt(into),
+    ...['fetch', '--quiet', '--depth', '1', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head'],
+    ...['--', location.url, commit],
+  ])
+
+/** A command in the clone. Named outright, so that git looks for no repository around it. */
+export const inClone = (location: RepoLocation, into: string, command: readonly string[]): string[] =>
+  gitArguments(location, [...repositoryAt(into), ...command])
+
+const repositoryAt = (path: string) => [`--git-dir=${path}/.git`, `--work-tree=${path}`]
+
+const ORDINARY = ['PATH', 'TMPDIR', 'USER', 'LOGNAME']
+const NETWORK = [
+  ...['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'],
+  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'],
+  ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO'],
+]
+
+/** Never asks, accepts no unknown host, and leaves no connection open behind us. */
+const SSH = [
+  ...['ssh', '-oBatchMode=yes', '-oStrictHostKeyChecking=yes', '-oPermitLocalCommand=no'],
+  ...['-oClearAllForwardings=yes', '-oForwardAgent=no', '-oControlMaster=no', '-oControlPath=none'],
+].join(' ')
+
+const FIXED: Readonly<Record<string, string>> = {
+  LC_ALL: 'C',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_SYSTEM: '/dev/null',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_ATTR_NOSYSTEM: '1',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_ASKPASS: '',
+  SSH_ASKPASS: '',
+  GIT_SSH_COMMAND: SSH,
+  GIT_SSH_VARIANT: 'ssh',
+  GIT_LFS_SKIP_SMUDGE: '1',
+  GIT_OPTIONAL_LOCKS: '0',
+}
+
+/** Nothing else is inherited. The user's own home is for ssh alone, which keeps keys and known hosts there. */
+export function gitEnvironment(
+  { transport, credentials }: RepoLocation,
+  { inherited, home, directory }: { inherited: Inherited; home: string; directory: string },
+): Record<string, string> {
+  const names = [...ORDINARY, ...NETWORK, ...(transport === 'ssh' ? ['HOME', 'SSH_AUTH_SOCK'] : [])]
+  const taken = names.flatMap((name) => {
+    const value = inherited[name]
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return {
+    HOME: directory,
+    ...Object.fromEntries(taken),
+    ...FIXED,
+    GIT_ALLOW_PROTOCOL: transport,
+    GIT_CEILING_DIRECTORIES: directory,
+    // So that what a killed owner has left is found and ended by the next.
+    [HOME_MARKER]: home,
+    ...(credentials && { [USERNAME]: credentials.username, [PASSWORD]: credentials.password }),
+  }
+}

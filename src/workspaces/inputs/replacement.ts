@@ -1,0 +1,80 @@
+/** Puts what is ready in its place in the workspace: replaces what is there, and is led nowhere else by it. */
+import { lstat, mkdir, rename } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { WorkspaceError } from '../../events/errors/base.ts'
+import { type Directory, openChild, openDirectory, PRIVATE_DIRECTORY, SWAPPED } from './directory.ts'
+import type { PlacingStep } from './file-copy.ts'
+import { about, codeOf, unless } from './file-problems.ts'
+
+export interface Replacement {
+  readonly staging: Directory
+  /** The name in the staging directory. */
+  readonly name: string
+  readonly isDirectory: boolean
+  readonly workspace: string
+  /** Normalised. */
+  readonly target: string
+  readonly onStep: (step: PlacingStep) => void | Promise<void>
+}
+
+/** Makes the directories around the target that are missing, and renames the new thing into the last of them. */
+export async function putInPlace(replacement: Replacement): Promise<void> {
+  const { workspace, target, staging, onStep } = replacement
+  await about(join(workspace, target), async () => {
+    await using parent = await openParent(workspace, target, staging.addressing)
+    await onStep({ name: 'parent-opened', path: target })
+    await parent.checkUnmoved()
+    await replace(replacement, parent, basename(target))
+    await parent.checkUnmoved()
+  })
+}
+
+async function openParent(
+  workspace: string,
+  target: string,
+  addressing: Directory['addressing'],
+): Promise<Directory> {
+  let current = await openDirectory(workspace, addressing)
+  for (const name of dirname(target).split('/')) {
+    if (name === '.') continue
+    await using parent = current
+    await unless(['EEXIST'], mkdir(parent.at(name), { mode: PRIVATE_DIRECTORY }))
+    current = await openStep(parent, name)
+  }
+  return current
+}
+
+async function openStep(parent: Directory, name: string): Promise<Directory> {
+  try {
+    return await openChild(parent, name)
+  } catch (cause) {
+    if (!SWAPPED.includes(codeOf(cause))) throw cause
+    throw new WorkspaceError(
+      {
+        path: join(parent.path, name),
+        problem:
+          'this is a symbolic link or a file, where a directory is needed for what the task brings along',
+        hint: 'Remove it, or choose another target.',
+      },
+      { cause },
+    )
+  }
+}
+
+/** A link is replaced itself. What was a directory, or is to become one, is moved aside first and put back on failure. */
+async function replace(
+  { staging, name, isDirectory }: Replacement,
+  parent: Directory,
+  into: string,
+): Promise<void> {
+  const found = await unless(['ENOENT'], lstat(parent.at(into)))
+  const aside = `${name}-replaced`
+  const move = found !== null && (isDirectory || found.isDirectory())
+  if (move) await rename(parent.at(into), staging.at(aside))
+  try {
+    await rename(staging.at(name), parent.at(into))
+  } catch (error) {
+    if (move) await rename(staging.at(aside), parent.at(into)).catch(() => {})
+    throw error
+  }
+}

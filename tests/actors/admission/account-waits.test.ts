@@ -1,0 +1,192 @@
+/** What is no fault of a task: the account has to wait, or the session to continue is gone. */
+import { describe, expect, test } from 'vitest'
+import {
+  CallTimeoutError,
+  OverloadedError,
+  ProcessKilledError,
+  RateLimitedError,
+  SessionNotFoundError,
+} from '../../../src/events/errors/call.ts'
+import { ECHO, until, world } from '../world.ts'
+
+type World = Awaited<ReturnType<typeof world>>
+
+async function scheduled({ store }: World) {
+  const found: { because: unknown; waitMs: number }[] = []
+  for await (const { type, at, data } of store.read('agent/echo')) {
+    if (type !== 'RetryScheduled') continue
+    found.push({ because: data.because, waitMs: Date.parse(String(data.dueAt)) - Date.parse(at) })
+  }
+  return found
+}
+
+describe('an account that is limited', () => {
+  test('makes the task wait, longer each time, and costs it none of its tries', async () => {
+    const here = await world()
+    const { orchestrator } = await here.open({
+      reply: ({ attempt }) => (attempt <= 5 ? new OverloadedError() : 'at last'),
+    })
+    const agent = await orchestrator.createAgent({ ...ECHO, retry: { attempts: 0, maxDelayMs: 8_000 } })
+    const task = agent.ask('x')
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      await until(() => agent.status === 'retry' && agent.snapshot.context.current?.attempt === attempt)
+      await here.clock.advance(60_000)
+    }
+    expect(await task).toMatchObject({ text: 'at last', attempts: 6 })
+    expect(await scheduled(here)).toEqual(
+      [1_000, 2_000, 4_000, 8_000, 8_000].map((waitMs) => ({ because: 'account', waitMs })),
+    )
+  })
+
+  test('waits as long as the service says', async () => {
+    const here = await world()
+    const { orchestrator } = await here.open({
+      reply: ({ attempt }) => (attempt === 1 ? new RateLimitedError({ retryAfterMs: 90_000 }) : 'fine'),
+    })
+    const agent = await orchestrator.createAgent(ECHO)
+    const task = agent.ask('x')
+    await until(() => agent.status === 'retry')
+    await here.clock.advance(90_000)
+    expect((await task).text).toBe('fine')
+    expect(await scheduled(here)).toEqual([{ because: 'account', waitMs: 90_000 }])
+  })
+
+  test('stops the task’s clock: a deadline passes over the wait', async () => {
+    const here = await world()
+    const { orchestrator } = await here.open({
+      reply: ({ attempt }) =>
+        attempt === 1
+          ? new RateLimitedError({ retryAfterMs: 3_600_000 })
+          : { text: 'too late', delayMs: 9_000 },
+    })
+    const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs: 5_000 })
+    const task = agent.ask('x')
+    await until(() => agent.status === 'retry')
+    await here.clock.advance(3_600_000)
+    await until(() => agent.status === 'busy' && here.clock.pending >= 2)
+    expect(agent.snapshot.context.current?.attempt).toBe(2)
+    await here.clock.advance(4_999)
+    expect(agent.status).toBe('busy')
+    await here.clock.advance(1)
+    await expect(task).rejects.toBeInstanceOf(CallTimeoutError)
+  })
+
+  test('and a restart in the middle still wakes when the wait is over', async () => {
+    const { open, clock } = await world()
+    const first = await open({ reply: () => new RateLimitedError({ retryAfterMs: 60_000 }) })
+    const agent = await first.orchestrator.createAgent({ ...ECHO, timeoutMs: 5_000 })
+    agent.ask('x', { taskId: 't1' }).catch(() => {})
+    await until(() => agent.status === 'retry')
+    await clock.advance(20_000)
+    await first.orchestrator.close()
+    const { orchestrator, runner } = await open()
+    const same = await orchestrator.agent('echo')
+    await clock.advance(39_999)
+    expect(runner.calls.length).toBe(0)
+    await clock.advance(1)
+    await until(() => same.status === 'idle')
+    expect((await same.ask('x', { taskId: 't1' })).text).toBe('echo: x')
+  })
+
+  test('does not use up the tries for what fails later', async () => {
+    const { open, clock } = await world()
+    const { orchestrator, runner } = await open({
+      reply: ({ attempt }) => (attempt <= 3 ? new OverloadedError() : new ProcessKilledError()),
+    })
+    const agent = await orchestrator.createAgent(ECHO)
+    const task = agent.ask('x')
+    task.catch(() => {})
+    for (let attempt = 1; attempt <= 4; attempt += 1) {
+      await until(() => agent.status === 'retry' && agent.snapshot.context.current?.attempt === attempt)
+      await clock.advance(60_000)
+    }
+    await expect(task).rejects.toBeInstanceOf(ProcessKilledError)
+    // Three refusals, and the two calls that chance allows.
+    expect(runner.calls.length).toBe(5)
+    expect(agent.status).toBe('error')
+  })
+})
+
+describe('a session that is lost', () => {
+  const losing = (lost: () => boolean) => ({
+    reply: ({ parentSessionId, prompt }: { parentSessionId: string | null; prompt: string }) =>
+      parentSessionId !== null && lost() ? new SessionNotFoundError() : `heard ${prompt.length}`,
+  })
+
+  test('is rebuilt: the next call begins a new one, with what was said so far', async () => {
+    const { open, types } = await world()
+    let isLost = false
+    const { orchestrator, runner } = await open(losing(() => isLost))
+    const agent = await orchestrator.createAgent(ECHO)
+    const first = await agent.ask({ prompt: 'My name is Ada.', textInput: 'A letter.' })
+    const second = await agent.ask('And I like tea.')
+    isLost = true
+    const third = await agent.ask('Who am I?')
+    isLost = false
+    const fourth = await agent.ask('And now?')
+
+    const told = runner.calls.at(-2)
+    expect(told?.parentSessionId).toBeNull()
+    const said = ['My name is Ada.', 'A letter.', first.text, 'And I like tea.', second.text, 'Who am I?']
+    const places = said.map((words) => told?.prompt.indexOf(words) ?? -1)
+    expect(places).not.toContain(-1)
+    expect(places).toEqual([...places].sort((one, other) => one - other))
+    expect(told?.prompt.endsWith('Who am I?')).toBe(true)
+
+    expect(third).toMatchObject({ attempts: 2, parentSessionId: second.sessionId })
+    expect(runner.calls.at(-1)).toMatchObject({ parentSessionId: third.sessionId, prompt: 'And now?' })
+    expect((await agent.sessions()).map(({ sessionId, rebuilt }) => [sessionId, rebuilt])).toEqual([
+      [first.sessionId, false],
+      [second.sessionId, false],
+      [third.sessionId, true],
+      [fourth.sessionId, false],
+    ])
+    expect((await types('echo')).slice(-9, -3)).toEqual([
+      'CallStarted',
+      'CallFailed',
+      'SessionLost',
+      'RetryScheduled',
+      'CallStarted',
+      'CallSucceeded',
+    ])
+  })
+
+  test('stays known as lost when the rebuilt call fails, and the next task rebuilds it at once', async () => {
+    const { open, types } = await world()
+    let isDown = false
+    const { orchestrator, runner } = await open({
+      reply({ parentSessionId }) {
+        if (parentSessionId !== null) return new SessionNotFoundError()
+        return isDown ? new ProcessKilledError() : 'fine'
+      },
+    })
+    const agent = await orchestrator.createAgent({ ...ECHO, retry: { attempts: 0 } })
+    await agent.ask('one')
+    isDown = true
+    await expect(agent.ask('two')).rejects.toBeInstanceOf(ProcessKilledError)
+    isDown = false
+    await agent.ask('three')
+    expect(runner.calls.map(({ parentSessionId }) => parentSessionId !== null)).toEqual([
+      false,
+      true,
+      false,
+      false,
+    ])
+    expect(runner.calls.at(-1)?.prompt).toContain('one')
+    expect((await types('echo')).filter((type) => type === 'SessionLost').length).toBe(1)
+  })
+
+  test('of a very long conversation keeps the newest, and says what it left out', async () => {
+    const { open } = await world()
+    let isLost = false
+    const { orchestrator, runner } = await open(losing(() => isLost))
+    const agent = await orchestrator.createAgent(ECHO)
+    for (let turn = 1; turn <= 5; turn += 1) await agent.ask(`turn ${turn} ${'x'.repeat(60_000)}`)
+    isLost = true
+    await agent.ask('Go on.')
+    const prompt = runner.calls.at(-1)?.prompt ?? ''
+    expect([1, 2, 3, 4, 5].filter((turn) => prompt.includes(`turn ${turn} `))).toEqual([3, 4, 5])
+    expect(prompt).toContain('(2 earlier turns are left out)')
+    expect(prompt.length).toBeLessThan(210_000)
+  })
+})

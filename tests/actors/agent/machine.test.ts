@@ -1,0 +1,220 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createActor } from 'xstate'
+import { type AgentSnapshot, agentMachine } from '../../../src/actors/agent/machine.ts'
+import { liveFold } from '../../../src/actors/engine/compiled-fold.ts'
+import { replayable } from '../../../src/actors/engine/replayable.ts'
+import { type AgentFact, agentFacts } from '../../../src/events/agent-facts.ts'
+import type { Folded } from '../../../src/events/envelope.ts'
+
+const fold = replayable(agentMachine)
+const live = liveFold(fold)
+const state = ({ value, context }: AgentSnapshot) => ({ value, context })
+
+const config = {
+  systemPrompt: 'You are a test.',
+  allowedTools: null,
+  maxTurns: null,
+  permissions: 'workspace' as const,
+  loadProjectSettings: false,
+  model: null,
+  timeoutMs: 1000,
+  retry: { attempts: 1, minDelayMs: 1, maxDelayMs: 2 },
+}
+const error = { tag: 'CliCrashedError', message: 'x', hint: '', retryable: true, details: { status: 500 } }
+const usage = { inputTokens: 3, outputTokens: 4, cacheReadTokens: 0, cacheCreationTokens: 0 }
+
+const TASK_FACTS = [
+  'CallSucceeded',
+  'CallFailed',
+  'CallOutcomeUnknown',
+  'RetryScheduled',
+  'TaskFailed',
+  'TaskCancelled',
+  'TaskHeld',
+  'TaskApproved',
+  'DeadLetterRecorded',
+  'ProcessStarted',
+  'InputsPlaced',
+  'SessionLost',
+] as const
+
+/** Any fact, about one of a few tasks and calls, so that many fit and many do not. */
+const anyFact: fc.Arbitrary<AgentFact> = fc
+  .record({
+    taskId: fc.constantFrom('t1', 't2'),
+    callId: fc.constantFrom('c1', 'c1', 'c1', 'c2'),
+    attempt: fc.integer({ min: 1, max: 3 }),
+    fatal: fc.boolean(),
+    text: fc.oneof(fc.string(), fc.constant({ sha256: 'ab', bytes: 70_000 })),
+    type: fc.oneof(
+      { weight: 3, arbitrary: fc.constantFrom('TaskAccepted' as const, 'CallStarted' as const) },
+      { weight: 3, arbitrary: fc.constantFrom(...TASK_FACTS) },
+      { weight: 1, arbitrary: fc.constantFrom(...agentFacts.types) },
+    ),
+  })
+  .map(({ taskId, callId, attempt, fatal, text, type }) => {
+    const session = { sessionId: `s-${callId}`, parentSessionId: null }
+    const at = '2026-01-01T00:00:00.000Z'
+    const data = {
+      AgentCreated: { config },
+      AgentConfigured: { config: { ...config, systemPrompt: `You are ${taskId}.` } },
+      TaskAccepted: {
+        taskId,
+        prompt: text,
+        textInput: null,
+        session: fatal ? 'fresh' : 'chain',
+        material: {},
+      },
+      InputsPlaced: { taskId, callId, inputs: [] },
+      CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at },
+      ProcessStarted: { taskId, callId, pid: attempt, startTime: null },
+      CallSucceeded: {
+        taskId,
+        callId,
+        attempt,
+        ...session,
+        text,
+        costUsd: 0.5,
+        usage,
+        durationMs: 5,
+        turns: 1,
+        model: null,
+        permissionDenials: [],
+        harvested: fatal,
+      },
+      CallFailed: { taskId, callId, error },
+      CallOutcomeUnknown: { taskId, callId },
+      RetryScheduled: {
+        taskId,
+        attempt,
+        dueAt: at,
+        ...(fatal ? { because: 'account', leftMs: attempt } : {}),
+      },
+      SessionLost: { taskId, sessionId: `s-${callId}` },
+      TaskHeld: {
+        taskId,
+        hold: fatal
+          ? { reason: 'approval', note: null }
+          : { reason: 'budget', budget: 'budget/orchestrator', usd: 1, tokens: 10 },
+      },
+      TaskApproved: { taskId, by: null },
+      DeadLetterRecorded: {
+        taskId,
+        callId,
+        ...session,
+        text,
+        costUsd: 0.5,
+        usage,
+        durationMs: 5,
+        model: null,
+        harvested: fatal,
+      },
+      TaskFailed: { taskId, error, fatal },
+      TaskCancelled: { taskId, reason: 'no' },
+      AgentReset: {},
+      AgentStopped: { reason: 'no' },
+      AgentRestarted: {},
+      AgentRemoved: {},
+    }[type]
+    return { type, data } as AgentFact
+  })
+
+const identified = (fact: AgentFact, index: number): Folded<AgentFact> => ({ ...fact, id: `f-${index}` })
+
+describe('the agent’s machine', () => {
+  test('is the same live and replayed, after every fact, also through JSON', () => {
+    let taken = 0
+    fc.assert(
+      fc.property(fc.array(anyFact, { minLength: 30, maxLength: 60 }), (facts) => {
+        const actor = createActor({
+          getInitialSnapshot: () => fold.initial,
+          transition: (snapshot: AgentSnapshot, fact: Folded<AgentFact>) => live(snapshot, fact) ?? snapshot,
+          getPersistedSnapshot: (snapshot: AgentSnapshot) => snapshot as never,
+        }).start()
+        const log: string[] = []
+        const created: AgentFact = { type: 'AgentCreated', data: { config } }
+        for (const [index, fact] of [created, ...facts].map(identified).entries()) {
+          const snapshot = actor.getSnapshot()
+          if (!snapshot.can(fact)) {
+            expect(state(fold.transition(snapshot, fact)), `fact ${index} changes nothing`).toEqual(
+              state(snapshot),
+            )
+            continue
+          }
+          taken += 1
+          log.push(JSON.stringify(fact))
+          actor.send(fact)
+          const replayed = log.map((line) => JSON.parse(line)).reduce(fold.transition, fold.initial)
+          expect(state(actor.getSnapshot())).toEqual(state(replayed))
+        }
+      }),
+      { numRuns: 1000 },
+    )
+    // The property would be empty if nearly nothing fitted.
+    expect(taken).toBeGreaterThan(10_000)
+  })
+
+  test('ends each task exactly once, whatever happens', () => {
+    fc.assert(
+      fc.property(fc.array(anyFact, { minLength: 20, maxLength: 100 }), (facts) => {
+        let snapshot = fold.transition(
+          fold.initial,
+          identified({ type: 'AgentCreated', data: { config } }, 0),
+        )
+        const open = new Set<string>()
+        for (const fact of facts.map(identified)) {
+          // An agent is never given a task twice; the store sees to that.
+          if (fact.type === 'TaskAccepted' && open.has(fact.data.taskId)) continue
+          if (!snapshot.can(fact)) continue
+          if (fact.type === 'TaskAccepted') open.add(fact.data.taskId)
+          if (fact.type === 'CallSucceeded' || fact.type === 'TaskFailed' || fact.type === 'TaskCancelled') {
+            expect(open.delete(fact.data.taskId)).toBe(true)
+          }
+          snapshot = fold.transition(snapshot, fact)
+          const { current, queue } = snapshot.context
+          const known = [...(current ? [current.taskId] : []), ...queue.map(({ taskId }) => taskId)]
+          if (snapshot.value !== 'absent' && snapshot.value !== 'stopped')
+            expect(known.sort()).toEqual([...open].sort())
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('keeps a state whose size does not grow with what the agent has done', () => {
+    const done = (task: number): AgentFact[] => {
+      const ids = { taskId: `t${task}`, callId: `c${task}` }
+      const call = { ...ids, attempt: 1, sessionId: `s${task}`, parentSessionId: null }
+      return [
+        {
+          type: 'TaskAccepted',
+          data: { taskId: ids.taskId, prompt: 'x', textInput: null, session: 'chain', material: {} },
+        },
+        { type: 'CallStarted', data: { ...call, deadlineAt: '2026-01-01T00:00:00.000Z' } },
+        {
+          type: 'CallSucceeded',
+          data: {
+            ...call,
+            text: 'y',
+            costUsd: 0,
+            usage,
+            durationMs: 1,
+            turns: 1,
+            model: null,
+            permissionDenials: [],
+            harvested: false,
+          },
+        },
+      ]
+    }
+    const created: AgentFact = { type: 'AgentCreated', data: { config } }
+    const sizeAfter = (tasks: number) => {
+      const facts = [created, ...Array.from({ length: tasks }, (_, task) => done(task)).flat()].map(
+        identified,
+      )
+      return JSON.stringify(state(facts.reduce(fold.transition, fold.initial))).length
+    }
+    expect(sizeAfter(500) - sizeAfter(5)).toBeLessThan(20)
+  })
+})

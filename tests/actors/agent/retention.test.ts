@@ -1,0 +1,55 @@
+/** Which bodies a retention lets go. */
+import { expect, test } from 'vitest'
+import { agentRetention, isSameTask } from '../../../src/actors/agent/retention.ts'
+import type { Recorded } from '../../../src/events/envelope.ts'
+import type { JsonObject } from '../../../src/events/json.ts'
+
+const recorded = (
+  stream: string,
+  type: string,
+  data: JsonObject,
+  more: Partial<Recorded> = {},
+): Recorded => ({
+  ...{ position: 1, stream, version: 1, id: 'x', type, v: 1, data, at: '2026-01-01T00:00:00.000Z' },
+  ...{ correlationId: null, causationId: null, epoch: 1, ...more },
+})
+const accepted = (taskId: string, correlationId = taskId) =>
+  recorded('agent/a', 'TaskAccepted', { taskId, prompt: 'p', textInput: null }, { correlationId })
+const answered = (taskId: string) => recorded('agent/a', 'CallSucceeded', { taskId, text: 'an answer' })
+
+/** The tasks whose answers go. */
+function dropped(facts: readonly Recorded[], rule: Parameters<typeof agentRetention>[0]) {
+  const retention = agentRetention(rule)
+  for (const fact of facts) retention.see(fact)
+  return facts.filter((fact) => retention.reduce(fact)).map(({ type, data }) => `${type} ${data.taskId}`)
+}
+
+test('A task that has not ended keeps its prompt', () => {
+  expect(dropped([accepted('one'), answered('one'), accepted('two')], { keep: 0 })).toEqual([
+    'TaskAccepted one',
+    'CallSucceeded one',
+  ])
+})
+
+test('What a run has asked for stays until the run has ended', () => {
+  const started = recorded('run/r', 'RunStarted', {})
+  const facts = [started, accepted('one', 'r'), answered('one')]
+  expect(dropped(facts, { keep: 0 })).toEqual([])
+  expect(dropped([...facts, recorded('run/r', 'RunSucceeded', {})], { keep: 0 })).toHaveLength(2)
+})
+
+test('What ended at the very instant stays', () => {
+  const facts = [accepted('one'), answered('one')]
+  expect(dropped(facts, { before: new Date('2026-01-01T00:00:00.000Z') })).toEqual([])
+  expect(dropped(facts, { before: new Date('2026-01-01T00:00:00.001Z') })).toHaveLength(2)
+})
+
+test('A task whose prompt was dropped is known by its hash', () => {
+  const retention = agentRetention({ keep: 0 })
+  for (const fact of [accepted('one'), answered('one')]) retention.see(fact)
+  const reduced = retention.reduce(accepted('one')) ?? {}
+  expect(reduced).toMatchObject({ prompt: { bytes: 1, dropped: true }, textInput: null })
+  expect(isSameTask(reduced, accepted('one').data)).toBe(true)
+  expect(isSameTask(reduced, { ...accepted('one').data, prompt: 'q' })).toBe(false)
+  expect(isSameTask(reduced, { ...accepted('one').data, textInput: 'more' })).toBe(false)
+})

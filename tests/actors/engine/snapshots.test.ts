@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import { agentKind } from '../../../src/actors/agent/agent.ts'
+import { foldStream } from '../../../src/actors/engine/fold-stream.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
+import { ECHO, until, world } from '../world.ts'
+
+const STREAM = 'agent/echo'
+
+/** A world with one agent that has answered often enough to be saved. */
+async function withHistory(asks = 60) {
+  const here = await world()
+  const { orchestrator } = await here.open({ reply: ({ prompt }) => prompt })
+  const agent = await orchestrator.createAgent(ECHO)
+  for (let ask = 0; ask < asks; ask++) await agent.ask(`${ask}`)
+  await orchestrator.close()
+  return here
+}
+
+const stateOf = async (store: EventStore, definition = agentKind) => {
+  const { snapshot, version, savedVersion } = await foldStream(definition, store, STREAM)
+  return { state: { value: snapshot.value, context: snapshot.context }, version, savedVersion }
+}
+
+describe('a snapshot', () => {
+  test('is made by itself, and gives the state that all the facts give', async () => {
+    const { store } = await withHistory()
+    const quick = await stateOf(store)
+    expect(quick.savedVersion).toBeGreaterThanOrEqual(100)
+    await store.snapshots.clear()
+    const slow = await stateOf(store)
+    expect(slow.savedVersion).toBe(0)
+    expect(quick.state).toEqual(slow.state)
+    expect(quick.version).toBe(slow.version)
+  })
+
+  test('leaves at most a tenth of an agent of 1,000 facts to be folded', async () => {
+    const { store } = await withHistory(334)
+    const { version, savedVersion } = await stateOf(store)
+    expect(version).toBeGreaterThan(1000)
+    expect((version - savedVersion) * 10).toBeLessThanOrEqual(version)
+  })
+
+  test('of another fold is not used', async () => {
+    const { store } = await withHistory()
+    const { savedVersion, state } = await stateOf(store, { ...agentKind, fingerprint: 'another' })
+    expect(savedVersion).toBe(0)
+    expect(state).toEqual((await stateOf(store)).state)
+  })
+
+  test.each([
+    ['of another history', { factId: 'somebody-elses' }],
+    ['of facts that are not there any more', { version: 9999 }],
+  ])('%s is not used', async (_, difference) => {
+    const { store } = await withHistory()
+    const expected = (await stateOf(store)).state
+    const saved = await store.snapshots.load(STREAM)
+    if (!saved) throw new Error('there is no snapshot')
+    await store.snapshots.save(STREAM, { ...saved, state: { value: 'error', context: {} }, ...difference })
+    const { state, savedVersion } = await stateOf(store)
+    expect(savedVersion).toBe(0)
+    expect(state).toEqual(expected)
+  })
+
+  test('that cannot be saved or read stops nobody', async () => {
+    const here = await world()
+    const failing = async () => {
+      throw new Error('no space')
+    }
+    here.store.snapshots.save = failing
+    const { orchestrator } = await here.open()
+    const agent = await orchestrator.createAgent(ECHO)
+    for (let ask = 0; ask < 60; ask++) await agent.ask(`${ask}`)
+    expect(agent.snapshot.context.totals.interactions).toBe(60)
+    await orchestrator.close()
+    here.store.snapshots.load = async () => undefined
+    const again = await here.open()
+    const same = await again.orchestrator.agent('echo')
+    await until(() => same.status === 'idle')
+    expect(same.snapshot.context.totals.interactions).toBe(60)
+  })
+})

@@ -1,0 +1,85 @@
+/** Where a login comes from, and how a key is kept out of the environment. */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { hideLogin } from '../../../src/claude/login/hidden-login.ts'
+import { storedLogin } from '../../../src/claude/login/stored-login.ts'
+
+const home = '/home/me'
+const isThere = () => true
+const user = process.platform === 'darwin' ? '' : join(home, '.claude')
+
+describe('a stored login', () => {
+  test.each([
+    ['in the home', {}, { CLAUDE_SECURESTORAGE_CONFIG_DIR: user }],
+    [
+      'in a directory of its own',
+      { CLAUDE_CONFIG_DIR: '/etc/me' },
+      { CLAUDE_SECURESTORAGE_CONFIG_DIR: '/etc/me' },
+    ],
+    ['behind a gateway', { ANTHROPIC_BASE_URL: 'http://x' }, { CLAUDE_SECURESTORAGE_CONFIG_DIR: user }],
+    ['when there is a key', { ANTHROPIC_API_KEY: 'k' }, {}],
+    ['when there is a token', { CLAUDE_CODE_OAUTH_TOKEN: 't' }, {}],
+    [
+      'of AWS',
+      { CLAUDE_CODE_USE_BEDROCK: '1' },
+      { AWS_CONFIG_FILE: `${home}/.aws/config`, AWS_SHARED_CREDENTIALS_FILE: `${home}/.aws/credentials` },
+    ],
+    [
+      'of AWS that is named',
+      { CLAUDE_CODE_USE_BEDROCK: 'true', AWS_CONFIG_FILE: '/a', AWS_SHARED_CREDENTIALS_FILE: '/b' },
+      {},
+    ],
+    [
+      'of Google',
+      { CLAUDE_CODE_USE_VERTEX: '1' },
+      { GOOGLE_APPLICATION_CREDENTIALS: `${home}/.config/gcloud/application_default_credentials.json` },
+    ],
+    [
+      'of a cloud that is switched off',
+      { CLAUDE_CODE_USE_BEDROCK: '0' },
+      { CLAUDE_SECURESTORAGE_CONFIG_DIR: user },
+    ],
+  ])('%s is found', (_, inherited, expected) => {
+    expect(storedLogin({ HOME: home, ...inherited }, isThere)).toEqual(expected)
+  })
+
+  test('is not looked for where there is no home, nor named where there is no file', () => {
+    expect(storedLogin({}, isThere)).toEqual({})
+    expect(storedLogin({ HOME: home, CLAUDE_CODE_USE_VERTEX: '1' }, () => false)).toEqual({})
+  })
+})
+
+describe('a key', () => {
+  const start = (environment: Record<string, string>) => ({
+    environment: { A: '1', ...environment },
+    arguments: ['-p'],
+  })
+
+  test.each([
+    ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR'],
+    ['CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR'],
+  ])('in %s is handed over at a descriptor', (variable, by) => {
+    expect(hideLogin(start({ [variable]: 'canary' }), 'linux')).toEqual({
+      environment: { A: '1', [by]: '3' },
+      arguments: ['-p'],
+      secret: 'canary',
+    })
+  })
+
+  test('for a gateway is handed over by a command that does not hold it', () => {
+    const hidden = hideLogin(start({ ANTHROPIC_AUTH_TOKEN: 'canary' }), 'linux')
+    expect(hidden.secret).toBe('canary')
+    expect(hidden.arguments).toEqual(['--settings', expect.stringContaining('apiKeyHelper'), '-p'])
+    expect(JSON.stringify([hidden.environment, hidden.arguments])).not.toContain('canary')
+  })
+
+  test.each<[string, Record<string, string>, NodeJS.Platform]>([
+    ['there is none', {}, 'linux'],
+    ['the system has no descriptors', { ANTHROPIC_API_KEY: 'canary' }, 'win32'],
+    ['the command would not find it', { ANTHROPIC_AUTH_TOKEN: 'canary' }, 'darwin'],
+    ['it has several lines', { ANTHROPIC_API_KEY: 'can\nary' }, 'linux'],
+    ['a pipe would not hold it', { ANTHROPIC_API_KEY: 'x'.repeat(5000) }, 'linux'],
+  ])('stays where it is when %s', (_, environment, platform) => {
+    expect(hideLogin(start(environment), platform)).toEqual(start(environment))
+  })
+})

@@ -1,0 +1,81 @@
+/** What transcripts tell of a call that nobody saw end: files that two versions wrote, whole and cut. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { answerIn, costState } from '../../../src/claude/session/transcript-reading.ts'
+
+const captured = (name: string) =>
+  readFileSync(join(import.meta.dirname, '../fixtures/transcripts', `${name}.jsonl`), 'utf8')
+
+const TOOL_PROMPT = 'TOOL Bash {"command":"echo hi > x.txt"}END'
+
+describe.each(['2.1.197', '2.1.330'])('transcripts of version %s', (version) => {
+  const parent = captured(`${version}-answered`)
+  const of = (name: string, prompt: string) =>
+    answerIn({ own: captured(`${version}-${name}`), parent }, prompt)
+
+  test('an answer is found, with its usage', () => {
+    expect(answerIn({ own: parent, parent: null }, 'hello one')).toMatchObject({
+      text: 'part0 part1 part2 ',
+      usage: { inputTokens: 10, outputTokens: 7, cacheReadTokens: 2, cacheCreationTokens: 3 },
+      model: 'claude-sonnet-4-5',
+      turns: null,
+    })
+  })
+
+  test('in a forked session only what follows our own prompt counts', () => {
+    expect(of('answered-with-tool', TOOL_PROMPT)).toMatchObject({
+      text: 'part0 part1 part2 ',
+      usage: { inputTokens: 20, outputTokens: 14 },
+    })
+    expect(of('killed', 'MIDHANG')).toBeNull()
+  })
+
+  test('a transcript that ends in the use of a tool holds no answer', () => {
+    expect(of('killed-in-tool', 'TOOL Bash {"command":"sleep 60"}END')).toBeNull()
+  })
+
+  test('the text of an API error is no answer', () => {
+    expect(of('refused', 'STATUS 401')).toBeNull()
+  })
+
+  test('a fork of which nothing but the history was written holds no answer', () => {
+    expect(answerIn({ own: parent, parent }, 'hello one')).toBeNull()
+  })
+
+  test('an answer to the mere beginning of our prompt is not the answer to it', () => {
+    expect(answerIn({ own: parent, parent: null }, 'hello one, and then much more')).toBeNull()
+  })
+
+  test('cut at any byte it holds either the whole answer or none', () => {
+    for (let length = 0; length < parent.length; length += 7) {
+      const result = answerIn({ own: parent.slice(0, length), parent: null }, 'hello one')
+      expect([undefined, 'part0 part1 part2 ']).toContain(result?.text)
+    }
+  })
+})
+
+test('the cost of a call is what its session counts beyond its parent, where that is counted', () => {
+  const [parent, own] = [captured('2.1.330-answered'), captured('2.1.330-answered-with-tool')]
+  expect(costState(parent)).toBeCloseTo(0.00014685)
+  expect(answerIn({ own, parent }, TOOL_PROMPT)?.costUsd).toBeCloseTo(0.0002937)
+  expect(costState(captured('2.1.197-answered'))).toBeNull()
+  expect(answerIn({ own: captured('2.1.197-answered'), parent: null }, 'hello one')?.costUsd).toBe(0)
+})
+
+test('"No response requested." is no answer', () => {
+  const line = (record: object) => JSON.stringify(record)
+  const own = [
+    line({ type: 'user', uuid: '1', message: { content: '\nhello' } }),
+    line({
+      type: 'assistant',
+      uuid: '2',
+      message: {
+        model: '<synthetic>',
+        stop_reason: 'stop_sequence',
+        content: [{ type: 'text', text: 'No response requested.' }],
+      },
+    }),
+  ].join('\n')
+  expect(answerIn({ own, parent: null }, 'hello')).toBeNull()
+})

@@ -1,0 +1,172 @@
+/** Reading what `claude` prints: captured runs of two versions, cut anywhere, and lines that nobody expects. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { CallMessage } from '../../../src/claude/runner.ts'
+import { lineSplitter } from '../../../src/claude/stream/line-splitter.ts'
+import { streamParser } from '../../../src/claude/stream/parser.ts'
+import { callResult } from '../../../src/claude/stream/result-record.ts'
+
+const same = (text: string) => text
+const captured = (name: string) => readFileSync(join(import.meta.dirname, '../fixtures/streams', name))
+
+function parse(chunks: readonly Uint8Array[]) {
+  const [lines, parser] = [lineSplitter(), streamParser(same)]
+  const messages: CallMessage[] = []
+  for (const chunk of chunks) for (const line of lines.push(chunk)) messages.push(...parser.read(line))
+  for (const line of lines.end()) messages.push(...parser.read(line))
+  return { messages, facts: parser.facts }
+}
+
+const read = (...records: object[]) =>
+  parse([Buffer.from(records.map((record) => JSON.stringify(record)).join('\n'))])
+const texts = (messages: readonly CallMessage[]) =>
+  messages.flatMap((message) => (message.type === 'text' ? [message.text] : []))
+const delta = (text: string, more = {}) => ({
+  type: 'stream_event',
+  event: { type: 'content_block_delta', delta: { type: 'text_delta', text } },
+  ...more,
+})
+const start = (id: string) => ({ type: 'stream_event', event: { type: 'message_start', message: { id } } })
+const assistant = (id: string, text: string, more = {}) => ({
+  type: 'assistant',
+  message: { id, model: 'm', content: [{ type: 'text', text }] },
+  ...more,
+})
+
+describe.each(['2.1.197', '2.1.330'])('output of version %s', (version) => {
+  test('an answer streams, and comes to a result', () => {
+    const { messages, facts } = parse([captured(`${version}-answer.ndjson`)])
+    expect(messages[0]).toMatchObject({ type: 'init', version, model: 'claude-sonnet-4-5' })
+    expect(texts(messages)).toEqual(['part0 ', 'part1 ', 'part2 '])
+    expect(facts.unknown.size).toBe(0)
+    expect(facts.requested).toBe(true)
+    expect(callResult(facts.result ?? {}, facts, { costBefore: 0, redact: same })).toMatchObject({
+      text: 'part0 part1 part2 ',
+      costUsd: 0.00014685,
+      usage: { inputTokens: 10, outputTokens: 7, cacheReadTokens: 2, cacheCreationTokens: 3 },
+      turns: 1,
+      model: 'claude-sonnet-4-5',
+      permissionDenials: [],
+    })
+  })
+
+  test('the use of a tool is told once', () => {
+    const { messages } = parse([captured(`${version}-tool.ndjson`)])
+    expect(messages.filter((message) => message.type === 'tool')).toEqual([
+      { type: 'tool', name: 'Bash', toolUseId: expect.any(String) },
+    ])
+  })
+
+  test('what an API error says is no text of the model', () => {
+    const { messages, facts } = parse([captured(`${version}-refused.ndjson`)])
+    expect(texts(messages)).toEqual([])
+    expect(facts.assistantError).toBe('authentication_failed')
+  })
+
+  test('permission denials are kept with the call', () => {
+    const { facts } = parse([captured(`${version}-max-turns.ndjson`)])
+    const { permissionDenials } = callResult(facts.result ?? {}, facts, { costBefore: 0, redact: same })
+    expect(permissionDenials).toEqual([{ tool: 'Write', input: expect.stringContaining('x.txt') }])
+  })
+
+  test('it does not matter where the output is cut into chunks', () => {
+    const bytes = captured(`${version}-tool.ndjson`)
+    const whole = parse([bytes])
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(bytes.length), { maxLength: 40 }), (cuts) => {
+        const places = [0, ...cuts.sort((one, other) => one - other), bytes.length]
+        const chunks = places.slice(1).map((place, index) => bytes.subarray(places[index], place))
+        expect(parse(chunks)).toEqual(whole)
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+test('any text arrives as it was, cut anywhere, also inside a character', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 50 })
+  fc.assert(
+    fc.property(fc.array(text), fc.integer({ min: 1, max: 7 }), (said, size) => {
+      const bytes = Buffer.from(said.map((one) => `${JSON.stringify(delta(one))}\n`).join(''))
+      const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+        bytes.subarray(index * size, (index + 1) * size),
+      )
+      const wellFormed = (one: string) => Buffer.from(JSON.stringify(one)).toString()
+      expect(texts(parse(chunks).messages)).toEqual(
+        said.filter((one) => one !== '').map((one) => JSON.parse(wellFormed(one)) as string),
+      )
+    }),
+  )
+})
+
+test('whatever is printed, the parser does not throw', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.json(), fc.string(), fc.constant('{"type":"system"}'))), (lines) => {
+      parse([Buffer.from(lines.join('\n'))])
+    }),
+  )
+})
+
+test('a line separator of Unicode does not end a line', () => {
+  expect(
+    texts(
+      parse([Buffer.from(`{"type":"assistant","message":{"content":[{"type":"text","text":"a\u2028b"}]}}\n`)])
+        .messages,
+    ),
+  ).toEqual(['a\u2028b'])
+})
+
+test('without partial messages the text comes with the whole message', () => {
+  expect(texts(read(assistant('1', 'Hello')).messages)).toEqual(['Hello'])
+})
+
+test('a message that was streamed is not told again, one that was not is', () => {
+  const { messages } = read(
+    start('1'),
+    delta('Hel'),
+    delta('lo'),
+    assistant('1', 'Hello'),
+    assistant('2', 'Again'),
+  )
+  expect(texts(messages)).toEqual(['Hel', 'lo', 'Again'])
+})
+
+test('what a subagent says is not part of the answer', () => {
+  const sub = { parent_tool_use_id: 'toolu_1' }
+  expect(read(delta('secret', sub), assistant('1', 'secret', sub)).messages).toEqual([])
+})
+
+test('the retries of the CLI are told', () => {
+  const retry = { type: 'system', subtype: 'api_retry', attempt: 1, max_retries: 2, retry_delay_ms: 500 }
+  expect(read({ ...retry, error_status: 529, error: 'overloaded' }).messages).toEqual([
+    { type: 'retry', attempt: 1, maxAttempts: 2, delayMs: 500, problem: 'overloaded (529)', status: 529 },
+  ])
+})
+
+test('what the service asks for is told from the back-off of the CLI', () => {
+  const waits = [
+    [1, 589.17, undefined],
+    [2, 1232.88, undefined],
+    [1, 20_000, 20_000],
+    [2, 1_000, 1_000],
+  ] as const
+  for (const [attempt, retry_delay_ms, retryAfterMs] of waits) {
+    const record = { type: 'system', subtype: 'api_retry', attempt, retry_delay_ms, error_status: 429 }
+    expect(read(record).facts.retry?.retryAfterMs).toBe(retryAfterMs)
+  }
+})
+
+test('of two results the last counts', () => {
+  const { facts } = read({ type: 'result', result: 'a' }, { type: 'result', result: 'b' })
+  expect(facts.result).toMatchObject({ result: 'b' })
+})
+
+test('a line that is too long is refused, and so is too much of all', () => {
+  const splitter = lineSplitter({ lineBytes: 10, callBytes: 25 })
+  expect(splitter.push(Buffer.from('123456789\n1'))).toEqual(['123456789'])
+  expect(() => splitter.push(Buffer.from('2345678901'))).toThrow(/a line holds more than 10 bytes/)
+  const other = lineSplitter({ lineBytes: 10, callBytes: 25 })
+  expect(() => other.push(Buffer.from('12345\n'.repeat(5)))).toThrow(/the output holds more than 25 bytes/)
+})

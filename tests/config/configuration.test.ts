@@ -1,0 +1,309 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { type ConfigSources, loadConfig } from '../../src/config/configuration.ts'
+import { SETTING_KEYS, variableOf } from '../../src/config/layers.ts'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+})
+
+const write = (text: string, name = 'claude-agents.yaml') =>
+  writeFile(join(folder, name), text, { mode: 0o644 })
+const load = (sources: ConfigSources = {}) => loadConfig({ directory: folder, environment: {}, ...sources })
+const problem = (sources?: ConfigSources) =>
+  load(sources).then(
+    () => 'none',
+    (error) => error.message.replaceAll(`${folder}/`, ''),
+  )
+
+describe('the configuration file', () => {
+  test('is found upwards, and its paths are relative to where it lies', async () => {
+    await write(`
+orchestrator: { base_dir: ./agents, max_agents: 7, session_persistence: false }
+limits: { calls_in_flight: 4, process_starts: 2, mailbox: 50 }
+budget: { usd: 12.5, tokens: 100000, minimum_usd: 0.05 }
+agent_defaults: { max_turns: 2, timeout: 300, retry_attempts: 1, model: opus, allowed_tools: [Read] }
+logging: { level: DEBUG, file: agents.log }
+claude: { path: bin/claude }
+agents:
+  - { id: researcher, system_prompt: You are a research specialist, max_turns: 3, budget: { usd: 3 } }
+`)
+    const below = join(folder, 'a/b')
+    await mkdir(below, { recursive: true })
+    expect(await load({ directory: below })).toMatchObject({
+      file: join(folder, 'claude-agents.yaml'),
+      baseDir: join(folder, 'agents'),
+      maxAgents: 7,
+      sessionPersistence: false,
+      agentDefaults: {
+        maxTurns: 2,
+        timeoutMs: 300_000,
+        retry: { attempts: 1 },
+        model: 'opus',
+        allowedTools: ['Read'],
+      },
+      limits: { callsInFlight: 4, processStarts: 2, mailbox: 50 },
+      budget: { usd: 12.5, tokens: 100_000 },
+      callMinimum: { usd: 0.05 },
+      logLevel: 'debug',
+      logFile: join(folder, 'agents.log'),
+      claudePath: join(folder, 'bin/claude'),
+      agents: [
+        { id: 'researcher', systemPrompt: 'You are a research specialist', maxTurns: 3, budget: { usd: 3 } },
+      ],
+    })
+  })
+
+  test('may be JSON, may be empty, may have empty sections, and need not be there', async () => {
+    await write('{ "orchestrator": { "max_agents": 3 } }', 'claude-agents.json')
+    expect(await load()).toMatchObject({ maxAgents: 3 })
+    for (const nothing of ['', '# nothing', 'orchestrator:\nagents:\n']) {
+      await write(nothing, 'claude-agents.json')
+      const { settings, ...rest } = await load()
+      expect(rest).toEqual({ file: join(folder, 'claude-agents.json') })
+      expect(settings.every(({ from }) => from === 'default')).toBe(true)
+    }
+    await rm(join(folder, 'claude-agents.json'))
+    expect(await load()).toMatchObject({ file: null })
+  })
+
+  test('that names a program is refused when others can write it', async () => {
+    await write('claude: { path: ./claude }')
+    await chmod(join(folder, 'claude-agents.yaml'), 0o666)
+    expect(await problem()).toContain('others than you can write it')
+    expect(await problem({ options: { 'claude.path': '/usr/bin/claude' } })).toBe('none')
+  })
+
+  test('that is asked for by name must be there', async () => {
+    await expect(load({ file: join(folder, 'none.yaml') })).rejects.toMatchObject({ _tag: 'ConfigError' })
+  })
+})
+
+/** A value for each layer, of a kind that the key takes. */
+const VALUES: Readonly<Record<string, readonly [file: string, variable: string, option: string]>> = {
+  'orchestrator.base_dir': ['/of-file', '/of-variable', '/of-option'],
+  'orchestrator.max_agents': ['1', '2', '3'],
+  'orchestrator.session_persistence': ['false', 'true', 'FALSE'],
+  'agent_defaults.max_turns': ['1', '2', '3'],
+  'agent_defaults.timeout': ['1', '2', '3'],
+  'agent_defaults.retry_attempts': ['0', '1', '2'],
+  'agent_defaults.model': ['of-file', '7', 'of-option'],
+  'agent_defaults.allowed_tools': ['[Read]', 'Grep, Glob', 'Bash'],
+  'limits.calls_in_flight': ['1', '2', '3'],
+  'limits.process_starts': ['1', '2', '3'],
+  'limits.mailbox': ['1', '2', '3'],
+  'budget.usd': ['1.5', '2.5', '3.5'],
+  'budget.tokens': ['1', '2', '3'],
+  'budget.minimum_usd': ['0.1', '0.2', '0.3'],
+  'budget.minimum_tokens': ['1', '2', '3'],
+  'logging.level': ['ERROR', 'Debug', 'info'],
+  'logging.file': ['/of-file', '/of-variable', '/of-option'],
+  'claude.path': ['/of-file', '/of-variable', '/of-option'],
+}
+/** What a text stands for where it is not itself. */
+const MEANT: Readonly<Record<string, unknown>> = {
+  '[Read]': ['Read'],
+  'Grep, Glob': ['Grep', 'Glob'],
+  Bash: ['Bash'],
+  ERROR: 'error',
+  Debug: 'debug',
+  true: true,
+  false: false,
+  FALSE: false,
+}
+
+describe('the command line is stronger than the environment, that than the file, and that than the default:', () => {
+  test('every key is in the table below', () => {
+    expect(Object.keys(VALUES).sort()).toEqual([...SETTING_KEYS].sort())
+  })
+
+  test.each(Object.entries(VALUES))('%s', async (key, [file, variable, option]) => {
+    const [section, name] = key.split('.')
+    const resolved = async (sources: ConfigSources) => {
+      const { settings } = await load(sources)
+      const { value, from, place } = settings.find((setting) => setting.key === key) ?? {}
+      return { value, from, place }
+    }
+    const meant = (text: string) => {
+      if (text in MEANT) return MEANT[text]
+      return key.endsWith('model') || Number.isNaN(Number(text)) ? text : Number(text)
+    }
+    const variables = { [variableOf(key) ?? '']: variable }
+    expect((await resolved({})).from).toBe('default')
+    await write(`${section}:\n  ${name}: ${file}\n`)
+    const place = `${join(folder, 'claude-agents.yaml')}:2:${(name?.length ?? 0) + 5}`
+    expect(await resolved({})).toEqual({ value: meant(file), from: 'file', place })
+    expect(await resolved({ environment: variables })).toEqual({
+      value: meant(variable),
+      from: 'environment',
+      place: variableOf(key),
+    })
+    expect(await resolved({ environment: { [variableOf(key) ?? '']: '' } })).toMatchObject({ from: 'file' })
+    const all = { environment: variables, options: { [key]: option } }
+    expect(await resolved(all)).toEqual({ value: meant(option), from: 'command line', place: null })
+  })
+})
+
+describe('a mistake is shown with its place, and with what to write instead:', () => {
+  test.each([
+    // Names.
+    [
+      'orchestrater:\n  max_agents: 1',
+      'claude-agents.yaml:1:1: there is no section "orchestrater". Did you mean "orchestrator"?',
+    ],
+    [
+      'orchestrator:\n  max_agent: 1',
+      'claude-agents.yaml:2:3: there is no key "max_agent" in orchestrator. Did you mean "max_agents"?',
+    ],
+    [
+      'agents:\n  - id: a\n    system_promt: x\n    system_prompt: x',
+      'claude-agents.yaml:3:5: there is no key "system_promt" in agents[0]. Did you mean "system_prompt"?',
+    ],
+    [
+      'surprise: 1',
+      'claude-agents.yaml:1:1: there is no section "surprise". There are: orchestrator, agent_defaults, ',
+    ],
+    ['__proto__: { x: 1 }', 'claude-agents.yaml:1:1: there is no section "__proto__".'],
+    [
+      'orchestrator: { __proto__: 3 }',
+      'claude-agents.yaml:1:17: there is no key "__proto__" in orchestrator.',
+    ],
+    ['constructor: 1', 'claude-agents.yaml:1:1: there is no section "constructor".'],
+    // Values.
+    [
+      'orchestrator:\n  max_agents: many',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be a number, not "many". It is how many agents there may be at once (100 unless set).',
+    ],
+    [
+      'orchestrator:\n  max_agents: 0',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be greater than or equal to 1, not 0. It is',
+    ],
+    [
+      'orchestrator:\n  max_agents: 1.5',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be a whole number, not 1.5. It is',
+    ],
+    [
+      'orchestrator: { session_persistence: maybe }',
+      'claude-agents.yaml:1:38: orchestrator.session_persistence: this must be true or false, not "maybe". It is',
+    ],
+    [
+      'logging:\n  level: loud',
+      'claude-agents.yaml:2:10: logging.level: this must be debug or info or warn or error or silent, not "loud". It is what is logged (warn unless set).',
+    ],
+    [
+      'claude:\n  path: ""',
+      'claude-agents.yaml:2:9: claude.path: this must not be empty. It is the claude command',
+    ],
+    ['orchestrator: [1]', 'claude-agents.yaml:1:15: orchestrator: this must be a mapping of keys to values.'],
+    ['[1]', 'claude-agents.yaml:1:1: the file: this must be a mapping of keys to values.'],
+    ['agents: a', 'claude-agents.yaml:1:9: agents: this must be a list, not "a".'],
+    [
+      'agent_defaults:\n  allowed_tools: Read',
+      'claude-agents.yaml:2:18: agent_defaults.allowed_tools: this must be a list, not "Read". It is tools that need no permission.',
+    ],
+    // What is missing, or there twice.
+    [
+      'agents:\n  - id: a',
+      'claude-agents.yaml:2:5: agents[0] has no system_prompt. Add it: system_prompt: ...',
+    ],
+    [
+      'agents:\n  - { id: a, system_prompt: x }\n  - { id: a, system_prompt: y }',
+      'claude-agents.yaml:3:11: there is an agent "a" already. Give this one another id.',
+    ],
+    // Syntax.
+    ['orchestrator: {', 'claude-agents.yaml:1:16: this is not valid YAML: '],
+    ['a: 1\na: 2', 'claude-agents.yaml:2:1: this is not valid YAML: Map keys must be unique.'],
+    // Files that want to hurt.
+    [
+      'a: &a [x]\nb: &b [*a,*a]\norchestrator: *b',
+      'claude-agents.yaml: it holds aliases (*name), which are not supported here. Write it out.',
+    ],
+    ['['.repeat(500_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
+    ['- '.repeat(300_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
+    ['#'.repeat(2 ** 20 + 1), 'claude-agents.yaml: it is larger than 1048576 bytes.'],
+  ])('%.60j', async (text, message) => {
+    await write(text)
+    expect(await problem()).toContain(message)
+  })
+
+  test('all mistakes are shown at once', async () => {
+    await write('orchestrator: { max_agents: 0 }\nlogging: { level: loud, fil: x }')
+    expect((await problem()).split('\n')).toHaveLength(3)
+  })
+
+  test('in a variable or an option, under its name', async () => {
+    expect(await problem({ environment: { CLAUDE_AGENTS_MAX_AGENTS: 'x' } })).toContain(
+      'CLAUDE_AGENTS_MAX_AGENTS: orchestrator.max_agents: this must be a number, not "x".',
+    )
+    expect(await problem({ options: { 'orchestrator.max_agents': '-1' } })).toContain(
+      '--set orchestrator.max_agents: orchestrator.max_agents: this must be greater than or equal to 1, not -1.',
+    )
+    expect(await problem({ options: { 'orchestrator.max_agent': '1' } })).toContain(
+      '--set: there is no key "orchestrator.max_agent". Did you mean "orchestrator.max_agents"?',
+    )
+  })
+})
+
+describe('the workflows in the configuration file', () => {
+  test('are a pattern, agents and options, by name', async () => {
+    await write(`
+workflows:
+  - name: report
+    pattern: pipeline
+    agents: [researcher, { workflow: review }]
+    prompts: ['Research: {{input}}', null]
+  - { name: review, pattern: parallel, agents: [a, { pool: b, size: 2 }], concurrency: 2, on_error: fail }
+`)
+    expect((await load()).workflows).toEqual([
+      {
+        name: 'report',
+        pattern: 'pipeline',
+        agents: ['researcher', { workflow: 'review' }],
+        options: { prompts: ['Research: {{input}}', null] },
+      },
+      {
+        name: 'review',
+        pattern: 'parallel',
+        agents: ['a', { pool: 'b', size: 2 }],
+        options: { concurrency: 2, onError: 'fail' },
+      },
+    ])
+  })
+
+  test.each([
+    ['- { nam: x }', '2:5: there is no key "nam" in workflows[0]. Did you mean "name"?'],
+    [
+      '- name: x\n  patern: parallel\n  agents: [a]',
+      '3:3: there is no key "patern" in workflows[0]. Did you mean "pattern"?',
+    ],
+    ['- { name: x, agents: [a] }', '2:3: workflows[0] has no pattern. Add it: pattern: ...'],
+    [
+      '- { name: x, pattern: paralel, agents: [a] }',
+      '2:23: there is no pattern "paralel". Did you mean "parallel"?',
+    ],
+    ['- { name: x, pattern: parallel, agents: [] }', '2:41: there are no agents'],
+    ['- { name: x, pattern: parallel, agents: a }', '2:41: workflows[0].agents: this must be a list'],
+    ['- { name: x, pattern: parallel, agents: [a, a] }', '2:41: parallel cannot have "a" twice'],
+    ['- { name: x, pattern: debate, agents: [a] }', '2:39: debate takes at least 2 agents, not 1'],
+    ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: it does not go with the pattern race'],
+    ['- { name: x, pattern: vote, agents: [a], votes: 0 }', '2:49: workflows[0].votes: this must be'],
+    ['- { name: x, pattern: pipeline, agents: [a], prompts: [b, c] }', '2:55: there are 2 for 1 agents'],
+    ['- { name: x, pattern: race, agents: [{ pool: a }] }', '2:38: a step is an agent, { pool'],
+    ['- { name: x, pattern: race, agents: [{ workflow: y }] }', '2:37: there is no workflow "y"'],
+    [
+      '- { name: x, pattern: race, agents: [a] }\n- { name: x, pattern: race, agents: [a] }',
+      '3:11: there is a workflow "x" already',
+    ],
+    [
+      '- { name: x, pattern: race, agents: [{ workflow: y }] }\n- { name: y, pattern: race, agents: [{ workflow: x }] }',
+      '2:37: the workflow contains itself: x -> y -> x',
+    ],
+  ])('%j is refused with its place', async (list, message) => {
+    await write(`workflows:\n${list}\n`)
+    expect(await problem()).toContain(`claude-agents.yaml:${message}`)
+  })
+})

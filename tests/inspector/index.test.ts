@@ -1,0 +1,265 @@
+/** What the inspector says of a moment is what the actors' own folds say of it; and what cannot be read is said so. */
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { OverloadedError } from '../../src/events/errors/call.ts'
+import { CorruptRecord } from '../../src/events/errors/store.ts'
+import { KINDS } from '../../src/history/kinds.ts'
+import { damagedStore } from '../../src/inspector/damaged-store.ts'
+import { LogIndex } from '../../src/inspector/index/index.ts'
+import { Searches } from '../../src/inspector/index/search.ts'
+import { ANSWERS, Parameters } from '../../src/inspector/requests.ts'
+import type { Answers } from '../../src/inspector/view.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { parallel } from '../../src/patterns/parallel.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { recordKey } from '../../src/store/level/keys.ts'
+import { levelStore } from '../../src/store/level/store.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { until } from '../actors/world.ts'
+import { counted, tamper } from '../store/store-kit.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+
+/** Asks as the page does, without the HTTP between. */
+async function inspected(store: EventStore) {
+  const index = new LogIndex(KINDS)
+  const ending = new AbortController()
+  const following = index.follow(store, ending.signal)
+  onTestFinished(async () => {
+    ending.abort()
+    await following
+  })
+  const head = await store.head()
+  await until(() => index.position >= head || index.ended !== null)
+  const given = { store, index, searches: new Searches(index, store) }
+  return {
+    index,
+    async ask<What extends keyof Answers>(what: What, query: Record<string, string | number> = {}) {
+      const words = Object.entries(query).map(([name, value]) => [name, String(value)] as [string, string])
+      const parameters = new Parameters(new URLSearchParams(words))
+      return (await ANSWERS[`/api/${what}`]?.(given, parameters)) as Answers[What]
+    },
+  }
+}
+
+/** A workflow of which one call fails and is tried again. */
+async function recordedWorkflow(store: EventStore): Promise<Orchestrator> {
+  const runner = scriptedRunner({
+    reply: ({ agent, attempt }) =>
+      agent === 'b' && attempt === 1 ? new OverloadedError() : { text: `by ${agent}`, costUsd: 0.5 },
+  })
+  const orchestrator = await Orchestrator.open({ store, runner, random: () => 0 })
+  for (const id of ['a', 'b', 'c']) {
+    await orchestrator.createAgent({ id, systemPrompt: 'You are.', retry: { minDelayMs: 1, maxDelayMs: 1 } })
+  }
+  await orchestrator.run(sequential([parallel(['a', 'b']), 'c']), 'go', { id: 'r', name: 'review' })
+  return orchestrator
+}
+
+describe('a moment', () => {
+  test('has each actor in the state that its own replay has at that version', async () => {
+    const store = memoryStore()
+    const orchestrator = await recordedWorkflow(store)
+    const { ask, index } = await inspected(store)
+    for (const stream of ['agent/a', 'agent/b', 'run/r']) {
+      for await (const { recorded, after } of orchestrator.replay(stream)) {
+        const { actors, actor } = await ask('moment', { at: recorded.position, actor: stream })
+        expect(actors.find((row) => row.stream === stream)).toMatchObject({
+          status: after.value,
+          version: recorded.version,
+        })
+        expect(actor).toMatchObject({ status: after.value, version: recorded.version, problem: null })
+      }
+    }
+    const { totals } = await ask('moment', { at: index.position })
+    expect(totals).toMatchObject({ agents: 3, calls: 4, retries: 1, failures: 1, costUsd: 1.5, runs: 1 })
+    expect((await ask('moment', { at: 0 })).totals).toMatchObject({ agents: 0, calls: 0, costUsd: 0 })
+  })
+
+  test('does not know what came later: actors, sessions and steps', async () => {
+    const store = memoryStore()
+    await recordedWorkflow(store)
+    const { ask } = await inspected(store)
+    expect((await ask('moment', { at: 1 })).actors.map(({ stream }) => stream)).toEqual(['agent/a'])
+    const failed = (await ask('facts', { type: 'CallFailed' })).lines[0]?.position ?? 0
+    const { actor } = await ask('moment', { at: failed, history: 1 })
+    expect(actor?.sessions.map(({ outcome }) => outcome)).toEqual(['failed'])
+    const { actor: run } = await ask('moment', { at: failed, history: 1, actor: 'run/r' })
+    expect(run?.run?.steps.map(({ agent, state }) => `${agent} ${state}`)).toEqual([
+      'a scheduled',
+      'b scheduled',
+    ])
+    const { actor: ended } = await ask('moment', { actor: 'run/r', history: 1 })
+    expect(ended?.run?.steps.map(({ agent, state, calls }) => [agent, state, calls.length])).toEqual([
+      ['a', 'succeeded', 1],
+      ['b', 'succeeded', 2],
+      ['c', 'succeeded', 1],
+    ])
+  })
+
+  test('of a long stream is folded from the middle, and is the same', async () => {
+    const store = memoryStore()
+    const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner() })
+    const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are.' })
+    for (let task = 0; task < 200; task++) await agent.ask(`task ${task}`)
+    const { ask } = await inspected(store)
+    for await (const { recorded, after } of orchestrator.replay('agent/a')) {
+      if (recorded.version < 505 || recorded.version > 520) continue
+      const { actor } = await ask('moment', { at: recorded.position, actor: 'agent/a' })
+      expect(actor?.context).toEqual(JSON.parse(JSON.stringify(after.context)))
+    }
+  })
+})
+
+describe('finding', () => {
+  test('goes to the next fact that matches, the next of a stream, and the next problem', async () => {
+    const store = memoryStore()
+    await recordedWorkflow(store)
+    const { ask, index } = await inspected(store)
+    const problems = await ask('facts', { type: 'problems' })
+    expect(problems.lines.map(({ type }) => type)).toEqual(['CallFailed'])
+    const at = problems.lines[0]?.position ?? 0
+    expect(await ask('moment', { at: 1, step: 1, within: 'problems' })).toMatchObject({ position: at })
+    expect(await ask('moment', { at: index.position, step: -1, within: 'problems' })).toMatchObject({
+      position: at,
+    })
+    // There is none beyond the last.
+    expect(await ask('moment', { at, step: 1, within: 'problems' })).toMatchObject({ position: at })
+    const { fact } = await ask('moment', { at, step: 1, within: 'agent/b' })
+    expect(fact).toMatchObject({ stream: 'agent/b', type: 'RetryScheduled' })
+    expect((await ask('facts', { text: 'BY A', stream: 'agent/a' })).lines).toMatchObject([
+      { type: 'CallSucceeded', brief: 'by a' },
+    ])
+  })
+
+  test('a text goes through the log a piece at a time, and finds all there is', async () => {
+    const store = memoryStore()
+    for (let round = 0; round < 100; round++) {
+      await store.append(
+        'agent/x',
+        Array.from({ length: 100 }, (_, n) => counted(round * 100 + n)),
+      )
+    }
+    const { ask } = await inspected(store)
+    const first = await ask('facts', { text: '"n":99' })
+    expect(first).toMatchObject({ searchedTo: 4000 })
+    await ask('facts', { text: '"n":99' })
+    const last = await ask('facts', { text: '"n":99', limit: 300 })
+    // 99, 990 to 999, 9900 to 9999.
+    expect(last).toMatchObject({ searchedTo: 10_000, total: 111 })
+    expect((await ask('facts', { offset: 9_990 })).lines).toHaveLength(10)
+  })
+})
+
+describe('lanes', () => {
+  test('show each state for as long as it lasted, and mark what happened', async () => {
+    const store = memoryStore()
+    await recordedWorkflow(store)
+    const { ask, index } = await inspected(store)
+    const { lanes, statuses } = await ask('timeline', { columns: index.position * 10 })
+    const lane = lanes.find(({ stream }) => stream === 'agent/b')
+    expect(lane?.counts).toEqual({ call: 2, answer: 1, failure: 1, retry: 1 })
+    const named = lane?.spans.map(([, , status]) => statuses[status]?.name)
+    expect(named).toEqual(['idle', 'busy', 'retry', 'busy', 'idle'])
+    // A span begins at the fact that made the state.
+    const retry = (await ask('facts', { type: 'RetryScheduled' })).lines[0]?.position ?? 0
+    expect(lane?.spans[2]?.[0]).toBe((retry - 1) * 10)
+    expect(lanes[0]?.stream).toBe('run/r')
+  })
+
+  test('stay small, however much there is', async () => {
+    const store = memoryStore()
+    const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner() })
+    const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are.' })
+    for (let task = 0; task < 300; task++) await agent.ask(`task ${task}`)
+    const { ask } = await inspected(store)
+    for (const axis of ['order', 'time']) {
+      const answer = await ask('timeline', { columns: 200, axis })
+      expect(JSON.stringify(answer).length).toBeLessThan(5000)
+      expect(answer.lanes[0]).toMatchObject({ crowded: true, counts: { call: 300, answer: 300 } })
+    }
+  })
+})
+
+describe('a damaged log', () => {
+  test('shows the broken place, and all before and after it', async () => {
+    const directory = await temporaryDirectory()
+    {
+      await using store = await levelStore(directory)
+      await recordedWorkflow(store)
+    }
+    await tamper(directory, async (database) => {
+      const value = (await database.get(recordKey(6))) as string
+      await database.put(recordKey(6), `${value.slice(0, -3)}xx}`)
+    })
+    await using store = await levelStore(directory)
+    const { ask, index } = await inspected(store)
+    expect(index.position).toBe(await store.head())
+    expect(index.broken).toMatchObject([{ position: 6, problem: expect.stringContaining('is damaged') }])
+    const { lines } = await ask('facts')
+    expect(lines.map(({ position }) => position)).toEqual(
+      Array.from({ length: lines.length }, (_, n) => n + 1),
+    )
+    expect(lines[5]).toMatchObject({ type: '(unreadable)', tone: 'bad', problem: expect.any(String) })
+    expect(lines[4]?.problem).toBeNull()
+    expect(lines[6]?.problem).toBeNull()
+    const { fact, log } = await ask('moment', { at: 6 })
+    expect(fact).toMatchObject({ type: '(unreadable)', data: null })
+    expect(log.broken).toHaveLength(1)
+    // The stream whose fact that was: its state is not made up.
+    const { actor } = await ask('moment', { actor: 'run/r' })
+    expect(actor).toMatchObject({ status: 'unknown', problem: expect.stringContaining('cannot be read') })
+    // All others go on.
+    expect((await ask('moment', { actor: 'agent/a' })).actor).toMatchObject({ status: 'idle', problem: null })
+  })
+
+  test('that cannot be opened any more is read from its files', async () => {
+    const directory = await temporaryDirectory()
+    {
+      await using store = await levelStore(directory)
+      await recordedWorkflow(store)
+    }
+    const log = (await readdir(join(directory, 'log'))).find((name) => name.endsWith('.log')) ?? ''
+    const file = join(directory, 'log', log)
+    const content = await readFile(file)
+    content[content.indexOf('StepScheduled')] = 0x58
+    await writeFile(file, content)
+    await expect(levelStore(directory)).rejects.toMatchObject({ _tag: 'StoreDamaged' })
+    await using store = await damagedStore(directory)
+    const { ask, index } = await inspected(store)
+    expect(index.broken.length).toBeGreaterThan(0)
+    const { lines } = await ask('facts', { limit: 300 })
+    const broken = new Set(index.broken.map(({ position }) => position))
+    expect(lines.filter(({ problem }) => problem === null).length).toBe(lines.length - broken.size)
+    expect(lines.map(({ position, problem }) => broken.has(position) === (problem !== null))).not.toContain(
+      false,
+    )
+    expect(lines.at(-1)).toMatchObject({ type: 'RunSucceeded', problem: null })
+    await expect(store.append('agent/a', [counted(1)])).rejects.toMatchObject({ _tag: 'StoreDamaged' })
+  })
+
+  test('of which nothing can be read any more does not hang', async () => {
+    const store = memoryStore()
+    await store.append('agent/x', [counted(1), counted(2)])
+    const broken: EventStore = {
+      ...store,
+      async *follow() {
+        yield* []
+        throw new Error('the disk is gone')
+      },
+    }
+    const { index } = await inspected(broken)
+    expect(index.ended).toBe('the disk is gone')
+    const lost: EventStore = {
+      ...store,
+      async *readAll({ after = 0 } = {}) {
+        yield* []
+        throw new CorruptRecord({ position: after + 1, key: '', file: 'x', problem: 'it is gone' })
+      },
+    }
+    const { ask } = await inspected(lost)
+    expect((await ask('facts')).lines).toHaveLength(2)
+  })
+})

@@ -1,0 +1,220 @@
+/** The page in a real browser: what somebody sees who looks for what went wrong. */
+import type { Page } from 'playwright-core'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
+import { inspector } from '../../src/inspector/inspector.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { parallel } from '../../src/patterns/parallel.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { CHROMIUM, openPage, screenshot } from './browser.ts'
+
+const title =
+  CHROMIUM === undefined ? 'the page (left out: no Chromium found, see CHROMIUM_PATH)' : 'the page'
+
+/** An orchestrator with a team, and an inspector of it. */
+async function inspected(names: readonly string[], reply: NonNullable<ScriptedRunnerOptions['reply']>) {
+  const store = memoryStore()
+  const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner({ reply }), random: () => 0 })
+  for (const id of names) {
+    await orchestrator.createAgent({
+      id,
+      systemPrompt: `You are ${id}.`,
+      retry: { minDelayMs: 1, maxDelayMs: 1 },
+    })
+  }
+  const serving = await inspector(orchestrator)
+  onTestFinished(async () => {
+    await serving.close()
+    await orchestrator.close()
+  })
+  const positionOf = async (type: string, stream?: string): Promise<number> => {
+    for await (const recorded of store.readAll()) {
+      if (recorded.type === type && (stream === undefined || recorded.stream === stream))
+        return recorded.position
+    }
+    throw new Error(`there is no ${type}`)
+  }
+  return { orchestrator, store, url: serving.url, positionOf }
+}
+
+const review = sequential([parallel(['security', 'performance']), 'lead'])
+const team = ['security', 'performance', 'lead']
+
+const shown = {
+  position: (page: Page) => page.locator('.where strong'),
+  type: (page: Page) => page.locator('.fact-card h2'),
+  active: (page: Page) => page.locator('.chart .state.active'),
+  status: (page: Page, agent: string) =>
+    page.locator('.actor', { has: page.getByText(agent, { exact: true }) }).locator('.status'),
+}
+
+/** Drags the slider as a hand does: press, move, let go. */
+async function dragTo(page: Page, position: number, head: number): Promise<void> {
+  const box = await page.getByRole('slider').boundingBox()
+  if (!box) throw new Error('there is no slider')
+  const at = (where: number) => box.x + 7 + ((where - 1) / (head - 1)) * (box.width - 14)
+  const middle = box.y + box.height / 2
+  await page.mouse.move(at(head), middle)
+  await page.mouse.down()
+  await page.mouse.move(at((head + position) / 2), middle, { steps: 4 })
+  await page.mouse.move(at(position), middle, { steps: 4 })
+  await page.mouse.up()
+}
+
+describe.skipIf(CHROMIUM === undefined)(title, () => {
+  test('shows a workflow that failed and was tried again, at every moment of it', async () => {
+    let refused = false
+    const { orchestrator, store, url, positionOf } = await inspected(team, ({ agent, attempt }) => {
+      if (agent === 'performance' && attempt === 1) return new OverloadedError()
+      if (agent === 'lead' && !refused) {
+        refused = true
+        return new RefusedError()
+      }
+      return { text: `The review of ${agent}.`, costUsd: 0.02 }
+    })
+    expect((await orchestrator.run(review, 'let total = 0', { id: 'r1', name: 'code review' })).success).toBe(
+      false,
+    )
+    expect((await orchestrator.resume('r1', review)).success).toBe(true)
+    const head = await store.head()
+    const page = await openPage(url)
+
+    // It opens at the end, and says what came of everything.
+    await shown.position(page).getByText(String(head), { exact: true }).waitFor()
+    expect(await shown.type(page).innerText()).toBe('RunSucceeded')
+    expect(await shown.active(page).getAttribute('data-state')).toBe('succeeded')
+    await screenshot(page, 'end')
+
+    // The keys go through the facts one by one.
+    await page.keyboard.press('ArrowLeft')
+    await shown.type(page).getByText('StepSucceeded').waitFor()
+    await page.keyboard.press('Home')
+    await shown.type(page).getByText('AgentCreated').waitFor()
+    expect(await page.locator('.actor').count()).toBe(1)
+    await page.keyboard.press('ArrowRight')
+    await shown.position(page).getByText('2', { exact: true }).waitFor()
+
+    // The slider goes to the failure, and everything is as it was then.
+    const failure = await positionOf('RunFailed')
+    await dragTo(page, failure, head)
+    await shown.type(page).getByText('RunFailed').waitFor()
+    expect(await shown.position(page).innerText()).toBe(String(failure))
+    expect(await shown.active(page).getAttribute('data-state')).toBe('failed')
+    expect(await shown.status(page, 'r1').innerText()).toBe('failed')
+    expect(await page.locator('.fact-card').innerText()).toContain('RefusedError')
+    await page.getByRole('button', { name: 'Steps', exact: true }).click()
+    expect(await page.locator('.steps-of').innerText()).toMatch(/lead[\s\S]*RefusedError/)
+    await screenshot(page, 'failure')
+
+    // The problems come one after another, each with the error and the state that it met.
+    await page.keyboard.press('Home')
+    await page.keyboard.press('e')
+    await shown.type(page).getByText('CallFailed').waitFor()
+    await page.getByRole('button', { name: 'Chart', exact: true }).click()
+    expect(await page.locator('.fact-card').innerText()).toContain('OverloadedError')
+    expect(await shown.active(page).getAttribute('data-state')).toBe('busy')
+    await page.keyboard.press('ArrowRight')
+    await shown.type(page).getByText('RetryScheduled').waitFor()
+    expect(await shown.active(page).getAttribute('data-state')).toBe('retry')
+    expect(await shown.status(page, 'performance').innerText()).toBe('retry')
+    await page.getByRole('button', { name: 'Sessions', exact: true }).click()
+    await page.locator('.sessions .outcome.is-failed').waitFor()
+    await screenshot(page, 'retry')
+  })
+
+  test('filters by text, type and stream, and the keys keep to what matches', async () => {
+    const { orchestrator, url, positionOf } = await inspected(
+      ['a', 'b'],
+      ({ agent }) => `a needle of ${agent}`,
+    )
+    await orchestrator.sendTask('a', 'first')
+    await orchestrator.sendTask('b', 'second')
+    const page = await openPage(url)
+    await page.keyboard.press('/')
+    await page.keyboard.type('NEEDLE of b')
+    await page.getByText('1 match').waitFor()
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Home')
+    await page.keyboard.press('ArrowRight')
+    await shown
+      .position(page)
+      .getByText(String(await positionOf('CallSucceeded', 'agent/b')), { exact: true })
+      .waitFor()
+    await page.keyboard.press('Escape')
+    await page.getByLabel('Type').selectOption('TaskAccepted')
+    await page.getByText('2 match').waitFor()
+    await page.getByLabel('Stream').selectOption('agent/a')
+    await page.getByText('1 match').waitFor()
+    expect(await page.locator('.fact .brief').allInnerTexts()).toEqual(['first'])
+  })
+
+  test('goes along with a run that is going on, until somebody looks back', async () => {
+    const answers: (() => void)[] = []
+    const { orchestrator, url } = await inspected(team, async ({ agent }) => {
+      await new Promise<void>((resolve) => answers.push(resolve))
+      return `by ${agent}`
+    })
+    const answered = async (count: number) => {
+      while (answers.length < count) await new Promise((resolve) => setImmediate(resolve))
+      for (const answer of answers.splice(0)) answer()
+    }
+    const running = orchestrator.run(review, 'go', { id: 'live' })
+    const page = await openPage(url, { dark: true })
+    await shown.status(page, 'security').getByText('busy').waitFor()
+    await shown.status(page, 'live').getByText('running').waitFor()
+    await screenshot(page, 'live')
+    await answered(2)
+    await shown.status(page, 'lead').getByText('busy').waitFor()
+    expect(await shown.status(page, 'security').innerText()).toBe('idle')
+
+    await page.keyboard.press('Space')
+    const where = await shown.position(page).innerText()
+    await answered(1)
+    await running
+    await page.locator('.where').getByText('of').waitFor()
+    expect(await shown.position(page).innerText()).toBe(where)
+    expect(await shown.status(page, 'live').innerText()).toBe('running')
+    await page.keyboard.press('Space')
+    await shown.status(page, 'live').getByText('succeeded').waitFor()
+  })
+
+  test('shows hostile output as text, however long it is', async () => {
+    const script = '<script>document.title = "owned"; alert(1)</script><img src=x onerror="alert(2)">'
+    const hidden = '\u001b[31mred\u001b[0m \u202Egnp.exe'
+    const line = 'x'.repeat(1024 * 1024)
+    const { orchestrator, url } = await inspected(['a'], ({ prompt }) =>
+      prompt === 'long' ? line : `${script} ${hidden}`,
+    )
+    await orchestrator.sendTask('a', script)
+    const page = await openPage(url)
+    expect(await page.locator('.fact-card').innerText()).toContain(script)
+    expect(await page.locator('.fact-card').innerText()).toContain('\\x1b[31mred')
+    expect(await page.locator('.fact-card').innerText()).toContain('\\u202egnp.exe')
+    expect(await page.title()).toBe('claude-agents inspector')
+    expect(await page.locator('img[src=x]').count()).toBe(0)
+
+    await orchestrator.sendTask('a', 'long')
+    await page.getByRole('button', { name: /Show the whole text/ }).click()
+    await page.getByRole('button', { name: /Show more \(.* left\)/ }).waitFor()
+    expect((await page.locator('.fact-card pre').first().innerText()).length).toBe(100_000)
+    await page.keyboard.press('Home')
+    await shown.type(page).getByText('AgentCreated').waitFor()
+    await screenshot(page, 'hostile')
+  })
+
+  test('lets nobody in with another key', async () => {
+    const { orchestrator, url } = await inspected(['a'], () => 'secret')
+    await orchestrator.sendTask('a', 'x')
+    const page = await openPage(url)
+    const answered = await page.context().browser()?.newPage()
+    await answered?.goto(url.replace(/token=.*/, 'token=guess'))
+    expect(await answered?.locator('body').innerText()).toContain(
+      'Open the address that claude-agents inspect printed',
+    )
+    await answered?.close()
+    // The address bar of the page that was let in does not show the key.
+    expect(page.url()).not.toContain('token')
+  })
+})

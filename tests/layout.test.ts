@@ -1,0 +1,126 @@
+/** The layout holds: imports go down, no two rooms need each other, and each library is used where it belongs. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const SRC = resolve(import.meta.dirname, '../src')
+
+/** The rooms and their floors; the first match wins. A room is one idea, its folders included. */
+const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[] = [
+  [/^events\//, 'events', 0],
+  [/^(clock|logger)\.ts$/, 'ground', 0],
+  [/^store\/level\//, 'store/level', 1],
+  [/^store\/files\//, 'store/files', 1],
+  [/^store\/care\//, 'store/care', 1],
+  [/^store\//, 'store', 1],
+  [/^claude\//, 'claude', 1],
+  [/^workspaces\//, 'workspaces', 1],
+  [/^config\//, 'config', 1],
+  [/^actors\/engine\//, 'actors/engine', 2],
+  [/^actors\/admission\//, 'actors/admission', 2],
+  [/^actors\/agent\//, 'actors/agent', 2],
+  [/^actors\/supervision\//, 'actors/supervision', 2],
+  [/^actors\/own\//, 'actors/own', 2],
+  [/^patterns\/runs\//, 'patterns/runs', 3],
+  [/^patterns\//, 'patterns', 3],
+  [/^history\//, 'history', 3],
+  [/^workflows\//, 'workflows', 4],
+  [/^telemetry\//, 'telemetry', 4],
+  [/^owner\//, 'owner', 4],
+  [/^inspector\/page\//, 'inspector/page', 5],
+  [/^inspector\//, 'inspector', 4],
+  [/^testing\//, 'testing', 4],
+  [/^(orchestrator|shutdown)[a-z-]*\.ts$/, 'orchestrator', 4],
+  [/^(index\.ts$|entry-points\/)/, 'entry-points', 4],
+  [/^cli\//, 'cli', 5],
+]
+
+const LIBRARIES: Readonly<Record<string, RegExp>> = {
+  effect: /^(events|store|claude|config)\//,
+  level: /^store\//,
+  'classic-level': /^store\//,
+  execa: /^(claude|workspaces)\//,
+  yaml: /^config\/document\.ts/,
+  xstate: /^actors\/|^patterns\/runs\/machine\.ts|^history\/kinds\.ts/,
+  rxjs: /^(history\/|patterns\/|workflows\/|orchestrator\.ts)/,
+  'fastest-levenshtein': /^actors\/|^events\/nearest-name\.ts/,
+  '@opentelemetry': /^telemetry\//,
+  commander: /^cli\//,
+  '@clack': /^cli\//,
+  open: /^cli\//,
+  preact: /^inspector\/page\//,
+  '@preact': /^inspector\/page\//,
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file))
+const texts = new Map(files.map((file) => [file, readFileSync(join(SRC, file), 'utf8')]))
+const importsOf = (file: string) =>
+  [...(texts.get(file) ?? '').matchAll(/(?:\bfrom\s+|import\(\s*)'([^'\n]+)'/g)].map(([, name]) => name ?? '')
+const localImports = (file: string) =>
+  importsOf(file)
+    .filter((name) => name.startsWith('.'))
+    .map((name) => relative(SRC, resolve(SRC, dirname(file), name)))
+    .filter((target) => !target.startsWith('..'))
+const placeOf = (file: string) => ROOMS.find(([pattern]) => pattern.test(file))
+const roomOf = (file: string) => placeOf(file)?.[1] ?? file
+const floorOf = (file: string) => placeOf(file)?.[2] ?? -1
+
+/** The first circle that each node of a graph leads into, as a path. */
+function circles(nodes: readonly string[], next: (node: string) => readonly string[]): readonly string[] {
+  const done = new Set<string>()
+  const visit = (node: string, path: readonly string[]): string[] => {
+    if (path.includes(node)) return [[...path.slice(path.indexOf(node)), node].join(' -> ')]
+    if (done.has(node)) return []
+    const found = next(node).flatMap((target) => visit(target, [...path, node]))
+    done.add(node)
+    return found
+  }
+  return nodes.flatMap((node) => visit(node, []))
+}
+
+describe('the layout', () => {
+  test('every file has a room', () => {
+    expect(files.filter((file) => !placeOf(file))).toEqual([])
+  })
+
+  test('a file imports its own floor and those below it', () => {
+    const upward = files.flatMap((file) =>
+      localImports(file)
+        .filter((target) => floorOf(target) > floorOf(file))
+        .map((target) => `${file} -> ${target}`),
+    )
+    expect(upward).toEqual([])
+  })
+
+  test('no two rooms need each other', () => {
+    const needs = new Map<string, Set<string>>()
+    for (const file of files)
+      for (const target of localImports(file))
+        if (roomOf(target) !== roomOf(file))
+          needs.set(roomOf(file), (needs.get(roomOf(file)) ?? new Set()).add(roomOf(target)))
+    expect(circles([...needs.keys()], (room) => [...(needs.get(room) ?? [])])).toEqual([])
+  })
+
+  test('no import goes round in a circle', () => {
+    expect(circles(files, localImports)).toEqual([])
+  })
+
+  test('a room is taken in at a glance: no folder has more than 20 files, and src itself at most 6', () => {
+    const counts = Map.groupBy(
+      files.filter((file) => !file.startsWith('inspector/page/')),
+      (file) => dirname(file),
+    )
+    const full = [...counts].filter(([folder, { length }]) => length > (folder === '.' ? 6 : 20))
+    expect(full.map(([folder]) => folder)).toEqual([])
+  })
+
+  test('a library is used only where it belongs, and effect never by its root', () => {
+    const wrong = files.flatMap((file) =>
+      importsOf(file)
+        .filter((name) => !/^(\.|node:)/.test(name))
+        .filter((name) => name === 'effect' || !LIBRARIES[name.split('/')[0] ?? '']?.test(file))
+        .map((name) => `${file} -> ${name}`),
+    )
+    expect(wrong).toEqual([])
+  })
+})

@@ -1,0 +1,24 @@
+/** A store that is open here and served, and a way to reach it as another process does. */
+import { onTestFinished } from 'vitest'
+import { Orchestrator, type OrchestratorOptions } from '../../src/orchestrator.ts'
+import { connectOwner, type OwnerClient } from '../../src/owner/client.ts'
+import { remoteOrchestrator } from '../../src/owner/remote-orchestrator.ts'
+import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+
+export async function connected(baseDir: string): Promise<OwnerClient> {
+  const client = await connectOwner(baseDir)
+  if (!client) throw new Error('nobody serves the store')
+  onTestFinished(() => client.close())
+  return client
+}
+
+/** An orchestrator, and the same one as another process sees it. */
+export async function served(script: ScriptedRunnerOptions = {}, options: OrchestratorOptions = {}) {
+  const baseDir = await temporaryDirectory()
+  const runner = scriptedRunner(script)
+  const own = await Orchestrator.open({ baseDir, runner, ...options })
+  onTestFinished(() => own.close())
+  const client = await connected(baseDir)
+  return { baseDir, runner, own, client, remote: await remoteOrchestrator(client) }
+}

@@ -1,0 +1,157 @@
+/** Who has a store, and whether what says so is believed. */
+import { existsSync } from 'node:fs'
+import { chmod, cp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { connectOwner } from '../../src/owner/client.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+import { served } from './kit.ts'
+
+const open = (baseDir: string, more: object = {}) =>
+  Orchestrator.open({ baseDir, runner: scriptedRunner(), ...more })
+
+const recordOf = async (baseDir: string) => JSON.parse(await readFile(join(baseDir, 'owner.json'), 'utf8'))
+const mode = async (path: string) => (await stat(path)).mode & 0o777
+
+/** A store that nobody has open, with something in the place of the record. */
+async function forged(write: (file: string, baseDir: string) => Promise<unknown>) {
+  const baseDir = await temporaryDirectory()
+  await (await open(baseDir)).close()
+  await write(join(baseDir, 'owner.json'), baseDir)
+  return baseDir
+}
+
+const written = (record: object, permissions = 0o600) =>
+  forged((file) => writeFile(file, JSON.stringify(record), { mode: permissions }))
+
+const ALIVE = { protocol: 1, pid: process.pid, started: null, storeId: 'x' }
+
+describe('An owner', () => {
+  test('has a socket and a record that are for its user alone, and takes them away', async () => {
+    const { baseDir, own } = await served()
+    const { socket, pid, storeId } = await recordOf(baseDir)
+    expect({ pid, storeId }).toEqual({ pid: process.pid, storeId: own.store.storeId })
+    expect(Buffer.byteLength(socket)).toBeLessThanOrEqual(100)
+    expect(await mode(dirname(socket))).toBe(0o700)
+    expect(await mode(socket)).toBe(0o600)
+    expect(await mode(join(baseDir, 'owner.json'))).toBe(0o600)
+    await own.close()
+    expect(existsSync(socket)).toBe(false)
+    expect(existsSync(join(baseDir, 'owner.json'))).toBe(false)
+  })
+
+  test('serves nothing when it was told so, or when the store is not its own', async () => {
+    const baseDir = await temporaryDirectory()
+    await using _first = await open(baseDir, { serve: false })
+    await using _second = await open(baseDir, { store: memoryStore() })
+    expect(existsSync(join(baseDir, 'owner.json'))).toBe(false)
+  })
+
+  test('takes away what one that was killed has left, and nothing that a record only names', async () => {
+    const { baseDir, own } = await served()
+    const { socket } = await recordOf(baseDir)
+    const left = join(dirname(socket), `999999999-${'0'.repeat(16)}.sock`)
+    const server = createServer().listen(left)
+    onTestFinished(() => void server.close())
+    await own.close()
+    const precious = join(baseDir, 'precious')
+    await writeFile(precious, 'x')
+    for (const named of [left, precious]) {
+      await writeFile(
+        join(baseDir, 'owner.json'),
+        JSON.stringify({ ...ALIVE, pid: 999999999, socket: named }),
+        {
+          mode: 0o600,
+        },
+      )
+      expect(await connectOwner(baseDir)).toBeNull()
+      await (await open(baseDir)).close()
+    }
+    expect(existsSync(left)).toBe(false)
+    expect(existsSync(precious)).toBe(true)
+  })
+})
+
+describe('A record is not followed', () => {
+  test.each([
+    ['that is a symbolic link', () => forged((file) => symlink('/etc/hostname', file)), 'symbolic link'],
+    ['that is a directory', () => forged((file) => mkdir(file)), 'not a file'],
+    ['that others may change', () => written({ ...ALIVE, socket: '/x' }, 0o644), 'others than this user'],
+    ['that is no record', () => written([]), 'not what an owner writes'],
+    ['that is endless', () => written({ ...ALIVE, socket: 'x'.repeat(5000) }), 'too large'],
+    [
+      'to a socket of another program',
+      () => written({ ...ALIVE, socket: '/run/docker.sock' }),
+      'no socket of an owner',
+    ],
+    [
+      'out of the directory of sockets',
+      () => written({ ...ALIVE, socket: `/tmp/claude-agents-1/../x/${process.pid}-${'0'.repeat(16)}.sock` }),
+      'no socket of an owner',
+    ],
+    [
+      'to a path that is too long',
+      () => written({ ...ALIVE, socket: `/${'x'.repeat(200)}` }),
+      'no socket of an owner',
+    ],
+  ])('%s', async (_, make, problem) => {
+    await expect(connectOwner(await make())).rejects.toMatchObject({
+      _tag: 'OwnerRecordRefused',
+      message: expect.stringContaining(problem),
+    })
+  })
+
+  test('into a directory that others can look into, or to something else than a socket', async () => {
+    const folder = join(await temporaryDirectory(), 'claude-agents-1')
+    await mkdir(folder, { mode: 0o700 })
+    const socket = join(folder, `${process.pid}-${'0'.repeat(16)}.sock`)
+    await writeFile(socket, 'x')
+    const baseDir = await written({ ...ALIVE, socket })
+    await expect(connectOwner(baseDir)).rejects.toThrow('not a socket')
+    await chmod(folder, 0o755)
+    await expect(connectOwner(baseDir)).rejects.toThrow('not private')
+  })
+
+  test('to the owner of another store', async () => {
+    const { baseDir } = await served()
+    const other = await written(await recordOf(baseDir))
+    await expect(connectOwner(other)).rejects.toMatchObject({
+      _tag: 'OwnerRecordRefused',
+      message: expect.stringContaining('somebody else answers'),
+    })
+  })
+
+  test('of another version of the protocol, and the error says which side to upgrade', async () => {
+    const newer = await written({ protocol: 9, pid: process.pid })
+    await expect(connectOwner(newer)).rejects.toMatchObject({
+      _tag: 'OwnerProtocolMismatch',
+      hint: expect.stringContaining('Upgrade this program'),
+    })
+  })
+
+  test('of a process that has ended, or whose number another one has now', async () => {
+    expect(await connectOwner(await written({ ...ALIVE, pid: 999999999 }))).toBeNull()
+    expect(await connectOwner(await written({ ...ALIVE, started: 'before' }))).toBeNull()
+    const gone = `/tmp/claude-agents-${process.getuid?.()}/${process.pid}-${'0'.repeat(16)}.sock`
+    expect(await connectOwner(await written({ ...ALIVE, socket: gone }))).toBeNull()
+  })
+})
+
+test('A copy of a whole directory is another store, and not that of the owner of the original', async () => {
+  const { baseDir, own } = await served()
+  const copy = join(await temporaryDirectory(), 'copy')
+  await cp(baseDir, copy, { recursive: true })
+  expect((await recordOf(copy)).storeId).toBe(own.store.storeId)
+  expect(await connectOwner(copy)).toBeNull()
+})
+
+test('Where there is no store, there is no owner', async () => {
+  const nowhere = join(await temporaryDirectory(), 'nowhere')
+  expect(await connectOwner(nowhere)).toBeNull()
+  await rm(nowhere, { recursive: true, force: true })
+  expect(existsSync(nowhere)).toBe(false)
+})

@@ -1,0 +1,125 @@
+/** Every fact of a run says what led to it. */
+import { concatMap, from } from 'rxjs'
+import { expect, test } from 'vitest'
+import type { Recorded } from '../../../src/events/envelope.ts'
+import { BillingError } from '../../../src/events/errors/call.ts'
+import { parallel } from '../../../src/patterns/parallel.ts'
+import type { Pattern } from '../../../src/patterns/pattern.ts'
+import { GivenAnswers } from '../../../src/patterns/runs/used-answers.ts'
+import { sequential } from '../../../src/patterns/sequential.ts'
+import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
+import { CodeReviewWorkflow } from '../../../src/workflows/code-review.ts'
+import { world } from '../../actors/world.ts'
+
+async function team(agents: readonly string[], reply: NonNullable<ScriptedRunnerOptions['reply']>) {
+  const { open, store } = await world()
+  const { orchestrator } = await open({ reply })
+  for (const id of agents) await orchestrator.createAgent({ id, systemPrompt: 'x', retry: { attempts: 0 } })
+  const facts = async () => {
+    const all: Recorded[] = []
+    for await (const recorded of store.readAll()) all.push(recorded)
+    const byId = new Map(all.map((fact) => [fact.id, fact]))
+    return { all, causeOf: (fact: Recorded | undefined) => byId.get(fact?.causationId ?? ''), byId }
+  }
+  return { orchestrator, facts }
+}
+
+const named = (type: string, agent: string) => (fact: Recorded) =>
+  fact.type === type && fact.data.agent === agent
+
+test('the answer of a code review leads back to the run, and names the four reviews that it is made of', async () => {
+  const { orchestrator, facts } = await team([], ({ agent }) => `What ${agent} says.`)
+  const workflow = new CodeReviewWorkflow(orchestrator)
+  await workflow.setup()
+  await workflow.execute('let x = 1')
+  const { all, causeOf, byId } = await facts()
+  const end = all.find(({ type }) => type === 'RunSucceeded')
+  const lead = all.find(named('StepScheduled', 'lead_reviewer'))
+  const used = (fact?: Recorded) =>
+    [fact?.data.uses ?? []]
+      .flat()
+      .map((id) => byId.get(String(id))?.data.agent)
+      .sort()
+  expect(used(end)).toEqual(['lead_reviewer'])
+  expect(used(lead)).toEqual([
+    'accessibility_reviewer',
+    'performance_reviewer',
+    'quality_reviewer',
+    'security_reviewer',
+  ])
+  const chain = [end]
+  while (chain.at(-1)) chain.push(causeOf(chain.at(-1)))
+  expect(chain.map((fact) => fact?.type)).toEqual([
+    'RunSucceeded',
+    ...['StepSucceeded', 'CallSucceeded', 'CallStarted', 'TaskAccepted', 'StepScheduled'],
+    ...['StepSucceeded', 'CallSucceeded', 'CallStarted', 'TaskAccepted', 'StepScheduled'],
+    'RunStarted',
+    undefined,
+  ])
+})
+
+test('a failure leads back to the call that failed', async () => {
+  const { orchestrator, facts } = await team(['a'], () => new BillingError())
+  await orchestrator.run(sequential(['a']), 'go')
+  const { all, causeOf } = await facts()
+  const chain = [all.find(({ type }) => type === 'RunFailed')]
+  while (chain.at(-1)) chain.push(causeOf(chain.at(-1)))
+  expect(chain.map((fact) => fact?.type).slice(0, 4)).toEqual([
+    'RunFailed',
+    'StepFailed',
+    'TaskFailed',
+    'CallStarted',
+  ])
+})
+
+test('what a resumed run asks is caused by the answers of before, or by its resumption', async () => {
+  let isBroken = true
+  const { orchestrator, facts } = await team(['a', 'b'], ({ agent }) =>
+    agent === 'b' && isBroken ? new BillingError() : `done by ${agent}`,
+  )
+  const pattern = sequential(['a', 'b'])
+  await orchestrator.run(pattern, 'go', { id: 'r' })
+  isBroken = false
+  await orchestrator.resume('r', pattern)
+  const { all, causeOf } = await facts()
+  const resumed = all.find(({ type }) => type === 'RunResumed')
+  expect(causeOf(resumed)?.type).toBe('RunStarted')
+  const again = all.filter(named('StepScheduled', 'b')).at(-1)
+  expect(causeOf(again)).toBe(all.find(named('StepSucceeded', 'a')))
+})
+
+test('a step is caused by the answer before it also where the pattern thinks in between, and side by side by the run', async () => {
+  const { orchestrator, facts } = await team(['a', 'b', 'c'], ({ agent }) => `done by ${agent}`)
+  const thinking: Pattern = (ask) =>
+    concatMap((task) =>
+      ask('a', task).pipe(
+        concatMap(({ text }) => from(Promise.resolve(text.length))),
+        concatMap((length) => parallel(['b', 'c'])(ask)(from([{ prompt: `It has ${length} letters` }]))),
+      ),
+    )
+  await orchestrator.run(thinking, 'go')
+  const { all, causeOf } = await facts()
+  expect(causeOf(all.find(named('StepScheduled', 'a')))?.type).toBe('RunStarted')
+  expect(causeOf(all.find(named('StepScheduled', 'b')))).toBe(all.find(named('StepSucceeded', 'a')))
+})
+
+function given(...texts: readonly string[]): GivenAnswers {
+  const answers = new GivenAnswers()
+  for (const [index, text] of texts.entries()) answers.add(String(index + 1), text)
+  return answers
+}
+
+test('an answer is found in a text as whole words', () => {
+  const answers = given(' 4\n', '', 'long answer.')
+  expect(answers.usedIn(['24 and 45', undefined])).toEqual([])
+  expect(answers.usedIn(['24 and 4, 45'])).toEqual(['1'])
+  expect(answers.usedIn(['nothing', '# A\n\nlong answer.\n'])).toEqual(['3'])
+})
+
+test('of answers that read the same as many count as there are in the text: the probable one, and the latest', () => {
+  const answers = given('yes', 'yes', 'no', 'yes')
+  expect(answers.usedIn(['yes'])).toEqual(['4'])
+  expect(answers.usedIn(['yes'], '1')).toEqual(['1'])
+  expect(answers.usedIn(['yes, no, yes'], '1')).toEqual(['1', '3', '4'])
+  expect(answers.usedIn(['yes yes yes yes yes'])).toEqual(['1', '2', '4'])
+})

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { lastValueFrom, of, throwError, toArray } from 'rxjs'
+import { test } from 'vitest'
+import type { Orchestrator } from '../../../src/orchestrator.ts'
+import { type Ask, joinAnswers, type Pattern } from '../../../src/patterns/pattern.ts'
+import { memoryStore } from '../../../src/store/memory-store.ts'
+import { checkAnsweredOnce, checkLog } from '../../../src/testing/crash-checks.ts'
+import { live } from '../../../src/testing/crash-sweep.ts'
+import type { CrashPoint } from '../../../src/testing/mortal-store.ts'
+import { CallMemory } from '../../../src/testing/remembering-runner.ts'
+import { AGENTS, answerOf, BROKEN, build, nesting } from './nestings.ts'
+
+/** More of them: `NESTING_RUNS=5000 npx vitest run tests/patterns/nesting.test.ts`; the same ones: `NESTING_SEED`. */
+const RUNS = Number(process.env.NESTING_RUNS ?? 40)
+const SEED = Number(process.env.NESTING_SEED ?? 20_261_123)
+
+/** Where a world ends, as a share of what it would have appended in all. */
+const crashes = fc.array(
+  fc.record({ share: fc.double({ min: 0, max: 1, noNaN: true }), when: fc.constantFrom('before', 'after') }),
+  { minLength: 1, maxLength: 3 },
+)
+
+test(`any nesting of patterns comes to the same live, resumed after any crash, and replayed (seed ${SEED})`, async () => {
+  await fc.assert(
+    fc.asyncProperty(nesting, crashes, async (given, ends) => {
+      const pattern = build(given) as Pattern
+      const untouched = world(pattern)
+      const once = await untouched.live()
+      assert.equal(once.result?.finalOutput, await withoutRun(pattern))
+
+      const stopped = world(pattern)
+      for (const { share, when } of ends)
+        await stopped.live({ append: 1 + Math.floor(share * once.appends), when })
+      const resumed = await stopped.live()
+      assert.deepEqual(resumed.result, once.result)
+      await checkLog(stopped.store)
+      await checkAnsweredOnce(stopped.store, stopped.memory.answered)
+
+      if (!once.result?.success) return
+      const calls = stopped.memory.sent.length
+      assert.equal((await stopped.live()).result?.finalOutput, once.result?.finalOutput)
+      assert.equal(stopped.memory.sent.length, calls, 'what is replayed calls nobody')
+    }),
+    { numRuns: RUNS, seed: SEED, endOnFailure: RUNS > 1000 },
+  )
+})
+
+/** One log, and lives that are spent on it. */
+function world(pattern: Pattern) {
+  const store = memoryStore()
+  const memory = new CallMemory()
+  let startAt = Date.UTC(2026, 0, 1)
+  const scenario = (orchestrator: Orchestrator) => resultOf(orchestrator, pattern)
+  return {
+    store,
+    memory,
+    async live(crash?: CrashPoint) {
+      const life = { scenario, store, memory, options: { reply: answerOf }, startAt }
+      const { endedAt, appends, result } = await live({ ...life, ...(crash && { crash }) })
+      startAt = endedAt
+      return {
+        appends: appends.length,
+        result: result as Awaited<ReturnType<typeof resultOf>> | undefined,
+      }
+    },
+  }
+}
+
+async function resultOf(orchestrator: Orchestrator, pattern: Pattern) {
+  const known = (await orchestrator.agents()).map(({ id }) => id)
+  for (const id of [...AGENTS, BROKEN])
+    if (!known.includes(id)) await orchestrator.createAgent({ id, systemPrompt: `You are ${id}.` })
+  const { success, errors, metadata } = await orchestrator.run(pattern, 'go', { id: 'nested' })
+  const left = (await orchestrator.agents()).map(({ id, queue }) => `${id} ${queue}`)
+  const open = (await orchestrator.showRun('nested')).taken.filter(({ state }) => state === 'scheduled')
+  return { success, errors, finalOutput: metadata.finalOutput, left, open }
+}
+
+/** The pattern alone: no log, no time, nobody but the script. */
+async function withoutRun(pattern: Pattern): Promise<string> {
+  const ask: Ask = (worker, { prompt }) => {
+    const agent = typeof worker === 'string' ? worker : worker.pool
+    const answer = answerOf({ agent, prompt })
+    if (typeof answer === 'string' || answer instanceof Error) return throwError(() => answer)
+    return of({ agent, text: answer.text ?? '' })
+  }
+  return joinAnswers(await lastValueFrom(of({ prompt: 'go' }).pipe(pattern(ask), toArray())))
+}

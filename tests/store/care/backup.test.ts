@@ -1,0 +1,300 @@
+/** Backups: taken while appends go on, here or in another process, and made into the same store again or refused. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import type { Recorded } from '../../../src/events/envelope.ts'
+import { TailLoss, UnsupportedFormat } from '../../../src/events/errors/store.ts'
+import { archiveFile } from '../../../src/store/care/archive/source.ts'
+import { backup, backupDirectory } from '../../../src/store/care/backup.ts'
+import { withLiveCopy } from '../../../src/store/care/live-copy.ts'
+import { restoreStore } from '../../../src/store/care/restore.ts'
+import type { ChainedStore } from '../../../src/store/level/chained-store.ts'
+import { levelStore } from '../../../src/store/level/store.ts'
+import { all, contents, counted, countedTo } from '../store-kit.ts'
+import { temporaryDirectory } from '../temporary.ts'
+
+const restored = async (file: string, directory: string) => restoreStore(await archiveFile(file), directory)
+
+/** Every record as the log has it. */
+const chainOf = async (store: ChainedStore) =>
+  (await all(store.chain())).map(({ recorded, note, previousHash, hash, seal, text }) => ({
+    recorded,
+    note,
+    previousHash,
+    hash,
+    seal,
+    text,
+  }))
+
+async function storeWithEverything(directory: string): Promise<ChainedStore> {
+  const store = await levelStore(directory)
+  const body = await store.blobs.put('a long body ü \u2028\n')
+  await store.append('agent/a', countedTo(3), { commitId: 'first' })
+  await store.append(
+    'agent/b',
+    [{ type: 'Said', v: 1, data: { body: { ...body }, odd: '\ud800', list: [1, null] } }],
+    {
+      summary: { status: 'busy', open: true },
+    },
+  )
+  await store.append('agent/a', [counted(4)])
+  return store
+}
+
+describe('a backup', () => {
+  test('is made into the same store again: same id, same chain, same bodies, same index', async () => {
+    const [directory, target] = [await temporaryDirectory(), await temporaryDirectory()]
+    await using store = await storeWithEverything(directory)
+    const file = join(directory, 'x.backup')
+    const { storeId } = store
+    expect(await backup(store, file)).toEqual({ storeId, records: 5, position: 5, blobs: 1, lostBlobs: 0 })
+    expect(await restored(file, target)).toEqual({ storeId, records: 5, forReading: false })
+
+    await using again = await levelStore(target)
+    expect(again.storeId).toBe(storeId)
+    expect(await chainOf(again)).toEqual(await chainOf(store))
+    expect(await all(again.streams())).toEqual(await all(store.streams()))
+    expect(await all(again.streams({ open: true }))).toHaveLength(1)
+    const [said] = await all(again.read('agent/b'))
+    expect(await again.blobs.get(said?.data.body as never)).toBe('a long body ü \u2028\n')
+    // What was committed once is known, and it goes on from where it was.
+    expect(await again.append('agent/a', [counted(9)], { commitId: 'first' })).toHaveLength(3)
+    expect((await again.append('agent/a', [counted(5)], { expectedVersion: 4 }))[0]?.position).toBe(6)
+  })
+
+  test('of an empty store is an empty store', async () => {
+    const [directory, target] = [await temporaryDirectory(), await temporaryDirectory()]
+    await using store = await levelStore(directory)
+    await backup(store, join(directory, 'x'))
+    await restored(join(directory, 'x'), target)
+    await using again = await levelStore(target)
+    expect([again.storeId, await again.head()]).toEqual([store.storeId, 0])
+  })
+
+  test('taken while appends go on at full speed is a beginning of the log', async () => {
+    const [directory, target] = [await temporaryDirectory(), await temporaryDirectory()]
+    await using store = await levelStore(directory)
+    let going = true
+    const appending = Promise.all(
+      Array.from({ length: 8 }, async (_, name) => {
+        for (let n = 1; going; n++) {
+          const blob = n % 50 === 0 ? await store.blobs.put(`${name} ${n} ${'x'.repeat(5000)}`) : null
+          await store.append(`agent/a${name}`, [
+            { type: 'Counted', v: 1, data: { n, blob: blob && { ...blob } } },
+          ])
+        }
+      }),
+    )
+    for await (const { position } of store.follow()) if (position >= 2000) break
+    const before = await store.head()
+    const { position } = await backup(store, join(directory, 'x'))
+    going = false
+    await appending
+    expect(position).toBeGreaterThanOrEqual(before)
+    expect(await store.head()).toBeGreaterThan(position)
+    await restored(join(directory, 'x'), target)
+    await using again = await levelStore(target)
+    expect(await chainOf(again)).toEqual(await all(firstOf(await chainOf(store), position)))
+  })
+
+  test('taken from outside while another process appends at full speed is a beginning of its log', async () => {
+    const directory = await temporaryDirectory()
+    const results: { readonly position: number; readonly target: string; readonly file: string }[] = []
+    const writer = spawn(
+      process.execPath,
+      [join(import.meta.dirname, '../fixtures', 'writer.mjs'), directory, '1', '16'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    const gone = once(writer, 'exit')
+    let acknowledged = 0
+    createInterface({ input: writer.stdout }).on('line', (line) => {
+      const [, first, count] = line.split(' ')
+      acknowledged = Math.max(acknowledged, Number(first) + Number(count) - 1)
+    })
+    try {
+      for (let round = 1; round <= 5; round++) {
+        while (acknowledged < round * 3000) await once(writer.stdout, 'data')
+        const known = acknowledged
+        const out = await temporaryDirectory()
+        const file = join(out, 'x.backup')
+        const { position } = await backupDirectory(directory, file)
+        // The head file may lag a moment behind what was acknowledged, and no more.
+        expect(position).toBeGreaterThan(known - 3000)
+        results.push({ position, file, target: join(out, 'restored') })
+        expect(await readdir(out)).toEqual(['x.backup'])
+      }
+    } finally {
+      writer.kill('SIGKILL')
+      await gone
+    }
+    await using original = await levelStore(directory)
+    const chain = await chainOf(original)
+    for (const { position, file, target } of results) {
+      await restored(file, target)
+      await using again = await levelStore(target)
+      expect(await again.head()).toBe(position)
+      expect(await chainOf(again)).toEqual(await all(firstOf(chain, position)))
+    }
+  })
+
+  test('is refused of a store whose body is missing, and leaves nothing', async () => {
+    const directory = await temporaryDirectory()
+    const out = await temporaryDirectory()
+    await using store = await levelStore(directory)
+    const body = { sha256: 'a'.repeat(64), bytes: 3 }
+    await store.append('agent/a', [{ type: 'Said', v: 1, data: { body } }])
+    await expect(backup(store, join(out, 'x'))).rejects.toMatchObject({ _tag: 'CorruptBlob' })
+    expect(await readdir(out)).toEqual([])
+  })
+
+  test('that cannot be written is a typed error, and leaves the last one as it was', async () => {
+    const directory = await temporaryDirectory()
+    await using store = await levelStore(directory)
+    await expect(backup(store, join(directory, 'nowhere', 'x'))).rejects.toMatchObject({
+      _tag: 'ArchiveNotWritten',
+    })
+  })
+})
+
+describe('a copy of a store that another process has open', () => {
+  const torn = () => new TailLoss({ expected: 2, found: 1, file: 'log' })
+
+  test('is made again until it is whole, and leaves nothing beside the backup', async () => {
+    const [directory, out] = [await temporaryDirectory(), await temporaryDirectory()]
+    await using store = await storeWithEverything(directory)
+    let tries = 0
+    const result = await withLiveCopy(directory, join(out, 'copying'), async (copy, acknowledged) => {
+      tries++
+      if (tries < 3) throw torn()
+      await using copied = await levelStore(copy)
+      return [copied.storeId, acknowledged, (await chainOf(copied)).length]
+    })
+    expect(result).toEqual([store.storeId, 5, 5])
+    expect(await readdir(out)).toEqual([])
+  })
+
+  test('is given up after a number of attempts, with the reason, and at once where it is no matter of luck', async () => {
+    const [directory, out] = [await temporaryDirectory(), await temporaryDirectory()]
+    await using _ = await storeWithEverything(directory)
+    const failing = (error: Error) =>
+      withLiveCopy(directory, join(out, 'copying'), () => Promise.reject(error))
+    await expect(failing(torn())).rejects.toMatchObject({
+      _tag: 'LiveCopyFailed',
+      details: { attempts: 10 },
+      cause: { _tag: 'TailLoss' },
+    })
+    await expect(failing(new UnsupportedFormat({ path: 'x', found: 2, known: 1 }))).rejects.toMatchObject({
+      _tag: 'UnsupportedFormat',
+    })
+    expect(await readdir(out)).toEqual([])
+  })
+})
+
+describe('a restore', () => {
+  async function backedUp() {
+    const directory = await temporaryDirectory()
+    await using store = await storeWithEverything(directory)
+    const file = join(await temporaryDirectory(), 'x.backup')
+    await backup(store, file)
+    return file
+  }
+
+  test('refuses a directory that is not empty, and changes nothing in it', async () => {
+    const file = await backedUp()
+    const target = await temporaryDirectory()
+    await mkdir(join(target, 'sub'))
+    await writeFile(join(target, 'notes.txt'), 'mine')
+    const before = await contents(target)
+    await expect(restored(file, target)).rejects.toMatchObject({ _tag: 'DirectoryNotEmpty' })
+    expect(await contents(target)).toEqual(before)
+  })
+
+  const changes: readonly [string, (lines: string[]) => string[] | string, object][] = [
+    [
+      'a changed fact',
+      (lines) => lines.map((line) => line.replace('"n":2', '"n":7')),
+      { line: 3, position: 2, message: expect.stringContaining('hash does not match') },
+    ],
+    [
+      'a missing fact',
+      (lines) => lines.toSpliced(2, 1),
+      { line: 3, position: 3, message: expect.stringContaining('position 2 is missing') },
+    ],
+    [
+      'facts that changed places',
+      (lines) => [...lines.slice(0, 2), String(lines[3]), String(lines[2]), ...lines.slice(4)],
+      { line: 3, message: expect.stringContaining('position 2 is missing') },
+    ],
+    [
+      'a changed body',
+      (lines) => lines.map((line) => line.replace('a long body', 'a song body')),
+      { line: 5, message: expect.stringContaining('hash says') },
+    ],
+    [
+      'a missing body',
+      (lines) => lines.filter((line) => !line.startsWith('{"blob"')),
+      { line: 5, position: 4, message: expect.stringContaining('is missing') },
+    ],
+    [
+      'a lost end',
+      (lines) => lines.slice(0, -1),
+      { line: 7, message: expect.stringContaining('its end is missing') },
+    ],
+    [
+      'another store',
+      (lines) => lines.map((line) => line.replace(/"storeId":"./, '"storeId":"X')),
+      { line: 2 },
+    ],
+    ['an end cut off in the middle', (lines) => lines.join('\n').slice(0, -40), { line: 8 }],
+    ['nothing', () => '', { line: null }],
+    ['something else', () => 'hello\nworld\n', { line: 1 }],
+    [
+      'an archive of a newer version',
+      (lines) => lines.map((line) => line.replace('"version":1,"storeId"', '"version":2,"storeId"')),
+      { line: 1, hint: expect.stringContaining('upgrade') },
+    ],
+  ]
+  test.each(changes)('refuses %s, with the line, and leaves nothing', async (_, change, expected) => {
+    const file = await backedUp()
+    const lines = gunzipSync(await readFile(file))
+      .toString()
+      .trimEnd()
+      .split('\n')
+    const changed = change(lines)
+    const text = typeof changed === 'string' ? changed : `${changed.join('\n')}\n`
+    for (const content of [text, gzipSync(text)]) {
+      await writeFile(file, content)
+      const out = await temporaryDirectory()
+      await expect(restored(file, join(out, 'x'))).rejects.toMatchObject({
+        _tag: 'InvalidArchive',
+        ...expected,
+      })
+      expect(await readdir(out)).toEqual([])
+    }
+  })
+
+  test('refuses a file that was cut off or has a flipped bit', async () => {
+    const file = await backedUp()
+    const whole = await readFile(file)
+    const out = await temporaryDirectory()
+    for (let at = 0; at < whole.length; at += 7) {
+      const flipped = Buffer.from(whole)
+      flipped.writeUInt8(whole.readUInt8(at) ^ 0x10, at)
+      await writeFile(file, flipped)
+      const result = await restored(file, join(out, String(at))).catch((error: Error) => error)
+      // A few bits of gzip's own header mean nothing.
+      if (result instanceof Error) expect(result).toMatchObject({ _tag: 'InvalidArchive' })
+      else expect(at).toBeLessThan(10)
+      await writeFile(file, whole.subarray(0, at))
+      await expect(restored(file, join(out, `cut ${at}`))).rejects.toMatchObject({ _tag: 'InvalidArchive' })
+    }
+  })
+})
+
+async function* firstOf<Item extends { readonly recorded: Recorded }>(items: readonly Item[], count: number) {
+  yield* items.slice(0, count)
+}

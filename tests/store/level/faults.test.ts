@@ -1,0 +1,170 @@
+/** The faults of the system around a store, made to happen for real: each has one typed error that says what to do. */
+import { execFile, execFileSync } from 'node:child_process'
+import { hash } from 'node:crypto'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { archiveFile } from '../../../src/store/care/archive/source.ts'
+import { backup } from '../../../src/store/care/backup.ts'
+import { repairStore } from '../../../src/store/care/repair.ts'
+import { restoreStore } from '../../../src/store/care/restore.ts'
+import { verifyStore } from '../../../src/store/care/verification.ts'
+import { levelStore } from '../../../src/store/level/store.ts'
+import { virtualClock } from '../../../src/testing/virtual-clock.ts'
+import { all, counted } from '../store-kit.ts'
+import { temporaryDirectory } from '../temporary.ts'
+
+const MEGABYTE = 1024 * 1024
+
+/** Only root may mount; where it may not (in some containers), there is no way to make these faults happen. */
+const canMount = process.getuid?.() === 0 && tryMount()
+
+function tryMount(): boolean {
+  try {
+    execFileSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Text that cannot be compressed, the same each time. */
+const noise = (n: number) =>
+  Array.from({ length: 40 }, (_, part) => hash('sha512', `${n} ${part}`, 'base64')).join('')
+
+async function mounted(...options: string[]): Promise<string> {
+  const directory = await temporaryDirectory()
+  execFileSync('mount', [...options, directory])
+  onTestFinished(() => void execFileSync('umount', ['--lazy', directory]))
+  return directory
+}
+
+describe.skipIf(!canMount)('A disk', () => {
+  test('that is full makes the store read-only; with room again it goes on, and nothing acknowledged is lost', async () => {
+    const disk = await mounted('-t', 'tmpfs', '-o', 'size=16m', 'none')
+    const filler = join(disk, 'filler')
+    await writeFile(filler, Buffer.alloc(8 * MEGABYTE))
+    const clock = virtualClock()
+    const directory = join(disk, 'store')
+    const acknowledged: number[] = []
+    {
+      await using store = await levelStore(directory, { clock })
+      const large = { type: 'Large', v: 1, data: { text: 'x'.repeat(200_000) } }
+      const fill = async () => {
+        for (;;) acknowledged.push((await store.append('agent/a', [large]))[0]?.position ?? 0)
+      }
+      await expect(fill()).rejects.toMatchObject({
+        _tag: 'StoreReadOnly',
+        hint: expect.stringContaining('Make room'),
+      })
+      expect(acknowledged.length).toBeGreaterThan(5)
+      expect(await all(store.readAll())).toHaveLength(acknowledged.length)
+      await rm(filler)
+      await clock.advance(100)
+      acknowledged.push((await store.append('agent/a', [counted(1)]))[0]?.position ?? 0)
+    }
+    expect(await verifyStore(directory)).toMatchObject({ ok: true })
+    await using store = await levelStore(directory)
+    const positions = (await all(store.readAll())).map(({ position }) => position)
+    expect(positions).toEqual(expect.arrayContaining(acknowledged))
+  })
+
+  test('that is full does not let a store be opened, says so, and lets it be with room again', async () => {
+    const disk = await mounted('-t', 'tmpfs', '-o', 'size=8m', 'none')
+    const directory = join(disk, 'store')
+    {
+      await using store = await levelStore(directory)
+      await store.append('agent/a', [counted(1)])
+    }
+    const filler = join(disk, 'filler')
+    await writeFile(filler, Buffer.alloc(16 * MEGABYTE)).catch(() => {})
+    await expect(levelStore(directory)).rejects.toMatchObject({
+      retryable: true,
+      message: expect.stringMatching(/ENOSPC|No space|Make room/),
+    })
+    await rm(filler)
+    await using store = await levelStore(directory)
+    expect(await all(store.readAll())).toHaveLength(1)
+  })
+
+  test('that is full lets nothing be restored or repaired onto it, says so, and has nothing left on it', async () => {
+    const disk = await mounted('-t', 'tmpfs', '-o', 'size=300k', 'none')
+    const [directory, folder] = [await temporaryDirectory(), await temporaryDirectory()]
+    const file = join(folder, 'x.backup')
+    {
+      await using store = await levelStore(directory)
+      for (let n = 0; n < 400; n++)
+        await store.append('agent/a', [{ ...counted(n), data: { n, noise: noise(n) } }])
+      await backup(store, file)
+    }
+    const full = expect.stringMatching(/No space left|no space left/)
+    await expect(restoreStore(await archiveFile(file), join(disk, 'store'))).rejects.toMatchObject({
+      _tag: 'ArchiveNotWritten',
+      message: full,
+    })
+    await expect(repairStore(directory, join(disk, 'store'))).rejects.toMatchObject({
+      _tag: 'RepairFailed',
+      message: full,
+    })
+    expect(await readdir(disk)).toEqual([])
+  })
+
+  test('that may only be read does not let a store be opened, but lets it be verified', async () => {
+    const directory = await temporaryDirectory()
+    {
+      await using store = await levelStore(directory)
+      await store.append('agent/a', [counted(1)])
+    }
+    const readOnly = await mounted('--bind', directory)
+    execFileSync('mount', ['-o', 'remount,ro,bind', readOnly])
+    await expect(levelStore(readOnly)).rejects.toMatchObject({
+      _tag: 'StoreNotOpened',
+      details: { code: 'EROFS' },
+    })
+    expect(await verifyStore(readOnly)).toMatchObject({ ok: true, facts: 1 })
+  })
+})
+
+test('A directory that is removed while the store is open: nothing more is acknowledged, and nothing comes back', async () => {
+  const directory = join(await temporaryDirectory(), 'store')
+  const clock = virtualClock()
+  const store = await levelStore(directory, { clock })
+  await store.append('agent/a', [counted(1)])
+  await rm(directory, { recursive: true })
+  const gone = { _tag: 'StoreReadOnly', message: expect.stringContaining('its directory was removed') }
+  await expect(store.append('agent/a', [counted(2)])).rejects.toMatchObject(gone)
+  await mkdir(directory)
+  await clock.advance(100)
+  await expect(store.append('agent/a', [counted(2)])).rejects.toMatchObject({ name: expect.any(String) })
+  await Promise.resolve(store[Symbol.asyncDispose]()).catch(() => {})
+})
+
+test('Too many open files are a typed error, and once some are closed all goes on', async () => {
+  const [directory, other] = [await temporaryDirectory(), await temporaryDirectory()]
+  const program = join(import.meta.dirname, '../fixtures', 'few-files.mjs')
+  const words = ['--nofile=128', process.execPath, program, directory, other]
+  const { stdout } = await promisify(execFile)('prlimit', words)
+  const said = JSON.parse(stdout) as Record<'open' | 'append' | 'body', string> & { last: number }
+  expect(said.open).toMatch(/^StoreNotOpened: .*EMFILE.*ulimit -n/)
+  // Appending opens no file, so it goes on; a body needs one.
+  expect(said.append).toBe('done')
+  expect(said.body).toMatch(/^StoreReadOnly: .*EMFILE/)
+  expect(said.last).toBe(3)
+})
+
+test('A clock that is set back changes neither the order of facts nor how soon a failed store is tried again', async () => {
+  const directory = await temporaryDirectory()
+  for (const [n, time] of [
+    [1, Date.UTC(2026, 5, 1)],
+    [2, Date.UTC(2020, 0, 1)],
+    [3, Date.UTC(2026, 5, 2)],
+  ] as const) {
+    await using store = await levelStore(directory, { clock: virtualClock(time) })
+    await store.append('agent/a', [counted(n)])
+  }
+  await using store = await levelStore(directory)
+  const facts = await all(store.read('agent/a'))
+  expect(facts.map(({ data }) => data.n)).toEqual([1, 2, 3])
+  expect(facts.map(({ at }) => at.slice(0, 4))).toEqual(['2026', '2020', '2026'])
+})

@@ -1,0 +1,121 @@
+/** Whatever is appended in whatever order, both stores hold what the simplest possible model of a log holds. */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { EventStore } from '../../../src/store/event-store.ts'
+import { levelStore } from '../../../src/store/level/store.ts'
+import { memoryStore } from '../../../src/store/memory-store.ts'
+import { all, counted } from '../store-kit.ts'
+import { temporaryDirectory } from '../temporary.ts'
+
+interface AppendStep {
+  readonly stream: string
+  readonly numbers: readonly number[]
+  readonly expectedVersion: number | 'none' | 'any'
+  readonly commitId: string | undefined
+}
+
+const appendStep: fc.Arbitrary<AppendStep> = fc.record({
+  stream: fc.constantFrom('agent/a', 'agent/b', 'run/a'),
+  numbers: fc.array(fc.nat(9), { maxLength: 3 }),
+  expectedVersion: fc.oneof(
+    { weight: 3, arbitrary: fc.constant('any' as const) },
+    { weight: 1, arbitrary: fc.constant('none' as const) },
+    { weight: 2, arbitrary: fc.nat(6) },
+  ),
+  commitId: fc.option(fc.constantFrom('one', 'two', 'three', 'four'), { nil: undefined }),
+})
+
+/** Groups of appends that are asked for at the same time; between two groups the store may be opened anew. */
+const history = fc.array(
+  fc.record({ appends: fc.array(appendStep, { maxLength: 6 }), reopen: fc.boolean() }),
+  {
+    maxLength: 8,
+  },
+)
+
+type Outcome = number[] | { expected: number; actual: number }
+
+/** A log as one would write it on a napkin. */
+function model() {
+  const log: { stream: string; n: number }[] = []
+  const commits = new Map<string, number[]>()
+  const version = (stream: string) => log.filter((fact) => fact.stream === stream).length
+  return {
+    log,
+    append({ stream, numbers, expectedVersion, commitId }: AppendStep): Outcome {
+      const repeated = commitId === undefined ? undefined : commits.get(commitId)
+      if (repeated) return repeated
+      const actual = version(stream)
+      const expected = expectedVersion === 'none' ? 0 : expectedVersion
+      if (expected !== 'any' && expected !== actual) return { expected, actual }
+      const positions = numbers.map((n) => log.push({ stream, n }))
+      if (commitId !== undefined && numbers.length > 0) commits.set(commitId, positions)
+      return positions
+    },
+  }
+}
+
+async function append(store: EventStore, step: AppendStep): Promise<Outcome> {
+  const { stream, numbers, expectedVersion, commitId } = step
+  const options = { expectedVersion, ...(commitId === undefined ? {} : { commitId }) }
+  try {
+    const recorded = await store.append(stream, numbers.map(counted), options)
+    return recorded.map(({ position }) => position)
+  } catch (error) {
+    const { expected, actual } = error as { expected: number; actual: number }
+    return { expected, actual }
+  }
+}
+
+async function checkAgainstModel(store: EventStore, { log }: ReturnType<typeof model>): Promise<void> {
+  const facts = await all(store.readAll())
+  expect(facts.map(({ stream, data }) => ({ stream, n: data.n }))).toEqual(log)
+  expect(facts.map(({ position }) => position)).toEqual(log.map((_, index) => index + 1))
+  const names = [...new Set(log.map(({ stream }) => stream))].sort()
+  expect((await all(store.streams())).map(({ stream }) => stream)).toEqual(names)
+  for (const name of names) {
+    const own = facts.filter(({ stream }) => stream === name)
+    expect(await all(store.read(name))).toEqual(own)
+    expect(own.map(({ version }) => version)).toEqual(own.map((_, index) => index + 1))
+  }
+}
+
+function property(open: () => Promise<{ store: EventStore; reopen: (() => Promise<EventStore>) | null }>) {
+  return fc.asyncProperty(history, async (groups) => {
+    const opened = await open()
+    let { store } = opened
+    const expected = model()
+    try {
+      for (const { appends, reopen } of groups) {
+        const outcomes = await Promise.all(appends.map((step) => append(store, step)))
+        expect(outcomes).toEqual(appends.map((step) => expected.append(step)))
+        if (reopen && opened.reopen) {
+          await store[Symbol.asyncDispose]()
+          store = await opened.reopen()
+        }
+      }
+      await checkAgainstModel(store, expected)
+    } finally {
+      await store[Symbol.asyncDispose]()
+    }
+  })
+}
+
+describe('Any history of appends has the outcomes and the log of the model', () => {
+  test('in memory', async () => {
+    await fc.assert(
+      property(async () => ({ store: memoryStore(), reopen: null })),
+      { numRuns: 200 },
+    )
+  })
+
+  test('on LevelDB, also when it is opened anew in between', async () => {
+    await fc.assert(
+      property(async () => {
+        const directory = await temporaryDirectory()
+        return { store: await levelStore(directory), reopen: () => levelStore(directory) }
+      }),
+      { numRuns: 40 },
+    )
+  })
+})

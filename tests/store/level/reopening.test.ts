@@ -1,0 +1,117 @@
+/** What a durable store keeps from one opening to the next. */
+import { readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { levelStore } from '../../../src/store/level/store.ts'
+import { virtualClock } from '../../../src/testing/virtual-clock.ts'
+import { all, contents, counted, countedTo } from '../store-kit.ts'
+import { temporaryDirectory } from '../temporary.ts'
+
+test('A reopened store has everything: facts, versions, commit ids, summaries and bodies', async () => {
+  const directory = await temporaryDirectory()
+  const summary = { status: 'busy', open: true }
+  const before = await levelStore(directory, { clock: virtualClock() })
+  const recorded = await before.append('agent/a', countedTo(3), { commitId: 'commit-1', summary })
+  const body = await before.blobs.put('a long text')
+  await before[Symbol.asyncDispose]()
+
+  await using store = await levelStore(directory)
+  expect(store.storeId).toBe(before.storeId)
+  expect(recorded[0]?.at).toBe('2026-01-01T00:00:00.000Z')
+  expect(await all(store.readAll())).toEqual(recorded)
+  expect(await all(store.read('agent/a'))).toEqual(recorded)
+  expect(await all(store.streams({ open: true }))).toEqual([{ stream: 'agent/a', version: 3, summary }])
+  expect(await store.append('agent/a', countedTo(3), { commitId: 'commit-1' })).toEqual(recorded)
+  expect(await store.blobs.get(body)).toBe('a long text')
+  const [next] = await store.append('agent/a', [counted(4)], { expectedVersion: 3 })
+  expect(next).toMatchObject({ position: 4, version: 4 })
+})
+
+test('Each opening that writes has a larger epoch; one that only reads takes none', async () => {
+  const directory = await temporaryDirectory()
+  const epochs: number[] = []
+  for (const writes of [true, true, false, true]) {
+    await using store = await levelStore(directory)
+    if (writes) epochs.push((await store.append('agent/a', [counted(1)]))[0]?.epoch ?? 0)
+    else await all(store.readAll())
+  }
+  expect(epochs).toEqual([1, 2, 3])
+})
+
+test('Opening to read changes no fact and no index', async () => {
+  const directory = await temporaryDirectory()
+  {
+    await using store = await levelStore(directory)
+    await store.append('agent/a', countedTo(3))
+  }
+  const own = async () => {
+    const files = await contents(directory)
+    return ['head', 'store.json'].map((name) => files.get(join(directory, name)))
+  }
+  const before = await own()
+  {
+    await using store = await levelStore(directory)
+    expect(await all(store.read('agent/a'))).toHaveLength(3)
+  }
+  expect(await own()).toEqual(before)
+})
+
+test('Streams are found across many index flushes, in both directions, also in a reopened store', async () => {
+  const directory = await temporaryDirectory()
+  const check = async (store: Awaited<ReturnType<typeof levelStore>>) => {
+    for (const [stream, count] of [
+      ['agent/even', 3000],
+      ['agent/odd', 3000],
+      ['agent/rare', 4],
+    ] as const) {
+      const facts = await all(store.read(stream))
+      expect(facts.map(({ version }) => version)).toEqual(
+        Array.from({ length: count }, (_, index) => index + 1),
+      )
+      expect(await all(store.read(stream, { direction: 'backwards' }))).toEqual(facts.toReversed())
+      expect(await all(store.read(stream, { after: count - 3, to: count - 1 }))).toEqual(facts.slice(-3, -1))
+    }
+  }
+  {
+    await using store = await levelStore(directory)
+    for (let round = 0; round < 60; round++) {
+      await Promise.all([
+        store.append('agent/even', countedTo(50)),
+        store.append('agent/odd', countedTo(50)),
+        ...(round % 15 === 0 ? [store.append('agent/rare', [counted(round)])] : []),
+      ])
+    }
+    await check(store)
+  }
+  await using store = await levelStore(directory)
+  await check(store)
+})
+
+test('The directory and its files are for the owner alone', async () => {
+  const directory = join(await temporaryDirectory(), 'deep', 'store')
+  await using store = await levelStore(directory)
+  await store.append('agent/a', [counted(1)])
+  await store.blobs.put('text')
+  const modes = async (names: readonly string[]) =>
+    Promise.all(names.map(async (name) => ((await stat(join(directory, name))).mode & 0o777).toString(8)))
+  expect(await modes(['.', 'blobs', 'log'])).toEqual(['700', '700', '700'])
+  expect(await modes(['store.json', 'head', 'lock'])).toEqual(['600', '600', '600'])
+  expect((await readdir(directory)).sort()).toEqual(['blobs', 'head', 'lock', 'log', 'store.json'])
+})
+
+test('A store whose making was interrupted is made anew', async () => {
+  const directory = await temporaryDirectory()
+  await (await levelStore(directory))[Symbol.asyncDispose]()
+  await writeFile(join(directory, 'creating'), '')
+  await rm(join(directory, 'store.json'))
+  await using store = await levelStore(directory)
+  await store.append('agent/a', [counted(1)])
+  expect(await readdir(directory)).not.toContain('creating')
+})
+
+test('A record over the limit is refused, and nothing of its append is written', async () => {
+  await using store = await levelStore(await temporaryDirectory(), { maxRecordBytes: 1000 })
+  const large = { type: 'Large', v: 1, data: { text: 'ü'.repeat(600) } }
+  await expect(store.append('agent/a', [counted(1), large])).rejects.toMatchObject({ _tag: 'RecordTooLarge' })
+  expect(await store.head()).toBe(0)
+})

@@ -1,0 +1,107 @@
+/** A write that fails: what its appenders are told, what can still be done, and how the store comes back. */
+import { expect, test } from 'vitest'
+import { levelStore } from '../../../src/store/level/store.ts'
+import { virtualClock } from '../../../src/testing/virtual-clock.ts'
+import { all, counted, countedTo, faultyDatabase } from '../store-kit.ts'
+import { temporaryDirectory } from '../temporary.ts'
+
+const readOnly = { _tag: 'StoreReadOnly', retryable: true }
+
+async function openFaulty() {
+  const directory = await temporaryDirectory()
+  const clock = virtualClock()
+  const database = faultyDatabase()
+  const store = await levelStore(directory, { clock, openDatabase: database.open })
+  await store.append('agent/a', countedTo(2))
+  return { directory, clock, database, store }
+}
+
+test('A batch that fails takes no positions, and everybody in it is told', async () => {
+  const { store, database, clock } = await openFaulty()
+  await using _ = store
+  database.fault = 'before'
+  const outcomes = await Promise.allSettled([
+    store.append('agent/a', [counted(3)]),
+    store.append('agent/b', [counted(1)]),
+    // It would have been a conflict with one that was never written.
+    store.append('agent/b', [counted(1)], { expectedVersion: 'none' }),
+  ])
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: readOnly })
+  expect(await store.head()).toBe(2)
+  expect(await store.head('agent/b')).toBe(0)
+  database.fault = 'none'
+  await clock.advance(100)
+  const [next] = await store.append('agent/a', [counted(4)], { expectedVersion: 2 })
+  expect(next).toMatchObject({ position: 3, version: 3 })
+  expect((await all(store.readAll())).map(({ data }) => data.n)).toEqual([1, 2, 4])
+})
+
+test('While it cannot be written it can be read, and is opened again less and less often', async () => {
+  const { store, database, clock } = await openFaulty()
+  await using _ = store
+  database.fault = 'before'
+  await expect(store.append('agent/a', [counted(3)])).rejects.toMatchObject(readOnly)
+  const openings = () => database.openings
+  const opened = openings()
+  await expect(store.append('agent/a', [counted(3)])).rejects.toMatchObject(readOnly)
+  expect(openings()).toBe(opened)
+  for (const [wait, more] of [
+    [100, 1],
+    [100, 1],
+    [100, 2],
+    [399, 2],
+    [1, 3],
+  ] as const) {
+    await clock.advance(wait)
+    await expect(store.append('agent/a', [counted(3)])).rejects.toMatchObject(readOnly)
+    expect(openings()).toBe(opened + more)
+  }
+  expect(await all(store.read('agent/a'))).toHaveLength(2)
+  expect(await all(store.readAll())).toHaveLength(2)
+})
+
+test('A batch that failed but was written after all is there once, under its commit id, and followers see it', async () => {
+  const { store, database, clock } = await openFaulty()
+  await using _ = store
+  const seen: unknown[] = []
+  const following = (async () => {
+    for await (const { data } of store.follow()) {
+      seen.push(data.n)
+      if (seen.length === 4) break
+    }
+  })()
+  database.fault = 'after'
+  const append = () => store.append('agent/a', [counted(3)], { commitId: 'commit-3', expectedVersion: 2 })
+  await expect(append()).rejects.toMatchObject(readOnly)
+  database.fault = 'none'
+  await clock.advance(100)
+  expect(await append()).toMatchObject([{ position: 3, version: 3 }])
+  await store.append('agent/b', [counted(4)])
+  await following
+  expect(seen).toEqual([1, 2, 3, 4])
+})
+
+test('A store that was closed in failure opens as it was', async () => {
+  const { directory, store, database } = await openFaulty()
+  database.fault = 'before'
+  await expect(store.append('agent/a', [counted(3)])).rejects.toMatchObject(readOnly)
+  await store[Symbol.asyncDispose]()
+  await using reopened = await levelStore(directory)
+  expect((await all(reopened.read('agent/a'))).map(({ data }) => data.n)).toEqual([1, 2])
+})
+
+test('A reader in the middle of the log goes on while the store is opened again', async () => {
+  const { store, database, clock } = await openFaulty()
+  await using _ = store
+  await store.append('agent/a', countedTo(2500))
+  const reader = store.readAll()[Symbol.asyncIterator]()
+  for (let read = 0; read < 10; read++) await reader.next()
+  database.fault = 'before'
+  await expect(store.append('agent/a', [counted(1)])).rejects.toMatchObject(readOnly)
+  database.fault = 'none'
+  await clock.advance(100)
+  await store.append('agent/a', [counted(1)])
+  let last = 0
+  for (let step = await reader.next(); !step.done; step = await reader.next()) last = step.value.position
+  expect(last).toBe(2502)
+})

@@ -1,0 +1,76 @@
+/** A task with material: checked before anything is read, and in one normal form afterwards. */
+
+import * as Schema from 'effect/Schema'
+import { expect, test } from 'vitest'
+import { InvalidInputError } from '../../../src/events/errors/base.ts'
+import { withoutCredentials } from '../../../src/events/input-checks.ts'
+import { checkTaskInput, FileMapping, GitHubRepo, type TaskInput } from '../../../src/events/task-input.ts'
+
+const check = (material: Omit<TaskInput, 'prompt'>) => checkTaskInput({ prompt: 'do it', ...material })
+
+test('sources become absolute, and targets are named as the source unless told', () => {
+  const task = check({
+    files: [{ source: 'notes.txt' }, { source: '/tmp/x', target: './docs//x' }],
+    folders: [{ source: '/tmp/data/' }],
+    repos: [{ url: 'https://github.com/owner/name.git', ref: 'main' }],
+  })
+  expect(task).toEqual({
+    prompt: 'do it',
+    files: [
+      { source: `${process.cwd()}/notes.txt`, target: 'notes.txt' },
+      { source: '/tmp/x', target: 'docs/x' },
+    ],
+    folders: [{ source: '/tmp/data', target: 'data' }],
+    repos: [{ url: 'https://github.com/owner/name.git', ref: 'main', target: 'name' }],
+  })
+  expect(checkTaskInput(task)).toEqual(task)
+})
+
+test('a task without material is as it was', () => {
+  expect(checkTaskInput('do it')).toEqual({ prompt: 'do it' })
+  expect(check({ files: [], textInput: 'x' })).toEqual({ prompt: 'do it', textInput: 'x' })
+})
+
+test.each([
+  [{ files: {} }, /files: it is not a list/],
+  [{ files: null }, /files: it is not a list/],
+  [{ files: ['x'] }, /files\[0\]: it is not an object/],
+  [{ files: [{}] }, /files\[0\]\.source: it is not a path/],
+  [{ files: [{ source: '' }] }, /files\[0\]\.source: it is empty/],
+  [{ files: [{ source: 'a\0b' }] }, /files\[0\]\.source: it is not a path/],
+  [{ files: [{ source: '/' }] }, /files\[0\]\.target: it is empty/],
+  [{ files: [{ source: '/x', tagret: 'y' }] }, /"tagret" is not known/],
+  [{ folders: [{ source: '/x/.git' }] }, /folders\[0\]\.target: it leads into a \.git/],
+  [{ folders: [{ source: '/x', target: '../y' }] }, /folders\[0\]\.target: it holds \.\./],
+  [{ repos: [{ url: 'ext::sh' }] }, /repos\[0\]\.url: ext::/],
+  [{ repos: [{ url: '/etc' }] }, /repos\[0\]\.url: repositories of this machine/],
+  [{ repos: [{ url: 'https://h/x', ref: '-u' }] }, /repos\[0\]\.ref/],
+  [{ repos: [{ url: 'https://h/.git' }] }, /repos\[0\]\.target: it is empty/],
+  [{ files: [{ source: '/a/x' }, { source: '/b/x' }] }, /"x" is given twice/],
+  [{ files: [{ source: '/x' }], folders: [{ source: '/y', target: 'x/y' }] }, /"x" is a file/],
+])('%j is refused', (material, problem) => {
+  // What a program without types could pass.
+  const input = material as unknown as Omit<TaskInput, 'prompt'>
+  expect(() => check(input)).toThrow(InvalidInputError)
+  expect(() => check(input)).toThrow(problem)
+})
+
+test('one input may lie in another, which is how a file is put into a repository', () => {
+  const { files } = check({
+    files: [{ source: '/x/.env', target: 'name/.env' }],
+    repos: [{ url: 'https://github.com/owner/name' }],
+  })
+  expect(files?.[0]?.target).toBe('name/.env')
+})
+
+test('a repository can be written down without its credentials', () => {
+  expect(withoutCredentials({ url: 'https://me:hunter2@example.org/x', ref: 'main' })).toEqual({
+    url: 'https://example.org/x',
+    ref: 'main',
+  })
+})
+
+test('the shapes are schemas, for facts', () => {
+  expect(Schema.decodeUnknownSync(FileMapping)({ source: 'a' })).toEqual({ source: 'a' })
+  expect(() => Schema.decodeUnknownSync(GitHubRepo)({ ref: 'a' })).toThrow()
+})
