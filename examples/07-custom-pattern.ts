@@ -1,4 +1,4 @@
-// A custom pattern is an RxJS operator. This one asks a cheap agent first, and an expert only if the cheap one is unsure.
+// A custom pattern is an RxJS operator. This one asks a cheap agent first, and an expert only if the first is unsure.
 // It nests in any other pattern, and its runs are just as durable: an answer in the log is not asked for again.
 import { Orchestrator, type Pattern, parallel } from 'claude-multi-agent'
 import { concatMap, of } from 'rxjs'

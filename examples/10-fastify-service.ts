@@ -1,5 +1,5 @@
-// A Fastify service with one agent that shuts down cleanly: on SIGTERM it accepts no more requests, finishes what it has
-// started, and leaves the rest in the log for the next start.
+// A Fastify service with one agent that shuts down cleanly: on SIGTERM it accepts no more requests, finishes what it
+// has started, and leaves the rest in the log for the next start.
 import { ClaudeAgentError, closeOnSignal, Orchestrator } from 'claude-multi-agent'
 import Fastify from 'fastify'
 

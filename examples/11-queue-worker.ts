@@ -1,5 +1,5 @@
-// A worker that takes tasks from an at-least-once queue. A message's id is its task's id, so a message that is delivered
-// again, after a crash or a lost acknowledgement, gets the answer that was already paid for.
+// A worker that takes tasks from an at-least-once queue. A message's id is its task's id, so a message that is
+// delivered again, after a crash or a lost acknowledgement, gets the answer that was already paid for.
 import { Orchestrator } from 'claude-multi-agent'
 
 interface Message {
