@@ -18,15 +18,15 @@ export type { DeadLetter } from './actors/agent/tasks/dead-letters.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { HeldTask } from './actors/agent/tasks/held-task.ts'
 export type { AskOptions } from './actors/agent/tasks/tasks.ts'
+export type { Circumstances } from './actors/engine/definition.ts'
 export type { Exit, Supervised } from './actors/engine/exit.ts'
 export type { StateAt, When } from './actors/engine/fold-at.ts'
 export type { Inspection } from './actors/engine/live-machine.ts'
-export type { AnyStep, Step } from './actors/engine/replay.ts'
+export type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
 export { assertReplayable } from './actors/engine/replayable.ts'
 export {
   type ActorParts,
   type ActorRef,
-  type Circumstances,
   type Decided,
   defineActor,
   type EffectRun,
@@ -65,8 +65,8 @@ export {
   type DeclaredTree,
   findConfigFile,
   loadConfig,
-  type Origin,
   type ResolvedSetting,
+  type SettingOrigin,
 } from './config/configuration.ts'
 export { configJsonSchema } from './config/schema.ts'
 export {

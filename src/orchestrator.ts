@@ -15,7 +15,7 @@ import type { Recorded } from './events/envelope.ts'
 import { ClosedError, InvalidInputError } from './events/errors/base.ts'
 import type { TaskInput } from './events/task-input.ts'
 import type { OrchestratorOptions } from './orchestrator-options.ts'
-import { type OwnerSocket, serve } from './owner/serving.ts'
+import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import type { Pattern } from './patterns/pattern.ts'
 import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/info.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
@@ -71,7 +71,7 @@ export class Orchestrator extends ActorControl implements AsyncDisposable {
     const orchestrator = new Orchestrator(options, path, store)
     try {
       if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serve(orchestrator, path, store, logger)
+        orchestrator.#socket = await serveOthers(orchestrator, path, store, logger)
       if (options.budget) await orchestrator.#parts.budgets.set({}, options.budget, 'declared')
       await orchestrator.#parts.agents.declare(options.agents ?? [])
       if (resume === 'at-once') {

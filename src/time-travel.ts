@@ -3,7 +3,7 @@ import type { Agent } from './actors/agent/agent.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
 import type { StateAt, When } from './actors/engine/fold-at.ts'
-import type { AnyStep, Step } from './actors/engine/replay.ts'
+import type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
 import type { supervisorMachine } from './actors/supervision/machine.ts'
 import type { Parts } from './assembly.ts'
 import type { Recorded } from './events/envelope.ts'
@@ -27,14 +27,14 @@ export abstract class TimeTravel extends WorkflowShortcuts {
    * Goes through the history of the stream of an actor, offline: each fact, and the state before and after it. Throws
    * StreamNotFoundError, VersionNotFoundError, UnknownKindError for an actor of your own whose definition was not given.
    */
-  replay(stream: `agent/${string}`, options?: ReplayOptions): AsyncGenerator<Step<typeof agentMachine>>
-  replay(stream: `run/${string}`, options?: ReplayOptions): AsyncGenerator<Step<typeof runMachine>>
+  replay(stream: `agent/${string}`, options?: ReplayOptions): AsyncGenerator<ReplayStep<typeof agentMachine>>
+  replay(stream: `run/${string}`, options?: ReplayOptions): AsyncGenerator<ReplayStep<typeof runMachine>>
   replay(
     stream: `supervisor/${string}`,
     options?: ReplayOptions,
-  ): AsyncGenerator<Step<typeof supervisorMachine>>
-  replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyStep>
-  replay(stream: string, options: ReplayOptions = {}): AsyncGenerator<AnyStep> {
+  ): AsyncGenerator<ReplayStep<typeof supervisorMachine>>
+  replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyReplayStep>
+  replay(stream: string, options: ReplayOptions = {}): AsyncGenerator<AnyReplayStep> {
     return this.parts.history.replay(stream, options)
   }
 
