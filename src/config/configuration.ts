@@ -13,7 +13,7 @@ import { type DeclaredTree, declaredTree } from './supervision.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
 import { namedWorkflows } from './workflows.ts'
 
-export type { Origin, ResolvedSetting } from './layers.ts'
+export type { ResolvedSetting, SettingOrigin } from './layers.ts'
 export type { DeclaredChild, DeclaredTree } from './supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
@@ -21,7 +21,7 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 const LARGEST_FILE = 1024 * 1024
 
 /** What agents are, as far as they were told; the names are those of `createAgent`. */
-export interface AgentDefaults {
+export interface DeclaredAgentDefaults {
   readonly maxTurns?: number
   readonly timeoutMs?: number
   readonly retry?: Pick<AgentConfig['retry'], 'attempts'>
@@ -30,7 +30,7 @@ export interface AgentDefaults {
 }
 
 /** An agent of the file. */
-export interface DeclaredAgent extends AgentDefaults {
+export interface DeclaredAgent extends DeclaredAgentDefaults {
   readonly id: string
   readonly systemPrompt: string
   readonly budget?: { readonly usd?: number; readonly tokens?: number }
@@ -43,7 +43,7 @@ export interface Config {
   readonly baseDir?: string
   readonly maxAgents?: number
   readonly sessionPersistence?: boolean
-  readonly agentDefaults?: AgentDefaults
+  readonly agentDefaults?: DeclaredAgentDefaults
   readonly logLevel?: string
   readonly limits?: {
     readonly callsInFlight?: number
@@ -221,7 +221,7 @@ function agentOptions({
   retry_attempts,
   model,
   allowed_tools,
-}: NonNullable<ConfigValues['agent_defaults']>): AgentDefaults {
+}: NonNullable<ConfigValues['agent_defaults']>): DeclaredAgentDefaults {
   return defined({
     maxTurns: max_turns,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,
