@@ -1,4 +1,4 @@
-// A service that shows what its agents do: facts as they are written, and the state behind them.
+// Watching agents at work: facts as they are written, and the state they fold to.
 import { Orchestrator } from 'claude-multi-agent'
 
 await using orchestrator = await Orchestrator.open({ baseDir: '.claude-agents' })

@@ -91,11 +91,11 @@ export type { ExitReason, SupervisorFact, SupervisorRules } from './events/super
 
 // Actors of your own
 
+export type { Circumstances } from './actors/engine/definition.ts'
 export { assertReplayable } from './actors/engine/replayable.ts'
 export {
   type ActorParts,
   type ActorRef,
-  type Circumstances,
   type Decided,
   defineActor,
   type EffectRun,
@@ -124,7 +124,7 @@ export type {
 // The log
 
 export type { StateAt, When } from './actors/engine/fold-at.ts'
-export type { AnyStep, ReplayStep } from './actors/engine/replay.ts'
+export type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
 export type { AgentFact } from './events/agent-facts.ts'
 export type { Fact, NewFact, Recorded } from './events/envelope.ts'
 export type { CauseLine } from './history/causes.ts'
@@ -149,15 +149,8 @@ export { type Telemetry, type TelemetryOptions, telemetry } from './telemetry/te
 
 // Errors that a program catches every day; all of them are in `claude-multi-agent/errors`
 
-export {
-  AgentExistsError,
-  AgentNotFoundError,
-  ClaudeAgentError,
-  ClosedError,
-  InvalidInputError,
-  MailboxFullError,
-  TaskCancelledError,
-} from './events/errors/base.ts'
+export { AgentExistsError, AgentNotFoundError, MailboxFullError } from './events/errors/agent.ts'
+export { ClaudeAgentError } from './events/errors/base.ts'
 export {
   ApiUnavailableError,
   AuthenticationError,
@@ -171,3 +164,5 @@ export { TaskHeldError, TaskRejectedError } from './events/errors/hold.ts'
 export { RunFinishedError, RunInterruptedError, RunNotFoundError } from './events/errors/run.ts'
 export { StoreInUse } from './events/errors/store.ts'
 export { SupervisionFailedError } from './events/errors/supervision.ts'
+export { TaskCancelledError } from './events/errors/task.ts'
+export { ClosedError, InvalidInputError } from './events/errors/usage.ts'

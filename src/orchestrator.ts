@@ -21,7 +21,7 @@ import type { HeldTask } from './actors/agent/tasks/held-task.ts'
 import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
 import type { StateAt, When } from './actors/engine/fold-at.ts'
-import type { AnyStep, ReplayStep } from './actors/engine/replay.ts'
+import type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
 import { OwnActors } from './actors/own/actors.ts'
 import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
 import { Downfall } from './actors/supervision/downfall.ts'
@@ -32,8 +32,8 @@ import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, pause, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
-import { ClosedError, InvalidInputError } from './events/errors/base.ts'
 import type { SupervisionFailedError } from './events/errors/supervision.ts'
+import { ClosedError, InvalidInputError } from './events/errors/usage.ts'
 import type { TaskInput } from './events/task-input.ts'
 import type { CauseLine } from './history/causes.ts'
 import { EventFeed } from './history/event-feed.ts'
@@ -42,7 +42,7 @@ import type { ReplayOptions } from './history/replay-stream.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import { silentLogger } from './logger.ts'
 import type { OrchestratorOptions } from './orchestrator-options.ts'
-import { type OwnerSocket, serve } from './owner/serving.ts'
+import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
 import type { Pattern, Step } from './patterns/pattern.ts'
@@ -141,7 +141,7 @@ export class Orchestrator implements AsyncDisposable {
     const orchestrator = new Orchestrator(options, baseDir, store)
     try {
       if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serve(orchestrator, baseDir, store, logger)
+        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, logger)
       if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')
       await orchestrator.#agents.declare(options.agents ?? [])
       if (resume === 'at-once') {
@@ -506,7 +506,7 @@ export interface OrchestratorHistory {
     stream: `supervisor/${string}`,
     options?: ReplayOptions,
   ): AsyncGenerator<ReplayStep<typeof supervisorMachine>>
-  replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyStep>
+  replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyReplayStep>
   /**
    * The state of an actor: after the fact of a version, at a time, or now (the default). Throws StreamNotFoundError,
    * VersionNotFoundError, BeforeFirstFactError.

@@ -1,7 +1,7 @@
 /** `log backup | restore | export | import | hash | compact`: a log as a whole, moved, compared and made smaller. */
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { ArchiveSummary } from '../store/care/archive/writer.ts'
 import type { CompactionReport } from '../store/care/compaction.ts'
 import type { RestoredStore } from '../store/care/restore.ts'
@@ -72,7 +72,7 @@ export async function exportLog(
   { stream, after, redact = false }: ExportCommandOptions,
 ): Promise<void> {
   const library = await import('../history/log-archive.ts')
-  const { StreamNotFoundError } = await import('../events/errors/base.ts')
+  const { StreamNotFoundError } = await import('../events/errors/history.ts')
   const options = {
     redacted: redact,
     ...(stream === undefined ? {} : { stream }),

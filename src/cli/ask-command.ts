@@ -84,7 +84,7 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    const { InvalidInputError } = await import('../events/errors/base.ts')
+    const { InvalidInputError } = await import('../events/errors/usage.ts')
     throw new InvalidInputError({ what: `--text ${file}`, problem: 'the file cannot be read' }, { cause })
   }
 }

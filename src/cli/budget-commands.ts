@@ -51,7 +51,7 @@ export async function list(globals: GlobalOptions) {
 }
 
 export async function set(globals: GlobalOptions, { agent, run, usd, tokens, wait }: SetOptions) {
-  const { InvalidInputError } = await import('../events/errors/base.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   if (usd === undefined && tokens === undefined) {
     const hint = 'As in: claude-agents budget set --usd 3'
     throw new InvalidInputError({ what: 'The budget', problem: 'neither --usd nor --tokens is given', hint })

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ConfigError } from '../events/errors/base.ts'
+import { ConfigError } from '../events/errors/config.ts'
 import { Orchestrator } from '../orchestrator.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions } from './global-options.ts'
 import { openRunner } from './runner.ts'

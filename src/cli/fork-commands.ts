@@ -19,7 +19,8 @@ export async function fork(
   agent: string | undefined,
   { at, as, run }: ForkCommandOptions,
 ): Promise<void> {
-  const { AgentNotFoundError, InvalidInputError } = await import('../events/errors/base.ts')
+  const { AgentNotFoundError } = await import('../events/errors/agent.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const { RunNotFoundError } = await import('../events/errors/run.ts')
   const usage = (what: string, problem: string) =>
     new InvalidInputError({
@@ -101,14 +102,14 @@ async function editedPrompt(globals: GlobalOptions, taskId: string): Promise<str
 async function editorCommand(): Promise<string> {
   const editor = process.env.VISUAL || process.env.EDITOR
   if (editor) return editor
-  const { InvalidInputError } = await import('../events/errors/base.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const hint = 'Set it: EDITOR=nano claude-agents rerun TASK --edit'
   throw new InvalidInputError({ what: '--edit', problem: 'neither VISUAL nor EDITOR names an editor', hint })
 }
 
 /** The prompt as it was saved. Left empty, nothing is asked. */
 async function edited(editor: string, prompt: string): Promise<string> {
-  const { InvalidInputError } = await import('../events/errors/base.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   try {
     const file = join(folder, 'PROMPT.md')

@@ -39,13 +39,13 @@ const placeOf = ({ version, position, at }: StateAt) =>
 
 async function versionIn(text: string): Promise<number> {
   if (/^\d{1,15}$/.test(text)) return Number(text)
-  const { InvalidInputError } = await import('../events/errors/base.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   throw new InvalidInputError({ what: 'A version', problem: `${JSON.stringify(text)} is not a whole number` })
 }
 
 /** Whoever asks for a stream must not be told that all is well where there is nothing. */
 export async function mustHaveStore(globals: GlobalOptions, stream: string): Promise<void> {
   if (hasStore(globals)) return
-  const { StreamNotFoundError } = await import('../events/errors/base.ts')
+  const { StreamNotFoundError } = await import('../events/errors/history.ts')
   throw new StreamNotFoundError({ stream })
 }

@@ -13,7 +13,7 @@ export async function why(
   { forward = false }: { readonly forward?: boolean },
 ): Promise<void> {
   const { causesOf, effectsOf } = await import('../history/causes.ts')
-  const { InvalidInputError } = await import('../events/errors/base.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const { PositionNotFoundError } = await import('../events/errors/history.ts')
   const position = Number(place)
   if (!/^\d{1,15}$/.test(place)) {

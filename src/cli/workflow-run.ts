@@ -58,7 +58,7 @@ export async function resume(
   runId: string,
   { plan, config, ...options }: Given & SourceOptions & { readonly plan?: boolean },
 ) {
-  const { InvalidInputError } = await import('../events/errors/base.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const { RunFinishedError, RunNotFoundError } = await import('../events/errors/run.ts')
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async (session) => {
@@ -119,7 +119,7 @@ function printResult(terminal: Terminal, { metadata, success, errors }: Workflow
 }
 
 async function taskFrom(words: string | undefined, file?: string): Promise<TaskInput> {
-  const { InvalidInputError } = await import('../events/errors/base.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const prompt = words === '-' ? await readAll(process.stdin) : words
   if (prompt === undefined && file === undefined) {
     const hint = 'It comes last, in quotes; with - it is read from stdin.'

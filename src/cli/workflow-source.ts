@@ -35,7 +35,7 @@ export async function givenSource(
   const { pattern = 'sequential', workflow, module, export: name = 'default', ...options } = given
   if (workflow === undefined && module === undefined) {
     if (agents.length === 0) {
-      const { InvalidInputError } = await import('../events/errors/base.ts')
+      const { InvalidInputError } = await import('../events/errors/usage.ts')
       const problem = 'none is named, as the last word is the task'
       const hint = 'As in: claude-agents workflow run researcher writer "the task", or --workflow NAME'
       throw new InvalidInputError({ what: 'The agents', problem, hint })
@@ -44,7 +44,7 @@ export async function givenSource(
     return { reference, pattern: await patternFrom(reference), name: pattern }
   }
   if (agents.length > 0) {
-    const { InvalidInputError } = await import('../events/errors/base.ts')
+    const { InvalidInputError } = await import('../events/errors/usage.ts')
     const problem = `${agents.length + 1} were given`
     const hint = `The agents are those of the workflow. A task of several words goes in quotes.`
     throw new InvalidInputError({ what: 'One task is expected', problem, hint })

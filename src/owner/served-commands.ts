@@ -1,5 +1,5 @@
 /** What an owner does for others: methods of its orchestrator, called by name, and tasks. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { AGENT_COMMANDS, type CommandRequest, SYSTEM_COMMANDS, type TaskRequest } from './commands.ts'
 import { errorLine, type LineWriter } from './wire.ts'
 

@@ -5,7 +5,7 @@ import {
   type NamedWorkflow,
   type WorkflowDefinition,
 } from '../config/workflow-definition.ts'
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { JsonObject } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { Pattern } from '../patterns/pattern.ts'

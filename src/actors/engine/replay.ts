@@ -12,10 +12,10 @@ export interface ReplayStep<M extends AnyStateMachine> {
 }
 
 /** The same, of whatever kind of actor. */
-export type AnyStep = ReplayStep<AnyStateMachine>
+export type AnyReplayStep = ReplayStep<AnyStateMachine>
 
 /** Replays a stream, to the end or up to and including a version. Runs no effect and needs no clock. */
-export async function* replay<M extends AnyStateMachine, E extends Effect>(
+export async function* replaySteps<M extends AnyStateMachine, E extends Effect>(
   { facts, fold }: ActorDefinition<M, E>,
   store: EventStore,
   stream: string,
