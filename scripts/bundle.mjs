@@ -16,7 +16,10 @@ const MODULES = Object.fromEntries(
     xstate: 'dist/xstate.esm.js',
     yaml: 'browser/index.js',
     'fastest-levenshtein': 'esm/mod.js',
-  }).map(([name, file]) => [name, fileURLToPath(new URL(`../node_modules/${name}/${file}`, import.meta.url))]),
+  }).map(([name, file]) => [
+    name,
+    fileURLToPath(new URL(`../node_modules/${name}/${file}`, import.meta.url)),
+  ]),
 )
 
 /**
@@ -28,6 +31,7 @@ const MODULES = Object.fromEntries(
 export async function bundleCommand({ root, main, folder, constants }) {
   const bundle = await rolldown({
     input: { main },
+    cwd: root,
     platform: 'node',
     tsconfig: false,
     external: EXTERNAL,
@@ -68,7 +72,8 @@ function keepPlaces(root, folder) {
       if (id.startsWith('\0')) return null
       const statements = code.replace(/^\s*(\*|\/\*|\/\/).*$/gm, '')
       if (!/\bimport\.meta\b|\b__(dirname|filename)\b/.test(statements)) return null
-      if (!id.startsWith(root)) throw new Error(`${id} looks for files beside itself: it has to stay external`)
+      if (!id.startsWith(root))
+        throw new Error(`${id} looks for files beside itself: it has to stay external`)
       const place = JSON.stringify(relative(folder, id))
       return code.replaceAll('import.meta.url', `new URL(${place}, import.meta.url).href`)
     },
