@@ -111,7 +111,7 @@ describe('facts of several versions', () => {
   })
 
   test.each([
-    [{ type: 'Counted', v: 4, data: {} }, 'it up to version 3'],
+    [{ type: 'Counted', v: 4, data: {} }, 'it only up to version 3'],
     [{ type: 'Weighed', v: 1, data: {} }, 'no such fact'],
   ])('%j is refused with what to upgrade', async (newer, known) => {
     await expect(read({ type: 'Counted', v: 1, data: { n: 1 } }, newer)).rejects.toMatchObject({
