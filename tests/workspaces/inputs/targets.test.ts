@@ -21,7 +21,7 @@ test.each([
 
 test.each([
   ['', /empty/],
-  ['.', /empty, or the workspace itself/],
+  ['.', /empty, or names the workspace itself/],
   ['/', /absolute/],
   ['/etc/passwd', /absolute/],
   ['C:/x', /absolute/],
