@@ -14,7 +14,7 @@ import { type DeclaredTree, declaredTree } from './supervision.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
 import { namedWorkflows } from './workflows.ts'
 
-export type { Origin, ResolvedSetting } from './layers.ts'
+export type { ResolvedSetting, SettingOrigin } from './layers.ts'
 export type { DeclaredChild, DeclaredTree } from './supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']

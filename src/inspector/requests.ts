@@ -15,10 +15,10 @@ export interface Inspected {
   readonly searches: Searches
 }
 
-export type Answer = (inspected: Inspected, parameters: Parameters) => Promise<unknown>
+export type PageAnswer = (inspected: Inspected, parameters: Parameters) => Promise<unknown>
 
 /** By path. Each of them only reads. */
-export const ANSWERS: Readonly<Record<string, Answer>> = {
+export const ANSWERS: Readonly<Record<string, PageAnswer>> = {
   '/api/moment': moment,
   '/api/facts': facts,
   '/api/body': ({ store }, asked) =>

@@ -6,7 +6,7 @@ import { recordValue } from '../store/level/record.ts'
 import type { Followers } from './followers.ts'
 
 /** A list, line by line, or one value. `signal` aborts when the reader has gone, or has seen enough. */
-export type Answer =
+export type OwnerAnswer =
   | { readonly values: AsyncIterable<unknown> }
   | { readonly value: unknown }
   | { readonly text: string; readonly type: string }
@@ -14,7 +14,7 @@ export type Answer =
 /** Of the text format of Prometheus. */
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-export type Route = (query: URLSearchParams, signal: AbortSignal) => Promise<Answer> | Answer
+export type Route = (query: URLSearchParams, signal: AbortSignal) => Promise<OwnerAnswer> | OwnerAnswer
 
 export function readingRoutes(store: ChainedStore, followers: Followers): Readonly<Record<string, Route>> {
   const counters = new Counters()

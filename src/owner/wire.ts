@@ -4,7 +4,7 @@ import { ClaudeAgentError } from '../events/errors/base.ts'
 import { callErrorFrom, type ErrorData, errorData } from '../events/errors/recorded.ts'
 
 /** Raised whenever one side could misunderstand the other. */
-export const PROTOCOL = 1
+export const PROTOCOL = 2
 
 /** What an owner says of itself when it is asked for nothing. */
 export interface Greeting {

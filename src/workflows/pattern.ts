@@ -50,8 +50,8 @@ export function templateNamed(name: string): (typeof TEMPLATES)[keyof typeof TEM
  * run can be resumed. Throws InvalidInputError for what makes no sense, or is not there.
  *
  * @example
- * const { workflow } = await orchestrator.showRun('report-7')
- * if (workflow) await orchestrator.resume('report-7', workflowPattern(workflow, await loadConfig()))
+ * const { workflow } = await orchestrator.runs.show('report-7')
+ * if (workflow) await orchestrator.runs.resume('report-7', workflowPattern(workflow, await loadConfig()))
  */
 export function workflowPattern(
   workflow: WorkflowReference | JsonObject,

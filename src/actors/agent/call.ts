@@ -66,7 +66,7 @@ export async function composeCall(
 }
 
 /** Runs a call to its end. Never throws: every end is one of the three. */
-export async function runCall(
+export async function carryOutCall(
   runner: AgentRunner,
   call: Call,
   signal: AbortSignal,
@@ -86,7 +86,7 @@ export async function runCall(
 }
 
 /** Finds out what became of a call of an earlier process. undefined: it never left, start it. */
-export async function recoverCall(
+export async function recoverAnnouncedCall(
   runner: AgentRunner,
   call: Call,
   process: OpenCall['process'],

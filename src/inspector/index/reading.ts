@@ -5,7 +5,7 @@ import { ClosedError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../../store/event-store.ts'
 
 /** A fact, or why there is none that can be read. */
-export type Place =
+export type LogPlace =
   | { readonly position: number; readonly recorded: Recorded }
   | { readonly position: number; readonly recorded: null; readonly problem: string }
 
@@ -14,7 +14,7 @@ export async function* readPlaces(
   store: EventStore,
   from: number,
   to: number,
-): AsyncGenerator<Place, void, undefined> {
+): AsyncGenerator<LogPlace, void, undefined> {
   let next = from
   while (next <= to) {
     try {

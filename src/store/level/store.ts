@@ -14,7 +14,13 @@ import { follow, Growth } from '../follow.ts'
 import { readRange } from '../read-range.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
-import { checkFormat, create, inspect, type StorePaths, storePaths } from './directory.ts'
+import {
+  checkFormat,
+  createStoreDirectory,
+  inspectStoreDirectory,
+  type StorePaths,
+  storePaths,
+} from './directory.ts'
 import { HeadFile } from './head-file.ts'
 import { lostBodyKey } from './keys.ts'
 import { lockStore } from './lock.ts'
@@ -67,7 +73,7 @@ async function openLocked(
   options: LevelStoreOptions,
 ): Promise<ChainedStore> {
   const { clock = systemClock, logger = silentLogger, openDatabase = openLevel } = options
-  const storeId = (await inspect(paths)) ?? (await create(paths, openDatabase))
+  const storeId = (await inspectStoreDirectory(paths)) ?? (await createStoreDirectory(paths, openDatabase))
   await checkBeforeOpening(paths)
   const unsettledBytes = await logFileBytes(paths.log)
   const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: false })

@@ -15,13 +15,13 @@ export interface Rejection extends Verdict {
 }
 
 /** Throws TaskNotHeldError where the task does not wait for it. */
-export function approve(context: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
+export function approveTask(context: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
   checkAwaits(context, taskId)
   return [{ type: 'TaskApproved', data: { taskId, by: by ?? null } }]
 }
 
 /** Throws TaskNotHeldError where the task does not wait for it. */
-export function reject(
+export function rejectTask(
   context: AgentContext,
   agent: string,
   taskId: string,
