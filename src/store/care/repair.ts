@@ -81,7 +81,7 @@ export async function repairStore(directory: string, to: string): Promise<LossRe
 /** Nothing is written into the damaged store, or over anything. */
 async function checkTarget({ base }: StorePaths, target: string): Promise<void> {
   const inside = relative(base, target)
-  if (inside !== '' && !inside.startsWith('../..')) {
+  if (inside !== '' && !inside.startsWith('..')) {
     const hint = 'Choose a directory outside it.'
     throw new InvalidInputError({ what: '--to', problem: 'it is inside the damaged store', hint })
   }

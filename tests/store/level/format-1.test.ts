@@ -73,10 +73,10 @@ describe('a store of format 1', () => {
   test('is moved: export, import, the same state of every stream', async () => {
     const { directory } = await copied()
     await using store = await levelStore(directory)
-    const file = join(directory, '../..', 'x.ndjson')
+    const file = join(directory, '..', 'x.ndjson')
     await exportLog(store, file)
-    await importLog(file, join(directory, '../..', 'moved'))
-    await using moved = await levelStore(join(directory, '../..', 'moved'))
+    await importLog(file, join(directory, '..', 'moved'))
+    await using moved = await levelStore(join(directory, '..', 'moved'))
     expect(await stateHash(moved)).toEqual(await stateHash(store))
   })
 })

@@ -47,7 +47,7 @@ test.each([
   ['https://host', /names a host/],
   ['https://host/name?token=secret', /\? or #/],
   ['https://host/name#main', /\? or #/],
-  ['https://user:%ff@host/name', /not encoded/],
+  ['https://user:%ff@host/name', /not correctly percent-encoded/],
   ['http://example.org/name', /over http/],
   ['http://localhost.example.org/name', /over http/],
   ['ftp://example.org/name', /ftp:/],
