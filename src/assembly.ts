@@ -1,10 +1,8 @@
 /** Puts the parts of an orchestrator together: one environment, and everything that lives in it. */
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import { MINIMUM } from './actors/admission/budget-decisions.ts'
 import { Budgets } from './actors/admission/budgets.ts'
-import { Governor } from './actors/admission/governor.ts'
-import { DEFAULT_MAILBOX, governorLimits } from './actors/admission/limits.ts'
+import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
 import { AgentSystem } from './actors/agent/system.ts'
 import { HeldTasks } from './actors/agent/tasks/held-tasks.ts'
@@ -13,6 +11,8 @@ import { Downfall } from './actors/supervision/downfall.ts'
 import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { callMinimum } from './events/options/budget.ts'
+import { LIMITS } from './events/options/limits.ts'
 import { EventFeed } from './history/event-feed.ts'
 import { History } from './history/history.ts'
 import { silentLogger } from './logger.ts'
@@ -45,7 +45,7 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
   const recoveries: Recovery[] = []
   const intake = { isOpen: true }
   const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
-  const budgets = new Budgets({ store, clock, logger }, { ...MINIMUM, ...options.callMinimum })
+  const budgets = new Budgets({ store, clock, logger }, callMinimum(options.callMinimum ?? {}))
   const environment: Omit<AgentEnvironment, 'swept'> = {
     budgets,
     store,
@@ -55,7 +55,7 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
     ...(options.inspect ? { inspect: options.inspect } : {}),
     runner,
     governor: new Governor(governorLimits(limits, runner), { clock, logger }),
-    mailbox: limits.mailbox ?? DEFAULT_MAILBOX,
+    mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
     random: options.random ?? Math.random,
     newId: randomUUID,
     intake,

@@ -1,13 +1,10 @@
 /** Everything that this package offers to a program. */
 
-export type { Budget } from './actors/admission/budget-decisions.ts'
 export type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 export type { BudgetScope } from './actors/admission/budget-scope.ts'
-export type { Limits } from './actors/admission/limits.ts'
 export { Agent, type AgentMetrics } from './actors/agent/agent.ts'
 export type { Recovery } from './actors/agent/environment.ts'
 export { type AgentSnapshot, type AgentStatus, agentMachine } from './actors/agent/machine.ts'
-export type { AgentOptions } from './actors/agent/options.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
 export type { RetentionRule } from './actors/agent/retention.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
@@ -77,7 +74,7 @@ export {
   type WorkflowDefinition,
 } from './config/workflow-definition.ts'
 export { type Check, type DoctorOptions, diagnose } from './doctor.ts'
-export type { AgentConfig, AgentFact, Hold, RetryPolicy } from './events/agent-facts.ts'
+export type { AgentFact, Hold } from './events/agent-facts.ts'
 export type { Fact, NewFact, Recorded } from './events/envelope.ts'
 export * from './events/errors/actor.ts'
 export * from './events/errors/archive.ts'
@@ -93,8 +90,12 @@ export * from './events/errors/store.ts'
 export * from './events/errors/supervision.ts'
 export { checkStreamName } from './events/ids.ts'
 export type { Json, JsonObject } from './events/json.ts'
+export type { AgentConfig, AgentOptions, RetryPolicy } from './events/options/agent.ts'
+export type { Budget } from './events/options/budget.ts'
+export type { Limits } from './events/options/limits.ts'
+export type { SupervisorRules } from './events/options/supervision.ts'
 export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './events/own-facts.ts'
-export type { ExitReason, SupervisorFact, SupervisorRules } from './events/supervisor-facts.ts'
+export type { ExitReason, SupervisorFact } from './events/supervisor-facts.ts'
 export type {
   FileMapping,
   FolderMapping,

@@ -1,11 +1,8 @@
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
 import { ActorControl } from './actor-control.ts'
-import { checkBudget } from './actors/admission/budget-decisions.ts'
-import { checkLimits } from './actors/admission/limits.ts'
 import type { Agent } from './actors/agent/agent.ts'
 import type { Recovery } from './actors/agent/environment.ts'
-import type { AgentOptions } from './actors/agent/options.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import type { AgentInfo } from './actors/agent/system.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
@@ -13,6 +10,9 @@ import { assemble, type Parts } from './assembly.ts'
 import { pause } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { ClosedError, InvalidInputError } from './events/errors/base.ts'
+import { type AgentOptions, checkAgentDefaults } from './events/options/agent.ts'
+import { callMinimum, checkBudget } from './events/options/budget.ts'
+import { checkLimits } from './events/options/limits.ts'
 import type { TaskInput } from './events/task-input.ts'
 import type { LogRange, OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serve } from './owner/serving.ts'
@@ -62,8 +62,9 @@ export class Orchestrator extends ActorControl implements AsyncDisposable {
       })
     }
     checkLimits(options.limits ?? {})
-    checkBudget('budget', options.budget ?? {})
-    checkBudget('callMinimum', options.callMinimum ?? {})
+    checkBudget(options.budget ?? {})
+    callMinimum(options.callMinimum ?? {})
+    checkAgentDefaults(options.agentDefaults ?? {})
     const path = resolve(baseDir)
     const store =
       options.store ??

@@ -1,12 +1,12 @@
 /** The part of the orchestrator that holds tasks and lets them go on: budgets, approvals, and answers that came too late. */
 
-import type { Budget } from './actors/admission/budget-decisions.ts'
 import type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 import { type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
 import type { Rejection, Verdict } from './actors/agent/tasks/approvals.ts'
 import type { DeadLetter } from './actors/agent/tasks/dead-letters.ts'
 import type { HeldTask } from './actors/agent/tasks/held-task.ts'
 import type { OfAgent } from './actors/agent/tasks/held-tasks.ts'
+import type { Budget } from './events/options/budget.ts'
 import { TimeTravel } from './time-travel.ts'
 
 export abstract class TaskControl extends TimeTravel {
