@@ -1,6 +1,7 @@
 /** Runs calls with the `claude` command: one process for each. */
 
 import { availableParallelism } from 'node:os'
+import { redactor, secretsOf } from '../events/redaction.ts'
 import { directoryWork } from '../workspaces/directory-work.ts'
 import { prepareDirectories } from '../workspaces/workspace.ts'
 import { withCautions } from './cautions.ts'
@@ -8,12 +9,11 @@ import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
 import { accountOf, isLoginFixed } from './login/account.ts'
-import { failureOf, resultOf } from './process/call-ending.ts'
+import { callFailure, resultOf } from './process/call-ending.ts'
 import { callProcesses } from './process/marked.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
 import { recoverCall } from './recovery.ts'
-import { redactor, secretsOf } from './redact.ts'
 import type { AgentRunner, Call } from './runner.ts'
 import { branchSession } from './session/branch.ts'
 import { sessionOrigin } from './session/origin.ts'
@@ -77,7 +77,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       },
       async conclude(end) {
         logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'messages of unknown types')
-        const error = await failureOf(end, {
+        const error = await callFailure(end, {
           plan,
           facts,
           redact,

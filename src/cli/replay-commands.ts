@@ -1,5 +1,5 @@
 /** `replay`: the history of a stream, fact by fact; and the proof that it comes to the same again. */
-import type { AnyStep, OwnKind, StateChange } from '../index.ts'
+import type { AnyReplayStep, OwnKind, StateChange } from '../index.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -41,10 +41,10 @@ export async function replay(
     const { checkTerminal, stepThrough } = await import('./step-screen.ts')
     await checkTerminal(globals)
     await mustHaveStore(globals, stream)
-    const steps: AnyStep[] = []
+    const steps: AnyReplayStep[] = []
     await withSession(globals, async ({ orchestrator }) => {
       orchestrator.registerActors(await definitionsOf(module))
-      for await (const one of orchestrator.replay(stream, range)) steps.push(one)
+      for await (const one of orchestrator.history.replay(stream, range)) steps.push(one)
     })
     // The store is closed by then: whoever looks for long keeps nobody waiting.
     return stepThrough(globals, stream, steps)
@@ -54,7 +54,7 @@ export async function replay(
     const { stateChanges, UnknownKindError } = await import('../index.ts')
     orchestrator.registerActors(await definitionsOf(module))
     try {
-      for await (const one of orchestrator.replay(stream, range)) {
+      for await (const one of orchestrator.history.replay(stream, range)) {
         const changes = stateChanges(stateOf(one.before), stateOf(one.after))
         if (terminal.json) terminal.value(jsonStep(stream, one, changes))
         else terminal.line(stepLine(terminal, one, changes))
@@ -76,7 +76,7 @@ async function definitionsOf(file: string | undefined): Promise<readonly OwnKind
 export const contextChanges = (changes: readonly StateChange[]) =>
   changes.filter(({ path }) => path !== 'value')
 
-function jsonStep(stream: string, { recorded, ...step }: AnyStep, changes: readonly StateChange[]) {
+function jsonStep(stream: string, { recorded, ...step }: AnyReplayStep, changes: readonly StateChange[]) {
   const { version, position, at, type } = recorded
   const [before, after] = [stateView(stream, step.before), stateView(stream, step.after)]
   return { version, position, at, type, before, after, changes }
@@ -84,7 +84,11 @@ function jsonStep(stream: string, { recorded, ...step }: AnyStep, changes: reado
 
 const STATE_WIDTH = 16
 
-function stepLine(terminal: Terminal, { recorded, before, after }: AnyStep, changes: readonly StateChange[]) {
+function stepLine(
+  terminal: Terminal,
+  { recorded, before, after }: AnyReplayStep,
+  changes: readonly StateChange[],
+) {
   const [from, to] = [stateName(before), stateName(after)]
   const [plain, styled] =
     from === to ? [to, to] : [`${from} → ${to}`, `${from} → ${terminal.style('bold', to)}`]

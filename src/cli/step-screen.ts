@@ -1,7 +1,7 @@
 /** `replay --step`: one fact and the state after it on the screen, and the keyboard to go on and back. */
 import { on } from 'node:events'
 import { emitKeypressEvents } from 'node:readline'
-import type { AnyStep, StateChange } from '../index.ts'
+import type { AnyReplayStep, StateChange } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { changeLine, valueLines } from './state-lines.ts'
 import { stateName, stateOf } from './state-view.ts'
@@ -26,7 +26,7 @@ const CLEAR = '\x1b[H\x1b[J'
 export async function stepThrough(
   globals: GlobalOptions,
   stream: string,
-  steps: readonly AnyStep[],
+  steps: readonly AnyReplayStep[],
 ): Promise<void> {
   const { stateChanges } = await import('../index.ts')
   const screen = terminal(globals)
@@ -38,7 +38,7 @@ export async function stepThrough(
   }))
   let view = firstView
   const draw = () => {
-    const step = steps[view.index] as AnyStep
+    const step = steps[view.index] as AnyReplayStep
     const changes = stateChanges(stateOf(step.before), stateOf(step.after))
     // A terminal that does not know its size says 0.
     const [columns, rows] = [stdout.columns || 80, stdout.rows || 24]
@@ -76,7 +76,7 @@ export const fitting = (line: string, columns: number): string =>
 function screenLines(
   screen: Terminal,
   stream: string,
-  { recorded, before, after }: AnyStep,
+  { recorded, before, after }: AnyReplayStep,
   changes: readonly StateChange[],
   rows: number,
 ): readonly string[] {

@@ -32,7 +32,7 @@ const COLOURS: Partial<Record<AgentStatus | 'held', 'green' | 'cyan' | 'yellow' 
 
 export async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { watchStore } = await import('../owner/watched-store.ts')
+  const { watchStore } = await import('../remote/watched-store.ts')
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const store = watchStore(resolve(globals.baseDir))
@@ -47,7 +47,7 @@ export async function top(globals: GlobalOptions, options: TopOptions): Promise<
 
 const view = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
   agents: await orchestrator.agents(),
-  runs: (await orchestrator.runs()).filter(({ status }) => status === 'running').length,
+  runs: (await orchestrator.runs.list()).filter(({ status }) => status === 'running').length,
   owner,
 })
 

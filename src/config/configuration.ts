@@ -1,7 +1,8 @@
 /** The configuration: command line over environment over file over defaults, decoded once, refused where it is not understood. */
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { ConfigError, InvalidInputError } from '../events/errors/base.ts'
+import { ConfigError } from '../events/errors/config.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { AgentOptions } from '../events/options/agent.ts'
 import type { Amount } from '../events/options/budget.ts'
@@ -16,7 +17,7 @@ import { type DeclaredTree, declaredTree } from './supervision.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
 import { namedWorkflows } from './workflows.ts'
 
-export type { Origin, ResolvedSetting } from './layers.ts'
+export type { ResolvedSetting, SettingOrigin } from './layers.ts'
 export type { DeclaredChild, DeclaredTree } from './supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']

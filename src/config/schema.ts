@@ -3,6 +3,7 @@ import * as Schema from 'effect/Schema'
 import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
 import { BUDGET, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
+import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
 import { Positive, Text } from '../events/options/values.ts'
 import { inFile } from './names.ts'
@@ -29,16 +30,6 @@ const section = <const T extends Settings>(settings: T, prefix = ''): WithVariab
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
-const ORCHESTRATOR = section({
-  base_dir: setting(Text, 'where the log and the agents live', '.claude-agents'),
-  max_agents: setting(Positive, 'how many agents there may be at once', 100),
-  session_persistence: setting(
-    Schema.Boolean,
-    "whether a task continues its agent's conversation; if not, each has one of its own",
-    true,
-  ),
-})
-
 const { max_turns, model, allowed_tools } = inFile(AGENT)
 
 /** A file cannot let agents do more than what they are told to, so `permissions` and the like are not among them. */
@@ -56,7 +47,7 @@ const AGENT_DEFAULTS = section({
 
 /** The sections whose values are settings. */
 const SECTIONS = {
-  orchestrator: ORCHESTRATOR,
+  orchestrator: section(inFile(ORCHESTRATOR)),
   agent_defaults: AGENT_DEFAULTS,
   limits: section(inFile(LIMITS)),
   budget: section(

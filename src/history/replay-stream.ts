@@ -1,9 +1,11 @@
 /** Going through the history of a stream of any kind, given its log: also a copy of one, or an export. */
 
-import { type AnyStep, replay } from '../actors/engine/replay.ts'
-import { checkVersion, knownStream } from '../actors/engine/state-at.ts'
+import type { AnyKind } from '../actors/engine/definition.ts'
+import { checkVersion } from '../actors/engine/fold-at.ts'
+import { type AnyReplayStep, replaySteps } from '../actors/engine/replay.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { type AnyKind, KINDS } from './kinds.ts'
+import { KINDS } from './kinds.ts'
+import { knownStream } from './state-at.ts'
 
 export interface ReplayOptions {
   /** The first version that is handed out; what comes before it is folded. Default: the first. */
@@ -25,8 +27,8 @@ export async function* replayStream(
   stream: string,
   { from = 1, to }: ReplayOptions = {},
   kinds: readonly AnyKind[] = KINDS,
-): AsyncGenerator<AnyStep> {
+): AsyncGenerator<AnyReplayStep> {
   const { kind, last } = await knownStream(store, stream, kinds)
   checkVersion(stream, from, last)
-  for await (const step of replay(kind, store, stream, to)) if (step.recorded.version >= from) yield step
+  for await (const step of replaySteps(kind, store, stream, to)) if (step.recorded.version >= from) yield step
 }

@@ -1,7 +1,7 @@
 /** A budget's whole life as one pure state machine: what may be spent, what was, and what is spoken for. */
 import { type SnapshotFrom, setup } from 'xstate'
 import { type BudgetFact, budgetFacts, type Reservation } from '../../events/budget-facts.ts'
-import type { Folded } from '../../events/envelope.ts'
+import type { Identified } from '../../events/envelope.ts'
 import type { Amount, Limit } from '../../events/options/budget.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import { defineKind, type Effect } from '../engine/definition.ts'
@@ -55,7 +55,7 @@ const changes: Changes = {
 }
 
 const budget = setup({
-  types: {} as { context: BudgetContext; events: Folded<BudgetFact> },
+  types: {} as { context: BudgetContext; events: Identified<BudgetFact> },
   guards: {
     limits: ({ event }) =>
       event.type === 'BudgetSet' && (event.data.limit.usd !== null || event.data.limit.tokens !== null),

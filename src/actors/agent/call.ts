@@ -1,10 +1,13 @@
 /** One call carried out: start it, or find out what became of it, and turn what comes of it into facts. */
-import type { AgentDirectories, AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
+
+import type { AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
 import type { AgentFact, Failure } from '../../events/agent-facts.ts'
-import { callErrorData, NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
+import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { conversationBefore } from './session/conversation.ts'
 import type { CurrentTask, OpenCall } from './state.ts'
@@ -64,7 +67,7 @@ export async function composeCall(
 }
 
 /** Runs a call to its end. Never throws: every end is one of the three. */
-export async function runCall(
+export async function carryOutCall(
   runner: AgentRunner,
   call: Call,
   signal: AbortSignal,
@@ -84,7 +87,7 @@ export async function runCall(
 }
 
 /** Finds out what became of a call of an earlier process. undefined: it never left, start it. */
-export async function recoverCall(
+export async function recoverAnnouncedCall(
   runner: AgentRunner,
   call: Call,
   process: OpenCall['process'],

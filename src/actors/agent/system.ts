@@ -1,12 +1,8 @@
 /** Which agents there are: they come and go here, are found by name, and are brought into memory when first used. */
 import { closest, distance } from 'fastest-levenshtein'
 import { canonicalJson } from '../../events/canonical-json.ts'
-import {
-  AgentExistsError,
-  AgentNotFoundError,
-  type ClaudeAgentError,
-  TooManyAgentsError,
-} from '../../events/errors/base.ts'
+import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
+import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import type { JsonObject } from '../../events/json.ts'
 import {

@@ -1,8 +1,8 @@
 /** What a call came to: its result, or the one error that it ends in. */
 import { existsSync } from 'node:fs'
 import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../../events/errors/call.ts'
+import type { Redact } from '../../events/redaction.ts'
 import { classify } from '../classification.ts'
-import type { Redact } from '../redact.ts'
 import type { Call, CallResult } from '../runner.ts'
 import { historyOf } from '../session/origin.ts'
 import { costState } from '../session/transcript-reading.ts'
@@ -24,7 +24,7 @@ export interface EndContext {
 }
 
 /** The error of a call that has ended; null when it was answered, which counts even if we had called it off by then. */
-export async function failureOf(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
+export async function callFailure(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
   const { plan, facts, redact, signal, formRequested } = context
   const stopped = signal.aborted ? stoppedError(signal) : null
   const error = classify(

@@ -136,13 +136,9 @@ export const AgentOptions: Decodable<AgentOptions> = explainedBy<AgentOptions>()
   Schema.Struct({ ...IDENTITY, ...defaults }).annotate({ noun: 'option' }),
 )
 
-const AgentDefaults: Decodable<AgentDefaults> = explainedBy<AgentDefaults>()(
+export const AgentDefaults: Decodable<AgentDefaults> = explainedBy<AgentDefaults>()(
   Schema.Struct(defaults).annotate({ noun: 'option' }),
 )
-
-/** Throws InvalidInputError for what cannot be the defaults of agents. */
-export const checkAgentDefaults = (defaults: AgentDefaults): AgentDefaults =>
-  decodedInput(AgentDefaults, defaults, { name: 'agentDefaults', prefixes: true })
 
 /** What an agent of these options is, as the log keeps it. Throws InvalidIdError or InvalidInputError. */
 export function agentConfig(options: AgentOptions): AgentConfig {

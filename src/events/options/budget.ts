@@ -1,7 +1,7 @@
 /** What may be spent: dollars and tokens, as limits and as amounts. */
 import * as Schema from 'effect/Schema'
 import { type Decodable, decodedInput } from './decoding.ts'
-import { completed, explainedBy, optional, setting } from './setting.ts'
+import { explainedBy, optional, setting } from './setting.ts'
 
 const HINT = 'As in { usd: 3 } or { usd: 3, tokens: 500_000 }.'
 
@@ -51,12 +51,8 @@ export const Budget: Decodable<Budget> = explainedBy<Budget>()(
   }).annotate(words),
 )
 
-const CallMinimum = Schema.Struct(optional(CALL_MINIMUM)).annotate(words)
+export const CallMinimum = Schema.Struct(optional(CALL_MINIMUM)).annotate(words)
 
 /** Throws {@link InvalidInputError} for what is no budget. */
 export const checkBudget = (budget: Budget): Budget =>
   decodedInput(Budget, budget, { name: 'budget', prefixes: true })
-
-/** What a call is reckoned to cost at least, where not all of it is said. Throws {@link InvalidInputError}. */
-export const callMinimum = (minimum: Partial<Amount>): Amount =>
-  completed(CALL_MINIMUM, decodedInput(CallMinimum, minimum, { name: 'callMinimum', prefixes: true }))

@@ -2,7 +2,7 @@
 import * as Schema from 'effect/Schema'
 import * as SchemaAST from 'effect/SchemaAST'
 import * as SchemaIssue from 'effect/SchemaIssue'
-import { InvalidInputError } from '../errors/base.ts'
+import { InvalidInputError } from '../errors/usage.ts'
 import { nameHint } from '../nearest-name.ts'
 
 /** From the root of a value to one of its parts: keys and indices. */

@@ -1,6 +1,6 @@
 /** What bounds all agents together, and each agent's mailbox. */
 import * as Schema from 'effect/Schema'
-import { type Decodable, decodedInput } from './decoding.ts'
+import type { Decodable } from './decoding.ts'
 import { explainedBy, optional, setting } from './setting.ts'
 import { Positive } from './values.ts'
 
@@ -31,7 +31,3 @@ export const LIMITS = {
 export const Limits: Decodable<Limits> = explainedBy<Limits>()(
   Schema.Struct(optional(LIMITS)).annotate({ noun: 'limit' }),
 )
-
-/** Throws {@link InvalidInputError} for what are no limits. */
-export const checkLimits = (limits: Limits): Limits =>
-  decodedInput(Limits, limits, { name: 'limits', prefixes: true })

@@ -1,0 +1,79 @@
+/** Folding an actor's facts up to a moment of the past: a version, or a time. */
+
+import type { Recorded } from '../../events/envelope.ts'
+import {
+  BeforeFirstFactError,
+  StreamNotFoundError,
+  VersionNotFoundError,
+} from '../../events/errors/history.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import { checkStreamName } from '../../events/ids.ts'
+import type { Json } from '../../events/json.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { plainFold } from './compiled-fold.ts'
+import type { AnyKind } from './definition.ts'
+import { plainStateOf } from './fold-stream.ts'
+
+/** A version of the stream, or a time: what was written at that time counts. */
+export type When = number | Date
+
+/** A state as JSON, and where it stood. */
+export interface StateAt {
+  readonly stream: string
+  /** Of the last fact that the state is made of; 0 before the first one. */
+  readonly version: number
+  /** Of that fact; null before the first one. */
+  readonly position: number | null
+  readonly at: string | null
+  readonly state: { readonly value: Json; readonly context: Json }
+}
+
+/**
+ * The state of a stream of this kind at that moment; by default now.
+ *
+ * @throws StreamNotFoundError, VersionNotFoundError, BeforeFirstFactError
+ */
+export async function foldAt(
+  kind: AnyKind,
+  store: EventStore,
+  stream: string,
+  when?: When,
+): Promise<StateAt> {
+  const last = await lastVersion(store, stream)
+  const to = await versionAt(store, stream, when ?? last, last)
+  const { initial, transition } = plainFold(kind.fold)
+  let state = initial
+  let newest: Recorded | undefined
+  for await (const recorded of store.read(stream, { to })) {
+    state = transition(state, kind.facts.read(recorded)) ?? state
+    newest = recorded
+  }
+  const { version = 0, position = null, at = null } = newest ?? {}
+  return { stream, version, position, at, state: plainStateOf(state) as unknown as StateAt['state'] }
+}
+
+/** Throws InvalidIdError for what is no name of a stream, StreamNotFoundError where it has no facts. */
+export async function lastVersion(store: EventStore, stream: string): Promise<number> {
+  const last = await store.head(checkStreamName(stream))
+  if (last === 0) throw new StreamNotFoundError({ stream })
+  return last
+}
+
+/** Throws VersionNotFoundError. */
+export function checkVersion(stream: string, version: number, last: number): number {
+  if (Number.isSafeInteger(version) && version >= 0 && version <= last) return version
+  throw new VersionNotFoundError({ stream, version, last })
+}
+
+async function versionAt(store: EventStore, stream: string, when: When, last: number): Promise<number> {
+  if (typeof when === 'number') return checkVersion(stream, when, last)
+  const time = when.getTime()
+  if (Number.isNaN(time)) throw new InvalidInputError({ what: 'The time', problem: 'it is none' })
+  let first: string | undefined
+  // The clock may have been set back: what counts is the last fact that is not of a later time.
+  for await (const { version, at } of store.read(stream, { direction: 'backwards' })) {
+    if (Date.parse(at) <= time) return version
+    first = at
+  }
+  throw new BeforeFirstFactError({ stream, time: when.toISOString(), first: first ?? '' })
+}

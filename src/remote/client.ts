@@ -1,0 +1,181 @@
+/** The other end of an owner's socket: finds the owner of a store, and asks it. */
+
+import { realpath } from 'node:fs/promises'
+import { Agent as Connections, type IncomingMessage, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import { OwnerProtocolMismatch, OwnerRecordRefused, OwnerUnavailable } from '../events/errors/owner.ts'
+import { ClosedError } from '../events/errors/usage.ts'
+import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
+import { problemOfSocket } from '../owner/socket-directory.ts'
+import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
+import { directoryIdentity } from '../store/directory.ts'
+import { checkFormat, storePaths } from '../store/level/directory.ts'
+import { isAlive } from '../store/process-identity.ts'
+
+/** A healthy owner answers in a millisecond; one that is stopped never does. */
+const GREETING_MS = 5000
+
+/** Nobody listens at the address: the owner has ended, or is about to. */
+const NOBODY = new Set(['ENOENT', 'ECONNREFUSED'])
+
+/**
+ * The process that has a store open and serves it; null where there is none.
+ *
+ * @throws OwnerRecordRefused, OwnerProtocolMismatch, OwnerUnavailable (it does not answer)
+ */
+export async function connectOwner(baseDir: string): Promise<OwnerClient | null> {
+  const base = await realpath(baseDir).catch(() => null)
+  const record = base === null ? null : await readOwnerRecord(base)
+  if (base === null || record === null || !isAlive(record)) return null
+  const { protocol: found, pid, socket } = record
+  if (found !== PROTOCOL) throw new OwnerProtocolMismatch({ path: base, pid, found, known: PROTOCOL })
+  const problem = problemOfSocket(socket, pid)
+  if (problem === 'missing') return null
+  if (problem !== null) throw new OwnerRecordRefused({ file: ownerFile(base), problem })
+  const client = new OwnerClient(base, record)
+  try {
+    await client.greet(record, (await checkFormat(storePaths(base)))?.storeId)
+    // A copy of the whole directory, with the record of the owner of the original.
+    if (client.greeting.directory === (await directoryIdentity(base))) return client
+    client.close()
+    return null
+  } catch (error) {
+    client.close()
+    if (NOBODY.has(((error as Error).cause as NodeJS.ErrnoException)?.code ?? '')) return null
+    throw error
+  }
+}
+
+export class OwnerClient {
+  readonly baseDir: string
+  readonly pid: number
+  readonly #socket: string
+  readonly #connections = new Connections({ keepAlive: true })
+  #greeting: Greeting | undefined
+  #closed = false
+
+  constructor(baseDir: string, { pid, socket }: OwnerRecord) {
+    this.baseDir = baseDir
+    this.pid = pid
+    this.#socket = socket
+  }
+
+  get greeting(): Greeting {
+    if (!this.#greeting) throw this.unavailable('was not asked who it is')
+    return this.#greeting
+  }
+
+  /** Asks who answers there, before anything is said that is meant for the owner alone. */
+  async greet({ pid }: OwnerRecord, storeId: string | undefined): Promise<void> {
+    const enough = new AbortController()
+    const slow = delay(GREETING_MS, undefined, { signal: enough.signal, ref: false }).then(
+      () => {
+        throw this.unavailable('does not answer', 'It may be stopped, or very busy. End it, or wait.')
+      },
+      () => undefined,
+    )
+    try {
+      const greeting = (await Promise.race([this.value('/'), slow])) as Greeting | undefined
+      if (greeting?.protocol === PROTOCOL && greeting.pid === pid && greeting.storeId === storeId) {
+        this.#greeting = greeting
+        return
+      }
+      const problem = 'at its socket, somebody else answers'
+      throw new OwnerRecordRefused({ file: ownerFile(this.baseDir), problem })
+    } finally {
+      enough.abort()
+    }
+  }
+
+  /** One value. */
+  async value(address: string, query: QueryParameters = {}): Promise<unknown> {
+    for await (const value of this.values(address, query)) return value
+    throw this.unavailable('gave no answer')
+  }
+
+  /** A text that is no JSON. */
+  async text(address: string, query: QueryParameters = {}): Promise<string> {
+    const response = await this.#send('GET', `${address}${queryText(query)}`)
+    const isText = response.headers['content-type']?.startsWith('text/plain')
+    if (!isText) for await (const value of this.#lines(response)) throw failureOf(value)
+    let text = ''
+    for await (const piece of this.#pieces(response)) text += piece
+    return text
+  }
+
+  /** A list. Ends early when the signal aborts. */
+  async *values(address: string, query: QueryParameters = {}, signal?: AbortSignal): AsyncGenerator<unknown> {
+    if (signal?.aborted) return
+    const response = await this.#send('GET', `${address}${queryText(query)}`)
+    yield* this.#lines(response, signal)
+  }
+
+  /** Lines that answer a request with a body. `begun` is called as soon as the owner has it. */
+  async *post(address: string, body: object, begun: () => void = () => {}): AsyncGenerator<unknown> {
+    const response = await this.#send('POST', address, JSON.stringify(body))
+    begun()
+    yield* this.#lines(response)
+  }
+
+  unavailable(problem: string, hint?: string, cause?: unknown): OwnerUnavailable {
+    const details = { path: this.baseDir, pid: this.pid, problem, ...(hint === undefined ? {} : { hint }) }
+    return new OwnerUnavailable(details, cause === undefined ? {} : { cause })
+  }
+
+  /** Answers that are still being read end where they are. */
+  close(): void {
+    this.#closed = true
+    this.#connections.destroy()
+  }
+
+  async *#lines(response: IncomingMessage, signal?: AbortSignal): AsyncGenerator<unknown> {
+    const stop = () => response.destroy()
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      if (signal?.aborted) return
+      let rest = ''
+      for await (const piece of this.#pieces(response, signal)) {
+        const lines = (rest + piece).split('\n')
+        rest = lines.pop() ?? ''
+        for (const line of lines) {
+          const value = JSON.parse(line) as unknown
+          if (isErrorLine(value)) throw errorFrom(value)
+          yield value
+          if (signal?.aborted) return
+        }
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop)
+      response.destroy()
+    }
+  }
+
+  async *#pieces(response: IncomingMessage, signal?: AbortSignal): AsyncGenerator<string> {
+    try {
+      for await (const piece of response.setEncoding('utf8')) yield piece as string
+    } catch (cause) {
+      if (signal?.aborted || this.#closed) return
+      throw this.unavailable('has ended in the middle of its answer', undefined, cause)
+    }
+  }
+
+  async #send(method: string, path: string, body?: string): Promise<IncomingMessage> {
+    if (this.#closed) throw new ClosedError({ what: 'store' })
+    return new Promise((resolve, reject) => {
+      const options = { socketPath: this.#socket, agent: this.#connections, method, path }
+      const asked = request(options, resolve)
+      asked.once('error', (cause) => reject(this.unavailable('has ended', undefined, cause)))
+      asked.end(body)
+    })
+  }
+}
+
+export type QueryParameters = Readonly<Record<string, string | number | boolean | undefined>>
+
+function queryText(query: QueryParameters): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== Infinity)
+  if (given.length === 0) return ''
+  return `?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}`
+}
+
+const failureOf = (value: unknown) => new TypeError(`${JSON.stringify(value)} is not a text`)

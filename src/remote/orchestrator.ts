@@ -1,0 +1,116 @@
+/** An orchestrator that another process has: it is read here, through the owner's log, and commanded there. */
+import type { Agent } from '../actors/agent/agent.ts'
+import type { AgentRunner } from '../claude/runner.ts'
+import { OwnerOnly } from '../events/errors/owner.ts'
+import { Orchestrator } from '../orchestrator.ts'
+import { AGENT_COMMANDS, type CommandRequest, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
+import type { ChainedStore } from '../store/level/chained-store.ts'
+import { remoteAsk } from './ask.ts'
+import type { OwnerClient } from './client.ts'
+import { remoteStore } from './store.ts'
+
+type Methods = Readonly<Record<PropertyKey, (...args: never[]) => unknown>>
+
+/** Closing it disconnects; the owner goes on. */
+export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestrator> {
+  const store = remoteStore(client)
+  const system = await view(client, store)
+  const disconnect = async () => client.close()
+  const forward = (method: string) => commandOf(client, null, method)
+  const made = (method: string) => async (options: { id: string }) => {
+    await forward(method)(options)
+    return remoteAgent(client, store, options.id)
+  }
+  const replaced: Methods = {
+    ...Object.fromEntries(SYSTEM_COMMANDS.map((path) => [path, forward(path)])),
+    ...Object.fromEntries(Object.entries(OWNER_ONLY).map(([path, what]) => [path, refusal(client, what)])),
+  }
+  return withProperties(() => system, {
+    ...replaced,
+    runs: { ...system.runs, ...methodsOf('runs', replaced) },
+    budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
+    held: { ...system.held, ...methodsOf('held', replaced) },
+    agent: (id: string) => remoteAgent(client, store, id),
+    createAgent: made('createAgent'),
+    declareAgent: made('declareAgent'),
+    async fork(id: string, options: { as: string }) {
+      await forward('fork')(...([id, options] as never[]))
+      return remoteAgent(client, store, options.as)
+    },
+    async sendTask(id: string, task: never, options: never) {
+      return (await remoteAsk(client, id, task, options)).text
+    },
+    async cleanupAll() {
+      for (const { id } of await system.agents()) await forward('removeAgent')(id)
+    },
+    close: disconnect,
+    [Symbol.asyncDispose]: disconnect,
+  })
+}
+
+/** An agent as the log has it now. Commands go to the owner, and then the log is read again. */
+async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string): Promise<Agent> {
+  const folded = async () => (await view(client, store)).agent(id)
+  let agent = await folded()
+  const forward =
+    (method: string) =>
+    async (...args: never[]) => {
+      const result = await commandOf(client, id, method)(...args)
+      agent = await folded()
+      return result
+    }
+  return withProperties(() => agent, {
+    ...Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)])),
+    ask: (task: never, options: never) => remoteAsk(client, id, task, options),
+  })
+}
+
+const commandOf =
+  (client: OwnerClient, agent: string | null, method: string) =>
+  async (...args: unknown[]): Promise<unknown> => {
+    // JSON has no undefined, and null is another thing: what was left out must stay so.
+    while (args.length > 0 && args.at(-1) === undefined) args.pop()
+    const request: CommandRequest = { agent, method, args }
+    for await (const answer of client.post('/commands', request))
+      return (answer as { result: unknown }).result
+    throw client.unavailable('gave no answer')
+  }
+
+const refusal = (client: OwnerClient, what: string) => () => {
+  throw new OwnerOnly({ path: client.baseDir, pid: client.pid, what })
+}
+
+/** What there is to read, folded anew. It starts nothing, and writes nothing. */
+function view({ baseDir }: OwnerClient, store: ChainedStore): Promise<Orchestrator> {
+  const passive = { ...store, forReading: true }
+  return Orchestrator.open({ baseDir, store: passive, runner: NOBODY, resume: 'on-demand' })
+}
+
+/** For whoever only looks. */
+export const NOBODY: AgentRunner = {
+  start() {
+    throw new Error('the owner of the store makes the calls')
+  },
+  recover: async () => ({ outcome: 'unanswered' }),
+}
+
+/** Of methods by their paths, those of one part: `runs.cancel` is the method `cancel` of the part `runs`. */
+function methodsOf(part: string, methods: Methods): Methods {
+  const own = Object.entries(methods).filter(([path]) => path.startsWith(`${part}.`))
+  return Object.fromEntries(own.map(([path, method]) => [path.slice(part.length + 1), method]))
+}
+
+/** The object, with some of its properties replaced. `current` may give another object later. */
+function withProperties<T extends object>(
+  current: () => T,
+  properties: Readonly<Record<PropertyKey, unknown>>,
+): T {
+  return new Proxy(current(), {
+    get(_, name) {
+      if (Object.hasOwn(properties, name)) return properties[name]
+      const target = current()
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}

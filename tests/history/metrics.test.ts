@@ -1,0 +1,97 @@
+/** The metrics say what the log says, in the text format of Prometheus. */
+import { describe, expect, test } from 'vitest'
+import { AuthenticationError } from '../../src/events/errors/call.ts'
+import { Counters, metricsText } from '../../src/history/metrics.ts'
+import { readMetrics, samplesOf } from '../../src/remote/metrics.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import { served } from '../owner/kit.ts'
+
+const USAGE = { inputTokens: 10, outputTokens: 5, cacheReadTokens: 2, cacheCreationTokens: 1 }
+
+async function worked() {
+  const world = await served({
+    reply: ({ prompt }) =>
+      prompt === 'fail'
+        ? new AuthenticationError()
+        : { text: 'x', usage: USAGE, costUsd: 0.25, durationMs: 3000 },
+  })
+  for (const id of ['a', 'b']) await world.own.createAgent({ id, systemPrompt: 'x' })
+  await world.own.sendTask('a', 'one')
+  await world.own.sendTask('a', 'two')
+  await world.own.sendTask('b', 'fail').catch(() => {})
+  return world
+}
+
+const SAMPLE =
+  /^([a-z_]+)(\{[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*\})? (\S+)$/
+
+/** Checks the form of every line, and gives the values. */
+function samples(text: string): Map<string, number> {
+  const found = new Map<string, number>()
+  let family = ''
+  for (const line of text.trimEnd().split('\n')) {
+    if (line.startsWith('# HELP ')) continue
+    if (line.startsWith('# TYPE ')) family = line.split(' ')[2] ?? ''
+    else {
+      const [, name = '', labels = '', value] = SAMPLE.exec(line) ?? []
+      expect([family, `${family}_bucket`, `${family}_sum`, `${family}_count`], line).toContain(name)
+      expect(found.has(name + labels), line).toBe(false)
+      found.set(name + labels, Number(value))
+    }
+  }
+  return found
+}
+
+describe('The metrics', () => {
+  test('count tasks, calls, failures, tokens, cost and time by agent', async () => {
+    const { own } = await worked()
+    expect(Object.fromEntries(samples(await metricsText(own.store, new Counters())))).toMatchObject({
+      claude_agents_log_position: await own.store.head(),
+      'claude_agents_agents{status="idle"}': 1,
+      'claude_agents_agents{status="error"}': 1,
+      'claude_agents_tasks_pending{agent="a"}': 0,
+      'claude_agents_tasks_accepted_total{agent="a"}': 2,
+      'claude_agents_tasks_total{agent="a",outcome="succeeded"}': 2,
+      'claude_agents_tasks_total{agent="b",outcome="failed"}': 1,
+      'claude_agents_call_failures_total{agent="b",error="AuthenticationError"}': 1,
+      'claude_agents_tokens_total{agent="a",type="input"}': 20,
+      'claude_agents_tokens_total{agent="a",type="cache_creation"}': 2,
+      'claude_agents_cost_usd_total{agent="a"}': 0.5,
+      'claude_agents_call_duration_seconds_bucket{agent="a",le="2.5"}': 0,
+      'claude_agents_call_duration_seconds_bucket{agent="a",le="5"}': 2,
+      'claude_agents_call_duration_seconds_bucket{agent="a",le="+Inf"}': 2,
+      'claude_agents_call_duration_seconds_sum{agent="a"}': 6,
+      'claude_agents_call_duration_seconds_count{agent="a"}': 2,
+    })
+  })
+
+  test('are the same from the owner as from the log, however often they were asked for', async () => {
+    const { baseDir, own } = await worked()
+    await readMetrics(baseDir)
+    await own.sendTask('a', 'three')
+    const there = await readMetrics(baseDir)
+    await own.close()
+    expect(await readMetrics(baseDir)).toBe(there)
+  })
+
+  test('do not pile up the names of agents that are gone, and no counter goes back', async () => {
+    const { own } = await worked()
+    await own.removeAgent('a')
+    const found = samples(await metricsText(own.store, new Counters()))
+    expect([...found.keys()].filter((name) => name.includes('agent="a"'))).toEqual([])
+    expect(found.get('claude_agents_cost_usd_total{agent=""}')).toBe(0.5)
+  })
+
+  test('keep hostile words in their quotes', async () => {
+    const store = memoryStore()
+    const data = { taskId: 't', error: { tag: 'x"} 1\n# TYPE \\' } }
+    await store.append('agent/a', [{ type: 'CallFailed', v: 1, data }])
+    const found = samples(await metricsText(store, new Counters()))
+    expect(found.get('claude_agents_call_failures_total{agent="a",error="x\\"} 1\\n# TYPE \\\\"}')).toBe(1)
+    expect(samplesOf(await metricsText(store, new Counters()))).toContainEqual({
+      name: 'claude_agents_call_failures_total',
+      labels: { agent: 'a', error: data.error.tag },
+      value: 1,
+    })
+  })
+})

@@ -1,0 +1,86 @@
+/** A log that is followed from outside goes on whichever process has it open, and is nobody's when nobody has. */
+import { expect, test } from 'vitest'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { patiently } from '../../src/remote/access.ts'
+import { followLog, lastMatching, openLog } from '../../src/remote/live-log.ts'
+import { watchStore } from '../../src/remote/watched-store.ts'
+import { levelStore } from '../../src/store/level/store.ts'
+import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+
+/** Whoever follows may be looking at the store just then. */
+const open = (baseDir: string) => patiently(() => Orchestrator.open({ baseDir, runner: scriptedRunner() }))
+
+test('Following goes on over owners, and what was written unseen is not missed', async () => {
+  const baseDir = await temporaryDirectory()
+  const stop = new AbortController()
+  const owners: (number | null)[] = []
+  const seen: string[] = []
+  let next = () => {}
+  const first = await open(baseDir)
+  const following = (async () => {
+    const options = { after: 0, signal: stop.signal, onOwner: (pid: number | null) => owners.push(pid) }
+    for await (const { stream } of followLog(baseDir, options)) {
+      seen.push(stream)
+      next()
+    }
+  })()
+  const until = async (count: number) => {
+    while (seen.length < count) await new Promise<void>((resolve) => (next = resolve))
+  }
+  await first.createAgent({ id: 'a', systemPrompt: 'x' })
+  await until(1)
+  await first.close()
+  // One that does not serve: its facts are read when it has gone.
+  const silent = await patiently(() => levelStore(baseDir))
+  await silent.append('note/b', [{ type: 'Noted', v: 1, data: {} }])
+  await silent[Symbol.asyncDispose]()
+  await until(2)
+  const last = await open(baseDir)
+  await last.createAgent({ id: 'c', systemPrompt: 'x' })
+  await until(3)
+  stop.abort()
+  await following
+  await last.close()
+  expect(seen).toEqual(['agent/a', 'note/b', 'agent/c'])
+  expect(owners).toEqual([process.pid, null, process.pid])
+})
+
+test('The last facts of a kind are found however far they lie back', async () => {
+  const store = await levelStore(await temporaryDirectory())
+  await using _ = store
+  const facts = (type: string, count: number) =>
+    Array.from({ length: count }, () => ({ type, v: 1, data: {} }))
+  await store.append('note/a', [...facts('Rare', 3), ...facts('Usual', 3000)])
+  const rare = ({ type }: { type: string }) => type === 'Rare'
+  expect(await lastMatching(store, 2, rare)).toBe(1)
+  expect(await lastMatching(store, 10, rare)).toBe(0)
+  expect(await lastMatching(store, 10, () => true)).toBe(2993)
+  expect(await lastMatching(store, 0, () => true)).toBe(3003)
+})
+
+test('A store that is watched can be opened by others between two looks', async () => {
+  const baseDir = await temporaryDirectory()
+  await (await open(baseDir)).close()
+  const watched = watchStore(baseDir)
+  const look = () =>
+    watched.look(async (orchestrator, owner) => ({ owner, agents: (await orchestrator.agents()).length }))
+  expect(await look()).toEqual({ owner: null, agents: 0 })
+  const owner = await open(baseDir)
+  await owner.createAgent({ id: 'a', systemPrompt: 'x' })
+  expect(await look()).toEqual({ owner: process.pid, agents: 1 })
+  await owner.close()
+  expect(await look()).toEqual({ owner: null, agents: 1 })
+  expect(await look()).toEqual({ owner: null, agents: 1 })
+})
+
+test('A log is opened here where nobody has it, and read through its owner where somebody has', async () => {
+  const baseDir = await temporaryDirectory()
+  const here = await openLog(baseDir)
+  expect(here.owner).toBeNull()
+  await here.store[Symbol.asyncDispose]()
+  await using _ = await open(baseDir)
+  const there = await openLog(baseDir)
+  expect(there.owner).toBe(process.pid)
+  await there.store[Symbol.asyncDispose]()
+})

@@ -1,0 +1,183 @@
+/** Commands and tasks that go through the owner of a store do what they do in the owner itself. */
+import { describe, expect, test } from 'vitest'
+import { describeError } from '../../src/events/errors/base.ts'
+import { AuthenticationError } from '../../src/events/errors/call.ts'
+import { connectOwner } from '../../src/remote/client.ts'
+import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
+import { all } from '../../src/testing/contract-kit.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
+import { until } from '../actors/world.ts'
+import { connected, served } from '../owner/kit.ts'
+
+const A = { id: 'a', systemPrompt: 'x' }
+
+const failure = async (doing: PromiseLike<unknown>) =>
+  doing.then(
+    () => 'it was done',
+    (error: unknown) => describeError(error),
+  )
+
+describe('Commands through the owner', () => {
+  test('create, reset, stop and remove agents, and the reader sees what came of it', async () => {
+    const { own, remote } = await served()
+    const agent = await remote.createAgent(A)
+    expect(agent.status).toBe('idle')
+    await agent.ask('hello')
+    expect((await remote.agent('a')).metrics()).toMatchObject({ totalInteractions: 1 })
+    await agent.reset()
+    expect(agent.snapshot.context.session).toBeNull()
+    await agent.stop('enough')
+    expect(agent.status).toBe('stopped')
+    expect(await remote.agents()).toEqual(await own.agents())
+    await remote.removeAgent('a')
+    expect(await remote.agents()).toEqual([])
+  })
+
+  test('fail with the same code, message and hint', async () => {
+    const { own, remote } = await served()
+    await own.createAgent(A)
+    for (const attempt of [
+      (system: typeof own) => system.createAgent(A),
+      (system: typeof own) => system.removeAgent('b'),
+      (system: typeof own) => system.runs.cancel('b'),
+      (system: typeof own) => system.createAgent({ id: 'B!', systemPrompt: 'x' }),
+      async (system: typeof own) => (await system.agent('a')).ask(''),
+    ]) {
+      const there = await failure(attempt(own))
+      expect(await failure(attempt(remote))).toEqual(there)
+      expect(there).toMatchObject({ code: expect.stringContaining('Error') })
+    }
+  })
+
+  test('are those that are allowed, and no others', async () => {
+    const { client, own } = await served()
+    const run = (request: object) => failure(all(client.post('/commands', request)))
+    for (const request of [
+      { agent: null, method: 'close', args: [] },
+      { agent: null, method: 'constructor', args: [] },
+      { agent: 'a', method: 'record', args: [] },
+      { agent: null, method: ['createAgent'], args: [] },
+      { agent: null, method: 'createAgent' },
+    ])
+      expect(await run(request)).toMatchObject({ code: 'InvalidInputError' })
+    expect(await failure(all(client.post('/nowhere', {})))).toMatchObject({ code: 'InvalidInputError' })
+    expect(await failure(all(client.values('/nowhere')))).toMatchObject({ code: 'InvalidInputError' })
+    expect(await own.agents()).toEqual([])
+  })
+})
+
+describe('A task that is asked through the owner', () => {
+  test('streams what is said, and has the reply of its agent', async () => {
+    const { own, remote } = await served({ reply: () => ({ text: 'ab', chunks: ['a', 'b'] }) })
+    await own.createAgent(A)
+    const task = (await remote.agent('a')).ask('say it', { taskId: 'one' })
+    const said = (await all(task)).flatMap((message) => (message.type === 'text' ? [message.text] : []))
+    expect(said).toEqual(['a', 'b'])
+    expect(await task).toEqual(await (await own.agent('a')).ask('say it', { taskId: 'one' }))
+  })
+
+  test('fails as it fails there', async () => {
+    const { own, remote } = await served({ reply: () => new AuthenticationError({ said: 'no key' }) })
+    await own.createAgent(A)
+    const agent = await remote.agent('a')
+    await expect(agent.ask('x')).rejects.toBeInstanceOf(AuthenticationError)
+  })
+
+  test('is cancelled by its asker, at once or while it runs, and by anybody who knows its id', async () => {
+    const clock = virtualClock()
+    const { own, remote, runner } = await served(
+      { clock, reply: () => ({ text: 'x', delayMs: 1000 }) },
+      { clock },
+    )
+    const agent = await own.createAgent(A)
+    const through = await remote.agent('a')
+    const cancelled = { _tag: 'TaskCancelledError' }
+    await expect(through.ask('x', { signal: AbortSignal.abort('no') })).rejects.toMatchObject(cancelled)
+    const soon = new AbortController()
+    const first = through.ask('x', { signal: soon.signal })
+    soon.abort('changed my mind')
+    await expect(first).rejects.toMatchObject({
+      ...cancelled,
+      message: expect.stringContaining('changed my'),
+    })
+    const second = through.ask('x', { taskId: 'two' })
+    void second.catch(() => {})
+    await until(() => agent.snapshot.context.current?.taskId === 'two' && runner.calls.length > 0)
+    expect(await (await remote.agent('a')).cancel('two', 'not needed')).toBe(true)
+    await expect(second).rejects.toMatchObject(cancelled)
+    expect(await through.cancel('two', 'not needed')).toBe(false)
+  })
+
+  test('goes on when its asker dies, and its answer is kept', async () => {
+    const clock = virtualClock()
+    const { baseDir, own, runner } = await served(
+      { clock, reply: () => ({ text: 'kept', delayMs: 1000 }) },
+      { clock },
+    )
+    await own.createAgent(A)
+    const client = await connected(baseDir)
+    const asker = await remoteOrchestrator(client)
+    const asked = (await asker.agent('a')).ask('x', { taskId: 'one' })
+    void asked.catch(() => {})
+    await until(() => runner.calls.length === 1)
+    client.close()
+    await clock.advance(1000)
+    expect((await (await own.agent('a')).ask('x', { taskId: 'one' })).text).toBe('kept')
+    expect(runner.calls).toHaveLength(1)
+  })
+
+  test('tells its asker how to get the answer when the owner closes', async () => {
+    const clock = virtualClock()
+    const { baseDir, own, remote, runner } = await served(
+      { clock, reply: () => ({ text: 'x', delayMs: 1000 }) },
+      { clock },
+    )
+    await own.createAgent(A)
+    const asked = (await remote.agent('a')).ask('x', { taskId: 'one' })
+    void asked.catch(() => {})
+    await until(() => runner.calls.length === 1)
+    await own.close()
+    await expect(asked).rejects.toMatchObject({
+      _tag: 'OwnerUnavailable',
+      pid: process.pid,
+      hint: expect.stringContaining('--task-id one'),
+    })
+    expect(await connectOwner(baseDir)).toBeNull()
+    await expect(remote.agents()).rejects.toMatchObject({ _tag: 'OwnerUnavailable' })
+  })
+})
+
+describe('An owner that is about to end', () => {
+  test('waits for what others have asked it for, and not for those who follow', async () => {
+    const clock = virtualClock()
+    const script = { clock, reply: () => ({ text: 'done', delayMs: 1000 }) }
+    const { own, client, remote, runner } = await served(script, { clock })
+    await own.createAgent(A)
+    const following = all(remote.store.follow())
+    const asked = (await remote.agent('a')).ask('x')
+    await until(() => runner.calls.length === 1)
+    let waits = 0
+    const over = own.served(new AbortController().signal, () => waits++)
+    await clock.advance(1000)
+    expect((await asked).text).toBe('done')
+    await over
+    expect(waits).toBe(1)
+    await own.close()
+    expect((await following).at(-1)?.type).toBe('CallSucceeded')
+    client.close()
+  })
+
+  test('does not wait any longer when it is told so', async () => {
+    const { own, remote, runner } = await served({ reply: () => ({ text: 'x', delayMs: 1e8 }) })
+    await own.createAgent(A)
+    const asked = (await remote.agent('a')).ask('x')
+    void asked.catch(() => {})
+    await until(() => runner.calls.length === 1)
+    const stop = new AbortController()
+    const over = own.served(stop.signal)
+    stop.abort()
+    await over
+    await own.close()
+    await expect(asked).rejects.toMatchObject({ _tag: 'OwnerUnavailable' })
+  })
+})

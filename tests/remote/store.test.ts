@@ -1,0 +1,95 @@
+/** A log that is read through its owner is the log. */
+import { describe, expect, test } from 'vitest'
+import { silentLogger } from '../../src/logger.ts'
+import { serveOwner } from '../../src/owner/socket.ts'
+import { connectOwner } from '../../src/remote/client.ts'
+import { remoteStore } from '../../src/remote/store.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { chainedStore } from '../../src/store/level/chained-store.ts'
+import { levelStore } from '../../src/store/level/store.ts'
+import { all } from '../../src/testing/contract-kit.ts'
+import { eventStoreContract } from '../../src/testing/event-store-contract.ts'
+import { connected, served } from '../owner/kit.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+
+const nobody = { agent: () => Promise.reject(new Error('no agents here')) }
+
+/** Written to directly, and read through the socket. */
+async function readThroughSocket(): Promise<EventStore> {
+  const baseDir = await temporaryDirectory()
+  const store = await levelStore(baseDir)
+  const socket = await serveOwner({ baseDir, store, system: nobody, logger: silentLogger })
+  const client = await connected(baseDir)
+  const remote = remoteStore(client)
+  return {
+    ...remote,
+    append: (stream, facts, options) => store.append(stream, facts, options),
+    blobs: { put: (text) => store.blobs.put(text), get: (reference) => remote.blobs.get(reference) },
+    snapshots: {
+      load: (stream) => remote.snapshots.load(stream),
+      save: (stream, snapshot) => store.snapshots.save(stream, snapshot),
+      clear: () => store.snapshots.clear(),
+    },
+    async [Symbol.asyncDispose]() {
+      client.close()
+      await socket.close()
+      await store[Symbol.asyncDispose]()
+    },
+  }
+}
+
+describe('A store that is read through its owner', () => {
+  for (const { title, run } of eventStoreContract(readThroughSocket)) test(title, run)
+
+  test('has the records of its owner, verified once more', async () => {
+    const { own, remote } = await served()
+    for (const id of ['a', 'b', 'c']) await own.createAgent({ id, systemPrompt: 'x' })
+    const records = async ({ store }: typeof own) => all(chainedStore(store).chain({ after: 1 }))
+    expect(await records(remote)).toEqual(await records(own))
+    expect(await records(remote)).toHaveLength(2)
+  })
+
+  test('refuses what only its owner may write', async () => {
+    const { remote } = await served()
+    const refused = { _tag: 'OwnerOnly', message: expect.stringContaining(String(process.pid)) }
+    await expect(remote.store.append('agent/a', [])).rejects.toMatchObject(refused)
+    await expect(remote.store.blobs.put('x')).rejects.toMatchObject(refused)
+    expect(() => remote.run(null as never, 'x')).toThrow(expect.objectContaining(refused))
+    expect(() => remote.recover()).toThrow(expect.objectContaining(refused))
+  })
+})
+
+describe('Whoever follows a log through its owner', () => {
+  test('sees all that is written until it is closed, and then the end', async () => {
+    const { own, remote } = await served()
+    const followed = all(remote.store.follow())
+    for (let n = 1; n <= 20; n++) await own.createAgent({ id: `a${n}`, systemPrompt: 'x' })
+    await own.close()
+    expect((await followed).map(({ stream }) => stream)).toEqual(
+      Array.from({ length: 20 }, (_, index) => `agent/a${index + 1}`),
+    )
+  })
+
+  test('stops when it has seen enough, and the owner forgets it', async () => {
+    const { own, remote } = await served()
+    await own.createAgent({ id: 'a', systemPrompt: 'x' })
+    for await (const { position } of remote.store.follow()) if (position === 1) break
+    const stop = new AbortController()
+    const waiting = all(remote.store.follow({ after: 1, signal: stop.signal }))
+    stop.abort()
+    expect(await waiting).toEqual([])
+    expect(await remote.store.head()).toBe(1)
+  })
+})
+
+test('A reader that does not read holds nobody up, and is not remembered for', async () => {
+  const { baseDir, own, client } = await served()
+  for (let n = 1; n <= 40; n++)
+    await own.store.append('note/n', [{ type: 'Noted', v: 1, data: { text: 'x'.repeat(200_000) } }])
+  const lazy = client.values('/follow', { after: 0 })
+  await lazy.next()
+  const other = await connected(baseDir)
+  expect(await all(other.values('/facts'))).toHaveLength(40)
+  await own.close()
+  expect(await connectOwner(baseDir)).toBeNull()
+})
