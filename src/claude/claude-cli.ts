@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { redactor, secretsOf } from '../events/redaction.ts'
 import { directoryWork } from '../workspaces/directory-work.ts'
-import { prepareDirectories } from '../workspaces/workspace.ts'
+import { prepareDirectories } from '../workspaces/lifecycle.ts'
 import { withCautions } from './cautions.ts'
 import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'

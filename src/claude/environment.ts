@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { HOME_MARKER } from '../workspaces/directories.ts'
 import { inheritedEnvironment, isLogin, type Variables } from './inherited-environment.ts'
-import { storedLogin } from './login/stored-login.ts'
+import { storedLogin } from './login/stored.ts'
 import type { CallSettings } from './runner.ts'
 import { grantsShell } from './tool-rules.ts'
 import { knowsFileMentions, type Version } from './version.ts'

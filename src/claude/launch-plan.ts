@@ -7,9 +7,9 @@ import { claudeArguments } from './arguments.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
 import { isOn, type Variables } from './inherited-environment.ts'
 import type { Program } from './locate.ts'
-import { hideLogin } from './login/hidden-login.ts'
+import { hideLogin } from './login/hidden.ts'
 import { outputFiles } from './process/call-output.ts'
-import type { LaunchPlan } from './process/call-process.ts'
+import type { LaunchPlan } from './process/launch.ts'
 import type { Call } from './runner.ts'
 
 export interface PlanOptions {

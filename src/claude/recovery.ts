@@ -119,11 +119,11 @@ async function readOutput(path: string, redact: Redact, limits: OutputLimits): P
   const parser = streamParser(redact)
   const lines = lineSplitter(limits)
   const complete = AbortSignal.abort()
-  const hear = (chunk: Uint8Array) => {
+  const onChunk = (chunk: Uint8Array) => {
     for (const line of lines.push(chunk)) parser.read(line)
   }
   try {
-    await followFile(path, { clock: systemClock, hear, complete })
+    await followFile(path, { clock: systemClock, onChunk, complete })
     for (const line of lines.end()) parser.read(line)
   } catch {
     // Missing, or more than it may be: then the transcript has to tell.

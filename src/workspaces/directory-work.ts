@@ -3,8 +3,8 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 import type { AgentDirectories } from './directories.ts'
-import { type PlaceInputsOptions, placeInputs } from './inputs/place-inputs.ts'
-import { prepareDirectories, removeDirectories } from './workspace.ts'
+import { type PlaceInputsOptions, placeInputs } from './inputs/placement.ts'
+import { prepareDirectories, removeDirectories } from './lifecycle.ts'
 
 /** How tasks' files, folders and repositories are placed. */
 export type InputOptions = Pick<PlaceInputsOptions, 'limits' | 'allowLocalRepos'>

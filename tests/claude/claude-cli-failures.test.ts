@@ -8,7 +8,7 @@ import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
 import { answer, type ModelAnswer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { prepareDirectories } from '../../src/workspaces/workspace.ts'
+import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 const PROMPT = 'A prompt that no error may repeat'

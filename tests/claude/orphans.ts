@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { launchPlan, writeSystemPrompt } from '../../src/claude/launch-plan.ts'
-import type { LaunchPlan } from '../../src/claude/process/call-process.ts'
+import type { LaunchPlan } from '../../src/claude/process/launch.ts'
 import { handingOver } from '../../src/claude/process/secret-descriptor.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call, ProcessIdentity } from '../../src/claude/runner.ts'
-import { prepareDirectories } from '../../src/workspaces/workspace.ts'
+import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
 import { REAL_CLAUDE } from './calls.ts'
 
 export interface OwnedCall {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { prepareDirectories, removeDirectories } from '../../src/workspaces/workspace.ts'
+import { prepareDirectories, removeDirectories } from '../../src/workspaces/lifecycle.ts'
 
 let base: string
 let outside: string

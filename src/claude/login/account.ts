@@ -1,7 +1,7 @@
 /** Whose account calls are made with: where the service is, and a fingerprint of the login, never the login itself. */
 import { hash } from 'node:crypto'
 import { CLOUDS, isLogin, isOn, type Variables } from '../inherited-environment.ts'
-import { storedLogin } from './stored-login.ts'
+import { storedLogin } from './stored.ts'
 
 export interface AccountContext {
   /** Our own environment. */

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CLOUDS, isOn, type Variables } from '../inherited-environment.ts'
-import { storedLogin } from './stored-login.ts'
+import { storedLogin } from './stored.ts'
 
 export interface LoginKind {
   /** `none`: nothing was found. `unknown`: only the system's keychain could tell. */

@@ -11,8 +11,8 @@ import type { StreamFacts } from '../stream/parser.ts'
 import { callResult, endingOf } from '../stream/result-record.ts'
 import type { UntrustedRecord } from '../stream/untrusted-json.ts'
 import { readStderr } from './call-output.ts'
-import type { LaunchPlan } from './call-process.ts'
 import type { RunEnd } from './call-run.ts'
+import type { LaunchPlan } from './launch.ts'
 
 export interface EndContext {
   readonly plan: LaunchPlan

@@ -6,7 +6,7 @@ import { type Clock, pause } from '../../clock.ts'
 export interface FileFollowOptions {
   readonly clock: Clock
   /** Is given what was written, in order. What it throws ends the following. */
-  readonly hear: (chunk: Uint8Array) => void
+  readonly onChunk: (chunk: Uint8Array) => void
   /** Aborts when nothing more will be written: then the rest is read, and that is the end. */
   readonly complete: AbortSignal
 }
@@ -17,7 +17,10 @@ const CHUNK = 256 * 1024
 const LOOK_EVERY_MS = 250
 
 /** Follows the file from its beginning. Resolves when it is complete and has been read to the end. */
-export async function followFile(path: string, { clock, hear, complete }: FileFollowOptions): Promise<void> {
+export async function followFile(
+  path: string,
+  { clock, onChunk, complete }: FileFollowOptions,
+): Promise<void> {
   await using file = await open(path)
   let change = new AbortController()
   using _watching = watchFile(path, () => change.abort())
@@ -30,7 +33,7 @@ export async function followFile(path: string, { clock, hear, complete }: FileFo
       change = new AbortController()
       const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
       position += bytesRead
-      if (bytesRead > 0) hear(buffer.subarray(0, bytesRead))
+      if (bytesRead > 0) onChunk(buffer.subarray(0, bytesRead))
       else if (isComplete) return
       else if (!complete.aborted) await pause(clock, LOOK_EVERY_MS, change.signal)
     }

@@ -1,11 +1,11 @@
 /** Clones a repository into the staging directory, within limits of time and size that are kept while git runs. */
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
 import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../events/errors/workspace.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import { cloneFailure } from './clone-failure.ts'
-import { diskUse } from './disk-use.ts'
+import { lstatIfThere } from './directory.ts'
 import {
   cloneArguments,
   fetchArguments,
@@ -15,7 +15,7 @@ import {
   initArguments,
 } from './git-command.ts'
 import { runGit } from './git-process.ts'
-import type { InputAllowance } from './input-limits.ts'
+import type { InputAllowance } from './limits.ts'
 
 export interface CloneRequest {
   readonly location: RepoLocation
@@ -138,4 +138,14 @@ async function watchSize(
       new InputTooLargeError({ source: location.url, limitedBy: 'bytes', limit: budget.limits.bytes }),
     )
   }
+}
+
+/** The total size of all files in bytes, while git writes them. Skips what disappears meanwhile; follows no link. */
+async function diskUse(path: string): Promise<number> {
+  const stats = await lstatIfThere(path)
+  if (!stats) return 0
+  if (!stats.isDirectory()) return Number(stats.size)
+  let bytes = 0
+  for (const name of await readdir(path).catch(() => [])) bytes += await diskUse(`${path}/${name}`)
+  return bytes
 }

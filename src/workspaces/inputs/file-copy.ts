@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Directory } from './directory.ts'
-import type { InputAllowance } from './input-limits.ts'
+import type { InputAllowance } from './limits.ts'
 
 /** What all copying for a task shares. */
 export interface Copying {

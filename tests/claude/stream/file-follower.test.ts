@@ -14,7 +14,7 @@ async function follow() {
   const complete = new AbortController()
   let heard = ''
   let wake = () => {}
-  const hear = (chunk: Uint8Array) => {
+  const onChunk = (chunk: Uint8Array) => {
     heard += Buffer.from(chunk).toString('latin1')
     wake()
   }
@@ -25,7 +25,7 @@ async function follow() {
       })
     }
   }
-  const end = followFile(path, { clock: systemClock, hear, complete: complete.signal })
+  const end = followFile(path, { clock: systemClock, onChunk, complete: complete.signal })
   return { path, complete, end, until, heard: () => heard }
 }
 

@@ -9,7 +9,7 @@ import { systemClock } from '../../../src/clock.ts'
 import type { ClaudeAgentError } from '../../../src/events/errors/base.ts'
 import type { Material, PlacedInput } from '../../../src/events/material.ts'
 import type { AgentDirectories } from '../../../src/workspaces/directories.ts'
-import { type PlaceInputsOptions, placeInputs } from '../../../src/workspaces/inputs/place-inputs.ts'
+import { type PlaceInputsOptions, placeInputs } from '../../../src/workspaces/inputs/placement.ts'
 
 export interface World {
   readonly root: string

@@ -2,7 +2,7 @@
  *
  * Measured on 2.1.197 and 2.1.330, with a command that reads its own environment, that of its parent, and the
  * parent's descriptors: the CLI reads the key once, and what is read from a pipe is gone. */
-import type { LaunchPlan } from '../process/call-process.ts'
+import type { LaunchPlan } from '../process/launch.ts'
 import { SECRET_DESCRIPTOR } from '../process/secret-descriptor.ts'
 
 type Start = Pick<LaunchPlan, 'environment' | 'arguments'>

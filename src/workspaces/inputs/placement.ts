@@ -7,10 +7,10 @@ import type { AgentDirectories } from '../directories.ts'
 import { type Addressing, type Directory, identityOf, lstatIfThere, systemAddressing } from './directory.ts'
 import type { Copying, PlacingStep } from './file-copy.ts'
 import type { Inherited } from './git-command.ts'
-import { DEFAULT_INPUT_LIMITS, type InputLimits, inputBudget } from './input-limits.ts'
-import { stageFile, stageFolder } from './local-inputs.ts'
+import { DEFAULT_INPUT_LIMITS, type InputLimits, inputBudget } from './limits.ts'
+import { stageFile, stageFolder } from './local.ts'
 import { putInPlace } from './replacement.ts'
-import { stageRepo } from './repo-input.ts'
+import { stageRepo } from './repo.ts'
 import { openStaging } from './staging.ts'
 
 export interface PlaceInputsOptions {
