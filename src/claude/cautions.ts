@@ -1,4 +1,4 @@
-/** What an agent may do that nothing confines, said once for each agent to whoever watches. */
+/** Warnings about agents that can act outside their workspace, each given once per agent. */
 import type { Logger } from '../logger.ts'
 import type { AgentRunner, Call, CallSettings } from './runner.ts'
 import { grantsShell } from './tool-rules.ts'
@@ -10,7 +10,7 @@ interface Caution {
 
 const CONTAINER = 'Run it in a container if what it reads may be hostile.'
 
-/** Each implies those after it. */
+/** Most serious first: each implies the ones after it. */
 const CAUTIONS: readonly Caution[] = [
   {
     applies: ({ permissions }) => permissions === 'bypass',
@@ -26,13 +26,13 @@ const CAUTIONS: readonly Caution[] = [
   },
 ]
 
-/** The caution that a call deserves, the gravest one; null for one that stays in its workspace. */
+/** The most serious warning that applies to a call; null if the agent is confined to its workspace. */
 export function cautionFor({ agent, settings }: Pick<Call, 'agent' | 'settings'>): string | null {
   const caution = CAUTIONS.find(({ applies }) => applies(settings))
   return caution ? `Agent "${agent}" ${caution.says}` : null
 }
 
-/** The same start, which says the caution of each agent once, as soon as its process runs. */
+/** Wraps `start` to warn once per agent, as soon as its process runs. */
 export function withCautions(start: AgentRunner['start'], logger: Logger): AgentRunner['start'] {
   const said = new Set<string>()
   return async function* cautious(call, options) {

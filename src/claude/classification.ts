@@ -1,4 +1,4 @@
-/** Why a call gave no answer: an ordered table of signs and errors. The first row that fits decides. */
+/** Why a call failed: an ordered table of evidence and errors. The first row that fits decides. */
 import {
   ApiUnavailableError,
   AuthenticationError,
@@ -35,28 +35,31 @@ import {
 import { oneLine, type Redact } from '../events/redaction.ts'
 import { isAnswer, type ResultEnding } from './stream/result-record.ts'
 
-/** All that is known of a call that has ended. */
+/** Everything known about a call that has ended. */
 export interface Evidence {
-  /** The code with which the system refused to start the process. */
+  /** The error code if the process could not be spawned. */
   readonly spawnError: string | null
   readonly workspaceExists: boolean
-  /** Why we ended it, if we did. */
+  /** Why we stopped it, if we did. */
   readonly stopped: 'timeout' | 'cancelled' | null
   readonly exitCode: number | null
   readonly signal: string | null
-  /** The end of what it wrote there. */
+  /** The tail of stderr. */
   readonly stderr: string
   readonly ending: ResultEnding | null
   readonly assistantError: string | null
-  /** The output ends in a line that is no JSON. */
+  /** The last line of the output is not valid JSON. */
   readonly endsUnreadable: boolean
-  /** It was asked for an answer in a certain form. */
+  /** The call asked for structured output. */
   readonly formRequested: boolean
 }
 
 export interface ClassificationRow {
   readonly error: CallErrorClass
-  /** On an answer only the rows marked so are tried: its text is the model's, and proves nothing. */
+  /**
+   * Also tried on a call that was answered. Other rows are not: an answer's text comes from the model and proves
+   * nothing.
+   */
   readonly alsoOnAnswers?: true
   readonly fits: (evidence: Evidence) => boolean
 }
@@ -81,7 +84,7 @@ const both =
   (evidence: Evidence) =>
     tests.every((test) => test(evidence))
 
-/** Measured on 2.1.197 and 2.1.330. The order matters: what comes first is more certain. */
+/** Measured on 2.1.197 and 2.1.330. The order matters: stronger evidence comes first. */
 export const CLASSIFICATION: readonly ClassificationRow[] = [
   { error: BinaryNotFoundError, fits: (e) => e.spawnError === 'ENOENT' && e.workspaceExists },
   { error: WorkspaceMissingError, fits: (e) => e.spawnError === 'ENOENT' },
@@ -174,7 +177,7 @@ const isUnreadable = complains(
   /malformed response|JSON Parse error|Unexpected end of JSON|Failed to parse JSON|Stream idle timeout|\[ede_diagnostic\]/,
 )
 
-/** The error of a call; null when it was answered. */
+/** The error of a call; null if it was answered. */
 export function classify(evidence: Evidence, redact: Redact): ClaudeExecutionError | null {
   const answered = evidence.spawnError === null && evidence.ending !== null && isAnswer(evidence.ending)
   const row = CLASSIFICATION.find(
@@ -186,7 +189,7 @@ export function classify(evidence: Evidence, redact: Redact): ClaudeExecutionErr
   return new row.error({ ...(said === '' ? {} : { said }), ...(code ? { status: code } : {}) })
 }
 
-/** What it complained of. Where there is a result, that knows better than what was written beside it. */
+/** The error text: that of the result if there is one, otherwise stderr, otherwise how the process exited. */
 function complaintOf({ ending, stderr, spawnError, exitCode, signal }: Evidence): string {
   if (ending) {
     const own = [ending.startupFailure, ...ending.errors, ending.isError ? ending.text : null]

@@ -1,4 +1,4 @@
-/** Runs calls with the `claude` command: one process for each. */
+/** Runs each call as one process of the `claude` command. */
 
 import { availableParallelism } from 'node:os'
 import { redactor, secretsOf } from '../events/redaction.ts'
@@ -22,23 +22,24 @@ import { streamParser } from './stream/parser.ts'
 import { formatVersion } from './version.ts'
 
 export interface ClaudeCliOptions extends ProcessOptions {
-  /** The `claude` command to use. Unless told: CLAUDE_AGENTS_CLAUDE_PATH, the PATH, an installed package. */
+  /** The `claude` command. Default: CLAUDE_AGENTS_CLAUDE_PATH, then the PATH, then an installed package. */
   readonly path?: string
   /**
-   * How many processes may be starting at once; as many as there are cores unless told. A start takes a second of
-   * one core: twelve at once took over 30 s to their first request on two.
+   * How many processes may be starting at once. Default: one per core. A start takes a second of one core: on two
+   * cores, twelve at once took over 30 s to reach their first request.
    */
   readonly maxStarts?: number
 }
 
-/** Keeps a prompt from beginning with a slash, and does a second thing: the CLI gives up when nothing has come after
- * 3 seconds, and the prompt follows only when the start is on record. If we die between the two, the CLI finds nothing
- * but a line feed and ends without a request. */
+/**
+ * The preamble keeps a prompt from starting with a slash, and buys time: the CLI gives up after 3 seconds without
+ * input, and the prompt is sent only once the start is durable. If we die in between, the CLI reads nothing but a
+ * line feed and exits without sending a request.
+ */
 const PREAMBLE = '\n'
 
 /**
- * A runner that starts the `claude` command once for each call. A login in `environment` replaces the user's own as a
- * whole.
+ * A runner that spawns the `claude` command once per call. A login in `environment` replaces the user's own entirely.
  *
  * @example
  * for await (const message of claudeCli().start(call, { signal })) {
@@ -54,7 +55,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
 
   const accounts = () => ({ inherited: process.env, added })
 
-  /** Everything up to the process. */
+  /** Everything that happens before the process is spawned. */
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
     const program = await locate()
     await prepareDirectories(call.directories)
@@ -103,7 +104,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     return { ...plan, arguments: [...at, ...plan.arguments], preamble: PREAMBLE }
   }
 
-  /** An answer that was paid for is not lost because of a file that cannot be removed. */
+  /** A file that cannot be removed must not cost an answer that was paid for. */
   const prune = (call: Call) =>
     pruneTranscripts(call).catch((error: unknown) =>
       logger.warn({ callId: call.callId, error }, 'superseded transcripts cannot be removed'),
@@ -129,7 +130,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   }
 }
 
-/** The limits of an orchestrator, as those of its own runner. */
+/** An orchestrator's limits as options of its runner. */
 export const processLimits = (limits: {
   readonly callsInFlight?: number
   readonly processStarts?: number
@@ -138,7 +139,7 @@ export const processLimits = (limits: {
   ...(limits.processStarts === undefined ? {} : { maxStarts: limits.processStarts }),
 })
 
-/** Looks for the program once; a failure is not kept, so that an installation is found without a restart. */
+/** Locates the program once. A failure is not cached, so a new installation is found without a restart. */
 function locator(path: string | undefined, found: (program: Program) => void): () => Promise<Program> {
   let located: Promise<Program> | null = null
   return () => {
@@ -156,7 +157,7 @@ function locator(path: string | undefined, found: (program: Program) => void): (
   }
 }
 
-/** The CLI says nothing when it cannot write there. */
+/** The CLI does not report a transcript that it could not write. */
 const sessionLost = (call: Call) =>
   ({
     type: 'warning',

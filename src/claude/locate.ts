@@ -1,4 +1,4 @@
-/** Finds the `claude` command, and makes sure that it is one that we know how to use. */
+/** Finds the `claude` command and checks that its version is supported. */
 import { access, constants, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
@@ -12,18 +12,18 @@ export interface Program {
 }
 
 export interface LocateOptions {
-  /** The one that was asked for: no other is tried. */
+  /** The path or name the user asked for: no other is tried. */
   readonly path?: string | undefined
-  /** Ours, with PATH and CLAUDE_AGENTS_CLAUDE_PATH. */
+  /** Our own environment, for PATH and CLAUDE_AGENTS_CLAUDE_PATH. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Where to look for an installed package, besides next to this file. */
+  /** Where else to look for an installed package, besides next to this file. */
   readonly directory?: string
-  /** Asks a program for its version; a test replaces it. */
+  /** Asks a program for its version; tests replace it. */
   readonly ask?: (path: string) => Promise<string>
 }
 
 /**
- * The first usable one of: the path asked for, CLAUDE_AGENTS_CLAUDE_PATH, `claude` on the PATH, an installed
+ * The first usable program among: the path asked for, CLAUDE_AGENTS_CLAUDE_PATH, `claude` on the PATH, an installed
  * `@anthropic-ai/claude-code`. Throws {@link BinaryNotFoundError} or {@link CliIncompatibleError}.
  */
 export async function locateProgram(options: LocateOptions): Promise<Program> {
@@ -62,8 +62,8 @@ const onPath = (name: string, path = ''): string[] =>
     .map((directory) => resolve(directory, name))
 
 /**
- * The native program of an installed package. Its own `bin` is a stub where npm was not allowed to run the install
- * script, so the package of this platform is looked up directly.
+ * The native program of an installed package. The package's own `bin` is a stub if npm was not allowed to run install
+ * scripts, so the package for this platform is resolved directly.
  */
 function installed(from: readonly string[]): string[] {
   const names = platformPackages(process.platform, process.arch, usesMusl())
@@ -81,14 +81,14 @@ function installed(from: readonly string[]): string[] {
   })
 }
 
-/** The packages that hold the program for a platform, the likelier first. */
+/** The packages that hold the program for a platform, likeliest first. */
 export function platformPackages(platform: string, architecture: string, musl: boolean): string[] {
   const name = `@anthropic-ai/claude-code-${platform}-${architecture}`
   if (platform !== 'linux') return [name]
   return musl ? [`${name}-musl`, name] : [name, `${name}-musl`]
 }
 
-/** Node's report names the version of glibc; without one the system uses musl. */
+/** Node's report includes the glibc version; without one, the system uses musl. */
 function usesMusl(): boolean {
   if (process.platform !== 'linux') return false
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
@@ -112,7 +112,7 @@ async function isExecutable(path: string): Promise<boolean> {
   }
 }
 
-/** A program that is not what we think may never end by itself. */
+/** An unrelated program might never exit. */
 const ANSWERS_WITHIN_MS = 30_000
 
 async function askVersion(path: string): Promise<string> {

@@ -1,7 +1,9 @@
-/** Keeps the key out of the environment, where the agent's commands would read it: it goes through a descriptor.
+/**
+ * Keeps the key out of the environment, where the agent's commands could read it, by passing it through a descriptor.
  *
- * Measured on 2.1.197 and 2.1.330, with a command that reads its own environment, that of its parent, and the
- * parent's descriptors: the CLI reads the key once, and what is read from a pipe is gone. */
+ * Measured on 2.1.197 and 2.1.330 with a command that reads its own environment, its parent's, and the parent's
+ * descriptors: the CLI reads the key once, and what was read from a pipe is gone.
+ */
 import type { LaunchPlan } from '../process/launch.ts'
 import { SECRET_DESCRIPTOR } from '../process/secret-descriptor.ts'
 
@@ -9,14 +11,14 @@ type Start = Pick<LaunchPlan, 'environment' | 'arguments'>
 
 interface Way {
   readonly variable: string
-  /** With that one the CLI does not use these, so that they need not be where they can be read. */
+  /** The CLI ignores these once `variable` is set, so they are removed as well. */
   readonly replaces: readonly string[]
   readonly environment: Readonly<Record<string, string>>
   readonly arguments?: readonly string[]
   readonly platform?: NodeJS.Platform
 }
 
-/** The first whose variable is set is taken. Custom headers and the keys of clouds have no such way: they stay visible. */
+/** The first whose variable is set applies. Custom headers and cloud keys cannot be hidden: they stay visible. */
 const WAYS: readonly Way[] = [
   {
     variable: 'ANTHROPIC_API_KEY',
@@ -24,8 +26,8 @@ const WAYS: readonly Way[] = [
     environment: { CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR: String(SECRET_DESCRIPTOR) },
   },
   {
-    // There is no descriptor for it, but the CLI sends what this command prints in the same header (and as x-api-key).
-    // It asks once: the second time there would be nothing to read.
+    // The CLI has no descriptor for it, but sends what this command prints in the same header (and as x-api-key). It
+    // must ask only once: a second read would find the pipe empty.
     variable: 'ANTHROPIC_AUTH_TOKEN',
     replaces: ['CLAUDE_CODE_OAUTH_TOKEN'],
     environment: { CLAUDE_CODE_API_KEY_HELPER_TTL_MS: String(24 * 60 * 60 * 1000) },
@@ -39,10 +41,10 @@ const WAYS: readonly Way[] = [
   },
 ]
 
-/** As much as a pipe takes, on every system, before anybody reads from it. */
+/** What a pipe holds on every system before anyone reads from it. */
 const LONGEST = 4096
 
-/** The same start with its key out of sight; as it is where there is no key, or the CLI offers no way. */
+/** The same launch with its key hidden; unchanged if there is no key, or the CLI offers no way to hide it. */
 export function hideLogin(
   start: Start,
   platform: NodeJS.Platform = process.platform,

@@ -1,9 +1,9 @@
-/** The logins that lie in the user's home, for a program whose home is another. */
+/** Gives a process whose HOME is the agent's access to the logins in the user's home. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CLOUDS, isOn, type Variables } from '../inherited-environment.ts'
 
-/** Where the libraries of the clouds look, and the variable that tells them to look there. */
+/** Where each cloud's libraries look by default, and the variable that overrides it. */
 const KEPT_AT_HOME = [
   { on: 'CLAUDE_CODE_USE_BEDROCK', variable: 'AWS_CONFIG_FILE', path: '.aws/config' },
   { on: 'CLAUDE_CODE_USE_BEDROCK', variable: 'AWS_SHARED_CREDENTIALS_FILE', path: '.aws/credentials' },
@@ -15,11 +15,11 @@ const KEPT_AT_HOME = [
 ] as const
 
 /**
- * What to add to an environment so that a login is found that was made with `claude` or with a cloud's own command.
+ * Variables that let a call find a login made with `claude` or with a cloud's own command.
  *
- * The CLI itself is told where the user's login is, instead of being given a link or a copy: it renews a token by
- * putting a new file in place, so that a link would become a copy, and the user's own login would be void (measured on
- * 2.1.197 and 2.1.330; docs/decisions/0004). This way there is one login, one lock for it, and none in the agent's home.
+ * The CLI is pointed at the user's login rather than given a link or a copy. It renews a token by replacing the file,
+ * which would turn a link into a copy and invalidate the user's own login (measured on 2.1.197 and 2.1.330;
+ * docs/decisions/0004). This way there is one login, one lock for it, and none in the agent's home.
  */
 export function storedLogin(
   inherited: Variables,
@@ -33,7 +33,7 @@ export function storedLogin(
     : { CLAUDE_SECURESTORAGE_CONFIG_DIR: ofClaude(inherited, home) }
 }
 
-/** With one of these the CLI looks no further. */
+/** If one of these is set, the CLI looks no further. */
 const CREDENTIALS = [
   ...['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'],
   ...['ANTHROPIC_FEDERATION_RULE_ID', 'ANTHROPIC_PROFILE'],
@@ -47,7 +47,7 @@ function ofClouds(inherited: Variables, home: string, exists: (path: string) => 
   return Object.fromEntries(kept.map(({ variable, path }) => [variable, join(home, path)]))
 }
 
-/** As the CLI itself would decide it for the user. On macOS the empty text names the entry of the default directory. */
+/** What the CLI would choose for the user. On macOS, the empty string names the default directory's keychain entry. */
 function ofClaude(inherited: Variables, home: string): string {
   const named = inherited.CLAUDE_SECURESTORAGE_CONFIG_DIR ?? inherited.CLAUDE_CONFIG_DIR
   return named ?? (process.platform === 'darwin' ? '' : join(home, '.claude'))

@@ -1,7 +1,7 @@
-/** The processes of a base directory's calls as the system shows them, for who has not opened its store. */
+/** The processes of a base directory's calls, for programs that have not opened its store. */
 import { callProcesses } from './marked.ts'
 
-/** A call of which processes run. Whether the log knows it, only who has the store open can say. */
+/** A call with running processes. Only the owner of the store can tell whether the log knows the call. */
 export interface ListedProcess {
   readonly agent: string
   readonly taskId: string | null
@@ -12,8 +12,8 @@ export interface ListedProcess {
 }
 
 /**
- * Reads the system's table of processes alone: no store is opened, and no lock is needed. On Linux; elsewhere
- * environments may not be read, and nothing is found.
+ * Reads only the process table: opens no store and takes no lock. Finds nothing except on Linux, because other
+ * systems do not expose environments.
  */
 export async function listProcesses(baseDir: string): Promise<readonly ListedProcess[]> {
   return (await callProcesses(baseDir)).map(({ startTime: _, ...listed }) => listed)

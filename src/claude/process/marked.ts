@@ -1,4 +1,4 @@
-/** The processes of calls, as the system's table shows them: by the marks that every process of a call carries. */
+/** Finds the processes of calls in the process table, by the markers that each of them carries. */
 
 import { realpath } from 'node:fs/promises'
 import { uptime } from 'node:os'
@@ -8,12 +8,12 @@ import { CALL_MARKER, TASK_MARKER } from '../environment.ts'
 import type { CallProcesses, ProcessIdentity } from '../runner.ts'
 import { type ProcessEntry, type ProcessTable, systemProcessTable } from './table.ts'
 
-/** `agents/<id>/home` below the base. A store in an agent's workspace is another one. */
+/** `agents/<id>/home` below the base. A store inside an agent's workspace is a different store. */
 const HOME_OF_AGENT = /^agents[\\/]([^\\/]+)[\\/]home$/
 
 /**
- * The calls of a base directory of which processes run, oldest first. Needs no store: only what the system tells.
- * Where environments may not be read (any system but Linux) nothing is found.
+ * The calls of a base directory that have running processes, oldest first. Needs no store, only the process table.
+ * Finds nothing except on Linux, because other systems do not expose environments.
  */
 export async function callProcesses(
   baseDir: string,
@@ -49,7 +49,10 @@ function agentOf(bases: readonly string[], home: string | undefined): string | n
   return null
 }
 
-/** The one that started the others: its parent is none of them. Of several (the first has ended) the oldest. */
+/**
+ * The root of the call's processes: its parent is none of them. If several qualify (the first has exited), the
+ * oldest.
+ */
 function firstOf(entries: readonly ProcessEntry[]): ProcessEntry {
   const pids = new Set(entries.map(({ pid }) => pid))
   const roots = entries.filter(({ parentPid }) => !pids.has(parentPid))
@@ -58,10 +61,10 @@ function firstOf(entries: readonly ProcessEntry[]): ProcessEntry {
   )
 }
 
-/** What the kernel counts in, on every Linux that Node runs on. */
+/** The kernel's unit, on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100
 
-/** How long a process has been running, in ms; 0 where the system's words for it are not understood. */
+/** How long a process has been running, in ms; 0 if the start time cannot be parsed. */
 export function ageOf({ startTime }: Pick<ProcessIdentity, 'startTime'>): number {
   if (startTime === null) return 0
   const age = /^\d+$/.test(startTime)

@@ -1,9 +1,9 @@
-/** Lets so many in at once, first come first served. */
+/** Limits concurrency: first come, first served. */
 
 export interface Semaphore {
   /**
-   * Waits for a place. Resolves with how to give it back, which may be called more than once; rejects with the reason
-   * of the abort when that comes first.
+   * Waits for a slot. Resolves to its release function, which may be called more than once; rejects with the signal's
+   * reason if that aborts first.
    */
   acquire(signal: AbortSignal): Promise<() => void>
 }
@@ -12,7 +12,7 @@ export function semaphore(places: number): Semaphore {
   let free = places
   const waiting = new Set<() => void>()
 
-  /** A place that becomes free goes to who waits longest, so that nobody who comes just then is faster. */
+  /** A freed slot goes straight to the longest waiter, so that a newcomer cannot overtake it. */
   const release = () => {
     const [next] = waiting
     if (next) next()

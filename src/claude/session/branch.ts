@@ -1,4 +1,4 @@
-/** A session of one agent, copied so that another agent can continue it. The first one's files stay as they are. */
+/** Copies a session of one agent so that another can continue it. The original files are not changed. */
 
 import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,12 +7,12 @@ import { configDirectory } from '../environment.ts'
 import { noteAnswer, readAnswers } from './answers.ts'
 import { holdsLine, type SessionOrigin, sessionOrigin } from './origin.ts'
 
-/** A call that is answered meanwhile may remove the transcript; what was in it then stands in another one. */
+/** A call answered meanwhile may remove the transcript; by then, another one contains its history. */
 const TRIES = 3
 
 /**
- * Copies the transcript that holds a session, up to the session's end. Every turn in it can be gone back to in the copy
- * as well. Where none is left there is nothing to copy: what was said is then taken from the log.
+ * Copies the transcript that contains the session, up to the session's end. Every turn in the copy can be resumed as
+ * well. If no transcript is left, nothing is copied, and the conversation is restored from the log.
  */
 export async function branchSession(
   sessionId: string,
@@ -22,7 +22,7 @@ export async function branchSession(
   const origin = await originOf(sessionId, from)
   if (origin === null) return
   const history = upToLine(origin)
-  // The CLI looks where its working directory says, by this rule; 2.1.330 also everywhere else.
+  // The CLI derives the directory from its working directory like this; 2.1.330 also searches all others.
   const project = (await realpath(to.workspace)).replace(/[^A-Za-z0-9]/g, '-')
   const folder = join(configDirectory(to.home), 'projects', project)
   await mkdir(folder, { recursive: true, mode: 0o700 })

@@ -1,22 +1,22 @@
-/** Reads a file while another process writes it, and tells when it has grown too large. */
+/** Reads a file while another process writes it, and reports when it grows too large. */
 import { watch } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { type Clock, pause } from '../../clock.ts'
 
 export interface FileFollowOptions {
   readonly clock: Clock
-  /** Is given what was written, in order. What it throws ends the following. */
+  /** Receives what was written, in order. If it throws, following ends with that error. */
   readonly onChunk: (chunk: Uint8Array) => void
-  /** Aborts when nothing more will be written: then the rest is read, and that is the end. */
+  /** Aborts when no more will be written: the rest is then read, and following ends. */
   readonly complete: AbortSignal
 }
 
 const CHUNK = 256 * 1024
 
-/** The system tells of changes; where it does not (some network and container file systems) we look ourselves. */
+/** The system reports changes; on file systems that do not (some network and container ones), we poll. */
 const LOOK_EVERY_MS = 250
 
-/** Follows the file from its beginning. Resolves when it is complete and has been read to the end. */
+/** Follows the file from its start. Resolves when the file is complete and has been read to its end. */
 export async function followFile(
   path: string,
   { clock, onChunk, complete }: FileFollowOptions,
@@ -28,7 +28,7 @@ export async function followFile(
   complete.addEventListener('abort', finish)
   try {
     for (let position = 0; ; ) {
-      // Asked before the read: what is written in between is found by one more.
+      // Checked before the read: what is written in between is found by one more read.
       const isComplete = complete.aborted
       change = new AbortController()
       const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
@@ -42,7 +42,9 @@ export async function followFile(
   }
 }
 
-/** Calls `exceeded` when the file is larger than that: nobody may be reading it, or not as fast as it is written. */
+/**
+ * Calls `exceeded` once the file is larger than `bytes`, even if it is not read, or is read more slowly than written.
+ */
 export function limitSize(path: string, bytes: number, exceeded: () => void): Disposable {
   let isLooking = false
   return watchFile(path, () => {
@@ -50,7 +52,7 @@ export function limitSize(path: string, bytes: number, exceeded: () => void): Di
     isLooking = true
     stat(path)
       .then(({ size }) => size > bytes && exceeded())
-      // It is gone: then it grows no more.
+      // The file is gone, so it grows no more.
       .catch(() => {})
       .finally(() => {
         isLooking = false
@@ -58,7 +60,7 @@ export function limitSize(path: string, bytes: number, exceeded: () => void): Di
   })
 }
 
-/** A system that cannot watch, or has no watches left, is no reason to fail. */
+/** A system that cannot watch, or has run out of watches, is no reason to fail. */
 function watchFile(path: string, changed: () => void): Disposable {
   try {
     const watcher = watch(path, { persistent: false }, changed)
