@@ -5,7 +5,7 @@ import { grantsShell } from './tool-rules.ts'
 
 interface Caution {
   readonly applies: (settings: CallSettings) => boolean
-  readonly says: string
+  readonly text: string
 }
 
 const CONTAINER = 'Run it in a container if what it reads may be hostile.'
@@ -14,34 +14,34 @@ const CONTAINER = 'Run it in a container if what it reads may be hostile.'
 const CAUTIONS: readonly Caution[] = [
   {
     applies: ({ permissions }) => permissions === 'bypass',
-    says: `runs without permission checks: it can do whatever your user can do, without asking. ${CONTAINER}`,
+    text: `runs without permission checks: it can do whatever your user can do, without asking. ${CONTAINER}`,
   },
   {
     applies: ({ loadProjectSettings }) => loadProjectSettings === true,
-    says: 'loads settings, hooks and servers from its workspace: anyone who wrote them can run commands as your user.',
+    text: 'loads settings, hooks and servers from its workspace: anyone who wrote them can run commands as your user.',
   },
   {
     applies: grantsShell,
-    says: `can run commands, which nothing confines to its workspace. ${CONTAINER}`,
+    text: `can run commands, which nothing confines to its workspace. ${CONTAINER}`,
   },
 ]
 
 /** The most serious warning that applies to a call; null if the agent is confined to its workspace. */
 export function cautionFor({ agent, settings }: Pick<Call, 'agent' | 'settings'>): string | null {
   const caution = CAUTIONS.find(({ applies }) => applies(settings))
-  return caution ? `Agent "${agent}" ${caution.says}` : null
+  return caution ? `Agent "${agent}" ${caution.text}` : null
 }
 
 /** Wraps `start` to warn once per agent, as soon as its process runs. */
 export function withCautions(start: AgentRunner['start'], logger: Logger): AgentRunner['start'] {
-  const said = new Set<string>()
+  const warned = new Set<string>()
   return async function* cautious(call, options) {
     for await (const message of start(call, options)) {
       yield message
       const caution = message.type === 'process' ? cautionFor(call) : null
       const key = `${call.directories.home} ${caution}`
-      if (caution === null || said.has(key)) continue
-      said.add(key)
+      if (caution === null || warned.has(key)) continue
+      warned.add(key)
       logger.warn({ agent: call.agent }, caution)
       yield { type: 'warning', message: caution }
     }

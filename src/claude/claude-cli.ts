@@ -1,6 +1,7 @@
 /** Runs each call as one process of the `claude` command. */
 
 import { availableParallelism } from 'node:os'
+import { defined } from '../events/json.ts'
 import { redactor, secretsOf } from '../events/redaction.ts'
 import { directoryWork } from '../workspaces/directory-work.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
@@ -53,7 +54,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     logger.debug({ path, version: formatVersion(version) }, 'found claude'),
   )
 
-  const accounts = () => ({ inherited: process.env, added })
+  const accountContext = () => ({ inherited: process.env, added })
 
   /** Everything that happens before the process is spawned. */
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
@@ -74,22 +75,22 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       reader: {
         read,
         hasResult: () => facts.result !== null,
-        hopeless: () => hopeless(facts, isLoginFixed(accounts())),
+        hopeless: () => hopeless(facts, isLoginFixed(accountContext())),
       },
       async conclude(end) {
-        logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'messages of unknown types')
+        logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'unknown message types')
         const error = await callFailure(end, {
           plan,
           facts,
           redact,
           signal,
-          formRequested: call.settings.outputSchema !== undefined,
+          structuredOutputRequested: call.settings.outputSchema !== undefined,
         })
         if (error) throw error
         if (facts.result === null) return []
         const { result, isSessionKept } = await resultOf(call, facts.result, { facts, redact })
         await prune(call)
-        return [...(isSessionKept ? [] : [sessionLost(call)]), { type: 'result', result }]
+        return [...(isSessionKept ? [] : [missingTranscript(call)]), { type: 'result', result }]
       },
     }
   }
@@ -107,12 +108,12 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   /** A file that cannot be removed must not cost an answer that was paid for. */
   const prune = (call: Call) =>
     pruneTranscripts(call).catch((error: unknown) =>
-      logger.warn({ callId: call.callId, error }, 'superseded transcripts cannot be removed'),
+      logger.warn({ callId: call.callId, error }, 'could not remove superseded transcripts'),
     )
 
   return {
     capacity: { calls: maxProcesses, starts: maxStarts },
-    account: () => accountOf(accounts()),
+    account: () => accountOf(accountContext()),
     start: withCautions(start, logger),
     async recover(call, { process: identity, signal }) {
       const recovered = await recoverCall(
@@ -134,10 +135,8 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
 export const processLimits = (limits: {
   readonly callsInFlight?: number
   readonly processStarts?: number
-}): Pick<ClaudeCliOptions, 'maxProcesses' | 'maxStarts'> => ({
-  ...(limits.callsInFlight === undefined ? {} : { maxProcesses: limits.callsInFlight }),
-  ...(limits.processStarts === undefined ? {} : { maxStarts: limits.processStarts }),
-})
+}): Pick<ClaudeCliOptions, 'maxProcesses' | 'maxStarts'> =>
+  defined({ maxProcesses: limits.callsInFlight, maxStarts: limits.processStarts })
 
 /** Locates the program once. A failure is not cached, so a new installation is found without a restart. */
 function locator(path: string | undefined, found: (program: Program) => void): () => Promise<Program> {
@@ -158,10 +157,10 @@ function locator(path: string | undefined, found: (program: Program) => void): (
 }
 
 /** The CLI does not report a transcript that it could not write. */
-const sessionLost = (call: Call) =>
+const missingTranscript = (call: Call) =>
   ({
     type: 'warning',
-    message: `claude kept no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Check the permissions and the free space of ${call.directories.home}.`,
+    message: `claude saved no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Check the permissions and free space of ${call.directories.home}.`,
   }) as const
 
 const definedIn = (environment: NodeJS.ProcessEnv): Record<string, string> =>

@@ -54,7 +54,7 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
     const { workspace, home } = call.directories
     const output = outputFiles(home, call.callId)
     const lines: string[] = []
-    const begun = context.clock.now()
+    const startedAt = context.clock.now()
     return {
       plan: {
         path: command.includes('/') ? resolve(command) : command,
@@ -78,12 +78,12 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
         if (end.failure) throw end.failure
         if (signal.aborted) throw stoppedError(signal)
         if (end.exitCode !== 0) {
-          throw new CommandFailedError({ said: howItFailed(command, end, redact(await readStderr(output))) })
+          throw new CommandFailedError({ said: failureText(command, end, redact(await readStderr(output))) })
         }
         return [
           {
             type: 'result',
-            result: { ...UNCOUNTED, text: lines.join('\n'), durationMs: context.clock.now() - begun },
+            result: { ...NO_COST, text: lines.join('\n'), durationMs: context.clock.now() - startedAt },
           },
         ]
       },
@@ -122,7 +122,7 @@ function environmentOf(call: Call, added: Environment): Environment {
   }
 }
 
-function howItFailed(command: string, { spawnError, signal, exitCode }: RunEnd, stderr: string): string {
+function failureText(command: string, { spawnError, signal, exitCode }: RunEnd, stderr: string): string {
   const how =
     spawnError !== null
       ? `it cannot be started (${spawnError})`
@@ -134,7 +134,7 @@ function howItFailed(command: string, { spawnError, signal, exitCode }: RunEnd, 
 }
 
 /** Other programs do not report what they cost. */
-const UNCOUNTED: Omit<CallResult, 'text' | 'durationMs'> = {
+const NO_COST: Omit<CallResult, 'text' | 'durationMs'> = {
   costUsd: 0,
   usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 },
   turns: null,

@@ -82,11 +82,11 @@ export function callEnvironment({
   inherited,
   added = {},
 }: CallEnvironment): Environment {
-  const isOurs = !Object.keys(added).some(isLogin)
+  const usesOwnLogin = !Object.keys(added).some(isLogin)
   return {
     LANG: 'C.UTF-8',
-    ...inheritedEnvironment(inherited, isOurs),
-    ...(isOurs ? storedLogin(inherited) : {}),
+    ...inheritedEnvironment(inherited, usesOwnLogin),
+    ...(usesOwnLogin ? storedLogin(inherited) : {}),
     // The CLI lets root bypass permissions only if this says that it runs in a sandbox.
     ...(settings.permissions === 'bypass' && inherited.IS_SANDBOX === '1' ? { IS_SANDBOX: '1' } : {}),
     ...BOUNDS,

@@ -1,10 +1,12 @@
 /** When to give up on a call instead of waiting for the CLI to retry its first request. */
+
 import {
   AuthenticationError,
   type ClaudeExecutionError,
   OverloadedError,
   RateLimitedError,
 } from '../events/errors/call.ts'
+import { defined } from '../events/json.ts'
 import type { StreamFacts } from './stream/parser.ts'
 
 /**
@@ -23,11 +25,7 @@ export function hopeless(
 ): ClaudeExecutionError | null {
   if (retry === null || answered) return null
   const { status, retryAfterMs, problem } = retry
-  const details = {
-    said: problem,
-    ...(status === undefined ? {} : { status }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  }
+  const details = defined({ said: problem, status, retryAfterMs })
   if (status === 429) return new RateLimitedError(details)
   if (status === 529) return new OverloadedError(details)
   if (isLoginFixed && (status === 401 || status === 403)) return new AuthenticationError(details)

@@ -5,7 +5,9 @@
  * DYLD_*, BASH_ENV, GIT_*, SSH_*, RIPGREP_CONFIG_PATH, NODE_TLS_REJECT_UNAUTHORIZED, ANTHROPIC_UNIX_SOCKET,
  * AWS_ENDPOINT_URL, and the CLAUDE_CODE_* variables of a session that we may be running in.
  */
+
 import { delimiter, isAbsolute } from 'node:path'
+import { defined } from '../events/json.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
@@ -74,14 +76,14 @@ export function inheritedEnvironment(inherited: Variables, withLogin: boolean): 
     NETWORK.includes(name) ||
     MODELS.test(name) ||
     (withLogin && (ANTHROPIC.includes(name) || clouds.some(({ variables }) => variables.test(name))))
-  const taken = Object.entries(inherited).flatMap(([name, value]) =>
+  const passed = Object.entries(inherited).flatMap(([name, value]) =>
     value !== undefined && passes(name) ? [[name, value] as const] : [],
   )
   return {
-    ...(inherited.PATH === undefined ? {} : { PATH: absolute(inherited.PATH) }),
-    ...Object.fromEntries(taken),
+    ...defined({ PATH: inherited.PATH === undefined ? undefined : absoluteEntries(inherited.PATH) }),
+    ...Object.fromEntries(passed),
   }
 }
 
 /** Without relative entries, which would resolve to programs in the workspace. */
-const absolute = (path: string) => path.split(delimiter).filter(isAbsolute).join(delimiter)
+const absoluteEntries = (path: string) => path.split(delimiter).filter(isAbsolute).join(delimiter)

@@ -38,7 +38,7 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
   const start = { environment, arguments: given }
   return {
     path,
-    ...(isKeyShown({ ...inherited, ...added }) ? start : hideLogin(start)),
+    ...(isKeyVisible({ ...inherited, ...added }) ? start : hideLogin(start)),
     secrets: secretsOf(environment),
     directory: workspace,
     home,
@@ -47,7 +47,7 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
 }
 
 /** A wrapper around `claude` (a container, another user) may not pass the descriptor on. */
-const isKeyShown = (variables: Variables) => isOn(variables.CLAUDE_AGENTS_KEY_IN_ENVIRONMENT)
+const isKeyVisible = (variables: Variables) => isOn(variables.CLAUDE_AGENTS_KEY_IN_ENVIRONMENT)
 
 /** Not on the command line, which is limited in length and visible in every process list. */
 const systemPromptFile = (home: string) => join(home, 'system-prompt.md')

@@ -28,9 +28,9 @@ export interface LocateOptions {
  */
 export async function locateProgram(options: LocateOptions): Promise<Program> {
   const { environment, directory = process.cwd(), ask = askVersion } = options
-  const wanted = options.path || environment.CLAUDE_AGENTS_CLAUDE_PATH
-  const candidates = wanted
-    ? [...(wanted.includes('/') ? [resolve(directory, wanted)] : onPath(wanted, environment.PATH))]
+  const requested = options.path || environment.CLAUDE_AGENTS_CLAUDE_PATH
+  const candidates = requested
+    ? [...(requested.includes('/') ? [resolve(directory, requested)] : onPath(requested, environment.PATH))]
     : [
         ...onPath('claude', environment.PATH),
         ...installed([import.meta.url, join(directory, 'package.json')]),
@@ -47,10 +47,10 @@ export async function locateProgram(options: LocateOptions): Promise<Program> {
     )
   }
   if (unusable.length > 0) {
-    const needed = `at least ${formatVersion(MINIMUM_VERSION)} is needed`
-    throw new CliIncompatibleError({ said: `${unusable.join('; ')}; ${needed}` })
+    const required = `version ${formatVersion(MINIMUM_VERSION)} or newer is required`
+    throw new CliIncompatibleError({ said: `${unusable.join('; ')}; ${required}` })
   }
-  throw new BinaryNotFoundError(wanted ? { said: `there is no program at ${wanted}` } : {})
+  throw new BinaryNotFoundError(requested ? { said: `there is no program at ${requested}` } : {})
 }
 
 const quoted = (output: string) => JSON.stringify(oneLine(output, 120) || 'nothing')
@@ -67,12 +67,12 @@ const onPath = (name: string, path = ''): string[] =>
  */
 function installed(from: readonly string[]): string[] {
   const names = platformPackages(process.platform, process.arch, usesMusl())
-  return from.flatMap((location) => {
-    const wrapper = resolved(location, '@anthropic-ai/claude-code/package.json')
-    const places = wrapper === null ? [location] : [wrapper, location]
-    return places.flatMap((place) =>
+  return from.flatMap((start) => {
+    const wrapper = resolved(start, '@anthropic-ai/claude-code/package.json')
+    const locations = wrapper === null ? [start] : [wrapper, start]
+    return locations.flatMap((location) =>
       names.flatMap((name) => {
-        const manifest = resolved(place, `${name}/package.json`)
+        const manifest = resolved(location, `${name}/package.json`)
         return manifest === null
           ? []
           : [join(dirname(manifest), process.platform === 'win32' ? 'claude.exe' : 'claude')]
@@ -113,7 +113,7 @@ async function isExecutable(path: string): Promise<boolean> {
 }
 
 /** An unrelated program might never exit. */
-const ANSWERS_WITHIN_MS = 30_000
+const VERSION_TIMEOUT_MS = 30_000
 
 async function askVersion(path: string): Promise<string> {
   const { execa } = await import('execa')
@@ -122,7 +122,7 @@ async function askVersion(path: string): Promise<string> {
     stdin: 'ignore',
     extendEnv: false,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', DISABLE_AUTOUPDATER: '1' },
-    timeout: ANSWERS_WITHIN_MS,
+    timeout: VERSION_TIMEOUT_MS,
     maxBuffer: 10_000,
   })
   return stdout || stderr || (failed ? (originalMessage ?? '') : '')

@@ -111,7 +111,7 @@ const UNSEEN_END = {
   exitCode: null,
   signal: null,
   endsUnreadable: false,
-  formRequested: false,
+  structuredOutputRequested: false,
 } as const
 
 /** Parses whatever output the call left; possibly none. */

@@ -1,7 +1,9 @@
 /** A configuration file as a value whose parts know where they stand, so that whatever is wrong is said with line and column. */
+
 import { extname } from 'node:path'
 import { isMap, isScalar, isSeq, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml'
 import { ConfigError } from '../events/errors/config.ts'
+import { defined } from '../events/json.ts'
 import type { ValuePath } from '../events/options/decoding.ts'
 
 /** Deeper than anything that makes sense here, and far from what would exhaust the stack of who reads it. */
@@ -74,7 +76,7 @@ export class ConfigDocument {
   }
 
   #error(place: string, problem: string, hint = '', cause?: unknown): ConfigError {
-    return new ConfigError([{ place, problem, hint }], cause === undefined ? {} : { cause })
+    return new ConfigError([{ place, problem, hint }], defined({ cause }))
   }
 }
 

@@ -1,5 +1,7 @@
 /** What may stand in the configuration file: one schema, which also makes the JSON Schema for editors. */
+
 import * as Schema from 'effect/Schema'
+import { defined } from '../events/json.ts'
 import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
 import { BUDGET, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
@@ -69,7 +71,7 @@ export const SETTINGS: Readonly<Record<string, Readonly<Record<string, FileSetti
 const described = ({ schema, means, fallback }: Setting) =>
   schema.annotate({
     description: `${means[0]?.toUpperCase()}${means.slice(1)}.`,
-    ...(fallback === undefined ? {} : { default: fallback }),
+    ...defined({ default: fallback }),
   })
 
 type Fields<T extends Settings> = { readonly [K in keyof T]: Schema.optionalKey<T[K]['schema']> }

@@ -1,5 +1,6 @@
 /** The section `workflows:` of the configuration file, beyond what its schema says: what makes no sense together. */
 
+import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { WorkflowEntry } from './schema.ts'
 import { checkDefinition, type DefinitionOptions, type NamedWorkflow } from './workflow-definition.ts'
@@ -36,7 +37,7 @@ export function namedWorkflows(
 const KEY_OF: Readonly<Record<string, string>> = { onError: 'on_error' }
 
 function definitionOf({ name, pattern, agents, on_error, ...rest }: WorkflowEntry): NamedWorkflow {
-  const options: DefinitionOptions = { ...rest, ...(on_error === undefined ? {} : { onError: on_error }) }
+  const options: DefinitionOptions = { ...rest, ...defined({ onError: on_error }) }
   return { name, pattern, agents, options }
 }
 

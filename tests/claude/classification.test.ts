@@ -14,7 +14,7 @@ const NOTHING: Evidence = {
   ending: null,
   assistantError: null,
   endsUnreadable: false,
-  formRequested: false,
+  structuredOutputRequested: false,
 }
 const same = (text: string) => text
 const answered = {
@@ -56,7 +56,11 @@ const ROWS: [tag: string, evidence: Partial<Evidence>, retryable?: boolean][] = 
   ['MaxTurnsError', { ending: endingOf({ subtype: 'error_max_turns', is_error: true }) }],
   ['BudgetExceededError', { ending: endingOf({ subtype: 'error_max_budget_usd', is_error: true }) }],
   ['StructuredOutputError', { ending: endingOf({ subtype: 'error_max_structured_output_retries' }) }, true],
-  ['StructuredOutputError', { ending: endingOf(answered), formRequested: true, exitCode: 0 }, true],
+  [
+    'StructuredOutputError',
+    { ending: endingOf(answered), structuredOutputRequested: true, exitCode: 0 },
+    true,
+  ],
   [
     'InterruptedError',
     { ending: endingOf({ subtype: 'error_during_execution', terminal_reason: 'aborted_tools' }) },

@@ -51,7 +51,7 @@ test('a version that is too old is refused with what is needed', async () => {
   const path = await program('claude', OLD)
   await expect(locateProgram({ path, environment: {}, directory })).rejects.toMatchObject({
     _tag: 'CliIncompatibleError',
-    message: expect.stringContaining('2.1.196; at least 2.1.197 is needed'),
+    message: expect.stringContaining('2.1.196; version 2.1.197 or newer is required'),
     hint: expect.stringContaining('npm install'),
   })
 })

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { launchPlan, writeSystemPrompt } from '../../src/claude/launch-plan.ts'
 import type { LaunchPlan } from '../../src/claude/process/launch.ts'
-import { handingOver } from '../../src/claude/process/secret-descriptor.ts'
+import { withSecret } from '../../src/claude/process/secret-descriptor.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call, ProcessIdentity } from '../../src/claude/runner.ts'
 import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
@@ -36,7 +36,7 @@ export async function ownedCall(
   const owner = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/owner.mjs')], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
-  const { written, ...command } = await handingOver(plan, plan.secret)
+  const { written, ...command } = await withSecret(plan, plan.secret)
   const secret = written && new TextDecoder().decode(written)
   owner.stdin.write(`${JSON.stringify({ ...plan, ...command, secret, prompt })}\n`)
   const pid = Number(await firstLine(owner))

@@ -7,9 +7,9 @@
 import type { LaunchPlan } from '../process/launch.ts'
 import { SECRET_DESCRIPTOR } from '../process/secret-descriptor.ts'
 
-type Start = Pick<LaunchPlan, 'environment' | 'arguments'>
+type Launch = Pick<LaunchPlan, 'environment' | 'arguments'>
 
-interface Way {
+interface HidingMethod {
   readonly variable: string
   /** The CLI ignores these once `variable` is set, so they are removed as well. */
   readonly replaces: readonly string[]
@@ -19,7 +19,7 @@ interface Way {
 }
 
 /** The first whose variable is set applies. Custom headers and cloud keys cannot be hidden: they stay visible. */
-const WAYS: readonly Way[] = [
+const METHODS: readonly HidingMethod[] = [
   {
     variable: 'ANTHROPIC_API_KEY',
     replaces: ['CLAUDE_CODE_OAUTH_TOKEN'],
@@ -42,23 +42,24 @@ const WAYS: readonly Way[] = [
 ]
 
 /** What a pipe holds on every system before anyone reads from it. */
-const LONGEST = 4096
+const LONGEST_SECRET = 4096
 
 /** The same launch with its key hidden; unchanged if there is no key, or the CLI offers no way to hide it. */
 export function hideLogin(
-  start: Start,
+  launch: Launch,
   platform: NodeJS.Platform = process.platform,
-): Start & Pick<LaunchPlan, 'secret'> {
-  const way = WAYS.find(({ variable }) => start.environment[variable])
-  const secret = way && start.environment[way.variable]
-  const canHide = platform !== 'win32' && (way?.platform ?? platform) === platform
-  if (!way || !secret || !canHide || secret.length > LONGEST || /[\r\n\0]/.test(secret)) return start
-  const shown = Object.entries(start.environment).filter(
-    ([name]) => name !== way.variable && !way.replaces.includes(name),
+): Launch & Pick<LaunchPlan, 'secret'> {
+  const method = METHODS.find(({ variable }) => launch.environment[variable])
+  const secret = method && launch.environment[method.variable]
+  const canHide = platform !== 'win32' && (method?.platform ?? platform) === platform
+  if (!method || !secret || !canHide || secret.length > LONGEST_SECRET || /[\r\n\0]/.test(secret))
+    return launch
+  const visible = Object.entries(launch.environment).filter(
+    ([name]) => name !== method.variable && !method.replaces.includes(name),
   )
   return {
-    environment: { ...Object.fromEntries(shown), ...way.environment },
-    arguments: [...(way.arguments ?? []), ...start.arguments],
+    environment: { ...Object.fromEntries(visible), ...method.environment },
+    arguments: [...(method.arguments ?? []), ...launch.arguments],
     secret,
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { CLOUDS, isOn, type Variables } from '../inherited-environment.ts'
 
 /** Where each cloud's libraries look by default, and the variable that overrides it. */
-const KEPT_AT_HOME = [
+const CLOUD_LOGINS = [
   { on: 'CLAUDE_CODE_USE_BEDROCK', variable: 'AWS_CONFIG_FILE', path: '.aws/config' },
   { on: 'CLAUDE_CODE_USE_BEDROCK', variable: 'AWS_SHARED_CREDENTIALS_FILE', path: '.aws/credentials' },
   {
@@ -27,10 +27,10 @@ export function storedLogin(
 ): Record<string, string> {
   const home = inherited.HOME ?? inherited.USERPROFILE
   if (home === undefined) return {}
-  if (CLOUDS.some(({ on }) => isOn(inherited[on]))) return ofClouds(inherited, home, exists)
+  if (CLOUDS.some(({ on }) => isOn(inherited[on]))) return cloudLogins(inherited, home, exists)
   return CREDENTIALS.some((name) => inherited[name])
     ? {}
-    : { CLAUDE_SECURESTORAGE_CONFIG_DIR: ofClaude(inherited, home) }
+    : { CLAUDE_SECURESTORAGE_CONFIG_DIR: claudeLogin(inherited, home) }
 }
 
 /** If one of these is set, the CLI looks no further. */
@@ -39,16 +39,16 @@ const CREDENTIALS = [
   ...['ANTHROPIC_FEDERATION_RULE_ID', 'ANTHROPIC_PROFILE'],
 ]
 
-function ofClouds(inherited: Variables, home: string, exists: (path: string) => boolean) {
-  const kept = KEPT_AT_HOME.filter(
+function cloudLogins(inherited: Variables, home: string, exists: (path: string) => boolean) {
+  const found = CLOUD_LOGINS.filter(
     ({ on, variable, path }) =>
       isOn(inherited[on]) && inherited[variable] === undefined && exists(join(home, path)),
   )
-  return Object.fromEntries(kept.map(({ variable, path }) => [variable, join(home, path)]))
+  return Object.fromEntries(found.map(({ variable, path }) => [variable, join(home, path)]))
 }
 
 /** What the CLI would choose for the user. On macOS, the empty string names the default directory's keychain entry. */
-function ofClaude(inherited: Variables, home: string): string {
-  const named = inherited.CLAUDE_SECURESTORAGE_CONFIG_DIR ?? inherited.CLAUDE_CONFIG_DIR
-  return named ?? (process.platform === 'darwin' ? '' : join(home, '.claude'))
+function claudeLogin(inherited: Variables, home: string): string {
+  const configured = inherited.CLAUDE_SECURESTORAGE_CONFIG_DIR ?? inherited.CLAUDE_CONFIG_DIR
+  return configured ?? (process.platform === 'darwin' ? '' : join(home, '.claude'))
 }

@@ -20,12 +20,12 @@ export interface EndContext {
   readonly redact: Redact
   readonly signal: AbortSignal
   /** Whether the call asked for structured output. */
-  readonly formRequested: boolean
+  readonly structuredOutputRequested: boolean
 }
 
 /** The error of a call that has ended; null if it was answered, which counts even if it had been cancelled by then. */
 export async function callFailure(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
-  const { plan, facts, redact, signal, formRequested } = context
+  const { plan, facts, redact, signal, structuredOutputRequested } = context
   const stopped = signal.aborted ? stoppedError(signal) : null
   const error = classify(
     {
@@ -36,7 +36,7 @@ export async function callFailure(end: RunEnd, context: EndContext): Promise<Cla
       ending: facts.result === null ? null : endingOf(facts.result),
       assistantError: facts.assistantError,
       endsUnreadable: facts.endsUnreadable,
-      formRequested,
+      structuredOutputRequested,
     },
     redact,
   )

@@ -2,7 +2,7 @@
 
 import type { ProcessIdentity } from '../runner.ts'
 import { type OutputFiles, openOutput } from './call-output.ts'
-import { handingOver } from './secret-descriptor.ts'
+import { withSecret } from './secret-descriptor.ts'
 import type { ProcessTable } from './table.ts'
 
 /** Everything that determines what is spawned, as data that can be inspected. */
@@ -45,7 +45,7 @@ export interface CallProcess {
  */
 export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promise<CallProcess> {
   await using output = await openOutput(plan.home, plan.output)
-  const { path, arguments: given, written } = await handingOver(plan, plan.secret)
+  const { path, arguments: given, written } = await withSecret(plan, plan.secret)
   // Any descriptor works; execa's types allow only some.
   const [stdout, stderr] = [output.stdout.fd as 3, output.stderr.fd as 3]
   // Imported on demand: commands that spawn nothing start faster.

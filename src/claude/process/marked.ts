@@ -33,9 +33,9 @@ export async function callProcesses(
   }
   return [...calls]
     .map(([callId, { agent, taskId, entries }]) => {
-      const first = firstOf(entries)
-      const { pid, startTime } = first
-      return { agent, taskId, callId, pid, startTime, ageMs: ageOf(first), others: entries.length - 1 }
+      const root = rootOf(entries)
+      const { pid, startTime } = root
+      return { agent, taskId, callId, pid, startTime, ageMs: ageOf(root), others: entries.length - 1 }
     })
     .sort((one, other) => other.ageMs - one.ageMs || one.pid - other.pid)
 }
@@ -53,7 +53,7 @@ function agentOf(bases: readonly string[], home: string | undefined): string | n
  * The root of the call's processes: its parent is none of them. If several qualify (the first has exited), the
  * oldest.
  */
-function firstOf(entries: readonly ProcessEntry[]): ProcessEntry {
+function rootOf(entries: readonly ProcessEntry[]): ProcessEntry {
   const pids = new Set(entries.map(({ pid }) => pid))
   const roots = entries.filter(({ parentPid }) => !pids.has(parentPid))
   return (roots.length > 0 ? roots : entries).reduce((one, other) =>

@@ -59,10 +59,10 @@ const GRACE_MS = 5_000
 const IDLE_MS = 11 * 60_000
 
 /** A silent process gives up its start slot after this time, so that it does not block the others. */
-const STARTS_WITHIN_MS = 30_000
+const START_SLOT_TIMEOUT_MS = 30_000
 
 /** A waiting call costs 240 MB and no CPU: allow more calls than cores, but not one for each of 100 agents. */
-const manyProcesses = () => Math.max(8, 4 * availableParallelism())
+const defaultMaxProcesses = () => Math.max(8, 4 * availableParallelism())
 
 /**
  * @param prepare Readies a call; what it throws is the call's error.
@@ -83,7 +83,7 @@ export function processRunner(
     idleMs: options.idleMs ?? IDLE_MS,
     callTimeoutMs: options.callTimeoutMs ?? null,
   }
-  const maxProcesses = options.maxProcesses ?? manyProcesses()
+  const maxProcesses = options.maxProcesses ?? defaultMaxProcesses()
   const processes = semaphore(maxProcesses)
   const starts = semaphore(maxStarts)
 
@@ -93,7 +93,7 @@ export function processRunner(
     try {
       const run = await runCall(plan, reader, signal, context)
       const waited = new AbortController()
-      void Promise.race([run.begun, pause(clock, STARTS_WITHIN_MS, waited.signal)]).then(() => {
+      void Promise.race([run.begun, pause(clock, START_SLOT_TIMEOUT_MS, waited.signal)]).then(() => {
         waited.abort()
         started()
       })
@@ -107,7 +107,7 @@ export function processRunner(
   async function* perform(call: Call, signal: AbortSignal): AsyncGenerator<CallMessage> {
     const prepared = await prepare(call, signal)
     const { path, arguments: given, environment } = prepared.plan
-    const begunAt = clock.now()
+    const startedAt = clock.now()
     // Only names: values may be secret. The prompt goes to stdin and is in no argument.
     const names = Object.keys(environment).sort()
     logger.debug({ callId: call.callId, path, arguments: given, environment: names }, 'starting a process')
@@ -118,7 +118,7 @@ export function processRunner(
       run.process.send(prepared.input)
       yield* run.messages
       const end = await run.over
-      logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - begunAt }, 'the process ended')
+      logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - startedAt }, 'the process ended')
       for (const message of await prepared.conclude(end)) {
         if (message.type === 'warning') logger.warn({ callId: call.callId }, message.message)
         yield message
@@ -137,9 +137,9 @@ export function processRunner(
     logger,
     maxProcesses,
     async *start(call, { signal }) {
-      let leave = () => {}
+      let release = () => {}
       try {
-        leave = await processes.acquire(signal)
+        release = await processes.acquire(signal)
         yield* perform(call, signal)
       } catch (cause) {
         if (cause instanceof ClaudeExecutionError) throw cause
@@ -147,7 +147,7 @@ export function processRunner(
         const said = cause instanceof Error ? cause.message : String(cause)
         throw new StartupRefusedError({ said }, { cause })
       } finally {
-        leave()
+        release()
       }
     },
   }

@@ -21,7 +21,7 @@ export interface Command {
 }
 
 /** What to spawn, and what to write to its descriptor, so that the program finds the secret there. */
-export async function handingOver(
+export async function withSecret(
   { path, arguments: given }: Command,
   secret: string | undefined,
 ): Promise<Command & { readonly written?: Uint8Array }> {

@@ -8,8 +8,8 @@ export interface Semaphore {
   acquire(signal: AbortSignal): Promise<() => void>
 }
 
-export function semaphore(places: number): Semaphore {
-  let free = places
+export function semaphore(slots: number): Semaphore {
+  let free = slots
   const waiting = new Set<() => void>()
 
   /** A freed slot goes straight to the longest waiter, so that a newcomer cannot overtake it. */
@@ -18,7 +18,7 @@ export function semaphore(places: number): Semaphore {
     if (next) next()
     else free += 1
   }
-  const place = () => {
+  const slot = () => {
     let isHeld = true
     return () => {
       if (isHeld) release()
@@ -32,14 +32,14 @@ export function semaphore(places: number): Semaphore {
         if (signal.aborted) return reject(signal.reason)
         if (free > 0) {
           free -= 1
-          return resolve(place())
+          return resolve(slot())
         }
         const settle = (then: () => void) => {
           waiting.delete(enter)
           signal.removeEventListener('abort', leave)
           then()
         }
-        const enter = () => settle(() => resolve(place()))
+        const enter = () => settle(() => resolve(slot()))
         const leave = () => settle(() => reject(signal.reason))
         waiting.add(enter)
         signal.addEventListener('abort', leave)

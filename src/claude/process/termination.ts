@@ -13,9 +13,9 @@ export interface TerminationContext {
 }
 
 /** How often to poll a process that is not our child. */
-const LOOK_EVERY_MS = 100
+const POLL_EVERY_MS = 100
 /** A killed process is gone within this time, unless the system itself hangs. */
-const KILLED_WITHIN_MS = 5_000
+const KILL_TIMEOUT_MS = 5_000
 
 /** Resolves when the process has ended, or when the signal aborts. Polls, because only a parent is notified. */
 export async function waitForEnd(
@@ -24,7 +24,7 @@ export async function waitForEnd(
   signal?: AbortSignal,
 ): Promise<void> {
   while (!signal?.aborted && (await isRunning(context.table, identity))) {
-    await pause(context.clock, LOOK_EVERY_MS, signal)
+    await pause(context.clock, POLL_EVERY_MS, signal)
   }
 }
 
@@ -40,16 +40,16 @@ export async function terminate(
 ): Promise<void> {
   const { table, clock, graceMs } = context
   const kill = context.kill ?? signalProcess
-  const family = descendantsOf(identity.pid, await table.entries())
+  const descendants = descendantsOf(identity.pid, await table.entries())
   const giveUp = new AbortController()
   const gone = ended ?? waitForEnd(identity, context, giveUp.signal)
   if (ended || (await isRunning(table, identity))) kill(identity.pid, 'SIGTERM')
   if (!(await within(clock, graceMs, gone))) {
     if (ended || (await isRunning(table, identity))) kill(identity.pid, 'SIGKILL')
-    await within(clock, KILLED_WITHIN_MS, gone)
+    await within(clock, KILL_TIMEOUT_MS, gone)
   }
   giveUp.abort()
-  await killAll(family, context)
+  await killAll(descendants, context)
 }
 
 /** Kills the processes that still run, and waits until they are gone. */
@@ -66,7 +66,7 @@ export async function killAll(
   }
   const giveUp = new AbortController()
   const gone = Promise.all(left.map((entry) => waitForEnd(entry, context, giveUp.signal)))
-  if (left.length > 0) await within(context.clock, KILLED_WITHIN_MS, gone)
+  if (left.length > 0) await within(context.clock, KILL_TIMEOUT_MS, gone)
   giveUp.abort()
 }
 

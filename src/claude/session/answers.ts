@@ -32,7 +32,7 @@ export async function readAnswers(home: string): Promise<ReadonlyMap<string, Ses
 }
 
 /** Durable when it resolves: transcripts are removed on the strength of it. */
-export async function noteAnswer(home: string, session: string, answer: SessionAnswer): Promise<void> {
+export async function recordAnswer(home: string, session: string, answer: SessionAnswer): Promise<void> {
   if ((await readAnswers(home)).get(session)?.line === answer.line) return
   await using file = await open(answersFile(home), 'a', 0o600)
   await file.write(`${JSON.stringify({ session, ...answer })}\n`)

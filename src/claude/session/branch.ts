@@ -4,8 +4,8 @@ import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { configDirectory } from '../environment.ts'
-import { noteAnswer, readAnswers } from './answers.ts'
-import { holdsLine, type SessionOrigin, sessionOrigin } from './origin.ts'
+import { readAnswers, recordAnswer } from './answers.ts'
+import { containsLine, type SessionOrigin, sessionOrigin } from './origin.ts'
 
 /** A call answered meanwhile may remove the transcript; by then, another one contains its history. */
 const TRIES = 3
@@ -28,7 +28,7 @@ export async function branchSession(
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await writeFile(join(folder, `${origin.sessionId}.jsonl`), history, { mode: 0o600, flag: 'wx' })
   for (const [session, answer] of await readAnswers(from.home)) {
-    if (holdsLine(history, answer.line)) await noteAnswer(to.home, session, answer)
+    if (containsLine(history, answer.line)) await recordAnswer(to.home, session, answer)
   }
 }
 
@@ -45,6 +45,6 @@ async function originOf(sessionId: string, directories: AgentDirectories): Promi
 function upToLine({ text, at }: SessionOrigin): string {
   if (at === null) return text
   const lines = text.split('\n')
-  const end = lines.findIndex((line) => holdsLine(line, at))
+  const end = lines.findIndex((line) => containsLine(line, at))
   return `${lines.slice(0, end + 1).join('\n')}\n`
 }

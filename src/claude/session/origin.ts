@@ -26,17 +26,17 @@ export async function sessionOrigin(
 
   const line = (await readAnswers(directories.home)).get(parent)?.line
   if (line === undefined) return null
-  const holders: SessionOrigin[] = []
+  const candidates: SessionOrigin[] = []
   for (const { sessionId, path } of files) {
     if (sessionId === call.sessionId) continue
     const text = await readFile(path, 'utf8')
-    if (holdsLine(text, line)) holders.push({ sessionId, at: line, text })
+    if (containsLine(text, line)) candidates.push({ sessionId, at: line, text })
   }
   // The shortest is fastest to read; ties are broken by id.
-  holders.sort(
+  candidates.sort(
     (one, other) => one.text.length - other.text.length || (one.sessionId < other.sessionId ? -1 : 1),
   )
-  return holders[0] ?? null
+  return candidates[0] ?? null
 }
 
 /** The history that preceded a call which has a transcript. */
@@ -60,10 +60,10 @@ export async function historyOf(
   const answer = (await readAnswers(call.directories.home)).get(call.parentSessionId ?? '')
   if (answer === undefined) return { text: '', costUsd: 0 }
   const lines = own.split('\n')
-  const end = lines.findIndex((line) => holdsLine(line, answer.line))
+  const end = lines.findIndex((line) => containsLine(line, answer.line))
   return { text: lines.slice(0, end + 1).join('\n'), costUsd: answer.chainCostUsd ?? 0 }
 }
 
 /** Text inside a line cannot match: its quotes are escaped. */
-export const holdsLine = (transcript: string, line: string): boolean =>
+export const containsLine = (transcript: string, line: string): boolean =>
   transcript.includes(`"uuid":"${line}"`)

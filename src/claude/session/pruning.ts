@@ -5,8 +5,8 @@
  */
 import { readFile, rm } from 'node:fs/promises'
 import type { Call } from '../runner.ts'
-import { noteAnswer, readAnswers, type SessionAnswer } from './answers.ts'
-import { holdsLine, sessionOrigin } from './origin.ts'
+import { readAnswers, recordAnswer, type SessionAnswer } from './answers.ts'
+import { containsLine, sessionOrigin } from './origin.ts'
 import { costState, lastAnswer } from './transcript-reading.ts'
 import { listTranscripts, readTranscript, type TranscriptFile } from './transcripts.ts'
 
@@ -24,16 +24,16 @@ export async function pruneTranscripts(call: Call): Promise<void> {
   const own = await readTranscript(home, call.sessionId)
   const answer = own === null ? null : answerOf(own)
   if (own === null || answer === null) return
-  await noteAnswer(home, call.sessionId, answer)
+  await recordAnswer(home, call.sessionId, answer)
 
   const origin = await sessionOrigin(call)
   const kept = new Set(await removeUnanswered(home))
   for (const transcript of kept) {
     const { sessionId, path, text, end } = transcript
     if (sessionId === call.sessionId) continue
-    if (sessionId === origin?.sessionId && text.length <= SMALL) continue
-    if (![...kept].some((other) => other !== transcript && holdsLine(other.text, end.line))) continue
-    await noteAnswer(home, sessionId, end)
+    if (sessionId === origin?.sessionId && text.length <= SMALL_TRANSCRIPT) continue
+    if (![...kept].some((other) => other !== transcript && containsLine(other.text, end.line))) continue
+    await recordAnswer(home, sessionId, end)
     await rm(path)
     kept.delete(transcript)
   }
@@ -58,7 +58,7 @@ async function removeUnanswered(home: string): Promise<AnsweredTranscript[]> {
 }
 
 /** In characters. Beyond this, the parent's transcript would be most of what a conversation takes. */
-const SMALL = 256 * 1024
+const SMALL_TRANSCRIPT = 256 * 1024
 
 function answerOf(transcript: string): SessionAnswer | null {
   const line = lastAnswer(transcript)

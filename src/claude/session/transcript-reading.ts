@@ -35,8 +35,8 @@ const FINAL = new Set(['end_turn', 'stop_sequence'])
 export function answerIn(texts: TranscriptTexts, prompt: string): CallResult | null {
   const turn = ownTurn(texts)
   const asked = turn.find((line) => isPrompt(line))
-  if (!asked || isCut(promptText(asked), prompt)) return null
-  const last = turn.findLast((line) => isSpoken(line))
+  if (!asked || isCutOff(promptText(asked), prompt)) return null
+  const last = turn.findLast((line) => isMessage(line))
   if (!last || !isAnswer(last)) return null
   const text = answerText(turn, last)
   if (text === null) return null
@@ -55,7 +55,7 @@ export function answerIn(texts: TranscriptTexts, prompt: string): CallResult | n
 export function lastAnswer(transcript: string): string | null {
   for (const line of transcript.split('\n').reverse()) {
     const record = parseRecord(line)
-    if (record === null || record.isSidechain === true || !isSpoken(record)) continue
+    if (record === null || record.isSidechain === true || !isMessage(record)) continue
     return isAnswer(record) ? stringAt(record, 'uuid') : null
   }
   return null
@@ -87,7 +87,7 @@ const recordsOf = (text: string): UntrustedRecord[] =>
     .map(parseRecord)
     .filter((record) => record !== null)
 
-const isSpoken = (line: UntrustedRecord) =>
+const isMessage = (line: UntrustedRecord) =>
   line.isMeta !== true && (stringAt(line, 'type') === 'user' || stringAt(line, 'type') === 'assistant')
 
 /** A line of the user that is not a tool result. */
@@ -119,7 +119,7 @@ function promptText(line: UntrustedRecord): string {
   )
 }
 
-function isCut(written: string, prompt: string): boolean {
+function isCutOff(written: string, prompt: string): boolean {
   const [kept, whole] = [written.trim(), prompt.trim()]
   return kept.length < whole.length && whole.startsWith(kept)
 }

@@ -14,7 +14,7 @@ export interface FileFollowOptions {
 const CHUNK = 256 * 1024
 
 /** The system reports changes; on file systems that do not (some network and container ones), we poll. */
-const LOOK_EVERY_MS = 250
+const POLL_EVERY_MS = 250
 
 /** Follows the file from its start. Resolves when the file is complete and has been read to its end. */
 export async function followFile(
@@ -35,7 +35,7 @@ export async function followFile(
       position += bytesRead
       if (bytesRead > 0) onChunk(buffer.subarray(0, bytesRead))
       else if (isComplete) return
-      else if (!complete.aborted) await pause(clock, LOOK_EVERY_MS, change.signal)
+      else if (!complete.aborted) await pause(clock, POLL_EVERY_MS, change.signal)
     }
   } finally {
     complete.removeEventListener('abort', finish)
@@ -46,16 +46,16 @@ export async function followFile(
  * Calls `exceeded` once the file is larger than `bytes`, even if it is not read, or is read more slowly than written.
  */
 export function limitSize(path: string, bytes: number, exceeded: () => void): Disposable {
-  let isLooking = false
+  let isChecking = false
   return watchFile(path, () => {
-    if (isLooking) return
-    isLooking = true
+    if (isChecking) return
+    isChecking = true
     stat(path)
       .then(({ size }) => size > bytes && exceeded())
       // The file is gone, so it grows no more.
       .catch(() => {})
       .finally(() => {
-        isLooking = false
+        isChecking = false
       })
   })
 }

@@ -1,4 +1,5 @@
 /** Parses the output of `claude` line by line: pure, and assuming nothing about its shape. */
+import { defined } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { CallMessage } from '../runner.ts'
 import {
@@ -69,7 +70,7 @@ export function streamParser(redact: Redact): StreamParser {
   }
   /** The id of the message being streamed, and of those whose text has been reported. */
   let streaming: string | null = null
-  const told = new Set<string>()
+  const reported = new Set<string>()
 
   const readers: Readonly<Record<string, (record: UntrustedRecord) => CallMessage[]>> = {
     system(record) {
@@ -103,7 +104,7 @@ export function streamParser(redact: Redact): StreamParser {
       const delta = recordAt(event, 'delta')
       const text = stringAt(delta, 'type') === 'text_delta' ? stringAt(delta, 'text') : null
       if (!text) return []
-      if (streaming !== null) told.add(streaming)
+      if (streaming !== null) reported.add(streaming)
       return [{ type: 'text', text }]
     },
 
@@ -117,8 +118,8 @@ export function streamParser(redact: Redact): StreamParser {
       if (model === '<synthetic>') return []
       facts.model = model ?? facts.model
       facts.answered = true
-      const isTold = told.has(stringAt(message, 'id') ?? '')
-      return recordsAt(message, 'content').flatMap((block) => blockMessages(block, isTold))
+      const isReported = reported.has(stringAt(message, 'id') ?? '')
+      return recordsAt(message, 'content').flatMap((block) => blockMessages(block, isReported))
     },
 
     result(record) {
@@ -151,12 +152,12 @@ export function streamParser(redact: Redact): StreamParser {
   }
 }
 
-function blockMessages(block: UntrustedRecord, isTold: boolean): CallMessage[] {
+function blockMessages(block: UntrustedRecord, isReported: boolean): CallMessage[] {
   const type = stringAt(block, 'type')
   if (type === 'tool_use') {
     return [{ type: 'tool', name: stringAt(block, 'name') ?? '', toolUseId: stringAt(block, 'id') ?? '' }]
   }
-  const text = type === 'text' && !isTold ? stringAt(block, 'text') : null
+  const text = type === 'text' && !isReported ? stringAt(block, 'text') : null
   return text ? [{ type: 'text', text }] : []
 }
 
@@ -171,8 +172,10 @@ function retryMessage(record: UntrustedRecord, redact: Redact): NonNullable<Stre
     maxAttempts: numberAt(record, 'max_retries') ?? 1,
     delayMs,
     problem: status === null ? error : `${error} (${status})`,
-    ...(status === null ? {} : { status }),
-    ...(askedToWait(delayMs, attempt) ? { retryAfterMs: delayMs } : {}),
+    ...defined({
+      status: status ?? undefined,
+      retryAfterMs: isRequestedDelay(delayMs, attempt) ? delayMs : undefined,
+    }),
   }
 }
 
@@ -180,5 +183,5 @@ function retryMessage(record: UntrustedRecord, redact: Redact): NonNullable<Stre
  * The CLI's own backoff starts at half a second and doubles, with up to 25% jitter. A longer delay, or one of whole
  * seconds, was requested by the service.
  */
-const askedToWait = (delayMs: number, attempt: number) =>
+const isRequestedDelay = (delayMs: number, attempt: number) =>
   delayMs > 625 * 2 ** (attempt - 1) || (delayMs > 0 && delayMs % 1000 === 0)

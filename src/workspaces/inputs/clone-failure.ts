@@ -1,6 +1,7 @@
 /** What git's words mean: a table, and the typed error that comes of it. */
 
 import { CloneError, type CloneProblem } from '../../events/errors/workspace.ts'
+import { defined } from '../../events/json.ts'
 import { oneLine, redactor } from '../../events/redaction.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import type { GitOutcome } from './git-process.ts'
@@ -28,7 +29,7 @@ export function cloneFailure(location: RepoLocation, { isMissing, stderr }: GitO
   if (isMissing) return new CloneError({ url, problem: 'git-missing' })
   const problem = CLONE_FAILURES.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'failed'
   const said = whatItSaid(location, stderr)
-  return new CloneError({ url, problem, ...(said === '' ? {} : { said }) })
+  return new CloneError({ url, problem, ...defined({ said: said || undefined }) })
 }
 
 /** A redactor passes over short secrets, as they occur in innocent words: then nothing is repeated at all. */

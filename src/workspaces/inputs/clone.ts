@@ -1,8 +1,10 @@
 /** Clones a repository into the staging directory, within limits of time and size that are kept while git runs. */
+
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
 import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../events/errors/workspace.ts'
+import { defined } from '../../events/json.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import { cloneFailure } from './clone-failure.ts'
 import { lstatIfThere } from './directory.ts'
@@ -39,7 +41,7 @@ export interface Clone {
 /** Only a whole hash can be asked of a server. */
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i
 /** How often one looks how large it has become. */
-const LOOK_EVERY_MS = 200
+const POLL_EVERY_MS = 200
 
 /** Throws CloneError, CloneTimeoutError, InputTooLargeError, or the reason of the signal. Git has ended by then. */
 export async function cloneRepo(request: CloneRequest): Promise<Clone> {
@@ -70,11 +72,8 @@ async function clone(request: CloneRequest, signal: AbortSignal): Promise<Clone>
   const environment = gitEnvironment(location, { inherited, home, directory })
   const attempt = async (args: readonly string[], onLine?: (line: string) => void) => {
     const outcome = await runGit({
-      arguments: args,
-      environment,
-      directory,
-      signal,
-      ...(onLine && { onLine }),
+      ...{ arguments: args, environment, directory, signal },
+      ...defined({ onLine }),
     })
     // Why we have ended it says more than how it ended.
     signal.throwIfAborted()
@@ -132,7 +131,7 @@ async function watchSize(
   done: AbortSignal,
 ): Promise<void> {
   while (!done.aborted && !stop.signal.aborted) {
-    await pause(clock, LOOK_EVERY_MS, done)
+    await pause(clock, POLL_EVERY_MS, done)
     if (done.aborted || (await diskUse(join(directory, name))) <= budget.bytesLeft()) continue
     stop.abort(
       new InputTooLargeError({ source: location.url, limitedBy: 'bytes', limit: budget.limits.bytes }),

@@ -1,16 +1,18 @@
 /** What the file system refused, as errors that say what it was about. */
+
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { defined } from '../../events/json.ts'
 
 const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string]>> = {
   EACCES: ['permission denied'],
-  EPERM: ['the system does not allow it'],
+  EPERM: ['the system does not permit it'],
   ENOSPC: ['the disk is full', 'Free some space, then try again.'],
   EDQUOT: ['the disk quota is exhausted', 'Free some space, then try again.'],
-  EROFS: ['the disk cannot be written to'],
-  EMFILE: ['too many files are open'],
+  EROFS: ['the disk is read-only'],
+  EMFILE: ['too many open files'],
   ENAMETOOLONG: ['a name in it is too long'],
-  EXDEV: ['the workspace and the home of the agent are not on the same disk', 'Keep both on one disk.'],
+  EXDEV: ['the workspace and the home of the agent are on different disks', 'Keep both on one disk.'],
 }
 
 export const codeOf = (error: unknown): string =>
@@ -24,7 +26,7 @@ export async function about<Result>(path: string, work: () => Promise<Result>): 
     const code = codeOf(cause)
     if (cause instanceof ClaudeAgentError || !/^E[A-Z0-9]+$/.test(code)) throw cause
     const [problem, hint] = PROBLEMS[code] ?? [`it cannot be placed in the workspace (${code})`]
-    throw new WorkspaceError({ path, problem, ...(hint === undefined ? {} : { hint }) }, { cause })
+    throw new WorkspaceError(defined({ path, problem, hint }), { cause })
   }
 }
 
