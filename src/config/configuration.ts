@@ -1,4 +1,7 @@
-/** The configuration: command line over environment over file over defaults, decoded once, refused where it is not understood. */
+/**
+ * Loads the configuration: command line over environment over file over defaults, decoded once, and rejected where it
+ * is not understood.
+ */
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigError } from '../events/errors/config.ts'
@@ -22,22 +25,22 @@ export type { ResolvedSetting, SettingOrigin } from './layers.ts'
 export type { DeclaredChild, DeclaredTree } from './supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
-/** More than a person writes; less than a file that wants to hurt. */
+/** More than a person writes; less than a malicious file. */
 const LARGEST_FILE = 1024 * 1024
 
-/** What agents are, as far as they were told. */
+/** The defaults of agents. */
 export type DeclaredAgentDefaults = Pick<
   AgentOptions,
   'maxTurns' | 'timeoutMs' | 'retry' | 'model' | 'allowedTools'
 >
 
-/** An agent of the file. */
+/** An agent declared in the file. */
 export type DeclaredAgent = Pick<AgentOptions, 'id' | 'systemPrompt'> &
   DeclaredAgentDefaults & { readonly budget?: Partial<Amount> }
 
-/** What was said, with the names of the options of `Orchestrator.open`; paths are absolute. */
+/** The values that were set, named like the options of `Orchestrator.open`. Paths are absolute. */
 export interface Config {
-  /** The file; null where there is none. */
+  /** The path of the file; null if there is none. */
   readonly file: string | null
   readonly baseDir?: string
   readonly maxAgents?: number
@@ -45,28 +48,28 @@ export interface Config {
   readonly agentDefaults?: DeclaredAgentDefaults
   readonly logLevel?: string
   readonly limits?: Limits
-  /** What all agents together may spend, and what a call is reckoned to cost at least. */
+  /** What all agents together may spend, and the minimum estimate for a call. */
   readonly budget?: Partial<Amount>
   readonly callMinimum?: Partial<Amount>
   readonly logFile?: string
   /** The `claude` command. */
   readonly claudePath?: string
   readonly agents?: readonly DeclaredAgent[]
-  /** Trees of supervisors, for `orchestrator.supervise`. */
+  /** Supervision trees, for `orchestrator.supervise`. */
   readonly supervision?: readonly DeclaredTree[]
   readonly workflows?: readonly NamedWorkflow[]
-  /** Every setting, said or not, and where it came from. */
+  /** Every setting, set or not, with its origin. */
   readonly settings: readonly ResolvedSetting[]
 }
 
 export interface ConfigSources {
-  /** Where to look for the file, and above. Default: the working directory. */
+  /** Where to look for the file, and upwards. Default: the working directory. */
   readonly directory?: string
-  /** The file itself. */
+  /** The file to load. */
   readonly file?: string | undefined
-  /** Default: that of the process. `{}` leaves it out. */
+  /** Default: that of the process. `{}` ignores it. */
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** What is stronger than all else: `{ 'orchestrator.max_agents': '7' }`. */
+  /** Overrides everything else: `{ 'orchestrator.max_agents': '7' }`. */
   readonly options?: Readonly<Record<string, string>>
 }
 
@@ -105,7 +108,7 @@ export async function loadConfig({
   if (path !== null && values.claude?.path !== undefined && !said.has('claude.path')) await assertOwn(path)
   const settings = resolvedSettings(values, said, placeOf)
   const from = (key: string, relative: string | undefined) => {
-    // A name without a slash is looked for on the PATH.
+    // A name without a slash is looked up on the PATH.
     if (relative === undefined || (key === 'claude.path' && !relative.includes('/'))) return relative
     return path !== null && !said.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
@@ -134,7 +137,7 @@ export async function loadConfig({
   })
 }
 
-/** The file that a command in this directory works with: there, or above; null where there is none. */
+/** The configuration file for this directory: in it, or above it; null if there is none. */
 export async function findConfigFile(directory: string): Promise<string | null> {
   for (const name of NAMES) {
     const path = join(resolve(directory), name)
@@ -187,7 +190,7 @@ function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ValuePath)
   ])
 }
 
-/** A file that names a program to run must not be one that somebody else can write. */
+/** Other users must not be able to write to a file that names a program to run. */
 async function assertOwn(path: string): Promise<void> {
   const { uid, mode } = await stat(path)
   const own = process.getuid === undefined || uid === process.getuid() || uid === 0
@@ -215,7 +218,7 @@ function agentOptions({
   }
 }
 
-/** undefined where nothing is said. */
+/** undefined if neither is set. */
 function amounts(usd: number | undefined, tokens: number | undefined) {
   return usd === undefined && tokens === undefined ? undefined : defined({ usd, tokens })
 }

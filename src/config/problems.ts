@@ -1,4 +1,4 @@
-/** What is wrong with a configuration, in words: where, what, and what to write instead. */
+/** Describes mistakes in a configuration: where, what, and what to write instead. */
 import { nameHint } from '../events/nearest-name.ts'
 import { type Mistake, named, pathName, type ValuePath } from '../events/options/decoding.ts'
 import { SETTINGS } from './schema.ts'
@@ -7,7 +7,7 @@ export interface Wrong {
   readonly path: ValuePath
   readonly problem: string
   readonly hint: string
-  /** Whether the key is wrong, not what it stands for. */
+  /** Whether the key is wrong rather than its value. */
   readonly isKey: boolean
 }
 
@@ -39,7 +39,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^Expected (".*")/, 'this must be $1'],
 ]
 
-/** The words of files where there are some, else those of code. */
+/** Prefers the words of files; falls back to those of code. */
 function wrongValue({ path, given, expected, annotations }: Mistake): Pick<Wrong, 'problem' | 'hint'> {
   const [line = ''] = expected.split('\n')
   const known = WORDS.find(([pattern]) => pattern.test(line))
@@ -55,7 +55,7 @@ function wrongValue({ path, given, expected, annotations }: Mistake): Pick<Wrong
   return { problem: `${nameOf(path)}: ${shown === 'it' ? text : `${text}, not ${shown}`}`, hint }
 }
 
-/** What a setting is there for: the best advice on what to write. */
+/** What the setting means: the best advice on what to write. */
 function meaning(path: ValuePath): string {
   const [section, key] = path
   const own = SETTINGS[String(section)]?.[String(key)]

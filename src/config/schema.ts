@@ -1,4 +1,4 @@
-/** What may stand in the configuration file: one schema, which also makes the JSON Schema for editors. */
+/** The schema of the configuration file, which also generates the JSON Schema for editors. */
 
 import * as Schema from 'effect/Schema'
 import { defined } from '../events/json.ts'
@@ -21,7 +21,7 @@ type WithVariables<T extends Settings> = {
   readonly [K in keyof T]: FileSetting<T[K]['schema'], T[K]['fallback']>
 }
 
-/** The settings of a section. Their variables are called after them. */
+/** The settings of a section. Their variables are named after their keys. */
 const section = <const T extends Settings>(settings: T, prefix = ''): WithVariables<T> =>
   Object.fromEntries(
     Object.entries(settings).map(([key, one]) => [
@@ -34,7 +34,7 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 const { max_turns, model, allowed_tools } = inFile(AGENT)
 
-/** A file cannot let agents do more than what they are told to, so `permissions` and the like are not among them. */
+/** A file cannot extend what agents may do, so `permissions` and the like are missing. */
 const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(
@@ -47,7 +47,7 @@ const AGENT_DEFAULTS = section({
   allowed_tools,
 })
 
-/** The sections whose values are settings. */
+/** The sections that consist of settings. */
 const SECTIONS = {
   orchestrator: section(inFile(ORCHESTRATOR)),
   agent_defaults: AGENT_DEFAULTS,
@@ -145,7 +145,7 @@ export const ConfigFile = Schema.Struct({
 })
 export type ConfigValues = typeof ConfigFile.Type
 
-/** For editors: completion, and what each key means. */
+/** For editors: completion, and a description of each key. */
 export function configJsonSchema(): object {
   const { schema, definitions } = Schema.toJsonSchemaDocument(ConfigFile, { onExcessProperty: 'error' })
   return {

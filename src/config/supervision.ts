@@ -44,13 +44,13 @@ const Child = Schema.Struct({
   supervisor: Schema.optionalKey(Schema.suspend((): Schema.Codec<SupervisorEntry> => Supervisor)),
 })
 
-/** One tree. What makes no sense together is found where trees are started. */
+/** One tree. Contradictions are found when the tree is started. */
 export const Supervisor: Schema.Codec<SupervisorEntry> = Schema.Struct({
   ...SUPERVISOR_FIELDS,
   children: Schema.Array(Child),
 }).annotate({ identifier: 'Supervisor' })
 
-/** A tree of the file, with the names of `orchestrator.supervise`. */
+/** A tree declared in the file, with the names of `orchestrator.supervise`. */
 export interface DeclaredTree
   extends Pick<SupervisorTree, 'id' | 'strategy' | 'intensity' | 'backoff' | 'autoShutdown'> {
   readonly children: readonly DeclaredChild[]

@@ -1,16 +1,18 @@
-/** A workflow as data: a pattern by its name, who takes part in it, and the options that go with it. */
+/** A workflow as data: the name of a pattern, its participants, and its options. */
 import { nameHint } from '../events/nearest-name.ts'
 
-/** Who takes part: an agent, a pool of its copies, or another workflow of the configuration file. */
+/** A participant: an agent, a pool of copies of an agent, or another workflow of the configuration file. */
 export type StepDefinition =
   | string
   | { readonly pool: string; readonly size: number }
   | { readonly workflow: string }
 
-/** What they mean is said at the patterns; which go with which pattern is in {@link PATTERNS}. JSON, so a type: an interface
- * could have more. */
+/**
+ * Described at the patterns; {@link PATTERNS} says which pattern takes which. A type rather than an interface,
+ * because it must be JSON, and an interface could be extended.
+ */
 export type DefinitionOptions = {
-  /** For each of the agents the prompt, in which `{{input}}` stands for what comes in; null: just that. */
+  /** One prompt per agent, with `{{input}}` for the incoming text; null: just the incoming text. */
   readonly prompts?: readonly (string | null)[]
   readonly concurrency?: number
   readonly onError?: 'collect' | 'fail'
@@ -20,7 +22,7 @@ export type DefinitionOptions = {
   readonly judge?: string
   /** An agent. */
   readonly fallback?: string
-  /** What a piece of the task is. Default: a paragraph. */
+  /** How the task is split into pieces. Default: by paragraph. */
   readonly split?: 'paragraphs' | 'lines'
 }
 
@@ -30,22 +32,22 @@ export interface WorkflowDefinition {
   readonly options: DefinitionOptions
 }
 
-/** One that the configuration file gives a name. */
+/** A workflow that the configuration file names. */
 export interface NamedWorkflow extends WorkflowDefinition {
   readonly name: string
 }
 
 interface Shape {
-  /** What the agents are, in the order in which they are named. */
+  /** The roles of the agents, in order. */
   readonly agents: string
   readonly least: number
   readonly most?: number
-  /** Whether it makes sense that one is named twice. */
+  /** Whether an agent may be named twice. */
   readonly repeats?: boolean
   readonly options: readonly (keyof DefinitionOptions)[]
 }
 
-/** The patterns that can be said in words. Others are code: see modules. */
+/** The patterns that can be declared as data. Others are code: see modules. */
 export const PATTERNS: Readonly<Record<string, Shape>> = {
   sequential: { agents: 'one after another', least: 1, repeats: true, options: ['prompts'] },
   parallel: { agents: 'all at once', least: 1, options: ['prompts', 'concurrency', 'onError'] },
@@ -64,10 +66,10 @@ export const PATTERNS: Readonly<Record<string, Shape>> = {
   },
 }
 
-/** Reports what is wrong with one part of a definition: `pattern`, `agents`, or the name of an option. */
+/** Reports a mistake in one part of a definition: `pattern`, `agents`, or the name of an option. */
 export type Complaint = (part: string, problem: string, hint?: string) => never
 
-/** Complains about the first thing that makes no sense. Whether the agents exist is another matter. */
+/** Reports the first mistake. Whether the agents exist is checked elsewhere. */
 export function checkDefinition({ pattern, agents, options }: WorkflowDefinition, complain: Complaint): void {
   const known = Object.keys(PATTERNS)
   const shape = Object.hasOwn(PATTERNS, pattern) ? PATTERNS[pattern] : undefined

@@ -1,4 +1,4 @@
-/** Clones a repository into the staging directory, within limits of time and size that are kept while git runs. */
+/** Clones a repository into the staging directory, enforcing limits on time and size while git runs. */
 
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ import type { InputAllowance } from './limits.ts'
 export interface CloneRequest {
   readonly location: RepoLocation
   readonly ref: string | undefined
-  /** An existing directory, and the name that the clone gets in it. */
+  /** An existing directory, and the name of the clone in it. */
   readonly directory: string
   readonly name: string
   readonly home: string
@@ -34,16 +34,16 @@ export interface CloneRequest {
 
 export interface Clone {
   readonly commit: string
-  /** null when a tag or a commit was checked out. */
+  /** null if a tag or a commit was checked out. */
   readonly branch: string | null
 }
 
-/** Only a whole hash can be asked of a server. */
+/** A server accepts only a complete hash. */
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i
-/** How often one looks how large it has become. */
+/** How often to measure the clone. */
 const POLL_EVERY_MS = 200
 
-/** Throws CloneError, CloneTimeoutError, InputTooLargeError, or the reason of the signal. Git has ended by then. */
+/** Throws CloneError, CloneTimeoutError, InputTooLargeError, or the signal's reason. Git has ended by then. */
 export async function cloneRepo(request: CloneRequest): Promise<Clone> {
   const { location, budget, clock } = request
   const limitMs = budget.limits.cloneMs
@@ -75,7 +75,7 @@ async function clone(request: CloneRequest, signal: AbortSignal): Promise<Clone>
       ...{ arguments: args, environment, directory, signal },
       ...defined({ onLine }),
     })
-    // Why we have ended it says more than how it ended.
+    // Why we stopped git says more than how it exited.
     signal.throwIfAborted()
     return outcome
   }
@@ -109,7 +109,7 @@ async function clone(request: CloneRequest, signal: AbortSignal): Promise<Clone>
   return { commit, branch: /^ref: refs\/heads\/(.+)$/m.exec(head)?.[1] ?? null }
 }
 
-/** Adds up what a checkout would write, before it writes anything: a few bytes fetched can stand for a full disk. */
+/** Adds up what a checkout would write before it writes anything: a few fetched bytes can expand to a full disk. */
 async function treeMeter({ budget, location }: CloneRequest, path: string): Promise<(line: string) => void> {
   let bytes = await diskUse(path)
   let files = 0
@@ -124,7 +124,7 @@ async function treeMeter({ budget, location }: CloneRequest, path: string): Prom
   }
 }
 
-/** Git has no limit for what it fetches. */
+/** Git cannot limit the size of a fetch. */
 async function watchSize(
   { location, directory, name, budget, clock }: CloneRequest,
   stop: AbortController,

@@ -1,4 +1,4 @@
-/** What the file system refused, as errors that say what it was about. */
+/** Turns errors of the file system into errors that say what they concern. */
 
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
@@ -18,7 +18,7 @@ const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string
 export const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
-/** Runs the work; a failure of the file system in it becomes a {@link WorkspaceError} about `path`. */
+/** Runs the work; an error of the file system becomes a {@link WorkspaceError} about `path`. */
 export async function about<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
@@ -30,7 +30,7 @@ export async function about<Result>(path: string, work: () => Promise<Result>): 
   }
 }
 
-/** The result, or null where the file system says one of these codes. */
+/** The result, or null if the file system fails with one of these codes. */
 export async function unless<Result>(
   codes: readonly string[],
   work: Promise<Result>,

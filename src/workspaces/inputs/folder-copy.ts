@@ -1,4 +1,4 @@
-/** Copies a folder with all that is in it, following no link in it and never leaving it. */
+/** Copies a folder and everything in it, following no link and never leaving it. */
 import { constants } from 'node:fs'
 import { type FileHandle, open, opendir } from 'node:fs/promises'
 import { type Directory, lstatIfThere, makeChild, openChildIfThere, SWAPPED } from './directory.ts'
@@ -9,21 +9,21 @@ export interface TreeEntry {
   /** Relative to the folder, with `/`. */
   readonly path: string
   readonly kind: 'file' | 'executable' | 'directory'
-  /** Of its content; empty for a directory. */
+  /** Of the content; empty for a directory. */
   readonly sha256: string
   readonly bytes: number
 }
 
 export interface CopiedTree {
   readonly entries: readonly TreeEntry[]
-  /** Links, pipes, sockets, devices, and what had gone before it could be read. */
+  /** Links, pipes, sockets, devices, and entries that disappeared before they could be read. */
   readonly skipped: number
 }
 
-/** Whether this path, relative to the folder, is to be brought along. */
+/** Whether to copy this path, relative to the folder. */
 export type Accepts = (path: string) => boolean
 
-/** Copies what is in `from` into the empty directory `into`. */
+/** Copies the contents of `from` into the empty directory `into`. */
 export async function copyFolder(
   from: Directory,
   into: Directory,
@@ -71,7 +71,7 @@ export async function copyFolder(
   return { entries, skipped }
 }
 
-/** Sorted, so that a limit is met at the same place each time. Stops reading a directory that is endless. */
+/** Sorted, so that a limit is always reached at the same entry. Stops reading a directory that is endless. */
 async function namesIn(directory: Directory, { budget, source }: Copying): Promise<string[]> {
   const names: string[] = []
   const most = 2 * budget.limits.files
@@ -82,7 +82,7 @@ async function namesIn(directory: Directory, { budget, source }: Copying): Promi
   return names.sort()
 }
 
-/** null where it is no ordinary file, or no more. */
+/** null if it is not a regular file, or is gone. */
 async function openFileIfThere(directory: Directory, name: string): Promise<FileHandle | null> {
   const file = await unless(SWAPPED, open(directory.at(name), READ_FILE | constants.O_NOFOLLOW))
   if (!file) return null

@@ -1,4 +1,4 @@
-/** Files and folders of this machine, copied into the staging directory. */
+/** Copies local files and folders into the staging directory. */
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { type InputKind, InputKindError, InputNotFoundError } from '../../events/errors/workspace.ts'
@@ -10,7 +10,7 @@ import { about } from './file-problems.ts'
 import { copyFolder } from './folder-copy.ts'
 import { treeDigest, treeSize } from './tree-digest.ts'
 
-/** The file may be named by a link: that is what the caller asked for. */
+/** The source may be a link, since that is what the caller asked for. */
 export async function stageFile(
   { source, target }: CheckedMapping,
   staging: Directory,
@@ -51,7 +51,7 @@ export async function stageFolder(
   })
 }
 
-/** Looks before it opens: opening a device can itself do something. */
+/** Checks before opening: opening a device can have side effects. */
 async function checkKind(kind: Exclude<InputKind, 'repo'>, source: string): Promise<void> {
   const stats = await stat(source).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')

@@ -1,4 +1,4 @@
-/** Places a task's material in the workspace of its agent. Until all of it is there to be placed, none is. */
+/** Places a task's input in its agent's workspace: all of it is made ready before any of it is placed. */
 
 import type { Clock } from '../../clock.ts'
 import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/input-checks.ts'
@@ -16,28 +16,28 @@ import { openStaging } from './staging.ts'
 export interface PlaceInputsOptions {
   readonly signal: AbortSignal
   readonly clock: Clock
-  /** What is not given is as in {@link DEFAULT_INPUT_LIMITS}. */
+  /** Missing limits default to {@link DEFAULT_INPUT_LIMITS}. */
   readonly limits?: Partial<InputLimits>
-  /** What git may inherit from, by its allow-list: our own environment unless told. */
+  /** The environment from which git's allowlist is taken. Default: our own. */
   readonly environment?: Inherited
-  /** Whether repositories of this machine may be cloned: by a path, or by a file:// URL. */
+  /** Whether local repositories may be cloned, by path or file:// URL. Default: false. */
   readonly allowLocalRepos?: boolean
-  /** Directories that no folder brings along, such as the base directory; the agent's own never come along. */
+  /** Directories that are never copied, such as the base directory. The agent's own are always excluded. */
   readonly leaveOut?: readonly string[]
-  /** For tests: called at the moments at which somebody else could swap something. */
+  /** For tests: called at every point where another process could interfere. */
   readonly onStep?: (step: PlacingStep) => void | Promise<void>
   /** For tests: as on another platform. */
   readonly addressing?: Addressing
 }
 
 /**
- * Copies files and folders and clones repositories into the workspace, which exists already, and tells what lies there
- * now, in the order files, folders, repos. Placing the same again replaces what is there. *Contract:* one at a time for
- * an agent; nothing is written outside its two directories, whatever links there are or come to be; nothing of a
- * source is read through a link but the source itself. Everything is made ready before the workspace sees any of it.
+ * Copies files and folders and clones repositories into the existing workspace, and returns what was placed, in the
+ * order files, folders, repos. Placing the same target again replaces it. *Contract:* run one at a time per agent.
+ * Nothing is written outside the agent's two directories, whatever links exist or appear; in a source, no link is
+ * followed except the source itself. Everything is staged before the workspace changes.
  *
  * Throws InvalidInputError, InputNotFoundError, InputKindError, InputTooLargeError, CloneError, CloneTimeoutError,
- * WorkspaceError, or the reason of the signal. `retryable` says which may work next time.
+ * WorkspaceError, or the signal's reason. `retryable` says whether trying again may help.
  */
 export async function placeInputs(
   directories: AgentDirectories,
@@ -51,7 +51,7 @@ export async function placeInputs(
   const { signal, addressing = systemAddressing, onStep = () => {} } = options
   await using staging = await openStaging(directories, addressing)
   const staged = await stageAll(checked, directories, staging.directory, options)
-  // What lies around another goes first, as it replaces all that is there.
+  // Outer targets first, since placing one replaces everything below it.
   const order = [...staged.entries()].sort(([, one], [, other]) => depth(one.target) - depth(other.target))
   for (const [at, { kind, target }] of order) {
     signal.throwIfAborted()

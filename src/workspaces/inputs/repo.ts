@@ -1,4 +1,4 @@
-/** A repository, cloned and then copied into the staging directory without anything in it that git would run. */
+/** Clones a repository, then copies it into the staging directory without anything that git would execute. */
 import type { CheckedRepo } from '../../events/input-checks.ts'
 import type { PlacedInput } from '../../events/material.ts'
 import { checkRepoUrl } from '../../events/repo-url.ts'
@@ -19,7 +19,7 @@ export async function stageRepo(
   copying: Copying,
   context: RepoContext,
 ): Promise<PlacedInput> {
-  // Whether a path of this machine may be cloned was decided when the input was checked.
+  // Whether local paths may be cloned was decided when the input was checked.
   const location = checkRepoUrl(url, 'The URL', { allowLocalRepos: true })
   const clone = `${name}-clone`
   return about(location.url, async () => {
@@ -44,13 +44,13 @@ export async function stageRepo(
   })
 }
 
-/** Of what git keeps, only objects and names: no hooks, settings, other repositories' objects, or logs with URLs. */
+/** Of git's files, only objects and refs: no hooks, settings, alternates, or logs with URLs. */
 const KEPT =
   /^\.git$|^\.git\/(HEAD|index|packed-refs|shallow|refs(\/.*)?|objects|objects\/(pack|[0-9a-f]{2})(\/.*)?)$/
 
 const isKept = (path: string) => (path === '.git' || path.startsWith('.git/') ? KEPT.test(path) : true)
 
-/** What git needs to work in it, written anew so that nothing in it can name a program. */
+/** The settings git needs to work in it, written from scratch so that none can name a program. */
 function cleanSettings(url: string, { commit, branch }: Clone): string {
   const isSha256 = commit.length === 64
   return [
