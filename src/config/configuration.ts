@@ -15,7 +15,7 @@ import type { Limits } from '../events/options/limits.ts'
 import { ConfigDocument } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
-import { wrongIn } from './problems.ts'
+import { describeMistake } from './problems.ts'
 import { ConfigFile, type ConfigValues } from './schema.ts'
 import { type DeclaredTree, declaredTree } from './supervision.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
@@ -74,11 +74,11 @@ export interface ConfigSources {
 }
 
 /**
- * The configuration from all that can say it: options, then variables (`CLAUDE_AGENTS_*`), then the file, which is the
- * one that is named, or the one found in `directory` or above it.
+ * Loads the configuration from options, then variables (`CLAUDE_AGENTS_*`), then the file: the one named, or the one
+ * found in `directory` or above it.
  *
- * @throws ConfigError with file, line and column of each problem: unknown keys (with the nearest known one), wrong values,
- * bad syntax. InvalidInputError for an option that is no key.
+ * @throws ConfigError with file, line and column of each mistake: unknown keys (suggesting the nearest known one), invalid
+ * values, syntax errors. InvalidInputError for an option whose key is unknown.
  * @example
  * const { baseDir, agents = [] } = await loadConfig()
  * await using orchestrator = await Orchestrator.open({ ...(baseDir && { baseDir }), agents })
@@ -92,10 +92,10 @@ export async function loadConfig({
   checkKeys(options)
   const path = file === undefined ? await findConfigFile(directory) : resolve(file)
   const document = path === null ? undefined : new ConfigDocument(path, await read(path))
-  const { raw, said } = layered(document?.value, { options, environment })
+  const { raw, origins } = layered(document?.value, { options, environment })
   const placeOf = (part: ValuePath, isKey = false): string => {
     const key = part.join('.')
-    const origin = said.get(key)
+    const origin = origins.get(key)
     if (origin === 'environment') return variableOf(key) ?? key
     if (origin === 'command line') return `--set ${key}`
     return (isKey ? document?.keyPlace(part) : document?.place(part)) ?? key
@@ -105,12 +105,13 @@ export async function loadConfig({
     throw new ConfigError([{ place: placeOf(['workflows', index, part]), problem, hint }])
   })
   checkAgentIds(values, placeOf)
-  if (path !== null && values.claude?.path !== undefined && !said.has('claude.path')) await assertOwn(path)
-  const settings = resolvedSettings(values, said, placeOf)
+  if (path !== null && values.claude?.path !== undefined && !origins.has('claude.path'))
+    await assertTrusted(path)
+  const settings = resolvedSettings(values, origins, placeOf)
   const from = (key: string, relative: string | undefined) => {
     // A name without a slash is looked up on the PATH.
     if (relative === undefined || (key === 'claude.path' && !relative.includes('/'))) return relative
-    return path !== null && !said.has(key) ? resolve(dirname(path), relative) : resolve(relative)
+    return path !== null && !origins.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
   const { orchestrator, agent_defaults, limits, budget, logging, claude, agents } = values
   return defined({
@@ -164,7 +165,7 @@ async function read(path: string): Promise<string> {
 
 function decode(raw: unknown, placeOf: (path: ValuePath, isKey: boolean) => string): ConfigValues {
   return decoded(ConfigFile, raw ?? {}, (mistakes) => {
-    const problems = mistakes.map(wrongIn).map(({ path, isKey, problem, hint }) => ({
+    const problems = mistakes.map(describeMistake).map(({ path, isKey, problem, hint }) => ({
       place: placeOf(path, isKey),
       problem,
       hint,
@@ -182,16 +183,16 @@ function checkKeys(options: Readonly<Record<string, string>>): void {
 
 function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ValuePath) => string): void {
   const ids = agents.map(({ id }) => id)
-  const twice = ids.findIndex((id, index) => ids.indexOf(id) !== index)
-  if (twice < 0) return
-  const problem = `there is already an agent "${ids[twice]}"`
+  const duplicate = ids.findIndex((id, index) => ids.indexOf(id) !== index)
+  if (duplicate < 0) return
+  const problem = `there is already an agent "${ids[duplicate]}"`
   throw new ConfigError([
-    { place: placeOf(['agents', twice, 'id']), problem, hint: 'Choose another id for this one.' },
+    { place: placeOf(['agents', duplicate, 'id']), problem, hint: 'Choose another id for this one.' },
   ])
 }
 
 /** Other users must not be able to write to a file that names a program to run. */
-async function assertOwn(path: string): Promise<void> {
+async function assertTrusted(path: string): Promise<void> {
   const { uid, mode } = await stat(path)
   const own = process.getuid === undefined || uid === process.getuid() || uid === 0
   if (own && (mode & 0o022) === 0) return

@@ -36,8 +36,8 @@ export class ConfigDocument {
     } catch (cause) {
       throw this.#error(
         file,
-        'it contains aliases (*name), which are not supported here',
-        'Write it out.',
+        'it contains aliases (*name), which are not supported',
+        'Write the value out.',
         cause,
       )
     }

@@ -43,9 +43,9 @@ export const variableOf = (key: string): string | undefined => {
 export function layered(
   file: unknown,
   { options, environment }: Layers,
-): { raw: unknown; said: Map<string, SettingOrigin> } {
-  const said = new Map<string, SettingOrigin>()
-  if (file !== undefined && !isMapping(file)) return { raw: file, said }
+): { raw: unknown; origins: Map<string, SettingOrigin> } {
+  const origins = new Map<string, SettingOrigin>()
+  if (file !== undefined && !isMapping(file)) return { raw: file, origins }
   // An empty section counts as absent.
   const raw: Raw = Object.fromEntries(Object.entries(file ?? {}).filter(([, value]) => value !== null))
   for (const { section, key, setting } of settings) {
@@ -55,21 +55,21 @@ export function layered(
     const before = raw[section] ?? {}
     if (text === undefined || !isMapping(before)) continue
     raw[section] = { ...before, [key]: read(text, setting.schema.ast) }
-    said.set(name, option === undefined ? 'environment' : 'command line')
+    origins.set(name, option === undefined ? 'environment' : 'command line')
   }
-  return { raw: folded(raw), said }
+  return { raw: lowercaseLevel(raw), origins }
 }
 
 /** Every setting after merging all layers. */
 export function resolvedSettings(
   values: object,
-  said: ReadonlyMap<string, SettingOrigin>,
+  origins: ReadonlyMap<string, SettingOrigin>,
   placeInFile: (path: ValuePath) => string,
 ): readonly ResolvedSetting[] {
   return settings.map(({ section, key, setting }) => {
     const name = `${section}.${key}`
     const given = (values as Record<string, Raw | undefined>)[section]?.[key]
-    const from = given === undefined ? 'default' : (said.get(name) ?? 'file')
+    const from = given === undefined ? 'default' : (origins.get(name) ?? 'file')
     const variable = `CLAUDE_AGENTS_${setting.variable}`
     const place = from === 'file' ? placeInFile([section, key]) : from === 'environment' ? variable : null
     return {
@@ -96,7 +96,7 @@ function read(text: string, type: SchemaAST.AST): unknown {
 }
 
 /** Log levels are often written in capitals. */
-function folded(raw: Raw): Raw {
+function lowercaseLevel(raw: Raw): Raw {
   const { logging } = raw
   if (!isMapping(logging) || typeof logging.level !== 'string') return raw
   return { ...raw, logging: { ...logging, level: logging.level.toLowerCase() } }

@@ -39,7 +39,7 @@ const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(
     Positive,
-    'how many seconds a task may take, retries included',
+    'how many seconds a task may take, including retries',
     AGENT.timeoutMs.fallback / 1000,
   ),
   retry_attempts: RETRY.attempts,
@@ -58,12 +58,12 @@ const SECTIONS = {
   ),
   logging: section(
     {
-      level: setting(Schema.Literals(LOG_LEVELS), 'what is logged', 'warn'),
-      file: setting(Text, 'a file that gets the log as lines of JSON as well'),
+      level: setting(Schema.Literals(LOG_LEVELS), 'the lowest level that is logged', 'warn'),
+      file: setting(Text, 'a file that also receives the log, as lines of JSON'),
     },
     'LOG_',
   ),
-  claude: section({ path: setting(Text, 'the claude command; the one on the PATH unless set') }, 'CLAUDE_'),
+  claude: section({ path: setting(Text, 'the claude command (default: the one on the PATH)') }, 'CLAUDE_'),
 }
 
 export const SETTINGS: Readonly<Record<string, Readonly<Record<string, FileSetting>>>> = SECTIONS
@@ -98,7 +98,7 @@ const Agent = Schema.Struct({
   ...fieldsOf(AGENT_DEFAULTS),
   budget: Schema.optionalKey(
     Schema.Struct(partial({ usd: BUDGET.usd.schema, tokens: BUDGET.tokens.schema })).annotate({
-      description: 'The most that it may spend, ever.',
+      description: 'The total amount it may spend.',
     }),
   ),
 })
@@ -131,17 +131,15 @@ export const ConfigFile = Schema.Struct({
   ...sectionsOf(SECTIONS),
   agents: Schema.optionalKey(
     Schema.Array(Agent).annotate({
-      description: 'Agents that are created, or brought up to date, on opening.',
+      description: 'Agents that are created or updated on opening.',
     }),
   ),
   supervision: Schema.optionalKey(
     Schema.Array(Supervisor).annotate({
-      description: 'Trees of supervisors, started by claude-agents serve.',
+      description: 'Supervision trees, started by claude-agents serve.',
     }),
   ),
-  workflows: Schema.optionalKey(
-    Schema.Array(Workflow).annotate({ description: 'Workflows that are given a name.' }),
-  ),
+  workflows: Schema.optionalKey(Schema.Array(Workflow).annotate({ description: 'Named workflows.' })),
 })
 export type ConfigValues = typeof ConfigFile.Type
 

@@ -18,7 +18,7 @@ import { inCode, inFile } from './names.ts'
 
 const CHILD_FIELDS = partial({
   ...CHILD,
-  agent: CHILD.agent.annotate({ description: 'The id of the agent that is supervised.' }),
+  agent: CHILD.agent.annotate({ description: 'The id of the supervised agent.' }),
 })
 
 const SUPERVISOR_FIELDS = {

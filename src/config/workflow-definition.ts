@@ -56,9 +56,9 @@ export const PATTERNS: Readonly<Record<string, Shape>> = {
   race: { agents: 'runners', least: 1, options: ['prompts'] },
   vote: { agents: 'voters', least: 1, options: ['prompts', 'votes', 'judge', 'concurrency'] },
   debate: { agents: 'a writer and a critic', least: 2, most: 2, repeats: true, options: ['rounds'] },
-  route: { agents: 'a classifier, then those whom it chooses among', least: 2, options: ['fallback'] },
+  route: { agents: 'a classifier, then the agents it chooses from', least: 2, options: ['fallback'] },
   'map-reduce': {
-    agents: 'who does a piece, then who makes one answer of all',
+    agents: 'an agent for the pieces, then one that combines the answers',
     least: 1,
     most: 2,
     repeats: true,
@@ -77,14 +77,14 @@ export function checkDefinition({ pattern, agents, options }: WorkflowDefinition
   checkAgents(pattern, shape, agents, complain)
   for (const option of Object.keys(options)) {
     if (!(shape.options as readonly string[]).includes(option))
-      complain(option, `the pattern ${pattern} does not take it`, optionsHint(pattern, shape))
+      complain(option, `the pattern ${pattern} has no such option`, optionsHint(pattern, shape))
   }
   const { prompts } = options
   if (prompts && prompts.length !== agents.length)
     complain(
       'prompts',
       `there are ${prompts.length} prompts for ${agents.length} agents`,
-      'Give one for each.',
+      'Give one per agent.',
     )
 }
 
@@ -102,7 +102,7 @@ function checkAgents(
   const names = agents.map((step) => JSON.stringify(step))
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined && !repeats)
-    complain('agents', `${pattern} cannot have ${twice} twice`, 'Name each once.')
+    complain('agents', `${pattern} cannot have ${twice} twice`, 'Name each agent once.')
 }
 
 const optionsHint = (pattern: string, { options }: Shape) =>

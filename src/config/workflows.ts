@@ -29,9 +29,9 @@ export function namedWorkflows(
   })
   const byName = new Map(workflows.map((workflow) => [workflow.name, workflow]))
   workflows.forEach(({ name }, index) => {
-    const circle = circleFrom(name, byName)
-    if (circle)
-      complain(index, 'agents', `the workflow contains itself: ${circle.join(' -> ')}`, 'Remove one of them.')
+    const cycle = cycleFrom(name, byName)
+    if (cycle)
+      complain(index, 'agents', `the workflow contains itself: ${cycle.join(' -> ')}`, 'Break the cycle.')
   })
   return workflows
 }
@@ -48,7 +48,7 @@ function definitionOf({ name, pattern, agents, on_error, ...rest }: WorkflowEntr
 const parts = ({ agents }: NamedWorkflow): string[] =>
   agents.flatMap((step) => (typeof step === 'object' && 'workflow' in step ? [step.workflow] : []))
 
-function circleFrom(
+function cycleFrom(
   start: string,
   workflows: ReadonlyMap<string, NamedWorkflow>,
   path: readonly string[] = [start],
@@ -57,8 +57,8 @@ function circleFrom(
   for (const name of workflow ? parts(workflow) : []) {
     if (name === start) return [...path, name]
     // A cycle that does not include the start is found from one of its members.
-    const circle = path.includes(name) ? undefined : circleFrom(start, workflows, [...path, name])
-    if (circle) return circle
+    const cycle = path.includes(name) ? undefined : cycleFrom(start, workflows, [...path, name])
+    if (cycle) return cycle
   }
   return undefined
 }

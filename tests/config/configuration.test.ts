@@ -176,40 +176,37 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     // Values.
     [
       'orchestrator:\n  max_agents: many',
-      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be a number, not "many". It is how many agents there may be at once (100 unless set).',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: must be a number, not "many". Meaning: how many agents there may be at once (default: 100).',
     ],
     [
       'orchestrator:\n  max_agents: 0',
-      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be greater than or equal to 1, not 0. It is',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: must be greater than or equal to 1, not 0. Meaning: ',
     ],
     [
       'orchestrator:\n  max_agents: 1.5',
-      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be a whole number, not 1.5. It is',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: must be a whole number, not 1.5. Meaning: ',
     ],
     [
       'orchestrator: { session_persistence: maybe }',
-      'claude-agents.yaml:1:38: orchestrator.session_persistence: this must be true or false, not "maybe". It is',
+      'claude-agents.yaml:1:38: orchestrator.session_persistence: must be true or false, not "maybe". Meaning: ',
     ],
     [
       'logging:\n  level: loud',
-      'claude-agents.yaml:2:10: logging.level: this must be debug or info or warn or error or silent, not "loud". It is what is logged (warn unless set).',
+      'claude-agents.yaml:2:10: logging.level: must be debug or info or warn or error or silent, not "loud". Meaning: the lowest level that is logged (default: warn).',
     ],
     [
       'claude:\n  path: ""',
-      'claude-agents.yaml:2:9: claude.path: this must not be empty. It is the claude command',
+      'claude-agents.yaml:2:9: claude.path: must not be empty. Meaning: the claude command',
     ],
-    ['orchestrator: [1]', 'claude-agents.yaml:1:15: orchestrator: this must be a mapping of keys to values.'],
-    ['[1]', 'claude-agents.yaml:1:1: the file: this must be a mapping of keys to values.'],
-    ['agents: a', 'claude-agents.yaml:1:9: agents: this must be a list, not "a".'],
+    ['orchestrator: [1]', 'claude-agents.yaml:1:15: orchestrator: must be a mapping of keys to values.'],
+    ['[1]', 'claude-agents.yaml:1:1: the file: must be a mapping of keys to values.'],
+    ['agents: a', 'claude-agents.yaml:1:9: agents: must be a list, not "a".'],
     [
       'agent_defaults:\n  allowed_tools: Read',
-      'claude-agents.yaml:2:18: agent_defaults.allowed_tools: this must be a list, not "Read". It is tools that need no permission.',
+      'claude-agents.yaml:2:18: agent_defaults.allowed_tools: must be a list, not "Read". Meaning: tools that need no permission.',
     ],
     // What is missing, or there twice.
-    [
-      'agents:\n  - id: a',
-      'claude-agents.yaml:2:5: agents[0] has no system_prompt. Add it: system_prompt: ...',
-    ],
+    ['agents:\n  - id: a', 'claude-agents.yaml:2:5: agents[0] has no system_prompt. Add system_prompt: ...'],
     [
       'agents:\n  - { id: a, system_prompt: x }\n  - { id: a, system_prompt: y }',
       'claude-agents.yaml:3:11: there is already an agent "a". Choose another id for this one.',
@@ -220,7 +217,7 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     // Files that want to hurt.
     [
       'a: &a [x]\nb: &b [*a,*a]\norchestrator: *b',
-      'claude-agents.yaml: it contains aliases (*name), which are not supported here. Write it out.',
+      'claude-agents.yaml: it contains aliases (*name), which are not supported. Write the value out.',
     ],
     ['['.repeat(500_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
     ['- '.repeat(300_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
@@ -237,10 +234,10 @@ describe('a mistake is shown with its place, and with what to write instead:', (
 
   test('in a variable or an option, under its name', async () => {
     expect(await problem({ environment: { CLAUDE_AGENTS_MAX_AGENTS: 'x' } })).toContain(
-      'CLAUDE_AGENTS_MAX_AGENTS: orchestrator.max_agents: this must be a number, not "x".',
+      'CLAUDE_AGENTS_MAX_AGENTS: orchestrator.max_agents: must be a number, not "x".',
     )
     expect(await problem({ options: { 'orchestrator.max_agents': '-1' } })).toContain(
-      '--set orchestrator.max_agents: orchestrator.max_agents: this must be greater than or equal to 1, not -1.',
+      '--set orchestrator.max_agents: orchestrator.max_agents: must be greater than or equal to 1, not -1.',
     )
     expect(await problem({ options: { 'orchestrator.max_agent': '1' } })).toContain(
       '--set: there is no key "orchestrator.max_agent". Did you mean "orchestrator.max_agents"?',
@@ -280,17 +277,17 @@ workflows:
       '- name: x\n  patern: parallel\n  agents: [a]',
       '3:3: there is no key "patern" in workflows[0]. Did you mean "pattern"?',
     ],
-    ['- { name: x, agents: [a] }', '2:3: workflows[0] has no pattern. Add it: pattern: ...'],
+    ['- { name: x, agents: [a] }', '2:3: workflows[0] has no pattern. Add pattern: ...'],
     [
       '- { name: x, pattern: paralel, agents: [a] }',
       '2:23: there is no pattern "paralel". Did you mean "parallel"?',
     ],
     ['- { name: x, pattern: parallel, agents: [] }', '2:41: there are no agents'],
-    ['- { name: x, pattern: parallel, agents: a }', '2:41: workflows[0].agents: this must be a list'],
+    ['- { name: x, pattern: parallel, agents: a }', '2:41: workflows[0].agents: must be a list'],
     ['- { name: x, pattern: parallel, agents: [a, a] }', '2:41: parallel cannot have "a" twice'],
     ['- { name: x, pattern: debate, agents: [a] }', '2:39: debate takes at least 2 agents, not 1'],
-    ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: the pattern race does not take it'],
-    ['- { name: x, pattern: vote, agents: [a], votes: 0 }', '2:49: workflows[0].votes: this must be'],
+    ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: the pattern race has no such option'],
+    ['- { name: x, pattern: vote, agents: [a], votes: 0 }', '2:49: workflows[0].votes: must be'],
     [
       '- { name: x, pattern: pipeline, agents: [a], prompts: [b, c] }',
       '2:55: there are 2 prompts for 1 agents',
