@@ -1,4 +1,4 @@
-/** Calls whose owner is killed in the middle, as a crash would: real processes, real signals. */
+/** Calls whose owner is killed in the middle, as in a crash: real processes, real signals. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,13 +16,13 @@ export interface OwnedCall {
   /** The process of the call. */
   readonly identity: ProcessIdentity
   readonly plan: LaunchPlan
-  /** Kills the owner alone: the call goes on without anybody who listens. */
+  /** Kills only the owner: the call keeps running with nobody reading its output. */
   killOwner(): Promise<void>
   /** Kills the call. */
   killCall(): void
 }
 
-/** Starts a call as the adapter does, under an owner of its own. Without a prompt it is never sent. */
+/** Starts a call as the adapter does, under a separate owner. Without a prompt, the call is never sent. */
 export async function ownedCall(
   call: Call,
   environment: Readonly<Record<string, string>>,

@@ -21,7 +21,7 @@ const problem = (sources?: ConfigSources) =>
   )
 
 describe('the configuration file', () => {
-  test('is found upwards, and its paths are relative to where it lies', async () => {
+  test('is found upwards, and its paths are relative to it', async () => {
     await write(`
 orchestrator: { base_dir: ./agents, max_agents: 7, session_persistence: false }
 limits: { calls_in_flight: 4, process_starts: 2, mailbox: 50 }
@@ -58,7 +58,7 @@ agents:
     })
   })
 
-  test('may be JSON, may be empty, may have empty sections, and need not be there', async () => {
+  test('may be JSON, may be empty, may have empty sections, and is optional', async () => {
     await write('{ "orchestrator": { "max_agents": 3 } }', 'claude-agents.json')
     expect(await load()).toMatchObject({ maxAgents: 3 })
     for (const nothing of ['', '# nothing', 'orchestrator:\nagents:\n']) {
@@ -71,19 +71,19 @@ agents:
     expect(await load()).toMatchObject({ file: null })
   })
 
-  test('that names a program is refused when others can write it', async () => {
+  test('that names a program is rejected if other users can write to it', async () => {
     await write('claude: { path: ./claude }')
     await chmod(join(folder, 'claude-agents.yaml'), 0o666)
     expect(await problem()).toContain('other users can write to it')
     expect(await problem({ options: { 'claude.path': '/usr/bin/claude' } })).toBe('none')
   })
 
-  test('that is asked for by name must be there', async () => {
+  test('must exist if it is requested by name', async () => {
     await expect(load({ file: join(folder, 'none.yaml') })).rejects.toMatchObject({ _tag: 'ConfigError' })
   })
 })
 
-/** A value for each layer, of a kind that the key takes. */
+/** A value for each layer, of the type that the key takes. */
 const VALUES: Readonly<Record<string, readonly [file: string, variable: string, option: string]>> = {
   'orchestrator.base_dir': ['/of-file', '/of-variable', '/of-option'],
   'orchestrator.max_agents': ['1', '2', '3'],
@@ -104,7 +104,7 @@ const VALUES: Readonly<Record<string, readonly [file: string, variable: string, 
   'logging.file': ['/of-file', '/of-variable', '/of-option'],
   'claude.path': ['/of-file', '/of-variable', '/of-option'],
 }
-/** What a text stands for where it is not itself. */
+/** What a text is parsed as, where that is not a string. */
 const MEANT: Readonly<Record<string, unknown>> = {
   '[Read]': ['Read'],
   'Grep, Glob': ['Grep', 'Glob'],
@@ -116,7 +116,7 @@ const MEANT: Readonly<Record<string, unknown>> = {
   FALSE: false,
 }
 
-describe('the command line is stronger than the environment, that than the file, and that than the default:', () => {
+describe('the command line overrides the environment, which overrides the file, which overrides the default:', () => {
   test('every key is in the table below', () => {
     expect(Object.keys(VALUES).sort()).toEqual([...SETTING_KEYS].sort())
   })
@@ -148,7 +148,7 @@ describe('the command line is stronger than the environment, that than the file,
   })
 })
 
-describe('a mistake is shown with its place, and with what to write instead:', () => {
+describe('a mistake is reported with its place, and with what to write instead:', () => {
   test.each([
     // Names.
     [
@@ -205,7 +205,7 @@ describe('a mistake is shown with its place, and with what to write instead:', (
       'agent_defaults:\n  allowed_tools: Read',
       'claude-agents.yaml:2:18: agent_defaults.allowed_tools: must be a list, not "Read". Meaning: tools that need no permission.',
     ],
-    // What is missing, or there twice.
+    // Missing or duplicate values.
     ['agents:\n  - id: a', 'claude-agents.yaml:2:5: agents[0] has no system_prompt. Add system_prompt: ...'],
     [
       'agents:\n  - { id: a, system_prompt: x }\n  - { id: a, system_prompt: y }',
@@ -214,7 +214,7 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     // Syntax.
     ['orchestrator: {', 'claude-agents.yaml:1:16: this is not valid YAML: '],
     ['a: 1\na: 2', 'claude-agents.yaml:2:1: this is not valid YAML: Map keys must be unique.'],
-    // Files that want to hurt.
+    // Malicious files.
     [
       'a: &a [x]\nb: &b [*a,*a]\norchestrator: *b',
       'claude-agents.yaml: it contains aliases (*name), which are not supported. Write the value out.',
@@ -227,12 +227,12 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     expect(await problem()).toContain(message)
   })
 
-  test('all mistakes are shown at once', async () => {
+  test('all mistakes are reported at once', async () => {
     await write('orchestrator: { max_agents: 0 }\nlogging: { level: loud, fil: x }')
     expect((await problem()).split('\n')).toHaveLength(3)
   })
 
-  test('in a variable or an option, under its name', async () => {
+  test('a mistake in a variable or an option is reported under its name', async () => {
     expect(await problem({ environment: { CLAUDE_AGENTS_MAX_AGENTS: 'x' } })).toContain(
       'CLAUDE_AGENTS_MAX_AGENTS: orchestrator.max_agents: must be a number, not "x".',
     )
@@ -302,7 +302,7 @@ workflows:
       '- { name: x, pattern: race, agents: [{ workflow: y }] }\n- { name: y, pattern: race, agents: [{ workflow: x }] }',
       '2:37: the workflow contains itself: x -> y -> x',
     ],
-  ])('%j is refused with its place', async (list, message) => {
+  ])('%j is rejected with its place', async (list, message) => {
     await write(`workflows:\n${list}\n`)
     expect(await problem()).toContain(`claude-agents.yaml:${message}`)
   })

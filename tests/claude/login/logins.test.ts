@@ -43,7 +43,7 @@ describe('a stored login', () => {
     expect(storedLogin({ HOME: home, ...inherited }, isThere)).toEqual(expected)
   })
 
-  test('is not looked for where there is no home, nor named where there is no file', () => {
+  test('is not looked for without a home, nor named without a file', () => {
     expect(storedLogin({}, isThere)).toEqual({})
     expect(storedLogin({ HOME: home, CLAUDE_CODE_USE_VERTEX: '1' }, () => false)).toEqual({})
   })
@@ -58,7 +58,7 @@ describe('a key', () => {
   test.each([
     ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR'],
     ['CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR'],
-  ])('in %s is handed over at a descriptor', (variable, by) => {
+  ])('in %s is passed through a descriptor', (variable, by) => {
     expect(hideLogin(start({ [variable]: 'canary' }), 'linux')).toEqual({
       environment: { A: '1', [by]: '3' },
       arguments: ['-p'],
@@ -66,7 +66,7 @@ describe('a key', () => {
     })
   })
 
-  test('for a gateway is handed over by a command that does not hold it', () => {
+  test('for a gateway is passed by a command that does not contain it', () => {
     const hidden = hideLogin(start({ ANTHROPIC_AUTH_TOKEN: 'canary' }), 'linux')
     expect(hidden.secret).toBe('canary')
     expect(hidden.arguments).toEqual(['--settings', expect.stringContaining('apiKeyHelper'), '-p'])
