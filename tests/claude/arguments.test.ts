@@ -49,21 +49,21 @@ test.each<[Version, boolean]>([
   [[2, 1, 257], true],
   [[2, 2, 0], true],
   [[3, 0, 0], true],
-])('version %j is asked not to keep an old system prompt: %s', (version, expected) => {
+])('version %j is told not to snapshot the system prompt: %s', (version, expected) => {
   const argv = claudeArguments(first, { version, systemPromptFile: null })
   expect(argv.includes('--system-prompt-snapshot')).toBe(expected)
   if (expected) expect(after(argv, '--system-prompt-snapshot')).toBe('off')
 })
 
 test.each(['--dangerously-skip-permissions', '-p', 'Write --add-dir /', '', 'Wri\nte', 'Bash(a'])(
-  'the tool %j is refused',
+  'the tool %j is rejected',
   (tool) => {
     const settings = { systemPrompt: '', allowedTools: [tool] }
     expect(() => claudeArguments({ ...first, settings }, oldest)).toThrow(/is not the name of a tool/)
   },
 )
 
-test.each(['--add-dir=/', '', 'opus --verbose'])('the model %j is refused', (model) => {
+test.each(['--add-dir=/', '', 'opus --verbose'])('the model %j is rejected', (model) => {
   const settings = { systemPrompt: '', model }
   expect(() => claudeArguments({ ...first, settings }, oldest)).toThrow(/is not the name of a model/)
 })

@@ -23,10 +23,10 @@ async function failWith(reply: SimulatedModelOptions['reply'] & {}, change: Part
 }
 
 test.each<[string, ModelAnswer, object]>([
-  ['a refused login', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
+  ['a rejected login', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
   ['an unknown model', answer.failure(404), { _tag: 'ModelNotFoundError', retryable: false }],
   ['an account without credit', answer.failure(402), { _tag: 'BillingError', retryable: false }],
-  ['a limit on requests', answer.rateLimited(600), { _tag: 'RateLimitedError', retryable: true }],
+  ['a rate limit', answer.rateLimited(600), { _tag: 'RateLimitedError', retryable: true }],
   ['a prompt that is too large', answer.failure(413), { _tag: 'PromptTooLargeError', retryable: false }],
   ['a bad request', answer.failure(400), { _tag: 'InvalidRequestError', retryable: false }],
   ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError', retryable: true }],
@@ -38,12 +38,8 @@ test.each<[string, ModelAnswer, object]>([
 })
 
 test.each<[string, ModelAnswer, object]>([
-  ['a refused key', answer.failure(401), { _tag: 'AuthenticationError' }],
-  [
-    'a limit on requests',
-    answer.rateLimited(7),
-    { _tag: 'RateLimitedError', details: { retryAfterMs: 7_000 } },
-  ],
+  ['a rejected key', answer.failure(401), { _tag: 'AuthenticationError' }],
+  ['a rate limit', answer.rateLimited(7), { _tag: 'RateLimitedError', details: { retryAfterMs: 7_000 } }],
   ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError' }],
 ])('%s is reported after one request: the CLI does not retry', async (_, reply, expected) => {
   await using model = await simulatedModel({ reply: () => reply })

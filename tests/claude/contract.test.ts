@@ -104,7 +104,7 @@ describe('a troubled service', () => {
     const { version } = await locateProgram({ path: REAL_CLAUDE, environment: {} })
     skip(
       !isAtLeast(version, [2, 1, 330]),
-      'older versions watch only streams of the service itself, no stand-in',
+      'older versions watch only streams of the service itself, not of a substitute',
     )
     const stalled = answer.hanging('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
     await using here = await world([stalled, 'Whole.'], { CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: '10000' })
@@ -129,11 +129,11 @@ describe('a troubled service', () => {
 
   test.each([
     [
-      'a page of a proxy',
+      'an HTML page of a proxy',
       answer.raw('<html><body>Welcome to the hotel</body></html>', { contentType: 'text/html' }),
     ],
-    ['half a JSON', answer.raw('{"id":"msg_1","content":[{"type":"te')],
-    ['nothing at all', answer.raw('')],
+    ['truncated JSON', answer.raw('{"id":"msg_1","content":[{"type":"te')],
+    ['an empty body', answer.raw('')],
   ])('case 16: %s is a bad response', async (_, reply) => {
     await using here = await world(() => reply)
     const { agent, runner } = here

@@ -27,7 +27,7 @@ test.each([
   ],
   ['a key', ['ANTHROPIC_API_KEY']],
   ['a token and its gateway', ['ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_CUSTOM_HEADERS']],
-  ['a token of a subscription', ['CLAUDE_CODE_OAUTH_TOKEN']],
+  ['a subscription token', ['CLAUDE_CODE_OAUTH_TOKEN']],
   [
     'an identity',
     ['ANTHROPIC_FEDERATION_RULE_ID', 'ANTHROPIC_ORGANIZATION_ID', 'ANTHROPIC_IDENTITY_TOKEN_FILE'],
@@ -83,11 +83,8 @@ test.each([
     ],
   ],
   ['lift its own limits', ['IS_SANDBOX', 'CLAUDE_CODE_BUBBLEWRAP', 'CLAUDE_CODE_SIMPLE']],
-  [
-    'open an account elsewhere',
-    ['AWS_SECRET_ACCESS_KEY', 'GOOGLE_APPLICATION_CREDENTIALS', 'AZURE_CLIENT_SECRET'],
-  ],
-  ['be anybody\u2019s secret', ['GITHUB_TOKEN', 'NPM_TOKEN', 'DATABASE_URL', 'SSH_AUTH_SOCK']],
+  ['open other accounts', ['AWS_SECRET_ACCESS_KEY', 'GOOGLE_APPLICATION_CREDENTIALS', 'AZURE_CLIENT_SECRET']],
+  ['hold other secrets', ['GITHUB_TOKEN', 'NPM_TOKEN', 'DATABASE_URL', 'SSH_AUTH_SOCK']],
 ])('variables that could %s are not inherited', (_, names) => {
   expect(passing(Object.fromEntries(names.map((name) => [name, '1'])))).toEqual([])
 })

@@ -12,7 +12,7 @@ describe('a stored login', () => {
   test.each([
     ['in the home', {}, { CLAUDE_SECURESTORAGE_CONFIG_DIR: user }],
     [
-      'in a directory of its own',
+      'in a custom directory',
       { CLAUDE_CONFIG_DIR: '/etc/me' },
       { CLAUDE_SECURESTORAGE_CONFIG_DIR: '/etc/me' },
     ],
@@ -25,7 +25,7 @@ describe('a stored login', () => {
       { AWS_CONFIG_FILE: `${home}/.aws/config`, AWS_SHARED_CREDENTIALS_FILE: `${home}/.aws/credentials` },
     ],
     [
-      'of AWS that is named',
+      'of AWS at a configured path',
       { CLAUDE_CODE_USE_BEDROCK: 'true', AWS_CONFIG_FILE: '/a', AWS_SHARED_CREDENTIALS_FILE: '/b' },
       {},
     ],
@@ -35,7 +35,7 @@ describe('a stored login', () => {
       { GOOGLE_APPLICATION_CREDENTIALS: `${home}/.config/gcloud/application_default_credentials.json` },
     ],
     [
-      'of a cloud that is switched off',
+      'of a cloud that is disabled',
       { CLAUDE_CODE_USE_BEDROCK: '0' },
       { CLAUDE_SECURESTORAGE_CONFIG_DIR: user },
     ],
@@ -79,7 +79,7 @@ describe('a key', () => {
     ['the command would not find it', { ANTHROPIC_AUTH_TOKEN: 'canary' }, 'darwin'],
     ['it has several lines', { ANTHROPIC_API_KEY: 'can\nary' }, 'linux'],
     ['a pipe would not hold it', { ANTHROPIC_API_KEY: 'x'.repeat(5000) }, 'linux'],
-  ])('stays where it is when %s', (_, environment, platform) => {
+  ])('stays visible if %s', (_, environment, platform) => {
     expect(hideLogin(start(environment), platform)).toEqual(start(environment))
   })
 })
