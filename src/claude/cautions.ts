@@ -22,7 +22,7 @@ const CAUTIONS: readonly Caution[] = [
   },
   {
     applies: grantsShell,
-    text: `can run commands, which nothing confines to its workspace. ${CONTAINER}`,
+    text: `can run commands, which are not confined to its workspace. ${CONTAINER}`,
   },
 ]
 

@@ -1,5 +1,12 @@
-/** Runs each call as one process of the `claude` command. */
-
+/**
+ * Runs each call as one process of the `claude` command.
+ *
+ * C1. Nothing is sent before the process is durable in the log: the prompt follows the `process` message.
+ * C2. When the iteration of a call ends, its process and everything it started are gone.
+ * C3. A call forks its parent session and never changes it: a retry starts where the first attempt did.
+ * C4. A call inherits only what is on an allowlist. No key or prompt is on a command line, in an error, or in a log line.
+ * C5. Output goes to files that outlive us: an answer that was paid for is found after a crash.
+ */
 import { availableParallelism } from 'node:os'
 import { defined } from '../events/json.ts'
 import { redactor, secretsOf } from '../events/redaction.ts'
@@ -11,7 +18,7 @@ import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-pla
 import { locateProgram, type Program } from './locate.ts'
 import { accountOf, isLoginFixed } from './login/account.ts'
 import { callFailure, resultOf } from './process/call-ending.ts'
-import { callProcesses } from './process/marked.ts'
+import { callProcesses } from './process/list.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
 import { recoverCall } from './recovery.ts'

@@ -89,7 +89,7 @@ async function refuseLinks(path: string, base: string): Promise<void> {
     if (stats?.isSymbolicLink()) {
       throw new WorkspaceError({
         path: current,
-        problem: 'this is a symbolic link, which could lead out of the directory of the agent',
+        problem: "this is a symbolic link, which could lead out of the agent's directory",
         hint: 'Remove it, or remove the agent.',
       })
     }

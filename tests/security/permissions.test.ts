@@ -48,7 +48,7 @@ test('a tool that is allowed by its name is confined to the workspace', async ()
 test('an agent with a shell is not confined, and a warning says so', async () => {
   const { asked, workspace } = await letAgent(['--tools', 'Bash'], OUTSIDE)
   expect(made(workspace)).toEqual(['../by-bash.txt', 'inside.txt'])
-  expect(asked.stderr).toContain('Agent "a" can run commands, which nothing confines')
+  expect(asked.stderr).toContain('Agent "a" can run commands, which are not confined')
 })
 
 test('an agent that bypasses permissions may do everything: a fact, and a warning when it is created and when it runs', async () => {

@@ -89,17 +89,17 @@ export function processRunner(
 
   /** Spawns the process. Its start slot is released on its first output, or after a timeout. */
   async function launch({ plan, reader }: PreparedCall, signal: AbortSignal): Promise<CallRun> {
-    const started = await starts.acquire(signal)
+    const releaseSlot = await starts.acquire(signal)
     try {
       const run = await runCall(plan, reader, signal, context)
       const waited = new AbortController()
       void Promise.race([run.begun, pause(clock, START_SLOT_TIMEOUT_MS, waited.signal)]).then(() => {
         waited.abort()
-        started()
+        releaseSlot()
       })
       return run
     } catch (error) {
-      started()
+      releaseSlot()
       throw error
     }
   }

@@ -14,7 +14,7 @@ const ROUNDS = 10
 
 /** Kills every process of one call. Returns how many there were. */
 export function sweepCall(callId: string, context: TerminationContext): Promise<number> {
-  return sweepProcesses(context, (marks) => marks.get(CALL_MARKER) === callId, new Set())
+  return sweepProcesses(context, (markers) => markers.get(CALL_MARKER) === callId, new Set())
 }
 
 /** Kills the processes of all calls of a base directory except those in `keep`. Returns how many there were. */
@@ -25,7 +25,7 @@ export async function sweepBase(
   const bases = [resolve(baseDir), await realpath(baseDir).catch(() => baseDir)].map(
     (base) => `${base}${sep}`,
   )
-  const isOurs = (marks: Environment) => bases.some((base) => marks.get(HOME_MARKER)?.startsWith(base))
+  const isOurs = (markers: Environment) => bases.some((base) => markers.get(HOME_MARKER)?.startsWith(base))
   return sweepProcesses(context, isOurs, new Set(keep))
 }
 
@@ -35,7 +35,7 @@ export async function sweepBase(
  */
 async function sweepProcesses(
   context: TerminationContext,
-  fits: (marks: Environment) => boolean,
+  fits: (markers: Environment) => boolean,
   keep: ReadonlySet<string>,
 ): Promise<number> {
   const swept = new Set<string>()
@@ -44,9 +44,9 @@ async function sweepProcesses(
     const spared = new Set([...ancestorsOf(process.pid, entries), process.pid])
     const marked: ProcessEntry[] = []
     for (const entry of entries) {
-      const marks = await context.table.environment(entry.pid)
-      if (!marks || !fits(marks)) continue
-      if (!keep.has(marks.get(CALL_MARKER) ?? '')) marked.push(entry)
+      const markers = await context.table.environment(entry.pid)
+      if (!markers || !fits(markers)) continue
+      if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)
       else for (const kept of descendantsOf(entry.pid, entries)) spared.add(kept.pid)
     }
     const doomed = marked.filter((entry) => !spared.has(entry.pid))
