@@ -40,8 +40,8 @@ export interface NamedWorkflow extends WorkflowDefinition {
 interface Shape {
   /** The roles of the agents, in order. */
   readonly agents: string
-  readonly least: number
-  readonly most?: number
+  readonly minimum: number
+  readonly maximum?: number
   /** Whether an agent may be named twice. */
   readonly repeats?: boolean
   readonly options: readonly (keyof DefinitionOptions)[]
@@ -49,18 +49,18 @@ interface Shape {
 
 /** The patterns that can be declared as data. Others are code: see modules. */
 export const PATTERNS: Readonly<Record<string, Shape>> = {
-  sequential: { agents: 'one after another', least: 1, repeats: true, options: ['prompts'] },
-  parallel: { agents: 'all at once', least: 1, options: ['prompts', 'concurrency', 'onError'] },
-  pipeline: { agents: 'stages', least: 1, repeats: true, options: ['prompts'] },
-  hierarchical: { agents: 'a manager, then workers', least: 2, options: ['concurrency'] },
-  race: { agents: 'runners', least: 1, options: ['prompts'] },
-  vote: { agents: 'voters', least: 1, options: ['prompts', 'votes', 'judge', 'concurrency'] },
-  debate: { agents: 'a writer and a critic', least: 2, most: 2, repeats: true, options: ['rounds'] },
-  route: { agents: 'a classifier, then the agents it chooses from', least: 2, options: ['fallback'] },
+  sequential: { agents: 'one after another', minimum: 1, repeats: true, options: ['prompts'] },
+  parallel: { agents: 'all at once', minimum: 1, options: ['prompts', 'concurrency', 'onError'] },
+  pipeline: { agents: 'stages', minimum: 1, repeats: true, options: ['prompts'] },
+  hierarchical: { agents: 'a manager, then workers', minimum: 2, options: ['concurrency'] },
+  race: { agents: 'runners', minimum: 1, options: ['prompts'] },
+  vote: { agents: 'voters', minimum: 1, options: ['prompts', 'votes', 'judge', 'concurrency'] },
+  debate: { agents: 'a writer and a critic', minimum: 2, maximum: 2, repeats: true, options: ['rounds'] },
+  route: { agents: 'a classifier, then the agents it chooses from', minimum: 2, options: ['fallback'] },
   'map-reduce': {
     agents: 'an agent for the pieces, then one that combines the answers',
-    least: 1,
-    most: 2,
+    minimum: 1,
+    maximum: 2,
     repeats: true,
     options: ['split', 'concurrency'],
   },
@@ -90,19 +90,19 @@ export function checkDefinition({ pattern, agents, options }: WorkflowDefinition
 
 function checkAgents(
   pattern: string,
-  { agents: what, least, most = Number.POSITIVE_INFINITY, repeats = false }: Shape,
+  { agents: what, minimum, maximum = Number.POSITIVE_INFINITY, repeats = false }: Shape,
   agents: readonly StepDefinition[],
   complain: Complaint,
 ): void {
   if (agents.length === 0) complain('agents', 'there are no agents', `The pattern ${pattern} needs: ${what}.`)
-  if (agents.length < least || agents.length > most) {
-    const wanted = agents.length < least ? `at least ${least}` : `at most ${most}`
-    complain('agents', `${pattern} takes ${wanted} agents, not ${agents.length}`, `It needs: ${what}.`)
+  if (agents.length < minimum || agents.length > maximum) {
+    const allowed = agents.length < minimum ? `at least ${minimum}` : `at most ${maximum}`
+    complain('agents', `${pattern} takes ${allowed} agents, not ${agents.length}`, `It needs: ${what}.`)
   }
   const names = agents.map((step) => JSON.stringify(step))
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined && !repeats)
-    complain('agents', `${pattern} cannot have ${twice} twice`, 'Name each agent once.')
+  const duplicate = names.find((name, index) => names.indexOf(name) !== index)
+  if (duplicate !== undefined && !repeats)
+    complain('agents', `${pattern} cannot have ${duplicate} twice`, 'Name each agent once.')
 }
 
 const optionsHint = (pattern: string, { options }: Shape) =>

@@ -37,8 +37,8 @@ export function directoryWork({
     async place(directories, material, { signal }) {
       await prepareDirectories(directories)
       // The log and the other agents are never input, whichever folder contains them.
-      const leaveOut = directories.base === undefined ? [] : [directories.base]
-      return placeInputs(directories, material, { ...inputs, signal, clock, leaveOut })
+      const exclude = directories.base === undefined ? [] : [directories.base]
+      return placeInputs(directories, material, { ...inputs, signal, clock, exclude })
     },
     discard: removeDirectories,
   }

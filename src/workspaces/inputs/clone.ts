@@ -27,7 +27,7 @@ export interface CloneRequest {
   readonly name: string
   readonly home: string
   readonly inherited: Inherited
-  readonly budget: InputAllowance
+  readonly allowance: InputAllowance
   readonly signal: AbortSignal
   readonly clock: Clock
 }
@@ -45,8 +45,8 @@ const POLL_EVERY_MS = 200
 
 /** Throws CloneError, CloneTimeoutError, InputTooLargeError, or the signal's reason. Git has ended by then. */
 export async function cloneRepo(request: CloneRequest): Promise<Clone> {
-  const { location, budget, clock } = request
-  const limitMs = budget.limits.cloneMs
+  const { location, allowance, clock } = request
+  const limitMs = allowance.limits.cloneMs
   const stop = new AbortController()
   const forward = () => stop.abort(request.signal.reason)
   if (request.signal.aborted) forward()
@@ -110,7 +110,10 @@ async function clone(request: CloneRequest, signal: AbortSignal): Promise<Clone>
 }
 
 /** Adds up what a checkout would write before it writes anything: a few fetched bytes can expand to a full disk. */
-async function treeMeter({ budget, location }: CloneRequest, path: string): Promise<(line: string) => void> {
+async function treeMeter(
+  { allowance, location }: CloneRequest,
+  path: string,
+): Promise<(line: string) => void> {
   let bytes = await diskUse(path)
   let files = 0
   const tooLarge = (limitedBy: 'bytes' | 'files', limit: number) =>
@@ -119,22 +122,22 @@ async function treeMeter({ budget, location }: CloneRequest, path: string): Prom
     // "mode type hash size<tab>path"; a submodule has no size.
     bytes += Number(/^\d+ blob \S+\s+(\d+)\t/.exec(line)?.[1] ?? 0)
     files += 1
-    if (bytes > budget.bytesLeft()) throw tooLarge('bytes', budget.limits.bytes)
-    if (files > budget.filesLeft()) throw tooLarge('files', budget.limits.files)
+    if (bytes > allowance.bytesLeft()) throw tooLarge('bytes', allowance.limits.bytes)
+    if (files > allowance.filesLeft()) throw tooLarge('files', allowance.limits.files)
   }
 }
 
 /** Git cannot limit the size of a fetch. */
 async function watchSize(
-  { location, directory, name, budget, clock }: CloneRequest,
+  { location, directory, name, allowance, clock }: CloneRequest,
   stop: AbortController,
   done: AbortSignal,
 ): Promise<void> {
   while (!done.aborted && !stop.signal.aborted) {
     await pause(clock, POLL_EVERY_MS, done)
-    if (done.aborted || (await diskUse(join(directory, name))) <= budget.bytesLeft()) continue
+    if (done.aborted || (await diskUse(join(directory, name))) <= allowance.bytesLeft()) continue
     stop.abort(
-      new InputTooLargeError({ source: location.url, limitedBy: 'bytes', limit: budget.limits.bytes }),
+      new InputTooLargeError({ source: location.url, limitedBy: 'bytes', limit: allowance.limits.bytes }),
     )
   }
 }

@@ -5,12 +5,12 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { Directory } from './directory.ts'
 import type { InputAllowance } from './limits.ts'
 
-/** Shared by all copying for one task. */
-export interface Copying {
-  readonly budget: InputAllowance
+/** What all copying for one task shares. */
+export interface CopyContext {
+  readonly allowance: InputAllowance
   readonly signal: AbortSignal
   /** Directories (by identity) that are never copied. */
-  readonly leaveOut: ReadonlySet<string>
+  readonly exclude: ReadonlySet<string>
   /** The input to name in an error if it is too large. */
   readonly source: string
   /** Called at every point where another process could interfere. */
@@ -48,9 +48,9 @@ export async function copyContent(
   into: Directory,
   name: string,
   path: string,
-  { budget, signal, source, onStep }: Copying,
+  { allowance, signal, source, onStep }: CopyContext,
 ): Promise<CopiedFile> {
-  budget.takeFile(source)
+  allowance.takeFile(source)
   const { mode, size } = await from.stat()
   const executable = (mode & OWNER_MAY_RUN) !== 0
   await using to = await open(into.at(name), WRITE_NEW, fileMode(executable))
@@ -64,7 +64,7 @@ export async function copyContent(
     const { bytesRead } = await from.read(buffer, 0, buffer.length, null)
     if (bytesRead === 0) break
     // Checked before writing: a file that grows while it is read must not fill the disk.
-    budget.takeBytes(bytesRead, source)
+    allowance.takeBytes(bytesRead, source)
     const chunk = buffer.subarray(0, bytesRead)
     hash.update(chunk)
     await writeAll(to, chunk)

@@ -29,7 +29,7 @@ export interface InputAllowance {
   checkDepth(depth: number, source: string): void
 }
 
-export function inputBudget(limits: InputLimits): InputAllowance {
+export function inputAllowance(limits: InputLimits): InputAllowance {
   let bytes = 0
   let files = 0
   let entries = 0

@@ -5,7 +5,7 @@ import { type InputKind, InputKindError, InputNotFoundError } from '../../events
 import type { CheckedMapping } from '../../events/input-checks.ts'
 import type { PlacedInput } from '../../events/material.ts'
 import { type Directory, makeChild, openNamedDirectory } from './directory.ts'
-import { type Copying, copyContent, READ_FILE } from './file-copy.ts'
+import { type CopyContext, copyContent, READ_FILE } from './file-copy.ts'
 import { about } from './file-problems.ts'
 import { copyFolder } from './folder-copy.ts'
 import { treeDigest, treeSize } from './tree-digest.ts'
@@ -15,7 +15,7 @@ export async function stageFile(
   { source, target }: CheckedMapping,
   staging: Directory,
   name: string,
-  copying: Copying,
+  context: CopyContext,
 ): Promise<PlacedInput> {
   return about(source, async () => {
     await checkKind('file', source)
@@ -23,7 +23,7 @@ export async function stageFile(
     // It may have been swapped since.
     if (!(await file.stat()).isFile())
       throw new InputKindError({ kind: 'file', source, found: 'special file' })
-    const { sha256, bytes } = await copyContent(file, staging, name, target, copying)
+    const { sha256, bytes } = await copyContent(file, staging, name, target, context)
     return { kind: 'file', source, target, sha256, commit: null, files: 1, bytes, skipped: 0 }
   })
 }
@@ -32,13 +32,13 @@ export async function stageFolder(
   { source, target }: CheckedMapping,
   staging: Directory,
   name: string,
-  copying: Copying,
+  context: CopyContext,
 ): Promise<PlacedInput> {
   return about(source, async () => {
     await checkKind('folder', source)
     await using from = await openNamedDirectory(source, staging.addressing)
     await using into = await makeChild(staging, name)
-    const { entries, skipped } = await copyFolder(from, into, copying)
+    const { entries, skipped } = await copyFolder(from, into, context)
     return {
       kind: 'folder',
       source,

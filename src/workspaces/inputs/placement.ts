@@ -5,9 +5,9 @@ import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../e
 import type { Material, PlacedInput } from '../../events/material.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { type Addressing, type Directory, identityOf, lstatIfThere, systemAddressing } from './directory.ts'
-import type { Copying, PlacingStep } from './file-copy.ts'
+import type { CopyContext, PlacingStep } from './file-copy.ts'
 import type { Inherited } from './git-command.ts'
-import { DEFAULT_INPUT_LIMITS, type InputLimits, inputBudget } from './limits.ts'
+import { DEFAULT_INPUT_LIMITS, type InputLimits, inputAllowance } from './limits.ts'
 import { stageFile, stageFolder } from './local.ts'
 import { putInPlace } from './replacement.ts'
 import { stageRepo } from './repo.ts'
@@ -23,7 +23,7 @@ export interface PlaceInputsOptions {
   /** Whether local repositories may be cloned, by path or file:// URL. Default: false. */
   readonly allowLocalRepos?: boolean
   /** Directories that are never copied, such as the base directory. The agent's own are always excluded. */
-  readonly leaveOut?: readonly string[]
+  readonly exclude?: readonly string[]
   /** For tests: called at every point where another process could interfere. */
   readonly onStep?: (step: PlacingStep) => void | Promise<void>
   /** For tests: as on another platform. */
@@ -53,11 +53,11 @@ export async function placeInputs(
   const staged = await stageAll(checked, directories, staging.directory, options)
   // Outer targets first, since placing one replaces everything below it.
   const order = [...staged.entries()].sort(([, one], [, other]) => depth(one.target) - depth(other.target))
-  for (const [at, { kind, target }] of order) {
+  for (const [index, { kind, target }] of order) {
     signal.throwIfAborted()
     await putInPlace({
       staging: staging.directory,
-      name: nameOf(at),
+      name: stagedName(index),
       isDirectory: kind !== 'file',
       workspace: directories.workspace,
       target,
@@ -74,31 +74,31 @@ async function stageAll(
   options: PlaceInputsOptions,
 ): Promise<PlacedInput[]> {
   const shared = {
-    budget: inputBudget({ ...DEFAULT_INPUT_LIMITS, ...options.limits }),
+    allowance: inputAllowance({ ...DEFAULT_INPUT_LIMITS, ...options.limits }),
     signal: options.signal,
-    leaveOut: await identitiesOf([...[directories.workspace, directories.home], ...(options.leaveOut ?? [])]),
+    exclude: await identitiesOf([...[directories.workspace, directories.home], ...(options.exclude ?? [])]),
     onStep: options.onStep ?? (() => {}),
   }
-  const copying = (source: string): Copying => ({ ...shared, source })
-  const context = {
+  const copyContext = (source: string): CopyContext => ({ ...shared, source })
+  const repoContext = {
     home: directories.home,
     inherited: options.environment ?? process.env,
     clock: options.clock,
   }
   const staged: PlacedInput[] = []
-  const next = () => nameOf(staged.length)
-  for (const file of files) staged.push(await stageFile(file, staging, next(), copying(file.source)))
+  const next = () => stagedName(staged.length)
+  for (const file of files) staged.push(await stageFile(file, staging, next(), copyContext(file.source)))
   for (const folder of folders) {
-    staged.push(await stageFolder(folder, staging, next(), copying(folder.source)))
+    staged.push(await stageFolder(folder, staging, next(), copyContext(folder.source)))
   }
   for (const repo of repos) {
     const { url } = withoutCredentials(repo)
-    staged.push(await stageRepo(repo, staging, next(), copying(url), context))
+    staged.push(await stageRepo(repo, staging, next(), copyContext(url), repoContext))
   }
   return staged
 }
 
-const nameOf = (at: number) => `input-${at}`
+const stagedName = (index: number) => `input-${index}`
 const depth = (target: string) => target.split('/').length
 
 async function identitiesOf(paths: readonly string[]): Promise<ReadonlySet<string>> {

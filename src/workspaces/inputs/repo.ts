@@ -4,7 +4,7 @@ import type { PlacedInput } from '../../events/material.ts'
 import { checkRepoUrl } from '../../events/repo-url.ts'
 import { type Clone, type CloneRequest, cloneRepo } from './clone.ts'
 import { type Directory, makeChild, openChild } from './directory.ts'
-import { type Copying, writeNewFile } from './file-copy.ts'
+import { type CopyContext, writeNewFile } from './file-copy.ts'
 import { about } from './file-problems.ts'
 import { copyFolder } from './folder-copy.ts'
 import { removeEntry } from './removal.ts'
@@ -16,18 +16,22 @@ export async function stageRepo(
   { url, ref, target }: CheckedRepo,
   staging: Directory,
   name: string,
-  copying: Copying,
-  context: RepoContext,
+  copyContext: CopyContext,
+  repoContext: RepoContext,
 ): Promise<PlacedInput> {
   // Whether local paths may be cloned was decided when the input was checked.
   const location = checkRepoUrl(url, 'The URL', { allowLocalRepos: true })
   const clone = `${name}-clone`
   return about(location.url, async () => {
-    const request = { ...context, location, ref, directory: staging.path, name: clone }
-    const { commit, branch } = await cloneRepo({ ...request, budget: copying.budget, signal: copying.signal })
+    const request = { ...repoContext, location, ref, directory: staging.path, name: clone }
+    const { commit, branch } = await cloneRepo({
+      ...request,
+      allowance: copyContext.allowance,
+      signal: copyContext.signal,
+    })
     await using from = await openChild(staging, clone)
     await using into = await makeChild(staging, name)
-    const { entries, skipped } = await copyFolder(from, into, copying, isKept)
+    const { entries, skipped } = await copyFolder(from, into, copyContext, isKept)
     await using settings = await openChild(into, '.git')
     await writeNewFile(settings, 'config', cleanSettings(location.url, { commit, branch }))
     await removeEntry(staging, clone)

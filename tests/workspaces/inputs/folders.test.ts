@@ -93,7 +93,7 @@ test("a folder that contains the agent is copied without the agent's directories
   await writeFile(join(world.root, 'file'), 'x')
   const [placed] = await world.place(
     { folders: [{ source: world.root, target: 'all' }] },
-    { leaveOut: [world.outside('.')] },
+    { exclude: [world.outside('.')] },
   )
   expect(placed).toMatchObject({ skipped: 3 })
   expect(await listing(world.at('all'))).toEqual(['agents', 'agents/a', 'file', 'source'])
