@@ -1,7 +1,7 @@
 /** How a command fails: one message on stderr that says how to go on, and an exit code. */
 import { CommanderError } from 'commander'
-import { asTyped } from './own-name.ts'
-import { inert, jsonLine } from './terminal.ts'
+import { inert, jsonLine } from './terminal/output.ts'
+import { asTyped } from './terminal/own-name.ts'
 
 const USAGE = 2
 

@@ -1,20 +1,20 @@
 /** All the words of the command line, as one program; what they do is loaded when it is needed, so that help is instant. */
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { addAgentCommands } from './agent-words.ts'
+import { addAgentCommands } from './agent/words.ts'
 import { assignments, wholeNumber } from './arguments.ts'
-import { addBudgetCommands } from './budget-words.ts'
-import { LOG_LEVELS } from './command-logger.ts'
-import { addConfigCommands } from './config-words.ts'
+import { addBudgetCommands } from './budget/words.ts'
+import { addConfigCommands } from './config/words.ts'
 import type { Act, GivenOptions } from './global-options.ts'
-import { addDeadLetterCommand } from './held-words.ts'
-import { addHistoryCommands } from './history-words.ts'
-import { addInspectCommand } from './inspect-words.ts'
-import { addLiveCommands } from './live-words.ts'
-import { addLogCommands } from './log-words.ts'
-import { addProcessCommands } from './process-words.ts'
-import { addSetupCommands } from './setup-words.ts'
-import { addWorkflowCommands } from './workflow-words.ts'
+import { addDeadLetterCommand } from './held/words.ts'
+import { addHistoryCommands } from './history/words.ts'
+import { addInspectCommand } from './live/inspect-words.ts'
+import { addProcessCommands } from './live/process-words.ts'
+import { addLiveCommands } from './live/words.ts'
+import { addLogCommands } from './log/words.ts'
+import { LOG_LEVELS } from './logger.ts'
+import { addSetupCommands } from './setup/words.ts'
+import { addWorkflowCommands } from './workflow/words.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
@@ -80,24 +80,26 @@ export function commandProgram(): Command {
       'how long work may go on when it is told to end (25 unless told)',
       wholeNumber,
     )
-    .action((options) => act(async (globals) => (await import('./serve-command.ts')).serve(globals, options)))
+    .action((options) => act(async (globals) => (await import('./service/serve.ts')).serve(globals, options)))
   program
     .command('interactive')
     .description('a prompt that stays: ask, look, and run workflows, with history and completion')
     .action(() =>
-      act(async (globals) => (await import('./interactive-command.ts')).interactive(globals, commandProgram)),
+      act(async (globals) =>
+        (await import('./interactive/conversation.ts')).interactive(globals, commandProgram),
+      ),
     )
   program
     .command('recover')
     .description('go on with what a killed process left: fetch answers, ask again, and say what was done')
-    .action(() => act(async (globals) => (await import('./recover-command.ts')).recover(globals)))
+    .action(() => act(async (globals) => (await import('./service/recover.ts')).recover(globals)))
   program
     .command('demo [topic]')
     .description('three agents research a topic, analyse it and write a report')
     .option('--live', 'use the real model and your login, instead of the simulated model')
     .option('--output <file>', 'where to write the report', 'research-report.md')
     .action((topic, options) =>
-      act(async (globals) => (await import('./demo-command.ts')).demo(globals, topic, options)),
+      act(async (globals) => (await import('./setup/demo.ts')).demo(globals, topic, options)),
     )
   return program
 }

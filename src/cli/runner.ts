@@ -1,8 +1,8 @@
 /** What answers the agents of a command: the user's `claude`, with the real model or a simulated one. */
 import type { AgentRunner, Logger } from '../index.ts'
-import { commandLogger } from './command-logger.ts'
 import type { GlobalOptions } from './global-options.ts'
-import type { Terminal } from './terminal.ts'
+import { commandLogger } from './logger.ts'
+import type { Terminal } from './terminal/output.ts'
 
 export interface OpenedRunner extends AsyncDisposable {
   readonly runner: AgentRunner

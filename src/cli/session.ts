@@ -7,7 +7,7 @@ import type { Config, Orchestrator } from '../index.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { listenForInterruption } from './interruption.ts'
 import { type OpenedRunner, openRunner } from './runner.ts'
-import { type Terminal, terminal } from './terminal.ts'
+import { type Terminal, terminal } from './terminal/output.ts'
 
 export interface Session {
   readonly orchestrator: Orchestrator

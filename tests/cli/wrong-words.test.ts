@@ -1,8 +1,8 @@
 /** What somebody sees who has typed the wrong words, and whether the hints can be copied as they stand. */
 import { expect, test } from 'vitest'
-import { readInput } from '../../src/cli/interactive-words.ts'
-import { asTyped } from '../../src/cli/own-name.ts'
+import { readInput } from '../../src/cli/interactive/input.ts'
 import { helpWords } from '../../src/cli/program.ts'
+import { asTyped } from '../../src/cli/terminal/own-name.ts'
 import { commandLine } from './command.ts'
 
 test('A missing word is said once, with the help of the command that was meant', async () => {

@@ -1,0 +1,20 @@
+/** The history of an actor whose definition nobody here knows: its facts can be told, and its states cannot. */
+import type { Orchestrator } from '../../index.ts'
+import { inert, jsonLine, type Terminal } from '../terminal/output.ts'
+
+export async function factsAlone(
+  orchestrator: Pick<Orchestrator, 'log'>,
+  terminal: Terminal,
+  stream: string,
+  { from = 1, to }: { readonly from?: number; readonly to?: number },
+): Promise<void> {
+  terminal.note('facts without states: this kind of actor is defined in a program (--module FILE)')
+  const range = { stream, after: from - 1, ...(to === undefined ? {} : { to }) }
+  for await (const { version, type, data } of orchestrator.log(range)) {
+    if (terminal.json) terminal.value({ version, type, data, before: null, after: null })
+    else
+      terminal.line(
+        `${String(version).padStart(5)}  ${type.padEnd(18)}  ${terminal.style('dim', inert(jsonLine(data)))}`,
+      )
+  }
+}

@@ -1,0 +1,14 @@
+/** `metrics`: the same text that the owner of the store gives to Prometheus. */
+import { resolve } from 'node:path'
+import { noteNoStore } from '../agent/commands.ts'
+import { type GlobalOptions, hasStore } from '../global-options.ts'
+import { terminal } from '../terminal/output.ts'
+
+export async function metrics(globals: GlobalOptions): Promise<void> {
+  if (!hasStore(globals)) return noteNoStore(globals)
+  const { readMetrics, samplesOf } = await import('../../owner/metrics-access.ts')
+  const { json, value, write } = terminal(globals)
+  const text = await readMetrics(resolve(globals.baseDir))
+  if (!json) return write(text)
+  for (const sample of samplesOf(text)) value(sample)
+}

@@ -1,0 +1,48 @@
+/** The library's log: on stderr for people, one line each, and as lines of JSON in a file where one is named. */
+import type { Logger } from '../index.ts'
+import type { GlobalOptions } from './global-options.ts'
+import { writeNote } from './terminal/live-lines.ts'
+import { inert, jsonLine } from './terminal/output.ts'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+type Level = (typeof LOG_LEVELS)[number]
+type Fields = Record<string, unknown>
+type Write = (level: Level, fields: Fields, message: string) => void
+
+/** Throws InvalidInputError when the file cannot be written. */
+export async function commandLogger({ logLevel, config }: GlobalOptions): Promise<Logger> {
+  const { logFile } = config
+  const writes = [toStderr, ...(logFile === undefined ? [] : [await toFile(logFile, config)])]
+  const threshold = LOG_LEVELS.indexOf(logLevel as Level)
+  const at = (level: Level) => (fields: Fields, message: string) => {
+    if (LOG_LEVELS.indexOf(level) < threshold) return
+    const plain = plainFields(fields)
+    for (const write of writes) write(level, plain, message)
+  }
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+const toStderr: Write = (level, fields, message) =>
+  writeNote(`${level} ${inert(message)} ${jsonLine(fields)}\n`)
+
+/** A log that cannot be written any more, as when the disk is full, is no reason for what is logged to fail. */
+async function toFile(path: string, config: GlobalOptions['config']): Promise<Write> {
+  const { logFile } = await import('./log-file.ts')
+  const append = logFile(path, config)
+  let isTold = false
+  return (level, fields, message) => {
+    try {
+      append(jsonLine({ level, time: new Date().toISOString(), ...fields, msg: message }))
+    } catch (error) {
+      if (!isTold) toStderr('warn', { problem: (error as Error).message }, 'logging.file cannot be written')
+      isTold = true
+    }
+  }
+}
+
+/** Errors have no enumerable properties: say what they say. */
+function plainFields(fields: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value]),
+  )
+}

@@ -1,0 +1,129 @@
+/** `workflow run | template | resume`: a workflow, followed to its end or paused by Ctrl-C. */
+import { readFile } from 'node:fs/promises'
+import { text as readAll } from 'node:stream/consumers'
+import type { Run, RunOptions, TaskInput, WorkflowReference, WorkflowResult } from '../../index.ts'
+import { type GlobalOptions, hasStore } from '../global-options.ts'
+import { type Session, withSession } from '../session.ts'
+import { inert, type Terminal } from '../terminal/output.ts'
+import { whenHeld } from './holds.ts'
+import { printPlan } from './plan.ts'
+import { showProgress } from './progress.ts'
+import { givenSource, namedReference, patternFrom, type SourceOptions } from './source.ts'
+
+/** `config`: the file of `--config`. */
+interface Given {
+  readonly config?: string
+  readonly id?: string
+}
+
+export async function run(
+  globals: GlobalOptions,
+  words: readonly string[],
+  { config, id, ...options }: Given & SourceOptions,
+) {
+  const { reference, pattern, name } = await givenSource(words.slice(0, -1), options, config)
+  const task = await taskFrom(words.at(-1))
+  return withSession(globals, async (session) => {
+    const running = session.orchestrator.run(pattern, task, {
+      ...runOptions(session, id),
+      name,
+      workflow: { ...reference },
+    })
+    await follow(session, running, pattern.agents)
+  })
+}
+
+export async function template(
+  globals: GlobalOptions,
+  name: string,
+  input: string | undefined,
+  { file, id }: Given & { readonly file?: string },
+) {
+  const { templateNamed } = await import('../../index.ts')
+  const Template = templateNamed(name)
+  const task = await taskFrom(input, file)
+  return withSession(globals, async (session) => {
+    const workflow = new Template(session.orchestrator)
+    await workflow.setup()
+    await follow(session, workflow.execute(task, runOptions(session, id)), Template.pattern.agents)
+  })
+}
+
+export async function resume(
+  globals: GlobalOptions,
+  runId: string,
+  { plan, config, ...options }: Given & SourceOptions & { readonly plan?: boolean },
+) {
+  const { InvalidInputError, RunFinishedError, RunNotFoundError } = await import('../../index.ts')
+  if (!hasStore(globals)) throw new RunNotFoundError({ runId })
+  return withSession(globals, async (session) => {
+    const { orchestrator, terminal, signal } = session
+    const { workflow, status } = await orchestrator.showRun(runId)
+    if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId, status })
+    const isNamed = options.workflow !== undefined || options.module !== undefined
+    const reference = isNamed ? await namedReference(options, config) : workflow
+    if (reference === null) {
+      const problem = 'a program started it, and only code can make its workflow again'
+      const hint = 'Resume it there: orchestrator.resume(runId, pattern). Or name the code: --module FILE.'
+      throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
+    }
+    const pattern = await patternFrom(reference as WorkflowReference, config)
+    if (plan) return printPlan(terminal, runId, await orchestrator.plan(runId, pattern))
+    await follow(session, orchestrator.resume(runId, pattern, { signal }), pattern.agents)
+  })
+}
+
+const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> => ({
+  signal,
+  ...(id === undefined ? {} : { id }),
+})
+
+/** Shows what goes on until the run has ended, and then what came of it. */
+async function follow({ terminal }: Session, running: Run, agents: readonly string[] = []): Promise<void> {
+  const { systemClock } = await import('../../index.ts')
+  terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
+  const progress = showProgress(running, agents, terminal, systemClock)
+  const waiting = whenHeld(running, terminal, systemClock)
+  let result: WorkflowResult
+  try {
+    result = await Promise.race([running, waiting.held])
+  } finally {
+    progress.stop()
+    waiting.stop()
+  }
+  if (!result.success) process.exitCode ??= 1
+  if (terminal.json) terminal.value(jsonResult(result))
+  else printResult(terminal, result)
+}
+
+/** The shape of `--json`. */
+function jsonResult({ metadata: { runId, ...metadata }, ...result }: WorkflowResult) {
+  const { pattern, success, agents, results, errors } = result
+  return { runId, pattern, success, agents, results, metadata, errors }
+}
+
+function printResult(terminal: Terminal, { metadata, success, errors }: WorkflowResult): void {
+  const { runId, finalOutput, steps, reused, costUsd } = metadata
+  if (finalOutput !== '') terminal.line(inert(finalOutput))
+  for (const { agent, message } of errors)
+    terminal.note(terminal.accent('red', inert(`${agent === '' ? 'error' : agent}: ${message}`)))
+  if (!success) terminal.note(`Try again what failed: claude-agents workflow resume ${runId}`)
+  const old = reused === 0 ? '' : ` (${reused} from the log)`
+  terminal.progress(terminal.accent('dim', `${steps} steps${old}, $${costUsd.toFixed(4)}, run ${runId}`))
+}
+
+async function taskFrom(words: string | undefined, file?: string): Promise<TaskInput> {
+  const { InvalidInputError } = await import('../../index.ts')
+  const prompt = words === '-' ? await readAll(process.stdin) : words
+  if (prompt === undefined && file === undefined) {
+    const hint = 'It comes last, in quotes; with - it is read from stdin.'
+    throw new InvalidInputError({ what: 'The task', problem: 'there is none', hint })
+  }
+  if (file === undefined) return { prompt: prompt ?? '' }
+  try {
+    const textInput = `File: ${file}\n\n${await readFile(file, 'utf8')}`
+    return { prompt: prompt ?? `The file ${file}`, textInput }
+  } catch (cause) {
+    throw new InvalidInputError({ what: `--file ${file}`, problem: 'the file cannot be read' }, { cause })
+  }
+}
