@@ -73,12 +73,20 @@ export function assemble(options: OrchestratorOptions, baseDir: string, store: E
   const runs = new Runs(environment, agents)
   const own = new OwnActors(environment, options.actors ?? [])
   const downfall = new Downfall(logger, options.onFailure)
-  const supervisors = new Supervisors(environment, agents, (error, ended) => {
-    void downfall.begin(error, agents, runs).then(async () => {
-      await ended
-      await supervisors.close()
-      await own.close()
-    })
+  const supervisors = new Supervisors({
+    store,
+    clock,
+    logger,
+    random: environment.random,
+    startAgent: async (agent, supervisor) => (await agents.get(agent)).runUnder(supervisor),
+    failed: (error, ended) => {
+      const stop = () => Promise.allSettled([runs.close(), agents.refuse(error)])
+      void downfall.begin(error, stop).then(async () => {
+        await ended
+        await supervisors.close()
+        await own.close()
+      })
+    },
   })
   return {
     agents,

@@ -19,10 +19,10 @@ export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { HeldTask } from './actors/agent/tasks/held-task.ts'
 export type { AskOptions } from './actors/agent/tasks/tasks.ts'
 export type { Exit, Supervised } from './actors/engine/exit.ts'
+export type { StateAt, When } from './actors/engine/fold-at.ts'
 export type { Inspection } from './actors/engine/live-machine.ts'
 export type { AnyStep, Step } from './actors/engine/replay.ts'
 export { assertReplayable } from './actors/engine/replayable.ts'
-export { type StateAt, stateAt, type When } from './actors/engine/state-at.ts'
 export {
   type ActorParts,
   type ActorRef,
@@ -44,8 +44,8 @@ export type {
 export { Supervisor } from './actors/supervision/supervisor.ts'
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
 export { type CommandRunnerOptions, commandRunner } from './claude/command-runner.ts'
+export { type ListedProcess, listProcesses } from './claude/process/list.ts'
 export type {
-  AgentDirectories,
   AgentRunner,
   Call,
   CallMessage,
@@ -104,6 +104,7 @@ export type {
   TaskInput,
 } from './events/task-input.ts'
 export { type CauseLine, causesOf, effectsOf } from './history/causes.ts'
+export type { LogRange } from './history/history.ts'
 export {
   compactLog,
   exportLog,
@@ -115,6 +116,7 @@ export {
 } from './history/log-archive.ts'
 export { type PastTask, pastTask } from './history/past-task.ts'
 export { type ReplayOptions, replayStream } from './history/replay-stream.ts'
+export { stateAt } from './history/state-at.ts'
 export { type StateChange, stateChanges } from './history/state-changes.ts'
 export type { StateHash, StreamHash } from './history/state-hash.ts'
 export { type Grouping, type Statistics, statistics } from './history/statistics.ts'
@@ -127,8 +129,7 @@ export {
   verifyReplay,
 } from './history/verify-replay.ts'
 export type { Logger } from './logger.ts'
-export { type LogRange, Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
-export { type ListedProcess, listProcesses } from './owner/process-list.ts'
+export { Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
 export * from './patterns/index.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'
@@ -176,3 +177,4 @@ export {
   type WorkflowHost,
   WorkflowTemplate,
 } from './workflows/template.ts'
+export type { AgentDirectories } from './workspaces/directories.ts'

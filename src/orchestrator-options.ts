@@ -60,11 +60,3 @@ export interface OrchestratorOptions {
   /** A number from 0 to 1, for jitter. Default `Math.random`. */
   readonly random?: () => number
 }
-
-/** Which part of the log: `after` and `to` are positions, or versions where a stream is named. */
-export interface LogRange {
-  readonly stream?: string
-  readonly after?: number
-  readonly to?: number
-  readonly limit?: number
-}

@@ -14,7 +14,7 @@ import { pause } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { ClosedError, InvalidInputError } from './events/errors/base.ts'
 import type { TaskInput } from './events/task-input.ts'
-import type { LogRange, OrchestratorOptions } from './orchestrator-options.ts'
+import type { OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serve } from './owner/serving.ts'
 import type { Pattern } from './patterns/pattern.ts'
 import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/info.ts'
@@ -23,7 +23,7 @@ import type { Run } from './patterns/runs/run.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
 
-export type { LogRange, OrchestratorOptions }
+export type { OrchestratorOptions }
 
 const DEFAULT_BASE_DIR = '.claude-agents'
 

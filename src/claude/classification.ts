@@ -32,7 +32,7 @@ import {
   StructuredOutputError,
   WorkspaceMissingError,
 } from '../events/errors/call.ts'
-import { oneLine, type Redact } from './redact.ts'
+import { oneLine, type Redact } from '../events/redaction.ts'
 import { type Ending, isAnswer } from './stream/result-record.ts'
 
 /** All that is known of a call that has ended. */

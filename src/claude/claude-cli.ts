@@ -1,6 +1,7 @@
 /** Runs calls with the `claude` command: one process for each. */
 
 import { availableParallelism } from 'node:os'
+import { redactor, secretsOf } from '../events/redaction.ts'
 import { directoryWork } from '../workspaces/directory-work.ts'
 import { prepareDirectories } from '../workspaces/workspace.ts'
 import { withCautions } from './cautions.ts'
@@ -13,7 +14,6 @@ import { callProcesses } from './process/marked.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
 import { recoverCall } from './recovery.ts'
-import { redactor, secretsOf } from './redact.ts'
 import type { AgentRunner, Call } from './runner.ts'
 import { branchSession } from './session/branch.ts'
 import { sessionOrigin } from './session/origin.ts'

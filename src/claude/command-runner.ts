@@ -2,9 +2,11 @@
 
 import { resolve } from 'node:path'
 import { CommandFailedError } from '../events/errors/call.ts'
+import { oneLine, redactor, secretsOf } from '../events/redaction.ts'
+import { HOME_MARKER } from '../workspaces/directories.ts'
 import { directoryWork } from '../workspaces/directory-work.ts'
 import { prepareDirectories } from '../workspaces/workspace.ts'
-import { CALL_MARKER, type Environment, HOME_MARKER, TASK_MARKER } from './environment.ts'
+import { CALL_MARKER, type Environment, TASK_MARKER } from './environment.ts'
 import { stoppedError } from './process/call-ending.ts'
 import { outputFiles, readStderr } from './process/call-output.ts'
 import type { RunEnd } from './process/call-run.ts'
@@ -12,7 +14,6 @@ import { callProcesses } from './process/marked.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
 import { endLeftover } from './recovery.ts'
-import { oneLine, redactor, secretsOf } from './redact.ts'
 import type { AgentRunner, Call, CallMessage, CallResult } from './runner.ts'
 
 export interface CommandRunnerOptions extends ProcessOptions {

@@ -1,5 +1,7 @@
 /** The environment of a call: what it takes over from ours, what bounds the CLI, and the marks we find it by. */
+
 import { join } from 'node:path'
+import { HOME_MARKER } from '../workspaces/directories.ts'
 import { inheritedEnvironment, isLogin, type Variables } from './inherited-environment.ts'
 import { storedLogin } from './login/stored-login.ts'
 import type { CallSettings } from './runner.ts'
@@ -12,8 +14,6 @@ export type Environment = Readonly<Record<string, string>>
 export const CALL_MARKER = 'CLAUDE_AGENTS_CALL_ID'
 /** Says what it works on, for whoever looks at the table of processes. */
 export const TASK_MARKER = 'CLAUDE_AGENTS_TASK_ID'
-/** Says whose process it is, so that a sweep never ends one of another store. */
-export const HOME_MARKER = 'CLAUDE_AGENTS_HOME'
 
 /** Keep the CLI's own retries and waiting short, as ours are logged; and keep it from doing more than it is asked. */
 const BOUNDS: Environment = {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { secretsOf } from '../events/redaction.ts'
 import { claudeArguments } from './arguments.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
 import { isOn, type Variables } from './inherited-environment.ts'
@@ -9,7 +10,6 @@ import type { Program } from './locate.ts'
 import { hideLogin } from './login/hidden-login.ts'
 import { outputFiles } from './process/call-output.ts'
 import type { LaunchPlan } from './process/call-process.ts'
-import { secretsOf } from './redact.ts'
 import type { Call } from './runner.ts'
 
 export interface PlanOptions {

@@ -3,7 +3,7 @@ import { access, constants, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { BinaryNotFoundError, CliIncompatibleError } from '../events/errors/call.ts'
-import { oneLine } from './redact.ts'
+import { oneLine } from '../events/redaction.ts'
 import { formatVersion, isAtLeast, MINIMUM_VERSION, parseVersion, type Version } from './version.ts'
 
 export interface Program {

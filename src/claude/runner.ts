@@ -2,6 +2,7 @@
 import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
+import type { AgentDirectories } from '../workspaces/directories.ts'
 
 /** One call: one run of an agent's program for one task. Everything in it was decided, and logged, before it starts. */
 export interface Call {
@@ -31,16 +32,6 @@ export interface CallSettings {
   readonly permissions?: 'workspace' | 'bypass'
   /** Whether settings, hooks, servers and instructions that lie in the workspace count. Whoever wrote them runs commands. */
   readonly loadProjectSettings?: boolean
-}
-
-/** Where an agent lives. `home` is not inside `workspace`: what an agent writes must not configure its next call. */
-export interface AgentDirectories {
-  /** The working directory of its calls. */
-  readonly workspace: string
-  /** HOME, and the parent of the directory where the sessions are kept. */
-  readonly home: string
-  /** The base directory that both are in. */
-  readonly base?: string
 }
 
 /** A process as the log knows it. A pid alone may have been given to another program since. */

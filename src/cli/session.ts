@@ -33,7 +33,7 @@ export async function withSession(
   if (own) return run({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
-  const { accessStore } = await import('../owner/store-access.ts')
+  const { accessStore } = await import('../remote/access.ts')
   let opened: OpenedRunner | undefined
   try {
     const { orchestrator, owner } = await accessStore(options.baseDir, async () => {

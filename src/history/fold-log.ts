@@ -1,10 +1,11 @@
 /** Folding a whole log in one pass: every stream side by side, in the order in which things happened. */
 
 import { type PlainFold, type PlainState, plainFold } from '../actors/engine/compiled-fold.ts'
+import type { AnyKind } from '../actors/engine/definition.ts'
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { factPages, type PagedFact } from '../store/level/fact-pages.ts'
-import { type AnyKind, kindOf } from './kinds.ts'
+import { kindOf } from './kinds.ts'
 
 /** One stream on the way through the log. */
 export interface FoldedStream {

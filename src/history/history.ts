@@ -1,25 +1,34 @@
 /** What the log says of the past: facts as they were written, and the states that they made. */
 
+import type { AnyKind } from '../actors/engine/definition.ts'
+import type { StateAt, When } from '../actors/engine/fold-at.ts'
 import type { AnyStep } from '../actors/engine/replay.ts'
-import { type StateAt, stateAt, type When } from '../actors/engine/state-at.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { StreamNotFoundError } from '../events/errors/base.ts'
 import { checkStreamName } from '../events/ids.ts'
-import type { LogRange } from '../orchestrator-options.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type CauseLine, causesOf } from './causes.ts'
-import type { AnyKind } from './kinds.ts'
+import { KINDS } from './kinds.ts'
 import { type ReplayOptions, replayStream } from './replay-stream.ts'
+import { stateAt } from './state-at.ts'
 import { type ReplayReport, verifyReplay } from './verify-replay.ts'
+
+/** Which part of the log: `after` and `to` are positions, or versions where a stream is named. */
+export interface LogRange {
+  readonly stream?: string
+  readonly after?: number
+  readonly to?: number
+  readonly limit?: number
+}
 
 export class History {
   readonly #store: EventStore
-  readonly #known: { readonly kinds: readonly AnyKind[] }
+  readonly #own: { readonly kinds: readonly AnyKind[] }
 
-  /** @param known The kinds of actors that there are in this program. */
-  constructor(store: EventStore, known: { readonly kinds: readonly AnyKind[] }) {
+  /** @param own The kinds of actors that this program defines, as far as they are known by now. */
+  constructor(store: EventStore, own: { readonly kinds: readonly AnyKind[] }) {
     this.#store = store
-    this.#known = known
+    this.#own = own
   }
 
   async *log({ stream, ...range }: LogRange = {}): AsyncGenerator<Recorded> {
@@ -29,20 +38,23 @@ export class History {
   }
 
   replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyStep> {
-    return replayStream(this.#store, stream, options, this.#known.kinds)
+    return replayStream(this.#store, stream, options, this.#kinds)
   }
 
   stateAt(stream: string, when?: When): Promise<StateAt> {
-    return stateAt(this.#store, stream, when, this.#known.kinds)
+    return stateAt(this.#store, stream, when, this.#kinds)
   }
 
   verify({ stream }: { readonly stream?: string } = {}): Promise<ReplayReport> {
-    const { kinds } = this.#known
-    return verifyReplay(this.#store, { kinds, ...(stream === undefined ? {} : { stream }) })
+    return verifyReplay(this.#store, { kinds: this.#kinds, ...(stream === undefined ? {} : { stream }) })
   }
 
   why(position: number): Promise<readonly CauseLine[]> {
     return causesOf(this.#store, position)
+  }
+
+  get #kinds(): readonly AnyKind[] {
+    return [...KINDS, ...this.#own.kinds]
   }
 
   async #existing(stream: string): Promise<string> {

@@ -1,9 +1,11 @@
 /** Going through the history of a stream of any kind, given its log: also a copy of one, or an export. */
 
+import type { AnyKind } from '../actors/engine/definition.ts'
+import { checkVersion } from '../actors/engine/fold-at.ts'
 import { type AnyStep, replay } from '../actors/engine/replay.ts'
-import { checkVersion, knownStream } from '../actors/engine/state-at.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { type AnyKind, KINDS } from './kinds.ts'
+import { KINDS } from './kinds.ts'
+import { knownStream } from './state-at.ts'
 
 export interface ReplayOptions {
   /** The first version that is handed out; what comes before it is folded. Default: the first. */

@@ -1,10 +1,11 @@
 /** Whether two logs say the same: a hash of the state that each stream folds to, and one of all of them. */
 import { hash } from 'node:crypto'
 import { plainFold } from '../actors/engine/compiled-fold.ts'
+import type { AnyKind } from '../actors/engine/definition.ts'
 import { stateOf } from '../actors/engine/fold-stream.ts'
 import { canonicalJson } from '../events/canonical-json.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { type AnyKind, kindOf } from './kinds.ts'
+import { kindOf } from './kinds.ts'
 
 export interface StreamHash {
   readonly stream: string

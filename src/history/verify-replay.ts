@@ -1,5 +1,6 @@
 /** A replay of the log, held against what was written down while it was lived: summaries, state hashes, snapshots. */
 
+import type { AnyKind } from '../actors/engine/definition.ts'
 import { stateOf } from '../actors/engine/fold-stream.ts'
 import { foldName, stateDigest } from '../actors/engine/recorded-state.ts'
 import { canonicalJson } from '../events/canonical-json.ts'
@@ -12,7 +13,7 @@ import type { EventStore, StreamSummary } from '../store/event-store.ts'
 import type { PagedFact } from '../store/level/fact-pages.ts'
 import type { Snapshot } from '../store/snapshots.ts'
 import { type FoldedStream, foldLog } from './fold-log.ts'
-import { type AnyKind, KINDS } from './kinds.ts'
+import { KINDS } from './kinds.ts'
 
 /** Where a replay comes to something else than what was written down, or cannot go on. */
 export interface Divergence {

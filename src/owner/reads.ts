@@ -1,9 +1,9 @@
 /** What an owner answers to readers: everything of the `EventStore` port that reads, address by address. */
 import { InvalidInputError } from '../events/errors/base.ts'
+import { Counters, metricsText } from '../history/metrics.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { recordValue } from '../store/level/record.ts'
 import type { Followers } from './followers.ts'
-import { Counters, metricsText } from './metrics.ts'
 
 /** A list, line by line, or one value. `signal` aborts when the reader has gone, or has seen enough. */
 export type Answer =

@@ -1,8 +1,8 @@
 /** The directories of an agent: made for its calls, and removed with it, without following a link out of them. */
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import type { AgentDirectories } from '../claude/runner.ts'
 import { WorkspaceError } from '../events/errors/base.ts'
+import type { AgentDirectories } from './directories.ts'
 import {
   type Directory,
   lstatIfThere,

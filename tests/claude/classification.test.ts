@@ -1,8 +1,8 @@
 /** One sign after the other: which error a call ends in, a test for each row of the table. */
 import { expect, test } from 'vitest'
 import { CLASSIFICATION, classify, type Evidence } from '../../src/claude/classification.ts'
-import { redactor } from '../../src/claude/redact.ts'
 import { endingOf } from '../../src/claude/stream/result-record.ts'
+import { redactor } from '../../src/events/redaction.ts'
 
 const NOTHING: Evidence = {
   spawnError: null,

@@ -1,14 +1,15 @@
 /** Every way in which a child can misbehave, seen from the log: one terminal fact with the right error, in time, and
  * nothing is left of it: no process, no memory, no file, no secret. */
+
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
-import { HOME_MARKER } from '../../src/claude/environment.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Logger } from '../../src/logger.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
+import { HOME_MARKER } from '../../src/workspaces/directories.ts'
 
 const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
 /** Of no known shape: only its value gives it away. */

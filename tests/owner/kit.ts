@@ -1,8 +1,8 @@
 /** A store that is open here and served, and a way to reach it as another process does. */
 import { onTestFinished } from 'vitest'
 import { Orchestrator, type OrchestratorOptions } from '../../src/orchestrator.ts'
-import { connectOwner, type OwnerClient } from '../../src/owner/client.ts'
-import { remoteOrchestrator } from '../../src/owner/remote-orchestrator.ts'
+import { connectOwner, type OwnerClient } from '../../src/remote/client.ts'
+import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 

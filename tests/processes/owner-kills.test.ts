@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { listProcesses } from '../../src/owner/process-list.ts'
+import { listProcesses } from '../../src/claude/process/list.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { randomNumbers } from '../store/random-numbers.ts'
 

@@ -1,7 +1,6 @@
 /** What a call may cost and whether that fits: pure functions of budgets and of an agent's history. */
 import type { Amount, Limit } from '../../events/budget-facts.ts'
 import { InvalidInputError } from '../../events/errors/base.ts'
-import type { AgentContext } from '../agent/state.ts'
 import { type BudgetContext, nameWithoutCopy, sum } from './budget-machine.ts'
 
 /** A budget: the most that may be spent in all, from its beginning on. What is not named has no limit. */
@@ -15,11 +14,22 @@ export interface Budget {
 /** What a call is reckoned to cost at least, before it is made: the first one of an agent has no history. */
 export const MINIMUM: Amount = { usd: 0.01, tokens: 100 }
 
+/** What an agent's calls have cost. */
+export interface CallCosts {
+  readonly totals: {
+    readonly interactions: number
+    readonly costUsd: number
+    readonly inputTokens: number
+    readonly outputTokens: number
+  }
+  readonly lastCost: Amount | null
+}
+
 /**
  * What the next call of an agent may cost: the mean of its calls or the last one, whichever is more (a conversation grows
  * dearer), and the minimum at least.
  */
-export function estimate({ totals, lastCost }: AgentContext, minimum: Amount): Amount {
+export function estimate({ totals, lastCost }: CallCosts, minimum: Amount): Amount {
   const { interactions, costUsd, inputTokens, outputTokens } = totals
   const calls = Math.max(1, interactions)
   const mean = { usd: costUsd / calls, tokens: Math.ceil((inputTokens + outputTokens) / calls) }

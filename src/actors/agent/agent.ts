@@ -1,6 +1,6 @@
 /** The shell of an agent: takes tasks, carries out what its state asks for, and answers. */
 import { waitFor } from 'xstate'
-import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
+import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { AgentBusyError, type ClaudeAgentError } from '../../events/errors/base.ts'
 import type { TaskInput } from '../../events/task-input.ts'
@@ -8,13 +8,12 @@ import { isForReading } from '../../store/level/chained-store.ts'
 import type { Budget } from '../admission/budget-decisions.ts'
 import type { BudgetInfo } from '../admission/budget-ledger.ts'
 import { EventSourcedActor, type Origin } from '../engine/actor.ts'
-import { defineKind } from '../engine/definition.ts'
 import type { RecoveryOutcome } from './call.ts'
-import { type AgentEffect, agentEffects, BEGIN_HELD, cancelTasks, summarizeAgent } from './decisions.ts'
+import { BEGIN_HELD, cancelTasks } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
-import { type AgentSnapshot, type AgentStatus, agentMachine } from './machine.ts'
+import { agentKind } from './kind.ts'
+import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/links.ts'
-import { changes } from './state.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
 import { approve, type Rejection, reject, type Verdict } from './tasks/approvals.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
@@ -22,17 +21,6 @@ import { type HeldTask, heldTasksIn } from './tasks/held-task.ts'
 import type { HoldListeners } from './tasks/hold-notices.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
 import { agentWorker } from './worker.ts'
-
-export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
-  'agent',
-  agentMachine,
-  {
-    facts: agentFacts,
-    effects: agentEffects,
-    summarize: summarizeAgent,
-  },
-  [changes],
-)
 
 /** Sums over an agent's life. */
 export interface AgentMetrics {

@@ -1,9 +1,11 @@
 /** One call carried out: start it, or find out what became of it, and turn what comes of it into facts. */
-import type { AgentDirectories, AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
+
+import type { AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
 import type { AgentConfig, AgentFact, Failure } from '../../events/agent-facts.ts'
 import { callErrorData, NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { conversationBefore } from './session/conversation.ts'
 import type { CurrentTask, OpenCall } from './state.ts'

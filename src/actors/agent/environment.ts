@@ -1,5 +1,7 @@
 /** What agents share: their actor's type, and what they need of the world. */
-import type { AgentDirectories, AgentRunner } from '../../claude/runner.ts'
+
+import type { AgentRunner } from '../../claude/runner.ts'
+import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Budgets } from '../admission/budgets.ts'
 import type { Governor } from '../admission/governor.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'

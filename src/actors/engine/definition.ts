@@ -33,6 +33,13 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
   factsBetweenSnapshots?(snapshot: SnapshotFrom<M>): number
 }
 
+/** A kind of actor, whatever its machine. */
+export type AnyKind = ActorDefinition<AnyStateMachine, Effect>
+
+/** The kind that a stream is of, by its name; undefined where none of these has it. */
+export const kindIn = (kinds: readonly AnyKind[], stream: string): AnyKind | undefined =>
+  kinds.find(({ kind }) => stream.startsWith(`${kind}/`))
+
 /**
  * Defines a kind of actor. Throws NotReplayableError when the machine has effects of its own.
  *

@@ -2,7 +2,7 @@
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { InvalidInputError } from '../../events/errors/base.ts'
 import { streamName } from '../../events/ids.ts'
-import { type AnyKind, KINDS } from '../../history/kinds.ts'
+import type { AnyKind } from '../engine/definition.ts'
 import type { ActorRef, OwnKind } from './definition.ts'
 import { OwnActorRef, type OwnEnvironment } from './ref.ts'
 
@@ -16,9 +16,9 @@ export class OwnActors {
     this.register(kinds)
   }
 
-  /** All kinds that are known, the package's own among them. */
+  /** The kinds that are known. */
   get kinds(): readonly AnyKind[] {
-    return [...KINDS, ...[...this.#known.values()].map(({ definition }) => definition as unknown as AnyKind)]
+    return [...this.#known.values()].map(({ definition }) => definition as unknown as AnyKind)
   }
 
   /** Makes kinds known: their streams can be replayed. */

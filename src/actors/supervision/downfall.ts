@@ -2,8 +2,6 @@
 
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { Logger } from '../../logger.ts'
-import type { Runs } from '../../patterns/runs/runs.ts'
-import type { AgentSystem } from '../agent/system.ts'
 
 export class Downfall {
   /** Resolves with the reason. Never rejects: who does not ask is not disturbed. */
@@ -26,12 +24,16 @@ export class Downfall {
     if (this.#error) throw this.#error
   }
 
-  /** Everything that works stops, as it stands in the log, and everybody who waits is told why. */
-  async begin(error: SupervisionFailedError, agents: AgentSystem, runs: Runs): Promise<void> {
+  /**
+   * Tells everybody why, while everything that works stops.
+   *
+   * @param stop Stops it, and refuses what is asked for from now on.
+   */
+  async begin(error: SupervisionFailedError, stop: () => Promise<unknown>): Promise<void> {
     if (this.#error) return
     this.#error = error
     this.#logger.error({ error }, 'a supervision tree gave up: nothing is done any more')
-    const stopped = Promise.allSettled([runs.close(), agents.refuse(error)])
+    const stopped = stop()
     this.#resolve(error)
     this.#tell(error)
     await stopped

@@ -1,7 +1,5 @@
 /** The supervision trees of an orchestrator: started, found by name, and stopped in order. */
 import { SupervisorStoppedError } from '../../events/errors/supervision.ts'
-import type { AgentEnvironment } from '../agent/environment.ts'
-import type { AgentSystem } from '../agent/system.ts'
 import { checkSpecification, type SupervisorSpecification } from './specification.ts'
 import { type LivingSupervisors, Supervisor } from './supervisor.ts'
 import type { SupervisionEnvironment } from './worker.ts'
@@ -11,21 +9,8 @@ export class Supervisors {
   readonly #living: LivingSupervisors = new Map()
   #closing = false
 
-  /** @param failed A tree gives up: nobody is left to deal with what went wrong. `ended` resolves when it has stopped. */
-  constructor(
-    { store, clock, logger, random }: Omit<AgentEnvironment, 'swept'>,
-    agents: AgentSystem,
-    failed: SupervisionEnvironment['failed'],
-  ) {
-    this.#environment = {
-      store,
-      clock,
-      logger,
-      random,
-      startAgent: async (agent, supervisor) => (await agents.get(agent)).runUnder(supervisor),
-      failed,
-      isClosing: () => this.#closing,
-    }
+  constructor(environment: Omit<SupervisionEnvironment, 'isClosing'>) {
+    this.#environment = { ...environment, isClosing: () => this.#closing }
   }
 
   /** Resolves when all children run. */

@@ -1,8 +1,8 @@
 /** What a call came to: its result, or the one error that it ends in. */
 import { existsSync } from 'node:fs'
 import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../../events/errors/call.ts'
+import type { Redact } from '../../events/redaction.ts'
 import { classify } from '../classification.ts'
-import type { Redact } from '../redact.ts'
 import type { Call, CallResult } from '../runner.ts'
 import { historyOf } from '../session/origin.ts'
 import { costState } from '../session/transcript-reading.ts'

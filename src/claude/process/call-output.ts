@@ -5,7 +5,7 @@
  * would be lost. From a file the next process of ours can still read it. */
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Redact } from '../redact.ts'
+import type { Redact } from '../../events/redaction.ts'
 
 export interface OutputFiles {
   readonly stdout: string

@@ -1,8 +1,10 @@
 /** The processes of calls, as the system's table shows them: by the marks that every process of a call carries. */
+
 import { realpath } from 'node:fs/promises'
 import { uptime } from 'node:os'
 import { relative, resolve, sep } from 'node:path'
-import { CALL_MARKER, HOME_MARKER, TASK_MARKER } from '../environment.ts'
+import { HOME_MARKER } from '../../workspaces/directories.ts'
+import { CALL_MARKER, TASK_MARKER } from '../environment.ts'
 import type { CallProcesses, ProcessIdentity } from '../runner.ts'
 import { type ProcessEntry, type ProcessTable, systemProcessTable } from './table.ts'
 

@@ -1,7 +1,9 @@
 /** Ends what calls have left running: every process that carries their mark, however it was started. */
+
 import { realpath } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
-import { CALL_MARKER, HOME_MARKER } from '../environment.ts'
+import { HOME_MARKER } from '../../workspaces/directories.ts'
+import { CALL_MARKER } from '../environment.ts'
 import { descendantsOf, type ProcessEntry } from './table.ts'
 import { killAll, type TerminationContext } from './termination.ts'
 

@@ -1,8 +1,9 @@
 /** A session of one agent, copied so that another agent can continue it. The first one's files stay as they are. */
+
 import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { configDirectory } from '../environment.ts'
-import type { AgentDirectories } from '../runner.ts'
 import { noteAnswer, readAnswers } from './answers.ts'
 import { holdsLine, type SessionOrigin, sessionOrigin } from './origin.ts'
 

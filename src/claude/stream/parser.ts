@@ -1,5 +1,5 @@
 /** Reads what `claude` prints, a line at a time: pure, and without trust in the shape of anything. */
-import { oneLine, type Redact } from '../redact.ts'
+import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { CallMessage } from '../runner.ts'
 import {
   listAt,

@@ -1,5 +1,5 @@
 /** The `result` line with which a call ends: what it says, and what it comes to for us. */
-import { oneLine, type Redact } from '../redact.ts'
+import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { CallResult, Usage } from '../runner.ts'
 import type { StreamFacts } from './parser.ts'
 import { listAt, numberAt, recordAt, recordsAt, stringAt, type UntrustedRecord } from './untrusted-json.ts'

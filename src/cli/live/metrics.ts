@@ -6,7 +6,7 @@ import { terminal } from '../terminal/output.ts'
 
 export async function metrics(globals: GlobalOptions): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { readMetrics, samplesOf } = await import('../../owner/metrics-access.ts')
+  const { readMetrics, samplesOf } = await import('../../remote/metrics.ts')
   const { json, value, write } = terminal(globals)
   const text = await readMetrics(resolve(globals.baseDir))
   if (!json) return write(text)

@@ -19,7 +19,7 @@ export interface TailOptions {
 export async function tail(globals: GlobalOptions, options: TailOptions): Promise<void> {
   const isWanted = await filterOf(options)
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { followLog, openLog } = await import('../../owner/live-log.ts')
+  const { followLog, openLog } = await import('../../remote/live-log.ts')
   const baseDir = resolve(globals.baseDir)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
@@ -42,7 +42,7 @@ export async function tail(globals: GlobalOptions, options: TailOptions): Promis
   }
 }
 
-type Opened = Awaited<ReturnType<typeof import('../../owner/live-log.ts').openLog>>
+type Opened = Awaited<ReturnType<typeof import('../../remote/live-log.ts').openLog>>
 
 /** What has been written already. Returns up to where. */
 async function printFirst(
@@ -52,7 +52,7 @@ async function printFirst(
   print: (recorded: Recorded) => void,
   signal: AbortSignal,
 ): Promise<number> {
-  const { lastMatching } = await import('../../owner/live-log.ts')
+  const { lastMatching } = await import('../../remote/live-log.ts')
   await using _ = store
   let position = after ?? (await lastMatching(store, lines, isWanted))
   for await (const recorded of store.readAll({ after: position })) {

@@ -32,7 +32,7 @@ const COLOURS: Partial<Record<AgentStatus | 'held', 'green' | 'cyan' | 'yellow' 
 
 export async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { watchStore } = await import('../../owner/watched-store.ts')
+  const { watchStore } = await import('../../remote/watched-store.ts')
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const store = watchStore(resolve(globals.baseDir))

@@ -29,7 +29,7 @@ function storeOf(globals: GlobalOptions): string {
 
 /** Through its owner, where another process has it open. */
 async function logOf(globals: GlobalOptions) {
-  const { openLog } = await import('../../owner/live-log.ts')
+  const { openLog } = await import('../../remote/live-log.ts')
   return (await openLog(storeOf(globals), { logger: await commandLogger(globals) })).store
 }
 

@@ -18,7 +18,7 @@ export async function serve(globals: GlobalOptions, { finishWithin = 25 }: Serve
   // Whoever waits for signals, or for others at a socket, is no reason for node to stay.
   const staying = setInterval(() => {}, A_DAY_MS)
   try {
-    const { patiently } = await import('../../owner/store-access.ts')
+    const { patiently } = await import('../../remote/access.ts')
     // A short command may have the store just now.
     const orchestrator = await patiently(() => openHere(globals, opened, 'at-once'))
     const { closed } = closeOnSignal(orchestrator, {

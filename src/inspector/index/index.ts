@@ -4,8 +4,8 @@
  * It is made by going through the log once, with the folds that the actors themselves use, and then follows it.
  */
 import { setImmediate as turn } from 'node:timers/promises'
+import type { AnyKind } from '../../actors/engine/definition.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import type { AnyKind } from '../../history/kinds.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { factPages } from '../../store/level/fact-pages.ts'
 import type { BrokenPlace } from '../view.ts'

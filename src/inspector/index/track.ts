@@ -1,8 +1,9 @@
 /** One stream as the inspector follows it: where its facts stand, its state, and states on the way to fold on from. */
 import type { AgentContext } from '../../actors/agent/state.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
+import type { AnyKind } from '../../actors/engine/definition.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { type AnyKind, kindOf } from '../../history/kinds.ts'
+import { kindOf } from '../../history/kinds.ts'
 import type { RunContext } from '../../patterns/runs/machine.ts'
 import { counts } from './columns.ts'
 import { type Measures, nothingMeasured } from './table.ts'

@@ -1,7 +1,7 @@
 /** What git's words mean: a table, and the typed error that comes of it. */
 
-import { oneLine, redactor } from '../../claude/redact.ts'
 import { CloneError, type CloneProblem } from '../../events/errors/input.ts'
+import { oneLine, redactor } from '../../events/redaction.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import type { GitOutcome } from './git-process.ts'
 

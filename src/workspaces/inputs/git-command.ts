@@ -1,7 +1,7 @@
 /** How git is called so that nothing but git itself runs: its arguments and its whole environment, as data. */
 
-import { HOME_MARKER } from '../../claude/environment.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
+import { HOME_MARKER } from '../directories.ts'
 
 /** Ours, or what a test puts in its place. */
 export type Inherited = Readonly<Record<string, string | undefined>>

@@ -1,9 +1,9 @@
 /** Places a task's material in the workspace of its agent. Until all of it is there to be placed, none is. */
 
-import type { AgentDirectories } from '../../claude/runner.ts'
 import type { Clock } from '../../clock.ts'
 import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/input-checks.ts'
 import type { Material, PlacedInput } from '../../events/material.ts'
+import type { AgentDirectories } from '../directories.ts'
 import { type Addressing, type Directory, identityOf, lstatIfThere, systemAddressing } from './directory.ts'
 import type { Copying, PlacingStep } from './file-copy.ts'
 import type { Inherited } from './git-command.ts'

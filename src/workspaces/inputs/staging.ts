@@ -1,7 +1,7 @@
 /** Where inputs are put together before the workspace sees any of them: a directory in the agent's home. */
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
-import type { AgentDirectories } from '../../claude/runner.ts'
+import type { AgentDirectories } from '../directories.ts'
 import { type Addressing, type Directory, makeChild, openDirectory } from './directory.ts'
 import { about } from './file-problems.ts'
 import { removeEntry } from './removal.ts'

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type AnyStateMachine, and, type EventObject, setup } from 'xstate'
-import { agentKind } from '../../../src/actors/agent/agent.ts'
+import { agentKind } from '../../../src/actors/agent/kind.ts'
 import { agentMachine } from '../../../src/actors/agent/machine.ts'
 import {
   compiledFold,

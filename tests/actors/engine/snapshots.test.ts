@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { agentKind } from '../../../src/actors/agent/agent.ts'
+import { agentKind } from '../../../src/actors/agent/kind.ts'
 import { foldStream } from '../../../src/actors/engine/fold-stream.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { ECHO, until, world } from '../world.ts'

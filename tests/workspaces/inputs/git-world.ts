@@ -1,10 +1,11 @@
 /** Repositories made for a test, with the git of this machine and none of its settings. */
+
 import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { HOME_MARKER } from '../../../src/claude/environment.ts'
 import { linuxProcessTable } from '../../../src/claude/process/table.ts'
+import { HOME_MARKER } from '../../../src/workspaces/directories.ts'
 import type { World } from './world.ts'
 
 const run = promisify(execFile)

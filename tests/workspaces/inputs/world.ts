@@ -1,13 +1,14 @@
 /** A folder for one test: an agent's directories, a place for sources, and a place that nobody may write to. */
+
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
-import type { AgentDirectories } from '../../../src/claude/runner.ts'
 import { systemClock } from '../../../src/clock.ts'
 import type { ClaudeAgentError } from '../../../src/events/errors/base.ts'
 import type { Material, PlacedInput } from '../../../src/events/material.ts'
+import type { AgentDirectories } from '../../../src/workspaces/directories.ts'
 import { type PlaceInputsOptions, placeInputs } from '../../../src/workspaces/inputs/place-inputs.ts'
 
 export interface World {

@@ -3,7 +3,9 @@ import type { AgentConfig, AgentFact } from '../../../events/agent-facts.ts'
 import { CannotForkError } from '../../../events/errors/history.ts'
 import { streamName } from '../../../events/ids.ts'
 import type { EventStore } from '../../../store/event-store.ts'
-import { stateAt } from '../../engine/state-at.ts'
+import type { AnyKind } from '../../engine/definition.ts'
+import { foldAt } from '../../engine/fold-at.ts'
+import { agentKind } from '../kind.ts'
 import type { AgentContext } from '../state.ts'
 
 export interface ForkOptions {
@@ -27,7 +29,7 @@ export async function forkPoint(
   at: number | undefined,
 ): Promise<ForkPoint> {
   const stream = streamName('agent', agent)
-  const { version, state } = await stateAt(store, stream, at)
+  const { version, state } = await foldAt(agentKind as unknown as AnyKind, store, stream, at)
   const { config, session } = state.context as unknown as AgentContext
   if (config === null) {
     throw new CannotForkError({

@@ -1,6 +1,6 @@
 /** What must not be printed, in all the ways in which it may stand in a message. */
 import { expect, test } from 'vitest'
-import { oneLine, redactor, secretsOf } from '../../src/claude/redact.ts'
+import { oneLine, redactor, secretsOf } from '../../src/events/redaction.ts'
 
 test.each([
   ['the key sk-ant-api03-AbC_d-1234 was bad', 'the key [redacted] was bad'],

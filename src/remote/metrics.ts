@@ -1,8 +1,8 @@
 /** The metrics of a store: from its owner, which has most of them at hand, or read from the log. */
 
+import { Counters, metricsText } from '../history/metrics.ts'
 import { connectOwner } from './client.ts'
 import { openLog } from './live-log.ts'
-import { Counters, metricsText } from './metrics.ts'
 
 export interface Sample {
   readonly name: string

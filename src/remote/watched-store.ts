@@ -2,10 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
 import { Orchestrator } from '../orchestrator.ts'
+import { accessStore } from './access.ts'
 import { connectOwner } from './client.ts'
 import { writtenUpTo } from './live-log.ts'
-import { NOBODY } from './remote-orchestrator.ts'
-import { accessStore } from './store-access.ts'
+import { NOBODY } from './orchestrator.ts'
 
 export interface WatchedStore {
   /** While nobody has the store open and nothing is written, it is what was seen last. */

@@ -1,10 +1,10 @@
 /** The metrics say what the log says, in the text format of Prometheus. */
 import { describe, expect, test } from 'vitest'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
-import { Counters, metricsText } from '../../src/owner/metrics.ts'
-import { readMetrics, samplesOf } from '../../src/owner/metrics-access.ts'
+import { Counters, metricsText } from '../../src/history/metrics.ts'
+import { readMetrics, samplesOf } from '../../src/remote/metrics.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
-import { served } from './kit.ts'
+import { served } from '../owner/kit.ts'
 
 const USAGE = { inputTokens: 10, outputTokens: 5, cacheReadTokens: 2, cacheCreationTokens: 1 }
 

@@ -1,5 +1,5 @@
 /** The processes of a base directory's calls as the system shows them, for who has not opened its store. */
-import { callProcesses } from '../claude/process/marked.ts'
+import { callProcesses } from './marked.ts'
 
 /** A call of which processes run. Whether the log knows it, only who has the store open can say. */
 export interface ListedProcess {

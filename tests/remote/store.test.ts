@@ -1,16 +1,16 @@
 /** A log that is read through its owner is the log. */
 import { describe, expect, test } from 'vitest'
 import { silentLogger } from '../../src/logger.ts'
-import { connectOwner } from '../../src/owner/client.ts'
-import { remoteStore } from '../../src/owner/remote-store.ts'
 import { serveOwner } from '../../src/owner/socket.ts'
+import { connectOwner } from '../../src/remote/client.ts'
+import { remoteStore } from '../../src/remote/store.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { chainedStore } from '../../src/store/level/chained-store.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { all } from '../../src/testing/contract-kit.ts'
 import { eventStoreContract } from '../../src/testing/event-store-contract.ts'
+import { connected, served } from '../owner/kit.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
-import { connected, served } from './kit.ts'
 
 const nobody = { agent: () => Promise.reject(new Error('no agents here')) }
 

@@ -5,12 +5,12 @@ import { Agent as Connections, type IncomingMessage, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ClosedError } from '../events/errors/base.ts'
 import { OwnerProtocolMismatch, OwnerRecordRefused, OwnerUnavailable } from '../events/errors/owner.ts'
+import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
+import { problemOfSocket } from '../owner/socket-directory.ts'
+import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
 import { directoryIdentity } from '../store/directory.ts'
 import { checkFormat, storePaths } from '../store/level/directory.ts'
 import { isAlive } from '../store/process-identity.ts'
-import { type OwnerRecord, ownerFile, readOwnerRecord } from './record.ts'
-import { problemOfSocket } from './socket-directory.ts'
-import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from './wire.ts'
 
 /** A healthy owner answers in a millisecond; one that is stopped never does. */
 const GREETING_MS = 5000

@@ -1,14 +1,13 @@
-/** What an actor's state was: at a version, at a time, or now. */
+/** Folding an actor's facts up to a moment of the past: a version, or a time. */
 
 import type { Recorded } from '../../events/envelope.ts'
-import { UnknownKindError } from '../../events/errors/actor.ts'
 import { InvalidInputError, StreamNotFoundError } from '../../events/errors/base.ts'
 import { BeforeFirstFactError, VersionNotFoundError } from '../../events/errors/history.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import type { Json } from '../../events/json.ts'
-import { type AnyKind, KINDS, kindOf } from '../../history/kinds.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { plainFold } from './compiled-fold.ts'
+import type { AnyKind } from './definition.ts'
 import { stateOf } from './fold-stream.ts'
 
 /** A version of the stream, or a time: what was written at that time counts. */
@@ -26,19 +25,19 @@ export interface StateAt {
 }
 
 /**
- * Folds a stream up to then, offline.
+ * The state of a stream of this kind at that moment; by default now.
  *
- * @throws StreamNotFoundError, UnknownKindError, VersionNotFoundError, BeforeFirstFactError
+ * @throws StreamNotFoundError, VersionNotFoundError, BeforeFirstFactError
  */
-export async function stateAt(
+export async function foldAt(
+  kind: AnyKind,
   store: EventStore,
   stream: string,
   when?: When,
-  kinds: readonly AnyKind[] = KINDS,
 ): Promise<StateAt> {
-  const { kind, last } = await knownStream(store, stream, kinds)
-  const { initial, transition } = plainFold(kind.fold)
+  const last = await lastVersion(store, stream)
   const to = await versionAt(store, stream, when ?? last, last)
+  const { initial, transition } = plainFold(kind.fold)
   let state = initial
   let newest: Recorded | undefined
   for await (const recorded of store.read(stream, { to })) {
@@ -49,17 +48,11 @@ export async function stateAt(
   return { stream, version, position, at, state: stateOf(state) as unknown as StateAt['state'] }
 }
 
-/** The stream's kind and last version. Throws StreamNotFoundError where it has no facts, UnknownKindError. */
-export async function knownStream(
-  store: EventStore,
-  stream: string,
-  kinds: readonly AnyKind[],
-): Promise<{ readonly kind: AnyKind; readonly last: number }> {
+/** Throws InvalidIdError for what is no name of a stream, StreamNotFoundError where it has no facts. */
+export async function lastVersion(store: EventStore, stream: string): Promise<number> {
   const last = await store.head(checkStreamName(stream))
   if (last === 0) throw new StreamNotFoundError({ stream })
-  const kind = kindOf(stream, kinds)
-  if (!kind) throw new UnknownKindError({ stream })
-  return { kind, last }
+  return last
 }
 
 /** Throws VersionNotFoundError. */

@@ -3,11 +3,11 @@ import type { Agent } from '../actors/agent/agent.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { OwnerOnly } from '../events/errors/owner.ts'
 import { Orchestrator } from '../orchestrator.ts'
+import { AGENT_COMMANDS, type CommandRequest, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
+import { remoteAsk } from './ask.ts'
 import type { OwnerClient } from './client.ts'
-import { AGENT_COMMANDS, type CommandRequest, OWNER_ONLY, SYSTEM_COMMANDS } from './commands.ts'
-import { remoteAsk } from './remote-ask.ts'
-import { remoteStore } from './remote-store.ts'
+import { remoteStore } from './store.ts'
 
 type Methods = Readonly<Record<PropertyKey, (...args: never[]) => unknown>>
 

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { StoreInUse } from '../events/errors/store.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { connectOwner } from './client.ts'
-import { remoteOrchestrator } from './remote-orchestrator.ts'
+import { remoteOrchestrator } from './orchestrator.ts'
 
 export interface Access {
   readonly orchestrator: Orchestrator

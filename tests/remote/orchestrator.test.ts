@@ -2,12 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import { describeError } from '../../src/events/errors/base.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
-import { connectOwner } from '../../src/owner/client.ts'
-import { remoteOrchestrator } from '../../src/owner/remote-orchestrator.ts'
+import { connectOwner } from '../../src/remote/client.ts'
+import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { all } from '../../src/testing/contract-kit.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { until } from '../actors/world.ts'
-import { connected, served } from './kit.ts'
+import { connected, served } from '../owner/kit.ts'
 
 const A = { id: 'a', systemPrompt: 'x' }
 

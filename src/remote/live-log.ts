@@ -12,7 +12,7 @@ import { storePaths } from '../store/level/directory.ts'
 import { readHeadFile } from '../store/level/head-file.ts'
 import { type LevelStoreOptions, levelStore } from '../store/level/store.ts'
 import { connectOwner } from './client.ts'
-import { remoteStore } from './remote-store.ts'
+import { remoteStore } from './store.ts'
 
 /** How often is looked for a process that has opened the store. */
 const LOOK_AGAIN_MS = 200

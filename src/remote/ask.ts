@@ -8,8 +8,8 @@ import type { CallMessage } from '../claude/runner.ts'
 import { ClaudeAgentError, TaskCancelledError } from '../events/errors/base.ts'
 import { checkTaskId } from '../events/ids.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
+import type { TaskRequest } from '../owner/commands.ts'
 import type { OwnerClient } from './client.ts'
-import type { TaskRequest } from './commands.ts'
 
 type Line =
   | { readonly message: CallMessage }

@@ -1,9 +1,9 @@
 /** A log that is followed from outside goes on whichever process has it open, and is nobody's when nobody has. */
 import { expect, test } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
-import { followLog, lastMatching, openLog } from '../../src/owner/live-log.ts'
-import { patiently } from '../../src/owner/store-access.ts'
-import { watchStore } from '../../src/owner/watched-store.ts'
+import { patiently } from '../../src/remote/access.ts'
+import { followLog, lastMatching, openLog } from '../../src/remote/live-log.ts'
+import { watchStore } from '../../src/remote/watched-store.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
