@@ -1,8 +1,8 @@
-/** The library's log: on stderr for people, one line each, and as lines of JSON in a file where one is named. */
-import type { Logger } from '../index.ts'
+/** The library's log: one line per entry on stderr, and as lines of JSON in a file if one is configured. */
+import type { Logger } from '../logger.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { writeNote } from './terminal/live-lines.ts'
-import { inert, jsonLine } from './terminal/output.ts'
+import { inert, jsonLine } from './terminal/text.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 type Level = (typeof LOG_LEVELS)[number]
@@ -25,22 +25,23 @@ export async function commandLogger({ logLevel, config }: GlobalOptions): Promis
 const toStderr: Write = (level, fields, message) =>
   writeNote(`${level} ${inert(message)} ${jsonLine(fields)}\n`)
 
-/** A log that cannot be written any more, as when the disk is full, is no reason for what is logged to fail. */
+/** A log that can no longer be written, as when the disk is full, must not fail what is logged. */
 async function toFile(path: string, config: GlobalOptions['config']): Promise<Write> {
   const { logFile } = await import('./log-file.ts')
   const append = logFile(path, config)
-  let isTold = false
+  let hasWarned = false
   return (level, fields, message) => {
     try {
       append(jsonLine({ level, time: new Date().toISOString(), ...fields, msg: message }))
     } catch (error) {
-      if (!isTold) toStderr('warn', { problem: (error as Error).message }, 'logging.file cannot be written')
-      isTold = true
+      if (!hasWarned)
+        toStderr('warn', { problem: (error as Error).message }, 'logging.file cannot be written')
+      hasWarned = true
     }
   }
 }
 
-/** Errors have no enumerable properties: say what they say. */
+/** Errors have no enumerable properties, so they are logged by their message. */
 function plainFields(fields: Fields): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value]),

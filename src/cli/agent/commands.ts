@@ -1,11 +1,60 @@
-/** `agent create | list | show | sessions | reset | remove` */
-import type { Agent, AgentInfo } from '../../index.ts'
-import { type GlobalOptions, hasAgents } from '../global-options.ts'
-import { withSession } from '../session.ts'
-import { inert, terminal } from '../terminal/output.ts'
-import { asTyped } from '../terminal/own-name.ts'
+/** `agent`: create, list, show and remove agents, and ask them something. */
+import type { Command } from 'commander'
+import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentInfo } from '../../actors/agent/system.ts'
+import { dollars } from '../../events/figures.ts'
+import { commaSeparated, wholeNumber } from '../arguments.ts'
+import { hasAgents, noteNoStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { heldCommands } from '../held/commands.ts'
+import { type Session, withSession } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import { details, table } from '../terminal/table.ts'
+import { cut } from '../terminal/text.ts'
+import { askCommand } from './ask.ts'
 
-export interface CreateOptions {
+export function agentCommands(agent: Command): void {
+  agent
+    .command('create <id> <system-prompt>')
+    .description('create an agent')
+    .option('--tools <names>', 'tools it may use without asking, separated by commas', commaSeparated)
+    .option('--max-turns <n>', 'most turns of the model per call', wholeNumber)
+    .option('--model <name>', 'model to use')
+    .option('--timeout <seconds>', 'time limit of a task, retries included', wholeNumber)
+    .option('--retries <n>', 'how often to retry a call that failed temporarily', wholeNumber)
+    .option(
+      '--load-project-settings',
+      'load settings, hooks and servers from its workspace: they can run commands',
+    )
+    .option(
+      '--dangerously-skip-permissions',
+      'let it do anything without asking: use this only in a container',
+    )
+    .action(withGlobals(create))
+  agent.command('list').description('list agents').action(withGlobals(listAgents))
+  agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
+  agent
+    .command('sessions <id>')
+    .description('show the chain of sessions of an agent')
+    .action(withGlobals(sessions))
+  askCommand(agent)
+  agent
+    .command('cancel <id> [task]')
+    .description('cancel a task, waiting or running; without a task, all tasks of the agent')
+    .option('--reason <text>', 'reason to record', 'asked to')
+    .action(withGlobals(cancel))
+  heldCommands(agent)
+  agent
+    .command('reset <id>')
+    .description('start a new chain of sessions; the old one stays in the log')
+    .action(withGlobals(reset))
+  agent
+    .command('remove <id>')
+    .description('remove an agent and its directories; its history stays in the log')
+    .action(withGlobals(remove))
+}
+
+interface CreateOptions {
   readonly tools?: readonly string[]
   readonly maxTurns?: number
   readonly model?: string
@@ -16,7 +65,7 @@ export interface CreateOptions {
   readonly dangerouslySkipPermissions?: boolean
 }
 
-export function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
+function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
   const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
     options
   return withSession(globals, async ({ orchestrator, terminal }) => {
@@ -31,87 +80,83 @@ export function create(globals: GlobalOptions, id: string, systemPrompt: string,
       ...(loadProjectSettings ? { loadProjectSettings } : {}),
       ...(dangerouslySkipPermissions ? { permissions: 'bypass' as const } : {}),
     })
-    if (dangerouslySkipPermissions) {
-      terminal.note(`warning: ${id} can do whatever you can do, without asking: run it in a container`)
-    }
+    if (dangerouslySkipPermissions)
+      terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
     if (terminal.json) return terminal.value(await describe(agent))
-    terminal.line(asTyped(`Created ${id}. Ask it something: claude-agents agent ask ${id} "..."`))
+    terminal.line(`Created ${id}.`)
+    terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
   })
 }
 
-export async function list(globals: GlobalOptions) {
+async function listAgents(globals: GlobalOptions) {
   if (!hasAgents(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const agents = await orchestrator.agents()
-    if (terminal.json) {
-      for (const agent of agents) terminal.value(agent)
-      return
-    }
-    if (agents.length === 0)
-      return terminal.note('No agents yet. Create one: claude-agents agent create ID "SYSTEM PROMPT"')
-    const width = Math.max(5, ...agents.map(({ id }) => id.length))
-    terminal.line(terminal.style('dim', `${'AGENT'.padEnd(width)}  STATUS   TASKS  DONE  COST`))
-    for (const agent of agents) {
-      const { id, queue, totalInteractions, totalCostUsd } = agent
-      const cells = [
-        id.padEnd(width),
-        shownStatus(agent).padEnd(7),
-        String(queue).padStart(5),
-        String(totalInteractions).padStart(4),
-      ]
-      terminal.line(`${cells.join('  ')}  ${dollars(totalCostUsd)}`)
-    }
+    const none = 'No agents yet. Create one: claude-agents agent create ID "SYSTEM PROMPT"'
+    const columns = [
+      { head: 'AGENT' },
+      { head: 'STATUS', width: 7 },
+      { head: 'TASKS', right: true },
+      { head: 'DONE', right: true },
+      { head: 'COST', right: true },
+    ] as const
+    list(terminal, await orchestrator.agents(), none, (agents) =>
+      table(
+        terminal,
+        columns,
+        agents.map((agent) => [
+          agent.id,
+          shownStatus(agent),
+          agent.queue,
+          agent.totalInteractions,
+          dollars(agent.totalCostUsd),
+        ]),
+      ),
+    )
   })
 }
 
-/** `held`: it does nothing, and has something to do. */
+/** `held`: idle, with nothing but held tasks to do. */
 export const shownStatus = ({ status, held }: Pick<AgentInfo, 'status' | 'held'>) =>
   status === 'idle' && held > 0 ? 'held' : status
 
-export function show(globals: GlobalOptions, id: string) {
+function show(globals: GlobalOptions, id: string) {
   return withAgent(globals, id, async (agent, { terminal }) => {
     const view = await describe(agent)
     if (terminal.json) return terminal.value(view)
     const { metrics, current, queue } = view
-    const rows: [string, string][] = [
+    const pairs: [string, string][] = [
       ['agent', id],
       ['status', view.status],
-      ['system prompt', firstLine(view.systemPrompt)],
+      ['system prompt', cut(view.systemPrompt, 120)],
       ['session', view.currentSession ?? '(none yet)'],
       ['sessions', String(metrics.sessionCount)],
-      ['works on', current ? `${current.taskId} (call ${current.attempt})` : '-'],
+      ['working on', current ? `${current.taskId} (call ${current.attempt})` : '-'],
       ['waiting', queue.map(({ taskId }) => taskId).join(', ') || '-'],
       ['tokens', String(metrics.totalTokens)],
       ['cost', dollars(metrics.totalCostUsd)],
     ]
     for (const { taskId, message, hint } of view.held)
-      rows.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
-    if (view.failure) rows.push(['last failure', view.failure.message])
-    for (const [name, value] of rows)
-      terminal.line(`${terminal.style('dim', name.padEnd(14))}${inert(value)}`)
+      pairs.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
+    if (view.failure) pairs.push(['last failure', view.failure.message])
+    for (const line of details(terminal, pairs)) terminal.line(line)
   })
 }
 
-export function sessions(globals: GlobalOptions, id: string) {
+function sessions(globals: GlobalOptions, id: string) {
   return withAgent(globals, id, async (agent, { terminal }) => {
-    const links = await agent.sessions()
-    if (terminal.json) {
-      for (const link of links) terminal.value(link)
-      return
-    }
-    if (links.length === 0) return terminal.note(`${id} has not answered anything yet.`)
     const { session } = agent.snapshot.context
-    for (const { sessionId, parentSessionId, taskId, rebuilt } of links) {
-      const root = parentSessionId === null ? '●' : '└'
-      const head = sessionId === session ? terminal.style('green', '  (the next task continues here)') : ''
-      terminal.line(
-        `${root} ${sessionId}  ${terminal.style('dim', `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`)}${head}`,
-      )
-    }
+    list(terminal, await agent.sessions(), `${id} has not answered anything yet.`, (links) =>
+      links.map(({ sessionId, parentSessionId, taskId, rebuilt }) => {
+        const mark = parentSessionId === null ? '●' : '└'
+        const task = terminal.style('dim', `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`)
+        const head = sessionId === session ? terminal.style('green', '  (the next task continues here)') : ''
+        return `${mark} ${sessionId}  ${task}${head}`
+      }),
+    )
   })
 }
 
-export function cancel(
+function cancel(
   globals: GlobalOptions,
   id: string,
   task: string | undefined,
@@ -121,31 +166,29 @@ export function cancel(
     const { current, queue } = agent.snapshot.context
     const tasks = task === undefined ? [...(current ? [current] : []), ...queue] : [{ taskId: task }]
     const cancelled: string[] = []
-    // Those that wait go first: none of them is begun meanwhile.
+    // Waiting tasks first, so that none of them starts meanwhile.
     for (const { taskId } of tasks.toReversed())
       if (await agent.cancel(taskId, reason)) cancelled.push(taskId)
     if (terminal.json) return terminal.value({ id, cancelled: cancelled.toReversed() })
     if (cancelled.length > 0) terminal.line(`Cancelled ${cancelled.toReversed().join(', ')}.`)
-    else
-      terminal.note(`${id} has no such task to do: nothing was cancelled (claude-agents agent show ${id}).`)
+    else terminal.note(`${id} has no such task; nothing was cancelled (claude-agents agent show ${id}).`)
   })
 }
 
-export function reset(globals: GlobalOptions, id: string) {
+function reset(globals: GlobalOptions, id: string) {
   return withAgent(globals, id, async (agent, { terminal }) => {
     await agent.reset()
     if (terminal.json) return terminal.value(await describe(agent))
-    terminal.line(`${id} begins a new session chain with its next task.`)
+    terminal.line(`${id} starts a new chain of sessions with its next task.`)
   })
 }
 
-export function remove(globals: GlobalOptions, id: string) {
+function remove(globals: GlobalOptions, id: string) {
   return withSession(globals, async ({ orchestrator, terminal }) => {
     await orchestrator.removeAgent(id)
     if (terminal.json) return terminal.value({ id, removed: true })
-    terminal.line(
-      asTyped(`Removed ${id}. Its history stays in the log: claude-agents log --stream agent/${id}`),
-    )
+    terminal.line(`Removed ${id}.`)
+    terminal.note(`Its history stays in the log: claude-agents log --stream agent/${id}`)
   })
 }
 
@@ -168,19 +211,8 @@ async function describe(agent: Agent) {
   }
 }
 
-function withAgent(
+const withAgent = (
   globals: GlobalOptions,
   id: string,
-  run: (agent: Agent, session: Parameters<Parameters<typeof withSession>[1]>[0]) => Promise<void>,
-) {
-  return withSession(globals, async (session) => run(await session.orchestrator.agent(id), session))
-}
-
-export function noteNoStore({ baseDir, json, color }: GlobalOptions): void {
-  terminal({ json, color }).note(
-    `There is nothing in ${baseDir} yet. Create an agent: claude-agents agent create ID "SYSTEM PROMPT"`,
-  )
-}
-
-const dollars = (amount: number) => `$${amount.toFixed(4)}`
-const firstLine = (text: string) => text.split('\n', 1)[0] ?? ''
+  work: (agent: Agent, session: Session) => Promise<void>,
+) => withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))

@@ -1,49 +1,67 @@
-/** `config show | validate | path`: what counts here, and why. */
+/** `config show | validate | path`: which settings apply here, and where they come from. */
 import { resolve } from 'node:path'
-import { ConfigError, findConfigFile, loadConfig, type ResolvedSetting } from '../../index.ts'
-import type { GivenOptions, GlobalOptions } from '../global-options.ts'
-import { inert, jsonLine, terminal } from '../terminal/output.ts'
+import type { Command } from 'commander'
+import { findConfigFile, loadConfig } from '../../config/configuration.ts'
+import type { ResolvedSetting } from '../../config/layers.ts'
+import { ConfigError } from '../../events/errors/base.ts'
+import { plural } from '../../events/figures.ts'
+import { type GivenOptions, type GlobalOptions, withGiven, withGlobals } from '../global-options.ts'
+import { terminal } from '../terminal/output.ts'
+import { table } from '../terminal/table.ts'
+import { inert, jsonLine } from '../terminal/text.ts'
 
-export function show(globals: GlobalOptions): void {
+export function configCommands(config: Command): void {
+  config.command('show').description('show every setting and where it comes from').action(withGlobals(show))
+  config
+    .command('validate [file]')
+    .description('check a configuration file; exits with 1 if anything is wrong')
+    .action(withGiven(validate))
+  config
+    .command('path')
+    .description('print the path of the configuration file in use')
+    .action(withGiven(path))
+}
+
+const NO_FILE = 'There is no configuration file here or in a parent directory.'
+const MAKE_ONE = `${NO_FILE} Create one: claude-agents init`
+
+function show(globals: GlobalOptions): void {
   const screen = terminal(globals)
   const { file, settings, agents = [], workflows = [] } = globals.config
   if (screen.json) {
     for (const setting of settings) screen.value(setting)
     return
   }
-  const width = Math.max(...settings.map(({ key }) => key.length))
-  const values = settings.map(({ value }) => inert(shown(value)))
-  const valueWidth = Math.min(40, Math.max(...values.map(({ length }) => length)))
-  settings.forEach((setting, index) => {
-    const value = (values[index] ?? '').padEnd(valueWidth)
-    const line = `${setting.key.padEnd(width)}  ${value}  ${source(setting)}`
-    screen.line(setting.from === 'default' ? screen.style('dim', line) : line)
+  const columns = [{ head: 'SETTING' }, { head: 'VALUE', flexible: true }, { head: 'FROM' }] as const
+  const rows = settings.map((setting) => {
+    const cells = [setting.key, shownValue(setting), sourceOf(setting)]
+    return setting.from === 'default' ? cells.map((cell) => ['dim', cell] as const) : cells
   })
+  for (const line of table(screen, columns, rows)) screen.line(line)
   screen.line(`agents: ${inert(agents.map(({ id }) => id).join(', ')) || 'none declared'}`)
   screen.line(`workflows: ${inert(workflows.map(({ name }) => name).join(', ')) || 'none declared'}`)
-  screen.note(file === null ? 'There is no configuration file here or above.' : `The file: ${inert(file)}`)
+  screen.note(file === null ? NO_FILE : `Configuration file: ${inert(file)}`)
 }
 
-const shown = (value: unknown) => (value === null ? '-' : typeof value === 'string' ? value : jsonLine(value))
+const shownValue = ({ value }: ResolvedSetting) =>
+  value === null ? '-' : typeof value === 'string' ? value : jsonLine(value)
 
-const source = ({ from, place }: ResolvedSetting) => (place === null ? from : `${from} (${inert(place)})`)
+const sourceOf = ({ from, place }: ResolvedSetting) => (place === null ? from : `${from} (${inert(place)})`)
 
-/** The file alone: what the environment says is left out. */
-export async function validate(file: string | undefined, given: GivenOptions): Promise<void> {
-  const screen = terminal({ json: given.json ?? false, color: given.color })
-  const path = file === undefined ? await findConfigFile(process.cwd()) : resolve(file)
+/** Checks the file alone, without the environment. */
+async function validate(given: GivenOptions, named: string | undefined): Promise<void> {
+  const screen = terminal(given)
+  const path = await pathOf(given, named)
   if (path === null) {
-    screen.note('There is no configuration file here or above. Make one: claude-agents init')
+    screen.note(MAKE_ONE)
     process.exitCode = 1
     return
   }
   try {
     const { agents = [], workflows = [] } = await loadConfig({ file: path, environment: {} })
-    if (screen.json) screen.value({ file: path, ok: true, problems: [] })
-    else
-      screen.line(
-        `${inert(path)} is in order: ${counted(agents, 'agent')}, ${counted(workflows, 'workflow')}.`,
-      )
+    if (screen.json) return screen.value({ file: path, ok: true, problems: [] })
+    const content = `${plural(agents.length, 'agent')}, ${plural(workflows.length, 'workflow')}`
+    screen.line(`${inert(path)} is valid: ${content}.`)
   } catch (error) {
     if (!(error instanceof ConfigError) || !screen.json) throw error
     screen.value({ file: path, ok: false, problems: error.details.problems })
@@ -51,15 +69,15 @@ export async function validate(file: string | undefined, given: GivenOptions): P
   }
 }
 
-export async function path(given: GivenOptions): Promise<void> {
-  const screen = terminal({ json: given.json ?? false, color: given.color })
-  const found = given.config === undefined ? await findConfigFile(process.cwd()) : resolve(given.config)
+async function path(given: GivenOptions): Promise<void> {
+  const screen = terminal(given)
+  const found = await pathOf(given)
   if (screen.json) screen.value({ file: found })
-  else if (found !== null) screen.line(inert(found))
-  if (found !== null) return
-  if (!screen.json) screen.note('There is no configuration file here or above. Make one: claude-agents init')
-  process.exitCode = 1
+  else if (found === null) screen.note(MAKE_ONE)
+  else screen.line(inert(found))
+  if (found === null) process.exitCode = 1
 }
 
-const counted = (things: readonly unknown[], what: string) =>
-  `${things.length} ${what}${things.length === 1 ? '' : 's'}`
+async function pathOf({ config }: GivenOptions, named = config): Promise<string | null> {
+  return named === undefined ? findConfigFile(process.cwd()) : resolve(named)
+}

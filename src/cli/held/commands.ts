@@ -1,10 +1,38 @@
-/** `agent held | approve | reject` */
+/** `agent held | approve | reject`: tasks that wait for approval, or for room in a budget. */
 import { userInfo } from 'node:os'
-import type { HeldTask, Reply } from '../../index.ts'
-import { noteNoStore } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { type Session, withSession } from '../session.ts'
-import { inert } from '../terminal/output.ts'
+import type { Command } from 'commander'
+import type { Reply } from '../../actors/agent/tasks/handle.ts'
+import type { HeldTask } from '../../actors/agent/tasks/held-task.ts'
+import { describeError } from '../../events/errors/base.ts'
+import { TaskHeldError, TaskNotHeldError } from '../../events/errors/hold.ts'
+import { dollars } from '../../events/figures.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { reading, type Session } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import { inert } from '../terminal/text.ts'
+
+/** @param agent The command `agent`. */
+export function heldCommands(agent: Command): void {
+  agent
+    .command('held')
+    .description('list tasks that wait for approval, or for room in a budget')
+    .option('--agent <id>', 'only tasks of this agent')
+    .action(withGlobals(held))
+  agent
+    .command('approve <task>')
+    .description('approve a held task, and wait for its answer')
+    .option('--agent <id>', 'agent of the task, if several agents have one with this id')
+    .option('--by <name>', 'who approves it (default: your user name)')
+    .option('--no-wait', 'only approve it; recover resumes it')
+    .action(withGlobals(approve))
+  agent
+    .command('reject <task>')
+    .description('reject a held task, which ends it')
+    .option('--agent <id>', 'agent of the task, if several agents have one with this id')
+    .option('--by <name>', 'who rejects it (default: your user name)')
+    .option('--reason <text>', 'reason to give')
+    .action(withGlobals(reject))
+}
 
 interface OfAgent {
   readonly agent?: string
@@ -14,67 +42,57 @@ interface VerdictOptions extends OfAgent {
   readonly by?: string
 }
 
-export async function held(globals: GlobalOptions, options: OfAgent) {
-  if (!hasStore(globals)) return noteNoStore(globals)
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const tasks = await orchestrator.held(options)
-    if (terminal.json) {
-      for (const task of tasks) terminal.value(task)
-      return
-    }
-    if (tasks.length === 0) return terminal.note('Nothing is held.')
-    for (const { message, hint } of tasks)
-      terminal.line(`${inert(message)}\n  ${terminal.style('dim', inert(hint))}`)
+function held(globals: GlobalOptions, options: OfAgent) {
+  return reading(globals, async ({ orchestrator, terminal }) => {
+    list(terminal, await orchestrator.held(options), 'No task is held.', (tasks) =>
+      tasks.map(({ message, hint }) => `${inert(message)}\n  ${terminal.style('dim', inert(hint))}`),
+    )
   })
 }
 
-export async function approve(
+function approve(
   globals: GlobalOptions,
   taskId: string,
   { wait, by, agent }: VerdictOptions & { readonly wait: boolean },
 ) {
-  const { TaskNotHeldError } = await import('../../index.ts')
-  if (!hasStore(globals)) throw new TaskNotHeldError({ taskId })
-  return withSession(globals, async (session) => {
+  const work = async (session: Session) => {
     const { orchestrator, terminal, owner } = session
     const task = await orchestrator.approve(taskId, verdict(by, agent))
     const { runId } = task
-    if (runId !== null) terminal.note(`It is a step of a run: claude-agents workflow resume ${runId}`)
+    if (runId !== null) terminal.note(`This task is a step of a run: claude-agents workflow resume ${runId}`)
     if (wait && owner === null) return answer(session, task)
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, approved: true })
-    const next = owner === null ? 'claude-agents recover goes on with it' : `process ${owner} goes on with it`
+    const next = owner === null ? 'claude-agents recover resumes it' : `process ${owner} resumes it`
     terminal.line(`Approved ${taskId} of ${task.agent}: ${next}.`)
-  })
+  }
+  return reading(globals, work, () => new TaskNotHeldError({ taskId }))
 }
 
-export async function reject(
+function reject(
   globals: GlobalOptions,
   taskId: string,
   { by, agent, reason }: VerdictOptions & { readonly reason?: string },
 ) {
-  const { TaskNotHeldError } = await import('../../index.ts')
-  if (!hasStore(globals)) throw new TaskNotHeldError({ taskId })
-  return withSession(globals, async ({ orchestrator, terminal }) => {
+  const work = async ({ orchestrator, terminal }: Session) => {
     const why = reason === undefined ? {} : { reason }
     const task = await orchestrator.reject(taskId, { ...verdict(by, agent), ...why })
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, rejected: true })
     terminal.line(`Rejected ${taskId} of ${task.agent}.`)
-  })
+  }
+  return reading(globals, work, () => new TaskNotHeldError({ taskId }))
 }
 
-/** Goes on with held tasks as far as there is room now, and says what became of each. */
-export async function goOnWith(session: Session, tasks: readonly HeldTask[]): Promise<void> {
-  const { terminal } = session
-  const say = (line: string) => terminal.note(inert(line))
+/** Resumes held tasks as far as there is room now, and reports what became of each. */
+export async function resumeHeld(session: Session, tasks: readonly HeldTask[]): Promise<void> {
+  const report = (line: string) => session.terminal.note(inert(line))
   await Promise.all(
     tasks.map(async (task) => {
       const name = `task ${task.taskId} of ${task.agent}`
       try {
         const { costUsd } = await replyOf(session, task)
-        say(`${name} went on and is done ($${costUsd.toFixed(4)})`)
+        report(`${name} was resumed and is done (${dollars(costUsd)})`)
       } catch (error) {
-        const { describeError } = await import('../../index.ts')
-        say(`${name}: ${describeError(error).message}`)
+        report(`${name}: ${describeError(error).message}`)
       }
     }),
   )
@@ -82,18 +100,17 @@ export async function goOnWith(session: Session, tasks: readonly HeldTask[]): Pr
 
 async function answer(session: Session, task: HeldTask): Promise<void> {
   const { terminal } = session
-  terminal.progress(terminal.accent('dim', `${task.agent} works on task ${task.taskId}`))
+  terminal.progress(terminal.accent('dim', `${task.agent} is working on task ${task.taskId}`))
   const reply = await replyOf(session, task)
   if (terminal.json) terminal.value(reply)
   else terminal.line(inert(reply.text))
 }
 
-/** The reply; or an error where the task is held, or the user does not want to wait. The task is kept then. */
+/** The reply; or an error when the task is held again, or the user stops waiting. The task is kept then. */
 async function replyOf({ orchestrator, signal }: Session, { agent: id, taskId }: HeldTask): Promise<Reply> {
-  const { TaskHeldError } = await import('../../index.ts')
   const agent = await orchestrator.agent(id)
   return new Promise((resolve, reject) => {
-    const onHeld = (held: HeldTask) => reject(new TaskHeldError(held))
+    const onHeld = (task: HeldTask) => reject(new TaskHeldError(task))
     signal.addEventListener('abort', () => reject(new Error('interrupted: the task is kept')), { once: true })
     agent.reply(taskId, { onHeld }).then(resolve, reject)
   })
@@ -104,7 +121,7 @@ const verdict = (by: string | undefined, agent: string | undefined) => ({
   ...(agent === undefined ? {} : { agent }),
 })
 
-/** A user without an entry in the system has no name. */
+/** Empty for a user without an entry in the system. */
 function userName(): string {
   try {
     return userInfo().username

@@ -1,21 +1,22 @@
-/** `dead-letters`: answers that were paid for and that nobody was given. */
-import { noteNoStore } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { withSession } from '../session.ts'
-import { inert } from '../terminal/output.ts'
+/** `dead-letters`: answers that arrived after their task had ended, and were paid for. */
+import type { Command } from 'commander'
+import { dollars } from '../../events/figures.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { reading } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import { inert } from '../terminal/text.ts'
 
-export async function deadLetters(globals: GlobalOptions, options: { readonly agent?: string }) {
-  if (!hasStore(globals)) return noteNoStore(globals)
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const letters = await orchestrator.deadLetters(options)
-    if (terminal.json) {
-      for (const letter of letters) terminal.value(letter)
-      return
-    }
-    if (letters.length === 0) return terminal.note('No answer came too late.')
-    for (const { at, agent, taskId, costUsd, text } of letters) {
-      const head = terminal.style('dim', `${at}  ${agent}  task ${taskId}  $${costUsd.toFixed(4)}`)
-      terminal.line(`${head}\n${inert(text)}`)
-    }
+export function deadLettersCommand(command: Command): void {
+  command.option('--agent <id>', 'only answers of this agent').action(withGlobals(deadLetters))
+}
+
+function deadLetters(globals: GlobalOptions, options: { readonly agent?: string }) {
+  return reading(globals, async ({ orchestrator, terminal }) => {
+    list(terminal, await orchestrator.deadLetters(options), 'No answer arrived too late.', (letters) =>
+      letters.map(({ at, agent, taskId, costUsd, text }) => {
+        const head = terminal.style('dim', `${at}  ${agent}  task ${taskId}  ${dollars(costUsd)}`)
+        return `${head}\n${inert(text)}`
+      }),
+    )
   })
 }

@@ -1,127 +1,77 @@
-/** `fork` and `rerun`: going on from a moment of the past. */
-import { spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { TaskInput } from '../../index.ts'
-import { printReply } from '../agent/ask.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { withSession } from '../session.ts'
+/** `fork`: branches off an agent at a version, or a run at a step. */
+import type { Command } from 'commander'
+import { AgentNotFoundError, InvalidInputError } from '../../events/errors/base.ts'
+import { RunNotFoundError } from '../../events/errors/run.ts'
+import { plural } from '../../events/figures.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { reading } from '../session.ts'
 
-export interface ForkCommandOptions {
+export function forkCommand(command: Command): void {
+  command
+    .argument('[agent]')
+    .description('branch off an agent at a version, or a run at a step; the original is unchanged')
+    .option('--at <place>', 'version of the agent (default: now), or step of the run')
+    .option('--as <id>', 'id of the new agent or run')
+    .option('--run <run>', 'run to branch off; answers before the step are reused')
+    .action(withGlobals(fork))
+}
+
+interface ForkCommandOptions {
   readonly at?: string
   readonly as?: string
   readonly run?: string
 }
 
-export async function fork(
+function fork(
   globals: GlobalOptions,
   agent: string | undefined,
   { at, as, run }: ForkCommandOptions,
 ): Promise<void> {
-  const { AgentNotFoundError, InvalidInputError, RunNotFoundError } = await import('../../index.ts')
-  const usage = (what: string, problem: string) =>
-    new InvalidInputError({
-      what,
-      problem,
-      hint: 'claude-agents fork AGENT --at VERSION --as NEW, or claude-agents fork --run RUN --at STEP --as NEW',
-    })
   if (run !== undefined) {
-    if (agent !== undefined) throw usage('An agent and a run', 'only one can be forked at a time')
-    if (at === undefined) throw usage('--at', 'the step is missing')
-    if (!hasStore(globals)) throw new RunNotFoundError({ runId: run })
-    return forkRun(globals, run, at, as)
+    if (agent !== undefined) throw wrongUse('An agent and a run', 'only one can be forked at a time')
+    if (at === undefined) throw wrongUse('--at', 'the step is missing')
+    return forkRunAt(globals, run, at, as)
   }
-  if (agent === undefined) throw usage('What is to be forked', 'neither an agent nor a run is named')
-  if (as === undefined) throw usage('--as', 'the id of the new agent is missing')
+  if (agent === undefined) throw wrongUse('What to fork', 'neither an agent nor a run is given')
+  if (as === undefined) throw wrongUse('--as', 'the id of the new agent is missing')
   if (at !== undefined && !/^\d{1,15}$/.test(at))
-    throw usage('--at', `${JSON.stringify(at)} is not a version, a whole number`)
-  if (!hasStore(globals)) throw new AgentNotFoundError({ agent, nearest: null })
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const made = await orchestrator.fork(agent, { as, ...(at === undefined ? {} : { at: Number(at) }) })
-    const { session, config } = made.snapshot.context
-    const forked = { agent, version: at === undefined ? null : Number(at), sessionId: session }
-    if (terminal.json) return terminal.value({ id: as, forkedFrom: forked, model: config?.model ?? null })
-    const where = at === undefined ? 'as it is now' : `at version ${at}`
-    terminal.line(`Forked ${as} off ${agent} ${where}. It has a workspace of its own, which is empty.`)
-    terminal.note(`Ask it something: claude-agents agent ask ${as} "..."`)
+    throw wrongUse('--at', `${JSON.stringify(at)} is not a version, which is a whole number`)
+  return forkAgentAt(globals, agent, at === undefined ? null : Number(at), as)
+}
+
+const wrongUse = (what: string, problem: string) =>
+  new InvalidInputError({
+    what,
+    problem,
+    hint: 'claude-agents fork AGENT --at VERSION --as NEW, or claude-agents fork --run RUN --at STEP --as NEW',
   })
+
+function forkAgentAt(globals: GlobalOptions, agent: string, version: number | null, as: string) {
+  return reading(
+    globals,
+    async ({ orchestrator, terminal }) => {
+      const made = await orchestrator.fork(agent, { as, ...(version === null ? {} : { at: version }) })
+      const { session, config } = made.snapshot.context
+      const forkedFrom = { agent, version, sessionId: session }
+      if (terminal.json) return terminal.value({ id: as, forkedFrom, model: config?.model ?? null })
+      const where = version === null ? 'as it is now' : `at version ${version}`
+      terminal.line(`Forked ${as} off ${agent} ${where}. It has its own, empty workspace.`)
+      terminal.note(`Ask it something: claude-agents agent ask ${as} "..."`)
+    },
+    () => new AgentNotFoundError({ agent, nearest: null }),
+  )
 }
 
-function forkRun(globals: GlobalOptions, run: string, at: string, as: string | undefined): Promise<void> {
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const forked = await orchestrator.forkRun(run, { at, ...(as === undefined ? {} : { as }) })
-    if (terminal.json) return terminal.value(forked)
-    const { runId, carried } = forked
-    terminal.line(`Forked run ${runId} off ${run}; ${carried.length} answers were taken over.`)
-    terminal.note(`Go on with it: claude-agents workflow resume ${runId}`)
-  })
-}
-
-export async function rerun(
-  globals: GlobalOptions,
-  taskId: string,
-  { edit = false }: { readonly edit?: boolean },
-): Promise<void> {
-  const { pastTask, TaskNotFoundError } = await import('../../index.ts')
-  if (!hasStore(globals)) throw new TaskNotFoundError({ taskId })
-  const prompt = edit ? await editedPrompt(globals, taskId) : undefined
-  return withSession(globals, async (session) => {
-    const {
-      agent,
-      input,
-      outputSchema,
-      session: kind,
-      factId,
-    } = await pastTask(session.orchestrator.store, taskId)
-    const task: TaskInput = prompt === undefined ? input : { ...input, prompt }
-    const newId = crypto.randomUUID()
-    await printReply(session, agent, task, {
-      taskId: newId,
-      session: kind,
-      ...(outputSchema === undefined ? {} : { outputSchema }),
-      origin: { correlationId: newId, causationId: factId },
-    })
-  })
-}
-
-/** With the store closed: others must be able to use it as long as the editor is open. */
-async function editedPrompt(globals: GlobalOptions, taskId: string): Promise<string> {
-  const editor = await editorCommand()
-  const { pastTask } = await import('../../index.ts')
-  let before = ''
-  await withSession(globals, async ({ orchestrator }) => {
-    before = (await pastTask(orchestrator.store, taskId)).input.prompt
-  })
-  return edited(editor, before)
-}
-
-async function editorCommand(): Promise<string> {
-  const editor = process.env.VISUAL || process.env.EDITOR
-  if (editor) return editor
-  const { InvalidInputError } = await import('../../index.ts')
-  const hint = 'Set it: EDITOR=nano claude-agents rerun TASK --edit'
-  throw new InvalidInputError({ what: '--edit', problem: 'neither VISUAL nor EDITOR names an editor', hint })
-}
-
-/** The prompt as it was saved. Left empty, nothing is asked. */
-async function edited(editor: string, prompt: string): Promise<string> {
-  const { InvalidInputError } = await import('../../index.ts')
-  const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
-  try {
-    const file = join(folder, 'PROMPT.md')
-    await writeFile(file, prompt, { mode: 0o600 })
-    // As git does it: what EDITOR says may hold arguments, so it is the shell's to read.
-    const { status, error } = spawnSync('sh', ['-c', `${editor} "$1"`, editor, file], { stdio: 'inherit' })
-    if (error || status !== 0)
-      throw new InvalidInputError({
-        what: '--edit',
-        problem: `the editor ended with ${error?.message ?? status}`,
-      })
-    const text = await readFile(file, 'utf8')
-    if (text.trim() === '') throw new InvalidInputError({ what: 'The prompt', problem: 'it was left empty' })
-    return text.replace(/\n$/, '')
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+function forkRunAt(globals: GlobalOptions, run: string, at: string, as: string | undefined) {
+  return reading(
+    globals,
+    async ({ orchestrator, terminal }) => {
+      const forked = await orchestrator.forkRun(run, { at, ...(as === undefined ? {} : { as }) })
+      if (terminal.json) return terminal.value(forked)
+      const { runId, carried } = forked
+      terminal.line(`Forked run ${runId} off ${run}, reusing ${plural(carried.length, 'answer')}.`)
+      terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
+    },
+    () => new RunNotFoundError({ runId: run }),
+  )
 }

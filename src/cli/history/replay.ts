@@ -1,16 +1,38 @@
-/** `replay`: the history of a stream, fact by fact; and the proof that it comes to the same again. */
-import type { AnyStep, OwnKind, StateChange } from '../../index.ts'
-import { noteNoStore } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { withSession } from '../session.ts'
+/** `replay`: the history of a stream fact by fact, printed or on the screen, or verified against what was recorded. */
+import type { Command } from 'commander'
+import type { AnyStep } from '../../actors/engine/replay.ts'
+import type { OwnKind } from '../../actors/own/definition.ts'
+import { UnknownKindError } from '../../events/errors/actor.ts'
+import { InvalidInputError, StreamNotFoundError } from '../../events/errors/base.ts'
+import { type StateChange, stateChanges } from '../../history/state-changes.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import { wholeNumber } from '../arguments.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { reading } from '../session.ts'
 import type { Terminal } from '../terminal/output.ts'
-import { mustHaveStore } from './state.ts'
+import { inert, jsonLine } from '../terminal/text.ts'
 import { changesInWords } from './state-lines.ts'
 import { stateName, stateOf, stateView } from './state-view.ts'
 
-export interface ReplayCommandOptions {
+export function replayCommand(command: Command): void {
+  command
+    .argument('[stream]')
+    .description('replay the history of a stream: every fact and what it changed')
+    .option('--from <version>', 'first version', wholeNumber)
+    .option('--to <version>', 'last version', wholeNumber)
+    .option('--module <file>', 'module that exports your own actor definitions (its code runs)')
+    .option('--step', 'step forwards and backwards with the keyboard')
+    .option('--verify', 'replay and compare with what was recorded; exits with 1 if anything diverges')
+    .option('--all', 'with --verify: every stream (the default)')
+    .action(withGlobals(replay))
+}
+
+interface Range {
   readonly from?: number
   readonly to?: number
+}
+
+interface ReplayCommandOptions extends Range {
   readonly step?: boolean
   readonly verify?: boolean
   readonly all?: boolean
@@ -18,40 +40,53 @@ export interface ReplayCommandOptions {
   readonly module?: string
 }
 
-export async function replay(
+async function replay(
   globals: GlobalOptions,
   stream: string | undefined,
-  { verify = false, all = false, step = false, module, ...range }: ReplayCommandOptions,
+  { verify = false, all = false, step = false, module, ...given }: ReplayCommandOptions,
 ): Promise<void> {
-  const { InvalidInputError } = await import('../../index.ts')
-  if (all && !verify) throw new InvalidInputError({ what: '--all', problem: 'it goes with --verify' })
+  if (all && !verify) throw new InvalidInputError({ what: '--all', problem: 'it requires --verify' })
   if (all && stream !== undefined)
-    throw new InvalidInputError({ what: '--all', problem: `${stream} is named as well` })
+    throw new InvalidInputError({ what: '--all', problem: `it cannot be combined with a stream (${stream})` })
   if (verify) {
-    if (step) throw new InvalidInputError({ what: '--step', problem: 'it does not go with --verify' })
-    return (await import('./replay-verification.ts')).verifyReplay(globals, stream)
+    if (step) throw new InvalidInputError({ what: '--step', problem: 'it cannot be combined with --verify' })
+    return (await import('./verification.ts')).verifyHistory(globals, stream)
   }
   if (stream === undefined)
     throw new InvalidInputError({
       what: 'The stream',
-      problem: 'none is named',
+      problem: 'it is missing',
       hint: 'claude-agents replay agent/ID, or claude-agents replay --verify',
     })
-  if (step) {
-    const { checkTerminal, stepThrough } = await import('./step-screen.ts')
-    await checkTerminal(globals)
-    await mustHaveStore(globals, stream)
-    const steps: AnyStep[] = []
-    await withSession(globals, async ({ orchestrator }) => {
+  const range = { ...given }
+  return step
+    ? stepThroughStream(globals, stream, range, module)
+    : printStream(globals, stream, range, module)
+}
+
+async function stepThroughStream(
+  globals: GlobalOptions,
+  stream: string,
+  range: Range,
+  module: string | undefined,
+): Promise<void> {
+  const { checkTerminal, stepThrough } = await import('./step-screen.ts')
+  checkTerminal(globals)
+  const steps: AnyStep[] = []
+  await reading(
+    globals,
+    async ({ orchestrator }) => {
       orchestrator.registerActors(await definitionsOf(module))
       for await (const one of orchestrator.replay(stream, range)) steps.push(one)
-    })
-    // The store is closed by then: whoever looks for long keeps nobody waiting.
-    return stepThrough(globals, stream, steps)
-  }
-  if (!hasStore(globals)) return noteNoStore(globals)
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const { stateChanges, UnknownKindError } = await import('../../index.ts')
+    },
+    () => new StreamNotFoundError({ stream }),
+  )
+  // The store is closed by now, so stepping through for an hour keeps no other process waiting.
+  return stepThrough(globals, stream, steps)
+}
+
+function printStream(globals: GlobalOptions, stream: string, range: Range, module: string | undefined) {
+  return reading(globals, async ({ orchestrator, terminal }) => {
     orchestrator.registerActors(await definitionsOf(module))
     try {
       for await (const one of orchestrator.replay(stream, range)) {
@@ -61,20 +96,17 @@ export async function replay(
       }
     } catch (error) {
       if (!(error instanceof UnknownKindError)) throw error
-      await (await import('./facts-alone.ts')).factsAlone(orchestrator, terminal, stream, range)
+      await printFacts(orchestrator, terminal, stream, range)
     }
   })
 }
 
 async function definitionsOf(file: string | undefined): Promise<readonly OwnKind[]> {
   if (file === undefined) return []
-  const { exportedActors, loadModule } = await import('../../index.ts')
+  const { exportedActors } = await import('../../actors/own/definition.ts')
+  const { loadModule } = await import('../../workflows/exported-pattern.ts')
   return exportedActors(file, await loadModule(file))
 }
-
-/** What changed besides the state itself, which has a column of its own. */
-export const contextChanges = (changes: readonly StateChange[]) =>
-  changes.filter(({ path }) => path !== 'value')
 
 function jsonStep(stream: string, { recorded, ...step }: AnyStep, changes: readonly StateChange[]) {
   const { version, position, at, type } = recorded
@@ -82,6 +114,7 @@ function jsonStep(stream: string, { recorded, ...step }: AnyStep, changes: reado
   return { version, position, at, type, before, after, changes }
 }
 
+const TYPE_WIDTH = 18
 const STATE_WIDTH = 16
 
 function stepLine(terminal: Terminal, { recorded, before, after }: AnyStep, changes: readonly StateChange[]) {
@@ -89,7 +122,27 @@ function stepLine(terminal: Terminal, { recorded, before, after }: AnyStep, chan
   const [plain, styled] =
     from === to ? [to, to] : [`${from} → ${to}`, `${from} → ${terminal.style('bold', to)}`]
   const padding = ' '.repeat(Math.max(0, STATE_WIDTH - plain.length))
-  const words = terminal.style('dim', changesInWords(contextChanges(changes)))
-  const number = String(recorded.version).padStart(5)
-  return `${number}  ${recorded.type.padEnd(18)}  ${styled}${padding}  ${words}`.trimEnd()
+  // The state itself has a column of its own.
+  const others = changes.filter(({ path }) => path !== 'value')
+  const words = terminal.style('dim', changesInWords(others))
+  return `${numbered(recorded)}  ${styled}${padding}  ${words}`.trimEnd()
+}
+
+const numbered = ({ version, type }: { readonly version: number; readonly type: string }) =>
+  `${String(version).padStart(5)}  ${type.padEnd(TYPE_WIDTH)}`
+
+/** The facts of an actor whose definition is in a program of the user: its states are unknown here. */
+async function printFacts(
+  orchestrator: Pick<Orchestrator, 'log'>,
+  terminal: Terminal,
+  stream: string,
+  { from = 1, to }: Range,
+): Promise<void> {
+  terminal.note('Facts without states: this kind of actor is defined in a program (--module FILE).')
+  const range = { stream, after: from - 1, ...(to === undefined ? {} : { to }) }
+  for await (const recorded of orchestrator.log(range)) {
+    const { version, type, data } = recorded
+    if (terminal.json) terminal.value({ version, type, data, before: null, after: null })
+    else terminal.line(`${numbered(recorded)}  ${terminal.style('dim', inert(jsonLine(data)))}`)
+  }
 }

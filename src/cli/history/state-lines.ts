@@ -1,12 +1,14 @@
-/** States and what changed in them, for people: each value on a line of its own, or a few words. */
-import type { Json, StateChange } from '../../index.ts'
-import { inert, type Terminal } from '../terminal/output.ts'
+/** States and their changes for people: one value per line, or a few words. */
+import type { Json } from '../../events/json.ts'
+import type { StateChange } from '../../history/state-changes.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { cut, inert } from '../terminal/text.ts'
 
 const LONGEST_VALUE = 120
 const LONGEST_BRIEF = 32
 const MOST_CHANGES = 4
 
-/** A value and all that is in it, indented. */
+/** A value and everything in it, indented. */
 export function* valueLines(terminal: Terminal, value: Json, indent = ''): Generator<string> {
   const entries = Object.entries(value as object) as [string, Json][]
   const width = Math.max(0, ...entries.filter(([, part]) => !isNested(part)).map(([name]) => name.length))
@@ -56,11 +58,5 @@ function brief(value: Json): string {
   return typeof value === 'number' ? rounded(value) : cut(JSON.stringify(value), LONGEST_BRIEF)
 }
 
-/** Sums of dollars have a tail that means nothing. */
+/** Sums of dollars have meaningless last digits. */
 const rounded = (value: number) => String(Number(value.toFixed(6)))
-
-/** On one line. */
-export function cut(text: string, longest: number): string {
-  const line = inert(text).replace(/\s+/g, ' ').trim()
-  return line.length > longest ? `${line.slice(0, longest - 1)}…` : line
-}

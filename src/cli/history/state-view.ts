@@ -1,16 +1,16 @@
-/** What a state of an actor looks like from outside. */
-import type { AgentSnapshot, AnyStep, Json, RunSnapshot, SupervisorSnapshot } from '../../index.ts'
-import { inert, jsonLine } from '../terminal/output.ts'
+/** States of actors as `replay` shows them. */
+import type { AgentSnapshot } from '../../actors/agent/machine.ts'
+import type { AnyStep } from '../../actors/engine/replay.ts'
+import type { SupervisorSnapshot } from '../../actors/supervision/machine.ts'
+import type { Json } from '../../events/json.ts'
+import type { RunSnapshot } from '../../patterns/runs/machine.ts'
+import { inert, jsonLine } from '../terminal/text.ts'
 
 type Snapshot = AnyStep['after']
 
-interface View {
-  /** What is shown of it with `--json`. */
-  readonly json: (snapshot: Snapshot) => object
-}
-
-const AGENT: View = {
-  json({ value, context }: AgentSnapshot) {
+/** The JSON of a state, by the kind of its actor. */
+const VIEWS: Readonly<Record<string, (snapshot: Snapshot) => object>> = {
+  agent({ value, context }: AgentSnapshot) {
     const { current, queue, session, totals } = context
     return {
       status: value,
@@ -20,16 +20,10 @@ const AGENT: View = {
       totals,
     }
   },
-}
-
-const RUN: View = {
-  json({ value, context: { name, steps, done, costUsd } }: RunSnapshot) {
+  run({ value, context: { name, steps, done, costUsd } }: RunSnapshot) {
     return { status: value, name, steps, done, costUsd }
   },
-}
-
-const SUPERVISOR: View = {
-  json({ value, context: { rules, parent, specs, running, children } }: SupervisorSnapshot) {
+  supervisor({ value, context: { rules, parent, specs, running, children } }: SupervisorSnapshot) {
     const all = Object.values(children).flatMap((bucket) => Object.values(bucket))
     return {
       status: value,
@@ -44,22 +38,18 @@ const SUPERVISOR: View = {
   },
 }
 
-/** Of an actor of the user's: the state as it is. */
-const OTHER: View = {
-  json: ({ value, context }) => ({ status: value, context }),
+/** An actor of the user's has its state as it is. */
+const plainView = ({ value, context }: Snapshot) => ({ status: value, context })
+
+export function stateView(stream: string, snapshot: Snapshot): object {
+  const view = VIEWS[stream.slice(0, stream.indexOf('/'))] ?? plainView
+  return view(snapshot)
 }
 
-const VIEWS: Readonly<Record<string, View>> = { agent: AGENT, run: RUN, supervisor: SUPERVISOR }
-
-const viewOf = (stream: string): View => VIEWS[stream.slice(0, stream.indexOf('/'))] ?? OTHER
-
-/** What a state looks like as JSON. */
-export const stateView = (stream: string, snapshot: Snapshot): object => viewOf(stream).json(snapshot)
-
-/** A state within a state has a name of several parts. */
+/** A nested state has a name of several parts. */
 export const stateName = ({ value }: Snapshot): string =>
   inert(typeof value === 'string' ? value : jsonLine(value))
 
-/** The state and what it knows, side by side. */
-export const stateOf = ({ value, context }: AnyStep['after']) =>
+/** The value of a state and its context in one object. */
+export const stateOf = ({ value, context }: Snapshot) =>
   ({ value, ...(context as object) }) as unknown as { readonly [name: string]: Json }

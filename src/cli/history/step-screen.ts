@@ -1,21 +1,23 @@
-/** `replay --step`: one fact and the state after it on the screen, and the keyboard to go on and back. */
+/** `replay --step`: one fact and the state after it on the screen, moved through with the keyboard. */
 import { on } from 'node:events'
 import { emitKeypressEvents } from 'node:readline'
-import type { AnyStep, StateChange } from '../../index.ts'
+import type { AnyStep } from '../../actors/engine/replay.ts'
+import { InvalidInputError } from '../../events/errors/base.ts'
+import { type StateChange, stateChanges } from '../../history/state-changes.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { inert, jsonLine, type Terminal, terminal } from '../terminal/output.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+import { fitting, inert, jsonLine } from '../terminal/text.ts'
 import { changeLine, valueLines } from './state-lines.ts'
 import { stateName, stateOf } from './state-view.ts'
 import { firstView, KEYS, type Key, pressed, type StepText, type StepView } from './step-view.ts'
 
-/** Throws where there is nobody to press a key, before anything is opened. */
-export async function checkTerminal({ json }: GlobalOptions): Promise<void> {
+/** Throws when there is no keyboard, before anything is opened. */
+export function checkTerminal({ json }: GlobalOptions): void {
   if (!json && process.stdin.isTTY && process.stdout.isTTY) return
-  const { InvalidInputError } = await import('../../index.ts')
   throw new InvalidInputError({
     what: '--step',
-    problem: json ? 'it does not go with --json' : 'it needs a terminal, and stdin or stdout is none',
-    hint: 'Without --step all facts are printed, one a line.',
+    problem: json ? 'it cannot be combined with --json' : 'it needs a terminal on stdin and stdout',
+    hint: 'Without --step, all facts are printed, one per line.',
   })
 }
 
@@ -28,10 +30,9 @@ export async function stepThrough(
   stream: string,
   steps: readonly AnyStep[],
 ): Promise<void> {
-  const { stateChanges } = await import('../../index.ts')
   const screen = terminal(globals)
   const { stdin, stdout } = process
-  if (steps.length === 0) return screen.note('There is nothing in that range.')
+  if (steps.length === 0) return screen.note('No facts in that range.')
   const texts: StepText[] = steps.map(({ recorded: { version, type, data } }) => ({
     version,
     text: `${type} ${JSON.stringify(data)}`,
@@ -55,7 +56,7 @@ export async function stepThrough(
   try {
     stdin.resume()
     draw()
-    // Keys that come together wait for each other.
+    // Keys that arrive together are handled one after another.
     for await (const [, key] of on(stdin, 'keypress', { close: ['end'] }) as AsyncIterable<[string, Key]>) {
       view = pressed(view, texts, key)
       if (view.ended) break
@@ -68,10 +69,6 @@ export async function stepThrough(
     stdin.pause()
   }
 }
-
-/** The line as it is, or as much of it as a terminal of so many columns shows without wrapping. */
-export const fitting = (line: string, columns: number): string =>
-  inert(line).length > columns ? inert(line).slice(0, columns - 1) : line
 
 function screenLines(
   screen: Terminal,

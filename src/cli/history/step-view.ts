@@ -1,18 +1,18 @@
-/** Going through a history step by step, as data: where one is, and what each key does. */
+/** Stepping through a history as a pure function: the current step, and what each key does. */
 
-/** What is needed of a step to find it. */
+/** What is needed to find a step. */
 export interface StepText {
   readonly version: number
-  /** In which `/` looks. */
+  /** What `/` searches. */
   readonly text: string
 }
 
 export interface StepView {
   readonly index: number
-  /** What is being typed: a number to go to, or a text to look for; null while nothing is. */
+  /** A version to jump to or a text to search for, while it is being typed. */
   readonly typing: { readonly kind: 'jump' | 'search'; readonly text: string } | null
   readonly lastSearch: string
-  /** What could not be done, until the next key. */
+  /** What went wrong, until the next key. */
   readonly problem: string | null
   readonly ended: boolean
 }
@@ -26,7 +26,7 @@ export interface Key {
   readonly ctrl?: boolean
 }
 
-export const KEYS = 'n next  b back  j jump to a version  / search  N search on  g first  G last  q quit'
+export const KEYS = 'n next  b back  j jump to version  / search  N next match  g first  G last  q quit'
 
 const FORWARDS = new Set(['n', 'right', 'down', 'space', 'return', 'l'])
 const BACKWARDS = new Set(['b', 'p', 'left', 'up', 'h', 'backspace'])
@@ -45,11 +45,11 @@ export function pressed(view: StepView, steps: readonly StepText[], key: Key): S
   if (name === 'j') return { ...calm, typing: { kind: 'jump', text: '' } }
   if (/^\d$/.test(sequence)) return { ...calm, typing: { kind: 'jump', text: sequence } }
   if (FORWARDS.has(name)) {
-    if (view.index === steps.length - 1) return { ...calm, problem: 'this is the last one' }
+    if (view.index === steps.length - 1) return { ...calm, problem: 'this is the last step' }
     return at(view.index + 1)
   }
   if (BACKWARDS.has(name)) {
-    if (view.index === 0) return { ...calm, problem: 'this is the first one' }
+    if (view.index === 0) return { ...calm, problem: 'this is the first step' }
     return at(view.index - 1)
   }
   return calm
@@ -73,10 +73,10 @@ function typed(
 
 function jumped(view: StepView, steps: readonly StepText[], text: string): StepView {
   const index = steps.findIndex(({ version }) => String(version) === text.trim())
-  return index < 0 ? { ...view, problem: `there is no version ${text.trim()} here` } : { ...view, index }
+  return index < 0 ? { ...view, problem: `no version ${text.trim()} in this range` } : { ...view, index }
 }
 
-/** The next one that holds the text, from here on and then from the beginning. */
+/** The next step that contains the text, continuing from the beginning. */
 function found(view: StepView, steps: readonly StepText[], text: string): StepView {
   if (text === '') return view
   const wanted = text.toLowerCase()
@@ -84,5 +84,5 @@ function found(view: StepView, steps: readonly StepText[], text: string): StepVi
     const index = (view.index + offset) % steps.length
     if (steps[index]?.text.toLowerCase().includes(wanted)) return { ...view, index, lastSearch: text }
   }
-  return { ...view, lastSearch: text, problem: `nothing holds "${text}"` }
+  return { ...view, lastSearch: text, problem: `no match for "${text}"` }
 }

@@ -1,34 +1,46 @@
 /** `why`: the causes of a fact, or what it led to, as a tree. */
-import type { CauseLine, Recorded } from '../../index.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { withSession } from '../session.ts'
-import { inert, type Terminal } from '../terminal/output.ts'
-import { cut } from './state-lines.ts'
+import type { Command } from 'commander'
+import type { Recorded } from '../../events/envelope.ts'
+import { InvalidInputError } from '../../events/errors/base.ts'
+import { PositionNotFoundError } from '../../events/errors/history.ts'
+import { plural } from '../../events/figures.ts'
+import { type CauseLine, causesOf, effectsOf } from '../../history/causes.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { reading } from '../session.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { cut, inert } from '../terminal/text.ts'
 
-export async function why(
-  globals: GlobalOptions,
-  place: string,
-  { forward = false }: { readonly forward?: boolean },
-): Promise<void> {
-  const { causesOf, effectsOf, InvalidInputError, PositionNotFoundError } = await import('../../index.ts')
-  const position = Number(place)
-  if (!/^\d{1,15}$/.test(place)) {
-    const problem = `${JSON.stringify(place)} is not a whole number`
-    throw new InvalidInputError({
-      what: 'The position',
-      problem,
-      hint: 'The first column of claude-agents log is the position.',
-    })
-  }
-  if (!hasStore(globals)) throw new PositionNotFoundError({ position, last: 0 })
-  return withSession(globals, async ({ orchestrator: { store }, terminal }) => {
-    const lines = await (forward ? effectsOf(store, position) : causesOf(store, position))
-    if (terminal.json) {
-      for (const { fact, ...line } of lines) terminal.value({ ...fact, ...line })
-      return
-    }
-    print(terminal, lines)
-    if (forward && lines.length === 1) terminal.note('It has led to nothing yet.')
+export function whyCommand(command: Command): void {
+  command
+    .argument('<position>')
+    .description('show what led to a fact, back to the command, across agents and runs')
+    .option('--forward', 'show what the fact led to instead')
+    .action(withGlobals(why))
+}
+
+function why(globals: GlobalOptions, place: string, { forward = false }: { readonly forward?: boolean }) {
+  const position = positionIn(place)
+  return reading(
+    globals,
+    async ({ orchestrator: { store }, terminal }) => {
+      const lines = await (forward ? effectsOf(store, position) : causesOf(store, position))
+      if (terminal.json) {
+        for (const { fact, ...line } of lines) terminal.value({ ...fact, ...line })
+        return
+      }
+      print(terminal, lines)
+      if (forward && lines.length === 1) terminal.note('It has not led to anything yet.')
+    },
+    () => new PositionNotFoundError({ position, last: 0 }),
+  )
+}
+
+function positionIn(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidInputError({
+    what: 'The position',
+    problem: `${JSON.stringify(text)} is not a whole number`,
+    hint: 'The position is the first column of claude-agents log.',
   })
 }
 
@@ -40,7 +52,7 @@ function print(terminal: Terminal, lines: readonly CauseLine[]): void {
     const begins = depth > 0 && (before === undefined || depth > before.depth || of !== before.fact.position)
     const branch = depth === 0 ? '' : `${'│  '.repeat(depth - 1)}${begins ? '├─ ' : '│  '}`
     const number = terminal.style('dim', String(fact.position).padStart(digits))
-    const rest = again ? terminal.style('dim', '(see above)') : terminal.style('dim', detail(fact))
+    const rest = terminal.style('dim', again ? '(see above)' : detail(fact))
     terminal.line(
       `${terminal.style('dim', branch)}${number}  ${fact.stream}  ${inert(fact.type)}  ${rest}`.trimEnd(),
     )
@@ -53,9 +65,7 @@ function print(terminal: Terminal, lines: readonly CauseLine[]): void {
 const LONGEST = 70
 
 function detail({ data }: Recorded): string {
-  const uses = Array.isArray(data.uses)
-    ? `made of ${data.uses.length} ${data.uses.length === 1 ? 'answer' : 'answers'}`
-    : ''
+  const uses = Array.isArray(data.uses) ? `made of ${plural(data.uses.length, 'answer')}` : ''
   const error = (data.error as { message?: unknown } | undefined)?.message
   const text = data.text ?? data.finalOutput ?? data.prompt ?? error ?? data.name ?? data.reason
   const said = typeof text === 'string' ? cut(text, LONGEST) : ''

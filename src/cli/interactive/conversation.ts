@@ -1,22 +1,31 @@
-/** `interactive`: a prompt that stays, over one session; what is typed is for the agent in use, unless it is a command. */
+/** `interactive`: one session in which each line is a command, or else is asked of the current agent. */
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { InvalidInputError } from '../../index.ts'
-import { ask } from '../agent/ask.ts'
+import { InvalidInputError } from '../../events/errors/base.ts'
+import { printReply } from '../agent/ask.ts'
 import { reportFailure } from '../failure.ts'
-import type { GlobalOptions } from '../global-options.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import type { Definition } from '../lazy-command.ts'
 import { type Session, sharing, withSession } from '../session.ts'
 import { candidates } from '../setup/completion.ts'
-import { inert } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 import { type Input, OWN_WORDS, readInput, SHORT_COMMANDS } from './input.ts'
 import { lineInput } from './line-input.ts'
 
-/** @param makeProgram The words of the command line, which are those of the session as well. */
-export async function interactive(globals: GlobalOptions, makeProgram: () => Command): Promise<void> {
+/** @param makeProgram The command line, whose commands are those of the session as well. */
+export const interactiveCommand =
+  (makeProgram: () => Command): Definition =>
+  (command) => {
+    command
+      .description('start an interactive session: ask, inspect, run workflows, with history and completion')
+      .action(withGlobals((globals) => converse(globals, makeProgram)))
+  }
+
+async function converse(globals: GlobalOptions, makeProgram: () => Command): Promise<void> {
   if (!process.stdin.isTTY || !process.stdout.isTTY || globals.json) {
     throw new InvalidInputError({
       what: 'interactive',
-      problem: 'it needs a terminal to talk to somebody',
+      problem: 'it needs a terminal',
       hint: 'In a script, ask directly: claude-agents agent ask ID "..."',
     })
   }
@@ -39,7 +48,7 @@ class Conversation {
     const { orchestrator, terminal } = this.#session
     const agents = await orchestrator.agents()
     if (agents.length === 1) this.#agent = agents[0]?.id ?? null
-    terminal.note('Type what you want to ask, or help. Ctrl-C stops an answer, exit ends.')
+    terminal.note('Type a question, or help. Ctrl-C stops an answer, exit quits.')
     const input = await lineInput({
       historyFile: join(this.#globals.baseDir, 'history'),
       complete: (text) => this.#complete(text),
@@ -53,7 +62,7 @@ class Conversation {
         if (typed === 'interrupted') {
           if (wasInterrupted) return
           wasInterrupted = true
-          terminal.note('Ctrl-C once more ends, as does exit.')
+          terminal.note('Press Ctrl-C again to quit, or type exit.')
           continue
         }
         wasInterrupted = false
@@ -66,11 +75,11 @@ class Conversation {
     }
   }
 
-  /** Ctrl-C calls off what goes on, and not the session. */
+  /** Ctrl-C cancels the command, not the session. */
   async #interruptible(run: (session: Session) => Promise<void>): Promise<void> {
     const stop = new AbortController()
     const interrupt = () => stop.abort('interrupted')
-    // The session's own listener would end it.
+    // The session's own listener would end the session.
     const others = process.listeners('SIGINT')
     for (const other of others) process.off('SIGINT', other)
     process.on('SIGINT', interrupt)
@@ -79,16 +88,17 @@ class Conversation {
       await sharing(session, () => run(session))
     } catch (error) {
       if (stop.signal.aborted) session.terminal.note(session.terminal.accent('yellow', 'stopped'))
-      else await reportFailure(error, false, 'help')
+      else await reportFailure(error, false, () => 'help')
     } finally {
       process.off('SIGINT', interrupt)
       for (const other of others) process.on('SIGINT', other)
-      // How one command ended is not how the session ends.
+      // The exit code of a command is not that of the session.
       if (!this.#session.signal.aborted) process.exitCode = undefined
     }
   }
 
-  async #do(meant: Input, { orchestrator, terminal }: Session): Promise<void> {
+  async #do(meant: Input, session: Session): Promise<void> {
+    const { orchestrator, terminal } = session
     switch (meant.type) {
       case 'help':
         return this.#help()
@@ -96,13 +106,13 @@ class Conversation {
         this.#agent = (await orchestrator.agent(meant.agent)).id
         return
       case 'wrong':
-        return terminal.note(`Usage: ${meant.usage}   (to ask it as it stands: ask ...)`)
+        return terminal.note(`Usage: ${meant.usage}   (to ask the agent this text: ask ...)`)
       case 'ask':
         if (this.#agent === null)
           return terminal.note(
-            'Whom? use ID chooses an agent, create ID "PROMPT" makes one, list shows them.',
+            'No current agent: use ID selects one, create ID "PROMPT" creates one, list shows them.',
           )
-        return ask(this.#globals, this.#agent, meant.prompt, {})
+        return printReply(session, this.#agent, { prompt: meant.prompt }, {})
       case 'command': {
         const { words } = meant
         await this.#program().parseAsync([...words], { from: 'user' })
@@ -113,7 +123,7 @@ class Conversation {
     }
   }
 
-  /** With the options of this session: they were said once. */
+  /** The command line with the global options of this session. */
   #program(): Command {
     const { baseDir, color, logLevel, config } = this.#globals
     const program = this.#makeProgram()
@@ -127,10 +137,10 @@ class Conversation {
   #help(): void {
     const { terminal } = this.#session
     const rows: readonly (readonly [string, string])[] = [
-      ['TEXT, ask TEXT', 'ask the agent in use; pasted text is one prompt'],
-      ['use ID', 'choose the agent'],
+      ['TEXT, ask TEXT', 'ask the current agent; pasted text is one prompt'],
+      ['use ID', 'select the current agent'],
       ...Object.values(SHORT_COMMANDS).map(({ usage, means }) => [usage, means] as const),
-      ['exit', 'end (as does Ctrl-D)'],
+      ['exit', 'quit (also: Ctrl-D)'],
     ]
     for (const [usage, means] of rows)
       terminal.line(`  ${usage.padEnd(20)}${terminal.style('dim', inert(means))}`)

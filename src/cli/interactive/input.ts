@@ -1,4 +1,4 @@
-/** What is typed in an interactive session: commands by short names, everything else is for the agent. */
+/** What a line of an interactive session means: a command by its short name, or a question to the agent. */
 
 export type Input =
   | { readonly type: 'nothing' }
@@ -6,20 +6,20 @@ export type Input =
   | { readonly type: 'help' }
   | { readonly type: 'use'; readonly agent: string }
   | { readonly type: 'ask'; readonly prompt: string }
-  /** Words of the command line. */
+  /** A command line. */
   | { readonly type: 'command'; readonly words: readonly string[] }
-  /** Words of a command that are not all there. */
+  /** An incomplete command. */
   | { readonly type: 'wrong'; readonly usage: string }
 
 interface ShortCommand {
-  /** As it is shown in the help. */
+  /** For the help. */
   readonly usage: string
   readonly means: string
-  /** The words of the command line, from those that follow and the agent that is in use. */
+  /** The command line, from the words that follow and the current agent; null when words are missing. */
   readonly words: (rest: readonly string[], agent: string | null) => readonly string[] | null
 }
 
-/** With the agent in use where none is named. */
+/** With the current agent if none is named. */
 const ofAgent =
   (...command: readonly string[]) =>
   (rest: readonly string[], agent: string | null) => {
@@ -38,17 +38,21 @@ const ofStream =
 export const SHORT_COMMANDS: Readonly<Record<string, ShortCommand>> = {
   create: {
     usage: 'create ID "PROMPT"',
-    means: 'create an agent, and use it',
+    means: 'create an agent and select it',
     words: (rest) =>
       rest.length < 2 || !/^[a-z0-9]/.test(rest[0] ?? '') ? null : ['agent', 'create', ...rest],
   },
-  list: { usage: 'list', means: 'list the agents', words: (rest) => ['agent', 'list', ...rest] },
+  list: { usage: 'list', means: 'list agents', words: (rest) => ['agent', 'list', ...rest] },
   show: { usage: 'show [ID]', means: 'show the state of an agent', words: ofAgent('agent', 'show') },
-  sessions: { usage: 'sessions [ID]', means: 'show its conversation', words: ofAgent('agent', 'sessions') },
-  reset: { usage: 'reset [ID]', means: 'begin a new conversation', words: ofAgent('agent', 'reset') },
+  sessions: {
+    usage: 'sessions [ID]',
+    means: 'show its chain of sessions',
+    words: ofAgent('agent', 'sessions'),
+  },
+  reset: { usage: 'reset [ID]', means: 'start a new chain of sessions', words: ofAgent('agent', 'reset') },
   cancel: {
     usage: 'cancel TASK',
-    means: 'call a task of the agent off',
+    means: 'cancel a task of the agent',
     words: (rest, agent) =>
       rest.length === 0 || agent === null ? null : ['agent', 'cancel', agent, ...rest],
   },
@@ -58,20 +62,24 @@ export const SHORT_COMMANDS: Readonly<Record<string, ShortCommand>> = {
     means: 'as on the command line',
     words: (rest) => ['workflow', ...rest],
   },
-  log: { usage: 'log [--limit N]', means: 'what happened', words: (rest) => ['log', ...rest] },
-  replay: { usage: 'replay [ID]', means: 'its history, fact by fact', words: ofStream('replay') },
-  state: { usage: 'state [ID]', means: 'its whole state', words: ofStream('state') },
-  budget: { usage: 'budget show|set', means: 'what may be spent', words: (rest) => ['budget', ...rest] },
-  recover: { usage: 'recover', means: 'go on with what was left', words: (rest) => ['recover', ...rest] },
+  log: { usage: 'log [--limit N]', means: 'print what happened', words: (rest) => ['log', ...rest] },
+  replay: { usage: 'replay [ID]', means: 'replay its history, fact by fact', words: ofStream('replay') },
+  state: { usage: 'state [ID]', means: 'show its whole state', words: ofStream('state') },
+  budget: { usage: 'budget show|set', means: 'limit spending', words: (rest) => ['budget', ...rest] },
+  recover: {
+    usage: 'recover',
+    means: 'settle what a killed process left behind',
+    words: (rest) => ['recover', ...rest],
+  },
 }
 
-/** Words of their own, which the session itself understands. */
+/** Words that the session itself understands. */
 export const OWN_WORDS = ['use', 'ask', 'help', 'exit'] as const
 
-/** A hint that was copied as it stands: nobody means to pay for asking an agent that. */
+/** A hint copied as it stands, which no user means to ask an agent. */
 const COPIED = /^(?:npx )?claude-agents ((?:agent|workflow|log|replay|state|why|budget|recover)\b.*)$/
 
-/** Reads what was typed. A text of several lines is always for the agent: it was pasted. */
+/** Several lines are always for the agent: they were pasted. */
 export function readInput(text: string, agent: string | null): Input {
   const typed = text.trim()
   if (typed === '') return { type: 'nothing' }
@@ -95,7 +103,7 @@ export function readInput(text: string, agent: string | null): Input {
 
 const wrong = (usage: string): Input => ({ type: 'wrong', usage })
 
-/** Words as a shell would split them; null where a quote is not closed. */
+/** Words as a shell would split them; null if a quote is not closed. */
 export function splitWords(text: string): readonly string[] | null {
   const words: string[] = []
   let rest = text.trim()

@@ -1,4 +1,4 @@
-/** Lines as they are typed, with history and completion; what is pasted is one line, however many it has. */
+/** Typed lines, with history and completion; pasted text is one line, however many it contains. */
 import { appendFile, readFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
 import { Transform } from 'node:stream'
@@ -6,20 +6,20 @@ import { Transform } from 'node:stream'
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g
 
-/** Stands for a line break of pasted text while it is edited. */
+/** Shown for a line break of pasted text while it is edited. */
 const BREAK = '⏎'
 const PASTE_BEGINS = '\u001b[200~'
 const PASTE_ENDS = '\u001b[201~'
 const LONGEST_HISTORY = 500
 
 export interface LineInput {
-  /** The next text; null when the input has ended, `interrupted` when Ctrl-C was pressed at an empty line. */
+  /** The next text; null at the end of the input, `interrupted` after Ctrl-C on an empty line. */
   next(prompt: string): Promise<string | null | 'interrupted'>
   close(): void
 }
 
 export interface LineInputOptions {
-  /** Where texts are kept from one session to the next. */
+  /** Keeps the texts of earlier sessions. */
   readonly historyFile: string
   /** What the text up to the cursor can become. */
   readonly complete: (text: string) => Promise<readonly string[]>
@@ -34,7 +34,7 @@ export async function lineInput({ historyFile, complete, signal }: LineInputOpti
 
   return {
     async next(prompt) {
-      // One for each text: while an agent answers, the terminal is the user's, and Ctrl-C is a signal.
+      // One interface per text: while an agent answers, the terminal is in its usual mode, and Ctrl-C is a signal.
       const input = pasteAware()
       const lines = createInterface({
         input,
@@ -84,7 +84,7 @@ function oneLine(lines: Interface, prompt: string): Promise<string | null | 'int
   })
 }
 
-/** The keyboard, with the line breaks of pasted text made into something that does not end a line. */
+/** The keyboard, with line breaks of pasted text replaced so that they do not end the line. */
 function pasteAware(): Transform & { release(): void } {
   let isPasting = false
   let held = ''
@@ -126,14 +126,14 @@ function pasteAware(): Transform & { release(): void } {
   })
 }
 
-/** Pasted text is text: none of it is a key, such as Ctrl-C or an arrow. */
+/** No part of pasted text counts as a key, such as Ctrl-C or an arrow. */
 const pasted = (text: string) =>
   text
     .replace(/\r\n|\r|\n/g, BREAK)
     .replaceAll('\t', '  ')
     .replace(CONTROL, '')
 
-/** How much of the end of a piece may be the beginning of the mark. */
+/** How many characters at the end of a piece may be the beginning of the mark. */
 function partOf(piece: string, mark: string): number {
   for (let length = Math.min(mark.length - 1, piece.length); length > 0; length -= 1)
     if (mark.startsWith(piece.slice(-length))) return length

@@ -1,23 +1,32 @@
 /** `inspect`: serves the web inspector until Ctrl-C. */
 import { once } from 'node:events'
-import type { EventStore } from '../../index.ts'
-import { noteNoStore } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
+import type { Command } from 'commander'
+import type { EventStore } from '../../store/event-store.ts'
+import { port } from '../arguments.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
-import { withSession } from '../session.ts'
-import { inert, type Terminal, terminal } from '../terminal/output.ts'
+import { reading } from '../session.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 
-export interface InspectOptions {
+export function inspectCommand(command: Command): void {
+  command
+    .description('open the web inspector: a timeline, and the whole system at any moment of it')
+    .option('--port <n>', 'port on 127.0.0.1 (default: any free port)', port)
+    .option('--no-open', 'print the address without opening a browser')
+    .action(withGlobals(inspect))
+}
+
+interface InspectOptions {
   readonly port?: number
   /** False with `--no-open`. */
   readonly open: boolean
 }
 
-export async function inspect(globals: GlobalOptions, options: InspectOptions) {
-  if (!hasStore(globals)) return noteNoStore(globals)
+async function inspect(globals: GlobalOptions, options: InspectOptions): Promise<void> {
   try {
-    await withSession(globals, ({ orchestrator, terminal, signal }) =>
-      serve(orchestrator.store, options, terminal, signal),
+    await reading(globals, ({ orchestrator, terminal, signal }) =>
+      serveInspector(orchestrator.store, options, terminal, signal),
     )
   } catch (error) {
     if (!isDamage(error)) throw error
@@ -25,8 +34,8 @@ export async function inspect(globals: GlobalOptions, options: InspectOptions) {
   }
 }
 
-/** The store is open, in this process or another, until somebody has seen enough. */
-async function serve(
+/** The store stays open, in this process or another, until Ctrl-C. */
+async function serveInspector(
   store: EventStore,
   { port, open }: InspectOptions,
   terminal: Terminal,
@@ -36,7 +45,8 @@ async function serve(
   await using serving = await inspector(store, port === undefined ? {} : { port })
   if (terminal.json) terminal.value({ url: serving.url })
   else terminal.line(serving.url)
-  terminal.progress(terminal.accent('dim', 'Whoever knows this address can read the log. Ctrl-C ends it.'))
+  const warning = 'Anyone who knows this address can read the log. Ctrl-C stops serving it.'
+  terminal.progress(terminal.accent('dim', warning))
   // A program that reads the address wants no window.
   if (open && terminal.interactive) await openBrowser(serving.url, terminal)
   if (!signal.aborted) await once(signal, 'abort')
@@ -47,24 +57,24 @@ const DAMAGE = new Set(['StoreDamaged', 'CorruptRecord', 'SequenceGap', 'TailLos
 const isDamage = (error: unknown): error is Error & { summary: string } =>
   DAMAGE.has((error as { _tag?: string })._tag ?? '')
 
-/** What cannot be opened can still be looked at, which is what one wants to do then. */
+/** A store that cannot be opened can still be inspected, which is exactly when one wants to. */
 async function inspectDamaged(globals: GlobalOptions, options: InspectOptions, error: { summary: string }) {
   const screen = terminal(globals)
-  screen.note(screen.accent('yellow', `${inert(error.summary)} Shown is what its files still hold.`))
-  screen.note('claude-agents log verify says all that is wrong; log repair --to DIR saves what is whole.')
+  screen.note(screen.accent('yellow', `${inert(error.summary)} Showing what its files still contain.`))
+  screen.note('claude-agents log verify lists all damage; log repair --to DIR saves what is intact.')
   const { damagedStore } = await import('../../inspector/damaged-store.ts')
   const interruption = listenForInterruption()
   try {
     await using store = await damagedStore(globals.baseDir)
-    await serve(store, options, screen, interruption.signal)
+    await serveInspector(store, options, screen, interruption.signal)
   } finally {
     interruption.stop()
   }
 }
 
-/** That there is no browser is no reason to end: the address can be opened by hand. */
+/** Without a browser the inspector goes on serving: the address can be opened by hand. */
 async function openBrowser(url: string, terminal: Terminal): Promise<void> {
-  const failed = () => terminal.note('No browser could be opened: open the address yourself.')
+  const failed = () => terminal.note('Could not open a browser: open the address yourself.')
   try {
     const { default: open } = await import('open')
     const child = await open(url)

@@ -1,13 +1,29 @@
-/** `tail`: the last facts and then those that are written, whichever process writes them. */
+/** `tail`: the latest facts, then new ones as they are written, whichever process writes them. */
 import { resolve } from 'node:path'
-import type { Recorded } from '../../index.ts'
-import { noteNoStore } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
+import type { Command } from 'commander'
+import type { Recorded } from '../../events/envelope.ts'
+import { checkStreamName } from '../../events/ids.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { commaSeparated, wholeNumber } from '../arguments.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
-import { logLine } from '../log/commands.ts'
+import { factLine } from '../log/fact-line.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 
-export interface TailOptions {
+export function tailCommand(command: Command): void {
+  command
+    .description('print the latest facts, then new ones as they are written, by whichever process')
+    .option('--stream <name>', 'only this stream, such as agent/researcher')
+    .option('--agent <id>', 'only this agent')
+    .option('--type <types>', 'only facts of these types, separated by commas', commaSeparated)
+    .option('--after <position>', 'start after this position instead of with the latest facts', wholeNumber)
+    .option('-n, --lines <n>', 'number of facts to start with', wholeNumber, 10)
+    .option('--no-follow', 'exit after the facts written so far')
+    .action(withGlobals(tail))
+}
+
+interface TailOptions {
   readonly stream?: string
   readonly agent?: string
   readonly type?: readonly string[]
@@ -16,24 +32,25 @@ export interface TailOptions {
   readonly follow: boolean
 }
 
-export async function tail(globals: GlobalOptions, options: TailOptions): Promise<void> {
-  const isWanted = await filterOf(options)
+async function tail(globals: GlobalOptions, options: TailOptions): Promise<void> {
+  const isWanted = filterOf(options)
   if (!hasStore(globals)) return noteNoStore(globals)
   const { followLog, openLog } = await import('../../remote/live-log.ts')
   const baseDir = resolve(globals.baseDir)
   const screen = terminal(globals)
   const interruption = listenForInterruption()
-  // A reader that has seen enough (`| head`) is no reason to wait for more.
+  // A reader that has seen enough (`| head`) ends the wait for more.
   const enough = new AbortController()
   process.stdout.once('error', () => enough.abort())
   const signal = AbortSignal.any([interruption.signal, enough.signal])
   const print = (recorded: Recorded) => {
     if (!isWanted(recorded)) return
     if (screen.json) screen.value(recorded)
-    else screen.line(logLine(screen, recorded))
+    else screen.line(factLine(screen, recorded))
   }
   try {
-    const after = await printFirst(await openLog(baseDir), options, isWanted, print, signal)
+    const { store } = await openLog(baseDir)
+    const after = await printLatest(store, options, isWanted, print, signal)
     if (!options.follow) return
     const onOwner = ownerNotes(screen)
     for await (const recorded of followLog(baseDir, { after, signal, onOwner })) print(recorded)
@@ -42,18 +59,16 @@ export async function tail(globals: GlobalOptions, options: TailOptions): Promis
   }
 }
 
-type Opened = Awaited<ReturnType<typeof import('../../remote/live-log.ts').openLog>>
-
-/** What has been written already. Returns up to where. */
-async function printFirst(
-  { store }: Opened,
+/** Prints what is written already, and closes the store. Returns the last position. */
+async function printLatest(
+  opened: EventStore & AsyncDisposable,
   { after, lines }: TailOptions,
   isWanted: (recorded: Recorded) => boolean,
   print: (recorded: Recorded) => void,
   signal: AbortSignal,
 ): Promise<number> {
   const { lastMatching } = await import('../../remote/live-log.ts')
-  await using _ = store
+  await using store = opened
   let position = after ?? (await lastMatching(store, lines, isWanted))
   for await (const recorded of store.readAll({ after: position })) {
     if (signal.aborted) break
@@ -63,9 +78,8 @@ async function printFirst(
   return position
 }
 
-/** The words of the command line, checked: a name that no stream can have is no filter. */
-async function filterOf({ stream, agent, type }: TailOptions): Promise<(recorded: Recorded) => boolean> {
-  const { checkStreamName } = await import('../../index.ts')
+/** Throws InvalidIdError for a name that no stream can have, as it would filter out everything. */
+function filterOf({ stream, agent, type }: TailOptions): (recorded: Recorded) => boolean {
   const streams = [
     ...(stream === undefined ? [] : [checkStreamName(stream)]),
     ...(agent === undefined ? [] : [checkStreamName(`agent/${agent}`)]),
@@ -80,7 +94,7 @@ function ownerNotes(screen: Terminal): (pid: number | null) => void {
   return (pid) => {
     const text =
       pid === null
-        ? 'No process has the store open; what the next one writes is shown here (Ctrl-C ends this).'
+        ? 'No process has the store open; waiting for one that writes to it (Ctrl-C ends this).'
         : `Process ${pid} has the store open now.`
     if (pid === null || !isFirst) screen.note(screen.accent('dim', text))
     isFirst = false

@@ -1,25 +1,68 @@
-/** `top`: what all agents are doing, what waits, and what it has cost: once, or again and again in place. */
+/** `top`: what agents are doing, what is waiting and what it has cost; once, or again and again in place. */
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AgentInfo, AgentStatus, Orchestrator } from '../../index.ts'
-import { noteNoStore, shownStatus } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
+import type { Command } from 'commander'
+import type { AgentStatus } from '../../actors/agent/machine.ts'
+import type { AgentInfo } from '../../actors/agent/system.ts'
+import { dollars, plural } from '../../events/figures.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import { shownStatus } from '../agent/commands.ts'
+import { positiveNumber } from '../arguments.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Interruption, listenForInterruption } from '../interruption.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { type Cell, table } from '../terminal/table.ts'
 
-export interface TopOptions {
+export function topCommand(command: Command): void {
+  command
+    .description('watch what agents are doing, what is waiting and what it costs')
+    .option('--once', 'print it once (the default when stdout is not a terminal)')
+    .option('--interval <seconds>', 'seconds between updates', positiveNumber, 1)
+    .action(withGlobals(top))
+}
+
+interface TopOptions {
   readonly once?: boolean
   /** Seconds. */
   readonly interval: number
 }
 
-/** All there is to show. */
 interface View {
   readonly agents: readonly AgentInfo[]
   readonly runs: number
   readonly owner: number | null
 }
+
+async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
+  if (!hasStore(globals)) return noteNoStore(globals)
+  const { watchStore } = await import('../../remote/watched-store.ts')
+  const screen = terminal(globals)
+  const interruption = listenForInterruption()
+  const store = watchStore(resolve(globals.baseDir))
+  const look = () => store.look(viewOf)
+  try {
+    if (!screen.interactive || options.once) return print(screen, await look())
+    await watch(screen, look, options.interval * 1000, interruption)
+  } finally {
+    interruption.stop()
+  }
+}
+
+const viewOf = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
+  agents: await orchestrator.agents(),
+  runs: (await orchestrator.runs()).filter(({ status }) => status === 'running').length,
+  owner,
+})
+
+function print(screen: Terminal, view: View): void {
+  if (!screen.json) for (const line of topLines(screen, view)) screen.line(line)
+  else for (const agent of view.agents) screen.value({ ...agent, callsInFlight: callsOf(agent) })
+}
+
+/** A call is in flight exactly while the agent is busy. */
+const callsOf = ({ status }: AgentInfo) => (status === 'busy' ? 1 : 0)
 
 const COLOURS: Partial<Record<AgentStatus | 'held', 'green' | 'cyan' | 'yellow' | 'red' | 'dim'>> = {
   idle: 'dim',
@@ -30,97 +73,76 @@ const COLOURS: Partial<Record<AgentStatus | 'held', 'green' | 'cyan' | 'yellow' 
   stopped: 'dim',
 }
 
-export async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
-  if (!hasStore(globals)) return noteNoStore(globals)
-  const { watchStore } = await import('../../remote/watched-store.ts')
-  const screen = terminal(globals)
-  const interruption = listenForInterruption()
-  const store = watchStore(resolve(globals.baseDir))
-  const look = () => store.look(view)
-  try {
-    if (!screen.interactive || options.once) return print(screen, await look())
-    await show(screen, look, options.interval * 1000, interruption)
-  } finally {
-    interruption.stop()
-  }
-}
-
-const view = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
-  agents: await orchestrator.agents(),
-  runs: (await orchestrator.runs()).filter(({ status }) => status === 'running').length,
-  owner,
-})
-
-/** A call is in flight exactly while the agent is busy. */
-const callsOf = ({ status }: AgentInfo) => (status === 'busy' ? 1 : 0)
-
-function print(screen: Terminal, seen: View): void {
-  if (!screen.json) for (const line of lines(screen, seen)) screen.line(line)
-  else for (const agent of seen.agents) screen.value({ ...agent, callsInFlight: callsOf(agent) })
-}
+/** Wide enough for large figures, so that the columns stay where they are. */
+const COLUMNS = [
+  { head: 'AGENT' },
+  { head: 'STATUS', width: 7 },
+  { head: 'CALLS', right: true },
+  { head: 'TASKS', right: true },
+  { head: 'DONE', right: true, width: 6 },
+  { head: 'TOKENS', right: true, width: 12 },
+  { head: 'COST', right: true, width: 10 },
+] as const
 
 /** The table, cut to a screen of so many rows. */
-export function lines(
+export function topLines(
   screen: Pick<Terminal, 'style'>,
   { agents, runs, owner }: View,
   rows = Number.POSITIVE_INFINITY,
 ): readonly string[] {
   const sum = (of: (agent: AgentInfo) => number) => agents.reduce((total, agent) => total + of(agent), 0)
   const calls = sum(callsOf)
-  const waiting = sum(({ queue }) => queue) - calls
-  const who = owner === null ? 'no process has the store open' : `process ${owner} has the store open`
+  const tasks = sum(({ queue }) => queue)
   const counts = [
-    counted(agents.length, 'agent'),
-    `${counted(calls, 'call')} in flight`,
-    `${counted(waiting, 'task')} waiting`,
-    `${counted(runs, 'run')} going on`,
+    plural(agents.length, 'agent'),
+    `${plural(calls, 'call')} in flight`,
+    `${plural(tasks - calls, 'task')} waiting`,
+    `${plural(runs, 'run')} in progress`,
   ]
-  const width = Math.max(5, ...agents.map(({ id }) => id.length))
+  const who = owner === null ? 'no process has the store open' : `process ${owner} has the store open`
   const shown = agents.slice(0, Math.max(1, rows - 6))
-  const row = (cells: readonly (string | number)[]) =>
-    cells.map((cell, index) => String(cell).padStart([0, 0, 5, 5, 6, 12, 10][index] ?? 0)).join('  ')
-  const total = ['total'.padEnd(width), ' '.repeat(7), calls, sum(({ queue }) => queue)]
+  const total: readonly Cell[] = [
+    'total',
+    '',
+    calls,
+    tasks,
+    sum(({ totalInteractions }) => totalInteractions),
+    sum(({ totalTokens }) => totalTokens),
+    dollars(sum(({ totalCostUsd }) => totalCostUsd)),
+  ]
+  const lines = table(screen, COLUMNS, [...shown.map(cellsOf), total])
+  const hidden = agents.length - shown.length
   return [
     `${counts.join(', ')}  ${screen.style('dim', who)}`,
-    screen.style('dim', row(['AGENT'.padEnd(width), 'STATUS ', 'CALLS', 'TASKS', 'DONE', 'TOKENS', 'COST'])),
-    ...shown.map((agent) => {
-      const { id, queue, totalInteractions, totalTokens, totalCostUsd } = agent
-      const status = shownStatus(agent)
-      const state = screen.style(COLOURS[status] ?? 'dim', status.padEnd(7))
-      return row([
-        id.padEnd(width),
-        state,
-        callsOf(agent),
-        queue,
-        totalInteractions,
-        totalTokens,
-        dollars(totalCostUsd),
-      ])
-    }),
-    ...(shown.length < agents.length
-      ? [screen.style('dim', `and ${agents.length - shown.length} more`)]
-      : []),
-    row([
-      ...total,
-      sum(({ totalInteractions }) => totalInteractions),
-      sum(({ totalTokens }) => totalTokens),
-      dollars(sum(({ totalCostUsd }) => totalCostUsd)),
-    ]),
+    ...lines.slice(0, -1),
+    ...(hidden > 0 ? [screen.style('dim', `and ${hidden} more`)] : []),
+    ...lines.slice(-1),
   ]
 }
 
-const counted = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
-const dollars = (amount: number) => `$${amount.toFixed(4)}`
+function cellsOf(agent: AgentInfo): readonly Cell[] {
+  const { id, queue, totalInteractions, totalTokens, totalCostUsd } = agent
+  const status = shownStatus(agent)
+  return [
+    id,
+    [COLOURS[status] ?? 'dim', status],
+    callsOf(agent),
+    queue,
+    totalInteractions,
+    totalTokens,
+    dollars(totalCostUsd),
+  ]
+}
 
-/** Without a cursor, and with lines that are cut instead of wrapped. */
+/** Hides the cursor, and cuts long lines instead of wrapping them. */
 const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[?7l'
 const ORDINARY_SCREEN = '\u001b[?7h\u001b[?25h\u001b[?1049l'
 const HOME = '\u001b[H'
 const REST_OF_LINE = '\u001b[K'
 const REST_OF_SCREEN = '\u001b[J'
 
-/** On a screen of its own, until q is pressed. */
-async function show(
+/** Draws on a screen of its own until q or Ctrl-C is pressed. */
+async function watch(
   screen: Terminal,
   look: () => Promise<View>,
   intervalMs: number,
@@ -129,7 +151,7 @@ async function show(
   const quit = new AbortController()
   const { stdin, stdout } = process
   const key = (pressed: Buffer) => {
-    // Ctrl-C is a key like others here.
+    // In raw mode Ctrl-C is a key, not a signal.
     if (pressed.includes(3)) interruption.interrupt()
     if (pressed.includes(3) || pressed.toString() === 'q') quit.abort()
   }
@@ -139,9 +161,9 @@ async function show(
   const signal = AbortSignal.any([quit.signal, interruption.signal])
   try {
     while (!signal.aborted) {
-      const table = lines(screen, await look(), stdout.rows || 24)
-      const help = screen.style('dim', 'q ends')
-      const text = [...table, help].map((line) => `${line}${REST_OF_LINE}\r\n`).join('')
+      const lines = topLines(screen, await look(), stdout.rows || 24)
+      const help = screen.style('dim', 'q quits')
+      const text = [...lines, help].map((line) => `${line}${REST_OF_LINE}\r\n`).join('')
       stdout.write(`${HOME}${text}${REST_OF_SCREEN}`)
       await Promise.race([
         delay(intervalMs, undefined, { signal }),

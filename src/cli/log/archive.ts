@@ -1,54 +1,74 @@
-/** `log backup | restore | export | import | hash | compact`: a log as a whole, moved, compared and made smaller. */
+/** `log backup | restore | export | import | hash | compact`: a log as a whole, moved, compared or made smaller. */
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import {
-  type ArchiveSummary,
-  type CompactionReport,
-  InvalidInputError,
-  type RestoredStore,
-} from '../../index.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
+import type { Command } from 'commander'
+import { InvalidInputError, StreamNotFoundError } from '../../events/errors/base.ts'
+import { plural } from '../../events/figures.ts'
+import type { ArchiveSummary } from '../../store/care/archive/writer.ts'
+import type { CompactionReport } from '../../store/care/compaction.ts'
+import type { RestoredStore } from '../../store/care/restore.ts'
+import { date, wholeNumber } from '../arguments.ts'
+import { hasStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { commandLogger } from '../logger.ts'
-import { inert, terminal } from '../terminal/output.ts'
+import { terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 
-export interface ExportCommandOptions {
-  readonly stream?: string
-  readonly after?: number
-  readonly redact?: boolean
+export function archiveCommands(log: Command): void {
+  log
+    .command('backup <file>')
+    .description('back up the log and its long bodies into one file, even while another process writes to it')
+    .action(withGlobals(backup))
+  log
+    .command('restore <file>')
+    .description('restore a store from a backup')
+    .requiredOption('--to <dir>', 'directory of the new store, empty or new')
+    .action(withGlobals(restore))
+  log
+    .command('export [file]')
+    .description('export the log as lines of JSON (default: to stdout)')
+    .option('--stream <name>', 'only this stream, such as agent/researcher')
+    .option('--after <n>', 'only facts after this position (with --stream: version)', wholeNumber)
+    .option('--redact', 'replace prompts, answers and all other text by its length')
+    .action(withGlobals(exportLog))
+  log
+    .command('import <file>')
+    .description('make a store from an export; with - as the file, read it from stdin')
+    .option('--to <dir>', 'directory of the new store, empty or new (default: --base-dir)')
+    .action(withGlobals(importLog))
+  log
+    .command('hash')
+    .description('print a hash of each state and of them all: identical logs have identical hashes')
+    .action(withGlobals(hash))
+  log
+    .command('compact')
+    .description('drop prompts and answers of tasks that have ended; states are unchanged')
+    .option('--before <date>', 'only of tasks that ended before this date', date)
+    .option('--keep <n>', "keep those of each agent's last n ended tasks", wholeNumber)
+    .option('--dry-run', 'only print what would be dropped and how much space it would free')
+    .action(withGlobals(compact))
 }
 
-/** Where nothing is, nothing can be saved: that must not look like success. */
-function storeOf(globals: GlobalOptions): string {
-  if (hasStore(globals)) return resolve(globals.baseDir)
-  throw new InvalidInputError({
-    what: globals.baseDir,
-    problem: 'there is no store in it',
-    hint: 'Name the directory with --base-dir.',
-  })
-}
-
-/** Through its owner, where another process has it open. */
-async function logOf(globals: GlobalOptions) {
-  const { openLog } = await import('../../remote/live-log.ts')
-  return (await openLog(storeOf(globals), { logger: await commandLogger(globals) })).store
-}
-
-export async function backup(globals: GlobalOptions, file: string): Promise<void> {
-  const { backupDirectory } = await import('../../index.ts')
+async function backup(globals: GlobalOptions, file: string): Promise<void> {
+  const { backupDirectory } = await import('../../store/care/backup.ts')
   const done = await backupDirectory(storeOf(globals), file, { logger: await commandLogger(globals) })
   const { json, value, line } = terminal(globals)
   if (json) return value(done)
-  line(`Backed up ${counted(done.records, 'fact')} and ${counted(done.blobs, 'large body', 'large bodies')}.`)
+  line(`Backed up ${plural(done.records, 'fact')} and ${largeBodies(done.blobs)}.`)
   noteLost(globals, done)
 }
 
-export async function restore(globals: GlobalOptions, file: string, to: string): Promise<void> {
-  const library = await import('../../index.ts')
+async function restore(globals: GlobalOptions, file: string, { to }: { readonly to: string }): Promise<void> {
+  const library = await import('../../history/log-archive.ts')
   printRestored(globals, to, await library.restore(file, resolve(to)))
 }
 
-export async function importLog(globals: GlobalOptions, file: string, to = globals.baseDir): Promise<void> {
-  const library = await import('../../index.ts')
+async function importLog(
+  globals: GlobalOptions,
+  file: string,
+  { to = globals.baseDir }: { readonly to?: string },
+): Promise<void> {
+  const library = await import('../../history/log-archive.ts')
   const source = file === '-' ? { name: 'stdin', bytes: process.stdin } : file
   printRestored(globals, to, await library.importLog(source, resolve(to)))
 }
@@ -59,46 +79,52 @@ function printRestored(globals: GlobalOptions, to: string, restored: RestoredSto
     value(restored)
     return
   }
-  line(`Made a store of ${counted(restored.records, 'fact')} in ${inert(to)}.`)
+  line(`Made a store of ${plural(restored.records, 'fact')} in ${inert(to)}.`)
   note(
     restored.forReading
-      ? 'It is for reading: log, replay and agent show work on it, and nothing can be asked in it.'
-      : 'It is the same store as the one it was made of: go on with one of the two, never with both. ' +
-          'The sessions and workspaces of the agents are not in it.',
+      ? 'It is read-only: log, replay and agent show work on it, but its agents cannot be asked.'
+      : 'It is a copy of the original store: continue with one of the two, never with both. ' +
+          'It does not contain the sessions and workspaces of the agents.',
   )
 }
 
-export async function exportLog(
+interface ExportCommandOptions {
+  readonly stream?: string
+  readonly after?: number
+  readonly redact?: boolean
+}
+
+async function exportLog(
   globals: GlobalOptions,
-  file: string,
-  { stream, after, redact = false }: ExportCommandOptions,
+  file: string | undefined,
+  _: ExportCommandOptions,
+  command: Command,
 ): Promise<void> {
-  const library = await import('../../index.ts')
+  const library = await import('../../history/log-archive.ts')
+  // `log` has some of these options as well, and takes them wherever they stand.
+  const { stream, after, redact = false } = command.optsWithGlobals<ExportCommandOptions>()
   const options = {
     redacted: redact,
     ...(stream === undefined ? {} : { stream }),
     ...(after === undefined ? {} : { after }),
   }
   await using store = await logOf(globals)
-  if (stream !== undefined && (await store.head(stream)) === 0)
-    throw new library.StreamNotFoundError({ stream })
-  if (file === '-') return await print(library.exportText(store, options))
+  if (stream !== undefined && (await store.head(stream)) === 0) throw new StreamNotFoundError({ stream })
+  if (file === undefined || file === '-') return await print(library.exportText(store, options))
   const { json, value, line } = terminal(globals)
   const done = await library.exportLog(store, file, options)
   if (json) return value(done)
-  line(`Exported ${counted(done.records, 'fact')}${redact ? ', without their texts' : ''}.`)
+  line(`Exported ${plural(done.records, 'fact')}${redact ? ', without their text' : ''}.`)
   noteLost(globals, done)
 }
 
 function noteLost(globals: GlobalOptions, { lostBlobs }: ArchiveSummary): void {
   if (lostBlobs === 0) return
-  const what = counted(lostBlobs, 'large body', 'large bodies')
-  terminal(globals).note(
-    `${what} of it had been lost when the store was repaired, and ${lostBlobs === 1 ? 'stays' : 'stay'} so.`,
-  )
+  const what = largeBodies(lostBlobs)
+  terminal(globals).note(`${what} had been lost when the store was repaired, and remain lost.`)
 }
 
-/** Whoever reads may have seen enough: that is an end like any other. */
+/** Stops quietly when the reader has seen enough. */
 async function print(pieces: AsyncIterable<string>): Promise<void> {
   let failure: NodeJS.ErrnoException | undefined
   process.stdout.on('error', (error) => {
@@ -111,8 +137,8 @@ async function print(pieces: AsyncIterable<string>): Promise<void> {
   if (failure && failure.code !== 'EPIPE') throw failure
 }
 
-export async function hash(globals: GlobalOptions): Promise<void> {
-  const { stateHash } = await import('../../index.ts')
+async function hash(globals: GlobalOptions): Promise<void> {
+  const { stateHash } = await import('../../history/log-archive.ts')
   await using store = await logOf(globals)
   const { json, value, line, style } = terminal(globals)
   const whole = await stateHash(store, (one) => {
@@ -120,29 +146,42 @@ export async function hash(globals: GlobalOptions): Promise<void> {
     else line(`${one.hash}  ${one.stream}  ${style('dim', `version ${one.version}`)}`)
   })
   if (json) return value({ ...whole, stream: null })
-  line(`${whole.hash}  ${style('bold', 'the whole')}  ${style('dim', `position ${whole.position}`)}`)
+  line(`${whole.hash}  ${style('bold', 'the whole log')}  ${style('dim', `position ${whole.position}`)}`)
 }
 
-export async function compact(
+async function compact(
   globals: GlobalOptions,
   options: { readonly before?: Date; readonly keep?: number; readonly dryRun?: boolean },
 ): Promise<void> {
-  const { compactLog } = await import('../../index.ts')
+  const { compactLog } = await import('../../history/log-archive.ts')
   const report = await compactLog(storeOf(globals), options)
   const { json, value, line } = terminal(globals)
   if (json) return value(report)
-  line(compactionLine(report, options.dryRun ?? false))
+  line(options.dryRun ? plannedCompaction(report) : doneCompaction(report))
 }
 
-function compactionLine(
-  { facts, characters, orphans, bytesBefore, bytesAfter }: CompactionReport,
-  dry: boolean,
-) {
-  const blobs = counted(orphans.blobs, 'large body', 'large bodies')
-  if (dry) {
-    return `Would drop the texts of ${counted(facts, 'fact')} and ${blobs}: about ${characters + orphans.bytes} bytes.`
-  }
-  return `Dropped the texts of ${counted(facts, 'fact')} and ${blobs}: ${bytesBefore} bytes on disk are now ${bytesAfter}.`
+const plannedCompaction = ({ facts, characters, orphans }: CompactionReport) =>
+  `Would drop the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}: about ` +
+  `${characters + orphans.bytes} bytes.`
+
+const doneCompaction = ({ facts, orphans, bytesBefore, bytesAfter }: CompactionReport) =>
+  `Dropped the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}: ${bytesBefore} bytes on disk ` +
+  `are now ${bytesAfter}.`
+
+const largeBodies = (count: number) => plural(count, 'large body', 'large bodies')
+
+/** Without a store there is nothing to save, which must not look like success. */
+function storeOf(globals: GlobalOptions): string {
+  if (hasStore(globals)) return resolve(globals.baseDir)
+  throw new InvalidInputError({
+    what: globals.baseDir,
+    problem: 'it contains no store',
+    hint: 'Name the directory with --base-dir.',
+  })
 }
 
-const counted = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`
+/** The log, through its owner if another process has it open. */
+async function logOf(globals: GlobalOptions) {
+  const { openLog } = await import('../../remote/live-log.ts')
+  return (await openLog(storeOf(globals), { logger: await commandLogger(globals) })).store
+}

@@ -1,40 +1,34 @@
-/** `log`: what happened, as it was written. */
-import type { Recorded } from '../../index.ts'
-import { noteNoStore } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { withSession } from '../session.ts'
-import { inert, jsonLine, type Terminal } from '../terminal/output.ts'
+/** `log`: what happened, as it was written, and the care of the log itself. */
+import type { Command } from 'commander'
+import { wholeNumber } from '../arguments.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { reading } from '../session.ts'
+import { archiveCommands } from './archive.ts'
+import { factLine } from './fact-line.ts'
+import { repairCommands } from './repair.ts'
 
-export interface LogOptions {
+export function logCommands(command: Command): void {
+  command
+    .description('print what happened, in order; the subcommands take care of the log itself')
+    .option('--stream <name>', 'only this stream, such as agent/researcher')
+    .option('--after <n>', 'only facts after this position (with --stream: version)', wholeNumber)
+    .option('--limit <n>', 'at most this many facts', wholeNumber)
+    .action(withGlobals(log))
+  repairCommands(command)
+  archiveCommands(command)
+}
+
+interface LogOptions {
   readonly stream?: string
   readonly after?: number
   readonly limit?: number
 }
 
-export async function log(globals: GlobalOptions, { stream, after, limit }: LogOptions) {
-  if (!hasStore(globals)) return noteNoStore(globals)
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const range = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) }
-    for await (const recorded of orchestrator.log(stream === undefined ? range : { ...range, stream })) {
+function log(globals: GlobalOptions, options: LogOptions) {
+  return reading(globals, async ({ orchestrator, terminal }) => {
+    for await (const recorded of orchestrator.log({ ...options })) {
       if (terminal.json) terminal.value(recorded)
-      else terminal.line(logLine(terminal, recorded))
+      else terminal.line(factLine(terminal, recorded))
     }
   })
-}
-
-const LONGEST_DATA = 100
-
-/** A fact as one line for people. */
-export function logLine(terminal: Terminal, { position, at, stream, type, data }: Recorded): string {
-  const text = inert(jsonLine(data))
-  const shown = text.length > LONGEST_DATA ? `${text.slice(0, LONGEST_DATA)}…` : text
-  const where = terminal.style('dim', `${String(position).padStart(6)}  ${at}`)
-  return `${where}  ${stream}  ${terminal.style(colourOf(type), type)}  ${terminal.style('dim', shown)}`
-}
-
-function colourOf(type: string): 'green' | 'red' | 'yellow' | 'cyan' {
-  if (/Succeeded|Created/.test(type)) return 'green'
-  if (/Failed|Unknown|Lost|Escalated/.test(type)) return 'red'
-  if (/Retry|Cancelled|Reset|Stopped|Removed/.test(type)) return 'yellow'
-  return 'cyan'
 }

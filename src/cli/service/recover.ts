@@ -1,20 +1,25 @@
-/** `recover`: settles what a killed process left, and says what it did. */
-import type { Recovery } from '../../index.ts'
-import { noteNoStore } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { withSession } from '../session.ts'
+/** `recover`: settles what a killed process left behind, and reports what it did. */
+import type { Command } from 'commander'
+import type { Recovery } from '../../actors/agent/environment.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { reading } from '../session.ts'
 
-const EXPLANATIONS: Readonly<Record<Recovery['outcome'], string>> = {
-  harvested: 'had been answered; the answer was fetched, no second call was made',
-  redispatched: 'had not been sent; it was sent now',
-  retried: 'had failed, or had been sent and no answer was kept; it was asked again',
-  failed: 'had failed, and that was final',
-  unknown: 'had been sent, no answer was kept, and no retry was left',
+export function recoverCommand(command: Command): void {
+  command
+    .description('settle what a killed process left behind: collect answers, ask again, report it')
+    .action(withGlobals(recover))
 }
 
-export async function recover(globals: GlobalOptions) {
-  if (!hasStore(globals)) return noteNoStore(globals)
-  return withSession(globals, async ({ orchestrator, terminal, signal }) => {
+const EXPLANATIONS: Readonly<Record<Recovery['outcome'], string>> = {
+  harvested: 'had been answered; the answer was collected without a second call',
+  redispatched: 'had not been sent; it was sent now',
+  retried: 'had failed, or had been sent without an answer; it was asked again',
+  failed: 'had failed for good',
+  unknown: 'had been sent without an answer, and no retries were left',
+}
+
+function recover(globals: GlobalOptions) {
+  return reading(globals, async ({ orchestrator, terminal, signal }) => {
     const interrupted = new Promise<undefined>((resolve) => {
       signal.addEventListener('abort', () => resolve(undefined), { once: true })
     })
@@ -23,6 +28,6 @@ export async function recover(globals: GlobalOptions) {
       if (terminal.json) terminal.value(recovery)
       else terminal.line(`${recovery.agent}: task ${recovery.taskId} ${EXPLANATIONS[recovery.outcome]}`)
     }
-    if (recoveries?.length === 0) terminal.progress('Nothing was left to do.')
+    if (recoveries?.length === 0) terminal.progress('Nothing was left behind.')
   })
 }

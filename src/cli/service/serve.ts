@@ -1,37 +1,50 @@
-/** `serve`: has the store open until it is told to end, goes on with what there is, and does what other commands ask for. */
-import { closeOnSignal } from '../../index.ts'
-import type { GlobalOptions } from '../global-options.ts'
+/** `serve`: runs as a service: resumes work, supervises, and serves other commands until a signal ends it. */
+import type { Command } from 'commander'
+import { wholeNumber } from '../arguments.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
 import { openHere } from '../session.ts'
-import { inert, terminal } from '../terminal/output.ts'
+import { terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 
-export interface ServeOptions {
+export function serveCommand(command: Command): void {
+  command
+    .option(
+      '--finish-within <seconds>',
+      'seconds to finish running work on shutdown (default: 25)',
+      wholeNumber,
+    )
+    .action(withGlobals(serve))
+}
+
+interface ServeOptions {
   /** Seconds. */
   readonly finishWithin?: number
 }
 
 const A_DAY_MS = 86_400_000
 
-export async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions): Promise<void> {
+async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions): Promise<void> {
   const screen = terminal(globals)
   const opened = await openRunner(globals, screen)
-  // Whoever waits for signals, or for others at a socket, is no reason for node to stay.
-  const staying = setInterval(() => {}, A_DAY_MS)
+  // Listening for signals and on a socket does not keep Node running.
+  const keepAlive = setInterval(() => {}, A_DAY_MS)
   try {
+    const { closeOnSignal } = await import('../../shutdown.ts')
     const { patiently } = await import('../../remote/access.ts')
-    // A short command may have the store just now.
+    // A short command may have the store open just now.
     const orchestrator = await patiently(() => openHere(globals, opened, 'at-once'))
     const { closed } = closeOnSignal(orchestrator, {
       signals: ['SIGINT', 'SIGTERM', 'SIGHUP'],
       finishWithinMs: finishWithin * 1000,
       before: () =>
-        screen.note(`ending: what is not finished within ${finishWithin} s is left to the next start`),
+        screen.note(`shutting down: work not finished within ${finishWithin} s is left to the next start`),
     })
     const failed = orchestrator.failed.then(async (error) => {
       await orchestrator.close()
       throw error
     })
-    // A tree may give up while the others are started: then that is the error.
+    // A tree may give up while others are being started: then the loop below throws that error.
     failed.catch(() => {})
     try {
       for (const tree of globals.config.supervision ?? []) await orchestrator.supervise(tree)
@@ -40,10 +53,10 @@ export async function serve(globals: GlobalOptions, { finishWithin = 25 }: Serve
       throw error
     }
     if (screen.json) screen.value({ pid: process.pid, baseDir: orchestrator.baseDir })
-    else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C ends)`)
+    else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
     await Promise.race([closed, failed])
   } finally {
-    clearInterval(staying)
+    clearInterval(keepAlive)
     await opened[Symbol.asyncDispose]()
   }
 }

@@ -1,8 +1,35 @@
-/** Completion in the shell: the words come from the commands themselves, the names of agents and runs from the store. */
-import type { Command } from 'commander'
-import { completeOptions, type GivenOptions, hasAgents, hasStore } from '../global-options.ts'
+/** `completion`: shell scripts that complete commands and options from the program itself, names from the store. */
+import { Argument, type Command } from 'commander'
+import { hasAgents, hasStore } from '../existing-store.ts'
+import { completeOptions, type GivenOptions } from '../global-options.ts'
+import { defined } from '../lazy-command.ts'
+import { withSession } from '../session.ts'
 
-/** Each hands over the words up to the cursor, and offers what comes back, a line each. */
+export function completionCommand(command: Command): void {
+  command
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .description('print a script that completes commands, agents and runs in the shell')
+    .addHelpText(
+      'after',
+      `
+Enable it:
+  bash  echo 'source <(claude-agents completion bash)' >> ~/.bashrc
+  zsh   echo 'source <(claude-agents completion zsh)' >> ~/.zshrc
+  fish  claude-agents completion fish > ~/.config/fish/completions/claude-agents.fish`,
+    )
+    .action((shell: string) => void process.stdout.write(SCRIPTS[shell] ?? ''))
+}
+
+/** What the scripts call: prints what the last of the words can become. */
+export function completeCommand(command: Command): void {
+  command
+    .argument('[words...]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action((words: string[]) => complete(command.parent ?? command, words))
+}
+
+/** Each passes the words up to the cursor, and offers the lines that come back. */
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `_claude_agents() {
   local IFS=$'\\n'
@@ -26,12 +53,8 @@ complete -c claude-agents -f -a '(__claude_agents)'
 `,
 }
 
-export function completion(shell: string): void {
-  process.stdout.write(SCRIPTS[shell] ?? '')
-}
-
-/** Prints what the last of these words can become. Says nothing where anything goes wrong: nobody asked for an error. */
-export async function complete(program: Command, words: readonly string[]): Promise<void> {
+/** Silent when anything goes wrong: a completion is no place for an error. */
+async function complete(program: Command, words: readonly string[]): Promise<void> {
   try {
     const last = words.at(-1) ?? ''
     const found = new Set(await candidates(program, words))
@@ -39,12 +62,12 @@ export async function complete(program: Command, words: readonly string[]): Prom
   } catch {}
 }
 
-/** What the last of the words can become. */
+/** Everything that the last of the words can become. */
 export async function candidates(program: Command, words: readonly string[]): Promise<readonly string[]> {
   let command = program
   let places = 0
   const before = words.slice(0, -1)
-  // Where to look for names is said on the line that is completed.
+  // Options of the completed line say where to look for names.
   const given: Record<string, string> = {}
   for (let index = 0; index < before.length; index += 1) {
     const word = before[index] ?? ''
@@ -55,7 +78,7 @@ export async function candidates(program: Command, words: readonly string[]): Pr
       continue
     }
     const inner = command.commands.find((one) => one.name() === word)
-    if (inner) command = inner
+    if (inner) command = await defined(inner)
     else places += 1
   }
   const last = words.at(-1) ?? ''
@@ -86,7 +109,7 @@ const optionNamed = (command: Command, program: Command, word: string) =>
 const takesValue = (command: Command, program: Command, word: string) =>
   optionNamed(command, program, word)?.required === true
 
-/** What an argument names: those of agents' commands are called id, agent or agents, those of runs run. */
+/** What an argument names, by how it is called. */
 function kindOf(command: Command, argument: string): string {
   if (argument === 'id' && command.parent?.name() === 'agent' && command.name() !== 'create') return 'agent'
   return { agent: 'agent', agents: 'agent', run: 'run', stream: 'stream', words: 'agent' }[argument] ?? ''
@@ -98,9 +121,8 @@ async function names(given: GivenOptions, kind: string): Promise<readonly string
   const declared = (globals.config.agents ?? []).map(({ id }) => id)
   if (!hasAgents(globals)) return []
   if (!hasStore(globals)) return kind === 'agent' ? declared : []
-  const { withSession } = await import('../session.ts')
   let found: readonly string[] = []
-  // Nobody has asked for anything to be done: what is declared is not made, and nothing is logged.
+  // A completion changes nothing: declared agents are not created, and nothing is logged.
   const { agents: _, budget: __, logFile: ___, ...config } = globals.config
   await withSession({ ...globals, config, json: true, logLevel: 'silent' }, async ({ orchestrator }) => {
     const agents = kind === 'run' ? [] : (await orchestrator.agents()).map(({ id }) => id)

@@ -1,14 +1,24 @@
-/** `doctor`: whether everything is there that is needed, and how to mend what is not. */
+/** `doctor`: checks the setup and explains how to fix problems. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Check, ConfigError, diagnose, Orchestrator } from '../../index.ts'
-import { completeOptions, type GivenOptions, type GlobalOptions } from '../global-options.ts'
+import type { Command } from 'commander'
+import { type Check, diagnose } from '../../doctor.ts'
+import { ConfigError } from '../../events/errors/base.ts'
+import { Orchestrator } from '../../orchestrator.ts'
+import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
-import { inert, type Terminal, terminal } from '../terminal/output.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 
-export async function doctor(given: GivenOptions, { live = false }: { live?: boolean }): Promise<void> {
-  const screen = terminal({ json: given.json ?? false, color: given.color })
+export function doctorCommand(command: Command): void {
+  command
+    .option('--live', 'also ask the model something, which costs a fraction of a cent')
+    .action(withGiven(doctor))
+}
+
+async function doctor(given: GivenOptions, { live = false }: { live?: boolean }): Promise<void> {
+  const screen = terminal(given)
   const { globals, check } = await configuration(given)
   let hasFailed = check.status === 'failed'
   print(screen, check)
@@ -25,22 +35,22 @@ export async function doctor(given: GivenOptions, { live = false }: { live?: boo
   if (hasFailed) process.exitCode = 1
 }
 
-/** With a file that cannot be used the rest is looked at as if there were none. */
+/** When the file is unusable, everything else is checked as if there were none. */
 async function configuration(given: GivenOptions): Promise<{ globals: GlobalOptions; check: Check }> {
   const name = 'configuration'
   try {
     const globals = await completeOptions(given)
-    const message = globals.config.file ?? 'no file here or above; the defaults count'
+    const message = globals.config.file ?? 'no file here or in a parent directory; using the defaults'
     return { globals, check: { name, status: 'ok', message, fix: '' } }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const globals = await completeOptions({ ...given, config: '/dev/null' })
-    const fix = error.hint || 'Look at each place, then: claude-agents config validate'
+    const fix = error.hint || 'Fix each of these, then: claude-agents config validate'
     return { globals, check: { name, status: 'failed', message: error.summary, fix } }
   }
 }
 
-/** An agent of its own, in a directory of its own: nothing of the user's is touched. */
+/** Asks an agent of its own in a directory of its own, so that nothing of the user's is touched. */
 async function roundTrip(globals: GlobalOptions, screen: Terminal): Promise<string> {
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-doctor-'))
   try {

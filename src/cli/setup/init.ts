@@ -1,14 +1,23 @@
-/** `init`: a configuration to begin with, and what git should leave out. Nothing that is there is overwritten. */
+/** `init`: writes a configuration file and adds the store to .gitignore. It overwrites nothing. */
 import { appendFile, lstat, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { InvalidInputError } from '../../index.ts'
-import type { GivenOptions } from '../global-options.ts'
-import { inert, terminal } from '../terminal/output.ts'
+import type { Command } from 'commander'
+import { InvalidInputError } from '../../events/errors/base.ts'
+import { type GivenOptions, withGiven } from '../global-options.ts'
+import { terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
+
+export function initCommand(command: Command): void {
+  command
+    .option('-y, --yes', 'ask nothing and accept the defaults')
+    .option('--force', 'overwrite an existing file')
+    .action(withGiven(init))
+}
 
 const FILE = 'claude-agents.yaml'
 const IGNORED = ['.claude-agents/']
 
-export interface InitOptions {
+interface InitOptions {
   readonly yes?: boolean
   readonly force?: boolean
 }
@@ -25,14 +34,14 @@ const ROLES: Readonly<Record<string, string>> = {
   analyst: 'You are an analyst. Say what the findings you are given mean, and what is missing.',
   writer: 'You are a technical writer. Turn the material you are given into a short, clear report.',
   developer: 'You are a software developer. Do what you are asked in the simplest way that is correct.',
-  reviewer: 'You are a code reviewer. Report what can go wrong, where, and how to mend it.',
+  reviewer: 'You are a code reviewer. Report what can go wrong, where, and how to fix it.',
 }
 const DEFAULT_WISHES: Wishes = { agents: ['researcher', 'analyst', 'writer'], maxAgents: 10, model: '' }
 
-export async function init(given: GivenOptions, options: InitOptions): Promise<void> {
-  const screen = terminal({ json: given.json ?? false, color: given.color })
+async function init(given: GivenOptions, options: InitOptions): Promise<void> {
+  const screen = terminal(given)
   const path = resolve(given.config ?? FILE)
-  if (!options.force && (await lstat(path).catch(() => null))) throw isThere(path)
+  if (!options.force && (await lstat(path).catch(() => null))) throw alreadyExists(path)
   const wishes = options.yes || screen.json ? DEFAULT_WISHES : await ask()
   if (wishes === null) {
     process.exitCode = 130
@@ -43,17 +52,17 @@ export async function init(given: GivenOptions, options: InitOptions): Promise<v
   if (screen.json) return screen.value({ file: path, agents: wishes.agents, ignored })
   screen.line(`Wrote ${inert(path)}${ignored.length > 0 ? `, and ${ignored.join(', ')} to .gitignore` : ''}.`)
   const [first = 'researcher'] = wishes.agents
-  screen.note(`Look whether all is well:  claude-agents doctor`)
-  screen.note(`Ask an agent:              claude-agents agent ask ${first} "..."`)
-  screen.note(`Run the workflow:          claude-agents workflow run --workflow report "..."`)
-  screen.note(`(with --simulate in front of it: without a login, and without cost)`)
+  screen.note('Check the setup:   claude-agents doctor')
+  screen.note(`Ask an agent:      claude-agents agent ask ${first} "..."`)
+  screen.note('Run the workflow:  claude-agents workflow run --workflow report "..."')
+  screen.note('Add --simulate to try them without a login or cost.')
 }
 
-const isThere = (path: string) =>
+const alreadyExists = (path: string) =>
   new InvalidInputError({
     what: path,
-    problem: 'it is there already',
-    hint: 'Change it by hand, or write a new one in its place: claude-agents init --force',
+    problem: 'it already exists',
+    hint: 'Edit it, or overwrite it: claude-agents init --force',
   })
 
 async function write(path: string, text: string, force: boolean): Promise<void> {
@@ -61,7 +70,7 @@ async function write(path: string, text: string, force: boolean): Promise<void> 
     await writeFile(path, text, { flag: force ? 'w' : 'wx' })
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw isThere(path)
+    if (code === 'EEXIST') throw alreadyExists(path)
     throw new InvalidInputError(
       { what: path, problem: `it cannot be written (${code ?? message})` },
       { cause },
@@ -69,13 +78,13 @@ async function write(path: string, text: string, force: boolean): Promise<void> 
   }
 }
 
-/** null when the user gave up. */
+/** null when the user cancelled. */
 async function ask(): Promise<Wishes | null> {
   if (!process.stdin.isTTY || !process.stdout.isTTY) {
     throw new InvalidInputError({
       what: 'init',
-      problem: 'it asks questions, and there is no terminal to ask them in',
-      hint: 'Take the defaults: claude-agents init --yes',
+      problem: 'it asks questions, which needs a terminal',
+      hint: 'Accept the defaults: claude-agents init --yes',
     })
   }
   const { group, multiselect, text } = await import('@clack/prompts')
@@ -84,14 +93,14 @@ async function ask(): Promise<Wishes | null> {
     {
       agents: () =>
         multiselect({
-          message: 'Which agents do you want to begin with?',
+          message: 'Which agents do you want to start with?',
           options: Object.entries(ROLES).map(([value, hint]) => ({ value, label: value, hint })),
           initialValues: [...DEFAULT_WISHES.agents],
           required: true,
         }),
       model: () =>
         text({
-          message: 'Which model? (empty: what claude takes by itself)',
+          message: 'Which model? (empty: the default of claude)',
           placeholder: 'sonnet',
           defaultValue: '',
           validate: (given) =>
@@ -99,7 +108,7 @@ async function ask(): Promise<Wishes | null> {
         }),
       maxAgents: () =>
         text({
-          message: 'How many agents may there be at once?',
+          message: 'How many agents may exist at once?',
           initialValue: String(DEFAULT_WISHES.maxAgents),
           validate: (given) =>
             /^[1-9]\d{0,5}$/.test(given ?? '') ? undefined : 'A whole number of at least 1.',
@@ -112,7 +121,7 @@ async function ask(): Promise<Wishes | null> {
     : { ...answers, model: answers.model.trim(), maxAgents: Number(answers.maxAgents) }
 }
 
-/** Adds what is missing; returns that. A link may lead anywhere, and git does not follow it either. */
+/** Adds the missing entries and returns them. A link could lead anywhere, and git does not follow it either. */
 async function ignore(path: string): Promise<readonly string[]> {
   const found = await lstat(path).catch(() => null)
   if (found && !found.isFile()) return []
@@ -126,21 +135,21 @@ async function ignore(path: string): Promise<readonly string[]> {
   return missing
 }
 
-/** Every line says what it is for: the file is the first page of the manual that a user reads. */
-export function configText({ agents, maxAgents, model }: Wishes): string {
+/** Every line says what it is for: for a user this file is the first page of the manual. */
+function configText({ agents, maxAgents, model }: Wishes): string {
   const declared = agents.map(
     (id) => `  - id: ${id}\n    system_prompt: ${JSON.stringify(ROLES[id] ?? `You are a ${id}.`)}\n`,
   )
   return `# yaml-language-server: $schema=./node_modules/claude-multi-agent/dist/claude-agents.schema.json
-# The configuration of claude-agents. What counts, and why: claude-agents config show
+# The configuration of claude-agents. See which settings apply: claude-agents config show
 
 orchestrator:
-  base_dir: ./.claude-agents # where the log and the agents live
+  base_dir: ./.claude-agents # directory of the log and the agents
   max_agents: ${maxAgents}
 
-# What agents are unless they say otherwise.
+# Defaults for all agents.
 agent_defaults:
-  timeout: 300 # seconds that a task may take, retries included
+  timeout: 300 # time limit of a task in seconds, retries included
   retry_attempts: 3
   ${model === '' ? '# model: sonnet' : `model: ${JSON.stringify(model)}`}
   # max_turns: 10
@@ -150,13 +159,13 @@ logging:
   level: warn # debug, info, warn, error or silent
   # file: ./claude-agents.log # lines of JSON
 
-# Made on opening, or made what is said of them here. A changed prompt is a fact in the log.
+# Created when the store is opened, and kept as declared here. A changed prompt is recorded in the log.
 agents:
 ${declared.join('')}
 # claude-agents workflow run --workflow report "the state of tidal energy"
 workflows:
   - name: report
-    pattern: sequential # each one gets what the one before has answered
+    pattern: sequential # each agent gets the answer of the one before
     agents: [${agents.join(', ')}]
 `
 }

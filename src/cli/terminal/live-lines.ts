@@ -1,16 +1,16 @@
-/** Lines at the end of stderr that are drawn again in place; whatever else is written meanwhile goes above them. */
+/** Lines at the end of stderr that are redrawn in place; anything written meanwhile goes above them. */
 
 let drawn: readonly string[] = []
 
-/** Puts the cursor at the start of what is drawn, and takes that away. */
+/** Moves the cursor to the first drawn line and erases from there. */
 const erased = () => (drawn.length === 0 ? '' : `\u001b[${drawn.length}A\r\u001b[J`)
 const text = () => drawn.map((line) => `${line}\n`).join('')
 
-/** Draws these lines in the place of the ones before. They must fit: a line that wraps is two. */
+/** Draws these lines in place of the previous ones. They must fit: a line that wraps takes two. */
 export function drawLive(lines: readonly string[]): void {
   const before = erased()
   drawn = lines
-  // What is typed meanwhile, such as ^C, is echoed below and would stay.
+  // What the user types, such as ^C, is echoed below and would stay.
   process.stderr.write(`${before}${text()}\r\u001b[J`)
 }
 

@@ -1,24 +1,24 @@
-/** Light Markdown for a terminal, as it comes: headings, bullets, bold and code are shown, all else stays as it is. */
+/** Light Markdown for a terminal as it streams: headings, bullets, bold and code; everything else stays as it is. */
 import type { Terminal } from './output.ts'
 
 const BOLD = ['\u001b[1m', '\u001b[22m'] as const
 const CODE = ['\u001b[36m', '\u001b[39m'] as const
 const DIM = ['\u001b[2m', '\u001b[22m'] as const
 
-/** What the beginning of a line may still become. */
+/** The beginning of a line whose meaning is still open. */
 const UNDECIDED = /^(\s*([-*+])?|\s*`{1,2}|#{1,6})$/
 const FENCE = /^\s*```$/
 const HEADING = /^#{1,6} $/
 const BULLET = /^(\s*)[-*+] $/
 
 export interface MarkdownStream {
-  /** A piece of an answer, made inert before. Returns what to print for it. */
+  /** Takes a piece of an answer, already inert, and returns what to print. */
   take(piece: string): string
-  /** What is still held back, and the end of whatever is open. */
+  /** Returns what is still held back, and closes everything open. */
   end(): string
 }
 
-/** Where nothing is coloured the text stays as it is. */
+/** Without colours the text stays as it is. */
 export function markdownStream(terminal: Terminal): MarkdownStream {
   const isPlain = terminal.style('bold', 'x') === 'x'
   let held = ''
@@ -36,7 +36,7 @@ export function markdownStream(terminal: Terminal): MarkdownStream {
     return found
   }
 
-  /** Whatever a line has opened ends with it: a lone asterisk must not make the rest of the answer bold. */
+  /** A line closes everything it opened: a lone asterisk must not make the rest of the answer bold. */
   function endLine(): string {
     const closed =
       star() + (isCode ? CODE[1] : '') + (isBold || isHeading ? BOLD[1] : '') + (isFenceLine ? DIM[1] : '')
@@ -64,7 +64,7 @@ export function markdownStream(terminal: Terminal): MarkdownStream {
     return isHeading ? '' : BOLD[isBold ? 0 : 1]
   }
 
-  /** The beginning of a line, once it is clear what it is. */
+  /** The beginning of a line, once its meaning is clear. */
   function begin(): string {
     const text = held
     held = ''

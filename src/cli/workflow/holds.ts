@@ -1,11 +1,15 @@
-/** Notices that a run only waits for somebody: on the command line, nobody knows for how long. */
-import { type Clock, type Run, RunHeldError, type StepEvent } from '../../index.ts'
-import { inert, type Terminal } from '../terminal/output.ts'
+/** Notices that a run can only wait for the user, which may take days: the command ends then. */
+import type { Clock } from '../../clock.ts'
+import { RunHeldError } from '../../events/errors/hold.ts'
+import type { StepEvent } from '../../patterns/runs/durable-ask.ts'
+import type { Run } from '../../patterns/runs/run.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 
-/** A step may follow another one; only when none has for so long, the run waits. */
+/** Another step may start right after one was held; a run is held when none has for this long. */
 const PATIENCE_MS = 500
 
-/** `held` is rejected when all that goes on in the run is held, and says what it is on the way. */
+/** `held` is rejected when all open steps of the run are held, after printing why. */
 export function whenHeld(
   run: Run,
   terminal: Terminal,

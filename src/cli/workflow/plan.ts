@@ -1,5 +1,6 @@
-/** `workflow resume --plan`: what going on with a run would reuse and what it would ask again. */
-import type { RunPlan } from '../../index.ts'
+/** `workflow resume --plan`: what resuming a run would reuse, and what it would ask. */
+import { dollars } from '../../events/figures.ts'
+import type { RunPlan } from '../../patterns/runs/plan.ts'
 import type { Terminal } from '../terminal/output.ts'
 
 export function printPlan(terminal: Terminal, runId: string, { reused, rerun, complete }: RunPlan): void {
@@ -13,9 +14,7 @@ export function printPlan(terminal: Terminal, runId: string, { reused, rerun, co
     const saved = reused.reduce((sum, { costUsd }) => sum + costUsd, 0)
     const kept = reused.length === 0 ? '' : `, which had cost ${dollars(saved)}`
     terminal.line(`${reused.length} from the log${kept}; ${rerun.length} to ask.`)
-    terminal.progress(`Go on with it: claude-agents workflow resume ${runId}`)
+    terminal.progress(`Resume it: claude-agents workflow resume ${runId}`)
   }
-  if (!complete) terminal.note('What comes after the last of these depends on its answer.')
+  if (!complete) terminal.note('Further steps depend on the answer of the last one.')
 }
-
-const dollars = (amount: number) => `$${amount.toFixed(4)}`

@@ -1,17 +1,21 @@
-/** What a team is doing, one line for each agent, for somebody who watches: state, time, tokens, cost. */
-import type { Clock, Run, StepEvent } from '../../index.ts'
+/** What a team is doing, one line per agent, while the user watches: state, time, tokens, cost. */
+import type { Clock } from '../../clock.ts'
+import { dollars, duration, plural } from '../../events/figures.ts'
+import type { StepEvent } from '../../patterns/runs/durable-ask.ts'
+import type { Run } from '../../patterns/runs/run.ts'
 import { drawLive, endLive } from '../terminal/live-lines.ts'
-import { inert, type Terminal } from '../terminal/output.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 
 interface Row {
   readonly agent: string
-  /** The asks that it works on. */
+  /** The asks that it is working on. */
   readonly open: Set<number>
-  /** Of these, those that wait for somebody. */
+  /** Those of them that are held. */
   readonly held: Set<number>
-  /** How the last one ended. */
+  /** How its last ask ended. */
   ended: Exclude<StepEvent['state'], 'scheduled' | 'held' | 'released'> | null
-  /** Since when it works without a break, and for how long it did before. */
+  /** Since when it has been working, and for how long it did before. */
   since: number
   workedMs: number
   tokens: number
@@ -30,7 +34,7 @@ const LOOKS = {
 } as const
 const WORDS = { succeeded: 'done', reused: 'reused', failed: 'failed', cancelled: 'cancelled' } as const
 
-/** The lines as they are now, cut to the screen. */
+/** The current lines, cut to the screen. */
 export class ProgressLines {
   readonly #rows = new Map<string, Row>()
   readonly #terminal: Pick<Terminal, 'accent'>
@@ -84,9 +88,9 @@ export class ProgressLines {
       LOOKS[look][0],
       inert(agent).padEnd(width),
       word.padEnd(12),
-      (look === 'waiting' || look === 'reused' ? '' : elapsed(worked)).padStart(7),
-      (tokens > 0 ? `${tokens} tokens` : '').padStart(14),
-      costUsd > 0 ? `$${costUsd.toFixed(4)}` : '',
+      (look === 'waiting' || look === 'reused' ? '' : duration(worked)).padStart(7),
+      (tokens > 0 ? plural(tokens, 'token') : '').padStart(14),
+      costUsd > 0 ? dollars(costUsd) : '',
     ]
     return this.#terminal.accent(
       LOOKS[look][1],
@@ -115,7 +119,7 @@ export class ProgressLines {
   }
 }
 
-/** Shows what goes on in a run until it is told to stop: on a terminal, that is, and nowhere else. */
+/** Shows the progress of a run until it is stopped, if stderr is a terminal. */
 export function showProgress(
   run: Run,
   agents: readonly string[],
@@ -143,12 +147,4 @@ export function showProgress(
       endLive()
     },
   }
-}
-
-/** `0.4 s`, `12 s`, `3:05`. */
-export function elapsed(milliseconds: number): string {
-  const seconds = milliseconds / 1000
-  if (seconds < 10) return `${seconds.toFixed(1)} s`
-  if (seconds < 60) return `${Math.floor(seconds)} s`
-  return `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`
 }

@@ -1,27 +1,34 @@
 /** `workflow run | template | resume`: a workflow, followed to its end or paused by Ctrl-C. */
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
-import type { Run, RunOptions, TaskInput, WorkflowReference, WorkflowResult } from '../../index.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { type Session, withSession } from '../session.ts'
-import { inert, type Terminal } from '../terminal/output.ts'
+import { systemClock } from '../../clock.ts'
+import { InvalidInputError } from '../../events/errors/base.ts'
+import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
+import { dollars, plural } from '../../events/figures.ts'
+import type { TaskInput } from '../../events/task-input.ts'
+import type { RunOptions } from '../../patterns/runs/info.ts'
+import type { Run } from '../../patterns/runs/run.ts'
+import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
+import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
+import type { GlobalOptions } from '../global-options.ts'
+import { reading, type Session, withSession } from '../session.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 import { whenHeld } from './holds.ts'
 import { printPlan } from './plan.ts'
 import { showProgress } from './progress.ts'
 import { givenSource, namedReference, patternFrom, type SourceOptions } from './source.ts'
 
-/** `config`: the file of `--config`. */
-interface Given {
-  readonly config?: string
+interface RunNaming {
   readonly id?: string
 }
 
-export async function run(
+export async function runWorkflow(
   globals: GlobalOptions,
   words: readonly string[],
-  { config, id, ...options }: Given & SourceOptions,
+  { id, ...options }: RunNaming & SourceOptions,
 ) {
-  const { reference, pattern, name } = await givenSource(words.slice(0, -1), options, config)
+  const { reference, pattern, name } = await givenSource(words.slice(0, -1), options, globals.configFile)
   const task = await taskFrom(words.at(-1))
   return withSession(globals, async (session) => {
     const running = session.orchestrator.run(pattern, task, {
@@ -33,13 +40,12 @@ export async function run(
   })
 }
 
-export async function template(
+export async function runTemplate(
   globals: GlobalOptions,
   name: string,
   input: string | undefined,
-  { file, id }: Given & { readonly file?: string },
+  { file, id }: RunNaming & { readonly file?: string },
 ) {
-  const { templateNamed } = await import('../../index.ts')
   const Template = templateNamed(name)
   const task = await taskFrom(input, file)
   return withSession(globals, async (session) => {
@@ -49,28 +55,28 @@ export async function template(
   })
 }
 
-export async function resume(
+export function resumeRun(
   globals: GlobalOptions,
   runId: string,
-  { plan, config, ...options }: Given & SourceOptions & { readonly plan?: boolean },
+  { plan, ...options }: SourceOptions & { readonly plan?: boolean },
 ) {
-  const { InvalidInputError, RunFinishedError, RunNotFoundError } = await import('../../index.ts')
-  if (!hasStore(globals)) throw new RunNotFoundError({ runId })
-  return withSession(globals, async (session) => {
+  const { configFile } = globals
+  const work = async (session: Session) => {
     const { orchestrator, terminal, signal } = session
     const { workflow, status } = await orchestrator.showRun(runId)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId, status })
     const isNamed = options.workflow !== undefined || options.module !== undefined
-    const reference = isNamed ? await namedReference(options, config) : workflow
+    const reference = isNamed ? await namedReference(options, configFile) : workflow
     if (reference === null) {
-      const problem = 'a program started it, and only code can make its workflow again'
+      const problem = 'a program started it, and its workflow exists only in code'
       const hint = 'Resume it there: orchestrator.resume(runId, pattern). Or name the code: --module FILE.'
       throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
     }
-    const pattern = await patternFrom(reference as WorkflowReference, config)
+    const pattern = await patternFrom(reference as WorkflowReference, configFile)
     if (plan) return printPlan(terminal, runId, await orchestrator.plan(runId, pattern))
     await follow(session, orchestrator.resume(runId, pattern, { signal }), pattern.agents)
-  })
+  }
+  return reading(globals, work, () => new RunNotFoundError({ runId }))
 }
 
 const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> => ({
@@ -78,9 +84,8 @@ const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOption
   ...(id === undefined ? {} : { id }),
 })
 
-/** Shows what goes on until the run has ended, and then what came of it. */
+/** Shows the progress of a run until it ends, then its result. */
 async function follow({ terminal }: Session, running: Run, agents: readonly string[] = []): Promise<void> {
-  const { systemClock } = await import('../../index.ts')
   terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
   const progress = showProgress(running, agents, terminal, systemClock)
   const waiting = whenHeld(running, terminal, systemClock)
@@ -107,17 +112,18 @@ function printResult(terminal: Terminal, { metadata, success, errors }: Workflow
   if (finalOutput !== '') terminal.line(inert(finalOutput))
   for (const { agent, message } of errors)
     terminal.note(terminal.accent('red', inert(`${agent === '' ? 'error' : agent}: ${message}`)))
-  if (!success) terminal.note(`Try again what failed: claude-agents workflow resume ${runId}`)
+  if (!success) terminal.note(`Retry what failed: claude-agents workflow resume ${runId}`)
   const old = reused === 0 ? '' : ` (${reused} from the log)`
-  terminal.progress(terminal.accent('dim', `${steps} steps${old}, $${costUsd.toFixed(4)}, run ${runId}`))
+  terminal.progress(
+    terminal.accent('dim', `${plural(steps, 'step')}${old}, ${dollars(costUsd)}, run ${runId}`),
+  )
 }
 
 async function taskFrom(words: string | undefined, file?: string): Promise<TaskInput> {
-  const { InvalidInputError } = await import('../../index.ts')
   const prompt = words === '-' ? await readAll(process.stdin) : words
   if (prompt === undefined && file === undefined) {
-    const hint = 'It comes last, in quotes; with - it is read from stdin.'
-    throw new InvalidInputError({ what: 'The task', problem: 'there is none', hint })
+    const hint = 'Put it last, in quotes; with - it is read from stdin.'
+    throw new InvalidInputError({ what: 'The task', problem: 'it is missing', hint })
   }
   if (file === undefined) return { prompt: prompt ?? '' }
   try {

@@ -1,10 +1,15 @@
-/** `workflow list | show | cancel` */
-import type { RecordedStep, RunDetails, RunStatus } from '../../index.ts'
-import { noteNoStore } from '../agent/commands.ts'
-import { type GlobalOptions, hasStore } from '../global-options.ts'
-import { withSession } from '../session.ts'
-import { inert, type Terminal } from '../terminal/output.ts'
-import { elapsed } from './progress.ts'
+/** `workflow list | show | cancel`: runs of the past and the present. */
+import { RunNotFoundError } from '../../events/errors/run.ts'
+import { dollars, duration, plural } from '../../events/figures.ts'
+import type { RunDetails } from '../../patterns/runs/info.ts'
+import type { RunStatus } from '../../patterns/runs/machine.ts'
+import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
+import type { GlobalOptions } from '../global-options.ts'
+import { reading, type Session } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { table } from '../terminal/table.ts'
+import { inert } from '../terminal/text.ts'
 
 const COLOURS = {
   absent: 'dim',
@@ -15,49 +20,52 @@ const COLOURS = {
   cancelled: 'yellow',
 } as const satisfies Record<RunStatus, string>
 
-export async function list(globals: GlobalOptions) {
-  if (!hasStore(globals)) return noteNoStore(globals)
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const runs = await orchestrator.runs()
-    if (terminal.json) {
-      for (const run of runs) terminal.value(run)
-      return
-    }
-    if (runs.length === 0)
-      return terminal.note('No runs yet. Start one: claude-agents workflow template research "TOPIC"')
-    const width = Math.max(3, ...runs.map(({ runId }) => runId.length))
-    terminal.line(terminal.style('dim', `${'RUN'.padEnd(width)}  STATUS       STEPS  COST     NAME`))
-    for (const { runId, name, status, steps, done, costUsd } of runs) {
-      const state = terminal.style(COLOURS[status], status.padEnd(9))
-      const count = `${done} of ${steps}`.padStart(8)
-      terminal.line(`${runId.padEnd(width)}  ${state}  ${count}  ${dollars(costUsd)}  ${inert(name)}`)
-    }
-  })
-}
-
-export async function show(globals: GlobalOptions, runId: string) {
-  const { RunNotFoundError } = await import('../../index.ts')
-  if (!hasStore(globals)) throw new RunNotFoundError({ runId })
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const run = await orchestrator.showRun(runId)
-    if (terminal.json) terminal.value(jsonDetails(run))
-    else printRun(terminal, run)
-  })
-}
-
-export async function cancel(globals: GlobalOptions, runId: string) {
-  const { RunNotFoundError } = await import('../../index.ts')
-  if (!hasStore(globals)) throw new RunNotFoundError({ runId })
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    await orchestrator.cancelRun(runId)
-    if (terminal.json) return terminal.value({ runId, status: 'cancelled' })
-    terminal.line(
-      `Cancelled run ${runId}. What it did stays in the log: claude-agents workflow show ${runId}`,
+export function listRuns(globals: GlobalOptions) {
+  return reading(globals, async ({ orchestrator, terminal }) => {
+    const none = 'No runs yet. Start one: claude-agents workflow template research "TOPIC"'
+    const columns = [
+      { head: 'RUN' },
+      { head: 'STATUS', width: 9 },
+      { head: 'STEPS', right: true },
+      { head: 'COST', right: true },
+      { head: 'NAME', flexible: true },
+    ] as const
+    list(terminal, await orchestrator.runs(), none, (runs) =>
+      table(
+        terminal,
+        columns,
+        runs.map(({ runId, name, status, steps, done, costUsd }) => [
+          runId,
+          [COLOURS[status], status],
+          `${done} of ${steps}`,
+          dollars(costUsd),
+          name,
+        ]),
+      ),
     )
   })
 }
 
-/** The shape of `workflow show --json`. Answers are many and long: that of the run is enough. */
+export function showRun(globals: GlobalOptions, runId: string) {
+  const show = async ({ orchestrator, terminal }: Session) => {
+    const run = await orchestrator.showRun(runId)
+    if (terminal.json) terminal.value(jsonDetails(run))
+    else printRun(terminal, run)
+  }
+  return reading(globals, show, () => new RunNotFoundError({ runId }))
+}
+
+export function cancelRun(globals: GlobalOptions, runId: string) {
+  const cancel = async ({ orchestrator, terminal }: Session) => {
+    await orchestrator.cancelRun(runId)
+    if (terminal.json) return terminal.value({ runId, status: 'cancelled' })
+    terminal.line(`Cancelled run ${runId}.`)
+    terminal.note(`What it did stays in the log: claude-agents workflow show ${runId}`)
+  }
+  return reading(globals, cancel, () => new RunNotFoundError({ runId }))
+}
+
+/** The shape of `workflow show --json`, without the answers of the steps, which are many and long. */
 function jsonDetails({ taken, ...run }: RunDetails) {
   return { ...run, taken: taken.map(({ text, ...step }) => step) }
 }
@@ -72,7 +80,7 @@ function printRun(terminal: Terminal, run: RunDetails): void {
   })
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
   if (status === 'running' || status === 'paused' || status === 'failed')
-    terminal.note(`Go on with it: claude-agents workflow resume ${runId}`)
+    terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
 }
 
 const STATES = { scheduled: 'open', succeeded: 'done', failed: 'failed', cancelled: 'cancelled' } as const
@@ -83,10 +91,8 @@ function stepLine(terminal: Terminal, step: RecordedStep, branch: string, width:
   const word = terminal.style(STATE_COLOURS[state], STATES[state].padEnd(9))
   const figures =
     state === 'succeeded'
-      ? `${elapsed(durationMs).padStart(7)}  ${`${tokens} tokens`.padStart(13)}  ${dollars(costUsd)}`
+      ? `${duration(durationMs).padStart(7)}  ${plural(tokens, 'token').padStart(13)}  ${dollars(costUsd)}`
       : inert(problem ?? '')
   const again = tries > 1 ? `  (asked ${tries} times)` : ''
   return `${branch} ${worker.padEnd(width)}  ${word}  ${figures}${again}`.trimEnd()
 }
-
-const dollars = (amount: number) => `$${amount.toFixed(4)}`

@@ -1,6 +1,11 @@
-/** Which workflow is meant: by the words of the command line, or by what a run says of itself. */
+/** Finds the workflow that the command line, or the record of a run, refers to. */
 import { resolve } from 'node:path'
-import type { Config, Pattern, StepDefinition, WorkflowReference } from '../../index.ts'
+import { type Config, loadConfig } from '../../config/configuration.ts'
+import type { StepDefinition } from '../../config/workflow-definition.ts'
+import { InvalidInputError } from '../../events/errors/base.ts'
+import type { Pattern } from '../../patterns/pattern.ts'
+import { loadModule } from '../../workflows/exported-pattern.ts'
+import { type WorkflowReference, workflowPattern } from '../../workflows/pattern.ts'
 
 export interface SourceOptions {
   readonly pattern?: string
@@ -16,14 +21,14 @@ export interface SourceOptions {
   readonly split?: 'paragraphs' | 'lines'
 }
 
-/** A workflow, with how it can be found again. */
-export interface Source {
+/** A workflow, with the reference that finds it again. */
+interface Source {
   readonly reference: WorkflowReference
   readonly pattern: Pattern
   readonly name: string
 }
 
-/** Of `workflow run`: agents and a pattern, or a name in the configuration file, or an export of a module. */
+/** For `workflow run`: agents and a pattern, a workflow of the configuration file, or an export of a module. */
 export async function givenSource(
   agents: readonly string[],
   given: SourceOptions,
@@ -32,8 +37,7 @@ export async function givenSource(
   const { pattern = 'sequential', workflow, module, export: name = 'default', ...options } = given
   if (workflow === undefined && module === undefined) {
     if (agents.length === 0) {
-      const { InvalidInputError } = await import('../../index.ts')
-      const problem = 'none is named, as the last word is the task'
+      const problem = 'none is given, as the last word is the task'
       const hint = 'As in: claude-agents workflow run researcher writer "the task", or --workflow NAME'
       throw new InvalidInputError({ what: 'The agents', problem, hint })
     }
@@ -41,16 +45,15 @@ export async function givenSource(
     return { reference, pattern: await patternFrom(reference), name: pattern }
   }
   if (agents.length > 0) {
-    const { InvalidInputError } = await import('../../index.ts')
     const problem = `${agents.length + 1} were given`
-    const hint = `The agents are those of the workflow. A task of several words goes in quotes.`
+    const hint = 'The workflow has its own agents. Put a task of several words in quotes.'
     throw new InvalidInputError({ what: 'One task is expected', problem, hint })
   }
   const reference = await namedReference(given, configFile)
   return { reference, pattern: await patternFrom(reference, configFile), name: workflow ?? name }
 }
 
-/** The reference that `--workflow` or `--module` make; undefined without them. */
+/** The reference that `--workflow` or `--module` makes. */
 export async function namedReference(
   { workflow, module, export: name = 'default' }: SourceOptions,
   configFile: string | undefined,
@@ -60,19 +63,16 @@ export async function namedReference(
   return { kind: 'config', name: workflow ?? '', ...(file === null ? {} : { file }) }
 }
 
-/** @param configFile Where to look for the name of a workflow, if not in the file that had it. */
+/** @param configFile Where to look for the name of a workflow; by default in the file that had it. */
 export async function patternFrom(reference: WorkflowReference, configFile?: string): Promise<Pattern> {
-  const { loadModule, workflowPattern } = await import('../../index.ts')
   if (reference.kind === 'module')
     return workflowPattern(reference, { module: await loadModule(reference.file) })
   if (reference.kind !== 'config') return workflowPattern(reference)
   return workflowPattern(reference, await configuration(configFile ?? reference.file))
 }
 
-async function configuration(file: string | undefined): Promise<Config> {
-  const { loadConfig } = await import('../../index.ts')
-  return loadConfig(file === undefined ? {} : { file })
-}
+const configuration = (file: string | undefined): Promise<Config> =>
+  loadConfig(file === undefined ? {} : { file })
 
 /** `worker`, or `worker:4` for a pool of four copies. */
 function stepOf(word: string): StepDefinition {

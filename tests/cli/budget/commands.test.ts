@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { inLine } from '../../../src/cli/budget/commands.ts'
+import { budgetLine } from '../../../src/cli/budget/commands.ts'
 import { commandLine } from '../command.ts'
 
 test('A budget that has no room holds a task, says so with exit code 75, and raised it goes on', async () => {
@@ -17,7 +17,10 @@ test('A budget that has no room holds a task, says so with exit code 75, and rai
   expect(held.stderr).toContain('claude-agents budget set --agent writer --usd N')
   expect((await run(['agent', 'show', 'writer'])).stdout).toContain('does not fit into the budget')
   const raised = await run(['budget', 'set', '--agent', 'writer', '--usd', '50', '--simulate'])
-  expect(raised).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('task t1 of writer went on') })
+  expect(raised).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringContaining('task t1 of writer was resumed'),
+  })
   const answered = await run([...ask, '--json'])
   expect(answered).toMatchObject({ exitCode: 0, values: [{ taskId: 't1' }] })
   const [shown] = (await run(['budget', 'show', '--agent', 'writer', '--json'])).values
@@ -70,7 +73,7 @@ test('A run that waits for approval is left, and goes on when it is resumed', as
 
 test('What was spent beyond a budget is said as people write it', () => {
   const tokens = { usd: null, tokens: null }
-  const line = inLine({
+  const line = budgetLine({
     scope: { agent: 'writer' },
     limit: { ...tokens, usd: 0.001 },
     spent: { usd: 0.0043, tokens: 9 },

@@ -33,7 +33,7 @@ describe('the configuration, on the command line', () => {
     const file = join(folder, 'claude-agents.yaml')
     await writeFile(file, 'agents: [{ id: a, system_prompt: x }]\n')
     expect(await run(['config', 'path'])).toMatchObject({ exitCode: 0, stdout: file })
-    expect((await run(['config', 'validate'])).stdout).toBe(`${file} is in order: 1 agent, 0 workflows.`)
+    expect((await run(['config', 'validate'])).stdout).toBe(`${file} is valid: 1 agent, 0 workflows.`)
     await writeFile(file, 'orchestrator:\n  max_agent: 1\n')
     const wrong = await run(['config', 'validate'])
     expect(wrong.exitCode).toBe(1)

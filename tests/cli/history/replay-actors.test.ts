@@ -69,7 +69,7 @@ test('replay knows the states of an actor whose definition a module exports, and
   expect(unknown.exitCode).toBe(0)
   const people = await cli.run(['replay', 'counter/visits'])
   expect(people.stdout).toContain('{"by":3}')
-  expect(people.stderr).toContain('facts without states')
+  expect(people.stderr).toContain('Facts without states')
   const tree = await cli.run(['replay', 'supervisor/top'])
   expect(tree.stdout).toContain('running → stopped')
 })

@@ -1,7 +1,7 @@
 /** Going through a history with the keyboard. */
 import { expect, test } from 'vitest'
-import { fitting } from '../../../src/cli/history/step-screen.ts'
 import { firstView, KEYS, type Key, pressed, type StepView } from '../../../src/cli/history/step-view.ts'
+import { fitting } from '../../../src/cli/terminal/text.ts'
 
 const steps = ['AgentCreated', 'TaskAccepted hello', 'CallStarted', 'CallSucceeded Hello!', 'AgentReset'].map(
   (text, index) => ({ version: index + 3, text }),
@@ -20,8 +20,8 @@ const press = (keys: readonly string[], from: StepView = firstView) =>
 test('goes on and back, and stays within the history', () => {
   expect(press(['n', 'n', '→']).index).toBe(3)
   expect(press(['n', 'b']).index).toBe(0)
-  expect(press(['b'])).toMatchObject({ index: 0, problem: 'this is the first one' })
-  expect(press(['G', 'n'])).toMatchObject({ index: 4, problem: 'this is the last one' })
+  expect(press(['b'])).toMatchObject({ index: 0, problem: 'this is the first step' })
+  expect(press(['G', 'n'])).toMatchObject({ index: 4, problem: 'this is the last step' })
   expect(press(['G', 'n', 'b'])).toMatchObject({ index: 3, problem: null })
   expect(press(['G', 'g']).index).toBe(0)
 })
@@ -30,7 +30,7 @@ test('jumps to a version, and says where there is none', () => {
   expect(press(['j', '5', '⏎'])).toMatchObject({ index: 2, typing: null })
   expect(press(['7', '⏎']).index).toBe(4)
   expect(press(['1', '2', '⌫', '⌫', '⌫'])).toMatchObject({ index: 0, typing: null })
-  expect(press(['9', '9', '⏎'])).toMatchObject({ index: 0, problem: 'there is no version 99 here' })
+  expect(press(['9', '9', '⏎'])).toMatchObject({ index: 0, problem: 'no version 99 in this range' })
 })
 
 test('searches in what the facts say, round and round, whatever the case', () => {
@@ -38,7 +38,7 @@ test('searches in what the facts say, round and round, whatever the case', () =>
   expect(once.index).toBe(1)
   expect(press(['N'], once).index).toBe(3)
   expect(press(['N', 'N'], once).index).toBe(1)
-  expect(press(['/', 'q', '⏎'])).toMatchObject({ index: 0, ended: false, problem: 'nothing holds "q"' })
+  expect(press(['/', 'q', '⏎'])).toMatchObject({ index: 0, ended: false, problem: 'no match for "q"' })
   expect(press(['/', 'q', '⎋'])).toMatchObject({ typing: null, ended: false })
 })
 

@@ -50,7 +50,7 @@ test.runIf(hasTmux)(
     await terminal.type(`${process.execPath} ${MAIN} interactive; echo "exit $?"`)
     await terminal.shows(/claude-agents>$/m)
     await terminal.enter('hello?')
-    await terminal.shows(/Whom\? use ID chooses an agent/)
+    await terminal.shows(/No current agent: use ID selects one/)
     await terminal.enter('create helper "You help."')
     await terminal.shows(/Created helper(.|\n)*helper>\n*$/)
     await terminal.enter('What is first?')

@@ -72,5 +72,5 @@ test('a store that cannot be opened is shown as far as its files can be read', a
   showing.kill('SIGINT')
   const { exitCode, stderr } = await showing
   expect(exitCode).toBe(130)
-  expect(stderr).toContain('Shown is what its files still hold')
+  expect(stderr).toContain('Showing what its files still contain')
 })

@@ -104,7 +104,7 @@ describe('workflow run', () => {
     })
     const text = await run(words)
     expect(text).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('## a\n\nfine') })
-    expect(text.stderr).toMatch(/b: .*\nTry again what failed: claude-agents workflow resume/)
+    expect(text.stderr).toMatch(/b: .*\nRetry what failed: claude-agents workflow resume/)
   })
 
   test('reads the task from stdin, and takes pools', async () => {
