@@ -9,7 +9,7 @@ import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
 import { accountOf, isLoginFixed } from './login/account.ts'
-import { failureOf, resultOf } from './process/call-ending.ts'
+import { callFailure, resultOf } from './process/call-ending.ts'
 import { callProcesses } from './process/marked.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
@@ -77,7 +77,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       },
       async conclude(end) {
         logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'messages of unknown types')
-        const error = await failureOf(end, {
+        const error = await callFailure(end, {
           plan,
           facts,
           redact,

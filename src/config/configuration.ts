@@ -3,7 +3,8 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import * as Schema from 'effect/Schema'
 import type { AgentConfig } from '../events/agent-facts.ts'
-import { ConfigError, InvalidInputError } from '../events/errors/base.ts'
+import { ConfigError } from '../events/errors/config.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import { ConfigDocument, type ConfigPath } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
@@ -13,7 +14,7 @@ import { type DeclaredTree, declaredTree } from './supervision.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
 import { namedWorkflows } from './workflows.ts'
 
-export type { Origin, ResolvedSetting } from './layers.ts'
+export type { ResolvedSetting, SettingOrigin } from './layers.ts'
 export type { DeclaredChild, DeclaredTree } from './supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']

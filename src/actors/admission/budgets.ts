@@ -8,8 +8,8 @@ import {
   type BudgetedCall,
   type BudgetHold,
   type CallRequest,
-  costOf,
   refusedBy,
+  requestCost,
   scopesOf,
 } from './budget-requests.ts'
 import { type BudgetScope, placeOf, scopeOf, spentBefore, streamOf } from './budget-scope.ts'
@@ -61,7 +61,7 @@ export class Budgets {
     }
     const ledgers = await this.#limiting(request)
     // Nothing is waited for from here on until it is spoken for: two calls cannot both be the last that fits.
-    const cost = costOf(request, ledgers)
+    const cost = requestCost(request, ledgers)
     const refused = refusedBy(ledgers, cost)
     if (refused) return refused
     const { callId, taskId, agent, agentVersion } = request
@@ -79,7 +79,7 @@ export class Budgets {
   /** Which budget a call would not fit into now. */
   async refusal(request: CallRequest): Promise<BudgetHold | undefined> {
     const ledgers = await this.#limiting(request)
-    return refusedBy(ledgers, costOf(request, ledgers))
+    return refusedBy(ledgers, requestCost(request, ledgers))
   }
 
   /** What a call has come to, before its end is written down: it is paid, whatever happens to the log. */

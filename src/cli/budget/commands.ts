@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { BudgetInfo } from '../../actors/admission/budget-ledger.ts'
 import type { BudgetScope } from '../../actors/admission/budget-scope.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { resumeHeld } from '../held/commands.ts'
@@ -46,7 +46,7 @@ const tokenLimit = (text: string) => {
 
 function show(globals: GlobalOptions, scope: BudgetScope) {
   return reading(globals, async ({ orchestrator, terminal }) => {
-    const info = await orchestrator.budget(scopeOf(scope))
+    const info = await orchestrator.budgets.show(scopeOf(scope))
     if (terminal.json) return terminal.value(info)
     const { limit, spent, reserved, remaining } = info
     const pairs = [
@@ -63,7 +63,7 @@ function show(globals: GlobalOptions, scope: BudgetScope) {
 function listBudgets(globals: GlobalOptions) {
   return reading(globals, async ({ orchestrator, terminal }) => {
     const none = 'No budgets yet. Set one: claude-agents budget set --usd N'
-    list(terminal, await orchestrator.budgets(), none, (budgets) => budgets.map(budgetLine))
+    list(terminal, await orchestrator.budgets.list(), none, (budgets) => budgets.map(budgetLine))
   })
 }
 
@@ -81,10 +81,10 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, owner } = session
     const budget = { ...(usd === undefined ? {} : { usd }), ...(tokens === undefined ? {} : { tokens }) }
-    const info = await orchestrator.setBudget(budget, scopeOf(scope))
+    const info = await orchestrator.budgets.set(budget, scopeOf(scope))
     if (terminal.json) terminal.value(info)
     else terminal.line(budgetLine(info))
-    const held = (await orchestrator.held()).filter(({ reason }) => reason === 'budget')
+    const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
     // Another process that has the store open resumes them itself.
     if (held.length === 0 || owner !== null) return
     if (wait) await resumeHeld(session, held)

@@ -44,7 +44,7 @@ interface VerdictOptions extends OfAgent {
 
 function held(globals: GlobalOptions, options: OfAgent) {
   return reading(globals, async ({ orchestrator, terminal }) => {
-    list(terminal, await orchestrator.held(options), 'No task is held.', (tasks) =>
+    list(terminal, await orchestrator.held.list(options), 'No task is held.', (tasks) =>
       tasks.map(({ message, hint }) => `${inert(message)}\n  ${terminal.style('dim', inert(hint))}`),
     )
   })
@@ -57,7 +57,7 @@ function approve(
 ) {
   const work = async (session: Session) => {
     const { orchestrator, terminal, owner } = session
-    const task = await orchestrator.approve(taskId, verdict(by, agent))
+    const task = await orchestrator.held.approve(taskId, verdict(by, agent))
     const { runId } = task
     if (runId !== null) terminal.note(`This task is a step of a run: claude-agents workflow resume ${runId}`)
     if (wait && owner === null) return answer(session, task)
@@ -75,7 +75,7 @@ function reject(
 ) {
   const work = async ({ orchestrator, terminal }: Session) => {
     const why = reason === undefined ? {} : { reason }
-    const task = await orchestrator.reject(taskId, { ...verdict(by, agent), ...why })
+    const task = await orchestrator.held.reject(taskId, { ...verdict(by, agent), ...why })
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, rejected: true })
     terminal.line(`Rejected ${taskId} of ${task.agent}.`)
   }

@@ -12,7 +12,7 @@ export function deadLettersCommand(command: Command): void {
 
 function deadLetters(globals: GlobalOptions, options: { readonly agent?: string }) {
   return reading(globals, async ({ orchestrator, terminal }) => {
-    list(terminal, await orchestrator.deadLetters(options), 'No answer arrived too late.', (letters) =>
+    list(terminal, await orchestrator.lateAnswers(options), 'No answer arrived too late.', (letters) =>
       letters.map(({ at, agent, taskId, costUsd, text }) => {
         const head = terminal.style('dim', `${at}  ${agent}  task ${taskId}  ${dollars(costUsd)}`)
         return `${head}\n${inert(text)}`

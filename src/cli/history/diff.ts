@@ -1,6 +1,6 @@
 /** `diff`: what changed in the state of an actor between two versions. */
 import type { Command } from 'commander'
-import { StreamNotFoundError } from '../../events/errors/base.ts'
+import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { stateChanges } from '../../history/state-changes.ts'
 import { wholeNumber } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -20,8 +20,8 @@ function diff(globals: GlobalOptions, stream: string, from: number, to: number) 
   return reading(
     globals,
     async ({ orchestrator, terminal }) => {
-      const before = await orchestrator.stateAt(stream, from)
-      const after = await orchestrator.stateAt(stream, to)
+      const before = await orchestrator.history.stateAt(stream, from)
+      const after = await orchestrator.history.stateAt(stream, to)
       const changes = stateChanges(before.state, after.state)
       if (terminal.json) return terminal.value({ stream, from, to, changes })
       terminal.line(`${terminal.style('bold', stream)}  ${terminal.style('dim', `version ${from} → ${to}`)}`)

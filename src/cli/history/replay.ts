@@ -1,9 +1,10 @@
 /** `replay`: the history of a stream fact by fact, printed or on the screen, or verified against what was recorded. */
 import type { Command } from 'commander'
-import type { AnyStep } from '../../actors/engine/replay.ts'
+import type { AnyReplayStep } from '../../actors/engine/replay.ts'
 import type { OwnKind } from '../../actors/own/definition.ts'
 import { UnknownKindError } from '../../events/errors/actor.ts'
-import { InvalidInputError, StreamNotFoundError } from '../../events/errors/base.ts'
+import { StreamNotFoundError } from '../../events/errors/history.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type StateChange, stateChanges } from '../../history/state-changes.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { wholeNumber } from '../arguments.ts'
@@ -72,12 +73,12 @@ async function stepThroughStream(
 ): Promise<void> {
   const { checkTerminal, stepThrough } = await import('./step-screen.ts')
   checkTerminal(globals)
-  const steps: AnyStep[] = []
+  const steps: AnyReplayStep[] = []
   await reading(
     globals,
     async ({ orchestrator }) => {
       orchestrator.registerActors(await definitionsOf(module))
-      for await (const one of orchestrator.replay(stream, range)) steps.push(one)
+      for await (const one of orchestrator.history.replay(stream, range)) steps.push(one)
     },
     () => new StreamNotFoundError({ stream }),
   )
@@ -89,14 +90,14 @@ function printStream(globals: GlobalOptions, stream: string, range: Range, modul
   return reading(globals, async ({ orchestrator, terminal }) => {
     orchestrator.registerActors(await definitionsOf(module))
     try {
-      for await (const one of orchestrator.replay(stream, range)) {
+      for await (const one of orchestrator.history.replay(stream, range)) {
         const changes = stateChanges(stateOf(one.before), stateOf(one.after))
         if (terminal.json) terminal.value(jsonStep(stream, one, changes))
         else terminal.line(stepLine(terminal, one, changes))
       }
     } catch (error) {
       if (!(error instanceof UnknownKindError)) throw error
-      await printFacts(orchestrator, terminal, stream, range)
+      await printFacts(orchestrator.history, terminal, stream, range)
     }
   })
 }
@@ -108,7 +109,7 @@ async function definitionsOf(file: string | undefined): Promise<readonly OwnKind
   return exportedActors(file, await loadModule(file))
 }
 
-function jsonStep(stream: string, { recorded, ...step }: AnyStep, changes: readonly StateChange[]) {
+function jsonStep(stream: string, { recorded, ...step }: AnyReplayStep, changes: readonly StateChange[]) {
   const { version, position, at, type } = recorded
   const [before, after] = [stateView(stream, step.before), stateView(stream, step.after)]
   return { version, position, at, type, before, after, changes }
@@ -117,7 +118,11 @@ function jsonStep(stream: string, { recorded, ...step }: AnyStep, changes: reado
 const TYPE_WIDTH = 18
 const STATE_WIDTH = 16
 
-function stepLine(terminal: Terminal, { recorded, before, after }: AnyStep, changes: readonly StateChange[]) {
+function stepLine(
+  terminal: Terminal,
+  { recorded, before, after }: AnyReplayStep,
+  changes: readonly StateChange[],
+) {
   const [from, to] = [stateName(before), stateName(after)]
   const [plain, styled] =
     from === to ? [to, to] : [`${from} → ${to}`, `${from} → ${terminal.style('bold', to)}`]
@@ -133,14 +138,14 @@ const numbered = ({ version, type }: { readonly version: number; readonly type: 
 
 /** The facts of an actor whose definition is in a program of the user: its states are unknown here. */
 async function printFacts(
-  orchestrator: Pick<Orchestrator, 'log'>,
+  history: Pick<Orchestrator['history'], 'log'>,
   terminal: Terminal,
   stream: string,
   { from = 1, to }: Range,
 ): Promise<void> {
   terminal.note('Facts without states: this kind of actor is defined in a program (--module FILE).')
   const range = { stream, after: from - 1, ...(to === undefined ? {} : { to }) }
-  for await (const recorded of orchestrator.log(range)) {
+  for await (const recorded of history.log(range)) {
     const { version, type, data } = recorded
     if (terminal.json) terminal.value({ version, type, data, before: null, after: null })
     else terminal.line(`${numbered(recorded)}  ${terminal.style('dim', inert(jsonLine(data)))}`)

@@ -1,12 +1,12 @@
 /** States of actors as `replay` shows them. */
 import type { AgentSnapshot } from '../../actors/agent/machine.ts'
-import type { AnyStep } from '../../actors/engine/replay.ts'
+import type { AnyReplayStep } from '../../actors/engine/replay.ts'
 import type { SupervisorSnapshot } from '../../actors/supervision/machine.ts'
 import type { Json } from '../../events/json.ts'
 import type { RunSnapshot } from '../../patterns/runs/machine.ts'
 import { inert, jsonLine } from '../terminal/text.ts'
 
-type Snapshot = AnyStep['after']
+type Snapshot = AnyReplayStep['after']
 
 /** The JSON of a state, by the kind of its actor. */
 const VIEWS: Readonly<Record<string, (snapshot: Snapshot) => object>> = {

@@ -1,7 +1,7 @@
 /** `state`: the state of an actor, current or past. */
 import { type Command, Option } from 'commander'
 import type { StateAt } from '../../actors/engine/fold-at.ts'
-import { StreamNotFoundError } from '../../events/errors/base.ts'
+import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { date, wholeNumber } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { reading } from '../session.ts'
@@ -28,7 +28,7 @@ function state(
   return reading(
     globals,
     async ({ orchestrator, terminal }) => {
-      const found = await orchestrator.stateAt(stream, at ?? atTime)
+      const found = await orchestrator.history.stateAt(stream, at ?? atTime)
       if (terminal.json) return terminal.value(found)
       const { value, context } = found.state
       terminal.line(`${terminal.style('bold', stream)}  ${terminal.style('dim', placeOf(found))}`)

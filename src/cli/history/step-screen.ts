@@ -1,8 +1,8 @@
 /** `replay --step`: one fact and the state after it on the screen, moved through with the keyboard. */
 import { on } from 'node:events'
 import { emitKeypressEvents } from 'node:readline'
-import type { AnyStep } from '../../actors/engine/replay.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import type { AnyReplayStep } from '../../actors/engine/replay.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type StateChange, stateChanges } from '../../history/state-changes.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
@@ -28,7 +28,7 @@ const CLEAR = '\x1b[H\x1b[J'
 export async function stepThrough(
   globals: GlobalOptions,
   stream: string,
-  steps: readonly AnyStep[],
+  steps: readonly AnyReplayStep[],
 ): Promise<void> {
   const screen = terminal(globals)
   const { stdin, stdout } = process
@@ -39,7 +39,7 @@ export async function stepThrough(
   }))
   let view = firstView
   const draw = () => {
-    const step = steps[view.index] as AnyStep
+    const step = steps[view.index] as AnyReplayStep
     const changes = stateChanges(stateOf(step.before), stateOf(step.after))
     // A terminal that does not know its size says 0.
     const [columns, rows] = [stdout.columns || 80, stdout.rows || 24]
@@ -73,7 +73,7 @@ export async function stepThrough(
 function screenLines(
   screen: Terminal,
   stream: string,
-  { recorded, before, after }: AnyStep,
+  { recorded, before, after }: AnyReplayStep,
   changes: readonly StateChange[],
   rows: number,
 ): readonly string[] {

@@ -1,6 +1,6 @@
 /** `replay --verify`: replays the log and compares it with what was recorded at the time. */
 import { resolve } from 'node:path'
-import { StreamNotFoundError } from '../../events/errors/base.ts'
+import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { plural } from '../../events/figures.ts'
 import type { ChangedMachine, Divergence, ReplayReport } from '../../history/verify-replay.ts'
 import type { Finding } from '../../store/care/verify/finding.ts'
@@ -16,8 +16,8 @@ const DAMAGE = new Set(['StoreDamaged', 'CorruptRecord', 'SequenceGap', 'TailLos
 
 export async function verifyHistory(globals: GlobalOptions, stream: string | undefined): Promise<void> {
   const verify = async ({ orchestrator, terminal }: Session) => {
-    if (stream !== undefined) await orchestrator.stateAt(stream)
-    const report = await orchestrator.verifyReplay(stream === undefined ? {} : { stream })
+    if (stream !== undefined) await orchestrator.history.stateAt(stream)
+    const report = await orchestrator.history.verify(stream === undefined ? {} : { stream })
     if (terminal.json) terminal.value(report)
     else print(terminal, report)
     if (!report.ok) process.exitCode = FAILED

@@ -1,8 +1,8 @@
 /** `why`: the causes of a fact, or what it led to, as a tree. */
 import type { Command } from 'commander'
 import type { Recorded } from '../../events/envelope.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
 import { PositionNotFoundError } from '../../events/errors/history.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { type CauseLine, causesOf, effectsOf } from '../../history/causes.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'

@@ -1,7 +1,7 @@
 /** `interactive`: one session in which each line is a command, or else is asked of the current agent. */
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { printReply } from '../agent/ask.ts'
 import { reportFailure } from '../failure.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'

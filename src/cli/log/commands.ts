@@ -26,7 +26,7 @@ interface LogOptions {
 
 function log(globals: GlobalOptions, options: LogOptions) {
   return reading(globals, async ({ orchestrator, terminal }) => {
-    for await (const recorded of orchestrator.log({ ...options })) {
+    for await (const recorded of orchestrator.history.log({ ...options })) {
       if (terminal.json) terminal.value(recorded)
       else terminal.line(factLine(terminal, recorded))
     }

@@ -2,7 +2,7 @@
 import { appendFile, lstat, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type GivenOptions, withGiven } from '../global-options.ts'
 import { terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'

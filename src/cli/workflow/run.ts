@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import { systemClock } from '../../clock.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
 import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { RunOptions } from '../../patterns/runs/info.ts'
@@ -63,18 +63,19 @@ export function resumeRun(
   const { configFile } = globals
   const work = async (session: Session) => {
     const { orchestrator, terminal, signal } = session
-    const { workflow, status } = await orchestrator.showRun(runId)
+    const { workflow, status } = await orchestrator.runs.show(runId)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId, status })
     const isNamed = options.workflow !== undefined || options.module !== undefined
     const reference = isNamed ? await namedReference(options, configFile) : workflow
     if (reference === null) {
       const problem = 'a program started it, and its workflow exists only in code'
-      const hint = 'Resume it there: orchestrator.resume(runId, pattern). Or name the code: --module FILE.'
+      const hint =
+        'Resume it there: orchestrator.runs.resume(runId, pattern). Or name the code: --module FILE.'
       throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
     }
     const pattern = await patternFrom(reference as WorkflowReference, configFile)
-    if (plan) return printPlan(terminal, runId, await orchestrator.plan(runId, pattern))
-    await follow(session, orchestrator.resume(runId, pattern, { signal }), pattern.agents)
+    if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
+    await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
   }
   return reading(globals, work, () => new RunNotFoundError({ runId }))
 }

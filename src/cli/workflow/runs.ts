@@ -30,7 +30,7 @@ export function listRuns(globals: GlobalOptions) {
       { head: 'COST', right: true },
       { head: 'NAME', flexible: true },
     ] as const
-    list(terminal, await orchestrator.runs(), none, (runs) =>
+    list(terminal, await orchestrator.runs.list(), none, (runs) =>
       table(
         terminal,
         columns,
@@ -48,7 +48,7 @@ export function listRuns(globals: GlobalOptions) {
 
 export function showRun(globals: GlobalOptions, runId: string) {
   const show = async ({ orchestrator, terminal }: Session) => {
-    const run = await orchestrator.showRun(runId)
+    const run = await orchestrator.runs.show(runId)
     if (terminal.json) terminal.value(jsonDetails(run))
     else printRun(terminal, run)
   }
@@ -57,7 +57,7 @@ export function showRun(globals: GlobalOptions, runId: string) {
 
 export function cancelRun(globals: GlobalOptions, runId: string) {
   const cancel = async ({ orchestrator, terminal }: Session) => {
-    await orchestrator.cancelRun(runId)
+    await orchestrator.runs.cancel(runId)
     if (terminal.json) return terminal.value({ runId, status: 'cancelled' })
     terminal.line(`Cancelled run ${runId}.`)
     terminal.note(`What it did stays in the log: claude-agents workflow show ${runId}`)

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { type Config, loadConfig } from '../../config/configuration.ts'
 import type { StepDefinition } from '../../config/workflow-definition.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { Pattern } from '../../patterns/pattern.ts'
 import { loadModule } from '../../workflows/exported-pattern.ts'
 import { type WorkflowReference, workflowPattern } from '../../workflows/pattern.ts'

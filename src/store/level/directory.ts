@@ -56,7 +56,7 @@ export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> 
 }
 
 /** The id of the store that is there, whole; null where there is none yet. Throws when a part of it is missing. */
-export async function inspect(paths: StorePaths): Promise<string | null> {
+export async function inspectStoreDirectory(paths: StorePaths): Promise<string | null> {
   const store = await checkFormat(paths)
   const head = await readHeadFile(paths.head, paths.base)
   const log = await listOrNull(paths.log)
@@ -75,7 +75,7 @@ export async function inspect(paths: StorePaths): Promise<string | null> {
 }
 
 /** Makes a new, empty store. It counts once the `creating` file is gone, so being killed on the way leaves no ruin. */
-export async function create(paths: StorePaths, open: OpenDatabase): Promise<string> {
+export async function createStoreDirectory(paths: StorePaths, open: OpenDatabase): Promise<string> {
   await writeWholeFile(paths.creating, '')
   await Promise.all(
     [paths.log, paths.head, paths.storeFile].map((path) => rm(path, { recursive: true, force: true })),
