@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 
-export const wholeNumber = (text: string) => {
+export const zeroOrMore = (text: string) => {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a whole number.')
 }
 
-export const positiveNumber = (text: string) => {
+export const oneOrMore = (text: string) => {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a whole number of at least 1.')
 }

@@ -64,7 +64,7 @@ export async function withSession(options: GlobalOptions, work: Work): Promise<v
  *
  * @param missing What to throw if there is none; by default a note says how to begin.
  */
-export async function reading(options: GlobalOptions, work: Work, missing?: () => Error): Promise<void> {
+export async function withStore(options: GlobalOptions, work: Work, missing?: () => Error): Promise<void> {
   if (hasStore(options)) return withSession(options, work)
   if (missing) throw missing()
   noteNoStore(options)

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
 import { dollars } from '../../events/figures.ts'
-import { commaSeparated, wholeNumber } from '../arguments.ts'
+import { commaSeparated, zeroOrMore } from '../arguments.ts'
 import { hasAgents, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
@@ -18,10 +18,10 @@ export function agentCommands(agent: Command): void {
     .command('create <id> <system-prompt>')
     .description('create an agent')
     .option('--tools <names>', 'tools it may use without asking, separated by commas', commaSeparated)
-    .option('--max-turns <n>', 'most turns of the model per call', wholeNumber)
+    .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
     .option('--model <name>', 'model to use')
-    .option('--timeout <seconds>', 'time limit of a task, retries included', wholeNumber)
-    .option('--retries <n>', 'how often to retry a call that failed temporarily', wholeNumber)
+    .option('--timeout <seconds>', 'time limit of a task, retries included', zeroOrMore)
+    .option('--retries <n>', 'how often to retry a call that failed temporarily', zeroOrMore)
     .option(
       '--load-project-settings',
       'load settings, hooks and servers from its workspace: they can run commands',

@@ -6,7 +6,7 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { resumeHeld } from '../held/commands.ts'
-import { reading, withSession } from '../session.ts'
+import { withSession, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { details } from '../terminal/table.ts'
 import { inert } from '../terminal/text.ts'
@@ -45,7 +45,7 @@ const tokenLimit = (text: string) => {
 }
 
 function show(globals: GlobalOptions, scope: BudgetScope) {
-  return reading(globals, async ({ orchestrator, terminal }) => {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
     const info = await orchestrator.budgets.show(scopeOf(scope))
     if (terminal.json) return terminal.value(info)
     const { limit, spent, reserved, remaining } = info
@@ -61,7 +61,7 @@ function show(globals: GlobalOptions, scope: BudgetScope) {
 }
 
 function listBudgets(globals: GlobalOptions) {
-  return reading(globals, async ({ orchestrator, terminal }) => {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
     const none = 'No budgets yet. Set one: claude-agents budget set --usd N'
     list(terminal, await orchestrator.budgets.list(), none, (budgets) => budgets.map(budgetLine))
   })

@@ -7,7 +7,7 @@ import { describeError } from '../../events/errors/base.ts'
 import { TaskHeldError, TaskNotHeldError } from '../../events/errors/hold.ts'
 import { dollars } from '../../events/figures.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { reading, type Session } from '../session.ts'
+import { type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -43,7 +43,7 @@ interface VerdictOptions extends OfAgent {
 }
 
 function held(globals: GlobalOptions, options: OfAgent) {
-  return reading(globals, async ({ orchestrator, terminal }) => {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
     list(terminal, await orchestrator.held.list(options), 'No task is held.', (tasks) =>
       tasks.map(({ message, hint }) => `${inert(message)}\n  ${terminal.style('dim', inert(hint))}`),
     )
@@ -65,7 +65,7 @@ function approve(
     const next = owner === null ? 'claude-agents recover resumes it' : `process ${owner} resumes it`
     terminal.line(`Approved ${taskId} of ${task.agent}: ${next}.`)
   }
-  return reading(globals, work, () => new TaskNotHeldError({ taskId }))
+  return withStore(globals, work, () => new TaskNotHeldError({ taskId }))
 }
 
 function reject(
@@ -79,7 +79,7 @@ function reject(
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, rejected: true })
     terminal.line(`Rejected ${taskId} of ${task.agent}.`)
   }
-  return reading(globals, work, () => new TaskNotHeldError({ taskId }))
+  return withStore(globals, work, () => new TaskNotHeldError({ taskId }))
 }
 
 /** Resumes held tasks as far as there is room now, and reports what became of each. */

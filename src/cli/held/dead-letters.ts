@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { dollars } from '../../events/figures.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { reading } from '../session.ts'
+import { withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -11,7 +11,7 @@ export function deadLettersCommand(command: Command): void {
 }
 
 function deadLetters(globals: GlobalOptions, options: { readonly agent?: string }) {
-  return reading(globals, async ({ orchestrator, terminal }) => {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
     list(terminal, await orchestrator.lateAnswers(options), 'No answer arrived too late.', (letters) =>
       letters.map(({ at, agent, taskId, costUsd, text }) => {
         const head = terminal.style('dim', `${at}  ${agent}  task ${taskId}  ${dollars(costUsd)}`)

@@ -2,22 +2,22 @@
 import type { Command } from 'commander'
 import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { stateChanges } from '../../history/state-changes.ts'
-import { wholeNumber } from '../arguments.ts'
+import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { reading } from '../session.ts'
+import { withStore } from '../session.ts'
 import { changeLine } from './state-lines.ts'
 
 export function diffCommand(command: Command): void {
   command
     .argument('<stream>')
-    .argument('<a>', 'a version', wholeNumber)
-    .argument('<b>', 'another version', wholeNumber)
+    .argument('<a>', 'a version', zeroOrMore)
+    .argument('<b>', 'another version', zeroOrMore)
     .description('show what changed between two versions of a stream (0 is before its first fact)')
     .action(withGlobals(diff))
 }
 
 function diff(globals: GlobalOptions, stream: string, from: number, to: number) {
-  return reading(
+  return withStore(
     globals,
     async ({ orchestrator, terminal }) => {
       const before = await orchestrator.history.stateAt(stream, from)

@@ -5,7 +5,7 @@ import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { reading } from '../session.ts'
+import { withStore } from '../session.ts'
 
 export function forkCommand(command: Command): void {
   command
@@ -48,7 +48,7 @@ const wrongUse = (what: string, problem: string) =>
   })
 
 function forkAgentAt(globals: GlobalOptions, agent: string, version: number | null, as: string) {
-  return reading(
+  return withStore(
     globals,
     async ({ orchestrator, terminal }) => {
       const made = await orchestrator.fork(agent, { as, ...(version === null ? {} : { at: version }) })
@@ -64,7 +64,7 @@ function forkAgentAt(globals: GlobalOptions, agent: string, version: number | nu
 }
 
 function forkRunAt(globals: GlobalOptions, run: string, at: string, as: string | undefined) {
-  return reading(
+  return withStore(
     globals,
     async ({ orchestrator, terminal }) => {
       const forked = await orchestrator.runs.fork(run, { at, ...(as === undefined ? {} : { as }) })

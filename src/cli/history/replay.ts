@@ -7,9 +7,9 @@ import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type StateChange, stateChanges } from '../../history/state-changes.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
-import { wholeNumber } from '../arguments.ts'
+import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { reading } from '../session.ts'
+import { withStore } from '../session.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { inert, jsonLine } from '../terminal/text.ts'
 import { changesInWords } from './state-lines.ts'
@@ -19,8 +19,8 @@ export function replayCommand(command: Command): void {
   command
     .argument('[stream]')
     .description('replay the history of a stream: every fact and what it changed')
-    .option('--from <version>', 'first version', wholeNumber)
-    .option('--to <version>', 'last version', wholeNumber)
+    .option('--from <version>', 'first version', zeroOrMore)
+    .option('--to <version>', 'last version', zeroOrMore)
     .option('--module <file>', 'module that exports your own actor definitions (its code runs)')
     .option('--step', 'step forwards and backwards with the keyboard')
     .option('--verify', 'replay and compare with what was recorded; exits with 1 if anything diverges')
@@ -74,7 +74,7 @@ async function stepThroughStream(
   const { checkTerminal, stepThrough } = await import('./step-screen.ts')
   checkTerminal(globals)
   const steps: AnyReplayStep[] = []
-  await reading(
+  await withStore(
     globals,
     async ({ orchestrator }) => {
       orchestrator.registerActors(await definitionsOf(module))
@@ -87,7 +87,7 @@ async function stepThroughStream(
 }
 
 function printStream(globals: GlobalOptions, stream: string, range: Range, module: string | undefined) {
-  return reading(globals, async ({ orchestrator, terminal }) => {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
     orchestrator.registerActors(await definitionsOf(module))
     try {
       for await (const one of orchestrator.history.replay(stream, range)) {

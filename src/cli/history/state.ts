@@ -2,16 +2,16 @@
 import { type Command, Option } from 'commander'
 import type { StateAt } from '../../actors/engine/fold-at.ts'
 import { StreamNotFoundError } from '../../events/errors/history.ts'
-import { date, wholeNumber } from '../arguments.ts'
+import { date, zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { reading } from '../session.ts'
+import { withStore } from '../session.ts'
 import { valueLines } from './state-lines.ts'
 
 export function stateCommand(command: Command): void {
   command
     .argument('<stream>')
     .description('show the state of an agent, a run or a supervisor, current or past')
-    .option('--at <version>', 'state after the fact of this version', wholeNumber)
+    .option('--at <version>', 'state after the fact of this version', zeroOrMore)
     .addOption(
       new Option('--at-time <time>', 'state at this time, such as 2026-01-31T12:00:00Z')
         .argParser(date)
@@ -25,7 +25,7 @@ function state(
   stream: string,
   { at, atTime }: { readonly at?: number; readonly atTime?: Date },
 ) {
-  return reading(
+  return withStore(
     globals,
     async ({ orchestrator, terminal }) => {
       const found = await orchestrator.history.stateAt(stream, at ?? atTime)

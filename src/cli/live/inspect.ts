@@ -5,7 +5,7 @@ import type { EventStore } from '../../store/event-store.ts'
 import { port } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
-import { reading } from '../session.ts'
+import { withStore } from '../session.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -25,7 +25,7 @@ interface InspectOptions {
 
 async function inspect(globals: GlobalOptions, options: InspectOptions): Promise<void> {
   try {
-    await reading(globals, ({ orchestrator, terminal, signal }) =>
+    await withStore(globals, ({ orchestrator, terminal, signal }) =>
       serveInspector(orchestrator.store, options, terminal, signal),
     )
   } catch (error) {

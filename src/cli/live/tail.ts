@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { Recorded } from '../../events/envelope.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { commaSeparated, wholeNumber } from '../arguments.ts'
+import { commaSeparated, zeroOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
@@ -17,8 +17,8 @@ export function tailCommand(command: Command): void {
     .option('--stream <name>', 'only this stream, such as agent/researcher')
     .option('--agent <id>', 'only this agent')
     .option('--type <types>', 'only facts of these types, separated by commas', commaSeparated)
-    .option('--after <position>', 'start after this position instead of with the latest facts', wholeNumber)
-    .option('-n, --lines <n>', 'number of facts to start with', wholeNumber, 10)
+    .option('--after <position>', 'start after this position instead of with the latest facts', zeroOrMore)
+    .option('-n, --lines <n>', 'number of facts to start with', zeroOrMore, 10)
     .option('--no-follow', 'exit after the facts written so far')
     .action(withGlobals(tail))
 }

@@ -8,7 +8,7 @@ import type { AgentInfo } from '../../actors/agent/system.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { shownStatus } from '../agent/commands.ts'
-import { positiveNumber } from '../arguments.ts'
+import { oneOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Interruption, listenForInterruption } from '../interruption.ts'
@@ -19,7 +19,7 @@ export function topCommand(command: Command): void {
   command
     .description('watch what agents are doing, what is waiting and what it costs')
     .option('--once', 'print it once (the default when stdout is not a terminal)')
-    .option('--interval <seconds>', 'seconds between updates', positiveNumber, 1)
+    .option('--interval <seconds>', 'seconds between updates', oneOrMore, 1)
     .action(withGlobals(top))
 }
 

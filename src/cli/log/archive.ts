@@ -8,7 +8,7 @@ import { plural } from '../../events/figures.ts'
 import type { ArchiveSummary } from '../../store/care/archive/writer.ts'
 import type { CompactionReport } from '../../store/care/compaction.ts'
 import type { RestoredStore } from '../../store/care/restore.ts'
-import { date, wholeNumber } from '../arguments.ts'
+import { date, zeroOrMore } from '../arguments.ts'
 import { hasStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { commandLogger } from '../logger.ts'
@@ -29,7 +29,7 @@ export function archiveCommands(log: Command): void {
     .command('export [file]')
     .description('export the log as lines of JSON (default: to stdout)')
     .option('--stream <name>', 'only this stream, such as agent/researcher')
-    .option('--after <n>', 'only facts after this position (with --stream: version)', wholeNumber)
+    .option('--after <n>', 'only facts after this position (with --stream: version)', zeroOrMore)
     .option('--redact', 'replace prompts, answers and all other text by its length')
     .action(withGlobals(exportLog))
   log
@@ -45,7 +45,7 @@ export function archiveCommands(log: Command): void {
     .command('compact')
     .description('drop prompts and answers of tasks that have ended; states are unchanged')
     .option('--before <date>', 'only of tasks that ended before this date', date)
-    .option('--keep <n>', "keep those of each agent's last n ended tasks", wholeNumber)
+    .option('--keep <n>', "keep those of each agent's last n ended tasks", zeroOrMore)
     .option('--dry-run', 'only print what would be dropped and how much space it would free')
     .action(withGlobals(compact))
 }

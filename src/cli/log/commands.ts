@@ -1,8 +1,8 @@
 /** `log`: what happened, as it was written, and the care of the log itself. */
 import type { Command } from 'commander'
-import { wholeNumber } from '../arguments.ts'
+import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { reading } from '../session.ts'
+import { withStore } from '../session.ts'
 import { archiveCommands } from './archive.ts'
 import { factLine } from './fact-line.ts'
 import { repairCommands } from './repair.ts'
@@ -11,8 +11,8 @@ export function logCommands(command: Command): void {
   command
     .description('print what happened, in order; the subcommands take care of the log itself')
     .option('--stream <name>', 'only this stream, such as agent/researcher')
-    .option('--after <n>', 'only facts after this position (with --stream: version)', wholeNumber)
-    .option('--limit <n>', 'at most this many facts', wholeNumber)
+    .option('--after <n>', 'only facts after this position (with --stream: version)', zeroOrMore)
+    .option('--limit <n>', 'at most this many facts', zeroOrMore)
     .action(withGlobals(log))
   repairCommands(command)
   archiveCommands(command)
@@ -25,7 +25,7 @@ interface LogOptions {
 }
 
 function log(globals: GlobalOptions, options: LogOptions) {
-  return reading(globals, async ({ orchestrator, terminal }) => {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
     for await (const recorded of orchestrator.history.log({ ...options })) {
       if (terminal.json) terminal.value(recorded)
       else terminal.line(factLine(terminal, recorded))

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Recovery } from '../../actors/agent/environment.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { reading } from '../session.ts'
+import { withStore } from '../session.ts'
 
 export function recoverCommand(command: Command): void {
   command
@@ -19,7 +19,7 @@ const EXPLANATIONS: Readonly<Record<Recovery['outcome'], string>> = {
 }
 
 function recover(globals: GlobalOptions) {
-  return reading(globals, async ({ orchestrator, terminal, signal }) => {
+  return withStore(globals, async ({ orchestrator, terminal, signal }) => {
     const interrupted = new Promise<undefined>((resolve) => {
       signal.addEventListener('abort', () => resolve(undefined), { once: true })
     })

@@ -1,6 +1,6 @@
 /** `serve`: runs as a service: resumes work, supervises, and serves other commands until a signal ends it. */
 import type { Command } from 'commander'
-import { wholeNumber } from '../arguments.ts'
+import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
 import { openHere } from '../session.ts'
@@ -12,7 +12,7 @@ export function serveCommand(command: Command): void {
     .option(
       '--finish-within <seconds>',
       'seconds to finish running work on shutdown (default: 25)',
-      wholeNumber,
+      zeroOrMore,
     )
     .action(withGlobals(serve))
 }

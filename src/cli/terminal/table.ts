@@ -2,7 +2,7 @@
 import type { Style, Terminal } from './output.ts'
 import { cut, inert } from './text.ts'
 
-export interface Column {
+export interface TableColumn {
   readonly head: string
   /** Figures stand at the right. */
   readonly right?: true
@@ -22,7 +22,7 @@ const NARROWEST = 8
 /** The lines of a table, the head included. */
 export function table(
   screen: Screen,
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   rows: readonly (readonly Cell[])[],
 ): readonly string[] {
   const widths = widthsOf(screen, columns, rows)
@@ -43,7 +43,7 @@ export function table(
 
 function widthsOf(
   { columns: screenWidth = null }: Screen,
-  columns: readonly Column[],
+  columns: readonly TableColumn[],
   rows: readonly (readonly Cell[])[],
 ): number[] {
   const widths = columns.map(({ head, width = 0 }, index) =>

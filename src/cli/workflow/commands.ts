@@ -1,6 +1,6 @@
 /** `workflow`: runs of several agents, started, resumed, listed and cancelled. */
 import { type Command, Option } from 'commander'
-import { positiveNumber } from '../arguments.ts'
+import { oneOrMore } from '../arguments.ts'
 import { withGlobals } from '../global-options.ts'
 import { resumeRun, runTemplate, runWorkflow } from './run.ts'
 import { cancelRun, listRuns, showRun } from './runs.ts'
@@ -54,12 +54,12 @@ const withPattern = (command: Command) =>
       '--pattern <name>',
       'sequential (default), parallel, pipeline, hierarchical, race, vote, debate, route or map-reduce',
     )
-    .option('--concurrency <n>', 'how many agents may work at once', positiveNumber)
+    .option('--concurrency <n>', 'how many agents may work at once', oneOrMore)
     .addOption(
       new Option('--on-error <what>', 'parallel: what to do when one fails').choices(['collect', 'fail']),
     )
-    .option('--rounds <n>', 'debate: most drafts', positiveNumber)
-    .option('--votes <n>', 'vote: how often to ask each voter', positiveNumber)
+    .option('--rounds <n>', 'debate: most drafts', oneOrMore)
+    .option('--votes <n>', 'vote: how often to ask each voter', oneOrMore)
     .option('--judge <agent>', 'vote: agent that decides instead of the majority')
     .option('--fallback <agent>', 'route: agent to ask when none was chosen')
     .addOption(

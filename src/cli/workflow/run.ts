@@ -11,7 +11,7 @@ import type { Run } from '../../patterns/runs/run.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { reading, type Session, withSession } from '../session.ts'
+import { type Session, withSession, withStore } from '../session.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 import { whenHeld } from './holds.ts'
@@ -77,7 +77,7 @@ export function resumeRun(
     if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
     await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
   }
-  return reading(globals, work, () => new RunNotFoundError({ runId }))
+  return withStore(globals, work, () => new RunNotFoundError({ runId }))
 }
 
 const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> => ({

@@ -5,7 +5,7 @@ import type { RunDetails } from '../../patterns/runs/info.ts'
 import type { RunStatus } from '../../patterns/runs/machine.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { reading, type Session } from '../session.ts'
+import { type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -21,7 +21,7 @@ const COLOURS = {
 } as const satisfies Record<RunStatus, string>
 
 export function listRuns(globals: GlobalOptions) {
-  return reading(globals, async ({ orchestrator, terminal }) => {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
     const none = 'No runs yet. Start one: claude-agents workflow template research "TOPIC"'
     const columns = [
       { head: 'RUN' },
@@ -52,7 +52,7 @@ export function showRun(globals: GlobalOptions, runId: string) {
     if (terminal.json) terminal.value(jsonDetails(run))
     else printRun(terminal, run)
   }
-  return reading(globals, show, () => new RunNotFoundError({ runId }))
+  return withStore(globals, show, () => new RunNotFoundError({ runId }))
 }
 
 export function cancelRun(globals: GlobalOptions, runId: string) {
@@ -62,7 +62,7 @@ export function cancelRun(globals: GlobalOptions, runId: string) {
     terminal.line(`Cancelled run ${runId}.`)
     terminal.note(`What it did stays in the log: claude-agents workflow show ${runId}`)
   }
-  return reading(globals, cancel, () => new RunNotFoundError({ runId }))
+  return withStore(globals, cancel, () => new RunNotFoundError({ runId }))
 }
 
 /** The shape of `workflow show --json`, without the answers of the steps, which are many and long. */
