@@ -1,21 +1,22 @@
 /** Writes the reference of all commands and options into docs/user-guide.md, from the help texts of the command line. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { runnerImport } from 'vite'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = `${root}docs/user-guide.md`
-const { completeProgram } = await import(`${root}dist/cli/program.js`)
+// The built command is a bundle, so the help texts come from their source.
+const { program } = (await runnerImport(`${root}scripts/program.ts`, { configFile: false })).module
 
 /** The page with an up-to-date reference. */
-export async function withCommands(page) {
+export function withCommands(page) {
   const [before, rest = ''] = page.split('<!-- commands -->\n')
   const after = rest.split('<!-- end of commands -->')[1]
   if (after === undefined) throw new Error(`${PAGE} has no place for the commands`)
-  return `${before}<!-- commands -->\n${await commandReference()}<!-- end of commands -->${after}`
+  return `${before}<!-- commands -->\n${commandReference()}<!-- end of commands -->${after}`
 }
 
-async function commandReference() {
-  const program = await completeProgram()
+function commandReference() {
   const groups = new Map()
   for (const command of visible(program))
     groups.set(command.helpGroup(), [...(groups.get(command.helpGroup()) ?? []), ...linesOf(command, '')])
@@ -53,4 +54,4 @@ const optionsOf = (command, indent) =>
     })
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
-  writeFileSync(PAGE, await withCommands(readFileSync(PAGE, 'utf8')))
+  writeFileSync(PAGE, withCommands(readFileSync(PAGE, 'utf8')))

@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { type Check, diagnose } from '../../doctor.ts'
 import { ConfigError } from '../../events/errors/config.ts'
 import { Orchestrator } from '../../orchestrator.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
+import { type Check, diagnose } from './diagnosis.ts'
 
 export function doctorCommand(command: Command): void {
   command
