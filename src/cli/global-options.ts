@@ -1,6 +1,8 @@
 /** The options of every command: from the command line, then the environment, then the file, then the defaults. */
+
 import type { Command } from 'commander'
 import type { Config } from '../config/configuration.ts'
+import { defined } from '../events/json.ts'
 
 /** As they were typed. */
 export interface GivenOptions {
@@ -44,24 +46,26 @@ export async function completeOptions(given: GivenOptions): Promise<GlobalOption
   const { loadConfig } = await import('../config/configuration.ts')
   const config = await loadConfig({ file: given.config, options: settingsOf(given) })
   const { baseDir = '.claude-agents', logLevel = 'warn', claudePath } = config
-  return {
+  return defined({
     baseDir,
     json: given.json ?? false,
     color: given.color,
     logLevel,
     simulate: given.simulate ?? false,
-    ...(claudePath === undefined ? {} : { claude: claudePath }),
-    ...(given.config === undefined ? {} : { configFile: given.config }),
+    claude: claudePath,
+    configFile: given.config,
     config,
-  }
+  })
 }
 
 /** The settings of the command line by their keys. */
 function settingsOf({ baseDir, logLevel, claude, set = {} }: GivenOptions): Record<string, string> {
   return {
     ...set,
-    ...(baseDir ? { 'orchestrator.base_dir': baseDir } : {}),
-    ...(logLevel === undefined ? {} : { 'logging.level': logLevel }),
-    ...(claude === undefined ? {} : { 'claude.path': claude }),
+    ...defined({
+      'orchestrator.base_dir': baseDir || undefined,
+      'logging.level': logLevel,
+      'claude.path': claude,
+    }),
   }
 }

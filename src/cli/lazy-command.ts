@@ -18,7 +18,7 @@ export function addLazyCommand(
 }
 
 /** The command with everything that belongs to it. */
-export async function defined(command: Command): Promise<Command> {
+export async function loadedCommand(command: Command): Promise<Command> {
   const load = definitions.get(command)
   definitions.delete(command)
   if (load) (await load())(command)
@@ -35,7 +35,7 @@ export async function commandNamed(
   for (const word of words) {
     const next = command.commands.find((candidate) => candidate.name() === word)
     if (!next) continue
-    command = await defined(next)
+    command = await loadedCommand(next)
     names.push(word)
   }
   return { command, names }

@@ -1,10 +1,9 @@
 /** The library's log: one line per entry on stderr, and as lines of JSON in a file if one is configured. */
-import type { Logger } from '../logger.ts'
+import { LOG_LEVELS, type Logger } from '../logger.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { writeNote } from './terminal/live-lines.ts'
 import { inert, jsonLine } from './terminal/text.ts'
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 type Level = (typeof LOG_LEVELS)[number]
 type Fields = Record<string, unknown>
 type Write = (level: Level, fields: Fields, message: string) => void

@@ -1,9 +1,9 @@
 /** The command line as one program: its global options, and the commands by topic, each loaded when it is used. */
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { LOG_LEVELS } from '../logger.ts'
 import { assignments } from './arguments.ts'
-import { addLazyCommand, commandNamed, type Definition, defined } from './lazy-command.ts'
-import { LOG_LEVELS } from './logger.ts'
+import { addLazyCommand, commandNamed, type Definition, loadedCommand } from './lazy-command.ts'
 
 type Commands = Readonly<Record<string, readonly [summary: string, definition: () => Promise<Definition>]>>
 
@@ -131,7 +131,7 @@ export function commandProgram(): Command {
     .configureHelp({ subcommandTerm })
     .exitOverride()
     .configureOutput({ outputError: () => {} })
-    .hook('preSubcommand', async (_, command) => void (await defined(command)))
+    .hook('preSubcommand', async (_, command) => void (await loadedCommand(command)))
   for (const [topic, commands] of Object.entries(TOPICS)) {
     program.commandsGroup(`${topic}:`)
     for (const [name, [summary, definition]] of Object.entries(commands))
@@ -155,7 +155,7 @@ export function commandProgram(): Command {
 /** The program with everything that its commands take, for the reference of all commands. */
 export async function completeProgram(): Promise<Command> {
   const program = commandProgram()
-  for (const command of program.commands) await defined(command)
+  for (const command of program.commands) await loadedCommand(command)
   return program
 }
 

@@ -1,5 +1,7 @@
 /** The runner of a command: the user's `claude`, with the real model or a simulated one. */
+
 import type { AgentRunner } from '../claude/runner.ts'
+import { defined } from '../events/json.ts'
 import type { Logger } from '../logger.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { commandLogger } from './logger.ts'
@@ -16,13 +18,15 @@ export async function openRunner(options: GlobalOptions, screen: Terminal): Prom
   const logger = await commandLogger(options)
   const model = options.simulate ? await simulate(screen) : undefined
   const { callsInFlight, processStarts } = options.config.limits ?? {}
-  const runner = claudeCli({
-    logger,
-    ...(callsInFlight === undefined ? {} : { maxProcesses: callsInFlight }),
-    ...(processStarts === undefined ? {} : { maxStarts: processStarts }),
-    ...(options.claude === undefined ? {} : { path: options.claude }),
-    ...(model === undefined ? {} : { environment: model.environment }),
-  })
+  const runner = claudeCli(
+    defined({
+      logger,
+      maxProcesses: callsInFlight,
+      maxStarts: processStarts,
+      path: options.claude,
+      environment: model?.environment,
+    }),
+  )
   return {
     runner,
     logger,

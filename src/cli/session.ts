@@ -2,8 +2,10 @@
  * The orchestrator that a command works with: that of the process that has the store open, or one that is opened here
  * and closed at the end.
  */
+
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Config } from '../config/configuration.ts'
+import { defined } from '../events/json.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { hasStore, noteNoStore } from './existing-store.ts'
 import type { GlobalOptions } from './global-options.ts'
@@ -93,13 +95,5 @@ function noteOwnModel(screen: Terminal, owner: number): void {
 
 function orchestratorOptions(config: Config) {
   const { maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents } = config
-  return {
-    ...(maxAgents === undefined ? {} : { maxAgents }),
-    ...(limits === undefined ? {} : { limits }),
-    ...(budget === undefined ? {} : { budget }),
-    ...(callMinimum === undefined ? {} : { callMinimum }),
-    ...(sessionPersistence === undefined ? {} : { sessionPersistence }),
-    ...(agentDefaults === undefined ? {} : { agentDefaults }),
-    ...(agents === undefined ? {} : { agents }),
-  }
+  return defined({ maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents })
 }

@@ -1,4 +1,5 @@
 /** `agent ask`: the answer on stdout as it arrives, progress on stderr. */
+
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
@@ -8,6 +9,7 @@ import type { CallMessage } from '../../claude/runner.ts'
 import { TaskHeldError } from '../../events/errors/hold.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, duration, plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { mappings, repos } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -41,12 +43,7 @@ interface AskCommandOptions {
 async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
   const input = await readInput(prompt, options)
   const { taskId, approval } = options
-  return withSession(globals, (session) =>
-    printReply(session, id, input, {
-      ...(taskId === undefined ? {} : { taskId }),
-      ...(approval === undefined ? {} : { approval }),
-    }),
-  )
+  return withSession(globals, (session) => printReply(session, id, input, defined({ taskId, approval })))
 }
 
 /** Asks an agent, and prints the answer as it arrives. */
@@ -99,13 +96,13 @@ async function readInput(
   prompt: string,
   { text, file, folder, repo }: AskCommandOptions,
 ): Promise<TaskInput> {
-  return {
+  return defined({
     prompt: prompt === '-' ? await readAll(process.stdin) : prompt,
-    ...(text === undefined ? {} : { textInput: await readText(text) }),
-    ...(file === undefined ? {} : { files: file }),
-    ...(folder === undefined ? {} : { folders: folder }),
-    ...(repo === undefined ? {} : { repos: repo }),
-  }
+    textInput: text === undefined ? undefined : await readText(text),
+    files: file,
+    folders: folder,
+    repos: repo,
+  })
 }
 
 async function readText(file: string): Promise<string> {

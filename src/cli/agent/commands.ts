@@ -1,8 +1,10 @@
 /** `agent`: create, list, show and remove agents, and ask them something. */
+
 import type { Command } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
 import { dollars } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
 import { commaSeparated, zeroOrMore } from '../arguments.ts'
 import { hasAgents, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -69,17 +71,19 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
   const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
     options
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const agent = await orchestrator.createAgent({
-      id,
-      systemPrompt,
-      ...(tools === undefined ? {} : { allowedTools: tools }),
-      ...(maxTurns === undefined ? {} : { maxTurns }),
-      ...(model === undefined ? {} : { model }),
-      ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
-      ...(retries === undefined ? {} : { retry: { attempts: retries } }),
-      ...(loadProjectSettings ? { loadProjectSettings } : {}),
-      ...(dangerouslySkipPermissions ? { permissions: 'bypass' as const } : {}),
-    })
+    const agent = await orchestrator.createAgent(
+      defined({
+        id,
+        systemPrompt,
+        allowedTools: tools,
+        maxTurns,
+        model,
+        timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+        retry: retries === undefined ? undefined : { attempts: retries },
+        loadProjectSettings,
+        permissions: dangerouslySkipPermissions ? 'bypass' : undefined,
+      }),
+    )
     if (dangerouslySkipPermissions)
       terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
     if (terminal.json) return terminal.value(await describe(agent))

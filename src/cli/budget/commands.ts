@@ -1,9 +1,11 @@
 /** `budget show | list | set`: what may be spent, by everything, an agent or a run. */
+
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { BudgetInfo } from '../../actors/admission/budget-ledger.ts'
 import type { BudgetScope } from '../../actors/admission/budget-scope.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { resumeHeld } from '../held/commands.ts'
 import { withSession, withStore } from '../session.ts'
@@ -80,8 +82,7 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
   }
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, owner } = session
-    const budget = { ...(usd === undefined ? {} : { usd }), ...(tokens === undefined ? {} : { tokens }) }
-    const info = await orchestrator.budgets.set(budget, scopeOf(scope))
+    const info = await orchestrator.budgets.set(defined({ usd, tokens }), scopeOf(scope))
     if (terminal.json) terminal.value(info)
     else terminal.line(budgetLine(info))
     const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
@@ -93,10 +94,7 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
 }
 
 /** Only the options that are a scope, of all that were given. */
-const scopeOf = ({ agent, run }: BudgetScope): BudgetScope => ({
-  ...(agent === undefined ? {} : { agent }),
-  ...(run === undefined ? {} : { run }),
-})
+const scopeOf = ({ agent, run }: BudgetScope): BudgetScope => defined({ agent, run })
 
 const scopeName = ({ agent, run }: BudgetScope) =>
   agent !== undefined ? `agent ${agent}` : run !== undefined ? `run ${run}` : 'everything'

@@ -1,4 +1,5 @@
 /** `agent held | approve | reject`: tasks that wait for approval, or for room in a budget. */
+
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { Reply } from '../../actors/agent/tasks/handle.ts'
@@ -6,6 +7,7 @@ import type { HeldTask } from '../../actors/agent/tasks/held-task.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { TaskHeldError, TaskNotHeldError } from '../../events/errors/hold.ts'
 import { dollars } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
@@ -74,8 +76,7 @@ function reject(
   { by, agent, reason }: VerdictOptions & { readonly reason?: string },
 ) {
   const work = async ({ orchestrator, terminal }: Session) => {
-    const why = reason === undefined ? {} : { reason }
-    const task = await orchestrator.held.reject(taskId, { ...verdict(by, agent), ...why })
+    const task = await orchestrator.held.reject(taskId, { ...verdict(by, agent), ...defined({ reason }) })
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, rejected: true })
     terminal.line(`Rejected ${taskId} of ${task.agent}.`)
   }
@@ -116,10 +117,7 @@ async function replyOf({ orchestrator, signal }: Session, { agent: id, taskId }:
   })
 }
 
-const verdict = (by: string | undefined, agent: string | undefined) => ({
-  by: by ?? userName(),
-  ...(agent === undefined ? {} : { agent }),
-})
+const verdict = (by = userName(), agent: string | undefined) => defined({ by, agent })
 
 /** Empty for a user without an entry in the system. */
 function userName(): string {

@@ -1,9 +1,11 @@
 /** `fork`: branches off an agent at a version, or a run at a step. */
+
 import type { Command } from 'commander'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { withStore } from '../session.ts'
 
@@ -67,7 +69,7 @@ function forkRunAt(globals: GlobalOptions, run: string, at: string, as: string |
   return withStore(
     globals,
     async ({ orchestrator, terminal }) => {
-      const forked = await orchestrator.runs.fork(run, { at, ...(as === undefined ? {} : { as }) })
+      const forked = await orchestrator.runs.fork(run, defined({ at, as }))
       if (terminal.json) return terminal.value(forked)
       const { runId, carried } = forked
       terminal.line(`Forked run ${runId} off ${run}, reusing ${plural(carried.length, 'answer')}.`)

@@ -1,10 +1,12 @@
 /** `replay`: the history of a stream fact by fact, printed or on the screen, or verified against what was recorded. */
+
 import type { Command } from 'commander'
 import type { AnyReplayStep } from '../../actors/engine/replay.ts'
 import type { OwnKind } from '../../actors/own/definition.ts'
 import { UnknownKindError } from '../../events/errors/actor.ts'
 import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { defined } from '../../events/json.ts'
 import { type StateChange, stateChanges } from '../../history/state-changes.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { zeroOrMore } from '../arguments.ts'
@@ -144,7 +146,7 @@ async function printFacts(
   { from = 1, to }: Range,
 ): Promise<void> {
   terminal.note('Facts without states: this kind of actor is defined in a program (--module FILE).')
-  const range = { stream, after: from - 1, ...(to === undefined ? {} : { to }) }
+  const range = defined({ stream, after: from - 1, to })
   for await (const recorded of history.log(range)) {
     const { version, type, data } = recorded
     if (terminal.json) terminal.value({ version, type, data, before: null, after: null })

@@ -1,4 +1,5 @@
 /** `rerun`: asks a past task again as a new one, with its prompt edited if wanted. */
+
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,6 +7,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { pastTask } from '../../history/past-task.ts'
 import { printReply } from '../agent/ask.ts'
@@ -38,12 +40,8 @@ async function rerun(
     } = await pastTask(session.orchestrator.store, taskId)
     const task: TaskInput = prompt === undefined ? input : { ...input, prompt }
     const newId = crypto.randomUUID()
-    await printReply(session, agent, task, {
-      taskId: newId,
-      session: kind,
-      ...(outputSchema === undefined ? {} : { outputSchema }),
-      origin: { correlationId: newId, causationId: factId },
-    })
+    const origin = { correlationId: newId, causationId: factId }
+    await printReply(session, agent, task, defined({ taskId: newId, session: kind, outputSchema, origin }))
   })
 }
 

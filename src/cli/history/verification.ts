@@ -1,7 +1,9 @@
 /** `replay --verify`: replays the log and compares it with what was recorded at the time. */
+
 import { resolve } from 'node:path'
 import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
 import type { ChangedMachine, Divergence, ReplayReport } from '../../history/verify-replay.ts'
 import type { Finding } from '../../store/care/verify/finding.ts'
 import type { GlobalOptions } from '../global-options.ts'
@@ -17,7 +19,7 @@ const DAMAGE = new Set(['StoreDamaged', 'CorruptRecord', 'SequenceGap', 'TailLos
 export async function verifyHistory(globals: GlobalOptions, stream: string | undefined): Promise<void> {
   const verify = async ({ orchestrator, terminal }: Session) => {
     if (stream !== undefined) await orchestrator.history.stateAt(stream)
-    const report = await orchestrator.history.verify(stream === undefined ? {} : { stream })
+    const report = await orchestrator.history.verify(defined({ stream }))
     if (terminal.json) terminal.value(report)
     else print(terminal, report)
     if (!report.ok) process.exitCode = FAILED

@@ -1,6 +1,8 @@
 /** `inspect`: serves the web inspector until Ctrl-C. */
+
 import { once } from 'node:events'
 import type { Command } from 'commander'
+import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { port } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -42,7 +44,7 @@ async function serveInspector(
   signal: AbortSignal,
 ): Promise<void> {
   const { inspector } = await import('../../inspector/inspector.ts')
-  await using serving = await inspector(store, port === undefined ? {} : { port })
+  await using serving = await inspector(store, defined({ port }))
   if (terminal.json) terminal.value({ url: serving.url })
   else terminal.line(serving.url)
   const warning = 'Anyone who knows this address can read the log. Ctrl-C stops serving it.'

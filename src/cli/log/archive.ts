@@ -1,10 +1,12 @@
 /** `log backup | restore | export | import | hash | compact`: a log as a whole, moved, compared or made smaller. */
+
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
 import type { ArchiveSummary } from '../../store/care/archive/writer.ts'
 import type { CompactionReport } from '../../store/care/compaction.ts'
 import type { RestoredStore } from '../../store/care/restore.ts'
@@ -104,11 +106,7 @@ async function exportLog(
   const library = await import('../../history/log-archive.ts')
   // `log` has some of these options as well, and takes them wherever they stand.
   const { stream, after, redact = false } = command.optsWithGlobals<ExportCommandOptions>()
-  const options = {
-    redacted: redact,
-    ...(stream === undefined ? {} : { stream }),
-    ...(after === undefined ? {} : { after }),
-  }
+  const options = defined({ redacted: redact, stream, after })
   await using store = await logOf(globals)
   if (stream !== undefined && (await store.head(stream)) === 0) throw new StreamNotFoundError({ stream })
   if (file === undefined || file === '-') return await print(library.exportText(store, options))

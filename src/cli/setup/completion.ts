@@ -2,7 +2,7 @@
 import { Argument, type Command } from 'commander'
 import { hasAgents, hasStore } from '../existing-store.ts'
 import { completeOptions, type GivenOptions } from '../global-options.ts'
-import { defined } from '../lazy-command.ts'
+import { loadedCommand } from '../lazy-command.ts'
 import { withSession } from '../session.ts'
 
 export function completionCommand(command: Command): void {
@@ -78,7 +78,7 @@ export async function candidates(program: Command, words: readonly string[]): Pr
       continue
     }
     const inner = command.commands.find((one) => one.name() === word)
-    if (inner) command = await defined(inner)
+    if (inner) command = await loadedCommand(inner)
     else places += 1
   }
   const last = words.at(-1) ?? ''

@@ -1,9 +1,11 @@
 /** `doctor`: checks the setup and explains how to fix problems. */
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigError } from '../../events/errors/config.ts'
+import { defined } from '../../events/json.ts'
 import { Orchestrator } from '../../orchestrator.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
@@ -24,7 +26,7 @@ async function doctor(given: GivenOptions, { live = false }: { live?: boolean })
   print(screen, check)
   const checks = diagnose({
     baseDir: globals.baseDir,
-    ...(globals.claude === undefined ? {} : { claudePath: globals.claude }),
+    ...defined({ claudePath: globals.claude }),
     simulated: globals.simulate,
     ...(live ? { roundTrip: () => roundTrip(globals, screen) } : {}),
   })

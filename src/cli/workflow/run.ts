@@ -1,10 +1,12 @@
 /** `workflow run | template | resume`: a workflow, followed to its end or paused by Ctrl-C. */
+
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import { systemClock } from '../../clock.ts'
 import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { RunOptions } from '../../patterns/runs/info.ts'
 import type { Run } from '../../patterns/runs/run.ts'
@@ -80,10 +82,8 @@ export function resumeRun(
   return withStore(globals, work, () => new RunNotFoundError({ runId }))
 }
 
-const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> => ({
-  signal,
-  ...(id === undefined ? {} : { id }),
-})
+const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> =>
+  defined({ signal, id })
 
 /** Shows the progress of a run until it ends, then its result. */
 async function follow({ terminal }: Session, running: Run, agents: readonly string[] = []): Promise<void> {

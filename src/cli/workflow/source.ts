@@ -1,8 +1,10 @@
 /** Finds the workflow that the command line, or the record of a run, refers to. */
+
 import { resolve } from 'node:path'
 import { type Config, loadConfig } from '../../config/configuration.ts'
 import type { StepDefinition } from '../../config/workflow-definition.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { defined } from '../../events/json.ts'
 import type { Pattern } from '../../patterns/pattern.ts'
 import { loadModule } from '../../workflows/exported-pattern.ts'
 import { type WorkflowReference, workflowPattern } from '../../workflows/pattern.ts'
@@ -71,8 +73,7 @@ export async function patternFrom(reference: WorkflowReference, configFile?: str
   return workflowPattern(reference, await configuration(configFile ?? reference.file))
 }
 
-const configuration = (file: string | undefined): Promise<Config> =>
-  loadConfig(file === undefined ? {} : { file })
+const configuration = (file: string | undefined): Promise<Config> => loadConfig(defined({ file }))
 
 /** `worker`, or `worker:4` for a pool of four copies. */
 function stepOf(word: string): StepDefinition {

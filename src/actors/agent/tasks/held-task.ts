@@ -1,5 +1,6 @@
 /** A task that waits for somebody: why, and what to do about it, in words. */
 import type { Hold } from '../../../events/agent-facts.ts'
+import { dollars } from '../../../events/figures.ts'
 import type { Limit } from '../../../events/options/budget.ts'
 import type { BudgetInfo } from '../../admission/budget-ledger.ts'
 import { nameOfBudget } from '../../admission/budget-scope.ts'
@@ -84,7 +85,3 @@ function optionsOf({ scope: { agent, run }, limit }: { scope: BudgetInfo['scope'
   const whose = agent !== undefined ? ` --agent ${agent}` : run !== undefined ? ` --run ${run}` : ''
   return `${whose}${limit.usd === null ? '' : ' --usd N'}${limit.tokens === null ? '' : ' --tokens N'}`
 }
-
-/** To the cent, and what is less with as many digits as it needs. */
-export const dollars = (amount: number): string =>
-  `$${amount !== 0 && amount < 0.1 ? Number(amount.toPrecision(2)) : amount.toFixed(2)}`
