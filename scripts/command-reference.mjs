@@ -5,8 +5,14 @@ import { runnerImport } from 'vite'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = `${root}docs/user-guide.md`
-// The built command is a bundle, so the help texts come from their source.
-const { program } = (await runnerImport(`${root}scripts/program.ts`, { configFile: false })).module
+// The built command is a bundle, so the help texts come from their source; Node 20 does not know `using`.
+const { program } = (
+  await runnerImport(`${root}scripts/program.ts`, {
+    configFile: false,
+    logLevel: 'error',
+    oxc: { target: 'node20' },
+  })
+).module
 
 /** The page with an up-to-date reference. */
 export function withCommands(page) {

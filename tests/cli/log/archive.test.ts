@@ -210,7 +210,7 @@ describe('log export', () => {
 
     expect((await run(['log', 'restore', 'x.ndjson', '--to', 'y'])).exitCode).toBe(1)
     const imported = await run(['log', 'import', 'x.ndjson', '--to', 'y'])
-    expect(imported).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('for reading') })
+    expect(imported).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('read-only') })
     const there = ['--base-dir', 'y', '--json']
     expect((await hashes(run, 'y')).map(({ stream, version }) => [stream, version])).toEqual(
       before.map(({ stream, version }) => [stream, version]),

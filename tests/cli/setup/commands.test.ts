@@ -13,7 +13,7 @@ describe('init', () => {
     expect((await run(['config', 'validate'])).stdout).toContain('3 agents, 1 workflow.')
     const again = await run(['init', '--yes'])
     expect(again.exitCode).toBe(2)
-    expect(again.stderr).toContain('is there already')
+    expect(again.stderr).toContain('already exists')
     const forced = await run(['--json', 'init', '--force'])
     expect(forced.values).toMatchObject([{ agents: ['researcher', 'analyst', 'writer'], ignored: [] }])
   })
