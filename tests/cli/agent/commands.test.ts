@@ -16,7 +16,7 @@ const failureOf = ({ stderr }: { stderr: string }) =>
   JSON.parse(stderr.split('\n').findLast((line) => line.startsWith('{"error"')) ?? 'null')?.error
 
 describe('the JSON of', () => {
-  test('agent ask, show, list, sessions, log and replay is what the contract says', async () => {
+  test('agent ask, show, list, sessions, log and replay keeps its contract', async () => {
     const { run } = await quickCommandLine(model.environment)
     await run([
       'agent',
@@ -162,7 +162,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
     }
   })
 
-  test('a file for --text that is not there', async () => {
+  test('a missing file for --text', async () => {
     const { run } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     const ran = await run(['agent', 'ask', 'a', 'x', '--text', 'missing.txt'])
@@ -170,7 +170,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
     expect(ran.stderr).toContain('missing.txt')
   })
 
-  test('a stream that does not exist, and an agent that does not exist', async () => {
+  test('an unknown stream and an unknown agent', async () => {
     const { run } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     expect(failureOf(await run(['log', '--stream', 'agent/b', '--json']))).toMatchObject({
@@ -185,7 +185,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
     })
   })
 
-  test('a base directory that holds a store of a newer format, which stays untouched', async () => {
+  test('a base directory with a store of a newer format, which stays untouched', async () => {
     const { run, folder } = await quickCommandLine(model.environment)
     await mkdir(join(folder, '.claude-agents'), { mode: 0o700 })
     const file = join(folder, '.claude-agents/store.json')
@@ -201,7 +201,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
 })
 
 describe('a store that is in use', () => {
-  test('is read through its owner; what needs its files is refused with the pid of that', async () => {
+  test('is read through its owner; what needs its files is refused with the pid of the owner', async () => {
     const own = await simulatedModel({ reply: [answer.held('later')] })
     await using _ = own
     const { run, start } = await commandLine(own.environment)
@@ -266,7 +266,7 @@ describe('claude', () => {
     })
   })
 
-  test('that finds the prompt too long is an error, and the agent is well', async () => {
+  test('that finds the prompt too long is an error, and the agent stays idle', async () => {
     const own = await simulatedModel({ reply: () => answer.failure(413) })
     await using _ = own
     const { run } = await commandLine(own.environment)
@@ -298,7 +298,7 @@ describe('a prompt', () => {
     expect(own.requests.at(-1)?.prompt).toBe(prompt)
   })
 
-  test('of 1 MB reaches the model whole, and the log stays small', async () => {
+  test('of 1 MB reaches the model intact, and the log stays small', async () => {
     const own = await simulatedModel()
     await using _ = own
     const { run } = await commandLine(own.environment)
@@ -322,7 +322,7 @@ describe('a prompt', () => {
 })
 
 describe('an answer', () => {
-  test('cannot take over the terminal: control sequences are taken out, in text and in JSON', async () => {
+  test('cannot take over the terminal: control sequences are removed, in text and in JSON', async () => {
     const hostile = 'safe\u001b[2J\u001b]0;owned\u0007 \u009b31mred\u0008\r\nnext'
     const own = await simulatedModel({ reply: () => hostile })
     await using _ = own
@@ -339,8 +339,8 @@ describe('an answer', () => {
   })
 })
 
-describe('a command that only looks', () => {
-  test('makes no store where there is none', async () => {
+describe('a command that only reads', () => {
+  test('creates no store', async () => {
     const { run, folder } = await quickCommandLine(model.environment)
     for (const words of [['agent', 'list'], ['log'], ['recover'], ['replay', 'agent/a']]) await run(words)
     expect(existsSync(join(folder, '.claude-agents'))).toBe(false)
@@ -363,7 +363,7 @@ describe('a command that only looks', () => {
 })
 
 describe('agents', () => {
-  test('are reset and removed, and their history stays', async () => {
+  test('can be reset and removed, and their history stays', async () => {
     const { run, folder } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     await run(['agent', 'ask', 'a', 'x'])
@@ -378,7 +378,7 @@ describe('agents', () => {
     expect(existsSync(join(folder, '.claude-agents/agents/a'))).toBe(false)
   })
 
-  test('have a workspace that is theirs alone, and a home outside it', async () => {
+  test('have a workspace of their own, and a home outside it', async () => {
     const { run, folder } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])
     await run(['agent', 'create', 'b', 'x'])
@@ -390,8 +390,8 @@ describe('agents', () => {
   })
 })
 
-describe('the words', () => {
-  test('help says what each command does, and where help is to be had', async () => {
+describe('the command line', () => {
+  test('has help for every command, and a version', async () => {
     const { run } = await commandLine()
     for (const words of [['--help'], ['agent', '--help'], ['agent', 'ask', '--help'], ['help', 'log']]) {
       const { stdout, exitCode } = await run(words)

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { commandLine } from '../command.ts'
 
 describe('the configuration, on the command line', () => {
-  test('is shown with who said what, in order of strength', async () => {
+  test('is shown with the source of each setting, by precedence', async () => {
     const { run, folder } = await commandLine({
       CLAUDE_AGENTS_MAX_AGENTS: '20',
       CLAUDE_AGENTS_CLAUDE_PATH: '',
@@ -27,7 +27,7 @@ describe('the configuration, on the command line', () => {
     expect(stdout).toMatch(/^logging\.level +info +command line$/m)
   })
 
-  test('is found and checked, and a mistake is an error with its place', async () => {
+  test('is found and checked, and a mistake is an error with its location', async () => {
     const { run, folder } = await commandLine()
     expect(await run(['config', 'path'])).toMatchObject({ exitCode: 1, stdout: '' })
     const file = join(folder, 'claude-agents.yaml')
@@ -45,7 +45,7 @@ describe('the configuration, on the command line', () => {
     ])
   })
 
-  test('declares agents, which are there with the first command', async () => {
+  test('declares agents, which exist from the first command on', async () => {
     const { run, folder } = await commandLine()
     const declare = (prompt: string) =>
       writeFile(

@@ -1,4 +1,4 @@
-/** Looking back on the command line: without `claude`, and with a log that is damaged. */
+/** The past on the command line: without `claude`, and with a damaged log. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -19,7 +19,7 @@ async function lived(environment: Readonly<Record<string, string>> = { PATH: '/n
   return { folder, baseDir, run }
 }
 
-test('state, diff, replay, why, stats and --verify look at a log without claude', async () => {
+test('state, diff, replay, why, stats and --verify read a log without claude', async () => {
   const { run } = await lived()
   const at = await run(['state', 'agent/echo', '--at', '3', '--json'])
   const human = await run(['state', 'run/r'])
@@ -63,7 +63,7 @@ test('one byte that is another one fails the verification, with the position', a
   })
 })
 
-test('what is not there is told, and how to find it', async () => {
+test('what is missing is reported, with how to find it', async () => {
   const { run } = await lived()
   const cases: [string[], number, RegExp][] = [
     [['state', 'agent/echo', '--at', '99'], 1, /has no version 99: its last one is 7/],
@@ -80,7 +80,7 @@ test('what is not there is told, and how to find it', async () => {
   }
 })
 
-test('while a prompt is edited to be asked again, the store can be used', async () => {
+test('while a prompt is being edited, the store can be used', async () => {
   const EDITOR = `${process.execPath} ${MAIN} --json agent list > seen; printf 'What else?' >`
   const { folder, run } = await lived({ EDITOR })
   const rerun = await run(['rerun', 't1', '--edit', '--json'])

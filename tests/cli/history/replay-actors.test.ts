@@ -1,4 +1,4 @@
-/** `log` and `replay` of actors that a user has defined: with their definitions, and without them. */
+/** `replay` of actors defined by the user, with and without their definitions. */
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -27,7 +27,7 @@ const counter = defineActor({
   decide: (by: number) => [{ type: 'Added', data: { by } }],
 })
 
-/** The same, as a user has it in a file of his own. */
+/** The same, in a module of the user. */
 const MODULE = `
 import { defineActor } from '${pathToFileURL(resolve(import.meta.dirname, '../../../dist/index.js'))}'
 import * as Schema from '${import.meta.resolve('effect/Schema')}'
@@ -44,7 +44,7 @@ export const counter = defineActor({
 })
 `
 
-test('replay knows the states of an actor whose definition a module exports, and tells its facts without', async () => {
+test('replay shows the states of an actor if a module exports its definition, and only its facts otherwise', async () => {
   const cli = await commandLine()
   const baseDir = join(cli.folder, '.claude-agents')
   const orchestrator = await Orchestrator.open({ store: await levelStore(baseDir), baseDir })

@@ -32,13 +32,13 @@ describe('what is typed', () => {
     expect(readInput(text, 'a')).toEqual(input)
   })
 
-  test('is split into words as a shell does it', () => {
+  test('is split into words as in a shell', () => {
     expect(splitWords(`a "b c" 'd "e"' "" f`)).toEqual(['a', 'b c', 'd "e"', '', 'f'])
     expect(splitWords(`a"b c"`)).toBeNull()
   })
 })
 
-// Without tmux nobody can type; what is typed is read by the functions above.
+// Without tmux there is no keyboard; the functions above cover how input is read.
 test.runIf(hasTmux)(
   'A person (tmux) creates, asks, stops an answer, pastes, completes, and leaves',
   async () => {

@@ -1,4 +1,4 @@
-/** A service and the command line work on one system at once, and the command line goes on when the service is killed. */
+/** A service and the command line work on one store at once, and the command line carries on when the service is killed. */
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { execa } from 'execa'
@@ -7,7 +7,7 @@ import { commandLine } from '../command.ts'
 
 const DIST = resolve(import.meta.dirname, '../../../dist')
 
-/** Five agents that repeat what they hear, and think for ever about one word. */
+/** Five agents that repeat what they hear, and never answer one word. */
 const SERVICE = `
 import { Orchestrator } from '${DIST}/index.js'
 import { scriptedRunner } from '${DIST}/entry-points/testing.js'
@@ -31,7 +31,7 @@ async function service(folder: string) {
 /** Leaving the loop of a `for await` would wait for the process. */
 const linesOf = (running: AsyncIterable<unknown>) => running[Symbol.asyncIterator]()
 
-test('top, tail, log, metrics and agent ask work beside a service of five agents, and after it was killed', async () => {
+test('top, tail, log, metrics and agent ask work beside a service of five agents, and after it is killed', async () => {
   const { folder, run, start } = await commandLine()
   const serving = await service(folder)
 

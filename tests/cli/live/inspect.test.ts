@@ -1,4 +1,4 @@
-/** `claude-agents inspect`, as a program that runs it sees it. */
+/** `claude-agents inspect`, as a program runs it. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Subprocess } from 'execa'
@@ -23,7 +23,7 @@ async function facts(address: string): Promise<{ total: number; lines: { type: s
   return (await fetch(new URL('/api/facts', url.origin), { headers })).json() as never
 }
 
-test('prints its address, serves what is in the store to whoever has it, and ends with Ctrl-C', async () => {
+test('prints its address, serves the store to any client that knows it, and ends with Ctrl-C', async () => {
   const { folder, start, run } = await commandLine()
   {
     await using store = await levelStore(join(folder, '.claude-agents'))
@@ -45,7 +45,7 @@ test('prints its address, serves what is in the store to whoever has it, and end
   expect(await first).toMatchObject({ exitCode: 130 })
 })
 
-test('a port that is none is wrong usage', async () => {
+test('an invalid port is a usage error', async () => {
   const { run } = await commandLine()
   expect(await run(['inspect', '--port', '70000'])).toMatchObject({
     exitCode: 2,
@@ -53,7 +53,7 @@ test('a port that is none is wrong usage', async () => {
   })
 })
 
-test('a store that cannot be opened is shown as far as its files can be read', async () => {
+test('a store that cannot be opened is shown as far as its files are readable', async () => {
   const { folder, start } = await commandLine()
   const directory = join(folder, '.claude-agents')
   {

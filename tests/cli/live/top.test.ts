@@ -1,4 +1,4 @@
-/** What `top` shows. */
+/** The screen of `top`. */
 import { expect, test } from 'vitest'
 import { topLines } from '../../../src/cli/live/top.ts'
 
@@ -16,7 +16,7 @@ const agent = (id: string, status: 'idle' | 'busy', queue: number) => ({
   deadLetters: 0,
 })
 
-test('Agents with what they do, and sums below', () => {
+test('Lists agents with what they are doing, and totals below', () => {
   const agents = [agent('writer', 'busy', 3), agent('critic', 'idle', 0)]
   expect(topLines(plain, { agents, runs: 1, owner: 7 })).toEqual([
     '2 agents, 1 call in flight, 2 tasks waiting, 1 run in progress  process 7 has the store open',
@@ -27,7 +27,7 @@ test('Agents with what they do, and sums below', () => {
   ])
 })
 
-test('An agent that waits for somebody is shown as held, as in agent list', () => {
+test('An agent with only held tasks is shown as held, as in agent list', () => {
   const agents = [{ ...agent('writer', 'idle', 1), held: 1 }]
   expect(topLines(plain, { agents, runs: 0, owner: null })[2]).toMatch(/^writer {2}held {5}/)
 })

@@ -14,7 +14,7 @@ import { quickCommandLine } from '../command.ts'
 const LONG = 'What is the answer? '.repeat(5000)
 const SECRET = 'the secret of the pyramids'
 
-/** A base directory in which everything has happened: answers, a failure, a cancellation, a reset, work that is left. */
+/** A base directory with some of everything: answers, a failure, a cancellation, a reset, unfinished work. */
 async function withHistory() {
   const line = await quickCommandLine()
   const baseDir = join(line.folder, '.claude-agents')
@@ -93,7 +93,7 @@ describe('the state hash', () => {
     expect(again.values[0]).toMatchObject({ text: `first: ${SECRET}` })
   })
 
-  test('is another one when anything else has happened', async () => {
+  test('differs when anything else has happened', async () => {
     const { run, baseDir } = await withHistory()
     const before = await hashes(run, baseDir)
     await run(['agent', 'reset', 'a'])
@@ -143,7 +143,7 @@ describe('log backup', () => {
     }
   })
 
-  test('and export fail where there is no store, and leave nothing', async () => {
+  test('and export fail without a store, and create nothing', async () => {
     const { run, folder } = await quickCommandLine()
     for (const words of [['backup', 'x'], ['export', 'x'], ['hash'], ['compact', '--keep', '1']]) {
       expect((await run(['log', ...words])).exitCode).toBe(2)
@@ -226,7 +226,7 @@ describe('log export', () => {
     expect(await verified(run, 'y')).toMatchObject({ ok: true })
   })
 
-  test('whose reader has seen enough ends in peace, as does the log', async () => {
+  test('ends quietly when its reader has seen enough, as does log', async () => {
     const { start } = await withHistory()
     for (const words of [['log'], ['log', 'export', '-']]) {
       const command = start(...words)
@@ -235,7 +235,7 @@ describe('log export', () => {
     }
   })
 
-  test('--stream and --after take a part: from its beginning it can be imported for reading', async () => {
+  test('--stream and --after export a part; one from the beginning can be imported read-only', async () => {
     const { run, baseDir } = await withHistory()
     const before = await hashes(run, baseDir)
     await run(['log', 'export', 'x.ndjson', '--stream', 'agent/b'])
@@ -287,7 +287,7 @@ describe('log compact', () => {
     expect((await chain('after.ndjson')).slice(0, 10)).toEqual((await chain('before.ndjson')).slice(0, 10))
   })
 
-  test('keeps the last tasks of each agent, or those that ended since a date', async () => {
+  test('keeps the last tasks of each agent, or those that ended after a date', async () => {
     const { run } = await withHistory()
     const facts = async (...words: string[]) =>
       (await run(['log', 'compact', '--dry-run', '--json', ...words])).values[0]?.facts
@@ -300,7 +300,7 @@ describe('log compact', () => {
     expect((await run(['log', 'compact', '--keep', '1', '--before', '2020-01-01'])).exitCode).toBe(2)
   })
 
-  test('refuses a store that is not whole, and changes nothing in it', async () => {
+  test('refuses a damaged store, and changes nothing in it', async () => {
     const { run, baseDir } = await withHistory()
     const blobs = join(baseDir, 'blobs')
     const [blob = ''] = (await readdir(blobs, { recursive: true })).filter((name) => name.length > 60)

@@ -1,4 +1,4 @@
-/** A damaged store on the command line: it is refused, nothing wrong is shown, nothing is changed, and it is repaired. */
+/** A damaged store on the command line: every command refuses it, none changes it, and repair saves the rest. */
 import { existsSync } from 'node:fs'
 import { cp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { contents } from '../../store/store-kit.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
 import { commandLine } from '../command.ts'
 
-/** A store that the command line has made: two agents, in tables and a log. */
+/** A store made by the command line: two agents, in tables and a log. */
 let original: string | undefined
 
 async function makeOriginal(): Promise<string> {
@@ -93,7 +93,7 @@ test('Without CURRENT every command refuses, and no file has changed', async () 
 })
 
 describe('A store without its store.json', () => {
-  test('is refused as a damaged one, and not taken for none', async () => {
+  test('is refused as damaged, not taken for a missing one', async () => {
     const { run, store } = await copied()
     await rm(join(store, 'store.json'))
     const before = await contents(store)
@@ -103,7 +103,7 @@ describe('A store without its store.json', () => {
   })
 })
 
-test('Of two processes the second one is refused with the pid of the first, also through a symbolic link', async () => {
+test('A second process is refused with the pid of the first, also through a symbolic link', async () => {
   const { run, store, folder } = await copied()
   await symlink(store, join(folder, 'link'))
   await using _owner = await levelStore(store)
@@ -122,7 +122,7 @@ test('Of two processes the second one is refused with the pid of the first, also
   }
 })
 
-test('Where there is no store, verify says so and makes none; repair needs a place', async () => {
+test('Without a store, verify says so and creates none; repair needs a directory', async () => {
   const { run, folder } = await commandLine()
   expect((await run(['log', 'verify'])).exitCode).toBe(0)
   expect(existsSync(join(folder, '.claude-agents'))).toBe(false)

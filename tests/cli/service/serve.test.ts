@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { commandLine } from '../command.ts'
 
-test('serve has the store open for other commands, supervises what the file says, and ends in order', async () => {
+test('serve keeps the store open for other commands, supervises as configured, and shuts down cleanly', async () => {
   await using model = await simulatedModel()
   const { folder, run, start } = await commandLine(model.environment)
   await writeFile(
@@ -23,7 +23,7 @@ supervision:
   await vi.waitFor(() => expect(lines.join('')).toContain('"pid"'), { timeout: 30_000, interval: 50 })
   const asked = await run(['--json', 'agent', 'ask', 'a', 'hello'])
   expect(asked.values).toMatchObject([{ agent: 'a', attempts: 1 }])
-  // It stays, also with nothing to do.
+  // It keeps running, even with nothing to do.
   expect(service.exitCode).toBeNull()
   service.kill('SIGTERM')
   expect((await service).exitCode).toBe(0)
@@ -34,7 +34,7 @@ supervision:
   )
 })
 
-test('a tree that makes no sense is refused before it is started', async () => {
+test('an invalid supervision tree is refused before it is started', async () => {
   const { folder, run } = await commandLine()
   const file = join(folder, 'claude-agents.yaml')
   await writeFile(file, 'supervision:\n  - { id: team, strategy: one-for-oll, children: [] }\n')

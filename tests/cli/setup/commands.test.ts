@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { commandLine, MAIN } from '../command.ts'
 
 describe('init', () => {
-  test('writes a configuration that is in order, tells git what to leave out, and overwrites nothing', async () => {
+  test('writes a valid configuration, adds the store to .gitignore, and overwrites nothing', async () => {
     const { run, folder } = await commandLine()
     await writeFile(join(folder, '.gitignore'), 'node_modules')
     expect((await run(['init', '--yes'])).exitCode).toBe(0)
@@ -27,7 +27,7 @@ describe('init', () => {
     expect((await readdir(folder)).sort()).toEqual(['.gitignore', 'claude-agents.yaml', 'other.yaml'])
   })
 
-  test('says how to go on without a terminal', async () => {
+  test('says what to do without a terminal', async () => {
     const { run } = await commandLine()
     const { exitCode, stderr } = await run(['init'])
     expect(exitCode).toBe(2)
@@ -36,7 +36,7 @@ describe('init', () => {
 })
 
 describe('doctor', () => {
-  test('looks at everything, and asks the model when it is told to', async () => {
+  test('checks everything, and asks the model with --live', async () => {
     const { run } = await commandLine()
     const { values, exitCode } = await run(['--json', '--simulate', 'doctor', '--live'])
     expect(values.map(({ name, status }) => `${name} ${status}`)).toEqual([
@@ -53,7 +53,7 @@ describe('doctor', () => {
     expect(exitCode).toBe(0)
   })
 
-  test('fails with the remedy for each thing that is not well', async () => {
+  test('fails with a fix for every problem', async () => {
     const { run, folder } = await commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: '/nowhere/claude' })
     await writeFile(join(folder, 'claude-agents.yaml'), 'orchestrater: {}\n')
     await mkdir(join(folder, '.claude-agents'))

@@ -33,7 +33,7 @@ describe('an answer in the terminal', () => {
     expect(named(rendered([text]))).toBe(shown)
   })
 
-  test('is the same however it is cut, and nothing but marks is lost', () => {
+  test('is the same however it is split, and loses nothing but marks', () => {
     const pieces = fc.array(fc.constantFrom('#', ' ', '*', '**', '`', '```', '\n', '- ', 'word', 'é'))
     fc.assert(
       fc.property(pieces, (cut) => {

@@ -26,7 +26,7 @@ async function team(names: readonly string[], own: SimulatedModel = model) {
 }
 
 describe('workflow run', () => {
-  test('gives the JSON of the contract, and the run is listed and shown', async () => {
+  test('prints JSON that keeps its contract, and the run is listed and shown', async () => {
     const { run } = await team(['a', 'b'])
     const ran = await run(['workflow', 'run', 'a', 'b', 'go', '--pattern', 'sequential', '--json'])
     expect(ran.exitCode).toBe(0)
@@ -79,7 +79,7 @@ describe('workflow run', () => {
     )
   })
 
-  test('under one id is one run: asked for again it answers from the log', async () => {
+  test('under one id is one run: running it again answers from the log', async () => {
     const { run } = await team(['a'])
     const before = model.requestCount
     const [first] = (await run(['workflow', 'run', 'a', 'go', '--id', 'r1', '--json'])).values
@@ -88,7 +88,7 @@ describe('workflow run', () => {
     expect(model.requestCount - before).toBe(1)
   })
 
-  test('keeps the others when an agent fails, names it, and ends with exit code 1', async () => {
+  test('keeps the other answers when an agent fails, names it, and exits with 1', async () => {
     const own = await simulatedModel({
       reply: ({ system }) => (system.includes('You are b.') ? answer.failure(413) : 'fine'),
     })
@@ -131,7 +131,7 @@ describe('workflow run', () => {
 })
 
 describe('a workflow that is interrupted', () => {
-  test('is paused by Ctrl-C, and resume goes on where it was', async () => {
+  test('is paused by Ctrl-C, and resumed where it was', async () => {
     const own = await simulatedModel({ reply: ['one', answer.held('never'), 'two'] })
     await using _ = own
     const { run, start } = await team(['a', 'b'], own)
@@ -153,7 +153,7 @@ describe('a workflow that is interrupted', () => {
     expect(own.requestCount).toBe(3)
   })
 
-  test('plans, after a prompt was edited, just what resume then does', async () => {
+  test('plans, after a prompt was edited, exactly what resume then does', async () => {
     const own = await simulatedModel({ reply: ['one', 'two', answer.held('never'), 'new two', 'new three'] })
     await using _ = own
     const { run, start, folder } = await team(['a', 'b', 'c'], own)
@@ -272,7 +272,7 @@ export const sum = 1 + 1
     return cli
   }
 
-  test('gives patterns of its own, by default or by name', async () => {
+  test('exports patterns, by default or by name', async () => {
     const { run } = await withModule()
     const words = ['workflow', 'run', '--module', 'flows.mjs']
     expect((await run([...words, 'go', '--json'])).values[0]).toMatchObject({
@@ -309,7 +309,7 @@ export const sum = 1 + 1
 })
 
 describe('bad input gets a clear error before any call is made:', () => {
-  test('agents, patterns, tasks, runs and names that are not there', async () => {
+  test('unknown agents, patterns, tasks, runs and names', async () => {
     const { run } = await team(['researcher', 'writer'])
     const before = model.requestCount
     const refused = async (...words: string[]) => {
@@ -362,7 +362,7 @@ describe('bad input gets a clear error before any call is made:', () => {
     })
   })
 
-  test('a run that a program started, as only code can make its workflow again', async () => {
+  test('a run started by a program, as its workflow exists only in code', async () => {
     const { run, folder } = await team(['a'])
     const orchestrator = await Orchestrator.open({ baseDir: join(folder, '.claude-agents') })
     const stop = AbortSignal.abort('enough')

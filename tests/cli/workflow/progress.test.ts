@@ -1,4 +1,4 @@
-/** What somebody at a terminal sees of a run. */
+/** What a user at a terminal sees of a run. */
 import { describe, expect, test, vi } from 'vitest'
 import { ProgressLines } from '../../../src/cli/workflow/progress.ts'
 import type { StepEvent } from '../../../src/patterns/runs/durable-ask.ts'
@@ -34,7 +34,7 @@ describe('the progress of a run', () => {
     ])
   })
 
-  test('adds up what an agent does more than once, and says how much of a pool is working', () => {
+  test('sums up the asks of an agent, and shows how many of a pool are working', () => {
     const progress = new ProgressLines([], plain)
     for (const ask of [1, 2, 3]) progress.note(event('worker', ask, 'scheduled'), 0)
     progress.note(event('worker', 2, 'succeeded', { tokens: 10, costUsd: 0.5 }), 1000)
@@ -57,31 +57,34 @@ describe('the progress of a run', () => {
   })
 })
 
-// Without tmux nobody can look at a screen: the lines themselves are tested above.
-test.runIf(hasTmux)('A terminal (tmux) shows what each agent does, Ctrl-C, and going on', async () => {
-  await using model = await simulatedModel({
-    reply: ['findings', answer.held('never'), 'analysis', 'A report.'],
-  })
-  const { folder, run } = await commandLine(model.environment)
-  const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })
-  const workflow = `${process.execPath} ${MAIN} workflow`
-  await terminal.type(`${workflow} template research 'tidal energy' --id r1`)
-  const working = await terminal.shows(/▸ analyst +working +[1-9]/)
-  expect(working).toMatch(
-    /^run r1 \(Ctrl-C pauses it\)\n✓ researcher done +[\d.]+ s +\d+ tokens \$\d\.\d{4}\n▸ analyst +working +[\d.]+ s\n· writer +waiting\n/,
-  )
-  await vi.waitFor(() => expect(model.requests.length).toBe(2), { timeout: 30_000 })
-  await terminal.press('C-c')
-  const paused = await terminal.shows(/workflow resume r1\n[#$]/)
-  expect(paused).toMatch(
-    /✓ researcher done .*\n- analyst +cancelled .*\n· writer +waiting\nerror: Run "r1" was paused.*\n +Resume it: claude-agents workflow resume r1\n/,
-  )
-  await terminal.type(`echo "exit $code"; ${workflow} resume r1; echo "exit $?"`)
-  const done = await terminal.shows(/exit \d+\n(.*\n)+exit \d/)
-  expect(done).toMatch(
-    /^exit 130\nrun r1 .*\n= researcher reused +\d+ tokens \$.*\n✓ analyst +done .*\n✓ writer +done .*\nA report\.\n3 steps \(1 from the log\), \$[\d.]+, run r1\nexit 0\n/,
-  )
-  expect((await run(['workflow', 'list', '--json'])).values).toMatchObject([
-    { runId: 'r1', status: 'succeeded', steps: 3, done: 3 },
-  ])
-})
+// Without tmux there is no screen; the lines themselves are tested above.
+test.runIf(hasTmux)(
+  'A terminal (tmux) shows what each agent does, a pause by Ctrl-C, and the resumed run',
+  async () => {
+    await using model = await simulatedModel({
+      reply: ['findings', answer.held('never'), 'analysis', 'A report.'],
+    })
+    const { folder, run } = await commandLine(model.environment)
+    const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })
+    const workflow = `${process.execPath} ${MAIN} workflow`
+    await terminal.type(`${workflow} template research 'tidal energy' --id r1`)
+    const working = await terminal.shows(/▸ analyst +working +[1-9]/)
+    expect(working).toMatch(
+      /^run r1 \(Ctrl-C pauses it\)\n✓ researcher done +[\d.]+ s +\d+ tokens \$\d\.\d{4}\n▸ analyst +working +[\d.]+ s\n· writer +waiting\n/,
+    )
+    await vi.waitFor(() => expect(model.requests.length).toBe(2), { timeout: 30_000 })
+    await terminal.press('C-c')
+    const paused = await terminal.shows(/workflow resume r1\n[#$]/)
+    expect(paused).toMatch(
+      /✓ researcher done .*\n- analyst +cancelled .*\n· writer +waiting\nerror: Run "r1" was paused.*\n +Resume it: claude-agents workflow resume r1\n/,
+    )
+    await terminal.type(`echo "exit $code"; ${workflow} resume r1; echo "exit $?"`)
+    const done = await terminal.shows(/exit \d+\n(.*\n)+exit \d/)
+    expect(done).toMatch(
+      /^exit 130\nrun r1 .*\n= researcher reused +\d+ tokens \$.*\n✓ analyst +done .*\n✓ writer +done .*\nA report\.\n3 steps \(1 from the log\), \$[\d.]+, run r1\nexit 0\n/,
+    )
+    expect((await run(['workflow', 'list', '--json'])).values).toMatchObject([
+      { runId: 'r1', status: 'succeeded', steps: 3, done: 3 },
+    ])
+  },
+)
