@@ -58,6 +58,7 @@ export interface DeclaredTree {
   readonly children: readonly DeclaredChild[]
 }
 
+/** A child in a supervision tree of the configuration file. */
 export interface DeclaredChild {
   readonly id?: string
   readonly agent?: string

@@ -5,6 +5,7 @@ import { followingCases } from './contract-following.ts'
 import { bodies, listing, reading } from './contract-reading.ts'
 import { snapshots } from './contract-snapshots.ts'
 
+/** One test of the contract, for any test runner. */
 export interface ContractCase {
   readonly title: string
   run(): Promise<void>

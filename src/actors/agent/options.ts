@@ -4,6 +4,7 @@ import { InvalidIdError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { type Budget, checkBudget } from '../admission/budget-decisions.ts'
 
+/** What an agent is created with, or changed to: its id, its role, and how its calls are made. */
 export interface AgentOptions {
   /** Lower-case letters, digits, `_` and `-`; at most 64. */
   readonly id: string

@@ -23,6 +23,7 @@ import { type HeldTask, heldTask } from './held-task.ts'
 import { type HoldListeners, noticeHolds } from './hold-notices.ts'
 import { TaskOutcomes } from './outcomes.ts'
 
+/** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
   /** Aborting it cancels the task. */
   readonly signal?: AbortSignal
