@@ -49,15 +49,13 @@ function overview() {
 
 function pageOf(entry, homes) {
   const declared = new Map(declarationsOf(entry).map((each) => [each.name, each]))
-  const sections = sectionsOf(entry.list)
-    .map(({ title, names }) => ({ title, declared: names.map((name) => declared.get(name)) }))
-    .map(({ title, declared: all }) => ({
-      title,
-      own: all.filter((each) => homes.get(keyOf(each)) === entry),
-      others: all.filter((each) => homes.get(keyOf(each)) !== entry),
-    }))
+  const isOwn = (each) => homes.get(keyOf(each)) === entry
+  const sections = sectionsOf(entry.list).map(({ title, names }) => {
+    const all = names.map((name) => declared.get(name))
+    return { title, own: all.filter(isOwn), others: all.filter((each) => !isOwn(each)) }
+  })
   const anchors = anchorsOf(
-    sections.flatMap(({ title, own }) => [title ?? [], ...headed(own).map(({ name }) => name)].flat()),
+    sections.flatMap(({ title, own }) => [...(title ? [title] : []), ...headed(own).map(({ name }) => name)]),
   )
   const contents = sections.map(({ title, own }) => {
     const names = headed(own).map(({ name }) => `[${name}](#${anchors(name)})`)
