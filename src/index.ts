@@ -54,7 +54,6 @@ export type {
 } from './claude/runner.ts'
 export { type Clock, systemClock } from './clock.ts'
 export {
-  type AgentDefaults,
   type Config,
   type ConfigSources,
   type DeclaredAgent,
@@ -96,7 +95,7 @@ export * from './events/errors/usage.ts'
 export * from './events/errors/workspace.ts'
 export { checkStreamName } from './events/ids.ts'
 export type { Json, JsonObject } from './events/json.ts'
-export type { AgentConfig, AgentOptions, RetryPolicy } from './events/options/agent.ts'
+export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
 export type { Budget } from './events/options/budget.ts'
 export type { Limits } from './events/options/limits.ts'
 export type { SupervisorRules } from './events/options/supervision.ts'

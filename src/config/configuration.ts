@@ -4,8 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 import { ConfigError } from '../events/errors/config.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
-import type { AgentOptions } from '../events/options/agent.ts'
-import type { Amount } from '../events/options/budget.ts'
+import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
+import type { Amount, Budget } from '../events/options/budget.ts'
 import { decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { ConfigDocument } from './document.ts'
@@ -24,12 +24,8 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 /** More than a person writes; less than a file that wants to hurt. */
 const LARGEST_FILE = 1024 * 1024
 
-/** What agents are, as far as they were told. */
-export type AgentDefaults = Pick<AgentOptions, 'maxTurns' | 'timeoutMs' | 'retry' | 'model' | 'allowedTools'>
-
-/** An agent of the file. */
-export type DeclaredAgent = Pick<AgentOptions, 'id' | 'systemPrompt'> &
-  AgentDefaults & { readonly budget?: Partial<Amount> }
+/** An agent of the file. No file lets one do everything, nor load settings of its workspace. */
+export type DeclaredAgent = Omit<AgentOptions, 'permissions' | 'loadProjectSettings'>
 
 /** What was said, with the names of the options of `Orchestrator.open`; paths are absolute. */
 export interface Config {
@@ -42,7 +38,7 @@ export interface Config {
   readonly logLevel?: string
   readonly limits?: Limits
   /** What all agents together may spend, and what a call is reckoned to cost at least. */
-  readonly budget?: Partial<Amount>
+  readonly budget?: Budget
   readonly callMinimum?: Partial<Amount>
   readonly logFile?: string
   /** The `claude` command. */

@@ -1,5 +1,6 @@
 /** What a supervision tree is to be, as plain data, and the check that it makes sense: all of it, before anything starts. */
 import { InvalidSpecificationError } from '../../events/errors/supervision.ts'
+import { ID_PATTERN } from '../../events/ids.ts'
 import type { Json } from '../../events/json.ts'
 import { type Decodable, decoded, type Mistake, pathName, problemOf } from '../../events/options/decoding.ts'
 import {
@@ -118,8 +119,8 @@ const NAMES: readonly PropertyKey[] = ['id', 'agent']
 
 /** `supervisor "team", child 2 ("writer"): restart` */
 function placeInTree(tree: unknown, path: Mistake['path']): string {
-  const id = partOf(tree, 'id')
-  const place = typeof id === 'string' ? `supervisor "${id}"` : 'the specification'
+  const id = idIn(tree, 'id')
+  const place = id === undefined ? 'the specification' : `supervisor "${id}"`
   return placeInSupervisor(tree, path, place)
 }
 
@@ -133,11 +134,17 @@ function placeInSupervisor(supervisor: unknown, [key, ...path]: Mistake['path'],
 }
 
 function placeInChild(child: unknown, [key, ...path]: Mistake['path'], place: string): string {
-  const id = partOf(child, 'id') ?? partOf(child, 'agent')
-  const where = typeof id === 'string' ? `${place} ("${id}")` : place
+  const id = idIn(child, 'id') ?? idIn(child, 'agent')
+  const where = id === undefined ? place : `${place} ("${id}")`
   if (key === 'supervisor' && path.length > 0)
-    return placeInSupervisor(partOf(child, key), path, typeof id === 'string' ? `supervisor "${id}"` : where)
+    return placeInSupervisor(partOf(child, key), path, id === undefined ? where : `supervisor "${id}"`)
   return key === undefined ? where : `${where}: ${pathName([key, ...path])}`
+}
+
+/** An id by which a place can be called. */
+function idIn(value: unknown, key: 'id' | 'agent'): string | undefined {
+  const id = partOf(value, key)
+  return typeof id === 'string' && ID_PATTERN.test(id) ? id : undefined
 }
 
 const partOf = (value: unknown, key: PropertyKey | undefined): unknown =>
