@@ -374,6 +374,14 @@ describe('In code a mistake is named with its place:', () => {
       tree({ children: [{ agent: 'a' }, { agent: 'writer', restart: 'x' }] }),
     ],
     [
+      'supervisor "under": there is no "chldren". Nothing was started. Did you mean "children"?',
+      tree({ children: [{ id: 'under', supervisor: { chldren: [] } }] }),
+    ],
+    [
+      'supervisor "team", child 1 ("a"): argument: it is not JSON.',
+      tree({ children: [{ agent: 'a', argument: { at: new Date() } }] }),
+    ],
+    [
       'supervisor "under", child 1 ("a"): there is no "restrat". Nothing was started. Did you mean "restart"?',
       tree({ children: [{ id: 'under', supervisor: { children: [{ agent: 'a', restrat: 1 }] } }] }),
     ],

@@ -136,7 +136,7 @@ function placeInSupervisor(supervisor: unknown, [key, ...path]: Mistake['path'],
 function placeInChild(child: unknown, [key, ...path]: Mistake['path'], place: string): string {
   const id = idIn(child, 'id') ?? idIn(child, 'agent')
   const where = id === undefined ? place : `${place} ("${id}")`
-  if (key === 'supervisor' && path.length > 0)
+  if (key === 'supervisor')
     return placeInSupervisor(partOf(child, key), path, id === undefined ? where : `supervisor "${id}"`)
   return key === undefined ? where : `${where}: ${pathName([key, ...path])}`
 }

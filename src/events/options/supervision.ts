@@ -105,7 +105,10 @@ export const CHILD = {
 }
 
 const TEMPLATE = partial({ ...CHILD, start: Code, type: ChildType })
-const OWN = { id: idOf('child'), argument: Schema.optionalKey(Schema.Json) }
+const OWN = {
+  id: idOf('child'),
+  argument: Schema.optionalKey(Schema.Json.annotate({ problem: 'is not JSON' })),
+}
 const RULES = partial({
   strategy: Strategy,
   intensity: Schema.Struct(INTENSITY),
