@@ -173,9 +173,9 @@ function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ValuePath)
   const ids = agents.map(({ id }) => id)
   const twice = ids.findIndex((id, index) => ids.indexOf(id) !== index)
   if (twice < 0) return
-  const problem = `there is an agent "${ids[twice]}" already`
+  const problem = `there is already an agent "${ids[twice]}"`
   throw new ConfigError([
-    { place: placeOf(['agents', twice, 'id']), problem, hint: 'Give this one another id.' },
+    { place: placeOf(['agents', twice, 'id']), problem, hint: 'Choose another id for this one.' },
   ])
 }
 
@@ -187,8 +187,8 @@ async function assertOwn(path: string): Promise<void> {
   throw new ConfigError([
     {
       place: path,
-      problem: 'it names a program to run (claude.path), and others than you can write it',
-      hint: `Look at it, then: chmod go-w ${path}`,
+      problem: 'it names a program to run (claude.path), but other users can write to it',
+      hint: `Check it, then: chmod go-w ${path}`,
     },
   ])
 }

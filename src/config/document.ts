@@ -31,7 +31,7 @@ export class ConfigDocument {
     } catch (cause) {
       throw this.#error(
         file,
-        'it holds aliases (*name), which are not supported here',
+        'it contains aliases (*name), which are not supported here',
         'Write it out.',
         cause,
       )

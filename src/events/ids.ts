@@ -47,7 +47,7 @@ export function streamName(kind: string, id: string): StreamName {
 export function checkStreamName(name: string): StreamName {
   const [kind, id, ...rest] = name.split('/')
   if (rest.length > 0 || kind === undefined || id === undefined) {
-    throw new InvalidIdError({ what: 'stream', id: name, rule: 'KIND/ID, as in agent/researcher' })
+    throw new InvalidIdError({ what: 'stream', id: name, rule: 'KIND/ID, for example agent/researcher' })
   }
   return streamName(kind, id)
 }
