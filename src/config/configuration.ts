@@ -24,7 +24,7 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 /** More than a person writes; less than a file that wants to hurt. */
 const LARGEST_FILE = 1024 * 1024
 
-/** An agent of the file. No file lets one do everything, nor load settings of its workspace. */
+/** An agent of the file. No file can bypass its permission checks or load the settings of its workspace. */
 export type DeclaredAgent = Omit<AgentOptions, 'permissions' | 'loadProjectSettings'>
 
 /** What was said, with the names of the options of `Orchestrator.open`; paths are absolute. */
@@ -37,7 +37,7 @@ export interface Config {
   readonly agentDefaults?: AgentDefaults
   readonly logLevel?: string
   readonly limits?: Limits
-  /** What all agents together may spend, and what a call is reckoned to cost at least. */
+  /** What all agents together may spend, and the least that a call is estimated to cost. */
   readonly budget?: Budget
   readonly callMinimum?: Partial<Amount>
   readonly logFile?: string

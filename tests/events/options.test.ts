@@ -1,4 +1,4 @@
-/** One schema for each concept: code, configuration and log mean the same by the same words, and refuse the same values. */
+/** One schema per concept: code, configuration and log give an option the same meaning, and refuse the same values. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ beforeAll(async () => {
   return () => rm(folder, { recursive: true })
 })
 
-/** What a file that says this means. */
+/** The configuration of a file with this content. */
 async function inFile(content: object) {
   const file = join(folder, 'claude-agents.json')
   await writeFile(file, JSON.stringify(content))
@@ -47,7 +47,7 @@ const name = fc.stringMatching(/^[a-z0-9][a-z0-9_-]{0,20}$/)
 const budget = fc.record({ usd: dollars, tokens: count }, { requiredKeys: [] })
 const RUNS = { numRuns: 40 }
 
-describe('A file and a program that say the same get the same', () => {
+describe('An option has the same meaning in a file and in a program:', () => {
   test('agent', async () => {
     const entry = fc.record(
       {
@@ -133,7 +133,7 @@ describe('A file and a program that say the same get the same', () => {
     )
   })
 
-  test('budget and the least that a call may cost', async () => {
+  test('budget and minimum of a call', async () => {
     const bounds = fc.record({ usd: maybe(dollars), tokens: maybe(count), minimum_usd: maybe(dollars) })
     await fc.assert(
       fc.asyncProperty(bounds, async ({ usd, tokens, minimum_usd }) => {
@@ -175,7 +175,7 @@ interface Drawn {
   readonly children: readonly { readonly supervisor?: Drawn }[]
 }
 
-/** Every supervisor of a tree has an id of its own, and so has every child. */
+/** The tree with an id for each supervisor and child. */
 function named({ children, ...rules }: Drawn, id: string, counter: { at: number }): object {
   return {
     id,
@@ -189,7 +189,7 @@ function named({ children, ...rules }: Drawn, id: string, counter: { at: number 
   }
 }
 
-/** A tree of code as somebody would write it into a file. */
+/** A tree of code as a file says it. */
 function entryOf({
   intensity,
   backoff,
@@ -214,7 +214,7 @@ function entryOf({
   }
 }
 
-/** Keys of code, and what a file calls them. */
+/** Options in code and their keys in a file. */
 const KEYS = [
   ['agent', 'maxTurns', 'max_turns'],
   ['agent', 'model', 'model'],
@@ -233,7 +233,7 @@ const KEYS = [
   ['child', 'significant', 'significant'],
 ] as const
 
-/** Right for some keys, and wrong for others. */
+/** Each is valid for some keys and wrong for others. */
 const VALUES: readonly unknown[] = [
   ...[0, 1, -1, 0.5, 1.5, 1e300, true, false],
   ...['', ' ', 'x', '-x', 'brutal', 'permanent', 'one-for-all', 'never'],
@@ -286,7 +286,7 @@ function codeWith(concept: (typeof KEYS)[number][0], key: string, value: unknown
   return checkBounds({ [concept]: part })
 }
 
-describe('A default stands once:', () => {
+describe('A default is defined once:', () => {
   const defaults = agentConfig({ id: 'a', systemPrompt: 'x' })
 
   test.each<[string, string, unknown]>([
@@ -301,11 +301,11 @@ describe('A default stands once:', () => {
     ['orchestrator', 'base_dir', ORCHESTRATOR.baseDir.fallback],
     ['orchestrator', 'max_agents', ORCHESTRATOR.maxAgents.fallback],
     ['orchestrator', 'session_persistence', ORCHESTRATOR.sessionPersistence.fallback],
-  ])('%s.%s of the documentation is what a program gets', (section, key, value) => {
+  ])('%s.%s is documented as a program gets it', (section, key, value) => {
     expect(SETTINGS[section]?.[key]?.fallback).toEqual(value)
   })
 
-  test('what nobody sets of an agent is written down', () => {
+  test('an agent without options has all defaults in its configuration', () => {
     expect(defaults).toEqual({
       systemPrompt: 'x',
       allowedTools: null,
@@ -318,7 +318,7 @@ describe('A default stands once:', () => {
     })
   })
 
-  test('what nobody sets of a supervisor and its child is written down', () => {
+  test('a supervisor and a child without options have all defaults in their facts', () => {
     const { rules, children } = checkSpecification({ id: 't', backoff: {}, children: [{ agent: 'a' }] })
     expect(rules).toEqual({
       strategy: 'one-for-one',
@@ -330,7 +330,7 @@ describe('A default stands once:', () => {
   })
 })
 
-describe('In code a mistake is named with its place:', () => {
+describe('A mistake in code is reported with its place:', () => {
   const agent = (rest: object) => () => agentConfig({ id: 'a', systemPrompt: 'x', ...rest })
   const tree = (rest: object) => () => checkSpecification({ id: 'team', ...rest } as SupervisorSpecification)
   const bounds = (rest: object) => () => checkBounds(rest)
@@ -366,7 +366,7 @@ describe('In code a mistake is named with its place:', () => {
     ['limits: there is no limit "mailboxes". Did you mean "mailbox"?', bounds({ limits: { mailboxes: 1 } })],
     ['limits.mailbox: -1 is not a whole number of at least 1.', bounds({ limits: { mailbox: -1 } })],
     ['budget: 3 is not { usd, tokens }. As in { usd: 3 }', bounds({ budget: 3 })],
-    ['budget: there is no "dollars". There are: usd, tokens.', bounds({ budget: { dollars: 3 } })],
+    ['budget: there is no "dollars". Choose one of: usd, tokens.', bounds({ budget: { dollars: 3 } })],
     ['budget.tokens: 1.5 is not a whole number of tokens. As in', bounds({ budget: { tokens: 1.5 } })],
     ['callMinimum.usd: NaN is not an amount of dollars.', bounds({ callMinimum: { usd: Number.NaN } })],
     [
@@ -411,7 +411,7 @@ describe('In code a mistake is named with its place:', () => {
     expect(refused).toThrow(message)
   })
 
-  test('an agent that an orchestrator is to create or to declare with a misspelt option is not written down', async () => {
+  test('createAgent and declareAgent refuse a misspelt option and write nothing', async () => {
     const here = await world()
     const { orchestrator } = await here.open()
     const options = { ...ECHO, alowedTools: ['Read'] }
@@ -424,7 +424,7 @@ describe('In code a mistake is named with its place:', () => {
   })
 })
 
-test('What explains the options to users says what the schemas say', () => {
+test('The documented interfaces are those of the schemas', () => {
   type Explained<T> = Omit<T, 'start' | 'supervisor' | 'children' | 'child'>
   expectTypeOf<Explained<ChildSpecification>>().toEqualTypeOf<Explained<ChildTree>>()
   expectTypeOf<Explained<SupervisorSpecification>>().toEqualTypeOf<Explained<SupervisorTree>>()

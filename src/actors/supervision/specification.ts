@@ -105,10 +105,10 @@ export function checkNewSpecification(
   return { ...child, data: { ...child.data, argument: own.argument ?? null } }
 }
 
-/** Decoded as plain data; what functions give is not looked at. */
+/** Decoded by its schema, which does not check what functions return. */
 function shaped<T>(schema: Decodable, given: T, placeOf: (path: Mistake['path']) => string): T {
   return decoded(schema, given, ([mistake]) => {
-    // An id names the place as well, and a key that is not as it should be is said with what it belongs to.
+    // An id is reported at the object that it names, and so is an unknown or missing key.
     const isOfWhole = mistake.kind !== 'value' || NAMES.includes(mistake.path.at(-1) ?? '')
     const { problem, hint } = problemOf(mistake)
     return refuse(placeOf(isOfWhole ? mistake.path.slice(0, -1) : mistake.path), problem, hint)
@@ -141,7 +141,7 @@ function placeInChild(child: unknown, [key, ...path]: Mistake['path'], place: st
   return key === undefined ? where : `${where}: ${pathName([key, ...path])}`
 }
 
-/** An id by which a place can be called. */
+/** An id that can name a place. */
 function idIn(value: unknown, key: 'id' | 'agent'): string | undefined {
   const id = partOf(value, key)
   return typeof id === 'string' && ID_PATTERN.test(id) ? id : undefined
