@@ -346,7 +346,10 @@ describe('A mistake in code is reported with its place:', () => {
     ],
     ['The system prompt: it is empty. Say what the agent is.', agent({ systemPrompt: ' ' })],
     ['The system prompt: it is empty. Say what the agent is.', agent({ systemPrompt: '' })],
-    ['The system prompt: it is longer than 65536 bytes.', agent({ systemPrompt: 'x'.repeat(65_537) })],
+    [
+      'The system prompt: it is longer than 65536 bytes. Put the rest into a file of the workspace.',
+      agent({ systemPrompt: 'x'.repeat(65_537) }),
+    ],
     ['The system prompt: 7 is not a text. Say what the agent is.', agent({ systemPrompt: 7 })],
     ['agent "a": it has no systemPrompt. Say what the agent is.', agent({ systemPrompt: undefined })],
     ['timeoutMs: 0 is not a whole number of at least 1.', agent({ timeoutMs: 0 })],
@@ -368,6 +371,7 @@ describe('A mistake in code is reported with its place:', () => {
     ['budget: 3 is not { usd, tokens }. As in { usd: 3 }', bounds({ budget: 3 })],
     ['budget: there is no "dollars". Choose one of: usd, tokens.', bounds({ budget: { dollars: 3 } })],
     ['budget.tokens: 1.5 is not a whole number of tokens. As in', bounds({ budget: { tokens: 1.5 } })],
+    ['budget.usd: "3" is not an amount of dollars. As in { usd: 3 }', bounds({ budget: { usd: '3' } })],
     ['callMinimum.usd: NaN is not an amount of dollars.', bounds({ callMinimum: { usd: Number.NaN } })],
     [
       'supervisor "team", child 2 ("writer"): restart: "x" is not one of permanent, transient, temporary. Nothing was started.',

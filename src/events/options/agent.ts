@@ -64,18 +64,17 @@ export type AgentConfig = {
   readonly loadProjectSettings: boolean
 }
 
-/** The system prompt is part of a fact; a longer one belongs in files of the workspace. */
+/** The system prompt is part of a fact, so it is bounded. */
 const LONGEST_SYSTEM_PROMPT = 64 * 1024
 
 const SystemPrompt = Schema.String.annotate({ description: 'The role of the agent.' })
   .check(
-    Schema.isMinLength(1, { problem: 'is empty' }),
-    Schema.makeFilter((text) => {
-      if (text !== '' && text.trim() === '') return 'is empty'
-      return (
-        Buffer.byteLength(text) <= LONGEST_SYSTEM_PROMPT || `is longer than ${LONGEST_SYSTEM_PROMPT} bytes`
-      )
+    Schema.makeFilter((text) => Buffer.byteLength(text) <= LONGEST_SYSTEM_PROMPT, {
+      problem: `is longer than ${LONGEST_SYSTEM_PROMPT} bytes`,
+      hint: 'Put the rest into a file of the workspace.',
     }),
+    Schema.isMinLength(1, { problem: 'is empty' }),
+    Schema.makeFilter((text) => text === '' || text.trim() !== '' || 'is empty'),
   )
   .annotate({ title: 'The system prompt', problem: 'is not a text', hint: 'Say what the agent is.' })
 

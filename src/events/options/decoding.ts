@@ -11,7 +11,7 @@ export type ValuePath = readonly PropertyKey[]
 /** What a schema can add to the type of its values, for messages. */
 export interface ValueAnnotations {
   /** What is wrong with any other value, as the end of a sentence: `is not a number from 0 to 1`. */
-  readonly problem?: string
+  readonly problem?: string | undefined
   /** What to write instead. */
   readonly hint?: string
   /** What a key is called: `there is no limit "mailboxes"`. */
@@ -153,10 +153,11 @@ function mistakes(
     case 'Encoding':
       return inner([issue.issue], issue.ast)
     case 'AnyOf': {
-      const said = annotationsOf(issue.ast)
-      if (issue.issues.length === 0) return [mistake('value', issue.ast, said)]
+      const { problem, message } = ownAnnotations(issue.ast)
+      if (issue.issues.length === 0) return [mistake('value', issue.ast, annotationsOf(issue.ast))]
       // One message per member would not say which of them was meant.
-      if (said.problem ?? said.message) return [{ ...mistake('value', issue.ast, said), expected: '' }]
+      if (problem ?? message)
+        return [{ ...mistake('value', issue.ast, annotationsOf(issue.ast)), expected: '' }]
       return inner(issue.issues)
     }
     case 'UnexpectedKey':
@@ -183,15 +184,21 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   Boolean: 'is neither true nor false',
 }
 
+const ownAnnotations = (ast: SchemaAST.AST): ValueAnnotations => SchemaAST.resolve(ast) ?? {}
+
 /** The annotations of a schema; a problem that it does not give follows from its type. */
 export function annotationsOf(ast: SchemaAST.AST): ValueAnnotations {
-  const said = SchemaAST.resolve(ast) as ValueAnnotations | undefined
-  if (said?.problem !== undefined) return said
-  const literals = SchemaAST.isUnion(ast) && ast.types.every(SchemaAST.isLiteral) ? ast.types : undefined
-  const problem = literals
-    ? `is not one of ${literals.map((one) => (one as SchemaAST.Literal).literal).join(', ')}`
-    : PROBLEMS[ast._tag]
-  return problem === undefined ? { ...said } : { problem, ...said }
+  return {
+    ...(SchemaAST.isUnion(ast) ? annotationsOfUnion(ast) : { problem: PROBLEMS[ast._tag] }),
+    ...ownAnnotations(ast),
+  }
+}
+
+function annotationsOfUnion({ types }: SchemaAST.Union): ValueAnnotations {
+  if (types.every(SchemaAST.isLiteral))
+    return { problem: `is not one of ${types.map(({ literal }) => literal).join(', ')}` }
+  const [value] = types.filter((type) => !SchemaAST.isNull(type))
+  return value ? annotationsOf(value) : {}
 }
 
 const keysOf = ({ propertySignatures }: SchemaAST.Objects): readonly string[] =>

@@ -22,16 +22,16 @@ export function setting<S extends Schema.Top>(schema: S, means: string, fallback
   return { schema, means, fallback }
 }
 
-type Partial<F extends Schema.Struct.Fields> = { readonly [K in keyof F]: Schema.optionalKey<F[K]> }
+type OptionalFields<F extends Schema.Struct.Fields> = { readonly [K in keyof F]: Schema.optionalKey<F[K]> }
 
 /** The same fields, each optional. */
-export const partial = <const F extends Schema.Struct.Fields>(fields: F): Partial<F> =>
-  mapped(fields, (field) => Schema.optionalKey(field)) as unknown as Partial<F>
+export const partial = <const F extends Schema.Struct.Fields>(fields: F): OptionalFields<F> =>
+  mapped(fields, (field) => Schema.optionalKey(field)) as unknown as OptionalFields<F>
 
 type Schemas<T extends Settings> = { readonly [K in keyof T]: T[K]['schema'] }
 
 /** Fields for options: each setting is optional. */
-export const optional = <const T extends Settings>(settings: T): Partial<Schemas<T>> =>
+export const optional = <const T extends Settings>(settings: T): OptionalFields<Schemas<T>> =>
   partial(mapped(settings, ({ schema }) => schema) as Schemas<T>)
 
 type Whole<T extends Settings> = {

@@ -1,7 +1,7 @@
 /** The options of a supervision tree, and its supervisors and children as the log keeps them. */
 import * as Schema from 'effect/Schema'
 import * as SchemaTransformation from 'effect/SchemaTransformation'
-import type { Decodable } from './decoding.ts'
+import { annotationsOf, type Decodable } from './decoding.ts'
 import { partial } from './setting.ts'
 import { Count, idOf, Positive } from './values.ts'
 
@@ -80,7 +80,7 @@ export function completedBackoff(given: Partial<Backoff> | undefined): Superviso
 
 /** Also as OTP writes it, with an underscore. */
 const AutoShutdownInCode = Schema.String.annotate({
-  problem: 'is not one of never, any-significant, all-significant',
+  problem: annotationsOf(AutoShutdown.ast).problem,
 }).pipe(
   Schema.decodeTo(
     AutoShutdown,
@@ -137,7 +137,6 @@ export interface SupervisorTree extends NestedTree {
 
 const nested = { supervisor: Schema.optionalKey(Schema.suspend((): Decodable<NestedTree> => Nested)) }
 
-/** A child that is started at run time. */
 export const ChildTree: Decodable<ChildTree> = Schema.Struct({
   ...TEMPLATE,
   ...nested,
