@@ -80,17 +80,23 @@ export { type Check, type DoctorOptions, diagnose } from './doctor.ts'
 export type { AgentConfig, AgentFact, Hold, RetryPolicy } from './events/agent-facts.ts'
 export type { Fact, NewFact, Recorded } from './events/envelope.ts'
 export * from './events/errors/actor.ts'
+export * from './events/errors/agent.ts'
 export * from './events/errors/archive.ts'
 export * from './events/errors/base.ts'
 export * from './events/errors/call.ts'
+export * from './events/errors/config.ts'
+export * from './events/errors/fact.ts'
 export * from './events/errors/history.ts'
 export * from './events/errors/hold.ts'
-export * from './events/errors/input.ts'
-export * from './events/errors/inspect.ts'
+export * from './events/errors/inspector.ts'
 export * from './events/errors/owner.ts'
+export * from './events/errors/recorded.ts'
 export * from './events/errors/run.ts'
 export * from './events/errors/store.ts'
 export * from './events/errors/supervision.ts'
+export * from './events/errors/task.ts'
+export * from './events/errors/usage.ts'
+export * from './events/errors/workspace.ts'
 export { checkStreamName } from './events/ids.ts'
 export type { Json, JsonObject } from './events/json.ts'
 export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './events/own-facts.ts'
@@ -129,7 +135,14 @@ export {
   verifyReplay,
 } from './history/verify-replay.ts'
 export type { Logger } from './logger.ts'
-export { Orchestrator, type OrchestratorOptions } from './orchestrator.ts'
+export {
+  Orchestrator,
+  type OrchestratorBudgets,
+  type OrchestratorHeld,
+  type OrchestratorHistory,
+  type OrchestratorRuns,
+} from './orchestrator.ts'
+export type { OrchestratorOptions } from './orchestrator-options.ts'
 export * from './patterns/index.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'

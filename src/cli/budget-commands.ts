@@ -20,7 +20,7 @@ export interface SetOptions extends Scope {
 export async function show(globals: GlobalOptions, { agent, run }: Scope) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const info = await orchestrator.budget(scopeOf({ agent, run }))
+    const info = await orchestrator.budgets.show(scopeOf({ agent, run }))
     if (terminal.json) return terminal.value(info)
     const { limit, spent, reserved, remaining } = info
     const rows: [string, string][] = [
@@ -38,7 +38,7 @@ export async function show(globals: GlobalOptions, { agent, run }: Scope) {
 export async function list(globals: GlobalOptions) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const budgets = await orchestrator.budgets()
+    const budgets = await orchestrator.budgets.list()
     if (terminal.json) {
       for (const budget of budgets) terminal.value(budget)
       return
@@ -58,10 +58,10 @@ export async function set(globals: GlobalOptions, { agent, run, usd, tokens, wai
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, owner } = session
     const budget = { ...(usd === undefined ? {} : { usd }), ...(tokens === undefined ? {} : { tokens }) }
-    const info = await orchestrator.setBudget(budget, scopeOf({ agent, run }))
+    const info = await orchestrator.budgets.set(budget, scopeOf({ agent, run }))
     if (terminal.json) terminal.value(info)
     else terminal.line(inLine(info))
-    const held = (await orchestrator.held()).filter(({ reason }) => reason === 'budget')
+    const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
     // Whoever has the store open goes on by itself.
     if (held.length > 0 && owner === null) await continueHeld(session, held, wait)
   })

@@ -50,7 +50,7 @@ export async function fork(
 
 function forkRun(globals: GlobalOptions, run: string, at: string, as: string | undefined): Promise<void> {
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const forked = await orchestrator.forkRun(run, { at, ...(as === undefined ? {} : { as }) })
+    const forked = await orchestrator.runs.fork(run, { at, ...(as === undefined ? {} : { as }) })
     if (terminal.json) return terminal.value(forked)
     const { runId, carried } = forked
     terminal.line(`Forked run ${runId} off ${run}; ${carried.length} answers were taken over.`)

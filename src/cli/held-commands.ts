@@ -17,7 +17,7 @@ interface VerdictOptions extends OfAgent {
 export async function held(globals: GlobalOptions, options: OfAgent) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const tasks = await orchestrator.held(options)
+    const tasks = await orchestrator.held.list(options)
     if (terminal.json) {
       for (const task of tasks) terminal.value(task)
       return
@@ -37,7 +37,7 @@ export async function approve(
   if (!hasStore(globals)) throw new TaskNotHeldError({ taskId })
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, owner } = session
-    const task = await orchestrator.approve(taskId, verdict(by, agent))
+    const task = await orchestrator.held.approve(taskId, verdict(by, agent))
     const { runId } = task
     if (runId !== null) terminal.note(`It is a step of a run: claude-agents workflow resume ${runId}`)
     if (wait && owner === null) return answer(session, task)
@@ -56,7 +56,7 @@ export async function reject(
   if (!hasStore(globals)) throw new TaskNotHeldError({ taskId })
   return withSession(globals, async ({ orchestrator, terminal }) => {
     const why = reason === undefined ? {} : { reason }
-    const task = await orchestrator.reject(taskId, { ...verdict(by, agent), ...why })
+    const task = await orchestrator.held.reject(taskId, { ...verdict(by, agent), ...why })
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, rejected: true })
     terminal.line(`Rejected ${taskId} of ${task.agent}.`)
   })

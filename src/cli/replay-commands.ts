@@ -44,7 +44,7 @@ export async function replay(
     const steps: AnyReplayStep[] = []
     await withSession(globals, async ({ orchestrator }) => {
       orchestrator.registerActors(await definitionsOf(module))
-      for await (const one of orchestrator.replay(stream, range)) steps.push(one)
+      for await (const one of orchestrator.history.replay(stream, range)) steps.push(one)
     })
     // The store is closed by then: whoever looks for long keeps nobody waiting.
     return stepThrough(globals, stream, steps)
@@ -54,7 +54,7 @@ export async function replay(
     const { stateChanges, UnknownKindError } = await import('../index.ts')
     orchestrator.registerActors(await definitionsOf(module))
     try {
-      for await (const one of orchestrator.replay(stream, range)) {
+      for await (const one of orchestrator.history.replay(stream, range)) {
         const changes = stateChanges(stateOf(one.before), stateOf(one.after))
         if (terminal.json) terminal.value(jsonStep(stream, one, changes))
         else terminal.line(stepLine(terminal, one, changes))

@@ -18,8 +18,8 @@ export async function verifyReplay(globals: GlobalOptions, stream: string | unde
   if (stream !== undefined) await mustHaveStore(globals, stream)
   try {
     await withSession(globals, async ({ orchestrator, terminal }) => {
-      if (stream !== undefined) await orchestrator.stateAt(stream)
-      const report = await orchestrator.verifyReplay(stream === undefined ? {} : { stream })
+      if (stream !== undefined) await orchestrator.history.stateAt(stream)
+      const report = await orchestrator.history.verify(stream === undefined ? {} : { stream })
       if (terminal.json) terminal.value(report)
       else print(terminal, report)
       if (!report.ok) process.exitCode = FAILED

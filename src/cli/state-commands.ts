@@ -11,7 +11,7 @@ export async function state(
 ): Promise<void> {
   await mustHaveStore(globals, stream)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const found = await orchestrator.stateAt(stream, at ?? atTime)
+    const found = await orchestrator.history.stateAt(stream, at ?? atTime)
     if (terminal.json) return terminal.value(found)
     const { value, context } = found.state
     terminal.line(`${terminal.style('bold', stream)}  ${terminal.style('dim', placeOf(found))}`)
@@ -24,8 +24,8 @@ export async function diff(globals: GlobalOptions, stream: string, a: string, b:
   const [from, to] = [await versionIn(a), await versionIn(b)]
   await mustHaveStore(globals, stream)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const before = await orchestrator.stateAt(stream, from)
-    const after = await orchestrator.stateAt(stream, to)
+    const before = await orchestrator.history.stateAt(stream, from)
+    const after = await orchestrator.history.stateAt(stream, to)
     const changes = stateChanges(before.state, after.state)
     if (terminal.json) return terminal.value({ stream, from, to, changes })
     terminal.line(`${terminal.style('bold', stream)}  ${terminal.style('dim', `version ${from} → ${to}`)}`)

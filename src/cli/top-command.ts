@@ -47,7 +47,7 @@ export async function top(globals: GlobalOptions, options: TopOptions): Promise<
 
 const view = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
   agents: await orchestrator.agents(),
-  runs: (await orchestrator.runs()).filter(({ status }) => status === 'running').length,
+  runs: (await orchestrator.runs.list()).filter(({ status }) => status === 'running').length,
   owner,
 })
 

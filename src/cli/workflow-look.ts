@@ -18,7 +18,7 @@ const COLOURS = {
 export async function list(globals: GlobalOptions) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const runs = await orchestrator.runs()
+    const runs = await orchestrator.runs.list()
     if (terminal.json) {
       for (const run of runs) terminal.value(run)
       return
@@ -39,7 +39,7 @@ export async function show(globals: GlobalOptions, runId: string) {
   const { RunNotFoundError } = await import('../index.ts')
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const run = await orchestrator.showRun(runId)
+    const run = await orchestrator.runs.show(runId)
     if (terminal.json) terminal.value(jsonDetails(run))
     else printRun(terminal, run)
   })
@@ -49,7 +49,7 @@ export async function cancel(globals: GlobalOptions, runId: string) {
   const { RunNotFoundError } = await import('../index.ts')
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    await orchestrator.cancelRun(runId)
+    await orchestrator.runs.cancel(runId)
     if (terminal.json) return terminal.value({ runId, status: 'cancelled' })
     terminal.line(
       `Cancelled run ${runId}. What it did stays in the log: claude-agents workflow show ${runId}`,

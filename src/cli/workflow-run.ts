@@ -58,18 +58,19 @@ export async function resume(
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, signal } = session
-    const { workflow, status } = await orchestrator.showRun(runId)
+    const { workflow, status } = await orchestrator.runs.show(runId)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId, status })
     const isNamed = options.workflow !== undefined || options.module !== undefined
     const reference = isNamed ? await namedReference(options, config) : workflow
     if (reference === null) {
       const problem = 'a program started it, and only code can make its workflow again'
-      const hint = 'Resume it there: orchestrator.resume(runId, pattern). Or name the code: --module FILE.'
+      const hint =
+        'Resume it there: orchestrator.runs.resume(runId, pattern). Or name the code: --module FILE.'
       throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
     }
     const pattern = await patternFrom(reference as WorkflowReference, config)
-    if (plan) return printPlan(terminal, runId, await orchestrator.plan(runId, pattern))
-    await follow(session, orchestrator.resume(runId, pattern, { signal }), pattern.agents)
+    if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
+    await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
   })
 }
 

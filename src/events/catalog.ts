@@ -1,7 +1,7 @@
 /** The facts that one kind of actor knows: each type's schema, its version, and how older versions become new. */
 import * as Schema from 'effect/Schema'
 import type { Fact, Identified, NewFact, Recorded } from './envelope.ts'
-import { InvalidFactError, UnknownFactError } from './errors/base.ts'
+import { InvalidFactError, UnknownFactError } from './errors/fact.ts'
 import type { JsonObject } from './json.ts'
 
 /** One type of fact. `upcasts[n]` turns data of version n+1 into data of version n+2. */

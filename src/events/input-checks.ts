@@ -1,6 +1,6 @@
 /** Checks the material of a task before anything is read or written, and puts it into one normal form. */
 import { basename, resolve } from 'node:path'
-import { InvalidInputError } from './errors/base.ts'
+import { InvalidInputError } from './errors/usage.ts'
 import { checkTarget } from './input-target.ts'
 import type { FileMapping, GitHubRepo, Material } from './material.ts'
 import { checkRepoUrl, type RepoUrlOptions, repoName } from './repo-url.ts'

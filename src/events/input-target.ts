@@ -1,5 +1,5 @@
 /** Where in a workspace something goes: a relative path that cannot lead out of it or into a repository's own files. */
-import { InvalidInputError } from './errors/base.ts'
+import { InvalidInputError } from './errors/usage.ts'
 
 /** What file systems take: bytes in one name, characters in all. */
 const LONGEST_NAME = 255

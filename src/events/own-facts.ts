@@ -2,7 +2,7 @@
 import * as Schema from 'effect/Schema'
 import { type CatalogEntry, catalogOf, type FactCatalog } from './catalog.ts'
 import type { Fact, Identified } from './envelope.ts'
-import { InvalidInputError } from './errors/base.ts'
+import { InvalidInputError } from './errors/usage.ts'
 import type { Json, JsonObject } from './json.ts'
 
 /** A schema of any library that speaks Standard Schema (standardschema.dev): zod, valibot, arktype and others. */

@@ -1,7 +1,7 @@
 /** The addresses of repositories: which are taken, in what form git gets them, and their credentials kept apart. */
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { InvalidInputError } from './errors/base.ts'
+import { InvalidInputError } from './errors/usage.ts'
 
 export type RepoTransport = 'https' | 'http' | 'ssh' | 'git' | 'file'
 

@@ -1,6 +1,6 @@
 /** What is asked of an agent. */
 import * as Schema from 'effect/Schema'
-import { InvalidInputError } from './errors/base.ts'
+import { InvalidInputError } from './errors/usage.ts'
 import { checkMaterial } from './input-checks.ts'
 import type { FileMapping, FolderMapping, GitHubRepo } from './material.ts'
 import type { RepoUrlOptions } from './repo-url.ts'

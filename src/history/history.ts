@@ -4,7 +4,7 @@ import type { AnyKind } from '../actors/engine/definition.ts'
 import type { StateAt, When } from '../actors/engine/fold-at.ts'
 import type { AnyReplayStep } from '../actors/engine/replay.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { StreamNotFoundError } from '../events/errors/base.ts'
+import { StreamNotFoundError } from '../events/errors/history.ts'
 import { checkStreamName } from '../events/ids.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type CauseLine, causesOf } from './causes.ts'
@@ -13,7 +13,7 @@ import { type ReplayOptions, replayStream } from './replay-stream.ts'
 import { stateAt } from './state-at.ts'
 import { type ReplayReport, verifyReplay } from './verify-replay.ts'
 
-/** Which part of the log: `after` and `to` are positions, or versions where a stream is named. */
+/** Which part of the log: `after` and `to` are positions, or versions if a stream is named. */
 export interface LogRange {
   readonly stream?: string
   readonly after?: number

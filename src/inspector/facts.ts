@@ -1,7 +1,7 @@
 /** Facts as the page shows them: a line in the list, one fact in full, and the long texts of it in pieces. */
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { factId } from '../store/fact-text.ts'
 import type { LogIndex } from './index/index.ts'

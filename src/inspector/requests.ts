@@ -1,5 +1,5 @@
 /** What the page can ask, and how it is answered. Every parameter is checked and bounded before anything is read. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { actorAt } from './actor.ts'
 import { bodyView, factLines, factView } from './facts.ts'

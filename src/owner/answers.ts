@@ -1,6 +1,6 @@
 /** Requests and answers of an owner as HTTP: bodies that are bounded, lists that wait for their readers, errors as data. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { OwnerAnswer } from './reads.ts'
 import { errorLine, LineWriter } from './wire.ts'
 

@@ -1,5 +1,5 @@
 /** What an owner answers to readers: everything of the `EventStore` port that reads, address by address. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { Counters, metricsText } from '../history/metrics.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { recordValue } from '../store/level/record.ts'

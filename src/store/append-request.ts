@@ -1,7 +1,8 @@
 /** What both stores make of the arguments of `append`, before anything else happens: checked, and copied as text. */
 import type { NewFact } from '../events/envelope.ts'
-import { InvalidFactError, InvalidIdError, InvalidInputError } from '../events/errors/base.ts'
+import { InvalidFactError } from '../events/errors/fact.ts'
 import { RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
+import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
 import type { AppendOptions, StreamSummary } from './event-store.ts'
 import type { FactText } from './fact-text.ts'

@@ -1,7 +1,7 @@
 /** What every kind of blobs does with a body: turn it into bytes and a reference, and check what comes back. */
 import { hash } from 'node:crypto'
-import { InvalidInputError } from '../events/errors/base.ts'
 import { CorruptBlob } from '../events/errors/store.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { BlobReference } from './blobs.ts'
 
 const SHA256 = /^[0-9a-f]{64}$/

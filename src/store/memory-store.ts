@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { type Clock, instant, systemClock } from '../clock.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { ClosedError } from '../events/errors/base.ts'
 import { CorruptBlob } from '../events/errors/store.ts'
+import { ClosedError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
 import {
   type AppendRequest,

@@ -1,5 +1,5 @@
 /** Which versions or positions a read is about, as one closed range. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { ReadOptions } from './event-store.ts'
 
 /** Both ends belong to it; empty when `from` is larger than `to`. */

@@ -30,7 +30,7 @@ export async function use(): Promise<string> {
   orchestrator
     .events({ after: reply.attempts })
     .subscribe((recorded: Recorded) => recorded.position.toFixed())
-  for await (const { before, after } of orchestrator.replay('agent/researcher')) {
+  for await (const { before, after } of orchestrator.history.replay('agent/researcher')) {
     if (before.value === 'busy' && after.matches('idle')) after.context.totals.costUsd.toFixed(2)
   }
   const status: 'absent' | 'idle' | 'busy' | 'retry' | 'error' | 'stopped' = agent.status

@@ -2,7 +2,8 @@
 
 import type { AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
 import type { AgentConfig, AgentFact, Failure } from '../../events/agent-facts.ts'
-import { callErrorData, NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
+import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'

@@ -2,12 +2,8 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { AgentConfig } from '../../events/agent-facts.ts'
 import { canonicalJson } from '../../events/canonical-json.ts'
-import {
-  AgentExistsError,
-  AgentNotFoundError,
-  type ClaudeAgentError,
-  TooManyAgentsError,
-} from '../../events/errors/base.ts'
+import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
+import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkId, streamName } from '../../events/ids.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { Budget } from '../admission/budget-decisions.ts'

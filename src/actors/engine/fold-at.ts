@@ -1,8 +1,12 @@
 /** Folding an actor's facts up to a moment of the past: a version, or a time. */
 
 import type { Recorded } from '../../events/envelope.ts'
-import { InvalidInputError, StreamNotFoundError } from '../../events/errors/base.ts'
-import { BeforeFirstFactError, VersionNotFoundError } from '../../events/errors/history.ts'
+import {
+  BeforeFirstFactError,
+  StreamNotFoundError,
+  VersionNotFoundError,
+} from '../../events/errors/history.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import type { Json } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'

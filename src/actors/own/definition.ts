@@ -1,7 +1,7 @@
 /** An actor that a user defines: its facts, its machine, its decisions and its effects, typed end to end. */
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
-import { InvalidIdError, InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidIdError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { type FactsOf, type OwnFactOf, type OwnFacts, ownFactCatalog } from '../../events/own-facts.ts'
 import { type ActorDefinition, type Circumstances, defineKind, type Effect } from '../engine/definition.ts'

@@ -1,6 +1,7 @@
 /** Reading a log that may be damaged: what cannot be read is a broken place, and reading goes on behind it. */
 import type { Recorded } from '../../events/envelope.ts'
-import { ClaudeAgentError, ClosedError } from '../../events/errors/base.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../../store/event-store.ts'
 
 /** A fact, or why there is none that can be read. */

@@ -1,5 +1,5 @@
 /** A store whose facts vouch for themselves and for the one before them: what a proven copy can be made of. */
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../event-store.ts'
 import type { DecodedRecord } from './record.ts'
 

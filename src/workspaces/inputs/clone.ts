@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
-import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../events/errors/input.ts'
+import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../events/errors/workspace.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import { cloneFailure } from './clone-failure.ts'
 import { diskUse } from './disk-use.ts'

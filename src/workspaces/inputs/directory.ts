@@ -5,7 +5,7 @@
 import { type BigIntStats, constants, existsSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { WorkspaceError } from '../../events/errors/base.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { unless } from './file-problems.ts'
 
 /** How children are addressed: through the open descriptor, or by the path where there is no other way. */

@@ -1,5 +1,6 @@
 /** What the file system refused, as errors that say what it was about. */
-import { ClaudeAgentError, WorkspaceError } from '../../events/errors/base.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 
 const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string]>> = {
   EACCES: ['permission denied'],

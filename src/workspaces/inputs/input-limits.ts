@@ -1,5 +1,5 @@
 /** How much material a task may bring along, and the account of what it has taken so far. */
-import { InputTooLargeError } from '../../events/errors/input.ts'
+import { InputTooLargeError } from '../../events/errors/workspace.ts'
 
 export interface InputLimits {
   /** Of all inputs of a task together; what git keeps of a repository counts, here and in `files`. 100 MB unless told. */

@@ -24,20 +24,21 @@ function scenarioOf(
     const known = new Set((await orchestrator.agents()).map(({ id }) => id))
     for (const id of new Set(tasks.map(({ agent }) => agent)))
       if (!known.has(id)) await orchestrator.createAgent({ ...ECHO, id })
-    if ((await orchestrator.budget()).limit.usd === null) await orchestrator.setBudget({ usd: first })
+    if ((await orchestrator.budgets.show()).limit.usd === null) await orchestrator.budgets.set({ usd: first })
     const asked = tasks.map(async ({ agent, usd, delayMs }, index) => {
       const reply = (await orchestrator.agent(agent)).ask(`${usd} ${delayMs}`, {
         taskId: `t${index}`,
-        onHeld: (held) => raise(held, (to) => orchestrator.setBudget({ usd: to })),
+        onHeld: (held) => raise(held, (to) => orchestrator.budgets.set({ usd: to })),
       })
       const { text } = await reply
       // What it came to may have left no room for another that was told before.
-      for (const held of await orchestrator.held()) raise(held, (to) => orchestrator.setBudget({ usd: to }))
+      for (const held of await orchestrator.held.list())
+        raise(held, (to) => orchestrator.budgets.set({ usd: to }))
       return text
     })
     const texts = await Promise.all(asked)
     await orchestrator.recover()
-    const { reserved } = await orchestrator.budget()
+    const { reserved } = await orchestrator.budgets.show()
     return { texts, reserved }
   }
 }

@@ -16,8 +16,9 @@ import {
   Governor,
   type GovernorLimits,
 } from '../../../src/actors/admission/governor.ts'
-import { InvalidInputError, MailboxFullError } from '../../../src/events/errors/base.ts'
+import { MailboxFullError } from '../../../src/events/errors/agent.ts'
 import { OverloadedError, ProcessKilledError } from '../../../src/events/errors/call.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'

@@ -56,7 +56,7 @@ describe('a store of format 1', () => {
       resume: 'on-demand',
     })
     for (const [stream, , status] of expected.streams.filter(([stream]) => stream.startsWith('agent/'))) {
-      const steps = await all(orchestrator.replay(stream))
+      const steps = await all(orchestrator.history.replay(stream))
       expect([stream, steps.at(-1)?.after.value]).toEqual([stream, status])
     }
     const idle = await orchestrator.agent('idle')

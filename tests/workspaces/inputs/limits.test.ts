@@ -1,7 +1,7 @@
 /** Limits on what a task may bring along: met while copying, with nothing placed. */
 import { appendFile, mkdir, readdir, symlink, truncate } from 'node:fs/promises'
 import { beforeEach, expect, test } from 'vitest'
-import { InputTooLargeError, type LimitedBy } from '../../../src/events/errors/input.ts'
+import { InputTooLargeError, type LimitedBy } from '../../../src/events/errors/workspace.ts'
 import type { Material } from '../../../src/events/material.ts'
 import type { InputLimits } from '../../../src/workspaces/inputs/input-limits.ts'
 import { makeWorld, type World } from './world.ts'

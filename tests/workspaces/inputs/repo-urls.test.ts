@@ -1,7 +1,7 @@
 /** Which addresses of repositories are taken, and what is kept of them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { InvalidInputError } from '../../../src/events/errors/base.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { checkRef } from '../../../src/events/input-checks.ts'
 import { checkRepoUrl, repoName } from '../../../src/events/repo-url.ts'
 

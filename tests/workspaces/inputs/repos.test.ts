@@ -1,8 +1,8 @@
 /** Repositories brought into a workspace: what is checked out, and what in them stays dead. */
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { InvalidInputError } from '../../../src/events/errors/base.ts'
-import { CloneError, InputTooLargeError } from '../../../src/events/errors/input.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
+import { CloneError, InputTooLargeError } from '../../../src/events/errors/workspace.ts'
 import type { GitHubRepo } from '../../../src/events/material.ts'
 import { emptyRepository, git, literalTree, makeTree, repository } from './git-world.ts'
 import { makeWorld, type World } from './world.ts'

@@ -2,7 +2,7 @@
 
 import * as Schema from 'effect/Schema'
 import { expect, test } from 'vitest'
-import { InvalidInputError } from '../../../src/events/errors/base.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { withoutCredentials } from '../../../src/events/input-checks.ts'
 import { checkTaskInput, FileMapping, GitHubRepo, type TaskInput } from '../../../src/events/task-input.ts'
 

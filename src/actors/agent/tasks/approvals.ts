@@ -1,7 +1,7 @@
 /** Saying yes or no to a task that waits for it: pure decisions of its agent. */
 import type { AgentFact } from '../../../events/agent-facts.ts'
-import { callErrorData } from '../../../events/errors/call.ts'
 import { TaskNotHeldError, TaskRejectedError } from '../../../events/errors/hold.ts'
+import { callErrorData } from '../../../events/errors/recorded.ts'
 import type { AgentContext } from '../state.ts'
 
 /** Who says it. */

@@ -2,16 +2,11 @@
 import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
-import {
-  AgentNotFoundError,
-  AgentStoppedError,
-  type ClaudeAgentError,
-  ClosedError,
-  MailboxFullError,
-  TaskCancelledError,
-  TaskConflictError,
-} from '../../../events/errors/base.ts'
-import { callErrorFrom } from '../../../events/errors/call.ts'
+import { AgentNotFoundError, AgentStoppedError, MailboxFullError } from '../../../events/errors/agent.ts'
+import type { ClaudeAgentError } from '../../../events/errors/base.ts'
+import { callErrorFrom } from '../../../events/errors/recorded.ts'
+import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
+import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
 import { withoutCredentials } from '../../../events/input-checks.ts'
 import type { JsonObject } from '../../../events/json.ts'

@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { InvalidArchive } from '../../../events/errors/archive.ts'
-import { InvalidInputError } from '../../../events/errors/base.ts'
+import { InvalidInputError } from '../../../events/errors/usage.ts'
 
 export interface ArchiveSource {
   /** For messages. */
