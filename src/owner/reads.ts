@@ -1,4 +1,5 @@
 /** What an owner answers to readers: everything of the `EventStore` port that reads, address by address. */
+import { Mailbox } from '../actors/engine/mailbox.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { Counters, metricsText } from '../history/metrics.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
@@ -18,15 +19,13 @@ export type Route = (query: URLSearchParams, signal: AbortSignal) => Promise<Own
 
 export function readingRoutes(store: ChainedStore, followers: Followers): Readonly<Record<string, Route>> {
   const counters = new Counters()
-  let counting: Promise<unknown> = Promise.resolve()
   /** One after the other: they share what has been counted. */
-  const metrics = () => {
-    const text = counting.then(() => metricsText(store, counters))
-    counting = text.catch(() => {})
-    return text
-  }
+  const countings = new Mailbox()
   return {
-    '/metrics': async () => ({ text: await metrics(), type: METRICS_TYPE }),
+    '/metrics': async () => ({
+      text: await countings.post(() => metricsText(store, counters)),
+      type: METRICS_TYPE,
+    }),
     '/head': async (query) => ({ value: { head: await store.head(query.get('stream') ?? undefined) } }),
     '/facts': (query) => {
       const stream = query.get('stream')

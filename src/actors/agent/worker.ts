@@ -1,4 +1,5 @@
 /** Carries out what an agent's state asks for: calls, waits, deadlines. */
+
 import type { EventEmitter } from 'node:events'
 import type { Call, CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
@@ -9,6 +10,7 @@ import { callErrorData } from '../../events/errors/recorded.ts'
 import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
 import type { CallSlot } from '../admission/governor.ts'
 import type { Bodies } from '../engine/bodies.ts'
+import { Mailbox } from '../engine/mailbox.ts'
 import type { Perform } from '../engine/running-effects.ts'
 import {
   type CallEnding,
@@ -47,7 +49,7 @@ export function agentWorker(
 ): Perform<AgentEffect> {
   const { clock, runner, logger, governor, budgets } = environment
   // One call at a time, also when the one before was cancelled and its process is still coming to an end.
-  let lastCall: Promise<unknown> = Promise.resolve()
+  const calls = new Mailbox()
   let lastRecovery: Promise<unknown> = Promise.resolve()
   const beginnings = new CallBeginnings(agent, actor, environment, events)
 
@@ -212,12 +214,14 @@ export function agentWorker(
         return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
         const place = beginnings.placeOf(effect.call)
-        const call = lastCall
-          .then(() => environment.swept())
-          .then(() => resumeOrRun(effect, context.signal, context.resumed, place))
-          .finally(() => place.leave())
-        lastCall = call.catch(() => {})
-        await call
+        await calls.post(async () => {
+          try {
+            await environment.swept()
+            await resumeOrRun(effect, context.signal, context.resumed, place)
+          } finally {
+            place.leave()
+          }
+        })
         return budgets.ended(effect.call.callId)
       }
     }

@@ -79,7 +79,7 @@ describe('A task that needs approval', () => {
     const tasks = agents.map((agent) => agent.ask('x', { taskId: 't1', approval: true }))
     for (const task of tasks) ignored(task)
     await until(() => agents.every((agent) => agent.snapshot.context.queue[0]?.hold !== undefined))
-    await expect(orchestrator.held.approve('t1')).rejects.toThrow('More than one agent has a task t1')
+    await expect(orchestrator.held.approve('t1')).rejects.toThrow('More than one agent has a task "t1"')
     await tasks[0]?.cancel()
     await orchestrator.held.approve('t1')
     expect(await tasks[1]).toMatchObject({ agent: 'b' })
