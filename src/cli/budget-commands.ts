@@ -1,5 +1,6 @@
 /** `budget show | list | set` */
-import type { BudgetInfo, BudgetScope } from '../index.ts'
+import type { BudgetInfo } from '../actors/admission/budget-ledger.ts'
+import type { BudgetScope } from '../actors/admission/budget-scope.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { goOnWith } from './held-commands.ts'
@@ -50,7 +51,7 @@ export async function list(globals: GlobalOptions) {
 }
 
 export async function set(globals: GlobalOptions, { agent, run, usd, tokens, wait }: SetOptions) {
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   if (usd === undefined && tokens === undefined) {
     const hint = 'As in: claude-agents budget set --usd 3'
     throw new InvalidInputError({ what: 'The budget', problem: 'neither --usd nor --tokens is given', hint })

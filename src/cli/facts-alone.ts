@@ -1,5 +1,5 @@
 /** The history of an actor whose definition nobody here knows: its facts can be told, and its states cannot. */
-import type { Orchestrator } from '../index.ts'
+import type { Orchestrator } from '../orchestrator.ts'
 import { inert, jsonLine, type Terminal } from './terminal.ts'
 
 export async function factsAlone(

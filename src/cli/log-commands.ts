@@ -1,5 +1,5 @@
 /** `log`: what happened, as it was written. */
-import type { Recorded } from '../index.ts'
+import type { Recorded } from '../events/envelope.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'

@@ -1,5 +1,7 @@
 /** `replay`: the history of a stream, fact by fact; and the proof that it comes to the same again. */
-import type { AnyReplayStep, OwnKind, StateChange } from '../index.ts'
+import type { AnyReplayStep } from '../actors/engine/replay.ts'
+import type { OwnKind } from '../actors/own/definition.ts'
+import type { StateChange } from '../history/state-changes.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -23,7 +25,7 @@ export async function replay(
   stream: string | undefined,
   { verify = false, all = false, step = false, module, ...range }: ReplayCommandOptions,
 ): Promise<void> {
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   if (all && !verify) throw new InvalidInputError({ what: '--all', problem: 'it goes with --verify' })
   if (all && stream !== undefined)
     throw new InvalidInputError({ what: '--all', problem: `${stream} is named as well` })
@@ -51,7 +53,8 @@ export async function replay(
   }
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const { stateChanges, UnknownKindError } = await import('../index.ts')
+    const { stateChanges } = await import('../history/state-changes.ts')
+    const { UnknownKindError } = await import('../events/errors/actor.ts')
     orchestrator.registerActors(await definitionsOf(module))
     try {
       for await (const one of orchestrator.history.replay(stream, range)) {
@@ -68,7 +71,8 @@ export async function replay(
 
 async function definitionsOf(file: string | undefined): Promise<readonly OwnKind[]> {
   if (file === undefined) return []
-  const { exportedActors, loadModule } = await import('../index.ts')
+  const { exportedActors } = await import('../actors/own/definition.ts')
+  const { loadModule } = await import('../workflows/exported-pattern.ts')
   return exportedActors(file, await loadModule(file))
 }
 

@@ -1,5 +1,5 @@
 /** `state` and `diff`: what an actor's state was, and what changed between two moments. */
-import type { StateAt } from '../index.ts'
+import type { StateAt } from '../actors/engine/fold-at.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
 import { changeLine, valueLines } from './state-lines.ts'
@@ -20,7 +20,7 @@ export async function state(
 }
 
 export async function diff(globals: GlobalOptions, stream: string, a: string, b: string): Promise<void> {
-  const { stateChanges } = await import('../index.ts')
+  const { stateChanges } = await import('../history/state-changes.ts')
   const [from, to] = [await versionIn(a), await versionIn(b)]
   await mustHaveStore(globals, stream)
   return withSession(globals, async ({ orchestrator, terminal }) => {
@@ -39,13 +39,13 @@ const placeOf = ({ version, position, at }: StateAt) =>
 
 async function versionIn(text: string): Promise<number> {
   if (/^\d{1,15}$/.test(text)) return Number(text)
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   throw new InvalidInputError({ what: 'A version', problem: `${JSON.stringify(text)} is not a whole number` })
 }
 
 /** Whoever asks for a stream must not be told that all is well where there is nothing. */
 export async function mustHaveStore(globals: GlobalOptions, stream: string): Promise<void> {
   if (hasStore(globals)) return
-  const { StreamNotFoundError } = await import('../index.ts')
+  const { StreamNotFoundError } = await import('../events/errors/history.ts')
   throw new StreamNotFoundError({ stream })
 }

@@ -1,5 +1,9 @@
 /** What a state of an actor looks like from outside. */
-import type { AgentSnapshot, AnyReplayStep, Json, RunSnapshot, SupervisorSnapshot } from '../index.ts'
+import type { AgentSnapshot } from '../actors/agent/machine.ts'
+import type { AnyReplayStep } from '../actors/engine/replay.ts'
+import type { SupervisorSnapshot } from '../actors/supervision/machine.ts'
+import type { Json } from '../events/json.ts'
+import type { RunSnapshot } from '../patterns/runs/machine.ts'
 import { inert, jsonLine } from './terminal.ts'
 
 type Snapshot = AnyReplayStep['after']

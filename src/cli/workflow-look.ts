@@ -1,5 +1,8 @@
 /** `workflow list | show | cancel` */
-import type { RecordedStep, RunDetails, RunStatus } from '../index.ts'
+
+import type { RunDetails } from '../patterns/runs/info.ts'
+import type { RunStatus } from '../patterns/runs/machine.ts'
+import type { RecordedStep } from '../patterns/runs/recorded-steps.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { elapsed } from './progress.ts'
@@ -36,7 +39,7 @@ export async function list(globals: GlobalOptions) {
 }
 
 export async function show(globals: GlobalOptions, runId: string) {
-  const { RunNotFoundError } = await import('../index.ts')
+  const { RunNotFoundError } = await import('../events/errors/run.ts')
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async ({ orchestrator, terminal }) => {
     const run = await orchestrator.runs.show(runId)
@@ -46,7 +49,7 @@ export async function show(globals: GlobalOptions, runId: string) {
 }
 
 export async function cancel(globals: GlobalOptions, runId: string) {
-  const { RunNotFoundError } = await import('../index.ts')
+  const { RunNotFoundError } = await import('../events/errors/run.ts')
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async ({ orchestrator, terminal }) => {
     await orchestrator.runs.cancel(runId)

@@ -22,7 +22,7 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 const LARGEST_FILE = 1024 * 1024
 
 /** What agents are, as far as they were told; the names are those of `createAgent`. */
-export interface AgentDefaults {
+export interface DeclaredAgentDefaults {
   readonly maxTurns?: number
   readonly timeoutMs?: number
   readonly retry?: Pick<AgentConfig['retry'], 'attempts'>
@@ -31,7 +31,7 @@ export interface AgentDefaults {
 }
 
 /** An agent of the file. */
-export interface DeclaredAgent extends AgentDefaults {
+export interface DeclaredAgent extends DeclaredAgentDefaults {
   readonly id: string
   readonly systemPrompt: string
   readonly budget?: { readonly usd?: number; readonly tokens?: number }
@@ -44,7 +44,7 @@ export interface Config {
   readonly baseDir?: string
   readonly maxAgents?: number
   readonly sessionPersistence?: boolean
-  readonly agentDefaults?: AgentDefaults
+  readonly agentDefaults?: DeclaredAgentDefaults
   readonly logLevel?: string
   readonly limits?: {
     readonly callsInFlight?: number
@@ -222,7 +222,7 @@ function agentOptions({
   retry_attempts,
   model,
   allowed_tools,
-}: NonNullable<ConfigValues['agent_defaults']>): AgentDefaults {
+}: NonNullable<ConfigValues['agent_defaults']>): DeclaredAgentDefaults {
   return defined({
     maxTurns: max_turns,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,

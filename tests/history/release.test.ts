@@ -7,6 +7,7 @@ import { assign, setup } from 'xstate'
 import { defineActor, type FactsOf } from '../../src/index.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
 const FIXTURE = join(import.meta.dirname, '../store/fixtures/release-0.1.0')
@@ -41,7 +42,9 @@ async function opened() {
   const baseDir = join(await temporaryDirectory(), 'store')
   await cp(FIXTURE, baseDir, { recursive: true })
   const runner = scriptedRunner({ reply: ({ prompt }) => `today: ${prompt}` })
-  return Orchestrator.open({ baseDir, runner, serve: false, resume: 'on-demand', actors: [notebook] })
+  // The deadlines of the tasks that were running are those of the day on which the store was made.
+  const clock = virtualClock(Date.parse('2026-11-29T07:22:43Z'))
+  return Orchestrator.open({ baseDir, runner, clock, serve: false, resume: 'on-demand', actors: [notebook] })
 }
 
 describe('a store of version 0.1.0', () => {

@@ -1,8 +1,9 @@
 /** Budgets hold whatever is stopped in the middle: at every append of a scenario, and in random ones. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { HeldTask } from '../../../src/actors/agent/tasks/held-task.ts'
 import type { Call, CallResult } from '../../../src/claude/runner.ts'
-import type { HeldTask, Orchestrator } from '../../../src/index.ts'
+import type { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { crashSweep, live } from '../../../src/testing/crash-sweep.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'

@@ -5,9 +5,10 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { assign, setup } from 'xstate'
 import { foldStream } from '../../../src/actors/engine/fold-stream.ts'
 import { type ActorParts, defineActor, type OwnEffect } from '../../../src/actors/own/definition.ts'
+import { OverloadedError } from '../../../src/events/errors/call.ts'
+import type { JsonObject } from '../../../src/events/json.ts'
 import type { FactsOf } from '../../../src/events/own-facts.ts'
 import { KINDS } from '../../../src/history/kinds.ts'
-import { type JsonObject, OverloadedError } from '../../../src/index.ts'
 import { crew, quiet } from '../crew.ts'
 
 const facts = {

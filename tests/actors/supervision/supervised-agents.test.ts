@@ -1,7 +1,8 @@
 /** Agents under a supervisor: what counts as a crash, and what a restart leaves as it was. */
 import { describe, expect, test } from 'vitest'
 import type { Supervisor } from '../../../src/actors/supervision/supervisor.ts'
-import { AuthenticationError, CliCrashedError, RefusedError, UnknownFactError } from '../../../src/index.ts'
+import { AuthenticationError, CliCrashedError, RefusedError } from '../../../src/events/errors/call.ts'
+import { UnknownFactError } from '../../../src/events/errors/fact.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../../src/testing/scripted-runner.ts'
