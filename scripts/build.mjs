@@ -1,9 +1,10 @@
-// Compiles src/ to dist/, builds the inspector's page, makes the command executable, and writes the JSON Schema of the
-// configuration file.
+// Compiles src/ to dist/: the library module by module, the command as a bundle, the inspector's page, and the JSON
+// Schema of the configuration file.
 // dist/ is replaced at once, so that a program that runs from it does not find half of it.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { bundleCommand } from './bundle.mjs'
 import { buildPage } from './page.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -17,9 +18,9 @@ try {
     stdio: 'inherit',
   })
   await buildPage(`${made}/inspector/page`)
-  chmodSync(`${made}/cli/main.js`, 0o755)
   const { configJsonSchema } = await import(`${made}/config/schema.js`)
   writeFileSync(`${made}/claude-agents.schema.json`, `${JSON.stringify(configJsonSchema(), null, 2)}\n`)
+  await buildCommand()
   if (existsSync(dist)) renameSync(dist, old)
   renameSync(made, dist)
 } catch (error) {
@@ -28,4 +29,19 @@ try {
   if (error.status === undefined) console.error(error)
 } finally {
   for (const folder of [made, old]) rmSync(folder, { recursive: true, force: true })
+}
+
+/** The bundle takes the place of the modules that it was made of. */
+async function buildCommand() {
+  const { KINDS } = await import(`${made}/history/kinds.js`)
+  const fingerprints = Object.fromEntries(KINDS.map(({ kind, fingerprint }) => [kind, fingerprint]))
+  await bundleCommand({
+    root: made,
+    main: `${made}/cli/main.js`,
+    folder: `${made}/cli.bundle`,
+    constants: { FINGERPRINTS: JSON.stringify(fingerprints) },
+  })
+  rmSync(`${made}/cli`, { recursive: true })
+  renameSync(`${made}/cli.bundle`, `${made}/cli`)
+  chmodSync(`${made}/cli/main.js`, 0o755)
 }

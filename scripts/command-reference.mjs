@@ -1,10 +1,12 @@
 /** Writes the list of all commands and options into docs/user-guide.md, out of the command line's own words. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { runnerImport } from 'vite'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = `${root}docs/user-guide.md`
-const { commandProgram } = await import(`${root}dist/cli/program.js`)
+// The built command is a bundle: its words are taken from their source.
+const { commandProgram } = (await runnerImport(`${root}src/cli/program.ts`, { configFile: false })).module
 
 const TOPICS = [
   ['To begin with', ['init', 'doctor', 'config', 'completion', 'demo']],

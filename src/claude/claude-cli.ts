@@ -160,7 +160,7 @@ function locator(path: string | undefined, found: (program: Program) => void): (
 const sessionLost = (call: Call) =>
   ({
     type: 'warning',
-    message: `claude kept no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Look at the permissions and the free space of ${call.directories.home}.`,
+    message: `claude kept no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Check the permissions and the free space of ${call.directories.home}.`,
   }) as const
 
 const definedIn = (environment: NodeJS.ProcessEnv): Record<string, string> =>

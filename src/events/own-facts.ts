@@ -61,7 +61,7 @@ export function ownFactCatalog<D extends OwnFacts>(kind: string, facts: D): Fact
     if (!/^[A-Z][A-Za-z0-9]{0,63}$/.test(type))
       refuse(
         `Fact "${type}" of kind "${kind}"`,
-        'a fact is named like NoteWritten: in the past tense, without spaces',
+        'name a fact like NoteWritten: in the past tense, without spaces',
       )
     const { schema, upcasts } =
       'schema' in given && 'upcasts' in given ? given : { schema: given, upcasts: [] }
@@ -85,10 +85,11 @@ function validator(schema: FactSchema, what: string): (data: unknown) => unknown
   }
   const standard = (schema as Partial<StandardSchema>)?.['~standard']
   if (typeof standard?.validate !== 'function')
-    return refuse(what, 'it has no schema', 'Give a schema of effect/Schema, zod, valibot or arktype.')
+    return refuse(what, 'it has no schema', 'Give it a schema: effect/Schema, zod, valibot or arktype.')
   return (data) => {
     const result = standard.validate(data)
-    if (result instanceof Promise) throw new Error('its schema is asynchronous: a fact is checked at once')
+    if (result instanceof Promise)
+      throw new Error('its schema is asynchronous, but facts are checked synchronously')
     if (result.issues) throw new Error(result.issues.map(({ message }) => message).join('; '))
     return result.value
   }

@@ -52,7 +52,7 @@ export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions
     throw new InvalidInputError({
       what: 'The prompt',
       problem: 'it is empty',
-      hint: 'Say what the agent is to do.',
+      hint: 'Say what the agent should do.',
     })
   }
   if (input.textInput !== undefined && typeof input.textInput !== 'string') {

@@ -51,9 +51,9 @@ function factText(fact: NewFact, maxRecordBytes: number): FactText {
 
 function dataText({ type, v, data }: NewFact): string {
   if (typeof type !== 'string')
-    throw new InvalidFactError({ type: String(type), problem: 'its type is no string' })
+    throw new InvalidFactError({ type: String(type), problem: 'its type is not a string' })
   if (!Number.isSafeInteger(v) || v < 1)
-    throw new InvalidFactError({ type, problem: `it has no version (${v})` })
+    throw new InvalidFactError({ type, problem: `it has no valid version (${v})` })
   let text: string | undefined
   try {
     text = JSON.stringify(data)

@@ -134,7 +134,7 @@ function memoryBlobs(): Blobs {
     async get(reference) {
       const { sha256 } = checkReference(reference)
       const content = bodies.get(sha256)
-      if (!content) throw new CorruptBlob({ sha256, file: 'memory', problem: 'it was never put' })
+      if (!content) throw new CorruptBlob({ sha256, file: 'memory', problem: 'it was never stored' })
       return checkBlob(reference, content, 'memory')
     },
   }

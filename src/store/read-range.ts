@@ -35,5 +35,5 @@ export function* chunks({ from, to, backwards }: ReadRange, size: number): Gener
 
 function checkCount(what: string, value: number): number {
   if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 0)) return value
-  throw new InvalidInputError({ what, problem: `${value} is not a whole number from 0 on` })
+  throw new InvalidInputError({ what, problem: `${value} is not a whole number of 0 or more` })
 }

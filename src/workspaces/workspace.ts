@@ -28,7 +28,7 @@ export async function prepareDirectories(directories: AgentDirectories, baseDir?
       await mkdir(path, { recursive: true, mode: PRIVATE })
       await chmod(path, PRIVATE)
     } catch (cause) {
-      throw new WorkspaceError({ path, problem: 'the directory cannot be made' }, { cause })
+      throw new WorkspaceError({ path, problem: 'the directory cannot be created' }, { cause })
     }
   }
 }

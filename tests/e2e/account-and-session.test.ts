@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
-import { answer } from '../../src/testing/model-answer.ts'
-import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 import { commandLine } from '../cli/command.ts'
 
@@ -19,7 +19,7 @@ test('a refused key: one request, the task failed, the agent in error, and how t
   await cli.run(['agent', 'create', 'a', 'You are a test.'])
   const { exitCode, stderr } = await cli.run(['agent', 'ask', 'a', 'Who are you?'])
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(/claude is not logged in, or the login was refused.*\n.*Log in .*ANTHROPIC_API_KEY/)
+  expect(stderr).toMatch(/claude is not logged in, or its login was rejected.*\n.*Log in .*ANTHROPIC_API_KEY/)
   expect(model.requestCount).toBe(1)
   const [shown] = (await cli.run(['agent', 'show', 'a', '--json'])).values
   expect(shown).toMatchObject({ status: 'error', failure: { code: 'AuthenticationError' } })

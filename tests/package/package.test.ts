@@ -17,20 +17,29 @@ describe('The tarball', () => {
     files = (packed?.files ?? []).map(({ path }) => path)
   })
 
-  test('holds the compiled code with its types and maps, the inspector, the schema, README and LICENSE, and nothing else', () => {
-    const isCode = (path: string) => /^dist\/.+\.(js|js\.map|d\.ts)$/.test(path)
+  test('holds the library with its types, the command, the inspector, the schema, README and LICENSE, and nothing else', () => {
+    const isCode = (path: string) => /^dist\/.+\.(js|d\.ts)$/.test(path)
     expect(files.filter((path) => !isCode(path)).sort()).toEqual([
       'LICENSE',
       'README.md',
       'dist/claude-agents.schema.json',
+      'dist/cli/third-party-licenses.txt',
       'dist/inspector/page/icon.svg',
       'dist/inspector/page/index.html',
       'dist/inspector/page/page.css',
       'package.json',
     ])
-    const scripts = files.filter((path) => path.endsWith('.js') && path !== 'dist/inspector/page/page.js')
-    const beside = (extension: string) => scripts.map((path) => path.replace(/\.js$/, extension))
-    expect(files).toEqual(expect.arrayContaining([...beside('.js.map'), ...beside('.d.ts')]))
+    const library = files.filter(
+      (path) => path.endsWith('.js') && !/^dist\/(cli|inspector\/page)\//.test(path),
+    )
+    expect(library).toContain('dist/index.js')
+    expect(files).toEqual(expect.arrayContaining(library.map((path) => path.replace(/\.js$/, '.d.ts'))))
+  })
+
+  test('names the licence of each package that is in the command', async () => {
+    const licenses = await readFile(join(ROOT, 'dist/cli/third-party-licenses.txt'), 'utf8')
+    for (const name of ['commander', 'effect', 'execa', 'rxjs', 'xstate', 'yaml'])
+      expect(licenses).toMatch(new RegExp(`^${name} \\d.+\\([A-Z].+\\)$`, 'm'))
   })
 
   test('holds whatever package.json points to', async () => {
@@ -42,10 +51,12 @@ describe('The tarball', () => {
       expect(files).toContain(target.replace(/^\.\//, ''))
   })
 
-  test('has the sources in its maps, and no path of the machine that it was built on', async () => {
-    const map = await json('dist/orchestrator.js.map')
-    expect(map.sources).toEqual(['../src/orchestrator.ts'])
-    expect(map.sourcesContent).toEqual([await readFile(join(ROOT, 'src/orchestrator.ts'), 'utf8')])
+  test('has no source maps, and no path of the machine that it was built on', async () => {
+    for (const file of files.filter((path) => /\.(js|d\.ts|json|txt)$/.test(path))) {
+      const text = await readFile(join(ROOT, file), 'utf8')
+      expect(`${file}: ${/sourceMappingURL=\S*/.exec(text)?.[0]}`).toBe(`${file}: undefined`)
+      expect(`${file}: ${text.includes(ROOT)}`).toBe(`${file}: false`)
+    }
   })
 })
 

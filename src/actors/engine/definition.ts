@@ -49,6 +49,13 @@ export const kindIn = (kinds: readonly AnyKind[], stream: string): AnyKind | und
   kinds.find(({ kind }) => stream.startsWith(`${kind}/`))
 
 /**
+ * By kind, and only in the bundle of the command: the text of a bundled function is another one, and a log is read by the
+ * command and by programs that have the library.
+ */
+declare const FINGERPRINTS: Readonly<Record<string, string>> | undefined
+const bundled = typeof FINGERPRINTS === 'undefined' ? {} : FINGERPRINTS
+
+/**
  * Defines a kind of actor. Throws NotReplayableError when the machine has effects of its own.
  *
  * @param sources What the machine's functions call to fold a fact: part of the fingerprint, as its code decides the state.
@@ -59,12 +66,9 @@ export function defineKind<M extends AnyStateMachine, E extends Effect>(
   parts: Omit<ActorDefinition<M, E>, 'kind' | 'fold' | 'live' | 'fingerprint'>,
   sources: readonly object[] = [],
 ): ActorDefinition<M, E> {
-  const fingerprint = fingerprintOf([
-    machine.config,
-    machine.implementations,
-    parts.facts.versions,
-    ...sources,
-  ])
+  const fingerprint =
+    bundled[kind] ??
+    fingerprintOf([machine.config, machine.implementations, parts.facts.versions, ...sources])
   const fold = replayable(machine)
   return { kind, fold, live: liveFold(fold), fingerprint, ...parts }
 }

@@ -107,7 +107,7 @@ export async function runCall(
 
   const over = end()
     .catch((cause: unknown) => {
-      const crash = new CliCrashedError({ said: `its end cannot be seen: ${cause}` }, { cause })
+      const crash = new CliCrashedError({ said: `its exit cannot be observed: ${cause}` }, { cause })
       return { ...UNENDED, failure: failure ?? crash }
     })
     .finally(() => {

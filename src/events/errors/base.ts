@@ -13,6 +13,9 @@ export interface ErrorOptions {
   readonly cause?: unknown
 }
 
+/** Where an error names its classes, in every copy of this package. */
+const CLASSES = Symbol.for('claude-multi-agent/error-classes')
+
 /** The base of all errors that this package throws on purpose. `_tag` tells them apart, also across processes. */
 export abstract class ClaudeAgentError<Details extends object = object> extends Error {
   abstract readonly _tag: string
@@ -32,6 +35,23 @@ export abstract class ClaudeAgentError<Details extends object = object> extends 
     this.details = details
     this.retryable = retryable
   }
+
+  static {
+    Object.defineProperty(this.prototype, CLASSES, { get: classesOf })
+  }
+
+  /** An error of another copy of this package counts as well: a module that the command loads imports one of its own. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true
+    const classes = Object(value)[CLASSES] as readonly string[] | undefined
+    return classes?.includes(this.name) ?? false
+  }
+}
+
+function classesOf(this: object): string[] {
+  const names: string[] = []
+  for (let of = this.constructor; of !== Error; of = Object.getPrototypeOf(of)) names.push(of.name)
+  return names
 }
 
 /** What a program prints of any error: the shape of `--json` errors. */

@@ -81,8 +81,8 @@ export async function repairStore(directory: string, to: string): Promise<LossRe
 /** Nothing is written into the damaged store, or over anything. */
 async function checkTarget({ base }: StorePaths, target: string): Promise<void> {
   const inside = relative(base, target)
-  if (inside !== '' && !inside.startsWith('../..')) {
-    const hint = 'Name a directory beside it.'
+  if (inside !== '' && !inside.startsWith('..')) {
+    const hint = 'Choose a directory outside it.'
     throw new InvalidInputError({ what: '--to', problem: 'it is inside the damaged store', hint })
   }
   const names = await readdir(target).catch((error) => {
@@ -124,7 +124,7 @@ function valueReader({ records, damaged }: Salvage): KeptFacts['valueFor'] {
   const places = new Map([...records, ...damaged].map(({ line, values }) => [line, values]))
   return (record) => {
     const values = places.get(record)
-    if (!values) throw new Error('this record was not found by the salvage')
+    if (!values) throw new Error('the salvage did not find this record')
     return readValue(values, record.value)
   }
 }

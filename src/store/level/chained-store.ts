@@ -22,7 +22,7 @@ export function chainedStore(store: EventStore): ChainedStore {
   if ('chain' in store) return store as ChainedStore
   throw new InvalidInputError({
     what: 'The store',
-    problem: 'it keeps no chain of hashes that a copy could be proved with',
+    problem: 'it has no hash chain to verify a copy with',
     hint: 'Use levelStore.',
   })
 }

@@ -44,7 +44,7 @@ export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> 
   const file = paths.storeFile
   const text = await readOrNull(file)
   if (text === null) return null
-  const damaged = () => new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
+  const damaged = () => new StoreDamaged({ path: paths.base, file, problem: 'its content is corrupted' })
   const content = parseOrNull(text)
   if (!content || !Number.isSafeInteger(content.format)) throw damaged()
   const { format = 0, storeId, forReading = false, ...unknown } = content
@@ -65,12 +65,12 @@ export async function inspectStoreDirectory(paths: StorePaths): Promise<string |
   const damaged = (file: string, problem: string) => new StoreDamaged({ path: paths.base, file, problem })
   if (store === null) throw damaged(paths.storeFile, 'its store.json is missing')
   if (head === null) throw damaged(paths.head, 'its head is missing')
-  if (head.storeId !== store.storeId) throw damaged(paths.head, 'its head is of another store')
+  if (head.storeId !== store.storeId) throw damaged(paths.head, 'its head belongs to another store')
   // LevelDB would begin a new log where CURRENT is missing, and remove the tables of the old one.
   const current = join(paths.log, 'CURRENT')
   const manifest = (await readOrNull(current))?.trim()
   if (manifest === undefined) throw damaged(current, 'the CURRENT file of its log is missing')
-  if (!log.includes(manifest)) throw damaged(current, 'its log has lost its manifest')
+  if (!log.includes(manifest)) throw damaged(current, 'the manifest of its log is missing')
   return store.storeId
 }
 

@@ -88,7 +88,7 @@ async function directoryOf(handle: FileHandle, path: string, addressing: Address
       throw new WorkspaceError({
         path,
         problem: 'the directory was replaced while it was in use',
-        hint: 'End what changes it, then try again.',
+        hint: 'Stop what is changing it, then try again.',
       })
     },
     [Symbol.asyncDispose]: () => handle.close(),

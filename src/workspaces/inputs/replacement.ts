@@ -52,8 +52,7 @@ async function openStep(parent: Directory, name: string): Promise<Directory> {
     throw new WorkspaceError(
       {
         path: join(parent.path, name),
-        problem:
-          'this is a symbolic link or a file, where a directory is needed for what the task brings along',
+        problem: 'this is a symbolic link or a file, but the inputs of the task need a directory here',
         hint: 'Remove it, or choose another target.',
       },
       { cause },

@@ -138,7 +138,7 @@ describe('A supervised agent', () => {
     await quiet()
     await supervisor.terminateChild('writer')
     await refused
-    await expect(writer.ask('two')).rejects.toThrow('its supervisor "team" has ended it')
+    await expect(writer.ask('two')).rejects.toThrow('its supervisor "team" stopped it')
     const { ref } = await supervisor.restartChild('writer')
     expect(ref).toBe(writer)
     const again = writer.ask('one', { taskId: 'one' })
@@ -151,7 +151,7 @@ describe('A supervised agent', () => {
   test('has one supervisor', async () => {
     const { orchestrator } = await team(undefined)
     await expect(orchestrator.supervise({ id: 'other', children: [{ agent: 'writer' }] })).rejects.toThrow(
-      'Agent "writer" is supervised by "team" already',
+      'Agent "writer" is already supervised by "team"',
     )
   })
 
