@@ -29,6 +29,7 @@ import { pruneTranscripts } from './session/pruning.ts'
 import { streamParser } from './stream/parser.ts'
 import { formatVersion } from './version.ts'
 
+/** Options of `claudeCli`. */
 export interface ClaudeCliOptions extends ProcessOptions {
   /** The `claude` command. Default: CLAUDE_AGENTS_CLAUDE_PATH, then the PATH, then an installed package. */
   readonly path?: string

@@ -8,8 +8,8 @@ import { ConfigError } from '../events/errors/config.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
-import type { AgentOptions } from '../events/options/agent.ts'
-import type { Amount } from '../events/options/budget.ts'
+import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
+import type { Amount, Budget } from '../events/options/budget.ts'
 import { decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { ConfigDocument } from './document.ts'
@@ -28,15 +28,8 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 /** More than a person writes; less than a malicious file. */
 const LARGEST_FILE = 1024 * 1024
 
-/** The defaults of agents. */
-export type DeclaredAgentDefaults = Pick<
-  AgentOptions,
-  'maxTurns' | 'timeoutMs' | 'retry' | 'model' | 'allowedTools'
->
-
-/** An agent declared in the file. */
-export type DeclaredAgent = Pick<AgentOptions, 'id' | 'systemPrompt'> &
-  DeclaredAgentDefaults & { readonly budget?: Partial<Amount> }
+/** An agent declared in the file. A file cannot bypass its permission checks or load the settings of its workspace. */
+export type DeclaredAgent = Omit<AgentOptions, 'permissions' | 'loadProjectSettings'>
 
 /** The values that were set, named like the options of `Orchestrator.open`. Paths are absolute. */
 export interface Config {
@@ -45,11 +38,11 @@ export interface Config {
   readonly baseDir?: string
   readonly maxAgents?: number
   readonly sessionPersistence?: boolean
-  readonly agentDefaults?: DeclaredAgentDefaults
+  readonly agentDefaults?: AgentDefaults
   readonly logLevel?: string
   readonly limits?: Limits
-  /** What all agents together may spend, and the minimum estimate for a call. */
-  readonly budget?: Partial<Amount>
+  /** What all agents together may spend, and the least that a call is estimated to cost. */
+  readonly budget?: Budget
   readonly callMinimum?: Partial<Amount>
   readonly logFile?: string
   /** The `claude` command. */
@@ -62,6 +55,7 @@ export interface Config {
   readonly settings: readonly ResolvedSetting[]
 }
 
+/** Where to read the configuration from. */
 export interface ConfigSources {
   /** Where to look for the file, and upwards. Default: the working directory. */
   readonly directory?: string
@@ -209,7 +203,7 @@ function agentOptions({
   timeout,
   retry_attempts,
   ...rest
-}: NonNullable<ConfigValues['agent_defaults']>): DeclaredAgentDefaults {
+}: NonNullable<ConfigValues['agent_defaults']>): AgentDefaults {
   return {
     ...inCode(rest),
     ...defined({

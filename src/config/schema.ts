@@ -8,6 +8,7 @@ import { LIMITS } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
 import { Positive, Text } from '../events/options/values.ts'
+import { LOG_LEVELS } from '../logger.ts'
 import { inFile } from './names.ts'
 import { Supervisor } from './supervision.ts'
 
@@ -30,11 +31,9 @@ const section = <const T extends Settings>(settings: T, prefix = ''): WithVariab
     ]),
   ) as unknown as WithVariables<T>
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
-
 const { max_turns, model, allowed_tools } = inFile(AGENT)
 
-/** A file cannot extend what agents may do, so `permissions` and the like are missing. */
+/** Without `permissions` and `loadProjectSettings`: a file is not trusted with them. */
 const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(
@@ -63,7 +62,7 @@ const SECTIONS = {
     },
     'LOG_',
   ),
-  claude: section({ path: setting(Text, 'the claude command (default: the one on the PATH)') }, 'CLAUDE_'),
+  claude: section({ path: setting(Text, 'the claude command; by default the one on the PATH') }, 'CLAUDE_'),
 }
 
 export const SETTINGS: Readonly<Record<string, Readonly<Record<string, FileSetting>>>> = SECTIONS

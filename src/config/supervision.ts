@@ -44,18 +44,19 @@ const Child = Schema.Struct({
   supervisor: Schema.optionalKey(Schema.suspend((): Schema.Codec<SupervisorEntry> => Supervisor)),
 })
 
-/** One tree. Contradictions are found when the tree is started. */
+/** One tree. Rules that concern several options are checked where trees are started. */
 export const Supervisor: Schema.Codec<SupervisorEntry> = Schema.Struct({
   ...SUPERVISOR_FIELDS,
   children: Schema.Array(Child),
 }).annotate({ identifier: 'Supervisor' })
 
-/** A tree declared in the file, with the names of `orchestrator.supervise`. */
+/** A tree of the file, as `orchestrator.supervise` takes it. */
 export interface DeclaredTree
   extends Pick<SupervisorTree, 'id' | 'strategy' | 'intensity' | 'backoff' | 'autoShutdown'> {
   readonly children: readonly DeclaredChild[]
 }
 
+/** A child in a supervision tree of the configuration file. */
 export interface DeclaredChild
   extends Pick<ChildTree, 'id' | 'agent' | 'restart' | 'shutdown' | 'significant'> {
   readonly supervisor?: Omit<DeclaredTree, 'id'>
