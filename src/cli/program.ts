@@ -54,9 +54,9 @@ const TOPICS: Readonly<Record<string, Commands>> = {
   },
   Money: {
     budget: ['limit spending', async () => (await import('./budget/commands.ts')).budgetCommands],
-    'dead-letters': [
+    'late-answers': [
       'list answers that arrived after their task had ended',
-      async () => (await import('./held/dead-letters.ts')).deadLettersCommand,
+      async () => (await import('./held/late-answers.ts')).lateAnswersCommand,
     ],
   },
   Monitoring: {

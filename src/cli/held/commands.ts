@@ -3,7 +3,7 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { Reply } from '../../actors/agent/tasks/handle.ts'
-import type { HeldTask } from '../../actors/agent/tasks/held-task.ts'
+import type { HeldTask } from '../../actors/agent/tasks/held.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { TaskHeldError, TaskNotHeldError } from '../../events/errors/hold.ts'
 import { dollars } from '../../events/figures.ts'

@@ -24,7 +24,7 @@ test('A task that needs approval waits for agent approve, or agent reject with a
     stderr: expect.stringContaining('was rejected by Ada: not now.'),
   })
   expect(await run(['agent', 'approve', 't2'])).toMatchObject({ exitCode: 1 })
-  expect(await run(['dead-letters', '--json'])).toMatchObject({ exitCode: 0, stdout: '' })
+  expect(await run(['late-answers', '--json'])).toMatchObject({ exitCode: 0, stdout: '' })
 })
 
 test('A run that waits for approval ends with exit code 75, and can be resumed', async () => {
