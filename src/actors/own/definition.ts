@@ -97,6 +97,8 @@ const RESERVED = new Set([
     'approval',
     'dead-letter',
     'dead-letters',
+    'late-answer',
+    'late-answers',
     'workflow',
     'schedule',
   ],
