@@ -2,6 +2,7 @@
 import type { AgentFact, Hold } from '../../../events/agent-facts.ts'
 import { TaskNotHeldError, TaskRejectedError } from '../../../events/errors/hold.ts'
 import { callErrorData } from '../../../events/errors/recorded.ts'
+import { dollars } from '../../../events/figures.ts'
 import type { Limit } from '../../../events/options/budget.ts'
 import type { BudgetInfo } from '../../admission/budget-ledger.ts'
 import { nameOfBudget } from '../../admission/budget-scope.ts'
@@ -86,10 +87,6 @@ function optionsOf({ scope: { agent, run }, limit }: { scope: BudgetInfo['scope'
   const whose = agent !== undefined ? ` --agent ${agent}` : run !== undefined ? ` --run ${run}` : ''
   return `${whose}${limit.usd === null ? '' : ' --usd N'}${limit.tokens === null ? '' : ' --tokens N'}`
 }
-
-/** To the cent, and what is less with as many digits as it needs. */
-export const dollars = (amount: number): string =>
-  `$${amount !== 0 && amount < 0.1 ? Number(amount.toPrecision(2)) : amount.toFixed(2)}`
 
 /** Who approves. */
 export interface Verdict {
