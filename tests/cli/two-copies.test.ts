@@ -20,7 +20,7 @@ async function installation(environment: Readonly<Record<string, string>> = {}) 
 }
 
 test('A pattern in a module knows the errors of the command, and the command those of the module', async () => {
-  await using model = await simulatedModel({ reply: 'an answer' })
+  await using model = await simulatedModel({ reply: () => 'an answer' })
   const { folder, run } = await installation(model.environment)
   const code = `
 import { AgentNotFoundError, ClaudeAgentError, InvalidInputError, sequential } from 'claude-multi-agent'
