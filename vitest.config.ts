@@ -8,9 +8,7 @@ export default defineConfig({
     // Code in the docs and the examples imports the package by its name, and is run as it stands.
     alias: [
       { find: /^claude-multi-agent$/, replacement: source('./src/index.ts') },
-      { find: /^claude-multi-agent\/patterns$/, replacement: source('./src/patterns/index.ts') },
-      { find: /^claude-multi-agent\/testing$/, replacement: source('./src/testing/index.ts') },
-      { find: /^claude-multi-agent\/inspect$/, replacement: source('./src/inspector/inspector.ts') },
+      { find: /^claude-multi-agent\/(\w+)$/, replacement: source('./src/entry-points/$1.ts') },
     ],
   },
   test: {

@@ -5,8 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { scriptedRunner } from '../dist/entry-points/testing.js'
 import { levelStore, Orchestrator } from '../dist/index.js'
-import { scriptedRunner } from '../dist/testing/index.js'
 
 export const name = 'live'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const { Orchestrator, memoryStore } = await import(new URL('../dist/index.js', import.meta.url).href)
-const { scriptedRunner } = await import(new URL('../dist/testing/index.js', import.meta.url).href)
+const { scriptedRunner } = await import(new URL('../dist/entry-points/testing.js', import.meta.url).href)
 
 export const name = 'orchestrator'
 

@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { scriptedRunner } from '../dist/entry-points/testing.js'
 import { Orchestrator } from '../dist/index.js'
-import { scriptedRunner } from '../dist/testing/index.js'
 
 export const name = 'start-up'
 

@@ -151,7 +151,7 @@ async function readRun(store) {
 /** It is where it was when the first step that has no answer yet is asked again. */
 async function goOn(orchestrator, pattern) {
   let reused = 0
-  const run = orchestrator.resume('r1', pattern)
+  const run = orchestrator.runs.resume('r1', pattern)
   run.then(undefined, () => {})
   for await (const { state } of run) {
     if (state === 'scheduled') break

@@ -1,4 +1,4 @@
-// One durable agent. Run it twice: the second time the agent is there already, and remembers.
+// One durable agent. Run it twice: the second time, the agent already exists and remembers.
 import { AgentNotFoundError, Orchestrator } from 'claude-multi-agent'
 
 await using orchestrator = await Orchestrator.open({ baseDir: '.claude-agents' })
@@ -10,4 +10,4 @@ const agent = await orchestrator.agent('guide').catch((error: unknown) => {
 
 const { text, sessionId, parentSessionId } = await agent.ask('What should I see in one day?')
 console.log(text)
-console.log(`session ${sessionId} continues ${parentSessionId ?? 'nothing: it is the first'}`)
+console.log(`session ${sessionId} continues ${parentSessionId ?? 'nothing: it is the first one'}`)

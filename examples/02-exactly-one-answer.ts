@@ -1,4 +1,4 @@
-// Tasks from a queue that delivers a message more than once: each one is answered once, and paid for once.
+// Tasks from a queue that can deliver a message more than once: each is answered once and paid for once.
 import { Orchestrator } from 'claude-multi-agent'
 
 const deliveries = [
@@ -10,7 +10,7 @@ const deliveries = [
 await using orchestrator = await Orchestrator.open({ baseDir: '.claude-agents' })
 const clerk = await orchestrator.createAgent({
   id: 'clerk',
-  systemPrompt: 'You answer letters of customers in one sentence.',
+  systemPrompt: 'You answer customer letters in one sentence.',
 })
 
 for (const { messageId, text } of deliveries) {

@@ -1,4 +1,4 @@
-// A service that shows what its agents do: facts as they are written, and the state behind them.
+// Watching agents at work: facts as they are written, and the state they fold to.
 import { Orchestrator } from 'claude-multi-agent'
 
 await using orchestrator = await Orchestrator.open({ baseDir: '.claude-agents' })
@@ -13,6 +13,6 @@ poet.machine.subscribe(({ value, context }) =>
 await Promise.all([poet.ask('About the sea.'), poet.ask('About the wind.')])
 subscription.unsubscribe()
 
-for await (const { recorded, before, after } of orchestrator.replay('agent/poet')) {
+for await (const { recorded, before, after } of orchestrator.history.replay('agent/poet')) {
   console.log(`replayed ${recorded.type}: ${before.value} -> ${after.value}`)
 }

@@ -1,5 +1,5 @@
-// A research assistant: one finds out, one makes sense of it, one writes the report. The team and its prompts come with
-// the package. Say on which topic: npm run example -- 4 "tidal energy"
+// A research assistant: one agent researches, one analyses, one writes the report. The team and its prompts come with
+// the package. Pass a topic: npm run example -- 4 "tidal energy"
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Orchestrator, ResearchWorkflow } from 'claude-multi-agent'

@@ -1,5 +1,5 @@
-// A team that reviews code: each looks for one thing, all at the same time, and a lead makes one list of what they found.
-// Say which file: npm run example -- 5 src/login.ts
+// A code review team: each reviewer checks one aspect, all in parallel, and a lead merges their findings into one list.
+// Pass a file: npm run example -- 5 src/login.ts
 import { readFile } from 'node:fs/promises'
 import { AgentFactory, Orchestrator, parallel } from 'claude-multi-agent'
 
@@ -20,11 +20,11 @@ for (const role of [...reviewers, AgentFactory.createLeadReviewer()])
 
 const names = reviewers.map(({ id }) => id)
 const reviews = await orchestrator.run(parallel(names), { prompt: 'Review this code.', textInput: code })
-for (const { agent, message } of reviews.errors) console.error(`${agent} has failed: ${message}`)
+for (const { agent, message } of reviews.errors) console.error(`${agent} failed: ${message}`)
 
 const found = names.map((name) => `# ${name}\n\n${reviews.results[name] ?? 'no review'}`).join('\n\n')
 const plan = await orchestrator.sendTask(
   'lead_reviewer',
-  `Order this by priority, without repetition:\n\n${found}`,
+  `Merge these reviews into one list, ordered by priority, without repetition:\n\n${found}`,
 )
 console.log(plan)

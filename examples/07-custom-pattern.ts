@@ -1,5 +1,5 @@
-// A pattern of one's own is an RxJS operator. This one asks somebody cheap, and an expert only where that one is unsure.
-// It nests in every other pattern, and its runs survive like theirs: an answer in the log is not asked for again.
+// A custom pattern is an RxJS operator. This one asks a cheap agent first, and an expert only if the first is unsure.
+// It nests in any other pattern, and its runs are just as durable: an answer in the log is not asked for again.
 import { Orchestrator, type Pattern, parallel } from 'claude-multi-agent'
 import { concatMap, of } from 'rxjs'
 

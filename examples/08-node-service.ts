@@ -1,5 +1,5 @@
-// A service that runs workflows. The key of a request is the id of its run: a client that asks again, also after the
-// service was restarted, gets the same run, and nothing is paid for twice.
+// A service that runs workflows. The key of a request is the id of its run: a client that asks again, even after a
+// restart of the service, gets the same run, and nothing is paid for twice.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
@@ -24,7 +24,7 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   const [, resource, id] = (request.url ?? '').split('/')
   if (resource !== 'translations' || !id) return send(response, 404, { error: 'PUT or GET /translations/ID' })
   if (request.method === 'GET') {
-    const { status, steps, done, finalOutput } = await orchestrator.showRun(id)
+    const { status, steps, done, finalOutput } = await orchestrator.runs.show(id)
     return send(response, 200, { status, steps, done, finalOutput })
   }
   const { success, metadata } = await orchestrator.run(translation, await text(request), { id })
@@ -37,7 +37,7 @@ function send(response: ServerResponse, status: number, body: unknown): void {
 
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 
-// From here on: a client, which asks twice at the same time. Its two requests are one run.
+// The rest is a client that sends the same request twice at once. Its two requests are one run.
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/translations/order-4711`
 const put = () => fetch(url, { method: 'PUT', body: 'Your parcel is on its way.' })
 for (const response of await Promise.all([put(), put()])) console.log(await response.json())

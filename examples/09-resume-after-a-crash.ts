@@ -1,4 +1,4 @@
-// A run that survives. Let it crash after the first answer, then run it again: it goes on where it was.
+// A run that survives a crash. Let it crash after the first answer, then run it again: it resumes where it stopped.
 //   npm run example -- 9 crash
 //   npm run example -- 9
 import { Orchestrator, sequential } from 'claude-multi-agent'
@@ -9,12 +9,12 @@ for (const id of ['collector', 'editor', 'publisher'])
   if (!present.includes(id))
     await orchestrator.createAgent({ id, systemPrompt: `You are the ${id} of a newsletter.` })
 
-// One id is one run. When the log has it, it is gone on with, and what was answered is answered from the log.
+// One id is one run. If the log has it, it resumes, and steps that were answered are answered from the log.
 const newsletter = sequential(['collector', 'editor', 'publisher'])
-const run = orchestrator.run(newsletter, 'The news of gardening in May', { id: 'newsletter-may' })
+const run = orchestrator.run(newsletter, 'Gardening news for May', { id: 'newsletter-may' })
 for await (const { agent, state } of run) {
   console.log(`${agent}: ${state}`)
-  // As hard as it gets: nothing can be tidied up.
+  // The hardest kind of crash: no cleanup can run.
   if (state === 'succeeded' && process.argv[2] === 'crash') process.kill(process.pid, 'SIGKILL')
 }
 const { metadata } = await run

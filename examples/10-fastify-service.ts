@@ -1,5 +1,5 @@
-// A Fastify service with one agent. It ends as services should: on SIGTERM it takes no more requests, finishes what it
-// has begun, and leaves the rest in the log for the next start.
+// A Fastify service with one agent that shuts down cleanly: on SIGTERM it accepts no more requests, finishes what it
+// has started, and leaves the rest in the log for the next start.
 import { ClaudeAgentError, closeOnSignal, Orchestrator } from 'claude-multi-agent'
 import Fastify from 'fastify'
 
@@ -10,7 +10,7 @@ const orchestrator = await Orchestrator.open({
 const clerk = await orchestrator.agent('clerk')
 const service = Fastify()
 
-// The key comes from the client: a letter that is sent twice is answered once, and has one price.
+// The key comes from the client: a letter sent twice is answered once and paid for once.
 service.put<{ Params: { id: string }; Body: { text: string } }>('/letters/:id', async ({ params, body }) => {
   const { text, costUsd } = await clerk.ask(body.text, { taskId: params.id, session: 'fresh' })
   return { text, costUsd }
@@ -31,7 +31,7 @@ service.setErrorHandler((error, _, reply) => {
 const { closed } = closeOnSignal(orchestrator, { before: () => service.close() })
 const url = await service.listen({ host: '127.0.0.1', port: 0 })
 
-// From here on: a client, and then whoever runs services.
+// The rest plays a client, and then the process manager.
 const letter = { method: 'PUT', headers: { 'content-type': 'application/json' } }
 const put = () => fetch(`${url}/letters/4711`, { ...letter, body: JSON.stringify({ text: 'Where is it?' }) })
 const [first, second] = await Promise.all([put(), put()])

@@ -1,5 +1,5 @@
-// A worker that takes tasks from a queue which delivers at least once. A message's id is the id of its task, so a message
-// that comes again, after a crash or a lost acknowledgement, has the answer that was paid for.
+// A worker that takes tasks from an at-least-once queue. A message's id is its task's id, so a message that is
+// delivered again, after a crash or a lost acknowledgement, gets the answer that was already paid for.
 import { Orchestrator } from 'claude-multi-agent'
 
 interface Message {
@@ -7,7 +7,7 @@ interface Message {
   readonly text: string
 }
 
-/** Stands for Redis, SQS or RabbitMQ: what is not acknowledged is delivered again. */
+/** Stands in for Redis, SQS or RabbitMQ: unacknowledged messages are delivered again. */
 class Queue {
   readonly #messages: Message[]
 
@@ -26,13 +26,13 @@ class Queue {
 }
 
 const queue = new Queue([
-  { id: 'mail-1', text: 'My parcel has not come.' },
+  { id: 'mail-1', text: 'My parcel has not arrived.' },
   { id: 'mail-2', text: 'I want to change my address.' },
 ])
 
 await using orchestrator = await Orchestrator.open({
   baseDir: '.claude-agents',
-  agents: [{ id: 'sorter', systemPrompt: 'You say in one word where a letter belongs.' }],
+  agents: [{ id: 'sorter', systemPrompt: 'You name, in one word, the department a letter belongs to.' }],
 })
 const sorter = await orchestrator.agent('sorter')
 
@@ -40,7 +40,7 @@ let isFirst = true
 for (let message = queue.receive(); message; message = queue.receive()) {
   const { text } = await sorter.ask(message.text, { taskId: message.id, session: 'fresh' })
   console.log(message.id, text.length > 0)
-  // The first acknowledgement is lost, and its message comes again: its answer is there already.
+  // The first acknowledgement is lost, so its message is delivered again; its answer is already in the log.
   if (isFirst) isFirst = false
   else queue.acknowledge(message)
 }

@@ -1,4 +1,4 @@
-// A notebook that a whole team writes to: an actor of your own, durable and replayed like an agent. Nobody asks a model.
+// A notebook shared by a team: a custom actor, durable and replayable like an agent. It involves no model.
 import { defineActor, type FactsOf, memoryStore, Orchestrator } from 'claude-multi-agent'
 import { scriptedRunner } from 'claude-multi-agent/testing'
 import * as Schema from 'effect/Schema'
@@ -53,5 +53,5 @@ for (const id of ['researcher', 'critic']) {
 }
 await shared.tell('close')
 
-for await (const { recorded, after } of orchestrator.replay('notebook/coral'))
+for await (const { recorded, after } of orchestrator.history.replay('notebook/coral'))
   console.log(`${recorded.type}: ${after.value}, ${after.context.notes.length} notes`)

@@ -1,4 +1,4 @@
-// Let it crash: a worker that fails is started again by rule, its siblings go on, and the log says what was decided.
+// Let it crash: a failed worker is restarted by rule, its siblings keep running, and the log records each decision.
 import { defineActor, type FactsOf, memoryStore, Orchestrator } from 'claude-multi-agent'
 import { scriptedRunner } from 'claude-multi-agent/testing'
 import * as Schema from 'effect/Schema'
@@ -6,7 +6,7 @@ import { assign, setup } from 'xstate'
 
 const facts = { Fetched: Schema.Struct({ page: Schema.Int }) }
 
-/** Fetches pages, one after the other. The second one cannot be fetched at the first try. */
+/** Fetches pages one by one. The first attempt at the second page fails. */
 let tries = 0
 const fetcher = defineActor({
   kind: 'fetcher',
@@ -25,7 +25,7 @@ const fetcher = defineActor({
           {
             key: `page ${context.pages + 1}`,
             async run({ self }) {
-              if (context.pages === 1 && ++tries === 1) throw new Error('the line is dead')
+              if (context.pages === 1 && ++tries === 1) throw new Error('the connection was lost')
               await self.tell(context.pages + 1)
             },
           },
@@ -33,7 +33,7 @@ const fetcher = defineActor({
 })
 
 await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner: scriptedRunner() })
-await orchestrator.createAgent({ id: 'reader', systemPrompt: 'You read pages.' })
+await orchestrator.createAgent({ id: 'reader', systemPrompt: 'You read web pages.' })
 const supervisor = await orchestrator.supervise({
   id: 'crawl',
   strategy: 'one-for-one',
@@ -53,5 +53,5 @@ for (const { id, status, restarts } of supervisor.children())
   console.log(`${id}: ${status}, ${restarts} restarts`)
 await supervisor.stop()
 
-for await (const { recorded, after } of orchestrator.replay('supervisor/crawl'))
-  console.log(`${recorded.type}: ${after.value}, ${after.context.running} run`)
+for await (const { recorded, after } of orchestrator.history.replay('supervisor/crawl'))
+  console.log(`${recorded.type}: ${after.value}, ${after.context.running} running`)

@@ -128,20 +128,23 @@ function grouped(declared, topics) {
 const pathOf = (file) => file.slice(`${root}dist/`.length)
 
 /** Errors are rows of a table: they all have the same form. Those of calls are made from a table themselves. */
-const isCallError = ({ base }) => (base ?? '').endsWith('Error_base')
+const isCallError = ({ madeBy }) => madeBy?.name === 'CallErrorClass'
 const isError = (declared) =>
-  isCallError(declared) || ['ClaudeAgentError', 'ClaudeExecutionError'].includes(declared.base)
+  ['CallErrorClass', 'ErrorClass'].includes(declared.madeBy?.name) ||
+  ['ClaudeAgentError', 'ClaudeExecutionError'].includes(declared.base)
 const aboutError = (declared) => {
   if (!isCallError(declared)) return declared.doc
   const { summary, hint } = new api[declared.name]()
   return [declared.doc, summary, hint].filter((text) => text !== '').join(' ')
 }
+/** What an error keeps. */
+const keptBy = ({ madeBy }) => (madeBy?.last ?? []).map((name) => `\`${name}\``)
 const headed = (declared) => declared.filter((each) => !isError(each))
 
 function section(declared) {
   const errors = declared.filter(isError)
   const rows = errors.map(
-    (error) => `| \`${error.name}\` | ${oneLine(aboutError(error))} | ${detailsOf(error.code)} |`,
+    (error) => `| \`${error.name}\` | ${oneLine(aboutError(error))} | ${keptBy(error).join(', ')} |`,
   )
   const table =
     rows.length > 0 ? [`| error | what it says | details |\n|---|---|---|\n${rows.join('\n')}`] : []
@@ -154,12 +157,6 @@ function section(declared) {
 
 const oneLine = (text) => linked(text).replace(/\s+/g, ' ').replaceAll('|', '\\|')
 const linked = (text) => text.replace(/\{@link (\w+)\}/g, '`$1`')
-
-function detailsOf(code) {
-  const [, inner = ''] = /extends \w+<\{(.*?)\n?\}>/s.exec(code) ?? []
-  const names = [...inner.matchAll(/^ {4}(?:readonly )?(\w+)\??:/gm)].map(([, name]) => `\`${name}\``)
-  return names.join(', ')
-}
 
 /** As GitHub names headings. */
 function anchorsOf(titles) {

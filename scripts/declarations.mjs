@@ -12,6 +12,8 @@ import { parseSync } from 'vite'
  * @property {string} example The code of its docstring's example.
  * @property {string} code Its signature.
  * @property {string | null} base The class that it extends.
+ * @property {{ name: string, last: string[] } | null} madeBy Where a function makes that class: its type, and the
+ *   properties of the last type in it.
  */
 
 /** @returns {Declaration[]} In the order of the names. */
@@ -90,6 +92,7 @@ function declaration(name, exporter, exportedAs) {
     example: example.trim(),
     code: name === local ? code : code.replace(new RegExp(`\\b${local}\\b`), name),
     base: node.superClass?.name ?? null,
+    madeBy: node.superClass ? classType(resolved(file, node.superClass.name)) : null,
   }
 }
 
@@ -116,9 +119,28 @@ function docstring({ text, comments }, { start }) {
   return withoutStars(comment.value)
 }
 
+const annotation = (node) => node.declarations?.[0]?.id.typeAnnotation?.typeAnnotation
+
+function classType(found) {
+  const type = found && annotation(found.nodes[0])
+  if (!type) return null
+  const name = (type.typeName ?? type.qualifier)?.name ?? null
+  return { name, last: propertiesOf(found.file, type.typeArguments?.params.at(-1)) }
+}
+
+/** The names of the properties of an object type. */
+function propertiesOf(file, type) {
+  if (type?.type === 'TSIntersectionType') return type.types.flatMap((each) => propertiesOf(file, each))
+  if (type?.type === 'TSTypeReference')
+    return resolved(file, type.typeName.name)?.nodes.flatMap(({ body }) => keys(body?.body)) ?? []
+  return keys(type?.members)
+}
+
+const keys = (members = []) => members.map(({ key }) => key.name)
+
 function signature(file, node) {
   const { text } = moduleAt(file)
-  const type = node.declarations?.[0]?.id.typeAnnotation?.typeAnnotation
+  const type = annotation(node)
   // What xstate infers fills pages, and says nothing.
   if (type && text.slice(type.start, type.end).startsWith('import("xstate").StateMachine<'))
     return `${text.slice(node.start, type.start)}StateMachine;`

@@ -41,6 +41,6 @@ try {
 }
 
 async function startModel() {
-  const { simulatedModel } = await import('../dist/testing/index.js')
+  const { simulatedModel } = await import('../dist/entry-points/testing.js')
   return simulatedModel()
 }

@@ -1,82 +1,152 @@
+/** The facade: a team of agents, the log that they live in, and what can be done with both. */
+import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
-import { ActorControl } from './actor-control.ts'
-import { checkBudget } from './actors/admission/budget-decisions.ts'
-import { checkLimits } from './actors/admission/limits.ts'
+import { type Budget, checkBudget, MINIMUM } from './actors/admission/budget-decisions.ts'
+import type { BudgetInfo } from './actors/admission/budget-ledger.ts'
+import { type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
+import { Budgets } from './actors/admission/budgets.ts'
+import { Governor } from './actors/admission/governor.ts'
+import { checkLimits, DEFAULT_MAILBOX, governorLimits } from './actors/admission/limits.ts'
 import type { Agent } from './actors/agent/agent.ts'
-import type { Recovery } from './actors/agent/environment.ts'
+import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
+import type { agentMachine } from './actors/agent/machine.ts'
 import type { AgentOptions } from './actors/agent/options.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
-import type { AgentInfo } from './actors/agent/system.ts'
+import type { ForkOptions } from './actors/agent/session/fork.ts'
+import { type AgentInfo, AgentSystem } from './actors/agent/system.ts'
+import type { Rejection, Verdict } from './actors/agent/tasks/approvals.ts'
+import type { DeadLetter } from './actors/agent/tasks/dead-letters.ts'
+import type { HeldTask } from './actors/agent/tasks/held-task.ts'
+import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
-import { assemble, type Parts } from './assembly.ts'
-import { pause } from './clock.ts'
+import type { StateAt, When } from './actors/engine/fold-at.ts'
+import type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
+import { OwnActors } from './actors/own/actors.ts'
+import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
+import { Downfall } from './actors/supervision/downfall.ts'
+import type { supervisorMachine } from './actors/supervision/machine.ts'
+import type { SupervisorSpecification } from './actors/supervision/specification.ts'
+import type { Supervisor } from './actors/supervision/supervisor.ts'
+import { Supervisors } from './actors/supervision/supervisors.ts'
+import { claudeCli, processLimits } from './claude/claude-cli.ts'
+import { type Clock, pause, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
-import { ClosedError, InvalidInputError } from './events/errors/base.ts'
+import type { SupervisionFailedError } from './events/errors/supervision.ts'
+import { ClosedError, InvalidInputError } from './events/errors/usage.ts'
 import type { TaskInput } from './events/task-input.ts'
+import type { CauseLine } from './history/causes.ts'
+import { EventFeed } from './history/event-feed.ts'
+import { History, type LogRange } from './history/history.ts'
+import type { ReplayOptions } from './history/replay-stream.ts'
+import type { ReplayReport } from './history/verify-replay.ts'
+import { silentLogger } from './logger.ts'
 import type { OrchestratorOptions } from './orchestrator-options.ts'
-import { type OwnerSocket, serve } from './owner/serving.ts'
-import type { Pattern } from './patterns/pattern.ts'
+import { type OwnerSocket, serveOthers } from './owner/serving.ts'
+import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
+import { type ParallelOptions, parallel } from './patterns/parallel.ts'
+import type { Pattern, Step } from './patterns/pattern.ts'
+import { pipeline, type Stage } from './patterns/pipeline.ts'
+import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/info.ts'
+import type { runMachine } from './patterns/runs/machine.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
+import { Runs } from './patterns/runs/runs.ts'
+import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
 
-export type { OrchestratorOptions }
-
 const DEFAULT_BASE_DIR = '.claude-agents'
+const DEFAULT_MAX_AGENTS = 100
 
 /**
- * A team of agents and its log: the way in to everything else. One process has a base directory open at a time.
+ * A team of agents and its log: the way in to everything else. One process at a time has a base directory open.
  *
  * @example
  * await using orchestrator = await Orchestrator.open()
  * await orchestrator.createAgent({ id: 'researcher', systemPrompt: 'You are a research specialist.' })
  * const text = await orchestrator.sendTask('researcher', 'What is known about coral bleaching?')
  */
-export class Orchestrator extends ActorControl implements AsyncDisposable {
+export class Orchestrator implements AsyncDisposable {
   readonly baseDir: string
   readonly store: EventStore
-  readonly #parts: Parts
+
+  readonly #clock: Clock
+  readonly #agents: AgentSystem
+  readonly #budgets: Budgets
+  readonly #heldTasks: HeldTasks
+  readonly #runs: Runs
+  readonly #supervisors: Supervisors
+  readonly #ownActors: OwnActors
+  readonly #downfall: Downfall
+  readonly #history: History
+  readonly #feed: EventFeed
+  /** Lets other processes of this user work through this one. */
   #socket: OwnerSocket | undefined
+  /** Whether new tasks and runs are accepted. */
+  readonly #intake = { isOpen: true }
+  /** What became of the tasks that an earlier process left behind; grows as they are settled. */
+  readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
-    super()
+    const { clock = systemClock, logger = silentLogger, callMinimum } = options
     this.baseDir = baseDir
     this.store = store
-    this.#parts = assemble(options, baseDir, store)
+    this.#clock = clock
+    this.#budgets = new Budgets({ store, clock, logger }, { ...MINIMUM, ...callMinimum })
+    const environment: Omit<AgentEnvironment, 'swept'> = {
+      ...surroundings(options, baseDir),
+      store,
+      budgets: this.#budgets,
+      intake: this.#intake,
+      recovered: (recovery) => {
+        logger.info({ ...recovery }, 'a task of an earlier process was settled')
+        this.#recoveries.push(recovery)
+      },
+    }
+    this.#agents = new AgentSystem(
+      environment,
+      options.maxAgents ?? DEFAULT_MAX_AGENTS,
+      options.agentDefaults ?? {},
+    )
+    this.#heldTasks = new HeldTasks(store, this.#agents)
+    this.#runs = new Runs(environment, this.#agents)
+    this.#ownActors = new OwnActors(environment, options.actors ?? [])
+    this.#downfall = new Downfall(logger, options.onFailure)
+    this.#supervisors = new Supervisors({
+      store,
+      clock,
+      logger,
+      random: environment.random,
+      startAgent: async (agent, supervisor) => (await this.#agents.get(agent)).runUnder(supervisor),
+      failed: (error, ended) => void this.#giveUp(error, ended),
+    })
+    this.#history = new History(store, this.#ownActors)
+    this.#feed = new EventFeed(store)
   }
 
   /**
-   * Opens the log, or makes one, and goes on with what an earlier process had left.
+   * Opens the log, or creates one, and resumes what an earlier process left unfinished.
    * Throws StoreInUse, UnsupportedFormat, StoreDamaged, CorruptRecord, TailLoss.
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
-    const { baseDir = DEFAULT_BASE_DIR, maxAgents, resume = 'at-once', clock, logger } = options
-    if (maxAgents !== undefined && !(Number.isSafeInteger(maxAgents) && maxAgents > 0)) {
-      throw new InvalidInputError({
-        what: 'maxAgents',
-        problem: `${maxAgents} is not a whole number of at least 1`,
-      })
-    }
-    checkLimits(options.limits ?? {})
-    checkBudget('budget', options.budget ?? {})
-    checkBudget('callMinimum', options.callMinimum ?? {})
-    const path = resolve(baseDir)
+    checkOptions(options)
+    const { resume = 'at-once', clock, logger } = options
+    const baseDir = resolve(options.baseDir ?? DEFAULT_BASE_DIR)
     const store =
       options.store ??
-      (await levelStore(path, { ...(clock ? { clock } : {}), ...(logger ? { logger } : {}) }))
-    const orchestrator = new Orchestrator(options, path, store)
+      (await levelStore(baseDir, { ...(clock ? { clock } : {}), ...(logger ? { logger } : {}) }))
+    const orchestrator = new Orchestrator(options, baseDir, store)
     try {
       if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serve(orchestrator, path, store, logger)
-      if (options.budget) await orchestrator.#parts.budgets.set({}, options.budget, 'declared')
-      await orchestrator.#parts.agents.declare(options.agents ?? [])
+        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, logger)
+      if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')
+      await orchestrator.#agents.declare(options.agents ?? [])
       if (resume === 'at-once') {
-        await orchestrator.#parts.agents.resume()
-        await orchestrator.#parts.own.resume()
+        await orchestrator.#agents.resume()
+        await orchestrator.#ownActors.resume()
       }
     } catch (error) {
       await orchestrator.close()
@@ -85,136 +155,44 @@ export class Orchestrator extends ActorControl implements AsyncDisposable {
     return orchestrator
   }
 
-  /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
-  async createAgent(options: AgentOptions): Promise<Agent> {
-    return this.alive.agents.create(options)
-  }
-
-  /** Makes an agent, or makes it what is said of it. A change is a fact, and counts from the next call on. */
-  async declareAgent(options: AgentOptions): Promise<Agent> {
-    await this.alive.agents.declare([options])
-    return this.agent(options.id)
-  }
-
-  /** Throws AgentNotFoundError, with the name that was probably meant. */
-  async agent(id: string): Promise<Agent> {
-    return this.alive.agents.get(id)
-  }
-
-  /**
-   * Resolves when everything is done that other processes have asked this one for, or the signal aborts. `onWait` is
-   * called where that may take long.
-   */
-  async served(signal: AbortSignal, onWait?: () => void): Promise<void> {
-    await this.#socket?.drained(signal, onWait)
-  }
-
-  /** All agents, by name. Costs the same however much they have done. */
-  async agents(): Promise<readonly AgentInfo[]> {
-    return this.#open.agents.list()
-  }
-
-  /** The processes of calls that run now, oldest first: those that the log knows, and those that it does not. */
-  async processes(): Promise<readonly RunningProcess[]> {
-    return this.#open.agents.processes()
-  }
-
-  /** Asks and waits for the text of the reply. `agent(id)` and `ask` give more than the text. */
-  async sendTask(id: string, task: string | TaskInput, options?: AskOptions): Promise<string> {
-    const agent = await this.agent(id)
-    return (await agent.ask(task, options)).text
-  }
-
-  /** Cancels what the agent has to do, ends its processes, deletes its directories. Its history stays in the log. */
-  async removeAgent(id: string): Promise<void> {
-    return this.#open.agents.remove(id)
-  }
-
-  /** Removes all agents. */
-  async cleanupAll(): Promise<void> {
-    for (const { id } of await this.agents()) await this.removeAgent(id)
-  }
-
-  /**
-   * What has been written after a position (default 0: everything), and then what is written, as it is written. Ends
-   * when nobody listens any more, or when the orchestrator is closed and all has been seen. Also an async iterable.
-   */
-  events({ after = 0 }: { after?: number } = {}): Observable<Recorded> & AsyncIterable<Recorded> {
-    return this.#open.feed.events(after)
-  }
-
-  /**
-   * Runs a workflow. One id is one run: asked for again it is the same one, and after a crash it goes on where it was.
-   *
-   * @example
-   * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })
-   */
-  run(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
-    const { runs, intake } = this.alive
-    if (!intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
-    return runs.start(pattern, input, options)
-  }
-
-  /** Goes on with a run that was paused, failed, or left by a crash: what was answered is not asked again. */
-  resume(runId: string, pattern: Pattern, options: ResumeOptions = {}): Run {
-    return this.alive.runs.resume(runId, pattern, options)
-  }
-
-  /**
-   * What resuming a run with this pattern would take from the log, and what it would ask again. Makes no call and writes
-   * nothing. Throws what resuming it would.
-   */
-  async plan(runId: string, pattern: Pattern): Promise<RunPlan> {
-    return this.#open.runs.plan(runId, pattern)
-  }
-
-  /** All runs. */
-  async runs(): Promise<readonly RunInfo[]> {
-    return this.#open.runs.list()
-  }
-
-  /** A run and the steps that it took. Throws RunNotFoundError. */
-  async showRun(runId: string): Promise<RunDetails> {
-    return this.#open.runs.show(runId)
-  }
-
-  /** Ends a run for good. Throws RunNotFoundError, RunFinishedError. */
-  async cancelRun(runId: string, reason?: string): Promise<void> {
-    return this.#open.runs.cancel(runId, reason)
-  }
-
-  /** Goes on with everything that an earlier process had left, and resolves with what became of it when all is done. */
+  /** Resumes everything that an earlier process left unfinished; resolves with the outcomes when all of it has ended. */
   async recover(): Promise<readonly Recovery[]> {
-    const { agents, budgets, recoveries } = this.alive
-    const resumed = await agents.resume()
+    const resumed = await this.#working.#agents.resume()
     do {
       await Promise.all(resumed.map((agent) => agent.settled()))
-      await budgets.settled()
-      // What one has not spent may let another go on.
+      await this.#budgets.settled()
+      // What one agent has not spent may let another continue.
     } while (resumed.some(({ isAtRest }) => !isAtRest))
-    return [...recoveries]
+    return [...this.#recoveries]
   }
 
   /**
-   * Takes nothing new any more, and lets what was taken come to its end: tasks, and runs with all their steps. Resolves
-   * with whether that is done; after `withinMs` (30 s unless told) the rest is left for the next opening.
+   * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps. Resolves with whether all of it
+   * ended within `withinMs` (default 30 s); what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
-    const { agents, runs, clock, intake } = this.#open
-    intake.isOpen = false
+    this.#open.#intake.isOpen = false
     const timeUp = new AbortController()
-    const settled = runs.settled().then(() => agents.settled())
+    const settled = this.#runs.settled().then(() => this.#agents.settled())
     const isDone = await Promise.race([
       settled.then(() => true),
-      pause(clock, withinMs, timeUp.signal).then(() => false),
+      pause(this.#clock, withinMs, timeUp.signal).then(() => false),
     ])
     timeUp.abort()
     return isDone
   }
 
   /**
-   * Stops taking tasks, ends the processes and closes the log. A task that is running, and those that wait, are gone on
-   * with by the next opening; their askers get a ClosedError here.
+   * Resolves when everything that other processes asked of this one has ended, or when the signal aborts. `onWait` is
+   * called if that may take a while.
+   */
+  async served(signal: AbortSignal, onWait?: () => void): Promise<void> {
+    await this.#socket?.drained(signal, onWait)
+  }
+
+  /**
+   * Accepts no more tasks, ends the processes and closes the log. Running and waiting tasks are resumed by the next opening;
+   * their callers get a ClosedError here.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -225,31 +203,351 @@ export class Orchestrator extends ActorControl implements AsyncDisposable {
     return this.close()
   }
 
+  /** What works on top of something ends before it; the log is last. */
   async #close(): Promise<void> {
-    const { supervisors, own, runs, agents, budgets, feed } = this.#parts
-    await supervisors.close()
-    await own.close()
-    await runs.close()
-    await agents.close()
-    await budgets.close()
-    await feed.close()
+    await this.#supervisors.close()
+    await this.#ownActors.close()
+    await this.#runs.close()
+    await this.#agents.close()
+    await this.#budgets.close()
+    await this.#feed.close()
     await this.#socket?.close()
     await this.store[Symbol.asyncDispose]()
   }
 
-  /** The same, as long as no supervision tree has given up. Throws SupervisionFailedError. */
-  protected override get alive(): Parts {
-    this.#open.downfall.assertNone()
-    return this.#parts
+  /** A supervision tree gave up, so nothing works any more. `ended` resolves when the tree has stopped. */
+  async #giveUp(error: SupervisionFailedError, ended: Promise<void>): Promise<void> {
+    const stop = () => Promise.allSettled([this.#runs.close(), this.#agents.refuse(error)])
+    await this.#downfall.begin(error, stop)
+    await ended
+    await this.#supervisors.close()
+    await this.#ownActors.close()
   }
 
-  protected override get parts(): Parts {
-    return this.#open
-  }
-
-  /** What it is made of, as long as it is open. Throws ClosedError. */
-  get #open(): Parts {
+  /** This orchestrator, provided that it is open. Throws ClosedError. */
+  get #open(): this {
     if (this.#closing) throw new ClosedError({ what: 'orchestrator' })
-    return this.#parts
+    return this
+  }
+
+  /** This orchestrator, provided that it is open and no supervision tree gave up. Throws SupervisionFailedError, ClosedError. */
+  get #working(): this {
+    this.#open.#downfall.assertNone()
+    return this
+  }
+
+  /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
+  async createAgent(options: AgentOptions): Promise<Agent> {
+    return this.#working.#agents.create(options)
+  }
+
+  /** Creates an agent, or changes an existing one to match. A change is recorded and applies from the next call on. */
+  async declareAgent(options: AgentOptions): Promise<Agent> {
+    await this.#working.#agents.declare([options])
+    return this.agent(options.id)
+  }
+
+  /** Throws AgentNotFoundError, with the id that was probably meant. */
+  async agent(id: string): Promise<Agent> {
+    return this.#working.#agents.get(id)
+  }
+
+  /** All agents, by id. The cost does not depend on how much they have done. */
+  async agents(): Promise<readonly AgentInfo[]> {
+    return this.#open.#agents.list()
+  }
+
+  /** Asks an agent and waits for the text of its reply. For more than the text, use `agent(id)` and `ask`. */
+  async sendTask(id: string, task: string | TaskInput, options?: AskOptions): Promise<string> {
+    const agent = await this.agent(id)
+    return (await agent.ask(task, options)).text
+  }
+
+  /**
+   * A new agent that continues another one's conversation as it was at a version. The original stays as it is. Throws
+   * AgentNotFoundError, VersionNotFoundError, CannotForkError, AgentExistsError.
+   *
+   * @example
+   * const bolder = await orchestrator.fork('writer', { at: 9, as: 'bolder_writer' })
+   */
+  async fork(agent: string, options: ForkOptions): Promise<Agent> {
+    return this.#open.#agents.fork(agent, options)
+  }
+
+  /** Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. */
+  async removeAgent(id: string): Promise<void> {
+    return this.#open.#agents.remove(id)
+  }
+
+  /** Removes all agents. */
+  async cleanupAll(): Promise<void> {
+    for (const { id } of await this.agents()) await this.removeAgent(id)
+  }
+
+  /** The processes of calls that are running, oldest first: those that the log knows, and those that it does not. */
+  async processes(): Promise<readonly RunningProcess[]> {
+    return this.#open.#agents.processes()
+  }
+
+  /** What may be spent and what was spent: by all agents together, by one agent, or by one run. */
+  readonly budgets: OrchestratorBudgets = {
+    set: async (budget, scope = {}) => {
+      await this.#checkScope(scope)
+      return this.#open.#budgets.set(scope, budget)
+    },
+    show: async (scope = {}) => {
+      await this.#checkScope(scope)
+      return this.#open.#budgets.show(scope)
+    },
+    list: async () => this.#open.#budgets.list(),
+  }
+
+  /** Throws AgentNotFoundError, RunNotFoundError, InvalidInputError: a budget belongs to something that exists. */
+  async #checkScope(scope: BudgetScope): Promise<void> {
+    placeOf(scope)
+    if (scope.agent !== undefined) await this.#open.#agents.get(scope.agent)
+    if (scope.run !== undefined) await this.#open.#runs.assertKnown(scope.run)
+  }
+
+  /** The tasks that wait for an approval, or for room in a budget. */
+  readonly held: OrchestratorHeld = {
+    list: async (of) => this.#open.#heldTasks.list(of),
+    approve: async (taskId, verdict) => this.#open.#heldTasks.approve(taskId, verdict),
+    reject: async (taskId, rejection) => this.#open.#heldTasks.reject(taskId, rejection),
+  }
+
+  /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
+  async lateAnswers(of: OfAgent = {}): Promise<readonly DeadLetter[]> {
+    return this.#open.#heldTasks.deadLetters(of)
+  }
+
+  /**
+   * Runs a workflow. One id is one run: asking for it again gives the same run, and after a crash it resumes where it was.
+   *
+   * @example
+   * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })
+   */
+  run(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
+    if (!this.#working.#intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
+    return this.#runs.start(pattern, input, options)
+  }
+
+  /** `run(sequential(agents, options), input)` */
+  sequential(agents: readonly Step[], input: string | TaskInput, options?: SequentialOptions): Run {
+    return this.run(sequential(agents, options), input, { name: 'sequential' })
+  }
+
+  /** `run(parallel(agents, options), input)` */
+  parallel(agents: readonly Step[], input: string | TaskInput, options?: ParallelOptions): Run {
+    return this.run(parallel(agents, options), input, { name: 'parallel' })
+  }
+
+  /** `run(pipeline(stages), input)` */
+  pipeline(stages: readonly Stage[], input: string | TaskInput): Run {
+    return this.run(pipeline(stages), input, { name: 'pipeline' })
+  }
+
+  /** `run(hierarchical(options), input)` */
+  hierarchical(options: HierarchicalOptions, input: string | TaskInput): Run {
+    return this.run(hierarchical(options), input, { name: 'hierarchical' })
+  }
+
+  /** The runs of workflows: what they have done, and how they continue. */
+  readonly runs: OrchestratorRuns = {
+    list: async () => this.#open.#runs.list(),
+    show: async (runId) => this.#open.#runs.show(runId),
+    plan: async (runId, pattern) => this.#open.#runs.plan(runId, pattern),
+    resume: (runId, pattern, options) => this.#working.#runs.resume(runId, pattern, options),
+    cancel: async (runId, reason) => this.#open.#runs.cancel(runId, reason),
+    fork: async (runId, options) => this.#open.#runs.fork(runId, options),
+  }
+
+  /**
+   * Starts a supervision tree and resolves when its children run; after a restart of the program it resumes from the log.
+   * Throws InvalidSpecificationError, SupervisorExistsError, ChildStartError.
+   *
+   * @example
+   * await orchestrator.supervise({ id: 'team', strategy: 'one-for-all', children: [{ agent: 'writer' }, { agent: 'critic' }] })
+   */
+  async supervise(specification: SupervisorSpecification): Promise<Supervisor> {
+    return this.#working.#supervisors.supervise(specification)
+  }
+
+  /** A running supervisor, at any level of a tree. Throws SupervisorStoppedError. */
+  supervisor(id: string): Supervisor {
+    return this.#open.#supervisors.get(id)
+  }
+
+  /** Resolves with the error when a supervision tree gives up: from then on nothing works but closing. */
+  get failed(): Promise<SupervisionFailedError> {
+    return this.#open.#downfall.failed
+  }
+
+  /**
+   * Starts an actor of your own, with the state that its log has; an actor that already runs is returned. See
+   * `defineActor`. Throws InvalidIdError, and CorruptRecord or UnknownFactError if its facts cannot be read.
+   */
+  async spawn<C, R, M extends AnyStateMachine>(
+    kind: OwnKind<C, R, M>,
+    id: string,
+  ): Promise<ActorRef<C, R, SnapshotFrom<M>>> {
+    return this.#working.#ownActors.spawn(kind, id)
+  }
+
+  /** Makes kinds of actors known without starting any, so that their streams can be replayed. */
+  registerActors(kinds: readonly OwnKind[]): void {
+    this.#open.#ownActors.register(kinds)
+  }
+
+  /**
+   * Every fact after a position (default 0: from the beginning), and then each new one as it is written. Ends when the
+   * subscriber leaves, or when the orchestrator is closed and all facts have been delivered. Also an async iterable.
+   */
+  events({ after = 0 }: { after?: number } = {}): Observable<Recorded> & AsyncIterable<Recorded> {
+    return this.#open.#feed.events(after)
+  }
+
+  /** The past: the facts as they were written, and the states that they made. */
+  readonly history: OrchestratorHistory = {
+    log: (range) => this.#open.#history.log(range),
+    // The stream's name says which kind of state each step has.
+    replay: ((stream, options) =>
+      this.#open.#history.replay(stream, options)) as OrchestratorHistory['replay'],
+    stateAt: async (stream, when) => this.#open.#history.stateAt(stream, when),
+    verify: async (options) => this.#open.#history.verify(options),
+    why: async (position) => this.#open.#history.why(position),
+  }
+}
+
+/**
+ * `orchestrator.budgets`: what may be spent and what was spent.
+ *
+ * @example
+ * await orchestrator.budgets.set({ usd: 5 }, { agent: 'writer' })
+ * const { spent, remaining } = await orchestrator.budgets.show({ agent: 'writer' })
+ */
+export interface OrchestratorBudgets {
+  /**
+   * Sets the budget of all agents together (the default), of one agent, or of one run. A limit that is left out stays as it
+   * is; null removes it. Throws AgentNotFoundError, RunNotFoundError, InvalidInputError.
+   */
+  set(budget: Budget, scope?: BudgetScope): Promise<BudgetInfo>
+  /** A budget, and what was spent even if no budget is set. Throws AgentNotFoundError, RunNotFoundError. */
+  show(scope?: BudgetScope): Promise<BudgetInfo>
+  /** The budgets that are set. */
+  list(): Promise<readonly BudgetInfo[]>
+}
+
+/**
+ * `orchestrator.held`: the tasks that wait for an approval, or for room in a budget.
+ *
+ * @example
+ * for (const { taskId, reason } of await orchestrator.held.list())
+ *   if (reason === 'approval') await orchestrator.held.approve(taskId, { by: 'me' })
+ */
+export interface OrchestratorHeld {
+  /** The held tasks of all agents (the default) or of one agent, in the order in which they would start. */
+  list(of?: OfAgent): Promise<readonly HeldTask[]>
+  /** Lets a task that waits for an approval start. Throws TaskNotHeldError. */
+  approve(taskId: string, verdict?: Verdict & OfAgent): Promise<HeldTask>
+  /** Ends a task that waits for an approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
+  reject(taskId: string, rejection?: Rejection & OfAgent): Promise<HeldTask>
+}
+
+/**
+ * `orchestrator.runs`: the runs of workflows.
+ *
+ * @example
+ * for (const { runId, status } of await orchestrator.runs.list())
+ *   if (status === 'paused') await orchestrator.runs.resume(runId, sequential(['researcher', 'writer']))
+ */
+export interface OrchestratorRuns {
+  /** All runs, by id. */
+  list(): Promise<readonly RunInfo[]>
+  /** A run and its steps. Throws RunNotFoundError. */
+  show(runId: string): Promise<RunDetails>
+  /**
+   * What resuming a run with this pattern would take from the log, and what it would ask again. Makes no call, writes
+   * nothing, and throws what resuming it would.
+   */
+  plan(runId: string, pattern: Pattern): Promise<RunPlan>
+  /**
+   * Resumes a run that was paused, failed, or was left behind by a crash: answered steps are not asked again. The run
+   * rejects with RunNotFoundError, RunFinishedError; throws RunActiveError if it is running.
+   */
+  resume(runId: string, pattern: Pattern, options?: ResumeOptions): Run
+  /** Ends a run for good, even if no process works on it. Throws RunNotFoundError, RunFinishedError. */
+  cancel(runId: string, reason?: string): Promise<void>
+  /**
+   * Creates a run that takes over what another one had answered before a step; resume it to continue from there. Throws
+   * RunNotFoundError, StepNotFoundError, CannotForkError.
+   */
+  fork(runId: string, options: RunForkOptions): Promise<ForkedRun>
+}
+
+/**
+ * `orchestrator.history`: the past, read from the log. It makes no calls and writes nothing.
+ *
+ * @example
+ * const { state } = await orchestrator.history.stateAt('agent/researcher', 12)
+ * for await (const { recorded, after } of orchestrator.history.replay('agent/researcher'))
+ *   console.log(recorded.version, recorded.type, after.value)
+ */
+export interface OrchestratorHistory {
+  /** The facts of the log, or of one stream, that are there now. Throws StreamNotFoundError. */
+  log(range?: LogRange): AsyncGenerator<Recorded>
+  /**
+   * Each fact of an actor's stream with the state before and after it. Throws StreamNotFoundError, VersionNotFoundError, and
+   * UnknownKindError for an actor of your own whose kind is not registered.
+   */
+  replay(stream: `agent/${string}`, options?: ReplayOptions): AsyncGenerator<ReplayStep<typeof agentMachine>>
+  replay(stream: `run/${string}`, options?: ReplayOptions): AsyncGenerator<ReplayStep<typeof runMachine>>
+  replay(
+    stream: `supervisor/${string}`,
+    options?: ReplayOptions,
+  ): AsyncGenerator<ReplayStep<typeof supervisorMachine>>
+  replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyReplayStep>
+  /**
+   * The state of an actor: after the fact of a version, at a time, or now (the default). Throws StreamNotFoundError,
+   * VersionNotFoundError, BeforeFirstFactError.
+   */
+  stateAt(stream: string, when?: When): Promise<StateAt>
+  /** Folds the log, or one stream, again and compares the states with those recorded at each commit. */
+  verify(options?: { readonly stream?: string }): Promise<ReplayReport>
+  /** What led to the fact at a position, through agents and runs, back to the command. Throws PositionNotFoundError. */
+  why(position: number): Promise<readonly CauseLine[]>
+}
+
+/** Throws InvalidInputError. */
+function checkOptions({ maxAgents, limits, budget, callMinimum }: OrchestratorOptions): void {
+  if (maxAgents !== undefined && !(Number.isSafeInteger(maxAgents) && maxAgents > 0))
+    throw new InvalidInputError({
+      what: 'maxAgents',
+      problem: `${maxAgents} is not a whole number of at least 1`,
+    })
+  checkLimits(limits ?? {})
+  checkBudget('budget', budget ?? {})
+  checkBudget('callMinimum', callMinimum ?? {})
+}
+
+/** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
+function surroundings(options: OrchestratorOptions, baseDir: string) {
+  const { clock = systemClock, logger = silentLogger, limits = {}, sessionPersistence = true } = options
+  const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
+  return {
+    baseDir,
+    clock,
+    logger,
+    ...(options.inspect ? { inspect: options.inspect } : {}),
+    runner,
+    governor: new Governor(governorLimits(limits, runner), { clock, logger }),
+    mailbox: limits.mailbox ?? DEFAULT_MAILBOX,
+    random: options.random ?? Math.random,
+    newId: randomUUID,
+    session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
+    directories: (agent: string) => {
+      const own = resolve(baseDir, 'agents', agent)
+      return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
+    },
   }
 }

@@ -159,7 +159,7 @@ describe('the orchestrator', () => {
     await orchestrator.createAgent(ECHO)
     await orchestrator.sendTask('echo', 'x')
     const steps: string[] = []
-    for await (const { recorded, before, after } of orchestrator.replay('agent/echo', { to: 3 })) {
+    for await (const { recorded, before, after } of orchestrator.history.replay('agent/echo', { to: 3 })) {
       steps.push(`${recorded.type}: ${before.value} -> ${after.value}`)
     }
     expect(steps).toEqual([

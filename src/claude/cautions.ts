@@ -18,7 +18,7 @@ const CAUTIONS: readonly Caution[] = [
   },
   {
     applies: ({ loadProjectSettings }) => loadProjectSettings === true,
-    says: 'loads settings, hooks and servers from its workspace: whoever wrote them runs commands as your user.',
+    says: 'loads settings, hooks and servers from its workspace: anyone who wrote them can run commands as your user.',
   },
   {
     applies: grantsShell,

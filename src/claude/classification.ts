@@ -33,7 +33,7 @@ import {
   WorkspaceMissingError,
 } from '../events/errors/call.ts'
 import { oneLine, type Redact } from '../events/redaction.ts'
-import { type Ending, isAnswer } from './stream/result-record.ts'
+import { isAnswer, type ResultEnding } from './stream/result-record.ts'
 
 /** All that is known of a call that has ended. */
 export interface Evidence {
@@ -46,7 +46,7 @@ export interface Evidence {
   readonly signal: string | null
   /** The end of what it wrote there. */
   readonly stderr: string
-  readonly ending: Ending | null
+  readonly ending: ResultEnding | null
   readonly assistantError: string | null
   /** The output ends in a line that is no JSON. */
   readonly endsUnreadable: boolean
@@ -54,7 +54,7 @@ export interface Evidence {
   readonly formRequested: boolean
 }
 
-export interface Row {
+export interface ClassificationRow {
   readonly error: CallErrorClass
   /** On an answer only the rows marked so are tried: its text is the model's, and proves nothing. */
   readonly alsoOnAnswers?: true
@@ -82,7 +82,7 @@ const both =
     tests.every((test) => test(evidence))
 
 /** Measured on 2.1.197 and 2.1.330. The order matters: what comes first is more certain. */
-export const CLASSIFICATION: readonly Row[] = [
+export const CLASSIFICATION: readonly ClassificationRow[] = [
   { error: BinaryNotFoundError, fits: (e) => e.spawnError === 'ENOENT' && e.workspaceExists },
   { error: WorkspaceMissingError, fits: (e) => e.spawnError === 'ENOENT' },
   { error: InvalidInvocationError, fits: (e) => e.spawnError === 'E2BIG' },

@@ -9,7 +9,7 @@ import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
 import { accountOf, isLoginFixed } from './login/account.ts'
-import { failureOf, resultOf } from './process/call-ending.ts'
+import { callFailure, resultOf } from './process/call-ending.ts'
 import { callProcesses } from './process/marked.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
@@ -77,7 +77,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       },
       async conclude(end) {
         logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'messages of unknown types')
-        const error = await failureOf(end, {
+        const error = await callFailure(end, {
           plan,
           facts,
           redact,
@@ -160,7 +160,7 @@ function locator(path: string | undefined, found: (program: Program) => void): (
 const sessionLost = (call: Call) =>
   ({
     type: 'warning',
-    message: `claude kept no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Look at the permissions and the free space of ${call.directories.home}.`,
+    message: `claude kept no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Check the permissions and the free space of ${call.directories.home}.`,
   }) as const
 
 const definedIn = (environment: NodeJS.ProcessEnv): Record<string, string> =>

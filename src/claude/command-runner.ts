@@ -124,7 +124,7 @@ function howItFailed(command: string, { spawnError, signal, exitCode }: RunEnd, 
     spawnError !== null
       ? `it cannot be started (${spawnError})`
       : signal !== null
-        ? `it was ended by ${signal}`
+        ? `it was killed by ${signal}`
         : `exit code ${exitCode}`
   const complaint = oneLine(stderr.slice(-1000))
   return [`${command}: ${how}`, ...(complaint === '' ? [] : [complaint])].join(': ')

@@ -1,5 +1,6 @@
 /** `agent create | list | show | sessions | reset | remove` */
-import type { Agent, AgentInfo } from '../index.ts'
+import type { Agent } from '../actors/agent/agent.ts'
+import type { AgentInfo } from '../actors/agent/system.ts'
 import { type GlobalOptions, hasAgents } from './global-options.ts'
 import { asTyped } from './own-name.ts'
 import { withSession } from './session.ts'

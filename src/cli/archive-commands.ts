@@ -1,12 +1,10 @@
 /** `log backup | restore | export | import | hash | compact`: a log as a whole, moved, compared and made smaller. */
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import {
-  type ArchiveSummary,
-  type CompactionReport,
-  InvalidInputError,
-  type RestoredStore,
-} from '../index.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
+import type { ArchiveSummary } from '../store/care/archive/writer.ts'
+import type { CompactionReport } from '../store/care/compaction.ts'
+import type { RestoredStore } from '../store/care/restore.ts'
 import { commandLogger } from './command-logger.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { inert, terminal } from './terminal.ts'
@@ -34,7 +32,7 @@ async function logOf(globals: GlobalOptions) {
 }
 
 export async function backup(globals: GlobalOptions, file: string): Promise<void> {
-  const { backupDirectory } = await import('../index.ts')
+  const { backupDirectory } = await import('../store/care/backup.ts')
   const done = await backupDirectory(storeOf(globals), file, { logger: await commandLogger(globals) })
   const { json, value, line } = terminal(globals)
   if (json) return value(done)
@@ -43,12 +41,12 @@ export async function backup(globals: GlobalOptions, file: string): Promise<void
 }
 
 export async function restore(globals: GlobalOptions, file: string, to: string): Promise<void> {
-  const library = await import('../index.ts')
+  const library = await import('../history/log-archive.ts')
   printRestored(globals, to, await library.restore(file, resolve(to)))
 }
 
 export async function importLog(globals: GlobalOptions, file: string, to = globals.baseDir): Promise<void> {
-  const library = await import('../index.ts')
+  const library = await import('../history/log-archive.ts')
   const source = file === '-' ? { name: 'stdin', bytes: process.stdin } : file
   printRestored(globals, to, await library.importLog(source, resolve(to)))
 }
@@ -73,15 +71,15 @@ export async function exportLog(
   file: string,
   { stream, after, redact = false }: ExportCommandOptions,
 ): Promise<void> {
-  const library = await import('../index.ts')
+  const library = await import('../history/log-archive.ts')
+  const { StreamNotFoundError } = await import('../events/errors/history.ts')
   const options = {
     redacted: redact,
     ...(stream === undefined ? {} : { stream }),
     ...(after === undefined ? {} : { after }),
   }
   await using store = await logOf(globals)
-  if (stream !== undefined && (await store.head(stream)) === 0)
-    throw new library.StreamNotFoundError({ stream })
+  if (stream !== undefined && (await store.head(stream)) === 0) throw new StreamNotFoundError({ stream })
   if (file === '-') return await print(library.exportText(store, options))
   const { json, value, line } = terminal(globals)
   const done = await library.exportLog(store, file, options)
@@ -112,7 +110,7 @@ async function print(pieces: AsyncIterable<string>): Promise<void> {
 }
 
 export async function hash(globals: GlobalOptions): Promise<void> {
-  const { stateHash } = await import('../index.ts')
+  const { stateHash } = await import('../history/log-archive.ts')
   await using store = await logOf(globals)
   const { json, value, line, style } = terminal(globals)
   const whole = await stateHash(store, (one) => {
@@ -127,7 +125,7 @@ export async function compact(
   globals: GlobalOptions,
   options: { readonly before?: Date; readonly keep?: number; readonly dryRun?: boolean },
 ): Promise<void> {
-  const { compactLog } = await import('../index.ts')
+  const { compactLog } = await import('../history/log-archive.ts')
   const report = await compactLog(storeOf(globals), options)
   const { json, value, line } = terminal(globals)
   if (json) return value(report)

@@ -1,7 +1,10 @@
 /** `agent ask`: the answer on stdout as it comes, what goes on beside it on stderr. */
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
-import type { AskOptions, CallMessage, TaskHandle, TaskInput } from '../index.ts'
+import type { TaskHandle } from '../actors/agent/tasks/handle.ts'
+import type { AskOptions } from '../actors/agent/tasks/tasks.ts'
+import type { CallMessage } from '../claude/runner.ts'
+import type { TaskInput } from '../events/task-input.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { markdownStream } from './markdown-stream.ts'
 import { type Session, withSession } from './session.ts'
@@ -34,7 +37,7 @@ export async function printReply(
   input: TaskInput,
   options: AskOptions,
 ): Promise<void> {
-  const { TaskHeldError } = await import('../index.ts')
+  const { TaskHeldError } = await import('../events/errors/hold.ts')
   const agent = await orchestrator.agent(id)
   // Nobody knows how long it would wait: it is kept, and whoever asked is told how it goes on.
   let leave: (error: Error) => void = () => {}
@@ -81,7 +84,7 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    const { InvalidInputError } = await import('../index.ts')
+    const { InvalidInputError } = await import('../events/errors/usage.ts')
     throw new InvalidInputError({ what: `--text ${file}`, problem: 'the file cannot be read' }, { cause })
   }
 }

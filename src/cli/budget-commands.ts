@@ -1,5 +1,6 @@
 /** `budget show | list | set` */
-import type { BudgetInfo, BudgetScope } from '../index.ts'
+import type { BudgetInfo } from '../actors/admission/budget-ledger.ts'
+import type { BudgetScope } from '../actors/admission/budget-scope.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { goOnWith } from './held-commands.ts'
@@ -20,7 +21,7 @@ export interface SetOptions extends Scope {
 export async function show(globals: GlobalOptions, { agent, run }: Scope) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const info = await orchestrator.budget(scopeOf({ agent, run }))
+    const info = await orchestrator.budgets.show(scopeOf({ agent, run }))
     if (terminal.json) return terminal.value(info)
     const { limit, spent, reserved, remaining } = info
     const rows: [string, string][] = [
@@ -38,7 +39,7 @@ export async function show(globals: GlobalOptions, { agent, run }: Scope) {
 export async function list(globals: GlobalOptions) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const budgets = await orchestrator.budgets()
+    const budgets = await orchestrator.budgets.list()
     if (terminal.json) {
       for (const budget of budgets) terminal.value(budget)
       return
@@ -50,7 +51,7 @@ export async function list(globals: GlobalOptions) {
 }
 
 export async function set(globals: GlobalOptions, { agent, run, usd, tokens, wait }: SetOptions) {
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   if (usd === undefined && tokens === undefined) {
     const hint = 'As in: claude-agents budget set --usd 3'
     throw new InvalidInputError({ what: 'The budget', problem: 'neither --usd nor --tokens is given', hint })
@@ -58,10 +59,10 @@ export async function set(globals: GlobalOptions, { agent, run, usd, tokens, wai
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, owner } = session
     const budget = { ...(usd === undefined ? {} : { usd }), ...(tokens === undefined ? {} : { tokens }) }
-    const info = await orchestrator.setBudget(budget, scopeOf({ agent, run }))
+    const info = await orchestrator.budgets.set(budget, scopeOf({ agent, run }))
     if (terminal.json) terminal.value(info)
     else terminal.line(inLine(info))
-    const held = (await orchestrator.held()).filter(({ reason }) => reason === 'budget')
+    const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
     // Whoever has the store open goes on by itself.
     if (held.length > 0 && owner === null) await continueHeld(session, held, wait)
   })

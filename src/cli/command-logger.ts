@@ -1,5 +1,5 @@
 /** The library's log: on stderr for people, one line each, and as lines of JSON in a file where one is named. */
-import type { Logger } from '../index.ts'
+import type { Logger } from '../logger.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { writeNote } from './live-lines.ts'
 import { inert, jsonLine } from './terminal.ts'

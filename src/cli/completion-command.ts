@@ -104,7 +104,7 @@ async function names(given: GivenOptions, kind: string): Promise<readonly string
   const { agents: _, budget: __, logFile: ___, ...config } = globals.config
   await withSession({ ...globals, config, json: true, logLevel: 'silent' }, async ({ orchestrator }) => {
     const agents = kind === 'run' ? [] : (await orchestrator.agents()).map(({ id }) => id)
-    const runs = kind === 'agent' ? [] : (await orchestrator.runs()).map(({ runId }) => runId)
+    const runs = kind === 'agent' ? [] : (await orchestrator.runs.list()).map(({ runId }) => runId)
     found =
       kind === 'stream'
         ? [...agents.map((id) => `agent/${id}`), ...runs.map((id) => `run/${id}`)]

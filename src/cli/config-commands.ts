@@ -1,6 +1,7 @@
 /** `config show | validate | path`: what counts here, and why. */
 import { resolve } from 'node:path'
-import { ConfigError, findConfigFile, loadConfig, type ResolvedSetting } from '../index.ts'
+import { findConfigFile, loadConfig, type ResolvedSetting } from '../config/configuration.ts'
+import { ConfigError } from '../events/errors/config.ts'
 import type { GivenOptions, GlobalOptions } from './global-options.ts'
 import { inert, jsonLine, terminal } from './terminal.ts'
 

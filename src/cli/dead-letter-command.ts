@@ -7,7 +7,7 @@ import { inert } from './terminal.ts'
 export async function deadLetters(globals: GlobalOptions, options: { readonly agent?: string }) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const letters = await orchestrator.deadLetters(options)
+    const letters = await orchestrator.lateAnswers(options)
     if (terminal.json) {
       for (const letter of letters) terminal.value(letter)
       return

@@ -1,7 +1,8 @@
 /** `demo`: the whole thing in a minute. Three agents, one after another, through the real `claude`. */
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { AgentOptions, Orchestrator } from '../index.ts'
+import type { AgentOptions } from '../actors/agent/options.ts'
+import type { Orchestrator } from '../orchestrator.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { withSession } from './session.ts'
 import { inert } from './terminal.ts'
@@ -16,7 +17,7 @@ const DEFAULT_TOPIC = 'event sourcing for teams of AI agents'
 export function demo(globals: GlobalOptions, topic: string = DEFAULT_TOPIC, options: DemoOptions) {
   const simulate = !options.live
   return withSession({ ...globals, simulate }, async ({ orchestrator, terminal, signal }) => {
-    const { AgentFactory } = await import('../index.ts')
+    const { AgentFactory } = await import('../workflows/agent-factory.ts')
     const ask = async (role: AgentOptions, doing: string, prompt: string) => {
       await ensureAgent(orchestrator, role)
       terminal.note(`${terminal.accent('cyan', role.id.padEnd(11))} ${doing} ...`)

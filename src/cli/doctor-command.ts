@@ -2,9 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Check, ConfigError, diagnose, Orchestrator } from '../index.ts'
+import { ConfigError } from '../events/errors/config.ts'
+import { Orchestrator } from '../orchestrator.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions } from './global-options.ts'
 import { openRunner } from './runner.ts'
+import { type Check, diagnose } from './setup/diagnosis.ts'
 import { inert, type Terminal, terminal } from './terminal.ts'
 
 export async function doctor(given: GivenOptions, { live = false }: { live?: boolean }): Promise<void> {

@@ -32,7 +32,7 @@ export function printFailure({ code, message, hint }: FailureText, json: boolean
  */
 export async function reportFailure(error: unknown, json: boolean, helpWords: string): Promise<void> {
   if (error instanceof CommanderError) return reportWrongWords(error, json, helpWords)
-  const { describeError } = await import('../index.ts')
+  const { describeError } = await import('../events/errors/base.ts')
   const failure = describeError(error)
   printFailure(failure, json)
   process.exitCode ??= USAGE_ERRORS.has(failure.code) ? USAGE : HELD_ERRORS.has(failure.code) ? HELD : 1

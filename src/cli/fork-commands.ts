@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TaskInput } from '../index.ts'
+import type { TaskInput } from '../events/task-input.ts'
 import { printReply } from './ask-command.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -19,7 +19,9 @@ export async function fork(
   agent: string | undefined,
   { at, as, run }: ForkCommandOptions,
 ): Promise<void> {
-  const { AgentNotFoundError, InvalidInputError, RunNotFoundError } = await import('../index.ts')
+  const { AgentNotFoundError } = await import('../events/errors/agent.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
+  const { RunNotFoundError } = await import('../events/errors/run.ts')
   const usage = (what: string, problem: string) =>
     new InvalidInputError({
       what,
@@ -50,7 +52,7 @@ export async function fork(
 
 function forkRun(globals: GlobalOptions, run: string, at: string, as: string | undefined): Promise<void> {
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const forked = await orchestrator.forkRun(run, { at, ...(as === undefined ? {} : { as }) })
+    const forked = await orchestrator.runs.fork(run, { at, ...(as === undefined ? {} : { as }) })
     if (terminal.json) return terminal.value(forked)
     const { runId, carried } = forked
     terminal.line(`Forked run ${runId} off ${run}; ${carried.length} answers were taken over.`)
@@ -63,7 +65,8 @@ export async function rerun(
   taskId: string,
   { edit = false }: { readonly edit?: boolean },
 ): Promise<void> {
-  const { pastTask, TaskNotFoundError } = await import('../index.ts')
+  const { pastTask } = await import('../history/past-task.ts')
+  const { TaskNotFoundError } = await import('../events/errors/history.ts')
   if (!hasStore(globals)) throw new TaskNotFoundError({ taskId })
   const prompt = edit ? await editedPrompt(globals, taskId) : undefined
   return withSession(globals, async (session) => {
@@ -88,7 +91,7 @@ export async function rerun(
 /** With the store closed: others must be able to use it as long as the editor is open. */
 async function editedPrompt(globals: GlobalOptions, taskId: string): Promise<string> {
   const editor = await editorCommand()
-  const { pastTask } = await import('../index.ts')
+  const { pastTask } = await import('../history/past-task.ts')
   let before = ''
   await withSession(globals, async ({ orchestrator }) => {
     before = (await pastTask(orchestrator.store, taskId)).input.prompt
@@ -99,14 +102,14 @@ async function editedPrompt(globals: GlobalOptions, taskId: string): Promise<str
 async function editorCommand(): Promise<string> {
   const editor = process.env.VISUAL || process.env.EDITOR
   if (editor) return editor
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const hint = 'Set it: EDITOR=nano claude-agents rerun TASK --edit'
   throw new InvalidInputError({ what: '--edit', problem: 'neither VISUAL nor EDITOR names an editor', hint })
 }
 
 /** The prompt as it was saved. Left empty, nothing is asked. */
 async function edited(editor: string, prompt: string): Promise<string> {
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   try {
     const file = join(folder, 'PROMPT.md')

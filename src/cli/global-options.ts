@@ -1,7 +1,7 @@
 /** The options that every command takes: from the command line, else the environment, else the file, else a default. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type Config, loadConfig } from '../index.ts'
+import { type Config, loadConfig } from '../config/configuration.ts'
 
 /** As they were given. */
 export interface GivenOptions {

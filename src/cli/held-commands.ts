@@ -1,6 +1,7 @@
 /** `agent held | approve | reject` */
 import { userInfo } from 'node:os'
-import type { HeldTask, Reply } from '../index.ts'
+import type { Reply } from '../actors/agent/tasks/handle.ts'
+import type { HeldTask } from '../actors/agent/tasks/held-task.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { type Session, withSession } from './session.ts'
@@ -17,7 +18,7 @@ interface VerdictOptions extends OfAgent {
 export async function held(globals: GlobalOptions, options: OfAgent) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const tasks = await orchestrator.held(options)
+    const tasks = await orchestrator.held.list(options)
     if (terminal.json) {
       for (const task of tasks) terminal.value(task)
       return
@@ -33,11 +34,11 @@ export async function approve(
   taskId: string,
   { wait, by, agent }: VerdictOptions & { readonly wait: boolean },
 ) {
-  const { TaskNotHeldError } = await import('../index.ts')
+  const { TaskNotHeldError } = await import('../events/errors/hold.ts')
   if (!hasStore(globals)) throw new TaskNotHeldError({ taskId })
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, owner } = session
-    const task = await orchestrator.approve(taskId, verdict(by, agent))
+    const task = await orchestrator.held.approve(taskId, verdict(by, agent))
     const { runId } = task
     if (runId !== null) terminal.note(`It is a step of a run: claude-agents workflow resume ${runId}`)
     if (wait && owner === null) return answer(session, task)
@@ -52,11 +53,11 @@ export async function reject(
   taskId: string,
   { by, agent, reason }: VerdictOptions & { readonly reason?: string },
 ) {
-  const { TaskNotHeldError } = await import('../index.ts')
+  const { TaskNotHeldError } = await import('../events/errors/hold.ts')
   if (!hasStore(globals)) throw new TaskNotHeldError({ taskId })
   return withSession(globals, async ({ orchestrator, terminal }) => {
     const why = reason === undefined ? {} : { reason }
-    const task = await orchestrator.reject(taskId, { ...verdict(by, agent), ...why })
+    const task = await orchestrator.held.reject(taskId, { ...verdict(by, agent), ...why })
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, rejected: true })
     terminal.line(`Rejected ${taskId} of ${task.agent}.`)
   })
@@ -73,7 +74,7 @@ export async function goOnWith(session: Session, tasks: readonly HeldTask[]): Pr
         const { costUsd } = await replyOf(session, task)
         say(`${name} went on and is done ($${costUsd.toFixed(4)})`)
       } catch (error) {
-        const { describeError } = await import('../index.ts')
+        const { describeError } = await import('../events/errors/base.ts')
         say(`${name}: ${describeError(error).message}`)
       }
     }),
@@ -90,7 +91,7 @@ async function answer(session: Session, task: HeldTask): Promise<void> {
 
 /** The reply; or an error where the task is held, or the user does not want to wait. The task is kept then. */
 async function replyOf({ orchestrator, signal }: Session, { agent: id, taskId }: HeldTask): Promise<Reply> {
-  const { TaskHeldError } = await import('../index.ts')
+  const { TaskHeldError } = await import('../events/errors/hold.ts')
   const agent = await orchestrator.agent(id)
   return new Promise((resolve, reject) => {
     const onHeld = (held: HeldTask) => reject(new TaskHeldError(held))

@@ -1,7 +1,7 @@
 /** `init`: a configuration to begin with, and what git should leave out. Nothing that is there is overwritten. */
 import { appendFile, lstat, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { InvalidInputError } from '../index.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { GivenOptions } from './global-options.ts'
 import { inert, terminal } from './terminal.ts'
 

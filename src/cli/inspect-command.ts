@@ -1,6 +1,6 @@
 /** `inspect`: serves the web inspector until Ctrl-C. */
 import { once } from 'node:events'
-import type { EventStore } from '../index.ts'
+import type { EventStore } from '../store/event-store.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { listenForInterruption } from './interruption.ts'

@@ -1,7 +1,7 @@
 /** `interactive`: a prompt that stays, over one session; what is typed is for the agent in use, unless it is a command. */
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { InvalidInputError } from '../index.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { ask } from './ask-command.ts'
 import { candidates } from './completion-command.ts'
 import { reportFailure } from './failure.ts'

@@ -1,5 +1,5 @@
 /** `log`: what happened, as it was written. */
-import type { Recorded } from '../index.ts'
+import type { Recorded } from '../events/envelope.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -15,7 +15,9 @@ export async function log(globals: GlobalOptions, { stream, after, limit }: LogO
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
     const range = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) }
-    for await (const recorded of orchestrator.log(stream === undefined ? range : { ...range, stream })) {
+    for await (const recorded of orchestrator.history.log(
+      stream === undefined ? range : { ...range, stream },
+    )) {
       if (terminal.json) terminal.value(recorded)
       else terminal.line(logLine(terminal, recorded))
     }

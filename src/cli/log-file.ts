@@ -1,7 +1,8 @@
 /** The file that gets the log: appended to, a line of JSON at a time, and never anything else than a log of ours. */
 import { appendFileSync, closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative } from 'node:path'
-import { type Config, InvalidInputError } from '../index.ts'
+import type { Config } from '../config/configuration.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 
 const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
 /** How each line begins. */

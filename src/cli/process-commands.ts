@@ -1,5 +1,5 @@
 /** `ps`: which processes of calls run. It starts nothing, and ends nothing. */
-import type { RunningProcess } from '../index.ts'
+import type { RunningProcess } from '../actors/agent/processes.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -26,7 +26,7 @@ function ownerOf(error: unknown): number | null {
 
 /** What the system shows. Whoever opened the store has ended what its log does not know. */
 async function printFromTable(globals: GlobalOptions, owner: number) {
-  const { listProcesses } = await import('../index.ts')
+  const { listProcesses } = await import('../claude/process/list.ts')
   const screen = terminal(globals)
   screen.note(`process ${owner} has the store open and does not answer: this is what the system shows`)
   print(

@@ -1,5 +1,7 @@
 /** What a team is doing, one line for each agent, for somebody who watches: state, time, tokens, cost. */
-import type { Clock, Run, StepEvent } from '../index.ts'
+import type { Clock } from '../clock.ts'
+import type { StepEvent } from '../patterns/runs/durable-ask.ts'
+import type { Run } from '../patterns/runs/run.ts'
 import { drawLive, endLive } from './live-lines.ts'
 import { inert, type Terminal } from './terminal.ts'
 

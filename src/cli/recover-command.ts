@@ -1,5 +1,5 @@
 /** `recover`: settles what a killed process left, and says what it did. */
-import type { Recovery } from '../index.ts'
+import type { Recovery } from '../actors/agent/environment.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'

@@ -1,5 +1,7 @@
 /** `replay`: the history of a stream, fact by fact; and the proof that it comes to the same again. */
-import type { AnyStep, OwnKind, StateChange } from '../index.ts'
+import type { AnyReplayStep } from '../actors/engine/replay.ts'
+import type { OwnKind } from '../actors/own/definition.ts'
+import type { StateChange } from '../history/state-changes.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -23,7 +25,7 @@ export async function replay(
   stream: string | undefined,
   { verify = false, all = false, step = false, module, ...range }: ReplayCommandOptions,
 ): Promise<void> {
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   if (all && !verify) throw new InvalidInputError({ what: '--all', problem: 'it goes with --verify' })
   if (all && stream !== undefined)
     throw new InvalidInputError({ what: '--all', problem: `${stream} is named as well` })
@@ -41,20 +43,21 @@ export async function replay(
     const { checkTerminal, stepThrough } = await import('./step-screen.ts')
     await checkTerminal(globals)
     await mustHaveStore(globals, stream)
-    const steps: AnyStep[] = []
+    const steps: AnyReplayStep[] = []
     await withSession(globals, async ({ orchestrator }) => {
       orchestrator.registerActors(await definitionsOf(module))
-      for await (const one of orchestrator.replay(stream, range)) steps.push(one)
+      for await (const one of orchestrator.history.replay(stream, range)) steps.push(one)
     })
     // The store is closed by then: whoever looks for long keeps nobody waiting.
     return stepThrough(globals, stream, steps)
   }
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const { stateChanges, UnknownKindError } = await import('../index.ts')
+    const { stateChanges } = await import('../history/state-changes.ts')
+    const { UnknownKindError } = await import('../events/errors/actor.ts')
     orchestrator.registerActors(await definitionsOf(module))
     try {
-      for await (const one of orchestrator.replay(stream, range)) {
+      for await (const one of orchestrator.history.replay(stream, range)) {
         const changes = stateChanges(stateOf(one.before), stateOf(one.after))
         if (terminal.json) terminal.value(jsonStep(stream, one, changes))
         else terminal.line(stepLine(terminal, one, changes))
@@ -68,7 +71,8 @@ export async function replay(
 
 async function definitionsOf(file: string | undefined): Promise<readonly OwnKind[]> {
   if (file === undefined) return []
-  const { exportedActors, loadModule } = await import('../index.ts')
+  const { exportedActors } = await import('../actors/own/definition.ts')
+  const { loadModule } = await import('../workflows/exported-pattern.ts')
   return exportedActors(file, await loadModule(file))
 }
 
@@ -76,7 +80,7 @@ async function definitionsOf(file: string | undefined): Promise<readonly OwnKind
 export const contextChanges = (changes: readonly StateChange[]) =>
   changes.filter(({ path }) => path !== 'value')
 
-function jsonStep(stream: string, { recorded, ...step }: AnyStep, changes: readonly StateChange[]) {
+function jsonStep(stream: string, { recorded, ...step }: AnyReplayStep, changes: readonly StateChange[]) {
   const { version, position, at, type } = recorded
   const [before, after] = [stateView(stream, step.before), stateView(stream, step.after)]
   return { version, position, at, type, before, after, changes }
@@ -84,7 +88,11 @@ function jsonStep(stream: string, { recorded, ...step }: AnyStep, changes: reado
 
 const STATE_WIDTH = 16
 
-function stepLine(terminal: Terminal, { recorded, before, after }: AnyStep, changes: readonly StateChange[]) {
+function stepLine(
+  terminal: Terminal,
+  { recorded, before, after }: AnyReplayStep,
+  changes: readonly StateChange[],
+) {
   const [from, to] = [stateName(before), stateName(after)]
   const [plain, styled] =
     from === to ? [to, to] : [`${from} → ${to}`, `${from} → ${terminal.style('bold', to)}`]

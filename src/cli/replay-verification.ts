@@ -1,6 +1,7 @@
 /** `replay --verify`: a replay of the log, held against what was written down while it was lived. */
 import { resolve } from 'node:path'
-import type { ChangedMachine, Divergence, Finding, ReplayReport } from '../index.ts'
+import type { ChangedMachine, Divergence, ReplayReport } from '../history/verify-replay.ts'
+import type { Finding } from '../store/care/verify/finding.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -18,8 +19,8 @@ export async function verifyReplay(globals: GlobalOptions, stream: string | unde
   if (stream !== undefined) await mustHaveStore(globals, stream)
   try {
     await withSession(globals, async ({ orchestrator, terminal }) => {
-      if (stream !== undefined) await orchestrator.stateAt(stream)
-      const report = await orchestrator.verifyReplay(stream === undefined ? {} : { stream })
+      if (stream !== undefined) await orchestrator.history.stateAt(stream)
+      const report = await orchestrator.history.verify(stream === undefined ? {} : { stream })
       if (terminal.json) terminal.value(report)
       else print(terminal, report)
       if (!report.ok) process.exitCode = FAILED
@@ -32,7 +33,7 @@ export async function verifyReplay(globals: GlobalOptions, stream: string | unde
 
 /** LevelDB's files can be damaged so that nothing is read from them: then every byte is looked at, for the positions. */
 async function printDamage(globals: GlobalOptions, error: unknown): Promise<void> {
-  const { verifyStore } = await import('../index.ts')
+  const { verifyStore } = await import('../store/care/verification.ts')
   const report = await verifyStore(resolve(globals.baseDir)).catch(() => null)
   if (!report || report.findings.length === 0) throw error
   const screen = terminal(globals)

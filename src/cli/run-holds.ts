@@ -1,5 +1,8 @@
 /** Notices that a run only waits for somebody: on the command line, nobody knows for how long. */
-import { type Clock, type Run, RunHeldError, type StepEvent } from '../index.ts'
+import type { Clock } from '../clock.ts'
+import { RunHeldError } from '../events/errors/hold.ts'
+import type { StepEvent } from '../patterns/runs/durable-ask.ts'
+import type { Run } from '../patterns/runs/run.ts'
 import { inert, type Terminal } from './terminal.ts'
 
 /** A step may follow another one; only when none has for so long, the run waits. */

@@ -1,5 +1,6 @@
 /** What answers the agents of a command: the user's `claude`, with the real model or a simulated one. */
-import type { AgentRunner, Logger } from '../index.ts'
+import type { AgentRunner } from '../claude/runner.ts'
+import type { Logger } from '../logger.ts'
 import { commandLogger } from './command-logger.ts'
 import type { GlobalOptions } from './global-options.ts'
 import type { Terminal } from './terminal.ts'
@@ -11,7 +12,7 @@ export interface OpenedRunner extends AsyncDisposable {
 
 /** To be disposed of after the orchestrator: the model outlives the calls to it. */
 export async function openRunner(options: GlobalOptions, screen: Terminal): Promise<OpenedRunner> {
-  const { claudeCli } = await import('../index.ts')
+  const { claudeCli } = await import('../claude/claude-cli.ts')
   const logger = await commandLogger(options)
   const model = options.simulate ? await simulate(screen) : undefined
   const { callsInFlight, processStarts } = options.config.limits ?? {}
@@ -32,7 +33,7 @@ export async function openRunner(options: GlobalOptions, screen: Terminal): Prom
 }
 
 async function simulate(screen: Terminal) {
-  const { simulatedModel } = await import('../testing/index.ts')
+  const { simulatedModel } = await import('../testing/simulated-model.ts')
   const model = await simulatedModel()
   screen.note(
     screen.accent('yellow', `simulated: claude talks to a made-up model at ${model.url}, not to Anthropic`),

@@ -1,5 +1,5 @@
 /** `serve`: has the store open until it is told to end, goes on with what there is, and does what other commands ask for. */
-import { closeOnSignal } from '../index.ts'
+import { closeOnSignal } from '../shutdown.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { openRunner } from './runner.ts'
 import { openHere } from './session.ts'

@@ -3,7 +3,8 @@
  * the global options say; and closed whatever happens.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { Config, Orchestrator } from '../index.ts'
+import type { Config } from '../config/configuration.ts'
+import type { Orchestrator } from '../orchestrator.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { listenForInterruption } from './interruption.ts'
 import { type OpenedRunner, openRunner } from './runner.ts'
@@ -64,7 +65,7 @@ export async function openHere(
   { runner, logger }: OpenedRunner,
   resume: 'at-once' | 'on-demand',
 ): Promise<Orchestrator> {
-  const { Orchestrator } = await import('../index.ts')
+  const { Orchestrator } = await import('../orchestrator.ts')
   return Orchestrator.open({
     baseDir: options.baseDir,
     logger,

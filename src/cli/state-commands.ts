@@ -1,5 +1,5 @@
 /** `state` and `diff`: what an actor's state was, and what changed between two moments. */
-import type { StateAt } from '../index.ts'
+import type { StateAt } from '../actors/engine/fold-at.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
 import { changeLine, valueLines } from './state-lines.ts'
@@ -11,7 +11,7 @@ export async function state(
 ): Promise<void> {
   await mustHaveStore(globals, stream)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const found = await orchestrator.stateAt(stream, at ?? atTime)
+    const found = await orchestrator.history.stateAt(stream, at ?? atTime)
     if (terminal.json) return terminal.value(found)
     const { value, context } = found.state
     terminal.line(`${terminal.style('bold', stream)}  ${terminal.style('dim', placeOf(found))}`)
@@ -20,12 +20,12 @@ export async function state(
 }
 
 export async function diff(globals: GlobalOptions, stream: string, a: string, b: string): Promise<void> {
-  const { stateChanges } = await import('../index.ts')
+  const { stateChanges } = await import('../history/state-changes.ts')
   const [from, to] = [await versionIn(a), await versionIn(b)]
   await mustHaveStore(globals, stream)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const before = await orchestrator.stateAt(stream, from)
-    const after = await orchestrator.stateAt(stream, to)
+    const before = await orchestrator.history.stateAt(stream, from)
+    const after = await orchestrator.history.stateAt(stream, to)
     const changes = stateChanges(before.state, after.state)
     if (terminal.json) return terminal.value({ stream, from, to, changes })
     terminal.line(`${terminal.style('bold', stream)}  ${terminal.style('dim', `version ${from} → ${to}`)}`)
@@ -39,13 +39,13 @@ const placeOf = ({ version, position, at }: StateAt) =>
 
 async function versionIn(text: string): Promise<number> {
   if (/^\d{1,15}$/.test(text)) return Number(text)
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   throw new InvalidInputError({ what: 'A version', problem: `${JSON.stringify(text)} is not a whole number` })
 }
 
 /** Whoever asks for a stream must not be told that all is well where there is nothing. */
 export async function mustHaveStore(globals: GlobalOptions, stream: string): Promise<void> {
   if (hasStore(globals)) return
-  const { StreamNotFoundError } = await import('../index.ts')
+  const { StreamNotFoundError } = await import('../events/errors/history.ts')
   throw new StreamNotFoundError({ stream })
 }

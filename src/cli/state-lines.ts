@@ -1,5 +1,6 @@
 /** States and what changed in them, for people: each value on a line of its own, or a few words. */
-import type { Json, StateChange } from '../index.ts'
+import type { Json } from '../events/json.ts'
+import type { StateChange } from '../history/state-changes.ts'
 import { inert, type Terminal } from './terminal.ts'
 
 const LONGEST_VALUE = 120

@@ -1,8 +1,12 @@
 /** What a state of an actor looks like from outside. */
-import type { AgentSnapshot, AnyStep, Json, RunSnapshot, SupervisorSnapshot } from '../index.ts'
+import type { AgentSnapshot } from '../actors/agent/machine.ts'
+import type { AnyReplayStep } from '../actors/engine/replay.ts'
+import type { SupervisorSnapshot } from '../actors/supervision/machine.ts'
+import type { Json } from '../events/json.ts'
+import type { RunSnapshot } from '../patterns/runs/machine.ts'
 import { inert, jsonLine } from './terminal.ts'
 
-type Snapshot = AnyStep['after']
+type Snapshot = AnyReplayStep['after']
 
 interface View {
   /** What is shown of it with `--json`. */
@@ -61,5 +65,5 @@ export const stateName = ({ value }: Snapshot): string =>
   inert(typeof value === 'string' ? value : jsonLine(value))
 
 /** The state and what it knows, side by side. */
-export const stateOf = ({ value, context }: AnyStep['after']) =>
+export const stateOf = ({ value, context }: AnyReplayStep['after']) =>
   ({ value, ...(context as object) }) as unknown as { readonly [name: string]: Json }

@@ -1,5 +1,5 @@
 /** `stats`: the figures of a log, as a table, as lines of JSON or as CSV. */
-import type { Grouping, Statistics } from '../index.ts'
+import type { Grouping, Statistics } from '../history/statistics.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
@@ -10,7 +10,7 @@ export async function stats(
   { by, csv = false }: { readonly by: Grouping; readonly csv?: boolean },
 ): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { statistics } = await import('../index.ts')
+  const { statistics } = await import('../history/statistics.ts')
   return withSession(globals, async ({ orchestrator, terminal }) => {
     const rows = await statistics(orchestrator.store, by)
     if (csv) printCsv(terminal, by, rows)

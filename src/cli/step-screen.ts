@@ -1,7 +1,8 @@
 /** `replay --step`: one fact and the state after it on the screen, and the keyboard to go on and back. */
 import { on } from 'node:events'
 import { emitKeypressEvents } from 'node:readline'
-import type { AnyStep, StateChange } from '../index.ts'
+import type { AnyReplayStep } from '../actors/engine/replay.ts'
+import type { StateChange } from '../history/state-changes.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { changeLine, valueLines } from './state-lines.ts'
 import { stateName, stateOf } from './state-view.ts'
@@ -11,7 +12,7 @@ import { inert, jsonLine, type Terminal, terminal } from './terminal.ts'
 /** Throws where there is nobody to press a key, before anything is opened. */
 export async function checkTerminal({ json }: GlobalOptions): Promise<void> {
   if (!json && process.stdin.isTTY && process.stdout.isTTY) return
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   throw new InvalidInputError({
     what: '--step',
     problem: json ? 'it does not go with --json' : 'it needs a terminal, and stdin or stdout is none',
@@ -26,9 +27,9 @@ const CLEAR = '\x1b[H\x1b[J'
 export async function stepThrough(
   globals: GlobalOptions,
   stream: string,
-  steps: readonly AnyStep[],
+  steps: readonly AnyReplayStep[],
 ): Promise<void> {
-  const { stateChanges } = await import('../index.ts')
+  const { stateChanges } = await import('../history/state-changes.ts')
   const screen = terminal(globals)
   const { stdin, stdout } = process
   if (steps.length === 0) return screen.note('There is nothing in that range.')
@@ -38,7 +39,7 @@ export async function stepThrough(
   }))
   let view = firstView
   const draw = () => {
-    const step = steps[view.index] as AnyStep
+    const step = steps[view.index] as AnyReplayStep
     const changes = stateChanges(stateOf(step.before), stateOf(step.after))
     // A terminal that does not know its size says 0.
     const [columns, rows] = [stdout.columns || 80, stdout.rows || 24]
@@ -76,7 +77,7 @@ export const fitting = (line: string, columns: number): string =>
 function screenLines(
   screen: Terminal,
   stream: string,
-  { recorded, before, after }: AnyStep,
+  { recorded, before, after }: AnyReplayStep,
   changes: readonly StateChange[],
   rows: number,
 ): readonly string[] {

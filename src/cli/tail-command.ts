@@ -1,6 +1,6 @@
 /** `tail`: the last facts and then those that are written, whichever process writes them. */
 import { resolve } from 'node:path'
-import type { Recorded } from '../index.ts'
+import type { Recorded } from '../events/envelope.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { listenForInterruption } from './interruption.ts'
@@ -65,7 +65,7 @@ async function printFirst(
 
 /** The words of the command line, checked: a name that no stream can have is no filter. */
 async function filterOf({ stream, agent, type }: TailOptions): Promise<(recorded: Recorded) => boolean> {
-  const { checkStreamName } = await import('../index.ts')
+  const { checkStreamName } = await import('../events/ids.ts')
   const streams = [
     ...(stream === undefined ? [] : [checkStreamName(stream)]),
     ...(agent === undefined ? [] : [checkStreamName(`agent/${agent}`)]),

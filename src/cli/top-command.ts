@@ -2,7 +2,9 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AgentInfo, AgentStatus, Orchestrator } from '../index.ts'
+import type { AgentStatus } from '../actors/agent/machine.ts'
+import type { AgentInfo } from '../actors/agent/system.ts'
+import type { Orchestrator } from '../orchestrator.ts'
 import { noteNoStore, shownStatus } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { type Interruption, listenForInterruption } from './interruption.ts'
@@ -47,7 +49,7 @@ export async function top(globals: GlobalOptions, options: TopOptions): Promise<
 
 const view = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
   agents: await orchestrator.agents(),
-  runs: (await orchestrator.runs()).filter(({ status }) => status === 'running').length,
+  runs: (await orchestrator.runs.list()).filter(({ status }) => status === 'running').length,
   owner,
 })
 

@@ -1,6 +1,7 @@
 /** `log verify | repair`: what is wrong with a store, and what can be saved of it. Neither changes the store. */
 import { resolve } from 'node:path'
-import type { Finding, LossReport, VerifyReport } from '../index.ts'
+import type { LossReport } from '../store/care/repair/loss-report.ts'
+import type { Finding, VerifyReport } from '../store/care/verify/finding.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { inert, type Terminal, terminal } from './terminal.ts'
@@ -9,7 +10,7 @@ const FAILED = 1
 
 export async function verify(globals: GlobalOptions): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { verifyStore } = await import('../index.ts')
+  const { verifyStore } = await import('../store/care/verification.ts')
   const screen = terminal(globals)
   const report = await verifyStore(resolve(globals.baseDir))
   if (screen.json) screen.value(report)
@@ -19,7 +20,8 @@ export async function verify(globals: GlobalOptions): Promise<void> {
 
 export async function repair(globals: GlobalOptions, { to }: { to: string }): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { lossLines, repairStore } = await import('../index.ts')
+  const { lossLines } = await import('../store/care/repair/loss-report.ts')
+  const { repairStore } = await import('../store/care/repair.ts')
   const screen = terminal(globals)
   screen.progress(`Reading ${inert(globals.baseDir)} ...`)
   const report = await repairStore(resolve(globals.baseDir), resolve(to))

@@ -1,5 +1,7 @@
 /** `why`: the causes of a fact, or what it led to, as a tree. */
-import type { CauseLine, Recorded } from '../index.ts'
+
+import type { Recorded } from '../events/envelope.ts'
+import type { CauseLine } from '../history/causes.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { withSession } from './session.ts'
 import { cut } from './state-lines.ts'
@@ -10,7 +12,9 @@ export async function why(
   place: string,
   { forward = false }: { readonly forward?: boolean },
 ): Promise<void> {
-  const { causesOf, effectsOf, InvalidInputError, PositionNotFoundError } = await import('../index.ts')
+  const { causesOf, effectsOf } = await import('../history/causes.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
+  const { PositionNotFoundError } = await import('../events/errors/history.ts')
   const position = Number(place)
   if (!/^\d{1,15}$/.test(place)) {
     const problem = `${JSON.stringify(place)} is not a whole number`

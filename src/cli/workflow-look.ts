@@ -1,5 +1,8 @@
 /** `workflow list | show | cancel` */
-import type { RecordedStep, RunDetails, RunStatus } from '../index.ts'
+
+import type { RunDetails } from '../patterns/runs/info.ts'
+import type { RunStatus } from '../patterns/runs/machine.ts'
+import type { RecordedStep } from '../patterns/runs/recorded-steps.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { elapsed } from './progress.ts'
@@ -18,7 +21,7 @@ const COLOURS = {
 export async function list(globals: GlobalOptions) {
   if (!hasStore(globals)) return noteNoStore(globals)
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const runs = await orchestrator.runs()
+    const runs = await orchestrator.runs.list()
     if (terminal.json) {
       for (const run of runs) terminal.value(run)
       return
@@ -36,20 +39,20 @@ export async function list(globals: GlobalOptions) {
 }
 
 export async function show(globals: GlobalOptions, runId: string) {
-  const { RunNotFoundError } = await import('../index.ts')
+  const { RunNotFoundError } = await import('../events/errors/run.ts')
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    const run = await orchestrator.showRun(runId)
+    const run = await orchestrator.runs.show(runId)
     if (terminal.json) terminal.value(jsonDetails(run))
     else printRun(terminal, run)
   })
 }
 
 export async function cancel(globals: GlobalOptions, runId: string) {
-  const { RunNotFoundError } = await import('../index.ts')
+  const { RunNotFoundError } = await import('../events/errors/run.ts')
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async ({ orchestrator, terminal }) => {
-    await orchestrator.cancelRun(runId)
+    await orchestrator.runs.cancel(runId)
     if (terminal.json) return terminal.value({ runId, status: 'cancelled' })
     terminal.line(
       `Cancelled run ${runId}. What it did stays in the log: claude-agents workflow show ${runId}`,

@@ -1,5 +1,5 @@
 /** `workflow resume --plan`: what going on with a run would reuse and what it would ask again. */
-import type { RunPlan } from '../index.ts'
+import type { RunPlan } from '../patterns/runs/plan.ts'
 import type { Terminal } from './terminal.ts'
 
 export function printPlan(terminal: Terminal, runId: string, { reused, rerun, complete }: RunPlan): void {

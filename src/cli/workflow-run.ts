@@ -1,7 +1,11 @@
 /** `workflow run | template | resume`: a workflow, followed to its end or paused by Ctrl-C. */
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
-import type { Run, RunOptions, TaskInput, WorkflowReference, WorkflowResult } from '../index.ts'
+import type { TaskInput } from '../events/task-input.ts'
+import type { RunOptions } from '../patterns/runs/info.ts'
+import type { Run } from '../patterns/runs/run.ts'
+import type { WorkflowResult } from '../patterns/runs/workflow-result.ts'
+import type { WorkflowReference } from '../workflows/pattern.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { showProgress } from './progress.ts'
 import { whenHeld } from './run-holds.ts'
@@ -39,7 +43,7 @@ export async function template(
   input: string | undefined,
   { file, id }: Given & { readonly file?: string },
 ) {
-  const { templateNamed } = await import('../index.ts')
+  const { templateNamed } = await import('../workflows/pattern.ts')
   const Template = templateNamed(name)
   const task = await taskFrom(input, file)
   return withSession(globals, async (session) => {
@@ -54,22 +58,24 @@ export async function resume(
   runId: string,
   { plan, config, ...options }: Given & SourceOptions & { readonly plan?: boolean },
 ) {
-  const { InvalidInputError, RunFinishedError, RunNotFoundError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
+  const { RunFinishedError, RunNotFoundError } = await import('../events/errors/run.ts')
   if (!hasStore(globals)) throw new RunNotFoundError({ runId })
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, signal } = session
-    const { workflow, status } = await orchestrator.showRun(runId)
+    const { workflow, status } = await orchestrator.runs.show(runId)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId, status })
     const isNamed = options.workflow !== undefined || options.module !== undefined
     const reference = isNamed ? await namedReference(options, config) : workflow
     if (reference === null) {
       const problem = 'a program started it, and only code can make its workflow again'
-      const hint = 'Resume it there: orchestrator.resume(runId, pattern). Or name the code: --module FILE.'
+      const hint =
+        'Resume it there: orchestrator.runs.resume(runId, pattern). Or name the code: --module FILE.'
       throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
     }
     const pattern = await patternFrom(reference as WorkflowReference, config)
-    if (plan) return printPlan(terminal, runId, await orchestrator.plan(runId, pattern))
-    await follow(session, orchestrator.resume(runId, pattern, { signal }), pattern.agents)
+    if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
+    await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
   })
 }
 
@@ -80,7 +86,7 @@ const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOption
 
 /** Shows what goes on until the run has ended, and then what came of it. */
 async function follow({ terminal }: Session, running: Run, agents: readonly string[] = []): Promise<void> {
-  const { systemClock } = await import('../index.ts')
+  const { systemClock } = await import('../clock.ts')
   terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
   const progress = showProgress(running, agents, terminal, systemClock)
   const waiting = whenHeld(running, terminal, systemClock)
@@ -113,7 +119,7 @@ function printResult(terminal: Terminal, { metadata, success, errors }: Workflow
 }
 
 async function taskFrom(words: string | undefined, file?: string): Promise<TaskInput> {
-  const { InvalidInputError } = await import('../index.ts')
+  const { InvalidInputError } = await import('../events/errors/usage.ts')
   const prompt = words === '-' ? await readAll(process.stdin) : words
   if (prompt === undefined && file === undefined) {
     const hint = 'It comes last, in quotes; with - it is read from stdin.'

@@ -1,6 +1,9 @@
 /** Which workflow is meant: by the words of the command line, or by what a run says of itself. */
 import { resolve } from 'node:path'
-import type { Config, Pattern, StepDefinition, WorkflowReference } from '../index.ts'
+import type { Config } from '../config/configuration.ts'
+import type { StepDefinition } from '../config/workflow-definition.ts'
+import type { Pattern } from '../patterns/pattern.ts'
+import type { WorkflowReference } from '../workflows/pattern.ts'
 
 export interface SourceOptions {
   readonly pattern?: string
@@ -32,7 +35,7 @@ export async function givenSource(
   const { pattern = 'sequential', workflow, module, export: name = 'default', ...options } = given
   if (workflow === undefined && module === undefined) {
     if (agents.length === 0) {
-      const { InvalidInputError } = await import('../index.ts')
+      const { InvalidInputError } = await import('../events/errors/usage.ts')
       const problem = 'none is named, as the last word is the task'
       const hint = 'As in: claude-agents workflow run researcher writer "the task", or --workflow NAME'
       throw new InvalidInputError({ what: 'The agents', problem, hint })
@@ -41,7 +44,7 @@ export async function givenSource(
     return { reference, pattern: await patternFrom(reference), name: pattern }
   }
   if (agents.length > 0) {
-    const { InvalidInputError } = await import('../index.ts')
+    const { InvalidInputError } = await import('../events/errors/usage.ts')
     const problem = `${agents.length + 1} were given`
     const hint = `The agents are those of the workflow. A task of several words goes in quotes.`
     throw new InvalidInputError({ what: 'One task is expected', problem, hint })
@@ -62,7 +65,8 @@ export async function namedReference(
 
 /** @param configFile Where to look for the name of a workflow, if not in the file that had it. */
 export async function patternFrom(reference: WorkflowReference, configFile?: string): Promise<Pattern> {
-  const { loadModule, workflowPattern } = await import('../index.ts')
+  const { loadModule } = await import('../workflows/exported-pattern.ts')
+  const { workflowPattern } = await import('../workflows/pattern.ts')
   if (reference.kind === 'module')
     return workflowPattern(reference, { module: await loadModule(reference.file) })
   if (reference.kind !== 'config') return workflowPattern(reference)
@@ -70,7 +74,7 @@ export async function patternFrom(reference: WorkflowReference, configFile?: str
 }
 
 async function configuration(file: string | undefined): Promise<Config> {
-  const { loadConfig } = await import('../index.ts')
+  const { loadConfig } = await import('../config/configuration.ts')
   return loadConfig(file === undefined ? {} : { file })
 }
 

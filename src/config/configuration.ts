@@ -3,7 +3,8 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import * as Schema from 'effect/Schema'
 import type { AgentConfig } from '../events/agent-facts.ts'
-import { ConfigError, InvalidInputError } from '../events/errors/base.ts'
+import { ConfigError } from '../events/errors/config.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import { ConfigDocument, type ConfigPath } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
@@ -13,7 +14,7 @@ import { type DeclaredTree, declaredTree } from './supervision.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
 import { namedWorkflows } from './workflows.ts'
 
-export type { Origin, ResolvedSetting } from './layers.ts'
+export type { ResolvedSetting, SettingOrigin } from './layers.ts'
 export type { DeclaredChild, DeclaredTree } from './supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
@@ -21,7 +22,7 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 const LARGEST_FILE = 1024 * 1024
 
 /** What agents are, as far as they were told; the names are those of `createAgent`. */
-export interface AgentDefaults {
+export interface DeclaredAgentDefaults {
   readonly maxTurns?: number
   readonly timeoutMs?: number
   readonly retry?: Pick<AgentConfig['retry'], 'attempts'>
@@ -30,7 +31,7 @@ export interface AgentDefaults {
 }
 
 /** An agent of the file. */
-export interface DeclaredAgent extends AgentDefaults {
+export interface DeclaredAgent extends DeclaredAgentDefaults {
   readonly id: string
   readonly systemPrompt: string
   readonly budget?: { readonly usd?: number; readonly tokens?: number }
@@ -43,7 +44,7 @@ export interface Config {
   readonly baseDir?: string
   readonly maxAgents?: number
   readonly sessionPersistence?: boolean
-  readonly agentDefaults?: AgentDefaults
+  readonly agentDefaults?: DeclaredAgentDefaults
   readonly logLevel?: string
   readonly limits?: {
     readonly callsInFlight?: number
@@ -195,9 +196,9 @@ function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ConfigPath
   const ids = agents.map(({ id }) => id)
   const twice = ids.findIndex((id, index) => ids.indexOf(id) !== index)
   if (twice < 0) return
-  const problem = `there is an agent "${ids[twice]}" already`
+  const problem = `there is already an agent "${ids[twice]}"`
   throw new ConfigError([
-    { place: placeOf(['agents', twice, 'id']), problem, hint: 'Give this one another id.' },
+    { place: placeOf(['agents', twice, 'id']), problem, hint: 'Choose another id for this one.' },
   ])
 }
 
@@ -209,8 +210,8 @@ async function assertOwn(path: string): Promise<void> {
   throw new ConfigError([
     {
       place: path,
-      problem: 'it names a program to run (claude.path), and others than you can write it',
-      hint: `Look at it, then: chmod go-w ${path}`,
+      problem: 'it names a program to run (claude.path), but other users can write to it',
+      hint: `Check it, then: chmod go-w ${path}`,
     },
   ])
 }
@@ -221,7 +222,7 @@ function agentOptions({
   retry_attempts,
   model,
   allowed_tools,
-}: NonNullable<ConfigValues['agent_defaults']>): AgentDefaults {
+}: NonNullable<ConfigValues['agent_defaults']>): DeclaredAgentDefaults {
   return defined({
     maxTurns: max_turns,
     timeoutMs: timeout === undefined ? undefined : timeout * 1000,

@@ -1,7 +1,7 @@
 /** A configuration file as a value whose parts know where they stand, so that whatever is wrong is said with line and column. */
 import { extname } from 'node:path'
 import { isMap, isScalar, isSeq, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml'
-import { ConfigError } from '../events/errors/base.ts'
+import { ConfigError } from '../events/errors/config.ts'
 
 /** From the root to a part: keys and indices. */
 export type ConfigPath = readonly PropertyKey[]
@@ -33,7 +33,7 @@ export class ConfigDocument {
     } catch (cause) {
       throw this.#error(
         file,
-        'it holds aliases (*name), which are not supported here',
+        'it contains aliases (*name), which are not supported here',
         'Write it out.',
         cause,
       )

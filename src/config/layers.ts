@@ -3,14 +3,14 @@
 import type { ConfigPath } from './document.ts'
 import { SETTINGS } from './schema.ts'
 
-export type Origin = 'command line' | 'environment' | 'file' | 'default'
+export type SettingOrigin = 'command line' | 'environment' | 'file' | 'default'
 
 /** One value of the configuration, and who said it. */
 export interface ResolvedSetting {
   /** As in the file: `orchestrator.max_agents`. */
   readonly key: string
   readonly value: unknown
-  readonly from: Origin
+  readonly from: SettingOrigin
   /** Where exactly: `file:line:column`, the name of the variable, or the option. */
   readonly place: string | null
   /** The variable that sets it. */
@@ -43,8 +43,8 @@ export const variableOf = (key: string): string | undefined => {
 export function layered(
   file: unknown,
   { options, environment }: Layers,
-): { raw: unknown; said: Map<string, Origin> } {
-  const said = new Map<string, Origin>()
+): { raw: unknown; said: Map<string, SettingOrigin> } {
+  const said = new Map<string, SettingOrigin>()
   if (file !== undefined && !isMapping(file)) return { raw: file, said }
   // A section without anything under it is as good as none.
   const raw: Raw = Object.fromEntries(Object.entries(file ?? {}).filter(([, value]) => value !== null))
@@ -63,7 +63,7 @@ export function layered(
 /** Each setting as it is after all layers. */
 export function resolvedSettings(
   values: object,
-  said: ReadonlyMap<string, Origin>,
+  said: ReadonlyMap<string, SettingOrigin>,
   placeInFile: (path: ConfigPath) => string,
 ): readonly ResolvedSetting[] {
   return settings.map(({ section, key, setting }) => {

@@ -75,11 +75,15 @@ export function checkDefinition({ pattern, agents, options }: WorkflowDefinition
   checkAgents(pattern, shape, agents, complain)
   for (const option of Object.keys(options)) {
     if (!(shape.options as readonly string[]).includes(option))
-      complain(option, `it does not go with the pattern ${pattern}`, optionsHint(pattern, shape))
+      complain(option, `the pattern ${pattern} does not take it`, optionsHint(pattern, shape))
   }
   const { prompts } = options
   if (prompts && prompts.length !== agents.length)
-    complain('prompts', `there are ${prompts.length} for ${agents.length} agents`, 'Give one for each.')
+    complain(
+      'prompts',
+      `there are ${prompts.length} prompts for ${agents.length} agents`,
+      'Give one for each.',
+    )
 }
 
 function checkAgents(
@@ -88,10 +92,10 @@ function checkAgents(
   agents: readonly StepDefinition[],
   complain: Complaint,
 ): void {
-  if (agents.length === 0) complain('agents', 'there are no agents', `The pattern ${pattern} wants: ${what}.`)
+  if (agents.length === 0) complain('agents', 'there are no agents', `The pattern ${pattern} needs: ${what}.`)
   if (agents.length < least || agents.length > most) {
     const wanted = agents.length < least ? `at least ${least}` : `at most ${most}`
-    complain('agents', `${pattern} takes ${wanted} agents, not ${agents.length}`, `It wants: ${what}.`)
+    complain('agents', `${pattern} takes ${wanted} agents, not ${agents.length}`, `It needs: ${what}.`)
   }
   const names = agents.map((step) => JSON.stringify(step))
   const twice = names.find((name, index) => names.indexOf(name) !== index)
@@ -100,4 +104,6 @@ function checkAgents(
 }
 
 const optionsHint = (pattern: string, { options }: Shape) =>
-  options.length === 0 ? `${pattern} has no options.` : `With ${pattern} go: ${options.join(', ')}.`
+  options.length === 0
+    ? `${pattern} has no options.`
+    : `The options of ${pattern} are: ${options.join(', ')}.`

@@ -18,7 +18,7 @@ export function namedWorkflows(
     const { name } = workflow
     checkDefinition(workflow, (part, problem, hint) => complain(index, KEY_OF[part] ?? part, problem, hint))
     if (names.indexOf(name) !== index)
-      complain(index, 'name', `there is a workflow "${name}" already`, 'Give this one another name.')
+      complain(index, 'name', `there is already a workflow "${name}"`, 'Choose another name for this one.')
     const unknown = parts(workflow).find((part) => !names.includes(part))
     if (unknown !== undefined)
       complain(index, 'agents', `there is no workflow "${unknown}"`, nameHint(unknown, names))
@@ -27,12 +27,7 @@ export function namedWorkflows(
   workflows.forEach(({ name }, index) => {
     const circle = circleFrom(name, byName)
     if (circle)
-      complain(
-        index,
-        'agents',
-        `the workflow contains itself: ${circle.join(' -> ')}`,
-        'Take one of them out.',
-      )
+      complain(index, 'agents', `the workflow contains itself: ${circle.join(' -> ')}`, 'Remove one of them.')
   })
   return workflows
 }

@@ -1,7 +1,7 @@
 /** The facts that one kind of actor knows: each type's schema, its version, and how older versions become new. */
 import * as Schema from 'effect/Schema'
-import type { Fact, Folded, NewFact, Recorded } from './envelope.ts'
-import { InvalidFactError, UnknownFactError } from './errors/base.ts'
+import type { Fact, Identified, NewFact, Recorded } from './envelope.ts'
+import { InvalidFactError, UnknownFactError } from './errors/fact.ts'
 import type { JsonObject } from './json.ts'
 
 /** One type of fact. `upcasts[n]` turns data of version n+1 into data of version n+2. */
@@ -28,7 +28,7 @@ export interface FactCatalog<F extends Fact<string, unknown>> {
   /** Decodes by Schema: nothing malformed enters the log. Throws {@link InvalidFactError}. */
   write(fact: F): NewFact
   /** Checks type and version and upcasts; the record's own hash vouches for the rest. Throws {@link UnknownFactError}. */
-  read(recorded: Recorded): Folded<F>
+  read(recorded: Recorded): Identified<F>
 }
 
 /**
@@ -51,7 +51,7 @@ export function factCatalog<const D extends FactDefinitions>(definitions: D): Fa
 }
 
 /** One type of fact, whatever its schema is written with. */
-export interface KnownFact {
+export interface CatalogEntry {
   readonly v: number
   readonly upcasts: FactDefinition['upcasts']
   /** What is written of the data. Throws where it is not as it should be. */
@@ -60,7 +60,7 @@ export interface KnownFact {
 
 /** A catalog of types of facts by their names. */
 export function catalogOf<F extends Fact<string, unknown>>(
-  known: ReadonlyMap<string, KnownFact>,
+  known: ReadonlyMap<string, CatalogEntry>,
 ): FactCatalog<F> {
   return {
     types: [...known.keys()],
@@ -86,7 +86,7 @@ export function catalogOf<F extends Fact<string, unknown>>(
       }
       let data = recorded.data
       for (let v = recorded.v; v < definition.v; v++) data = definition.upcasts[v - 1]?.(data) ?? data
-      return { type: recorded.type, data, id: recorded.id } as Folded<F>
+      return { type: recorded.type, data, id: recorded.id } as Identified<F>
     },
   }
 }

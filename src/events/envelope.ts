@@ -8,7 +8,7 @@ export interface Fact<Type extends string = string, Data = JsonObject> {
 }
 
 /** A fact as a machine folds it: with its identity, so that the state can name what led to it. */
-export type Folded<F extends Fact<string, unknown>> = F & { readonly id: string }
+export type Identified<F extends Fact<string, unknown>> = F & { readonly id: string }
 
 /** A fact on its way into the log. */
 export interface NewFact extends Fact {

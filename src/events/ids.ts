@@ -1,5 +1,5 @@
 /** The names of things. An id becomes part of a path and of a key, so it is checked before any I/O. */
-import { InvalidIdError } from './errors/base.ts'
+import { InvalidIdError } from './errors/usage.ts'
 
 /** The number after the dot is that of a copy in a pool; nobody chooses it. */
 const ID = /^[a-z0-9][a-z0-9_-]{0,63}(\.[1-9][0-9]{0,3})?$/
@@ -37,7 +37,7 @@ export function streamName(kind: string, id: string): StreamName {
 export function checkStreamName(name: string): StreamName {
   const [kind, id, ...rest] = name.split('/')
   if (rest.length > 0 || kind === undefined || id === undefined) {
-    throw new InvalidIdError({ what: 'stream', id: name, rule: 'KIND/ID, as in agent/researcher' })
+    throw new InvalidIdError({ what: 'stream', id: name, rule: 'KIND/ID, for example agent/researcher' })
   }
   return streamName(kind, id)
 }

@@ -1,6 +1,7 @@
 /** Checks the material of a task before anything is read or written, and puts it into one normal form. */
 import { basename, resolve } from 'node:path'
-import { InvalidInputError } from './errors/base.ts'
+import { quoted } from './errors/phrases.ts'
+import { InvalidInputError } from './errors/usage.ts'
 import { checkTarget } from './input-target.ts'
 import type { FileMapping, GitHubRepo, Material } from './material.ts'
 import { checkRepoUrl, type RepoUrlOptions, repoName } from './repo-url.ts'
@@ -44,7 +45,7 @@ function checkMapping(mapping: FileMapping, what: string): CheckedMapping {
     throw new InvalidInputError({
       what: `${what}.source`,
       problem: source === '' ? 'it is empty' : 'it is not a path',
-      hint: 'Name the file or folder to bring along.',
+      hint: 'Name the file or folder to place in the workspace.',
     })
   }
   const absolute = resolve(source)
@@ -69,8 +70,8 @@ function refuseOther(value: object, what: string, known: readonly string[]): voi
   if (other === undefined) return
   throw new InvalidInputError({
     what,
-    problem: `${JSON.stringify(other.slice(0, 40))} is not known`,
-    hint: `Known are ${known.join(', ')}.`,
+    problem: `unknown property ${quoted(other, 40)}`,
+    hint: `It can have ${known.join(', ')}.`,
   })
 }
 
@@ -102,7 +103,7 @@ function refuseOverlaps({ files, folders, repos }: CheckedMaterial): void {
     if (!targets.some((target) => target.startsWith(`${file.target}/`))) continue
     throw new InvalidInputError({
       what: 'The targets',
-      problem: `${JSON.stringify(file.target)} is a file, and another target lies in it`,
+      problem: `${JSON.stringify(file.target)} is a file, but another target is inside it`,
     })
   }
 }

@@ -1,5 +1,5 @@
 /** Where in a workspace something goes: a relative path that cannot lead out of it or into a repository's own files. */
-import { InvalidInputError } from './errors/base.ts'
+import { InvalidInputError } from './errors/usage.ts'
 
 /** What file systems take: bytes in one name, characters in all. */
 const LONGEST_NAME = 255
@@ -33,14 +33,14 @@ const partsOf = (target: string) => target.split('/').filter((part) => part !== 
 
 function problemOf(target: unknown): string | null {
   if (typeof target !== 'string') return 'it is not a string'
-  if (CONTROL_CHARACTERS.test(target)) return 'it holds a control character'
+  if (CONTROL_CHARACTERS.test(target)) return 'it contains a control character'
   if (Buffer.from(target).toString() !== target) return 'it is not valid Unicode'
   if (target.startsWith('/')) return 'it is an absolute path'
-  if (target.includes('\\')) return 'it holds a backslash; directories are separated by /'
+  if (target.includes('\\')) return 'it contains a backslash; separate directories with /'
   const parts = partsOf(target)
   if (/^[a-z]:/i.test(parts[0] ?? '')) return 'it is an absolute path'
-  if (parts.length === 0) return 'it is empty, or the workspace itself'
-  if (parts.includes('..')) return 'it holds .., which could lead out of the workspace'
+  if (parts.length === 0) return 'it is empty, or names the workspace itself'
+  if (parts.includes('..')) return 'it contains .., which could lead out of the workspace'
   if (target.length > LONGEST_TARGET || parts.some((part) => Buffer.byteLength(part) > LONGEST_NAME)) {
     return 'it is too long'
   }

@@ -2,3 +2,18 @@
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
 export type JsonObject = { readonly [key: string]: Json }
+
+type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
+type MaybeGiven<T> = { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> }
+
+/**
+ * The object without the fields that are undefined: JSON has none, and an optional field is left out rather than set to it.
+ *
+ * @example
+ * defined({ agent, runId: undefined }) // { agent }
+ */
+export function defined<const T extends object>(fields: T): Given<T> & MaybeGiven<T> {
+  const kept: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) kept[name] = value
+  return kept as Given<T> & MaybeGiven<T>
+}

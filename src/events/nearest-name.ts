@@ -10,5 +10,5 @@ export function nearestName(name: string, known: readonly string[]): string | nu
 /** A hint for an error: the name that was probably meant, or all that there are. */
 export function nameHint(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known)
-  return nearest === null ? `There are: ${known.join(', ')}.` : `Did you mean "${nearest}"?`
+  return nearest === null ? `Choose one of: ${known.join(', ')}.` : `Did you mean "${nearest}"?`
 }

@@ -1,8 +1,8 @@
 /** The facts of an actor that a user defines, from schemas of any library. */
 import * as Schema from 'effect/Schema'
-import { catalogOf, type FactCatalog, type KnownFact } from './catalog.ts'
-import type { Fact, Folded } from './envelope.ts'
-import { InvalidInputError } from './errors/base.ts'
+import { type CatalogEntry, catalogOf, type FactCatalog } from './catalog.ts'
+import type { Fact, Identified } from './envelope.ts'
+import { InvalidInputError } from './errors/usage.ts'
 import type { Json, JsonObject } from './json.ts'
 
 /** A schema of any library that speaks Standard Schema (standardschema.dev): zod, valibot, arktype and others. */
@@ -54,14 +54,14 @@ export type OwnFactOf<D extends OwnFacts> = {
  * const facts = { Noted: Schema.Struct({ text: Schema.String }) }
  * setup({ types: {} as { context: Notes; events: FactsOf<typeof facts> } })
  */
-export type FactsOf<D extends OwnFacts> = Folded<OwnFactOf<D>>
+export type FactsOf<D extends OwnFacts> = Identified<OwnFactOf<D>>
 
 export function ownFactCatalog<D extends OwnFacts>(kind: string, facts: D): FactCatalog<OwnFactOf<D>> {
-  const known = Object.entries(facts).map(([type, given]): [string, KnownFact] => {
+  const known = Object.entries(facts).map(([type, given]): [string, CatalogEntry] => {
     if (!/^[A-Z][A-Za-z0-9]{0,63}$/.test(type))
       refuse(
         `Fact "${type}" of kind "${kind}"`,
-        'a fact is named like NoteWritten: in the past tense, without spaces',
+        'name a fact like NoteWritten: in the past tense, without spaces',
       )
     const { schema, upcasts } =
       'schema' in given && 'upcasts' in given ? given : { schema: given, upcasts: [] }
@@ -85,10 +85,11 @@ function validator(schema: FactSchema, what: string): (data: unknown) => unknown
   }
   const standard = (schema as Partial<StandardSchema>)?.['~standard']
   if (typeof standard?.validate !== 'function')
-    return refuse(what, 'it has no schema', 'Give a schema of effect/Schema, zod, valibot or arktype.')
+    return refuse(what, 'it has no schema', 'Give it a schema: effect/Schema, zod, valibot or arktype.')
   return (data) => {
     const result = standard.validate(data)
-    if (result instanceof Promise) throw new Error('its schema is asynchronous: a fact is checked at once')
+    if (result instanceof Promise)
+      throw new Error('its schema is asynchronous, but facts are checked synchronously')
     if (result.issues) throw new Error(result.issues.map(({ message }) => message).join('; '))
     return result.value
   }

@@ -1,7 +1,7 @@
 /** The addresses of repositories: which are taken, in what form git gets them, and their credentials kept apart. */
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { InvalidInputError } from './errors/base.ts'
+import { InvalidInputError } from './errors/usage.ts'
 
 export type RepoTransport = 'https' | 'http' | 'ssh' | 'git' | 'file'
 
@@ -31,11 +31,12 @@ export function checkRepoUrl(url: unknown, what: string, options: RepoUrlOptions
   const refuse = (problem: string, hint = WAYS) => new InvalidInputError({ what, problem, hint })
   if (typeof url !== 'string' || url.trim() === '') throw refuse('it is empty')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (/[\u0000-\u0020\u007f"'`\\<>]/.test(url)) throw refuse('it holds a character that no URL holds')
-  if (/%(?:[01][0-9a-f]|7f)/i.test(url)) throw refuse('it holds a control character')
-  if (url.startsWith('-')) throw refuse('git would take it for an option')
+  if (/[\u0000-\u0020\u007f"'`\\<>]/.test(url))
+    throw refuse('it contains a character that is not allowed in URLs')
+  if (/%(?:[01][0-9a-f]|7f)/i.test(url)) throw refuse('it contains a control character')
+  if (url.startsWith('-')) throw refuse('git would read it as an option')
   const helper = /^([\w+.-]*)::/.exec(url)
-  if (helper) throw refuse(`${helper[1]}:: starts a program in place of a transfer`)
+  if (helper) throw refuse(`${helper[1]}:: would start a program`)
 
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)
   if (scheme?.[1] === undefined) return checkPlain(url, options, refuse)
@@ -51,7 +52,7 @@ export function checkRepoUrl(url: unknown, what: string, options: RepoUrlOptions
     case 'file':
       return checkFileUrl(url, options, refuse)
     default:
-      throw refuse(`${scheme[1]}:// is not a way to fetch a repository that is taken`)
+      throw refuse(`${scheme[1]}:// is not a supported way to fetch a repository`)
   }
 }
 
@@ -62,11 +63,11 @@ function checkHttp(url: string, refuse: Refuse): RepoLocation {
   const parsed = new URL(url)
   const transport = parsed.protocol === 'https:' ? 'https' : 'http'
   if (transport === 'http' && !LOOPBACK.test(parsed.hostname)) {
-    throw refuse('over http anybody on the way can read the repository and change it', 'Use https://.')
+    throw refuse('over http, anyone on the network can read and change the repository', 'Use https://.')
   }
-  if (parsed.hostname.startsWith('-')) throw refuse('the name of the host begins with -')
+  if (parsed.hostname.startsWith('-')) throw refuse('its host name begins with -')
   if (parsed.search !== '' || parsed.hash !== '') {
-    throw refuse('it holds a ? or #, which no repository needs', 'Name a branch, tag or commit by ref.')
+    throw refuse('it contains a ? or #, which no repository needs', 'Name a branch, tag or commit by ref.')
   }
   if (parsed.pathname === '/') throw refuse('it names a host, not a repository')
   const credentials = readCredentials(parsed, refuse)
@@ -80,7 +81,7 @@ function readCredentials({ username, password }: URL, refuse: Refuse): RepoLocat
   try {
     return { username: decodeURIComponent(username), password: decodeURIComponent(password) }
   } catch {
-    throw refuse('the credentials in it are not encoded as they should be')
+    throw refuse('its credentials are not correctly percent-encoded')
   }
 }
 
@@ -94,13 +95,13 @@ function checkWithHost(transport: 'ssh' | 'git', rest: string, refuse: Refuse): 
     )
   }
   const parts = WITH_HOST.exec(rest)
-  if (!parts) throw refuse('its host or path is not one that is taken')
+  if (!parts) throw refuse('its host or path is not valid')
   return { transport, url: `${transport}://${rest}`, credentials: null }
 }
 
 function checkFileUrl(url: string, options: RepoUrlOptions, refuse: Refuse): RepoLocation {
   if (!options.allowLocalRepos) throw refuseLocal(refuse)
-  if (!/^file:\/\/\//i.test(url)) throw refuse('a file:// URL names no host')
+  if (!/^file:\/\/\//i.test(url)) throw refuse('a file:// URL must not name a host')
   return { transport: 'file', url: fileURLToPath(url), credentials: null }
 }
 
@@ -118,8 +119,8 @@ function checkPlain(url: string, options: RepoUrlOptions, refuse: Refuse): RepoL
 
 const refuseLocal = (refuse: Refuse) =>
   refuse(
-    'repositories of this machine are not cloned, as a URL could then read what the task may not',
-    'A program may allow it (allowLocalRepos: true); or bring it along as a folder.',
+    'repositories on this machine are not cloned, because a URL could then read what the task may not',
+    'A program can allow it (allowLocalRepos: true); or pass it as a folder.',
   )
 
 /** What the repository is called: the last part of its path, without `.git`. */

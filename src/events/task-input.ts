@@ -1,6 +1,6 @@
 /** What is asked of an agent. */
 import * as Schema from 'effect/Schema'
-import { InvalidInputError } from './errors/base.ts'
+import { InvalidInputError } from './errors/usage.ts'
 import { checkMaterial } from './input-checks.ts'
 import type { FileMapping, FolderMapping, GitHubRepo } from './material.ts'
 import type { RepoUrlOptions } from './repo-url.ts'
@@ -52,7 +52,7 @@ export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions
     throw new InvalidInputError({
       what: 'The prompt',
       problem: 'it is empty',
-      hint: 'Say what the agent is to do.',
+      hint: 'Say what the agent should do.',
     })
   }
   if (input.textInput !== undefined && typeof input.textInput !== 'string') {

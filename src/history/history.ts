@@ -2,9 +2,9 @@
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import type { StateAt, When } from '../actors/engine/fold-at.ts'
-import type { AnyStep } from '../actors/engine/replay.ts'
+import type { AnyReplayStep } from '../actors/engine/replay.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { StreamNotFoundError } from '../events/errors/base.ts'
+import { StreamNotFoundError } from '../events/errors/history.ts'
 import { checkStreamName } from '../events/ids.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type CauseLine, causesOf } from './causes.ts'
@@ -13,7 +13,7 @@ import { type ReplayOptions, replayStream } from './replay-stream.ts'
 import { stateAt } from './state-at.ts'
 import { type ReplayReport, verifyReplay } from './verify-replay.ts'
 
-/** Which part of the log: `after` and `to` are positions, or versions where a stream is named. */
+/** Which part of the log: `after` and `to` are positions, or versions if a stream is named. */
 export interface LogRange {
   readonly stream?: string
   readonly after?: number
@@ -37,7 +37,7 @@ export class History {
       : this.#store.read(await this.#existing(stream), range)
   }
 
-  replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyStep> {
+  replay(stream: string, options?: ReplayOptions): AsyncGenerator<AnyReplayStep> {
     return replayStream(this.#store, stream, options, this.#kinds)
   }
 

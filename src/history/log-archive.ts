@@ -15,7 +15,7 @@ import { importStore, type RestoredStore, restoreStore } from '../store/care/res
 import type { EventStore } from '../store/event-store.ts'
 import { chainedStore } from '../store/level/chained-store.ts'
 import { KINDS, kindOf } from './kinds.ts'
-import { stateHash as hashOf, type StateHash, type StreamHash } from './state-hash.ts'
+import { hashStates as hashOf, type StateHash, type StreamHash } from './state-hash.ts'
 
 /**
  * Makes the store of a backup again, in a directory that is empty or does not exist.

@@ -2,7 +2,7 @@
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { checkVersion } from '../actors/engine/fold-at.ts'
-import { type AnyStep, replay } from '../actors/engine/replay.ts'
+import { type AnyReplayStep, replaySteps } from '../actors/engine/replay.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { KINDS } from './kinds.ts'
 import { knownStream } from './state-at.ts'
@@ -27,8 +27,8 @@ export async function* replayStream(
   stream: string,
   { from = 1, to }: ReplayOptions = {},
   kinds: readonly AnyKind[] = KINDS,
-): AsyncGenerator<AnyStep> {
+): AsyncGenerator<AnyReplayStep> {
   const { kind, last } = await knownStream(store, stream, kinds)
   checkVersion(stream, from, last)
-  for await (const step of replay(kind, store, stream, to)) if (step.recorded.version >= from) yield step
+  for await (const step of replaySteps(kind, store, stream, to)) if (step.recorded.version >= from) yield step
 }

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../actors/engine/definition.ts'
-import { stateOf } from '../actors/engine/fold-stream.ts'
+import { plainStateOf } from '../actors/engine/fold-stream.ts'
 import { canonicalJson } from '../events/canonical-json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { kindOf } from './kinds.ts'
@@ -37,7 +37,7 @@ export async function* streamHashes(
 }
 
 /** The hash of the whole, from those of the streams. */
-export async function stateHash(
+export async function hashStates(
   store: EventStore,
   kinds: readonly AnyKind[],
   see: (stream: StreamHash) => void = () => {},
@@ -55,7 +55,7 @@ async function folded(store: EventStore, { fold, facts }: AnyKind, stream: strin
   const { initial, transition } = plainFold(fold)
   let state = initial
   for await (const recorded of store.read(stream)) state = transition(state, facts.read(recorded)) ?? state
-  return stateOf(state)
+  return plainStateOf(state)
 }
 
 async function facts(store: EventStore, stream: string): Promise<unknown> {

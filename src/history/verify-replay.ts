@@ -1,7 +1,7 @@
 /** A replay of the log, held against what was written down while it was lived: summaries, state hashes, snapshots. */
 
 import type { AnyKind } from '../actors/engine/definition.ts'
-import { stateOf } from '../actors/engine/fold-stream.ts'
+import { plainStateOf } from '../actors/engine/fold-stream.ts'
 import { foldName, stateDigest } from '../actors/engine/recorded-state.ts'
 import { canonicalJson } from '../events/canonical-json.ts'
 import type { Recorded } from '../events/envelope.ts'
@@ -118,7 +118,7 @@ class Comparison {
     const snapshot = this.#snapshots.get(stream)
     if (snapshot?.version !== version || snapshot.factId !== id) return
     this.#compare(folded, 'snapshots', 'snapshot', foldName(snapshot.fingerprint), snapshot.state, () =>
-      stateOf(folded.state),
+      plainStateOf(folded.state),
     )
   }
 

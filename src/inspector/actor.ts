@@ -1,6 +1,7 @@
 /** One actor as it was: its state folded from its facts, its chart, its sessions or steps. */
 import type { PlainState } from '../actors/engine/compiled-fold.ts'
-import { ClaudeAgentError, ClosedError } from '../events/errors/base.ts'
+import { ClaudeAgentError } from '../events/errors/base.ts'
+import { ClosedError } from '../events/errors/usage.ts'
 import { stateChart } from '../history/state-chart.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { changeAt } from './facts.ts'

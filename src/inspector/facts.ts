@@ -1,11 +1,11 @@
 /** Facts as the page shows them: a line in the list, one fact in full, and the long texts of it in pieces. */
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { factId } from '../store/fact-text.ts'
 import type { LogIndex } from './index/index.ts'
-import { type Place, readPlaces } from './index/reading.ts'
+import { type LogPlace, readPlaces } from './index/reading.ts'
 import { BROKEN, toneOfType } from './index/tones.ts'
 import { statusOf } from './index/track.ts'
 import { bounded, brief, isReference, valueAt, visible } from './text.ts'
@@ -71,7 +71,7 @@ export async function bodyView(
   throw new InvalidInputError({ what: 'path', problem: `there is no text ${path} at position ${position}` })
 }
 
-function factLine(index: LogIndex, place: Place): FactLine {
+function factLine(index: LogIndex, place: LogPlace): FactLine {
   const { position, recorded } = place
   if (!recorded) {
     const nothing = { at: '', stream: '', version: 0, brief: '', change: null }

@@ -16,7 +16,7 @@ export interface Guarded {
 /** Another port is another cookie: cookies do not tell ports apart. */
 export const cookieName = (port: number): string => `claude-agents-inspect-${port}`
 
-export interface Refusal {
+export interface RequestRefusal {
   readonly status: number
   readonly problem: string
 }
@@ -25,7 +25,7 @@ export interface Refusal {
  * Why a request is refused, or null. The name in `Host` is checked because a page on any site can let its own name
  * point to 127.0.0.1 (DNS rebinding); `Origin` because any page can send requests here.
  */
-export function refusal({ method, headers, url }: Request, { port, token }: Guarded): Refusal | null {
+export function refusal({ method, headers, url }: Request, { port, token }: Guarded): RequestRefusal | null {
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`]
   if (!hosts.includes(headers.host ?? ''))
     return { status: 403, problem: 'It is not asked under its own name.' }

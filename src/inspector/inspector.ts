@@ -1,6 +1,6 @@
 /** The web inspector: a page that shows a log as a timeline, and the whole system at any moment of it. */
 
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { KINDS } from '../history/kinds.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { LogIndex } from './index/index.ts'

@@ -1,5 +1,5 @@
 /** What the page can ask, and how it is answered. Every parameter is checked and bounded before anything is read. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { actorAt } from './actor.ts'
 import { bodyView, factLines, factView } from './facts.ts'
@@ -15,10 +15,10 @@ export interface Inspected {
   readonly searches: Searches
 }
 
-export type Answer = (inspected: Inspected, parameters: Parameters) => Promise<unknown>
+export type PageAnswer = (inspected: Inspected, parameters: Parameters) => Promise<unknown>
 
 /** By path. Each of them only reads. */
-export const ANSWERS: Readonly<Record<string, Answer>> = {
+export const ANSWERS: Readonly<Record<string, PageAnswer>> = {
   '/api/moment': moment,
   '/api/facts': facts,
   '/api/body': ({ store }, asked) =>

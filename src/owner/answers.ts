@@ -1,14 +1,14 @@
 /** Requests and answers of an owner as HTTP: bodies that are bounded, lists that wait for their readers, errors as data. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { InvalidInputError } from '../events/errors/base.ts'
-import type { Answer } from './reads.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
+import type { OwnerAnswer } from './reads.ts'
 import { errorLine, LineWriter } from './wire.ts'
 
 /** Of a command: a task's prompt and its text travel in one. */
 export const LARGEST_REQUEST = 64 * 1024 * 1024
 
 /** Lists line by line, as fast as their reader takes them. */
-export async function send(response: ServerResponse, answer: Answer): Promise<void> {
+export async function send(response: ServerResponse, answer: OwnerAnswer): Promise<void> {
   if ('text' in answer) {
     response.setHeader('content-type', answer.type)
     response.end(answer.text)
@@ -51,7 +51,7 @@ export function parse(body: string): object {
   }
 }
 
-export function refuse(response: ServerResponse, status: number, what: string, problem: string): void {
+export function refuseRequest(response: ServerResponse, status: number, what: string, problem: string): void {
   response.statusCode = status
   response.setHeader('connection', 'close')
   fail(response, new InvalidInputError({ what, problem }))

@@ -1,27 +1,27 @@
 /**
- * What another process may ask an owner to do, by the names that the methods have. A method that is in a list here works
- * in both; what it takes and gives must be JSON. (An agent that a method gives is looked up by whoever asked for it.)
+ * What another process may ask an owner to do, by the names of the methods. A listed method works in both processes; its
+ * arguments and its result must be JSON. (If the result is an agent, the caller looks it up for itself.)
  */
 
-/** Methods of the orchestrator. */
+/** Methods of the orchestrator; `runs.cancel` is `orchestrator.runs.cancel`. */
 export const SYSTEM_COMMANDS: readonly string[] = [
   'createAgent',
   'declareAgent',
   'removeAgent',
   'fork',
-  'cancelRun',
-  'forkRun',
   'processes',
-  'setBudget',
-  'budget',
-  'budgets',
-  'held',
-  'approve',
-  'reject',
-  'deadLetters',
+  'runs.cancel',
+  'runs.fork',
+  'budgets.set',
+  'budgets.show',
+  'budgets.list',
+  'held.list',
+  'held.approve',
+  'held.reject',
+  'lateAnswers',
 ]
 
-/** Methods of an agent. `ask` goes a way of its own, as it has much to say. */
+/** Methods of an agent. `ask` is a request of its own, as its answer is a stream. */
 export const AGENT_COMMANDS: readonly string[] = [
   'cancel',
   'reset',
@@ -33,10 +33,10 @@ export const AGENT_COMMANDS: readonly string[] = [
   'budget',
 ]
 
-/** Methods of the orchestrator that work in its own process alone, and what they do, for the error. */
+/** Methods of the orchestrator that work only in its own process, and what they do, for the error. */
 export const OWNER_ONLY: Readonly<Record<string, string>> = {
   run: 'running a workflow',
-  resume: 'going on with a run',
+  'runs.resume': 'going on with a run',
   sequential: 'running a workflow',
   parallel: 'running a workflow',
   pipeline: 'running a workflow',

@@ -1,12 +1,13 @@
 /** What an owner answers to readers: everything of the `EventStore` port that reads, address by address. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { Mailbox } from '../actors/engine/mailbox.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { Counters, metricsText } from '../history/metrics.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { recordValue } from '../store/level/record.ts'
 import type { Followers } from './followers.ts'
 
 /** A list, line by line, or one value. `signal` aborts when the reader has gone, or has seen enough. */
-export type Answer =
+export type OwnerAnswer =
   | { readonly values: AsyncIterable<unknown> }
   | { readonly value: unknown }
   | { readonly text: string; readonly type: string }
@@ -14,19 +15,17 @@ export type Answer =
 /** Of the text format of Prometheus. */
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-export type Route = (query: URLSearchParams, signal: AbortSignal) => Promise<Answer> | Answer
+export type Route = (query: URLSearchParams, signal: AbortSignal) => Promise<OwnerAnswer> | OwnerAnswer
 
 export function readingRoutes(store: ChainedStore, followers: Followers): Readonly<Record<string, Route>> {
   const counters = new Counters()
-  let counting: Promise<unknown> = Promise.resolve()
   /** One after the other: they share what has been counted. */
-  const metrics = () => {
-    const text = counting.then(() => metricsText(store, counters))
-    counting = text.catch(() => {})
-    return text
-  }
+  const countings = new Mailbox()
   return {
-    '/metrics': async () => ({ text: await metrics(), type: METRICS_TYPE }),
+    '/metrics': async () => ({
+      text: await countings.post(() => metricsText(store, counters)),
+      type: METRICS_TYPE,
+    }),
     '/head': async (query) => ({ value: { head: await store.head(query.get('stream') ?? undefined) } }),
     '/facts': (query) => {
       const stream = query.get('stream')

@@ -5,9 +5,9 @@ import { open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OwnerRecordRefused } from '../events/errors/owner.ts'
 import { FILE_MODE } from '../store/directory.ts'
-import type { ProcessIdentity } from '../store/process-identity.ts'
+import type { HostProcess } from '../store/process-identity.ts'
 
-export interface OwnerRecord extends ProcessIdentity {
+export interface OwnerRecord extends HostProcess {
   /** Of the protocol that its socket speaks. */
   readonly protocol: number
   readonly storeId: string

@@ -1,5 +1,5 @@
 /** What an owner does for others: methods of its orchestrator, called by name, and tasks. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { AGENT_COMMANDS, type CommandRequest, SYSTEM_COMMANDS, type TaskRequest } from './commands.ts'
 import { errorLine, type LineWriter } from './wire.ts'
 
@@ -32,8 +32,7 @@ export class OwnerCommands {
       throw new InvalidInputError({ what: String(method), problem: 'it is not a command of this owner' })
     const calledOff = agent !== null && method === 'cancel' && this.#callOff(agent, args)
     const target = agent === null ? this.#system : await this.#system.agent(agent)
-    const command = (target as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[method]
-    const result = await command?.apply(target, args)
+    const result = await call(target, method, args)
     return isPlain(result) ? calledOff || result : null
   }
 
@@ -69,6 +68,15 @@ export class OwnerCommands {
     return asked !== undefined
   }
 }
+
+/** `runs.cancel` is the method `cancel` of the part `runs`. The path is one of a list, so it leads nowhere else. */
+function call(target: object, path: string, args: readonly unknown[]): Promise<unknown> | undefined {
+  const [method = '', part] = path.split('.').toReversed()
+  const methods = (part === undefined ? target : Reflect.get(target, part)) as Methods
+  return methods[method]?.(...args)
+}
+
+type Methods = Readonly<Record<string, (...args: unknown[]) => Promise<unknown>>>
 
 const isPlain = (value: unknown) =>
   value === null ||

@@ -9,7 +9,7 @@ import type { OwnerSocket } from './socket.ts'
 export type { OwnerSocket }
 
 /** Undefined where it is not possible: that is a pity, and no reason not to open. */
-export async function serve(
+export async function serveOthers(
   system: OwnedSystem,
   baseDir: string,
   store: EventStore,

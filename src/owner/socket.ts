@@ -8,7 +8,7 @@ import type { Logger } from '../logger.ts'
 import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { isAlive, thisProcess } from '../store/process-identity.ts'
-import { fail, LARGEST_REQUEST, parse, readBody, refuse, send } from './answers.ts'
+import { fail, LARGEST_REQUEST, parse, readBody, refuseRequest, send } from './answers.ts'
 import type { CommandRequest, TaskRequest } from './commands.ts'
 import { Followers } from './followers.ts'
 import { type Route, readingRoutes } from './reads.ts'
@@ -166,7 +166,8 @@ export class OwnerSocket {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://owner')
       if (request.method === 'POST') return await this.#do(pathname, request, response)
       const route = request.method === 'GET' ? this.#routes[pathname] : undefined
-      if (!route) return refuse(response, 404, `${request.method} ${pathname}`, 'there is no such address')
+      if (!route)
+        return refuseRequest(response, 404, `${request.method} ${pathname}`, 'there is no such address')
       await send(response, await route(searchParams, gone.signal))
     } catch (error) {
       fail(response, error)
@@ -177,9 +178,10 @@ export class OwnerSocket {
 
   async #do(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (path !== '/commands' && path !== '/tasks')
-      return refuse(response, 404, `POST ${path}`, 'there is no such address')
+      return refuseRequest(response, 404, `POST ${path}`, 'there is no such address')
     const body = await readBody(request)
-    if (body === null) return refuse(response, 413, 'The request', `it is over ${LARGEST_REQUEST} bytes`)
+    if (body === null)
+      return refuseRequest(response, 413, 'The request', `it is over ${LARGEST_REQUEST} bytes`)
     if (path === '/commands') {
       const value = await this.#commands.run(parse(body) as CommandRequest)
       return send(response, { value: { result: value ?? null } })

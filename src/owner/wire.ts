@@ -1,10 +1,10 @@
 /** How an owner and whoever works through it talk: HTTP on a unix socket, lists as lines of JSON, errors as data. */
 import type { ServerResponse } from 'node:http'
-import { ClaudeAgentError, type ErrorData } from '../events/errors/base.ts'
-import { callErrorFrom } from '../events/errors/call.ts'
+import { ClaudeAgentError } from '../events/errors/base.ts'
+import { callErrorFrom, type ErrorData, errorData } from '../events/errors/recorded.ts'
 
 /** Raised whenever one side could misunderstand the other. */
-export const PROTOCOL = 1
+export const PROTOCOL = 2
 
 /** What an owner says of itself when it is asked for nothing. */
 export interface Greeting {
@@ -28,14 +28,9 @@ export const isErrorLine = (value: unknown): value is ErrorLine =>
 
 /** An error as it travels. */
 export function errorLine(error: unknown): ErrorLine {
-  if (!(error instanceof ClaudeAgentError)) {
-    const message = error instanceof Error ? error.message : String(error)
-    return { error: { tag: 'UnexpectedError', message, hint: '', retryable: false, details: {} } }
-  }
-  const { _tag: tag, summary: message, hint, retryable } = error
-  const plain = Object.entries(error.details).filter(([, value]) => /^(string|number)$/.test(typeof value))
-  const details = Object.fromEntries(plain) as ErrorData['details']
-  return { error: { tag, message, hint, retryable, details } }
+  if (error instanceof ClaudeAgentError) return { error: errorData(error) }
+  const message = error instanceof Error ? error.message : String(error)
+  return { error: { tag: 'UnexpectedError', message, hint: '', retryable: false, details: {} } }
 }
 
 /** The error that has travelled, to be thrown again: with the same tag, message and hint. */

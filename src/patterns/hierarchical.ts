@@ -1,7 +1,7 @@
 /** A manager plans, workers do their parts side by side, and the manager makes one answer of them. */
 import { concatMap, from, map, mergeMap, type Observable, toArray } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, joinAnswers, nameOf, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, joinAnswers, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkStep, checkSteps, refuseTwice } from './steps.ts'
 
 export interface HierarchicalOptions {
@@ -26,7 +26,7 @@ export function hierarchical(options: HierarchicalOptions): Pattern {
   checkSteps('hierarchical', workers)
   refuseTwice('hierarchical', workers)
   checkCount('concurrency', concurrency)
-  const names = workers.map(nameOf)
+  const names = workers.map(stepName)
   return patternOf([manager, ...workers], (ask, task) =>
     runStep(ask, manager, { ...task, prompt: planning(task, names) }).pipe(
       toArray(),

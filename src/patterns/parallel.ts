@@ -1,7 +1,7 @@
 /** All at once on the same task; the answers come in the order of the steps. */
 import { catchError, from, map, mergeMap, of, toArray } from 'rxjs'
 import { describeError } from '../events/errors/base.ts'
-import { type Answer, nameOf, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkSteps, refuseTwice } from './steps.ts'
 
 export interface ParallelOptions {
@@ -42,5 +42,5 @@ export function parallel(
 
 function failed(step: Step, error: unknown): Answer {
   const { code, message } = describeError(error)
-  return { agent: nameOf(step), text: '', error: { code, message } }
+  return { agent: stepName(step), text: '', error: { code, message } }
 }

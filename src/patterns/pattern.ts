@@ -66,14 +66,16 @@ export function patternOf(
   steps: readonly Step[],
   run: (ask: Ask, task: TaskInput) => Observable<Answer>,
 ): Pattern {
-  const agents = steps.flatMap((step) => (typeof step === 'function' ? (step.agents ?? []) : [nameOf(step)]))
+  const agents = steps.flatMap((step) =>
+    typeof step === 'function' ? (step.agents ?? []) : [stepName(step)],
+  )
   return Object.assign((ask: Ask) => concatMap((task: TaskInput) => run(ask, task)), {
     agents: [...new Set(agents)],
   })
 }
 
 /** The name of a step, for results and for texts that a model reads. A part with one agent goes by the agent's name. */
-export function nameOf(step: Step): string {
+export function stepName(step: Step): string {
   if (typeof step === 'string') return step
   if (typeof step === 'object') return step.pool
   const [agent, ...others] = step.agents ?? []

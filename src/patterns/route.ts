@@ -1,6 +1,6 @@
 /** Somebody decides who is asked. */
 import { concatMap, toArray } from 'rxjs'
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkStep } from './steps.ts'
 

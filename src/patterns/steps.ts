@@ -1,5 +1,5 @@
 /** Checks what a pattern is made of, before anything is asked. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { Step } from './pattern.ts'
 
 /** Throws {@link InvalidInputError} for no steps, or something that is none. */

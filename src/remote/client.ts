@@ -3,8 +3,8 @@
 import { realpath } from 'node:fs/promises'
 import { Agent as Connections, type IncomingMessage, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ClosedError } from '../events/errors/base.ts'
 import { OwnerProtocolMismatch, OwnerRecordRefused, OwnerUnavailable } from '../events/errors/owner.ts'
+import { ClosedError } from '../events/errors/usage.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
 import { problemOfSocket } from '../owner/socket-directory.ts'
 import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
@@ -88,13 +88,13 @@ export class OwnerClient {
   }
 
   /** One value. */
-  async value(address: string, query: Query = {}): Promise<unknown> {
+  async value(address: string, query: QueryParameters = {}): Promise<unknown> {
     for await (const value of this.values(address, query)) return value
     throw this.unavailable('gave no answer')
   }
 
   /** A text that is no JSON. */
-  async text(address: string, query: Query = {}): Promise<string> {
+  async text(address: string, query: QueryParameters = {}): Promise<string> {
     const response = await this.#send('GET', `${address}${queryText(query)}`)
     const isText = response.headers['content-type']?.startsWith('text/plain')
     if (!isText) for await (const value of this.#lines(response)) throw failureOf(value)
@@ -104,7 +104,7 @@ export class OwnerClient {
   }
 
   /** A list. Ends early when the signal aborts. */
-  async *values(address: string, query: Query = {}, signal?: AbortSignal): AsyncGenerator<unknown> {
+  async *values(address: string, query: QueryParameters = {}, signal?: AbortSignal): AsyncGenerator<unknown> {
     if (signal?.aborted) return
     const response = await this.#send('GET', `${address}${queryText(query)}`)
     yield* this.#lines(response, signal)
@@ -170,9 +170,9 @@ export class OwnerClient {
   }
 }
 
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+export type QueryParameters = Readonly<Record<string, string | number | boolean | undefined>>
 
-function queryText(query: Query): string {
+function queryText(query: QueryParameters): string {
   const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== Infinity)
   if (given.length === 0) return ''
   return `?${new URLSearchParams(Object.fromEntries(given.map(([name, value]) => [name, String(value)])))}`

@@ -21,11 +21,15 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
     await forward(method)(options)
     return remoteAgent(client, store, options.id)
   }
-  return withMethods(() => system, {
-    ...Object.fromEntries(SYSTEM_COMMANDS.map((method) => [method, forward(method)])),
-    ...Object.fromEntries(
-      Object.entries(OWNER_ONLY).map(([method, what]) => [method, refusal(client, what)]),
-    ),
+  const replaced: Methods = {
+    ...Object.fromEntries(SYSTEM_COMMANDS.map((path) => [path, forward(path)])),
+    ...Object.fromEntries(Object.entries(OWNER_ONLY).map(([path, what]) => [path, refusal(client, what)])),
+  }
+  return withProperties(() => system, {
+    ...replaced,
+    runs: { ...system.runs, ...methodsOf('runs', replaced) },
+    budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
+    held: { ...system.held, ...methodsOf('held', replaced) },
     agent: (id: string) => remoteAgent(client, store, id),
     createAgent: made('createAgent'),
     declareAgent: made('declareAgent'),
@@ -55,7 +59,7 @@ async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string)
       agent = await folded()
       return result
     }
-  return withMethods(() => agent, {
+  return withProperties(() => agent, {
     ...Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)])),
     ask: (task: never, options: never) => remoteAsk(client, id, task, options),
   })
@@ -90,11 +94,20 @@ export const NOBODY: AgentRunner = {
   recover: async () => ({ outcome: 'unanswered' }),
 }
 
-/** The object, with some of its methods replaced. It may become another one meanwhile. */
-function withMethods<T extends object>(current: () => T, methods: Methods): T {
+/** Of methods by their paths, those of one part: `runs.cancel` is the method `cancel` of the part `runs`. */
+function methodsOf(part: string, methods: Methods): Methods {
+  const own = Object.entries(methods).filter(([path]) => path.startsWith(`${part}.`))
+  return Object.fromEntries(own.map(([path, method]) => [path.slice(part.length + 1), method]))
+}
+
+/** The object, with some of its properties replaced. `current` may give another object later. */
+function withProperties<T extends object>(
+  current: () => T,
+  properties: Readonly<Record<PropertyKey, unknown>>,
+): T {
   return new Proxy(current(), {
     get(_, name) {
-      if (Object.hasOwn(methods, name)) return methods[name as string]
+      if (Object.hasOwn(properties, name)) return properties[name]
       const target = current()
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value

@@ -1,7 +1,8 @@
 /** What both stores make of the arguments of `append`, before anything else happens: checked, and copied as text. */
 import type { NewFact } from '../events/envelope.ts'
-import { InvalidFactError, InvalidIdError, InvalidInputError } from '../events/errors/base.ts'
+import { InvalidFactError } from '../events/errors/fact.ts'
 import { RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
+import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
 import type { AppendOptions, StreamSummary } from './event-store.ts'
 import type { FactText } from './fact-text.ts'
@@ -50,9 +51,9 @@ function factText(fact: NewFact, maxRecordBytes: number): FactText {
 
 function dataText({ type, v, data }: NewFact): string {
   if (typeof type !== 'string')
-    throw new InvalidFactError({ type: String(type), problem: 'its type is no string' })
+    throw new InvalidFactError({ type: String(type), problem: 'its type is not a string' })
   if (!Number.isSafeInteger(v) || v < 1)
-    throw new InvalidFactError({ type, problem: `it has no version (${v})` })
+    throw new InvalidFactError({ type, problem: `it has no valid version (${v})` })
   let text: string | undefined
   try {
     text = JSON.stringify(data)

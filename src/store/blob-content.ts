@@ -1,7 +1,7 @@
 /** What every kind of blobs does with a body: turn it into bytes and a reference, and check what comes back. */
 import { hash } from 'node:crypto'
-import { InvalidInputError } from '../events/errors/base.ts'
 import { CorruptBlob } from '../events/errors/store.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { BlobReference } from './blobs.ts'
 
 const SHA256 = /^[0-9a-f]{64}$/
@@ -11,7 +11,7 @@ export function blobReference(text: string): { reference: BlobReference; content
   if (content.toString('utf8') !== text) {
     throw new InvalidInputError({
       what: 'blob',
-      problem: 'the text holds half of a surrogate pair, which utf8 cannot',
+      problem: 'the text contains half of a surrogate pair, which UTF-8 cannot represent',
     })
   }
   return { reference: { sha256: hash('sha256', content), bytes: content.byteLength }, content }
@@ -26,5 +26,5 @@ export function checkReference(reference: BlobReference): BlobReference {
 /** The text, if the bytes are what was put; else {@link CorruptBlob}. */
 export function checkBlob({ sha256, bytes }: BlobReference, content: Buffer, file: string): string {
   if (content.byteLength === bytes && hash('sha256', content) === sha256) return content.toString('utf8')
-  throw new CorruptBlob({ sha256, file, problem: 'it is not what was put' })
+  throw new CorruptBlob({ sha256, file, problem: 'its content does not match its hash' })
 }

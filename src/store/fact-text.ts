@@ -12,7 +12,7 @@ export interface FactText {
 }
 
 /** What the store adds to a fact. */
-export interface Place {
+export interface FactPlace {
   readonly storeId: string
   readonly position: number
   readonly stream: string
@@ -25,7 +25,7 @@ export interface Place {
  * What the log holds of a fact, as JSON: what its key says, or follows from that, is left out. Put together by hand:
  * this is the hot path, and the data is text already.
  */
-export const storedText = (place: Place, fact: FactText): string =>
+export const storedText = (place: FactPlace, fact: FactText): string =>
   `{"stream":"${place.stream}","version":${place.version},"type":${JSON.stringify(fact.type)},"v":${fact.v},` +
   `"at":"${place.at}","epoch":${place.epoch}` +
   (fact.correlationId === null ? '' : `,"correlationId":${JSON.stringify(fact.correlationId)}`) +
@@ -61,7 +61,7 @@ export function parseStored(storeId: string, position: number, text: string): Re
 }
 
 /** The fact as its appender gets it: equal to what a reader gets, and nobody else's object. */
-export const recordedFact = (place: Place, fact: FactText): Recorded => ({
+export const recordedFact = (place: FactPlace, fact: FactText): Recorded => ({
   position: place.position,
   stream: place.stream,
   version: place.version,

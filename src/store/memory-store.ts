@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { type Clock, instant, systemClock } from '../clock.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { ClosedError } from '../events/errors/base.ts'
 import { CorruptBlob } from '../events/errors/store.ts'
+import { ClosedError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
 import {
   type AppendRequest,
@@ -14,7 +14,7 @@ import {
 import { blobReference, checkBlob, checkReference } from './blob-content.ts'
 import type { Blobs } from './blobs.ts'
 import type { EventStore, StreamSummary } from './event-store.ts'
-import { type Place, recordedFact } from './fact-text.ts'
+import { type FactPlace, recordedFact } from './fact-text.ts'
 import { follow, Growth } from './follow.ts'
 import { type ReadRange, readRange } from './read-range.ts'
 import { memorySnapshots } from './snapshots.ts'
@@ -49,7 +49,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
     const { positions, summary: before } = streams.get(stream) ?? { positions: [], summary: null }
     const at = instant(clock.now())
     const written = facts.map((fact) => {
-      const place: Place = {
+      const place: FactPlace = {
         storeId,
         position: log.length + 1,
         stream,
@@ -134,7 +134,7 @@ function memoryBlobs(): Blobs {
     async get(reference) {
       const { sha256 } = checkReference(reference)
       const content = bodies.get(sha256)
-      if (!content) throw new CorruptBlob({ sha256, file: 'memory', problem: 'it was never put' })
+      if (!content) throw new CorruptBlob({ sha256, file: 'memory', problem: 'it was never stored' })
       return checkBlob(reference, content, 'memory')
     },
   }

@@ -1,15 +1,15 @@
 /** Which process this is, told in a way that a later process with the same number cannot be mistaken for it. */
 import { readFileSync } from 'node:fs'
 
-export interface ProcessIdentity {
+export interface HostProcess {
   readonly pid: number
   /** When it was started, in ticks since boot, and the boot; null where the system does not tell. */
   readonly started: string | null
 }
 
-export const thisProcess = (): ProcessIdentity => ({ pid: process.pid, started: startOf(process.pid) })
+export const thisProcess = (): HostProcess => ({ pid: process.pid, started: startOf(process.pid) })
 
-export function isAlive({ pid, started }: ProcessIdentity): boolean {
+export function isAlive({ pid, started }: HostProcess): boolean {
   try {
     process.kill(pid, 0)
   } catch (error) {

@@ -1,5 +1,5 @@
 /** Which versions or positions a read is about, as one closed range. */
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { ReadOptions } from './event-store.ts'
 
 /** Both ends belong to it; empty when `from` is larger than `to`. */
@@ -35,5 +35,5 @@ export function* chunks({ from, to, backwards }: ReadRange, size: number): Gener
 
 function checkCount(what: string, value: number): number {
   if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 0)) return value
-  throw new InvalidInputError({ what, problem: `${value} is not a whole number from 0 on` })
+  throw new InvalidInputError({ what, problem: `${value} is not a whole number of 0 or more` })
 }

@@ -1,5 +1,7 @@
 /** What runs, tasks and calls did as OpenTelemetry spans, made of the facts in the log while they are written. */
+
 import type { Agent } from '../actors/agent/agent.ts'
+import { Mailbox } from '../actors/engine/mailbox.ts'
 import type { Recorded } from '../events/envelope.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { SpanTree } from './span-tree.ts'
@@ -42,18 +44,19 @@ export async function telemetry(
     ...(messages ? { read: (reference) => orchestrator.store.blobs.get(reference) } : {}),
   })
   const start = after ?? (await orchestrator.store.head())
-  let work: Promise<void> = Promise.resolve()
+  const work = new Mailbox()
   let position = start
   let isOver = false
+  let ended: Promise<void> | undefined
   let look = () => {}
   const see = (recorded: Recorded) => {
     position = recorded.position
-    work = work.then(() => tree.see(recorded)).catch(() => {})
+    work.post(() => tree.see(recorded)).catch(() => {})
     look()
   }
   const end = () => {
     isOver = true
-    work = work.then(() => tree.end())
+    ended = work.post(() => tree.end())
     look()
   }
   const subscription = orchestrator
@@ -69,7 +72,7 @@ export async function telemetry(
     }
     subscription.unsubscribe()
     if (!isOver) end()
-    await work
+    await ended
   }
   return { active: true, stop, [Symbol.asyncDispose]: stop }
 }

@@ -1,8 +1,8 @@
 /** The store's contract: what is appended, when it is refused, and when it is written only once. */
 import assert from 'node:assert/strict'
 import type { NewFact } from '../events/envelope.ts'
-import { InvalidIdError } from '../events/errors/base.ts'
 import { VersionConflict } from '../events/errors/store.ts'
+import { InvalidIdError } from '../events/errors/usage.ts'
 import {
   all,
   type Checks,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { Recorded } from '../events/envelope.ts'
 import { all, type Checks, counted, countedTo, first, numbers, positions, upTo } from './contract-kit.ts'
 
-export const following: Checks = {
+export const followingCases: Checks = {
   async 'Following gives what is there, and then what comes'(store) {
     await store.append('agent/a', countedTo(2))
     const following = first(store.follow(), 4)

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import type { AgentOptions } from '../actors/agent/options.ts'
 import type { Recovered } from '../claude/runner.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import { Orchestrator, type OrchestratorOptions } from '../orchestrator.ts'
+import { Orchestrator } from '../orchestrator.ts'
+import type { OrchestratorOptions } from '../orchestrator-options.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { memoryStore } from '../store/memory-store.ts'
@@ -165,7 +166,7 @@ function scenarioOf({ agents, pattern, input }: PatternSweep): ScenarioSweep['sc
     }
     const { success, results, errors, metadata } = await orchestrator.run(pattern, input, { id: RUN })
     const left = (await orchestrator.agents()).map(({ id, queue }) => ({ id, queue }))
-    const open = (await orchestrator.showRun(RUN)).taken.filter(({ state }) => state === 'scheduled')
+    const open = (await orchestrator.runs.show(RUN)).taken.filter(({ state }) => state === 'scheduled')
     return { success, finalOutput: metadata.finalOutput, results, errors, left, open }
   }
 }

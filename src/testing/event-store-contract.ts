@@ -1,7 +1,7 @@
 /** What every event store promises, as cases for any test runner. Ours run it; an author of another store can, too. */
 import type { EventStore } from '../store/event-store.ts'
 import { appending, commitIds } from './contract-appending.ts'
-import { following } from './contract-following.ts'
+import { followingCases } from './contract-following.ts'
 import { bodies, listing, reading } from './contract-reading.ts'
 import { snapshots } from './contract-snapshots.ts'
 
@@ -21,7 +21,7 @@ export function eventStoreContract(make: () => Promise<EventStore> | EventStore)
     ...appending,
     ...commitIds,
     ...reading,
-    ...following,
+    ...followingCases,
     ...listing,
     ...bodies,
     ...snapshots,

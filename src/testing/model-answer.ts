@@ -8,11 +8,11 @@ export interface Delivery {
   readonly chunkSize?: number
   /** Waited before each streamed piece. */
   readonly chunkDelayMs?: number
-  readonly interruption?: Interruption
+  readonly interruption?: StreamInterruption
 }
 
 /** An answer that stops on its way. An answer that is not streamed stops after half of its body. */
-export interface Interruption {
+export interface StreamInterruption {
   /** `dropped`: the connection is reset. `hanging`: silence until it is closed. `held`: silence until `release()`. */
   readonly how: 'dropped' | 'hanging' | 'held'
   /** Pieces sent before (0: only the headers and the start of the message). Without it not even headers are sent. */

@@ -11,7 +11,7 @@ import { hierarchical } from '../patterns/hierarchical.ts'
 import { debate } from '../patterns/loop-until.ts'
 import { mapReduce } from '../patterns/map-reduce.ts'
 import { parallel } from '../patterns/parallel.ts'
-import { nameOf, type Pattern, type Step } from '../patterns/pattern.ts'
+import { type Pattern, type Step, stepName } from '../patterns/pattern.ts'
 import { pipeline } from '../patterns/pipeline.ts'
 import { pool } from '../patterns/pool.ts'
 import { race } from '../patterns/race.ts'
@@ -35,7 +35,7 @@ const BUILD: Readonly<Record<string, Build>> = {
   route: ([classifier, ...others], { fallback }) =>
     route({
       classifier: classifier as Step,
-      routes: Object.fromEntries(others.map((step) => [nameOf(step), step])),
+      routes: Object.fromEntries(others.map((step) => [stepName(step), step])),
       ...given({ fallback }),
     }),
   'map-reduce': ([map, reduce], { split = 'paragraphs', concurrency }) =>

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EMPTY } from 'rxjs'
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 

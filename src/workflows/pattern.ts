@@ -5,7 +5,7 @@ import {
   type NamedWorkflow,
   type WorkflowDefinition,
 } from '../config/workflow-definition.ts'
-import { InvalidInputError } from '../events/errors/base.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { JsonObject } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { Pattern } from '../patterns/pattern.ts'
@@ -50,8 +50,8 @@ export function templateNamed(name: string): (typeof TEMPLATES)[keyof typeof TEM
  * run can be resumed. Throws InvalidInputError for what makes no sense, or is not there.
  *
  * @example
- * const { workflow } = await orchestrator.showRun('report-7')
- * if (workflow) await orchestrator.resume('report-7', workflowPattern(workflow, await loadConfig()))
+ * const { workflow } = await orchestrator.runs.show('report-7')
+ * if (workflow) await orchestrator.runs.resume('report-7', workflowPattern(workflow, await loadConfig()))
  */
 export function workflowPattern(
   workflow: WorkflowReference | JsonObject,

@@ -1,7 +1,7 @@
 /** The directories of an agent: made for its calls, and removed with it, without following a link out of them. */
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
-import { WorkspaceError } from '../events/errors/base.ts'
+import { WorkspaceError } from '../events/errors/workspace.ts'
 import type { AgentDirectories } from './directories.ts'
 import {
   type Directory,
@@ -28,7 +28,7 @@ export async function prepareDirectories(directories: AgentDirectories, baseDir?
       await mkdir(path, { recursive: true, mode: PRIVATE })
       await chmod(path, PRIVATE)
     } catch (cause) {
-      throw new WorkspaceError({ path, problem: 'the directory cannot be made' }, { cause })
+      throw new WorkspaceError({ path, problem: 'the directory cannot be created' }, { cause })
     }
   }
 }

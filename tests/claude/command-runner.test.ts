@@ -73,7 +73,7 @@ test.each([
 test('one that was killed says so', async () => {
   const { agent, runner } = await script('kill -9 $$')
   expect((await collect(runner, agent.call('x'))).error).toMatchObject({
-    message: expect.stringContaining('it was ended by SIGKILL'),
+    message: expect.stringContaining('it was killed by SIGKILL'),
   })
 })
 

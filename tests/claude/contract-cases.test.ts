@@ -8,7 +8,7 @@ const PROMPTS = 'claude-cli-prompts.test.ts'
 const SESSIONS = 'claude-cli-sessions.test.ts'
 const CONTRACT = 'contract.test.ts'
 const RECOVERY = 'recovery.test.ts'
-const HISTORY = 'session-history.test.ts'
+const HISTORY = 'session/history.test.ts'
 
 /** The case, and the tests of it: the file, and how the title begins. */
 const CASES: readonly (readonly [

@@ -129,7 +129,7 @@ test.runIf(process.platform === 'linux').each(FAULTS)('a child that does this: %
   const reopened = await Orchestrator.open({ baseDir, resume: 'on-demand' })
   onTestFinished(() => reopened.close())
   const facts = []
-  for await (const fact of reopened.log()) facts.push(fact)
+  for await (const fact of reopened.history.log()) facts.push(fact)
   expect(facts.map(({ type }) => type).filter((type) => TERMINAL.includes(type))).toHaveLength(1)
 
   const files = await filesIn(baseDir)

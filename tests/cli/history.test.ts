@@ -67,8 +67,8 @@ test('what is not there is told, and how to find it', async () => {
   const { run } = await lived()
   const cases: [string[], number, RegExp][] = [
     [['state', 'agent/echo', '--at', '99'], 1, /has no version 99: its last one is 7/],
-    [['state', 'agent/echo', '--at-time', '2001-01-01'], 1, /There was no "agent\/echo" at 2001-01-01/],
-    [['why', '99'], 1, /no fact at position 99: the log ends with 11/],
+    [['state', 'agent/echo', '--at-time', '2001-01-01'], 1, /"agent\/echo" did not exist at 2001-01-01/],
+    [['why', '99'], 1, /no fact at position 99: the log ends at 11/],
     [['replay', 'agent/echo', '--step'], 2, /it needs a terminal/],
     [['fork', 'echo', '--at', '1'], 2, /--as/],
   ]

@@ -10,7 +10,7 @@ const DIST = resolve(import.meta.dirname, '../../dist')
 /** Five agents that repeat what they hear, and think for ever about one word. */
 const SERVICE = `
 import { Orchestrator } from '${DIST}/index.js'
-import { scriptedRunner } from '${DIST}/testing/index.js'
+import { scriptedRunner } from '${DIST}/entry-points/testing.js'
 const reply = ({ prompt }) => ({ text: 'heard ' + prompt, chunks: ['heard ', prompt], delayMs: prompt === 'wait' ? 1e8 : 0 })
 const orchestrator = await Orchestrator.open({ runner: scriptedRunner({ reply }) })
 for (let n = 1; n <= 5; n++) await orchestrator.createAgent({ id: 'a' + n, systemPrompt: 'x' }).catch(() => {})

@@ -74,7 +74,7 @@ test.runIf(hasTmux)('A terminal (tmux) shows what each agent does, Ctrl-C, and g
   await terminal.press('C-c')
   const paused = await terminal.shows(/workflow resume r1\n[#$]/)
   expect(paused).toMatch(
-    /✓ researcher done .*\n- analyst +cancelled .*\n· writer +waiting\nerror: Run r1 was paused.*\n +Go on with it: claude-agents workflow resume r1\n/,
+    /✓ researcher done .*\n- analyst +cancelled .*\n· writer +waiting\nerror: Run "r1" was paused.*\n +Resume it: claude-agents workflow resume r1\n/,
   )
   await terminal.type(`echo "exit $code"; ${workflow} resume r1; echo "exit $?"`)
   const done = await terminal.shows(/exit \d+\n(.*\n)+exit \d/)

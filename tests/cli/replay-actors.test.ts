@@ -5,7 +5,10 @@ import { pathToFileURL } from 'node:url'
 import * as Schema from 'effect/Schema'
 import { expect, test } from 'vitest'
 import { assign, setup } from 'xstate'
-import { defineActor, type FactsOf, levelStore, Orchestrator } from '../../src/index.ts'
+import { defineActor } from '../../src/actors/own/definition.ts'
+import type { FactsOf } from '../../src/events/own-facts.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { levelStore } from '../../src/store/level/store.ts'
 import { commandLine } from './command.ts'
 
 const facts = { Added: Schema.Struct({ by: Schema.Int }) }

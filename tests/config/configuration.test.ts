@@ -74,7 +74,7 @@ agents:
   test('that names a program is refused when others can write it', async () => {
     await write('claude: { path: ./claude }')
     await chmod(join(folder, 'claude-agents.yaml'), 0o666)
-    expect(await problem()).toContain('others than you can write it')
+    expect(await problem()).toContain('other users can write to it')
     expect(await problem({ options: { 'claude.path': '/usr/bin/claude' } })).toBe('none')
   })
 
@@ -165,7 +165,7 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     ],
     [
       'surprise: 1',
-      'claude-agents.yaml:1:1: there is no section "surprise". There are: orchestrator, agent_defaults, ',
+      'claude-agents.yaml:1:1: there is no section "surprise". Choose one of: orchestrator, agent_defaults, ',
     ],
     ['__proto__: { x: 1 }', 'claude-agents.yaml:1:1: there is no section "__proto__".'],
     [
@@ -212,7 +212,7 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     ],
     [
       'agents:\n  - { id: a, system_prompt: x }\n  - { id: a, system_prompt: y }',
-      'claude-agents.yaml:3:11: there is an agent "a" already. Give this one another id.',
+      'claude-agents.yaml:3:11: there is already an agent "a". Choose another id for this one.',
     ],
     // Syntax.
     ['orchestrator: {', 'claude-agents.yaml:1:16: this is not valid YAML: '],
@@ -220,7 +220,7 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     // Files that want to hurt.
     [
       'a: &a [x]\nb: &b [*a,*a]\norchestrator: *b',
-      'claude-agents.yaml: it holds aliases (*name), which are not supported here. Write it out.',
+      'claude-agents.yaml: it contains aliases (*name), which are not supported here. Write it out.',
     ],
     ['['.repeat(500_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
     ['- '.repeat(300_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
@@ -289,14 +289,14 @@ workflows:
     ['- { name: x, pattern: parallel, agents: a }', '2:41: workflows[0].agents: this must be a list'],
     ['- { name: x, pattern: parallel, agents: [a, a] }', '2:41: parallel cannot have "a" twice'],
     ['- { name: x, pattern: debate, agents: [a] }', '2:39: debate takes at least 2 agents, not 1'],
-    ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: it does not go with the pattern race'],
+    ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: the pattern race does not take it'],
     ['- { name: x, pattern: vote, agents: [a], votes: 0 }', '2:49: workflows[0].votes: this must be'],
-    ['- { name: x, pattern: pipeline, agents: [a], prompts: [b, c] }', '2:55: there are 2 for 1 agents'],
+    ['- { name: x, pattern: pipeline, agents: [a], prompts: [b, c] }', '2:55: there are 2 prompts for 1 agents'],
     ['- { name: x, pattern: race, agents: [{ pool: a }] }', '2:38: a step is an agent, { pool'],
     ['- { name: x, pattern: race, agents: [{ workflow: y }] }', '2:37: there is no workflow "y"'],
     [
       '- { name: x, pattern: race, agents: [a] }\n- { name: x, pattern: race, agents: [a] }',
-      '3:11: there is a workflow "x" already',
+      '3:11: there is already a workflow "x"',
     ],
     [
       '- { name: x, pattern: race, agents: [{ workflow: y }] }\n- { name: y, pattern: race, agents: [{ workflow: x }] }',

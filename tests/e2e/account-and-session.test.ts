@@ -19,7 +19,7 @@ test('a refused key: one request, the task failed, the agent in error, and how t
   await cli.run(['agent', 'create', 'a', 'You are a test.'])
   const { exitCode, stderr } = await cli.run(['agent', 'ask', 'a', 'Who are you?'])
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(/claude is not logged in, or the login was refused.*\n.*Log in .*ANTHROPIC_API_KEY/)
+  expect(stderr).toMatch(/claude is not logged in, or its login was rejected.*\n.*Log in .*ANTHROPIC_API_KEY/)
   expect(model.requestCount).toBe(1)
   const [shown] = (await cli.run(['agent', 'show', 'a', '--json'])).values
   expect(shown).toMatchObject({ status: 'error', failure: { code: 'AuthenticationError' } })

@@ -45,7 +45,7 @@ test('an agent forked at an earlier turn tells the model exactly the history up 
   }
   const facts = async () => {
     const all: unknown[] = []
-    for await (const recorded of orchestrator.log({ stream: 'agent/echo' })) all.push(recorded)
+    for await (const recorded of orchestrator.history.log({ stream: 'agent/echo' })) all.push(recorded)
     return all
   }
   const home = join(baseDir, 'agents/echo')
@@ -102,24 +102,32 @@ test('a run forked at a step takes over the answers before it, for nothing, and 
   for (const id of ['a', 'b', 'c']) await orchestrator.createAgent({ id, systemPrompt: 'x' })
   const pattern = sequential(['a', 'b', 'c'])
   await orchestrator.run(pattern, 'go', { id: 'old' })
-  const made = await orchestrator.forkRun('old', { at: 3, as: 'new' })
+  const made = await orchestrator.runs.fork('old', { at: 3, as: 'new' })
   expect(made).toMatchObject({ runId: 'new', carried: [expect.any(String), expect.any(String)] })
-  expect(await orchestrator.showRun('new')).toMatchObject({ status: 'paused', steps: 2, done: 2, costUsd: 0 })
+  expect(await orchestrator.runs.show('new')).toMatchObject({
+    status: 'paused',
+    steps: 2,
+    done: 2,
+    costUsd: 0,
+  })
   const calls = runner.calls.length
-  expect(await orchestrator.resume('new', pattern)).toMatchObject({ success: true, metadata: { reused: 2 } })
+  expect(await orchestrator.runs.resume('new', pattern)).toMatchObject({
+    success: true,
+    metadata: { reused: 2 },
+  })
   expect(runner.calls.slice(calls).map(({ agent }) => agent)).toEqual(['c'])
   const lines = await causesOf(orchestrator.store, await orchestrator.store.head())
   expect(new Set(lines.map(({ fact }) => fact.stream))).toEqual(
     new Set(['run/new', 'run/old', 'agent/a', 'agent/b', 'agent/c']),
   )
-  const { taken } = await orchestrator.showRun('old')
-  expect(await orchestrator.forkRun('old', { at: taken[1]?.stepKey ?? '' })).toMatchObject({
+  const { taken } = await orchestrator.runs.show('old')
+  expect(await orchestrator.runs.fork('old', { at: taken[1]?.stepKey ?? '' })).toMatchObject({
     carried: { length: 1 },
   })
-  await expect(orchestrator.forkRun('old', { at: 9 })).rejects.toMatchObject({ _tag: 'StepNotFoundError' })
-  await expect(orchestrator.forkRun('none', { at: 1 })).rejects.toMatchObject({ _tag: 'RunNotFoundError' })
-  await expect(orchestrator.forkRun('old', { at: 1, as: 'new' })).rejects.toMatchObject({
+  await expect(orchestrator.runs.fork('old', { at: 9 })).rejects.toMatchObject({ _tag: 'StepNotFoundError' })
+  await expect(orchestrator.runs.fork('none', { at: 1 })).rejects.toMatchObject({ _tag: 'RunNotFoundError' })
+  await expect(orchestrator.runs.fork('old', { at: 1, as: 'new' })).rejects.toMatchObject({
     _tag: 'CannotForkError',
   })
-  expect((await orchestrator.verifyReplay()).ok).toBe(true)
+  expect((await orchestrator.history.verify()).ok).toBe(true)
 })

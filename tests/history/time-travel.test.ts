@@ -56,7 +56,7 @@ test('the state at every version is what the live system was then, for a workflo
   for (const [stream, states] of live) {
     expect(states).toHaveLength(await store.head(stream))
     for (const [index, state] of states.entries()) {
-      expect((await orchestrator.stateAt(stream, index + 1)).state).toEqual(state)
+      expect((await orchestrator.history.stateAt(stream, index + 1)).state).toEqual(state)
       compared++
     }
   }
@@ -71,17 +71,22 @@ test('a time is the last fact that was written by then', async () => {
   const agent = await orchestrator.createAgent(ECHO)
   await clock.advance(60_000)
   await agent.ask('hello')
-  const at = async (ms: number) => (await orchestrator.stateAt('agent/echo', new Date(begun + ms))).version
+  const at = async (ms: number) =>
+    (await orchestrator.history.stateAt('agent/echo', new Date(begun + ms))).version
   expect(await at(0)).toBe(1)
   expect(await at(59_999)).toBe(1)
   expect(await at(60_000)).toBe(agent.version)
   expect(await at(1e12)).toBe(agent.version)
   await expect(at(-1)).rejects.toMatchObject({ _tag: 'BeforeFirstFactError' })
   await expect(at(Number.NaN)).rejects.toMatchObject({ _tag: 'InvalidInputError' })
-  expect((await orchestrator.stateAt('agent/echo', 0)).state.value).toBe('absent')
-  await expect(orchestrator.stateAt('agent/echo', 99)).rejects.toMatchObject({ _tag: 'VersionNotFoundError' })
-  await expect(orchestrator.stateAt('agent/nobody')).rejects.toMatchObject({ _tag: 'StreamNotFoundError' })
-  await expect(orchestrator.stateAt('echo')).rejects.toMatchObject({ _tag: 'InvalidIdError' })
+  expect((await orchestrator.history.stateAt('agent/echo', 0)).state.value).toBe('absent')
+  await expect(orchestrator.history.stateAt('agent/echo', 99)).rejects.toMatchObject({
+    _tag: 'VersionNotFoundError',
+  })
+  await expect(orchestrator.history.stateAt('agent/nobody')).rejects.toMatchObject({
+    _tag: 'StreamNotFoundError',
+  })
+  await expect(orchestrator.history.stateAt('echo')).rejects.toMatchObject({ _tag: 'InvalidIdError' })
 })
 
 test('what changed is told path by path, and a queue that lost its first has lost one thing', () => {

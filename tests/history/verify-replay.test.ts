@@ -24,7 +24,7 @@ async function lived() {
 
 test('what was lived comes to the same again, by summaries, states and snapshots', async () => {
   const { orchestrator, store } = await lived()
-  const report = await orchestrator.verifyReplay()
+  const report = await orchestrator.history.verify()
   expect(report).toMatchObject({
     ok: true,
     facts: await store.head(),
@@ -35,7 +35,7 @@ test('what was lived comes to the same again, by summaries, states and snapshots
   expect(report.compared.summaries).toBeGreaterThan(100)
   expect(report.compared.states).toBeGreaterThan(40)
   expect(report.compared.snapshots).toBe(1)
-  const one = await orchestrator.verifyReplay({ stream: 'run/r' })
+  const one = await orchestrator.history.verify({ stream: 'run/r' })
   expect(one).toMatchObject({ ok: true, streams: 1, facts: await store.head('run/r') })
 })
 
@@ -88,9 +88,9 @@ test('a long body that is gone is named by the fact that needs it', async () => 
   await using orchestrator = await Orchestrator.open({ baseDir, runner: scriptedRunner() })
   const agent = await orchestrator.createAgent(ECHO)
   await agent.ask('x'.repeat(70_000))
-  expect((await orchestrator.verifyReplay()).ok).toBe(true)
+  expect((await orchestrator.history.verify()).ok).toBe(true)
   await rm(join(baseDir, 'blobs'), { recursive: true })
-  const [divergence] = (await orchestrator.verifyReplay()).divergences
+  const [divergence] = (await orchestrator.history.verify()).divergences
   expect(divergence).toMatchObject({ stream: 'agent/echo', version: 2, position: 2, what: 'body' })
 })
 
@@ -99,7 +99,7 @@ test('a store that keeps no notes is held against the last summaries; unknown ki
   const agent = await orchestrator.createAgent(ECHO)
   await agent.ask('hello')
   await orchestrator.store.append('other/one', [{ type: 'Happened', v: 1, data: {} }])
-  const report = await orchestrator.verifyReplay()
+  const report = await orchestrator.history.verify()
   expect(report).toMatchObject({ ok: true, compared: { summaries: 1, states: 1 }, unknown: ['other/one'] })
   expect(report.streams).toBe(2)
 })

@@ -189,7 +189,7 @@ test('a port that is taken is said so', async () => {
   const { port } = other.address() as AddressInfo
   await expect(inspector(memoryStore(), { port })).rejects.toMatchObject({
     _tag: 'PortUnavailableError',
-    message: expect.stringContaining(`port ${port} of 127.0.0.1: another program listens there`),
+    message: expect.stringContaining(`port ${port} of 127.0.0.1: another program is using it`),
   })
   await expect(inspector(memoryStore(), { port: 70_000 })).rejects.toMatchObject({
     _tag: 'InvalidInputError',

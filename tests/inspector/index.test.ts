@@ -64,7 +64,7 @@ describe('a moment', () => {
     const orchestrator = await recordedWorkflow(store)
     const { ask, index } = await inspected(store)
     for (const stream of ['agent/a', 'agent/b', 'run/r']) {
-      for await (const { recorded, after } of orchestrator.replay(stream)) {
+      for await (const { recorded, after } of orchestrator.history.replay(stream)) {
         const { actors, actor } = await ask('moment', { at: recorded.position, actor: stream })
         expect(actors.find((row) => row.stream === stream)).toMatchObject({
           status: after.value,
@@ -105,7 +105,7 @@ describe('a moment', () => {
     const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are.' })
     for (let task = 0; task < 200; task++) await agent.ask(`task ${task}`)
     const { ask } = await inspected(store)
-    for await (const { recorded, after } of orchestrator.replay('agent/a')) {
+    for await (const { recorded, after } of orchestrator.history.replay('agent/a')) {
       if (recorded.version < 505 || recorded.version > 520) continue
       const { actor } = await ask('moment', { at: recorded.position, actor: 'agent/a' })
       expect(actor?.context).toEqual(JSON.parse(JSON.stringify(after.context)))

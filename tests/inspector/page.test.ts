@@ -77,7 +77,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect((await orchestrator.run(review, 'let total = 0', { id: 'r1', name: 'code review' })).success).toBe(
       false,
     )
-    expect((await orchestrator.resume('r1', review)).success).toBe(true)
+    expect((await orchestrator.runs.resume('r1', review)).success).toBe(true)
     const head = await store.head()
     const page = await openPage(url)
 

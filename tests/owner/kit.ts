@@ -1,6 +1,7 @@
 /** A store that is open here and served, and a way to reach it as another process does. */
 import { onTestFinished } from 'vitest'
-import { Orchestrator, type OrchestratorOptions } from '../../src/orchestrator.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import type { OrchestratorOptions } from '../../src/orchestrator-options.ts'
 import { connectOwner, type OwnerClient } from '../../src/remote/client.ts'
 import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'

@@ -28,7 +28,7 @@ async function forged(write: (file: string, baseDir: string) => Promise<unknown>
 const written = (record: object, permissions = 0o600) =>
   forged((file) => writeFile(file, JSON.stringify(record), { mode: permissions }))
 
-const ALIVE = { protocol: 1, pid: process.pid, started: null, storeId: 'x' }
+const ALIVE = { protocol: 2, pid: process.pid, started: null, storeId: 'x' }
 
 describe('An owner', () => {
   test('has a socket and a record that are for its user alone, and takes them away', async () => {

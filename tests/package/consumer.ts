@@ -7,6 +7,11 @@ import {
   type Recorded,
   type Reply,
 } from 'claude-multi-agent'
+import { type Config, loadConfig } from 'claude-multi-agent/config'
+import { StepNotFoundError } from 'claude-multi-agent/errors'
+import { type InspectorOptions, inspector } from 'claude-multi-agent/inspect'
+import { openExport, statistics, type VerifyReport, verifyStore } from 'claude-multi-agent/log'
+import { type Pattern, sequential } from 'claude-multi-agent/patterns'
 import {
   answer,
   eventStoreContract,
@@ -30,12 +35,37 @@ export async function use(): Promise<string> {
   orchestrator
     .events({ after: reply.attempts })
     .subscribe((recorded: Recorded) => recorded.position.toFixed())
-  for await (const { before, after } of orchestrator.replay('agent/researcher')) {
+  for await (const { before, after } of orchestrator.history.replay('agent/researcher')) {
     if (before.value === 'busy' && after.matches('idle')) after.context.totals.costUsd.toFixed(2)
   }
   const status: 'absent' | 'idle' | 'busy' | 'retry' | 'error' | 'stopped' = agent.status
   const type: AgentFact['type'] = 'TaskAccepted'
   return orchestrator.sendTask('researcher', `${status} ${type}`)
+}
+
+export async function past(orchestrator: Orchestrator): Promise<number> {
+  const pattern: Pattern = sequential(['researcher', 'writer'])
+  try {
+    const forked = await orchestrator.runs.fork('r1', { at: 2 })
+    await orchestrator.runs.resume(forked.runId, pattern)
+  } catch (error) {
+    if (!(error instanceof StepNotFoundError)) throw error
+    error.details.runId.toUpperCase()
+  }
+  const { spent } = await orchestrator.budgets.set({ usd: 5 }, { agent: 'researcher' })
+  for (const { taskId } of await orchestrator.held.list()) await orchestrator.held.approve(taskId)
+  for (const { costUsd } of await orchestrator.lateAnswers()) costUsd.toFixed(2)
+  const { version } = await orchestrator.history.stateAt('run/r1')
+  return spent.usd + version
+}
+
+export async function log(): Promise<boolean> {
+  const config: Config = await loadConfig()
+  const { ok }: VerifyReport = await verifyStore(config.baseDir)
+  await using store = await openExport('log.jsonl')
+  const options: InspectorOptions = { port: 0 }
+  await using served = await inspector(store, options)
+  return ok && served.url !== '' && (await statistics(store, 'agent')).rows.length > 0
 }
 
 export const cases: readonly { title: string; run: () => Promise<void> }[] = eventStoreContract(async () =>

@@ -11,11 +11,17 @@ const { version, bin } = require('claude-multi-agent/package.json')
 
 async function main() {
   assert.equal(schema.type, 'object')
-  const { Orchestrator, sequential } = await import('claude-multi-agent')
+  const { ClaudeAgentError, Orchestrator, sequential } = await import('claude-multi-agent')
   const patterns = await import('claude-multi-agent/patterns')
   const { inspector } = await import('claude-multi-agent/inspect')
   const { eventStoreContract, scriptedRunner } = await import('claude-multi-agent/testing')
+  const { loadConfig } = await import('claude-multi-agent/config')
+  const errors = await import('claude-multi-agent/errors')
+  const { verifyStore } = await import('claude-multi-agent/log')
   assert.equal(patterns.sequential, sequential)
+  assert.equal(errors.ClaudeAgentError, ClaudeAgentError)
+  assert.equal(typeof loadConfig, 'function')
+  assert.equal(typeof verifyStore, 'function')
   assert.equal(typeof inspector, 'function')
   assert.equal(typeof eventStoreContract, 'function')
 

@@ -39,7 +39,7 @@ describe('Commands through the owner', () => {
     for (const attempt of [
       (system: typeof own) => system.createAgent(A),
       (system: typeof own) => system.removeAgent('b'),
-      (system: typeof own) => system.cancelRun('b'),
+      (system: typeof own) => system.runs.cancel('b'),
       (system: typeof own) => system.createAgent({ id: 'B!', systemPrompt: 'x' }),
       async (system: typeof own) => (await system.agent('a')).ask(''),
     ]) {

@@ -25,7 +25,7 @@ describe('a template', () => {
         agents: Template.roles.map(({ id }) => id),
         metadata: { runId: 'r1', finalOutput: `by ${last}` },
       })
-      expect((await orchestrator.showRun('r1')).workflow).toEqual({ kind: 'template', name })
+      expect((await orchestrator.runs.show('r1')).workflow).toEqual({ kind: 'template', name })
     },
   )
 
@@ -68,7 +68,7 @@ describe('a template', () => {
     expect(runner.calls.map(({ agent }) => agent)).not.toContain('lead_reviewer')
     fails = false
     const before = runner.calls.length
-    const result = await orchestrator.resume('r1', review.pattern)
+    const result = await orchestrator.runs.resume('r1', review.pattern)
     expect(runner.calls.slice(before).map(({ agent }) => agent)).toEqual([
       'quality_reviewer',
       'lead_reviewer',

@@ -59,7 +59,7 @@ describe('agents and the name of a pattern make a pattern:', () => {
     [{ pattern: 'debate', agents: ['a', 'b', 'c'] }, 'debate takes at most 2 agents, not 3'],
     [
       { pattern: 'race', agents: ['a'], options: { rounds: 2 } },
-      'rounds: it does not go with the pattern race',
+      'rounds: the pattern race does not take it',
     ],
   ])('and %j does not', (definition, message) => {
     expect(refusal({ kind: 'agents', options: {}, ...definition })).toContain(message)

@@ -57,7 +57,7 @@ export function answered(account: AdaptiveLimit): AdaptiveLimit {
 }
 
 /** What is known of a refusal. */
-export interface Refusal {
+export interface AccountRefusal {
   readonly now: number
   /** The era in which the refused call began. */
   readonly era: number
@@ -66,7 +66,7 @@ export interface Refusal {
 }
 
 /** The account has refused a call that is still counted as under way. */
-export function refused(account: AdaptiveLimit, { now, era, retryAfterMs }: Refusal): AdaptiveLimit {
+export function refused(account: AdaptiveLimit, { now, era, retryAfterMs }: AccountRefusal): AdaptiveLimit {
   const told = { ...account, openAt: Math.max(account.openAt, now + retryAfterMs) }
   if (era !== account.era) return told
   const inUse = Math.min(account.limit, Math.max(1, account.inFlight))

@@ -1,6 +1,6 @@
 /** What a call may cost and whether that fits: pure functions of budgets and of an agent's history. */
 import type { Amount, Limit } from '../../events/budget-facts.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type BudgetContext, nameWithoutCopy, sum } from './budget-machine.ts'
 
 /** A budget: the most that may be spent in all, from its beginning on. What is not named has no limit. */

@@ -7,7 +7,7 @@ import {
   type Limit,
   type Reservation,
 } from '../../events/budget-facts.ts'
-import type { Folded } from '../../events/envelope.ts'
+import type { Identified } from '../../events/envelope.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import { defineKind, type Effect } from '../engine/definition.ts'
 
@@ -60,7 +60,7 @@ const changes: Changes = {
 }
 
 const budget = setup({
-  types: {} as { context: BudgetContext; events: Folded<BudgetFact> },
+  types: {} as { context: BudgetContext; events: Identified<BudgetFact> },
   guards: {
     limits: ({ event }) =>
       event.type === 'BudgetSet' && (event.data.limit.usd !== null || event.data.limit.tokens !== null),

@@ -25,7 +25,7 @@ export interface CallRequest extends BudgetedCall {
 /** Why a call may not begin. */
 export type BudgetHold = Hold & { readonly reason: 'budget' }
 
-export const costOf = ({ estimate, agent }: CallRequest, ledgers: readonly BudgetLedger[]): Amount =>
+export const requestCost = ({ estimate, agent }: CallRequest, ledgers: readonly BudgetLedger[]): Amount =>
   estimateWith(
     estimate,
     agent,

@@ -1,11 +1,11 @@
 /** What a budget is for, where it is kept, and what had been spent there before it was set. */
 import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
 import type { Amount } from '../../events/budget-facts.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { budgetKinds, nameWithoutCopy, sum } from './budget-machine.ts'
-import { costOf } from './budget-settlement.ts'
+import { settledCost } from './budget-settlement.ts'
 
 /** Without a name it is that of the orchestrator: of everything. An agent's is that of its copies in pools as well. */
 export interface BudgetScope {
@@ -59,7 +59,7 @@ export async function spentBefore(
     for await (const recorded of store.read(stream)) {
       const { callId } = recorded.data
       if (typeof callId !== 'string' || recorded.position < from || without.has(callId)) continue
-      const cost = costOf(agentFacts.read(recorded) as AgentFact)
+      const cost = settledCost(agentFacts.read(recorded) as AgentFact)
       if (cost) spent.push(cost)
     }
   }

@@ -48,7 +48,7 @@ export async function settlementOf(
     if (fact.type === 'CallStarted') found = 'open'
     if (fact.type === 'CallFailed') found = FREE.has(fact.data.error.tag) ? released : assumed
     if (fact.type === 'CallOutcomeUnknown') found = assumed
-    const cost = costOf(fact)
+    const cost = settledCost(fact)
     // After a crash it is not always known what an answer has cost.
     if (cost) return isUncounted(fact, cost) ? assumed : { ...cost, outcome: 'spent' }
   }
@@ -65,7 +65,7 @@ const isUncounted = ({ data }: AgentFact, { usd }: Amount) =>
   usd === 0 && 'harvested' in data && data.harvested
 
 /** What a fact says that was paid. */
-export function costOf(fact: AgentFact): Amount | undefined {
+export function settledCost(fact: AgentFact): Amount | undefined {
   if (fact.type !== 'CallSucceeded' && fact.type !== 'DeadLetterRecorded') return undefined
   const { costUsd, usage } = fact.data
   return { usd: Math.max(0, costUsd), tokens: usage.inputTokens + usage.outputTokens }

@@ -1,6 +1,8 @@
 /** All budgets: a call that is about to begin is reserved for in each that concerns it, or in none and does not begin. */
+
 import type { Amount, BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
+import { Mailbox } from '../engine/mailbox.ts'
 import { type Budget, changed, checkBudget, declared, isLimited, UNLIMITED } from './budget-decisions.ts'
 import { type BudgetInfo, BudgetLedger } from './budget-ledger.ts'
 import { budgetKinds, nameWithoutCopy } from './budget-machine.ts'
@@ -8,8 +10,8 @@ import {
   type BudgetedCall,
   type BudgetHold,
   type CallRequest,
-  costOf,
   refusedBy,
+  requestCost,
   scopesOf,
 } from './budget-requests.ts'
 import { type BudgetScope, placeOf, scopeOf, spentBefore, streamOf } from './budget-scope.ts'
@@ -30,8 +32,9 @@ export class Budgets {
   /** Who waits for the end of a call. */
   readonly #waiting = new Map<string, Set<() => void>>()
   /** No call begins while a budget is being set: it would be counted by nobody. */
-  #setting: Promise<unknown> = Promise.resolve()
+  readonly #settings = new Mailbox()
   #beingSet = 0
+  #timesSet = 0
   #loaded: ReadonlySet<string> | undefined
 
   constructor(environment: ActorEnvironment, minimum: Amount) {
@@ -61,7 +64,7 @@ export class Budgets {
     }
     const ledgers = await this.#limiting(request)
     // Nothing is waited for from here on until it is spoken for: two calls cannot both be the last that fits.
-    const cost = costOf(request, ledgers)
+    const cost = requestCost(request, ledgers)
     const refused = refusedBy(ledgers, cost)
     if (refused) return refused
     const { callId, taskId, agent, agentVersion } = request
@@ -79,7 +82,7 @@ export class Budgets {
   /** Which budget a call would not fit into now. */
   async refusal(request: CallRequest): Promise<BudgetHold | undefined> {
     const ledgers = await this.#limiting(request)
-    return refusedBy(ledgers, costOf(request, ledgers))
+    return refusedBy(ledgers, requestCost(request, ledgers))
   }
 
   /** What a call has come to, before its end is written down: it is paid, whatever happens to the log. */
@@ -100,13 +103,14 @@ export class Budgets {
     checkBudget('budget', budget)
     const place = placeOf(scope)
     this.#beingSet += 1
-    const setting = this.#setting
-      .then(() => this.#set(scopeOf(streamOf(place)), budget, manner))
-      .finally(() => {
+    this.#timesSet += 1
+    return this.#settings.post(async () => {
+      try {
+        return await this.#set(scopeOf(streamOf(place)), budget, manner)
+      } finally {
         this.#beingSet -= 1
-      })
-    this.#setting = setting.catch(() => {})
-    return setting
+      }
+    })
   }
 
   /** What was set for an agent goes with it. */
@@ -154,7 +158,7 @@ export class Budgets {
   }
 
   async close(): Promise<void> {
-    await this.#setting
+    await this.#settings.idle()
     for (const ledger of await Promise.allSettled(this.#ledgers.values()))
       if (ledger.status === 'fulfilled') await ledger.value.close()
   }
@@ -211,10 +215,10 @@ export class Budgets {
   /** The budgets that concern a call and have a limit. */
   async #limiting(request: CallRequest): Promise<readonly BudgetLedger[]> {
     for (;;) {
-      const setting = this.#setting
-      await setting
+      const before = this.#timesSet
+      await this.#settings.idle()
       const ledgers = await this.#existing(scopesOf(request))
-      if (setting === this.#setting) return ledgers.filter(({ isLimited }) => isLimited)
+      if (before === this.#timesSet) return ledgers.filter(({ isLimited }) => isLimited)
     }
   }
 

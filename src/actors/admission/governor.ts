@@ -27,7 +27,7 @@ export interface Caller {
 }
 
 /** A call that was let in. */
-export interface Place {
+export interface CallSlot {
   /** The process has begun to speak: another may start. */
   begun(): void
   answered(): void
@@ -64,13 +64,13 @@ export class Governor {
   }
 
   /** A place where there is room now and nobody waits; undefined otherwise. */
-  tryEnter(caller: Caller): Place | undefined {
+  tryEnter(caller: Caller): CallSlot | undefined {
     const hasPlace = this.#queue.isEmpty && this.#hasRoom() && this.#lets(caller, this.#clock.now())
     return hasPlace ? this.adopt(caller) : undefined
   }
 
   /** Waits for a place. Rejects with the reason of the abort when that comes first. */
-  enter(caller: Caller, signal: AbortSignal): Promise<Place> {
+  enter(caller: Caller, signal: AbortSignal): Promise<CallSlot> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason)
       const waiting: Waiting = {
@@ -92,7 +92,7 @@ export class Governor {
   }
 
   /** A place for a call that goes on already, whether there is room or not. */
-  adopt({ account }: Caller): Place {
+  adopt({ account }: Caller): CallSlot {
     this.#change(account, entered)
     const { era } = this.#account(account)
     this.#inFlight += 1

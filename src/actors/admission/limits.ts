@@ -1,6 +1,6 @@
 /** What bounds all agents together, and each agent's mailbox: checked before anything is opened. */
 import type { AgentRunner } from '../../claude/runner.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { GovernorLimits } from './governor.ts'
 
 export interface Limits {

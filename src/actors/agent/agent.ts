@@ -2,12 +2,13 @@
 import { waitFor } from 'xstate'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { AgentBusyError, type ClaudeAgentError } from '../../events/errors/base.ts'
+import { AgentBusyError } from '../../events/errors/agent.ts'
+import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import type { Budget } from '../admission/budget-decisions.ts'
 import type { BudgetInfo } from '../admission/budget-ledger.ts'
-import { EventSourcedActor, type Origin } from '../engine/actor.ts'
+import { type Causation, EventSourcedActor } from '../engine/actor.ts'
 import type { RecoveryOutcome } from './call.ts'
 import { BEGIN_HELD, cancelTasks } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
@@ -15,7 +16,7 @@ import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/links.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
-import { approve, type Rejection, reject, type Verdict } from './tasks/approvals.ts'
+import { approveTask, type Rejection, rejectTask, type Verdict } from './tasks/approvals.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
 import { type HeldTask, heldTasksIn } from './tasks/held-task.ts'
 import type { HoldListeners } from './tasks/hold-notices.ts'
@@ -104,13 +105,15 @@ export class Agent {
 
   /** Lets a task go on that waits for a yes. Throws TaskNotHeldError. */
   async approve(taskId: string, verdict: Verdict = {}): Promise<void> {
-    await this.#actor.decide(({ context }) => approve(context, taskId, verdict), { correlationId: taskId })
+    await this.#actor.decide(({ context }) => approveTask(context, taskId, verdict), {
+      correlationId: taskId,
+    })
     this.start()
   }
 
   /** Ends a task that waits for a yes: its asker gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
-    await this.#actor.decide(({ context }) => reject(context, this.id, taskId, rejection), {
+    await this.#actor.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,
     })
   }
@@ -169,7 +172,7 @@ export class Agent {
   /** Records facts on behalf of the system that owns the agents (created, removed). */
   record(
     decision: (snapshot: AgentSnapshot) => readonly AgentFact[],
-    origin?: Origin,
+    origin?: Causation,
   ): Promise<readonly Recorded[]> {
     return this.#actor.decide(decision, origin)
   }

@@ -2,7 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import { estimate } from '../admission/budget-decisions.ts'
 import type { BudgetHold } from '../admission/budget-requests.ts'
-import type { Caller, Place } from '../admission/governor.ts'
+import type { Caller, CallSlot } from '../admission/governor.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
 import { holdForBudget, nextCall, ready } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
@@ -14,7 +14,7 @@ export class CallBeginnings {
   readonly #environment: AgentEnvironment
   readonly #events: EventEmitter
   /** Places of calls that are announced, until their effect takes them. */
-  readonly #places = new Map<string, Place>()
+  readonly #places = new Map<string, CallSlot>()
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(agent: string, actor: AgentActor, environment: AgentEnvironment, events: EventEmitter) {
@@ -74,7 +74,7 @@ export class CallBeginnings {
   }
 
   /** The place of a call; one that an earlier process has announced is under way already. */
-  placeOf({ callId }: OpenCall): Place {
+  placeOf({ callId }: OpenCall): CallSlot {
     const place = this.#places.get(callId)
     this.#places.delete(callId)
     return place ?? this.#environment.governor.adopt(this.caller)

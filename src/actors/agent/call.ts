@@ -2,7 +2,8 @@
 
 import type { AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
 import type { AgentConfig, AgentFact, Failure } from '../../events/agent-facts.ts'
-import { callErrorData, NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
+import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
@@ -65,7 +66,7 @@ export async function composeCall(
 }
 
 /** Runs a call to its end. Never throws: every end is one of the three. */
-export async function runCall(
+export async function carryOutCall(
   runner: AgentRunner,
   call: Call,
   signal: AbortSignal,
@@ -85,7 +86,7 @@ export async function runCall(
 }
 
 /** Finds out what became of a call of an earlier process. undefined: it never left, start it. */
-export async function recoverCall(
+export async function recoverAnnouncedCall(
   runner: AgentRunner,
   call: Call,
   process: OpenCall['process'],

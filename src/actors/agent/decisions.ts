@@ -5,18 +5,11 @@ import { instant } from '../../clock.ts'
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
-import type { Effect } from '../engine/definition.ts'
+import type { Circumstances, Effect } from '../engine/definition.ts'
 import { faultOf, retriesAfter, retryAfterMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
 import { retryDelayMs } from './retry.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-
-/** Time and chance as they are when something is decided. */
-export interface Circumstances {
-  readonly now: number
-  /** From 0 to 1. */
-  readonly random: number
-}
 
 /** What goes on while an agent is in a state. */
 export type AgentEffect = Effect &

@@ -1,11 +1,11 @@
 /** An agent's whole life as one pure state machine. Its events are the log's facts. */
 import { type SnapshotFrom, setup } from 'xstate'
 import type { AgentFact } from '../../events/agent-facts.ts'
-import type { Folded } from '../../events/envelope.ts'
+import type { Identified } from '../../events/envelope.ts'
 import { type AgentContext, absent, changes } from './state.ts'
 
 const agent = setup({
-  types: {} as { context: AgentContext; events: Folded<AgentFact> },
+  types: {} as { context: AgentContext; events: Identified<AgentFact> },
   guards: {
     /** Which of the queue is next is decided; what waits for a yes is not. */
     isReady: ({ context, event }) =>

@@ -1,6 +1,6 @@
 /** What a caller says of a new agent, checked and completed: what enters the log is whole. */
 import type { AgentConfig } from '../../events/agent-facts.ts'
-import { InvalidIdError, InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidIdError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { type Budget, checkBudget } from '../admission/budget-decisions.ts'
 

@@ -1,7 +1,7 @@
 /** Which bodies of agents' tasks are kept: all that a task needs until it has ended, and afterwards as long as is told. */
 import { hash } from 'node:crypto'
 import type { Recorded } from '../../events/envelope.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { Json, JsonObject } from '../../events/json.ts'
 import type { DroppedBody } from '../../events/task-input.ts'
 import type { Retention } from '../../store/care/compaction.ts'

@@ -1,5 +1,6 @@
 /** An agent as the child of a supervisor: what counts as its end. */
-import { AgentNotFoundError, type ClaudeAgentError } from '../../events/errors/base.ts'
+import { AgentNotFoundError } from '../../events/errors/agent.ts'
+import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { AgentDownError, AlreadySupervisedError } from '../../events/errors/supervision.ts'
 import { crashedBy, Ending, type Exit, KILLED, type Supervised } from '../engine/exit.ts'
 import type { AgentActor } from './environment.ts'

@@ -2,15 +2,12 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { AgentConfig } from '../../events/agent-facts.ts'
 import { canonicalJson } from '../../events/canonical-json.ts'
-import {
-  AgentExistsError,
-  AgentNotFoundError,
-  type ClaudeAgentError,
-  TooManyAgentsError,
-} from '../../events/errors/base.ts'
+import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
+import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkId, streamName } from '../../events/ids.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { Budget } from '../admission/budget-decisions.ts'
+import { Mailbox } from '../engine/mailbox.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
@@ -47,7 +44,7 @@ export class AgentSystem {
   #count: number | undefined
   #sweeping: Promise<void> | undefined
   /** Agents come and go one after the other: two cannot both be the last that fits. */
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #changes = new Mailbox()
 
   constructor(environment: Omit<AgentEnvironment, 'swept'>, maxAgents: number, defaults: AgentDefaults) {
     this.#environment = { ...environment, swept: () => this.#swept() }
@@ -57,7 +54,7 @@ export class AgentSystem {
 
   async create(options: AgentOptions): Promise<Agent> {
     const config = agentConfig(this.#complete(options))
-    return this.#inTurn(async () => {
+    return this.#changes.post(async () => {
       const agent = await this.#activate(options.id)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
       return this.#create(agent, config, { budget: this.#complete(options).budget })
@@ -70,7 +67,7 @@ export class AgentSystem {
       (options) => [this.#complete(options), agentConfig(this.#complete(options))] as const,
     )
     for (const [{ id, budget }, config] of configs)
-      await this.#inTurn(() => this.#declare(id, config, budget))
+      await this.#changes.post(() => this.#declare(id, config, budget))
   }
 
   /** A new agent that goes on with the conversation as it was at a version. What it was asked then, and did since, is not. */
@@ -79,7 +76,7 @@ export class AgentSystem {
     const { store } = this.#environment
     if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
     const point = await forkPoint(store, id, at)
-    return this.#inTurn(async () => {
+    return this.#changes.post(async () => {
       const agent = await this.#activate(as)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: as })
       return this.#create(agent, point.config, { fork: point })
@@ -89,7 +86,7 @@ export class AgentSystem {
   /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Made where it is missing. */
   async copy(id: string, number: number): Promise<Agent> {
     const { config } = (await this.get(id)).snapshot.context
-    return this.#inTurn(async () => {
+    return this.#changes.post(async () => {
       const agent = await this.#activate(`${id}.${number}`)
       return agent.status === 'absent' && config ? this.#create(agent, config) : agent
     })
@@ -111,12 +108,12 @@ export class AgentSystem {
   }
 
   async remove(id: string): Promise<void> {
-    return this.#inTurn(() => this.#remove(id))
+    return this.#changes.post(() => this.#remove(id))
   }
 
   /** Removes the copies of an agent that have nothing to do and that nobody uses. */
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#changes.post(async () => {
       const unused: Promise<void>[] = []
       for await (const copy of this.#infos(`${STREAMS}${id}.`))
         if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
@@ -159,7 +156,7 @@ export class AgentSystem {
 
   /** Ends what the agents in memory do, and what is left of it. */
   async close(): Promise<void> {
-    await this.#turn
+    await this.#changes.idle()
     const agents = await Promise.allSettled(this.#active.values())
     await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)))
     // Where nothing was begun there is nothing to look for.
@@ -257,12 +254,6 @@ export class AgentSystem {
       if (!summary || summary.status === 'absent') continue
       yield agentInfo(stream, version, summary.status, summary.info ?? {})
     }
-  }
-
-  #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(change)
-    this.#turn = turn.catch(() => {})
-    return turn
   }
 
   #activate(id: string): Promise<Agent> {

@@ -1,15 +1,24 @@
 /** Carries out what an agent's state asks for: calls, waits, deadlines. */
+
 import type { EventEmitter } from 'node:events'
 import type { Call, CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { CallTimeoutError, callErrorData } from '../../events/errors/call.ts'
+import { CallTimeoutError } from '../../events/errors/call.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
 import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
-import type { Place } from '../admission/governor.ts'
+import type { CallSlot } from '../admission/governor.ts'
 import type { Bodies } from '../engine/bodies.ts'
+import { Mailbox } from '../engine/mailbox.ts'
 import type { Perform } from '../engine/running-effects.ts'
-import { type CallEnding, composeCall, type RecoveryOutcome, recoverCall, runCall } from './call.ts'
+import {
+  type CallEnding,
+  carryOutCall,
+  composeCall,
+  type RecoveryOutcome,
+  recoverAnnouncedCall,
+} from './call.ts'
 import { CallBeginnings } from './call-beginnings.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
@@ -40,7 +49,7 @@ export function agentWorker(
 ): Perform<AgentEffect> {
   const { clock, runner, logger, governor, budgets } = environment
   // One call at a time, also when the one before was cancelled and its process is still coming to an end.
-  let lastCall: Promise<unknown> = Promise.resolve()
+  const calls = new Mailbox()
   let lastRecovery: Promise<unknown> = Promise.resolve()
   const beginnings = new CallBeginnings(agent, actor, environment, events)
 
@@ -92,7 +101,7 @@ export function agentWorker(
     await recordDeadLetter(actor, bodies, answered, ending)
   }
 
-  async function hear({ task, call }: CallEffect, message: CallMessage, place: Place) {
+  async function hear({ task, call }: CallEffect, message: CallMessage, place: CallSlot) {
     if (message.type !== 'process') place.begun()
     if (message.type === 'retry' && ACCOUNT_STATUSES.has(message.status ?? 0)) {
       place.refused(message.retryAfterMs ?? 0)
@@ -133,7 +142,9 @@ export function agentWorker(
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, msUntil(effect.task.deadlineAt), stop).then(() => overdue.abort())
-    const ending = await composed(effect, (call) => recoverCall(runner, call, effect.call.process, stop))
+    const ending = await composed(effect, (call) =>
+      recoverAnnouncedCall(runner, call, effect.call.process, stop),
+    )
     if (signal.aborted) {
       await bury(effect, ending)
       return true
@@ -162,11 +173,11 @@ export function agentWorker(
     return undefined
   }
 
-  async function run(effect: CallEffect, signal: AbortSignal, place: Place) {
+  async function run(effect: CallEffect, signal: AbortSignal, place: CallSlot) {
     const ending =
       (await bring(effect, signal)) ??
       (await composed(effect, (call) =>
-        runCall(runner, call, signal, (message) => hear(effect, message, place)),
+        carryOutCall(runner, call, signal, (message) => hear(effect, message, place)),
       ))
     if (signal.aborted) return bury(effect, ending)
     tell(place, ending)
@@ -176,7 +187,7 @@ export function agentWorker(
     await settle(effect, ending)
   }
 
-  async function carryOutCall(effect: CallEffect, signal: AbortSignal, resumed: boolean, place: Place) {
+  async function resumeOrRun(effect: CallEffect, signal: AbortSignal, resumed: boolean, place: CallSlot) {
     if (resumed) {
       const recovery = recover(effect, signal)
       lastRecovery = recovery.catch(() => {})
@@ -203,12 +214,14 @@ export function agentWorker(
         return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
         const place = beginnings.placeOf(effect.call)
-        const call = lastCall
-          .then(() => environment.swept())
-          .then(() => carryOutCall(effect, context.signal, context.resumed, place))
-          .finally(() => place.leave())
-        lastCall = call.catch(() => {})
-        await call
+        await calls.post(async () => {
+          try {
+            await environment.swept()
+            await resumeOrRun(effect, context.signal, context.resumed, place)
+          } finally {
+            place.leave()
+          }
+        })
         return budgets.ended(effect.call.callId)
       }
     }
@@ -219,7 +232,7 @@ export function agentWorker(
 const ACCOUNT_STATUSES = new Set([429, 529])
 
 /** Tells the governor how a call ended, as far as that says something of the account. */
-function tell(place: Place, ending: CallEnding): void {
+function tell(place: CallSlot, ending: CallEnding): void {
   if (ending.type === 'CallSucceeded') place.answered()
   else if (faultOf(ending.error) === 'account') place.refused(retryAfterMs(ending.error))
 }

@@ -10,12 +10,13 @@
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
 import type { NewFact, Recorded } from '../../events/envelope.ts'
-import { ClosedError, InvalidFactError } from '../../events/errors/base.ts'
+import { InvalidFactError } from '../../events/errors/fact.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import type { Logger } from '../../logger.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
-import { type Folded, foldStream, stateOf } from './fold-stream.ts'
+import { type FoldedActor, foldStream, plainStateOf } from './fold-stream.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
 import { recordedState } from './recorded-state.ts'
 import { type Perform, RunningEffects } from './running-effects.ts'
@@ -31,7 +32,7 @@ export interface ActorEnvironment {
 }
 
 /** Why facts are recorded, for those who ask the log later. */
-export interface Origin {
+export interface Causation {
   readonly correlationId?: string | null
   readonly causationId?: string | null
   /** Of each fact, where they have several causes. */
@@ -43,7 +44,7 @@ export interface Origin {
 /** Something that is to be decided, and who waits for it. */
 interface Waiting<M extends AnyStateMachine> {
   readonly decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[]
-  readonly origin: Origin
+  readonly origin: Causation
   resolve(recorded: readonly Recorded[]): void
   reject(error: unknown): void
 }
@@ -75,7 +76,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     definition: ActorDefinition<M, E>,
     stream: string,
     environment: ActorEnvironment,
-    loaded: Folded<M>,
+    loaded: FoldedActor<M>,
   ) {
     this.stream = stream
     this.#definition = definition
@@ -138,7 +139,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    */
   decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
-    origin: Origin = {},
+    origin: Causation = {},
   ): Promise<readonly Recorded[]> {
     return new Promise((resolve, reject) => this.#turns.wait({ decision, origin, resolve, reject }))
   }
@@ -202,7 +203,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   #drafts(
     facts: readonly FactOfMachine<M>[],
-    { correlationId = null, causationId = null, causationIds = [] }: Origin,
+    { correlationId = null, causationId = null, causationIds = [] }: Causation,
   ): NewFact[] {
     return facts.map((fact, index) => ({
       ...this.#definition.facts.write(fact),
@@ -236,7 +237,12 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     const { fingerprint } = this.#definition
     const { store, logger } = this.#environment
     try {
-      await store.snapshots.save(this.stream, { version, factId, fingerprint, state: stateOf(this.snapshot) })
+      await store.snapshots.save(this.stream, {
+        version,
+        factId,
+        fingerprint,
+        state: plainStateOf(this.snapshot),
+      })
     } catch (error) {
       logger.warn({ stream: this.stream, error }, 'a snapshot could not be saved')
     }

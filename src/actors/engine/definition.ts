@@ -33,6 +33,14 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
   factsBetweenSnapshots?(snapshot: SnapshotFrom<M>): number
 }
 
+/** Time and chance as they are when something is decided. */
+export interface Circumstances {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** From 0 to 1. */
+  readonly random: number
+}
+
 /** A kind of actor, whatever its machine. */
 export type AnyKind = ActorDefinition<AnyStateMachine, Effect>
 

@@ -1,7 +1,7 @@
 /** The end of an actor, and what a supervisor needs of something that can come to one. */
 import type { Failure } from '../../events/agent-facts.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { callErrorData } from '../../events/errors/call.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
 import type { ExitReason } from '../../events/supervisor-facts.ts'
 
 /** How an actor ended. */

@@ -1,14 +1,18 @@
 /** Folding an actor's facts up to a moment of the past: a version, or a time. */
 
 import type { Recorded } from '../../events/envelope.ts'
-import { InvalidInputError, StreamNotFoundError } from '../../events/errors/base.ts'
-import { BeforeFirstFactError, VersionNotFoundError } from '../../events/errors/history.ts'
+import {
+  BeforeFirstFactError,
+  StreamNotFoundError,
+  VersionNotFoundError,
+} from '../../events/errors/history.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import type { Json } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { plainFold } from './compiled-fold.ts'
 import type { AnyKind } from './definition.ts'
-import { stateOf } from './fold-stream.ts'
+import { plainStateOf } from './fold-stream.ts'
 
 /** A version of the stream, or a time: what was written at that time counts. */
 export type When = number | Date
@@ -45,7 +49,7 @@ export async function foldAt(
     newest = recorded
   }
   const { version = 0, position = null, at = null } = newest ?? {}
-  return { stream, version, position, at, state: stateOf(state) as unknown as StateAt['state'] }
+  return { stream, version, position, at, state: plainStateOf(state) as unknown as StateAt['state'] }
 }
 
 /** Throws InvalidIdError for what is no name of a stream, StreamNotFoundError where it has no facts. */

@@ -6,7 +6,7 @@ import type { Snapshot } from '../../store/snapshots.ts'
 import { type PlainState, plainFold } from './compiled-fold.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
 
-export interface Folded<M extends AnyStateMachine> {
+export interface FoldedActor<M extends AnyStateMachine> {
   readonly snapshot: SnapshotFrom<M>
   readonly version: number
   /** Up to which version a snapshot is saved; 0 without one. */
@@ -18,7 +18,7 @@ export async function foldStream<M extends AnyStateMachine, E extends Effect>(
   definition: ActorDefinition<M, E>,
   store: EventStore,
   stream: string,
-): Promise<Folded<M>> {
+): Promise<FoldedActor<M>> {
   const saved = await store.snapshots.load(stream)
   const fits = saved?.fingerprint === definition.fingerprint
   const resumed = saved && fits ? await foldAfter(definition, store, stream, saved) : undefined
@@ -40,7 +40,7 @@ async function foldAfter<M extends AnyStateMachine, E extends Effect>(
   store: EventStore,
   stream: string,
   saved: Snapshot,
-): Promise<Folded<M> | undefined> {
+): Promise<FoldedActor<M> | undefined> {
   const { fold, facts } = definition
   const { transition } = plainFold(fold)
   let state: PlainState | undefined
@@ -62,11 +62,11 @@ export function restored<M extends AnyStateMachine, E extends Effect>(
   { fold }: ActorDefinition<M, E>,
   state: PlainState,
 ): SnapshotFrom<M> {
-  return 'machine' in state ? (state as unknown as SnapshotFrom<M>) : fold.restore(stateOf(state))
+  return 'machine' in state ? (state as unknown as SnapshotFrom<M>) : fold.restore(plainStateOf(state))
 }
 
 /** A state as JSON: where the machine is, and what it knows. */
-export function stateOf(snapshot: object): Json {
+export function plainStateOf(snapshot: object): Json {
   const { value, context } = snapshot as { value: Json; context: Json }
   return { value, context }
 }

@@ -4,7 +4,7 @@ import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { canonicalJson } from '../../events/canonical-json.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
-import { stateOf } from './fold-stream.ts'
+import { plainStateOf } from './fold-stream.ts'
 
 const DIGITS = 16
 
@@ -13,7 +13,7 @@ export const foldName = (fingerprint: string) => fingerprint.slice(0, DIGITS)
 
 /** A hash of the whole state. */
 export const stateDigest = (state: object) =>
-  hash('sha256', canonicalJson(stateOf(state)), 'base64url').slice(0, DIGITS)
+  hash('sha256', canonicalJson(plainStateOf(state)), 'base64url').slice(0, DIGITS)
 
 /**
  * A summary, with the fold that made it; of an actor at rest also with a hash of all that it knows. While it works it

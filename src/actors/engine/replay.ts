@@ -5,22 +5,22 @@ import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
 
 /** One fact, and what it changed. */
-export interface Step<M extends AnyStateMachine> {
+export interface ReplayStep<M extends AnyStateMachine> {
   readonly recorded: Recorded
   readonly before: SnapshotFrom<M>
   readonly after: SnapshotFrom<M>
 }
 
 /** The same, of whatever kind of actor. */
-export type AnyStep = Step<AnyStateMachine>
+export type AnyReplayStep = ReplayStep<AnyStateMachine>
 
 /** Replays a stream, to the end or up to and including a version. Runs no effect and needs no clock. */
-export async function* replay<M extends AnyStateMachine, E extends Effect>(
+export async function* replaySteps<M extends AnyStateMachine, E extends Effect>(
   { facts, fold }: ActorDefinition<M, E>,
   store: EventStore,
   stream: string,
   to?: number,
-): AsyncGenerator<Step<M>> {
+): AsyncGenerator<ReplayStep<M>> {
   let before = fold.initial
   for await (const recorded of store.read(stream, to === undefined ? {} : { to })) {
     const after = fold.transition(before, facts.read(recorded))

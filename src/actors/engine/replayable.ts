@@ -1,6 +1,6 @@
 /** The fold: one machine's transitions as a pure function, which a live actor and a replay both use. */
 import type { AnyActorScope, AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
-import { NotReplayableError } from '../../events/errors/base.ts'
+import { NotReplayableError } from '../../events/errors/actor.ts'
 import type { Json } from '../../events/json.ts'
 
 /** A machine as a fold over facts. */

@@ -1,6 +1,6 @@
 /** The actors that users have defined: spawned by name, and brought back from the log. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import type { AnyKind } from '../engine/definition.ts'
 import type { ActorRef, OwnKind } from './definition.ts'

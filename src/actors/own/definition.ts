@@ -1,10 +1,10 @@
 /** An actor that a user defines: its facts, its machine, its decisions and its effects, typed end to end. */
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
-import { InvalidIdError, InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidIdError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { type FactsOf, type OwnFactOf, type OwnFacts, ownFactCatalog } from '../../events/own-facts.ts'
-import { type ActorDefinition, defineKind, type Effect } from '../engine/definition.ts'
+import { type ActorDefinition, type Circumstances, defineKind, type Effect } from '../engine/definition.ts'
 import type { Exit, Supervised } from '../engine/exit.ts'
 
 export type { AnyStateMachine, SnapshotFrom } from 'xstate'
@@ -30,14 +30,6 @@ export interface ActorRef<C = never, R = unknown, S = unknown> extends Supervise
   watch(): AsyncIterable<Exit>
   /** Calls back with each new state. */
   subscribe(next: (snapshot: S) => void): { unsubscribe(): void }
-}
-
-/** Time and chance as they are when something is decided. */
-export interface Circumstances {
-  /** Milliseconds since the epoch. */
-  readonly now: number
-  /** From 0 to 1. */
-  readonly random: number
 }
 
 /** What is decided on a command: facts, or none; and what is replied to who asked. */

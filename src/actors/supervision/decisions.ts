@@ -1,4 +1,5 @@
 /** What a supervisor does about an exit: pure functions from its state to facts, and to what is to be done next. */
+
 import { instant } from '../../clock.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import {
@@ -10,19 +11,16 @@ import {
   NotForDynamicChildrenError,
 } from '../../events/errors/supervision.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
+import type { Circumstances } from '../engine/definition.ts'
 import type { Exit } from '../engine/exit.ts'
 import { childIn, inStartOrder } from './child-table.ts'
 import { addRestart, nextAttempt, restartDelayMs } from './restart-intensity.ts'
 import type { ChildState, SupervisorContext } from './state.ts'
 
 /** Time and chance as they are when something is decided. */
-export interface Moment {
-  /** Milliseconds since the epoch. */
-  readonly now: number
+export interface Moment extends Circumstances {
   /** Milliseconds of a clock that never goes back. */
   readonly stamp: number
-  /** From 0 to 1. */
-  readonly random: number
 }
 
 /** What is to be done when the facts are written. */
@@ -41,7 +39,7 @@ export type Next =
       readonly error: Failure | null
     }
 
-export interface Verdict {
+export interface ExitDecision {
   readonly facts: readonly SupervisorFact[]
   readonly next: Next
 }
@@ -52,7 +50,12 @@ const GO_ON: Next = { type: 'go on' }
  * A child has ended without having been asked to by its supervisor. OTP: a permanent child is always restarted, a
  * transient one when it ended abnormally, a temporary one never.
  */
-export function childExited(context: SupervisorContext, id: string, exit: Exit, moment: Moment): Verdict {
+export function childExited(
+  context: SupervisorContext,
+  id: string,
+  exit: Exit,
+  moment: Moment,
+): ExitDecision {
   const child = childIn(context.children, id)
   if (!child || !context.rules) return { facts: [], next: GO_ON }
   if (!isRestarted(child, exit)) return childEnded(context, child, exit)
@@ -66,7 +69,7 @@ export function childStartFailed(
   id: string,
   error: Failure,
   moment: Moment,
-): Verdict {
+): ExitDecision {
   const child = childIn(context.children, id)
   if (!child || !context.rules) return { facts: [], next: GO_ON }
   const { facts, next } = restart(context, child, error, moment)
@@ -153,7 +156,7 @@ function isRestarted({ data }: ChildState, exit: Exit): boolean {
 }
 
 /** A child has come to its end, and its supervisor perhaps as well. */
-function childEnded(context: SupervisorContext, child: ChildState, exit: Exit): Verdict {
+function childEnded(context: SupervisorContext, child: ChildState, exit: Exit): ExitDecision {
   const { id } = child.data
   const facts: SupervisorFact[] = [stoppedForGood(context, child, exit)]
   const others = context.significant - 1
@@ -170,7 +173,7 @@ function restart(
   child: ChildState,
   error: Failure | null,
   moment: Moment,
-): Verdict {
+): ExitDecision {
   const { rules, stamps: before } = context
   if (!rules) return { facts: [], next: GO_ON }
   const { id } = child.data

@@ -1,13 +1,13 @@
 /** A supervisor's whole life as one pure state machine. Its events are the log's facts. */
 import { type SnapshotFrom, setup } from 'xstate'
-import type { Folded } from '../../events/envelope.ts'
+import type { Identified } from '../../events/envelope.ts'
 import { type SupervisorFact, supervisorFacts } from '../../events/supervisor-facts.ts'
 import { defineKind, type Effect } from '../engine/definition.ts'
 import { addRestart } from './restart-intensity.ts'
 import { nobody, type SupervisorContext, supervisorChanges } from './state.ts'
 
 const supervisor = setup({
-  types: {} as { context: SupervisorContext; events: Folded<SupervisorFact> },
+  types: {} as { context: SupervisorContext; events: Identified<SupervisorFact> },
 })
 
 type Change = (context: SupervisorContext, data: SupervisorFact['data']) => SupervisorContext

@@ -1,6 +1,7 @@
 /** The values of a specification: each is as it should be, or refused with its place. */
-import { InvalidIdError } from '../../events/errors/base.ts'
+
 import { InvalidSpecificationError } from '../../events/errors/supervision.ts'
+import { InvalidIdError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { nameHint } from '../../events/nearest-name.ts'
 

@@ -1,8 +1,8 @@
 /** The children of one supervisor that run in this process: started, watched, and ended within their time. */
 import { type Clock, pause } from '../../clock.ts'
 import type { Failure } from '../../events/agent-facts.ts'
-import { InvalidInputError } from '../../events/errors/base.ts'
 import { ChildStartError } from '../../events/errors/supervision.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { ChildData } from '../../events/supervisor-facts.ts'
 import { type Exit, failureOf, KILLED, SHUTDOWN, type Supervised } from '../engine/exit.ts'
 

@@ -1,10 +1,11 @@
 /** The shell of a supervisor: a tree that runs, to look at, to change and to stop. */
-import { ClosedError } from '../../events/errors/base.ts'
+
 import {
   ChildAlreadyStartedError,
   SupervisorExistsError,
   SupervisorStoppedError,
 } from '../../events/errors/supervision.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 import type { ChildData, SupervisorFact } from '../../events/supervisor-facts.ts'
 import { EventSourcedActor } from '../engine/actor.ts'
 import { Ending, type Exit, failureOf, KILLED, type Supervised } from '../engine/exit.ts'

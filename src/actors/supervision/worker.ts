@@ -10,12 +10,12 @@ import { inStartOrder } from './child-table.ts'
 import {
   childExited,
   childStartFailed,
+  type ExitDecision,
   isDue,
   type Next,
   restartedWith,
   stoppedForGood,
   stoppedWith,
-  type Verdict,
 } from './decisions.ts'
 import type { supervisorMachine } from './machine.ts'
 import { MonotonicStamps } from './monotonic-stamps.ts'
@@ -208,13 +208,13 @@ export class SupervisorWorker {
   }
 
   /** Decides, writes down, and says what is to be done. */
-  async #judge(decision: (context: SupervisorContext) => Verdict): Promise<Verdict> {
-    let verdict: Verdict | undefined
+  async #judge(decision: (context: SupervisorContext) => ExitDecision): Promise<ExitDecision> {
+    let verdict: ExitDecision | undefined
     await this.#actor.decide(({ context }) => {
       verdict = decision(context)
       return verdict.facts
     })
-    return verdict as unknown as Verdict
+    return verdict as unknown as ExitDecision
   }
 
   /** Something to be done that nobody waits for. What cannot be written down cannot be answered for: it ends. */

@@ -24,7 +24,7 @@ export interface EndContext {
 }
 
 /** The error of a call that has ended; null when it was answered, which counts even if we had called it off by then. */
-export async function failureOf(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
+export async function callFailure(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
   const { plan, facts, redact, signal, formRequested } = context
   const stopped = signal.aborted ? stoppedError(signal) : null
   const error = classify(

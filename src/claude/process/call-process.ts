@@ -21,7 +21,7 @@ export interface LaunchPlan {
 }
 
 /** How a process ended; `spawnError` when it never began. */
-export interface Exit {
+export interface ProcessExit {
   readonly exitCode: number | null
   readonly signal: string | null
   readonly spawnError: string | null
@@ -31,7 +31,7 @@ export interface CallProcess {
   /** null when it could not be started: then `exit` says why. */
   readonly identity: ProcessIdentity | null
   /** Resolves when the process has ended. Never rejects. */
-  readonly exit: Promise<Exit>
+  readonly exit: Promise<ProcessExit>
   hasEnded(): boolean
   /** Sends the prompt, and the end of the input. */
   send(prompt: string): void
@@ -69,7 +69,7 @@ export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promi
 
   let hasEnded = false
   // By the promise alone: execa 10 has no events. As only the input is a pipe, nothing else is waited for.
-  const exit = child.then(({ exitCode = null, signal = null, cause }): Exit => {
+  const exit = child.then(({ exitCode = null, signal = null, cause }): ProcessExit => {
     hasEnded = true
     child.stdin.destroy()
     return { exitCode, signal, spawnError: child.pid === undefined ? codeOf(cause) : null }

@@ -4,7 +4,7 @@ import { CALL_MARKER } from '../environment.ts'
 import type { CallMessage } from '../runner.ts'
 import type { OutputLimits } from '../stream/line-splitter.ts'
 import { listen } from './call-listening.ts'
-import { type CallProcess, type Exit, type LaunchPlan, startProcess } from './call-process.ts'
+import { type CallProcess, type LaunchPlan, type ProcessExit, startProcess } from './call-process.ts'
 import { type TimeLimits, watchCall } from './call-watch.ts'
 import { messageQueue } from './message-queue.ts'
 import { sweepCall } from './sweep.ts'
@@ -22,12 +22,12 @@ export interface CallRun {
   stop(): void
 }
 
-export interface RunEnd extends Exit {
+export interface RunEnd extends ProcessExit {
   /** What we found wrong ourselves. */
   readonly failure: ClaudeExecutionError | null
 }
 
-export interface RunContext extends TerminationContext, TimeLimits {
+export interface CallRunOptions extends TerminationContext, TimeLimits {
   readonly limits: OutputLimits
   /** How long the process may go on once it has given its result. */
   readonly resultGraceMs: number
@@ -47,7 +47,7 @@ export async function runCall(
   plan: LaunchPlan,
   reader: OutputReader,
   signal: AbortSignal,
-  context: RunContext,
+  context: CallRunOptions,
 ): Promise<CallRun> {
   const { clock } = context
   const queue = messageQueue<CallMessage>()
@@ -107,7 +107,7 @@ export async function runCall(
 
   const over = end()
     .catch((cause: unknown) => {
-      const crash = new CliCrashedError({ said: `its end cannot be seen: ${cause}` }, { cause })
+      const crash = new CliCrashedError({ said: `its exit cannot be observed: ${cause}` }, { cause })
       return { ...UNENDED, failure: failure ?? crash }
     })
     .finally(() => {
@@ -118,7 +118,7 @@ export async function runCall(
   return { process, messages: queue, begun: aborted(begun.signal), over, stop }
 }
 
-const UNENDED: Exit = { exitCode: null, signal: 'SIGKILL', spawnError: null }
+const UNENDED: ProcessExit = { exitCode: null, signal: 'SIGKILL', spawnError: null }
 
 const aborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => {

@@ -28,11 +28,11 @@ export function watchCall(
       await pause(clock, left, over)
       if (over.aborted) return
     }
-    fail(new CallStalledError({ said: `no line for ${idleMs} ms` }))
+    fail(new CallStalledError({ said: `no output for ${idleMs} ms` }))
   }
   const length = async (limitMs: number) => {
     await pause(clock, limitMs, over)
-    if (!over.aborted) fail(new CallTimeoutError({ said: `a call may take ${limitMs} ms` }))
+    if (!over.aborted) fail(new CallTimeoutError({ said: `the limit is ${limitMs} ms` }))
   }
 
   void silence()

@@ -11,7 +11,7 @@ import { OUTPUT_LIMITS, type OutputLimits } from '../stream/line-splitter.ts'
 import { stoppedError } from './call-ending.ts'
 import { tidyOutput } from './call-output.ts'
 import type { LaunchPlan } from './call-process.ts'
-import { type CallRun, type OutputReader, type RunContext, type RunEnd, runCall } from './call-run.ts'
+import { type CallRun, type CallRunOptions, type OutputReader, type RunEnd, runCall } from './call-run.ts'
 import { semaphore } from './semaphore.ts'
 import { systemProcessTable } from './table.ts'
 
@@ -47,7 +47,7 @@ export interface PreparedCall {
 }
 
 export interface ProcessRunner {
-  readonly context: RunContext
+  readonly context: CallRunOptions
   readonly logger: Logger
   readonly maxProcesses: number
   start(call: Call, options: { readonly signal: AbortSignal }): AsyncGenerator<CallMessage>
@@ -74,7 +74,7 @@ export function processRunner(
   maxStarts = Number.POSITIVE_INFINITY,
 ): ProcessRunner {
   const { clock = systemClock, logger = silentLogger, graceMs = GRACE_MS } = options
-  const context: RunContext = {
+  const context: CallRunOptions = {
     table: systemProcessTable,
     clock,
     limits: options.limits ?? OUTPUT_LIMITS,

@@ -40,7 +40,7 @@ export async function sessionOrigin(
 }
 
 /** What a call of which there is a transcript had before it. */
-export interface History {
+export interface SessionHistory {
   /** A transcript that holds it, and nothing of the call. */
   readonly text: string
   /** What it cost, as far as that is counted. */
@@ -54,7 +54,7 @@ export interface History {
 export async function historyOf(
   call: Pick<Call, 'sessionId' | 'parentSessionId' | 'directories'>,
   own: string,
-): Promise<History> {
+): Promise<SessionHistory> {
   const origin = await sessionOrigin(call)
   if (origin !== null) return { text: origin.text, costUsd: costState(origin.text) ?? 0 }
   const answer = (await readAnswers(call.directories.home)).get(call.parentSessionId ?? '')

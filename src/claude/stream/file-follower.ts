@@ -3,7 +3,7 @@ import { watch } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { type Clock, pause } from '../../clock.ts'
 
-export interface FollowOptions {
+export interface FileFollowOptions {
   readonly clock: Clock
   /** Is given what was written, in order. What it throws ends the following. */
   readonly hear: (chunk: Uint8Array) => void
@@ -17,7 +17,7 @@ const CHUNK = 256 * 1024
 const LOOK_EVERY_MS = 250
 
 /** Follows the file from its beginning. Resolves when it is complete and has been read to the end. */
-export async function followFile(path: string, { clock, hear, complete }: FollowOptions): Promise<void> {
+export async function followFile(path: string, { clock, hear, complete }: FileFollowOptions): Promise<void> {
   await using file = await open(path)
   let change = new AbortController()
   using _watching = watchFile(path, () => change.abort())

@@ -59,6 +59,6 @@ export function lineSplitter(limits: OutputLimits = OUTPUT_LIMITS): LineSplitter
   }
 }
 
-/** The error of what holds more than it may. */
+/** The error of what exceeds it may. */
 export const outputTooLarge = (what: string, bytes: number) =>
-  new OutputTooLargeError({ said: `${what} holds more than ${bytes} bytes` })
+  new OutputTooLargeError({ said: `${what} exceeds ${bytes} bytes` })

@@ -138,7 +138,7 @@ export function streamParser(redact: Redact): StreamParser {
         return [
           {
             type: 'warning',
-            message: `claude printed a line that is no JSON: ${oneLine(redact(line), 200)}`,
+            message: `claude printed a line that is not JSON: ${oneLine(redact(line), 200)}`,
           },
         ]
       }

@@ -5,7 +5,7 @@ import type { StreamFacts } from './parser.ts'
 import { listAt, numberAt, recordAt, recordsAt, stringAt, type UntrustedRecord } from './untrusted-json.ts'
 
 /** The parts that tell how it ended. */
-export interface Ending {
+export interface ResultEnding {
   readonly subtype: string
   readonly isError: boolean
   /** The answer, or the text of an error; null in records of the kind error_*. */
@@ -18,7 +18,7 @@ export interface Ending {
   readonly hasStructuredOutput: boolean
 }
 
-export function endingOf(result: UntrustedRecord): Ending {
+export function endingOf(result: UntrustedRecord): ResultEnding {
   return {
     subtype: stringAt(result, 'subtype') ?? '',
     isError: result.is_error === true,
@@ -33,7 +33,7 @@ export function endingOf(result: UntrustedRecord): Ending {
 }
 
 /** `subtype: "success"` alone says nothing: errors of the service come with it as well. */
-export const isAnswer = (ending: Ending): boolean =>
+export const isAnswer = (ending: ResultEnding): boolean =>
   ending.subtype === 'success' && !ending.isError && ending.text !== null
 
 /** What the service counted, in its own words. */

@@ -1,24 +1,27 @@
-/** What can be wrong with an actor of the user's own. */
-import { ClaudeAgentError } from './base.ts'
+/** What can go wrong with an actor of the user's own. */
+import { defineError } from './builder.ts'
+import { quoted } from './phrases.ts'
 
-/** The actor does not run: it has ended, and nobody has started it again. */
-export class ActorStoppedError extends ClaudeAgentError<{ stream: string; reason: string }> {
-  readonly _tag = 'ActorStoppedError'
-  constructor(details: { stream: string; reason: string }) {
-    super(details, {
-      message: `${details.stream} does not run: it has ended (${details.reason}).`,
-      hint: 'Spawn it again: its state is in the log. A supervisor does that by itself.',
-    })
-  }
-}
+/** The actor is not running: it has ended, and nothing has started it again. */
+export class ActorStoppedError extends defineError(
+  'ActorStoppedError',
+  ({ stream, reason }: { stream: string; reason: string }) => ({
+    message: `Actor ${quoted(stream)} is not running: it has ended (${reason}).`,
+    hint: 'Spawn it again: its state is in the log. A supervisor does so by itself.',
+  }),
+) {}
 
 /** The log has a stream of a kind that this program does not know. */
-export class UnknownKindError extends ClaudeAgentError<{ stream: string }> {
-  readonly _tag = 'UnknownKindError'
-  constructor(details: { stream: string }) {
-    super(details, {
-      message: `${details.stream} is of a kind that this program does not know: its facts can be read, and its states not.`,
-      hint: 'Give its definition: the option actors in a program, --module FILE on the command line.',
-    })
-  }
-}
+export class UnknownKindError extends defineError('UnknownKindError', ({ stream }: { stream: string }) => ({
+  message: `This program does not know the kind of ${quoted(stream)}: it can read its facts, but not its state.`,
+  hint: 'Pass its definition: the option actors in a program, --module FILE on the command line.',
+})) {}
+
+/** A machine that cannot be replayed: it contains a construct with a side effect or a clock. */
+export class NotReplayableError extends defineError(
+  'NotReplayableError',
+  ({ machine, state, construct }: { machine: string; state: string; construct: string }) => ({
+    message: `Machine ${quoted(machine)} cannot be replayed: state ${quoted(state)} uses ${construct}.`,
+    hint: 'Keep only guards and assign in the machine, and move side effects to the effects of its definition.',
+  }),
+) {}

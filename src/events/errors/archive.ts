@@ -1,126 +1,84 @@
-/** What can go wrong when a log is copied, moved or shrunk, and what is said of a body that is no longer there. */
-import { ClaudeAgentError, type ErrorOptions } from './base.ts'
+/** What can go wrong when a log is copied, moved or compacted, and when a text that it once held is read. */
+import { defineError } from './builder.ts'
+import { bodyInBackup } from './phrases.ts'
 
-/** A backup or an export is not what was written, or not what was asked for. */
-export class InvalidArchive extends ClaudeAgentError<{
-  file: string
-  line: number | null
-  position: number | null
-}> {
-  readonly _tag = 'InvalidArchive'
-  readonly line: number | null
-  readonly position: number | null
-  constructor(
-    details: { file: string; line: number | null; position: number | null; problem: string; hint?: string },
-    options?: ErrorOptions,
-  ) {
-    const { file, line, position, problem } = details
+/** A backup or an export that is damaged, or not of the kind that was asked for. */
+export class InvalidArchive extends defineError(
+  'InvalidArchive',
+  (details: {
+    file: string
+    line: number | null
+    position: number | null
+    problem: string
+    hint?: string
+  }) => {
+    const { file, line, position, problem, hint } = details
     const place = line === null ? file : `${file}:${line}`
     const which = position === null ? '' : ` (position ${position} of the log)`
-    super(
-      details,
-      {
-        message: `${place}${which}: ${problem}.`,
-        hint: details.hint ?? 'Nothing was made of it. Take another copy, or make a new one.',
-      },
-      options,
-    )
-    this.line = line
-    this.position = position
-  }
+    return {
+      message: `${place}${which}: ${problem}.`,
+      hint: hint ?? 'Nothing was created from it. Use another copy, or make a new one.',
+    }
+  },
+) {
+  readonly line = this.details.line
+  readonly position = this.details.position
 }
 
-/** A backup or an export could not be written to its end. */
-export class ArchiveNotWritten extends ClaudeAgentError<{ file: string }> {
-  readonly _tag = 'ArchiveNotWritten'
-  override readonly retryable = true
-  constructor(details: { file: string; problem: string }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `${details.file} could not be written: ${details.problem}.`,
-        hint: 'Make room, or name another place. No part of it was left, and a file of that name is as it was.',
-      },
-      options,
-    )
-  }
-}
+/** A backup or an export could not be written completely. */
+export class ArchiveNotWritten extends defineError(
+  'ArchiveNotWritten',
+  ({ file, problem }: { file: string; problem: string }) => ({
+    message: `Could not write ${file}: ${problem}.`,
+    hint: 'Free some space, or choose another path. No partial file is left, and an existing file at this path is unchanged.',
+    retryable: true,
+  }),
+) {}
 
-/** A store is made only where nothing is. */
-export class DirectoryNotEmpty extends ClaudeAgentError<{ path: string }> {
-  readonly _tag = 'DirectoryNotEmpty'
-  constructor(details: { path: string }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `The directory ${details.path} is not empty.`,
-        hint: 'Nothing was changed. Name a directory that is empty or does not exist.',
-      },
-      options,
-    )
-  }
-}
+/** A store is created only in an empty directory. */
+export class DirectoryNotEmpty extends defineError('DirectoryNotEmpty', ({ path }: { path: string }) => ({
+  message: `The directory ${path} is not empty.`,
+  hint: 'Nothing was changed. Choose a directory that is empty or does not exist.',
+})) {}
 
-/** The store of another process could not be copied while that went on. */
-export class LiveCopyFailed extends ClaudeAgentError<{ path: string; attempts: number }> {
-  readonly _tag = 'LiveCopyFailed'
-  override readonly retryable = true
-  constructor(details: { path: string; attempts: number }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `No whole copy of ${details.path} was got in ${details.attempts} attempts while another process writes to it.`,
-        hint: 'Try again when it has less to do, or when it has ended. If it fails then too, run claude-agents log verify.',
-      },
-      options,
-    )
-  }
-}
+/** The store of another process changed each time while it was being copied. */
+export class LiveCopyFailed extends defineError(
+  'LiveCopyFailed',
+  ({ path, attempts }: { path: string; attempts: number }) => ({
+    message: `Could not take a consistent copy of ${path} in ${attempts} attempts while another process was writing to it.`,
+    hint: 'Try again when that process is less busy or has ended. If it still fails, run claude-agents log verify.',
+    retryable: true,
+  }),
+) {}
 
-/** Nothing is dropped from a store that is not whole: what is left may be needed to repair it. */
-export class CompactionRefused extends ClaudeAgentError<{ path: string }> {
-  readonly _tag = 'CompactionRefused'
-  constructor(details: { path: string; problem: string }) {
-    super(details, {
-      message: `The store ${details.path} is not whole, and was left as it is: ${details.problem}.`,
-      hint: 'claude-agents log verify says all that is wrong, and log repair makes a whole store of what is left.',
-    })
-  }
+/** Nothing is dropped from a damaged store: what is left may be needed to repair it. */
+export class CompactionRefused extends defineError(
+  'CompactionRefused',
+  ({ path, problem }: { path: string; problem: string }) => ({
+    message: `The store ${path} is damaged and was not compacted: ${problem}.`,
+    hint: 'claude-agents log verify lists everything that is wrong; claude-agents log repair makes a new store of what is intact.',
+  }),
+) {}
+
+interface Body {
+  readonly sha256: string
+  readonly bytes: number
 }
 
 /** A prompt or an answer that was dropped from the log on purpose. */
-export class BodyDropped extends ClaudeAgentError<{ sha256: string; bytes: number }> {
-  readonly _tag = 'BodyDropped'
-  constructor(details: { sha256: string; bytes: number }) {
-    super(details, {
-      message: `This text (${details.bytes} bytes, sha-256 ${details.sha256}) was dropped from the log by log compact.`,
-      hint: 'A backup from before that still has it. To have the task done anew, ask under another task id.',
-    })
-  }
-}
+export class BodyDropped extends defineError('BodyDropped', ({ sha256, bytes }: Body) => ({
+  message: `This text (${bytes} bytes, sha-256 ${sha256}) was dropped from the log by log compact.`,
+  hint: bodyInBackup('that'),
+})) {}
 
 /** A prompt or an answer that was lost to damage before the store was repaired. */
-export class BodyLost extends ClaudeAgentError<{ sha256: string; bytes: number }> {
-  readonly _tag = 'BodyLost'
-  constructor(details: { sha256: string; bytes: number }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `This text (${details.bytes} bytes, sha-256 ${details.sha256}) was lost before the store was repaired.`,
-        hint: 'A backup from before the damage still has it. To have the task done anew, ask under another task id.',
-      },
-      options,
-    )
-  }
-}
+export class BodyLost extends defineError('BodyLost', ({ sha256, bytes }: Body) => ({
+  message: `This text (${bytes} bytes, sha-256 ${sha256}) was lost before the store was repaired.`,
+  hint: bodyInBackup('the damage'),
+})) {}
 
-/** The store was made from a part of a log, or from a redacted one: it can be read and replayed, not gone on with. */
-export class StoreForReading extends ClaudeAgentError<{ path: string }> {
-  readonly _tag = 'StoreForReading'
-  constructor(details: { path: string }) {
-    super(details, {
-      message: `The store ${details.path} is for reading only: it was imported from a redacted or partial export.`,
-      hint: 'Go on with the original, or with a store restored from a backup (claude-agents log restore).',
-    })
-  }
-}
+/** The store was made from a part of a log, or from a redacted one: it can be read and replayed, but not continued. */
+export class StoreForReading extends defineError('StoreForReading', ({ path }: { path: string }) => ({
+  message: `The store ${path} is for reading only: it was imported from a redacted or partial export.`,
+  hint: 'Continue with the original, or with a store restored from a backup (claude-agents log restore).',
+})) {}

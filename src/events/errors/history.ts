@@ -1,69 +1,63 @@
-/** What can go wrong when somebody looks back: places and times that the log does not have. */
-import { ClaudeAgentError } from './base.ts'
+/** What can go wrong when looking back: streams, places and times that the log does not have. */
+import { defineError } from './builder.ts'
+import { quoted } from './phrases.ts'
 
-export class VersionNotFoundError extends ClaudeAgentError<{
-  stream: string
-  version: number
-  last: number
-}> {
-  readonly _tag = 'VersionNotFoundError'
-  constructor(details: { stream: string; version: number; last: number }) {
-    super(details, {
-      message: `"${details.stream}" has no version ${details.version}: its last one is ${details.last}.`,
-      hint: `Its versions: claude-agents replay ${details.stream}`,
-    })
-  }
-}
+/** The log has no stream of this name. */
+export class StreamNotFoundError extends defineError(
+  'StreamNotFoundError',
+  ({ stream }: { stream: string }) => ({
+    message: `There is no stream ${quoted(stream)} in the log.`,
+    hint: 'A stream is named KIND/ID, for example agent/researcher (claude-agents agent list).',
+  }),
+) {}
 
-/** A time at which there was nothing yet. */
-export class BeforeFirstFactError extends ClaudeAgentError<{ stream: string; time: string; first: string }> {
-  readonly _tag = 'BeforeFirstFactError'
-  constructor(details: { stream: string; time: string; first: string }) {
-    super(details, {
-      message: `There was no "${details.stream}" at ${details.time}: its first fact is of ${details.first}.`,
-      hint: 'Times without a zone are those of this machine; 2026-01-31T12:00:00Z is in UTC.',
-    })
-  }
-}
+/** The stream ends before this version. */
+export class VersionNotFoundError extends defineError(
+  'VersionNotFoundError',
+  ({ stream, version, last }: { stream: string; version: number; last: number }) => ({
+    message: `${quoted(stream)} has no version ${version}: its last one is ${last}.`,
+    hint: `To see its versions: claude-agents replay ${stream}`,
+  }),
+) {}
 
-export class PositionNotFoundError extends ClaudeAgentError<{ position: number; last: number }> {
-  readonly _tag = 'PositionNotFoundError'
-  constructor(details: { position: number; last: number }) {
-    super(details, {
-      message: `There is no fact at position ${details.position}: the log ends with ${details.last}.`,
-      hint: 'The first column of claude-agents log is the position.',
-    })
-  }
-}
+/** A time before the first fact of the stream. */
+export class BeforeFirstFactError extends defineError(
+  'BeforeFirstFactError',
+  ({ stream, time, first }: { stream: string; time: string; first: string }) => ({
+    message: `${quoted(stream)} did not exist at ${time}: its first fact is from ${first}.`,
+    hint: 'Times without a zone are local to this machine; 2026-01-31T12:00:00Z is UTC.',
+  }),
+) {}
 
-export class TaskNotFoundError extends ClaudeAgentError<{ taskId: string }> {
-  readonly _tag = 'TaskNotFoundError'
-  constructor(details: { taskId: string }) {
-    super(details, {
-      message: `No agent was ever given a task ${details.taskId}.`,
-      hint: 'The facts of an agent name its tasks: claude-agents log --stream agent/ID',
-    })
-  }
-}
+/** The log ends before this position. */
+export class PositionNotFoundError extends defineError(
+  'PositionNotFoundError',
+  ({ position, last }: { position: number; last: number }) => ({
+    message: `There is no fact at position ${position}: the log ends at ${last}.`,
+    hint: 'The first column of claude-agents log is the position.',
+  }),
+) {}
 
-/** A run has no such step, or none that could be named by that. */
-export class StepNotFoundError extends ClaudeAgentError<{ runId: string; step: string }> {
-  readonly _tag = 'StepNotFoundError'
-  constructor(details: { runId: string; step: string; steps: number }) {
-    super(details, {
-      message: `Run "${details.runId}" has no step ${details.step}; it has ${details.steps} steps.`,
-      hint: `Steps are counted from 1, or named by their keys: claude-agents workflow show ${details.runId}`,
-    })
-  }
-}
+/** No agent in the log has a task with this id. */
+export class TaskNotFoundError extends defineError('TaskNotFoundError', ({ taskId }: { taskId: string }) => ({
+  message: `No agent was ever given a task ${quoted(taskId)}.`,
+  hint: 'The facts of an agent name its tasks: claude-agents log --stream agent/ID',
+})) {}
 
-/** An agent as it was then cannot be branched off. */
-export class CannotForkError extends ClaudeAgentError<{ what: string }> {
-  readonly _tag = 'CannotForkError'
-  constructor(details: { what: string; problem: string; hint?: string }) {
-    super(details, {
-      message: `${details.what} cannot be forked: ${details.problem}.`,
-      ...(details.hint === undefined ? {} : { hint: details.hint }),
-    })
-  }
-}
+/** The run has no step with this number or key. */
+export class StepNotFoundError extends defineError(
+  'StepNotFoundError',
+  ({ runId, step, steps }: { runId: string; step: string; steps: number }) => ({
+    message: `Run ${quoted(runId)} has no step ${step}; it has ${steps} ${steps === 1 ? 'step' : 'steps'}.`,
+    hint: `Steps are counted from 1, or named by their keys: claude-agents workflow show ${runId}`,
+  }),
+) {}
+
+/** The agent cannot be forked from its state at that time. */
+export class CannotForkError extends defineError(
+  'CannotForkError',
+  ({ what, problem, hint }: { what: string; problem: string; hint?: string }) => ({
+    message: `${what} cannot be forked: ${problem}.`,
+    hint,
+  }),
+) {}

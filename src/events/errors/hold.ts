@@ -1,67 +1,49 @@
-/** What can be wrong with a task that waits for somebody. */
-import { ClaudeAgentError } from './base.ts'
+/** What can go wrong with a task that waits for approval or for budget. */
+import { defineError } from './builder.ts'
+import { quoted } from './phrases.ts'
 
-/** The task was not approved: it has ended, and no call was made for it since it was held. */
-export class TaskRejectedError extends ClaudeAgentError<{
-  agent: string
-  taskId: string
-  by: string
-  reason: string
-}> {
-  readonly _tag = 'TaskRejectedError'
-  /** `by` and `reason` may be empty. */
-  constructor(details: { agent: string; taskId: string; by: string; reason: string }) {
-    const { agent, taskId, by, reason } = details
-    super(details, {
-      message: `Task ${taskId} of agent "${agent}" was rejected${by && ` by ${by}`}${reason && `: ${reason}`}.`,
-    })
-  }
-}
+/** The task was rejected: it has ended, and no call was made for it since it was held. `by` and `reason` may be empty. */
+export class TaskRejectedError extends defineError(
+  'TaskRejectedError',
+  ({ agent, taskId, by, reason }: { agent: string; taskId: string; by: string; reason: string }) => ({
+    message: `Task ${quoted(taskId)} of agent ${quoted(agent)} was rejected${by && ` by ${by}`}${reason && `: ${reason}`}.`,
+  }),
+) {}
 
-/** Whoever asked does not want to wait. The task is kept. */
-export class TaskHeldError extends ClaudeAgentError<{
-  agent: string
-  taskId: string
-  reason: 'approval' | 'budget'
-}> {
-  readonly _tag = 'TaskHeldError'
-  constructor(details: {
+/** The caller does not want to wait for a held task. The task is kept. */
+export class TaskHeldError extends defineError(
+  'TaskHeldError',
+  (given: {
     agent: string
     taskId: string
     reason: 'approval' | 'budget'
     message: string
     hint: string
-  }) {
-    const { agent, taskId, reason, message, hint } = details
-    super({ agent, taskId, reason }, { message: `${message} The task is kept.`, hint })
-  }
-}
+  }) => {
+    const { agent, taskId, reason, message, hint } = given
+    return { details: { agent, taskId, reason }, message: `${message} The task is kept.`, hint }
+  },
+) {}
 
 /** There is nothing to approve or to reject. */
-export class TaskNotHeldError extends ClaudeAgentError<{ taskId: string }> {
-  readonly _tag = 'TaskNotHeldError'
-  constructor(details: { taskId: string; agents?: readonly string[] }) {
-    const { taskId, agents = [] } = details
-    super(
-      { taskId },
-      agents.length > 1
-        ? {
-            message: `More than one agent has a task ${taskId} that waits for approval: ${agents.join(', ')}.`,
-            hint: 'Name the agent: --agent ID.',
-          }
-        : { message: `No task ${taskId} waits for approval.`, hint: '(claude-agents agent held)' },
-    )
-  }
-}
+export class TaskNotHeldError extends defineError(
+  'TaskNotHeldError',
+  ({ taskId, agents = [] }: { taskId: string; agents?: readonly string[] }) => ({
+    details: { taskId },
+    ...(agents.length > 1
+      ? {
+          message: `More than one agent has a task ${quoted(taskId)} that waits for approval: ${agents.join(', ')}.`,
+          hint: 'Name the agent: --agent ID',
+        }
+      : { message: `No task ${quoted(taskId)} waits for approval.`, hint: '(claude-agents agent held)' }),
+  }),
+) {}
 
-/** Whoever runs a workflow does not want to wait. The run is kept as it is. */
-export class RunHeldError extends ClaudeAgentError<{ runId: string; tasks: number }> {
-  readonly _tag = 'RunHeldError'
-  constructor(details: { runId: string; tasks: number }) {
-    const { runId, tasks } = details
-    super(details, {
-      message: `Run ${runId} waits: ${tasks === 1 ? 'a step of it is' : `${tasks} steps of it are`} held.`,
-      hint: `See claude-agents agent held; when they may go on: claude-agents workflow resume ${runId}`,
-    })
-  }
-}
+/** The caller does not want to wait for a held run. The run is kept as it is. */
+export class RunHeldError extends defineError(
+  'RunHeldError',
+  ({ runId, tasks }: { runId: string; tasks: number }) => ({
+    message: `Run ${quoted(runId)} is waiting: ${tasks === 1 ? 'one of its steps is' : `${tasks} of its steps are`} held.`,
+    hint: `List what is held: claude-agents agent held. Then resume it: claude-agents workflow resume ${runId}`,
+  }),
+) {}

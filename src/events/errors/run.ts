@@ -1,54 +1,40 @@
-/** What can be wrong with asking for a run. */
-import { ClaudeAgentError } from './base.ts'
+/** What can go wrong with a run. */
+import { defineError } from './builder.ts'
+import { quoted } from './phrases.ts'
 
-export class RunNotFoundError extends ClaudeAgentError<{ runId: string }> {
-  readonly _tag = 'RunNotFoundError'
-  constructor(details: { runId: string }) {
-    super(details, { message: `There is no run "${details.runId}".`, hint: '(claude-agents workflow list)' })
-  }
-}
+/** No run has this id. */
+export class RunNotFoundError extends defineError('RunNotFoundError', ({ runId }: { runId: string }) => ({
+  message: `No run ${quoted(runId)}.`,
+  hint: '(claude-agents workflow list)',
+})) {}
 
-/** A run that has come to its end is not gone on with. */
-export class RunFinishedError extends ClaudeAgentError<{ runId: string; status: string }> {
-  readonly _tag = 'RunFinishedError'
-  constructor(details: { runId: string; status: string }) {
-    super(details, {
-      message: `Run ${details.runId} has ${details.status === 'cancelled' ? 'been cancelled' : 'succeeded'} and cannot be gone on with.`,
-      hint: `Look at it: claude-agents workflow show ${details.runId}`,
-    })
-  }
-}
+/** A run that has ended cannot be resumed. */
+export class RunFinishedError extends defineError(
+  'RunFinishedError',
+  ({ runId, status }: { runId: string; status: string }) => ({
+    message: `Run ${quoted(runId)} has already ${status === 'cancelled' ? 'been cancelled' : 'succeeded'} and cannot be resumed.`,
+    hint: `To see what it did: claude-agents workflow show ${runId}`,
+  }),
+) {}
 
 /** One run id was used for two different inputs. */
-export class RunConflictError extends ClaudeAgentError<{ runId: string }> {
-  readonly _tag = 'RunConflictError'
-  constructor(details: { runId: string }) {
-    super(details, {
-      message: `There is a run ${details.runId} already, with another input.`,
-      hint: 'A run id stands for one input for ever: use a new one for a new input.',
-    })
-  }
-}
+export class RunConflictError extends defineError('RunConflictError', ({ runId }: { runId: string }) => ({
+  message: `Run ${quoted(runId)} already exists, with another input.`,
+  hint: 'A run id always stands for the same input: use a new id for a new input.',
+})) {}
 
-/** A run goes on in this process already. */
-export class RunActiveError extends ClaudeAgentError<{ runId: string }> {
-  readonly _tag = 'RunActiveError'
-  constructor(details: { runId: string }) {
-    super(details, { message: `Run ${details.runId} is running.`, hint: 'Wait for it, or pause it first.' })
-  }
-}
+/** The run is already running in this process. */
+export class RunActiveError extends defineError('RunActiveError', ({ runId }: { runId: string }) => ({
+  message: `Run ${quoted(runId)} is running.`,
+  hint: 'Wait for it, or pause it first.',
+})) {}
 
-/** The run was paused or cancelled before it came to its end. */
-export class RunInterruptedError extends ClaudeAgentError<{ runId: string; paused: boolean }> {
-  readonly _tag = 'RunInterruptedError'
-  constructor(details: { runId: string; paused: boolean; reason: string }) {
-    const { runId, paused, reason } = details
-    super(
-      { runId, paused },
-      {
-        message: `Run ${runId} was ${paused ? 'paused' : 'cancelled'}: ${reason}.`,
-        ...(paused ? { hint: `Go on with it: claude-agents workflow resume ${runId}` } : {}),
-      },
-    )
-  }
-}
+/** The run was paused or cancelled before it finished. */
+export class RunInterruptedError extends defineError(
+  'RunInterruptedError',
+  ({ runId, paused, reason }: { runId: string; paused: boolean; reason: string }) => ({
+    details: { runId, paused },
+    message: `Run ${quoted(runId)} was ${paused ? 'paused' : 'cancelled'}: ${reason}.`,
+    hint: paused ? `Resume it: claude-agents workflow resume ${runId}` : undefined,
+  }),
+) {}

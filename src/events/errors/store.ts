@@ -1,169 +1,121 @@
-/** What a store can answer instead of doing what it was asked. All of them name the place; none loses anything. */
-import { ClaudeAgentError, type ErrorOptions } from './base.ts'
+/** What a store can answer instead of doing what it was asked. Each of these names the place; none loses anything. */
+import { defineError } from './builder.ts'
+import { VERIFY_OR_REPAIR, WRITTEN_BY_NEWER } from './phrases.ts'
 
-/** Somebody else appended first. Read the stream again, decide again, append again. */
-export class VersionConflict extends ClaudeAgentError<{ stream: string; expected: number; actual: number }> {
-  readonly _tag = 'VersionConflict'
-  readonly expected: number
-  readonly actual: number
-  constructor(details: { stream: string; expected: number; actual: number }) {
-    super(details, {
-      message: `Stream ${details.stream} is at version ${details.actual}, not ${details.expected}.`,
-      hint: 'Read it again and decide again; nothing was written.',
-    })
-    this.expected = details.expected
-    this.actual = details.actual
-  }
+/** Something else was appended first. Read the stream again, decide again, append again. */
+export class VersionConflict extends defineError(
+  'VersionConflict',
+  ({ stream, expected, actual }: { stream: string; expected: number; actual: number }) => ({
+    message: `Stream ${stream} is at version ${actual}, not ${expected}.`,
+    hint: 'Nothing was written: read it again and decide again.',
+  }),
+) {
+  readonly expected = this.details.expected
+  readonly actual = this.details.actual
 }
 
 /** Another process (or another part of this one) has the store open. */
-export class StoreInUse extends ClaudeAgentError<{ path: string; pid: number | null }> {
-  readonly _tag = 'StoreInUse'
-  readonly pid: number | null
-  constructor(details: { path: string; pid: number | null }, options?: ErrorOptions) {
-    const who = details.pid === null ? 'another process' : `process ${details.pid}`
-    super(
-      details,
-      {
-        message: `The store ${details.path} is in use by ${who}.`,
-        hint: 'Wait until it has ended, or choose another --base-dir.',
-      },
-      options,
-    )
-    this.pid = details.pid
-  }
+export class StoreInUse extends defineError(
+  'StoreInUse',
+  ({ path, pid }: { path: string; pid: number | null }) => ({
+    message: `The store ${path} is in use by ${pid === null ? 'another process' : `process ${pid}`}.`,
+    hint: 'Wait until it ends, or choose another --base-dir.',
+  }),
+) {
+  readonly pid = this.details.pid
 }
 
 /** The directory holds a store of a format that this version does not know. Nothing in it was touched. */
-export class UnsupportedFormat extends ClaudeAgentError<{ path: string; found: number; known: number }> {
-  readonly _tag = 'UnsupportedFormat'
-  constructor(details: { path: string; found: number; known: number }) {
-    super(details, {
-      message: `The store ${details.path} has format ${details.found}; this version knows format ${details.known}.`,
-      hint: 'A newer claude-multi-agent made it: upgrade this one (npm install claude-multi-agent@latest).',
-    })
-  }
-}
-
-const NEXT =
-  'Nothing was changed. claude-agents log verify says all that is wrong; claude-agents log repair --to DIR saves what is whole.'
+export class UnsupportedFormat extends defineError(
+  'UnsupportedFormat',
+  ({ path, found, known }: { path: string; found: number; known: number }) => ({
+    message: `The store ${path} has format ${found}; this version knows format ${known}.`,
+    hint: WRITTEN_BY_NEWER,
+  }),
+) {}
 
 /** A record is not what was written. */
-export class CorruptRecord extends ClaudeAgentError<{ position: number | null; key: string; file: string }> {
-  readonly _tag = 'CorruptRecord'
-  readonly position: number | null
-  readonly file: string
-  constructor(
-    details: { position: number | null; key: string; file: string; problem: string },
-    options?: ErrorOptions,
-  ) {
-    const where = details.position === null ? `under key ${details.key}` : `at position ${details.position}`
-    super(
-      details,
-      { message: `The record ${where} in ${details.file} is damaged: ${details.problem}.`, hint: NEXT },
-      options,
-    )
-    this.position = details.position
-    this.file = details.file
-  }
+export class CorruptRecord extends defineError(
+  'CorruptRecord',
+  (details: { position: number | null; key: string; file: string; problem: string }) => {
+    const { position, key, file, problem } = details
+    const where = position === null ? `under key ${key}` : `at position ${position}`
+    return { message: `The record ${where} in ${file} is damaged: ${problem}.`, hint: VERIFY_OR_REPAIR }
+  },
+) {
+  readonly position = this.details.position
+  readonly file = this.details.file
 }
 
-/** Records are missing between two that are there. */
-export class SequenceGap extends ClaudeAgentError<{
-  stream: string | null
-  expected: number
-  found: number
-  file: string
-}> {
-  readonly _tag = 'SequenceGap'
-  readonly position: number
-  readonly file: string
-  constructor(details: { stream: string | null; expected: number; found: number; file: string }) {
-    const what = details.stream === null ? 'position' : `version of stream ${details.stream}`
-    super(details, {
-      message: `In ${details.file}, ${what} ${details.expected} is missing (found ${details.found}).`,
-      hint: NEXT,
-    })
-    this.position = details.expected
-    this.file = details.file
-  }
+/** Records are missing between two that are present. */
+export class SequenceGap extends defineError(
+  'SequenceGap',
+  (details: { stream: string | null; expected: number; found: number; file: string }) => {
+    const { stream, expected, found, file } = details
+    const what = stream === null ? 'position' : `version of stream ${stream}`
+    return {
+      message: `In ${file}, ${what} ${expected} is missing (found ${found}).`,
+      hint: VERIFY_OR_REPAIR,
+    }
+  },
+) {
+  readonly position = this.details.expected
+  readonly file = this.details.file
 }
 
 /** The end of the log is gone: the `head` file has seen a later position. */
-export class TailLoss extends ClaudeAgentError<{ expected: number; found: number; file: string }> {
-  readonly _tag = 'TailLoss'
-  readonly position: number
-  readonly file: string
-  constructor(details: { expected: number; found: number; file: string }) {
-    super(details, {
-      message: `The log in ${details.file} ends at position ${details.found}, but ${details.expected} was written.`,
-      hint: NEXT,
-    })
-    this.position = details.found
-    this.file = details.file
-  }
+export class TailLoss extends defineError(
+  'TailLoss',
+  ({ expected, found, file }: { expected: number; found: number; file: string }) => ({
+    message: `The log in ${file} ends at position ${found}, but position ${expected} was written.`,
+    hint: VERIFY_OR_REPAIR,
+  }),
+) {
+  readonly position = this.details.found
+  readonly file = this.details.file
 }
 
-/** A store that is there, but not whole, or not readable as one. */
-export class StoreDamaged extends ClaudeAgentError<{ path: string; file: string }> {
-  readonly _tag = 'StoreDamaged'
-  readonly file: string
-  constructor(details: { path: string; file: string; problem: string }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `The store ${details.path} cannot be opened: ${details.problem} (${details.file}).`,
-        hint: NEXT,
-      },
-      options,
-    )
-    this.file = details.file
-  }
+/** A store that is incomplete, or cannot be read as one. */
+export class StoreDamaged extends defineError(
+  'StoreDamaged',
+  ({ path, file, problem }: { path: string; file: string; problem: string }) => ({
+    message: `The store ${path} cannot be opened: ${problem} (${file}).`,
+    hint: VERIFY_OR_REPAIR,
+  }),
+) {
+  readonly file = this.details.file
 }
 
-/** The store cannot be written (a full disk, missing rights); what is in it can still be read. */
-export class StoreReadOnly extends ClaudeAgentError<{ path: string }> {
-  readonly _tag = 'StoreReadOnly'
-  override readonly retryable = true
-  constructor(details: { path: string; problem: string }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `The store ${details.path} cannot be written: ${details.problem}.`,
-        hint: 'Make room or give the rights back; it is opened again by itself with the next attempt.',
-      },
-      options,
-    )
-  }
-}
+/** The store cannot be written (a full disk, missing permissions); what is in it can still be read. */
+export class StoreReadOnly extends defineError(
+  'StoreReadOnly',
+  ({ path, problem }: { path: string; problem: string }) => ({
+    message: `The store ${path} cannot be written: ${problem}.`,
+    hint: 'Free some space or restore the permissions: the next attempt opens it again.',
+    retryable: true,
+  }),
+) {}
 
 /** What to do when the system does not let a store be opened, by its code. */
 const OPENING_HINTS: Readonly<Record<string, string>> = {
-  EROFS: 'Opening writes a lock and the next log: use a directory that can be written, or a copy.',
-  EACCES: 'Give this user the rights to the directory, or use a copy.',
-  EPERM: 'Give this user the rights to the directory, or use a copy.',
-  ENOSPC: 'Make room: opening needs a few megabytes.',
-  EDQUOT: 'Make room: opening needs a few megabytes.',
-  EMFILE: 'Close files, or raise the limit (ulimit -n).',
-  ENFILE: 'Close files: the whole system has too many open.',
+  EROFS: 'Opening writes a lock and a new log file: use a writable directory, or a copy.',
+  EACCES: 'Give this user permission to the directory, or use a copy.',
+  EPERM: 'Give this user permission to the directory, or use a copy.',
+  ENOSPC: 'Free some space: opening needs a few megabytes.',
+  EDQUOT: 'Free some space: opening needs a few megabytes.',
+  EMFILE: 'Close some files, or raise the limit (ulimit -n).',
+  ENFILE: 'Close some files: the whole system has too many open.',
 }
 
-/** The system does not let the store be opened: no room, no rights, no more files. Nothing is wrong with the store. */
-export class StoreNotOpened extends ClaudeAgentError<{ path: string; code: string }> {
-  readonly _tag = 'StoreNotOpened'
-  override readonly retryable = true
-  constructor(details: { path: string; code: string; problem: string }, options?: ErrorOptions) {
-    const { path, code, problem } = details
-    super(
-      details,
-      {
-        message: `The store ${path} cannot be opened: ${problem}.`,
-        hint: OPENING_HINTS[code] ?? 'Try again.',
-      },
-      options,
-    )
-  }
-
+/** The system does not let the store be opened: no space, no permission, no more files. The store itself is intact. */
+export class StoreNotOpened extends defineError(
+  'StoreNotOpened',
+  ({ path, code, problem }: { path: string; code: string; problem: string }) => ({
+    message: `The store ${path} cannot be opened: ${problem}.`,
+    hint: OPENING_HINTS[code] ?? 'Try again.',
+    retryable: true,
+  }),
+) {
   /** The same error as this one where the system is the reason, else as it was. */
   static from(path: string, error: unknown): unknown {
     const { code, message } = error as NodeJS.ErrnoException
@@ -173,41 +125,30 @@ export class StoreNotOpened extends ClaudeAgentError<{ path: string; code: strin
 }
 
 /** One record would be larger than the store takes. */
-export class RecordTooLarge extends ClaudeAgentError<{ type: string; bytes: number; limit: number }> {
-  readonly _tag = 'RecordTooLarge'
-  constructor(details: { type: string; bytes: number; limit: number }) {
-    super(details, {
-      message: `A ${details.type} of ${details.bytes} bytes is over the store's limit of ${details.limit} for one record.`,
-      hint: "Put large bodies into the store's blobs and record their reference.",
-    })
-  }
-}
+export class RecordTooLarge extends defineError(
+  'RecordTooLarge',
+  ({ type, bytes, limit }: { type: string; bytes: number; limit: number }) => ({
+    message: `A ${type} of ${bytes} bytes exceeds the store's limit of ${limit} bytes for one record.`,
+    hint: "Put large bodies into the store's blobs and record references to them.",
+  }),
+) {}
 
 /** A body that the log refers to is missing from the blobs, or is not what was written. */
-export class CorruptBlob extends ClaudeAgentError<{ sha256: string; file: string }> {
-  readonly _tag = 'CorruptBlob'
-  readonly file: string
-  constructor(details: { sha256: string; file: string; problem: string }, options?: ErrorOptions) {
-    super(
-      details,
-      { message: `The body ${details.sha256} is damaged: ${details.problem} (${details.file}).`, hint: NEXT },
-      options,
-    )
-    this.file = details.file
-  }
+export class CorruptBlob extends defineError(
+  'CorruptBlob',
+  ({ sha256, file, problem }: { sha256: string; file: string; problem: string }) => ({
+    message: `The body ${sha256} is damaged: ${problem} (${file}).`,
+    hint: VERIFY_OR_REPAIR,
+  }),
+) {
+  readonly file = this.details.file
 }
 
 /** The files of a damaged store could not be read at all. */
-export class RepairFailed extends ClaudeAgentError<{ path: string }> {
-  readonly _tag = 'RepairFailed'
-  constructor(details: { path: string; problem: string }, options?: ErrorOptions) {
-    super(
-      details,
-      {
-        message: `Nothing could be saved: ${details.problem}.`,
-        hint: 'The damaged store was not changed. If the disk still fails, copy the directory to another one and repair that.',
-      },
-      options,
-    )
-  }
-}
+export class RepairFailed extends defineError(
+  'RepairFailed',
+  ({ problem }: { path: string; problem: string }) => ({
+    message: `Nothing could be saved: ${problem}.`,
+    hint: 'The damaged store was not changed. If the disk is failing, copy the directory to another disk and repair the copy.',
+  }),
+) {}

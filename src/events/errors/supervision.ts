@@ -1,178 +1,138 @@
-/** What can be wrong with a supervision tree, and with asking something of it. */
+/** What can be wrong with a supervision tree, and with a command to one. */
 import { nameHint } from '../nearest-name.ts'
-import { ClaudeAgentError, type ErrorOptions } from './base.ts'
-
-/** A specification that makes no sense; nothing was started. */
-export class InvalidSpecificationError extends ClaudeAgentError<{ where: string; problem: string }> {
-  readonly _tag = 'InvalidSpecificationError'
-  constructor(details: { where: string; problem: string; hint?: string }) {
-    const { where, problem, hint } = details
-    super(
-      { where, problem },
-      {
-        message: `${where}: ${problem}. Nothing was started.`,
-        ...(hint === undefined ? {} : { hint }),
-      },
-    )
-  }
-}
+import { defineError } from './builder.ts'
+import { quoted, sentence } from './phrases.ts'
 
 interface OfChild {
   readonly supervisor: string
   readonly child: string
 }
 
-/** A child could not be started. Those that had been started before it were stopped again. */
-export class ChildStartError extends ClaudeAgentError<OfChild> {
-  readonly _tag = 'ChildStartError'
-  constructor(details: OfChild & { problem: string; hint?: string }, options?: ErrorOptions) {
-    const { supervisor, child, problem, hint } = details
-    super(
-      { supervisor, child },
-      {
-        message: `Child "${child}" of supervisor "${supervisor}" could not be started: ${problem}`,
-        ...(hint ? { hint } : {}),
-      },
-      options,
-    )
-  }
-}
+/** `Child "a" of supervisor "b"`. */
+const named = ({ supervisor, child }: OfChild) => `Child ${quoted(child)} of supervisor ${quoted(supervisor)}`
 
-/** There is a child of this id, and it runs. */
-export class ChildAlreadyStartedError extends ClaudeAgentError<OfChild> {
-  readonly _tag = 'ChildAlreadyStartedError'
-  constructor({ supervisor, child }: OfChild) {
-    super(
-      { supervisor, child },
-      {
-        message: `Child "${child}" of supervisor "${supervisor}" runs already.`,
-        hint: 'Choose another id, or terminate it first.',
-      },
-    )
-  }
-}
+/** A specification that makes no sense; nothing was started. */
+export class InvalidSpecificationError extends defineError(
+  'InvalidSpecificationError',
+  ({ where, problem, hint }: { where: string; problem: string; hint?: string }) => ({
+    details: { where, problem },
+    message: `${where}: ${problem}. Nothing was started.`,
+    hint,
+  }),
+) {}
 
-/** There is a child of this id, and it does not run. */
-export class ChildAlreadyPresentError extends ClaudeAgentError<OfChild & { status: string }> {
-  readonly _tag = 'ChildAlreadyPresentError'
-  constructor(details: OfChild & { status: string }) {
-    super(details, {
-      message: `Supervisor "${details.supervisor}" has a child "${details.child}" already: it is ${details.status}.`,
-      hint: `Start it with restartChild('${details.child}'), or remove it with deleteChild first.`,
-    })
-  }
-}
+/** A child could not be started. Those started before it were stopped again. */
+export class ChildStartError extends defineError(
+  'ChildStartError',
+  ({ supervisor, child, problem, hint }: OfChild & { problem: string; hint?: string }) => ({
+    details: { supervisor, child },
+    message: `${named({ supervisor, child })} could not be started: ${sentence(problem)}`,
+    hint,
+  }),
+) {}
 
-export class ChildNotFoundError extends ClaudeAgentError<OfChild> {
-  readonly _tag = 'ChildNotFoundError'
-  constructor({ supervisor, child, known }: OfChild & { known: readonly string[] }) {
-    super(
-      { supervisor, child },
-      {
-        message: `Supervisor "${supervisor}" has no child "${child}".`,
-        hint: known.length === 0 ? 'It has none at all.' : nameHint(child, known.slice(0, 100)),
-      },
-    )
-  }
-}
+/** There is already a child with this id, and it is running. */
+export class ChildAlreadyStartedError extends defineError(
+  'ChildAlreadyStartedError',
+  ({ supervisor, child }: OfChild) => ({
+    details: { supervisor, child },
+    message: `${named({ supervisor, child })} is already running.`,
+    hint: 'Choose another id, or terminate it first.',
+  }),
+) {}
 
-/** What was asked for needs a child that does not run. */
-export class ChildRunningError extends ClaudeAgentError<OfChild> {
-  readonly _tag = 'ChildRunningError'
-  constructor(details: OfChild) {
-    super(details, {
-      message: `Child "${details.child}" of supervisor "${details.supervisor}" is running.`,
-      hint: `End it first: terminateChild('${details.child}').`,
-    })
-  }
-}
+/** There is already a child with this id, and it is not running. */
+export class ChildAlreadyPresentError extends defineError(
+  'ChildAlreadyPresentError',
+  ({ supervisor, child, status }: OfChild & { status: string }) => ({
+    message: `Supervisor ${quoted(supervisor)} already has a child ${quoted(child)}: it is ${status}.`,
+    hint: `Start it with restartChild('${child}'), or remove it with deleteChild('${child}') first.`,
+  }),
+) {}
 
-/** What was asked for needs a child that does not run, and is not about to. */
-export class ChildRestartingError extends ClaudeAgentError<OfChild> {
-  readonly _tag = 'ChildRestartingError'
-  constructor(details: OfChild) {
-    super(details, {
-      message: `Child "${details.child}" of supervisor "${details.supervisor}" is being restarted.`,
-      hint: `Wait until it runs, or call the restart off: terminateChild('${details.child}').`,
-    })
-  }
-}
+/** The supervisor has no child with this id. */
+export class ChildNotFoundError extends defineError(
+  'ChildNotFoundError',
+  ({ supervisor, child, known }: OfChild & { known: readonly string[] }) => ({
+    details: { supervisor, child },
+    message: `Supervisor ${quoted(supervisor)} has no child ${quoted(child)}.`,
+    hint: known.length === 0 ? 'It has no children.' : nameHint(child, known.slice(0, 100)),
+  }),
+) {}
 
-/** Dynamic children come and go: a specification does not stay without its child. */
-export class NotForDynamicChildrenError extends ClaudeAgentError<{ supervisor: string; command: string }> {
-  readonly _tag = 'NotForDynamicChildrenError'
-  constructor(details: { supervisor: string; command: string }) {
-    super(details, {
-      message: `Supervisor "${details.supervisor}" has dynamic children: ${details.command} is not for them.`,
-      hint: 'Use terminateChild, and startChild for a new one.',
-    })
-  }
-}
+/** The command is only for a child that is not running. */
+export class ChildRunningError extends defineError('ChildRunningError', (details: OfChild) => ({
+  message: `${named(details)} is running.`,
+  hint: `Stop it first: terminateChild('${details.child}')`,
+})) {}
 
-export class SupervisorExistsError extends ClaudeAgentError<{ supervisor: string }> {
-  readonly _tag = 'SupervisorExistsError'
-  constructor(details: { supervisor: string }) {
-    super(details, {
-      message: `There is a supervisor "${details.supervisor}" already.`,
-      hint: 'The id of a supervisor names its stream in the log, also that of a nested one: choose another, or stop the one there is.',
-    })
-  }
-}
+/** The command is only for a child that is not running, nor about to. */
+export class ChildRestartingError extends defineError('ChildRestartingError', (details: OfChild) => ({
+  message: `${named(details)} is being restarted.`,
+  hint: `Wait until it runs, or cancel the restart: terminateChild('${details.child}')`,
+})) {}
 
-export class SupervisorStoppedError extends ClaudeAgentError<{ supervisor: string }> {
-  readonly _tag = 'SupervisorStoppedError'
-  constructor(details: { supervisor: string }) {
-    super(details, {
-      message: `Supervisor "${details.supervisor}" has stopped.`,
-      hint: 'Start its tree again with supervise.',
-    })
-  }
-}
+/** Dynamic children come and go: no specification is kept without its child. */
+export class NotForDynamicChildrenError extends defineError(
+  'NotForDynamicChildrenError',
+  ({ supervisor, command }: { supervisor: string; command: string }) => ({
+    message: `Supervisor ${quoted(supervisor)} has dynamic children: ${command} does not apply to them.`,
+    hint: 'Use terminateChild, and startChild for a new one.',
+  }),
+) {}
 
-/** An agent has one supervisor at most. */
-export class AlreadySupervisedError extends ClaudeAgentError<{ agent: string; supervisor: string }> {
-  readonly _tag = 'AlreadySupervisedError'
-  constructor(details: { agent: string; supervisor: string }) {
-    super(details, {
-      message: `Agent "${details.agent}" is supervised by "${details.supervisor}" already.`,
-      hint: 'Terminate it there first, or name another agent.',
-    })
-  }
-}
+/** There is already a supervisor with this id. */
+export class SupervisorExistsError extends defineError(
+  'SupervisorExistsError',
+  ({ supervisor }: { supervisor: string }) => ({
+    message: `Supervisor ${quoted(supervisor)} already exists.`,
+    hint: 'The id of a supervisor, also of a nested one, names its stream in the log: choose another id, or stop the existing one.',
+  }),
+) {}
 
-/** An agent whose supervisor has ended it, and does not start it again by itself. */
-export class AgentDownError extends ClaudeAgentError<{ agent: string; supervisor: string }> {
-  readonly _tag = 'AgentDownError'
-  constructor(details: { agent: string; supervisor: string }) {
-    super(details, {
-      message: `Agent "${details.agent}" does not run: its supervisor "${details.supervisor}" has ended it.`,
-      hint: `Its tasks are kept. Start it again: restartChild('${details.agent}'), or supervise it anew.`,
-    })
-  }
-}
+/** The supervisor has stopped, and its children with it. */
+export class SupervisorStoppedError extends defineError(
+  'SupervisorStoppedError',
+  ({ supervisor }: { supervisor: string }) => ({
+    message: `Supervisor ${quoted(supervisor)} has stopped.`,
+    hint: 'Start its tree again with supervise.',
+  }),
+) {}
+
+/** An agent has at most one supervisor. */
+export class AlreadySupervisedError extends defineError(
+  'AlreadySupervisedError',
+  ({ agent, supervisor }: { agent: string; supervisor: string }) => ({
+    message: `Agent ${quoted(agent)} is already supervised by ${quoted(supervisor)}.`,
+    hint: 'Terminate it there first, or choose another agent.',
+  }),
+) {}
+
+/** The agent was stopped by its supervisor, which does not restart it by itself. */
+export class AgentDownError extends defineError(
+  'AgentDownError',
+  ({ agent, supervisor }: { agent: string; supervisor: string }) => ({
+    message: `Agent ${quoted(agent)} is not running: its supervisor ${quoted(supervisor)} stopped it.`,
+    hint: `Its tasks are kept. Start it again with restartChild('${agent}'), or supervise it again.`,
+  }),
+) {}
 
 interface GivenUp extends OfChild {
   readonly restarts: number
   readonly withinMs: number
-  /** The tag, or the name, of the error that it began with; what it said, and what to do about it. */
+  /** The tag, or the name, of the first error; what it said, and what to do about it. */
   readonly code: string
   readonly problem: string
   readonly remedy: string
 }
 
-/** A tree was restarted more often than its root allows: nobody is left to deal with it, and the orchestrator ends. */
-export class SupervisionFailedError extends ClaudeAgentError<GivenUp> {
-  readonly _tag = 'SupervisionFailedError'
-  constructor(details: GivenUp, options?: ErrorOptions) {
-    const { supervisor, child, restarts, withinMs, problem, remedy } = details
-    const why = problem === '' ? '' : `: ${problem.replace(/\.$/, '')}`
-    super(
-      details,
-      {
-        message: `Supervisor "${supervisor}" gave up with child "${child}", at restart ${restarts} within ${withinMs} ms${why}.`,
-        hint: `${remedy || 'Mend the cause.'} Then open the orchestrator again. What happened: claude-agents log --stream supervisor/${supervisor}`,
-      },
-      options,
-    )
-  }
-}
+/** A tree was restarted more often than its root allows: nothing above it can deal with that, and the orchestrator ends. */
+export class SupervisionFailedError extends defineError(
+  'SupervisionFailedError',
+  ({ supervisor, child, restarts, withinMs, problem, remedy }: GivenUp) => ({
+    message: sentence(
+      `Supervisor ${quoted(supervisor)} gave up on child ${quoted(child)}, at restart ${restarts} within ${withinMs} ms${problem && `: ${problem}`}`,
+    ),
+    hint: `${remedy || 'Fix the cause.'} Then open the orchestrator again. To see what happened: claude-agents log --stream supervisor/${supervisor}`,
+  }),
+) {}

@@ -1,10 +1,11 @@
 /** Reading a log that may be damaged: what cannot be read is a broken place, and reading goes on behind it. */
 import type { Recorded } from '../../events/envelope.ts'
-import { ClaudeAgentError, ClosedError } from '../../events/errors/base.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../../store/event-store.ts'
 
 /** A fact, or why there is none that can be read. */
-export type Place =
+export type LogPlace =
   | { readonly position: number; readonly recorded: Recorded }
   | { readonly position: number; readonly recorded: null; readonly problem: string }
 
@@ -13,7 +14,7 @@ export async function* readPlaces(
   store: EventStore,
   from: number,
   to: number,
-): AsyncGenerator<Place, void, undefined> {
+): AsyncGenerator<LogPlace, void, undefined> {
   let next = from
   while (next <= to) {
     try {

@@ -1,4 +1,5 @@
 /** Which facts match: found through the index where that is enough, else by reading the log, a piece at each request. */
+import { Mailbox } from '../../actors/engine/mailbox.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { type Column, counts } from './columns.ts'
 import type { LogIndex } from './index.ts'
@@ -26,7 +27,7 @@ export class Matches {
   readonly positions = counts()
   /** Up to where the log has been gone through. */
   searchedTo = 0
-  #searching: Promise<void> = Promise.resolve()
+  readonly #pieces = new Mailbox()
 
   constructor(filter: Filter, index: LogIndex, store: EventStore) {
     this.#filter = filter
@@ -36,8 +37,7 @@ export class Matches {
 
   /** Goes on to the end of the index, or as far as one request may. */
   advance(): Promise<void> {
-    this.#searching = this.#searching.catch(() => {}).then(() => this.#advance())
-    return this.#searching
+    return this.#pieces.post(() => this.#advance())
   }
 
   async #advance(): Promise<void> {

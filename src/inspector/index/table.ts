@@ -15,7 +15,7 @@ export interface Measures {
 
 export const nothingMeasured: Measures = { load: 0, done: 0, tokens: 0, costUsd: 0 }
 
-export interface Row {
+export interface FactRow {
   /** The number of the stream; null for a place that cannot be read. */
   readonly stream: number | null
   readonly version: number
@@ -56,7 +56,7 @@ export class FactTable {
     return this.#stream.length
   }
 
-  push({ stream, version, type, status, atMs, measures }: Row): void {
+  push({ stream, version, type, status, atMs, measures }: FactRow): void {
     const last = this.length - 1
     this.#calls.push(this.#calls.at(last) + Number(type === 'CallStarted'))
     this.#retries.push(this.#retries.at(last) + Number(type === 'RetryScheduled'))

@@ -3,7 +3,7 @@ import type { ActorView } from '../view.ts'
 import { Payload } from './payload.tsx'
 import { SessionTree } from './session-tree.tsx'
 import { actor, aspect, moment } from './state.ts'
-import { StateChart } from './state-chart.tsx'
+import { StateChartCard } from './state-chart.tsx'
 import { StepTree } from './step-tree.tsx'
 import { number } from './words.ts'
 
@@ -79,7 +79,7 @@ function Shown({ seen }: { readonly seen: ActorView }) {
     )
   }
   return seen.chart ? (
-    <StateChart chart={seen.chart} status={seen.status} last={seen.last} />
+    <StateChartCard chart={seen.chart} status={seen.status} last={seen.last} />
   ) : (
     <p class="empty">
       This kind of actor is not known here: its facts can be read, its state cannot be told.

@@ -1,7 +1,7 @@
 /** The actors that there were at the moment, each as it was. */
 import type { ActorRow } from '../view.ts'
 import { actor, actorsText, moment } from './state.ts'
-import { dollars, number } from './words.ts'
+import { number, usd } from './words.ts'
 
 const HEADINGS: Readonly<Record<string, string>> = { agent: 'Agents', run: 'Runs', supervisor: 'Supervisors' }
 
@@ -61,7 +61,7 @@ function Actor({ row }: { readonly row: ActorRow }) {
       <span class="name">{id}</span>
       <span class={`status tone-${tone}`}>{status}</span>
       <span class="work">{kind === 'agent' || kind === 'run' ? work : ''}</span>
-      <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
+      <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
     </button>
   )
 }

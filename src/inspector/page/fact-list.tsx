@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { FactLine } from '../view.ts'
 import { ask, latest } from './ask.ts'
 import { filter, filtered, goTo, head, moment, position } from './state.ts'
-import { clock, nameOf, number } from './words.ts'
+import { clock, number, streamTitle } from './words.ts'
 
 const ROW = 27
 const PAGE = 100
@@ -129,7 +129,7 @@ function Row({ row, line }: { readonly row: number; readonly line: FactLine | un
     >
       <span class="at">{number(at)}</span>
       <time>{clock(line.at)}</time>
-      <span class="stream">{nameOf(stream)}</span>
+      <span class="stream">{streamTitle(stream)}</span>
       <span class={`type tone-${tone}`}>{type}</span>
       <span class="brief">
         {change && (

@@ -1,6 +1,6 @@
 /** The keys, in a dialog. */
 import { useEffect, useRef } from 'preact/hooks'
-import { KEYS } from './keyboard.ts'
+import { SHORTCUTS } from './keyboard.ts'
 import { helpOpen } from './state.ts'
 
 export function Help() {
@@ -21,7 +21,7 @@ export function Help() {
       <h2 id="help-title">Keys</h2>
       <table>
         <tbody>
-          {KEYS.map(({ shown, does }) => (
+          {SHORTCUTS.map(({ shown, does }) => (
             <tr key={shown}>
               <th scope="row">
                 <kbd>{shown}</kbd>

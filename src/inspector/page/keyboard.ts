@@ -1,6 +1,16 @@
 /** The keys: a table, which the help shows as well. */
 import { step } from './loading.ts'
-import { clearFilter, filtered, goTo, head, helpOpen, moment, range, toggleFollowing, zoom } from './state.ts'
+import {
+  clearFilter,
+  filtered,
+  goTo,
+  head,
+  helpOpen,
+  moment,
+  shownRange,
+  toggleFollowing,
+  zoom,
+} from './state.ts'
 import { nextTheme } from './theme.ts'
 
 interface Key {
@@ -13,7 +23,7 @@ interface Key {
 
 const ownStream = () => moment.peek()?.fact?.stream ?? ''
 
-export const KEYS: readonly Key[] = [
+export const SHORTCUTS: readonly Key[] = [
   {
     keys: ['ArrowRight', 'ArrowDown'],
     shown: '→ ↓',
@@ -48,7 +58,7 @@ export const KEYS: readonly Key[] = [
     shown: '0',
     does: 'show the whole log',
     act: () => {
-      range.value = null
+      shownRange.value = null
     },
   },
   { keys: ['t'], shown: 't', does: 'light, dark, or as the system has it', act: nextTheme },
@@ -68,7 +78,7 @@ function letGo(): void {
   else if (filtered.value) clearFilter()
 }
 
-const byKey = new Map(KEYS.flatMap((key) => key.keys.map((name) => [name, key] as const)))
+const byKey = new Map(SHORTCUTS.flatMap((key) => key.keys.map((name) => [name, key] as const)))
 
 export function listenToKeys(): void {
   document.addEventListener('keydown', (event) => {

@@ -2,13 +2,13 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Lane, MarkKind, TimelineView } from '../view.ts'
 import { Icon } from './icons.tsx'
-import { actor, axis, columns, goTo, position, range, timeline, zoom } from './state.ts'
-import { clock, duration, nameOf, number } from './words.ts'
+import { actor, axis, columns, goTo, position, shownRange, timelineLanes, zoom } from './state.ts'
+import { clock, duration, number, streamTitle } from './words.ts'
 
 const HEIGHT = 20
 
 export function Lanes() {
-  const seen = timeline.value
+  const seen = timelineLanes.value
   const area = useRef<HTMLDivElement>(null)
   useWidth(area)
   const toMoment = (event: PointerEvent) => {
@@ -57,10 +57,10 @@ export function Lanes() {
         <button
           type="button"
           class="quiet"
-          disabled={range.value === null}
+          disabled={shownRange.value === null}
           title="The whole log (0)"
           onClick={() => {
-            range.value = null
+            shownRange.value = null
           }}
         >
           Fit
@@ -138,7 +138,7 @@ function Row({ lane, seen }: { readonly lane: Lane; readonly seen: TimelineView 
           actor.value = actor.value === lane.stream ? '' : lane.stream
         }}
       >
-        {lane.kind === 'run' ? <em>run</em> : null} {nameOf(lane.stream)}
+        {lane.kind === 'run' ? <em>run</em> : null} {streamTitle(lane.stream)}
       </button>
       <svg
         class="lane"

@@ -2,7 +2,7 @@
 import { noteLog } from './loading.ts'
 import { connected, problem } from './state.ts'
 
-export function followLog(): void {
+export function followGrowth(): void {
   const events = new EventSource('/api/live')
   events.onopen = () => {
     connected.value = true

@@ -18,8 +18,8 @@ export function startLoading(): void {
   })
   const loadTimeline = latest(() =>
     said(async () => {
-      const range = page.range.peek() ?? {}
-      page.timeline.value = await ask('timeline', {
+      const range = page.shownRange.peek() ?? {}
+      page.timelineLanes.value = await ask('timeline', {
         ...range,
         axis: page.axis.peek(),
         columns: page.columns.peek(),
@@ -34,7 +34,7 @@ export function startLoading(): void {
   )
   const loadOverview = latest(() =>
     said(async () => {
-      page.overview.value = await ask('overview', { columns: barCount() })
+      page.overviewLanes.value = await ask('overview', { columns: barCount() })
     }),
   )
 
@@ -44,7 +44,7 @@ export function startLoading(): void {
     loadMoment()
   })
   effect(() => {
-    for (const one of [page.range, page.axis, page.columns, page.actorsText]) one.value
+    for (const one of [page.shownRange, page.axis, page.columns, page.actorsText]) one.value
     loadTimeline()
   })
   effect(() => {

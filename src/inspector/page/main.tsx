@@ -2,7 +2,7 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
 import { listenToKeys } from './keyboard.ts'
-import { followLog } from './live.ts'
+import { followGrowth } from './live.ts'
 import { startLoading } from './loading.ts'
 import './styles/theme.css'
 import './styles/layout.css'
@@ -14,5 +14,5 @@ history.replaceState(null, '', '/')
 const root = document.getElementById('page')
 if (root) render(<App />, root)
 startLoading()
-followLog()
+followGrowth()
 listenToKeys()

@@ -1,8 +1,8 @@
 /** The slider over the whole log, above how much was written when; and what it all comes to at that moment. */
 import { Icon } from './icons.tsx'
 import { step } from './loading.ts'
-import { goTo, head, indexed, moment, overview, position } from './state.ts'
-import { clock, day, dollars, number, tokens } from './words.ts'
+import { goTo, head, indexed, moment, overviewLanes, position } from './state.ts'
+import { clock, day, number, tokens, usd } from './words.ts'
 
 export function Scrubber() {
   const at = moment.value?.at ?? ''
@@ -57,7 +57,7 @@ function Step({
 const HEIGHT = 30
 
 function Overview() {
-  const seen = overview.value
+  const seen = overviewLanes.value
   if (!seen) return <svg class="overview" aria-hidden="true" />
   const { facts, problems, broken } = seen
   const most = Math.max(1, ...facts)
@@ -104,7 +104,7 @@ function Sums() {
     ['retries', number(totals.retries), totals.retries > 0 ? 'warn' : ''],
     ['failures', number(totals.failures), totals.failures > 0 ? 'bad' : ''],
     ['tokens', tokens(totals.tokens)],
-    ['cost', dollars(totals.costUsd)],
+    ['cost', usd(totals.costUsd)],
   ]
   return (
     <dl class="sums">

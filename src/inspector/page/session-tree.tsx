@@ -1,7 +1,7 @@
 /** An agent's calls as a tree of sessions: each one goes on from another, and a failed attempt is a side branch. */
 import type { SessionNode } from '../view.ts'
 import { goTo } from './state.ts'
-import { dollars, duration, short } from './words.ts'
+import { duration, short, usd } from './words.ts'
 
 const ROW = 40
 const STEP = 16
@@ -38,7 +38,7 @@ export function SessionTree({
         <ol>
           {sessions.map((session) => (
             <li key={session.sessionId}>
-              <Call call={session} name={short(session.sessionId)} />
+              <CallLine call={session} name={short(session.sessionId)} />
             </li>
           ))}
         </ol>
@@ -48,7 +48,7 @@ export function SessionTree({
 }
 
 /** A call in one row: which, how it ended, how long it took, what it cost. */
-export function Call({ call, name }: { readonly call: SessionNode; readonly name: string }) {
+export function CallLine({ call, name }: { readonly call: SessionNode; readonly name: string }) {
   const { position, endPosition, outcome, attempt, durationMs, costUsd, taskId, problem } = call
   return (
     <button
@@ -62,7 +62,7 @@ export function Call({ call, name }: { readonly call: SessionNode; readonly name
         {outcome}
         {attempt > 1 ? `, try ${attempt}` : ''}
       </span>
-      <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
+      <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
       <span class="took">{durationMs === null ? '…' : duration(durationMs)}</span>
       <span class={problem ? 'why tone-bad' : 'why'}>{problem ?? `task ${short(taskId)}`}</span>
     </button>

@@ -16,7 +16,7 @@ interface Props {
   readonly last: ActorView['last']
 }
 
-export function StateChart({ chart, status, last }: Props) {
+export function StateChartCard({ chart, status, last }: Props) {
   const places = ring(chart)
   const edges = edgesOf(chart)
   const changed = last !== null && last.from !== last.to

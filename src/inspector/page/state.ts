@@ -23,8 +23,8 @@ export const actor = signal('')
 export const actorsText = signal('')
 
 export const moment = signal<MomentView | null>(null)
-export const timeline = signal<TimelineView | null>(null)
-export const overview = signal<OverviewView | null>(null)
+export const timelineLanes = signal<TimelineView | null>(null)
+export const overviewLanes = signal<OverviewView | null>(null)
 
 export const names = signal<NamesView>({ types: [], streams: [] })
 /** What is shown of the actor. */
@@ -32,7 +32,7 @@ export const aspect = signal<'chart' | 'history' | 'state'>('chart')
 
 export const axis = signal<'order' | 'time'>('order')
 /** The part of the log that the lanes show; null for all of it. */
-export const range = signal<{ readonly from: number; readonly to: number } | null>(null)
+export const shownRange = signal<{ readonly from: number; readonly to: number } | null>(null)
 /** How wide the lanes are, in pixels. */
 export const columns = signal(800)
 
@@ -60,10 +60,10 @@ const SMALLEST_RANGE = 20
 /** Makes the part of the log that the lanes show smaller or larger, around a position. */
 export function zoom(factor: number, around = position.value): void {
   const end = Math.max(1, indexed.value)
-  const { from, to } = range.value ?? { from: 1, to: end }
+  const { from, to } = shownRange.value ?? { from: 1, to: end }
   const length = Math.round((to - from + 1) * factor)
   if (length >= end) {
-    range.value = null
+    shownRange.value = null
     return
   }
   const size = Math.max(Math.min(SMALLEST_RANGE, end), length)
@@ -74,12 +74,12 @@ export function zoom(factor: number, around = position.value): void {
 /** Moves the part that is shown so that it begins here, as far as the log reaches. */
 function show(from: number, size: number): void {
   const first = Math.max(1, Math.min(from, indexed.value - size + 1))
-  range.value = { from: first, to: first + size - 1 }
+  shownRange.value = { from: first, to: first + size - 1 }
 }
 
 /** Keeps the moment in sight. */
 export function keepInSight(): void {
-  const shown = range.value
+  const shown = shownRange.value
   if (!shown || (position.value >= shown.from && position.value <= shown.to)) return
   const size = shown.to - shown.from + 1
   show(position.value - Math.floor(size / 2), size)

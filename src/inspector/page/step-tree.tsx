@@ -1,15 +1,15 @@
 /** A run's steps with what each cost and when it ran, and under each step the calls that it took. */
 import type { RunView, StepNode } from '../view.ts'
-import { Call } from './session-tree.tsx'
+import { CallLine } from './session-tree.tsx'
 import { goTo } from './state.ts'
-import { dollars, duration, number } from './words.ts'
+import { duration, number, usd } from './words.ts'
 
 export function StepTree({ run }: { readonly run: RunView }) {
   const length = Math.max(1, run.durationMs)
   return (
     <div class="steps-of">
       <p class="sum">
-        <strong>{run.name}</strong> {duration(run.durationMs)}, {dollars(run.costUsd)}
+        <strong>{run.name}</strong> {duration(run.durationMs)}, {usd(run.costUsd)}
       </p>
       {run.moreSteps > 0 && <p class="empty">{number(run.moreSteps)} earlier steps are not shown.</p>}
       {run.steps.length === 0 && <p class="empty">No step yet.</p>}
@@ -21,7 +21,7 @@ export function StepTree({ run }: { readonly run: RunView }) {
               <ul>
                 {step.calls.map((call) => (
                   <li key={call.sessionId}>
-                    <Call call={call} name={`call ${call.attempt}`} />
+                    <CallLine call={call} name={`call ${call.attempt}`} />
                   </li>
                 ))}
               </ul>
@@ -48,7 +48,7 @@ function Step({ step, length }: { readonly step: StepNode; readonly length: numb
         {agent}
         {worker === agent ? '' : ` (${worker})`}
       </span>
-      <span class="cost">{costUsd > 0 ? dollars(costUsd) : ''}</span>
+      <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
       <span class="took">{durationMs === null ? '…' : duration(durationMs)}</span>
       <svg class="when" viewBox="0 0 1000 6" preserveAspectRatio="none" aria-hidden="true">
         <rect

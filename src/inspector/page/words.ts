@@ -4,7 +4,7 @@ export const number = (value: number): string => value.toLocaleString('en')
 
 const SMALLEST_SHOWN = 0.0001
 
-export const dollars = (value: number): string =>
+export const usd = (value: number): string =>
   value === 0 ? '$0' : value < SMALLEST_SHOWN ? '<$0.0001' : `$${value.toFixed(value < 1 ? 4 : 2)}`
 
 export function tokens(value: number): string {
@@ -36,4 +36,4 @@ export const clock = (at: string | number): string => (at === '' ? '' : CLOCK.fo
 export const day = (at: string | number): string => (at === '' ? '' : DAY.format(new Date(at)))
 
 export const short = (id: string): string => (id.length > 12 ? id.slice(0, 8) : id)
-export const nameOf = (stream: string): string => stream.slice(stream.indexOf('/') + 1)
+export const streamTitle = (stream: string): string => stream.slice(stream.indexOf('/') + 1)

@@ -1,7 +1,8 @@
 /** Steps that were begun and that nobody waits for any more: after a crash, the losers of a race that had been won. */
 import type { AgentSystem } from '../../actors/agent/system.ts'
-import { AgentNotFoundError, TaskCancelledError } from '../../events/errors/base.ts'
-import { callErrorData } from '../../events/errors/call.ts'
+import { AgentNotFoundError } from '../../events/errors/agent.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
+import { TaskCancelledError } from '../../events/errors/task.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 

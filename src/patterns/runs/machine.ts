@@ -1,7 +1,7 @@
 /** A run's whole life as one pure state machine. The steps' answers are in the log, not in its state. */
 import { type SnapshotFrom, setup } from 'xstate'
 import { defineKind, type Effect } from '../../actors/engine/definition.ts'
-import type { Folded } from '../../events/envelope.ts'
+import type { Identified } from '../../events/envelope.ts'
 import type { JsonObject } from '../../events/json.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import type { Body, Material } from '../../events/task-input.ts'
@@ -22,7 +22,7 @@ export interface RunContext {
 
 const nothing: RunContext = { name: '', workflow: null, input: null, steps: 0, done: 0, costUsd: 0 }
 
-const run = setup({ types: {} as { context: RunContext; events: Folded<RunFact> } })
+const run = setup({ types: {} as { context: RunContext; events: Identified<RunFact> } })
 
 const start = run.assign(({ event }) => {
   if (event.type !== 'RunStarted') return {}

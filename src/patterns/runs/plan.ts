@@ -1,7 +1,7 @@
 /** What going on with a run would reuse and what it would ask again, found without asking anybody. */
 import { firstValueFrom, Observable, of, toArray } from 'rxjs'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, type Ask, nameOf, type Pattern } from '../pattern.ts'
+import { type Answer, type Ask, type Pattern, stepName } from '../pattern.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type AskedStep, StepNumbers, stepKeyOf } from './step-key.ts'
 
@@ -58,7 +58,7 @@ class DryRun {
   /** As in a real run, what is known is there at once, and everything else begins a microtask later. */
   readonly ask: Ask = (worker, task, options = {}) =>
     new Observable<Answer>((subscriber) => {
-      const agent = nameOf(worker)
+      const agent = stepName(worker)
       const asked = this.#numbers.next(agent, task, options)
       const answer = (given: Answer) => {
         subscriber.next(given)

@@ -1,7 +1,7 @@
 /** One execution of a workflow: await it for the result, iterate or subscribe to it for progress, pause or cancel it. */
 import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
-import { ClosedError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact, StepError } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { type Answer, joinAnswers, type Pattern } from '../pattern.ts'

@@ -7,13 +7,13 @@ import type { AgentSystem } from '../../actors/agent/system.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { ClosedError } from '../../events/errors/base.ts'
 import {
   RunActiveError,
   RunConflictError,
   RunFinishedError,
   RunNotFoundError,
 } from '../../events/errors/run.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'

@@ -1,5 +1,5 @@
 /** What came of a workflow, and how it is put together from what went on. */
-import { callErrorData } from '../../events/errors/call.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
 import type { StepError } from '../../events/run-facts.ts'
 import type { StepEvent } from './durable-ask.ts'
 import type { RecordedStep } from './recorded-steps.ts'

@@ -6,8 +6,9 @@ import { randomUUID } from 'node:crypto'
 import { readdir, realpath, rename, rm } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { DirectoryNotEmpty } from '../../events/errors/archive.ts'
-import { ClaudeAgentError, InvalidInputError } from '../../events/errors/base.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RepairFailed, StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { isMissing, makeDirectory, writeWholeFile } from '../directory.ts'
 import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
@@ -80,8 +81,8 @@ export async function repairStore(directory: string, to: string): Promise<LossRe
 /** Nothing is written into the damaged store, or over anything. */
 async function checkTarget({ base }: StorePaths, target: string): Promise<void> {
   const inside = relative(base, target)
-  if (inside !== '' && !inside.startsWith('../..')) {
-    const hint = 'Name a directory beside it.'
+  if (inside !== '' && !inside.startsWith('..')) {
+    const hint = 'Choose a directory outside it.'
     throw new InvalidInputError({ what: '--to', problem: 'it is inside the damaged store', hint })
   }
   const names = await readdir(target).catch((error) => {
@@ -123,7 +124,7 @@ function valueReader({ records, damaged }: Salvage): KeptFacts['valueFor'] {
   const places = new Map([...records, ...damaged].map(({ line, values }) => [line, values]))
   return (record) => {
     const values = places.get(record)
-    if (!values) throw new Error('this record was not found by the salvage')
+    if (!values) throw new Error('the salvage did not find this record')
     return readValue(values, record.value)
   }
 }

@@ -26,8 +26,8 @@ export interface RestoredStore {
 export async function restoreStore(source: ArchiveSource, directory: string): Promise<RestoredStore> {
   const archive = await readArchive(source)
   if (!isWhole(archive.header)) {
-    const problem = 'it is an export of a part of a log, or a redacted one, and no backup'
-    const hint = 'claude-agents log import makes a store for reading of it.'
+    const problem = 'it is a partial or redacted export, not a backup'
+    const hint = 'claude-agents log import makes a store for reading from it.'
     throw new InvalidArchive({ file: source.name, line: 1, position: null, problem, hint })
   }
   return sameStore(archive, directory)
@@ -48,7 +48,7 @@ export async function importStore(
   const { header } = archive
   if (header.after > 0) {
     const problem = `it begins after ${header.stream === null ? 'position' : 'version'} ${header.after}`
-    const hint = 'What came before is needed to know what the facts led to: export without --after.'
+    const hint = 'The earlier facts are needed to fold a state: export without --after.'
     throw new InvalidArchive({ file: source.name, line: 1, position: null, problem, hint })
   }
   return isWhole(header) ? sameStore(archive, directory) : storeForReading(archive, directory)

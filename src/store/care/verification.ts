@@ -68,7 +68,7 @@ class Verification {
     const storeId = await this.#storeId()
     const head = await this.#head()
     if (storeId !== null && head !== null && head.storeId !== storeId) {
-      findings.add('head', this.#paths.head, 'it is of another store')
+      findings.add('head', this.#paths.head, 'it belongs to another store')
     }
     const files = await readLogDirectory(log)
     const sources = await checkFiles(files, findings, await lockExists(this.#paths.base))
@@ -118,7 +118,7 @@ class Verification {
     } catch (error) {
       if (error instanceof UnsupportedFormat) throw error
       if (!(error instanceof ClaudeAgentError)) throw error
-      this.#findings.add(kind, file, 'it is not what was written')
+      this.#findings.add(kind, file, 'its content is corrupted')
     }
     return null
   }
@@ -130,10 +130,10 @@ class Verification {
       const content = indexEntry<StoreEntry | EpochEntry>(entry, this.#findings)
       if (entry.key === EPOCH_KEY || content === null || !('storeId' in content)) continue
       if (content.storeId === storeId) continue
-      this.#findings.add('store', this.#paths.log, 'the log is of another store', { key: entry.key })
+      this.#findings.add('store', this.#paths.log, 'the log belongs to another store', { key: entry.key })
     }
     for (const key of missing)
-      this.#findings.add('store', this.#paths.log, 'it has lost its beginning', { key })
+      this.#findings.add('store', this.#paths.log, 'its beginning is missing', { key })
   }
 
   async #commits(sources: readonly EntrySource[]): Promise<Map<string, CommitEntry>> {

@@ -18,7 +18,7 @@ export interface BlockContent {
 /** What is wrong with the block at a place in a file. */
 export function blockProblem(file: Buffer, offset: number, size: number): string | null {
   const trailer = offset + size
-  if (size < 0 || trailer + BLOCK_TRAILER > file.length) return 'it is cut off'
+  if (size < 0 || trailer + BLOCK_TRAILER > file.length) return 'it is truncated'
   // How it is compressed is under the checksum as well.
   const matches = crc32c(file, offset, trailer + 1) === file.readUInt32LE(trailer + 1)
   return matches ? null : 'its checksum does not match'
@@ -55,7 +55,7 @@ export function blockEntries(bytes: Buffer): { readonly entries: BlockEntry[]; r
   try {
     while (!reader.atEnd) {
       const [shared, rest, length] = [reader.varint(), reader.varint(), reader.varint()]
-      if (shared > key.length) throw new MalformedBytes('a key in it has no beginning')
+      if (shared > key.length) throw new MalformedBytes('a key in it is incomplete')
       key = Buffer.concat([key.subarray(0, shared), reader.slice(rest)])
       entries.push({ key, value: reader.slice(length) })
     }

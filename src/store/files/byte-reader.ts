@@ -25,7 +25,7 @@ export class ByteReader {
       // Not `<<`: offsets and sequence numbers go beyond 32 bits.
       value += (byte & 127) * 2 ** shift
       // The same number with a zero more is never written: a flipped bit makes one of a number before a zero.
-      if (byte === 0 && shift > 0) throw new MalformedBytes('a number in it is longer than it need be')
+      if (byte === 0 && shift > 0) throw new MalformedBytes('a number in it is not in its shortest form')
       if (byte < 128) return this.#checked(value)
     }
     throw new MalformedBytes('a number in it has no end')

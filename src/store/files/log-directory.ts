@@ -69,7 +69,7 @@ export async function readLogDirectory(directory: string): Promise<LogDirectory>
     current,
   })
   if (current === null) return lost(currentFile, 'it is missing')
-  if (name === null || !MANIFEST.test(name)) return lost(currentFile, 'it is not what was written')
+  if (name === null || !MANIFEST.test(name)) return lost(currentFile, 'its content is corrupted')
   const file = join(directory, name)
   const content = await readFile(file).catch(() => null)
   if (content === null) return lost(file, 'it is missing')
@@ -115,7 +115,7 @@ function made(
     torn:
       manifest.tornAt === null
         ? null
-        : { file, offset: manifest.tornAt, problem: 'its last change is not whole' },
+        : { file, offset: manifest.tornAt, problem: 'its last change is incomplete' },
   }
 }
 

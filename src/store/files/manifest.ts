@@ -43,8 +43,7 @@ export function readManifest(content: Buffer): Manifest {
     }
   }
   const { logNumber, previousLogNumber } = state
-  if (logNumber === null)
-    problems.push({ offset: 0, problem: 'it does not say which log is the current one' })
+  if (logNumber === null) problems.push({ offset: 0, problem: 'it does not name the current log' })
   return {
     tables: [...state.tables.values()],
     logNumber: logNumber ?? 0,

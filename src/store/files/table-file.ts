@@ -71,7 +71,7 @@ export class TableFile implements AsyncDisposable {
       const { bytes, problem } = blockContent(await this.#stored(place))
       const { entries, intact } = blockEntries(bytes)
       if (problem !== null || !intact) {
-        damage.push({ offset: place.offset, problem: `${what}: ${problem ?? 'it makes no sense'}` })
+        damage.push({ offset: place.offset, problem: `${what}: ${problem ?? 'it is malformed'}` })
       }
       return entries
     }
@@ -114,7 +114,7 @@ export function readEntries(stored: Buffer): ReadBlock {
     if (entry) found.push(entry)
   }
   const sound = intact && found.length === entries.length
-  return { entries: found, problem: problem ?? (sound ? null : 'an entry in it makes no sense') }
+  return { entries: found, problem: problem ?? (sound ? null : 'an entry in it is malformed') }
 }
 
 function entryOf(internalKey: Buffer, value: Buffer): Entry | null {

@@ -31,5 +31,5 @@ export function decodeBatch(payload: Buffer): DecodedBatch {
   } catch (error) {
     return { entries, problem: (error as Error).message }
   }
-  return { entries, problem: entries.length === count ? null : 'it has fewer entries than it says' }
+  return { entries, problem: entries.length === count ? null : 'it has fewer entries than its header says' }
 }

@@ -2,7 +2,7 @@
 import type { Recorded } from '../../events/envelope.ts'
 import type { VersionConflict } from '../../events/errors/store.ts'
 import { type AppendRequest, versionConflict } from '../append-request.ts'
-import { type FactText, type Place, recordedFact, storedText } from '../fact-text.ts'
+import { type FactPlace, type FactText, recordedFact, storedText } from '../fact-text.ts'
 import type { CommitEntry, HeadEntry } from './index-value.ts'
 import { recordKey } from './keys.ts'
 import { type CommitNote, encodeRecord, joinText } from './record.ts'
@@ -19,7 +19,7 @@ export interface PlannedRecord {
   readonly position: number
   readonly stream: string
   readonly version: number
-  readonly place: Place
+  readonly place: FactPlace
   readonly fact: FactText
   readonly note: CommitNote | null
   /** Of all that the record holds, in characters. */
@@ -96,7 +96,7 @@ export class BatchPlan {
     const position = this.#start + this.records.length + 1
     const key = recordKey(position)
     const { storeId, epoch, at } = this.#writer
-    const place: Place = { storeId, position, stream, version, at, epoch }
+    const place: FactPlace = { storeId, position, stream, version, at, epoch }
     const text = storedText(place, fact)
     const noted = joinText(text, note)
     const { value, hash } = encodeRecord(key, this.#hash, noted)

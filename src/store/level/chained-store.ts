@@ -1,5 +1,5 @@
 /** A store whose facts vouch for themselves and for the one before them: what a proven copy can be made of. */
-import { InvalidInputError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../event-store.ts'
 import type { DecodedRecord } from './record.ts'
 
@@ -22,7 +22,7 @@ export function chainedStore(store: EventStore): ChainedStore {
   if ('chain' in store) return store as ChainedStore
   throw new InvalidInputError({
     what: 'The store',
-    problem: 'it keeps no chain of hashes that a copy could be proved with',
+    problem: 'it has no hash chain to verify a copy with',
     hint: 'Use levelStore.',
   })
 }

@@ -1,7 +1,7 @@
 /** The LevelDB under the log: how it is opened, read in pages and reopened after a failure, and what its errors mean. */
 import { Level } from 'level'
-import { ClosedError } from '../../events/errors/base.ts'
 import { StoreDamaged, StoreInUse, StoreReadOnly } from '../../events/errors/store.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 
 export type Database = Level<string, string>
 export type Batch = ReturnType<Database['batch']>

@@ -44,7 +44,7 @@ export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> 
   const file = paths.storeFile
   const text = await readOrNull(file)
   if (text === null) return null
-  const damaged = () => new StoreDamaged({ path: paths.base, file, problem: 'it is not what was written' })
+  const damaged = () => new StoreDamaged({ path: paths.base, file, problem: 'its content is corrupted' })
   const content = parseOrNull(text)
   if (!content || !Number.isSafeInteger(content.format)) throw damaged()
   const { format = 0, storeId, forReading = false, ...unknown } = content
@@ -56,7 +56,7 @@ export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> 
 }
 
 /** The id of the store that is there, whole; null where there is none yet. Throws when a part of it is missing. */
-export async function inspect(paths: StorePaths): Promise<string | null> {
+export async function inspectStoreDirectory(paths: StorePaths): Promise<string | null> {
   const store = await checkFormat(paths)
   const head = await readHeadFile(paths.head, paths.base)
   const log = await listOrNull(paths.log)
@@ -65,17 +65,17 @@ export async function inspect(paths: StorePaths): Promise<string | null> {
   const damaged = (file: string, problem: string) => new StoreDamaged({ path: paths.base, file, problem })
   if (store === null) throw damaged(paths.storeFile, 'its store.json is missing')
   if (head === null) throw damaged(paths.head, 'its head is missing')
-  if (head.storeId !== store.storeId) throw damaged(paths.head, 'its head is of another store')
+  if (head.storeId !== store.storeId) throw damaged(paths.head, 'its head belongs to another store')
   // LevelDB would begin a new log where CURRENT is missing, and remove the tables of the old one.
   const current = join(paths.log, 'CURRENT')
   const manifest = (await readOrNull(current))?.trim()
   if (manifest === undefined) throw damaged(current, 'the CURRENT file of its log is missing')
-  if (!log.includes(manifest)) throw damaged(current, 'its log has lost its manifest')
+  if (!log.includes(manifest)) throw damaged(current, 'the manifest of its log is missing')
   return store.storeId
 }
 
 /** Makes a new, empty store. It counts once the `creating` file is gone, so being killed on the way leaves no ruin. */
-export async function create(paths: StorePaths, open: OpenDatabase): Promise<string> {
+export async function createStoreDirectory(paths: StorePaths, open: OpenDatabase): Promise<string> {
   await writeWholeFile(paths.creating, '')
   await Promise.all(
     [paths.log, paths.head, paths.storeFile].map((path) => rm(path, { recursive: true, force: true })),

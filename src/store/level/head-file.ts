@@ -89,7 +89,7 @@ export async function readHeadFile(path: string, baseDir: string): Promise<HeadF
   }
   const [storeId, position, hash, sum] = text.trimEnd().split(' ')
   if (!storeId || !position || !hash || sum !== checksum(`${storeId} ${position} ${hash}`)) {
-    throw new StoreDamaged({ path: baseDir, file: path, problem: 'its head is not what was written' })
+    throw new StoreDamaged({ path: baseDir, file: path, problem: 'its head is corrupted' })
   }
   return { storeId, position: Number(position), hash }
 }

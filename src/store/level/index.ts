@@ -203,7 +203,7 @@ export class StreamIndex {
     const lastVersion = lastPointers === undefined ? 0 : numberIn(lastPointers)
     const head = value === undefined ? NOTHING_YET : decodeIndexValue<HeadEntry>(key, value, file)
     if (head.version !== lastVersion) {
-      const problem = `it says version ${head.version}, the index of the stream ends with ${lastVersion}`
+      const problem = `it says version ${head.version}, but the index of the stream ends at version ${lastVersion}`
       throw new CorruptRecord({ position: null, key, file, problem })
     }
     if (head.version > 0) this.#remember(stream, head)

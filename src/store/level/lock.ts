@@ -7,7 +7,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreInUse } from '../../events/errors/store.ts'
 import { directoryIdentity, exists, FILE_MODE, isMissing } from '../directory.ts'
-import { isAlive, type ProcessIdentity, thisProcess } from '../process-identity.ts'
+import { type HostProcess, isAlive, thisProcess } from '../process-identity.ts'
 
 /** The directories that this process has open, by device and inode: the lock's file may be removed by others. */
 const held = new Set<string>()
@@ -37,7 +37,7 @@ export async function lockStore(baseDir: string): Promise<StoreLock> {
 }
 
 /** The process that has a store open; null when there is none. Reads only. */
-export async function liveOwner(baseDir: string): Promise<ProcessIdentity | null> {
+export async function liveOwner(baseDir: string): Promise<HostProcess | null> {
   const owner = await readOwner(join(baseDir, 'lock'))
   return owner !== null && isAlive(owner) ? owner : null
 }
@@ -65,7 +65,7 @@ async function acquire(path: string, baseDir: string): Promise<void> {
  * Replaces the lock of a dead process. Two may find the same dead owner, and the second must not replace the lock that
  * the first one has put there: so whoever replaces it holds a lock on doing so, and looks again.
  */
-async function takeOver(own: string, path: string, dead: ProcessIdentity, baseDir: string): Promise<boolean> {
+async function takeOver(own: string, path: string, dead: HostProcess, baseDir: string): Promise<boolean> {
   const turn = `${path}.takeover`
   await acquire(turn, baseDir)
   try {
@@ -89,12 +89,12 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-const UNREADABLE: ProcessIdentity = { pid: 0, started: 'unreadable' }
+const UNREADABLE: HostProcess = { pid: 0, started: 'unreadable' }
 
 /** null when there is no such lock. One that nobody can read was torn by a crash of the system: its owner is gone. */
-async function readOwner(path: string): Promise<ProcessIdentity | null> {
+async function readOwner(path: string): Promise<HostProcess | null> {
   try {
-    const owner = JSON.parse(await readFile(path, 'utf8')) as Partial<ProcessIdentity> | null
+    const owner = JSON.parse(await readFile(path, 'utf8')) as Partial<HostProcess> | null
     if (!owner?.pid) return UNREADABLE
     return { pid: owner.pid, started: owner.started === undefined ? 'unknown' : owner.started }
   } catch (error) {

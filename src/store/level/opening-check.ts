@@ -42,7 +42,7 @@ async function firstLogProblem({ logs }: LogDirectory): Promise<FileProblem | nu
     }
     // A killed writer leaves one at the end of the last log. Nobody writes to the next one after that.
     if (torn && content.length > 0) return torn
-    if (tornAt !== null) torn = { file, offset: tornAt, problem: 'a record in it is not whole' }
+    if (tornAt !== null) torn = { file, offset: tornAt, problem: 'it contains an incomplete record' }
   }
   return null
 }

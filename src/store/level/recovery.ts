@@ -54,7 +54,7 @@ export async function recoverLog(
 async function checkIdentity(database: LogDatabase, paths: StorePaths): Promise<void> {
   const store = await entry<StoreEntry>(database, STORE_KEY)
   if (store?.storeId === database.storeId) return
-  const problem = store ? 'its log is of another store' : 'its log has lost its beginning'
+  const problem = store ? 'its log belongs to another store' : 'the beginning of its log is missing'
   throw new StoreDamaged({ path: paths.base, file: paths.log, problem })
 }
 
@@ -80,7 +80,7 @@ async function checkAgainstHeadFile(database: LogDatabase, paths: StorePaths, en
   }
   const hash = value === null ? end.hash : decodeRecord(database, head.position, value).hash
   if (hash !== head.hash) {
-    const problem = 'it is not the one that was written there last'
+    const problem = 'it is not the one last written there'
     throw new CorruptRecord({ position: head.position, key, file: database.path, problem })
   }
 }

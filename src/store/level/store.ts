@@ -2,8 +2,8 @@
 import { realpath } from 'node:fs/promises'
 import { type Clock, systemClock } from '../../clock.ts'
 import { StoreForReading } from '../../events/errors/archive.ts'
-import { ClosedError } from '../../events/errors/base.ts'
 import { StoreInUse, StoreNotOpened } from '../../events/errors/store.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { type Logger, silentLogger } from '../../logger.ts'
 import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from '../append-request.ts'
@@ -14,7 +14,13 @@ import { follow, Growth } from '../follow.ts'
 import { readRange } from '../read-range.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
-import { checkFormat, create, inspect, type StorePaths, storePaths } from './directory.ts'
+import {
+  checkFormat,
+  createStoreDirectory,
+  inspectStoreDirectory,
+  type StorePaths,
+  storePaths,
+} from './directory.ts'
 import { HeadFile } from './head-file.ts'
 import { lostBodyKey } from './keys.ts'
 import { lockStore } from './lock.ts'
@@ -67,7 +73,7 @@ async function openLocked(
   options: LevelStoreOptions,
 ): Promise<ChainedStore> {
   const { clock = systemClock, logger = silentLogger, openDatabase = openLevel } = options
-  const storeId = (await inspect(paths)) ?? (await create(paths, openDatabase))
+  const storeId = (await inspectStoreDirectory(paths)) ?? (await createStoreDirectory(paths, openDatabase))
   await checkBeforeOpening(paths)
   const unsettledBytes = await logFileBytes(paths.log)
   const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: false })

@@ -1,6 +1,6 @@
 /** What git's words mean: a table, and the typed error that comes of it. */
 
-import { CloneError, type CloneProblem } from '../../events/errors/input.ts'
+import { CloneError, type CloneProblem } from '../../events/errors/workspace.ts'
 import { oneLine, redactor } from '../../events/redaction.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import type { GitOutcome } from './git-process.ts'

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
-import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../events/errors/input.ts'
+import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../events/errors/workspace.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import { cloneFailure } from './clone-failure.ts'
 import { diskUse } from './disk-use.ts'
@@ -15,7 +15,7 @@ import {
   initArguments,
 } from './git-command.ts'
 import { runGit } from './git-process.ts'
-import type { Budget } from './input-limits.ts'
+import type { InputAllowance } from './input-limits.ts'
 
 export interface CloneRequest {
   readonly location: RepoLocation
@@ -25,7 +25,7 @@ export interface CloneRequest {
   readonly name: string
   readonly home: string
   readonly inherited: Inherited
-  readonly budget: Budget
+  readonly budget: InputAllowance
   readonly signal: AbortSignal
   readonly clock: Clock
 }

@@ -5,7 +5,7 @@
 import { type BigIntStats, constants, existsSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { WorkspaceError } from '../../events/errors/base.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { unless } from './file-problems.ts'
 
 /** How children are addressed: through the open descriptor, or by the path where there is no other way. */
@@ -88,7 +88,7 @@ async function directoryOf(handle: FileHandle, path: string, addressing: Address
       throw new WorkspaceError({
         path,
         problem: 'the directory was replaced while it was in use',
-        hint: 'End what changes it, then try again.',
+        hint: 'Stop what is changing it, then try again.',
       })
     },
     [Symbol.asyncDispose]: () => handle.close(),

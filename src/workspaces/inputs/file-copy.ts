@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Directory } from './directory.ts'
-import type { Budget } from './input-limits.ts'
+import type { InputAllowance } from './input-limits.ts'
 
 /** What all copying for a task shares. */
 export interface Copying {
-  readonly budget: Budget
+  readonly budget: InputAllowance
   readonly signal: AbortSignal
   /** Directories (by identity) that no folder brings along. */
   readonly leaveOut: ReadonlySet<string>

@@ -1,15 +1,16 @@
 /** What the file system refused, as errors that say what it was about. */
-import { ClaudeAgentError, WorkspaceError } from '../../events/errors/base.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 
 const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string]>> = {
   EACCES: ['permission denied'],
   EPERM: ['the system does not allow it'],
-  ENOSPC: ['the disk is full', 'Make room, then try again.'],
-  EDQUOT: ['the quota of the disk is used up', 'Make room, then try again.'],
+  ENOSPC: ['the disk is full', 'Free some space, then try again.'],
+  EDQUOT: ['the disk quota is exhausted', 'Free some space, then try again.'],
   EROFS: ['the disk cannot be written to'],
   EMFILE: ['too many files are open'],
   ENAMETOOLONG: ['a name in it is too long'],
-  EXDEV: ['the workspace and the home of the agent are not on one disk', 'Keep both in one directory.'],
+  EXDEV: ['the workspace and the home of the agent are not on the same disk', 'Keep both on one disk.'],
 }
 
 export const codeOf = (error: unknown): string =>
@@ -22,7 +23,7 @@ export async function about<Result>(path: string, work: () => Promise<Result>): 
   } catch (cause) {
     const code = codeOf(cause)
     if (cause instanceof ClaudeAgentError || !/^E[A-Z0-9]+$/.test(code)) throw cause
-    const [problem, hint] = PROBLEMS[code] ?? [`it cannot be brought into the workspace (${code})`]
+    const [problem, hint] = PROBLEMS[code] ?? [`it cannot be placed in the workspace (${code})`]
     throw new WorkspaceError({ path, problem, ...(hint === undefined ? {} : { hint }) }, { cause })
   }
 }

@@ -1,5 +1,5 @@
 /** How much material a task may bring along, and the account of what it has taken so far. */
-import { InputTooLargeError } from '../../events/errors/input.ts'
+import { InputTooLargeError } from '../../events/errors/workspace.ts'
 
 export interface InputLimits {
   /** Of all inputs of a task together; what git keeps of a repository counts, here and in `files`. 100 MB unless told. */
@@ -16,7 +16,7 @@ export const DEFAULT_INPUT_LIMITS: InputLimits = { bytes: 100_000_000, files: 10
 const DEEPEST = 100
 
 /** Takes from what is left, or throws {@link InputTooLargeError} for the source that wanted it. */
-export interface Budget {
+export interface InputAllowance {
   readonly limits: InputLimits
   bytesLeft(): number
   filesLeft(): number
@@ -29,7 +29,7 @@ export interface Budget {
   checkDepth(depth: number, source: string): void
 }
 
-export function inputBudget(limits: InputLimits): Budget {
+export function inputBudget(limits: InputLimits): InputAllowance {
   let bytes = 0
   let files = 0
   let entries = 0

@@ -1,7 +1,7 @@
 /** Files and folders of this machine, copied into the staging directory. */
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
-import { type InputKind, InputKindError, InputNotFoundError } from '../../events/errors/input.ts'
+import { type InputKind, InputKindError, InputNotFoundError } from '../../events/errors/workspace.ts'
 import type { CheckedMapping } from '../../events/input-checks.ts'
 import type { PlacedInput } from '../../events/material.ts'
 import { type Directory, makeChild, openNamedDirectory } from './directory.ts'

@@ -1,7 +1,7 @@
 /** Puts what is ready in its place in the workspace: replaces what is there, and is led nowhere else by it. */
 import { lstat, mkdir, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { WorkspaceError } from '../../events/errors/base.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openChild, openDirectory, PRIVATE_DIRECTORY, SWAPPED } from './directory.ts'
 import type { PlacingStep } from './file-copy.ts'
 import { about, codeOf, unless } from './file-problems.ts'
@@ -52,8 +52,7 @@ async function openStep(parent: Directory, name: string): Promise<Directory> {
     throw new WorkspaceError(
       {
         path: join(parent.path, name),
-        problem:
-          'this is a symbolic link or a file, where a directory is needed for what the task brings along',
+        problem: 'this is a symbolic link or a file, but the inputs of the task need a directory here',
         hint: 'Remove it, or choose another target.',
       },
       { cause },

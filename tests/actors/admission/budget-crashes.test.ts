@@ -1,8 +1,9 @@
 /** Budgets hold whatever is stopped in the middle: at every append of a scenario, and in random ones. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { HeldTask } from '../../../src/actors/agent/tasks/held-task.ts'
 import type { Call, CallResult } from '../../../src/claude/runner.ts'
-import type { HeldTask, Orchestrator } from '../../../src/index.ts'
+import type { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { crashSweep, live } from '../../../src/testing/crash-sweep.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'
@@ -24,20 +25,21 @@ function scenarioOf(
     const known = new Set((await orchestrator.agents()).map(({ id }) => id))
     for (const id of new Set(tasks.map(({ agent }) => agent)))
       if (!known.has(id)) await orchestrator.createAgent({ ...ECHO, id })
-    if ((await orchestrator.budget()).limit.usd === null) await orchestrator.setBudget({ usd: first })
+    if ((await orchestrator.budgets.show()).limit.usd === null) await orchestrator.budgets.set({ usd: first })
     const asked = tasks.map(async ({ agent, usd, delayMs }, index) => {
       const reply = (await orchestrator.agent(agent)).ask(`${usd} ${delayMs}`, {
         taskId: `t${index}`,
-        onHeld: (held) => raise(held, (to) => orchestrator.setBudget({ usd: to })),
+        onHeld: (held) => raise(held, (to) => orchestrator.budgets.set({ usd: to })),
       })
       const { text } = await reply
       // What it came to may have left no room for another that was told before.
-      for (const held of await orchestrator.held()) raise(held, (to) => orchestrator.setBudget({ usd: to }))
+      for (const held of await orchestrator.held.list())
+        raise(held, (to) => orchestrator.budgets.set({ usd: to }))
       return text
     })
     const texts = await Promise.all(asked)
     await orchestrator.recover()
-    const { reserved } = await orchestrator.budget()
+    const { reserved } = await orchestrator.budgets.show()
     return { texts, reserved }
   }
 }

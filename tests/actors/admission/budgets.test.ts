@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { HeldTask } from '../../../src/actors/agent/tasks/held-task.ts'
 import { ApiUnavailableError, RefusedError } from '../../../src/events/errors/call.ts'
-import type { HeldTask } from '../../../src/index.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
 
@@ -49,7 +49,7 @@ describe('A budget of $3 and calls of $2.50', () => {
     })
     expect(runner.calls.length).toBe(1)
     expect(agent.status).toBe('idle')
-    expect(await orchestrator.held()).toMatchObject([{ agent: 'echo', taskId: 'two' }])
+    expect(await orchestrator.held.list()).toMatchObject([{ agent: 'echo', taskId: 'two' }])
     await agent.setBudget({ usd: 4.9 })
     expect(runner.calls.length).toBe(1)
     await agent.setBudget({ usd: 5 })
@@ -59,7 +59,7 @@ describe('A budget of $3 and calls of $2.50', () => {
       reserved: { usd: 0 },
       remaining: { usd: 0 },
     })
-    expect(await orchestrator.held()).toEqual([])
+    expect(await orchestrator.held.list()).toEqual([])
   })
 
   test('hold it also after a restart, in which it is raised', async () => {
@@ -79,7 +79,7 @@ describe('A budget of $3 and calls of $2.50', () => {
     const third = await here.open(costing(2.5), { budget: { usd: 6 } })
     await third.orchestrator.recover()
     expect(third.runner.calls.map(({ taskId }) => taskId)).toEqual(['two'])
-    expect(await third.orchestrator.budget()).toMatchObject({ limit: { usd: 6 }, spent: { usd: 5 } })
+    expect(await third.orchestrator.budgets.show()).toMatchObject({ limit: { usd: 6 }, spent: { usd: 5 } })
     expect((await (await third.orchestrator.agent('echo')).ask('two', { taskId: 'two' })).text).toBe('two')
   })
 
@@ -93,10 +93,10 @@ describe('A budget of $3 and calls of $2.50', () => {
     await until(() => events.includes('held'))
     expect(await orchestrator.run(sequential(['echo']), 'b', { id: 'free' })).toMatchObject({ success: true })
     expect(runner.calls.length).toBe(2)
-    await orchestrator.setBudget({ usd: 10 }, { run: 'limited' })
+    await orchestrator.budgets.set({ usd: 10 }, { run: 'limited' })
     expect(await limited).toMatchObject({ success: true })
     expect(events).toEqual(['scheduled', 'succeeded', 'scheduled', 'held', 'released', 'succeeded'])
-    expect(await orchestrator.budget({ run: 'limited' })).toMatchObject({ spent: { usd: 5 } })
+    expect(await orchestrator.budgets.show({ run: 'limited' })).toMatchObject({ spent: { usd: 5 } })
   })
 })
 
@@ -107,7 +107,7 @@ describe('A budget', () => {
     const agent = await orchestrator.createAgent({ ...ECHO, budget: { usd: 0.5 } })
     await agent.ask('one')
     await askHeld(agent, 'two').held
-    expect(await orchestrator.budget()).toMatchObject({ spent: { usd: 1 }, reserved: { usd: 0 } })
+    expect(await orchestrator.budgets.show()).toMatchObject({ spent: { usd: 1 }, reserved: { usd: 0 } })
     const reserved = async (stream: string) => {
       let count = 0
       for await (const { type } of here.store.read(stream)) if (type === 'BudgetReserved') count++
@@ -126,8 +126,11 @@ describe('A budget', () => {
     const holds = agents.map((agent) => askHeld(agent, 'go').held)
     await Promise.race(holds.slice(3))
     await until(() => runner.calls.length === 3)
-    expect(await orchestrator.held()).toMatchObject([{ agent: 'd' }, { agent: 'e' }])
-    expect(await orchestrator.budget()).toMatchObject({ reserved: { usd: 0.3 }, remaining: { usd: 0.05 } })
+    expect(await orchestrator.held.list()).toMatchObject([{ agent: 'd' }, { agent: 'e' }])
+    expect(await orchestrator.budgets.show()).toMatchObject({
+      reserved: { usd: 0.3 },
+      remaining: { usd: 0.05 },
+    })
   })
 
   test('of zero holds everything, also where calls are reckoned to be free', async () => {
@@ -167,7 +170,10 @@ describe('A budget', () => {
     await slow
     const { held } = askHeld(agent, 'three')
     expect((await held).budget).toMatchObject({ spent: { usd: 4 } })
-    expect(await orchestrator.setBudget({ usd: 50 })).toMatchObject({ spent: { usd: 4 }, limit: { usd: 50 } })
+    expect(await orchestrator.budgets.set({ usd: 50 })).toMatchObject({
+      spent: { usd: 4 },
+      limit: { usd: 50 },
+    })
   })
 
   test('that is lowered below what was spent holds the next task; without a limit it goes on', async () => {
@@ -187,20 +193,20 @@ describe('A budget', () => {
   test('set by hand stays when a program says again what it said before', async () => {
     const here = await world()
     const first = await here.open({}, { budget: { usd: 3 } })
-    await first.orchestrator.setBudget({ usd: 7 })
+    await first.orchestrator.budgets.set({ usd: 7 })
     await first.orchestrator.close()
     const second = await here.open({}, { budget: { usd: 3 } })
-    expect(await second.orchestrator.budget()).toMatchObject({ limit: { usd: 7 } })
+    expect(await second.orchestrator.budgets.show()).toMatchObject({ limit: { usd: 7 } })
     await second.orchestrator.close()
     const third = await here.open({}, { budget: { usd: 4 } })
-    expect(await third.orchestrator.budget()).toMatchObject({ limit: { usd: 4 } })
+    expect(await third.orchestrator.budgets.show()).toMatchObject({ limit: { usd: 4 } })
   })
 
   test('goes with its agent: the next one of that name has its own', async () => {
     const { orchestrator } = await (await world()).open(costing(1))
     await (await orchestrator.createAgent({ ...ECHO, budget: { usd: 1 } })).ask('one')
     await orchestrator.removeAgent('echo')
-    expect(await orchestrator.budgets()).toEqual([])
+    expect(await orchestrator.budgets.list()).toEqual([])
     const again = await orchestrator.createAgent({ ...ECHO, budget: { usd: 2 } })
     expect(await again.budget()).toMatchObject({ limit: { usd: 2 }, spent: { usd: 0 } })
   })
@@ -215,7 +221,7 @@ describe('A budget', () => {
     await expect(agent.ask('x')).rejects.toBeInstanceOf(RefusedError)
     await until(() => agent.isAtRest)
     await orchestrator.recover()
-    expect(await orchestrator.budget()).toMatchObject({ spent: { usd: 0.5 }, reserved: { usd: 0 } })
+    expect(await orchestrator.budgets.show()).toMatchObject({ spent: { usd: 0.5 }, reserved: { usd: 0 } })
   })
 
   test('holds a retry as well, which keeps its place and its number', async () => {
@@ -229,9 +235,9 @@ describe('A budget', () => {
     const agent = await orchestrator.createAgent({ ...ECHO, retry: { attempts: 2, minDelayMs: 0 } })
     await expect(agent.ask('refused')).rejects.toThrow('refused')
     const { held, reply } = askHeld(agent, 'x')
-    await orchestrator.setBudget({ usd: 0.6 })
+    await orchestrator.budgets.set({ usd: 0.6 })
     await held
-    await orchestrator.setBudget({ usd: 2 })
+    await orchestrator.budgets.set({ usd: 2 })
     expect(await reply).toMatchObject({ text: 'fine', attempts: 2 })
     expect(runner.calls.length).toBe(3)
   })
@@ -257,7 +263,9 @@ describe('A budget', () => {
     }
     const { orchestrator } = await here.open()
     await expect(orchestrator.createAgent({ ...ECHO, budget: { usd: -1 } })).rejects.toThrow('budget.usd')
-    await expect(orchestrator.setBudget({ usd: 1 }, { agent: 'a', run: 'b' })).rejects.toThrow('not of both')
+    await expect(orchestrator.budgets.set({ usd: 1 }, { agent: 'a', run: 'b' })).rejects.toThrow(
+      'not of both',
+    )
     expect(await orchestrator.agents()).toEqual([])
     expect(await here.store.head()).toBe(0)
   })

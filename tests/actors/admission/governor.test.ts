@@ -12,12 +12,13 @@ import {
 import { FairQueue } from '../../../src/actors/admission/fair-queue.ts'
 import {
   type Caller,
+  type CallSlot,
   Governor,
   type GovernorLimits,
-  type Place,
 } from '../../../src/actors/admission/governor.ts'
-import { InvalidInputError, MailboxFullError } from '../../../src/events/errors/base.ts'
+import { MailboxFullError } from '../../../src/events/errors/agent.ts'
 import { OverloadedError, ProcessKilledError } from '../../../src/events/errors/call.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
@@ -35,7 +36,7 @@ function governed(limits: Partial<GovernorLimits> = {}) {
     { clock, logger: silentLogger },
   )
   const entered: string[] = []
-  const places = new Map<string, Place>()
+  const places = new Map<string, CallSlot>()
   const enter = (agent: string, { account = 'a', signal }: { account?: string; signal?: AbortSignal } = {}) =>
     governor
       .enter({ agent, account } satisfies Caller, signal ?? new AbortController().signal)

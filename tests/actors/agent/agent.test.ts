@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { TaskCancelledError, TaskConflictError } from '../../../src/events/errors/base.ts'
 import {
   ApiUnavailableError,
   AuthenticationError,
@@ -7,6 +6,7 @@ import {
   ProcessKilledError,
   RefusedError,
 } from '../../../src/events/errors/call.ts'
+import { TaskCancelledError, TaskConflictError } from '../../../src/events/errors/task.ts'
 import { ECHO, until, world } from '../world.ts'
 
 const ANSWERED = ['AgentCreated', 'TaskAccepted', 'CallStarted', 'CallSucceeded']

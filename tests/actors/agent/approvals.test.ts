@@ -31,14 +31,16 @@ describe('A task that needs approval', () => {
     )
     expect((await agent.ask('second')).text).toBe('second')
     expect(told).toEqual(['Task t1 of agent "echo" is held: it needs approval (it costs a lot).'])
-    expect(await orchestrator.held()).toMatchObject([{ agent: 'echo', taskId: 't1', reason: 'approval' }])
+    expect(await orchestrator.held.list()).toMatchObject([
+      { agent: 'echo', taskId: 't1', reason: 'approval' },
+    ])
     expect(await orchestrator.agents()).toMatchObject([{ status: 'idle', queue: 1, held: 1 }])
-    expect(await orchestrator.approve('t1', { by: 'Ada' })).toMatchObject({ agent: 'echo' })
+    expect(await orchestrator.held.approve('t1', { by: 'Ada' })).toMatchObject({ agent: 'echo' })
     expect((await reply).text).toBe('pay')
     expect(told.at(-1)).toBe('released')
     expect(runner.calls.map(({ prompt }) => prompt)).toEqual(['second', 'pay'])
     expect((await here.types('echo')).slice(0, 3)).toEqual(['AgentCreated', 'TaskAccepted', 'TaskHeld'])
-    await expect(orchestrator.approve('t1')).rejects.toBeInstanceOf(TaskNotHeldError)
+    await expect(orchestrator.held.approve('t1')).rejects.toBeInstanceOf(TaskNotHeldError)
   })
 
   test('waits over a restart, with no request, also when everything is recovered', async () => {
@@ -51,7 +53,7 @@ describe('A task that needs approval', () => {
     const { orchestrator, runner } = await here.open(echo)
     expect(await orchestrator.recover()).toEqual([])
     expect(runner.calls).toEqual([])
-    await orchestrator.approve('t1')
+    await orchestrator.held.approve('t1')
     expect((await (await orchestrator.agent('echo')).ask('x', { taskId: 't1' })).text).toBe('x')
     expect(runner.calls.length).toBe(1)
   })
@@ -62,7 +64,7 @@ describe('A task that needs approval', () => {
     const agent = await orchestrator.createAgent(ECHO)
     const reply = ignored(agent.ask('x', { taskId: 't1', approval: true }))
     await until(() => agent.snapshot.context.queue[0]?.hold !== undefined)
-    await orchestrator.reject('t1', { by: 'Ada', reason: 'too dear' })
+    await orchestrator.held.reject('t1', { by: 'Ada', reason: 'too dear' })
     const error = { _tag: 'TaskRejectedError', details: { by: 'Ada', reason: 'too dear' } }
     await expect(reply).rejects.toMatchObject(error)
     await expect(agent.ask('x', { taskId: 't1' })).rejects.toBeInstanceOf(TaskRejectedError)
@@ -77,9 +79,9 @@ describe('A task that needs approval', () => {
     const tasks = agents.map((agent) => agent.ask('x', { taskId: 't1', approval: true }))
     for (const task of tasks) ignored(task)
     await until(() => agents.every((agent) => agent.snapshot.context.queue[0]?.hold !== undefined))
-    await expect(orchestrator.approve('t1')).rejects.toThrow('More than one agent has a task t1')
+    await expect(orchestrator.held.approve('t1')).rejects.toThrow('More than one agent has a task "t1"')
     await tasks[0]?.cancel()
-    await orchestrator.approve('t1')
+    await orchestrator.held.approve('t1')
     expect(await tasks[1]).toMatchObject({ agent: 'b' })
     await expect(tasks[0]).rejects.toMatchObject({ _tag: 'TaskCancelledError' })
   })
@@ -100,9 +102,9 @@ describe('A step that needs approval', () => {
     await first.orchestrator.close()
 
     const second = await here.open(echo)
-    const [held] = await second.orchestrator.held()
+    const [held] = await second.orchestrator.held.list()
     expect(held).toMatchObject({ agent: 'b', runId: 'r1' })
-    const waiting = second.orchestrator.resume('r1', pattern)
+    const waiting = second.orchestrator.runs.resume('r1', pattern)
     ignored(waiting)
     const again: string[] = []
     waiting.subscribe(({ state }) => again.push(state))
@@ -111,8 +113,8 @@ describe('A step that needs approval', () => {
     await second.orchestrator.close()
 
     const third = await here.open(echo)
-    const resumed = third.orchestrator.resume('r1', pattern)
-    await third.orchestrator.approve(held?.taskId ?? '')
+    const resumed = third.orchestrator.runs.resume('r1', pattern)
+    await third.orchestrator.held.approve(held?.taskId ?? '')
     expect(await resumed).toMatchObject({ success: true })
     const calls = [first, second, third].flatMap(({ runner }) => runner.calls.map(({ agent }) => agent))
     expect(calls).toEqual(['a', 'b'])
@@ -123,14 +125,14 @@ describe('A step that needs approval', () => {
     await orchestrator.createAgent({ ...ECHO, id: 'a' })
     const run = orchestrator.run(approved('a'), 'go', { id: 'r1' })
     let taskId = ''
-    while (!taskId) taskId = (await orchestrator.held())[0]?.taskId ?? ''
-    await orchestrator.reject(taskId, { reason: 'no' })
+    while (!taskId) taskId = (await orchestrator.held.list())[0]?.taskId ?? ''
+    await orchestrator.held.reject(taskId, { reason: 'no' })
     expect(await run).toMatchObject({ success: false, errors: [{ code: 'TaskRejectedError' }] })
-    const again = orchestrator.resume('r1', approved('a'))
+    const again = orchestrator.runs.resume('r1', approved('a'))
     let next = ''
-    while (!next) next = (await orchestrator.held())[0]?.taskId ?? ''
+    while (!next) next = (await orchestrator.held.list())[0]?.taskId ?? ''
     expect(next).not.toBe(taskId)
-    await orchestrator.approve(next)
+    await orchestrator.held.approve(next)
     expect(await again).toMatchObject({ success: true })
     expect(runner.calls.length).toBe(1)
   })
@@ -148,12 +150,12 @@ describe('A step that needs approval', () => {
         run.subscribe(({ state }) => {
           if (state !== 'held') return
           const approve = async () => {
-            for (const { taskId } of await orchestrator.held()) await orchestrator.approve(taskId)
+            for (const { taskId } of await orchestrator.held.list()) await orchestrator.held.approve(taskId)
           }
           approve().catch(() => {})
         })
         const { success, results } = await run
-        return { success, results, held: await orchestrator.held() }
+        return { success, results, held: await orchestrator.held.list() }
       },
     })
     expect(result).toMatchObject({ success: true, results: { b: 'go' }, held: [] })

@@ -5,7 +5,7 @@ import { type AgentSnapshot, agentMachine } from '../../../src/actors/agent/mach
 import { liveFold } from '../../../src/actors/engine/compiled-fold.ts'
 import { replayable } from '../../../src/actors/engine/replayable.ts'
 import { type AgentFact, agentFacts } from '../../../src/events/agent-facts.ts'
-import type { Folded } from '../../../src/events/envelope.ts'
+import type { Identified } from '../../../src/events/envelope.ts'
 
 const fold = replayable(agentMachine)
 const live = liveFold(fold)
@@ -120,7 +120,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
     return { type, data } as AgentFact
   })
 
-const identified = (fact: AgentFact, index: number): Folded<AgentFact> => ({ ...fact, id: `f-${index}` })
+const identified = (fact: AgentFact, index: number): Identified<AgentFact> => ({ ...fact, id: `f-${index}` })
 
 describe('the agent’s machine', () => {
   test('is the same live and replayed, after every fact, also through JSON', () => {
@@ -129,7 +129,8 @@ describe('the agent’s machine', () => {
       fc.property(fc.array(anyFact, { minLength: 30, maxLength: 60 }), (facts) => {
         const actor = createActor({
           getInitialSnapshot: () => fold.initial,
-          transition: (snapshot: AgentSnapshot, fact: Folded<AgentFact>) => live(snapshot, fact) ?? snapshot,
+          transition: (snapshot: AgentSnapshot, fact: Identified<AgentFact>) =>
+            live(snapshot, fact) ?? snapshot,
           getPersistedSnapshot: (snapshot: AgentSnapshot) => snapshot as never,
         }).start()
         const log: string[] = []

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { CallResult, Recovered } from '../../../src/claude/runner.ts'
-import { ClosedError } from '../../../src/events/errors/base.ts'
 import {
   ApiUnavailableError,
   AuthenticationError,
   CallTimeoutError,
   OutcomeUnknownError,
 } from '../../../src/events/errors/call.ts'
+import { ClosedError } from '../../../src/events/errors/usage.ts'
 import { ECHO, until, world } from '../world.ts'
 
 const answer: CallResult = {

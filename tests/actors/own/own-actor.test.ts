@@ -5,9 +5,10 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 import { assign, setup } from 'xstate'
 import { foldStream } from '../../../src/actors/engine/fold-stream.ts'
 import { type ActorParts, defineActor, type OwnEffect } from '../../../src/actors/own/definition.ts'
+import { OverloadedError } from '../../../src/events/errors/call.ts'
+import type { JsonObject } from '../../../src/events/json.ts'
 import type { FactsOf } from '../../../src/events/own-facts.ts'
 import { KINDS } from '../../../src/history/kinds.ts'
-import { type JsonObject, OverloadedError } from '../../../src/index.ts'
 import { crew, quiet } from '../crew.ts'
 
 const facts = {
@@ -105,10 +106,10 @@ describe('An actor of one’s own', () => {
     await ref.tell({ take: 2, by: 'a' })
     await ref.tell('refill')
     const logged: string[] = []
-    for await (const { stream, type } of orchestrator.log()) logged.push(`${stream} ${type}`)
+    for await (const { stream, type } of orchestrator.history.log()) logged.push(`${stream} ${type}`)
     expect(logged).toEqual(['quota/api Taken', 'quota/api Refilled'])
     const left: number[] = []
-    for await (const { after } of orchestrator.replay('quota/api')) left.push(after.context.left)
+    for await (const { after } of orchestrator.history.replay('quota/api')) left.push(after.context.left)
     expect(left).toEqual([1, 3])
   })
 
@@ -118,10 +119,12 @@ describe('An actor of one’s own', () => {
     await (await first.spawn(quota, 'api')).tell({ take: 1, by: 'a' })
     await first.close()
     const unknowing = await world.open()
-    await expect(unknowing.replay('quota/api').next()).rejects.toMatchObject({ _tag: 'UnknownKindError' })
+    await expect(unknowing.history.replay('quota/api').next()).rejects.toMatchObject({
+      _tag: 'UnknownKindError',
+    })
     await unknowing.close()
     const knowing = await crew({ store: world.store, actors: [quota] }).open()
-    expect((await knowing.replay('quota/api').next()).value.after.context.left).toBe(2)
+    expect((await knowing.history.replay('quota/api').next()).value.after.context.left).toBe(2)
   })
 
   test('is live what its facts fold to, after each of them', async () => {

@@ -11,8 +11,8 @@ import {
 import {
   childExited,
   childStartFailed,
+  type ExitDecision,
   type Moment,
-  type Verdict,
 } from '../../../src/actors/supervision/decisions.ts'
 import { supervisorMachine } from '../../../src/actors/supervision/machine.ts'
 import { addRestart, nextAttempt, restartDelayMs } from '../../../src/actors/supervision/restart-intensity.ts'
@@ -44,7 +44,7 @@ const after = (snapshot: typeof fold.initial, facts: readonly SupervisorFact[]) 
 const at = (stamp: number): Moment => ({ now: stamp, stamp, random: 0 })
 const exit = (reason: ExitReason) => ({ reason, error: null })
 const child = (id: string, rest: ChildSpecification = {}): ChildSpecification => ({ id, start, ...rest })
-const types = ({ facts }: Verdict) => facts.map(({ type }) => type)
+const types = ({ facts }: ExitDecision) => facts.map(({ type }) => type)
 
 describe('A child that ends', () => {
   test.each([

@@ -1,7 +1,8 @@
 /** Agents under a supervisor: what counts as a crash, and what a restart leaves as it was. */
 import { describe, expect, test } from 'vitest'
 import type { Supervisor } from '../../../src/actors/supervision/supervisor.ts'
-import { AuthenticationError, CliCrashedError, RefusedError, UnknownFactError } from '../../../src/index.ts'
+import { AuthenticationError, CliCrashedError, RefusedError } from '../../../src/events/errors/call.ts'
+import { UnknownFactError } from '../../../src/events/errors/fact.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../../src/testing/scripted-runner.ts'
@@ -137,7 +138,7 @@ describe('A supervised agent', () => {
     await quiet()
     await supervisor.terminateChild('writer')
     await refused
-    await expect(writer.ask('two')).rejects.toThrow('its supervisor "team" has ended it')
+    await expect(writer.ask('two')).rejects.toThrow('its supervisor "team" stopped it')
     const { ref } = await supervisor.restartChild('writer')
     expect(ref).toBe(writer)
     const again = writer.ask('one', { taskId: 'one' })
@@ -150,7 +151,7 @@ describe('A supervised agent', () => {
   test('has one supervisor', async () => {
     const { orchestrator } = await team(undefined)
     await expect(orchestrator.supervise({ id: 'other', children: [{ agent: 'writer' }] })).rejects.toThrow(
-      'Agent "writer" is supervised by "team" already',
+      'Agent "writer" is already supervised by "team"',
     )
   })
 

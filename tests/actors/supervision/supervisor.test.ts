@@ -80,7 +80,7 @@ describe('One for one', () => {
     expect(heard()).toBe('xa -b')
     expect(supervisor.status).toBe('stopped')
     expect(failures[0]?.message).toContain(
-      'Supervisor "top" gave up with child "a", at restart 3 within 3600000 ms: boom.',
+      'Supervisor "top" gave up on child "a", at restart 3 within 3600000 ms: boom.',
     )
   })
 

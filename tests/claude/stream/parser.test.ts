@@ -166,7 +166,7 @@ test('of two results the last counts', () => {
 test('a line that is too long is refused, and so is too much of all', () => {
   const splitter = lineSplitter({ lineBytes: 10, callBytes: 25 })
   expect(splitter.push(Buffer.from('123456789\n1'))).toEqual(['123456789'])
-  expect(() => splitter.push(Buffer.from('2345678901'))).toThrow(/a line holds more than 10 bytes/)
+  expect(() => splitter.push(Buffer.from('2345678901'))).toThrow(/a line exceeds 10 bytes/)
   const other = lineSplitter({ lineBytes: 10, callBytes: 25 })
-  expect(() => other.push(Buffer.from('12345\n'.repeat(5)))).toThrow(/the output holds more than 25 bytes/)
+  expect(() => other.push(Buffer.from('12345\n'.repeat(5)))).toThrow(/the output exceeds 25 bytes/)
 })

@@ -80,7 +80,7 @@ test('what a resumed run asks is caused by the answers of before, or by its resu
   const pattern = sequential(['a', 'b'])
   await orchestrator.run(pattern, 'go', { id: 'r' })
   isBroken = false
-  await orchestrator.resume('r', pattern)
+  await orchestrator.runs.resume('r', pattern)
   const { all, causeOf } = await facts()
   const resumed = all.find(({ type }) => type === 'RunResumed')
   expect(causeOf(resumed)?.type).toBe('RunStarted')

@@ -73,7 +73,7 @@ async function resultOf(orchestrator: Orchestrator, pattern: Pattern) {
     if (!known.includes(id)) await orchestrator.createAgent({ id, systemPrompt: `You are ${id}.` })
   const { success, errors, metadata } = await orchestrator.run(pattern, 'go', { id: 'nested' })
   const left = (await orchestrator.agents()).map(({ id, queue }) => `${id} ${queue}`)
-  const open = (await orchestrator.showRun('nested')).taken.filter(({ state }) => state === 'scheduled')
+  const open = (await orchestrator.runs.show('nested')).taken.filter(({ state }) => state === 'scheduled')
   return { success, errors, finalOutput: metadata.finalOutput, left, open }
 }
 

@@ -46,11 +46,11 @@ describe('the plan of a run', () => {
     const workflow = (word: string) =>
       pipeline([{ agent: parallel(['a', 'b']) }, { agent: 'c', prompt: `${word} {{input}}` }, { agent: 'd' }])
     const { orchestrator } = await pausedRun(workflow('sum up'), ['d'])
-    const same = await orchestrator.plan('r1', workflow('sum up'))
+    const same = await orchestrator.runs.plan('r1', workflow('sum up'))
     expect(names(same.reused)).toEqual(['a', 'b', 'c'])
     expect(same.reused[0]).toEqual({ agent: 'a', stepKey: expect.any(String), costUsd: 0.01 })
     expect(names(same.rerun)).toEqual(['d'])
-    const edited = await orchestrator.plan('r1', workflow('shorten'))
+    const edited = await orchestrator.runs.plan('r1', workflow('shorten'))
     expect({ ...edited, reused: names(edited.reused), rerun: names(edited.rerun) }).toEqual({
       reused: ['a', 'b'],
       rerun: ['c', 'd'],
@@ -62,11 +62,11 @@ describe('the plan of a run', () => {
     const workflow = (word: string) =>
       sequential([parallel(['a', 'b']), 'c', 'd'], { transform: (text) => `${word} ${text}` })
     const { here, orchestrator } = await pausedRun(workflow('short'), ['d'])
-    const plan = await orchestrator.plan('r1', workflow('long'))
+    const plan = await orchestrator.runs.plan('r1', workflow('long'))
     await orchestrator.close()
     const next = await here.open({ reply: ({ agent }) => `by ${agent}` })
     const states = { reused: [] as string[], scheduled: [] as string[] }
-    const run = next.orchestrator.resume('r1', workflow('long'))
+    const run = next.orchestrator.runs.resume('r1', workflow('long'))
     run.subscribe(({ state, agent }) => states[state as 'reused']?.push(agent))
     await run
     expect(states).toEqual({ reused: names(plan.reused), scheduled: names(plan.rerun) })
@@ -75,24 +75,24 @@ describe('the plan of a run', () => {
   test('makes no call and writes nothing', async () => {
     const { here, orchestrator, runner } = await pausedRun(sequential(['a', 'b']), ['b'])
     const [head, calls] = [await here.store.head(), runner.calls.length]
-    await orchestrator.plan('r1', sequential(['a', 'b']))
+    await orchestrator.runs.plan('r1', sequential(['a', 'b']))
     expect([await here.store.head(), runner.calls.length]).toEqual([head, calls])
   })
 
   test('counts all who run in a race that is not decided, and none of one that is', async () => {
     const open = await pausedRun(sequential(['first', race(['a', 'b'])]), ['a', 'b'])
-    const plan = await open.orchestrator.plan('r1', sequential(['first', race(['a', 'b'])]))
+    const plan = await open.orchestrator.runs.plan('r1', sequential(['first', race(['a', 'b'])]))
     expect(names(plan.rerun)).toEqual(['a', 'b'])
     const decided = sequential([race(['slow', 'quick']), 'last'])
     const { orchestrator } = await pausedRun(decided, ['slow', 'last'])
-    const { reused, rerun } = await orchestrator.plan('r1', decided)
+    const { reused, rerun } = await orchestrator.runs.plan('r1', decided)
     expect([names(reused), names(rerun)]).toEqual([['quick'], ['last']])
   })
 
   test('follows a loop to its last round, as nobody approves of a placeholder', async () => {
     const pattern = sequential(['first', debate({ writer: 'w', critic: 'c', rounds: 3 })])
     const { orchestrator } = await pausedRun(pattern, ['w'])
-    const { rerun } = await orchestrator.plan('r1', pattern)
+    const { rerun } = await orchestrator.runs.plan('r1', pattern)
     expect(names(rerun)).toEqual(['w', 'c', 'w', 'c', 'w'])
   })
 
@@ -106,7 +106,7 @@ describe('the plan of a run', () => {
     const pattern = stages(() => {
       throw new Error('this is not JSON')
     })
-    const plan = await orchestrator.plan('r1', pattern)
+    const plan = await orchestrator.runs.plan('r1', pattern)
     expect({ ...plan, reused: names(plan.reused), rerun: names(plan.rerun) }).toEqual({
       reused: ['a'],
       rerun: ['b'],
@@ -123,20 +123,20 @@ describe('the plan of a run', () => {
       { agents: ['a', 'b'] },
     )
     const { orchestrator } = await pausedRun(sequential(['a', 'b']), ['b'])
-    const { rerun, complete } = await orchestrator.plan('r1', endless)
+    const { rerun, complete } = await orchestrator.runs.plan('r1', endless)
     expect([rerun.length, complete]).toEqual([10_000, false])
   })
 
   test('is refused for a run that is unknown or has ended, and for agents that do not exist', async () => {
     const { orchestrator } = await pausedRun(sequential(['a', 'b']), ['b'])
     const refusal = (id: string, pattern: Pattern) =>
-      orchestrator.plan(id, pattern).then(
+      orchestrator.runs.plan(id, pattern).then(
         () => 'none',
         ({ _tag }) => _tag,
       )
     expect(await refusal('r2', sequential(['a']))).toBe('RunNotFoundError')
     expect(await refusal('r1', sequential(['nobody']))).toBe('AgentNotFoundError')
-    await orchestrator.cancelRun('r1')
+    await orchestrator.runs.cancel('r1')
     expect(await refusal('r1', sequential(['a', 'b']))).toBe('RunFinishedError')
   })
 })

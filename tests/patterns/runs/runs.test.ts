@@ -55,7 +55,7 @@ describe('a run', () => {
       success: true,
       errors: [],
     })
-    expect(await orchestrator.runs()).toEqual([
+    expect(await orchestrator.runs.list()).toEqual([
       { runId: 'r1', name: 'report', status: 'succeeded', steps: 2, done: 2, costUsd: 1 },
     ])
   })
@@ -84,10 +84,10 @@ describe('a run', () => {
       results: { a: 'by a' },
       errors: [{ agent: 'b', code: 'AuthenticationError' }],
     })
-    expect((await first.orchestrator.runs())[0]?.status).toBe('failed')
+    expect((await first.orchestrator.runs.list())[0]?.status).toBe('failed')
     await first.orchestrator.close()
     const { orchestrator, runner } = await here.open(echo)
-    const result = await orchestrator.resume('r1', pattern)
+    const result = await orchestrator.runs.resume('r1', pattern)
     expect(result).toMatchObject({ success: true, metadata: { steps: 2, reused: 1 } })
     expect(runner.calls.map(({ agent }) => agent)).toEqual(['b'])
   })
@@ -128,8 +128,8 @@ describe('a run that was left by a crash', () => {
     await expect(run).rejects.toMatchObject({ _tag: 'ClosedError' })
 
     const { orchestrator, runner } = await here.open(echo)
-    expect((await orchestrator.runs())[0]).toMatchObject({ status: 'running', steps: 7, done: 5 })
-    const result = await orchestrator.resume('r1', pattern)
+    expect((await orchestrator.runs.list())[0]).toMatchObject({ status: 'running', steps: 7, done: 5 })
+    const result = await orchestrator.runs.resume('r1', pattern)
     expect(runner.calls.map(({ agent }) => agent).sort()).toEqual(['f', 'g'])
     expect(result).toMatchObject({ success: true, metadata: { steps: 7, reused: 5 } })
     expect(Object.keys(result.results).sort()).toEqual(names)
@@ -151,7 +151,7 @@ describe('a run that was left by a crash', () => {
     await run.pause()
     await first.orchestrator.close()
     const { orchestrator, runner } = await here.open(echo)
-    await orchestrator.resume('r1', workflow('long'))
+    await orchestrator.runs.resume('r1', workflow('long'))
     expect(runner.calls.map(({ agent, prompt }) => `${agent} ${prompt.slice(0, 4)}`)).toEqual([
       'b long',
       'c by b',
@@ -172,7 +172,7 @@ describe('a run that was left by a crash', () => {
     await first.orchestrator.createAgent({ id: 'a', systemPrompt: 'You are somebody else.' })
     await first.orchestrator.close()
     const { orchestrator, runner } = await here.open(echo)
-    await orchestrator.resume('r1', parallel(['a', 'b']))
+    await orchestrator.runs.resume('r1', parallel(['a', 'b']))
     expect(runner.calls.map(({ agent }) => agent).sort()).toEqual(['a', 'b'])
   })
 
@@ -188,7 +188,7 @@ describe('a run that was left by a crash', () => {
     await until(() => first.runner.calls.some(({ agent }) => agent === 'last') && here.clock.pending >= 2)
     await first.orchestrator.close()
     const { orchestrator, runner } = await here.open(echo)
-    await orchestrator.resume('r1', pattern)
+    await orchestrator.runs.resume('r1', pattern)
     expect(runner.calls.map(({ agent }) => agent)).toEqual(['last'])
   })
 
@@ -209,7 +209,7 @@ describe('a run that was left by a crash', () => {
     const { orchestrator, runner } = await here.open({
       reply: () => 'no',
     })
-    const result = await orchestrator.resume('r1', pattern)
+    const result = await orchestrator.runs.resume('r1', pattern)
     expect(runner.calls.length).toBe(2)
     expect(result.metadata).toMatchObject({ finalOutput: 'yes', steps: 5, reused: 3 })
   })
@@ -268,9 +268,9 @@ describe('a run that is interrupted', () => {
       _tag: 'RunInterruptedError',
       message: expect.stringContaining('enough'),
     })
-    expect((await orchestrator.runs())[0]).toMatchObject({ status: 'paused', done: 1 })
+    expect((await orchestrator.runs.list())[0]).toMatchObject({ status: 'paused', done: 1 })
     expect(await here.types('b')).toContain('TaskCancelled')
-    expect(await orchestrator.resume('r1', sequential(['a', 'b']))).toMatchObject({
+    expect(await orchestrator.runs.resume('r1', sequential(['a', 'b']))).toMatchObject({
       success: true,
       metadata: { reused: 1 },
     })
@@ -285,9 +285,9 @@ describe('a run that is interrupted', () => {
       () => {},
     )
     await until(() => runner.calls.length === 1 && here.clock.pending >= 2)
-    await orchestrator.cancelRun('r1', 'not needed')
+    await orchestrator.runs.cancel('r1', 'not needed')
     await expect(run).rejects.toThrow('not needed')
-    await expect(orchestrator.resume('r1', sequential(['a']))).rejects.toMatchObject({
+    await expect(orchestrator.runs.resume('r1', sequential(['a']))).rejects.toMatchObject({
       _tag: 'RunFinishedError',
     })
   })
@@ -351,8 +351,8 @@ describe('a pool that two runs share', () => {
     await until(() => first.runner.calls.length === 2 && here.clock.pending >= 2)
     await first.orchestrator.close()
     const { orchestrator } = await here.open({}, { resume: 'on-demand' })
-    await orchestrator.cancelRun('r1')
-    expect(await orchestrator.showRun('r1')).toMatchObject({ status: 'cancelled', steps: 0 })
+    await orchestrator.runs.cancel('r1')
+    expect(await orchestrator.runs.show('r1')).toMatchObject({ status: 'cancelled', steps: 0 })
     expect(await orchestrator.agents()).toMatchObject([{ id: 'worker', queue: 0 }])
   })
 })
@@ -379,10 +379,10 @@ describe('bad input gets a clear error before any call is made:', () => {
     })
     expect(() => orchestrator.run(sequential(['a']), ' ')).toThrow('empty')
     expect(() => orchestrator.run(sequential(['a']), 'go', { id: '../x' })).toThrow('not a valid run id')
-    await expect(orchestrator.resume('none', sequential(['a']))).rejects.toMatchObject({
+    await expect(orchestrator.runs.resume('none', sequential(['a']))).rejects.toMatchObject({
       _tag: 'RunNotFoundError',
     })
-    await expect(orchestrator.showRun('none')).rejects.toMatchObject({ _tag: 'RunNotFoundError' })
+    await expect(orchestrator.runs.show('none')).rejects.toMatchObject({ _tag: 'RunNotFoundError' })
     expect(runner.calls).toEqual([])
   })
 
@@ -390,9 +390,9 @@ describe('bad input gets a clear error before any call is made:', () => {
     const here = await world()
     const { orchestrator } = await team(here, ['a'], echo)
     const run = orchestrator.run(sequential(['a']), 'go', { id: 'r1' })
-    expect(() => orchestrator.resume('r1', sequential(['a']))).toThrow('is running')
+    expect(() => orchestrator.runs.resume('r1', sequential(['a']))).toThrow('is running')
     await run
-    await expect(orchestrator.resume('r1', sequential(['a']))).rejects.toMatchObject({
+    await expect(orchestrator.runs.resume('r1', sequential(['a']))).rejects.toMatchObject({
       _tag: 'RunFinishedError',
     })
   })

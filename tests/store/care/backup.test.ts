@@ -232,7 +232,7 @@ describe('a restore', () => {
     [
       'a changed body',
       (lines) => lines.map((line) => line.replace('a long body', 'a song body')),
-      { line: 5, message: expect.stringContaining('hash says') },
+      { line: 5, message: expect.stringContaining('does not match its hash') },
     ],
     [
       'a missing body',
@@ -255,7 +255,7 @@ describe('a restore', () => {
     [
       'an archive of a newer version',
       (lines) => lines.map((line) => line.replace('"version":1,"storeId"', '"version":2,"storeId"')),
-      { line: 1, hint: expect.stringContaining('upgrade') },
+      { line: 1, hint: expect.stringContaining('Upgrade') },
     ],
   ]
   test.each(changes)('refuses %s, with the line, and leaves nothing', async (_, change, expected) => {

@@ -223,7 +223,7 @@ describe('The plan', () => {
     expect(names(plan([...facts, forged], 3).kept)).toEqual(['a1', 'a2', 'a3'])
     const replaced = plan([...without(facts, 2), forged], 3)
     expect(names(replaced.kept)).toEqual(['a1'])
-    expect(replaced.refused.map(({ reason }) => reason)).toContain('the fact after it names another one')
+    expect(replaced.refused.map(({ reason }) => reason)).toContain('the fact after it does not follow it')
   })
 
   test('cuts at an append that the index knows to be torn, though nothing was noted with its facts', () => {

@@ -106,7 +106,7 @@ describe('What a killed process leaves in the log, which is no part of it any mo
     await writeFile(file, content)
     expect(await verifyStore(directory)).toMatchObject({
       ok: true,
-      notes: [expect.stringContaining(`${file} is no part`)],
+      notes: [expect.stringContaining(`${file} is not part`)],
     })
     const missed: number[] = []
     for (let offset = 0; offset < content.length; offset += 5) {

@@ -56,7 +56,7 @@ describe.skipIf(!canMount)('A disk', () => {
       }
       await expect(fill()).rejects.toMatchObject({
         _tag: 'StoreReadOnly',
-        hint: expect.stringContaining('Make room'),
+        hint: expect.stringContaining('Free some space'),
       })
       expect(acknowledged.length).toBeGreaterThan(5)
       expect(await all(store.readAll())).toHaveLength(acknowledged.length)
@@ -81,7 +81,7 @@ describe.skipIf(!canMount)('A disk', () => {
     await writeFile(filler, Buffer.alloc(16 * MEGABYTE)).catch(() => {})
     await expect(levelStore(directory)).rejects.toMatchObject({
       retryable: true,
-      message: expect.stringMatching(/ENOSPC|No space|Make room/),
+      message: expect.stringMatching(/ENOSPC|No space|Free some space/),
     })
     await rm(filler)
     await using store = await levelStore(directory)

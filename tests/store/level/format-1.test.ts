@@ -56,7 +56,7 @@ describe('a store of format 1', () => {
       resume: 'on-demand',
     })
     for (const [stream, , status] of expected.streams.filter(([stream]) => stream.startsWith('agent/'))) {
-      const steps = await all(orchestrator.replay(stream))
+      const steps = await all(orchestrator.history.replay(stream))
       expect([stream, steps.at(-1)?.after.value]).toEqual([stream, status])
     }
     const idle = await orchestrator.agent('idle')
@@ -73,10 +73,10 @@ describe('a store of format 1', () => {
   test('is moved: export, import, the same state of every stream', async () => {
     const { directory } = await copied()
     await using store = await levelStore(directory)
-    const file = join(directory, '../..', 'x.ndjson')
+    const file = join(directory, '..', 'x.ndjson')
     await exportLog(store, file)
-    await importLog(file, join(directory, '../..', 'moved'))
-    await using moved = await levelStore(join(directory, '../..', 'moved'))
+    await importLog(file, join(directory, '..', 'moved'))
+    await using moved = await levelStore(join(directory, '..', 'moved'))
     expect(await stateHash(moved)).toEqual(await stateHash(store))
   })
 })
@@ -111,7 +111,7 @@ describe('facts of several versions', () => {
   })
 
   test.each([
-    [{ type: 'Counted', v: 4, data: {} }, 'it up to version 3'],
+    [{ type: 'Counted', v: 4, data: {} }, 'it only up to version 3'],
     [{ type: 'Weighed', v: 1, data: {} }, 'no such fact'],
   ])('%j is refused with what to upgrade', async (newer, known) => {
     await expect(read({ type: 'Counted', v: 1, data: { n: 1 } }, newer)).rejects.toMatchObject({

@@ -17,8 +17,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as Schema from 'effect/Schema'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { InvalidInputError, WorkspaceError } from '../../../src/events/errors/base.ts'
-import { InputKindError, InputNotFoundError } from '../../../src/events/errors/input.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
+import { InputKindError, InputNotFoundError, WorkspaceError } from '../../../src/events/errors/workspace.ts'
 import { PlacedInput } from '../../../src/events/material.ts'
 import { makeWorld, type World } from './world.ts'
 
@@ -152,9 +152,9 @@ describe('a source', () => {
     const source = await world.give('folder/file')
     const folder = await world.refusal({ files: [{ source: world.source('folder') }] })
     expect(folder).toBeInstanceOf(InputKindError)
-    expect(folder.hint).toBe('Name it as a folder.')
+    expect(folder.hint).toBe('Pass it as a folder.')
     const file = await world.refusal({ folders: [{ source }] })
-    expect(file.hint).toBe('Name it as a file.')
+    expect(file.hint).toBe('Pass it as a file.')
   })
 
   test('that is a pipe, device or socket is refused at once', async () => {

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../../src/events/errors/input.ts'
+import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../../src/events/errors/workspace.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { endlessPack, httpBackend, serve, silent, withPassword } from './git-server.ts'
 import { git, processesOf, repository } from './git-world.ts'

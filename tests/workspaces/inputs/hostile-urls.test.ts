@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import { chmod, readdir, readFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { InvalidInputError } from '../../../src/events/errors/base.ts'
-import { CloneError } from '../../../src/events/errors/input.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
+import { CloneError } from '../../../src/events/errors/workspace.ts'
 import { repository } from './git-world.ts'
 import { makeWorld, type World } from './world.ts'
 

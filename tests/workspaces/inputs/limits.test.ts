@@ -1,7 +1,7 @@
 /** Limits on what a task may bring along: met while copying, with nothing placed. */
 import { appendFile, mkdir, readdir, symlink, truncate } from 'node:fs/promises'
 import { beforeEach, expect, test } from 'vitest'
-import { InputTooLargeError, type LimitedBy } from '../../../src/events/errors/input.ts'
+import { InputTooLargeError, type LimitedBy } from '../../../src/events/errors/workspace.ts'
 import type { Material } from '../../../src/events/material.ts'
 import type { InputLimits } from '../../../src/workspaces/inputs/input-limits.ts'
 import { makeWorld, type World } from './world.ts'
@@ -77,6 +77,6 @@ test('a limit says what was met, and by what', async () => {
   const source = await world.give('a', '12345')
   const error = await world.refusal({ files: [{ source }] }, { limits: { bytes: 4 } })
   expect(error.message).toBe(
-    `${source}: with this the material of the task is more than 4 bytes. Nothing was placed. Name only what the task needs, or raise the limits of inputs.`,
+    `${source}: with this, the inputs of the task exceed the limit of 4 bytes. Nothing was placed. Name only what the task needs, or raise the limits of inputs.`,
   )
 })

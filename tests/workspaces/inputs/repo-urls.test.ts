@@ -1,7 +1,7 @@
 /** Which addresses of repositories are taken, and what is kept of them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { InvalidInputError } from '../../../src/events/errors/base.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { checkRef } from '../../../src/events/input-checks.ts'
 import { checkRepoUrl, repoName } from '../../../src/events/repo-url.ts'
 
@@ -26,10 +26,10 @@ test.each([
 test.each([
   ['', /empty/],
   ['ext::sh -c touch% /tmp/x', /character/],
-  ['ext::sh', /ext:: starts a program/],
-  ['EXT::sh', /EXT:: starts a program/],
-  ['fd::17', /fd:: starts a program/],
-  ['file::/etc', /file:: starts a program/],
+  ['ext::sh', /ext:: would start a program/],
+  ['EXT::sh', /EXT:: would start a program/],
+  ['fd::17', /fd:: would start a program/],
+  ['file::/etc', /file:: would start a program/],
   ['git@host::ext', /not a URL/],
   ['-u', /option/],
   ['--upload-pack=touch', /option/],
@@ -47,7 +47,7 @@ test.each([
   ['https://host', /names a host/],
   ['https://host/name?token=secret', /\? or #/],
   ['https://host/name#main', /\? or #/],
-  ['https://user:%ff@host/name', /not encoded/],
+  ['https://user:%ff@host/name', /not correctly percent-encoded/],
   ['http://example.org/name', /over http/],
   ['http://localhost.example.org/name', /over http/],
   ['ftp://example.org/name', /ftp:/],

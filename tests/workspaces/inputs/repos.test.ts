@@ -1,8 +1,8 @@
 /** Repositories brought into a workspace: what is checked out, and what in them stays dead. */
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { InvalidInputError } from '../../../src/events/errors/base.ts'
-import { CloneError, InputTooLargeError } from '../../../src/events/errors/input.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
+import { CloneError, InputTooLargeError } from '../../../src/events/errors/workspace.ts'
 import type { GitHubRepo } from '../../../src/events/material.ts'
 import { emptyRepository, git, literalTree, makeTree, repository } from './git-world.ts'
 import { makeWorld, type World } from './world.ts'
@@ -194,7 +194,7 @@ describe('in a repository', () => {
     expect(await readdir(world.outside('.'))).toEqual(['precious'])
   })
 
-  test.each(['.git', '.GIT', 'git~1', '../../claude'])('a tree with an entry %s is refused', async (name) => {
+  test.each(['.git', '.GIT', 'git~1', '..'])('a tree with an entry %s is refused', async (name) => {
     const repo = await repository(world)
     const blob = await repo.git('hash-object', '-w', '--', await world.give('hook', 'touch marker'))
     const deep = await literalTree(repo.path, '100755', 'post-checkout', blob)

@@ -2,8 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { WorkspaceError } from '../../../src/events/errors/base.ts'
-import { InputTooLargeError } from '../../../src/events/errors/input.ts'
+import { InputTooLargeError, WorkspaceError } from '../../../src/events/errors/workspace.ts'
 import type { PlacingStep } from '../../../src/workspaces/inputs/file-copy.ts'
 import { expectNothingLeft, makeWorld, type World } from './world.ts'
 

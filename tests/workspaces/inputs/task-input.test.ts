@@ -2,7 +2,7 @@
 
 import * as Schema from 'effect/Schema'
 import { expect, test } from 'vitest'
-import { InvalidInputError } from '../../../src/events/errors/base.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { withoutCredentials } from '../../../src/events/input-checks.ts'
 import { checkTaskInput, FileMapping, GitHubRepo, type TaskInput } from '../../../src/events/task-input.ts'
 
@@ -39,11 +39,11 @@ test.each([
   [{ files: [{ source: '' }] }, /files\[0\]\.source: it is empty/],
   [{ files: [{ source: 'a\0b' }] }, /files\[0\]\.source: it is not a path/],
   [{ files: [{ source: '/' }] }, /files\[0\]\.target: it is empty/],
-  [{ files: [{ source: '/x', tagret: 'y' }] }, /"tagret" is not known/],
+  [{ files: [{ source: '/x', tagret: 'y' }] }, /unknown property "tagret"/],
   [{ folders: [{ source: '/x/.git' }] }, /folders\[0\]\.target: it leads into a \.git/],
-  [{ folders: [{ source: '/x', target: '../y' }] }, /folders\[0\]\.target: it holds \.\./],
+  [{ folders: [{ source: '/x', target: '../y' }] }, /folders\[0\]\.target: it contains \.\./],
   [{ repos: [{ url: 'ext::sh' }] }, /repos\[0\]\.url: ext::/],
-  [{ repos: [{ url: '/etc' }] }, /repos\[0\]\.url: repositories of this machine/],
+  [{ repos: [{ url: '/etc' }] }, /repos\[0\]\.url: repositories on this machine/],
   [{ repos: [{ url: 'https://h/x', ref: '-u' }] }, /repos\[0\]\.ref/],
   [{ repos: [{ url: 'https://h/.git' }] }, /repos\[0\]\.target: it is empty/],
   [{ files: [{ source: '/a/x' }, { source: '/b/x' }] }, /"x" is given twice/],

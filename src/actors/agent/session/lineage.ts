@@ -1,6 +1,6 @@
 /** The facts of an agent, with those of the agent that it was branched off: its conversation began there. */
 import { type AgentFact, agentFacts } from '../../../events/agent-facts.ts'
-import type { Folded } from '../../../events/envelope.ts'
+import type { Identified } from '../../../events/envelope.ts'
 import { streamName } from '../../../events/ids.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 
@@ -9,7 +9,7 @@ export async function* lineage(
   store: EventStore,
   stream: string,
   to?: number,
-): AsyncGenerator<Folded<AgentFact>, void, undefined> {
+): AsyncGenerator<Identified<AgentFact>, void, undefined> {
   for await (const recorded of store.read(stream, to === undefined ? {} : { to })) {
     const fact = agentFacts.read(recorded)
     yield fact

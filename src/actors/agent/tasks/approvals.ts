@@ -1,7 +1,7 @@
 /** Saying yes or no to a task that waits for it: pure decisions of its agent. */
 import type { AgentFact } from '../../../events/agent-facts.ts'
-import { callErrorData } from '../../../events/errors/call.ts'
 import { TaskNotHeldError, TaskRejectedError } from '../../../events/errors/hold.ts'
+import { callErrorData } from '../../../events/errors/recorded.ts'
 import type { AgentContext } from '../state.ts'
 
 /** Who says it. */
@@ -15,13 +15,13 @@ export interface Rejection extends Verdict {
 }
 
 /** Throws TaskNotHeldError where the task does not wait for it. */
-export function approve(context: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
+export function approveTask(context: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
   checkAwaits(context, taskId)
   return [{ type: 'TaskApproved', data: { taskId, by: by ?? null } }]
 }
 
 /** Throws TaskNotHeldError where the task does not wait for it. */
-export function reject(
+export function rejectTask(
   context: AgentContext,
   agent: string,
   taskId: string,

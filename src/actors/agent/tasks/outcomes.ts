@@ -1,14 +1,14 @@
 /** Who waits for the end of which task. */
 import type { TaskOutcome } from '../../../events/agent-facts.ts'
-import type { Folded } from '../../../events/envelope.ts'
+import type { Identified } from '../../../events/envelope.ts'
 
 interface Waiting {
-  resolve(outcome: Folded<TaskOutcome>): void
+  resolve(outcome: Identified<TaskOutcome>): void
   reject(error: unknown): void
 }
 
 export interface ExpectedOutcome {
-  readonly outcome: Promise<Folded<TaskOutcome>>
+  readonly outcome: Promise<Identified<TaskOutcome>>
   /** Nobody waits any more. */
   forget(): void
 }
@@ -19,7 +19,7 @@ export class TaskOutcomes {
   expect(taskId: string): ExpectedOutcome {
     const waiters = this.#waiting.get(taskId) ?? new Set<Waiting>()
     this.#waiting.set(taskId, waiters)
-    const { promise: outcome, ...waiting } = withResolvers<Folded<TaskOutcome>>()
+    const { promise: outcome, ...waiting } = withResolvers<Identified<TaskOutcome>>()
     // It may be rejected before anybody has come to waiting for it.
     outcome.catch(() => {})
     waiters.add(waiting)
@@ -30,7 +30,7 @@ export class TaskOutcomes {
     return { outcome, forget }
   }
 
-  settle(taskId: string, outcome: Folded<TaskOutcome>): void {
+  settle(taskId: string, outcome: Identified<TaskOutcome>): void {
     for (const { resolve } of this.#waiting.get(taskId) ?? []) resolve(outcome)
   }
 

@@ -1,17 +1,12 @@
 /** Tasks on their way into an agent's queue, and the replies on their way back. */
 import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../../events/agent-facts.ts'
-import type { Folded } from '../../../events/envelope.ts'
-import {
-  AgentNotFoundError,
-  AgentStoppedError,
-  type ClaudeAgentError,
-  ClosedError,
-  MailboxFullError,
-  TaskCancelledError,
-  TaskConflictError,
-} from '../../../events/errors/base.ts'
-import { callErrorFrom } from '../../../events/errors/call.ts'
+import type { Identified } from '../../../events/envelope.ts'
+import { AgentNotFoundError, AgentStoppedError, MailboxFullError } from '../../../events/errors/agent.ts'
+import type { ClaudeAgentError } from '../../../events/errors/base.ts'
+import { callErrorFrom } from '../../../events/errors/recorded.ts'
+import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
+import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
 import { withoutCredentials } from '../../../events/input-checks.ts'
 import type { JsonObject } from '../../../events/json.ts'
@@ -100,7 +95,7 @@ export class AgentTasks {
     actor.observe((recorded) => {
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
-        this.#outcomes.settle(taskId, agentFacts.read(recorded) as Folded<TaskOutcome>)
+        this.#outcomes.settle(taskId, agentFacts.read(recorded) as Identified<TaskOutcome>)
       if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
         this.events.emit(`released ${taskId}`)
     })
@@ -255,15 +250,15 @@ export class AgentTasks {
     return heldTask({ agent: this.#agent, taskId }, hold, budget)
   }
 
-  async #outcomeInLog(taskId: string, after: number): Promise<Folded<TaskOutcome> | undefined> {
+  async #outcomeInLog(taskId: string, after: number): Promise<Identified<TaskOutcome> | undefined> {
     for await (const recorded of this.#environment.store.read(this.#actor.stream, { after })) {
       const fact = agentFacts.read(recorded)
-      if (endsTask(fact, taskId)) return fact as Folded<TaskOutcome>
+      if (endsTask(fact, taskId)) return fact as Identified<TaskOutcome>
     }
     return undefined
   }
 
-  async #reply({ type, data, id }: Folded<TaskOutcome>): Promise<Reply> {
+  async #reply({ type, data, id }: Identified<TaskOutcome>): Promise<Reply> {
     if (type === 'TaskFailed') throw standingFor(callErrorFrom(data.error), id)
     if (type === 'TaskCancelled')
       throw standingFor(new TaskCancelledError({ agent: this.#agent, ...data }), id)

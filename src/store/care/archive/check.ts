@@ -69,7 +69,7 @@ export class ArchiveCheck {
     let ended = false
     for await (const text of lines) {
       this.#line++
-      if (ended) throw this.#refusal('there is more after its end')
+      if (ended) throw this.#refusal('there is more data after its end')
       const line = parsedLine(this.#file, this.#line, text)
       if (line.kind === 'header') throw this.#refusal('a second archive begins here')
       if (line.kind === 'end') {
@@ -84,7 +84,7 @@ export class ArchiveCheck {
         yield line
       } else yield { kind: 'record', record: this.#checkedRecord(line.record) }
     }
-    if (!ended) throw this.#refusal('its end is missing: this is only the beginning of it')
+    if (!ended) throw this.#refusal('its end is missing: the file is incomplete')
   }
 
   #checkedBlob(line: BlobLine): BlobLine {
@@ -92,7 +92,7 @@ export class ArchiveCheck {
     try {
       checkBlob({ sha256, bytes }, Buffer.from(text), this.#file)
     } catch (cause) {
-      throw this.#refusal(`the body ${sha256} is not what its hash says`, null, { cause })
+      throw this.#refusal(`the body ${sha256} does not match its hash`, null, { cause })
     }
     this.#blobs.add(sha256)
     return line
@@ -126,7 +126,7 @@ export class ArchiveCheck {
   #outOfOrder({ position, stream, version }: Recorded, previousHash: string): string | null {
     const { stream: only, storeId } = this.#header
     const last = this.#last
-    if (only !== null && stream !== only) return `it is of stream ${stream}, not of ${only}`
+    if (only !== null && stream !== only) return `it belongs to stream ${stream}, not to ${only}`
     if (only !== null && version !== last.version + 1) return `version ${last.version + 1} is missing`
     if (only === null && position !== last.position + 1) return `position ${last.position + 1} is missing`
     if (position <= last.position) return `it comes after position ${last.position}`
@@ -151,10 +151,11 @@ export class ArchiveCheck {
 
   #checkEnd({ records, position, hash, sha256 }: ArchiveEnd): void {
     if (records !== this.#records) {
-      throw this.#refusal(`it has ${this.#records} facts, and had ${records}`)
+      throw this.#refusal(`it has ${this.#records} facts instead of ${records}`)
     }
     const same = records === 0 || (position === this.#last.position && hash === this.#last.hash)
-    if (!same || sha256 !== this.#digest.digest('hex')) throw this.#refusal('it is not what was written')
+    if (!same || sha256 !== this.#digest.digest('hex'))
+      throw this.#refusal('its content does not match its checksum')
   }
 
   #refusal(

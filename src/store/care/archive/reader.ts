@@ -1,5 +1,7 @@
 /** Reading an archive: what it is, and then its content, checked line by line before anybody builds on it. */
+
 import { InvalidArchive } from '../../../events/errors/archive.ts'
+import { WRITTEN_BY_NEWER } from '../../../events/errors/phrases.ts'
 import { ArchiveCheck, type ArchiveContent, type CheckFact, parsedLine } from './check.ts'
 import { ARCHIVE_VERSION, type ArchiveHeader, archiveVersion } from './lines.ts'
 import { type ArchiveSource, archiveLines } from './source.ts'
@@ -25,12 +27,10 @@ function readHeader(file: string, text: string): ArchiveHeader {
   const place = { file, line: 1, position: null }
   const version = archiveVersion(text)
   if (version !== null && version > ARCHIVE_VERSION) {
-    const problem = `it is an archive of version ${version}, and this program knows version ${ARCHIVE_VERSION}`
-    const hint =
-      'A newer claude-multi-agent wrote it: upgrade this one (npm install claude-multi-agent@latest).'
-    throw new InvalidArchive({ ...place, problem, hint })
+    const problem = `it is an archive of version ${version}, but this program knows only version ${ARCHIVE_VERSION}`
+    throw new InvalidArchive({ ...place, problem, hint: WRITTEN_BY_NEWER })
   }
   const line = version === null ? null : parsedLine(file, 1, text)
   if (line?.kind === 'header') return line.header
-  throw new InvalidArchive({ ...place, problem: 'it is no backup and no export of a log' })
+  throw new InvalidArchive({ ...place, problem: 'it is neither a backup nor an export of a log' })
 }

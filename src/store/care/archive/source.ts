@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { InvalidArchive } from '../../../events/errors/archive.ts'
-import { InvalidInputError } from '../../../events/errors/base.ts'
+import { InvalidInputError } from '../../../events/errors/usage.ts'
 
 export interface ArchiveSource {
   /** For messages. */
@@ -21,7 +21,7 @@ export async function archiveFile(path: string): Promise<ArchiveSource> {
       {
         what: path,
         problem: 'it cannot be read',
-        hint: 'Name a file that log backup or log export has written.',
+        hint: 'Name a file written by log backup or log export.',
       },
       { cause },
     )
@@ -42,7 +42,7 @@ export async function* archiveLines({ name, bytes }: ArchiveSource): AsyncGenera
     }
   } catch (cause) {
     if (!(cause as NodeJS.ErrnoException).code) throw cause
-    const problem = `it cannot be read to its end (${(cause as Error).message})`
+    const problem = `it cannot be read completely (${(cause as Error).message})`
     throw new InvalidArchive({ file: name, line: null, position: null, problem }, { cause })
   }
   const rest = begun + decoder.decode()

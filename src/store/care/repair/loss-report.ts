@@ -119,7 +119,7 @@ export function lossLines(report: LossReport): string[] {
     }),
     ...streams.map(({ stream, kept, reached, quarantined }) => {
       const apart = quarantined === 0 ? '' : `, ${quarantined} more are in quarantine`
-      return `${stream} has ${kept} of ${reached} facts${apart}: what the others settled is open again`
+      return `${stream} has ${kept} of ${reached} facts${apart}: what the lost ones completed is pending again`
     }),
     ...blobs.lost.map(
       ({ sha256, stream, position, problem }) =>

@@ -77,12 +77,12 @@ function choose<C extends Candidate>(
     const [best, ...older] = (found.get(position) ?? [])
       .filter((candidate) => {
         const follows = named === null || candidate.hash === named
-        if (!follows) refused.push({ candidate, reason: 'the fact after it names another one' })
+        if (!follows) refused.push({ candidate, reason: 'the fact after it does not follow it' })
         return follows
       })
       .sort((a, b) => b.sequence - a.sequence)
     for (const candidate of older) {
-      if (candidate.hash !== best?.hash) refused.push({ candidate, reason: 'a newer one is at its position' })
+      if (candidate.hash !== best?.hash) refused.push({ candidate, reason: 'a newer fact has its position' })
     }
     if (best) chosen.push(best)
     after = best
@@ -144,7 +144,7 @@ function appendEnd<C extends Candidate>(facts: readonly C[], chosen: ReadonlyMap
 }
 
 const TORN = 'a fact that was appended together with it is lost'
-const LATER = 'a fact of its stream before it is lost'
+const LATER = 'an earlier fact of its stream is lost'
 
 /** What is there of appends of which something is lost. */
 function tornPositions<C>(chosen: ReadonlyMap<number, C>, commits: readonly CommitEntry[]): Set<number> {

@@ -119,6 +119,6 @@ async function runProcess(words: readonly string[], folder: string): Promise<voi
   for await (const chunk of child.stderr.setEncoding('utf8')) said = `${said}${chunk}`.slice(-2000)
   const [code, signal] = await ended
   if (code === 0) return
-  const problem = `the process that reads it ended with ${signal ?? `code ${code}`}: ${said.trim()}`
+  const problem = `the process reading it ended with ${signal ?? `code ${code}`}: ${said.trim()}`
   throw new RepairFailed({ path: folder, problem })
 }

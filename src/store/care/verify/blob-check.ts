@@ -17,7 +17,7 @@ export async function checkBlobs(
     const problem = await bodyProblem(file, sha256, bytes)
     if (problem === null) continue
     if (knownLost.has(sha256))
-      findings.notes.push(`${file}: ${problem}, since before the store was repaired.`)
+      findings.notes.push(`${file}: ${problem}. It was lost before the store was repaired.`)
     else findings.add('blob', file, problem, { position, stream })
   }
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => [])) {
@@ -30,7 +30,7 @@ export async function bodyProblem(file: string, sha256: string, bytes: number): 
   try {
     const content = await readFile(file)
     if (content.length !== bytes) return `it has ${content.length} bytes instead of ${bytes}`
-    return hash('sha256', content) === sha256 ? null : 'its content is not what was put'
+    return hash('sha256', content) === sha256 ? null : 'its content does not match its hash'
   } catch (error) {
     return isMissing(error) ? 'it is missing' : `it cannot be read (${(error as Error).message})`
   }

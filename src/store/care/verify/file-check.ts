@@ -77,7 +77,8 @@ async function checkLog(
   const report = (offset: number, problem: string) =>
     findings.add('file', path, problemText({ file: path, offset, problem }))
   for (const { offset, problem } of damage) report(offset, problem)
-  if (tornAt !== null) reportTorn(findings, mayBeTorn, path, `a record in it is not whole, at byte ${tornAt}`)
+  if (tornAt !== null)
+    reportTorn(findings, mayBeTorn, path, `it contains an incomplete record at byte ${tornAt}`)
   const entries: Entry[] = []
   for (const { offset, payload, intact } of records) {
     const batch = decodeBatch(payload)
@@ -91,7 +92,7 @@ async function checkLog(
 function reportTorn(findings: Findings, expected: boolean, file: string, problem: string): void {
   if (expected) {
     findings.notes.push(
-      `${file}: ${problem}. Its writer was ended in the middle; nobody was told it is written.`,
+      `${file}: ${problem}. Its writer was killed in the middle of it, and never acknowledged it.`,
     )
   } else {
     findings.add('file', file, problem)

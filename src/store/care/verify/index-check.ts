@@ -92,12 +92,12 @@ export class IndexCheck {
       const listed = found.delete(stream)
       if (listed === (indexed?.open ?? false)) continue
       const problem = listed
-        ? 'it is listed as having work to do, and has none'
-        : 'it has work to do, and is not listed'
+        ? 'it is listed as having work to do, but has none'
+        : 'it has work to do, but is not listed'
       this.#findings.add('index', this.#path, problem, { stream, key: openKey(stream) })
     }
     for (const stream of found) {
-      this.#findings.add('index', this.#path, 'it is listed as having work to do, and has no facts', {
+      this.#findings.add('index', this.#path, 'it is listed as having work to do, but has no facts', {
         stream,
       })
     }
@@ -140,7 +140,7 @@ export class IndexCheck {
     this.#ended.add(stream)
     const expected = this.#indexed(stream)?.version ?? 0
     if (version === expected || this.#findings.factsAreDamaged) return
-    const problem = `it leads to ${version} facts of the stream, of ${expected}`
+    const problem = `it leads to ${version} of the ${expected} facts of the stream`
     this.#findings.add('index', this.#path, problem, { stream })
   }
 
@@ -149,7 +149,7 @@ export class IndexCheck {
     const found = this.#records.at(position)
     // Where the fact is missing or damaged, that is reported already.
     if (!found || (found.stream === stream && found.version === version)) return
-    const problem = `it has version ${version} at position ${position}, where version ${found.version} of ${found.stream} is`
+    const problem = `it has version ${version} at position ${position}, which holds version ${found.version} of ${found.stream}`
     this.#findings.add('index', file, problem, { stream, position, key })
   }
 
@@ -167,10 +167,10 @@ function headProblem(
   factsAreDamaged: boolean,
 ): string | null {
   if (head.version !== (expected?.version ?? 0)) {
-    return `the index has the stream at version ${head.version}, its facts end with ${expected?.version ?? 0}`
+    return `the index has the stream at version ${head.version}, but its facts end at version ${expected?.version ?? 0}`
   }
   if (factsAreDamaged) return null
   if (head.position !== expected?.position) return 'the index has its last fact at another position'
   const summary = head.summary === null ? null : JSON.stringify(head.summary)
-  return summary === expected.summary ? null : 'its summary is not the one that was written last'
+  return summary === expected.summary ? null : 'its summary is not the last one written'
 }

@@ -64,7 +64,7 @@ export class RecordCheck {
     const { path, storeId, findings } = this.#parts
     const position = numberIn(key)
     if (key !== recordKey(position) || position === 0) {
-      findings.add('index', file, 'an entry has a key that was never written', { key })
+      findings.add('index', file, 'it has an entry with an invalid key', { key })
       return
     }
     this.#reportGap(position)
@@ -84,11 +84,11 @@ export class RecordCheck {
     const { head, path, findings, commits, checkpoint } = this.#parts
     if (head && head.position > this.last) {
       const lost = range('position', this.last + 1, head.position)
-      findings.add('gap', path, `the log has lost its end: ${lost}`, { position: this.last + 1 })
+      findings.add('gap', path, `the end of the log is missing: ${lost}`, { position: this.last + 1 })
     }
     if (findings.factsAreDamaged) return
     for (const [commitId, { first, count }] of commits) {
-      const problem = `a commit is said to be at position ${first} (${count} facts), and is not there`
+      const problem = `it has a commit at position ${first} (${count} facts), but the log does not`
       findings.add('index', path, problem, { position: first, key: commitKey(commitId) })
     }
     if (checkpoint > this.last) {
@@ -114,7 +114,7 @@ export class RecordCheck {
     }
     this.#hash = hash
     if (head?.position === position && head.hash !== hash) {
-      findings.add('head', file, 'it is not the fact that was written there last', { position, stream })
+      findings.add('head', file, 'it is not the fact last written there', { position, stream })
     }
     this.#streamAt[position] = stream
     this.#versionAt[position] = recorded.version
@@ -135,7 +135,7 @@ export class RecordCheck {
       const problem =
         version > seen.version
           ? `${range('version', seen.version + 1, version - 1)} of its stream missing before it`
-          : `it has version ${version}, but its stream was at ${seen.version} already`
+          : `it has version ${version}, but its stream was already at ${seen.version}`
       this.#parts.findings.add('gap', file, problem, { position, stream })
     }
     seen.version = version
@@ -157,7 +157,9 @@ export class RecordCheck {
     const entry = commits.get(note.commitId)
     commits.delete(note.commitId)
     if (entry?.first === position - count + 1 && entry.count === count) return
-    const problem = entry ? 'the index has its commit elsewhere' : 'its commit is missing in the index'
+    const problem = entry
+      ? 'the index has its commit at another position'
+      : 'its commit is missing from the index'
     findings.add('index', file, problem, { position, stream, key: commitKey(note.commitId) })
   }
 }

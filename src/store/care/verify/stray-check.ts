@@ -20,9 +20,9 @@ export async function checkStrays(
       (error: Error) => ({ offset: null, problem: `it cannot be read (${error.message})` }),
     )
     if (damage === null) {
-      findings.notes.push(`${file} is no part of the store: a process was ended before it could remove it.`)
+      findings.notes.push(`${file} is not part of the store: a process was killed before it could remove it.`)
     } else {
-      const where = 'it is no part of the store any more, and has changed on the disk'
+      const where = 'it is no longer part of the store, and has changed on disk'
       findings.add('file', file, `${where}: ${problemText({ file, ...damage })}`)
     }
   }

@@ -1,12 +1,12 @@
 /** Looks at everything that a team of agents needs, and says of each thing whether it is well and how to mend it. */
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { locateProgram } from './claude/locate.ts'
-import { type LoginKind, loginKind } from './claude/login/kind.ts'
-import { formatVersion } from './claude/version.ts'
-import { describeError } from './events/errors/base.ts'
-import { verifyStore } from './store/care/verification.ts'
-import { liveOwner } from './store/level/lock.ts'
+import { locateProgram } from '../../claude/locate.ts'
+import { type LoginKind, loginKind } from '../../claude/login/kind.ts'
+import { formatVersion } from '../../claude/version.ts'
+import { describeError } from '../../events/errors/base.ts'
+import { verifyStore } from '../../store/care/verification.ts'
+import { liveOwner } from '../../store/level/lock.ts'
 
 export interface Check {
   readonly name: string

@@ -1,0 +1,21 @@
+/** The configuration file and the environment as a program reads them: `claude-multi-agent/config`. */
+
+export {
+  type Config,
+  type ConfigSources,
+  type DeclaredAgent,
+  type DeclaredAgentDefaults,
+  type DeclaredChild,
+  type DeclaredTree,
+  findConfigFile,
+  loadConfig,
+  type ResolvedSetting,
+  type SettingOrigin,
+} from '../config/configuration.ts'
+export { configJsonSchema } from '../config/schema.ts'
+export type {
+  DefinitionOptions,
+  NamedWorkflow,
+  StepDefinition,
+  WorkflowDefinition,
+} from '../config/workflow-definition.ts'

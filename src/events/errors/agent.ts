@@ -1,0 +1,49 @@
+/** What can go wrong with an agent: it is unknown, taken, stopped, busy or full. */
+import { defineError } from './builder.ts'
+import { NOTHING_WRITTEN, quoted } from './phrases.ts'
+
+/** No agent has this id. `nearest` is the id that was probably meant, if there is one. */
+export class AgentNotFoundError extends defineError(
+  'AgentNotFoundError',
+  ({ agent, nearest }: { agent: string; nearest: string | null }) => ({
+    message: `No agent ${quoted(agent)}.${nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`}`,
+    hint: '(claude-agents agent list)',
+  }),
+) {}
+
+/** There is already an agent with this id. */
+export class AgentExistsError extends defineError('AgentExistsError', ({ agent }: { agent: string }) => ({
+  message: `Agent ${quoted(agent)} already exists.`,
+  hint: `Choose another id, or remove it first: claude-agents agent remove ${agent}`,
+})) {}
+
+/** The agent was stopped for good, and accepts tasks only after a reset. */
+export class AgentStoppedError extends defineError('AgentStoppedError', ({ agent }: { agent: string }) => ({
+  message: `Agent ${quoted(agent)} is stopped and accepts no tasks.`,
+  hint: `Start it again with a new session chain: claude-agents agent reset ${agent}`,
+})) {}
+
+/** What was asked for needs an agent that is idle. */
+export class AgentBusyError extends defineError('AgentBusyError', ({ agent }: { agent: string }) => ({
+  message: `Agent ${quoted(agent)} is working on a task.`,
+  hint: 'Wait until it finishes, or cancel the task first.',
+})) {}
+
+/** The agent has so much to do that it accepts no more. The tasks it has accepted are durable and will be done. */
+export class MailboxFullError extends defineError(
+  'MailboxFullError',
+  ({ agent, mailbox }: { agent: string; mailbox: number }) => ({
+    message: `Agent ${quoted(agent)} has ${mailbox} unfinished tasks and accepts no more. ${NOTHING_WRITTEN}`,
+    hint: 'Ask again when some of them are done, spread the work over a pool, or raise limits.mailbox.',
+    retryable: true,
+  }),
+) {}
+
+/** One agent more would be over the limit. */
+export class TooManyAgentsError extends defineError(
+  'TooManyAgentsError',
+  ({ maxAgents }: { maxAgents: number }) => ({
+    message: `The limit of ${maxAgents} agents is reached.`,
+    hint: 'Remove one, or raise maxAgents (CLAUDE_AGENTS_MAX_AGENTS).',
+  }),
+) {}

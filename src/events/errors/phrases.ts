@@ -1,0 +1,22 @@
+/** The phrases that the messages of several errors share. */
+
+/** A name as it stands in a message: in quotes, in one line, and not longer than it helps. */
+export const quoted = (name: string, longest = 200): string =>
+  JSON.stringify(name.length > longest ? `${name.slice(0, longest - 3)}...` : name)
+
+export const NOTHING_WRITTEN = 'Nothing was written.'
+
+/** The hint where a newer version left something that this one cannot read. */
+export const WRITTEN_BY_NEWER =
+  'It was written by a newer claude-multi-agent. Upgrade: npm install claude-multi-agent@latest'
+
+/** The hint where a store is damaged. */
+export const VERIFY_OR_REPAIR =
+  'Nothing was changed. claude-agents log verify lists everything that is wrong; claude-agents log repair --to DIR saves what is intact.'
+
+/** The hint where a text can no longer be read from this store. */
+export const bodyInBackup = (before: string): string =>
+  `A backup from before ${before} still has it. To run the task again, use a new task id.`
+
+/** A text as a sentence: it ends with one full stop. */
+export const sentence = (text: string): string => `${text.replace(/\.$/, '')}.`

@@ -1,0 +1,53 @@
+/** An error as data, as a fact or the owner's socket carries it, and the error made from that data again. */
+import { ClaudeAgentError } from './base.ts'
+import { type CallErrorDetails, CliCrashedError, callErrors } from './call.ts'
+import { TaskRejectedError } from './hold.ts'
+
+/** An error as a fact holds it. */
+export interface ErrorData {
+  readonly tag: string
+  readonly message: string
+  readonly hint: string
+  readonly retryable: boolean
+  readonly details: Readonly<Record<string, string | number>>
+}
+
+/** An error from a fact or from another process, whose class is not known there. */
+export class RecordedError extends ClaudeAgentError<ErrorData['details']> {
+  readonly _tag: string
+  constructor({ tag, details, ...text }: ErrorData) {
+    super(details, text)
+    this._tag = tag
+  }
+}
+
+/** The data of an error. Of its details, what is not text or a number stays behind. */
+export function errorData({
+  _tag: tag,
+  summary: message,
+  hint,
+  retryable,
+  details,
+}: ClaudeAgentError): ErrorData {
+  const plain = Object.entries(details).filter(([, value]) => /^(string|number)$/.test(typeof value))
+  return { tag, message, hint, retryable, details: Object.fromEntries(plain) }
+}
+
+/** An error of a call as a fact holds it. An unexpected error counts as a crash of the call. */
+export function callErrorData(error: unknown): ErrorData {
+  if (error instanceof ClaudeAgentError) return errorData(error)
+  const said = error instanceof Error ? error.message : String(error)
+  return errorData(new CliCrashedError({ said }, { cause: error }))
+}
+
+/** The error that a fact holds, to be thrown again, in the words that were recorded: a run may have passed them on. */
+export function callErrorFrom(data: ErrorData): ClaudeAgentError {
+  const { message: summary, hint } = data
+  return Object.assign(instanceOf(data), { summary, hint, message: hint ? `${summary} ${hint}` : summary })
+}
+
+function instanceOf(data: ErrorData): ClaudeAgentError {
+  if (data.tag === 'TaskRejectedError') return new TaskRejectedError(data.details as never)
+  const known = callErrors[data.tag]
+  return known ? new known(data.details as CallErrorDetails) : new RecordedError(data)
+}

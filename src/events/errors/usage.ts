@@ -1,0 +1,27 @@
+/** What can be wrong with a call of this library: an invalid id, an invalid argument, something that is closed. */
+import { defineError } from './builder.ts'
+import { quoted } from './phrases.ts'
+
+/** An id that breaks the rule for ids of its kind. */
+export class InvalidIdError extends defineError(
+  'InvalidIdError',
+  ({ what, id, rule }: { what: string; id: string; rule: string }) => ({
+    message: `${quoted(id, 80)} is not a valid ${what} id.`,
+    hint: `Use ${rule}.`,
+  }),
+) {}
+
+/** An argument or option that cannot be used. */
+export class InvalidInputError extends defineError(
+  'InvalidInputError',
+  ({ what, problem, hint }: { what: string; problem: string; hint?: string }) => ({
+    message: `${what}: ${problem}.`,
+    hint,
+  }),
+) {}
+
+/** The orchestrator or the store is closed. */
+export class ClosedError extends defineError('ClosedError', ({ what }: { what: string }) => ({
+  message: `The ${what} is closed.`,
+  hint: 'Open it again.',
+})) {}

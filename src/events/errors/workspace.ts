@@ -1,0 +1,120 @@
+/** What can go wrong in the workspace of an agent, and when the inputs of a task are placed there. None of these errors
+ * holds a credential. */
+import { defineError } from './builder.ts'
+
+/** The directory of an agent, or a place in it, cannot be used. */
+export class WorkspaceError extends defineError(
+  'WorkspaceError',
+  ({ path, problem, hint }: { path: string; problem: string; hint?: string }) => ({
+    message: `${path}: ${problem}.`,
+    hint,
+  }),
+) {}
+
+export type InputKind = 'file' | 'folder' | 'repo'
+
+/** What a limit is on. */
+export type LimitedBy = 'bytes' | 'files' | 'entries' | 'depth'
+
+const LIMIT_NAMES: Readonly<Record<LimitedBy, string>> = {
+  bytes: 'bytes',
+  files: 'files',
+  entries: 'folders and links',
+  depth: 'nested folders',
+}
+
+/** The files, folders and repositories of one task exceed the limit. */
+export class InputTooLargeError extends defineError(
+  'InputTooLargeError',
+  ({ source, limitedBy, limit }: { source: string; limitedBy: LimitedBy; limit: number }) => ({
+    message: `${source}: with this, the inputs of the task exceed the limit of ${limit} ${LIMIT_NAMES[limitedBy]}. Nothing was placed.`,
+    hint: 'Name only what the task needs, or raise the limits of inputs.',
+  }),
+) {}
+
+/** There is no such file or folder. */
+export class InputNotFoundError extends defineError(
+  'InputNotFoundError',
+  ({ kind, source }: { kind: InputKind; source: string }) => ({
+    message: `${source}: no such ${kind}.`,
+    hint: 'Check the path; a relative one starts at the directory where the task was given.',
+  }),
+) {}
+
+/** The input is something else: a device or pipe, a folder in place of a file, a file in place of a folder. */
+export class InputKindError extends defineError(
+  'InputKindError',
+  ({ kind, source, found }: { kind: InputKind; source: string; found: string }) => ({
+    message: `${source}: this is a ${found}, not a ${kind}.`,
+    hint:
+      found === 'file' || found === 'folder'
+        ? `Pass it as a ${found}.`
+        : 'Only regular files and folders can be placed in a workspace.',
+  }),
+) {}
+
+/** Why a repository was not cloned. */
+export type CloneProblem =
+  | 'git-missing'
+  | 'ref-not-found'
+  | 'refused'
+  | 'unknown-host-key'
+  | 'not-found'
+  | 'empty'
+  | 'network'
+  | 'failed'
+
+interface CloneRow {
+  readonly message: string
+  readonly hint?: string
+  readonly retryable?: boolean
+}
+
+const CLONE_PROBLEMS: Readonly<Record<CloneProblem, CloneRow>> = {
+  'git-missing': {
+    message: 'the repository cannot be cloned because git was not found',
+    hint: 'Install git, and make sure that it is in PATH.',
+  },
+  'ref-not-found': {
+    message: 'the repository has no such branch, tag or commit',
+    hint: 'Check the ref; a commit is named by all of its 40 digits.',
+  },
+  refused: {
+    message: 'the server denied access to the repository',
+    hint: 'Use an ssh URL with a key in the ssh agent, or an https URL with a token. Logins stored by git itself are not used.',
+  },
+  'unknown-host-key': {
+    message: 'the host key of the server is unknown to ssh, or has changed',
+    hint: 'Connect once with ssh and check the key; no key is accepted unseen.',
+  },
+  'not-found': {
+    message: 'no such repository',
+    hint: 'Check the URL; a private repository may be hidden from a user who is not logged in.',
+  },
+  empty: { message: 'the repository has no commit', hint: 'Name a branch that has one.' },
+  network: {
+    message: 'the server of the repository could not be reached',
+    hint: 'Try again later.',
+    retryable: true,
+  },
+  failed: { message: 'the repository could not be cloned' },
+}
+
+/** A repository could not be cloned. `retryable` where the network may be better next time. */
+export class CloneError extends defineError(
+  'CloneError',
+  ({ url, problem, said }: { url: string; problem: CloneProblem; said?: string }) => {
+    const { message, ...row } = CLONE_PROBLEMS[problem]
+    return { ...row, message: `${url}: ${message}${said ? ` (${said})` : ''}.` }
+  },
+) {}
+
+/** A clone exceeded its time limit. Git was stopped, and what it had fetched was removed. */
+export class CloneTimeoutError extends defineError(
+  'CloneTimeoutError',
+  ({ url, limitMs }: { url: string; limitMs: number }) => ({
+    message: `${url}: the clone exceeded its time limit of ${limitMs / 1000} s and was stopped.`,
+    hint: 'Try again later, or raise the time limit of clones.',
+    retryable: true,
+  }),
+) {}
