@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
-import { CLAUDE, MAIN } from '../cli/command.ts'
-import { blocks, GUIDES, isTriedWithClaude, QUICK_CLAUDE, ROOT } from './documents.ts'
+import { CLAUDE, MAIN, QUICK_CLAUDE } from '../cli/command.ts'
+import { blocks, GUIDES, isTriedWithClaude, ROOT } from './documents.ts'
 
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m

@@ -32,4 +32,3 @@ export function blocks(page: string, language: string): string[] {
 
 /** What a newcomer meets first is tried with the real `claude`; for the others a stand-in does, which is quicker. */
 export const isTriedWithClaude = (page: string) => page === 'README.md' || page === 'docs/quickstart.md'
-export { QUICK_CLAUDE } from '../cli/command.ts'
