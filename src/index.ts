@@ -20,14 +20,13 @@ export { closeOnSignal, type Shutdown, type ShutdownOptions } from './shutdown.t
 export { Agent, type AgentMetrics } from './actors/agent/agent.ts'
 export type { Recovery } from './actors/agent/environment.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
-export type { AgentDefaults, AgentOptions } from './actors/agent/options.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
 export type { SessionLink } from './actors/agent/session/links.ts'
 export type { AgentInfo } from './actors/agent/system.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AskOptions } from './actors/agent/tasks/tasks.ts'
-export type { AgentConfig, RetryPolicy } from './events/agent-facts.ts'
+export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
 export type {
   FileMapping,
   FolderMapping,
@@ -41,15 +40,15 @@ export type { AgentDirectories } from './workspaces/directories.ts'
 
 // Limits, budgets, and tasks that wait
 
-export type { Budget } from './actors/admission/budget-decisions.ts'
 export type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 export type { BudgetScope } from './actors/admission/budget-scope.ts'
-export type { Limits } from './actors/admission/limits.ts'
 export type { Rejection, Verdict } from './actors/agent/tasks/approvals.ts'
 export type { DeadLetter } from './actors/agent/tasks/dead-letters.ts'
 export type { HeldTask } from './actors/agent/tasks/held-task.ts'
 export type { OfAgent } from './actors/agent/tasks/held-tasks.ts'
 export type { Hold } from './events/agent-facts.ts'
+export type { Budget } from './events/options/budget.ts'
+export type { Limits } from './events/options/limits.ts'
 
 // Workflows
 
@@ -87,7 +86,8 @@ export type {
   SupervisorSpecification,
 } from './actors/supervision/specification.ts'
 export { Supervisor } from './actors/supervision/supervisor.ts'
-export type { ExitReason, SupervisorFact, SupervisorRules } from './events/supervisor-facts.ts'
+export type { SupervisorRules } from './events/options/supervision.ts'
+export type { ExitReason, SupervisorFact } from './events/supervisor-facts.ts'
 
 // Actors of your own
 

@@ -1,13 +1,13 @@
 /** What an orchestrator can be told. */
 
-import type { Budget } from './actors/admission/budget-decisions.ts'
-import type { Limits } from './actors/admission/limits.ts'
-import type { AgentDefaults, AgentOptions } from './actors/agent/options.ts'
 import type { Inspection } from './actors/engine/live-machine.ts'
 import type { OwnKind } from './actors/own/definition.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
 import type { SupervisionFailedError } from './events/errors/supervision.ts'
+import type { AgentDefaults, AgentOptions } from './events/options/agent.ts'
+import type { Budget } from './events/options/budget.ts'
+import type { Limits } from './events/options/limits.ts'
 import type { Logger } from './logger.ts'
 import type { EventStore } from './store/event-store.ts'
 

@@ -2,16 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
-import { type Budget, checkBudget, MINIMUM } from './actors/admission/budget-decisions.ts'
 import type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 import { type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
 import { Budgets } from './actors/admission/budgets.ts'
-import { Governor } from './actors/admission/governor.ts'
-import { checkLimits, DEFAULT_MAILBOX, governorLimits } from './actors/admission/limits.ts'
+import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { Agent } from './actors/agent/agent.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
-import type { AgentOptions } from './actors/agent/options.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
 import { type AgentInfo, AgentSystem } from './actors/agent/system.ts'
@@ -33,7 +30,12 @@ import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, pause, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import type { SupervisionFailedError } from './events/errors/supervision.ts'
-import { ClosedError, InvalidInputError } from './events/errors/usage.ts'
+import { ClosedError } from './events/errors/usage.ts'
+import type { AgentOptions } from './events/options/agent.ts'
+import { type Budget, CALL_MINIMUM } from './events/options/budget.ts'
+import { LIMITS } from './events/options/limits.ts'
+import { checkBounds, ORCHESTRATOR } from './events/options/orchestrator.ts'
+import { completed } from './events/options/setting.ts'
 import type { TaskInput } from './events/task-input.ts'
 import type { CauseLine } from './history/causes.ts'
 import { EventFeed } from './history/event-feed.ts'
@@ -56,9 +58,6 @@ import { Runs } from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
-
-const DEFAULT_BASE_DIR = '.claude-agents'
-const DEFAULT_MAX_AGENTS = 100
 
 /**
  * A team of agents and its log: the way in to everything else. One process at a time has a base directory open.
@@ -91,11 +90,11 @@ export class Orchestrator implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
-    const { clock = systemClock, logger = silentLogger, callMinimum } = options
+    const { clock = systemClock, logger = silentLogger, callMinimum = {} } = options
     this.baseDir = baseDir
     this.store = store
     this.#clock = clock
-    this.#budgets = new Budgets({ store, clock, logger }, { ...MINIMUM, ...callMinimum })
+    this.#budgets = new Budgets({ store, clock, logger }, completed(CALL_MINIMUM, callMinimum))
     const environment: Omit<AgentEnvironment, 'swept'> = {
       ...surroundings(options, baseDir),
       store,
@@ -108,7 +107,7 @@ export class Orchestrator implements AsyncDisposable {
     }
     this.#agents = new AgentSystem(
       environment,
-      options.maxAgents ?? DEFAULT_MAX_AGENTS,
+      options.maxAgents ?? ORCHESTRATOR.maxAgents.fallback,
       options.agentDefaults ?? {},
     )
     this.#heldTasks = new HeldTasks(store, this.#agents)
@@ -134,7 +133,7 @@ export class Orchestrator implements AsyncDisposable {
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
     const { resume = 'at-once', clock, logger } = options
-    const baseDir = resolve(options.baseDir ?? DEFAULT_BASE_DIR)
+    const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const store =
       options.store ??
       (await levelStore(baseDir, { ...(clock ? { clock } : {}), ...(logger ? { logger } : {}) }))
@@ -519,20 +518,14 @@ export interface OrchestratorHistory {
 }
 
 /** Throws InvalidInputError. */
-function checkOptions({ maxAgents, limits, budget, callMinimum }: OrchestratorOptions): void {
-  if (maxAgents !== undefined && !(Number.isSafeInteger(maxAgents) && maxAgents > 0))
-    throw new InvalidInputError({
-      what: 'maxAgents',
-      problem: `${maxAgents} is not a whole number of at least 1`,
-    })
-  checkLimits(limits ?? {})
-  checkBudget('budget', budget ?? {})
-  checkBudget('callMinimum', callMinimum ?? {})
+function checkOptions({ maxAgents, limits, budget, callMinimum, agentDefaults }: OrchestratorOptions): void {
+  checkBounds({ maxAgents, limits, budget, callMinimum, agentDefaults })
 }
 
 /** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
 function surroundings(options: OrchestratorOptions, baseDir: string) {
-  const { clock = systemClock, logger = silentLogger, limits = {}, sessionPersistence = true } = options
+  const { clock = systemClock, logger = silentLogger, limits = {} } = options
+  const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
   const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
   return {
     baseDir,
@@ -541,7 +534,7 @@ function surroundings(options: OrchestratorOptions, baseDir: string) {
     ...(options.inspect ? { inspect: options.inspect } : {}),
     runner,
     governor: new Governor(governorLimits(limits, runner), { clock, logger }),
-    mailbox: limits.mailbox ?? DEFAULT_MAILBOX,
+    mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
     random: options.random ?? Math.random,
     newId: randomUUID,
     session: sessionPersistence ? ('chain' as const) : ('fresh' as const),

@@ -1,7 +1,7 @@
 /** `demo`: the whole thing in a minute. Three agents, one after another, through the real `claude`. */
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { AgentOptions } from '../actors/agent/options.ts'
+import type { AgentOptions } from '../events/options/agent.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { withSession } from './session.ts'

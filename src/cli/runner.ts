@@ -33,7 +33,7 @@ export async function openRunner(options: GlobalOptions, screen: Terminal): Prom
 }
 
 async function simulate(screen: Terminal) {
-  const { simulatedModel } = await import('../testing/simulated-model.ts')
+  const { simulatedModel } = await import('../testing/model/simulated-model.ts')
   const model = await simulatedModel()
   screen.note(
     screen.accent('yellow', `simulated: claude talks to a made-up model at ${model.url}, not to Anthropic`),

@@ -1,14 +1,17 @@
 /** The configuration: command line over environment over file over defaults, decoded once, refused where it is not understood. */
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import * as Schema from 'effect/Schema'
-import type { AgentConfig } from '../events/agent-facts.ts'
 import { ConfigError } from '../events/errors/config.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
-import { ConfigDocument, type ConfigPath } from './document.ts'
+import type { AgentOptions } from '../events/options/agent.ts'
+import type { Amount } from '../events/options/budget.ts'
+import { decoded, type ValuePath } from '../events/options/decoding.ts'
+import type { Limits } from '../events/options/limits.ts'
+import { ConfigDocument } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
-import { problemsOf } from './problems.ts'
+import { inCode } from './names.ts'
+import { wrongIn } from './problems.ts'
 import { ConfigFile, type ConfigValues } from './schema.ts'
 import { type DeclaredTree, declaredTree } from './supervision.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
@@ -21,21 +24,15 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 /** More than a person writes; less than a file that wants to hurt. */
 const LARGEST_FILE = 1024 * 1024
 
-/** What agents are, as far as they were told; the names are those of `createAgent`. */
-export interface DeclaredAgentDefaults {
-  readonly maxTurns?: number
-  readonly timeoutMs?: number
-  readonly retry?: Pick<AgentConfig['retry'], 'attempts'>
-  readonly model?: string
-  readonly allowedTools?: readonly string[]
-}
+/** What agents are, as far as they were told. */
+export type DeclaredAgentDefaults = Pick<
+  AgentOptions,
+  'maxTurns' | 'timeoutMs' | 'retry' | 'model' | 'allowedTools'
+>
 
 /** An agent of the file. */
-export interface DeclaredAgent extends DeclaredAgentDefaults {
-  readonly id: string
-  readonly systemPrompt: string
-  readonly budget?: { readonly usd?: number; readonly tokens?: number }
-}
+export type DeclaredAgent = Pick<AgentOptions, 'id' | 'systemPrompt'> &
+  DeclaredAgentDefaults & { readonly budget?: Partial<Amount> }
 
 /** What was said, with the names of the options of `Orchestrator.open`; paths are absolute. */
 export interface Config {
@@ -46,14 +43,10 @@ export interface Config {
   readonly sessionPersistence?: boolean
   readonly agentDefaults?: DeclaredAgentDefaults
   readonly logLevel?: string
-  readonly limits?: {
-    readonly callsInFlight?: number
-    readonly processStarts?: number
-    readonly mailbox?: number
-  }
+  readonly limits?: Limits
   /** What all agents together may spend, and what a call is reckoned to cost at least. */
-  readonly budget?: { readonly usd?: number; readonly tokens?: number }
-  readonly callMinimum?: { readonly usd?: number; readonly tokens?: number }
+  readonly budget?: Partial<Amount>
+  readonly callMinimum?: Partial<Amount>
   readonly logFile?: string
   /** The `claude` command. */
   readonly claudePath?: string
@@ -96,7 +89,7 @@ export async function loadConfig({
   const path = file === undefined ? await findConfigFile(directory) : resolve(file)
   const document = path === null ? undefined : new ConfigDocument(path, await read(path))
   const { raw, said } = layered(document?.value, { options, environment })
-  const placeOf = (part: ConfigPath, isKey = false): string => {
+  const placeOf = (part: ValuePath, isKey = false): string => {
     const key = part.join('.')
     const origin = said.get(key)
     if (origin === 'environment') return variableOf(key) ?? key
@@ -122,13 +115,7 @@ export async function loadConfig({
     maxAgents: orchestrator?.max_agents,
     sessionPersistence: orchestrator?.session_persistence,
     agentDefaults: agent_defaults && agentOptions(agent_defaults),
-    limits:
-      limits &&
-      defined({
-        callsInFlight: limits.calls_in_flight,
-        processStarts: limits.process_starts,
-        mailbox: limits.mailbox,
-      }),
+    limits: limits && inCode(limits),
     budget: amounts(budget?.usd, budget?.tokens),
     callMinimum: amounts(budget?.minimum_usd, budget?.minimum_tokens),
     logLevel: logging?.level,
@@ -171,18 +158,15 @@ async function read(path: string): Promise<string> {
   throw new ConfigError([{ place: path, problem: `it is larger than ${LARGEST_FILE} bytes`, hint: '' }])
 }
 
-function decode(raw: unknown, placeOf: (path: ConfigPath, isKey: boolean) => string): ConfigValues {
-  try {
-    return Schema.decodeUnknownSync(ConfigFile)(raw ?? {}, { errors: 'all', onExcessProperty: 'error' })
-  } catch (cause) {
-    if (!Schema.isSchemaError(cause)) throw cause
-    const problems = problemsOf(cause.issue, raw).map(({ path, isKey, problem, hint }) => ({
+function decode(raw: unknown, placeOf: (path: ValuePath, isKey: boolean) => string): ConfigValues {
+  return decoded(ConfigFile, raw ?? {}, (mistakes) => {
+    const problems = mistakes.map(wrongIn).map(({ path, isKey, problem, hint }) => ({
       place: placeOf(path, isKey),
       problem,
       hint,
     }))
     throw new ConfigError(problems)
-  }
+  })
 }
 
 function checkKeys(options: Readonly<Record<string, string>>): void {
@@ -192,7 +176,7 @@ function checkKeys(options: Readonly<Record<string, string>>): void {
   throw new InvalidInputError({ what: '--set', problem: `there is no key "${unknown}"`, hint })
 }
 
-function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ConfigPath) => string): void {
+function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ValuePath) => string): void {
   const ids = agents.map(({ id }) => id)
   const twice = ids.findIndex((id, index) => ids.indexOf(id) !== index)
   if (twice < 0) return
@@ -217,19 +201,17 @@ async function assertOwn(path: string): Promise<void> {
 }
 
 function agentOptions({
-  max_turns,
   timeout,
   retry_attempts,
-  model,
-  allowed_tools,
+  ...rest
 }: NonNullable<ConfigValues['agent_defaults']>): DeclaredAgentDefaults {
-  return defined({
-    maxTurns: max_turns,
-    timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-    retry: retry_attempts === undefined ? undefined : { attempts: retry_attempts },
-    model,
-    allowedTools: allowed_tools,
-  })
+  return {
+    ...inCode(rest),
+    ...defined({
+      timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+      retry: retry_attempts === undefined ? undefined : { attempts: retry_attempts },
+    }),
+  }
 }
 
 /** undefined where nothing is said. */

@@ -2,9 +2,7 @@
 import { extname } from 'node:path'
 import { isMap, isScalar, isSeq, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml'
 import { ConfigError } from '../events/errors/config.ts'
-
-/** From the root to a part: keys and indices. */
-export type ConfigPath = readonly PropertyKey[]
+import type { ValuePath } from '../events/options/decoding.ts'
 
 /** Deeper than anything that makes sense here, and far from what would exhaust the stack of who reads it. */
 const DEEPEST = 64
@@ -41,13 +39,13 @@ export class ConfigDocument {
   }
 
   /** `file:line:column` of a part; of what is missing, that of where it should be. */
-  place(path: ConfigPath): string {
+  place(path: ValuePath): string {
     const node = this.#node(path)
     return this.#placeOf(node?.range?.[0])
   }
 
   /** The place of a key, as opposed to that of its value. */
-  keyPlace(path: ConfigPath): string {
+  keyPlace(path: ValuePath): string {
     const parent = this.#node(path.slice(0, -1))
     const pair = isMap<ParsedNode>(parent)
       ? parent.items.find(({ key }) => nameOf(key) === path.at(-1))
@@ -55,7 +53,7 @@ export class ConfigDocument {
     return pair?.key?.range ? this.#placeOf(pair.key.range[0]) : this.place(path)
   }
 
-  #node(path: ConfigPath): ParsedNode | null {
+  #node(path: ValuePath): ParsedNode | null {
     let node = this.#root
     for (const part of path) {
       const next: ParsedNode | null | undefined = isMap<ParsedNode, ParsedNode | null>(node)

@@ -1,6 +1,6 @@
 /** The layers of the configuration: command line, environment, file, defaults; and where each value came from. */
-
-import type { ConfigPath } from './document.ts'
+import * as SchemaAST from 'effect/SchemaAST'
+import type { ValuePath } from '../events/options/decoding.ts'
 import { SETTINGS } from './schema.ts'
 
 export type SettingOrigin = 'command line' | 'environment' | 'file' | 'default'
@@ -54,7 +54,7 @@ export function layered(
     const text = option ?? (environment[`CLAUDE_AGENTS_${setting.variable}`] || undefined)
     const before = raw[section] ?? {}
     if (text === undefined || !isMapping(before)) continue
-    raw[section] = { ...before, [key]: read(text, setting.kind) }
+    raw[section] = { ...before, [key]: read(text, setting.schema.ast) }
     said.set(name, option === undefined ? 'environment' : 'command line')
   }
   return { raw: folded(raw), said }
@@ -64,7 +64,7 @@ export function layered(
 export function resolvedSettings(
   values: object,
   said: ReadonlyMap<string, SettingOrigin>,
-  placeInFile: (path: ConfigPath) => string,
+  placeInFile: (path: ValuePath) => string,
 ): readonly ResolvedSetting[] {
   return settings.map(({ section, key, setting }) => {
     const name = `${section}.${key}`
@@ -84,10 +84,10 @@ export function resolvedSettings(
 }
 
 /** A text as the value that it stands for; what it cannot stand for stays a text, and the schema refuses it. */
-function read(text: string, kind: 'text' | 'number' | 'flag' | 'list'): unknown {
-  if (kind === 'number' && text.trim() !== '' && Number.isFinite(Number(text))) return Number(text)
-  if (kind === 'flag' && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
-  if (kind === 'list')
+function read(text: string, type: SchemaAST.AST): unknown {
+  if (SchemaAST.isNumber(type) && text.trim() !== '' && Number.isFinite(Number(text))) return Number(text)
+  if (SchemaAST.isBoolean(type) && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
+  if (SchemaAST.isArrays(type))
     return text
       .split(',')
       .map((item) => item.trim())

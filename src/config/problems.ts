@@ -1,55 +1,30 @@
 /** What is wrong with a configuration, in words: where, what, and what to write instead. */
-import * as SchemaIssue from 'effect/SchemaIssue'
 import { nameHint } from '../events/nearest-name.ts'
-import type { ConfigPath } from './document.ts'
-import { configJsonSchema, SETTINGS } from './schema.ts'
+import { type Mistake, named, pathName, type ValuePath } from '../events/options/decoding.ts'
+import { SETTINGS } from './schema.ts'
 
 export interface Wrong {
-  readonly path: ConfigPath
+  readonly path: ValuePath
   readonly problem: string
   readonly hint: string
   /** Whether the key is wrong, not what it stands for. */
   readonly isKey: boolean
 }
 
-const formatter = SchemaIssue.makeFormatterStandardSchemaV1()
-
-/** Once for each place, in the order of the schema. */
-export function problemsOf(issue: SchemaIssue.Issue, raw: unknown): readonly Wrong[] {
-  const wrong = formatter(issue).issues.map(({ path = [], message }) => {
-    const parts = path.map((part) => (typeof part === 'object' ? part.key : part))
-    return describe(parts, message, raw)
-  })
-  return wrong.filter(({ path, problem }, index) => {
-    const first = wrong.findIndex((other) => other.problem === problem && String(other.path) === String(path))
-    return first === index
-  })
-}
-
-function describe(path: ConfigPath, message: string, raw: unknown): Wrong {
+export function wrongIn(mistake: Mistake): Wrong {
+  const { path, kind, known, annotations } = mistake
   const key = String(path.at(-1))
-  // A union says what is wrong with each of its forms: that helps nobody.
-  if (path[0] === 'workflows' && path[2] === 'agents' && path.length > 3) {
-    const problem = 'a step is an agent, { pool: AGENT, size: NUMBER } or { workflow: NAME }'
-    return { path: path.slice(0, 4), isKey: false, problem, hint: '' }
-  }
-  if (message === 'Expected no excess property') {
+  const parent = nameOf(path.slice(0, -1))
+  if (kind === 'unknown') {
     const problem =
-      path.length === 1
-        ? `there is no section "${key}"`
-        : `there is no key "${key}" in ${nameOf(path.slice(0, -1))}`
-    return { path, isKey: true, problem, hint: nameHint(key, siblings(path)) }
+      path.length === 1 ? `there is no section "${key}"` : `there is no key "${key}" in ${parent}`
+    return { path, isKey: true, problem, hint: nameHint(key, known) }
   }
-  if (message === 'Missing key') {
-    const problem = `${nameOf(path.slice(0, -1))} has no ${key}`
-    return { path, isKey: false, problem, hint: `Add it: ${key}: ...` }
-  }
-  return {
-    path,
-    isKey: false,
-    problem: `${nameOf(path)}: ${inWords(message, valueAt(raw, path))}`,
-    hint: meaning(path),
-  }
+  if (kind === 'missing')
+    return { path, isKey: false, problem: `${parent} has no ${key}`, hint: `Add it: ${key}: ...` }
+  const { message } = annotations
+  if (message !== undefined) return { path, isKey: false, problem: message, hint: '' }
+  return { path, isKey: false, ...wrongValue(mistake) }
 }
 
 const WORDS: readonly (readonly [RegExp, string])[] = [
@@ -61,55 +36,33 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^Expected boolean/, 'this must be true or false'],
   [/^Expected a value with a length of at least 1/, 'this must not be empty'],
   [/^Expected a value (greater|less) than or equal to (.*)/, 'this must be $1 than or equal to $2'],
+  [/^Expected (".*")/, 'this must be $1'],
 ]
 
-function inWords(message: string, given: unknown): string {
-  const [line = ''] = message.split('\n')
-  const [pattern, words] = WORDS.find(([pattern]) => pattern.test(line)) ?? [
-    /^Expected (.*)/,
-    'this must be $1',
-  ]
+/** The words of files where there are some, else those of code. */
+function wrongValue({ path, given, expected, annotations }: Mistake): Pick<Wrong, 'problem' | 'hint'> {
+  const [line = ''] = expected.split('\n')
+  const known = WORDS.find(([pattern]) => pattern.test(line))
+  const hint = meaning(path)
+  if (!known && annotations.problem !== undefined)
+    return {
+      problem: `${nameOf(path)}: ${named(given)} ${annotations.problem}`,
+      hint: annotations.hint ?? hint,
+    }
+  const [pattern, words] = known ?? [/^Expected (.*)/, 'this must be $1']
   const text = line.replace(pattern, words).replace(/"/g, '').replaceAll(' | ', ' or ')
-  const shown = JSON.stringify(given) ?? ''
-  return typeof given === 'object' || shown.length > 60 || shown === '""' ? text : `${text}, not ${shown}`
-}
-
-type JsonSchema = { properties?: Record<string, JsonSchema>; items?: JsonSchema }
-
-/** The keys that go where this one stands. */
-function siblings(path: ConfigPath): readonly string[] {
-  const parent = path
-    .slice(0, -1)
-    .reduce<JsonSchema | undefined>(
-      (schema, part) => (typeof part === 'number' ? schema?.items : schema?.properties?.[String(part)]),
-      configJsonSchema(),
-    )
-  return Object.keys(parent?.properties ?? {})
+  const shown = named(given)
+  return { problem: `${nameOf(path)}: ${shown === 'it' ? text : `${text}, not ${shown}`}`, hint }
 }
 
 /** What a setting is there for: the best advice on what to write. */
-function meaning(path: ConfigPath): string {
+function meaning(path: ValuePath): string {
   const [section, key] = path
   const own = SETTINGS[String(section)]?.[String(key)]
   const setting = own ?? (section === 'agents' ? SETTINGS.agent_defaults?.[String(path[2])] : undefined)
   if (!setting) return ''
-  const unless = own?.fallback === undefined ? '' : ` (${own.fallback} unless set)`
+  const unless = own?.fallback === undefined ? '' : ` (${String(own.fallback)} unless set)`
   return `It is ${setting.means}${unless}.`
 }
 
-/** `orchestrator.max_agents`, `agents[0].id` */
-function nameOf(path: ConfigPath): string {
-  const name = path.reduce<string>(
-    (text, part) =>
-      typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`,
-    '',
-  )
-  return name === '' ? 'the file' : name
-}
-
-const valueAt = (raw: unknown, path: ConfigPath): unknown =>
-  path.reduce<unknown>(
-    (value, part) =>
-      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[part] : value,
-    raw,
-  )
+const nameOf = (path: ValuePath) => pathName(path) || 'the file'

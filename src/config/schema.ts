@@ -1,170 +1,113 @@
 /** What may stand in the configuration file: one schema, which also makes the JSON Schema for editors. */
 import * as Schema from 'effect/Schema'
+import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
+import { BUDGET, CALL_MINIMUM } from '../events/options/budget.ts'
+import { LIMITS } from '../events/options/limits.ts'
+import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
+import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
+import { Positive, Text } from '../events/options/values.ts'
+import { inFile } from './names.ts'
 import { Supervisor } from './supervision.ts'
 
-const Text = Schema.String.check(Schema.isMinLength(1))
-const Positive = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
-const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-const Names = Schema.Array(Text)
-
 /** A value that can be set on the command line, in the environment and in the file. */
-interface Setting<S extends Schema.Top> {
-  readonly schema: S
-  /** How its text in a variable or on the command line is read. */
-  readonly kind: 'text' | 'number' | 'flag' | 'list'
-  /** A phrase that goes on after the name. */
-  readonly means: string
+export interface FileSetting<S extends Schema.Top = Schema.Top, F = unknown> extends Setting<S, F> {
   /** Without `CLAUDE_AGENTS_`. */
   readonly variable: string
-  readonly fallback?: string | number | boolean
-  /** Whether it is a path, relative to where it was written. */
-  readonly isPath?: true
 }
 
-const setting = <S extends Schema.Top>(
-  schema: S,
-  kind: Setting<S>['kind'],
-  variable: string,
-  means: string,
-  more: Pick<Setting<S>, 'fallback' | 'isPath'> = {},
-): Setting<S> => ({ schema, kind, variable, means, ...more })
+type WithVariables<T extends Settings> = {
+  readonly [K in keyof T]: FileSetting<T[K]['schema'], T[K]['fallback']>
+}
+
+/** The settings of a section. Their variables are called after them. */
+const section = <const T extends Settings>(settings: T, prefix = ''): WithVariables<T> =>
+  Object.fromEntries(
+    Object.entries(settings).map(([key, one]) => [
+      key,
+      { ...one, variable: `${prefix}${key.toUpperCase()}` },
+    ]),
+  ) as unknown as WithVariables<T>
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
-const ORCHESTRATOR = {
-  base_dir: setting(Text, 'text', 'BASE_DIR', 'where the log and the agents live', {
-    fallback: '.claude-agents',
-    isPath: true,
-  }),
-  max_agents: setting(Positive, 'number', 'MAX_AGENTS', 'how many agents there may be at once', {
-    fallback: 100,
-  }),
-  session_persistence: setting(
-    Schema.Boolean,
-    'flag',
-    'SESSION_PERSISTENCE',
-    "whether a task continues its agent's conversation; if not, each has one of its own",
-    { fallback: true },
-  ),
-}
+const { max_turns, model, allowed_tools } = inFile(AGENT)
 
-const AGENT_DEFAULTS = {
-  max_turns: setting(Positive, 'number', 'MAX_TURNS', 'the most turns of the model in one call'),
-  timeout: setting(Positive, 'number', 'TIMEOUT', 'how many seconds a task may take, retries included', {
-    fallback: 300,
-  }),
-  retry_attempts: setting(
-    Count,
-    'number',
-    'RETRY_ATTEMPTS',
-    'how often a call that failed is tried again, where that can help',
-    { fallback: 3 },
-  ),
-  model: setting(Text, 'text', 'MODEL', 'the model; what claude takes by itself unless set'),
-  allowed_tools: setting(Names, 'list', 'ALLOWED_TOOLS', 'tools that need no permission'),
-}
-
-const LIMITS = {
-  calls_in_flight: setting(
+/** A file cannot let agents do more than what they are told to, so `permissions` and the like are not among them. */
+const AGENT_DEFAULTS = section({
+  max_turns,
+  timeout: setting(
     Positive,
-    'number',
-    'CALLS_IN_FLIGHT',
-    'how many calls there may be at once, over all agents; four for each core, at least 8, unless set',
+    'how many seconds a task may take, retries included',
+    AGENT.timeoutMs.fallback / 1000,
   ),
-  process_starts: setting(
-    Positive,
-    'number',
-    'PROCESS_STARTS',
-    'how many processes may be starting at once; one for each core unless set',
-  ),
-  mailbox: setting(Positive, 'number', 'MAILBOX', 'how many tasks one agent may have, waiting or running', {
-    fallback: 1000,
-  }),
-}
-
-const Dollars = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-
-const BUDGET = {
-  usd: setting(Dollars, 'number', 'BUDGET_USD', 'how many dollars may be spent by all agents together, ever'),
-  tokens: setting(
-    Count,
-    'number',
-    'BUDGET_TOKENS',
-    'how many tokens may be used by all agents together, ever',
-  ),
-  minimum_usd: setting(
-    Dollars,
-    'number',
-    'BUDGET_MINIMUM_USD',
-    'what a call is reckoned to cost at least, before it is made',
-    { fallback: 0.01 },
-  ),
-  minimum_tokens: setting(
-    Count,
-    'number',
-    'BUDGET_MINIMUM_TOKENS',
-    'how many tokens a call is reckoned to use at least, before it is made',
-    { fallback: 100 },
-  ),
-}
-
-const LOGGING = {
-  level: setting(Schema.Literals(LOG_LEVELS), 'text', 'LOG_LEVEL', 'what is logged', { fallback: 'warn' }),
-  file: setting(Text, 'text', 'LOG_FILE', 'a file that gets the log as lines of JSON as well', {
-    isPath: true,
-  }),
-}
-
-const CLAUDE = {
-  path: setting(Text, 'text', 'CLAUDE_PATH', 'the claude command; the one on the PATH unless set', {
-    isPath: true,
-  }),
-}
+  retry_attempts: RETRY.attempts,
+  model,
+  allowed_tools,
+})
 
 /** The sections whose values are settings. */
-export const SETTINGS: Readonly<Record<string, Readonly<Record<string, Setting<Schema.Top>>>>> = {
-  orchestrator: ORCHESTRATOR,
+const SECTIONS = {
+  orchestrator: section(inFile(ORCHESTRATOR)),
   agent_defaults: AGENT_DEFAULTS,
-  limits: LIMITS,
-  budget: BUDGET,
-  logging: LOGGING,
-  claude: CLAUDE,
+  limits: section(inFile(LIMITS)),
+  budget: section(
+    { ...BUDGET, minimum_usd: CALL_MINIMUM.usd, minimum_tokens: CALL_MINIMUM.tokens },
+    'BUDGET_',
+  ),
+  logging: section(
+    {
+      level: setting(Schema.Literals(LOG_LEVELS), 'what is logged', 'warn'),
+      file: setting(Text, 'a file that gets the log as lines of JSON as well'),
+    },
+    'LOG_',
+  ),
+  claude: section({ path: setting(Text, 'the claude command; the one on the PATH unless set') }, 'CLAUDE_'),
 }
 
-const described = ({ schema, means, fallback }: Setting<Schema.Top>) =>
+export const SETTINGS: Readonly<Record<string, Readonly<Record<string, FileSetting>>>> = SECTIONS
+
+const described = ({ schema, means, fallback }: Setting) =>
   schema.annotate({
     description: `${means[0]?.toUpperCase()}${means.slice(1)}.`,
     ...(fallback === undefined ? {} : { default: fallback }),
   })
 
-type Optional<F extends Readonly<Record<string, Setting<Schema.Top>>>> = {
-  [K in keyof F]: Schema.optionalKey<F[K]['schema']>
+type Fields<T extends Settings> = { readonly [K in keyof T]: Schema.optionalKey<T[K]['schema']> }
+
+const fieldsOf = <const T extends Settings>(settings: T): Fields<T> =>
+  partial(
+    Object.fromEntries(Object.entries(settings).map(([key, one]) => [key, described(one)])),
+  ) as unknown as Fields<T>
+
+type Sections<T extends Readonly<Record<string, Settings>>> = {
+  readonly [K in keyof T]: Schema.optionalKey<Schema.Struct<Fields<T[K]>>>
 }
 
-const optional = <F extends Readonly<Record<string, Setting<Schema.Top>>>>(fields: F) =>
-  Object.fromEntries(
-    Object.entries(fields).map(([key, field]) => [key, Schema.optionalKey(described(field))]),
-  ) as unknown as Optional<F>
-
-const section = <F extends Readonly<Record<string, Setting<Schema.Top>>>>(fields: F) =>
-  Schema.optionalKey(Schema.Struct(optional(fields)))
+const sectionsOf = <const T extends Readonly<Record<string, Settings>>>(sections: T): Sections<T> =>
+  partial(
+    Object.fromEntries(
+      Object.entries(sections).map(([name, settings]) => [name, Schema.Struct(fieldsOf(settings))]),
+    ),
+  ) as unknown as Sections<T>
 
 const Agent = Schema.Struct({
-  id: Text.annotate({ description: 'Lower-case letters, digits, _ and -; at most 64.' }),
-  system_prompt: Text.annotate({ description: 'The role of the agent.' }),
-  ...optional(AGENT_DEFAULTS),
+  id: IDENTITY.id,
+  system_prompt: IDENTITY.systemPrompt,
+  ...fieldsOf(AGENT_DEFAULTS),
   budget: Schema.optionalKey(
-    Schema.Struct({ usd: Schema.optionalKey(Dollars), tokens: Schema.optionalKey(Count) }).annotate({
+    Schema.Struct(partial({ usd: BUDGET.usd.schema, tokens: BUDGET.tokens.schema })).annotate({
       description: 'The most that it may spend, ever.',
     }),
   ),
 })
 
+const STEP = 'an agent, { pool: AGENT, size: NUMBER } or { workflow: NAME }'
+
 const Step = Schema.Union([
   Text,
   Schema.Struct({ pool: Text, size: Positive }),
   Schema.Struct({ workflow: Text }),
-]).annotate({ description: 'An agent, { pool: AGENT, size: NUMBER } or { workflow: NAME }.' })
+]).annotate({ description: `A${STEP.slice(1)}.`, message: `a step is ${STEP}` })
 
 const Workflow = Schema.Struct({
   name: Text,
@@ -183,12 +126,7 @@ export type WorkflowEntry = typeof Workflow.Type
 
 /** The whole file. */
 export const ConfigFile = Schema.Struct({
-  orchestrator: section(ORCHESTRATOR),
-  agent_defaults: section(AGENT_DEFAULTS),
-  limits: section(LIMITS),
-  budget: section(BUDGET),
-  logging: section(LOGGING),
-  claude: section(CLAUDE),
+  ...sectionsOf(SECTIONS),
   agents: Schema.optionalKey(
     Schema.Array(Agent).annotate({
       description: 'Agents that are created, or brought up to date, on opening.',

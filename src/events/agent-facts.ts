@@ -3,39 +3,13 @@ import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
 import type { JsonObject } from './json.ts'
 import { Material, PlacedInput } from './material.ts'
+import { AgentConfig } from './options/agent.ts'
 import { Body } from './task-input.ts'
 
 const NullableString = Schema.NullOr(Schema.String)
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 /** ISO 8601 in UTC. */
 const Instant = Schema.String
-
-/** When to try again, and how often. */
-export const RetryPolicy = Schema.Struct({
-  /** How many times after the first. 0: never. */
-  attempts: Count,
-  /** Before the first retry; doubled for each further one. */
-  minDelayMs: Count,
-  /** The longest wait. */
-  maxDelayMs: Count,
-})
-export type RetryPolicy = typeof RetryPolicy.Type
-
-/** What an agent is. All of it is decided when the agent is created: a changed default never changes an agent. */
-export const AgentConfig = Schema.Struct({
-  systemPrompt: Schema.String,
-  allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
-  maxTurns: Schema.NullOr(Count),
-  model: NullableString,
-  /** How long a task may take in all, from its first call on, retries included. */
-  timeoutMs: Count,
-  retry: RetryPolicy,
-  /** `bypass`: the agent may do everything, without being asked. */
-  permissions: Schema.Literals(['workspace', 'bypass']),
-  /** Whether settings, hooks, servers and instructions that lie in the workspace count. */
-  loadProjectSettings: Schema.Boolean,
-})
-export type AgentConfig = typeof AgentConfig.Type
 
 export const Failure = Schema.Struct({
   tag: Schema.String,

@@ -1,17 +1,8 @@
 /** Everything that can happen to a budget. */
 import * as Schema from 'effect/Schema'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
-
-const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
-const Usd = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
-
-/** Money in US dollars, and tokens: those that went in and those that came out, without what a cache saved. */
-export const Amount = Schema.Struct({ usd: Usd, tokens: Tokens })
-export type Amount = typeof Amount.Type
-
-/** The most that may be spent in all; null is no limit. */
-export const Limit = Schema.Struct({ usd: Schema.NullOr(Usd), tokens: Schema.NullOr(Tokens) })
-export type Limit = typeof Limit.Type
+import { Amount, Limit } from './options/budget.ts'
+import { Count } from './options/values.ts'
 
 /** What is reckoned to be spent, before it is. */
 export const Reservation = Schema.Struct({
@@ -19,7 +10,7 @@ export const Reservation = Schema.Struct({
   taskId: Schema.String,
   agent: Schema.String,
   /** How long the agent's stream was: what became of the call is written after that. */
-  agentVersion: Tokens,
+  agentVersion: Count,
   ...Amount.fields,
 })
 export type Reservation = typeof Reservation.Type

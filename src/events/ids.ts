@@ -2,7 +2,10 @@
 import { InvalidIdError } from './errors/usage.ts'
 
 /** The number after the dot is that of a copy in a pool; nobody chooses it. */
-const ID = /^[a-z0-9][a-z0-9_-]{0,63}(\.[1-9][0-9]{0,3})?$/
+export const ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}(\.[1-9][0-9]{0,3})?$/
+/** Of agents that are not copies. */
+export const AGENT_ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}$/
+export const ID_RULE = 'a lower-case letter or digit, then at most 63 of a-z 0-9 _ -'
 const TASK_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/
 
 /** `agent/researcher`, `run/3f2a`: the kind of actor and its id. */
@@ -10,11 +13,18 @@ export type StreamName = `${string}/${string}`
 
 /** Returns the id, or throws {@link InvalidIdError}. `what` is the noun for the message ("agent", "run"). */
 export function checkId(what: string, id: unknown): string {
-  if (typeof id === 'string' && ID.test(id)) return id
+  if (typeof id === 'string' && ID_PATTERN.test(id)) return id
+  throw new InvalidIdError({ what, id: String(id), rule: ID_RULE })
+}
+
+/** Throws {@link InvalidIdError} for what cannot be the name of a new agent. */
+export function checkAgentId(id: unknown): string {
+  const checked = checkId('agent', id)
+  if (AGENT_ID_PATTERN.test(checked)) return checked
   throw new InvalidIdError({
-    what,
-    id: String(id),
-    rule: 'a lower-case letter or digit, then at most 63 of a-z 0-9 _ -',
+    what: 'agent',
+    id: checked,
+    rule: 'a name without a dot: that is for copies of an agent in a pool',
   })
 }
 

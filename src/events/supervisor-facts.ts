@@ -2,48 +2,13 @@
 import * as Schema from 'effect/Schema'
 import { Failure } from './agent-facts.ts'
 import { type FactOf, fact, factCatalog } from './catalog.ts'
+import { ChildData, SupervisorRules } from './options/supervision.ts'
+import { Count } from './options/values.ts'
 
-const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 /** ISO 8601 in UTC. */
 const Instant = Schema.String
 /** Milliseconds on a clock that never goes back: only differences mean anything. */
 const Stamp = Schema.Finite
-
-/** How long a child may take to end: so many ms, for ever, or no time at all. */
-const Shutdown = Schema.Union([Count, Schema.Literals(['brutal', 'infinity'])])
-
-/** A child's specification as the log keeps it: everything but the code. */
-export const ChildData = Schema.Struct({
-  id: Schema.String,
-  /** What is started: an agent, a supervisor, or whatever a function gives. */
-  starts: Schema.Literals(['agent', 'supervisor', 'function']),
-  /** The agent's id, where it is one. */
-  agent: Schema.NullOr(Schema.String),
-  /** What a dynamic child is started with. */
-  argument: Schema.optionalKey(Schema.Json),
-  restart: Schema.Literals(['permanent', 'transient', 'temporary']),
-  shutdown: Shutdown,
-  type: Schema.Literals(['worker', 'supervisor']),
-  significant: Schema.Boolean,
-})
-export type ChildData = typeof ChildData.Type
-
-/** By which rules a supervisor acts. All of them are decided when it starts. */
-export const SupervisorRules = Schema.Struct({
-  strategy: Schema.Literals(['one-for-one', 'one-for-all', 'rest-for-one', 'dynamic']),
-  intensity: Schema.Struct({ maxRestarts: Count, withinMs: Count }),
-  backoff: Schema.NullOr(
-    Schema.Struct({
-      minMs: Count,
-      maxMs: Count,
-      /** The share of the wait that chance may add: 0.2 is up to a fifth. */
-      jitter: Schema.Finite,
-      resetAfterMs: Count,
-    }),
-  ),
-  autoShutdown: Schema.Literals(['never', 'any-significant', 'all-significant']),
-})
-export type SupervisorRules = typeof SupervisorRules.Type
 
 /** How an actor ended. Only the last two are abnormal: a transient child is restarted after those alone. */
 export const ExitReason = Schema.Literals(['normal', 'shutdown', 'crashed', 'killed'])

@@ -1,7 +1,7 @@
 /** Stops the world at every append of a scenario, and checks that the next world comes to the same end. */
 import assert from 'node:assert/strict'
-import type { AgentOptions } from '../actors/agent/options.ts'
 import type { Recovered } from '../claude/runner.ts'
+import type { AgentOptions } from '../events/options/agent.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { Orchestrator } from '../orchestrator.ts'
 import type { OrchestratorOptions } from '../orchestrator-options.ts'

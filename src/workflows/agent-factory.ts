@@ -1,5 +1,5 @@
 /** Roles that many teams need, with prompts that work: options for `createAgent`, to be changed at will. */
-import type { AgentOptions } from '../actors/agent/options.ts'
+import type { AgentOptions } from '../events/options/agent.ts'
 
 type Overrides = Partial<AgentOptions>
 

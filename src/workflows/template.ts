@@ -1,8 +1,8 @@
 /** What all ready-made workflows have in common: a team that is created where it is missing, and a pattern that it runs. */
 import { concatMap, from, type Observable, toArray } from 'rxjs'
-import type { AgentOptions } from '../actors/agent/options.ts'
 import { AgentExistsError } from '../events/errors/agent.ts'
 import type { JsonObject } from '../events/json.ts'
+import type { AgentOptions } from '../events/options/agent.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import type { Answer, Pattern } from '../patterns/pattern.ts'
 import type { RunOptions } from '../patterns/runs/info.ts'

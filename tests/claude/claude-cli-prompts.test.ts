@@ -1,7 +1,7 @@
 /** Prompts that look like something else reach the model as they are: the real `claude` against the simulated model. */
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 test.each([

@@ -10,8 +10,8 @@ import { findTranscript } from '../../src/claude/session/transcripts.ts'
 import { isAtLeast } from '../../src/claude/version.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
-import { answer } from '../../src/testing/model-answer.ts'
-import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 async function world(reply: SimulatedModelOptions['reply'] & {}, environment: Record<string, string> = {}) {

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { answer } from '../../src/testing/model-answer.ts'
-import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { commandLine, quickCommandLine } from './command.ts'
 
 let model: SimulatedModel

@@ -2,8 +2,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { ProgressLines } from '../../src/cli/progress.ts'
 import type { StepEvent } from '../../src/patterns/runs/durable-ask.ts'
-import { answer } from '../../src/testing/model-answer.ts'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE, commandLine, MAIN } from './command.ts'
 import { hasTmux, tmux } from './tmux.ts'
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { commandLine } from './command.ts'
 
 test('serve has the store open for other commands, supervises what the file says, and ends in order', async () => {

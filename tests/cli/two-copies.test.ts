@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { quickCommandLine } from './command.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')

@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
-import { answer } from '../../src/testing/model-answer.ts'
-import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { quickCommandLine as commandLine, type Ran } from './command.ts'
 
 let model: SimulatedModel

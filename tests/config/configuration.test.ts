@@ -291,7 +291,10 @@ workflows:
     ['- { name: x, pattern: debate, agents: [a] }', '2:39: debate takes at least 2 agents, not 1'],
     ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: the pattern race does not take it'],
     ['- { name: x, pattern: vote, agents: [a], votes: 0 }', '2:49: workflows[0].votes: this must be'],
-    ['- { name: x, pattern: pipeline, agents: [a], prompts: [b, c] }', '2:55: there are 2 prompts for 1 agents'],
+    [
+      '- { name: x, pattern: pipeline, agents: [a], prompts: [b, c] }',
+      '2:55: there are 2 prompts for 1 agents',
+    ],
     ['- { name: x, pattern: race, agents: [{ pool: a }] }', '2:38: a step is an agent, { pool'],
     ['- { name: x, pattern: race, agents: [{ workflow: y }] }', '2:37: there is no workflow "y"'],
     [

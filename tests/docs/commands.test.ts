@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE, MAIN, QUICK_CLAUDE } from '../cli/command.ts'
 import { blocks, GUIDES, isTriedWithClaude, ROOT } from './documents.ts'
 

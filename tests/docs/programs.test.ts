@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { format } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE, QUICK_CLAUDE } from '../cli/command.ts'
 import { blocks, GUIDES, isTriedWithClaude, ROOT } from './documents.ts'
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 
 const PROMPTS = [

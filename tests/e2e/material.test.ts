@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { commandLine } from '../cli/command.ts'
 
 test('files and folders lie in the workspace before the call, and the log says what and where', async () => {

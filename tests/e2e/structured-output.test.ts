@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
-import { answer } from '../../src/testing/model-answer.ts'
-import { type ModelScript, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { type ModelScript, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE } from '../cli/command.ts'
 
 const schema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] } as const

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 import { levelStore } from '../../src/store/level/store.ts'
-import { answer } from '../../src/testing/model-answer.ts'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 
 function owner(baseDir: string, url: string, what: 'ask' | 'wait'): ChildProcess {
   const program = join(import.meta.dirname, 'fixtures/fan-out-owner.mjs')

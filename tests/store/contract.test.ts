@@ -2,7 +2,7 @@
 import { describe, test } from 'vitest'
 import { levelStore } from '../../src/store/level/store.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
-import { eventStoreContract } from '../../src/testing/event-store-contract.ts'
+import { eventStoreContract } from '../../src/testing/contract/event-store-contract.ts'
 import { temporaryDirectory } from './temporary.ts'
 
 describe('A store in memory', () => {

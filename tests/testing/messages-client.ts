@@ -1,6 +1,6 @@
 /** Asks a simulated model by plain HTTP, as a test wants it. */
 
-import type { SimulatedModel } from '../../src/testing/simulated-model.ts'
+import type { SimulatedModel } from '../../src/testing/model/simulated-model.ts'
 
 /** One user message, and whatever else the request is to hold. */
 export function postMessage(

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { answer, type ModelAnswer } from '../../src/testing/model-answer.ts'
-import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer, type ModelAnswer } from '../../src/testing/model/answer.ts'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { postMessage } from './messages-client.ts'
 

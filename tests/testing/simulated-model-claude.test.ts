@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { answer } from '../../src/testing/model-answer.ts'
-import { simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { claudeHome, runClaude } from './claude-process.ts'
 
 describe('the real claude with the simulated model', () => {

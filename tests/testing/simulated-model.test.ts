@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { answer } from '../../src/testing/model-answer.ts'
-import { type SimulatedModel, simulatedModel } from '../../src/testing/simulated-model.ts'
+import { answer } from '../../src/testing/model/answer.ts'
+import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { postMessage } from './messages-client.ts'
 
 let model: SimulatedModel

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseModelRequest } from '../../src/testing/messages-api.ts'
-import { simulatedReply } from '../../src/testing/simulated-reply.ts'
+import { parseModelRequest } from '../../src/testing/model/messages-api.ts'
+import { simulatedReply } from '../../src/testing/model/simulated-reply.ts'
 
 const CLI_PROMPT = 'You are an interactive agent that helps users with software engineering tasks.'
 

@@ -1,18 +1,6 @@
 /** What a call may cost and whether that fits: pure functions of budgets and of an agent's history. */
-import type { Amount, Limit } from '../../events/budget-facts.ts'
-import { InvalidInputError } from '../../events/errors/usage.ts'
+import type { Amount, Budget, Limit } from '../../events/options/budget.ts'
 import { type BudgetContext, nameWithoutCopy, sum } from './budget-machine.ts'
-
-/** A budget: the most that may be spent in all, from its beginning on. What is not named has no limit. */
-export interface Budget {
-  /** US dollars. */
-  readonly usd?: number | null
-  /** Tokens in and out, without what a cache saved. */
-  readonly tokens?: number | null
-}
-
-/** What a call is reckoned to cost at least, before it is made: the first one of an agent has no history. */
-export const MINIMUM: Amount = { usd: 0.01, tokens: 100 }
 
 /** What an agent's calls have cost. */
 export interface CallCosts {
@@ -87,21 +75,3 @@ export function declared(context: BudgetContext, budget: Budget): Limit | undefi
 export const UNLIMITED: Limit = { usd: null, tokens: null }
 
 export const isLimited = ({ usd, tokens }: Limit): boolean => usd !== null || tokens !== null
-
-/** Throws InvalidInputError for what is no budget. */
-export function checkBudget(what: string, budget: Budget): Budget {
-  if (typeof budget !== 'object' || budget === null) refuse(what, 'it is not { usd, tokens }')
-  for (const name of Object.keys(budget))
-    if (name !== 'usd' && name !== 'tokens')
-      refuse(what, `it has no ${JSON.stringify(name)}, only usd and tokens`)
-  const { usd, tokens } = budget
-  if (usd !== undefined && usd !== null && !(Number.isFinite(usd) && usd >= 0))
-    refuse(`${what}.usd`, `${usd} is not an amount of dollars`)
-  if (tokens !== undefined && tokens !== null && !(Number.isSafeInteger(tokens) && tokens >= 0))
-    refuse(`${what}.tokens`, `${tokens} is not a whole number of tokens`)
-  return budget
-}
-
-function refuse(what: string, problem: string): never {
-  throw new InvalidInputError({ what, problem, hint: 'As in { usd: 3 } or { usd: 3, tokens: 500_000 }.' })
-}

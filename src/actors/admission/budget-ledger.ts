@@ -1,5 +1,7 @@
 /** One budget: what may be spent is checked against what is in memory, and every change is durable before it counts. */
-import type { Amount, BudgetFact, Limit, Reservation } from '../../events/budget-facts.ts'
+
+import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
+import type { Amount, Limit } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import { fits, isLimited, remaining } from './budget-decisions.ts'

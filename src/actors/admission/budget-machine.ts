@@ -1,13 +1,8 @@
 /** A budget's whole life as one pure state machine: what may be spent, what was, and what is spoken for. */
 import { type SnapshotFrom, setup } from 'xstate'
-import {
-  type Amount,
-  type BudgetFact,
-  budgetFacts,
-  type Limit,
-  type Reservation,
-} from '../../events/budget-facts.ts'
+import { type BudgetFact, budgetFacts, type Reservation } from '../../events/budget-facts.ts'
 import type { Identified } from '../../events/envelope.ts'
+import type { Amount, Limit } from '../../events/options/budget.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import { defineKind, type Effect } from '../engine/definition.ts'
 

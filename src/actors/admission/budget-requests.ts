@@ -1,6 +1,6 @@
 /** Calls as the budgets see them: whose they are, what they may cost, and which budget has no room for them. */
 import type { Hold } from '../../events/agent-facts.ts'
-import type { Amount } from '../../events/budget-facts.ts'
+import type { Amount } from '../../events/options/budget.ts'
 import { estimateWith } from './budget-decisions.ts'
 import type { BudgetLedger } from './budget-ledger.ts'
 import { nameWithoutCopy } from './budget-machine.ts'

@@ -1,8 +1,8 @@
 /** What a budget is for, where it is kept, and what had been spent there before it was set. */
 import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
-import type { Amount } from '../../events/budget-facts.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
+import type { Amount } from '../../events/options/budget.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { budgetKinds, nameWithoutCopy, sum } from './budget-machine.ts'
 import { settledCost } from './budget-settlement.ts'

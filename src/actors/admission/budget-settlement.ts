@@ -1,6 +1,7 @@
 /** What a call has come to, as far as its agent's log knows: for whoever has reserved something for it. */
 import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
-import type { Amount, BudgetFact, Reservation } from '../../events/budget-facts.ts'
+import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
+import type { Amount } from '../../events/options/budget.ts'
 import type { EventStore } from '../../store/event-store.ts'
 
 export type Settlement = Omit<Extract<BudgetFact, { type: 'BudgetSettled' }>['data'], 'callId'>

@@ -1,9 +1,10 @@
 /** All budgets: a call that is about to begin is reserved for in each that concerns it, or in none and does not begin. */
 
-import type { Amount, BudgetFact, Reservation } from '../../events/budget-facts.ts'
+import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
+import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import { Mailbox } from '../engine/mailbox.ts'
-import { type Budget, changed, checkBudget, declared, isLimited, UNLIMITED } from './budget-decisions.ts'
+import { changed, declared, isLimited, UNLIMITED } from './budget-decisions.ts'
 import { type BudgetInfo, BudgetLedger } from './budget-ledger.ts'
 import { budgetKinds, nameWithoutCopy } from './budget-machine.ts'
 import {
@@ -100,7 +101,7 @@ export class Budgets {
 
   /** Sets a budget: what is not named stays as it is, null takes a limit away. Counts at once. */
   set(scope: BudgetScope, budget: Budget, manner: Manner = 'by hand'): Promise<BudgetInfo> {
-    checkBudget('budget', budget)
+    checkBudget(budget)
     const place = placeOf(scope)
     this.#beingSet += 1
     this.#timesSet += 1

@@ -1,5 +1,7 @@
 /** Lets calls in: as many as this machine and the account can bear, and each agent in its turn. */
+import type { AgentRunner } from '../../claude/runner.ts'
 import type { Clock } from '../../clock.ts'
+import type { Limits } from '../../events/options/limits.ts'
 import type { Logger } from '../../logger.ts'
 import {
   type AdaptiveLimit,
@@ -17,6 +19,14 @@ import { FairQueue } from './fair-queue.ts'
 export interface GovernorLimits {
   readonly callsInFlight: number
   readonly processStarts: number
+}
+
+/** What is told, else what the runner can bear, else no limit. */
+export function governorLimits(limits: Limits, { capacity }: AgentRunner): GovernorLimits {
+  return {
+    callsInFlight: limits.callsInFlight ?? capacity?.calls ?? Number.POSITIVE_INFINITY,
+    processStarts: limits.processStarts ?? capacity?.starts ?? Number.POSITIVE_INFINITY,
+  }
 }
 
 /** Who wants to make a call, and at whose cost. */

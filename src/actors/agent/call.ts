@@ -1,9 +1,10 @@
 /** One call carried out: start it, or find out what became of it, and turn what comes of it into facts. */
 
 import type { AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
-import type { AgentConfig, AgentFact, Failure } from '../../events/agent-facts.ts'
+import type { AgentFact, Failure } from '../../events/agent-facts.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
+import type { AgentConfig } from '../../events/options/agent.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'

@@ -1,5 +1,5 @@
 /** How long to wait before trying again. */
-import type { RetryPolicy } from '../../events/agent-facts.ts'
+import type { RetryPolicy } from '../../events/options/agent.ts'
 
 /**
  * Exponential back-off with jitter: between half and all of `minDelayMs * 2^(retry - 1)`, at most `maxDelayMs`. Half of

@@ -1,6 +1,8 @@
 /** What an agent knows of itself, and how each fact changes it. Its size does not grow with what the agent has done. */
-import type { AgentConfig, AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+
+import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
+import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material } from '../../events/task-input.ts'
 
 /** A task that waits. */

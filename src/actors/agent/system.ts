@@ -1,18 +1,22 @@
 /** Which agents there are: they come and go here, are found by name, and are brought into memory when first used. */
 import { closest, distance } from 'fastest-levenshtein'
-import type { AgentConfig } from '../../events/agent-facts.ts'
 import { canonicalJson } from '../../events/canonical-json.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
-import { checkId, streamName } from '../../events/ids.ts'
+import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import type { JsonObject } from '../../events/json.ts'
-import type { Budget } from '../admission/budget-decisions.ts'
+import {
+  type AgentConfig,
+  type AgentDefaults,
+  type AgentOptions,
+  agentConfig,
+} from '../../events/options/agent.ts'
+import type { Budget } from '../../events/options/budget.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
 import type { AgentStatus } from './machine.ts'
-import { type AgentDefaults, type AgentOptions, agentConfig, checkAgentId } from './options.ts'
 import { type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 

@@ -1,6 +1,6 @@
 /** What a supervisor tells of a child. */
 import type { Failure } from '../../events/agent-facts.ts'
-import type { ChildData } from '../../events/supervisor-facts.ts'
+import type { ChildData } from '../../events/options/supervision.ts'
 import type { Supervised } from '../engine/exit.ts'
 import type { ChildState } from './state.ts'
 

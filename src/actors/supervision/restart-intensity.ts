@@ -1,5 +1,5 @@
 /** How often children may be restarted, and how long to wait before it. Rules of OTP's supervisor and Pekko's back-off. */
-import type { SupervisorRules } from '../../events/supervisor-facts.ts'
+import type { SupervisorRules } from '../../events/options/supervision.ts'
 
 /**
  * One more restart, by the rule of `add_restart` in OTP's supervisor: of those before it, the ones within the period

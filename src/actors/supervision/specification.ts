@@ -1,8 +1,18 @@
 /** What a supervision tree is to be, as plain data, and the check that it makes sense: all of it, before anything starts. */
+import { InvalidSpecificationError } from '../../events/errors/supervision.ts'
 import type { Json } from '../../events/json.ts'
-import type { ChildData, SupervisorRules } from '../../events/supervisor-facts.ts'
+import { type Decodable, decoded, type Mistake, pathName, problemOf } from '../../events/options/decoding.ts'
+import {
+  type ChildData,
+  ChildTree,
+  completedBackoff,
+  DEFAULT_INTENSITY,
+  DEFAULT_SHUTDOWN_MS,
+  type SupervisorRules,
+  SupervisorTree,
+  TemplateChild,
+} from '../../events/options/supervision.ts'
 import type { Supervised } from '../engine/exit.ts'
-import { checkedId, checkKeys, oneOf, refuse, shown, wholeNumber } from './specification-values.ts'
 
 export interface ChildSpecification {
   /** Its name among its siblings; that of a supervisor names its stream too. Default: the agent's id. */
@@ -63,32 +73,18 @@ export interface CheckedChild {
   readonly supervisor: Specification | null
 }
 
-const STRATEGIES = ['one-for-one', 'one-for-all', 'rest-for-one', 'dynamic'] as const
-const RESTARTS = ['permanent', 'transient', 'temporary'] as const
-const AUTO_SHUTDOWNS = ['never', 'any-significant', 'all-significant'] as const
-const SUPERVISOR_KEYS = ['id', 'strategy', 'intensity', 'backoff', 'autoShutdown', 'children', 'child']
-const CHILD_KEYS = [
-  ...['id', 'agent', 'start', 'supervisor', 'argument'],
-  ...['restart', 'shutdown', 'type', 'significant'],
-]
-const STARTS = ['agent', 'start', 'supervisor'] as const
+type Circumstances = Pick<Specification, 'id' | 'rules' | 'template'>
 
-/** OTP's, for a supervisor that says nothing of it. */
-const DEFAULT_INTENSITY = { maxRestarts: 1, withinMs: 5000 }
-const DEFAULT_BACKOFF = { minMs: 200, maxMs: 10_000, jitter: 0.2 }
-const DEFAULT_SHUTDOWN_MS = 5000
+const STARTS = ['agent', 'start', 'supervisor'] as const
 
 /** Throws {@link InvalidSpecificationError} for the first thing in the tree that makes no sense, and says where it is. */
 export function checkSpecification(given: SupervisorSpecification): Specification {
-  const supervisors = new Set<string>()
-  return checkSupervisor(given, supervisors, 'the specification')
+  const tree = shaped<SupervisorSpecification>(SupervisorTree, given, (path) => placeInTree(given, path))
+  return checkSupervisor(tree, new Set())
 }
 
 /** A child of a dynamic supervisor that an earlier process has left. */
-export function templateChild(
-  { id, rules, template }: Pick<Specification, 'id' | 'rules' | 'template'>,
-  child: ChildData,
-): CheckedChild {
+export function templateChild({ id, rules, template }: Circumstances, child: ChildData): CheckedChild {
   const given = template ?? (child.agent === null ? {} : { agent: child.agent })
   const where = `child "${child.id}" of supervisor "${id}", as the log has it`
   const checked = checkChild({ ...given, id: child.id }, rules, new Set([id]), where)
@@ -98,90 +94,81 @@ export function templateChild(
 /** The same for a child that is started at run time. */
 export function checkNewSpecification(
   given: ChildSpecification,
-  { id, rules, template }: Pick<Specification, 'id' | 'rules' | 'template'>,
+  { id, rules, template }: Circumstances,
 ): CheckedChild {
-  const where = `a new child of supervisor "${id}"`
-  if (template === null) return checkChild(given, rules, new Set([id]), where)
-  checkKeys(given, ['id', 'argument'], where)
-  if (given.id === undefined) refuse(where, 'it has no id')
-  const child = checkChild({ ...template, ...given }, rules, new Set([id]), where)
-  return { ...child, data: { ...child.data, argument: given.argument ?? null } }
+  const place = `a new child of supervisor "${id}"`
+  const schema: Decodable<ChildTree> = template === null ? ChildTree : TemplateChild
+  const own = shaped<ChildSpecification>(schema, given, (path) => placeInChild(given, path, place))
+  if (template === null) return checkChild(own, rules, new Set([id]), place)
+  const child = checkChild({ ...template, ...own }, rules, new Set([id]), place)
+  return { ...child, data: { ...child.data, argument: own.argument ?? null } }
 }
 
-function checkSupervisor(
-  given: SupervisorSpecification,
-  supervisors: Set<string>,
-  place: string,
-): Specification {
-  if (typeof given !== 'object' || given === null) refuse(place, 'it is not an object')
-  const id = checkedId('supervisor', given.id, place)
+/** Decoded as plain data; what functions give is not looked at. */
+function shaped<T>(schema: Decodable, given: T, placeOf: (path: Mistake['path']) => string): T {
+  return decoded(schema, given, ([mistake]) => {
+    // An id names the place as well, and a key that is not as it should be is said with what it belongs to.
+    const isOfWhole = mistake.kind !== 'value' || NAMES.includes(mistake.path.at(-1) ?? '')
+    const { problem, hint } = problemOf(mistake)
+    return refuse(placeOf(isOfWhole ? mistake.path.slice(0, -1) : mistake.path), problem, hint)
+  }) as T
+}
+
+const NAMES: readonly PropertyKey[] = ['id', 'agent']
+
+/** `supervisor "team", child 2 ("writer"): restart` */
+function placeInTree(tree: unknown, path: Mistake['path']): string {
+  const id = partOf(tree, 'id')
+  const place = typeof id === 'string' ? `supervisor "${id}"` : 'the specification'
+  return placeInSupervisor(tree, path, place)
+}
+
+function placeInSupervisor(supervisor: unknown, [key, ...path]: Mistake['path'], place: string): string {
+  const part = partOf(supervisor, key)
+  if (key === 'child') return placeInChild(part, path, `${place}, child`)
+  const [index, ...rest] = path
+  if (key !== 'children' || typeof index !== 'number')
+    return key === undefined ? place : `${place}: ${pathName([key, ...path])}`
+  return placeInChild(partOf(part, index), rest, `${place}, child ${index + 1}`)
+}
+
+function placeInChild(child: unknown, [key, ...path]: Mistake['path'], place: string): string {
+  const id = partOf(child, 'id') ?? partOf(child, 'agent')
+  const where = typeof id === 'string' ? `${place} ("${id}")` : place
+  if (key === 'supervisor' && path.length > 0)
+    return placeInSupervisor(partOf(child, key), path, typeof id === 'string' ? `supervisor "${id}"` : where)
+  return key === undefined ? where : `${where}: ${pathName([key, ...path])}`
+}
+
+const partOf = (value: unknown, key: PropertyKey | undefined): unknown =>
+  typeof value === 'object' && value !== null && key !== undefined
+    ? (value as Record<PropertyKey, unknown>)[key]
+    : undefined
+
+function checkSupervisor(given: SupervisorSpecification, supervisors: Set<string>): Specification {
+  const { id, strategy = 'one-for-one', intensity = DEFAULT_INTENSITY, autoShutdown = 'never' } = given
+  const { children = [], child: template = null } = given
   const where = `supervisor "${id}"`
   if (supervisors.has(id))
     refuse(where, 'there are two supervisors of this id in the tree', 'The id names the stream in the log.')
   supervisors.add(id)
-  checkKeys(given, SUPERVISOR_KEYS, where)
-  const rules = checkRules(given, where)
-  const isDynamic = rules.strategy === 'dynamic'
-  const children = given.children ?? []
-  if (!Array.isArray(children)) refuse(where, 'children is not a list')
+  const backoff = completedBackoff(given.backoff)
+  if (backoff && backoff.maxMs < backoff.minMs)
+    refuse(`${where}: backoff`, `maxMs (${backoff.maxMs}) is less than minMs (${backoff.minMs})`)
+  const rules: SupervisorRules = { strategy, intensity, backoff, autoShutdown }
+  const isDynamic = strategy === 'dynamic'
   if (isDynamic && children.length > 0)
     refuse(where, 'a dynamic supervisor begins without children', 'Start them with startChild.')
-  if (!isDynamic && given.child !== undefined)
-    refuse(where, `child is for dynamic children, and the strategy is ${rules.strategy}`)
+  if (!isDynamic && template !== null)
+    refuse(where, `child is for dynamic children, and the strategy is ${strategy}`)
   const checked = children.map((child, at) =>
     checkChild(child, rules, supervisors, `${where}, child ${at + 1}`),
   )
   const ids = checked.map(({ data }) => data.id)
   const twice = ids.find((one, at) => ids.indexOf(one) !== at)
   if (twice !== undefined) refuse(where, `it has two children "${twice}"`, 'Give each an id of its own.')
-  const template = given.child ?? null
   if (template) checkChild({ ...template, id: 'template' }, rules, new Set(), `${where}, child`)
   return { id, rules, children: checked, template }
-}
-
-function checkRules(given: SupervisorSpecification, where: string): SupervisorRules {
-  const strategy = oneOf(STRATEGIES, given.strategy ?? 'one-for-one', `${where}: strategy`)
-  return {
-    strategy,
-    intensity: checkIntensity(given.intensity, where),
-    backoff: checkBackoff(given.backoff, where),
-    autoShutdown: oneOf(
-      AUTO_SHUTDOWNS,
-      // As OTP writes them.
-      String(given.autoShutdown ?? 'never').replace('_', '-'),
-      `${where}: autoShutdown`,
-    ),
-  }
-}
-
-function checkIntensity(given: SupervisorSpecification['intensity'], where: string) {
-  if (given === undefined) return DEFAULT_INTENSITY
-  const place = `${where}: intensity`
-  checkKeys(given, ['maxRestarts', 'withinMs'], place)
-  const { maxRestarts, withinMs } = given
-  if (withinMs === undefined) refuse(place, 'it has no period', 'Say withinMs, in ms.')
-  if (maxRestarts === undefined) refuse(place, 'it has no maxRestarts')
-  return {
-    maxRestarts: wholeNumber(maxRestarts, 0, `${place}.maxRestarts`),
-    withinMs: wholeNumber(withinMs, 1, `${place}.withinMs`),
-  }
-}
-
-function checkBackoff(given: SupervisorSpecification['backoff'], where: string): SupervisorRules['backoff'] {
-  if (given === undefined) return null
-  const place = `${where}: backoff`
-  checkKeys(given, ['minMs', 'maxMs', 'jitter', 'resetAfterMs'], place)
-  const { minMs, maxMs, jitter } = { ...DEFAULT_BACKOFF, ...given }
-  const backoff = {
-    minMs: wholeNumber(minMs, 1, `${place}.minMs`),
-    maxMs: wholeNumber(given.maxMs ?? Math.max(maxMs, minMs), 1, `${place}.maxMs`),
-    jitter,
-    resetAfterMs: wholeNumber(given.resetAfterMs ?? minMs, 1, `${place}.resetAfterMs`),
-  }
-  if (backoff.maxMs < minMs) refuse(place, `maxMs (${backoff.maxMs}) is less than minMs (${minMs})`)
-  if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1))
-    refuse(`${place}.jitter`, `${shown(jitter)} is not a number from 0 to 1`)
-  return backoff
 }
 
 function checkChild(
@@ -190,10 +177,9 @@ function checkChild(
   supervisors: Set<string>,
   place: string,
 ): CheckedChild {
-  if (typeof given !== 'object' || given === null) refuse(place, 'it is not an object')
-  const id = checkedId('child', given.id ?? given.agent, place)
+  const { id = given.agent, restart = 'permanent', significant = false } = given
+  if (id === undefined) refuse(place, 'it has no id')
   const where = `${place} ("${id}")`
-  checkKeys(given, CHILD_KEYS, where)
   const starts = STARTS.filter((key) => given[key] !== undefined)
   const [what] = starts
   if (what === undefined || starts.length > 1)
@@ -202,48 +188,31 @@ function checkChild(
       what ? `it says ${starts.join(' and ')}` : 'it says nothing to start',
       `Say one of ${STARTS.join(', ')}.`,
     )
-  if (what === 'start' && typeof given.start !== 'function') refuse(where, 'start is not a function')
-  if (what === 'agent') checkedId('agent', given.agent, where)
   if (what === 'supervisor' && given.type === 'worker') refuse(where, 'a supervisor is not a worker')
   if (what === 'agent' && given.type === 'supervisor') refuse(where, 'an agent is not a supervisor')
-  const restart = oneOf(RESTARTS, given.restart ?? 'permanent', `${where}: restart`)
-  const type = oneOf(['worker', 'supervisor'], given.type ?? defaultType(what), `${where}: type`)
+  if (significant) checkSignificant(restart, rules, where)
+  const type = given.type ?? (what === 'supervisor' ? 'supervisor' : 'worker')
   return {
     data: {
       id,
-      starts: what === 'start' ? 'function' : (what as 'agent' | 'supervisor'),
+      starts: what === 'start' ? 'function' : what,
       agent: given.agent ?? null,
       ...(given.argument === undefined ? {} : { argument: given.argument }),
       restart,
-      shutdown: checkShutdown(given.shutdown, type, where),
+      shutdown: given.shutdown ?? (type === 'supervisor' ? 'infinity' : DEFAULT_SHUTDOWN_MS),
       type,
-      significant: checkSignificant(given.significant, restart, rules, where),
+      significant,
     },
     start: given.start ?? null,
-    supervisor: given.supervisor ? checkSupervisor({ ...given.supervisor, id }, supervisors, where) : null,
+    supervisor: given.supervisor ? checkSupervisor({ ...given.supervisor, id }, supervisors) : null,
   }
 }
 
-const defaultType = (what: string | undefined) => (what === 'supervisor' ? 'supervisor' : 'worker')
-
-function checkShutdown(given: unknown, type: ChildData['type'], where: string): ChildData['shutdown'] {
-  if (given === undefined) return type === 'supervisor' ? 'infinity' : DEFAULT_SHUTDOWN_MS
-  if (given === 'brutal' || given === 'infinity') return given
-  if (Number.isSafeInteger(given) && Number(given) >= 0) return Number(given)
-  return refuse(
-    `${where}: shutdown`,
-    `${shown(given)} is neither a number of ms from 0 on, nor "brutal", nor "infinity"`,
-  )
-}
-
 function checkSignificant(
-  given: unknown,
   restart: ChildData['restart'],
   { autoShutdown }: SupervisorRules,
   where: string,
-): boolean {
-  if (given === undefined || given === false) return false
-  if (given !== true) refuse(`${where}: significant`, `${shown(given)} is neither true nor false`)
+): void {
   if (restart === 'permanent')
     refuse(where, 'it is significant and permanent: it never ends', 'Make it transient or temporary.')
   if (autoShutdown === 'never')
@@ -252,5 +221,8 @@ function checkSignificant(
       'it is significant, and autoShutdown is "never"',
       'Say autoShutdown: "any-significant" or "all-significant".',
     )
-  return true
+}
+
+function refuse(where: string, problem: string, hint?: string): never {
+  throw new InvalidSpecificationError({ where, problem, ...(hint === undefined ? {} : { hint }) })
 }

@@ -1,6 +1,7 @@
 /** What a supervisor knows of its children, and how each fact changes it. */
 import type { Failure } from '../../events/agent-facts.ts'
-import type { ChildData, SupervisorFact, SupervisorRules } from '../../events/supervisor-facts.ts'
+import type { ChildData, SupervisorRules } from '../../events/options/supervision.ts'
+import type { SupervisorFact } from '../../events/supervisor-facts.ts'
 import { type ChildTable, childIn, inStartOrder, withChild, withoutChild } from './child-table.ts'
 import { addRestart } from './restart-intensity.ts'
 

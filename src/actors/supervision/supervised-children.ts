@@ -3,7 +3,7 @@ import { type Clock, pause } from '../../clock.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import { ChildStartError } from '../../events/errors/supervision.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
-import type { ChildData } from '../../events/supervisor-facts.ts'
+import type { ChildData } from '../../events/options/supervision.ts'
 import { type Exit, failureOf, KILLED, SHUTDOWN, type Supervised } from '../engine/exit.ts'
 
 /** What runs. Another start makes another one: an exit of an earlier one is nobody's any more. */

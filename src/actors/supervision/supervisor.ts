@@ -6,7 +6,8 @@ import {
   SupervisorStoppedError,
 } from '../../events/errors/supervision.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
-import type { ChildData, SupervisorFact } from '../../events/supervisor-facts.ts'
+import type { ChildData } from '../../events/options/supervision.ts'
+import type { SupervisorFact } from '../../events/supervisor-facts.ts'
 import { EventSourcedActor } from '../engine/actor.ts'
 import { Ending, type Exit, failureOf, KILLED, type Supervised } from '../engine/exit.ts'
 import { type ChildInfo, childInfo } from './child-info.ts'

@@ -1,7 +1,8 @@
 /** What a supervisor does, one thing after the other: starts its children, hears of their ends, restarts them, ends them. */
 import type { Clock } from '../../clock.ts'
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
-import type { ChildData, SupervisorFact } from '../../events/supervisor-facts.ts'
+import type { ChildData } from '../../events/options/supervision.ts'
+import type { SupervisorFact } from '../../events/supervisor-facts.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
 import { type Exit, failureOf, type Supervised } from '../engine/exit.ts'

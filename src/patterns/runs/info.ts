@@ -1,6 +1,7 @@
 /** What a run can be told, and what is told of it. */
-import type { Budget } from '../../actors/admission/budget-decisions.ts'
+
 import type { JsonObject } from '../../events/json.ts'
+import type { Budget } from '../../events/options/budget.ts'
 import type { RunStatus } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 

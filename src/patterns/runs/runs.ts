@@ -1,7 +1,6 @@
 /** The runs of workflows: started, gone on with, looked at. */
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { type Budget, checkBudget } from '../../actors/admission/budget-decisions.ts'
 import type { Budgets } from '../../actors/admission/budgets.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
@@ -15,6 +14,7 @@ import {
 } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
+import { type Budget, checkBudget } from '../../events/options/budget.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
@@ -66,7 +66,7 @@ export class Runs {
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? randomUUID())
     const task = checkTaskInput(input)
-    checkBudget('budget', options.budget ?? {})
+    checkBudget(options.budget ?? {})
     const active = this.#active.get(id)
     if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
     const prepare = () => this.#prepare(id, pattern, task, options)
@@ -76,7 +76,7 @@ export class Runs {
   /** Goes on with a run. Throws (the run does) RunNotFoundError, RunFinishedError, RunActiveError. */
   resume(id: string, pattern: Pattern, { signal, budget }: ResumeOptions = {}): Run {
     checkId('run', id)
-    checkBudget('budget', budget ?? {})
+    checkBudget(budget ?? {})
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     return this.#begin({ id, pattern, signal, task: undefined }, async () => {
       const actor = await this.#unfinished(id)

@@ -1,6 +1,6 @@
 /** What makes a step the same step when a workflow is run again: its content, not its place. */
 import { hash } from 'node:crypto'
-import type { AgentConfig } from '../../events/agent-facts.ts'
+import type { AgentConfig } from '../../events/options/agent.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { StepOptions } from '../pattern.ts'
 

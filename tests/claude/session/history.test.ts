@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import { claudeCli } from '../../../src/claude/claude-cli.ts'
 import type { AgentRunner, Call } from '../../../src/claude/runner.ts'
 import { findTranscript, listTranscripts } from '../../../src/claude/session/transcripts.ts'
-import { answer } from '../../../src/testing/model-answer.ts'
-import { type SimulatedModelOptions, simulatedModel } from '../../../src/testing/simulated-model.ts'
+import { answer } from '../../../src/testing/model/answer.ts'
+import { type SimulatedModelOptions, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { collect, REAL_CLAUDE, type TestAgent, testAgent } from '../calls.ts'
 
 /** 200 KB of text in all, in 10 turns unless told: 100 of them, of 2 KB, take two minutes. */

@@ -1,7 +1,9 @@
 /** Where an agent is branched off: what a new one takes over of it. */
-import type { AgentConfig, AgentFact } from '../../../events/agent-facts.ts'
+
+import type { AgentFact } from '../../../events/agent-facts.ts'
 import { CannotForkError } from '../../../events/errors/history.ts'
 import { streamName } from '../../../events/ids.ts'
+import type { AgentConfig } from '../../../events/options/agent.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { AnyKind } from '../../engine/definition.ts'
 import { foldAt } from '../../engine/fold-at.ts'

@@ -1,6 +1,6 @@
 /** A task that waits for somebody: why, and what to do about it, in words. */
 import type { Hold } from '../../../events/agent-facts.ts'
-import type { Limit } from '../../../events/budget-facts.ts'
+import type { Limit } from '../../../events/options/budget.ts'
 import type { BudgetInfo } from '../../admission/budget-ledger.ts'
 import { nameOfBudget } from '../../admission/budget-scope.ts'
 import type { Budgets } from '../../admission/budgets.ts'

@@ -2,10 +2,10 @@
 
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { type Clock, pause } from '../clock.ts'
+import { type Clock, pause } from '../../clock.ts'
+import type { ModelAnswer } from './answer.ts'
 import { failureBody, streamParts, wholeMessage } from './answer-wire.ts'
 import type { ModelRequest } from './messages-api.ts'
-import type { ModelAnswer } from './model-answer.ts'
 
 export interface DeliveryContext {
   readonly request: ModelRequest

@@ -1,7 +1,7 @@
 /** The requests that the `claude` CLI makes by itself, beside the conversation, and a fitting answer to each. */
 
+import { answer, type ModelAnswer } from './answer.ts'
 import type { ModelRequest } from './messages-api.ts'
-import { answer, type ModelAnswer } from './model-answer.ts'
 
 interface SideRequest {
   readonly matches: (request: ModelRequest) => boolean

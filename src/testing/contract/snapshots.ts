@@ -1,6 +1,6 @@
 /** The store's contract: snapshots, which are a cache and no more. */
 import assert from 'node:assert/strict'
-import type { Checks } from './contract-kit.ts'
+import type { Checks } from './kit.ts'
 
 const snapshot = (version: number) => ({
   version,

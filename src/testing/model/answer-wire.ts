@@ -1,8 +1,8 @@
 /** An answer as the bytes of the Messages API: a stream of server-sent events, or one JSON document. */
 
 import { createHash } from 'node:crypto'
+import type { AnswerBlock, AnswerUsage, FailureAnswer, MessageAnswer } from './answer.ts'
 import type { ModelRequest } from './messages-api.ts'
-import type { AnswerBlock, AnswerUsage, FailureAnswer, MessageAnswer } from './model-answer.ts'
 
 const DEFAULT_CHUNK_SIZE = 40
 

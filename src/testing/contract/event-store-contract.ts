@@ -1,9 +1,9 @@
 /** What every event store promises, as cases for any test runner. Ours run it; an author of another store can, too. */
-import type { EventStore } from '../store/event-store.ts'
-import { appending, commitIds } from './contract-appending.ts'
-import { followingCases } from './contract-following.ts'
-import { bodies, listing, reading } from './contract-reading.ts'
-import { snapshots } from './contract-snapshots.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { appending, commitIds } from './appending.ts'
+import { followingCases } from './following.ts'
+import { bodies, listing, reading } from './reading.ts'
+import { snapshots } from './snapshots.ts'
 
 export interface ContractCase {
   readonly title: string

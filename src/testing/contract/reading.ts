@@ -1,17 +1,7 @@
 /** The store's contract: reading facts, listing streams, and bodies. */
 import assert from 'node:assert/strict'
-import type { EventStore } from '../store/event-store.ts'
-import {
-  all,
-  type Checks,
-  counted,
-  countedTo,
-  first,
-  numbers,
-  positions,
-  upTo,
-  versions,
-} from './contract-kit.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { all, type Checks, counted, countedTo, first, numbers, positions, upTo, versions } from './kit.ts'
 
 export const reading: Checks = {
   async 'A stream is read from, up to, and at most as asked, in both directions'(store) {

@@ -1,8 +1,8 @@
 /** The store's contract: what is appended, when it is refused, and when it is written only once. */
 import assert from 'node:assert/strict'
-import type { NewFact } from '../events/envelope.ts'
-import { VersionConflict } from '../events/errors/store.ts'
-import { InvalidIdError } from '../events/errors/usage.ts'
+import type { NewFact } from '../../events/envelope.ts'
+import { VersionConflict } from '../../events/errors/store.ts'
+import { InvalidIdError } from '../../events/errors/usage.ts'
 import {
   all,
   type Checks,
@@ -13,7 +13,7 @@ import {
   positions,
   upTo,
   versions,
-} from './contract-kit.ts'
+} from './kit.ts'
 
 export const appending: Checks = {
   async 'An appended fact comes back with its place, its time and its identity'(store) {

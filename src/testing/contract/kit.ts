@@ -1,8 +1,8 @@
 /** What the cases of the store's contract are made of. */
 import assert from 'node:assert/strict'
-import type { NewFact, Recorded } from '../events/envelope.ts'
-import { VersionConflict } from '../events/errors/store.ts'
-import type { EventStore } from '../store/event-store.ts'
+import type { NewFact, Recorded } from '../../events/envelope.ts'
+import { VersionConflict } from '../../events/errors/store.ts'
+import type { EventStore } from '../../store/event-store.ts'
 
 /** Cases by title. Each is given a new, empty store. */
 export type Checks = Record<string, (store: EventStore) => Promise<void>>

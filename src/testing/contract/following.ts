@@ -1,7 +1,7 @@
 /** The store's contract: following the log, from what is there to what comes. */
 import assert from 'node:assert/strict'
-import type { Recorded } from '../events/envelope.ts'
-import { all, type Checks, counted, countedTo, first, numbers, positions, upTo } from './contract-kit.ts'
+import type { Recorded } from '../../events/envelope.ts'
+import { all, type Checks, counted, countedTo, first, numbers, positions, upTo } from './kit.ts'
 
 export const followingCases: Checks = {
   async 'Following gives what is there, and then what comes'(store) {

@@ -1,0 +1,149 @@
+/** What an agent can be told to be, and what it is: the first may leave things out, in the second nothing is missing. */
+import * as Schema from 'effect/Schema'
+import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
+import { Budget } from './budget.ts'
+import { type Decodable, decodedInput } from './decoding.ts'
+import { completed, explainedBy, optional, setting, whole } from './setting.ts'
+import { Count, Positive, Text } from './values.ts'
+
+export interface AgentOptions {
+  /** Lower-case letters, digits, `_` and `-`; at most 64. */
+  readonly id: string
+  /** The role of the agent, added to what `claude` is told by itself. */
+  readonly systemPrompt: string
+  /** Tools that need no permission. Names without a scope are limited to the workspace. Default: none. */
+  readonly allowedTools?: readonly string[]
+  /** The most turns of the model in one call. Default: no limit. */
+  readonly maxTurns?: number
+  /** Default: what `claude` takes. */
+  readonly model?: string
+  /** How long a task may take in all, retries included, in ms; waiting for the account or for a turn does not count.
+   * Default: 5 minutes. */
+  readonly timeoutMs?: number
+  /** Default: 3 retries, the first after up to 1 s, the longest wait 60 s. */
+  readonly retry?: Partial<RetryPolicy>
+  /**
+   * `'bypass'` lets the agent do everything without asking: run commands, and read and change any file that you can.
+   * Default `'workspace'`: it reads and changes files there, and uses what `allowedTools` names.
+   */
+  readonly permissions?: AgentConfig['permissions']
+  /**
+   * Whether settings, hooks, MCP servers and CLAUDE.md that lie in the workspace count. Whoever wrote them runs commands
+   * as you. Default: false.
+   */
+  readonly loadProjectSettings?: boolean
+  /** The most that the agent may spend, ever, copies of it in pools included: `{ usd: 3 }`. Default: no limit. */
+  readonly budget?: Budget
+}
+
+/** What agents are unless they are told. */
+export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
+
+/** When to try again, and how often. */
+export type RetryPolicy = {
+  /** How many times after the first. 0: never. */
+  readonly attempts: number
+  /** Before the first retry; doubled for each further one. */
+  readonly minDelayMs: number
+  /** The longest wait. */
+  readonly maxDelayMs: number
+}
+
+/** What an agent is. All of it is decided when the agent is created: a changed default never changes an agent. */
+export type AgentConfig = {
+  readonly systemPrompt: string
+  readonly allowedTools: readonly string[] | null
+  readonly maxTurns: number | null
+  readonly model: string | null
+  /** How long a task may take in all, from its first call on, retries included. */
+  readonly timeoutMs: number
+  readonly retry: RetryPolicy
+  /** `bypass`: the agent may do everything, without being asked. */
+  readonly permissions: 'workspace' | 'bypass'
+  /** Whether settings, hooks, servers and instructions that lie in the workspace count. */
+  readonly loadProjectSettings: boolean
+}
+
+/** The system prompt is part of a fact; a longer one belongs into files of the workspace. */
+const LONGEST_SYSTEM_PROMPT = 64 * 1024
+
+const SystemPrompt = Schema.String.annotate({ description: 'The role of the agent.' })
+  .check(
+    Schema.isMinLength(1, { problem: 'is empty' }),
+    Schema.makeFilter((text) => {
+      if (text !== '' && text.trim() === '') return 'is empty'
+      return (
+        Buffer.byteLength(text) <= LONGEST_SYSTEM_PROMPT || `is longer than ${LONGEST_SYSTEM_PROMPT} bytes`
+      )
+    }),
+  )
+  .annotate({ title: 'The system prompt', problem: 'is not a text', hint: 'Say what the agent is.' })
+
+/** Which agent, and what it is for: nothing takes the place of these. */
+export const IDENTITY = {
+  id: Text.check(Schema.isPattern(AGENT_ID_PATTERN)).annotate({
+    description: 'Lower-case letters, digits, _ and -; at most 64.',
+    problem: 'is not a valid agent id',
+    hint: `Use ${ID_RULE}.`,
+  }),
+  systemPrompt: SystemPrompt.pipe(Schema.annotateKey({ hint: 'Say what the agent is.' })),
+}
+
+export const RETRY = {
+  attempts: setting(Count, 'how often a call that failed is tried again, where that can help', 3),
+  minDelayMs: setting(Count, 'the wait before the first retry, in ms; doubled for each further one', 1000),
+  maxDelayMs: setting(Count, 'the longest wait before a retry, in ms', 60_000),
+}
+
+export const AGENT = {
+  allowedTools: setting(
+    Schema.Array(
+      Text.check(Schema.isPattern(/^[A-Za-z]/)).annotate({ problem: 'is not the name of a tool' }),
+    ),
+    'tools that need no permission',
+  ),
+  maxTurns: setting(Positive, 'the most turns of the model in one call'),
+  model: setting(
+    Text.check(Schema.isPattern(/^[A-Za-z0-9]/)).annotate({ problem: 'is not the name of a model' }),
+    'the model; what claude takes by itself unless set',
+  ),
+  timeoutMs: setting(Positive, 'how long a task may take, retries included, in ms', 5 * 60_000),
+  permissions: setting(
+    Schema.Literals(['workspace', 'bypass']).annotate({ problem: 'is neither "workspace" nor "bypass"' }),
+    'what it may do without being asked',
+    'workspace',
+  ),
+  loadProjectSettings: setting(
+    Schema.Boolean,
+    'whether settings, hooks, servers and instructions that lie in the workspace count',
+    false,
+  ),
+}
+
+export const RetryPolicy: Schema.Codec<RetryPolicy> = explainedBy<RetryPolicy>()(Schema.Struct(whole(RETRY)))
+
+export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()(
+  Schema.Struct({ systemPrompt: Schema.String, ...whole(AGENT), retry: RetryPolicy }),
+)
+
+const defaults = {
+  ...optional(AGENT),
+  retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
+  budget: Schema.optionalKey(Budget),
+}
+
+export const AgentOptions: Decodable<AgentOptions> = explainedBy<AgentOptions>()(
+  Schema.Struct({ ...IDENTITY, ...defaults }).annotate({ noun: 'option' }),
+)
+
+export const AgentDefaults: Decodable<AgentDefaults> = explainedBy<AgentDefaults>()(
+  Schema.Struct(defaults).annotate({ noun: 'option' }),
+)
+
+/** What an agent of these options is, as the log keeps it. Throws InvalidIdError or InvalidInputError. */
+export function agentConfig(options: AgentOptions): AgentConfig {
+  const id = checkAgentId(options.id)
+  const whole = { name: `agent "${id}"`, outcome: 'Nothing was written' }
+  const { systemPrompt, retry = {}, ...rest } = decodedInput(AgentOptions, options, whole)
+  return { systemPrompt, ...completed(AGENT, rest), retry: completed(RETRY, retry) }
+}

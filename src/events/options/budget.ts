@@ -1,0 +1,58 @@
+/** What may be spent: dollars and tokens, as limits and as amounts. */
+import * as Schema from 'effect/Schema'
+import { type Decodable, decodedInput } from './decoding.ts'
+import { explainedBy, optional, setting } from './setting.ts'
+
+const HINT = 'As in { usd: 3 } or { usd: 3, tokens: 500_000 }.'
+
+const Dollars = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)).annotate({
+  problem: 'is not an amount of dollars',
+  hint: HINT,
+})
+const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({
+  problem: 'is not a whole number of tokens',
+  hint: HINT,
+})
+
+/** A budget: the most that may be spent in all, from its beginning on. What is not named has no limit. */
+export interface Budget {
+  /** US dollars. */
+  readonly usd?: number | null
+  /** Tokens in and out, without what a cache saved. */
+  readonly tokens?: number | null
+}
+
+/** Money in US dollars, and tokens: those that went in and those that came out, without what a cache saved. */
+export const Amount = Schema.Struct({ usd: Dollars, tokens: Tokens })
+export type Amount = typeof Amount.Type
+
+/** The most that may be spent in all; null is no limit. */
+export const Limit = Schema.Struct({ usd: Schema.NullOr(Dollars), tokens: Schema.NullOr(Tokens) })
+export type Limit = typeof Limit.Type
+
+/** The most that all agents together may spend. */
+export const BUDGET = {
+  usd: setting(Dollars, 'how many dollars may be spent by all agents together, ever'),
+  tokens: setting(Tokens, 'how many tokens may be used by all agents together, ever'),
+}
+
+/** What a call is reckoned to cost at least, before it is made: the first one of an agent has no history. */
+export const CALL_MINIMUM = {
+  usd: setting(Dollars, 'what a call is reckoned to cost at least, before it is made', 0.01),
+  tokens: setting(Tokens, 'how many tokens a call is reckoned to use at least, before it is made', 100),
+}
+
+const words = { problem: 'is not { usd, tokens }', hint: HINT }
+
+export const Budget: Decodable<Budget> = explainedBy<Budget>()(
+  Schema.Struct({
+    usd: Schema.optionalKey(Schema.NullOr(Dollars)),
+    tokens: Schema.optionalKey(Schema.NullOr(Tokens)),
+  }).annotate(words),
+)
+
+export const CallMinimum = Schema.Struct(optional(CALL_MINIMUM)).annotate(words)
+
+/** Throws {@link InvalidInputError} for what is no budget. */
+export const checkBudget = (budget: Budget): Budget =>
+  decodedInput(Budget, budget, { name: 'budget', prefixes: true })

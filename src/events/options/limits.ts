@@ -1,0 +1,33 @@
+/** What bounds all agents together, and each agent's mailbox. */
+import * as Schema from 'effect/Schema'
+import type { Decodable } from './decoding.ts'
+import { explainedBy, optional, setting } from './setting.ts'
+import { Positive } from './values.ts'
+
+export interface Limits {
+  /**
+   * How many calls there may be at once, over all agents. Default: what the runner can bear; for `claude` four for each
+   * core, at least 8. An account that refuses calls gets fewer, by itself.
+   */
+  readonly callsInFlight?: number
+  /** How many processes may be starting at once. Default: what the runner can bear; for `claude` one for each core. */
+  readonly processStarts?: number
+  /** How many tasks one agent may have, waiting or running; one more is refused with {@link MailboxFullError}. Default: 1,000. */
+  readonly mailbox?: number
+}
+
+export const LIMITS = {
+  callsInFlight: setting(
+    Positive,
+    'how many calls there may be at once, over all agents; four for each core, at least 8, unless set',
+  ),
+  processStarts: setting(
+    Positive,
+    'how many processes may be starting at once; one for each core unless set',
+  ),
+  mailbox: setting(Positive, 'how many tasks one agent may have, waiting or running', 1000),
+}
+
+export const Limits: Decodable<Limits> = explainedBy<Limits>()(
+  Schema.Struct(optional(LIMITS)).annotate({ noun: 'limit' }),
+)

@@ -1,0 +1,33 @@
+/** What an orchestrator can be told that is plain data: how much there may be of everything, and what agents are by default. */
+import * as Schema from 'effect/Schema'
+import { AgentDefaults } from './agent.ts'
+import { Budget, CallMinimum } from './budget.ts'
+import { decodedInput } from './decoding.ts'
+import { Limits } from './limits.ts'
+import { partial, setting } from './setting.ts'
+import { Positive, Text } from './values.ts'
+
+export const ORCHESTRATOR = {
+  baseDir: setting(Text, 'where the log and the agents live', '.claude-agents'),
+  maxAgents: setting(Positive, 'how many agents there may be at once', 100),
+  sessionPersistence: setting(
+    Schema.Boolean,
+    "whether a task continues its agent's conversation; if not, each has one of its own",
+    true,
+  ),
+}
+
+const Bounds = Schema.Struct(
+  partial({
+    maxAgents: ORCHESTRATOR.maxAgents.schema,
+    limits: Limits,
+    budget: Budget,
+    callMinimum: CallMinimum,
+    agentDefaults: AgentDefaults,
+  }),
+)
+type Bounds = typeof Bounds.Type
+
+/** Throws {@link InvalidInputError} for the first that makes no sense. */
+export const checkBounds = (bounds: { readonly [K in keyof Bounds]: Bounds[K] | undefined }): Bounds =>
+  decodedInput(Bounds, bounds, { name: 'options' })

@@ -1,0 +1,19 @@
+/** The values that options are made of, each with what is said of one that is wrong. */
+import * as Schema from 'effect/Schema'
+import { ID_PATTERN, ID_RULE } from '../ids.ts'
+
+const wholeNumber = (least: number) =>
+  Schema.Int.check(Schema.isGreaterThanOrEqualTo(least)).annotate({
+    problem: `is not a whole number of at least ${least}`,
+  })
+
+export const Text = Schema.String.check(Schema.isMinLength(1))
+export const Count = wholeNumber(0)
+export const Positive = wholeNumber(1)
+
+/** The name of one of these: it becomes part of a path and of a key. */
+export const idOf = (what: string) =>
+  Text.check(Schema.isPattern(ID_PATTERN)).annotate({
+    problem: `is not a valid ${what} id`,
+    hint: `Use ${ID_RULE}.`,
+  })
