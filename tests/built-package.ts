@@ -4,12 +4,21 @@ import { readdirSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 const ROOT = resolve(import.meta.dirname, '..')
-const SOURCES = ['src', 'scripts', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+const SOURCES = [
+  'src',
+  'scripts',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+]
 
 export function setup(): void {
   if (isBuilt()) return
   process.stderr.write('dist/ is older than its sources: building it.\n')
-  execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], { stdio: ['ignore', 'inherit', 'inherit'] })
+  execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
 }
 
 /** Whether dist/ was made after the last change of its sources; what was removed has changed its folder. */

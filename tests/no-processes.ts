@@ -3,7 +3,8 @@ import childProcess from 'node:child_process'
 import { syncBuiltinESMExports } from 'node:module'
 import { afterEach, expect } from 'vitest'
 
-const started: string[] = []
+/** What the test has tried to start. */
+export const started: string[] = []
 for (const name of ['spawn', 'spawnSync', 'exec', 'execSync', 'execFile', 'execFileSync', 'fork'] as const) {
   const refuse = (program: unknown) => {
     started.push(`${name} ${program}`)

@@ -13,7 +13,8 @@ const COMPOSITION = new Set(['src/assembly.ts', 'src/orchestrator.ts', 'src/inde
 /** The built package, and programs that the tests start. */
 const PROGRAMS = /['"/]dist\/|\bfixtures\/[\w-]+\.(mjs|sh)\b|['"][\w-]+\.(mjs|sh)['"]/
 
-const IMPORTS = /^(?:import|export)\s(?!type\s)[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
+const IMPORTS =
+  /^(?:import|export)\s(?!type\s)[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
 
 /** The files of the quick tests, and why each of the others is none: the path from it to what it starts. */
 export function sortTests(root = ROOT): { quick: string[]; others: ReadonlyMap<string, readonly string[]> } {

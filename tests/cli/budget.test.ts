@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { inLine } from '../../src/cli/budget-commands.ts'
-import { commandLine } from './command.ts'
+import { quickCommandLine } from './command.ts'
 
 test('A budget that has no room holds a task, says so with exit code 75, and raised it goes on', async () => {
-  const { run } = await commandLine()
+  const { run } = await quickCommandLine()
   await run(['agent', 'create', 'writer', 'You write.'])
   expect(await run(['budget', 'set', '--agent', 'writer', '--usd', '0.001', '--json'])).toMatchObject({
     exitCode: 0,
@@ -30,7 +30,7 @@ test('A budget that has no room holds a task, says so with exit code 75, and rai
 })
 
 test('A task that needs approval waits for agent approve, and agent reject says why', async () => {
-  const { run } = await commandLine()
+  const { run } = await quickCommandLine()
   await run(['agent', 'create', 'writer', 'You write.'])
   const ask = (id: string) =>
     run(['agent', 'ask', 'writer', 'hello', '--task-id', id, '--simulate', '--approval', 'it goes out'])
@@ -53,7 +53,7 @@ test('A task that needs approval waits for agent approve, and agent reject says 
 })
 
 test('A run that waits for approval is left, and goes on when it is resumed', async () => {
-  const { run, folder } = await commandLine()
+  const { run, folder } = await quickCommandLine()
   const { writeFile } = await import('node:fs/promises')
   const { resolve } = await import('node:path')
   const library = resolve(import.meta.dirname, '../../dist/index.js')

@@ -6,6 +6,7 @@ import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE, MAIN, QUICK_CLAUDE } from '../cli/command.ts'
+import { isLong } from '../repetitions.ts'
 import { blocks, GUIDES, isTriedWithClaude, ROOT } from './documents.ts'
 
 /** These set the project itself up, or install it: `.ci/run` does that. */
@@ -48,7 +49,7 @@ test.concurrent.each(pages)(
           env: {
             HOME: folder,
             ...model.environment,
-            CLAUDE_AGENTS_CLAUDE_PATH: isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
+            CLAUDE_AGENTS_CLAUDE_PATH: isLong && isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
           },
         })
         expect({ code, exitCode, stderr }).toMatchObject({ exitCode: 0 })
