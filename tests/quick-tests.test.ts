@@ -36,7 +36,7 @@ test('A test is quick unless what it imports starts a process, lazily or not, or
     'tests/direct.test.ts': ['tests/direct.test.ts', 'node:child_process'],
     'tests/kit.test.ts': ['tests/kit.test.ts', 'tests/kit.ts', 'execa'],
     'tests/lazy.test.ts': ['tests/lazy.test.ts', 'src/git.ts', 'execa'],
-    'tests/page.test.ts': ['tests/page.test.ts', 'src/page.ts', "'../dist/"],
+    'tests/page.test.ts': ['tests/page.test.ts', 'src/page.ts', '/dist/'],
     'tests/program.test.ts': ['tests/program.test.ts', 'fixtures/writer.mjs'],
   })
 })
