@@ -1,7 +1,7 @@
 /** `agent held | approve | reject` */
 import { userInfo } from 'node:os'
 import type { Reply } from '../actors/agent/tasks/handle.ts'
-import type { HeldTask } from '../actors/agent/tasks/held-task.ts'
+import type { HeldTask } from '../actors/agent/tasks/held.ts'
 import { noteNoStore } from './agent-commands.ts'
 import { type GlobalOptions, hasStore } from './global-options.ts'
 import { type Session, withSession } from './session.ts'

@@ -13,7 +13,7 @@ const agent = (id: string, status: 'idle' | 'busy', queue: number) => ({
   totalTokens: 1000,
   totalCostUsd: 0.5,
   held: 0,
-  deadLetters: 0,
+  lateAnswers: 0,
 })
 
 test('Agents with what they do, and sums below', () => {

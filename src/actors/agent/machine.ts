@@ -47,7 +47,7 @@ const fold = agent.assign(({ context, event }) => {
 
 /** What comes too late can come at any time. */
 const late = {
-  DeadLetterRecorded: { guard: 'isNotOpenCall', actions: fold },
+  LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
 } as const
 
 /** What can happen to an agent whatever it does. */

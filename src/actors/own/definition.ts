@@ -95,6 +95,8 @@ const RESERVED = new Set([
     'approval',
     'dead-letter',
     'dead-letters',
+    'late-answer',
+    'late-answers',
     'workflow',
     'schedule',
   ],

@@ -1,12 +1,14 @@
-/** A task that waits for somebody: why, and what to do about it, in words. */
-import type { Hold } from '../../../events/agent-facts.ts'
+/** A held task: what it waits for, in words, and the decisions to approve or reject it. */
+import type { AgentFact, Hold } from '../../../events/agent-facts.ts'
+import { TaskNotHeldError, TaskRejectedError } from '../../../events/errors/hold.ts'
+import { callErrorData } from '../../../events/errors/recorded.ts'
 import type { Limit } from '../../../events/options/budget.ts'
 import type { BudgetInfo } from '../../admission/budget-ledger.ts'
 import { nameOfBudget } from '../../admission/budget-scope.ts'
 import type { Budgets } from '../../admission/budgets.ts'
-import type { QueuedTask } from '../state.ts'
+import type { AgentContext, QueuedTask } from '../state.ts'
 
-/** What is told of a held task. */
+/** A task that waits for an approval, or for room in a budget. */
 export interface HeldTask {
   readonly agent: string
   readonly taskId: string
@@ -14,15 +16,15 @@ export interface HeldTask {
   readonly reason: Hold['reason']
   /** Why it waits, as a sentence. */
   readonly message: string
-  /** How it goes on. */
+  /** How to resume it. */
   readonly hint: string
-  /** What it does not fit into, as it stands. */
+  /** The budget that has no room for it, as it stands. */
   readonly budget: BudgetInfo | null
-  /** What its next call is reckoned to cost. */
+  /** The estimated cost of its next call. */
   readonly estimate: { readonly usd: number; readonly tokens: number } | null
 }
 
-/** @param budget The one that it does not fit into. */
+/** @param budget The budget that has no room for it. */
 export function heldTask(
   task: { readonly agent: string; readonly taskId: string; readonly runId?: string },
   hold: Hold,
@@ -45,7 +47,7 @@ export function heldTask(
   }
 }
 
-/** Those of a queue. */
+/** The held tasks of a queue. */
 export async function heldTasksIn(
   agent: string,
   queue: readonly QueuedTask[],
@@ -88,3 +90,36 @@ function optionsOf({ scope: { agent, run }, limit }: { scope: BudgetInfo['scope'
 /** To the cent, and what is less with as many digits as it needs. */
 export const dollars = (amount: number): string =>
   `$${amount !== 0 && amount < 0.1 ? Number(amount.toPrecision(2)) : amount.toFixed(2)}`
+
+/** Who approves. */
+export interface Verdict {
+  /** A person or a program; it is recorded in the log. */
+  readonly by?: string
+}
+
+export interface Rejection extends Verdict {
+  readonly reason?: string
+}
+
+/** Throws TaskNotHeldError unless the task needs approval. */
+export function approveTask(context: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
+  checkNeedsApproval(context, taskId)
+  return [{ type: 'TaskApproved', data: { taskId, by: by ?? null } }]
+}
+
+/** Throws TaskNotHeldError unless the task needs approval. */
+export function rejectTask(
+  context: AgentContext,
+  agent: string,
+  taskId: string,
+  { by = '', reason = '' }: Rejection,
+): readonly AgentFact[] {
+  checkNeedsApproval(context, taskId)
+  const error = callErrorData(new TaskRejectedError({ agent, taskId, by, reason }))
+  return [{ type: 'TaskFailed', data: { taskId, error, fatal: false } }]
+}
+
+function checkNeedsApproval({ queue }: AgentContext, taskId: string): void {
+  const isHeld = queue.some((task) => task.taskId === taskId && task.hold?.reason === 'approval')
+  if (!isHeld) throw new TaskNotHeldError({ taskId })
+}

@@ -42,17 +42,17 @@ describe('An answer that comes when its task', () => {
     expect((await next).text).toBe('next')
     await expect(task).rejects.toMatchObject({ _tag: 'TaskCancelledError' })
     await expect(agent.ask('slow', { taskId: 't1' })).rejects.toMatchObject({ _tag: 'TaskCancelledError' })
-    const [letter, ...others] = await orchestrator.lateAnswers()
+    const [late, ...others] = await orchestrator.lateAnswers()
     expect(others).toEqual([])
-    expect(letter).toMatchObject({ agent: 'echo', taskId: 't1', costUsd: 2, tokens: 7 })
-    expect(letter?.text).toBe('late '.repeat(20_000))
+    expect(late).toMatchObject({ agent: 'echo', taskId: 't1', costUsd: 2, tokens: 7 })
+    expect(late?.text).toBe('late '.repeat(20_000))
     expect(agent.metrics()).toMatchObject({ totalCostUsd: 4, totalTokens: 14, totalInteractions: 1 })
     await orchestrator.recover()
     expect(await orchestrator.budgets.show()).toMatchObject({
       spent: { usd: 4, tokens: 14 },
       reserved: { usd: 0 },
     })
-    expect((await types('echo')).filter((type) => type === 'DeadLetterRecorded').length).toBe(1)
+    expect((await types('echo')).filter((type) => type === 'LateAnswerRecorded').length).toBe(1)
     // The conversation goes on without it.
     expect((await agent.sessions()).map(({ parentSessionId }) => parentSessionId)).toEqual([null])
   })
@@ -67,7 +67,7 @@ describe('An answer that comes when its task', () => {
     answer()
     await agent.settled()
     expect(await orchestrator.lateAnswers({ agent: 'echo' })).toMatchObject([{ taskId: 't1', costUsd: 2 }])
-    expect(await orchestrator.agents()).toMatchObject([{ deadLetters: 1 }])
+    expect(await orchestrator.agents()).toMatchObject([{ lateAnswers: 1 }])
   })
 
   test('went with its agent can still be read, also when another agent has its name', async () => {
