@@ -8,11 +8,12 @@ import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
+import { repetitions } from '../../repetitions.ts'
 import { randomNumbers } from '../random-numbers.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { type Damage, damage, makeStoreToDamage } from './random-damage.ts'
 
-const CORRUPTIONS = Number(process.env.CORRUPTIONS ?? 40)
+const CORRUPTIONS = repetitions('CORRUPTIONS', { short: 15, long: 40 })
 /** The same each time, so that a red test is a change of the code; `npm run faults` takes a new one. */
 const SEED = Number(process.env.SEED ?? 734_812)
 /** A repair starts processes of its own: each so-many-th store is repaired as well. */
