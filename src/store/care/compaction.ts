@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import type { Recorded } from '../../events/envelope.ts'
 import { CompactionRefused } from '../../events/errors/archive.ts'
 import type { JsonObject } from '../../events/json.ts'
-import { blobReferences } from '../blob-references.ts'
+import { blobReferences } from '../blob-reference.ts'
 import { type Database, LogDatabase, openLevel } from '../level/database.ts'
 import { type StorePaths, storePaths } from '../level/directory.ts'
-import { numberIn, recordKey, startingWith } from '../level/keys.ts'
+import { KEY_PREFIX, numberIn, recordKey, startingWith } from '../level/keys.ts'
 import { lockStore } from '../level/lock.ts'
 import { records } from '../level/reader.ts'
 import { type DecodedRecord, encodeReduced, joinText, splitText } from '../level/record.ts'
@@ -105,7 +105,7 @@ class Compaction {
   }
 
   async #dropBodies(database: LogDatabase): Promise<void> {
-    const [last] = await database.keys({ ...startingWith('e!'), reverse: true, limit: 1 })
+    const [last] = await database.keys({ ...startingWith(KEY_PREFIX.record), reverse: true, limit: 1 })
     const end = last === undefined ? 0 : numberIn(last)
     for await (const { recorded } of records(database, 1, end)) this.#retention.see(recorded)
     let batch = database.batch()

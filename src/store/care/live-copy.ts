@@ -10,7 +10,7 @@ import { copyFile, link, mkdir, readdir, readFile, rm, symlink } from 'node:fs/p
 import { join } from 'node:path'
 import { LiveCopyFailed } from '../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { exists, isMissing, makeDirectory } from '../directory.ts'
+import { alreadyExists, isMissing, makeDirectory } from '../directory.ts'
 import { type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
 import { writingError } from './archive/writer.ts'
@@ -90,7 +90,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to)
   } catch (error) {
-    if (exists(error) || isMissing(error)) return
+    if (alreadyExists(error) || isMissing(error)) return
     // Another file system, or one without links: a copy made now may miss the end of a file, and is proved as well.
     await copyFile(from, to).catch((reason: unknown) => {
       if (!isMissing(reason)) throw reason

@@ -10,10 +10,10 @@ import { fileBlobs } from '../file-blobs.ts'
 import type { LogEnd } from '../level/batch-plan.ts'
 import { type LogDatabase, openLevel } from '../level/database.ts'
 import { createLog, storePaths, writeStoreFiles } from '../level/directory.ts'
-import { StreamIndex } from '../level/index.ts'
 import { encodeIndexValue, type LostBodyEntry } from '../level/index-value.ts'
 import { lostBodyKey, recordKey } from '../level/keys.ts'
 import { type CommitNote, genesisHash } from '../level/record.ts'
+import { StreamIndex } from '../level/stream-index.ts'
 import { writingError } from './archive/writer.ts'
 
 /** So many facts, or so many characters of them, are written at once. */

@@ -10,7 +10,7 @@ import { readLogDirectory } from '../files/log-directory.ts'
 import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
 import { type HeadFileContent, readHeadFile } from '../level/head-file.ts'
 import type { CommitEntry, EpochEntry, LostBodyEntry, StoreEntry } from '../level/index-value.ts'
-import { EPOCH_KEY, nameIn, STORE_KEY } from '../level/keys.ts'
+import { EPOCH_KEY, KEY_PREFIX, nameIn, STORE_KEY } from '../level/keys.ts'
 import { liveOwner, lockExists } from '../level/lock.ts'
 import { checkBlobs } from './verify/blob-check.ts'
 import type { EntrySource } from './verify/entry-source.ts'
@@ -74,15 +74,15 @@ class Verification {
     const sources = await checkFiles(files, findings, await lockExists(this.#paths.base))
     const id = storeId ?? head?.storeId ?? ''
     await this.#checkOwnEntries(sources, id)
-    const checkpoint = await checkCheckpoints(this.#entries(sources, 'k!'), log, findings)
+    const checkpoint = await checkCheckpoints(this.#entries(sources, KEY_PREFIX.checkpoint), log, findings)
     const commits = await this.#commits(sources)
     const records = new RecordCheck({ path: log, storeId: id, checkpoint, head, commits, findings })
-    for await (const entry of this.#entries(sources, 'e!')) records.add(entry)
+    for await (const entry of this.#entries(sources, KEY_PREFIX.record)) records.add(entry)
     records.finish()
     const index = new IndexCheck(log, records, findings)
-    await index.heads(this.#entries(sources, 'h!'))
-    await index.open(this.#entries(sources, 'o!'))
-    await index.pointers(this.#entries(sources, 's!'))
+    await index.heads(this.#entries(sources, KEY_PREFIX.head))
+    await index.open(this.#entries(sources, KEY_PREFIX.open))
+    await index.pointers(this.#entries(sources, KEY_PREFIX.pointers))
     await checkBlobs(blobs, records.blobs, await this.#lostBodies(sources), findings)
     const list = findings.list((position) => index.streamAt.get(position))
     return {
@@ -125,7 +125,7 @@ class Verification {
 
   async #checkOwnEntries(sources: readonly EntrySource[], storeId: string): Promise<void> {
     const missing = new Set([STORE_KEY])
-    for await (const entry of this.#entries(sources, 'm!')) {
+    for await (const entry of this.#entries(sources, KEY_PREFIX.store)) {
       missing.delete(entry.key)
       const content = indexEntry<StoreEntry | EpochEntry>(entry, this.#findings)
       if (entry.key === EPOCH_KEY || content === null || !('storeId' in content)) continue
@@ -138,7 +138,7 @@ class Verification {
 
   async #commits(sources: readonly EntrySource[]): Promise<Map<string, CommitEntry>> {
     const commits = new Map<string, CommitEntry>()
-    for await (const entry of this.#entries(sources, 'c!')) {
+    for await (const entry of this.#entries(sources, KEY_PREFIX.commit)) {
       const content = indexEntry<CommitEntry>(entry, this.#findings)
       if (content) commits.set(nameIn(entry.key), content)
     }
@@ -147,7 +147,7 @@ class Verification {
 
   async #lostBodies(sources: readonly EntrySource[]): Promise<Set<string>> {
     const lost = new Set<string>()
-    for await (const entry of this.#entries(sources, 'b!')) {
+    for await (const entry of this.#entries(sources, KEY_PREFIX.lostBody)) {
       if (indexEntry<LostBodyEntry>(entry, this.#findings)) lost.add(nameIn(entry.key))
     }
     return lost

@@ -1,7 +1,7 @@
 /** Finding the blocks of a table whose index cannot be trusted: a block ends where its checksum matches. */
 import { BLOCK_TRAILER } from './block.ts'
 import { CRC_START, extendCrc, maskedCrc } from './crc32c.ts'
-import type { BlockPlace } from './table-file.ts'
+import type { BlockHandle } from './table-file.ts'
 
 /** A block holds at least one record, and none is larger than a few of these. */
 const LARGEST_BLOCK = 8 * 1024 * 1024
@@ -11,8 +11,8 @@ const SEARCHED_BLOCK = 32 * 1024
 const LARGEST_EFFORT = 1_000_000_000
 
 /** The whole blocks of a table, one behind the other from its beginning; what cannot be read is passed over. */
-export function carveBlocks(content: Buffer): BlockPlace[] {
-  const blocks: BlockPlace[] = []
+export function carveBlocks(content: Buffer): BlockHandle[] {
+  const blocks: BlockHandle[] = []
   let effort = 0
   let window = LARGEST_BLOCK
   for (let offset = 0; offset + BLOCK_TRAILER < content.length && effort < LARGEST_EFFORT; ) {

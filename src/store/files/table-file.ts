@@ -9,14 +9,14 @@ import { INTERNAL_KEY_TRAILER } from './manifest.ts'
 export const TABLE_FOOTER = 48
 const MAGIC = 0xdb4775248b80fb57n
 
-export interface BlockPlace {
+export interface BlockHandle {
   readonly offset: number
   /** Without the trailer. */
   readonly size: number
 }
 
 /** A block of entries, all of whose keys are after the separator before it, and not after its own. */
-export interface DataBlock extends BlockPlace {
+export interface DataBlock extends BlockHandle {
   readonly after: string
   readonly separator: string
 }
@@ -67,7 +67,7 @@ export class TableFile implements AsyncDisposable {
         damage: [{ offset: Math.max(0, this.size - TABLE_FOOTER), problem: 'its end is damaged' }],
       }
     }
-    const check = async (place: BlockPlace, what: string) => {
+    const check = async (place: BlockHandle, what: string) => {
       const { bytes, problem } = blockContent(await this.#stored(place))
       const { entries, intact } = blockEntries(bytes)
       if (problem !== null || !intact) {
@@ -76,7 +76,7 @@ export class TableFile implements AsyncDisposable {
       return entries
     }
     const blocks = dataBlocks(await check(handles.index, 'its index of blocks'))
-    const filters: BlockPlace[] = []
+    const filters: BlockHandle[] = []
     for (const { value } of await check(handles.meta, 'its list of filters')) {
       const place = handleIn(value)
       if (place === null) continue
@@ -99,7 +99,7 @@ export class TableFile implements AsyncDisposable {
     return this.#file.close()
   }
 
-  #stored({ offset, size }: BlockPlace): Promise<Buffer> {
+  #stored({ offset, size }: BlockHandle): Promise<Buffer> {
     return this.bytes(offset, size + BLOCK_TRAILER)
   }
 }
@@ -126,7 +126,7 @@ function entryOf(internalKey: Buffer, value: Buffer): Entry | null {
   return { key: internalKey.toString('latin1', 0, end), sequence, value: kind === VALUE ? value : null }
 }
 
-function footerHandles(footer: Buffer): { readonly meta: BlockPlace; readonly index: BlockPlace } | null {
+function footerHandles(footer: Buffer): { readonly meta: BlockHandle; readonly index: BlockHandle } | null {
   if (footer.length < TABLE_FOOTER || footer.readBigUInt64LE(TABLE_FOOTER - 8) !== MAGIC) return null
   try {
     const reader = new ByteReader(footer.subarray(0, TABLE_FOOTER - 8))
@@ -139,7 +139,7 @@ function footerHandles(footer: Buffer): { readonly meta: BlockPlace; readonly in
   }
 }
 
-function handleIn(value: Buffer): BlockPlace | null {
+function handleIn(value: Buffer): BlockHandle | null {
   try {
     const reader = new ByteReader(value)
     return { offset: reader.varint(), size: reader.varint() }
@@ -162,7 +162,7 @@ function dataBlocks(entries: readonly { readonly key: Buffer; readonly value: Bu
 }
 
 /** Where the first byte is that belongs to no block, or to two; null when each belongs to one. */
-function firstGap(places: readonly BlockPlace[], end: number): number | null {
+function firstGap(places: readonly BlockHandle[], end: number): number | null {
   let next = 0
   for (const { offset, size } of places.toSorted((a, b) => a.offset - b.offset)) {
     if (offset !== next) return Math.min(next, offset)

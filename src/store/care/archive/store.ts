@@ -4,9 +4,9 @@ import type { Recorded } from '../../../events/envelope.ts'
 import { StoreForReading } from '../../../events/errors/archive.ts'
 import { CorruptBlob } from '../../../events/errors/store.ts'
 import { checkStreamName } from '../../../events/ids.ts'
-import { blobReference, checkBlob, checkReference } from '../../blob-content.ts'
+import { blobReference, checkBlob, checkReference } from '../../blob-reference.ts'
 import type { EventStore, StreamSummary } from '../../event-store.ts'
-import { follow, Growth } from '../../follow.ts'
+import { follow, Watermark } from '../../follow.ts'
 import type { ChainedStore, ChainRange } from '../../level/chained-store.ts'
 import type { PagedFact } from '../../level/fact-pages.ts'
 import { readRange } from '../../read-range.ts'
@@ -41,8 +41,8 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
     stream.summary = note?.summary ?? stream.summary
     log.push({ recorded, note, seal })
   }
-  const growth = new Growth()
-  growth.advance(log.length)
+  const watermark = new Watermark()
+  watermark.advance(log.length)
   const refuse = async () => {
     throw new StoreForReading({ path: source.name })
   }
@@ -74,7 +74,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
     async *readAll(options = {}) {
       for (const { recorded } of within(log, options)) yield recorded
     },
-    follow: (options = {}) => follow(store, growth, options),
+    follow: (options = {}) => follow(store, watermark, options),
     head: async (name) =>
       name === undefined ? log.length : (streams.get(checkStreamName(name))?.facts.length ?? 0),
     async *streams({ prefix = '', open = false } = {}) {
@@ -84,7 +84,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
       }
     },
     async [Symbol.asyncDispose]() {
-      growth.end()
+      watermark.end()
     },
   }
   return store

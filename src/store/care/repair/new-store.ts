@@ -1,7 +1,7 @@
 /** The store that a repair makes: the kept facts in their order, linked anew, with the bodies that they refer to. */
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { blobReferences } from '../../blob-references.ts'
+import { blobReferences } from '../../blob-reference.ts'
 import { FILE_MODE } from '../../directory.ts'
 import { storedTextOf } from '../../fact-text.ts'
 import type { StorePaths } from '../../level/directory.ts'

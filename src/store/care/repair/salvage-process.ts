@@ -15,7 +15,7 @@ import {
   type PointersEntry,
   type StoreEntry,
 } from '../../level/index-value.ts'
-import { nameIn, numberIn, recordKey, STORE_KEY } from '../../level/keys.ts'
+import { KEY_PREFIX, nameIn, numberIn, recordKey, STORE_KEY, streamOfPointers } from '../../level/keys.ts'
 import { decodeRecord } from '../../level/record.ts'
 import { entriesAfterRepair, entriesInFiles, type SalvagedEntry } from './salvaged-entries.ts'
 import {
@@ -28,16 +28,13 @@ import {
 
 const [mode = '', source = '', target = ''] = process.argv.slice(2)
 
-/** `!` and the digits, at the end of a key of pointers. */
-const PADDED_NUMBER = 17
-
 /** What the value of an entry of the index says, by the first letter of its key. */
 const KNOWLEDGE: Readonly<Record<string, (key: string, content: unknown) => Knowledge | null>> = {
   m: (key, content) =>
     key === STORE_KEY ? { kind: 'store', storeId: (content as StoreEntry).storeId } : null,
   s: (key, content) => ({
     kind: 'pointers',
-    stream: nameIn(key).slice(0, -PADDED_NUMBER),
+    stream: streamOfPointers(key),
     last: numberIn(key),
     positions: content as PointersEntry,
   }),
@@ -84,7 +81,7 @@ class Output {
 async function take({ key, value, sequence, file }: SalvagedEntry, output: Output): Promise<void> {
   // A removal takes nothing away: the log only grows.
   if (value === null) return
-  if (key.startsWith('e!')) return takeRecord({ key, value, sequence, file }, output)
+  if (key.startsWith(KEY_PREFIX.record)) return takeRecord({ key, value, sequence, file }, output)
   const knowledge = KNOWLEDGE[key[0] ?? '']
   if (key[1] !== '!' || !knowledge) return
   try {

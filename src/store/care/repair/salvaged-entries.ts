@@ -4,7 +4,7 @@ import { carveBlocks } from '../../files/carving.ts'
 import type { Entry } from '../../files/entry.ts'
 import { readLogDirectory } from '../../files/log-directory.ts'
 import { scanLogFile } from '../../files/log-file.ts'
-import { type BlockPlace, TableFile } from '../../files/table-file.ts'
+import { type BlockHandle, TableFile } from '../../files/table-file.ts'
 import { decodeBatch } from '../../files/write-batch.ts'
 import { openLevel } from '../../level/database.ts'
 import { entriesAt } from '../verify/entry-source.ts'
@@ -37,7 +37,7 @@ async function entriesIn(file: string): Promise<readonly Entry[]> {
 }
 
 /** The blocks by the table's own index and, where that is damaged, also those that show by their checksums. */
-async function blocksOf(file: string, content: Buffer): Promise<readonly BlockPlace[]> {
+async function blocksOf(file: string, content: Buffer): Promise<readonly BlockHandle[]> {
   await using table = await TableFile.open(file)
   const { blocks, damage } = await table.layout()
   if (damage.length === 0) return blocks

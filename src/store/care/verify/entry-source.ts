@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { BLOCK_TRAILER } from '../../files/block.ts'
 import { carveBlocks } from '../../files/carving.ts'
 import type { Entry } from '../../files/entry.ts'
-import { type BlockPlace, type DataBlock, readEntries } from '../../files/table-file.ts'
+import { type BlockHandle, type DataBlock, readEntries } from '../../files/table-file.ts'
 
 export interface EntrySource {
   readonly file: string
@@ -31,7 +31,7 @@ export const tableSource = (file: string, blocks: readonly DataBlock[]): EntrySo
   },
 })
 
-async function* blockPieces(file: string, blocks: readonly BlockPlace[], prefix: string) {
+async function* blockPieces(file: string, blocks: readonly BlockHandle[], prefix: string) {
   const content = await readFile(file)
   for (const block of blocks) yield beginningWith(prefix, entriesAt(content, block))
 }
@@ -57,7 +57,7 @@ async function* once(entries: readonly Entry[]) {
   yield entries
 }
 
-export function entriesAt(content: Buffer, { offset, size }: BlockPlace): readonly Entry[] {
+export function entriesAt(content: Buffer, { offset, size }: BlockHandle): readonly Entry[] {
   return readEntries(content.subarray(offset, offset + size + BLOCK_TRAILER)).entries
 }
 

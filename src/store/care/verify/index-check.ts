@@ -5,7 +5,7 @@ import {
   type HeadEntry,
   type PointersEntry,
 } from '../../level/index-value.ts'
-import { checkpointKey, headKey, nameIn, numberIn, openKey } from '../../level/keys.ts'
+import { checkpointKey, headKey, nameIn, numberIn, openKey, streamOfPointers } from '../../level/keys.ts'
 import { type Findings, range } from './finding.ts'
 import type { StoredEntry } from './merged-entries.ts'
 import type { RecordCheck, StreamSeen } from './record-check.ts'
@@ -109,7 +109,7 @@ export class IndexCheck {
     let version = 0
     for await (const entry of entries) {
       const { key, file } = entry
-      const name = nameIn(key).slice(0, -PADDED_NUMBER)
+      const name = streamOfPointers(key)
       if (name !== stream) this.#endOf(stream, version)
       if (name !== stream) version = 0
       stream = name
@@ -157,9 +157,6 @@ export class IndexCheck {
     return this.#records.streams.get(stream)?.indexed ?? null
   }
 }
-
-/** `!` and the digits, at the end of a key of pointers. */
-const PADDED_NUMBER = 17
 
 function headProblem(
   head: HeadEntry,

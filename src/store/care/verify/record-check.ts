@@ -1,6 +1,6 @@
 /** Whether the facts are what was written: each by its hash, each linked to the one before, none missing. */
 import { CorruptRecord } from '../../../events/errors/store.ts'
-import { blobReferences } from '../../blob-references.ts'
+import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
 import type { HeadFileContent } from '../../level/head-file.ts'
 import type { CommitEntry } from '../../level/index-value.ts'
