@@ -1,6 +1,6 @@
 /**
- * Looks at every byte of a store and says all that is wrong with it. The files are read as they are, without LevelDB,
- * which changes them when it opens them and passes over what is damaged. Nothing is written.
+ * Verification: checks every byte of a store and reports everything that is wrong. The files are read without LevelDB,
+ * which would change them on opening and skip what is damaged. Nothing is written.
  */
 import { readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -21,13 +21,13 @@ import { mergedEntries } from './verify/merged-entries.ts'
 import { RecordCheck } from './verify/record-check.ts'
 
 export interface VerifyOptions {
-  /** Ends it early, with the signal's reason. */
+  /** Aborts the verification, which rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
 /**
- * Checks a whole store: the files, the facts with their chain, positions and versions, the index, `head`, `store.json`
- * and the bodies. Damage is in the report, and never thrown.
+ * Checks a store: the files, the facts with their hash chain, positions and versions, the index, `head`, `store.json` and
+ * the blobs. Damage is reported, never thrown.
  *
  * @throws StoreInUse while a process has it open, UnsupportedFormat
  * @example
@@ -39,7 +39,7 @@ export async function verifyStore(directory: string, options: VerifyOptions = {}
   await checkNotInUse(paths)
   const current = await currentOf(paths)
   const report = await new Verification(paths, options.signal).run()
-  // Whoever opened it meanwhile has changed the files under our eyes.
+  // A process that opened the store meanwhile has changed the files while they were read.
   await checkNotInUse(paths)
   if ((await currentOf(paths)) !== current) throw new StoreInUse({ path: paths.base, pid: null })
   return report

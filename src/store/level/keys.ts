@@ -19,25 +19,26 @@ export const KEY_PREFIX = {
 const padded = (number: number) => String(number).padStart(DIGITS, '0')
 
 /** A fact, by its position. The index derives from these entries. */
-export const recordKey = (position: number) => `e!${padded(position)}`
+export const recordKey = (position: number) => `${KEY_PREFIX.record}${padded(position)}`
 
 /** The positions of consecutive versions of a stream, by the last version. */
-export const pointersKey = (stream: string, lastVersion: number) => `s!${stream}!${padded(lastVersion)}`
+export const pointersKey = (stream: string, lastVersion: number) =>
+  `${KEY_PREFIX.pointers}${stream}!${padded(lastVersion)}`
 
 /** A stream's version and summary. */
-export const headKey = (stream: string) => `h!${stream}`
+export const headKey = (stream: string) => `${KEY_PREFIX.head}${stream}`
 
 /** Present while a stream's summary is open. */
-export const openKey = (stream: string) => `o!${stream}`
+export const openKey = (stream: string) => `${KEY_PREFIX.open}${stream}`
 
 /** What a commit id wrote. */
-export const commitKey = (commitId: string) => `c!${commitId}`
+export const commitKey = (commitId: string) => `${KEY_PREFIX.commit}${commitId}`
 
 /** The snapshot of a stream. */
-export const snapshotKey = (stream: string) => `n!${stream}`
+export const snapshotKey = (stream: string) => `${KEY_PREFIX.snapshot}${stream}`
 
 /** A body that was lost before a repair created this store. */
-export const lostBodyKey = (sha256: string) => `b!${sha256}`
+export const lostBodyKey = (sha256: string) => `${KEY_PREFIX.lostBody}${sha256}`
 
 /** The store's id, so that a log moved into another store's directory is detected. */
 export const STORE_KEY = 'm!store'
@@ -45,7 +46,7 @@ export const STORE_KEY = 'm!store'
 export const EPOCH_KEY = 'm!epoch'
 
 /** The facts up to this position are indexed on disk, those after the last checkpoint only in memory. */
-export const checkpointKey = (position: number) => `k!${padded(position)}`
+export const checkpointKey = (position: number) => `${KEY_PREFIX.checkpoint}${padded(position)}`
 
 /** The range of keys with a prefix. Names in keys are ASCII, so DEL sorts after all of them. */
 export const startingWith = (prefix: string) => ({ gte: prefix, lt: `${prefix}\x7f` })

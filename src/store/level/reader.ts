@@ -5,7 +5,7 @@ import type { ReadOptions, StreamHead, StreamsOptions } from '../event-store.ts'
 import { chunks, type ReadRange, readRange } from '../read-range.ts'
 import type { LogDatabase } from './database.ts'
 import { decodeIndexValue, type HeadEntry } from './index-value.ts'
-import { nameIn, numberIn, recordKey, startingWith } from './keys.ts'
+import { headKey, nameIn, numberIn, openKey, recordKey, startingWith } from './keys.ts'
 import { type DecodedRecord, decodeRecord } from './record.ts'
 import type { StreamIndex } from './stream-index.ts'
 
@@ -47,7 +47,7 @@ export async function* recordPages(
         if (found !== position) throw new SequenceGap({ stream: null, expected: position, found, file })
         const record = decodeRecord(database, position, value)
         if (previousHash !== null && record.previousHash !== previousHash) {
-          throw new CorruptRecord({ position, key, file, problem: 'it does not follow the record before it' })
+          throw new CorruptRecord({ position, key, file, problem: 'it does not follow the previous record' })
         }
         previousHash = record.hash
         position++
@@ -143,7 +143,7 @@ function* listed(stream: string, { version, summary }: Omit<StreamHead, 'stream'
 }
 
 async function* allHeads(database: LogDatabase, prefix: string): AsyncGenerator<StreamHead, void, undefined> {
-  const range = startingWith(`h!${prefix}`)
+  const range = startingWith(headKey(prefix))
   let page = await database.page(range)
   while (page.length > 0) {
     for (const [key, value] of page) {
@@ -158,7 +158,7 @@ async function* openHeads(
   index: StreamIndex,
   prefix: string,
 ): AsyncGenerator<StreamHead, void, undefined> {
-  const range = startingWith(`o!${prefix}`)
+  const range = startingWith(openKey(prefix))
   let page = await database.keys(range)
   while (page.length > 0) {
     for (const stream of page.map(nameIn)) yield { stream, ...(await index.head(stream)) }

@@ -13,7 +13,16 @@ import {
   type HeadEntry,
   type PointersEntry,
 } from './index-value.ts'
-import { checkpointKey, commitKey, headKey, numberIn, openKey, pointersKey, startingWith } from './keys.ts'
+import {
+  checkpointKey,
+  commitKey,
+  headKey,
+  KEY_PREFIX,
+  numberIn,
+  openKey,
+  pointersKey,
+  startingWith,
+} from './keys.ts'
 import type { CommitNote } from './record.ts'
 
 /** How many heads of flushed streams are cached. */
@@ -196,7 +205,7 @@ export class StreamIndex {
     const file = this.#database.path
     const [value, [lastPointers]] = await Promise.all([
       this.#database.get(key),
-      this.#database.keys({ ...startingWith(`s!${stream}!`), reverse: true, limit: 1 }),
+      this.#database.keys({ ...startingWith(`${KEY_PREFIX.pointers}${stream}!`), reverse: true, limit: 1 }),
     ])
     const inMemory = this.cachedHead(stream)
     if (inMemory) return inMemory
@@ -217,7 +226,7 @@ export class StreamIndex {
     while (next <= to) {
       const entries = await this.#database.page({
         gte: pointersKey(stream, next),
-        lt: `s!${stream}!~`,
+        lt: `${KEY_PREFIX.pointers}${stream}!~`,
         limit: 64,
       })
       if (entries.length === 0) throw new SequenceGap({ stream, expected: next, found: to, file })

@@ -1,5 +1,4 @@
-/** The log of an archive in memory, for reading only: what can be looked at without making a store of it. */
-
+/** The log of an archive as a read-only store in memory, for viewing it without importing it. */
 import type { Recorded } from '../../../events/envelope.ts'
 import { StoreForReading } from '../../../events/errors/archive.ts'
 import { CorruptBlob } from '../../../events/errors/store.ts'
@@ -11,8 +10,7 @@ import type { ChainedStore, ChainRange } from '../../level/chained-store.ts'
 import type { PagedFact } from '../../level/fact-pages.ts'
 import { readRange } from '../../read-range.ts'
 import { memorySnapshots } from '../../snapshots.ts'
-import type { CheckFact } from './check.ts'
-import { readArchive } from './reader.ts'
+import { type CheckFact, readArchive } from './reader.ts'
 import type { ArchiveSource } from './source.ts'
 
 interface ArchivedStream {
@@ -20,7 +18,7 @@ interface ArchivedStream {
   summary: StreamSummary | null
 }
 
-/** All that is in an archive. Of a part of a log, the positions are counted from 1; ids stay as they are. */
+/** Reads a whole archive. The facts of a partial one get positions from 1 on, and keep their ids. */
 export async function archiveStore(source: ArchiveSource, check: CheckFact): Promise<EventStore> {
   const { header, content } = await readArchive(source, check)
   const log: PagedFact[] = []
