@@ -1,14 +1,14 @@
 /** Group commit: requests that arrive during a write are written together by the next one. */
 
 /** A queued request, and how to settle its caller's promise. */
-export interface Waiting<Request, Result> {
+export interface QueuedRequest<Request, Result> {
   readonly request: Request
   resolve(result: Result | PromiseLike<Result>): void
   reject(error: unknown): void
 }
 
 /** *Contract:* settles every member of the group, and does not throw. */
-export type Commit<Request, Result> = (group: readonly Waiting<Request, Result>[]) => Promise<void>
+export type Commit<Request, Result> = (group: readonly QueuedRequest<Request, Result>[]) => Promise<void>
 
 /** The most requests in one write, so that the first of ten thousand does not wait for all of them. */
 const LARGEST_GROUP = 2048
@@ -16,7 +16,7 @@ const LARGEST_GROUP = 2048
 /** Commits one group at a time, in request order. */
 export class CommitQueue<Request, Result> {
   readonly #commit: Commit<Request, Result>
-  #waiting: Waiting<Request, Result>[] = []
+  #queue: QueuedRequest<Request, Result>[] = []
   #running: Promise<void> | null = null
 
   constructor(commit: Commit<Request, Result>) {
@@ -25,7 +25,7 @@ export class CommitQueue<Request, Result> {
 
   push(request: Request): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, resolve, reject })
+      this.#queue.push({ request, resolve, reject })
       this.#running ??= this.#run()
     })
   }
@@ -37,15 +37,15 @@ export class CommitQueue<Request, Result> {
 
   async #run(): Promise<void> {
     await yieldToCallers()
-    while (this.#waiting.length > 0) {
-      await this.#commitOne(this.#waiting.splice(0, LARGEST_GROUP))
+    while (this.#queue.length > 0) {
+      await this.#commitOne(this.#queue.splice(0, LARGEST_GROUP))
       await yieldToCallers()
     }
     this.#running = null
   }
 
   /** A commit that breaks its contract must not leave its group, and all later ones, pending forever. */
-  async #commitOne(group: readonly Waiting<Request, Result>[]): Promise<void> {
+  async #commitOne(group: readonly QueuedRequest<Request, Result>[]): Promise<void> {
     try {
       await this.#commit(group)
     } catch (error) {

@@ -8,7 +8,7 @@ import type { AppendRequest } from '../append-request.ts'
 import type { Watermark } from '../follow.ts'
 
 import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
-import { CommitQueue, type Waiting } from './commit-queue.ts'
+import { CommitQueue, type QueuedRequest } from './commit-queue.ts'
 import { type LogDatabase, rootCause } from './database.ts'
 import type { HeadFile } from './head-file.ts'
 import { type CommitEntry, type EpochEntry, encodeIndexValue } from './index-value.ts'
@@ -18,7 +18,7 @@ import type { RecoveredLog } from './recovery.ts'
 import { RetrySchedule } from './retry-schedule.ts'
 import type { StreamIndex } from './stream-index.ts'
 
-type Append = Waiting<AppendRequest, readonly Recorded[]>
+type Append = QueuedRequest<AppendRequest, readonly Recorded[]>
 
 export interface LogWriterParts {
   readonly database: LogDatabase

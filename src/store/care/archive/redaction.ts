@@ -1,5 +1,5 @@
 /** Redaction: replaces every text in a fact by its length, except those known to be harmless. */
-import type { Json, JsonObject } from '../../../events/json.ts'
+import { defined, type Json, type JsonObject } from '../../../events/json.ts'
 import type { CommitNote } from '../../level/record.ts'
 
 /** Fields with names, timestamps and this program's own terms. A new field is redacted until it is listed here. */
@@ -32,7 +32,7 @@ export function redactedNote(note: CommitNote | null): CommitNote | null {
   if (!note?.summary) return note
   // The hash of a state would confirm a guess at its content.
   const { state, info, ...summary } = note.summary
-  return { ...note, summary: { ...summary, ...(info && { info: fields(info) }) } }
+  return { ...note, summary: defined({ ...summary, info: info && fields(info) }) }
 }
 
 function fields(data: JsonObject): JsonObject {
