@@ -58,6 +58,7 @@ export interface Config {
   readonly settings: readonly ResolvedSetting[]
 }
 
+/** Where to read the configuration from. */
 export interface ConfigSources {
   /** Where to look for the file, and above. Default: the working directory. */
   readonly directory?: string

@@ -14,6 +14,7 @@ import {
 } from '../../events/options/supervision.ts'
 import type { Supervised } from '../engine/exit.ts'
 
+/** One child of a supervisor: an agent, an actor of your own, or another supervisor. */
 export interface ChildSpecification {
   /** Its name among its siblings; that of a supervisor names its stream too. Default: the agent's id. */
   readonly id?: string
@@ -34,11 +35,13 @@ export interface ChildSpecification {
   readonly significant?: boolean
 }
 
+/** Starts a child that is not an agent. */
 export type StartChild = (child: {
   readonly id: string
   readonly argument: Json
 }) => Supervised | Promise<Supervised>
 
+/** A supervision tree, as data. */
 export interface SupervisorSpecification {
   readonly id: string
   /**

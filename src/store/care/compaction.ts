@@ -26,6 +26,7 @@ export interface Retention {
   reduce(recorded: Recorded): JsonObject | undefined
 }
 
+/** What a compaction dropped, or would drop. */
 export interface CompactionReport {
   /** The number of facts whose bodies were dropped or, in a dry run, would be. */
   readonly facts: number

@@ -3,6 +3,7 @@ import { agentFacts } from '../../../events/agent-facts.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { Bodies } from '../../engine/bodies.ts'
 
+/** An answer that arrived after its task had ended. */
 export interface DeadLetter {
   readonly agent: string
   readonly taskId: string

@@ -18,6 +18,7 @@ export interface Finding {
   readonly problem: string
 }
 
+/** What a verification found in a store. */
 export interface VerifyReport {
   /** Whether there are no findings. */
   readonly ok: boolean
