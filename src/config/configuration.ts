@@ -4,8 +4,8 @@ import { dirname, join, resolve } from 'node:path'
 import { ConfigError } from '../events/errors/config.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
-import type { AgentOptions } from '../events/options/agent.ts'
-import type { Amount } from '../events/options/budget.ts'
+import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
+import type { Amount, Budget } from '../events/options/budget.ts'
 import { decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { ConfigDocument } from './document.ts'
@@ -24,15 +24,8 @@ const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
 /** More than a person writes; less than a file that wants to hurt. */
 const LARGEST_FILE = 1024 * 1024
 
-/** What agents are, as far as they were told. */
-export type DeclaredAgentDefaults = Pick<
-  AgentOptions,
-  'maxTurns' | 'timeoutMs' | 'retry' | 'model' | 'allowedTools'
->
-
-/** An agent of the file. */
-export type DeclaredAgent = Pick<AgentOptions, 'id' | 'systemPrompt'> &
-  DeclaredAgentDefaults & { readonly budget?: Partial<Amount> }
+/** An agent of the file. No file can bypass its permission checks or load the settings of its workspace. */
+export type DeclaredAgent = Omit<AgentOptions, 'permissions' | 'loadProjectSettings'>
 
 /** What was said, with the names of the options of `Orchestrator.open`; paths are absolute. */
 export interface Config {
@@ -41,11 +34,11 @@ export interface Config {
   readonly baseDir?: string
   readonly maxAgents?: number
   readonly sessionPersistence?: boolean
-  readonly agentDefaults?: DeclaredAgentDefaults
+  readonly agentDefaults?: AgentDefaults
   readonly logLevel?: string
   readonly limits?: Limits
-  /** What all agents together may spend, and what a call is reckoned to cost at least. */
-  readonly budget?: Partial<Amount>
+  /** What all agents together may spend, and the least that a call is estimated to cost. */
+  readonly budget?: Budget
   readonly callMinimum?: Partial<Amount>
   readonly logFile?: string
   /** The `claude` command. */
@@ -205,7 +198,7 @@ function agentOptions({
   timeout,
   retry_attempts,
   ...rest
-}: NonNullable<ConfigValues['agent_defaults']>): DeclaredAgentDefaults {
+}: NonNullable<ConfigValues['agent_defaults']>): AgentDefaults {
   return {
     ...inCode(rest),
     ...defined({

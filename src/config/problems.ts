@@ -39,7 +39,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^Expected (".*")/, 'this must be $1'],
 ]
 
-/** The words of files where there are some, else those of code. */
+/** In the words of the file where it has some, otherwise in those of code. */
 function wrongValue({ path, given, expected, annotations }: Mistake): Pick<Wrong, 'problem' | 'hint'> {
   const [line = ''] = expected.split('\n')
   const known = WORDS.find(([pattern]) => pattern.test(line))
@@ -55,7 +55,7 @@ function wrongValue({ path, given, expected, annotations }: Mistake): Pick<Wrong
   return { problem: `${nameOf(path)}: ${shown === 'it' ? text : `${text}, not ${shown}`}`, hint }
 }
 
-/** What a setting is there for: the best advice on what to write. */
+/** What a setting is for: the best advice on what to write. */
 function meaning(path: ValuePath): string {
   const [section, key] = path
   const own = SETTINGS[String(section)]?.[String(key)]

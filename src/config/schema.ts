@@ -20,7 +20,7 @@ type WithVariables<T extends Settings> = {
   readonly [K in keyof T]: FileSetting<T[K]['schema'], T[K]['fallback']>
 }
 
-/** The settings of a section. Their variables are called after them. */
+/** The settings of a section. Each has a variable of its name. */
 const section = <const T extends Settings>(settings: T, prefix = ''): WithVariables<T> =>
   Object.fromEntries(
     Object.entries(settings).map(([key, one]) => [
@@ -31,7 +31,7 @@ const section = <const T extends Settings>(settings: T, prefix = ''): WithVariab
 
 const { max_turns, model, allowed_tools } = inFile(AGENT)
 
-/** A file cannot let agents do more than what they are told to, so `permissions` and the like are not among them. */
+/** Without `permissions` and `loadProjectSettings`: a file is not trusted with them. */
 const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(
@@ -60,7 +60,7 @@ const SECTIONS = {
     },
     'LOG_',
   ),
-  claude: section({ path: setting(Text, 'the claude command; the one on the PATH unless set') }, 'CLAUDE_'),
+  claude: section({ path: setting(Text, 'the claude command; by default the one on the PATH') }, 'CLAUDE_'),
 }
 
 export const SETTINGS: Readonly<Record<string, Readonly<Record<string, FileSetting>>>> = SECTIONS

@@ -42,13 +42,13 @@ const Child = Schema.Struct({
   supervisor: Schema.optionalKey(Schema.suspend((): Schema.Codec<SupervisorEntry> => Supervisor)),
 })
 
-/** One tree. What makes no sense together is found where trees are started. */
+/** One tree. Rules that concern several options are checked where trees are started. */
 export const Supervisor: Schema.Codec<SupervisorEntry> = Schema.Struct({
   ...SUPERVISOR_FIELDS,
   children: Schema.Array(Child),
 }).annotate({ identifier: 'Supervisor' })
 
-/** A tree of the file, with the names of `orchestrator.supervise`. */
+/** A tree of the file, as `orchestrator.supervise` takes it. */
 export interface DeclaredTree
   extends Pick<SupervisorTree, 'id' | 'strategy' | 'intensity' | 'backoff' | 'autoShutdown'> {
   readonly children: readonly DeclaredChild[]
