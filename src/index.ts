@@ -42,10 +42,9 @@ export type { AgentDirectories } from './workspaces/directories.ts'
 
 export type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 export type { BudgetScope } from './actors/admission/budget-scope.ts'
-export type { Rejection, Verdict } from './actors/agent/tasks/approvals.ts'
-export type { DeadLetter } from './actors/agent/tasks/dead-letters.ts'
-export type { HeldTask } from './actors/agent/tasks/held-task.ts'
+export type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 export type { OfAgent } from './actors/agent/tasks/held-tasks.ts'
+export type { LateAnswer } from './actors/agent/tasks/late-answers.ts'
 export type { Hold } from './events/agent-facts.ts'
 export type { Budget } from './events/options/budget.ts'
 export type { Limits } from './events/options/limits.ts'
@@ -147,7 +146,7 @@ export { levelStore } from './store/level/store.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { type Telemetry, type TelemetryOptions, telemetry } from './telemetry/telemetry.ts'
 
-// Errors that a program catches every day; all of them are in `claude-multi-agent/errors`
+// Everyday errors
 
 export { AgentExistsError, AgentNotFoundError, MailboxFullError } from './events/errors/agent.ts'
 export { ClaudeAgentError } from './events/errors/base.ts'

@@ -6,6 +6,9 @@ export interface Logger {
   error(fields: Record<string, unknown>, message: string): void
 }
 
+/** `silent` is a threshold only. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
 const ignore = () => {}
 
 /** The default: a library says nothing unless it is asked to. */

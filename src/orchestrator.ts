@@ -12,10 +12,9 @@ import type { agentMachine } from './actors/agent/machine.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
 import { type AgentInfo, AgentSystem } from './actors/agent/system.ts'
-import type { Rejection, Verdict } from './actors/agent/tasks/approvals.ts'
-import type { DeadLetter } from './actors/agent/tasks/dead-letters.ts'
-import type { HeldTask } from './actors/agent/tasks/held-task.ts'
+import type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
+import { type LateAnswer, lateAnswersIn } from './actors/agent/tasks/late-answers.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
 import type { StateAt, When } from './actors/engine/fold-at.ts'
 import type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
@@ -110,7 +109,7 @@ export class Orchestrator implements AsyncDisposable {
       options.maxAgents ?? ORCHESTRATOR.maxAgents.fallback,
       options.agentDefaults ?? {},
     )
-    this.#heldTasks = new HeldTasks(store, this.#agents)
+    this.#heldTasks = new HeldTasks(this.#agents)
     this.#runs = new Runs(environment, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [])
     this.#downfall = new Downfall(logger, options.onFailure)
@@ -316,8 +315,8 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
-  async lateAnswers(of: OfAgent = {}): Promise<readonly DeadLetter[]> {
-    return this.#open.#heldTasks.deadLetters(of)
+  async lateAnswers({ agent }: OfAgent = {}): Promise<readonly LateAnswer[]> {
+    return lateAnswersIn(this.#open.store, agent)
   }
 
   /**

@@ -21,6 +21,7 @@ import { pruneTranscripts } from './session/pruning.ts'
 import { streamParser } from './stream/parser.ts'
 import { formatVersion } from './version.ts'
 
+/** Options of `claudeCli`. */
 export interface ClaudeCliOptions extends ProcessOptions {
   /** The `claude` command to use. Unless told: CLAUDE_AGENTS_CLAUDE_PATH, the PATH, an installed package. */
   readonly path?: string

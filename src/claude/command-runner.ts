@@ -16,6 +16,7 @@ import { sweepBase } from './process/sweep.ts'
 import { endLeftover } from './recovery.ts'
 import type { AgentRunner, Call, CallMessage, CallResult } from './runner.ts'
 
+/** Options of `commandRunner`. */
 export interface CommandRunnerOptions extends ProcessOptions {
   /** A program on the PATH, or a path. No shell is involved. */
   readonly command: string

@@ -20,6 +20,7 @@ export interface Call {
   readonly directories: AgentDirectories
 }
 
+/** How a call is made: the role, the model, the tools and the form of the answer. */
 export interface CallSettings {
   readonly systemPrompt: string
   readonly allowedTools?: readonly string[]
@@ -52,6 +53,7 @@ export interface CallProcesses extends ProcessIdentity {
   readonly others: number
 }
 
+/** The tokens that a call used. */
 export interface Usage {
   readonly inputTokens: number
   readonly outputTokens: number

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigError } from '../events/errors/config.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
 import type { Amount, Budget } from '../events/options/budget.ts'
@@ -51,6 +52,7 @@ export interface Config {
   readonly settings: readonly ResolvedSetting[]
 }
 
+/** Where to read the configuration from. */
 export interface ConfigSources {
   /** Where to look for the file, and above. Default: the working directory. */
   readonly directory?: string
@@ -210,13 +212,4 @@ function agentOptions({
 /** undefined where nothing is said. */
 function amounts(usd: number | undefined, tokens: number | undefined) {
   return usd === undefined && tokens === undefined ? undefined : defined({ usd, tokens })
-}
-
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
-}
-
-/** Without what is undefined: absent and undefined are two things to a caller who spreads it. */
-function defined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>
 }

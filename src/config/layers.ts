@@ -3,6 +3,7 @@ import * as SchemaAST from 'effect/SchemaAST'
 import type { ValuePath } from '../events/options/decoding.ts'
 import { SETTINGS } from './schema.ts'
 
+/** Where the value of a setting comes from. */
 export type SettingOrigin = 'command line' | 'environment' | 'file' | 'default'
 
 /** One value of the configuration, and who said it. */

@@ -6,6 +6,7 @@ import { LIMITS } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
 import { Positive, Text } from '../events/options/values.ts'
+import { LOG_LEVELS } from '../logger.ts'
 import { inFile } from './names.ts'
 import { Supervisor } from './supervision.ts'
 
@@ -27,8 +28,6 @@ const section = <const T extends Settings>(settings: T, prefix = ''): WithVariab
       { ...one, variable: `${prefix}${key.toUpperCase()}` },
     ]),
   ) as unknown as WithVariables<T>
-
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 
 const { max_turns, model, allowed_tools } = inFile(AGENT)
 

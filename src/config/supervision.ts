@@ -54,6 +54,7 @@ export interface DeclaredTree
   readonly children: readonly DeclaredChild[]
 }
 
+/** A child in a supervision tree of the configuration file. */
 export interface DeclaredChild
   extends Pick<ChildTree, 'id' | 'agent' | 'restart' | 'shutdown' | 'significant'> {
   readonly supervisor?: Omit<DeclaredTree, 'id'>

@@ -137,8 +137,8 @@ const definitions = {
   TaskFailed: fact(Schema.Struct({ ...onlyTask, error: Failure, fatal: Schema.Boolean })),
   /** Ends the task. */
   TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String })),
-  /** An answer that came when its task had ended already: it was paid for, and nobody gets it. */
-  DeadLetterRecorded: fact(
+  /** An answer that arrived after its task had ended: it was paid for, and no caller received it. */
+  LateAnswerRecorded: fact(
     Schema.Struct({
       ...callOfTask,
       sessionId: Schema.String,
@@ -159,8 +159,9 @@ const definitions = {
   AgentRemoved: fact(Schema.Struct({})),
 }
 
+/** A fact of an agent, told apart by its `type`. */
 export type AgentFact = FactOf<typeof definitions>
-export const agentFacts = factCatalog(definitions)
+export const agentFacts = factCatalog(definitions, { DeadLetterRecorded: 'LateAnswerRecorded' })
 
 /** The facts that end a task. */
 export type TaskOutcome = Extract<AgentFact, { type: 'CallSucceeded' | 'TaskFailed' | 'TaskCancelled' }>

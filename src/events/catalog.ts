@@ -25,6 +25,8 @@ export interface FactCatalog<F extends Fact<string, unknown>> {
   readonly types: readonly F['type'][]
   /** The newest version of each type that it knows. */
   readonly versions: Readonly<Record<string, number>>
+  /** The name that a fact's type has today. */
+  typeOf(recorded: Pick<Recorded, 'type'>): string
   /** Decodes by Schema: nothing malformed enters the log. Throws {@link InvalidFactError}. */
   write(fact: F): NewFact
   /** Checks type and version and upcasts; the record's own hash vouches for the rest. Throws {@link UnknownFactError}. */
@@ -32,11 +34,15 @@ export interface FactCatalog<F extends Fact<string, unknown>> {
 }
 
 /**
+ * @param renamed Types that had another name once, by that name. Their facts are read under today's name.
  * @example
  * const catalog = factCatalog({ Counted: fact(Schema.Struct({ by: Schema.Int })) })
  * catalog.write({ type: 'Counted', data: { by: 2 } }) // { type, data, v: 1 }
  */
-export function factCatalog<const D extends FactDefinitions>(definitions: D): FactCatalog<FactOf<D>> {
+export function factCatalog<const D extends FactDefinitions>(
+  definitions: D,
+  renamed: Readonly<Record<string, keyof D & string>> = {},
+): FactCatalog<FactOf<D>> {
   const known = new Map(
     Object.entries(definitions).map(([type, { schema, v, upcasts }]) => {
       const decode = Schema.decodeUnknownSync(schema, { onExcessProperty: 'error' })
@@ -47,7 +53,7 @@ export function factCatalog<const D extends FactDefinitions>(definitions: D): Fa
       return [type, { v, upcasts, check }]
     }),
   )
-  return catalogOf(known)
+  return catalogOf(known, renamed)
 }
 
 /** One type of fact, whatever its schema is written with. */
@@ -61,8 +67,12 @@ export interface CatalogEntry {
 /** A catalog of types of facts by their names. */
 export function catalogOf<F extends Fact<string, unknown>>(
   known: ReadonlyMap<string, CatalogEntry>,
+  renamed: Readonly<Record<string, string>> = {},
 ): FactCatalog<F> {
+  const typeOf = ({ type }: Pick<Recorded, 'type'>) =>
+    Object.hasOwn(renamed, type) ? (renamed[type] ?? type) : type
   return {
+    typeOf,
     types: [...known.keys()],
     versions: Object.fromEntries([...known].map(([type, { v }]) => [type, v])),
     write(fact) {
@@ -75,7 +85,8 @@ export function catalogOf<F extends Fact<string, unknown>>(
       }
     },
     read(recorded) {
-      const definition = known.get(recorded.type)
+      const type = typeOf(recorded)
+      const definition = known.get(type)
       if (!definition || recorded.v > definition.v || recorded.v < 1) {
         throw new UnknownFactError({
           type: recorded.type,
@@ -86,7 +97,7 @@ export function catalogOf<F extends Fact<string, unknown>>(
       }
       let data = recorded.data
       for (let v = recorded.v; v < definition.v; v++) data = definition.upcasts[v - 1]?.(data) ?? data
-      return { type: recorded.type, data, id: recorded.id } as Identified<F>
+      return { type, data, id: recorded.id } as Identified<F>
     },
   }
 }

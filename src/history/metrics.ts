@@ -11,7 +11,7 @@ const FAMILIES = {
   claude_agents_agents: ['gauge', 'Agents that there are, by status.'],
   claude_agents_tasks_pending: ['gauge', 'Tasks that wait or run, by agent.'],
   claude_agents_tasks_held: ['gauge', 'Tasks that wait for an approval or a budget, by agent.'],
-  claude_agents_dead_letters: ['gauge', 'Tasks that failed for good and were set aside, by agent.'],
+  claude_agents_late_answers: ['gauge', 'Answers that arrived after their task had ended, by agent.'],
   claude_agents_calls_in_flight: ['gauge', 'Calls that run, by agent.'],
   claude_agents_runs: ['gauge', 'Runs of workflows, by status.'],
   claude_agents_tasks_accepted_total: ['counter', 'Tasks that were accepted.'],
@@ -133,7 +133,7 @@ async function* gauges(store: EventStore): AsyncGenerator<readonly [Family, Labe
     add(counts, named('claude_agents_agents', { status: summary.status }), 1)
     add(counts, named('claude_agents_tasks_pending', { agent }), Number(summary.info?.queue ?? 0))
     add(counts, named('claude_agents_tasks_held', { agent }), Number(summary.info?.held ?? 0))
-    add(counts, named('claude_agents_dead_letters', { agent }), Number(summary.info?.deadLetters ?? 0))
+    add(counts, named('claude_agents_late_answers', { agent }), Number(summary.info?.deadLetters ?? 0))
     add(counts, named('claude_agents_calls_in_flight', { agent }), summary.status === 'busy' ? 1 : 0)
   }
   for (const [key, value] of counts) yield [...(JSON.parse(key) as [Family, Labels]), value]

@@ -42,6 +42,7 @@ export interface ChangedMachine {
   readonly first: { readonly stream: string; readonly version: number } | null
 }
 
+/** What was folded again, what it was compared with, and where the two differ. */
 export interface ReplayReport {
   /** Whether nothing diverges. */
   readonly ok: boolean
@@ -56,6 +57,7 @@ export interface ReplayReport {
   readonly unknown: readonly string[]
 }
 
+/** What to verify, and with which kinds of actors. */
 export interface VerifyReplayOptions {
   /** Only this stream. */
   readonly stream?: string

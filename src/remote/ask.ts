@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
-import type { HeldTask } from '../actors/agent/tasks/held-task.ts'
+import type { HeldTask } from '../actors/agent/tasks/held.ts'
 import type { AskOptions } from '../actors/agent/tasks/tasks.ts'
 import type { CallMessage } from '../claude/runner.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'

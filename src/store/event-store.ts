@@ -30,6 +30,7 @@ export interface EventStore extends AsyncDisposable {
   streams(options?: StreamsOptions): AsyncIterable<StreamHead>
 }
 
+/** How an append is checked and made idempotent. */
 export interface AppendOptions {
   /** The version that the stream must have now: 0 or `'none'` for no facts yet, `'any'` (the default) for no check.
    * Otherwise {@link VersionConflict}. */
@@ -57,12 +58,14 @@ export interface StreamSummary {
   readonly state?: string
 }
 
+/** A stream, its version, and what it folds to. */
 export interface StreamHead {
   readonly stream: string
   readonly version: number
   readonly summary: StreamSummary | null
 }
 
+/** Which part of a stream, or of the log, to read. */
 export interface ReadOptions {
   /** Only what comes after this version (in `readAll`: position). Default 0. */
   readonly after?: number
@@ -74,11 +77,13 @@ export interface ReadOptions {
   readonly direction?: 'forwards' | 'backwards'
 }
 
+/** From which position to follow the log, and until when. */
 export interface FollowOptions {
   readonly after?: number
   readonly signal?: AbortSignal
 }
 
+/** Which streams to list. */
 export interface StreamsOptions {
   /** `agent/`: only streams whose name begins so. */
   readonly prefix?: string

@@ -78,7 +78,7 @@ describe('the processes of calls', () => {
     const { values } = await ps(baseDir, '--json')
     expect(values).toMatchObject([{ ...own[0], ageMs: expect.any(Number) }])
     expect((await ps(baseDir)).stdout).toMatch(
-      /^AGENT +TASK +CALL +PID +AGE +STATE\na +t1 +\S+ +\d+ \+2 +\d+s +known$/,
+      /^AGENT +TASK +CALL +PID +AGE +STATE\na +t1 +\S+ +\d+ \+2 +[\d.]+ s +known$/,
     )
   })
 

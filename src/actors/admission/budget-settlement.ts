@@ -67,7 +67,7 @@ const isUncounted = ({ data }: AgentFact, { usd }: Amount) =>
 
 /** What a fact says that was paid. */
 export function settledCost(fact: AgentFact): Amount | undefined {
-  if (fact.type !== 'CallSucceeded' && fact.type !== 'DeadLetterRecorded') return undefined
+  if (fact.type !== 'CallSucceeded' && fact.type !== 'LateAnswerRecorded') return undefined
   const { costUsd, usage } = fact.data
   return { usd: Math.max(0, costUsd), tokens: usage.inputTokens + usage.outputTokens }
 }

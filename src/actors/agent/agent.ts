@@ -16,10 +16,16 @@ import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/links.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
-import { approveTask, type Rejection, rejectTask, type Verdict } from './tasks/approvals.ts'
+import type { HoldListeners } from './tasks/callers.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
-import { type HeldTask, heldTasksIn } from './tasks/held-task.ts'
-import type { HoldListeners } from './tasks/hold-notices.ts'
+import {
+  approveTask,
+  type HeldTask,
+  heldTasksIn,
+  type Rejection,
+  rejectTask,
+  type Verdict,
+} from './tasks/held.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
 import { agentWorker } from './worker.ts'
 

@@ -144,8 +144,8 @@ export function callSucceeded(
   }
 }
 
-/** An answer that nobody waits for any more. */
-export function deadLetter(
+/** An answer that arrived after its task had ended. */
+export function lateAnswer(
   task: CurrentTask,
   { callId, sessionId, parentSessionId }: OpenCall,
   { costUsd, usage, durationMs, model }: CallResult,
@@ -154,7 +154,7 @@ export function deadLetter(
   const { taskId } = task
   const call = { taskId, callId, sessionId, parentSessionId }
   return {
-    type: 'DeadLetterRecorded',
+    type: 'LateAnswerRecorded',
     data: { ...call, costUsd, usage, durationMs, model, ...answer },
   }
 }

@@ -47,7 +47,7 @@ const fold = agent.assign(({ context, event }) => {
 
 /** What comes too late can come at any time. */
 const late = {
-  DeadLetterRecorded: { guard: 'isNotOpenCall', actions: fold },
+  LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
 } as const
 
 /** What can happen to an agent whatever it does. */
@@ -134,5 +134,7 @@ export const agentMachine = agent.createMachine({
   },
 })
 
+/** A state of an agent: `value` is its status, `context` holds the rest. */
 export type AgentSnapshot = SnapshotFrom<typeof agentMachine>
+/** What an agent is doing. */
 export type AgentStatus = AgentSnapshot['value']

@@ -18,6 +18,8 @@ export interface RetentionRule {
 const BODIES: Readonly<Record<string, readonly string[]>> = {
   TaskAccepted: ['prompt', 'textInput'],
   CallSucceeded: ['text'],
+  LateAnswerRecorded: ['text'],
+  // What version 0.1.0 called it.
   DeadLetterRecorded: ['text'],
 }
 const TASK_ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])

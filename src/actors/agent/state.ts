@@ -80,7 +80,10 @@ export interface AgentContext {
   readonly totals: AgentTotals
   /** What the last answer came to. */
   readonly lastCost: CallCost | null
-  /** How many answers came too late for anybody. */
+  /**
+   * How many answers arrived after their task had ended. Called by their old name: hashes of states are in the log, and a
+   * field of another name would make them all differ.
+   */
   readonly deadLetters: number
   /** Why the last task failed, until one succeeds. */
   readonly failure: Failure | null
@@ -170,7 +173,7 @@ export const changes: {
     },
     lastCost: { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens },
   }),
-  DeadLetterRecorded: ({ totals, deadLetters }, { usage, costUsd }) => ({
+  LateAnswerRecorded: ({ totals, deadLetters }, { usage, costUsd }) => ({
     totals: {
       ...totals,
       inputTokens: totals.inputTokens + usage.inputTokens,

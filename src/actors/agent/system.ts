@@ -34,7 +34,7 @@ export interface AgentInfo {
   /** Of those that wait: how many wait for a yes, or for room in a budget. */
   readonly held: number
   /** How many answers came when their task had ended already. */
-  readonly deadLetters: number
+  readonly lateAnswers: number
 }
 
 const STREAMS = 'agent/'
@@ -288,6 +288,6 @@ function agentInfo(stream: string, version: number, status: string, info: JsonOb
     totalTokens: Number(info.totalTokens ?? 0),
     totalCostUsd: Number(info.totalCostUsd ?? 0),
     held: Number(info.held ?? 0),
-    deadLetters: Number(info.deadLetters ?? 0),
+    lateAnswers: Number(info.deadLetters ?? 0),
   }
 }

@@ -24,7 +24,7 @@ import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './de
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { faultOf, retryAfterMs } from './failure-policy.ts'
 import type { AgentContext, QueuedTask } from './state.ts'
-import { type AnsweredCall, learnCost, recordDeadLetter } from './tasks/late-answers.ts'
+import { type AnsweredCall, learnCost, recordLateAnswer } from './tasks/late-answers.ts'
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 
@@ -98,7 +98,7 @@ export function agentWorker(
   async function bury(answered: AnsweredCall, ending: CallEnding | undefined) {
     if (ending?.type !== 'CallSucceeded' || actor.closed) return
     await learnCost(budgets, agent, answered, ending)
-    await recordDeadLetter(actor, bodies, answered, ending)
+    await recordLateAnswer(actor, bodies, answered, ending)
   }
 
   async function hear({ task, call }: CallEffect, message: CallMessage, place: CallSlot) {

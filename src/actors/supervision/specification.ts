@@ -1,7 +1,7 @@
 /** What a supervision tree is to be, as plain data, and the check that it makes sense: all of it, before anything starts. */
 import { InvalidSpecificationError } from '../../events/errors/supervision.ts'
 import { ID_PATTERN } from '../../events/ids.ts'
-import type { Json } from '../../events/json.ts'
+import { defined, type Json } from '../../events/json.ts'
 import { type Decodable, decoded, type Mistake, pathName, problemOf } from '../../events/options/decoding.ts'
 import {
   type ChildData,
@@ -15,6 +15,7 @@ import {
 } from '../../events/options/supervision.ts'
 import type { Supervised } from '../engine/exit.ts'
 
+/** One child of a supervisor: an agent, an actor of your own, or another supervisor. */
 export interface ChildSpecification {
   /** Its name among its siblings; that of a supervisor names its stream too. Default: the agent's id. */
   readonly id?: string
@@ -35,11 +36,13 @@ export interface ChildSpecification {
   readonly significant?: boolean
 }
 
+/** Starts a child that is not an agent. */
 export type StartChild = (child: {
   readonly id: string
   readonly argument: Json
 }) => Supervised | Promise<Supervised>
 
+/** A supervision tree, as data. */
 export interface SupervisorSpecification {
   readonly id: string
   /**
@@ -231,5 +234,5 @@ function checkSignificant(
 }
 
 function refuse(where: string, problem: string, hint?: string): never {
-  throw new InvalidSpecificationError({ where, problem, ...(hint === undefined ? {} : { hint }) })
+  throw new InvalidSpecificationError(defined({ where, problem, hint }))
 }

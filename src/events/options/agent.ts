@@ -6,6 +6,7 @@ import { type Decodable, decodedInput } from './decoding.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
 import { Count, Positive, Text } from './values.ts'
 
+/** What an agent is created with, or changed to: its id, its role, and how its calls are made. */
 export interface AgentOptions {
   /** Lower-case letters, digits, `_` and `-`; at most 64. */
   readonly id: string

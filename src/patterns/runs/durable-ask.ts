@@ -1,8 +1,8 @@
 /** The `ask` of a durable run: what was answered is answered from the log, and everything else is written down. */
 import { Observable } from 'rxjs'
 import type { AgentSystem } from '../../actors/agent/system.ts'
+import type { HoldListeners } from '../../actors/agent/tasks/callers.ts'
 import type { Reply } from '../../actors/agent/tasks/handle.ts'
-import type { HoldListeners } from '../../actors/agent/tasks/hold-notices.ts'
 import type { EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'

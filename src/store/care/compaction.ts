@@ -26,6 +26,7 @@ export interface Retention {
   reduce(recorded: Recorded): JsonObject | undefined
 }
 
+/** What a compaction dropped, or would drop. */
 export interface CompactionReport {
   /** Of how many facts the bodies were dropped, or would be. */
   readonly facts: number

@@ -20,6 +20,7 @@ import { checkCheckpoints, IndexCheck, indexEntry } from './verify/index-check.t
 import { mergedEntries } from './verify/merged-entries.ts'
 import { RecordCheck } from './verify/record-check.ts'
 
+/** Options of `verifyStore`. */
 export interface VerifyOptions {
   /** Ends it early, with the signal's reason. */
   readonly signal?: AbortSignal

@@ -1,7 +1,7 @@
 /** Budgets hold whatever is stopped in the middle: at every append of a scenario, and in random ones. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { HeldTask } from '../../../src/actors/agent/tasks/held-task.ts'
+import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
 import type { Call, CallResult } from '../../../src/claude/runner.ts'
 import type { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { HeldTask } from '../../../src/actors/agent/tasks/held-task.ts'
+import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
 import { ApiUnavailableError, RefusedError } from '../../../src/events/errors/call.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'

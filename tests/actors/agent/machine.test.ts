@@ -33,7 +33,7 @@ const TASK_FACTS = [
   'TaskCancelled',
   'TaskHeld',
   'TaskApproved',
-  'DeadLetterRecorded',
+  'LateAnswerRecorded',
   'ProcessStarted',
   'InputsPlaced',
   'SessionLost',
@@ -99,7 +99,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
           : { reason: 'budget', budget: 'budget/orchestrator', usd: 1, tokens: 10 },
       },
       TaskApproved: { taskId, by: null },
-      DeadLetterRecorded: {
+      LateAnswerRecorded: {
         taskId,
         callId,
         ...session,

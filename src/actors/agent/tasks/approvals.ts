@@ -10,6 +10,7 @@ export interface Verdict {
   readonly by?: string
 }
 
+/** Who rejects a task, and why. */
 export interface Rejection extends Verdict {
   readonly reason?: string
 }

@@ -1,32 +1,22 @@
-/** What waits for somebody, and what nobody waits for any more, in all agents. */
-
+/** The held tasks of all agents: listed, approved, rejected. */
 import { TaskNotHeldError } from '../../../events/errors/hold.ts'
-import { checkId } from '../../../events/ids.ts'
-import type { EventStore } from '../../../store/event-store.ts'
-import { bodiesIn } from '../../engine/bodies.ts'
 import type { Agent } from '../agent.ts'
 import type { AgentSystem } from '../system.ts'
-import type { Rejection, Verdict } from './approvals.ts'
-import { type DeadLetter, deadLettersOf } from './dead-letters.ts'
-import type { HeldTask } from './held-task.ts'
+import type { HeldTask, Rejection, Verdict } from './held.ts'
 
-const STREAMS = 'agent/'
-
-/** Whose task it is, where two agents have one with the same id. */
+/** Selects an agent; needed if two agents have a task with the same id. */
 export interface OfAgent {
   readonly agent?: string
 }
 
 export class HeldTasks {
-  readonly #store: EventStore
   readonly #agents: AgentSystem
 
-  constructor(store: EventStore, agents: AgentSystem) {
-    this.#store = store
+  constructor(agents: AgentSystem) {
     this.#agents = agents
   }
 
-  /** By agent, in the order in which they are tried. Only agents that have any are loaded. */
+  /** By agent, in the order in which they would start. Loads only agents that have held tasks. */
   async list({ agent }: OfAgent = {}): Promise<readonly HeldTask[]> {
     if (agent !== undefined) return (await this.#agents.get(agent)).held()
     const holding = (await this.#agents.list()).filter(({ held }) => held > 0)
@@ -45,18 +35,7 @@ export class HeldTasks {
     return found.task
   }
 
-  /** Also those of agents that were removed. */
-  async deadLetters({ agent }: OfAgent = {}): Promise<readonly DeadLetter[]> {
-    const bodies = bodiesIn(this.#store)
-    if (agent !== undefined) return deadLettersOf(this.#store, bodies, checkId('agent', agent))
-    const letters: (readonly DeadLetter[])[] = []
-    for await (const { stream, summary } of this.#store.streams({ prefix: STREAMS }))
-      if (Number(summary?.info?.deadLetters ?? 0) > 0)
-        letters.push(await deadLettersOf(this.#store, bodies, stream.slice(STREAMS.length)))
-    return letters.flat()
-  }
-
-  /** A task's id is its agent's own, so those that hold one are asked. */
+  /** Task ids are unique within an agent only. */
   async #find(taskId: string, agent?: string): Promise<{ agent: Agent; task: HeldTask }> {
     const tasks = (await this.list(agent === undefined ? {} : { agent })).filter(
       (held) => held.taskId === taskId && held.reason === 'approval',

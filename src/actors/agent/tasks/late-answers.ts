@@ -1,11 +1,28 @@
-/** Answers that have come: what they cost counts at once, and those that come too late for anybody are kept. */
-
+/** Answers and their cost: what a call cost counts at once, and an answer that comes too late is kept. */
+import { agentFacts } from '../../../events/agent-facts.ts'
+import { checkId } from '../../../events/ids.ts'
+import { defined } from '../../../events/json.ts'
+import type { EventStore } from '../../../store/event-store.ts'
 import type { Budgets } from '../../admission/budgets.ts'
-import type { Bodies } from '../../engine/bodies.ts'
+import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import type { CallEnding } from '../call.ts'
-import { deadLetter } from '../decisions.ts'
+import { lateAnswer } from '../decisions.ts'
 import type { AgentActor } from '../environment.ts'
 import type { CurrentTask, OpenCall } from '../state.ts'
+
+/** An answer that arrived after its task had ended. It was paid for, and no caller received it. */
+export interface LateAnswer {
+  readonly agent: string
+  readonly taskId: string
+  readonly callId: string
+  /** The session that holds it. No later task continues that session. */
+  readonly sessionId: string
+  readonly text: string
+  readonly costUsd: number
+  readonly tokens: number
+  /** When it was recorded, ISO 8601 in UTC. */
+  readonly at: string
+}
 
 export interface AnsweredCall {
   readonly task: CurrentTask
@@ -14,29 +31,57 @@ export interface AnsweredCall {
 
 type Answered = CallEnding & { readonly type: 'CallSucceeded' }
 
-/** Tells the budgets what an answer has cost, before its end is written down. */
+/** Tells the budgets what an answer cost, before its end is recorded. */
 export async function learnCost(
   budgets: Budgets,
   agent: string,
   { task: { runId }, call: { callId } }: AnsweredCall,
   { result: { costUsd, usage }, harvested }: Answered,
 ): Promise<void> {
-  // Of an answer that was found after a crash the cost is not always known.
+  // A transcript does not always tell the cost of an answer that was harvested after a crash.
   if (harvested && costUsd === 0) return
   const cost = { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens }
-  await budgets.learn({ agent, callId, ...(runId === undefined ? {} : { runId }) }, cost)
+  await budgets.learn(defined({ agent, callId, runId }), cost)
 }
 
-/** Keeps an answer whose task has ended already. It was paid for, and nobody is given it. */
-export async function recordDeadLetter(
+/** Keeps an answer whose task has ended. */
+export async function recordLateAnswer(
   actor: AgentActor,
   bodies: Bodies,
   { task, call }: AnsweredCall,
   { result, harvested }: Answered,
 ): Promise<void> {
-  const letter = deadLetter(task, call, result, { text: await bodies.write(result.text), harvested })
-  await actor.decide(({ context }) => (context.current?.call?.callId === call.callId ? [] : [letter]), {
+  const fact = lateAnswer(task, call, result, { text: await bodies.write(result.text), harvested })
+  await actor.decide(({ context }) => (context.current?.call?.callId === call.callId ? [] : [fact]), {
     ...{ correlationId: task.taskId, causationId: task.cause },
+    // Commit ids are part of the log's format: this one keeps the name that the fact once had.
     commitId: `dead-letter/${call.callId}`,
   })
+}
+
+const STREAMS = 'agent/'
+
+/** The late answers of one agent, or of all agents (the default), removed ones included, in the order of their arrival. */
+export async function lateAnswersIn(store: EventStore, agent?: string): Promise<readonly LateAnswer[]> {
+  if (agent !== undefined) return lateAnswersOf(store, checkId('agent', agent))
+  const answers: (readonly LateAnswer[])[] = []
+  for await (const { stream, summary } of store.streams({ prefix: STREAMS }))
+    if (Number(summary?.info?.deadLetters ?? 0) > 0)
+      answers.push(await lateAnswersOf(store, stream.slice(STREAMS.length)))
+  return answers.flat()
+}
+
+async function lateAnswersOf(store: EventStore, agent: string): Promise<readonly LateAnswer[]> {
+  const bodies = bodiesIn(store)
+  const answers: LateAnswer[] = []
+  for await (const recorded of store.read(`${STREAMS}${agent}`)) {
+    if (agentFacts.typeOf(recorded) !== 'LateAnswerRecorded') continue
+    const fact = agentFacts.read(recorded)
+    if (fact.type !== 'LateAnswerRecorded') continue
+    const { taskId, callId, sessionId, text, costUsd, usage } = fact.data
+    const tokens = usage.inputTokens + usage.outputTokens
+    const said = await bodies.read(text)
+    answers.push({ agent, taskId, callId, sessionId, text: said, costUsd, tokens, at: recorded.at })
+  }
+  return answers
 }

@@ -18,11 +18,11 @@ import { BEGIN_HELD, cancelTasks } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
 import { isSameTask } from '../retention.ts'
 import type { AgentContext } from '../state.ts'
+import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { type Reply, TaskHandle } from './handle.ts'
-import { type HeldTask, heldTask } from './held-task.ts'
-import { type HoldListeners, noticeHolds } from './hold-notices.ts'
-import { TaskOutcomes } from './outcomes.ts'
+import { type HeldTask, heldTask } from './held.ts'
 
+/** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
   /** Aborting it cancels the task. */
   readonly signal?: AbortSignal

@@ -6,6 +6,7 @@ import { createGunzip } from 'node:zlib'
 import { InvalidArchive } from '../../../events/errors/archive.ts'
 import { InvalidInputError } from '../../../events/errors/usage.ts'
 
+/** An export or a backup as a stream of bytes. */
 export interface ArchiveSource {
   /** For messages. */
   readonly name: string

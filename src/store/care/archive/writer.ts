@@ -24,6 +24,7 @@ import {
 } from './lines.ts'
 import { redactedData, redactedNote } from './redaction.ts'
 
+/** Which part of a log to export, and how. */
 export interface ExportOptions {
   /** Only this stream. */
   readonly stream?: string

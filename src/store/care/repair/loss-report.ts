@@ -15,6 +15,7 @@ export interface LostFacts {
   readonly versions: { readonly from: number; readonly to: number } | null
 }
 
+/** A stream that a repair could not keep whole. */
 export interface DamagedStream {
   readonly stream: string
   /** It goes up to this version now. */
@@ -25,6 +26,7 @@ export interface DamagedStream {
   readonly quarantined: number
 }
 
+/** A body that a repair could not keep, and the fact that refers to it. */
 export interface LostBlob {
   readonly sha256: string
   /** In the new store. */

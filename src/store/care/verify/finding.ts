@@ -18,6 +18,7 @@ export interface Finding {
   readonly problem: string
 }
 
+/** What a verification found in a store. */
 export interface VerifyReport {
   /** Whether nothing is wrong. */
   readonly ok: boolean

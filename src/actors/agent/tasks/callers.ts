@@ -1,0 +1,97 @@
+/** The callers of an agent's tasks: who is told when a task is held, released, or ended. */
+import type { EventEmitter } from 'node:events'
+import type { Hold, TaskOutcome } from '../../../events/agent-facts.ts'
+import type { Identified } from '../../../events/envelope.ts'
+import type { HeldTask } from './held.ts'
+
+interface Caller {
+  resolve(outcome: Identified<TaskOutcome>): void
+  reject(error: unknown): void
+}
+
+export interface ExpectedOutcome {
+  readonly outcome: Promise<Identified<TaskOutcome>>
+  /** The caller no longer waits. */
+  forget(): void
+}
+
+/** The callers that wait for the outcome of a task. One task may have several. */
+export class TaskOutcomes {
+  readonly #callers = new Map<string, Set<Caller>>()
+
+  expect(taskId: string): ExpectedOutcome {
+    const callers = this.#callers.get(taskId) ?? new Set<Caller>()
+    this.#callers.set(taskId, callers)
+    const { promise: outcome, ...caller } = withResolvers<Identified<TaskOutcome>>()
+    // It may reject before the caller awaits it.
+    outcome.catch(() => {})
+    callers.add(caller)
+    const forget = () => {
+      callers.delete(caller)
+      if (callers.size === 0) this.#callers.delete(taskId)
+    }
+    return { outcome, forget }
+  }
+
+  settle(taskId: string, outcome: Identified<TaskOutcome>): void {
+    for (const { resolve } of this.#callers.get(taskId) ?? []) resolve(outcome)
+  }
+
+  /** No outcome will be known in this process. */
+  giveUp(error: unknown): void {
+    for (const callers of this.#callers.values()) for (const { reject } of callers) reject(error)
+  }
+}
+
+function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  return { promise, resolve, reject }
+}
+
+export interface HoldListeners {
+  /** Called when the task is held: it needs approval, or its next call does not fit into a budget. */
+  readonly onHeld?: (held: HeldTask) => void
+  /** Called when a held task resumes. */
+  readonly onReleased?: () => void
+}
+
+/**
+ * Listens to `held TASK` and `released TASK`. Returns the function that stops listening.
+ *
+ * @param describe Turns the hold into what the caller is told.
+ */
+export function noticeHolds(
+  events: EventEmitter,
+  taskId: string,
+  { onHeld, onReleased }: HoldListeners,
+  describe: (hold: Hold) => Promise<HeldTask>,
+): () => void {
+  if (!onHeld && !onReleased) return () => {}
+  let isHeld = false
+  let lastReason: string | undefined
+  const held = (hold: Hold) => {
+    isHeld = true
+    // A held task is reconsidered whenever something changes; the caller hears of each reason once.
+    const reason = JSON.stringify(hold)
+    if (reason === lastReason) return
+    lastReason = reason
+    // By then the task may have resumed or ended, or the store may be closing.
+    const tell = (task: HeldTask) => void (isHeld && onHeld?.(task))
+    describe(hold).then(tell, () => {})
+  }
+  const released = () => {
+    if (isHeld) onReleased?.()
+    isHeld = false
+    lastReason = undefined
+  }
+  events.on(`held ${taskId}`, held).on(`released ${taskId}`, released)
+  return () => {
+    isHeld = false
+    events.off(`held ${taskId}`, held).off(`released ${taskId}`, released)
+  }
+}

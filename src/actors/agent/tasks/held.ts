@@ -1,0 +1,122 @@
+/** A held task: what it waits for, in words, and the decisions to approve or reject it. */
+import type { AgentFact, Hold } from '../../../events/agent-facts.ts'
+import { TaskNotHeldError, TaskRejectedError } from '../../../events/errors/hold.ts'
+import { callErrorData } from '../../../events/errors/recorded.ts'
+import { dollars } from '../../../events/figures.ts'
+import type { Limit } from '../../../events/options/budget.ts'
+import type { BudgetInfo } from '../../admission/budget-ledger.ts'
+import { nameOfBudget } from '../../admission/budget-scope.ts'
+import type { Budgets } from '../../admission/budgets.ts'
+import type { AgentContext, QueuedTask } from '../state.ts'
+
+/** A task that waits for an approval, or for room in a budget. */
+export interface HeldTask {
+  readonly agent: string
+  readonly taskId: string
+  readonly runId: string | null
+  readonly reason: Hold['reason']
+  /** Why it waits, as a sentence. */
+  readonly message: string
+  /** How to resume it. */
+  readonly hint: string
+  /** The budget that has no room for it, as it stands. */
+  readonly budget: BudgetInfo | null
+  /** The estimated cost of its next call. */
+  readonly estimate: { readonly usd: number; readonly tokens: number } | null
+}
+
+/** @param budget The budget that has no room for it. */
+export function heldTask(
+  task: { readonly agent: string; readonly taskId: string; readonly runId?: string },
+  hold: Hold,
+  budget: BudgetInfo | null,
+): HeldTask {
+  const { agent, taskId, runId = null } = task
+  const what = `Task ${taskId} of agent "${agent}" is held`
+  if (hold.reason === 'approval') {
+    return {
+      ...{ agent, taskId, runId, reason: hold.reason, budget: null, estimate: null },
+      message: `${what}: it needs approval${hold.note === null ? '' : ` (${hold.note})`}.`,
+      hint: `claude-agents agent approve ${taskId}, or: claude-agents agent reject ${taskId} --reason "..."`,
+    }
+  }
+  const { usd, tokens } = hold
+  return {
+    ...{ agent, taskId, runId, reason: hold.reason, budget, estimate: { usd, tokens } },
+    message: `${what}: its next call does not fit into ${budget ? inWords(budget, hold) : 'a budget'}.`,
+    hint: `It goes on when there is room: claude-agents budget set${budget ? optionsOf(budget) : ''}.`,
+  }
+}
+
+/** The held tasks of a queue. */
+export async function heldTasksIn(
+  agent: string,
+  queue: readonly QueuedTask[],
+  budgets: Pick<Budgets, 'of'>,
+): Promise<readonly HeldTask[]> {
+  const tasks = queue.map(async ({ hold, ...task }) => {
+    if (!hold) return []
+    return [heldTask({ ...task, agent }, hold, hold.reason === 'budget' ? await budgets.of(hold) : null)]
+  })
+  return (await Promise.all(tasks)).flat()
+}
+
+/** `the budget: about $2.50, of $3.00 there is $0.50 left` */
+function inWords(
+  { scope, limit, remaining }: BudgetInfo,
+  { usd, tokens }: Hold & { reason: 'budget' },
+): string {
+  const parts = [
+    ...(isShort(remaining.usd, usd)
+      ? [
+          `about ${dollars(usd)} is needed, and of ${dollars(limit.usd ?? 0)} there is ${dollars(Math.max(0, remaining.usd ?? 0))} left`,
+        ]
+      : []),
+    ...(isShort(remaining.tokens, tokens)
+      ? [
+          `about ${tokens} tokens are needed, and of ${limit.tokens} there are ${Math.max(0, remaining.tokens ?? 0)} left`,
+        ]
+      : []),
+  ]
+  return parts.length === 0 ? nameOfBudget(scope) : `${nameOfBudget(scope)}: ${parts.join('; ')}`
+}
+
+const isShort = (left: number | null, needed: number) => left !== null && (left <= 0 || needed > left)
+
+function optionsOf({ scope: { agent, run }, limit }: { scope: BudgetInfo['scope']; limit: Limit }): string {
+  const whose = agent !== undefined ? ` --agent ${agent}` : run !== undefined ? ` --run ${run}` : ''
+  return `${whose}${limit.usd === null ? '' : ' --usd N'}${limit.tokens === null ? '' : ' --tokens N'}`
+}
+
+/** Who approves. */
+export interface Verdict {
+  /** A person or a program; it is recorded in the log. */
+  readonly by?: string
+}
+
+export interface Rejection extends Verdict {
+  readonly reason?: string
+}
+
+/** Throws TaskNotHeldError unless the task needs approval. */
+export function approveTask(context: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
+  checkNeedsApproval(context, taskId)
+  return [{ type: 'TaskApproved', data: { taskId, by: by ?? null } }]
+}
+
+/** Throws TaskNotHeldError unless the task needs approval. */
+export function rejectTask(
+  context: AgentContext,
+  agent: string,
+  taskId: string,
+  { by = '', reason = '' }: Rejection,
+): readonly AgentFact[] {
+  checkNeedsApproval(context, taskId)
+  const error = callErrorData(new TaskRejectedError({ agent, taskId, by, reason }))
+  return [{ type: 'TaskFailed', data: { taskId, error, fatal: false } }]
+}
+
+function checkNeedsApproval({ queue }: AgentContext, taskId: string): void {
+  const isHeld = queue.some((task) => task.taskId === taskId && task.hold?.reason === 'approval')
+  if (!isHeld) throw new TaskNotHeldError({ taskId })
+}

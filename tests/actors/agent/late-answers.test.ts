@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest'
+import type { AgentRunner } from '../../../src/claude/runner.ts'
+import { CallTimeoutError } from '../../../src/events/errors/call.ts'
+import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { ECHO, until, world } from '../world.ts'
+
+/** Answers at a sign, whatever has become of the call meanwhile: as a process does that was about to end. */
+function stubborn() {
+  let answer = () => {}
+  const waiting = new Promise<void>((resolve) => (answer = resolve))
+  const script = scriptedRunner({
+    reply: async ({ prompt }) => {
+      if (prompt === 'slow') await waiting
+      const usage = { inputTokens: 3, outputTokens: 4, cacheReadTokens: 0, cacheCreationTokens: 0 }
+      return { text: prompt === 'slow' ? 'late '.repeat(20_000) : prompt, costUsd: 2, usage }
+    },
+  })
+  const runner: AgentRunner = {
+    start: (call) => script.start(call, { signal: new AbortController().signal }),
+    recover: (call, options) => script.recover(call, options),
+  }
+  return { runner, calls: script.calls, answer }
+}
+
+async function asked(options = {}) {
+  const here = await world()
+  const { runner, calls, answer } = stubborn()
+  const { orchestrator } = await here.open({}, { runner, budget: { usd: 10 } })
+  const agent = await orchestrator.createAgent({ ...ECHO, ...options })
+  const task = agent.ask('slow', { taskId: 't1' })
+  task.catch(() => {})
+  await until(() => calls.length === 1)
+  return { ...here, orchestrator, agent, task, answer }
+}
+
+describe('An answer that comes when its task', () => {
+  test('was cancelled is kept with its text and its cost, and nobody is given it', async () => {
+    const { orchestrator, agent, task, answer, types } = await asked()
+    await task.cancel('not needed')
+    const next = agent.ask('next')
+    answer()
+    expect((await next).text).toBe('next')
+    await expect(task).rejects.toMatchObject({ _tag: 'TaskCancelledError' })
+    await expect(agent.ask('slow', { taskId: 't1' })).rejects.toMatchObject({ _tag: 'TaskCancelledError' })
+    const [late, ...others] = await orchestrator.lateAnswers()
+    expect(others).toEqual([])
+    expect(late).toMatchObject({ agent: 'echo', taskId: 't1', costUsd: 2, tokens: 7 })
+    expect(late?.text).toBe('late '.repeat(20_000))
+    expect(agent.metrics()).toMatchObject({ totalCostUsd: 4, totalTokens: 14, totalInteractions: 1 })
+    await orchestrator.recover()
+    expect(await orchestrator.budgets.show()).toMatchObject({
+      spent: { usd: 4, tokens: 14 },
+      reserved: { usd: 0 },
+    })
+    expect((await types('echo')).filter((type) => type === 'LateAnswerRecorded').length).toBe(1)
+    // The conversation goes on without it.
+    expect((await agent.sessions()).map(({ parentSessionId }) => parentSessionId)).toEqual([null])
+  })
+
+  test('has timed out is kept as well', async () => {
+    const { orchestrator, agent, task, answer, clock } = await asked({
+      timeoutMs: 1000,
+      retry: { attempts: 0 },
+    })
+    await clock.advance(1000)
+    await expect(task).rejects.toBeInstanceOf(CallTimeoutError)
+    answer()
+    await agent.settled()
+    expect(await orchestrator.lateAnswers({ agent: 'echo' })).toMatchObject([{ taskId: 't1', costUsd: 2 }])
+    expect(await orchestrator.agents()).toMatchObject([{ lateAnswers: 1 }])
+  })
+
+  test('went with its agent can still be read, also when another agent has its name', async () => {
+    const { orchestrator, answer } = await asked()
+    const removed = orchestrator.removeAgent('echo')
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    answer()
+    await removed
+    expect(await orchestrator.lateAnswers()).toMatchObject([{ agent: 'echo', taskId: 't1' }])
+    await orchestrator.createAgent(ECHO)
+    expect(await orchestrator.lateAnswers()).toMatchObject([{ agent: 'echo', taskId: 't1' }])
+    expect(await orchestrator.budgets.show()).toMatchObject({ spent: { usd: 2 } })
+  })
+})
