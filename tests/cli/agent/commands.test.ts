@@ -194,7 +194,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
     expect(ran.exitCode).toBe(1)
     expect(failureOf(ran)).toMatchObject({
       code: 'UnsupportedFormat',
-      hint: expect.stringContaining('upgrade'),
+      hint: expect.stringContaining('Upgrade'),
     })
     expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ format: 99, storeId: 'x' })
   })
