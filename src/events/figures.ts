@@ -1,14 +1,8 @@
 /** Amounts as people read them: money, durations, counts. */
 
-/** `$0.0043`, `-$0.5000`. Four decimals: a call may cost a fraction of a cent, and columns line up. */
-export const dollars = (amount: number): string => withDecimals(amount, 4)
-
-/** `$2.50`, `$0.0043`: an amount in a sentence, to the cent unless it is only a few. */
-export const roundedDollars = (amount: number): string =>
-  Math.abs(amount) < 0.1 ? dollars(amount) : withDecimals(amount, 2)
-
-const withDecimals = (amount: number, decimals: number) =>
-  `${amount < 0 ? '-' : ''}$${Math.abs(amount).toFixed(decimals)}`
+/** `$2.50`, `$0.0043`, `-$0.50`. To the cent, with up to four decimals where a call costs a fraction of one. */
+export const dollars = (amount: number): string =>
+  `${amount < 0 ? '-' : ''}$${Math.abs(amount).toFixed(4).replace(/0{1,2}$/, '')}`
 
 /** `0.4 s`, `12 s`, `3:05`, `2:03:05` */
 export function duration(milliseconds: number): string {

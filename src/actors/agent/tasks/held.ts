@@ -2,7 +2,7 @@
 import type { AgentFact, Hold } from '../../../events/agent-facts.ts'
 import { TaskNotHeldError, TaskRejectedError } from '../../../events/errors/hold.ts'
 import { callErrorData } from '../../../events/errors/recorded.ts'
-import { roundedDollars } from '../../../events/figures.ts'
+import { dollars } from '../../../events/figures.ts'
 import type { Limit } from '../../../events/options/budget.ts'
 import type { BudgetInfo } from '../../admission/budget-ledger.ts'
 import { nameOfBudget } from '../../admission/budget-scope.ts'
@@ -69,7 +69,7 @@ function inWords(
   const parts = [
     ...(isShort(remaining.usd, usd)
       ? [
-          `about ${roundedDollars(usd)} is needed, and of ${roundedDollars(limit.usd ?? 0)} there is ${roundedDollars(Math.max(0, remaining.usd ?? 0))} left`,
+          `about ${dollars(usd)} is needed, and of ${dollars(limit.usd ?? 0)} there is ${dollars(Math.max(0, remaining.usd ?? 0))} left`,
         ]
       : []),
     ...(isShort(remaining.tokens, tokens)
