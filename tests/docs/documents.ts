@@ -14,7 +14,7 @@ const markdownIn = (folder: string) =>
 export const GUIDES = ['README.md', ...markdownIn('docs')]
 
 /** The pages that are generated from the docstrings: their code is signatures and pieces. */
-export const API_PAGES = markdownIn('docs/api')
+const API_PAGES = markdownIn('docs/api')
 
 /** Every page. */
 export const PAGES = [
@@ -33,6 +33,6 @@ export function blocks(page: string, language: string): string[] {
     .map(([, , code]) => code ?? '')
 }
 
-/** What a newcomer meets first is tried with the real `claude`; for the others a stand-in does, which is quicker. */
+/** What a newcomer meets first is tried with the real `claude`, its commands in the long form of the tests alone; for the
+ * others a stand-in does, which is quicker. */
 export const isTriedWithClaude = (page: string) => page === 'README.md' || page === 'docs/quickstart.md'
-export { QUICK_CLAUDE } from '../cli/command.ts'

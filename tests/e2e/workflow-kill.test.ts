@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { commandLine } from '../cli/command.ts'
+import { repetitions } from '../repetitions.ts'
 import { randomNumbers } from '../store/random-numbers.ts'
 
-/** About two seconds each. `WORKFLOW_KILLS=200 npx vitest run tests/e2e/workflow-kill.test.ts` */
-const SEEDS = Number(process.env.WORKFLOW_KILLS ?? 20)
+const SEEDS = repetitions('WORKFLOW_KILLS', { short: 3, long: 20 })
 const AGENTS = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
 const UNFINISHED = 2
 

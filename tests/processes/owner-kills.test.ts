@@ -12,9 +12,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { listProcesses } from '../../src/claude/process/list.ts'
 import { levelStore } from '../../src/store/level/store.ts'
+import { repetitions } from '../repetitions.ts'
 import { randomNumbers } from '../store/random-numbers.ts'
 
-const KILLS = Math.min(50, Number(process.env.KILLS ?? 4))
+const KILLS = Math.min(50, repetitions('KILLS', { short: 2, long: 4 }))
 const SEED = Number(process.env.SEED ?? 1)
 const AGENTS = 5
 

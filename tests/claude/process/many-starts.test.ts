@@ -1,13 +1,14 @@
-/** A thousand calls leave nothing behind: no descriptor, no listener, no zombie. */
+/** Many calls leave nothing behind: no descriptor, no listener, no zombie. */
 import { getEventListeners } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../../src/claude/claude-cli.ts'
 import { linuxProcessTable } from '../../../src/claude/process/table.ts'
+import { repetitions } from '../../repetitions.ts'
 import { collect, testAgent } from '../calls.ts'
 
-const STARTS = 1_000
+const STARTS = repetitions('STARTS', { short: 120, long: 1_000 })
 const AT_ONCE = 4
 
 /** The smallest program that ends a call successfully. */

@@ -94,6 +94,7 @@ export interface Verdict {
   readonly by?: string
 }
 
+/** Who rejects a task, and why. */
 export interface Rejection extends Verdict {
   readonly reason?: string
 }

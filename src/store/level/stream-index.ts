@@ -1,7 +1,7 @@
 /**
- * Where each stream's facts are. The records alone are written with every append; what follows from them is kept in
- * memory and written down from time to time (`flush`), many entries at once. After a crash it is made anew from the
- * records behind the last checkpoint, so it costs an append nothing and can never disagree with the log.
+ * The positions of each stream's facts. An append writes only its records; index entries derive from them, stay in
+ * memory, and are flushed to disk in bulk. After a crash they are rebuilt from the records after the last checkpoint. So
+ * the index costs an append nothing and never disagrees with the log.
  */
 import { CorruptRecord, SequenceGap } from '../../events/errors/store.ts'
 import type { StreamSummary } from '../event-store.ts'
@@ -13,28 +13,37 @@ import {
   type HeadEntry,
   type PointersEntry,
 } from './index-value.ts'
-import { checkpointKey, commitKey, headKey, numberIn, openKey, pointersKey, startingWith } from './keys.ts'
+import {
+  checkpointKey,
+  commitKey,
+  headKey,
+  KEY_PREFIX,
+  numberIn,
+  openKey,
+  pointersKey,
+  startingWith,
+} from './keys.ts'
 import type { CommitNote } from './record.ts'
 
-/** How many heads of streams at rest are kept in memory. */
-const REMEMBERED_HEADS = 4096
-/** So many facts, or so many characters of them, may have to be read again after a crash. */
+/** How many heads of flushed streams are cached. */
+const CACHED_HEADS = 4096
+/** The most facts, and characters of them, to replay after a crash. */
 const FLUSH_AFTER_FACTS = 2048
 const FLUSH_AFTER_LENGTH = 8 * 1024 * 1024
 
-const NOTHING_YET: HeadEntry = { version: 0, position: 0, summary: null }
+const EMPTY_HEAD: HeadEntry = { version: 0, position: 0, summary: null }
 
-/** A stream with facts that are not in the index on disk. */
+/** A stream with facts that the index on disk lacks. */
 interface Unflushed {
   version: number
   summary: StreamSummary | null
-  /** Where the last facts are, up to `version`. */
+  /** The positions of the unflushed facts, the last one that of `version`. */
   readonly positions: number[]
   /** Whether the index on disk lists it as open. */
   readonly listedOpen: boolean
 }
 
-/** What the index has to know of a fact. */
+/** The fields of a fact that the index needs. */
 export interface IndexedFact {
   readonly stream: string
   readonly version: number
@@ -47,13 +56,13 @@ export class StreamIndex {
   readonly #database: LogDatabase
   readonly #unflushed = new Map<string, Unflushed>()
   readonly #commits = new Map<string, CommitEntry>()
-  /** In order of last use: the first is the next to be forgotten. */
-  readonly #remembered = new Map<string, HeadEntry>()
+  /** In order of last use: the first one is evicted next. */
+  readonly #cached = new Map<string, HeadEntry>()
   #checkpoint: number
   #facts = 0
   #length = 0
 
-  /** `checkpoint` is the position up to which the index on disk reaches. */
+  /** `checkpoint` is the last position in the index on disk. */
   constructor(database: LogDatabase, checkpoint: number) {
     this.#database = database
     this.#checkpoint = checkpoint
@@ -63,20 +72,20 @@ export class StreamIndex {
     return this.#facts >= FLUSH_AFTER_FACTS || this.#length >= FLUSH_AFTER_LENGTH
   }
 
-  /** A stream's head, when it is in memory. */
-  known(stream: string): HeadEntry | undefined {
+  /** A stream's head if it is in memory. */
+  cachedHead(stream: string): HeadEntry | undefined {
     const unflushed = this.#unflushed.get(stream)
     if (unflushed) return headOf(unflushed)
-    const remembered = this.#remembered.get(stream)
-    if (remembered) this.#remember(stream, remembered)
-    return remembered
+    const cached = this.#cached.get(stream)
+    if (cached) this.#cache(stream, cached)
+    return cached
   }
 
   async head(stream: string): Promise<HeadEntry> {
-    return this.known(stream) ?? (await this.#loadHead(stream))
+    return this.cachedHead(stream) ?? (await this.#loadHead(stream))
   }
 
-  /** What these commit ids have written. One trip to LevelDB for all that memory does not know: most are new. */
+  /** What these commit ids wrote. One call to LevelDB for all that are not in memory: most are new. */
   async commits(commitIds: readonly string[]): Promise<Map<string, CommitEntry>> {
     const found = new Map<string, CommitEntry>()
     const missing: string[] = []
@@ -95,12 +104,12 @@ export class StreamIndex {
     return found
   }
 
-  /** The heads of these streams, from memory where they are there. */
+  /** The heads of these streams, from memory if possible. */
   async heads(streams: Iterable<string>): Promise<Map<string, HeadEntry>> {
     const heads = new Map<string, HeadEntry>()
     const missing: string[] = []
     for (const stream of streams) {
-      const head = this.known(stream)
+      const head = this.cachedHead(stream)
       if (head) heads.set(stream, head)
       else missing.push(stream)
     }
@@ -112,9 +121,9 @@ export class StreamIndex {
     return heads
   }
 
-  /** Takes in one fact that is in the log now. `head` is where its stream was at some time before. */
+  /** Adds a fact that is now in the log. `head` is the head of its stream, needed if it has no unflushed facts. */
   apply({ stream, version, position, note, length }: IndexedFact, head: HeadEntry | undefined): void {
-    const unflushed = this.#unflushed.get(stream) ?? this.#beginUnflushed(stream, head ?? NOTHING_YET)
+    const unflushed = this.#unflushed.get(stream) ?? this.#beginUnflushed(stream, head ?? EMPTY_HEAD)
     if (version !== unflushed.version + 1) {
       throw new SequenceGap({
         stream,
@@ -135,23 +144,23 @@ export class StreamIndex {
     }
   }
 
-  /** The positions of the versions `from` to `to` (which exist), in order. */
+  /** The positions of the versions `from` to `to`, in order. All of them must exist. */
   async positions(stream: string, from: number, to: number): Promise<number[]> {
     const unflushed = this.#unflushed.get(stream)
     const firstInMemory = unflushed ? unflushed.version - unflushed.positions.length + 1 : to + 1
-    // Taken before anything is waited for: a flush in between moves them to the disk.
+    // Read before the await: a flush in between would move them to disk.
     const recent =
       unflushed?.positions.slice(Math.max(0, from - firstInMemory), Math.max(0, to - firstInMemory + 1)) ?? []
     if (from >= firstInMemory) return recent
     return [...(await this.#stored(stream, from, Math.min(to, firstInMemory - 1))), ...recent]
   }
 
-  /** The streams that memory knows something newer of than the disk, and whose names begin so. */
+  /** The names of the streams with unflushed facts that start with a prefix, sorted. */
   unflushedStreams(prefix: string): string[] {
     return [...this.#unflushed.keys()].filter((stream) => stream.startsWith(prefix)).sort()
   }
 
-  /** Puts the index of everything up to `position` into a batch. Call `flushed` once that is written. */
+  /** Puts the index up to `position` into a batch. Call `flushed` once it is written. */
   flush(batch: Batch, position: number): void {
     const put = (key: string, content: unknown) => batch.put(key, encodeIndexValue(key, content))
     for (const [stream, unflushed] of this.#unflushed) {
@@ -166,7 +175,7 @@ export class StreamIndex {
   }
 
   flushed(position: number): void {
-    for (const [stream, unflushed] of this.#unflushed) this.#remember(stream, headOf(unflushed))
+    for (const [stream, unflushed] of this.#unflushed) this.#cache(stream, headOf(unflushed))
     this.#unflushed.clear()
     this.#commits.clear()
     this.#checkpoint = position
@@ -179,7 +188,7 @@ export class StreamIndex {
   }
 
   #beginUnflushed(stream: string, head: HeadEntry): Unflushed {
-    this.#remembered.delete(stream)
+    this.#cached.delete(stream)
     const unflushed: Unflushed = {
       version: head.version,
       summary: head.summary,
@@ -190,23 +199,23 @@ export class StreamIndex {
     return unflushed
   }
 
-  /** The head on disk, checked against the pointers: the one cannot be lost, or be an older one, without the other. */
+  /** The head on disk, checked against the pointers: neither can be lost or outdated without the other. */
   async #loadHead(stream: string): Promise<HeadEntry> {
     const key = headKey(stream)
     const file = this.#database.path
     const [value, [lastPointers]] = await Promise.all([
       this.#database.get(key),
-      this.#database.keys({ ...startingWith(`s!${stream}!`), reverse: true, limit: 1 }),
+      this.#database.keys({ ...startingWith(`${KEY_PREFIX.pointers}${stream}!`), reverse: true, limit: 1 }),
     ])
-    const inMemory = this.known(stream)
+    const inMemory = this.cachedHead(stream)
     if (inMemory) return inMemory
     const lastVersion = lastPointers === undefined ? 0 : numberIn(lastPointers)
-    const head = value === undefined ? NOTHING_YET : decodeIndexValue<HeadEntry>(key, value, file)
+    const head = value === undefined ? EMPTY_HEAD : decodeIndexValue<HeadEntry>(key, value, file)
     if (head.version !== lastVersion) {
-      const problem = `it says version ${head.version}, but the index of the stream ends at version ${lastVersion}`
+      const problem = `the head is at version ${head.version}, but the index of the stream ends at version ${lastVersion}`
       throw new CorruptRecord({ position: null, key, file, problem })
     }
-    if (head.version > 0) this.#remember(stream, head)
+    if (head.version > 0) this.#cache(stream, head)
     return head
   }
 
@@ -217,7 +226,7 @@ export class StreamIndex {
     while (next <= to) {
       const entries = await this.#database.page({
         gte: pointersKey(stream, next),
-        lt: `s!${stream}!~`,
+        lt: `${KEY_PREFIX.pointers}${stream}!~`,
         limit: 64,
       })
       if (entries.length === 0) throw new SequenceGap({ stream, expected: next, found: to, file })
@@ -234,12 +243,12 @@ export class StreamIndex {
     return found
   }
 
-  #remember(stream: string, head: HeadEntry): void {
-    this.#remembered.delete(stream)
-    this.#remembered.set(stream, head)
-    if (this.#remembered.size <= REMEMBERED_HEADS) return
-    const [oldest] = this.#remembered.keys()
-    if (oldest !== undefined) this.#remembered.delete(oldest)
+  #cache(stream: string, head: HeadEntry): void {
+    this.#cached.delete(stream)
+    this.#cached.set(stream, head)
+    if (this.#cached.size <= CACHED_HEADS) return
+    const [oldest] = this.#cached.keys()
+    if (oldest !== undefined) this.#cached.delete(oldest)
   }
 }
 

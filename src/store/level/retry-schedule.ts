@@ -1,10 +1,10 @@
-/** When to try again what has failed: soon at first, then less and less often. */
-import type { Clock } from '../clock.ts'
+/** When to retry after a failure: exponential backoff from 100 ms to 30 s. */
+import type { Clock } from '../../clock.ts'
 
 const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 30_000
 
-export class Retry {
+export class RetrySchedule {
   readonly #clock: Clock
   #delay = FIRST_DELAY_MS
   #failedAt = 0
@@ -16,7 +16,7 @@ export class Retry {
 
   get isDue(): boolean {
     const now = this.#clock.now()
-    // A clock that was set back must not put it off for as long as it was set back.
+    // A clock that was set back must not extend the delay.
     return now >= this.#dueAt || now < this.#failedAt
   }
 

@@ -1,12 +1,13 @@
 /**
- * Which facts of a damaged store go into a new one. Pure: what was found in, what is kept and what is not out.
+ * The plan of a repair: which facts of a damaged store to keep. Pure.
  *
- * A fact counts when its own hash vouches for it and, where the fact after it is there, when that one names it. A stream
- * is kept up to its first lost fact: what comes after it may not fold, and would tell another story (decision 5).
+ * P1. A fact is kept only if its own hash matches and, if the next fact was found, that one names it.
+ * P2. A stream is kept up to its first lost fact: later ones may not fold, or would give another state (decision 5).
+ * P3. An append is kept entirely or not at all.
  */
 import type { CommitEntry } from '../../level/index-value.ts'
 
-/** A fact that vouches for itself, wherever it was found. */
+/** A fact whose own hash matches, wherever it was found. */
 export interface Candidate {
   readonly position: number
   readonly sequence: number
@@ -19,9 +20,9 @@ export interface Candidate {
 
 export interface PlanInput<C extends Candidate> {
   readonly candidates: readonly C[]
-  /** The fact that was written last, as the `head` file has it. */
+  /** The last written fact, according to the `head` file. */
   readonly head: { readonly position: number; readonly hash: string } | null
-  /** The largest position that anything speaks of. */
+  /** The largest position found anywhere. */
   readonly last: number
   readonly commits: readonly CommitEntry[]
 }
@@ -32,10 +33,10 @@ export interface Refused<C> {
 }
 
 export interface RepairPlan<C extends Candidate> {
-  /** In order. */
+  /** In log order. */
   readonly kept: readonly C[]
   readonly refused: readonly Refused<C>[]
-  /** The positions of which no fact was found. */
+  /** The positions for which no fact was found. */
   readonly lost: readonly number[]
 }
 
@@ -49,7 +50,7 @@ export function repairPlan<C extends Candidate>(input: PlanInput<C>): RepairPlan
   return { kept, refused: distinct(refused), lost }
 }
 
-/** The same fact may have been found in several files. */
+/** Without duplicates: the same fact may be found in several files. */
 function distinct<C extends Candidate>(refused: readonly Refused<C>[]): Refused<C>[] {
   return [
     ...new Map(
@@ -58,7 +59,7 @@ function distinct<C extends Candidate>(refused: readonly Refused<C>[]): Refused<
   ]
 }
 
-/** One fact a position, from the last one back: each names the one before it. */
+/** Chooses one fact per position, from the last one backwards, because each names its predecessor. */
 function choose<C extends Candidate>(
   { candidates, head, last }: PlanInput<C>,
   refused: Refused<C>[],
@@ -73,7 +74,7 @@ function choose<C extends Candidate>(
   let after: C | undefined
   for (let position = last; position > 0; position--) {
     const named = after?.previousHash ?? (head?.position === position ? head.hash : null)
-    // The newest is the one that counts: a fact whose bodies were dropped must not come back with them.
+    // The newest one wins: a fact whose bodies were dropped must not regain them.
     const [best, ...older] = (found.get(position) ?? [])
       .filter((candidate) => {
         const follows = named === null || candidate.hash === named
@@ -102,7 +103,7 @@ function wholeStreams<C extends Candidate>(chosen: ReadonlyMap<number, C>): Stre
   return streams
 }
 
-/** Each stream up to its first lost fact, and there up to the end of an append: those are all or nothing. */
+/** Cuts each stream at its first lost fact, and there back to the end of an append. */
 function cutStreams<C extends Candidate>(
   chosen: ReadonlyMap<number, C>,
   { commits }: PlanInput<C>,
@@ -126,8 +127,8 @@ function cutStreams<C extends Candidate>(
 }
 
 /**
- * How many of a stream's facts are left without those of an append that has lost its last one. Where appends note
- * something with their last fact, one without a note before a lost position is not the last.
+ * How many facts of a stream remain without the trailing ones of an append whose last fact is lost. If the appends of the
+ * stream carry notes, a fact without one just before a lost position is not the last of its append.
  */
 function appendEnd<C extends Candidate>(facts: readonly C[], chosen: ReadonlyMap<number, C>): number {
   const last = facts.at(-1)
@@ -135,7 +136,7 @@ function appendEnd<C extends Candidate>(facts: readonly C[], chosen: ReadonlyMap
     return facts.length
   }
   let end = facts.length - 1
-  // The facts of one append lie one behind the other.
+  // The facts of an append are adjacent.
   for (; end > 0; end--) {
     const [before, first] = [facts[end - 1], facts[end]]
     if (!before || !first || before.noted || before.position !== first.position - 1) break
@@ -146,7 +147,7 @@ function appendEnd<C extends Candidate>(facts: readonly C[], chosen: ReadonlyMap
 const TORN = 'a fact that was appended together with it is lost'
 const LATER = 'an earlier fact of its stream is lost'
 
-/** What is there of appends of which something is lost. */
+/** The positions of commits with a lost fact. */
 function tornPositions<C>(chosen: ReadonlyMap<number, C>, commits: readonly CommitEntry[]): Set<number> {
   const torn = new Set<number>()
   for (const { first, count } of commits) {
