@@ -2,7 +2,9 @@
 
 /** `$2.50`, `$0.0043`, `-$0.50`. To the cent, with up to four decimals where a call costs a fraction of one. */
 export const dollars = (amount: number): string =>
-  `${amount < 0 ? '-' : ''}$${Math.abs(amount).toFixed(4).replace(/0{1,2}$/, '')}`
+  `${amount < 0 ? '-' : ''}$${Math.abs(amount)
+    .toFixed(4)
+    .replace(/0{1,2}$/, '')}`
 
 /** `0.4 s`, `12 s`, `3:05`, `2:03:05` */
 export function duration(milliseconds: number): string {
