@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { sortTests } from './tests/quick-tests.ts'
 
+const { quick } = sortTests()
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
@@ -12,7 +14,27 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['tests/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'quick',
+          include: quick,
+          setupFiles: ['tests/no-processes.ts'],
+          // Loading the sources anew for each file took more than half of the time.
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'processes',
+          include: ['tests/**/*.test.ts'],
+          exclude: quick,
+          globalSetup: ['tests/built-package.ts'],
+        },
+      },
+    ],
     testTimeout: 120_000,
     hookTimeout: 60_000,
     // Two cores, and the end-to-end tests start a 240 MB program: more workers only wait for each other.

@@ -1,4 +1,5 @@
-// How long the command takes to say what it can do, next to a Node script that does nothing, and to list many agents.
+// How long the command takes to say what it can do and to list agents, next to a Node script that does nothing, and to
+// list many agents.
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,25 +18,34 @@ export async function run() {
   const empty = join(folder, 'empty.mjs')
   await writeFile(empty, '')
   try {
-    const times = { empty: [], '--help': [], '--version': [] }
+    const few = join(folder, 'few')
+    await makeAgents(few, 3)
+    const commands = {
+      // At most 1.4 times as long.
+      '--help': { words: ['--help'], floor: 0.71 },
+      '--version': { words: ['--version'], floor: 0.71 },
+      // At most 4 times.
+      'agent list': { words: ['--base-dir', few, 'agent', 'list'], floor: 0.25 },
+    }
+    const times = Object.fromEntries(['empty', ...Object.keys(commands)].map((command) => [command, []]))
     for (let round = 0; round < ROUNDS; round++) {
       times.empty.push(timed([empty]))
-      for (const word of ['--help', '--version']) times[word].push(timed([main, word]))
+      for (const [command, { words }] of Object.entries(commands))
+        times[command].push(timed([main, ...words]))
     }
     const baseline = median(times.empty)
-    const words = ['--help', '--version'].map((word) => {
-      const value = median(times[word])
+    const rows = Object.entries(commands).map(([command, { floor }]) => {
+      const value = median(times[command])
       return {
-        what: `claude-agents ${word}, next to an empty script`,
+        what: `claude-agents ${command}, next to an empty script`,
         value: Math.round(value),
         unit: 'ms',
         baseline: Math.round(baseline),
         ratio: Number((baseline / value).toFixed(2)),
-        // At most 1.6 times as long.
-        floor: 0.62,
+        floor,
       }
     })
-    return [...words, await listing(folder)]
+    return [...rows, await listing(folder)]
   } finally {
     await rm(folder, { recursive: true })
   }

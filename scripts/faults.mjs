@@ -1,7 +1,7 @@
-// The long form of the store's figures: kill -9 under load, and random damage to every kind of file. `npm test` runs
-// the same tests with smaller numbers. The numbers can be set: KILLS, CORRUPTIONS, SEED (the same one gives the same
-// run, but for timing) and MINUTES, after which a part that is not done counts as failed. KEEP=DIR keeps there, as they
-// were damaged, the stores that were read wrong.
+// The long form of what repeating shows: kill -9 under load, random damage to every kind of file, a thousand starts of a
+// process. `npm test` runs the same tests with smaller numbers. The numbers can be set: KILLS, CORRUPTIONS, SEED (the
+// same one gives the same run, but for timing) and MINUTES, after which a part that is not done counts as failed.
+// KEEP=DIR keeps there, as they were damaged, the stores that were read wrong.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,15 +17,26 @@ const {
 } = process.env
 
 const PARTS = [
-  { name: 'kill -9', file: 'tests/store/kill.test.ts' },
+  { name: 'kill -9', file: 'tests/store/level/kill.test.ts' },
   { name: 'kill -9 of owners with busy agents', file: 'tests/processes/owner-kills.test.ts' },
-  { name: 'random damage', file: 'tests/store/random-damage.test.ts' },
+  { name: 'kill -9 of workflows', file: 'tests/e2e/workflow-kill.test.ts' },
+  { name: 'random damage', file: 'tests/store/care/random-damage.test.ts' },
+  { name: 'backups of a busy store', file: 'tests/store/care/backup.test.ts' },
+  { name: 'starts of a process', file: 'tests/claude/process/many-starts.test.ts' },
 ]
 
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
 const report = join(folder, 'report.ndjson')
 writeFileSync(report, '')
-const environment = { ...process.env, KILLS, CORRUPTIONS, SEED, FAULTS_REPORT: report, TMPDIR: folder }
+const environment = {
+  ...process.env,
+  LONG_TESTS: '1',
+  KILLS,
+  CORRUPTIONS,
+  SEED,
+  FAULTS_REPORT: report,
+  TMPDIR: folder,
+}
 
 /** The part that runs now. */
 let running = null

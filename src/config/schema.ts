@@ -1,5 +1,7 @@
-/** What may stand in the configuration file: one schema, which also makes the JSON Schema for editors. */
+/** The schema of the configuration file, which also generates the JSON Schema for editors. */
+
 import * as Schema from 'effect/Schema'
+import { defined } from '../events/json.ts'
 import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
 import { BUDGET, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
@@ -20,7 +22,7 @@ type WithVariables<T extends Settings> = {
   readonly [K in keyof T]: FileSetting<T[K]['schema'], T[K]['fallback']>
 }
 
-/** The settings of a section. Each has a variable of its name. */
+/** The settings of a section. Their variables are named after their keys. */
 const section = <const T extends Settings>(settings: T, prefix = ''): WithVariables<T> =>
   Object.fromEntries(
     Object.entries(settings).map(([key, one]) => [
@@ -36,7 +38,7 @@ const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(
     Positive,
-    'how many seconds a task may take, retries included',
+    'how many seconds a task may take, including retries',
     AGENT.timeoutMs.fallback / 1000,
   ),
   retry_attempts: RETRY.attempts,
@@ -44,7 +46,7 @@ const AGENT_DEFAULTS = section({
   allowed_tools,
 })
 
-/** The sections whose values are settings. */
+/** The sections that consist of settings. */
 const SECTIONS = {
   orchestrator: section(inFile(ORCHESTRATOR)),
   agent_defaults: AGENT_DEFAULTS,
@@ -55,8 +57,8 @@ const SECTIONS = {
   ),
   logging: section(
     {
-      level: setting(Schema.Literals(LOG_LEVELS), 'what is logged', 'warn'),
-      file: setting(Text, 'a file that gets the log as lines of JSON as well'),
+      level: setting(Schema.Literals(LOG_LEVELS), 'the lowest level that is logged', 'warn'),
+      file: setting(Text, 'a file that also receives the log, as lines of JSON'),
     },
     'LOG_',
   ),
@@ -68,7 +70,7 @@ export const SETTINGS: Readonly<Record<string, Readonly<Record<string, FileSetti
 const described = ({ schema, means, fallback }: Setting) =>
   schema.annotate({
     description: `${means[0]?.toUpperCase()}${means.slice(1)}.`,
-    ...(fallback === undefined ? {} : { default: fallback }),
+    ...defined({ default: fallback }),
   })
 
 type Fields<T extends Settings> = { readonly [K in keyof T]: Schema.optionalKey<T[K]['schema']> }
@@ -95,7 +97,7 @@ const Agent = Schema.Struct({
   ...fieldsOf(AGENT_DEFAULTS),
   budget: Schema.optionalKey(
     Schema.Struct(partial({ usd: BUDGET.usd.schema, tokens: BUDGET.tokens.schema })).annotate({
-      description: 'The most that it may spend, ever.',
+      description: 'The total amount it may spend.',
     }),
   ),
 })
@@ -128,21 +130,19 @@ export const ConfigFile = Schema.Struct({
   ...sectionsOf(SECTIONS),
   agents: Schema.optionalKey(
     Schema.Array(Agent).annotate({
-      description: 'Agents that are created, or brought up to date, on opening.',
+      description: 'Agents that are created or updated on opening.',
     }),
   ),
   supervision: Schema.optionalKey(
     Schema.Array(Supervisor).annotate({
-      description: 'Trees of supervisors, started by claude-agents serve.',
+      description: 'Supervision trees, started by claude-agents serve.',
     }),
   ),
-  workflows: Schema.optionalKey(
-    Schema.Array(Workflow).annotate({ description: 'Workflows that are given a name.' }),
-  ),
+  workflows: Schema.optionalKey(Schema.Array(Workflow).annotate({ description: 'Named workflows.' })),
 })
 export type ConfigValues = typeof ConfigFile.Type
 
-/** For editors: completion, and what each key means. */
+/** For editors: completion, and a description of each key. */
 export function configJsonSchema(): object {
   const { schema, definitions } = Schema.toJsonSchemaDocument(ConfigFile, { onExcessProperty: 'error' })
   return {

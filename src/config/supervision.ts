@@ -1,5 +1,7 @@
 /** The section `supervision:` of the configuration file: trees of supervisors over agents. */
+
 import * as Schema from 'effect/Schema'
+import { defined } from '../events/json.ts'
 import { partial } from '../events/options/setting.ts'
 import {
   AutoShutdown,
@@ -16,7 +18,7 @@ import { inCode, inFile } from './names.ts'
 
 const CHILD_FIELDS = partial({
   ...CHILD,
-  agent: CHILD.agent.annotate({ description: 'The id of the agent that is supervised.' }),
+  agent: CHILD.agent.annotate({ description: 'The id of the supervised agent.' }),
 })
 
 const SUPERVISOR_FIELDS = {
@@ -65,10 +67,13 @@ export function declaredTree(entry: SupervisorEntry): DeclaredTree {
   const { maxRestarts, withinMs } = DEFAULT_INTENSITY
   return {
     ...inCode(rest),
-    ...((max_restarts ?? within_ms) === undefined
-      ? {}
-      : { intensity: { maxRestarts: max_restarts ?? maxRestarts, withinMs: within_ms ?? withinMs } }),
-    ...(backoff === undefined ? {} : { backoff: inCode(backoff) }),
+    ...defined({
+      intensity:
+        (max_restarts ?? within_ms) === undefined
+          ? undefined
+          : { maxRestarts: max_restarts ?? maxRestarts, withinMs: within_ms ?? withinMs },
+      backoff: backoff && inCode(backoff),
+    }),
     children: children.map(declaredChild),
   }
 }

@@ -1,20 +1,20 @@
-/** What every runner does with the directories of an agent, whatever program works in them. */
+/** What every runner does with an agent's directories, whichever program works in them. */
 
 import { type Clock, systemClock } from '../clock.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 import type { AgentDirectories } from './directories.ts'
-import { type PlaceInputsOptions, placeInputs } from './inputs/place-inputs.ts'
-import { prepareDirectories, removeDirectories } from './workspace.ts'
+import { type PlaceInputsOptions, placeInputs } from './inputs/placement.ts'
+import { prepareDirectories, removeDirectories } from './lifecycle.ts'
 
-/** How tasks' files, folders and repositories are placed. */
+/** How files, folders and repositories of tasks are placed. */
 export type InputOptions = Pick<PlaceInputsOptions, 'limits' | 'allowLocalRepos'>
 
-/** What a runner does with the directories of an agent. */
+/** The part of `AgentRunner` that concerns an agent's directories. */
 export interface DirectoryWork {
   readonly allowsLocalRepos: boolean
-  /** Makes them. */
+  /** Creates them. */
   prepare(directories: AgentDirectories): Promise<void>
-  /** Brings a task's files, folders and repositories into the workspace. */
+  /** Places a task's files, folders and repositories in the workspace. */
   place(
     directories: AgentDirectories,
     material: Material,
@@ -36,9 +36,9 @@ export function directoryWork({
     prepare: prepareDirectories,
     async place(directories, material, { signal }) {
       await prepareDirectories(directories)
-      // The log and the other agents are nobody's material, whatever folder they lie in.
-      const leaveOut = directories.base === undefined ? [] : [directories.base]
-      return placeInputs(directories, material, { ...inputs, signal, clock, leaveOut })
+      // The log and the other agents are never input, whichever folder contains them.
+      const exclude = directories.base === undefined ? [] : [directories.base]
+      return placeInputs(directories, material, { ...inputs, signal, clock, exclude })
     },
     discard: removeDirectories,
   }

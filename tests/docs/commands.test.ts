@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { CLAUDE, MAIN } from '../cli/command.ts'
-import { blocks, GUIDES, isTriedWithClaude, QUICK_CLAUDE, ROOT } from './documents.ts'
+import { CLAUDE, MAIN, QUICK_CLAUDE } from '../cli/command.ts'
+import { isLong } from '../repetitions.ts'
+import { blocks, GUIDES, isTriedWithClaude, ROOT } from './documents.ts'
 
 /** These set the project itself up, or install it: `.ci/run` does that. */
 const SETS_UP = /^npm (ci|install)/m
@@ -48,7 +49,7 @@ test.concurrent.each(pages)(
           env: {
             HOME: folder,
             ...model.environment,
-            CLAUDE_AGENTS_CLAUDE_PATH: isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
+            CLAUDE_AGENTS_CLAUDE_PATH: isLong && isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
           },
         })
         expect({ code, exitCode, stderr }).toMatchObject({ exitCode: 0 })

@@ -33,6 +33,6 @@ export function blocks(page: string, language: string): string[] {
     .map(([, , code]) => code ?? '')
 }
 
-/** What a newcomer meets first is tried with the real `claude`; for the others a stand-in does, which is quicker. */
+/** What a newcomer meets first is tried with the real `claude`, its commands in the long form of the tests alone; for the
+ * others a stand-in does, which is quicker. */
 export const isTriedWithClaude = (page: string) => page === 'README.md' || page === 'docs/quickstart.md'
-export { QUICK_CLAUDE } from '../cli/command.ts'

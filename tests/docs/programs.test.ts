@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { format } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { CLAUDE } from '../cli/command.ts'
-import { blocks, GUIDES, isTriedWithClaude, QUICK_CLAUDE, ROOT } from './documents.ts'
+import { CLAUDE, QUICK_CLAUDE } from '../cli/command.ts'
+import { blocks, GUIDES, isTriedWithClaude, ROOT } from './documents.ts'
 
 const examples = (await readdir(join(ROOT, 'examples'))).filter((file) => file.endsWith('.ts')).sort()
 const programs: readonly (readonly [name: string, code: string, claude: string])[] = [

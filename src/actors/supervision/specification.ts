@@ -1,7 +1,7 @@
 /** What a supervision tree is to be, as plain data, and the check that it makes sense: all of it, before anything starts. */
 import { InvalidSpecificationError } from '../../events/errors/supervision.ts'
 import { ID_PATTERN } from '../../events/ids.ts'
-import type { Json } from '../../events/json.ts'
+import { defined, type Json } from '../../events/json.ts'
 import { type Decodable, decoded, type Mistake, pathName, problemOf } from '../../events/options/decoding.ts'
 import {
   type ChildData,
@@ -234,5 +234,5 @@ function checkSignificant(
 }
 
 function refuse(where: string, problem: string, hint?: string): never {
-  throw new InvalidSpecificationError({ where, problem, ...(hint === undefined ? {} : { hint }) })
+  throw new InvalidSpecificationError(defined({ where, problem, hint }))
 }

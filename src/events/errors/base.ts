@@ -37,23 +37,23 @@ export abstract class ClaudeAgentError<Details extends object = object> extends 
     this.details = details
     this.retryable = retryable
   }
-
-  static {
-    Object.defineProperty(this.prototype, CLASSES, { get: classesOf })
-  }
-
-  /** An error of another copy of this package counts as well: a module that the command loads imports one of its own. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true
-    const classes = Object(value)[CLASSES] as readonly string[] | undefined
-    return classes?.includes(this.name) ?? false
-  }
 }
 
+Object.defineProperty(ClaudeAgentError.prototype, CLASSES, { get: classesOf })
+Object.defineProperty(ClaudeAgentError, Symbol.hasInstance, { value: isInstance })
+
+/** The names of an error's classes, up to the base. */
 function classesOf(this: object): string[] {
   const names: string[] = []
   for (let of = this.constructor; of !== Error; of = Object.getPrototypeOf(of)) names.push(of.name)
-  return names
+  return names.filter((name) => name !== '')
+}
+
+/** What `instanceof` says: also true for an error of another copy of this package, such as a loaded module imports. */
+function isInstance(this: { readonly name: string }, value: unknown): boolean {
+  if (Function.prototype[Symbol.hasInstance].call(this as never, value)) return true
+  const classes: readonly string[] | undefined = Object(value)[CLASSES]
+  return classes?.includes(this.name) ?? false
 }
 
 /** What a program prints of any error: the shape of `--json` errors. */

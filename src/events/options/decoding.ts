@@ -3,6 +3,7 @@ import * as Schema from 'effect/Schema'
 import * as SchemaAST from 'effect/SchemaAST'
 import * as SchemaIssue from 'effect/SchemaIssue'
 import { InvalidInputError } from '../errors/usage.ts'
+import { defined } from '../json.ts'
 import { nameHint } from '../nearest-name.ts'
 
 /** From the root of a value to one of its parts: keys and indices. */
@@ -45,12 +46,12 @@ export function decoded<T>(
   given: unknown,
   refuse: (mistakes: readonly [Mistake, ...Mistake[]]) => never,
 ): T {
-  const defined = withoutUndefined(given)
+  const value = withoutUndefined(given)
   try {
-    return Schema.decodeUnknownSync(schema, { errors: 'all', onExcessProperty: 'error' })(defined)
+    return Schema.decodeUnknownSync(schema, { errors: 'all', onExcessProperty: 'error' })(value)
   } catch (cause) {
     if (!Schema.isSchemaError(cause)) throw cause
-    const [first, ...others] = mistakesIn(cause.issue, defined)
+    const [first, ...others] = mistakesIn(cause.issue, value)
     if (!first) throw cause
     return refuse([first, ...others])
   }
@@ -72,11 +73,9 @@ export function decodedInput<T>(schema: Decodable<T>, given: unknown, whole: Inp
     const { kind, path, annotations } = mistake
     const place = pathName(kind === 'value' ? path : path.slice(0, -1), prefixes ? name : '') || name
     const { problem, hint } = problemOf(mistake)
-    throw new InvalidInputError({
-      what: kind === 'value' ? (annotations.title ?? place) : place,
-      problem: kind === 'unknown' && outcome !== undefined ? `${problem}. ${outcome}` : problem,
-      ...(hint === undefined ? {} : { hint }),
-    })
+    const what = kind === 'value' ? (annotations.title ?? place) : place
+    const said = kind === 'unknown' && outcome !== undefined ? `${problem}. ${outcome}` : problem
+    throw new InvalidInputError(defined({ what, problem: said, hint }))
   })
 }
 
@@ -91,7 +90,7 @@ export function problemOf(mistake: Mistake): { readonly problem: string; readonl
   }
   const said =
     kind === 'missing' ? (problem ?? `it has no ${key}`) : `${named(given)} ${problem ?? 'is wrong'}`
-  return { problem: said, ...(hint === undefined ? {} : { hint }) }
+  return defined({ problem: said, hint })
 }
 
 /** A value as it was written; `it` where it is blank, an object, or long. */

@@ -1,16 +1,17 @@
-/** A thousand calls leave nothing behind: no descriptor, no listener, no zombie. */
+/** Many calls leave nothing behind: no descriptor, no listener, no zombie. */
 import { getEventListeners } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../../src/claude/claude-cli.ts'
 import { linuxProcessTable } from '../../../src/claude/process/table.ts'
+import { repetitions } from '../../repetitions.ts'
 import { collect, testAgent } from '../calls.ts'
 
-const STARTS = 1_000
+const STARTS = repetitions('STARTS', { short: 120, long: 1_000 })
 const AT_ONCE = 4
 
-/** As small as a program can be that ends a call well. */
+/** The smallest program that ends a call successfully. */
 const SMALL = `#!/bin/sh
 if [ "$1" = --version ]; then echo '2.1.197 (Claude Code)'; exit; fi
 read -r line
@@ -24,7 +25,7 @@ test.runIf(process.platform === 'linux')(`${STARTS} starts`, async () => {
   const path = join(agents[0]?.baseDir ?? '', 'small')
   await writeFile(path, SMALL, { mode: 0o755 })
   const runner = claudeCli({ path, maxStarts: AT_ONCE, maxProcesses: AT_ONCE })
-  // One signal for all of them, as an orchestrator has that lives long.
+  // One signal for all of them, as in a long-lived orchestrator.
   const { signal } = new AbortController()
   const start = (count: number) =>
     Promise.all(
@@ -49,6 +50,6 @@ test.runIf(process.platform === 'linux')(`${STARTS} starts`, async () => {
   const { descriptors: descriptorsAfter, ...after } = await left()
   expect(after).toEqual(before)
   expect(before).toMatchObject({ abortListeners: 0, children: 0 })
-  // One or two may be whatever else runs in this process.
+  // One or two may belong to something else in this process.
   expect(descriptorsAfter).toBeLessThanOrEqual(descriptors + 2)
 })

@@ -128,7 +128,7 @@ describe('bad input gets a clear error and writes nothing:', () => {
   })
 
   test('a duplicate id, an empty prompt, too many agents', async () => {
-    const { run } = await commandLine({ ...model.environment, CLAUDE_AGENTS_MAX_AGENTS: '1' })
+    const { run } = await quickCommandLine({ ...model.environment, CLAUDE_AGENTS_MAX_AGENTS: '1' })
     await run(['agent', 'create', 'a', 'x'])
     expect(failureOf(await run(['agent', 'create', 'a', 'x', '--json']))).toMatchObject({
       code: 'AgentExistsError',
@@ -204,7 +204,7 @@ describe('a store that is in use', () => {
   test('is read through its owner; what needs its files is refused with the pid of the owner', async () => {
     const own = await simulatedModel({ reply: [answer.held('later')] })
     await using _ = own
-    const { run, start } = await commandLine(own.environment)
+    const { run, start } = await quickCommandLine(own.environment)
     await run(['agent', 'create', 'a', 'x'])
     const asking = start('agent', 'ask', 'a', 'x')
     await own.waitForRequest(1)
@@ -288,7 +288,7 @@ describe('a prompt', () => {
   ])('of %j reaches the model as it is', async (prompt) => {
     const own = await simulatedModel()
     await using _ = own
-    const { run } = await commandLine(own.environment)
+    const { run } = await quickCommandLine(own.environment)
     await run(['agent', 'create', 'a', 'x'])
     const { exitCode } = await run(['agent', 'ask', 'a', '-', '--json'], prompt)
     expect(exitCode).toBe(0)
@@ -313,7 +313,7 @@ describe('a prompt', () => {
   test('with --text is followed by the text of the file', async () => {
     const own = await simulatedModel()
     await using _ = own
-    const { run, folder } = await commandLine(own.environment)
+    const { run, folder } = await quickCommandLine(own.environment)
     await writeFile(join(folder, 'notes.txt'), 'three notes')
     await run(['agent', 'create', 'a', 'x'])
     await run(['agent', 'ask', 'a', 'Sum up:', '--text', 'notes.txt'])
@@ -326,7 +326,7 @@ describe('an answer', () => {
     const hostile = 'safe\u001b[2J\u001b]0;owned\u0007 \u009b31mred\u0008\r\nnext'
     const own = await simulatedModel({ reply: () => hostile })
     await using _ = own
-    const { run } = await commandLine(own.environment)
+    const { run } = await quickCommandLine(own.environment)
     await run(['agent', 'create', 'a', 'x'])
     const plain = await run(['agent', 'ask', 'a', 'x'])
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there

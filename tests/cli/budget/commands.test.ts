@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { budgetLine } from '../../../src/cli/budget/commands.ts'
-import { commandLine } from '../command.ts'
+import { quickCommandLine } from '../command.ts'
 
 test('A budget without room holds a task with exit code 75, and raising it resumes the task', async () => {
-  const { run } = await commandLine()
+  const { run } = await quickCommandLine()
   await run(['agent', 'create', 'writer', 'You write.'])
   expect(await run(['budget', 'set', '--agent', 'writer', '--usd', '0.001', '--json'])).toMatchObject({
     exitCode: 0,

@@ -40,7 +40,7 @@ test('an invalid supervision tree is refused before it is started', async () => 
   await writeFile(file, 'supervision:\n  - { id: team, strategy: one-for-oll, children: [] }\n')
   const misspelt = await run(['serve'])
   expect(misspelt.exitCode).toBe(1)
-  expect(misspelt.stderr).toContain(`${file}:2:27: supervision[0].strategy: this must be one-for-one or`)
+  expect(misspelt.stderr).toContain(`${file}:2:27: supervision[0].strategy: must be one-for-one or`)
   await writeFile(file, 'supervision:\n  - { id: team, children: [{ restart: permanent }] }\n')
   const empty = await run(['serve'])
   expect(empty.exitCode).toBeGreaterThan(0)

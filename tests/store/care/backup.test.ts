@@ -14,8 +14,11 @@ import { withLiveCopy } from '../../../src/store/care/live-copy.ts'
 import { restoreStore } from '../../../src/store/care/restore.ts'
 import type { ChainedStore } from '../../../src/store/level/chained-store.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
+import { repetitions } from '../../repetitions.ts'
 import { all, contents, counted, countedTo } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
+
+const ROUNDS = repetitions('BACKUPS', { short: 2, long: 5 })
 
 const restored = async (file: string, directory: string) => restoreStore(await archiveFile(file), directory)
 
@@ -116,7 +119,7 @@ describe('A backup', () => {
       acknowledged = Math.max(acknowledged, Number(first) + Number(count) - 1)
     })
     try {
-      for (let round = 1; round <= 5; round++) {
+      for (let round = 1; round <= ROUNDS; round++) {
         while (acknowledged < round * 3000) await once(writer.stdout, 'data')
         const known = acknowledged
         const out = await temporaryDirectory()

@@ -9,11 +9,12 @@ import type { Recorded } from '../../../src/events/envelope.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
+import { repetitions } from '../../repetitions.ts'
 import { randomNumbers } from '../random-numbers.ts'
 import { all } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
-const KILLS = Number(process.env.KILLS ?? 40)
+const KILLS = repetitions('KILLS', { short: 10, long: 40 })
 /** The same each time; `npm run faults` takes a new one. */
 const SEED = Number(process.env.SEED ?? 734_812)
 

@@ -1,26 +1,26 @@
-/** One process of the CLI: started, given its prompt, and watched until it ends. */
+/** One process of a call: spawned, identified, and given its prompt. */
 
 import type { ProcessIdentity } from '../runner.ts'
 import { type OutputFiles, openOutput } from './call-output.ts'
-import { handingOver } from './secret-descriptor.ts'
+import { withSecret } from './secret-descriptor.ts'
 import type { ProcessTable } from './table.ts'
 
-/** Everything that decides what is started: data, so that it can be looked at. */
+/** Everything that determines what is spawned, as data that can be inspected. */
 export interface LaunchPlan {
   readonly path: string
   readonly arguments: readonly string[]
   readonly environment: Readonly<Record<string, string>>
-  /** What it shall find at the descriptor for secrets: not in its environment, nor in its arguments. */
+  /** Passed through a descriptor: it appears in neither the environment nor the arguments. */
   readonly secret?: string
   readonly directory: string
-  /** Where it writes. */
+  /** The agent's home, where the output goes. */
   readonly home: string
   readonly output: OutputFiles
-  /** What is written to its input the moment it runs, before anybody knows of it. */
+  /** Written to stdin right after the spawn, before the start is recorded. */
   readonly preamble?: string
 }
 
-/** How a process ended; `spawnError` when it never began. */
+/** How a process ended; `spawnError` if it never started. */
 export interface ProcessExit {
   readonly exitCode: number | null
   readonly signal: string | null
@@ -28,27 +28,27 @@ export interface ProcessExit {
 }
 
 export interface CallProcess {
-  /** null when it could not be started: then `exit` says why. */
+  /** null if it could not be spawned: `exit` says why. */
   readonly identity: ProcessIdentity | null
   /** Resolves when the process has ended. Never rejects. */
   readonly exit: Promise<ProcessExit>
   hasEnded(): boolean
-  /** Sends the prompt, and the end of the input. */
+  /** Writes the prompt to stdin and closes it. */
   send(prompt: string): void
-  /** Kills it, whatever it is doing. */
+  /** Sends SIGKILL. */
   kill(): void
 }
 
 /**
- * Starts the process. It gets its own session and survives us: a Ctrl-C in the terminal is ours to deal with, and a
- * call that is paid for shall finish when we are killed.
+ * Spawns the process in a session of its own, so that it survives us: a Ctrl-C in the terminal is ours to handle, and
+ * a call that is being paid for should finish even if we are killed.
  */
 export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promise<CallProcess> {
   await using output = await openOutput(plan.home, plan.output)
-  const { path, arguments: given, written } = await handingOver(plan, plan.secret)
-  // Any descriptor will do; execa's types name only some.
+  const { path, arguments: given, written } = await withSecret(plan, plan.secret)
+  // Any descriptor works; execa's types allow only some.
   const [stdout, stderr] = [output.stdout.fd as 3, output.stderr.fd as 3]
-  // Loaded when a process is started: commands that start none are quicker for it.
+  // Imported on demand: commands that spawn nothing start faster.
   const { execa } = await import('execa')
   const child = execa(path, given, {
     cwd: plan.directory,
@@ -63,12 +63,12 @@ export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promi
     forceKillAfterDelay: false,
     windowsHide: true,
   })
-  // A process that ends early closes its input: how it ended says more than that.
+  // A process that exits early closes its stdin; its exit code says more than the write error.
   child.stdin.on('error', () => {})
   if (plan.preamble !== undefined) child.stdin.write(plan.preamble)
 
   let hasEnded = false
-  // By the promise alone: execa 10 has no events. As only the input is a pipe, nothing else is waited for.
+  // Only the promise: execa 10 has no events. With stdin as the only pipe, it waits for nothing else.
   const exit = child.then(({ exitCode = null, signal = null, cause }): ProcessExit => {
     hasEnded = true
     child.stdin.destroy()

@@ -1,4 +1,4 @@
-/** The directories of an agent: made for its calls, and removed with it, without following a link out of them. */
+/** Creates and removes the directories of an agent, without following a link out of them. */
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { WorkspaceError } from '../events/errors/workspace.ts'
@@ -13,12 +13,12 @@ import {
 import { unless } from './inputs/file-problems.ts'
 import { removeEntry } from './inputs/removal.ts'
 
-/** Only its owner may look: prompts, answers and sessions lie here. */
+/** Owner only: prompts, answers and sessions are stored here. */
 const PRIVATE = 0o700
 
 /**
- * Makes what is missing. Refuses with {@link WorkspaceError} when a directory below `baseDir` is a link: an agent could
- * have put it there to be let out. Without a `baseDir` that is looked for from the directory that both share.
+ * Creates what is missing. Throws {@link WorkspaceError} if a directory below `baseDir` is a link, which an agent
+ * could have planted to escape. Default for `baseDir`: the parent of the directory that contains both.
  */
 export async function prepareDirectories(directories: AgentDirectories, baseDir?: string): Promise<void> {
   const base = baseDir ?? dirname(commonDirectory(directories))
@@ -33,12 +33,12 @@ export async function prepareDirectories(directories: AgentDirectories, baseDir?
   }
 }
 
-/** A process may still write into what is being removed. */
+/** A process may still be writing into the directory. */
 const REMOVAL_TRIES = 3
 
 /**
- * Removes both and all that is in them. A link in them is removed; what it points at is not, also where it is put there
- * in the meantime.
+ * Removes both directories with everything in them. A link inside is removed; its target is not, even if the link is
+ * planted while this runs.
  */
 export async function removeDirectories(directories: AgentDirectories, baseDir?: string): Promise<void> {
   const base = baseDir ?? dirname(commonDirectory(directories))
@@ -50,11 +50,14 @@ export async function removeDirectories(directories: AgentDirectories, baseDir?:
       throw new WorkspaceError({ path, problem: 'the directory cannot be removed' }, { cause })
     }
   }
-  // What holds both, unless somebody has put something else there.
+  // The directory that contains both, unless something else is in it.
   await rmdir(commonDirectory(directories)).catch(() => {})
 }
 
-/** Goes from the base to the path a step at a time, each through the one before: none of them can be swapped for a link. */
+/**
+ * Descends from the base one step at a time, each opened through its parent, so that no step can be swapped for a
+ * link.
+ */
 async function removeBelow(base: string, path: string): Promise<void> {
   await using directory = await openNamedDirectory(resolve(base), systemAddressing)
   await removeAt(directory, stepsBetween(base, path))
@@ -75,7 +78,7 @@ async function removeAt(parent: Directory, [name, ...rest]: readonly string[]): 
   }
 }
 
-/** Looks at every step from the base to the path. The base itself and what is above it are the user's own matter. */
+/** Checks every step from the base to the path. The base itself, and what is above it, are the user's own business. */
 async function refuseLinks(path: string, base: string): Promise<void> {
   const steps = stepsBetween(base, path)
   if (steps[0] === '..') throw new WorkspaceError({ path, problem: `the directory is not in ${base}` })
@@ -86,7 +89,7 @@ async function refuseLinks(path: string, base: string): Promise<void> {
     if (stats?.isSymbolicLink()) {
       throw new WorkspaceError({
         path: current,
-        problem: 'this is a symbolic link, which could lead out of the directory of the agent',
+        problem: "this is a symbolic link, which could lead out of the agent's directory",
         hint: 'Remove it, or remove the agent.',
       })
     }

@@ -1,21 +1,21 @@
-/** Files and folders of this machine, copied into the staging directory. */
+/** Copies local files and folders into the staging directory. */
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { type InputKind, InputKindError, InputNotFoundError } from '../../events/errors/workspace.ts'
 import type { CheckedMapping } from '../../events/input-checks.ts'
 import type { PlacedInput } from '../../events/material.ts'
 import { type Directory, makeChild, openNamedDirectory } from './directory.ts'
-import { type Copying, copyContent, READ_FILE } from './file-copy.ts'
+import { type CopyContext, copyContent, READ_FILE } from './file-copy.ts'
 import { about } from './file-problems.ts'
 import { copyFolder } from './folder-copy.ts'
 import { treeDigest, treeSize } from './tree-digest.ts'
 
-/** The file may be named by a link: that is what the caller asked for. */
+/** The source may be a link, since that is what the caller asked for. */
 export async function stageFile(
   { source, target }: CheckedMapping,
   staging: Directory,
   name: string,
-  copying: Copying,
+  context: CopyContext,
 ): Promise<PlacedInput> {
   return about(source, async () => {
     await checkKind('file', source)
@@ -23,7 +23,7 @@ export async function stageFile(
     // It may have been swapped since.
     if (!(await file.stat()).isFile())
       throw new InputKindError({ kind: 'file', source, found: 'special file' })
-    const { sha256, bytes } = await copyContent(file, staging, name, target, copying)
+    const { sha256, bytes } = await copyContent(file, staging, name, target, context)
     return { kind: 'file', source, target, sha256, commit: null, files: 1, bytes, skipped: 0 }
   })
 }
@@ -32,13 +32,13 @@ export async function stageFolder(
   { source, target }: CheckedMapping,
   staging: Directory,
   name: string,
-  copying: Copying,
+  context: CopyContext,
 ): Promise<PlacedInput> {
   return about(source, async () => {
     await checkKind('folder', source)
     await using from = await openNamedDirectory(source, staging.addressing)
     await using into = await makeChild(staging, name)
-    const { entries, skipped } = await copyFolder(from, into, copying)
+    const { entries, skipped } = await copyFolder(from, into, context)
     return {
       kind: 'folder',
       source,
@@ -51,7 +51,7 @@ export async function stageFolder(
   })
 }
 
-/** Looks before it opens: opening a device can itself do something. */
+/** Checks before opening: opening a device can have side effects. */
 async function checkKind(kind: Exclude<InputKind, 'repo'>, source: string): Promise<void> {
   const stats = await stat(source).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')

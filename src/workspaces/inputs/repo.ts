@@ -1,10 +1,10 @@
-/** A repository, cloned and then copied into the staging directory without anything in it that git would run. */
+/** Clones a repository, then copies it into the staging directory without anything that git would execute. */
 import type { CheckedRepo } from '../../events/input-checks.ts'
 import type { PlacedInput } from '../../events/material.ts'
 import { checkRepoUrl } from '../../events/repo-url.ts'
 import { type Clone, type CloneRequest, cloneRepo } from './clone.ts'
 import { type Directory, makeChild, openChild } from './directory.ts'
-import { type Copying, writeNewFile } from './file-copy.ts'
+import { type CopyContext, writeNewFile } from './file-copy.ts'
 import { about } from './file-problems.ts'
 import { copyFolder } from './folder-copy.ts'
 import { removeEntry } from './removal.ts'
@@ -16,18 +16,22 @@ export async function stageRepo(
   { url, ref, target }: CheckedRepo,
   staging: Directory,
   name: string,
-  copying: Copying,
-  context: RepoContext,
+  copyContext: CopyContext,
+  repoContext: RepoContext,
 ): Promise<PlacedInput> {
-  // Whether a path of this machine may be cloned was decided when the input was checked.
+  // Whether local paths may be cloned was decided when the input was checked.
   const location = checkRepoUrl(url, 'The URL', { allowLocalRepos: true })
   const clone = `${name}-clone`
   return about(location.url, async () => {
-    const request = { ...context, location, ref, directory: staging.path, name: clone }
-    const { commit, branch } = await cloneRepo({ ...request, budget: copying.budget, signal: copying.signal })
+    const request = { ...repoContext, location, ref, directory: staging.path, name: clone }
+    const { commit, branch } = await cloneRepo({
+      ...request,
+      allowance: copyContext.allowance,
+      signal: copyContext.signal,
+    })
     await using from = await openChild(staging, clone)
     await using into = await makeChild(staging, name)
-    const { entries, skipped } = await copyFolder(from, into, copying, isKept)
+    const { entries, skipped } = await copyFolder(from, into, copyContext, isKept)
     await using settings = await openChild(into, '.git')
     await writeNewFile(settings, 'config', cleanSettings(location.url, { commit, branch }))
     await removeEntry(staging, clone)
@@ -44,13 +48,13 @@ export async function stageRepo(
   })
 }
 
-/** Of what git keeps, only objects and names: no hooks, settings, other repositories' objects, or logs with URLs. */
+/** Of git's files, only objects and refs: no hooks, settings, alternates, or logs with URLs. */
 const KEPT =
   /^\.git$|^\.git\/(HEAD|index|packed-refs|shallow|refs(\/.*)?|objects|objects\/(pack|[0-9a-f]{2})(\/.*)?)$/
 
 const isKept = (path: string) => (path === '.git' || path.startsWith('.git/') ? KEPT.test(path) : true)
 
-/** What git needs to work in it, written anew so that nothing in it can name a program. */
+/** The settings git needs to work in it, written from scratch so that none can name a program. */
 function cleanSettings(url: string, { commit, branch }: Clone): string {
   const isSha256 = commit.length === 64
   return [

@@ -1,12 +1,12 @@
-/** How much material a task may bring along, and the account of what it has taken so far. */
+/** Limits how much input a task may bring, and counts what has been taken. */
 import { InputTooLargeError } from '../../events/errors/workspace.ts'
 
 export interface InputLimits {
-  /** Of all inputs of a task together; what git keeps of a repository counts, here and in `files`. 100 MB unless told. */
+  /** Of all inputs of a task together, including git's own files, here and in `files`. Default: 100 MB. */
   readonly bytes: number
-  /** Of all inputs together. 10,000 unless told; there may be as many folders and links besides. */
+  /** Of all inputs together. Default: 10,000, plus as many folders and links. */
   readonly files: number
-  /** Milliseconds for one clone. 120,000 unless told. */
+  /** Milliseconds for one clone. Default: 120,000. */
   readonly cloneMs: number
 }
 
@@ -15,21 +15,21 @@ export const DEFAULT_INPUT_LIMITS: InputLimits = { bytes: 100_000_000, files: 10
 /** Each level keeps a descriptor open while it is read. */
 const DEEPEST = 100
 
-/** Takes from what is left, or throws {@link InputTooLargeError} for the source that wanted it. */
+/** What is left of the limits. Taking more throws {@link InputTooLargeError} for the source. */
 export interface InputAllowance {
   readonly limits: InputLimits
   bytesLeft(): number
   filesLeft(): number
   takeBytes(count: number, source: string): void
   takeFile(source: string): void
-  /** A folder, or something that is left out: to look at it is work too. */
+  /** A folder, or a skipped entry: looking at it is work too. */
   takeEntry(source: string): void
-  /** There is more than can be counted. */
+  /** Throws for a source with more entries than can be counted. */
   refuse(source: string): never
   checkDepth(depth: number, source: string): void
 }
 
-export function inputBudget(limits: InputLimits): InputAllowance {
+export function inputAllowance(limits: InputLimits): InputAllowance {
   let bytes = 0
   let files = 0
   let entries = 0

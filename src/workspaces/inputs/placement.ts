@@ -1,43 +1,43 @@
-/** Places a task's material in the workspace of its agent. Until all of it is there to be placed, none is. */
+/** Places a task's input in its agent's workspace: all of it is made ready before any of it is placed. */
 
 import type { Clock } from '../../clock.ts'
 import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/input-checks.ts'
 import type { Material, PlacedInput } from '../../events/material.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { type Addressing, type Directory, identityOf, lstatIfThere, systemAddressing } from './directory.ts'
-import type { Copying, PlacingStep } from './file-copy.ts'
+import type { CopyContext, PlacingStep } from './file-copy.ts'
 import type { Inherited } from './git-command.ts'
-import { DEFAULT_INPUT_LIMITS, type InputLimits, inputBudget } from './input-limits.ts'
-import { stageFile, stageFolder } from './local-inputs.ts'
+import { DEFAULT_INPUT_LIMITS, type InputLimits, inputAllowance } from './limits.ts'
+import { stageFile, stageFolder } from './local.ts'
 import { putInPlace } from './replacement.ts'
-import { stageRepo } from './repo-input.ts'
+import { stageRepo } from './repo.ts'
 import { openStaging } from './staging.ts'
 
 export interface PlaceInputsOptions {
   readonly signal: AbortSignal
   readonly clock: Clock
-  /** What is not given is as in {@link DEFAULT_INPUT_LIMITS}. */
+  /** Missing limits default to {@link DEFAULT_INPUT_LIMITS}. */
   readonly limits?: Partial<InputLimits>
-  /** What git may inherit from, by its allow-list: our own environment unless told. */
+  /** The environment from which git's allowlist is taken. Default: our own. */
   readonly environment?: Inherited
-  /** Whether repositories of this machine may be cloned: by a path, or by a file:// URL. */
+  /** Whether local repositories may be cloned, by path or file:// URL. Default: false. */
   readonly allowLocalRepos?: boolean
-  /** Directories that no folder brings along, such as the base directory; the agent's own never come along. */
-  readonly leaveOut?: readonly string[]
-  /** For tests: called at the moments at which somebody else could swap something. */
+  /** Directories that are never copied, such as the base directory. The agent's own are always excluded. */
+  readonly exclude?: readonly string[]
+  /** For tests: called at every point where another process could interfere. */
   readonly onStep?: (step: PlacingStep) => void | Promise<void>
   /** For tests: as on another platform. */
   readonly addressing?: Addressing
 }
 
 /**
- * Copies files and folders and clones repositories into the workspace, which exists already, and tells what lies there
- * now, in the order files, folders, repos. Placing the same again replaces what is there. *Contract:* one at a time for
- * an agent; nothing is written outside its two directories, whatever links there are or come to be; nothing of a
- * source is read through a link but the source itself. Everything is made ready before the workspace sees any of it.
+ * Copies files and folders and clones repositories into the existing workspace, and returns what was placed, in the
+ * order files, folders, repos. Placing the same target again replaces it. *Contract:* run one at a time per agent.
+ * Nothing is written outside the agent's two directories, whatever links exist or appear; in a source, no link is
+ * followed except the source itself. Everything is staged before the workspace changes.
  *
  * Throws InvalidInputError, InputNotFoundError, InputKindError, InputTooLargeError, CloneError, CloneTimeoutError,
- * WorkspaceError, or the reason of the signal. `retryable` says which may work next time.
+ * WorkspaceError, or the signal's reason. `retryable` says whether trying again may help.
  */
 export async function placeInputs(
   directories: AgentDirectories,
@@ -51,13 +51,13 @@ export async function placeInputs(
   const { signal, addressing = systemAddressing, onStep = () => {} } = options
   await using staging = await openStaging(directories, addressing)
   const staged = await stageAll(checked, directories, staging.directory, options)
-  // What lies around another goes first, as it replaces all that is there.
+  // Outer targets first, since placing one replaces everything below it.
   const order = [...staged.entries()].sort(([, one], [, other]) => depth(one.target) - depth(other.target))
-  for (const [at, { kind, target }] of order) {
+  for (const [index, { kind, target }] of order) {
     signal.throwIfAborted()
     await putInPlace({
       staging: staging.directory,
-      name: nameOf(at),
+      name: stagedName(index),
       isDirectory: kind !== 'file',
       workspace: directories.workspace,
       target,
@@ -74,31 +74,31 @@ async function stageAll(
   options: PlaceInputsOptions,
 ): Promise<PlacedInput[]> {
   const shared = {
-    budget: inputBudget({ ...DEFAULT_INPUT_LIMITS, ...options.limits }),
+    allowance: inputAllowance({ ...DEFAULT_INPUT_LIMITS, ...options.limits }),
     signal: options.signal,
-    leaveOut: await identitiesOf([...[directories.workspace, directories.home], ...(options.leaveOut ?? [])]),
+    exclude: await identitiesOf([...[directories.workspace, directories.home], ...(options.exclude ?? [])]),
     onStep: options.onStep ?? (() => {}),
   }
-  const copying = (source: string): Copying => ({ ...shared, source })
-  const context = {
+  const copyContext = (source: string): CopyContext => ({ ...shared, source })
+  const repoContext = {
     home: directories.home,
     inherited: options.environment ?? process.env,
     clock: options.clock,
   }
   const staged: PlacedInput[] = []
-  const next = () => nameOf(staged.length)
-  for (const file of files) staged.push(await stageFile(file, staging, next(), copying(file.source)))
+  const next = () => stagedName(staged.length)
+  for (const file of files) staged.push(await stageFile(file, staging, next(), copyContext(file.source)))
   for (const folder of folders) {
-    staged.push(await stageFolder(folder, staging, next(), copying(folder.source)))
+    staged.push(await stageFolder(folder, staging, next(), copyContext(folder.source)))
   }
   for (const repo of repos) {
     const { url } = withoutCredentials(repo)
-    staged.push(await stageRepo(repo, staging, next(), copying(url), context))
+    staged.push(await stageRepo(repo, staging, next(), copyContext(url), repoContext))
   }
   return staged
 }
 
-const nameOf = (at: number) => `input-${at}`
+const stagedName = (index: number) => `input-${index}`
 const depth = (target: string) => target.split('/').length
 
 async function identitiesOf(paths: readonly string[]): Promise<ReadonlySet<string>> {

@@ -1,0 +1,46 @@
+/** Which tests are quick: those that start no process and need no build, told by what they import. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+
+const ROOT = resolve(import.meta.dirname, '..')
+
+/** What starts a process. */
+const STARTERS = new Set(['node:child_process', 'execa', 'playwright-core'])
+
+/** Here the ports meet what stands behind them: a test that comes this far says which runner it has. */
+const COMPOSITION = new Set(['src/assembly.ts', 'src/orchestrator.ts', 'src/index.ts'])
+
+/** The built package, and programs that the tests start. */
+const PROGRAMS = /['"/]dist\/|\bfixtures\/[\w-]+\.(mjs|sh)\b|['"][\w-]+\.(mjs|sh)['"]/
+
+const IMPORTS =
+  /^(?:import|export)\s(?!type\s)[^'"]*?from '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
+
+/** The files of the quick tests, and why each of the others is none: the path from it to what it starts. */
+export function sortTests(root = ROOT): { quick: string[]; others: ReadonlyMap<string, readonly string[]> } {
+  const quick: string[] = []
+  const others = new Map<string, readonly string[]>()
+  for (const file of readdirSync(join(root, 'tests'), { recursive: true, encoding: 'utf8' }).sort()) {
+    if (!file.endsWith('.test.ts')) continue
+    const path = pathToProcess(root, join('tests', file), new Set())
+    if (path === null) quick.push(join('tests', file))
+    else others.set(join('tests', file), path)
+  }
+  return { quick, others }
+}
+
+function pathToProcess(root: string, file: string, seen: Set<string>): readonly string[] | null {
+  if (seen.has(file) || COMPOSITION.has(file) || !existsSync(join(root, file))) return null
+  seen.add(file)
+  const text = readFileSync(join(root, file), 'utf8')
+  const program = PROGRAMS.exec(text)
+  if (program) return [file, program[0]]
+  for (const [, ...names] of text.matchAll(IMPORTS)) {
+    const name = names.find((each) => each !== undefined) ?? ''
+    if (STARTERS.has(name)) return [file, name]
+    if (!name.startsWith('.')) continue
+    const path = pathToProcess(root, relative(root, resolve(root, dirname(file), name)), seen)
+    if (path) return [file, ...path]
+  }
+  return null
+}
