@@ -26,7 +26,7 @@ import type { AgentRunner, Call } from './runner.ts'
 import { branchSession } from './session/branch.ts'
 import { sessionOrigin } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
-import { streamParser } from './stream/parser.ts'
+import { longRecord, streamParser } from './stream/parser.ts'
 import { formatVersion } from './version.ts'
 
 /** Options of `claudeCli`. */
@@ -82,6 +82,8 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       input: call.prompt,
       reader: {
         read,
+        longRecords: longRecord,
+        counted: () => facts.countedBytes,
         hasResult: () => facts.result !== null,
         hopeless: () => hopeless(facts, isLoginFixed(accountContext())),
       },

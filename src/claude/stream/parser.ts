@@ -2,6 +2,7 @@
 import { defined } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { CallMessage } from '../runner.ts'
+import type { LongRecord } from './line-splitter.ts'
 import {
   listAt,
   numberAt,
@@ -33,6 +34,8 @@ export interface StreamFacts {
   readonly endsUnreadable: boolean
   /** Unknown types, and how often each occurred. */
   readonly unknown: ReadonlyMap<string, number>
+  /** The bytes that count against the limit of the call: text of the answer, and lines that are not understood. */
+  readonly countedBytes: number
 }
 
 export interface StreamParser {
@@ -47,6 +50,15 @@ const SILENT = new Set(
     ' ',
   ),
 )
+
+/** A long result is kept. Whatever else is long is skipped, and costs nothing if its type is a known one. */
+export function longRecord(type: string): LongRecord {
+  if (type === 'result') return 'keep'
+  return SILENT.has(type) || SPOKEN.has(type) ? 'skip' : 'count'
+}
+
+/** Known types that a parser reads. */
+const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'result'])
 
 /**
  * Makes a parser for one call.
@@ -67,6 +79,7 @@ export function streamParser(redact: Redact): StreamParser {
     unreadable: 0,
     endsUnreadable: false,
     unknown: new Map<string, number>(),
+    countedBytes: 0,
   }
   /** The id of the message being streamed, and of those whose text has been reported. */
   let streaming: string | null = null
@@ -136,6 +149,7 @@ export function streamParser(redact: Redact): StreamParser {
       facts.endsUnreadable = record === null
       if (record === null) {
         facts.unreadable += 1
+        facts.countedBytes += Buffer.byteLength(line) + 1
         return [
           {
             type: 'warning',
@@ -145,12 +159,21 @@ export function streamParser(redact: Redact): StreamParser {
       }
       const type = stringAt(record, 'type') ?? '(none)'
       const reader = Object.hasOwn(readers, type) ? readers[type] : undefined
-      if (reader) return reader(record)
-      if (!SILENT.has(type)) facts.unknown.set(type, (facts.unknown.get(type) ?? 0) + 1)
+      if (reader) {
+        const messages = reader(record)
+        facts.countedBytes += textBytes(messages)
+        return messages
+      }
+      if (SILENT.has(type)) return []
+      facts.countedBytes += Buffer.byteLength(line) + 1
+      facts.unknown.set(type, (facts.unknown.get(type) ?? 0) + 1)
       return []
     },
   }
 }
+
+const textBytes = (messages: readonly CallMessage[]): number =>
+  messages.reduce((sum, message) => sum + (message.type === 'text' ? Buffer.byteLength(message.text) : 0), 0)
 
 function blockMessages(block: UntrustedRecord, isReported: boolean): CallMessage[] {
   const type = stringAt(block, 'type')
