@@ -81,7 +81,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       redact,
       input: call.prompt,
       reader: {
-        read,
+        read: (lines) => lines.flatMap(read),
         longRecords: longRecord,
         counted: () => facts.countedBytes,
         hasResult: () => facts.result !== null,

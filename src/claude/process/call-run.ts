@@ -55,7 +55,8 @@ export interface CallRunOptions extends TerminationContext, TimeLimits {
 
 /** Interprets the lines that a process prints. */
 export interface OutputReader {
-  read(line: string): CallMessage[]
+  /** The messages in the lines that arrived together. */
+  read(lines: readonly string[]): readonly CallMessage[]
   /** What becomes of a record that is too long for a line, by its type. Default: the call fails. */
   longRecords?(type: string): LongRecord
   /** The bytes that count against the limit of the call. Default: all of them. */
@@ -102,7 +103,7 @@ export async function runCall(
       begun.abort()
     },
     onLines(lines) {
-      for (const line of lines) queue.push(...reader.read(line))
+      queue.push(reader.read(lines))
       if (reader.hasResult()) answered.abort()
       const hopeless = reader.hopeless?.() ?? null
       if (hopeless === null || reader.hasResult()) return
