@@ -43,7 +43,7 @@ describe('A budget of $3 and calls of $2.50', () => {
     expect(await held).toMatchObject({
       taskId: 'two',
       reason: 'budget',
-      message: expect.stringContaining('about $2.50 is needed, and of $3.00 there is $0.50 left'),
+      message: expect.stringContaining('about $2.50 is needed, and $0.50 of $3.00 is left'),
       hint: expect.stringContaining('budget set --agent echo --usd'),
       estimate: { usd: 2.5 },
     })
@@ -148,7 +148,7 @@ describe('A budget', () => {
     const agent = await orchestrator.createAgent({ ...ECHO, budget: { usd: 100, tokens: 1000 } })
     await agent.ask('one')
     expect((await askHeld(agent, 'two').held).message).toContain(
-      'about 600 tokens are needed, and of 1000 there are 400 left',
+      'about 600 tokens are needed, and 400 of 1000 are left',
     )
     expect(await agent.budget()).toMatchObject({
       spent: { usd: 0.01, tokens: 600 },
