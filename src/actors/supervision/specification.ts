@@ -224,7 +224,7 @@ function checkSignificant(
   where: string,
 ): void {
   if (restart === 'permanent')
-    refuse(where, 'it is significant but permanent, so it never ends', 'Make it transient or temporary.')
+    refuse(where, 'it is significant and permanent, so it never ends', 'Make it transient or temporary.')
   if (autoShutdown === 'never')
     refuse(
       where,

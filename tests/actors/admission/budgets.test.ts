@@ -264,7 +264,7 @@ describe('A budget', () => {
     const { orchestrator } = await here.open()
     await expect(orchestrator.createAgent({ ...ECHO, budget: { usd: -1 } })).rejects.toThrow('budget.usd')
     await expect(orchestrator.budgets.set({ usd: 1 }, { agent: 'a', run: 'b' })).rejects.toThrow(
-      'not of both',
+      'not to both',
     )
     expect(await orchestrator.agents()).toEqual([])
     expect(await here.store.head()).toBe(0)
