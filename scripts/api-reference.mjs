@@ -1,162 +1,160 @@
-/** Writes docs/api-reference.md out of the docstrings of what the built package exports. */
+/**
+ * Writes docs/api/, one page for each entry point, from the docstrings of what the built package exports, and
+ * docs/api-reference.md, which lists the pages. The order and the headings of a page are those of the entry point's list.
+ */
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { exportsOf, PUBLIC } from './declarations.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const api = await import(`${root}dist/index.js`)
-const PAGE = `${root}docs/api-reference.md`
+const errors = await import(`${root}dist/entry-points/errors.js`)
+const { exports: published } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
-/** What the page is made of, in its order: a topic, a sentence, and which files hold what belongs to it. */
-const TOPICS = [
-  [
-    'The orchestrator',
-    'The way in: it has the log open, and the agents.',
-    /^(orchestrator|shutdown|logger|clock|actors\/limits)/,
-  ],
-  [
-    'Agents and tasks',
-    'What an agent is, what it can be asked, and what comes back.',
-    /^(agent-factory|actors\/(agent|session-links|task-handle|retention)|process-list|events\/(agent-facts|task-input|material))/,
-  ],
-  [
-    'Budgets, approvals and dead letters',
-    'What may be spent, what waits for a yes, and what came too late.',
-    /^actors\/(budget|approvals|held|dead)/,
-  ],
-  [
-    'Workflow patterns',
-    'How agents work together. All of it is in `claude-multi-agent/patterns` as well. See [workflows](workflows.md).',
-    /^patterns\/(?!run|plan|recorded|workflow-result)/,
-  ],
-  ['Runs', 'Executions of patterns, and what came of them.', /^(patterns\/|actors\/run-)/],
-  [
-    'Templates and workflows with names',
-    'Ready-made teams; workflows of the configuration file and of modules.',
-    /^workflow/,
-  ],
-  [
-    'Supervision and actors of your own',
-    'What starts again what has failed, and what else can live in the log.',
-    /^(actors\/(own|exit|child|supervis|definition|replayable)|events\/(own-facts|supervisor-facts|json))/,
-  ],
-  ['Runners', 'What answers: `claude`, or another program.', /^claude\//],
-  [
-    'Facts and replay',
-    'What is in the log, and the state that follows from it.',
-    /^(events\/(envelope|ids)|actors\/(replay|state-|verify-replay|live-machine)|history|typed-facts|causes|statistic)/,
-  ],
-  [
-    'The store',
-    'The log itself: the port, its implementations, and the care for it.',
-    /^(store\/|log-archive)/,
-  ],
-  [
-    'Configuration',
-    'The file, the environment, and a look at whether all is well. See [configuration](configuration.md).',
-    /^(config|doctor)/,
-  ],
-  ['Spans', 'Spans for OpenTelemetry. See [live](live.md#telemetry).', /^telemetry/],
-  [
-    'Errors',
-    'Every error that is thrown on purpose has `_tag`, `message`, `summary`, `hint`, `details`, `retryable` and `cause`. Those of calls (`ClaudeExecutionError`) have `said`, `status` and `retryAfterMs` in their details, as far as they are known.',
-    /^events\/.*errors/,
-  ],
-]
+/** What a program imports, the list in src/ and dist/ that it gets, and the page about it. */
+export const ENTRIES = Object.entries(published)
+  .filter(([, target]) => target.types !== undefined)
+  .map(([subpath, { types }]) => ({
+    name: subpath.replace('.', 'claude-multi-agent'),
+    list: types.replace('./dist/', '').replace('.d.ts', ''),
+    page: `docs/api/${subpath === '.' ? 'index' : subpath.slice(2)}.md`,
+  }))
 
-const ENTRIES = [
-  ['claude-multi-agent', 'index', TOPICS],
-  [
-    'claude-multi-agent/testing',
-    'testing/index',
-    [['Testing', 'What tests of and on this package need, from `claude-multi-agent/testing`.', /./]],
-  ],
-  [
-    'claude-multi-agent/inspect',
-    'inspector/inspector',
-    [['The web inspector', 'The web inspector, from `claude-multi-agent/inspect`.', /./]],
-  ],
-]
+/** What an entry point exports, with the docstrings. */
+export const declarationsOf = ({ list }) => exportsOf(`${root}dist/${list}.d.ts`)
 
-export function apiReference() {
-  const shown = new Set()
-  const sections = ENTRIES.flatMap(([, entry, topics]) => {
-    const declared = exportsOf(`${root}dist/${entry}.d.ts`).filter(({ name, file }) =>
-      isNew(shown, `${file} ${name}`),
-    )
-    return grouped(declared, topics)
+/** The text of docs/api-reference.md and of each page, by its path. */
+export function apiPages() {
+  // What several entry points export is described on the page of a subpath; the main page leads there.
+  const homes = new Map()
+  for (const entry of [...ENTRIES.slice(1), ...ENTRIES.slice(0, 1)])
+    for (const declared of declarationsOf(entry))
+      if (!homes.has(keyOf(declared))) homes.set(keyOf(declared), entry)
+  return new Map([
+    ['docs/api-reference.md', overview()],
+    ...ENTRIES.map((entry) => [entry.page, pageOf(entry, homes)]),
+  ])
+}
+
+const keyOf = ({ file, name }) => `${file} ${name}`
+const GENERATED = 'Generated from the docstrings in the code by `npm run docs:api`: change them there.'
+
+function overview() {
+  const rows = ENTRIES.map(
+    ({ name, list, page }) =>
+      `| [\`${name}\`](${page.slice('docs/'.length)}) | ${sentenceOf(headerOf(list))} |`,
+  )
+  return `# API reference\n\n${GENERATED}\n\n| import from | what it offers |\n|---|---|\n${rows.join('\n')}\n`
+}
+
+function pageOf(entry, homes) {
+  const declared = new Map(declarationsOf(entry).map((each) => [each.name, each]))
+  const isOwn = (each) => homes.get(keyOf(each)) === entry
+  const sections = sectionsOf(entry.list).map(({ title, names }) => {
+    const all = names.map((name) => declared.get(name))
+    return { title, own: all.filter(isOwn), others: all.filter((each) => !isOwn(each)) }
   })
   const anchors = anchorsOf(
-    sections.flatMap(({ title, declared }) => [title, ...headed(declared).map(({ name }) => name)]),
+    sections.flatMap(({ title, own }) => [...(title ? [title] : []), ...headed(own).map(({ name }) => name)]),
   )
-  const contents = sections.map(({ title, declared }) => {
-    const [own, ...others] = [
-      anchors(title),
-      ...headed(declared).map(({ name }) => `[${name}](#${anchors(name)})`),
-    ]
-    return `- [${title}](#${own})${others.length > 0 ? `: ${others.join(', ')}` : ''}`
+  const contents = sections.map(({ title, own }) => {
+    const names = headed(own).map(({ name }) => `[${name}](#${anchors(name)})`)
+    return [...(title ? [`[${title}](#${anchors(title)})`] : []), names.join(', ')]
+      .filter((part) => part !== '')
+      .join(': ')
   })
-  const text = sections
-    .map(({ title, about, declared }) => `## ${title}\n\n${about}\n\n${section(declared)}`)
-    .join('\n\n')
-  return `${HEAD}\n${contents.join('\n')}\n\n${formatted(text)}\n`
+  const text = sections.map((each) => section(each, homes)).join('\n\n')
+  const [, ...about] = headerOf(entry.list).split('\n\n')
+  return `${[
+    `# \`${entry.name}\``,
+    `${sentenceOf(headerOf(entry.list))} ${GENERATED} What a class or an interface inherits from something that is not exported is shown with it.`,
+    ...about,
+    contents.map((line) => `- ${line}`).join('\n'),
+    formatted(text),
+  ].join('\n\n')}\n`
 }
 
-const HEAD = `# API reference
+const sourceOf = (list) => readFileSync(`${root}src/${list}.ts`, 'utf8')
 
-Everything that the package exports. This page is made of the docstrings in the code by \`npm run docs:api\`: change it there. Where an interface or class extends something that is not exported, it is shown with what it inherits.
-`
-
-function isNew(seen, key) {
-  const isFirst = !seen.has(key)
-  seen.add(key)
-  return isFirst
+/** The comment that opens a list, in paragraphs. */
+function headerOf(list) {
+  const [, comment = ''] = /^\/\*\*(.*?)\*\//s.exec(sourceOf(list)) ?? []
+  return comment
+    .split('\n')
+    .map((line) => line.replace(/^ *\*? ?/, '').trimEnd())
+    .join('\n')
+    .trim()
 }
 
-function grouped(declared, topics) {
-  const left = new Set(declared)
-  const groups = topics.map(([title, about, files]) => {
-    const own = [...left].filter(({ file }) => files.test(pathOf(file)))
-    for (const each of own) left.delete(each)
-    return { title, about, declared: own }
-  })
-  const others = { title: 'More', about: 'What belongs to none of these.', declared: [...left] }
-  return [...groups, others].filter(({ declared: own }) => own.length > 0)
+/** Its first sentence, without the name of the entry point. */
+const sentenceOf = (header) => `${header.split(': `')[0]?.replaceAll('\n', ' ')}.`
+
+/** The headings of a list, and the names that are exported under each. */
+function sectionsOf(list) {
+  const sections = [{ title: null, names: [] }]
+  const parts = sourceOf(list).matchAll(
+    /^\/\/ (?<title>.+)$|^export (?:type )?\{(?<names>[^}]*)\} from|^export \* from '(?<all>[^']+)\.ts'/gm,
+  )
+  for (const { groups } of parts) {
+    const { title, names, all } = groups
+    if (title !== undefined) sections.push({ title, names: [] })
+    else sections.at(-1).names.push(...(names === undefined ? everythingOf(list, all) : namesIn(names)))
+  }
+  return sections
+    .map(({ title, names }) => ({ title, names: names.sort((one, other) => one.localeCompare(other, 'en')) }))
+    .filter(({ names }) => names.length > 0)
 }
 
-const pathOf = (file) => file.slice(`${root}dist/`.length)
+const namesIn = (list) => [...list.matchAll(/(?:type )?(?:\w+ as )?(\w+)\s*(?:,|$)/g)].map(([, name]) => name)
+const everythingOf = (list, target) =>
+  exportsOf(fileURLToPath(new URL(`${target}.d.ts`, `file://${root}dist/${list}.d.ts`))).map(
+    ({ name }) => name,
+  )
 
 /** Errors are rows of a table: they all have the same form. Those of calls are made from a table themselves. */
 const isCallError = ({ madeBy }) => madeBy?.name === 'CallErrorClass'
 const isError = (declared) =>
   ['CallErrorClass', 'ErrorClass'].includes(declared.madeBy?.name) ||
   ['ClaudeAgentError', 'ClaudeExecutionError'].includes(declared.base)
-const aboutError = (declared) => {
+/** What is said of an export: its docstring, and of an error of a call its message and its hint as well. */
+export const about = (declared) => {
   if (!isCallError(declared)) return declared.doc
-  const { summary, hint } = new api[declared.name]()
+  const { summary, hint } = new errors[declared.name]()
   return [declared.doc, summary, hint].filter((text) => text !== '').join(' ')
 }
 /** What an error keeps. */
 const keptBy = ({ madeBy }) => (madeBy?.last ?? []).map((name) => `\`${name}\``)
+
 const headed = (declared) => declared.filter((each) => !isError(each))
 
-function section(declared) {
-  const errors = declared.filter(isError)
-  const rows = errors.map(
-    (error) => `| \`${error.name}\` | ${oneLine(aboutError(error))} | ${keptBy(error).join(', ')} |`,
-  )
-  const table =
-    rows.length > 0 ? [`| error | what it says | details |\n|---|---|---|\n${rows.join('\n')}`] : []
-  const parts = headed(declared).map(
+function section({ title, own, others }, homes) {
+  const parts = headed(own).map(
     ({ name, doc, code, example }) =>
       `### ${name}\n\n${doc === '' ? '' : `${linked(doc)}\n\n`}\`\`\`ts\n${code}\n\`\`\`${example === '' ? '' : `\n\nExample:\n\n\`\`\`ts\n${example}\n\`\`\``}`,
   )
-  return [...parts, ...table].join('\n\n')
+  const rows = own
+    .filter(isError)
+    .map((error) => `| \`${error.name}\` | ${oneLine(about(error))} | ${keptBy(error).join(', ')} |`)
+  const table = `| error | what it says | details |\n|---|---|---|\n${rows.join('\n')}`
+  const elsewhere = ENTRIES.flatMap((entry) => {
+    const names = others.filter((each) => homes.get(keyOf(each)) === entry).map(({ name }) => `\`${name}\``)
+    const page = entry.page.slice('docs/api/'.length)
+    return names.length > 0 ? [`Described under [\`${entry.name}\`](${page}): ${names.join(', ')}.`] : []
+  })
+  return [
+    ...(title ? [`## ${title}`] : []),
+    ...parts,
+    ...(rows.length > 0 ? [table] : []),
+    ...elsewhere,
+  ].join('\n\n')
 }
 
 const oneLine = (text) => linked(text).replace(/\s+/g, ' ').replaceAll('|', '\\|')
-const linked = (text) => text.replace(/\{@link (\w+)\}/g, '`$1`')
+const linked = (text) =>
+  text
+    .replace(/\{@link (\w+)\}/g, '`$1`')
+    .replace(/^@throws +/gm, 'Throws ')
+    .replace(/^@param (\w+) +/gm, '`$1`: ')
 
 /** As GitHub names headings. */
 function anchorsOf(titles) {
@@ -203,7 +201,10 @@ function formatted(markdown) {
   return text.replace(/%%(\d+)%%/g, (_, index) => pretty.get(index) ?? blocks[index])
 }
 
-for (const [, entry] of ENTRIES)
-  for (const { name } of exportsOf(`${root}dist/${entry}.d.ts`)) PUBLIC.add(name)
+for (const entry of ENTRIES) for (const { name } of declarationsOf(entry)) PUBLIC.add(name)
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PAGE, apiReference())
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  rmSync(`${root}docs/api`, { recursive: true, force: true })
+  mkdirSync(`${root}docs/api`)
+  for (const [page, text] of apiPages()) writeFileSync(`${root}${page}`, text)
+}

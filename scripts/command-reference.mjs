@@ -1,23 +1,20 @@
-/** Writes the list of all commands and options into docs/user-guide.md, out of the command line's own words. */
+/** Writes the reference of all commands and options into docs/user-guide.md, from the help texts of the command line. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runnerImport } from 'vite'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = `${root}docs/user-guide.md`
-// The built command is a bundle: its words are taken from their source.
-const { commandProgram } = (await runnerImport(`${root}src/cli/program.ts`, { configFile: false })).module
+// The built command is a bundle, so the help texts come from their source; Node 20 does not know `using`.
+const { program } = (
+  await runnerImport(`${root}scripts/program.ts`, {
+    configFile: false,
+    logLevel: 'error',
+    oxc: { target: 'node20' },
+  })
+).module
 
-const TOPICS = [
-  ['To begin with', ['init', 'doctor', 'config', 'completion', 'demo']],
-  ['Agents', ['agent', 'interactive', 'serve', 'recover']],
-  ['Workflows', ['workflow']],
-  ['Money', ['budget', 'dead-letters']],
-  ['What goes on', ['tail', 'top', 'metrics', 'ps', 'inspect']],
-  ['The past', ['log', 'state', 'diff', 'replay', 'why', 'fork', 'rerun', 'stats']],
-]
-
-/** The page with the list as it should be. */
+/** The page with an up-to-date reference. */
 export function withCommands(page) {
   const [before, rest = ''] = page.split('<!-- commands -->\n')
   const after = rest.split('<!-- end of commands -->')[1]
@@ -26,26 +23,19 @@ export function withCommands(page) {
 }
 
 function commandReference() {
-  const program = commandProgram()
-  const commands = new Map(visible(program).map((command) => [command.name(), command]))
-  const topics = TOPICS.map(([title, names]) => {
-    const lines = names.flatMap((name) => {
-      const command = commands.get(name)
-      commands.delete(name)
-      if (!command) throw new Error(`There is no command ${name}: scripts/command-reference.mjs`)
-      return linesOf(command, '')
-    })
-    return `### ${title}\n\n${lines.join('\n')}\n`
-  })
-  if (commands.size > 0)
-    throw new Error(`No topic of scripts/command-reference.mjs has: ${[...commands.keys()].join(', ')}`)
+  const groups = new Map()
+  for (const command of visible(program))
+    groups.set(command.helpGroup(), [...(groups.get(command.helpGroup()) ?? []), ...linesOf(command, '')])
+  const topics = [...groups].map(
+    ([group, lines]) => `### ${group.replace(/:$/, '')}\n\n${lines.join('\n')}\n`,
+  )
   const globals = optionsOf(program, '').join('\n')
-  return `All commands take these, before or after their own words:\n\n${globals}\n\n${topics.join('\n')}`
+  return `Every command takes these options, before or after its own:\n\n${globals}\n\n${topics.join('\n')}`
 }
 
 const visible = (command) => command.commands.filter((each) => !each._hidden && each.name() !== 'help')
 
-/** A command with its options, and those below it. */
+/** A command with its options and subcommands. */
 function linesOf(command, prefix) {
   const name = `${prefix}${command.name()}`
   const children = visible(command)
@@ -65,8 +55,8 @@ const optionsOf = (command, indent) =>
     .filter(({ hidden, long }) => !hidden && long !== '--version')
     .map(({ flags, description, argChoices, defaultValue }) => {
       const choices = argChoices ? ` (${argChoices.map((choice) => `\`${choice}\``).join(', ')})` : ''
-      const isTold = defaultValue !== undefined && typeof defaultValue !== 'boolean'
-      return `${indent}- \`${flags}\`: ${description}${choices}${isTold ? `; unless told: ${defaultValue}` : ''}`
+      const hasDefault = defaultValue !== undefined && typeof defaultValue !== 'boolean'
+      return `${indent}- \`${flags}\`: ${description}${choices}${hasDefault ? ` (default: ${defaultValue})` : ''}`
     })
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

@@ -81,7 +81,7 @@ const isFunction = ({ type }) => type === 'TSDeclareFunction' || type === 'Funct
 function declaration(name, exporter, exportedAs) {
   const { file, local, nodes } = resolved(exporter, exportedAs)
   const [node] = nodes
-  const docs = nodes.map((each) => docstring(moduleAt(file), each)).filter((doc) => doc !== '')
+  const docs = nodes.map((each) => docstring(file, each)).filter((doc) => doc !== '')
   const [doc = '', example = ''] = (docs[0] ?? '').split(/^@example[ \n]/m)
   const code = nodes.map((each) => signature(file, each)).join('\n')
   return {
@@ -111,12 +111,13 @@ const withoutStars = (comment) =>
     .replace(/^ *\* ?/gm, '')
     .trim()
 
-/** The comment right before it. The one that opens a file speaks of the file. */
-function docstring({ text, comments }, { start }) {
+/** The comment right before it. The one that opens a file speaks of the file; the compiler may have dropped that one. */
+function docstring(file, { start }) {
+  const { text, comments } = moduleAt(file)
   const comment = comments.findLast(({ end }) => end <= start)
-  if (!comment || comment.start === 0 || !comment.value.startsWith('*')) return ''
-  if (text.slice(comment.end, start).trim() !== '') return ''
-  return withoutStars(comment.value)
+  if (!comment?.value.startsWith('*') || text.slice(comment.end, start).trim() !== '') return ''
+  const doc = withoutStars(comment.value)
+  return comment.start === 0 && doc === header(file) ? '' : doc
 }
 
 const annotation = (node) => node.declarations?.[0]?.id.typeAnnotation?.typeAnnotation

@@ -1,17 +1,20 @@
-/** Time as a port, so that a test can own it: nothing in this project reads the clock or sets a timer itself. */
+/** Time as a port, so that tests control it: nothing else in this project reads the clock or sets a timer. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
-  /** Milliseconds from anywhere, and never back: setting the machine's clock does not move it. Default: `now`. */
+  /**
+   * Milliseconds from an arbitrary origin, never decreasing: setting the machine's clock does not affect it. Default:
+   * `now`.
+   */
   monotonic?(): number
-  /** Calls `fire` once, `delayMs` from now (at once when it is zero or less). Returns how to call it off. */
+  /** Calls `fire` once, `delayMs` from now (at once if zero or less). Returns a function that cancels it. */
   after(delayMs: number, fire: () => void): () => void
 }
 
-/** `setTimeout` holds at most 2^31-1 ms (24.8 days) and fires AT ONCE when given more. */
+/** `setTimeout` takes at most 2^31-1 ms (24.8 days), and fires AT ONCE if given more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** The machine's own clock. A pending timer keeps the process alive, as one would expect of work that is due. */
+/** The machine's clock. A pending timer keeps the process alive, as expected of pending work. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -27,7 +30,7 @@ export const systemClock: Clock = {
   },
 }
 
-/** Waits `delayMs` on this clock, or less when the signal aborts. Never rejects. */
+/** Waits `delayMs` on this clock, or until the signal aborts. Never rejects. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()
@@ -41,5 +44,5 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   })
 }
 
-/** An instant as facts hold it: ISO 8601 in UTC, with milliseconds. */
+/** A time as recorded in facts: ISO 8601 in UTC, with milliseconds. */
 export const instant = (milliseconds: number): string => new Date(milliseconds).toISOString()

@@ -146,7 +146,7 @@ export { levelStore } from './store/level/store.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { type Telemetry, type TelemetryOptions, telemetry } from './telemetry/telemetry.ts'
 
-// Errors that a program catches every day; all of them are in `claude-multi-agent/errors`
+// Everyday errors
 
 export { AgentExistsError, AgentNotFoundError, MailboxFullError } from './events/errors/agent.ts'
 export { ClaudeAgentError } from './events/errors/base.ts'

@@ -1,4 +1,4 @@
-/** What the library needs of a logger: four of pino's methods, so that a pino instance is one. */
+/** The logger the library needs: four of pino's methods, so that a pino instance qualifies. */
 export interface Logger {
   debug(fields: Record<string, unknown>, message: string): void
   info(fields: Record<string, unknown>, message: string): void
@@ -6,7 +6,10 @@ export interface Logger {
   error(fields: Record<string, unknown>, message: string): void
 }
 
+/** `silent` is a threshold only. */
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
 const ignore = () => {}
 
-/** The default: a library says nothing unless it is asked to. */
+/** The default: a library logs nothing unless asked to. */
 export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }

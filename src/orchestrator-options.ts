@@ -29,7 +29,7 @@ export interface OrchestratorOptions {
    * on, with what was spent before. What is set by hand later holds until another one is given here. See docs/budgets.md.
    */
   readonly budget?: Budget
-  /** What a call is reckoned to cost at least, where there is a budget. Default: 0.01 dollars and 100 tokens. */
+  /** The least that a call is estimated to cost, where there is a budget. Default: 0.01 dollars and 100 tokens. */
   readonly callMinimum?: { readonly usd?: number; readonly tokens?: number }
   /** What answers. Default: the `claude` command. */
   readonly runner?: AgentRunner

@@ -2,6 +2,7 @@
 import { pause, systemClock } from './clock.ts'
 import type { Orchestrator } from './orchestrator.ts'
 
+/** Options of `closeOnSignal`. */
 export interface ShutdownOptions {
   /** Default: SIGTERM and SIGINT. */
   readonly signals?: readonly NodeJS.Signals[]

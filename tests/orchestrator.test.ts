@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Recorded } from '../src/events/envelope.ts'
+import type { Orchestrator } from '../src/orchestrator.ts'
+import { sequential } from '../src/patterns/sequential.ts'
 import { AgentFactory } from '../src/workflows/agent-factory.ts'
 import { ECHO, until, world } from './actors/world.ts'
 
@@ -138,6 +140,34 @@ describe('the orchestrator', () => {
       _tag: 'ClosedError',
     })
     await orchestrator.close()
+  })
+
+  test.each<[string, (orchestrator: Orchestrator) => unknown]>([
+    ['budgets.set', ({ budgets }) => budgets.set({ usd: 1 })],
+    ['budgets.show', ({ budgets }) => budgets.show()],
+    ['budgets.list', ({ budgets }) => budgets.list()],
+    ['held.list', ({ held }) => held.list()],
+    ['held.approve', ({ held }) => held.approve('t')],
+    ['held.reject', ({ held }) => held.reject('t')],
+    ['lateAnswers', (orchestrator) => orchestrator.lateAnswers()],
+    ['runs.list', ({ runs }) => runs.list()],
+    ['runs.show', ({ runs }) => runs.show('r')],
+    ['runs.plan', ({ runs }) => runs.plan('r', sequential(['echo']))],
+    ['runs.resume', ({ runs }) => runs.resume('r', sequential(['echo']))],
+    ['runs.cancel', ({ runs }) => runs.cancel('r')],
+    ['runs.fork', ({ runs }) => runs.fork('r', { at: 1 })],
+    ['history.log', ({ history }) => history.log()],
+    ['history.replay', ({ history }) => history.replay('agent/echo')],
+    ['history.stateAt', ({ history }) => history.stateAt('agent/echo')],
+    ['history.verify', ({ history }) => history.verify()],
+    ['history.why', ({ history }) => history.why(1)],
+  ])('refuses %s once it is closed', async (_, attempt) => {
+    const { orchestrator } = await (await world()).open()
+    await orchestrator.close()
+    await expect(async () => attempt(orchestrator)).rejects.toMatchObject({
+      _tag: 'ClosedError',
+      details: { what: 'orchestrator' },
+    })
   })
 
   test('says of each fact what led to it', async () => {

@@ -1,4 +1,4 @@
-/** The command line of a call, as a pure function of the call and the version of the CLI. */
+/** The command line of a call: a pure function of the call and the CLI's version. */
 import { InvalidInvocationError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Call } from './runner.ts'
@@ -7,17 +7,17 @@ import { recordsSystemPrompts, type Version } from './version.ts'
 
 export interface ArgumentsContext {
   readonly version: Version
-  /** Where the system prompt is; null when there is none. */
+  /** The path of the file that holds the system prompt; null if there is none. */
   readonly systemPromptFile: string | null
 }
 
-/** Never a leading dash: a value must not be read as a flag. */
+/** No leading dash: a value must not be read as a flag. */
 const MODEL = /^[A-Za-z0-9][\w.:/@[\]-]{0,199}$/
 const SESSION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /**
- * The arguments for one call. The prompt is never among them: it goes through stdin, where it cannot be taken for a
- * flag, is not too long for the system, and shows up in no process list and no error message.
+ * The arguments for one call. The prompt is never among them. It goes through stdin, where it cannot be read as a
+ * flag, cannot exceed the system's limit on arguments, and appears in no process list or error message.
  */
 export function claudeArguments(
   call: Pick<Call, SessionPart | 'settings'>,
@@ -27,10 +27,10 @@ export function claudeArguments(
   const { allowed, disallowed } = toolRules(settings)
   return [
     '-p',
-    // Plain json loses the cause of errors at start-up; stream-json is refused without --verbose.
+    // Plain json loses the cause of startup errors; stream-json requires --verbose.
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
     ...sessionArguments(call),
-    // Settings, hooks and servers that lie in the workspace are somebody else's code: none is loaded unless asked for.
+    // Settings, hooks and servers in the workspace are untrusted code: none is loaded by default.
     ...(settings.loadProjectSettings
       ? ['--setting-sources', 'project,local']
       : ['--setting-sources', '', '--strict-mcp-config']),
@@ -38,13 +38,13 @@ export function claudeArguments(
     ...(settings.permissions === 'bypass'
       ? ['--dangerously-skip-permissions']
       : ['--permission-mode', 'acceptEdits']),
-    // Without this a system prompt that was changed later is ignored by versions that record it.
+    // Versions that record the system prompt would otherwise ignore a later change to it.
     ...(recordsSystemPrompts(context.version) ? ['--system-prompt-snapshot', 'off'] : []),
     ...(context.systemPromptFile === null ? [] : ['--append-system-prompt-file', context.systemPromptFile]),
     ...(settings.model === undefined ? [] : ['--model', checkModel(settings.model)]),
     ...(settings.maxTurns === undefined ? [] : ['--max-turns', String(settings.maxTurns)]),
     ...(settings.outputSchema === undefined ? [] : ['--json-schema', checkSchema(settings.outputSchema)]),
-    // These two take any number of values and would swallow what follows: last, and each ended by the next flag.
+    // These two are variadic and would swallow what follows: they come last, each ended by the next flag.
     ...(allowed.length === 0 ? [] : ['--allowedTools', ...allowed]),
     ...['--disallowedTools', ...disallowed],
   ]
@@ -52,7 +52,9 @@ export function claudeArguments(
 
 type SessionPart = 'sessionId' | 'parentSessionId'
 
-/** A new chain begins with our id; afterwards each call forks its parent's session, whose transcript stays as it is. */
+/**
+ * A new chain starts with our own id. Every later call forks its parent's session, leaving that transcript untouched.
+ */
 function sessionArguments({ sessionId, parentSessionId }: Pick<Call, SessionPart>): string[] {
   const own = ['--session-id', checkSessionId(sessionId)]
   return parentSessionId === null
@@ -65,7 +67,7 @@ function checkSessionId(id: string): string {
   throw new InvalidInvocationError({ said: 'a session id is not a UUID' })
 }
 
-/** The system takes no argument of 128 KiB or more. */
+/** Linux rejects an argument of 128 KiB or more. */
 const LONGEST_SCHEMA = 100_000
 
 function checkSchema(schema: JsonObject): string {

@@ -1,16 +1,24 @@
-/** Runs calls with the `claude` command: one process for each. */
-
+/**
+ * Runs each call as one process of the `claude` command.
+ *
+ * C1. Nothing is sent before the process is durable in the log: the prompt follows the `process` message.
+ * C2. When the iteration of a call ends, its process and everything it started are gone.
+ * C3. A call forks its parent session and never changes it: a retry starts where the first attempt did.
+ * C4. A call inherits only what is on an allowlist. No key or prompt is on a command line, in an error, or in a log line.
+ * C5. Output goes to files that outlive us: an answer that was paid for is found after a crash.
+ */
 import { availableParallelism } from 'node:os'
+import { defined } from '../events/json.ts'
 import { redactor, secretsOf } from '../events/redaction.ts'
-import { directoryWork } from '../workspaces/directory-work.ts'
-import { prepareDirectories } from '../workspaces/workspace.ts'
+import { prepareDirectories } from '../workspaces/lifecycle.ts'
+import { directoryOperations } from '../workspaces/operations.ts'
 import { withCautions } from './cautions.ts'
 import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
 import { accountOf, isLoginFixed } from './login/account.ts'
 import { callFailure, resultOf } from './process/call-ending.ts'
-import { callProcesses } from './process/marked.ts'
+import { callProcesses } from './process/list.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
 import { recoverCall } from './recovery.ts'
@@ -21,24 +29,26 @@ import { pruneTranscripts } from './session/pruning.ts'
 import { streamParser } from './stream/parser.ts'
 import { formatVersion } from './version.ts'
 
+/** Options of `claudeCli`. */
 export interface ClaudeCliOptions extends ProcessOptions {
-  /** The `claude` command to use. Unless told: CLAUDE_AGENTS_CLAUDE_PATH, the PATH, an installed package. */
+  /** The `claude` command. Default: CLAUDE_AGENTS_CLAUDE_PATH, then the PATH, then an installed package. */
   readonly path?: string
   /**
-   * How many processes may be starting at once; as many as there are cores unless told. A start takes a second of
-   * one core: twelve at once took over 30 s to their first request on two.
+   * How many processes may be starting at once. Default: one per core. A start takes a second of one core: on two
+   * cores, twelve at once took over 30 s to reach their first request.
    */
   readonly maxStarts?: number
 }
 
-/** Keeps a prompt from beginning with a slash, and does a second thing: the CLI gives up when nothing has come after
- * 3 seconds, and the prompt follows only when the start is on record. If we die between the two, the CLI finds nothing
- * but a line feed and ends without a request. */
+/**
+ * The preamble keeps a prompt from starting with a slash, and buys time: the CLI gives up after 3 seconds without
+ * input, and the prompt is sent only once the start is durable. If we die in between, the CLI reads nothing but a
+ * line feed and exits without sending a request.
+ */
 const PREAMBLE = '\n'
 
 /**
- * A runner that starts the `claude` command once for each call. A login in `environment` replaces the user's own as a
- * whole.
+ * A runner that spawns the `claude` command once per call. A login in `environment` replaces the user's own entirely.
  *
  * @example
  * for await (const message of claudeCli().start(call, { signal })) {
@@ -52,9 +62,9 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     logger.debug({ path, version: formatVersion(version) }, 'found claude'),
   )
 
-  const accounts = () => ({ inherited: process.env, added })
+  const accountContext = () => ({ inherited: process.env, added })
 
-  /** Everything up to the process. */
+  /** Everything that happens before the process is spawned. */
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
     const program = await locate()
     await prepareDirectories(call.directories)
@@ -73,22 +83,22 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       reader: {
         read,
         hasResult: () => facts.result !== null,
-        hopeless: () => hopeless(facts, isLoginFixed(accounts())),
+        hopeless: () => hopeless(facts, isLoginFixed(accountContext())),
       },
       async conclude(end) {
-        logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'messages of unknown types')
+        logger.debug({ callId: call.callId, unknown: [...facts.unknown] }, 'unknown message types')
         const error = await callFailure(end, {
           plan,
           facts,
           redact,
           signal,
-          formRequested: call.settings.outputSchema !== undefined,
+          structuredOutputRequested: call.settings.outputSchema !== undefined,
         })
         if (error) throw error
         if (facts.result === null) return []
         const { result, isSessionKept } = await resultOf(call, facts.result, { facts, redact })
         await prune(call)
-        return [...(isSessionKept ? [] : [sessionLost(call)]), { type: 'result', result }]
+        return [...(isSessionKept ? [] : [missingTranscript(call)]), { type: 'result', result }]
       },
     }
   }
@@ -103,15 +113,15 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     return { ...plan, arguments: [...at, ...plan.arguments], preamble: PREAMBLE }
   }
 
-  /** An answer that was paid for is not lost because of a file that cannot be removed. */
+  /** A file that cannot be removed must not cost an answer that was paid for. */
   const prune = (call: Call) =>
     pruneTranscripts(call).catch((error: unknown) =>
-      logger.warn({ callId: call.callId, error }, 'superseded transcripts cannot be removed'),
+      logger.warn({ callId: call.callId, error }, 'could not remove superseded transcripts'),
     )
 
   return {
     capacity: { calls: maxProcesses, starts: maxStarts },
-    account: () => accountOf(accounts()),
+    account: () => accountOf(accountContext()),
     start: withCautions(start, logger),
     async recover(call, { process: identity, signal }) {
       const recovered = await recoverCall(
@@ -125,20 +135,18 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     branch: branchSession,
     sweep: (what) => sweepBase(what, context),
-    ...directoryWork(options),
+    ...directoryOperations(options),
   }
 }
 
-/** The limits of an orchestrator, as those of its own runner. */
+/** An orchestrator's limits as options of its runner. */
 export const processLimits = (limits: {
   readonly callsInFlight?: number
   readonly processStarts?: number
-}): Pick<ClaudeCliOptions, 'maxProcesses' | 'maxStarts'> => ({
-  ...(limits.callsInFlight === undefined ? {} : { maxProcesses: limits.callsInFlight }),
-  ...(limits.processStarts === undefined ? {} : { maxStarts: limits.processStarts }),
-})
+}): Pick<ClaudeCliOptions, 'maxProcesses' | 'maxStarts'> =>
+  defined({ maxProcesses: limits.callsInFlight, maxStarts: limits.processStarts })
 
-/** Looks for the program once; a failure is not kept, so that an installation is found without a restart. */
+/** Locates the program once. A failure is not cached, so a new installation is found without a restart. */
 function locator(path: string | undefined, found: (program: Program) => void): () => Promise<Program> {
   let located: Promise<Program> | null = null
   return () => {
@@ -156,11 +164,11 @@ function locator(path: string | undefined, found: (program: Program) => void): (
   }
 }
 
-/** The CLI says nothing when it cannot write there. */
-const sessionLost = (call: Call) =>
+/** The CLI does not report a transcript that it could not write. */
+const missingTranscript = (call: Call) =>
   ({
     type: 'warning',
-    message: `claude kept no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Check the permissions and the free space of ${call.directories.home}.`,
+    message: `claude saved no transcript of session ${call.sessionId}: the next task of agent "${call.agent}" will not find it. Check the permissions and free space of ${call.directories.home}.`,
   }) as const
 
 const definedIn = (environment: NodeJS.ProcessEnv): Record<string, string> =>

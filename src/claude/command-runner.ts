@@ -4,34 +4,38 @@ import { resolve } from 'node:path'
 import { CommandFailedError } from '../events/errors/call.ts'
 import { oneLine, redactor, secretsOf } from '../events/redaction.ts'
 import { HOME_MARKER } from '../workspaces/directories.ts'
-import { directoryWork } from '../workspaces/directory-work.ts'
-import { prepareDirectories } from '../workspaces/workspace.ts'
+import { prepareDirectories } from '../workspaces/lifecycle.ts'
+import { directoryOperations } from '../workspaces/operations.ts'
 import { CALL_MARKER, type Environment, TASK_MARKER } from './environment.ts'
 import { stoppedError } from './process/call-ending.ts'
 import { outputFiles, readStderr } from './process/call-output.ts'
 import type { RunEnd } from './process/call-run.ts'
-import { callProcesses } from './process/marked.ts'
+import { callProcesses } from './process/list.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
 import { endLeftover } from './recovery.ts'
 import type { AgentRunner, Call, CallMessage, CallResult } from './runner.ts'
 
+/** Options of `commandRunner`. */
 export interface CommandRunnerOptions extends ProcessOptions {
   /** A program on the PATH, or a path. No shell is involved. */
   readonly command: string
-  /** Its arguments. As a function they may say who asks: the model, the session, the attempt. */
+  /** Its arguments. A function can derive them from the call: its model, session or attempt. */
   readonly args?: readonly string[] | ((call: Call) => readonly string[])
-  /** What goes to its stdin. The prompt alone unless told: a program that knows no roles cannot use the system prompt. */
+  /**
+   * What is written to stdin. Default: the prompt alone, since a program without roles has no use for a system
+   * prompt.
+   */
   readonly input?: (call: Call) => string
 }
 
-/** What most programs need of our environment; keys and tokens are named by whoever wants them to be passed on. */
+/** What most programs need from our environment. Keys and tokens must be passed explicitly. */
 const INHERITED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 'SHELL']
 
 /**
- * A runner for another program. The answer is what it prints on stdout when it ends with exit code 0; anything else is
- * a {@link CommandFailedError} with the end of its stderr. It runs in the agent's workspace, with the agent's home as
- * HOME. It has no sessions: what it shall remember has to be in the prompt.
+ * A runner for any other program. If it exits with code 0, its stdout is the answer; otherwise the call fails with a
+ * {@link CommandFailedError} that quotes the end of stderr. It runs in the agent's workspace, with the agent's home
+ * as HOME. It has no sessions: anything it should remember must be in the prompt.
  *
  * @example
  * const runner = commandRunner({ command: 'sort', args: ['--unique'] })
@@ -51,7 +55,7 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
     const { workspace, home } = call.directories
     const output = outputFiles(home, call.callId)
     const lines: string[] = []
-    const begun = context.clock.now()
+    const startedAt = context.clock.now()
     return {
       plan: {
         path: command.includes('/') ? resolve(command) : command,
@@ -71,16 +75,16 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
         hasResult: () => false,
       },
       async conclude(end) {
-        // Also with exit code 0: it may have ended well because it was asked to end, with half an answer.
+        // Checked even if the exit code is 0: a program that was told to stop may exit cleanly with half an answer.
         if (end.failure) throw end.failure
         if (signal.aborted) throw stoppedError(signal)
         if (end.exitCode !== 0) {
-          throw new CommandFailedError({ said: howItFailed(command, end, redact(await readStderr(output))) })
+          throw new CommandFailedError({ said: failureText(command, end, redact(await readStderr(output))) })
         }
         return [
           {
             type: 'result',
-            result: { ...UNCOUNTED, text: lines.join('\n'), durationMs: context.clock.now() - begun },
+            result: { ...NO_COST, text: lines.join('\n'), durationMs: context.clock.now() - startedAt },
           },
         ]
       },
@@ -90,15 +94,15 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
   return {
     start,
     async recover(call, { process: identity }) {
-      // What it has printed may be half an answer: with which code it ended only its owner was told. So there is
-      // nothing to wait for.
+      // Its output may be half an answer, and its exit code was visible only to its parent, so there is nothing to
+      // wait for.
       await endLeftover(call, { process: identity, signal: AbortSignal.abort() }, context)
-      // Its prompt follows only when its process is on record.
+      // The prompt is sent only once the process is durable in the log.
       return { outcome: identity === null ? 'unsent' : 'unanswered' }
     },
     processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     sweep: (what) => sweepBase(what, context),
-    ...directoryWork(options),
+    ...directoryOperations(options),
   }
 }
 
@@ -119,7 +123,7 @@ function environmentOf(call: Call, added: Environment): Environment {
   }
 }
 
-function howItFailed(command: string, { spawnError, signal, exitCode }: RunEnd, stderr: string): string {
+function failureText(command: string, { spawnError, signal, exitCode }: RunEnd, stderr: string): string {
   const how =
     spawnError !== null
       ? `it cannot be started (${spawnError})`
@@ -130,8 +134,8 @@ function howItFailed(command: string, { spawnError, signal, exitCode }: RunEnd, 
   return [`${command}: ${how}`, ...(complaint === '' ? [] : [complaint])].join(': ')
 }
 
-/** Another program tells nothing of what it cost. */
-const UNCOUNTED: Omit<CallResult, 'text' | 'durationMs'> = {
+/** Other programs do not report what they cost. */
+const NO_COST: Omit<CallResult, 'text' | 'durationMs'> = {
   costUsd: 0,
   usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 },
   turns: null,

@@ -1,19 +1,23 @@
-/** When the CLI's own further tries of a call's first request are not waited for. */
+/** When to give up on a call instead of waiting for the CLI to retry its first request. */
+
 import {
   AuthenticationError,
   type ClaudeExecutionError,
   OverloadedError,
   RateLimitedError,
 } from '../events/errors/call.ts'
+import { defined } from '../events/json.ts'
 import type { StreamFacts } from './stream/parser.ts'
 
 /**
- * The CLI sends a refused request again by itself, up to CLAUDE_CODE_MAX_RETRIES times. In the middle of a call that is
- * right: its work so far would be lost. Before the model has said anything:
+ * The error of a call to give up on; null to let the CLI retry.
  *
- * - A key that was refused is refused again (measured: 3 requests). A stored login is left to the CLI, which renews it.
- * - A limited or overloaded account is ours to wait for: durably, without a process that waits, and not against the
- *   time of the task.
+ * The CLI resends a rejected request by itself, up to CLAUDE_CODE_MAX_RETRIES times. In the middle of a call that is
+ * right, since the work so far would be lost. Before the model has said anything:
+ *
+ * - A rejected key will be rejected again (measured: 3 requests). A stored login is left to the CLI, which renews it.
+ * - A rate-limited or overloaded account is ours to wait for: durably, without a waiting process, and without using
+ *   up the task's time.
  */
 export function hopeless(
   { retry, answered }: Pick<StreamFacts, 'retry' | 'answered'>,
@@ -21,11 +25,7 @@ export function hopeless(
 ): ClaudeExecutionError | null {
   if (retry === null || answered) return null
   const { status, retryAfterMs, problem } = retry
-  const details = {
-    said: problem,
-    ...(status === undefined ? {} : { status }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  }
+  const details = defined({ said: problem, status, retryAfterMs })
   if (status === 429) return new RateLimitedError(details)
   if (status === 529) return new OverloadedError(details)
   if (isLoginFixed && (status === 401 || status === 403)) return new AuthenticationError(details)

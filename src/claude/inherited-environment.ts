@@ -1,26 +1,30 @@
-/** What a call may take over from our own environment: a list of names, so that whatever is not on it stays out.
+/**
+ * What a call inherits from our environment: an allowlist, so everything else stays out.
  *
- * Most of what stays out would let somebody run code in the child or send its requests elsewhere: NODE_OPTIONS,
- * BUN_OPTIONS, LD_PRELOAD, DYLD_*, BASH_ENV, GIT_*, SSH_*, RIPGREP_CONFIG_PATH, NODE_TLS_REJECT_UNAUTHORIZED,
- * ANTHROPIC_UNIX_SOCKET, AWS_ENDPOINT_URL, and the CLAUDE_CODE_* of a session that we may run in ourselves. */
+ * Most of what stays out could run code in the child or redirect its requests: NODE_OPTIONS, BUN_OPTIONS, LD_PRELOAD,
+ * DYLD_*, BASH_ENV, GIT_*, SSH_*, RIPGREP_CONFIG_PATH, NODE_TLS_REJECT_UNAUTHORIZED, ANTHROPIC_UNIX_SOCKET,
+ * AWS_ENDPOINT_URL, and the CLAUDE_CODE_* variables of a session that we may be running in.
+ */
+
 import { delimiter, isAbsolute } from 'node:path'
+import { defined } from '../events/json.ts'
 
 export type Variables = Readonly<Record<string, string | undefined>>
 
 /** What any program needs. */
 const ORDINARY = ['LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 'SHELL']
 
-/** How the service is reached. */
+/** How to reach the service. */
 const NETWORK = [
   ...['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'],
   ...['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR', 'CLAUDE_CODE_CERT_STORE'],
   ...['CLAUDE_CODE_CLIENT_CERT', 'CLAUDE_CODE_CLIENT_KEY', 'CLAUDE_CODE_CLIENT_KEY_PASSPHRASE'],
 ]
 
-/** Which models are meant: neither secret nor a login. */
+/** Which models to use: neither secrets nor logins. */
 const MODELS = /^ANTHROPIC_(MODEL|SMALL_FAST_MODEL|DEFAULT_([A-Z]+_)?MODEL|CUSTOM_MODEL_OPTION|BETAS)$/
 
-/** Who the user is to Anthropic or to a gateway, and where that is. */
+/** The user's identity with Anthropic or a gateway, and its address. */
 const ANTHROPIC = [
   ...['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'],
   ...['ANTHROPIC_BASE_URL', 'ANTHROPIC_CUSTOM_HEADERS'],
@@ -29,7 +33,10 @@ const ANTHROPIC = [
   ...['ANTHROPIC_IDENTITY_TOKEN', 'ANTHROPIC_IDENTITY_TOKEN_FILE'],
 ]
 
-/** A cloud that serves the models. Its keys open far more than that, so they pass only where it is switched on. */
+/**
+ * A cloud that serves the models. Its keys open far more than that, so they are passed on only if the cloud is
+ * enabled.
+ */
 export interface Cloud {
   readonly on: string
   readonly variables: RegExp
@@ -53,15 +60,15 @@ export const CLOUDS: readonly Cloud[] = [
   },
 ]
 
-/** Whether a variable says who the user is to the service, or where the service is. */
+/** Whether a variable identifies the user to the service, or says where the service is. */
 export const isLogin = (name: string): boolean =>
   ANTHROPIC.includes(name) || CLOUDS.some(({ variables }) => variables.test(name))
 
-/** As the CLI reads a switch. */
+/** Parsed as the CLI parses a switch. */
 export const isOn = (value: string | undefined): boolean =>
   value !== undefined && /^(1|true|yes|on)$/i.test(value.trim())
 
-/** What passes; the login only where it is asked for. */
+/** The inherited variables, with the login only if `withLogin`. */
 export function inheritedEnvironment(inherited: Variables, withLogin: boolean): Record<string, string> {
   const clouds = CLOUDS.filter(({ on }) => isOn(inherited[on]))
   const passes = (name: string) =>
@@ -69,14 +76,14 @@ export function inheritedEnvironment(inherited: Variables, withLogin: boolean): 
     NETWORK.includes(name) ||
     MODELS.test(name) ||
     (withLogin && (ANTHROPIC.includes(name) || clouds.some(({ variables }) => variables.test(name))))
-  const taken = Object.entries(inherited).flatMap(([name, value]) =>
+  const passed = Object.entries(inherited).flatMap(([name, value]) =>
     value !== undefined && passes(name) ? [[name, value] as const] : [],
   )
   return {
-    ...(inherited.PATH === undefined ? {} : { PATH: absolute(inherited.PATH) }),
-    ...Object.fromEntries(taken),
+    ...defined({ PATH: inherited.PATH === undefined ? undefined : absoluteEntries(inherited.PATH) }),
+    ...Object.fromEntries(passed),
   }
 }
 
-/** Without the entries that are relative: from the workspace they would lead to programs that lie in it. */
-const absolute = (path: string) => path.split(delimiter).filter(isAbsolute).join(delimiter)
+/** Without relative entries, which would resolve to programs in the workspace. */
+const absoluteEntries = (path: string) => path.split(delimiter).filter(isAbsolute).join(delimiter)

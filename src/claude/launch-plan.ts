@@ -1,4 +1,4 @@
-/** What is started for a call, decided as data. */
+/** What to spawn for a call, decided as data. */
 import { randomUUID } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,25 +7,25 @@ import { claudeArguments } from './arguments.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
 import { isOn, type Variables } from './inherited-environment.ts'
 import type { Program } from './locate.ts'
-import { hideLogin } from './login/hidden-login.ts'
+import { hideLogin } from './login/hidden.ts'
 import { outputFiles } from './process/call-output.ts'
-import type { LaunchPlan } from './process/call-process.ts'
+import type { LaunchPlan } from './process/launch.ts'
 import type { Call } from './runner.ts'
 
 export interface PlanOptions {
   readonly program: Program
-  /** Ours. */
+  /** Our own environment. */
   readonly inherited: Variables
-  /** What the user of the library adds to the environment. */
+  /** Variables that the library's user adds. */
   readonly added: Environment
 }
 
 export interface CallPlan extends LaunchPlan {
-  /** What must not be printed. */
+  /** Values that must not be printed. */
   readonly secrets: readonly string[]
 }
 
-/** The plan of a call. The file of the system prompt is written by {@link writeSystemPrompt}. */
+/** The launch plan of a call. {@link writeSystemPrompt} writes the file that it refers to. */
 export function launchPlan(call: Call, { program, inherited, added }: PlanOptions): CallPlan {
   const { home, workspace } = call.directories
   const { callId, taskId, settings } = call
@@ -38,7 +38,7 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
   const start = { environment, arguments: given }
   return {
     path,
-    ...(isKeyShown({ ...inherited, ...added }) ? start : hideLogin(start)),
+    ...(isKeyVisible({ ...inherited, ...added }) ? start : hideLogin(start)),
     secrets: secretsOf(environment),
     directory: workspace,
     home,
@@ -46,23 +46,23 @@ export function launchPlan(call: Call, { program, inherited, added }: PlanOption
   }
 }
 
-/** A `claude` that is a wrapper (a container, another user) may not be reached by a descriptor. */
-const isKeyShown = (variables: Variables) => isOn(variables.CLAUDE_AGENTS_KEY_IN_ENVIRONMENT)
+/** A wrapper around `claude` (a container, another user) may not pass the descriptor on. */
+const isKeyVisible = (variables: Variables) => isOn(variables.CLAUDE_AGENTS_KEY_IN_ENVIRONMENT)
 
-/** In the agent's home: on the command line it would be in every list of processes, and its length is limited. */
+/** Not on the command line, which is limited in length and visible in every process list. */
 const systemPromptFile = (home: string) => join(home, 'system-prompt.md')
 
-/** Removes what the commands of earlier calls have printed there. */
+/** Removes the output that the commands of earlier calls left behind. */
 export async function clearTemporaryFiles({ directories }: Call): Promise<void> {
   await rm(temporaryDirectory(directories.home), { recursive: true, force: true, maxRetries: 3 })
 }
 
-/** Writes the system prompt where the plan says, at once as a whole: an earlier call may just be reading it. */
+/** Writes the system prompt to the plan's path, atomically: an earlier call may still be reading it. */
 export async function writeSystemPrompt(call: Call): Promise<void> {
   const { systemPrompt } = call.settings
   const path = systemPromptFile(call.directories.home)
   if (systemPrompt === '' || (await readFile(path, 'utf8').catch(() => null)) === systemPrompt) return
-  // A new name, and one that must not exist: an agent that can run commands could have put a link there.
+  // A random name that must not exist yet: an agent that runs commands could have planted a link.
   const draft = `${path}.${randomUUID()}`
   await writeFile(draft, systemPrompt, { mode: 0o600, flag: 'wx' })
   await rename(draft, path)

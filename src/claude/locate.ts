@@ -1,4 +1,4 @@
-/** Finds the `claude` command, and makes sure that it is one that we know how to use. */
+/** Finds the `claude` command and checks that its version is supported. */
 import { access, constants, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
@@ -12,25 +12,25 @@ export interface Program {
 }
 
 export interface LocateOptions {
-  /** The one that was asked for: no other is tried. */
+  /** The path or name the user asked for: no other is tried. */
   readonly path?: string | undefined
-  /** Ours, with PATH and CLAUDE_AGENTS_CLAUDE_PATH. */
+  /** Our own environment, for PATH and CLAUDE_AGENTS_CLAUDE_PATH. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Where to look for an installed package, besides next to this file. */
+  /** Where else to look for an installed package, besides next to this file. */
   readonly directory?: string
-  /** Asks a program for its version; a test replaces it. */
+  /** Asks a program for its version; tests replace it. */
   readonly ask?: (path: string) => Promise<string>
 }
 
 /**
- * The first usable one of: the path asked for, CLAUDE_AGENTS_CLAUDE_PATH, `claude` on the PATH, an installed
+ * The first usable program among: the path asked for, CLAUDE_AGENTS_CLAUDE_PATH, `claude` on the PATH, an installed
  * `@anthropic-ai/claude-code`. Throws {@link BinaryNotFoundError} or {@link CliIncompatibleError}.
  */
 export async function locateProgram(options: LocateOptions): Promise<Program> {
   const { environment, directory = process.cwd(), ask = askVersion } = options
-  const wanted = options.path || environment.CLAUDE_AGENTS_CLAUDE_PATH
-  const candidates = wanted
-    ? [...(wanted.includes('/') ? [resolve(directory, wanted)] : onPath(wanted, environment.PATH))]
+  const requested = options.path || environment.CLAUDE_AGENTS_CLAUDE_PATH
+  const candidates = requested
+    ? [...(requested.includes('/') ? [resolve(directory, requested)] : onPath(requested, environment.PATH))]
     : [
         ...onPath('claude', environment.PATH),
         ...installed([import.meta.url, join(directory, 'package.json')]),
@@ -47,10 +47,10 @@ export async function locateProgram(options: LocateOptions): Promise<Program> {
     )
   }
   if (unusable.length > 0) {
-    const needed = `at least ${formatVersion(MINIMUM_VERSION)} is needed`
-    throw new CliIncompatibleError({ said: `${unusable.join('; ')}; ${needed}` })
+    const required = `version ${formatVersion(MINIMUM_VERSION)} or newer is required`
+    throw new CliIncompatibleError({ said: `${unusable.join('; ')}; ${required}` })
   }
-  throw new BinaryNotFoundError(wanted ? { said: `there is no program at ${wanted}` } : {})
+  throw new BinaryNotFoundError(requested ? { said: `there is no program at ${requested}` } : {})
 }
 
 const quoted = (output: string) => JSON.stringify(oneLine(output, 120) || 'nothing')
@@ -62,17 +62,17 @@ const onPath = (name: string, path = ''): string[] =>
     .map((directory) => resolve(directory, name))
 
 /**
- * The native program of an installed package. Its own `bin` is a stub where npm was not allowed to run the install
- * script, so the package of this platform is looked up directly.
+ * The native program of an installed package. The package's own `bin` is a stub if npm was not allowed to run install
+ * scripts, so the package for this platform is resolved directly.
  */
 function installed(from: readonly string[]): string[] {
   const names = platformPackages(process.platform, process.arch, usesMusl())
-  return from.flatMap((location) => {
-    const wrapper = resolved(location, '@anthropic-ai/claude-code/package.json')
-    const places = wrapper === null ? [location] : [wrapper, location]
-    return places.flatMap((place) =>
+  return from.flatMap((start) => {
+    const wrapper = resolved(start, '@anthropic-ai/claude-code/package.json')
+    const locations = wrapper === null ? [start] : [wrapper, start]
+    return locations.flatMap((location) =>
       names.flatMap((name) => {
-        const manifest = resolved(place, `${name}/package.json`)
+        const manifest = resolved(location, `${name}/package.json`)
         return manifest === null
           ? []
           : [join(dirname(manifest), process.platform === 'win32' ? 'claude.exe' : 'claude')]
@@ -81,14 +81,14 @@ function installed(from: readonly string[]): string[] {
   })
 }
 
-/** The packages that hold the program for a platform, the likelier first. */
+/** The packages that hold the program for a platform, likeliest first. */
 export function platformPackages(platform: string, architecture: string, musl: boolean): string[] {
   const name = `@anthropic-ai/claude-code-${platform}-${architecture}`
   if (platform !== 'linux') return [name]
   return musl ? [`${name}-musl`, name] : [name, `${name}-musl`]
 }
 
-/** Node's report names the version of glibc; without one the system uses musl. */
+/** Node's report includes the glibc version; without one, the system uses musl. */
 function usesMusl(): boolean {
   if (process.platform !== 'linux') return false
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
@@ -112,8 +112,8 @@ async function isExecutable(path: string): Promise<boolean> {
   }
 }
 
-/** A program that is not what we think may never end by itself. */
-const ANSWERS_WITHIN_MS = 30_000
+/** An unrelated program might never exit. */
+const VERSION_TIMEOUT_MS = 30_000
 
 async function askVersion(path: string): Promise<string> {
   const { execa } = await import('execa')
@@ -122,7 +122,7 @@ async function askVersion(path: string): Promise<string> {
     stdin: 'ignore',
     extendEnv: false,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', DISABLE_AUTOUPDATER: '1' },
-    timeout: ANSWERS_WITHIN_MS,
+    timeout: VERSION_TIMEOUT_MS,
     maxBuffer: 10_000,
   })
   return stdout || stderr || (failed ? (originalMessage ?? '') : '')

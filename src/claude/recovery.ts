@@ -1,4 +1,4 @@
-/** What became of a call that an earlier process of ours started: answered, failed, unanswered, or never sent. */
+/** Finds out what became of a call that an earlier process started: answered, failed, unanswered, or never sent. */
 import { systemClock } from '../clock.ts'
 import { type Redact, redactor } from '../events/redaction.ts'
 import { classify } from './classification.ts'
@@ -20,15 +20,15 @@ import { endingOf } from './stream/result-record.ts'
 
 export interface RecoveryContext extends TerminationContext {
   readonly limits: OutputLimits
-  /** What an error must not repeat. */
+  /** Values that an error must not repeat. */
   readonly secrets: readonly string[]
 }
 
 /**
- * Waits for the call's process if it has outlived its owner, then reads the transcript.
+ * Waits for the call's process if it outlived its owner, then reads its output and transcript.
  *
- * The transcript alone would not do: its first lines are written 50 to 80 ms after the request has left (measured on
- * 2.1.197 and 2.1.330), so that a call which was killed in between would look as if it had never been sent.
+ * The transcript alone is not enough: its first lines are written 50 to 80 ms after the request is sent (measured on
+ * 2.1.197 and 2.1.330), so a call killed in between would look as if it had never been sent.
  */
 export async function recoverCall(
   call: Call,
@@ -40,13 +40,13 @@ export async function recoverCall(
 }
 
 export interface LeftoverOptions {
-  /** As the log knows it; null when it knows of none. */
+  /** The process in the log; null if none was recorded. */
   readonly process: ProcessIdentity | null
-  /** Until it aborts the process has time to end by itself. */
+  /** Until this aborts, the process may run to its end. */
   readonly signal: AbortSignal
 }
 
-/** Resolves when nothing of a call that an earlier process of ours started runs any more. */
+/** Resolves when nothing that an earlier process of ours started for the call is running. */
 export async function endLeftover(
   call: Call,
   options: LeftoverOptions,
@@ -56,11 +56,11 @@ export async function endLeftover(
     await waitForEnd(options.process, context, options.signal)
     if (await isRunning(context.table, options.process)) await terminate(options.process, context)
   }
-  // Also one that was started and of which the log knows nothing: it was never given its prompt.
+  // Includes a process that the log does not know: it was started, but never given its prompt.
   await sweepCall(call.callId, context)
 }
 
-/** The pid and the start time are those of the log, and the mark is the call's where it can be read. */
+/** The pid and start time match the log, and so does the call's marker if it can be read. */
 async function isProcessOf(
   call: Call,
   identity: ProcessIdentity,
@@ -72,8 +72,8 @@ async function isProcessOf(
 }
 
 /**
- * What it printed tells most: the result with its cost, the error it ended in, or that a request was begun. The
- * transcript has the answer when the process was killed right after it. With neither, nothing has left.
+ * The output says most: the result with its cost, the final error, or that a request was started. If the process was
+ * killed right after the answer, only the transcript has it. If there is neither, nothing was sent.
  */
 async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Promise<Recovered> {
   const { home } = call.directories
@@ -93,7 +93,7 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
     if (error !== null) return { outcome: 'failed', error }
     return { outcome: 'answered', result: (await resultOf(call, facts.result, { facts, redact })).result }
   }
-  // One that we had ended for that.
+  // The refusal for which we had killed the call ourselves.
   const refusal = hopeless(facts, false)
   if (refusal !== null) return { outcome: 'failed', error: refusal }
   const own = await readTranscript(home, call.sessionId)
@@ -103,7 +103,7 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   return result === null ? { outcome: 'unanswered' } : { outcome: 'answered', result }
 }
 
-/** How a process ended whose owner was gone by then: only its own words tell. */
+/** We did not see how the process exited: only its output is evidence. */
 const UNSEEN_END = {
   spawnError: null,
   workspaceExists: true,
@@ -111,22 +111,22 @@ const UNSEEN_END = {
   exitCode: null,
   signal: null,
   endsUnreadable: false,
-  formRequested: false,
+  structuredOutputRequested: false,
 } as const
 
-/** All that is left of what a call printed; there may be nothing. */
+/** Parses whatever output the call left; possibly none. */
 async function readOutput(path: string, redact: Redact, limits: OutputLimits): Promise<StreamFacts> {
   const parser = streamParser(redact)
   const lines = lineSplitter(limits)
   const complete = AbortSignal.abort()
-  const hear = (chunk: Uint8Array) => {
+  const onChunk = (chunk: Uint8Array) => {
     for (const line of lines.push(chunk)) parser.read(line)
   }
   try {
-    await followFile(path, { clock: systemClock, hear, complete })
+    await followFile(path, { clock: systemClock, onChunk, complete })
     for (const line of lines.end()) parser.read(line)
   } catch {
-    // Missing, or more than it may be: then the transcript has to tell.
+    // Missing or over its limit: the transcript decides.
   }
   return parser.facts
 }

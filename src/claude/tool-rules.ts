@@ -1,4 +1,4 @@
-/** Which tools a call may use: the names a user gives, as the permission rules that the CLI is started with. */
+/** Turns the tool names that a user gives into the CLI's permission rules. */
 import { InvalidInvocationError } from '../events/errors/call.ts'
 import type { CallSettings } from './runner.ts'
 
@@ -7,25 +7,29 @@ export interface ToolRules {
   readonly disallowed: readonly string[]
 }
 
-/** A name, an MCP tool's name, or either with a scope in brackets. Nothing that could be read as a flag. */
+/** A tool's name, an MCP tool's name, or either with a scope in parentheses. Nothing that could be read as a flag. */
 const RULE = /^[A-Za-z][\w-]*(\([^\n\r\0]*\))?$/
 
-/** Without a scope these lift the CLI's own limit to the working directory: `Write` alone may write anywhere, `Grep`
- * alone reads any file (measured on 2.1.197 and 2.1.330; some names are those of older tools). */
+/**
+ * Without a scope, these lift the CLI's own limit to the working directory: `Write` alone may write anywhere, `Grep`
+ * alone may read any file (measured on 2.1.197 and 2.1.330; some are the names of older tools).
+ */
 const FILE_TOOLS = new Set('Read Write Edit MultiEdit NotebookRead NotebookEdit Grep Glob LS'.split(' '))
 const WORKSPACE = './**'
 
-/** They run commands, which nothing confines to the workspace: denied unless one of them is asked for. */
+/** These run commands, which nothing confines to the workspace: denied unless one of them is allowed. */
 const SHELL_TOOLS = ['Bash', 'Monitor', 'PowerShell']
 
-/** Sessions that share a directory could find and write to each other; and one that moves to a worktree has left the
- * place where it is looked for. */
+/**
+ * Sessions that share a directory could find and message each other, and a session that moves to a worktree is no
+ * longer where it is looked for.
+ */
 const NEVER = ['ListAgents', 'SendMessage', 'EnterWorktree', 'ExitWorktree']
 
 type Granted = Pick<CallSettings, 'allowedTools' | 'permissions'>
 
 /**
- * The rules for the tools that an agent was given. Throws {@link InvalidInvocationError} for what is no rule.
+ * The rules for an agent's tools. Throws {@link InvalidInvocationError} for anything that is not a rule.
  *
  * @example
  * toolRules({ allowedTools: ['Write', 'Bash(git *)'] }).allowed // ['Write(./**)', 'Bash(git *)']

@@ -1,17 +1,17 @@
-/** The versions of the `claude` command: how they are read, which are too old, and what depends on them. */
+/** Versions of the `claude` command: parsing, the supported minimum, and which features depend on them. */
 
 export type Version = readonly [major: number, minor: number, patch: number]
 
 /** The oldest version whose behaviour was measured. */
 export const MINIMUM_VERSION: Version = [2, 1, 197]
 
-/** From here on the CLI records a system prompt with the session and knows the flag that turns that off. */
+/** From this version on, the CLI records the system prompt with the session, and has the flag to turn that off. */
 const SYSTEM_PROMPT_SNAPSHOTS: Version = [2, 1, 257]
 
-/** The oldest version of which it is known that it can leave out the files that a prompt mentions, and nothing else. */
+/** The oldest version known to have a switch for file mentions alone. */
 const FILE_MENTIONS_CAN_BE_OFF: Version = [2, 1, 330]
 
-/** What `claude --version` prints; null when that is not the output of Claude Code. */
+/** Parses the output of `claude --version`; null if it is not Claude Code's. */
 export function parseVersion(output: string): Version | null {
   const match = /^(\d+)\.(\d+)\.(\d+) \(Claude Code\)/.exec(output)
   return match ? [Number(match[1]), Number(match[2]), Number(match[3])] : null

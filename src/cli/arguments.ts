@@ -1,13 +1,13 @@
-/** What words on the command line stand for; wrong ones are refused with what to write instead. */
+/** Parsers for arguments and options; a wrong one is refused with what to write instead. */
 import { existsSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 
-export const wholeNumber = (text: string) => {
+export const zeroOrMore = (text: string) => {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a whole number.')
 }
 
-export const count = (text: string) => {
+export const oneOrMore = (text: string) => {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a whole number of at least 1.')
 }
@@ -19,13 +19,13 @@ export const date = (text: string) => {
 }
 
 /** `a, b,c` */
-export const list = (text: string) =>
+export const commaSeparated = (text: string) =>
   text
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '')
 
-/** `SRC` or `SRC:TARGET`; a path that is there may hold a colon itself. */
+/** `SRC` or `SRC:TARGET`; an existing path may contain a colon itself. */
 export const mappings = (text: string, before: readonly { source: string; target?: string }[] = []) => {
   const colon = existsSync(text) ? -1 : text.lastIndexOf(':')
   const mapping =
@@ -33,7 +33,7 @@ export const mappings = (text: string, before: readonly { source: string; target
   return [...before, mapping]
 }
 
-/** `URL` or `URL#REF`. */
+/** `URL` or `URL#REF` */
 export const repos = (text: string, before: readonly { url: string; ref?: string }[] = []) => {
   const hash = text.lastIndexOf('#')
   return [...before, hash > 0 ? { url: text.slice(0, hash), ref: text.slice(hash + 1) } : { url: text }]

@@ -1,9 +1,10 @@
-/** The options that every command takes: from the command line, else the environment, else the file, else a default. */
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { type Config, loadConfig } from '../config/configuration.ts'
+/** The options of every command: from the command line, then the environment, then the file, then the defaults. */
 
-/** As they were given. */
+import type { Command } from 'commander'
+import type { Config } from '../config/configuration.ts'
+import { defined } from '../events/json.ts'
+
+/** As they were typed. */
 export interface GivenOptions {
   readonly baseDir?: string
   readonly config?: string
@@ -22,44 +23,49 @@ export interface GlobalOptions {
   readonly logLevel: string
   readonly claude?: string
   readonly simulate: boolean
-  /** Everything that was said, here and elsewhere. */
+  /** The file of `--config`. */
+  readonly configFile?: string
+  /** Every setting, wherever it comes from. */
   readonly config: Config
 }
 
-/** Runs what a command does, with the options that all commands take. */
-export type Act = (run: (globals: GlobalOptions) => Promise<void> | void) => Promise<void>
+/** An action that takes the global options as they were typed, then what commander passes. */
+export const withGiven =
+  <Rest extends unknown[]>(run: (given: GivenOptions, ...rest: Rest) => Promise<void> | void) =>
+  async (...words: unknown[]): Promise<void> =>
+    run(rootOf(words.at(-1) as Command).opts<GivenOptions>(), ...(words as Rest))
+
+/** An action that takes the complete global options, then what commander passes. */
+export const withGlobals = <Rest extends unknown[]>(
+  run: (globals: GlobalOptions, ...rest: Rest) => Promise<void> | void,
+) => withGiven<Rest>(async (given, ...rest) => run(await completeOptions(given), ...rest))
+
+const rootOf = (command: Command): Command => (command.parent ? rootOf(command.parent) : command)
 
 export async function completeOptions(given: GivenOptions): Promise<GlobalOptions> {
-  const config = await loadConfig({ file: given.config, options: optionsOf(given) })
+  const { loadConfig } = await import('../config/configuration.ts')
+  const config = await loadConfig({ file: given.config, options: settingsOf(given) })
   const { baseDir = '.claude-agents', logLevel = 'warn', claudePath } = config
-  return {
+  return defined({
     baseDir,
     json: given.json ?? false,
     color: given.color,
     logLevel,
     simulate: given.simulate ?? false,
-    ...(claudePath === undefined ? {} : { claude: claudePath }),
+    claude: claudePath,
+    configFile: given.config,
     config,
-  }
+  })
 }
 
-/** What the command line says of settings, by their keys. */
-export function optionsOf({ baseDir, logLevel, claude, set = {} }: GivenOptions): Record<string, string> {
+/** The settings of the command line by their keys. */
+function settingsOf({ baseDir, logLevel, claude, set = {} }: GivenOptions): Record<string, string> {
   return {
     ...set,
-    ...(baseDir ? { 'orchestrator.base_dir': baseDir } : {}),
-    ...(logLevel === undefined ? {} : { 'logging.level': logLevel }),
-    ...(claude === undefined ? {} : { 'claude.path': claude }),
+    ...defined({
+      'orchestrator.base_dir': baseDir || undefined,
+      'logging.level': logLevel,
+      'claude.path': claude,
+    }),
   }
 }
-
-/** Any of these is the sign of a store, if not of a whole one. */
-const STORE_SIGNS = ['store.json', 'head', 'log']
-
-/** Whether there is anything to read yet: a command that only looks must not make a store. */
-export const hasStore = ({ baseDir }: GlobalOptions) =>
-  STORE_SIGNS.some((name) => existsSync(join(resolve(baseDir), name)))
-
-/** Whether there are agents, be it that the file declares them and opening will make them. */
-export const hasAgents = (globals: GlobalOptions) =>
-  hasStore(globals) || (globals.config.agents ?? []).length > 0

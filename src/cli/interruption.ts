@@ -1,25 +1,25 @@
-/** How a command learns that it is to end: Ctrl-C once is a request, twice is an order. */
+/** How a command learns that it should end: the first Ctrl-C asks, the second one kills. */
 
-/** How a command ended that was interrupted: 128 and the number of the signal, as shells have it. */
-const INTERRUPTED: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
+/** The exit code of an interrupted command: 128 plus the number of the signal, as in shells. */
+const EXIT_CODES: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
 
 export interface Interruption {
-  /** Aborted when the user presses Ctrl-C, or the system asks us to end. */
+  /** Aborted on Ctrl-C, or when the system asks the process to end. */
   readonly signal: AbortSignal
   /** Ends the command as if Ctrl-C had been pressed. */
   interrupt(): void
-  /** From now on signals do what they do by themselves. */
+  /** Gives the signals back their default effect. */
   stop(): void
 }
 
 export function listenForInterruption(): Interruption {
   const interruption = new AbortController()
   const interrupt = (name: NodeJS.Signals) => {
-    if (interruption.signal.aborted) process.exit(INTERRUPTED[name])
-    process.exitCode = INTERRUPTED[name]
+    if (interruption.signal.aborted) process.exit(EXIT_CODES[name])
+    process.exitCode = EXIT_CODES[name]
     interruption.abort(`interrupted by ${name}`)
   }
-  const signals = Object.keys(INTERRUPTED) as NodeJS.Signals[]
+  const signals = Object.keys(EXIT_CODES) as NodeJS.Signals[]
   for (const name of signals) process.on(name, interrupt)
   return {
     signal: interruption.signal,

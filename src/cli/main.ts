@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /** The command `claude-agents`. */
 import { reportFailure } from './failure.ts'
-import { commandProgram, helpWords } from './program.ts'
+import { commandProgram, helpHint } from './program.ts'
 
-const fail = (error: unknown) =>
-  reportFailure(error, process.argv.includes('--json'), helpWords(process.argv.slice(2)))
+const words = process.argv.slice(2)
+const fail = (error: unknown) => reportFailure(error, words.includes('--json'), () => helpHint(words))
 
-// Whoever reads may have seen enough (`| head`): that is an end like any other.
+// A reader that has seen enough (`| head`) closes the pipe, which is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') void fail(error)
 })

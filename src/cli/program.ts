@@ -1,116 +1,189 @@
-/** All the words of the command line, as one program; what they do is loaded when it is needed, so that help is instant. */
+/** The command line as one program: its global options, and the commands by topic, each loaded when it is used. */
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { addAgentCommands } from './agent-words.ts'
-import { assignments, wholeNumber } from './arguments.ts'
-import { addBudgetCommands } from './budget-words.ts'
-import { LOG_LEVELS } from './command-logger.ts'
-import { addConfigCommands } from './config-words.ts'
-import type { Act, GivenOptions } from './global-options.ts'
-import { addDeadLetterCommand } from './held-words.ts'
-import { addHistoryCommands } from './history-words.ts'
-import { addInspectCommand } from './inspect-words.ts'
-import { addLiveCommands } from './live-words.ts'
-import { addLogCommands } from './log-words.ts'
-import { addProcessCommands } from './process-words.ts'
-import { addSetupCommands } from './setup-words.ts'
-import { addWorkflowCommands } from './workflow-words.ts'
+import { LOG_LEVELS } from '../logger.ts'
+import { assignments } from './arguments.ts'
+import { addLazyCommand, commandNamed, type Definition, loadedCommand } from './lazy-command.ts'
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string
-}
+type Commands = Readonly<Record<string, readonly [summary: string, definition: () => Promise<Definition>]>>
 
-const logLevel = (text: string) => {
-  const level = text.toLowerCase()
-  if ((LOG_LEVELS as readonly string[]).includes(level)) return level
-  throw new InvalidArgumentError(`Use one of ${LOG_LEVELS.join(', ')}.`)
+/** In the order of the help, under its headings. */
+const TOPICS: Readonly<Record<string, Commands>> = {
+  'Getting started': {
+    init: ['write a configuration file', async () => (await import('./setup/init.ts')).initCommand],
+    doctor: [
+      'check the setup and explain how to fix problems',
+      async () => (await import('./setup/doctor.ts')).doctorCommand,
+    ],
+    config: [
+      'show and check the configuration',
+      async () => (await import('./config/commands.ts')).configCommands,
+    ],
+    completion: [
+      'print a shell completion script',
+      async () => (await import('./setup/completion.ts')).completionCommand,
+    ],
+    demo: [
+      'watch three agents research a topic and write a report',
+      async () => (await import('./setup/demo.ts')).demoCommand,
+    ],
+  },
+  Agents: {
+    agent: [
+      'create agents and work with them',
+      async () => (await import('./agent/commands.ts')).agentCommands,
+    ],
+    interactive: [
+      'start an interactive session: ask, inspect, run workflows',
+      async () => (await import('./interactive/conversation.ts')).interactiveCommand(commandProgram),
+    ],
+    serve: [
+      'run as a service: resume work, supervise, serve other commands',
+      async () => (await import('./service/serve.ts')).serveCommand,
+    ],
+    recover: [
+      'settle what a killed process left behind',
+      async () => (await import('./service/recover.ts')).recoverCommand,
+    ],
+  },
+  Workflows: {
+    workflow: [
+      'run agents together, in runs that survive crashes',
+      async () => (await import('./workflow/commands.ts')).workflowCommands,
+    ],
+  },
+  Money: {
+    budget: ['limit spending', async () => (await import('./budget/commands.ts')).budgetCommands],
+    'late-answers': [
+      'list answers that arrived after their task had ended',
+      async () => (await import('./held/late-answers.ts')).lateAnswersCommand,
+    ],
+  },
+  Monitoring: {
+    tail: [
+      'print the latest facts, then new ones as they are written',
+      async () => (await import('./live/tail.ts')).tailCommand,
+    ],
+    top: [
+      'watch what agents are doing, what is waiting and what it costs',
+      async () => (await import('./live/top.ts')).topCommand,
+    ],
+    metrics: [
+      'print metrics in the Prometheus text format',
+      async () => (await import('./live/metrics.ts')).metricsCommand,
+    ],
+    ps: ['list the processes of running calls', async () => (await import('./live/processes.ts')).psCommand],
+    inspect: ['open the web inspector', async () => (await import('./live/inspect.ts')).inspectCommand],
+  },
+  History: {
+    log: [
+      'print the log; verify, back up, move or repair it',
+      async () => (await import('./log/commands.ts')).logCommands,
+    ],
+    state: ['show a state, current or past', async () => (await import('./history/state.ts')).stateCommand],
+    diff: ['compare two states', async () => (await import('./history/diff.ts')).diffCommand],
+    replay: [
+      'replay a history fact by fact, or verify it',
+      async () => (await import('./history/replay.ts')).replayCommand,
+    ],
+    why: ['explain what led to a fact', async () => (await import('./history/why.ts')).whyCommand],
+    fork: [
+      'branch off an agent or a run at a point in its past',
+      async () => (await import('./history/fork.ts')).forkCommand,
+    ],
+    rerun: ['ask a past task again', async () => (await import('./history/rerun.ts')).rerunCommand],
+    stats: [
+      'show tasks, failures, durations, tokens and cost',
+      async () => (await import('./history/stats.ts')).statsCommand,
+    ],
+  },
 }
 
 export function commandProgram(): Command {
   const program = new Command('claude-agents')
     .description('Teams of Claude agents that survive crashes: durable, supervised, replayable.')
-    .version(version)
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
     .option(
       '--base-dir <dir>',
-      'where the log and the agents live (.claude-agents unless told; CLAUDE_AGENTS_BASE_DIR)',
+      'directory of the log and the agents (default: .claude-agents; env: CLAUDE_AGENTS_BASE_DIR)',
     )
-    .option('--config <file>', 'the configuration file (claude-agents.yaml here or above, unless told)')
+    .option(
+      '--config <file>',
+      'configuration file (default: claude-agents.yaml here or in a parent directory)',
+    )
     .option(
       '--set <key=value>',
-      'a value of the configuration, as in orchestrator.max_agents=20; may be repeated',
+      'override a setting, such as orchestrator.max_agents=20 (repeatable)',
       assignments,
     )
-    .option('--json', 'print JSON: one object, or one a line for lists')
-    .option('--no-color', 'print without colours (as does NO_COLOR)')
+    .option('--json', 'print JSON: one object, or one per line for lists')
+    .option('--no-color', 'print without colours (also: NO_COLOR)')
     .addOption(
       new Option(
         '--log-level <level>',
-        `what to log on stderr: ${LOG_LEVELS.join(', ')} (warn unless told; CLAUDE_AGENTS_LOG_LEVEL)`,
+        `log level on stderr: ${LOG_LEVELS.join(', ')} (default: warn; env: CLAUDE_AGENTS_LOG_LEVEL)`,
       ).argParser(logLevel),
     )
-    .option('--claude <path>', 'the claude command to use')
-    .option('--simulate', 'let claude talk to a simulated model on this machine: no login, no cost')
+    .option('--claude <path>', 'path of the claude program')
+    .option('--simulate', 'use a simulated model on this machine: no login, no cost')
+    .configureHelp({ subcommandTerm })
     .exitOverride()
     .configureOutput({ outputError: () => {} })
-
-  /** Runs what a command does with the options that all commands take, once the file has been asked as well. */
-  const act: Act = async (run) => {
-    const { completeOptions } = await import('./global-options.ts')
-    await run(await completeOptions(program.opts<GivenOptions>()))
+    .hook('preSubcommand', async (_, command) => void (await loadedCommand(command)))
+  for (const [topic, commands] of Object.entries(TOPICS)) {
+    program.commandsGroup(`${topic}:`)
+    for (const [name, [summary, definition]] of Object.entries(commands))
+      addLazyCommand(program, name, summary, definition)
   }
-
-  addAgentCommands(program, act)
-  addWorkflowCommands(program, act)
-  addLogCommands(program, act)
-  addLiveCommands(program, act)
-  addHistoryCommands(program, act)
-  addConfigCommands(program, act)
-  addSetupCommands(program)
-  addProcessCommands(program, act)
-  addBudgetCommands(program, act)
-  addDeadLetterCommand(program, act)
-  addInspectCommand(program, act)
+  addLazyCommand(
+    program,
+    'complete',
+    'print what the last word can become, for the completion scripts',
+    async () => (await import('./setup/completion.ts')).completeCommand,
+    { hidden: true },
+  )
   program
-    .command('serve')
-    .description(
-      'keep the store open: go on with what there is, supervise, and do what other commands ask for',
-    )
-    .option(
-      '--finish-within <seconds>',
-      'how long work may go on when it is told to end (25 unless told)',
-      wholeNumber,
-    )
-    .action((options) => act(async (globals) => (await import('./serve-command.ts')).serve(globals, options)))
-  program
-    .command('interactive')
-    .description('a prompt that stays: ask, look, and run workflows, with history and completion')
-    .action(() =>
-      act(async (globals) => (await import('./interactive-command.ts')).interactive(globals, commandProgram)),
-    )
-  program
-    .command('recover')
-    .description('go on with what a killed process left: fetch answers, ask again, and say what was done')
-    .action(() => act(async (globals) => (await import('./recover-command.ts')).recover(globals)))
-  program
-    .command('demo [topic]')
-    .description('three agents research a topic, analyse it and write a report')
-    .option('--live', 'use the real model and your login, instead of the simulated model')
-    .option('--output <file>', 'where to write the report', 'research-report.md')
-    .action((topic, options) =>
-      act(async (globals) => (await import('./demo-command.ts')).demo(globals, topic, options)),
-    )
+    .command('help', { hidden: true })
+    .argument('[command...]')
+    .description('show help for a command')
+    .action((words: string[]) => showHelp(program, words))
   return program
 }
 
-/** What shows how the command that is meant is used: `claude-agents agent ask --help`. */
-export function helpWords(words: readonly string[]): string {
-  let command = commandProgram()
-  const names = [command.name()]
-  for (const word of words) {
-    const next = command.commands.find((candidate) => candidate.name() === word)
-    if (!next) continue
-    command = next
-    names.push(word)
-  }
-  return `${names.join(' ')} --help`
+/** The program with everything that its commands take, for the reference of all commands. */
+export async function completeProgram(): Promise<Command> {
+  const program = commandProgram()
+  for (const command of program.commands) await loadedCommand(command)
+  return program
+}
+
+/** `create <id> <system-prompt>`; a command that is not loaded has a name only. */
+const subcommandTerm = (command: Command) =>
+  `${command.name()} ${command.usage().replace(/\[options\] ?|\[command\]/g, '')}`.trim()
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
+function logLevel(text: string): string {
+  const level = text.toLowerCase()
+  if ((LOG_LEVELS as readonly string[]).includes(level)) return level
+  throw new InvalidArgumentError(`Use one of ${LOG_LEVELS.join(', ')}.`)
+}
+
+async function showHelp(program: Command, words: readonly string[]): Promise<void> {
+  const { command, names } = await commandNamed(program, words)
+  const unknown = words.find((word) => !names.includes(word))
+  if (unknown !== undefined)
+    program.error(`error: unknown command '${unknown}'`, { code: 'commander.unknownCommand' })
+  command.outputHelp()
+}
+
+/** What to type for help with the command that was meant: `claude-agents agent ask --help`. */
+export async function helpHint(words: readonly string[]): Promise<string> {
+  const { names } = await commandNamed(commandProgram(), words)
+  return ['claude-agents', ...names, '--help'].join(' ')
 }

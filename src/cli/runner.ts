@@ -1,28 +1,32 @@
-/** What answers the agents of a command: the user's `claude`, with the real model or a simulated one. */
+/** The runner of a command: the user's `claude`, with the real model or a simulated one. */
+
 import type { AgentRunner } from '../claude/runner.ts'
+import { defined } from '../events/json.ts'
 import type { Logger } from '../logger.ts'
-import { commandLogger } from './command-logger.ts'
 import type { GlobalOptions } from './global-options.ts'
-import type { Terminal } from './terminal.ts'
+import { commandLogger } from './logger.ts'
+import type { Terminal } from './terminal/output.ts'
 
 export interface OpenedRunner extends AsyncDisposable {
   readonly runner: AgentRunner
   readonly logger: Logger
 }
 
-/** To be disposed of after the orchestrator: the model outlives the calls to it. */
+/** Dispose of it after the orchestrator: the simulated model must outlive the calls. */
 export async function openRunner(options: GlobalOptions, screen: Terminal): Promise<OpenedRunner> {
   const { claudeCli } = await import('../claude/claude-cli.ts')
   const logger = await commandLogger(options)
   const model = options.simulate ? await simulate(screen) : undefined
   const { callsInFlight, processStarts } = options.config.limits ?? {}
-  const runner = claudeCli({
-    logger,
-    ...(callsInFlight === undefined ? {} : { maxProcesses: callsInFlight }),
-    ...(processStarts === undefined ? {} : { maxStarts: processStarts }),
-    ...(options.claude === undefined ? {} : { path: options.claude }),
-    ...(model === undefined ? {} : { environment: model.environment }),
-  })
+  const runner = claudeCli(
+    defined({
+      logger,
+      maxProcesses: callsInFlight,
+      maxStarts: processStarts,
+      path: options.claude,
+      environment: model?.environment,
+    }),
+  )
   return {
     runner,
     logger,
@@ -35,8 +39,6 @@ export async function openRunner(options: GlobalOptions, screen: Terminal): Prom
 async function simulate(screen: Terminal) {
   const { simulatedModel } = await import('../testing/model/simulated-model.ts')
   const model = await simulatedModel()
-  screen.note(
-    screen.accent('yellow', `simulated: claude talks to a made-up model at ${model.url}, not to Anthropic`),
-  )
+  screen.note(screen.accent('yellow', `simulated: claude talks to a model at ${model.url}, not to Anthropic`))
   return model
 }

@@ -1,23 +1,28 @@
 /**
- * What each command works with: the orchestrator of the process that has the store open, or one that is opened here as
- * the global options say; and closed whatever happens.
+ * The orchestrator that a command works with: that of the process that has the store open, or one that is opened here
+ * and closed at the end.
  */
+
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Config } from '../config/configuration.ts'
+import { defined } from '../events/json.ts'
 import type { Orchestrator } from '../orchestrator.ts'
+import { hasStore, noteNoStore } from './existing-store.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { listenForInterruption } from './interruption.ts'
 import { type OpenedRunner, openRunner } from './runner.ts'
-import { type Terminal, terminal } from './terminal.ts'
+import { type Terminal, terminal } from './terminal/output.ts'
 
 export interface Session {
   readonly orchestrator: Orchestrator
   readonly terminal: Terminal
-  /** The process that has the store open, where it is another one. */
+  /** The pid of the process that has the store open; null when it is this one. */
   readonly owner: number | null
-  /** Aborted when the user presses Ctrl-C, or the system asks us to end. */
+  /** Aborted on Ctrl-C, or when the system asks the process to end. */
   readonly signal: AbortSignal
 }
+
+type Work = (session: Session) => Promise<void>
 
 /** The session that the commands of an interactive one share: it is opened once. */
 const shared = new AsyncLocalStorage<Session>()
@@ -25,13 +30,10 @@ const shared = new AsyncLocalStorage<Session>()
 /** Runs something whose commands all work in this session. */
 export const sharing = <T>(session: Session, run: () => Promise<T>): Promise<T> => shared.run(session, run)
 
-/** Opens, runs, closes; within an interactive session it just runs. */
-export async function withSession(
-  options: GlobalOptions,
-  run: (session: Session) => Promise<void>,
-): Promise<void> {
+/** Opens, works, closes; within an interactive session it just works. */
+export async function withSession(options: GlobalOptions, work: Work): Promise<void> {
   const own = shared.getStore()
-  if (own) return run({ ...own, terminal: terminal(options) })
+  if (own) return work({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
   const { accessStore } = await import('../remote/access.ts')
@@ -39,15 +41,15 @@ export async function withSession(
   try {
     const { orchestrator, owner } = await accessStore(options.baseDir, async () => {
       opened ??= await openRunner(options, screen)
-      // What costs money is gone on with when somebody asks for it, not because somebody looks at a log.
+      // A command that only reads must not resume work that costs money.
       return openHere(options, opened, 'on-demand')
     })
     if (owner !== null && options.simulate) noteOwnModel(screen, owner)
     try {
-      await run({ orchestrator, owner, terminal: screen, signal: interruption.signal })
-      // Other commands may have come in meanwhile: they end first.
+      await work({ orchestrator, owner, terminal: screen, signal: interruption.signal })
+      // Other commands may be working through this process: they finish first.
       await orchestrator.served(interruption.signal, () => {
-        const text = 'Another command has work done here; this one ends with it (Ctrl-C ends both).'
+        const text = 'Another command is working through this one: it ends when that ends (Ctrl-C ends both).'
         screen.progress(screen.accent('dim', text))
       })
     } finally {
@@ -57,6 +59,17 @@ export async function withSession(
   } finally {
     await opened?.[Symbol.asyncDispose]()
   }
+}
+
+/**
+ * Works with the store if there is one.
+ *
+ * @param missing What to throw if there is none; by default a note says how to begin.
+ */
+export async function withStore(options: GlobalOptions, work: Work, missing?: () => Error): Promise<void> {
+  if (hasStore(options)) return withSession(options, work)
+  if (missing) throw missing()
+  noteNoStore(options)
 }
 
 /** Opens the store in this process. Throws StoreInUse. */
@@ -76,20 +89,11 @@ export async function openHere(
 }
 
 function noteOwnModel(screen: Terminal, owner: number): void {
-  const text = `process ${owner} has the store open, and its own claude answers: --simulate has no effect`
+  const text = `process ${owner} has the store open and uses its own claude: --simulate has no effect`
   screen.note(screen.accent('yellow', text))
 }
 
-/** What the configuration says to the orchestrator. */
 function orchestratorOptions(config: Config) {
   const { maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents } = config
-  return {
-    ...(maxAgents === undefined ? {} : { maxAgents }),
-    ...(limits === undefined ? {} : { limits }),
-    ...(budget === undefined ? {} : { budget }),
-    ...(callMinimum === undefined ? {} : { callMinimum }),
-    ...(sessionPersistence === undefined ? {} : { sessionPersistence }),
-    ...(agentDefaults === undefined ? {} : { agentDefaults }),
-    ...(agents === undefined ? {} : { agents }),
-  }
+  return defined({ maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents })
 }

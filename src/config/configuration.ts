@@ -1,17 +1,21 @@
-/** The configuration: command line over environment over file over defaults, decoded once, refused where it is not understood. */
+/**
+ * Loads the configuration: command line over environment over file over defaults, decoded once, and rejected where it
+ * is not understood.
+ */
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigError } from '../events/errors/config.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
-import type { AgentOptions } from '../events/options/agent.ts'
-import type { Amount } from '../events/options/budget.ts'
+import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
+import type { Amount, Budget } from '../events/options/budget.ts'
 import { decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { ConfigDocument } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
-import { wrongIn } from './problems.ts'
+import { describeMistake } from './problems.ts'
 import { ConfigFile, type ConfigValues } from './schema.ts'
 import { type DeclaredTree, declaredTree } from './supervision.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
@@ -21,60 +25,54 @@ export type { ResolvedSetting, SettingOrigin } from './layers.ts'
 export type { DeclaredChild, DeclaredTree } from './supervision.ts'
 
 const NAMES = ['claude-agents.yaml', 'claude-agents.yml', 'claude-agents.json']
-/** More than a person writes; less than a file that wants to hurt. */
+/** More than a person writes; less than a malicious file. */
 const LARGEST_FILE = 1024 * 1024
 
-/** What agents are, as far as they were told. */
-export type DeclaredAgentDefaults = Pick<
-  AgentOptions,
-  'maxTurns' | 'timeoutMs' | 'retry' | 'model' | 'allowedTools'
->
+/** An agent declared in the file. A file cannot bypass its permission checks or load the settings of its workspace. */
+export type DeclaredAgent = Omit<AgentOptions, 'permissions' | 'loadProjectSettings'>
 
-/** An agent of the file. */
-export type DeclaredAgent = Pick<AgentOptions, 'id' | 'systemPrompt'> &
-  DeclaredAgentDefaults & { readonly budget?: Partial<Amount> }
-
-/** What was said, with the names of the options of `Orchestrator.open`; paths are absolute. */
+/** The values that were set, named like the options of `Orchestrator.open`. Paths are absolute. */
 export interface Config {
-  /** The file; null where there is none. */
+  /** The path of the file; null if there is none. */
   readonly file: string | null
   readonly baseDir?: string
   readonly maxAgents?: number
   readonly sessionPersistence?: boolean
-  readonly agentDefaults?: DeclaredAgentDefaults
+  readonly agentDefaults?: AgentDefaults
   readonly logLevel?: string
   readonly limits?: Limits
-  /** What all agents together may spend, and what a call is reckoned to cost at least. */
-  readonly budget?: Partial<Amount>
+  /** What all agents together may spend, and the least that a call is estimated to cost. */
+  readonly budget?: Budget
   readonly callMinimum?: Partial<Amount>
   readonly logFile?: string
   /** The `claude` command. */
   readonly claudePath?: string
   readonly agents?: readonly DeclaredAgent[]
-  /** Trees of supervisors, for `orchestrator.supervise`. */
+  /** Supervision trees, for `orchestrator.supervise`. */
   readonly supervision?: readonly DeclaredTree[]
   readonly workflows?: readonly NamedWorkflow[]
-  /** Every setting, said or not, and where it came from. */
+  /** Every setting, set or not, with its origin. */
   readonly settings: readonly ResolvedSetting[]
 }
 
+/** Where to read the configuration from. */
 export interface ConfigSources {
-  /** Where to look for the file, and above. Default: the working directory. */
+  /** Where to look for the file, and upwards. Default: the working directory. */
   readonly directory?: string
-  /** The file itself. */
+  /** The file to load. */
   readonly file?: string | undefined
-  /** Default: that of the process. `{}` leaves it out. */
+  /** Default: that of the process. `{}` ignores it. */
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** What is stronger than all else: `{ 'orchestrator.max_agents': '7' }`. */
+  /** Overrides everything else: `{ 'orchestrator.max_agents': '7' }`. */
   readonly options?: Readonly<Record<string, string>>
 }
 
 /**
- * The configuration from all that can say it: options, then variables (`CLAUDE_AGENTS_*`), then the file, which is the
- * one that is named, or the one found in `directory` or above it.
+ * Loads the configuration from options, then variables (`CLAUDE_AGENTS_*`), then the file: the one named, or the one
+ * found in `directory` or above it.
  *
- * @throws ConfigError with file, line and column of each problem: unknown keys (with the nearest known one), wrong values,
- * bad syntax. InvalidInputError for an option that is no key.
+ * @throws ConfigError with file, line and column of each mistake: unknown keys (suggesting the nearest known one), invalid
+ * values, syntax errors. InvalidInputError for an option whose key is unknown.
  * @example
  * const { baseDir, agents = [] } = await loadConfig()
  * await using orchestrator = await Orchestrator.open({ ...(baseDir && { baseDir }), agents })
@@ -88,10 +86,10 @@ export async function loadConfig({
   checkKeys(options)
   const path = file === undefined ? await findConfigFile(directory) : resolve(file)
   const document = path === null ? undefined : new ConfigDocument(path, await read(path))
-  const { raw, said } = layered(document?.value, { options, environment })
+  const { raw, origins } = layered(document?.value, { options, environment })
   const placeOf = (part: ValuePath, isKey = false): string => {
     const key = part.join('.')
-    const origin = said.get(key)
+    const origin = origins.get(key)
     if (origin === 'environment') return variableOf(key) ?? key
     if (origin === 'command line') return `--set ${key}`
     return (isKey ? document?.keyPlace(part) : document?.place(part)) ?? key
@@ -101,12 +99,13 @@ export async function loadConfig({
     throw new ConfigError([{ place: placeOf(['workflows', index, part]), problem, hint }])
   })
   checkAgentIds(values, placeOf)
-  if (path !== null && values.claude?.path !== undefined && !said.has('claude.path')) await assertOwn(path)
-  const settings = resolvedSettings(values, said, placeOf)
+  if (path !== null && values.claude?.path !== undefined && !origins.has('claude.path'))
+    await assertTrusted(path)
+  const settings = resolvedSettings(values, origins, placeOf)
   const from = (key: string, relative: string | undefined) => {
-    // A name without a slash is looked for on the PATH.
+    // A name without a slash is looked up on the PATH.
     if (relative === undefined || (key === 'claude.path' && !relative.includes('/'))) return relative
-    return path !== null && !said.has(key) ? resolve(dirname(path), relative) : resolve(relative)
+    return path !== null && !origins.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
   const { orchestrator, agent_defaults, limits, budget, logging, claude, agents } = values
   return defined({
@@ -133,7 +132,7 @@ export async function loadConfig({
   })
 }
 
-/** The file that a command in this directory works with: there, or above; null where there is none. */
+/** The configuration file for this directory: in it, or above it; null if there is none. */
 export async function findConfigFile(directory: string): Promise<string | null> {
   for (const name of NAMES) {
     const path = join(resolve(directory), name)
@@ -160,7 +159,7 @@ async function read(path: string): Promise<string> {
 
 function decode(raw: unknown, placeOf: (path: ValuePath, isKey: boolean) => string): ConfigValues {
   return decoded(ConfigFile, raw ?? {}, (mistakes) => {
-    const problems = mistakes.map(wrongIn).map(({ path, isKey, problem, hint }) => ({
+    const problems = mistakes.map(describeMistake).map(({ path, isKey, problem, hint }) => ({
       place: placeOf(path, isKey),
       problem,
       hint,
@@ -178,16 +177,16 @@ function checkKeys(options: Readonly<Record<string, string>>): void {
 
 function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ValuePath) => string): void {
   const ids = agents.map(({ id }) => id)
-  const twice = ids.findIndex((id, index) => ids.indexOf(id) !== index)
-  if (twice < 0) return
-  const problem = `there is already an agent "${ids[twice]}"`
+  const duplicate = ids.findIndex((id, index) => ids.indexOf(id) !== index)
+  if (duplicate < 0) return
+  const problem = `there is already an agent "${ids[duplicate]}"`
   throw new ConfigError([
-    { place: placeOf(['agents', twice, 'id']), problem, hint: 'Choose another id for this one.' },
+    { place: placeOf(['agents', duplicate, 'id']), problem, hint: 'Choose another id for this one.' },
   ])
 }
 
-/** A file that names a program to run must not be one that somebody else can write. */
-async function assertOwn(path: string): Promise<void> {
+/** Other users must not be able to write to a file that names a program to run. */
+async function assertTrusted(path: string): Promise<void> {
   const { uid, mode } = await stat(path)
   const own = process.getuid === undefined || uid === process.getuid() || uid === 0
   if (own && (mode & 0o022) === 0) return
@@ -204,7 +203,7 @@ function agentOptions({
   timeout,
   retry_attempts,
   ...rest
-}: NonNullable<ConfigValues['agent_defaults']>): DeclaredAgentDefaults {
+}: NonNullable<ConfigValues['agent_defaults']>): AgentDefaults {
   return {
     ...inCode(rest),
     ...defined({
@@ -214,16 +213,7 @@ function agentOptions({
   }
 }
 
-/** undefined where nothing is said. */
+/** undefined if neither is set. */
 function amounts(usd: number | undefined, tokens: number | undefined) {
   return usd === undefined && tokens === undefined ? undefined : defined({ usd, tokens })
-}
-
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
-}
-
-/** Without what is undefined: absent and undefined are two things to a caller who spreads it. */
-function defined<T extends object>(values: T): Defined<T> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>
 }

@@ -1,20 +1,25 @@
-/** A configuration file as a value whose parts know where they stand, so that whatever is wrong is said with line and column. */
+/** A configuration file whose values know their positions, so that every mistake is reported with line and column. */
+
 import { extname } from 'node:path'
 import { isMap, isScalar, isSeq, Lexer, LineCounter, type ParsedNode, Parser, parseDocument } from 'yaml'
 import { ConfigError } from '../events/errors/config.ts'
+import { defined } from '../events/json.ts'
 import type { ValuePath } from '../events/options/decoding.ts'
 
-/** Deeper than anything that makes sense here, and far from what would exhaust the stack of who reads it. */
+/** Deeper than any real configuration, and far below what would exhaust a recursive reader's stack. */
 const DEEPEST = 64
 
 export class ConfigDocument {
-  /** What the file says, as plain data; undefined where it says nothing. */
+  /** The contents as plain data; undefined if the file is empty. */
   readonly value: unknown
   readonly #file: string
   readonly #root: ParsedNode | null
   readonly #lines = new LineCounter()
 
-  /** Throws ConfigError where the text is not YAML or JSON, or is made to hurt: nested very deeply, or full of aliases. */
+  /**
+   * Throws ConfigError if the text is not valid YAML or JSON, or is malicious: nested very deeply, or full of
+   * aliases.
+   */
   constructor(file: string, text: string) {
     this.#file = file
     if (isTooDeep(text)) throw this.#error(file, `it is nested more than ${DEEPEST} levels deep`)
@@ -31,20 +36,20 @@ export class ConfigDocument {
     } catch (cause) {
       throw this.#error(
         file,
-        'it contains aliases (*name), which are not supported here',
-        'Write it out.',
+        'it contains aliases (*name), which are not supported',
+        'Write the value out.',
         cause,
       )
     }
   }
 
-  /** `file:line:column` of a part; of what is missing, that of where it should be. */
+  /** `file:line:column` of a value; for a missing one, where it belongs. */
   place(path: ValuePath): string {
     const node = this.#node(path)
     return this.#placeOf(node?.range?.[0])
   }
 
-  /** The place of a key, as opposed to that of its value. */
+  /** The position of a key rather than of its value. */
   keyPlace(path: ValuePath): string {
     const parent = this.#node(path.slice(0, -1))
     const pair = isMap<ParsedNode>(parent)
@@ -74,7 +79,7 @@ export class ConfigDocument {
   }
 
   #error(place: string, problem: string, hint = '', cause?: unknown): ConfigError {
-    return new ConfigError([{ place, problem, hint }], cause === undefined ? {} : { cause })
+    return new ConfigError([{ place, problem, hint }], defined({ cause }))
   }
 }
 

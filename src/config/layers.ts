@@ -1,17 +1,18 @@
-/** The layers of the configuration: command line, environment, file, defaults; and where each value came from. */
+/** The layers of the configuration (command line, environment, file, defaults), and the origin of each value. */
 import * as SchemaAST from 'effect/SchemaAST'
 import type { ValuePath } from '../events/options/decoding.ts'
 import { SETTINGS } from './schema.ts'
 
+/** Where the value of a setting comes from. */
 export type SettingOrigin = 'command line' | 'environment' | 'file' | 'default'
 
-/** One value of the configuration, and who said it. */
+/** One value of the configuration and its origin. */
 export interface ResolvedSetting {
   /** As in the file: `orchestrator.max_agents`. */
   readonly key: string
   readonly value: unknown
   readonly from: SettingOrigin
-  /** Where exactly: `file:line:column`, the name of the variable, or the option. */
+  /** The exact origin: `file:line:column`, the variable, or the option. */
   readonly place: string | null
   /** The variable that sets it. */
   readonly variable: string
@@ -20,9 +21,9 @@ export interface ResolvedSetting {
 
 type Raw = Record<string, unknown>
 
-/** What was said outside of the file, by key. */
+/** The values from outside the file, by key. */
 export interface Layers {
-  /** `orchestrator.max_agents` -> text, from options. */
+  /** Values of options, by key (`orchestrator.max_agents`). */
   readonly options: Readonly<Record<string, string>>
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -31,7 +32,7 @@ const settings = Object.entries(SETTINGS).flatMap(([section, fields]) =>
   Object.entries(fields).map(([key, setting]) => ({ section, key, setting })),
 )
 
-/** All keys that options and variables can set. */
+/** Every key that options and variables can set. */
 export const SETTING_KEYS: readonly string[] = settings.map(({ section, key }) => `${section}.${key}`)
 
 export const variableOf = (key: string): string | undefined => {
@@ -39,14 +40,14 @@ export const variableOf = (key: string): string | undefined => {
   return found && `CLAUDE_AGENTS_${found.setting.variable}`
 }
 
-/** The values of all layers in one, the stronger over the weaker, and for each that is not from the file who said it. */
+/** Merges all layers, stronger over weaker, and records the origin of each value that is not from the file. */
 export function layered(
   file: unknown,
   { options, environment }: Layers,
-): { raw: unknown; said: Map<string, SettingOrigin> } {
-  const said = new Map<string, SettingOrigin>()
-  if (file !== undefined && !isMapping(file)) return { raw: file, said }
-  // A section without anything under it is as good as none.
+): { raw: unknown; origins: Map<string, SettingOrigin> } {
+  const origins = new Map<string, SettingOrigin>()
+  if (file !== undefined && !isMapping(file)) return { raw: file, origins }
+  // An empty section counts as absent.
   const raw: Raw = Object.fromEntries(Object.entries(file ?? {}).filter(([, value]) => value !== null))
   for (const { section, key, setting } of settings) {
     const name = `${section}.${key}`
@@ -55,21 +56,21 @@ export function layered(
     const before = raw[section] ?? {}
     if (text === undefined || !isMapping(before)) continue
     raw[section] = { ...before, [key]: read(text, setting.schema.ast) }
-    said.set(name, option === undefined ? 'environment' : 'command line')
+    origins.set(name, option === undefined ? 'environment' : 'command line')
   }
-  return { raw: folded(raw), said }
+  return { raw: lowercaseLevel(raw), origins }
 }
 
-/** Each setting as it is after all layers. */
+/** Every setting after merging all layers. */
 export function resolvedSettings(
   values: object,
-  said: ReadonlyMap<string, SettingOrigin>,
+  origins: ReadonlyMap<string, SettingOrigin>,
   placeInFile: (path: ValuePath) => string,
 ): readonly ResolvedSetting[] {
   return settings.map(({ section, key, setting }) => {
     const name = `${section}.${key}`
     const given = (values as Record<string, Raw | undefined>)[section]?.[key]
-    const from = given === undefined ? 'default' : (said.get(name) ?? 'file')
+    const from = given === undefined ? 'default' : (origins.get(name) ?? 'file')
     const variable = `CLAUDE_AGENTS_${setting.variable}`
     const place = from === 'file' ? placeInFile([section, key]) : from === 'environment' ? variable : null
     return {
@@ -83,7 +84,7 @@ export function resolvedSettings(
   })
 }
 
-/** A text as the value that it stands for; what it cannot stand for stays a text, and the schema refuses it. */
+/** Parses a text by its schema's type; a text that does not parse stays a text, for the schema to reject. */
 function read(text: string, type: SchemaAST.AST): unknown {
   if (SchemaAST.isNumber(type) && text.trim() !== '' && Number.isFinite(Number(text))) return Number(text)
   if (SchemaAST.isBoolean(type) && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
@@ -95,8 +96,8 @@ function read(text: string, type: SchemaAST.AST): unknown {
   return text
 }
 
-/** Levels are written in capitals as often as not. */
-function folded(raw: Raw): Raw {
+/** Log levels are often written in capitals. */
+function lowercaseLevel(raw: Raw): Raw {
   const { logging } = raw
   if (!isMapping(logging) || typeof logging.level !== 'string') return raw
   return { ...raw, logging: { ...logging, level: logging.level.toLowerCase() } }

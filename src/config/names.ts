@@ -1,4 +1,4 @@
-/** How what is called `maxTurns` in code is called in the file, `max_turns`, and the other way round. */
+/** Converts between names in code (`maxTurns`) and names in the file (`max_turns`). */
 
 type Snake<S extends string> = S extends `${infer First}${infer Rest}`
   ? `${First extends Lowercase<First> ? First : `_${Lowercase<First>}`}${Snake<Rest>}`
@@ -11,11 +11,11 @@ type Camel<S extends string> = S extends `${infer First}_${infer Rest}`
 export type InFile<T> = { readonly [K in keyof T as K extends string ? Snake<K> : never]: T[K] }
 export type InCode<T> = { readonly [K in keyof T as K extends string ? Camel<K> : never]: T[K] }
 
-/** The same values under the keys that they have in the file. */
+/** The same values under their names in the file. */
 export const inFile = <const T extends object>(values: T): InFile<T> =>
   renamed(values, (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)) as InFile<T>
 
-/** The same values under the names that they have in code. */
+/** The same values under their names in code. */
 export const inCode = <const T extends object>(values: T): InCode<T> =>
   renamed(values, (key) => key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())) as InCode<T>
 

@@ -1,17 +1,17 @@
-/** What is wrong with a configuration, in words: where, what, and what to write instead. */
+/** Describes mistakes in a configuration: where, what, and what to write instead. */
 import { nameHint } from '../events/nearest-name.ts'
 import { type Mistake, named, pathName, type ValuePath } from '../events/options/decoding.ts'
 import { SETTINGS } from './schema.ts'
 
-export interface Wrong {
+export interface DescribedMistake {
   readonly path: ValuePath
   readonly problem: string
   readonly hint: string
-  /** Whether the key is wrong, not what it stands for. */
+  /** Whether the key is wrong rather than its value. */
   readonly isKey: boolean
 }
 
-export function wrongIn(mistake: Mistake): Wrong {
+export function describeMistake(mistake: Mistake): DescribedMistake {
   const { path, kind, known, annotations } = mistake
   const key = String(path.at(-1))
   const parent = nameOf(path.slice(0, -1))
@@ -21,26 +21,31 @@ export function wrongIn(mistake: Mistake): Wrong {
     return { path, isKey: true, problem, hint: nameHint(key, known) }
   }
   if (kind === 'missing')
-    return { path, isKey: false, problem: `${parent} has no ${key}`, hint: `Add it: ${key}: ...` }
+    return { path, isKey: false, problem: `${parent} has no ${key}`, hint: `Add ${key}: ...` }
   const { message } = annotations
   if (message !== undefined) return { path, isKey: false, problem: message, hint: '' }
   return { path, isKey: false, ...wrongValue(mistake) }
 }
 
 const WORDS: readonly (readonly [RegExp, string])[] = [
-  [/^Expected object/, 'this must be a mapping of keys to values'],
-  [/^Expected array/, 'this must be a list'],
-  [/^Expected string/, 'this must be a text'],
-  [/^Expected (number|a finite number)/, 'this must be a number'],
-  [/^Expected an integer/, 'this must be a whole number'],
-  [/^Expected boolean/, 'this must be true or false'],
-  [/^Expected a value with a length of at least 1/, 'this must not be empty'],
-  [/^Expected a value (greater|less) than or equal to (.*)/, 'this must be $1 than or equal to $2'],
-  [/^Expected (".*")/, 'this must be $1'],
+  [/^Expected object/, 'must be a mapping of keys to values'],
+  [/^Expected array/, 'must be a list'],
+  [/^Expected string/, 'must be a string'],
+  [/^Expected (number|a finite number)/, 'must be a number'],
+  [/^Expected an integer/, 'must be a whole number'],
+  [/^Expected boolean/, 'must be true or false'],
+  [/^Expected a value with a length of at least 1/, 'must not be empty'],
+  [/^Expected a value (greater|less) than or equal to (.*)/, 'must be $1 than or equal to $2'],
+  [/^Expected (".*")/, 'must be $1'],
 ]
 
-/** The words of files where there are some, else those of code. */
-function wrongValue({ path, given, expected, annotations }: Mistake): Pick<Wrong, 'problem' | 'hint'> {
+/** Prefers the words of files; falls back to those of code. */
+function wrongValue({
+  path,
+  given,
+  expected,
+  annotations,
+}: Mistake): Pick<DescribedMistake, 'problem' | 'hint'> {
   const [line = ''] = expected.split('\n')
   const known = WORDS.find(([pattern]) => pattern.test(line))
   const hint = meaning(path)
@@ -49,20 +54,20 @@ function wrongValue({ path, given, expected, annotations }: Mistake): Pick<Wrong
       problem: `${nameOf(path)}: ${named(given)} ${annotations.problem}`,
       hint: annotations.hint ?? hint,
     }
-  const [pattern, words] = known ?? [/^Expected (.*)/, 'this must be $1']
+  const [pattern, words] = known ?? [/^Expected (.*)/, 'must be $1']
   const text = line.replace(pattern, words).replace(/"/g, '').replaceAll(' | ', ' or ')
   const shown = named(given)
   return { problem: `${nameOf(path)}: ${shown === 'it' ? text : `${text}, not ${shown}`}`, hint }
 }
 
-/** What a setting is there for: the best advice on what to write. */
+/** What the setting means: the best advice on what to write. */
 function meaning(path: ValuePath): string {
   const [section, key] = path
   const own = SETTINGS[String(section)]?.[String(key)]
   const setting = own ?? (section === 'agents' ? SETTINGS.agent_defaults?.[String(path[2])] : undefined)
   if (!setting) return ''
-  const unless = own?.fallback === undefined ? '' : ` (${String(own.fallback)} unless set)`
-  return `It is ${setting.means}${unless}.`
+  const byDefault = own?.fallback === undefined ? '' : ` (default: ${String(own.fallback)})`
+  return `Meaning: ${setting.means}${byDefault}.`
 }
 
 const nameOf = (path: ValuePath) => pathName(path) || 'the file'

@@ -1,13 +1,16 @@
-/** What may stand in the configuration file: one schema, which also makes the JSON Schema for editors. */
+/** The schema of the configuration file, which also generates the JSON Schema for editors. */
+
 import * as Schema from 'effect/Schema'
+import { defined } from '../events/json.ts'
 import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
 import { BUDGET, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
 import { Positive, Text } from '../events/options/values.ts'
+import { LOG_LEVELS } from '../logger.ts'
 import { inFile } from './names.ts'
-import { Supervisor } from './supervision.ts'
+import { SupervisorSection } from './supervision.ts'
 
 /** A value that can be set on the command line, in the environment and in the file. */
 export interface FileSetting<S extends Schema.Top = Schema.Top, F = unknown> extends Setting<S, F> {
@@ -19,7 +22,7 @@ type WithVariables<T extends Settings> = {
   readonly [K in keyof T]: FileSetting<T[K]['schema'], T[K]['fallback']>
 }
 
-/** The settings of a section. Their variables are called after them. */
+/** The settings of a section. Their variables are named after their keys. */
 const section = <const T extends Settings>(settings: T, prefix = ''): WithVariables<T> =>
   Object.fromEntries(
     Object.entries(settings).map(([key, one]) => [
@@ -28,16 +31,14 @@ const section = <const T extends Settings>(settings: T, prefix = ''): WithVariab
     ]),
   ) as unknown as WithVariables<T>
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
-
 const { max_turns, model, allowed_tools } = inFile(AGENT)
 
-/** A file cannot let agents do more than what they are told to, so `permissions` and the like are not among them. */
+/** Without `permissions` and `loadProjectSettings`: a file is not trusted with them. */
 const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(
     Positive,
-    'how many seconds a task may take, retries included',
+    'how many seconds a task may take, including retries',
     AGENT.timeoutMs.fallback / 1000,
   ),
   retry_attempts: RETRY.attempts,
@@ -45,7 +46,7 @@ const AGENT_DEFAULTS = section({
   allowed_tools,
 })
 
-/** The sections whose values are settings. */
+/** The sections that consist of settings. */
 const SECTIONS = {
   orchestrator: section(inFile(ORCHESTRATOR)),
   agent_defaults: AGENT_DEFAULTS,
@@ -56,12 +57,12 @@ const SECTIONS = {
   ),
   logging: section(
     {
-      level: setting(Schema.Literals(LOG_LEVELS), 'what is logged', 'warn'),
-      file: setting(Text, 'a file that gets the log as lines of JSON as well'),
+      level: setting(Schema.Literals(LOG_LEVELS), 'the lowest level that is logged', 'warn'),
+      file: setting(Text, 'a file that also receives the log, as lines of JSON'),
     },
     'LOG_',
   ),
-  claude: section({ path: setting(Text, 'the claude command; the one on the PATH unless set') }, 'CLAUDE_'),
+  claude: section({ path: setting(Text, 'the claude command; by default the one on the PATH') }, 'CLAUDE_'),
 }
 
 export const SETTINGS: Readonly<Record<string, Readonly<Record<string, FileSetting>>>> = SECTIONS
@@ -69,7 +70,7 @@ export const SETTINGS: Readonly<Record<string, Readonly<Record<string, FileSetti
 const described = ({ schema, means, fallback }: Setting) =>
   schema.annotate({
     description: `${means[0]?.toUpperCase()}${means.slice(1)}.`,
-    ...(fallback === undefined ? {} : { default: fallback }),
+    ...defined({ default: fallback }),
   })
 
 type Fields<T extends Settings> = { readonly [K in keyof T]: Schema.optionalKey<T[K]['schema']> }
@@ -96,7 +97,7 @@ const Agent = Schema.Struct({
   ...fieldsOf(AGENT_DEFAULTS),
   budget: Schema.optionalKey(
     Schema.Struct(partial({ usd: BUDGET.usd.schema, tokens: BUDGET.tokens.schema })).annotate({
-      description: 'The most that it may spend, ever.',
+      description: 'The total amount it may spend.',
     }),
   ),
 })
@@ -129,21 +130,19 @@ export const ConfigFile = Schema.Struct({
   ...sectionsOf(SECTIONS),
   agents: Schema.optionalKey(
     Schema.Array(Agent).annotate({
-      description: 'Agents that are created, or brought up to date, on opening.',
+      description: 'Agents that are created or updated on opening.',
     }),
   ),
   supervision: Schema.optionalKey(
-    Schema.Array(Supervisor).annotate({
-      description: 'Trees of supervisors, started by claude-agents serve.',
+    Schema.Array(SupervisorSection).annotate({
+      description: 'Supervision trees, started by claude-agents serve.',
     }),
   ),
-  workflows: Schema.optionalKey(
-    Schema.Array(Workflow).annotate({ description: 'Workflows that are given a name.' }),
-  ),
+  workflows: Schema.optionalKey(Schema.Array(Workflow).annotate({ description: 'Named workflows.' })),
 })
 export type ConfigValues = typeof ConfigFile.Type
 
-/** For editors: completion, and what each key means. */
+/** For editors: completion, and a description of each key. */
 export function configJsonSchema(): object {
   const { schema, definitions } = Schema.toJsonSchemaDocument(ConfigFile, { onExcessProperty: 'error' })
   return {

@@ -1,5 +1,7 @@
 /** The section `supervision:` of the configuration file: trees of supervisors over agents. */
+
 import * as Schema from 'effect/Schema'
+import { defined } from '../events/json.ts'
 import { partial } from '../events/options/setting.ts'
 import {
   AutoShutdown,
@@ -16,7 +18,7 @@ import { inCode, inFile } from './names.ts'
 
 const CHILD_FIELDS = partial({
   ...CHILD,
-  agent: CHILD.agent.annotate({ description: 'The id of the agent that is supervised.' }),
+  agent: CHILD.agent.annotate({ description: 'The id of the supervised agent.' }),
 })
 
 const SUPERVISOR_FIELDS = {
@@ -39,21 +41,22 @@ export interface ChildEntry extends Schema.Struct.Type<typeof CHILD_FIELDS> {
 
 const Child = Schema.Struct({
   ...CHILD_FIELDS,
-  supervisor: Schema.optionalKey(Schema.suspend((): Schema.Codec<SupervisorEntry> => Supervisor)),
+  supervisor: Schema.optionalKey(Schema.suspend((): Schema.Codec<SupervisorEntry> => SupervisorSection)),
 })
 
-/** One tree. What makes no sense together is found where trees are started. */
-export const Supervisor: Schema.Codec<SupervisorEntry> = Schema.Struct({
+/** One tree. Rules that concern several options are checked where trees are started. */
+export const SupervisorSection: Schema.Codec<SupervisorEntry> = Schema.Struct({
   ...SUPERVISOR_FIELDS,
   children: Schema.Array(Child),
 }).annotate({ identifier: 'Supervisor' })
 
-/** A tree of the file, with the names of `orchestrator.supervise`. */
+/** A tree of the file, as `orchestrator.supervise` takes it. */
 export interface DeclaredTree
   extends Pick<SupervisorTree, 'id' | 'strategy' | 'intensity' | 'backoff' | 'autoShutdown'> {
   readonly children: readonly DeclaredChild[]
 }
 
+/** A child in a supervision tree of the configuration file. */
 export interface DeclaredChild
   extends Pick<ChildTree, 'id' | 'agent' | 'restart' | 'shutdown' | 'significant'> {
   readonly supervisor?: Omit<DeclaredTree, 'id'>
@@ -64,10 +67,13 @@ export function declaredTree(entry: SupervisorEntry): DeclaredTree {
   const { maxRestarts, withinMs } = DEFAULT_INTENSITY
   return {
     ...inCode(rest),
-    ...((max_restarts ?? within_ms) === undefined
-      ? {}
-      : { intensity: { maxRestarts: max_restarts ?? maxRestarts, withinMs: within_ms ?? withinMs } }),
-    ...(backoff === undefined ? {} : { backoff: inCode(backoff) }),
+    ...defined({
+      intensity:
+        (max_restarts ?? within_ms) === undefined
+          ? undefined
+          : { maxRestarts: max_restarts ?? maxRestarts, withinMs: within_ms ?? withinMs },
+      backoff: backoff && inCode(backoff),
+    }),
     children: children.map(declaredChild),
   }
 }

@@ -1,16 +1,18 @@
-/** A workflow as data: a pattern by its name, who takes part in it, and the options that go with it. */
+/** A workflow as data: the name of a pattern, its participants, and its options. */
 import { nameHint } from '../events/nearest-name.ts'
 
-/** Who takes part: an agent, a pool of its copies, or another workflow of the configuration file. */
+/** A participant: an agent, a pool of copies of an agent, or another workflow of the configuration file. */
 export type StepDefinition =
   | string
   | { readonly pool: string; readonly size: number }
   | { readonly workflow: string }
 
-/** What they mean is said at the patterns; which go with which pattern is in {@link PATTERNS}. JSON, so a type: an interface
- * could have more. */
+/**
+ * Described at the patterns; {@link PATTERNS} says which pattern takes which. A type rather than an interface,
+ * because it must be JSON, and an interface could be extended.
+ */
 export type DefinitionOptions = {
-  /** For each of the agents the prompt, in which `{{input}}` stands for what comes in; null: just that. */
+  /** One prompt per agent, with `{{input}}` for the incoming text; null: just the incoming text. */
   readonly prompts?: readonly (string | null)[]
   readonly concurrency?: number
   readonly onError?: 'collect' | 'fail'
@@ -20,7 +22,7 @@ export type DefinitionOptions = {
   readonly judge?: string
   /** An agent. */
   readonly fallback?: string
-  /** What a piece of the task is. Default: a paragraph. */
+  /** How the task is split into pieces. Default: by paragraph. */
   readonly split?: 'paragraphs' | 'lines'
 }
 
@@ -30,44 +32,44 @@ export interface WorkflowDefinition {
   readonly options: DefinitionOptions
 }
 
-/** One that the configuration file gives a name. */
+/** A workflow that the configuration file names. */
 export interface NamedWorkflow extends WorkflowDefinition {
   readonly name: string
 }
 
 interface Shape {
-  /** What the agents are, in the order in which they are named. */
+  /** The roles of the agents, in order. */
   readonly agents: string
-  readonly least: number
-  readonly most?: number
-  /** Whether it makes sense that one is named twice. */
+  readonly minimum: number
+  readonly maximum?: number
+  /** Whether an agent may be named twice. */
   readonly repeats?: boolean
   readonly options: readonly (keyof DefinitionOptions)[]
 }
 
-/** The patterns that can be said in words. Others are code: see modules. */
+/** The patterns that can be declared as data. Others are code: see modules. */
 export const PATTERNS: Readonly<Record<string, Shape>> = {
-  sequential: { agents: 'one after another', least: 1, repeats: true, options: ['prompts'] },
-  parallel: { agents: 'all at once', least: 1, options: ['prompts', 'concurrency', 'onError'] },
-  pipeline: { agents: 'stages', least: 1, repeats: true, options: ['prompts'] },
-  hierarchical: { agents: 'a manager, then workers', least: 2, options: ['concurrency'] },
-  race: { agents: 'runners', least: 1, options: ['prompts'] },
-  vote: { agents: 'voters', least: 1, options: ['prompts', 'votes', 'judge', 'concurrency'] },
-  debate: { agents: 'a writer and a critic', least: 2, most: 2, repeats: true, options: ['rounds'] },
-  route: { agents: 'a classifier, then those whom it chooses among', least: 2, options: ['fallback'] },
+  sequential: { agents: 'one after another', minimum: 1, repeats: true, options: ['prompts'] },
+  parallel: { agents: 'all at once', minimum: 1, options: ['prompts', 'concurrency', 'onError'] },
+  pipeline: { agents: 'stages', minimum: 1, repeats: true, options: ['prompts'] },
+  hierarchical: { agents: 'a manager, then workers', minimum: 2, options: ['concurrency'] },
+  race: { agents: 'runners', minimum: 1, options: ['prompts'] },
+  vote: { agents: 'voters', minimum: 1, options: ['prompts', 'votes', 'judge', 'concurrency'] },
+  debate: { agents: 'a writer and a critic', minimum: 2, maximum: 2, repeats: true, options: ['rounds'] },
+  route: { agents: 'a classifier, then the agents it chooses from', minimum: 2, options: ['fallback'] },
   'map-reduce': {
-    agents: 'who does a piece, then who makes one answer of all',
-    least: 1,
-    most: 2,
+    agents: 'an agent for the pieces, then one that combines the answers',
+    minimum: 1,
+    maximum: 2,
     repeats: true,
     options: ['split', 'concurrency'],
   },
 }
 
-/** Reports what is wrong with one part of a definition: `pattern`, `agents`, or the name of an option. */
+/** Reports a mistake in one part of a definition: `pattern`, `agents`, or the name of an option. */
 export type Complaint = (part: string, problem: string, hint?: string) => never
 
-/** Complains about the first thing that makes no sense. Whether the agents exist is another matter. */
+/** Reports the first mistake. Whether the agents exist is checked elsewhere. */
 export function checkDefinition({ pattern, agents, options }: WorkflowDefinition, complain: Complaint): void {
   const known = Object.keys(PATTERNS)
   const shape = Object.hasOwn(PATTERNS, pattern) ? PATTERNS[pattern] : undefined
@@ -75,32 +77,32 @@ export function checkDefinition({ pattern, agents, options }: WorkflowDefinition
   checkAgents(pattern, shape, agents, complain)
   for (const option of Object.keys(options)) {
     if (!(shape.options as readonly string[]).includes(option))
-      complain(option, `the pattern ${pattern} does not take it`, optionsHint(pattern, shape))
+      complain(option, `the pattern ${pattern} has no such option`, optionsHint(pattern, shape))
   }
   const { prompts } = options
   if (prompts && prompts.length !== agents.length)
     complain(
       'prompts',
       `there are ${prompts.length} prompts for ${agents.length} agents`,
-      'Give one for each.',
+      'Give one per agent.',
     )
 }
 
 function checkAgents(
   pattern: string,
-  { agents: what, least, most = Number.POSITIVE_INFINITY, repeats = false }: Shape,
+  { agents: what, minimum, maximum = Number.POSITIVE_INFINITY, repeats = false }: Shape,
   agents: readonly StepDefinition[],
   complain: Complaint,
 ): void {
   if (agents.length === 0) complain('agents', 'there are no agents', `The pattern ${pattern} needs: ${what}.`)
-  if (agents.length < least || agents.length > most) {
-    const wanted = agents.length < least ? `at least ${least}` : `at most ${most}`
-    complain('agents', `${pattern} takes ${wanted} agents, not ${agents.length}`, `It needs: ${what}.`)
+  if (agents.length < minimum || agents.length > maximum) {
+    const allowed = agents.length < minimum ? `at least ${minimum}` : `at most ${maximum}`
+    complain('agents', `${pattern} takes ${allowed} agents, not ${agents.length}`, `It needs: ${what}.`)
   }
   const names = agents.map((step) => JSON.stringify(step))
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined && !repeats)
-    complain('agents', `${pattern} cannot have ${twice} twice`, 'Name each once.')
+  const duplicate = names.find((name, index) => names.indexOf(name) !== index)
+  if (duplicate !== undefined && !repeats)
+    complain('agents', `${pattern} cannot have ${duplicate} twice`, 'Name each agent once.')
 }
 
 const optionsHint = (pattern: string, { options }: Shape) =>

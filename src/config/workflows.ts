@@ -1,13 +1,17 @@
-/** The section `workflows:` of the configuration file, beyond what its schema says: what makes no sense together. */
+/** Checks the section `workflows:` of the configuration file beyond its schema: mistakes that span several keys. */
 
+import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { WorkflowEntry } from './schema.ts'
 import { checkDefinition, type DefinitionOptions, type NamedWorkflow } from './workflow-definition.ts'
 
-/** Reports a problem with a part of the entry of this index; throws. */
+/** Reports a mistake in a part of the entry at this index; throws. */
 export type Complain = (index: number, part: string, problem: string, hint?: string) => never
 
-/** Throws what `complain` throws for what is said twice, unknown, in a circle, or does not go with its pattern. */
+/**
+ * Throws what `complain` throws for duplicate names, unknown names, cycles, and definitions that do not fit their
+ * pattern.
+ */
 export function namedWorkflows(
   entries: readonly WorkflowEntry[],
   complain: Complain,
@@ -25,26 +29,26 @@ export function namedWorkflows(
   })
   const byName = new Map(workflows.map((workflow) => [workflow.name, workflow]))
   workflows.forEach(({ name }, index) => {
-    const circle = circleFrom(name, byName)
-    if (circle)
-      complain(index, 'agents', `the workflow contains itself: ${circle.join(' -> ')}`, 'Remove one of them.')
+    const cycle = cycleFrom(name, byName)
+    if (cycle)
+      complain(index, 'agents', `the workflow contains itself: ${cycle.join(' -> ')}`, 'Break the cycle.')
   })
   return workflows
 }
 
-/** What a workflow is made of is called the same in the file, but for these. */
+/** Parts of a definition whose key in the file has a different name. */
 const KEY_OF: Readonly<Record<string, string>> = { onError: 'on_error' }
 
 function definitionOf({ name, pattern, agents, on_error, ...rest }: WorkflowEntry): NamedWorkflow {
-  const options: DefinitionOptions = { ...rest, ...(on_error === undefined ? {} : { onError: on_error }) }
+  const options: DefinitionOptions = { ...rest, ...defined({ onError: on_error }) }
   return { name, pattern, agents, options }
 }
 
-/** The other workflows that a workflow is made of. */
+/** The workflows that a workflow contains. */
 const parts = ({ agents }: NamedWorkflow): string[] =>
   agents.flatMap((step) => (typeof step === 'object' && 'workflow' in step ? [step.workflow] : []))
 
-function circleFrom(
+function cycleFrom(
   start: string,
   workflows: ReadonlyMap<string, NamedWorkflow>,
   path: readonly string[] = [start],
@@ -52,9 +56,9 @@ function circleFrom(
   const workflow = workflows.get(path.at(-1) ?? start)
   for (const name of workflow ? parts(workflow) : []) {
     if (name === start) return [...path, name]
-    // A circle that does not come back to the start is found from where it does.
-    const circle = path.includes(name) ? undefined : circleFrom(start, workflows, [...path, name])
-    if (circle) return circle
+    // A cycle that does not include the start is found from one of its members.
+    const cycle = path.includes(name) ? undefined : cycleFrom(start, workflows, [...path, name])
+    if (cycle) return cycle
   }
   return undefined
 }

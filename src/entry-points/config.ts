@@ -4,7 +4,6 @@ export {
   type Config,
   type ConfigSources,
   type DeclaredAgent,
-  type DeclaredAgentDefaults,
   type DeclaredChild,
   type DeclaredTree,
   findConfigFile,

@@ -1,4 +1,9 @@
-/** Every error that is thrown on purpose, by area: `claude-multi-agent/errors`. */
+/**
+ * Every error that is thrown on purpose, by area: `claude-multi-agent/errors`.
+ *
+ * Each has `_tag`, `message`, `summary`, `hint`, `details`, `retryable` and `cause`. The details of a failed call
+ * (`ClaudeExecutionError`) are `said`, `status` and `retryAfterMs`, as far as they are known.
+ */
 
 export * from '../events/errors/actor.ts'
 export * from '../events/errors/agent.ts'

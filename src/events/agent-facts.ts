@@ -159,6 +159,7 @@ const definitions = {
   AgentRemoved: fact(Schema.Struct({})),
 }
 
+/** A fact of an agent, told apart by its `type`. */
 export type AgentFact = FactOf<typeof definitions>
 export const agentFacts = factCatalog(definitions, { DeadLetterRecorded: 'LateAnswerRecorded' })
 

@@ -4,7 +4,7 @@ import { type FactOf, fact, factCatalog } from './catalog.ts'
 import { Amount, Limit } from './options/budget.ts'
 import { Count } from './options/values.ts'
 
-/** What is reckoned to be spent, before it is. */
+/** The estimate for a call, reserved before the call starts. */
 export const Reservation = Schema.Struct({
   callId: Schema.String,
   taskId: Schema.String,

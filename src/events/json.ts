@@ -1,6 +1,7 @@
 /** JSON as a type: what a fact may hold, because what comes out of the log must equal what went in. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
+/** A JSON object. */
 export type JsonObject = { readonly [key: string]: Json }
 
 type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }

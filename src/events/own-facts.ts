@@ -23,6 +23,7 @@ export interface EffectSchema {
   readonly ast: unknown
 }
 
+/** A schema for the data of a fact: of effect/Schema, or any Standard Schema. */
 export type FactSchema = StandardSchema | EffectSchema
 
 /** A schema; or one that has changed, with what makes data of each older version into data of the next one. */

@@ -58,5 +58,6 @@ const definitions = {
   ),
 }
 
+/** A fact of a supervisor, told apart by its `type`. */
 export type SupervisorFact = FactOf<typeof definitions>
 export const supervisorFacts = factCatalog(definitions)

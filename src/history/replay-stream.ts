@@ -7,6 +7,7 @@ import type { EventStore } from '../store/event-store.ts'
 import { KINDS } from './kinds.ts'
 import { knownStream } from './state-at.ts'
 
+/** Which versions of a stream to replay. */
 export interface ReplayOptions {
   /** The first version that is handed out; what comes before it is folded. Default: the first. */
   readonly from?: number

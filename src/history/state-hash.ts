@@ -7,6 +7,7 @@ import { canonicalJson } from '../events/canonical-json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { kindOf } from './kinds.ts'
 
+/** The hash of one stream. */
 export interface StreamHash {
   readonly stream: string
   readonly version: number

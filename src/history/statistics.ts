@@ -2,6 +2,7 @@
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 
+/** What the figures are grouped by. */
 export type Grouping = 'agent' | 'run' | 'day'
 
 /** The figures of one agent, one run or one day. A task counts where, and on the day (UTC) on which, it ended. */

@@ -9,6 +9,7 @@ import { kindOf } from './kinds.ts'
 
 /** Every fact that this package writes. */
 export type KnownFact = AgentFact | RunFact | SupervisorFact | BudgetFact
+/** The name of a type of fact that this package writes. */
 export type FactType = KnownFact['type']
 
 /** A fact in the log whose data has the form of its type. */

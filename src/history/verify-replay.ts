@@ -7,7 +7,7 @@ import { canonicalJson } from '../events/canonical-json.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { describeError } from '../events/errors/base.ts'
 import type { Json } from '../events/json.ts'
-import { blobReferences } from '../store/blob-references.ts'
+import { blobReferences } from '../store/blob-reference.ts'
 import type { BlobReference } from '../store/blobs.ts'
 import type { EventStore, StreamSummary } from '../store/event-store.ts'
 import type { PagedFact } from '../store/level/fact-pages.ts'
@@ -42,6 +42,7 @@ export interface ChangedMachine {
   readonly first: { readonly stream: string; readonly version: number } | null
 }
 
+/** What was folded again, what it was compared with, and where the two differ. */
 export interface ReplayReport {
   /** Whether nothing diverges. */
   readonly ok: boolean
@@ -56,6 +57,7 @@ export interface ReplayReport {
   readonly unknown: readonly string[]
 }
 
+/** What to verify, and with which kinds of actors. */
 export interface VerifyReplayOptions {
   /** Only this stream. */
   readonly stream?: string

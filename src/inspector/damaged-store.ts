@@ -6,7 +6,7 @@ import { checkStreamName } from '../events/ids.ts'
 import { entriesInFiles } from '../store/care/repair/salvaged-entries.ts'
 import type { EventStore, ReadOptions } from '../store/event-store.ts'
 import { fileBlobs } from '../store/file-blobs.ts'
-import { follow, Growth } from '../store/follow.ts'
+import { follow, Watermark } from '../store/follow.ts'
 import { checkFormat, type StorePaths, storePaths } from '../store/level/directory.ts'
 import { readHeadFile } from '../store/level/head-file.ts'
 import { numberIn, recordKey } from '../store/level/keys.ts'
@@ -26,8 +26,8 @@ export async function damagedStore(directory: string): Promise<EventStore> {
   const paths = storePaths(await realpath(directory))
   const { storeId, head } = await whatItSaysOfItself(paths)
   const records = await readRecords(paths, storeId)
-  const growth = new Growth()
-  growth.advance(Math.max(head, ...lastOf(records)))
+  const watermark = new Watermark()
+  watermark.advance(Math.max(head, ...lastOf(records)))
   const streams = versions(records.values())
 
   const numbers = ({ from, to, backwards }: ReadRange): number[] => {
@@ -43,7 +43,7 @@ export async function damagedStore(directory: string): Promise<EventStore> {
       throw new StoreDamaged({ path: paths.base, file: paths.log, problem: 'it is damaged, and only read' })
     },
     async *readAll(options = {}) {
-      for (const position of numbers(readRange(options, growth.position))) {
+      for (const position of numbers(readRange(options, watermark.position))) {
         const recorded = records.get(position)
         if (!recorded) throw lost(paths, position)
         yield recorded
@@ -57,9 +57,9 @@ export async function damagedStore(directory: string): Promise<EventStore> {
         yield recorded
       }
     },
-    follow: (options = {}) => follow(store, growth, options),
+    follow: (options = {}) => follow(store, watermark, options),
     async head(stream) {
-      return stream === undefined ? growth.position : Math.max(0, (streams.get(stream)?.length ?? 0) - 1)
+      return stream === undefined ? watermark.position : Math.max(0, (streams.get(stream)?.length ?? 0) - 1)
     },
     async *streams({ prefix = '' } = {}) {
       for (const [stream, own] of streams) {
@@ -67,7 +67,7 @@ export async function damagedStore(directory: string): Promise<EventStore> {
       }
     },
     async [Symbol.asyncDispose]() {
-      growth.end()
+      watermark.end()
     },
   }
   return store

@@ -2,6 +2,7 @@
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { duration } from '../events/figures.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { factId } from '../store/fact-text.ts'
 import type { LogIndex } from './index/index.ts'
@@ -110,8 +111,8 @@ function briefOf({ data, at }: Recorded): string {
     return brief(`${tag}: ${message}`)
   }
   if (typeof dueAt === 'string') {
-    const seconds = Math.max(0, Date.parse(dueAt) - Date.parse(at)) / 1000
-    return brief(`try ${attempt} in ${seconds.toFixed(seconds < 10 ? 1 : 0)} s`)
+    const delayMs = Math.max(0, Date.parse(dueAt) - Date.parse(at))
+    return brief(`try ${attempt} in ${duration(delayMs)}`)
   }
   if (typeof name === 'string' && name !== '') return brief(name)
   for (const body of [text, prompt, finalOutput]) {

@@ -7,6 +7,7 @@ import { LogIndex } from './index/index.ts'
 import { Searches } from './index/search.ts'
 import { serveInspector } from './server.ts'
 
+/** Options of `inspector`. */
 export interface InspectorOptions {
   /** Where to listen on 127.0.0.1. Default: any free port. */
   readonly port?: number

@@ -2,6 +2,7 @@
 import { type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkStep } from './steps.ts'
 
+/** Options of `approved`. */
 export interface ApprovedOptions {
   /** Why, for whoever is to decide. */
   readonly reason?: string

@@ -4,6 +4,7 @@ import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, joinAnswers, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkStep, checkSteps, refuseTwice } from './steps.ts'
 
+/** Options of `hierarchical`. */
 export interface HierarchicalOptions {
   readonly manager: Step
   readonly workers: readonly Step[]

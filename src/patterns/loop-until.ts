@@ -4,6 +4,7 @@ import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, type Ask, joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkCount, checkStep } from './steps.ts'
 
+/** Options of `loopUntil`. */
 export interface LoopOptions {
   /** Whether the answer is good enough. */
   readonly until: (text: string, round: number) => boolean
@@ -31,6 +32,7 @@ export function loopUntil(step: Step, { until, rounds = 3, next = improve }: Loo
   return patternOf([step], (ask, task) => round(ask, task, task, 1))
 }
 
+/** Options of `debate`. */
 export interface DebateOptions {
   readonly writer: Step
   readonly critic: Step

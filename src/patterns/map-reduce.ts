@@ -4,6 +4,7 @@ import type { TaskInput } from '../events/task-input.ts'
 import { joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkCount, checkStep } from './steps.ts'
 
+/** Options of `mapReduce`. */
 export interface MapReduceOptions {
   /** The pieces of a task. */
   readonly split: (task: TaskInput) => readonly (string | TaskInput)[]

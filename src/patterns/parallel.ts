@@ -4,6 +4,7 @@ import { describeError } from '../events/errors/base.ts'
 import { type Answer, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkSteps, refuseTwice } from './steps.ts'
 
+/** Options of `parallel`. */
 export interface ParallelOptions {
   /** How many work at the same time. Default: all. */
   readonly concurrency?: number

@@ -11,6 +11,7 @@ export interface Answer {
   readonly error?: AnswerError
 }
 
+/** Why an agent gave no answer: the tag and the message of the error. */
 export interface AnswerError {
   readonly code: string
   readonly message: string
@@ -25,6 +26,7 @@ export interface Pool {
 /** Who is asked: an agent by its id, or a pool of its copies. */
 export type Worker = string | Pool
 
+/** What one step of a pattern may ask differently from its agent. */
 export interface StepOptions {
   /**
    * `chain` (the default) continues the agent's conversation; `fresh` begins a new one for this ask alone, for asks that

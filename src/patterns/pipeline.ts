@@ -5,6 +5,7 @@ import { type Answer, type Ask, joinAnswers, type Pattern, patternOf, runStep, t
 import { checkSteps } from './steps.ts'
 import { askInForm, type OutputForm } from './structured-output.ts'
 
+/** One stage of a pipeline: who works on it, with which prompt, and what is passed on. */
 export interface Stage {
   readonly agent: Step
   /** The prompt, in which `{{input}}` stands for what comes in. Default: just that. */

@@ -3,6 +3,7 @@ import { catchError, EMPTY, filter, from, mergeMap, take, throwIfEmpty } from 'r
 import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 
+/** Options of `race`. */
 export interface RaceOptions {
   /** Whether an answer is good. Default: each one is. */
   readonly accept?: (answer: Answer) => boolean

@@ -4,6 +4,7 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 import { joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkStep } from './steps.ts'
 
+/** Options of `route`. */
 export interface RouteOptions {
   /** Who decides: it is told the names of the routes, and answers with one. */
   readonly classifier: Step

@@ -4,6 +4,7 @@ import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, type Ask, joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 
+/** Options of `sequential`. */
 export interface SequentialOptions {
   /** Makes the next step's prompt from what the last one gave. Default: the task, followed by that. */
   readonly transform?: (text: string, context: { readonly task: TaskInput; readonly step: number }) => string

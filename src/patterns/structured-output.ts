@@ -31,6 +31,7 @@ interface Issue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
+/** The form of an answer: a JSON Schema with a decoder, or a Standard Schema. */
 export type OutputForm = PlainForm | StandardForm
 
 /** Asks for an answer in a form; its text is the JSON of the decoded value. Throws JSONParseError at the second miss. */

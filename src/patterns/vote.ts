@@ -4,6 +4,7 @@ import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, type Ask, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkCount, checkSteps } from './steps.ts'
 
+/** Options of `vote`. */
 export interface VoteOptions {
   /** How often each voter is asked. Default 1 with several voters, 3 with one. */
   readonly votes?: number

@@ -1,4 +1,4 @@
-/** What both stores make of the arguments of `append`, before anything else happens: checked, and copied as text. */
+/** The arguments of `append`, validated and copied as text before any I/O. Every store starts with this. */
 import type { NewFact } from '../events/envelope.ts'
 import { InvalidFactError } from '../events/errors/fact.ts'
 import { RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
@@ -7,7 +7,7 @@ import { checkStreamName } from '../events/ids.ts'
 import type { AppendOptions, StreamSummary } from './event-store.ts'
 import type { FactText } from './fact-text.ts'
 
-/** Larger bodies belong into the blobs. */
+/** Larger bodies belong in the blobs. */
 export const DEFAULT_MAX_RECORD_BYTES = 1024 * 1024
 
 const COMMIT_ID = /^[\x21-\x7e]{1,200}$/
@@ -15,13 +15,13 @@ const COMMIT_ID = /^[\x21-\x7e]{1,200}$/
 export interface AppendRequest {
   readonly stream: string
   readonly facts: readonly FactText[]
-  /** null: any. */
+  /** null: any version. */
   readonly expectedVersion: number | null
   readonly commitId: string | null
   readonly summary: StreamSummary | null
 }
 
-/** Throws what is wrong with the arguments, before any I/O. */
+/** @throws InvalidFactError, RecordTooLarge, InvalidIdError, InvalidInputError */
 export function appendRequest(
   stream: string,
   facts: readonly NewFact[],
@@ -41,7 +41,7 @@ export function appendRequest(
 function factText(fact: NewFact, maxRecordBytes: number): FactText {
   const { type, v, correlationId = null, causationId = null } = fact
   const data = dataText(fact)
-  // utf8 takes at most three bytes for a unit of a string: only a text that may be too long is counted.
+  // UTF-8 takes at most three bytes per UTF-16 unit: only a text that may be too long is measured.
   if (data.length * 3 > maxRecordBytes) {
     const bytes = Buffer.byteLength(data)
     if (bytes > maxRecordBytes) throw new RecordTooLarge({ type, bytes, limit: maxRecordBytes })
@@ -79,7 +79,7 @@ function checkCommitId(commitId: string): string {
   throw new InvalidIdError({ what: 'commit', id: commitId, rule: '1 to 200 printable ASCII characters' })
 }
 
-/** The conflict between what a request expects and where its stream is, if there is one. */
+/** The conflict between the version that a request expects and the actual one; null when they agree. */
 export function versionConflict(request: AppendRequest, actual: number): VersionConflict | null {
   const { stream, expectedVersion } = request
   if (expectedVersion === null || expectedVersion === actual) return null

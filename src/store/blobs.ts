@@ -1,13 +1,13 @@
-/** Bodies that are too large for a fact, stored once each under the hash of their content. */
+/** Blobs as a port: bodies too large for a fact, each stored once under the hash of its content. */
 
-/** What a fact holds of a large body. */
+/** What a fact holds in place of a large body. */
 export interface BlobReference {
-  /** sha-256 of the utf8 bytes, in hex. */
+  /** SHA-256 of the UTF-8 bytes, in hex. */
   readonly sha256: string
   readonly bytes: number
 }
 
-/** *Contract:* `put` is durable when it resolves and idempotent; `get` returns exactly what was put or throws CorruptBlob. */
+/** *Contract:* `put` is idempotent, and durable once it resolves; `get` returns exactly what was put or throws CorruptBlob. */
 export interface Blobs {
   put(text: string): Promise<BlobReference>
   get(reference: BlobReference): Promise<string>

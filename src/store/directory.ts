@@ -1,12 +1,12 @@
-/** Files and directories as a store needs them: private, and on disk when it is said that they are. */
+/** Files and directories of a store: private to their owner, and durable once a write resolves. */
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT'
-export const exists = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST'
+export const alreadyExists = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST'
 
-/** For the owner alone. */
+/** Readable and writable by the owner only. */
 export const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o700
 
@@ -14,13 +14,13 @@ export async function makeDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: DIRECTORY_MODE })
 }
 
-/** Which directory it is, whatever path leads to it: a copy is another one. */
+/** Identifies a directory regardless of the path that leads to it. A copy has a different identity. */
 export async function directoryIdentity(path: string): Promise<string> {
   const { dev, ino } = await stat(path, { bigint: true })
   return `${dev}:${ino}`
 }
 
-/** Makes what was created, renamed or removed in a directory durable. */
+/** Makes the creations, renames and removals in a directory durable. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r')
   try {
@@ -30,7 +30,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Writes a whole file or none of it, durably: under another name first. */
+/** Writes a file atomically and durably: to a temporary name, synced, then renamed. */
 export async function writeWholeFile(path: string, content: string | Uint8Array): Promise<void> {
   const unfinished = `${path}.${randomUUID()}.unfinished`
   try {

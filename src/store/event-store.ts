@@ -1,4 +1,4 @@
-/** The log as a port: small enough to read at once. `eventStoreContract` in `./testing` says the rest, and checks it. */
+/** The log as a port. `eventStoreContract` in `./testing` states the contract in full and checks it. */
 import type { NewFact, Recorded } from '../events/envelope.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Blobs } from './blobs.ts'
@@ -7,81 +7,86 @@ import type { Snapshots } from './snapshots.ts'
 /**
  * An append-only log of facts in streams.
  *
- * *Contract:* positions (whole log) and versions (per stream) run from 1 without gaps. What `append` has resolved is
- * durable. Order is the order of `append` calls. Damage is an error, never a wrong or missing value.
+ * *Contract:* positions (whole log) and versions (per stream) run from 1 without gaps, in the order of the `append`
+ * calls. Facts are durable once `append` resolves. Damage is an error, never a wrong or missing value.
  */
 export interface EventStore extends AsyncDisposable {
   readonly storeId: string
-  /** The number of this writer: larger than that of every writer before. */
+  /** The number of this writer, larger than that of every earlier one. */
   readonly epoch: number
   readonly blobs: Blobs
   readonly snapshots: Snapshots
-  /** Appends all of the facts or none of them. An empty list writes nothing. */
+  /** Appends all of the facts or none. An empty list writes nothing. */
   append(stream: string, facts: readonly NewFact[], options?: AppendOptions): Promise<readonly Recorded[]>
-  /** A stream's facts. An unknown stream has none. */
+  /** The facts of a stream. An unknown stream has none. */
   read(stream: string, options?: ReadOptions): AsyncIterable<Recorded>
   /** The facts of all streams in global order; `after` and `to` are positions. */
   readAll(options?: Omit<ReadOptions, 'direction'>): AsyncIterable<Recorded>
-  /** What has been written and then, for ever, what is written: no gap, no duplicate, in order. Ends when aborted. */
+  /** All facts so far, then each new one: in order, without gaps or duplicates. Ends on abort, or when the store closes. */
   follow(options?: FollowOptions): AsyncIterable<Recorded>
-  /** The version of a stream, or the last position of the log; 0 when there is none. */
+  /** The version of a stream or, without one, the last position of the log; 0 if it is empty. */
   head(stream?: string): Promise<number>
   /** The streams, ordered by name. */
   streams(options?: StreamsOptions): AsyncIterable<StreamHead>
 }
 
+/** How an append is checked and made idempotent. */
 export interface AppendOptions {
-  /** The version that the stream must have now: 0 or `'none'` for no facts yet, `'any'` (the default) for no check.
-   * Otherwise {@link VersionConflict}. */
+  /** The version that the stream must have: 0 or `'none'` for an empty stream, `'any'` (the default) for no check.
+   * Any other version is a {@link VersionConflict}. */
   readonly expectedVersion?: number | 'none' | 'any'
-  /** Makes the append idempotent: the same id again returns what the first one wrote, and writes nothing, whatever
-   * is expected of the version. */
+  /** Makes the append idempotent: appending again with the same id writes nothing and returns what the first append
+   * wrote, whatever version is expected. */
   readonly commitId?: string
-  /** What the stream folds to after these facts. Without it the last one stays. */
+  /** A summary of the state after these facts. If omitted, the previous one stays. */
   readonly summary?: StreamSummary
 }
 
 /**
- * A few words on an actor's state, kept beside the index so that ten thousand actors can be listed, and the few with
- * work left to do can be found, without folding them. A cache: the facts are the truth.
+ * A summary of an actor's state, kept in the index so that ten thousand actors can be listed, and the few with open
+ * work found, without folding them. A cache: the facts are the truth.
  */
 export interface StreamSummary {
   /** The state of the actor, for lists. */
   readonly status: string
-  /** Whether it has work to do as soon as the store is opened: a call in flight, a timer, a queue. */
+  /** Whether it has work to resume when the store is opened: a call in flight, a timer, a queue. */
   readonly open: boolean
-  /** Whatever else a list wants to show. Keep it under 1 KB. */
+  /** Anything else that a list shows. Keep it under 1 KB. */
   readonly info?: JsonObject
-  /** Which fold made it, and a hash of the whole state, where its actor writes them down: what a replay is held against. */
+  /** The fingerprint of the fold and a hash of the whole state, if the actor records them: a replay is compared with them. */
   readonly fold?: string
   readonly state?: string
 }
 
+/** A stream, its version, and the summary of its state. */
 export interface StreamHead {
   readonly stream: string
   readonly version: number
   readonly summary: StreamSummary | null
 }
 
+/** Which part of a stream, or of the log, to read. */
 export interface ReadOptions {
-  /** Only what comes after this version (in `readAll`: position). Default 0. */
+  /** Only facts after this version (in `readAll`: position). Default 0. */
   readonly after?: number
-  /** Only what comes up to and including this one. */
+  /** Only facts up to and including this one. */
   readonly to?: number
-  /** At most so many. */
+  /** At most this many. */
   readonly limit?: number
-  /** `backwards` begins with the newest. Default `forwards`. */
+  /** `backwards` starts with the newest. Default `forwards`. */
   readonly direction?: 'forwards' | 'backwards'
 }
 
+/** From which position to follow the log, and until when. */
 export interface FollowOptions {
   readonly after?: number
   readonly signal?: AbortSignal
 }
 
+/** Which streams to list. */
 export interface StreamsOptions {
-  /** `agent/`: only streams whose name begins so. */
+  /** Only streams whose name starts with this, e.g. `agent/`. */
   readonly prefix?: string
-  /** Only those whose summary says open. Costs as much as there are of those. */
+  /** Only streams whose summary is open. The cost is proportional to their number, not to that of all streams. */
   readonly open?: boolean
 }

@@ -1,8 +1,8 @@
-/** A fact between an append and a read: as text, and with the place that the store gives it. */
+/** The text of a stored fact: written by an append, parsed by a read. */
 import type { Recorded } from '../events/envelope.ts'
 import type { JsonObject } from '../events/json.ts'
 
-/** A fact with its data as text: the caller may change its own objects from here on. */
+/** A fact with its data as text, so that the caller is free to change its own objects. */
 export interface FactText {
   readonly type: string
   readonly v: number
@@ -11,8 +11,8 @@ export interface FactText {
   readonly causationId: string | null
 }
 
-/** What the store adds to a fact. */
-export interface FactPlace {
+/** What the store adds to a fact on append. */
+export interface FactStamp {
   readonly storeId: string
   readonly position: number
   readonly stream: string
@@ -22,24 +22,24 @@ export interface FactPlace {
 }
 
 /**
- * What the log holds of a fact, as JSON: what its key says, or follows from that, is left out. Put together by hand:
- * this is the hot path, and the data is text already.
+ * A fact as JSON, as the log stores it. The position and the id are omitted: they follow from the record's key. Built
+ * by concatenation because this is the hot path and the data is already text.
  */
-export const storedText = (place: FactPlace, fact: FactText): string =>
-  `{"stream":"${place.stream}","version":${place.version},"type":${JSON.stringify(fact.type)},"v":${fact.v},` +
-  `"at":"${place.at}","epoch":${place.epoch}` +
+export const storedText = (stamp: FactStamp, fact: FactText): string =>
+  `{"stream":"${stamp.stream}","version":${stamp.version},"type":${JSON.stringify(fact.type)},"v":${fact.v},` +
+  `"at":"${stamp.at}","epoch":${stamp.epoch}` +
   (fact.correlationId === null ? '' : `,"correlationId":${JSON.stringify(fact.correlationId)}`) +
   (fact.causationId === null ? '' : `,"causationId":${JSON.stringify(fact.causationId)}`) +
   `,"data":${fact.data}}`
 
-/** The text of a fact that has been read. Where it came from another store, with its id: that says from which. */
+/** The text of a recorded fact. A fact from another store keeps its id, which names that store. */
 export function storedTextOf(storeId: string, recorded: Recorded): string {
   const text = storedText({ ...recorded, storeId }, { ...recorded, data: JSON.stringify(recorded.data) })
   if (recorded.id === factId(storeId, recorded.position)) return text
   return `${text.slice(0, -1)},"id":${JSON.stringify(recorded.id)}}`
 }
 
-/** What {@link storedText} leaves out may be there: a fact that came from another store keeps its id. */
+/** The id is present only in facts that came from another store. */
 type StoredFact = Omit<Recorded, 'position' | 'id' | 'correlationId' | 'causationId'> &
   Partial<Pick<Recorded, 'id' | 'correlationId' | 'causationId'>>
 
@@ -60,19 +60,19 @@ export function parseStored(storeId: string, position: number, text: string): Re
   }
 }
 
-/** The fact as its appender gets it: equal to what a reader gets, and nobody else's object. */
-export const recordedFact = (place: FactPlace, fact: FactText): Recorded => ({
-  position: place.position,
-  stream: place.stream,
-  version: place.version,
-  id: factId(place.storeId, place.position),
+/** The fact as `append` returns it: equal to what a reader gets, and a fresh object. */
+export const recordedFact = (stamp: FactStamp, fact: FactText): Recorded => ({
+  position: stamp.position,
+  stream: stamp.stream,
+  version: stamp.version,
+  id: factId(stamp.storeId, stamp.position),
   type: fact.type,
   v: fact.v,
   data: JSON.parse(fact.data) as JsonObject,
-  at: place.at,
+  at: stamp.at,
   correlationId: fact.correlationId,
   causationId: fact.causationId,
-  epoch: place.epoch,
+  epoch: stamp.epoch,
 })
 
 export const factId = (storeId: string, position: number) => `${storeId.slice(0, 8)}-${position}`

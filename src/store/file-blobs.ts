@@ -1,18 +1,18 @@
-/** Large bodies as files, each named after the hash of its content. */
+/** Blobs as files, each named after the hash of its content. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BodyLost } from '../events/errors/archive.ts'
 import { CorruptBlob, StoreReadOnly } from '../events/errors/store.ts'
-import { blobReference, checkBlob, checkReference } from './blob-content.ts'
+import { blobReference, checkBlob, checkReference } from './blob-reference.ts'
 import type { BlobReference, Blobs } from './blobs.ts'
 import { isMissing, makeDirectory, syncDirectory, writeWholeFile } from './directory.ts'
 
-/** Whether a body is known to be lost: it was so before a repair made the store. */
+/** Whether a body is known to be lost since before the store was repaired. */
 export type IsLost = (sha256: string) => Promise<boolean>
 
 export function fileBlobs(directory: string, isLost: IsLost = async () => false): Blobs {
-  /** Two puts of one body at the same time are one. */
-  const underWay = new Map<string, Promise<void>>()
+  /** Concurrent puts of the same body share one write. */
+  const inFlight = new Map<string, Promise<void>>()
 
   const pathOf = (sha256: string) => join(directory, sha256.slice(0, 2), sha256)
 
@@ -30,12 +30,12 @@ export function fileBlobs(directory: string, isLost: IsLost = async () => false)
   }
 
   const write = async (reference: BlobReference, content: Uint8Array): Promise<void> => {
-    // One that is there is not written again, unless it has been damaged since.
-    const whole = await read(reference).then(
+    // An intact blob is not rewritten; a damaged one is.
+    const intact = await read(reference).then(
       () => true,
       () => false,
     )
-    if (whole) return
+    if (intact) return
     const file = pathOf(reference.sha256)
     try {
       await makeDirectory(join(file, '..'))
@@ -51,10 +51,10 @@ export function fileBlobs(directory: string, isLost: IsLost = async () => false)
     async put(text) {
       const { reference, content } = blobReference(text)
       const { sha256 } = reference
-      let writing = underWay.get(sha256)
+      let writing = inFlight.get(sha256)
       if (!writing) {
-        writing = write(reference, content).finally(() => underWay.delete(sha256))
-        underWay.set(sha256, writing)
+        writing = write(reference, content).finally(() => inFlight.delete(sha256))
+        inFlight.set(sha256, writing)
       }
       await writing
       return reference

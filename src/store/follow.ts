@@ -1,9 +1,9 @@
-/** Following a log: read what is there, wait until there is more, read on. So there is nothing to hand over, and no gap. */
+/** Following a log by reading to its end, waiting for more, and reading on: no hand-over from old to live, so no gap. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore, FollowOptions } from './event-store.ts'
 
-/** The last position that may be read, and a way to wait for the next. */
-export class Growth {
+/** The last readable position, and a way to wait for the next one. */
+export class Watermark {
   #position = 0
   #ended = false
   readonly #waiting = new Set<() => void>()
@@ -21,13 +21,13 @@ export class Growth {
     this.#wake()
   }
 
-  /** Nothing will be added any more. */
+  /** The log is closed: no more facts will come. */
   end(): void {
     this.#ended = true
     this.#wake()
   }
 
-  /** Resolves as soon as there is more than `position`, the log has ended, or the signal aborts. */
+  /** Resolves once the log is past `position`, has ended, or the signal aborts. */
   beyond(position: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (this.#position > position || this.#ended || signal?.aborted) return resolve()
@@ -47,14 +47,14 @@ export class Growth {
   }
 }
 
-/** The `follow` of a store. Ends when aborted, or when the store is closed. */
+/** Implements a store's `follow`. */
 export async function* follow(
   store: Pick<EventStore, 'readAll'>,
-  growth: Growth,
+  watermark: Watermark,
   { after = 0, signal }: FollowOptions,
 ): AsyncGenerator<Recorded, void, undefined> {
   let position = after
-  while (!signal?.aborted && !growth.ended) {
+  while (!signal?.aborted && !watermark.ended) {
     try {
       for await (const recorded of store.readAll({ after: position })) {
         if (signal?.aborted) return
@@ -62,10 +62,10 @@ export async function* follow(
         yield recorded
       }
     } catch (error) {
-      // Closed in the middle of a page: that is an end like any other.
-      if (growth.ended) return
+      // The store was closed in the middle of a page: a normal end.
+      if (watermark.ended) return
       throw error
     }
-    await growth.beyond(position, signal)
+    await watermark.beyond(position, signal)
   }
 }

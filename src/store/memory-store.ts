@@ -1,4 +1,4 @@
-/** The log in memory, for tests and trials: the same promises as the durable one's, until it is closed. */
+/** The log in memory, for tests and experiments. It keeps the contract of the durable one until it is closed. */
 import { randomUUID } from 'node:crypto'
 import { type Clock, instant, systemClock } from '../clock.ts'
 import type { Recorded } from '../events/envelope.ts'
@@ -11,21 +11,20 @@ import {
   DEFAULT_MAX_RECORD_BYTES,
   versionConflict,
 } from './append-request.ts'
-import { blobReference, checkBlob, checkReference } from './blob-content.ts'
+import { blobReference, checkBlob, checkReference } from './blob-reference.ts'
 import type { Blobs } from './blobs.ts'
 import type { EventStore, StreamSummary } from './event-store.ts'
-import { type FactPlace, recordedFact } from './fact-text.ts'
-import { follow, Growth } from './follow.ts'
+import { type FactStamp, recordedFact } from './fact-text.ts'
+import { follow, Watermark } from './follow.ts'
 import { type ReadRange, readRange } from './read-range.ts'
 import { memorySnapshots } from './snapshots.ts'
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock
-  /** The largest record that is taken, in bytes. Default 1 MiB. */
+  /** The largest accepted record, in bytes. Default 1 MiB. */
   readonly maxRecordBytes?: number
 }
 
-/** One stream: where its facts are, and what it was last said to fold to. */
 interface MemoryStream {
   readonly positions: number[]
   summary: StreamSummary | null
@@ -39,8 +38,8 @@ interface MemoryStream {
 export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
   const { clock = systemClock, maxRecordBytes = DEFAULT_MAX_RECORD_BYTES } = options
   const storeId = randomUUID()
-  const growth = new Growth()
-  /** Each makes a new copy of its fact: what a reader does to one changes nobody else's. */
+  const watermark = new Watermark()
+  /** Each call makes a fresh copy of the fact, so that no reader can change what others get. */
   const log: (() => Recorded)[] = []
   const streams = new Map<string, MemoryStream>()
   const commits = new Map<string, readonly (() => Recorded)[]>()
@@ -49,7 +48,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
     const { positions, summary: before } = streams.get(stream) ?? { positions: [], summary: null }
     const at = instant(clock.now())
     const written = facts.map((fact) => {
-      const place: FactPlace = {
+      const stamp: FactStamp = {
         storeId,
         position: log.length + 1,
         stream,
@@ -57,19 +56,19 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
         at,
         epoch: 1,
       }
-      const record = () => recordedFact(place, fact)
+      const record = () => recordedFact(stamp, fact)
       log.push(record)
-      positions.push(place.position)
+      positions.push(stamp.position)
       return record
     })
     streams.set(stream, { positions, summary: summary ?? before })
     if (commitId !== null) commits.set(commitId, written)
-    growth.advance(log.length)
+    watermark.advance(log.length)
     return written
   }
 
   const checkOpen = () => {
-    if (growth.ended) throw new ClosedError({ what: 'store' })
+    if (watermark.ended) throw new ClosedError({ what: 'store' })
   }
 
   const store: EventStore = {
@@ -99,7 +98,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       const { from, to } = readRange(options, log.length)
       for (const record of log.slice(from - 1, Math.max(from - 1, to))) yield record()
     },
-    follow: (options = {}) => follow(store, growth, options),
+    follow: (options = {}) => follow(store, watermark, options),
     async head(stream) {
       checkOpen()
       return stream === undefined ? log.length : (streams.get(checkStreamName(stream))?.positions.length ?? 0)
@@ -112,7 +111,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       }
     },
     async [Symbol.asyncDispose]() {
-      growth.end()
+      watermark.end()
     },
   }
   return store

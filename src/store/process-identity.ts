@@ -1,9 +1,9 @@
-/** Which process this is, told in a way that a later process with the same number cannot be mistaken for it. */
+/** The identity of a process, such that a later process with the same pid is not mistaken for it. */
 import { readFileSync } from 'node:fs'
 
 export interface HostProcess {
   readonly pid: number
-  /** When it was started, in ticks since boot, and the boot; null where the system does not tell. */
+  /** Its start time in ticks since boot, and the boot id; null on systems that do not expose them. */
   readonly started: string | null
 }
 
@@ -13,24 +13,24 @@ export function isAlive({ pid, started }: HostProcess): boolean {
   try {
     process.kill(pid, 0)
   } catch (error) {
-    // EPERM: it is there, and somebody else's.
+    // EPERM: the process exists and belongs to another user.
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
   }
   return !isZombie(pid) && (started === null || started === startOf(pid))
 }
 
-/** Killed, with nothing open any more, and only not collected by its parent: in containers that can last for ever. */
+/** Dead with all files closed, but not yet reaped by its parent. In containers it may never be. */
 function isZombie(pid: number): boolean {
   const fields = fieldsOf(pid)
-  // While other threads are still ending, what they have open is.
+  // While other threads are still exiting, their files are open.
   return fields?.[0] === 'Z' && Number(fields[17]) <= 1
 }
 
-/** What the system tells of a process, from its state on; null where it does not. */
+/** The fields of `/proc/<pid>/stat` from the process state on; null if they cannot be read. */
 function fieldsOf(pid: number): readonly string[] | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The second field is the program's name in parentheses, which may hold blanks and parentheses of its own.
+    // The second field is the program's name in parentheses, which may itself contain spaces and parentheses.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return null

@@ -1,15 +1,15 @@
-/** Which versions or positions a read is about, as one closed range. */
+/** The versions or positions that a read covers, as a closed range. */
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { ReadOptions } from './event-store.ts'
 
-/** Both ends belong to it; empty when `from` is larger than `to`. */
+/** Includes both ends; empty if `from` is larger than `to`. */
 export interface ReadRange {
   readonly from: number
   readonly to: number
   readonly backwards: boolean
 }
 
-/** `last` is the newest version or position that there is. */
+/** `last` is the newest version or position. */
 export function readRange(options: ReadOptions, last: number): ReadRange {
   const after = checkCount('after', options.after ?? 0)
   const to = Math.min(checkCount('to', options.to ?? last), last)
@@ -20,7 +20,7 @@ export function readRange(options: ReadOptions, last: number): ReadRange {
     : { from: after + 1, to: Math.min(to, after + limit), backwards }
 }
 
-/** The range cut into pieces of at most `size`, in the order of reading. */
+/** Splits a range into pieces of at most `size`, in reading order. */
 export function* chunks({ from, to, backwards }: ReadRange, size: number): Generator<ReadRange> {
   if (backwards) {
     for (let last = to; last >= from; last -= size) {

@@ -1,21 +1,21 @@
-/** Folded states, kept so that a long stream need not be folded from its beginning. A cache: all of it can be thrown away. */
+/** Snapshots as a port: folded states that save folding a long stream from its first fact. A cache that can be discarded. */
 import type { Json } from '../events/json.ts'
 
-/** What a stream folded to at a version. */
+/** The state of a stream at a version. */
 export interface Snapshot {
   readonly version: number
-  /** The fact at that version: the same version of another history has another one. */
+  /** The id of the fact at that version: tells apart two histories that share the version. */
   readonly factId: string
-  /** Of the fold that made it: another fold would have made another state. */
+  /** Identifies the fold that made it: another fold may give another state. */
   readonly fingerprint: string
   readonly state: Json
 }
 
-/** *Contract:* `load` gives what was saved last for the stream, or nothing; never something else. `save` may be lost. */
+/** *Contract:* `load` returns what was last saved for the stream, or nothing. A `save` may be lost in a crash. */
 export interface Snapshots {
   load(stream: string): Promise<Snapshot | undefined>
   save(stream: string, snapshot: Snapshot): Promise<void>
-  /** Forgets all of them. It costs time, and changes nothing else. */
+  /** Discards all snapshots. The next folds take longer; nothing else changes. */
   clear(): Promise<void>
 }
 

@@ -6,6 +6,7 @@ import type { Recorded } from '../events/envelope.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { SpanTree } from './span-tree.ts'
 
+/** Options of `telemetry`. */
 export interface TelemetryOptions {
   /** Which facts to begin with: those after this position. Default: those that are written from now on. */
   readonly after?: number

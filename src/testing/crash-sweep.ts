@@ -14,6 +14,7 @@ import { CallMemory, rememberingRunner } from './remembering-runner.ts'
 import type { ScriptedRunnerOptions } from './scripted-runner.ts'
 import { virtualClock } from './virtual-clock.ts'
 
+/** What every sweep can be told. */
 export interface SweepOptions {
   /** What the agents answer. It must depend on the call's prompt and agent alone, or on its task. Default: the prompt. */
   readonly reply?: ScriptedRunnerOptions['reply']
@@ -36,6 +37,7 @@ export interface ScenarioSweep extends SweepOptions {
   readonly scenario: (orchestrator: Orchestrator) => Promise<unknown>
 }
 
+/** What a sweep tried, and what came of it. */
 export interface SweepReport {
   /** How many appends the scenario makes. There were twice as many crashes. */
   readonly appends: number

@@ -14,6 +14,7 @@ export type ScriptedAnswer =
       readonly chunks?: readonly string[]
     })
 
+/** Options of `scriptedRunner`. */
 export interface ScriptedRunnerOptions {
   /** One answer for each call, as a function of it. Default: `echo: PROMPT`. */
   readonly reply?: (call: Call) => ScriptedAnswer | Promise<ScriptedAnswer>

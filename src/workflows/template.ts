@@ -14,6 +14,7 @@ export interface WorkflowHost {
   run(pattern: Pattern, input: string | TaskInput, options?: RunOptions): Run
 }
 
+/** Options of a ready-made workflow. */
 export interface TemplateOptions {
   /** What the agents that are created have beside their role: a model, tools, a deadline. */
   readonly agents?: Partial<Omit<AgentOptions, 'id' | 'systemPrompt'>>
@@ -28,6 +29,7 @@ export interface TemplateDefinition {
   readonly pattern: Pattern
 }
 
+/** A ready-made workflow: a team and the pattern in which it works. */
 export abstract class WorkflowTemplate {
   readonly #host: WorkflowHost
   readonly #definition: TemplateDefinition

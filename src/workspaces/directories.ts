@@ -1,14 +1,14 @@
-/** The two directories of an agent, and the mark by which their processes are found. */
+/** The two directories of an agent, and the marker that identifies their processes. */
 
-/** Where an agent lives. `home` is not inside `workspace`: what an agent writes must not configure its next call. */
+/** Where an agent lives. `home` is outside `workspace`, so that what an agent writes cannot configure its next call. */
 export interface AgentDirectories {
   /** The working directory of its calls. */
   readonly workspace: string
-  /** HOME, and the parent of the directory where the sessions are kept. */
+  /** HOME, and where the sessions are stored. */
   readonly home: string
-  /** The base directory that both are in. */
+  /** The base directory that contains both. */
   readonly base?: string
 }
 
-/** Says whose process it is, so that a sweep never ends one of another store. */
+/** Identifies the agent a process belongs to, so that a sweep never kills processes of another store. */
 export const HOME_MARKER = 'CLAUDE_AGENTS_HOME'

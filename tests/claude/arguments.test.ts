@@ -1,4 +1,4 @@
-/** The command line of a call: every flag, and nothing that could be taken for one. */
+/** The command line of a call: every flag, and nothing that could be mistaken for one. */
 import { expect, test } from 'vitest'
 import { claudeArguments } from '../../src/claude/arguments.ts'
 import type { Version } from '../../src/claude/version.ts'
@@ -13,7 +13,7 @@ const first = { sessionId: SESSION, parentSessionId: null, settings: { systemPro
 const oldest = { version: OLD, systemPromptFile: null }
 const after = (argv: readonly string[], flag: string) => argv[argv.indexOf(flag) + 1]
 
-test('a first call begins a session with our id', () => {
+test('a first call starts a session with our id', () => {
   expect(claudeArguments(first, oldest)).toEqual([
     '-p',
     ...['--output-format', 'stream-json', '--verbose', '--include-partial-messages'],
@@ -26,12 +26,12 @@ test('a first call begins a session with our id', () => {
   ])
 })
 
-test('a later call forks its parent under an id of its own', () => {
+test('a later call forks its parent under a new id', () => {
   const argv = claudeArguments({ ...first, parentSessionId: PARENT }, oldest)
   expect(argv.slice(5, 10)).toEqual(['--resume', PARENT, '--fork-session', '--session-id', SESSION])
 })
 
-test('all settings have their flags, and the lists come last', () => {
+test('every setting has its flag, and the variadic ones come last', () => {
   const settings = { systemPrompt: 'x', model: 'opus', maxTurns: 3, allowedTools: ['Write', 'Bash(git *)'] }
   const argv = claudeArguments({ ...first, settings }, { version: OLD, systemPromptFile: '/home/prompt.md' })
   expect(argv.slice(13)).toEqual([
@@ -49,26 +49,26 @@ test.each<[Version, boolean]>([
   [[2, 1, 257], true],
   [[2, 2, 0], true],
   [[3, 0, 0], true],
-])('version %j is asked not to keep an old system prompt: %s', (version, expected) => {
+])('version %j is told not to snapshot the system prompt: %s', (version, expected) => {
   const argv = claudeArguments(first, { version, systemPromptFile: null })
   expect(argv.includes('--system-prompt-snapshot')).toBe(expected)
   if (expected) expect(after(argv, '--system-prompt-snapshot')).toBe('off')
 })
 
 test.each(['--dangerously-skip-permissions', '-p', 'Write --add-dir /', '', 'Wri\nte', 'Bash(a'])(
-  'the tool %j is refused',
+  'the tool %j is rejected',
   (tool) => {
     const settings = { systemPrompt: '', allowedTools: [tool] }
     expect(() => claudeArguments({ ...first, settings }, oldest)).toThrow(/is not the name of a tool/)
   },
 )
 
-test.each(['--add-dir=/', '', 'opus --verbose'])('the model %j is refused', (model) => {
+test.each(['--add-dir=/', '', 'opus --verbose'])('the model %j is rejected', (model) => {
   const settings = { systemPrompt: '', model }
   expect(() => claudeArguments({ ...first, settings }, oldest)).toThrow(/is not the name of a model/)
 })
 
-test('tools for files stay in the workspace, others are left as they are', () => {
+test('file tools are confined to the workspace, others are unchanged', () => {
   const settings = {
     systemPrompt: '',
     allowedTools: ['Read', 'Edit', 'Grep', 'Glob', 'Read(~/docs/**)', 'mcp__files__read', 'WebFetch'],
@@ -80,7 +80,7 @@ test('tools for files stay in the workspace, others are left as they are', () =>
   ])
 })
 
-test('permissions are bypassed only where the settings say so', () => {
+test('permissions are bypassed only if the settings say so', () => {
   const settings = { systemPrompt: '', permissions: 'bypass' } as const
   const argv = claudeArguments({ ...first, settings }, oldest)
   expect(argv).toContain('--dangerously-skip-permissions')
@@ -88,7 +88,7 @@ test('permissions are bypassed only where the settings say so', () => {
   expect(argv).not.toContain('Bash')
 })
 
-test('what lies in the workspace is loaded only where the settings say so', () => {
+test('project settings are loaded only if the settings say so', () => {
   const settings = { systemPrompt: '', loadProjectSettings: true }
   const argv = claudeArguments({ ...first, settings }, oldest)
   expect(after(argv, '--setting-sources')).toBe('project,local')

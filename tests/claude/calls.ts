@@ -1,4 +1,4 @@
-/** What the tests of the adapter share: directories that vanish, and calls to run in them. */
+/** Shared by the tests of the adapter: temporary directories, and calls to run in them. */
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ export const INSTALLED_CLAUDE = join(
   `../../node_modules/@anthropic-ai/claude-code-${process.platform}-${process.arch}/claude`,
 )
 
-/** The one that the tests run: another version may be named. */
+/** The program under test: another version may be configured. */
 export const REAL_CLAUDE = process.env.CLAUDE_AGENTS_CLAUDE_PATH ?? INSTALLED_CLAUDE
 
 export interface TestAgent {
@@ -21,7 +21,7 @@ export interface TestAgent {
   call(prompt: string, options?: Partial<Omit<Call, 'settings'>> & { settings?: Partial<CallSettings> }): Call
 }
 
-/** An agent with directories of its own, removed when the test is over. */
+/** An agent with its own directories, removed after the test. */
 export async function testAgent(): Promise<TestAgent> {
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
@@ -54,7 +54,7 @@ export interface Collected {
   readonly error: unknown
 }
 
-/** Runs a call to its end and keeps all that it says. `onMessage` may wait, as a log does. */
+/** Runs a call to its end and collects its messages. `onMessage` may be slow, as a log is. */
 export async function collect(
   runner: AgentRunner,
   call: Call,

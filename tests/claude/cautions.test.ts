@@ -1,4 +1,4 @@
-/** Agents that nothing confines say so, once. */
+/** Warnings about agents that are not confined, each given once. */
 import { expect, test, vi } from 'vitest'
 import { cautionFor, withCautions } from '../../src/claude/cautions.ts'
 import type { Call, CallSettings } from '../../src/claude/runner.ts'
@@ -18,7 +18,7 @@ test.each<[Partial<CallSettings>, string | null]>([
   expect(of(given)).toEqual(expected === null ? null : expect.stringContaining(expected))
 })
 
-test('the caution comes once for each agent, after its process is known, and is logged', async () => {
+test('the warning is given once per agent, after its process is known, and is logged', async () => {
   const warn = vi.fn()
   const start = withCautions(
     async function* start() {

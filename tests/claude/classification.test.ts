@@ -1,4 +1,4 @@
-/** One sign after the other: which error a call ends in, a test for each row of the table. */
+/** One piece of evidence at a time: a test for each row of the classification. */
 import { expect, test } from 'vitest'
 import { CLASSIFICATION, classify, type Evidence } from '../../src/claude/classification.ts'
 import { endingOf } from '../../src/claude/stream/result-record.ts'
@@ -14,7 +14,7 @@ const NOTHING: Evidence = {
   ending: null,
   assistantError: null,
   endsUnreadable: false,
-  formRequested: false,
+  structuredOutputRequested: false,
 }
 const same = (text: string) => text
 const answered = {
@@ -56,7 +56,11 @@ const ROWS: [tag: string, evidence: Partial<Evidence>, retryable?: boolean][] = 
   ['MaxTurnsError', { ending: endingOf({ subtype: 'error_max_turns', is_error: true }) }],
   ['BudgetExceededError', { ending: endingOf({ subtype: 'error_max_budget_usd', is_error: true }) }],
   ['StructuredOutputError', { ending: endingOf({ subtype: 'error_max_structured_output_retries' }) }, true],
-  ['StructuredOutputError', { ending: endingOf(answered), formRequested: true, exitCode: 0 }, true],
+  [
+    'StructuredOutputError',
+    { ending: endingOf(answered), structuredOutputRequested: true, exitCode: 0 },
+    true,
+  ],
   [
     'InterruptedError',
     { ending: endingOf({ subtype: 'error_during_execution', terminal_reason: 'aborted_tools' }) },
@@ -120,7 +124,7 @@ test.each([
   expect(classify({ ...NOTHING, exitCode: 0, ending: endingOf({ ...answered, result }) }, same)).toBeNull()
 })
 
-test('an answer counts whatever the exit code, what stands on stderr, and though it was called off by then', () => {
+test('an answer counts despite its exit code, its stderr, or a cancellation', () => {
   const late: Partial<Evidence> = {
     exitCode: 143,
     stopped: 'cancelled',
@@ -134,7 +138,7 @@ test('an empty answer is an answer', () => {
   expect(classify({ ...NOTHING, ending: endingOf({ ...answered, result: '' }) }, same)).toBeNull()
 })
 
-test('an error keeps the status and what was said, without keys, prompts and control sequences', () => {
+test('an error keeps the status and the message, without keys, prompts and control sequences', () => {
   const result =
     'API Error: 500 \u001b[31mbad\u001b[0m key sk-ant-api03-abcdef for "tell me\\neverything please"'
   const error = classify(

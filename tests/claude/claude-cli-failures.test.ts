@@ -1,4 +1,4 @@
-/** How calls fail with the real `claude`: each in one typed error that tells what to do, and with nothing left running. */
+/** How calls fail with the real `claude`: each in one typed error that says what to do, leaving nothing running. */
 import { randomUUID } from 'node:crypto'
 import { symlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
 import { answer, type ModelAnswer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { prepareDirectories } from '../../src/workspaces/workspace.ts'
+import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
 import { collect, REAL_CLAUDE, testAgent } from './calls.ts'
 
 const PROMPT = 'A prompt that no error may repeat'
@@ -23,10 +23,10 @@ async function failWith(reply: SimulatedModelOptions['reply'] & {}, change: Part
 }
 
 test.each<[string, ModelAnswer, object]>([
-  ['a refused login', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
+  ['a rejected login', answer.failure(401), { _tag: 'AuthenticationError', retryable: false }],
   ['an unknown model', answer.failure(404), { _tag: 'ModelNotFoundError', retryable: false }],
   ['an account without credit', answer.failure(402), { _tag: 'BillingError', retryable: false }],
-  ['a limit on requests', answer.rateLimited(600), { _tag: 'RateLimitedError', retryable: true }],
+  ['a rate limit', answer.rateLimited(600), { _tag: 'RateLimitedError', retryable: true }],
   ['a prompt that is too large', answer.failure(413), { _tag: 'PromptTooLargeError', retryable: false }],
   ['a bad request', answer.failure(400), { _tag: 'InvalidRequestError', retryable: false }],
   ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError', retryable: true }],
@@ -38,14 +38,10 @@ test.each<[string, ModelAnswer, object]>([
 })
 
 test.each<[string, ModelAnswer, object]>([
-  ['a refused key', answer.failure(401), { _tag: 'AuthenticationError' }],
-  [
-    'a limit on requests',
-    answer.rateLimited(7),
-    { _tag: 'RateLimitedError', details: { retryAfterMs: 7_000 } },
-  ],
+  ['a rejected key', answer.failure(401), { _tag: 'AuthenticationError' }],
+  ['a rate limit', answer.rateLimited(7), { _tag: 'RateLimitedError', details: { retryAfterMs: 7_000 } }],
   ['an overloaded service', answer.overloaded(), { _tag: 'OverloadedError' }],
-])('%s is told after one request: the CLI does not try again by itself', async (_, reply, expected) => {
+])('%s is reported after one request: the CLI does not retry', async (_, reply, expected) => {
   await using model = await simulatedModel({ reply: () => reply })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -54,7 +50,7 @@ test.each<[string, ModelAnswer, object]>([
   expect(model.requestCount).toBe(1)
 })
 
-test('in the middle of a call the CLI tries again, so that its work is not lost', async () => {
+test('in the middle of a call the CLI retries, so that the work so far is not lost', async () => {
   await using model = await simulatedModel({
     reply: [answer.toolUse('Read', { file_path: 'a.txt' }), answer.rateLimited(1), 'Done all the same.'],
   })
@@ -68,7 +64,7 @@ test('in the middle of a call the CLI tries again, so that its work is not lost'
   })
 })
 
-test('a service that cannot be reached is a typed error', async () => {
+test('an unreachable service is a typed error', async () => {
   const model = await simulatedModel()
   await model.close()
   const agent = await testAgent()
@@ -80,14 +76,14 @@ test('a service that cannot be reached is a typed error', async () => {
   expect(error).toMatchObject({ _tag: 'ApiUnavailableError', retryable: true })
 })
 
-test('a server error is tried again by the CLI, which is told as progress, and then is a typed error', async () => {
+test('the CLI retries a server error, reports it as progress, and then fails with a typed error', async () => {
   const { error, messages, requestCount } = await failWith([answer.failure(500), answer.failure(500)])
   expect(error).toMatchObject({ _tag: 'ApiUnavailableError', retryable: true, details: { status: 500 } })
   expect(requestCount).toBe(2)
   expect(messages.find((message) => message.type === 'retry')).toMatchObject({ attempt: 1, maxAttempts: 1 })
 })
 
-test('a server error that passes gives the answer', async () => {
+test('a transient server error is retried until it is answered', async () => {
   const { error, result } = await failWith([answer.failure(500), 'Answered after all.'])
   expect(error).toBeNull()
   expect(result?.text).toBe('Answered after all.')
@@ -106,13 +102,13 @@ test('without a login nothing is sent, and the error says how to log in', async 
   expect(model.requestCount).toBe(0)
 })
 
-test('a session that does not exist cannot be continued', async () => {
+test('a session that does not exist cannot be resumed', async () => {
   const { error, requestCount } = await failWith([], { parentSessionId: randomUUID() })
   expect(error).toMatchObject({ _tag: 'SessionNotFoundError', retryable: false })
   expect(requestCount).toBe(0)
 })
 
-test('a session id that was used before is refused', async () => {
+test('a session id that is already used is rejected', async () => {
   await using model = await simulatedModel()
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -124,14 +120,14 @@ test('a session id that was used before is refused', async () => {
   expect(model.requestCount).toBe(1)
 })
 
-test('a call that reaches its number of turns says so', async () => {
+test('a call that runs out of turns says so', async () => {
   const { error } = await failWith([answer.toolUse('Read', { file_path: 'a.txt' })], {
     settings: { systemPrompt: '', maxTurns: 1, model: 'claude-sonnet-4-5' },
   })
   expect(error).toMatchObject({ _tag: 'MaxTurnsError' })
 })
 
-test('an abort while the model answers ends the process, before the iteration ends', async () => {
+test('an abort during the answer ends the process before the iteration ends', async () => {
   await using model = await simulatedModel({ reply: [answer.hanging(undefined, { afterChunks: 1 })] })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -159,7 +155,7 @@ test('an abort whose reason is a timeout is a timeout', async () => {
   expect(messages).toEqual([])
 })
 
-test('who stops listening ends the call', async () => {
+test('leaving the iteration ends the call', async () => {
   await using model = await simulatedModel({ reply: [answer.hanging()] })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -173,11 +169,11 @@ test('who stops listening ends the call', async () => {
   expect(model.requestCount).toBe(0)
 })
 
-test('nothing is sent before whoever listens has dealt with the start', async () => {
+test('nothing is sent before the consumer has handled the start', async () => {
   await using model = await simulatedModel({ reply: ['Late, but answered.'] })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
-  // The CLI gives up on an input that stays empty for 3 seconds: a log on a slow disk may take longer.
+  // The CLI gives up if its stdin stays empty for 3 seconds: a log on a slow disk may take longer.
   const { result, error } = await collect(runner, agent.call(PROMPT), {
     onMessage: async (message) => {
       if (message.type === 'process') await new Promise((resolve) => setTimeout(resolve, 4_500))
@@ -188,7 +184,7 @@ test('nothing is sent before whoever listens has dealt with the start', async ()
   expect(result?.text).toBe('Late, but answered.')
 })
 
-test('a workspace that was replaced by a link is refused', async () => {
+test('a workspace that was replaced by a link is rejected', async () => {
   const agent = await testAgent()
   const { workspace, home } = agent.directories
   await prepareDirectories({ workspace: join(home, 'elsewhere'), home })

@@ -1,4 +1,4 @@
-/** What the adapter makes of a program that misbehaves: one answer or one typed error, and nothing left running. */
+/** How the adapter handles a misbehaving program: one answer or one typed error, and nothing left running. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -37,18 +37,18 @@ afterEach(async () => {
   expect(environments.filter((environment) => environment?.get(CALL_MARKER) === lastCallId)).toEqual([])
 })
 
-test('of two results the last counts', async () => {
+test('of two results, the last one counts', async () => {
   expect((await run('two results')).result?.text).toBe('second')
 })
 
-test('a line that is no JSON is a warning, and the answer stands', async () => {
+test('a line that is not JSON is a warning, and the answer stands', async () => {
   const { result, warnings, error } = await run('plain words')
   expect(error).toBeNull()
   expect(result?.text).toBe('fine')
   expect(warnings[0]).toEqual({ type: 'warning', message: expect.stringContaining('This is no JSON.') })
 })
 
-test('types that nobody knows are passed over', async () => {
+test('unknown message types are skipped', async () => {
   expect((await run('unknown types')).result?.text).toBe('fine')
 })
 
@@ -66,26 +66,26 @@ test.each([
   expect(error).toMatchObject({ _tag: tag })
 })
 
-test('a key on stderr does not get into the error', async () => {
+test('a key on stderr does not appear in the error', async () => {
   const { error } = await run('crash')
   expect(String(error)).toContain('Something broke')
   expect(JSON.stringify(error)).not.toContain(SECRET)
 })
 
-test('a program that goes on after its result is ended, and the answer stands', async () => {
+test('a program that keeps running after its result is terminated, and the answer stands', async () => {
   const { result, error } = await run('result, then hang')
   expect(error).toBeNull()
   expect(result?.text).toBe('fine')
 })
 
-test('a grandchild that holds the output open holds up nothing, and is ended', async () => {
+test('a grandchild that keeps the output open delays nothing, and is killed', async () => {
   const { result, error } = await run('a grandchild that stays')
   expect(error).toBeNull()
   expect(result?.text).toBe('fine')
 })
 
 test.each(['ignore SIGTERM', 'a grandchild with its own session'])(
-  '%s: it is killed when the call is called off',
+  '%s: it is killed when the call is cancelled',
   async (behaviour) => {
     const abort = new AbortController()
     const { error } = await run(behaviour, {
@@ -96,7 +96,7 @@ test.each(['ignore SIGTERM', 'a grandchild with its own session'])(
   },
 )
 
-test('an abort before anything was printed ends the call as well', async () => {
+test('an abort before any output ends the call as well', async () => {
   const abort = new AbortController()
   const { error } = await run('hang', {
     signal: abort.signal,
@@ -105,7 +105,7 @@ test('an abort before anything was printed ends the call as well', async () => {
   expect(error).toMatchObject({ _tag: 'CallCancelledError' })
 })
 
-test('the environment of a call holds nothing of ours but what it needs', async () => {
+test('a call inherits only what it needs from our environment', async () => {
   process.env.CLAUDECODE = '1'
   process.env.CLAUDE_CODE_SSE_PORT = '1234'
   process.env.MY_DATABASE_PASSWORD = 'hunter2'
@@ -121,7 +121,7 @@ test('the environment of a call holds nothing of ours but what it needs', async 
   expect(environment).not.toHaveProperty('MY_DATABASE_PASSWORD')
 })
 
-test('the prompt is not on the command line, and the system prompt is there by the name of its file', async () => {
+test('the prompt is not on the command line, and the system prompt is passed as a file', async () => {
   const agent = await testAgent()
   const { result } = await collect(claudeCli({ path: FAKE }), agent.call('arguments'))
   const given = JSON.parse(result?.text ?? '[]') as string[]
@@ -131,7 +131,7 @@ test('the prompt is not on the command line, and the system prompt is there by t
   expect(await readFile(file, 'utf8')).toBe('You are a tester.')
 })
 
-test('a program that ends without having read its prompt holds up nothing', async () => {
+test('a program that exits without reading its prompt delays nothing', async () => {
   const agent = await testAgent()
   const path = join(agent.baseDir, 'claude')
   await writeFile(path, '#!/bin/sh\n[ "$1" = --version ] && echo "2.1.197 (Claude Code)"\nexit 3\n', {
@@ -141,7 +141,7 @@ test('a program that ends without having read its prompt holds up nothing', asyn
   expect(error).toMatchObject({ _tag: 'CliCrashedError' })
 })
 
-test('a transcript that was not kept is told to whoever listens, and to the log', async () => {
+test('a transcript that was not saved is reported to the consumer and to the log', async () => {
   const agent = await testAgent()
   const warned: string[] = []
   const logger = { ...silentLogger, warn: (_: object, message: string) => void warned.push(message) }
@@ -153,7 +153,7 @@ test('a transcript that was not kept is told to whoever listens, and to the log'
   expect(warned).toEqual(told)
 })
 
-test('of what was printed only that of the last call is kept', async () => {
+test('only the output of the last call is kept', async () => {
   const agent = await testAgent()
   const runner = claudeCli({ path: FAKE })
   const [first, second] = [agent.call('answer'), agent.call('answer')]

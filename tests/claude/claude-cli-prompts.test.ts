@@ -1,4 +1,4 @@
-/** Prompts that look like something else reach the model as they are: the real `claude` against the simulated model. */
+/** Prompts that look like something else reach the model literally: the real `claude`, a simulated model. */
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
@@ -32,7 +32,7 @@ test('a prompt of 1 MB reaches the model whole', async () => {
   expect(model.requests[0]?.conversation[0]?.[1].trim() === prompt).toBe(true)
 })
 
-test('the system prompt reaches the model, also after it was changed in the middle of a chain', async () => {
+test('the system prompt reaches the model, even after it was changed in the middle of a chain', async () => {
   await using model = await simulatedModel({ reply: ['One.', 'Two.'] })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -48,7 +48,7 @@ test('the system prompt reaches the model, also after it was changed in the midd
   expect(systems[1]).not.toContain('heron')
 })
 
-test('3 MB of an answer come whole', async () => {
+test('an answer of 3 MB arrives whole', async () => {
   const text = `${'0123456789 '.repeat(2 ** 18)}end`
   await using model = await simulatedModel({ reply: [text], chunkSize: 100_000 })
   const agent = await testAgent()
@@ -59,7 +59,7 @@ test('3 MB of an answer come whole', async () => {
   expect(collected.text === text).toBe(true)
 })
 
-test('a prompt that is larger than the CLI takes is a typed error, and nothing is sent', async () => {
+test('a prompt that is too large for the CLI is a typed error, and nothing is sent', async () => {
   await using model = await simulatedModel()
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })

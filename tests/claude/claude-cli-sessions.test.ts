@@ -1,4 +1,4 @@
-/** The adapter with the real `claude` against the simulated model: answers, sessions, literal prompts. */
+/** The adapter with the real `claude` and a simulated model: answers, sessions, costs. */
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
@@ -33,7 +33,7 @@ test('a call streams its text and ends with one result', async () => {
   expect(result?.usage.outputTokens).toBeGreaterThan(0)
 })
 
-test('a second turn carries the history of the first, under an id of its own, and leaves the first as it was', async () => {
+test('a second turn carries the history of the first, has its own id, and leaves the first unchanged', async () => {
   await using model = await simulatedModel({ reply: ['First answer.', 'Second answer.'] })
   const agent = await testAgent()
   const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -61,7 +61,7 @@ test('a second turn carries the history of the first, under an id of its own, an
   expect((await readFile(path ?? '')).equals(before)).toBe(true)
 })
 
-test('what a call costs is its own cost, not that of its chain', async () => {
+test('the cost of a call is its own, not that of its chain', async () => {
   const usage = { inputTokens: 1_000, outputTokens: 100 }
   await using model = await simulatedModel({ reply: () => answer.text('The same every time.', { usage }) })
   const agent = await testAgent()

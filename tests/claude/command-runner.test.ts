@@ -1,4 +1,4 @@
-/** Any program as a runner: what it prints is the answer, and it is bounded and ended as `claude` is. */
+/** Any program as a runner: its output is the answer, and it is limited and terminated as `claude` is. */
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { type CommandRunnerOptions, commandRunner } from '../../src/claude/comma
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import { collect, testAgent } from './calls.ts'
 
-/** A program of these lines of shell. */
+/** A program made of these lines of shell. */
 async function script(lines: string, options: Partial<CommandRunnerOptions> = {}) {
   const agent = await testAgent()
   const command = join(agent.baseDir, 'program')
@@ -15,7 +15,7 @@ async function script(lines: string, options: Partial<CommandRunnerOptions> = {}
   return { agent, runner: commandRunner({ graceMs: 500, ...options, command }) }
 }
 
-test('what it prints is the answer, streamed by lines', async () => {
+test('its output is the answer, streamed line by line', async () => {
   const agent = await testAgent()
   const runner = commandRunner({ command: 'sort', args: ['-u'] })
   const { error, result, text } = await collect(runner, agent.call('pear\napple\npear'))
@@ -24,7 +24,7 @@ test('what it prints is the answer, streamed by lines', async () => {
   expect(text).toBe('apple\npear\n')
 })
 
-test('the prompt reaches it as it is, and may be put together otherwise', async () => {
+test('the prompt arrives literally, and the input can be composed differently', async () => {
   const prompt = '--version /clear @/etc/hostname \u2028 $(id)'
   const plain = await script('cat')
   expect((await collect(plain.runner, plain.agent.call(prompt))).result?.text).toBe(prompt)
@@ -32,14 +32,14 @@ test('the prompt reaches it as it is, and may be put together otherwise', async 
   expect((await collect(both.runner, both.agent.call('Hi'))).result?.text).toBe('You are a tester.|Hi')
 })
 
-test('its arguments may depend on the call, and no shell reads them', async () => {
+test('its arguments may depend on the call, and no shell interprets them', async () => {
   const { agent, runner } = await script('cat >/dev/null; echo "$1 $2"', {
     args: ({ attempt }) => [`${attempt}`, '$(id); `id`'],
   })
   expect((await collect(runner, agent.call('x'))).result?.text).toBe('1 $(id); `id`')
 })
 
-test('it runs in the workspace, with a home of its own, and sees no key of ours', async () => {
+test('it runs in the workspace with its own home, and sees none of our keys', async () => {
   process.env.ANTHROPIC_API_KEY ??= 'sk-ant-not-yours'
   const { agent, runner } = await script('cat >/dev/null; pwd; env', { environment: { GIVEN: 'yes' } })
   const { result } = await collect(runner, agent.call('x'))
@@ -50,7 +50,7 @@ test('it runs in the workspace, with a home of its own, and sees no key of ours'
   expect(result?.text).not.toContain('ANTHROPIC')
 })
 
-test('another exit code is an error with the end of its stderr, without secrets and control sequences', async () => {
+test('any other exit code is an error with the end of stderr, without secrets and control sequences', async () => {
   const { agent, runner } = await script('echo half; printf "\\033[31mbad $OTHER_TOKEN" >&2; exit 3', {
     environment: { OTHER_TOKEN: 'hunter2-hunter2' },
   })
@@ -70,14 +70,14 @@ test.each([
   expect(String(error)).toContain(command)
 })
 
-test('one that was killed says so', async () => {
+test('a killed program says so', async () => {
   const { agent, runner } = await script('kill -9 $$')
   expect((await collect(runner, agent.call('x'))).error).toMatchObject({
     message: expect.stringContaining('it was killed by SIGKILL'),
   })
 })
 
-test('half an answer of one that ends well when it is asked to end is no answer', async () => {
+test('half an answer is no answer, even if the program exits cleanly when terminated', async () => {
   const { agent, runner } = await script('trap "exit 0" TERM; echo half; while :; do sleep 0.05; done')
   const abort = new AbortController()
   const { error, result } = await collect(runner, agent.call('x'), {
@@ -88,13 +88,13 @@ test('half an answer of one that ends well when it is asked to end is no answer'
   expect(error).toMatchObject({ _tag: 'CallCancelledError' })
 })
 
-test('one that prints too much is ended', async () => {
+test('a program that prints too much is terminated', async () => {
   const { agent, runner } = await script('yes', { limits: { lineBytes: 1_000, callBytes: 100_000 } })
   expect((await collect(runner, agent.call('x'))).error).toMatchObject({ _tag: 'OutputTooLargeError' })
 })
 
 test.runIf(process.platform === 'linux')(
-  'what became of it after a crash is not known, unless it was never started',
+  'after a crash its outcome is unknown, unless it was never started',
   async () => {
     const { agent, runner } = await script('echo done; sleep 1000')
     const call = agent.call('x')

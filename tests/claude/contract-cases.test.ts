@@ -1,4 +1,7 @@
-/** Where each of the 25 cases of the contract with the CLI is tested: a title that is changed has to be changed here. */
+/**
+ * Where each of the 25 cases of the contract with the CLI is tested. Change a title here whenever you change it
+ * there.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,7 +13,7 @@ const CONTRACT = 'contract.test.ts'
 const RECOVERY = 'recovery.test.ts'
 const HISTORY = 'session/history.test.ts'
 
-/** The case, and the tests of it: the file, and how the title begins. */
+/** The case and its tests: the file, and the start of the title. */
 const CASES: readonly (readonly [
   number: number,
   subject: string,
@@ -20,34 +23,34 @@ const CASES: readonly (readonly [
   [2, 'a second turn carries the history', [SESSIONS, 'a second turn carries the history']],
   [
     3,
-    'a fork leaves its parent as it was',
+    'a fork leaves its parent unchanged',
     [SESSIONS, 'a second turn carries the history'],
     [HISTORY, 'over '],
   ],
-  [4, 'a session id in use', [FAILURES, 'a session id that was used before is refused']],
+  [4, 'a session id in use', [FAILURES, 'a session id that is already used is rejected']],
   [5, 'a session that does not exist', [FAILURES, 'a session that does not exist']],
-  [6, 'transcripts that were cut, or hold garbage', [CONTRACT, 'case 6']],
+  [6, 'transcripts that were cut off, or contain garbage', [CONTRACT, 'case 6']],
   [7, 'two turns at once', [CONTRACT, 'case 7']],
   [
     8,
     'a system prompt that changes',
-    [PROMPTS, 'the system prompt reaches the model, also after it was changed'],
+    [PROMPTS, 'the system prompt reaches the model, even after it was changed'],
   ],
-  [9, 'an API error that calls itself a success', [FAILURES, 'a server error is tried again by the CLI']],
-  [10, 'limits on the rate', [CONTRACT, 'case 10'], [FAILURES, '%s is a typed error']],
+  [9, 'an API error that calls itself a success', [FAILURES, 'the CLI retries a server error']],
+  [10, 'rate limits', [CONTRACT, 'case 10'], [FAILURES, '%s is a typed error']],
   [11, 'an overloaded service', [FAILURES, '%s is a typed error']],
   [
     12,
-    'a login that is refused or missing',
+    'a rejected or missing login',
     [FAILURES, '%s is a typed error'],
     [FAILURES, 'without a login nothing is sent'],
   ],
-  [13, 'a connection that is reset', [CONTRACT, 'case 13'], [CONTRACT, 'case 13: without that']],
-  [14, 'a stream that stalls', [CONTRACT, 'case 14'], [CONTRACT, 'case 14: one that the CLI']],
+  [13, 'a connection that is reset', [CONTRACT, 'case 13'], [CONTRACT, 'case 13: if it cannot']],
+  [14, 'a stream that stalls', [CONTRACT, 'case 14'], [CONTRACT, 'case 14: a stream that the CLI']],
   [15, 'a silent service', [CONTRACT, 'case 15']],
-  [16, 'something unreadable', [CONTRACT, 'case 16']],
-  [17, 'a limit of turns', [FAILURES, 'a call that reaches its number of turns'], [CONTRACT, 'case 17']],
-  [18, 'an answer in a certain form', ['classification.test.ts', '%s: %j']],
+  [16, 'a bad response', [CONTRACT, 'case 16']],
+  [17, 'a turn limit', [FAILURES, 'a call that runs out of turns'], [CONTRACT, 'case 17']],
+  [18, 'structured output', ['classification.test.ts', '%s: %j']],
   [19, 'an answer of 5 MB', [CONTRACT, 'case 19']],
   [
     20,
@@ -60,20 +63,20 @@ const CASES: readonly (readonly [
     22,
     'a tree of tools when the CLI was killed',
     [CONTRACT, 'case 22'],
-    [RECOVERY, 'a sweep ends what an earlier owner left'],
+    [RECOVERY, 'a sweep kills what an earlier owner left'],
   ],
   [
     23,
-    'two results, and a process that goes on',
+    'two results, and a process that keeps running',
     ['faults.test.ts', 'a child that does this'],
-    ['claude-cli-faults.test.ts', 'of two results the last counts'],
+    ['claude-cli-faults.test.ts', 'of two results, the last one counts'],
   ],
 ]
 
-/** What the adapter does not do, so that there is nothing to test; 24 is tested with the isolation. */
+/** Cases the adapter has no part in; 24 is tested with the isolation. */
 const ELSEWHERE = {
-  24: 'isolation has tests of its own',
-  25: 'the adapter starts one process for each call: it has no persistent transport',
+  24: 'isolation has its own tests',
+  25: 'the adapter spawns one process per call: it has no persistent transport',
 }
 
 const tested = CASES.map(([number, subject, ...tests]) => ({ number, subject, tests }))

@@ -1,4 +1,6 @@
-/** The contract with the CLI, case by case: what no other test of the adapter shows, with the real `claude`. */
+/**
+ * The contract with the CLI, case by case, as far as no other test of the adapter covers it: with the real `claude`.
+ */
 import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -27,7 +29,7 @@ const conversation = (model: {
 }) => model.requests.at(-1)?.conversation.map(([, text]) => text.trim())
 
 describe('sessions', () => {
-  test('case 6: a transcript whose last line was cut is continued; one of which nothing can be read is not found', async () => {
+  test('case 6: a transcript whose last line was cut off is resumed; one without a readable line is not found', async () => {
     await using here = await world(['One.', 'Two.'])
     const { model, agent, runner } = here
     const first = agent.call('first')
@@ -41,13 +43,13 @@ describe('sessions', () => {
 
     await mkdir(join(path, '..'), { recursive: true })
     await writeFile(path, Buffer.alloc(whole.length, 'garbage\n'))
-    // A session of which the adapter knows more than the CLI: its history lives on in the one after it.
+    // A session that the adapter remembers and the CLI does not: its history is in the next one.
     await truncate(join(agent.directories.home, 'answers.ndjson'))
     const third = await collect(runner, agent.call('third', { parentSessionId: first.sessionId }))
     expect(third.error).toMatchObject({ _tag: 'SessionNotFoundError', retryable: false })
   })
 
-  test('case 7: two tasks at once are two turns, one after the other', async () => {
+  test('case 7: two tasks at once become two turns, one after the other', async () => {
     await using here = await world(['One.', 'Two.'])
     const { model, agent, runner } = here
     await using orchestrator = await Orchestrator.open({
@@ -60,7 +62,7 @@ describe('sessions', () => {
     expect(conversation(model)).toEqual(['first', 'One.', 'second'])
   })
 
-  test('case 17: after a call that reached its limit the session before it is as it was', async () => {
+  test('case 17: a call that runs out of turns leaves the previous session unchanged', async () => {
     await using here = await world(['One.', answer.toolUse('Read', { file_path: 'a' }), 'Three.'])
     const { model, agent, runner } = here
     const first = agent.call('first')
@@ -72,8 +74,8 @@ describe('sessions', () => {
   })
 })
 
-describe('a service in trouble', () => {
-  test('case 10: a limit at the first request ends the call, and the caller waits instead of the CLI', async () => {
+describe('a troubled service', () => {
+  test('case 10: a rate limit on the first request ends the call, and the caller waits instead of the CLI', async () => {
     await using here = await world([answer.rateLimited(1), 'At last.'], { CLAUDE_CODE_MAX_RETRIES: '2' })
     const { agent, runner } = here
     const { error, messages } = await collect(runner, agent.call('x'))
@@ -82,14 +84,14 @@ describe('a service in trouble', () => {
     expect(here.model.requestCount).toBe(1)
   })
 
-  test('case 13: a connection that is reset in the middle of an answer is made up for by the CLI', async () => {
+  test('case 13: the CLI recovers from a connection that is reset in the middle of an answer', async () => {
     const dropped = answer.dropped('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
     await using here = await world([dropped, 'Whole.'], { CLAUDE_CODE_MAX_RETRIES: '2' })
     const { agent, runner } = here
     expect((await collect(runner, agent.call('x'))).result?.text).toBe('Whole.')
   })
 
-  test('case 13: without that it is a service that does not answer', async () => {
+  test('case 13: if it cannot, the service counts as unavailable', async () => {
     const dropped = () => answer.dropped('Never to be seen whole.', { afterChunks: 1 })
     await using here = await world(dropped, { CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1' })
     const { agent, runner } = here
@@ -98,11 +100,11 @@ describe('a service in trouble', () => {
     expect(['ApiUnavailableError', 'BadUpstreamError']).toContain((error as { _tag: string })._tag)
   })
 
-  test('case 14: a stream that stalls is cut by the CLI, and asked for again', async ({ skip }) => {
+  test('case 14: the CLI cuts a stalled stream, and asks again', async ({ skip }) => {
     const { version } = await locateProgram({ path: REAL_CLAUDE, environment: {} })
     skip(
       !isAtLeast(version, [2, 1, 330]),
-      'older versions watch only streams of the service itself, no stand-in',
+      'older versions watch only streams of the service itself, not of a substitute',
     )
     const stalled = answer.hanging('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
     await using here = await world([stalled, 'Whole.'], { CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: '10000' })
@@ -110,7 +112,7 @@ describe('a service in trouble', () => {
     expect((await collect(runner, agent.call('x'))).result?.text).toBe('Whole.')
   })
 
-  test('case 14: one that the CLI would wait for longer is cut by our own watch', async () => {
+  test('case 14: a stream that the CLI would wait for is cut by our own idle limit', async () => {
     await using model = await simulatedModel({ reply: [answer.hanging(undefined, { afterChunks: 1 })] })
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment, idleMs: 5_000 })
@@ -118,7 +120,7 @@ describe('a service in trouble', () => {
     expect(error).toMatchObject({ _tag: 'CallStalledError', retryable: true })
   })
 
-  test('case 15: a service that is silent is given up when its time is over', async () => {
+  test('case 15: a silent service is given up once its time is over', async () => {
     await using here = await world(() => answer.hanging(), { API_TIMEOUT_MS: '2000' })
     const { agent, runner } = here
     const { error } = await collect(runner, agent.call('x'))
@@ -127,12 +129,12 @@ describe('a service in trouble', () => {
 
   test.each([
     [
-      'a page of a proxy',
+      'an HTML page of a proxy',
       answer.raw('<html><body>Welcome to the hotel</body></html>', { contentType: 'text/html' }),
     ],
-    ['half a JSON', answer.raw('{"id":"msg_1","content":[{"type":"te')],
-    ['nothing at all', answer.raw('')],
-  ])('case 16: %s is something unreadable', async (_, reply) => {
+    ['truncated JSON', answer.raw('{"id":"msg_1","content":[{"type":"te')],
+    ['an empty body', answer.raw('')],
+  ])('case 16: %s is a bad response', async (_, reply) => {
     await using here = await world(() => reply)
     const { agent, runner } = here
     const { error } = await collect(runner, agent.call('x'))
@@ -140,7 +142,7 @@ describe('a service in trouble', () => {
   })
 })
 
-test('case 19: 5 MB in pieces of 100 KB come whole, with separators that are no line breaks', async () => {
+test('case 19: 5 MB in chunks of 100 KB arrive whole, with separators that are not line breaks', async () => {
   const text = `${'0123456789 '.repeat(Math.ceil((5 * 2 ** 20) / 11))}a\u2028b\u2029c\u0085d\u0000e\r\nend`
   await using model = await simulatedModel({ reply: [text], chunkSize: 100_000 })
   const agent = await testAgent()
@@ -153,7 +155,7 @@ test('case 19: 5 MB in pieces of 100 KB come whole, with separators that are no 
 })
 
 describe.runIf(process.platform === 'linux')('a tree of tools', () => {
-  /** In the group of the shell, in a session of its own, and with a parent that is gone. */
+  /** In the shell's group, in a session of its own, and with a parent that is gone. */
   const TREE =
     'sleep 1111 & setsid sleep 1112 & (setsid sh -c "sleep 1113 & sleep 1114" &) ; touch started; sleep 1115'
 
@@ -172,7 +174,7 @@ describe.runIf(process.platform === 'linux')('a tree of tools', () => {
     return { ...here, call, abort, ended }
   }
 
-  test('case 21: nothing of it is left when the call is called off', async () => {
+  test('case 21: all of it is killed when the call is cancelled', async () => {
     const { call, abort, ended, model } = await running()
     await using _ = model
     abort.abort()
@@ -180,7 +182,7 @@ describe.runIf(process.platform === 'linux')('a tree of tools', () => {
     expect(await marked(call.callId)).toEqual([])
   })
 
-  test('case 22: nothing of it is left when the CLI itself was killed', async () => {
+  test('case 22: all of it is killed when the CLI itself was killed', async () => {
     const { call, ended, model } = await running()
     await using _ = model
     const entries = await marked(call.callId)

@@ -1,4 +1,4 @@
-/** The environment of a call: what passes, what does not, and whose login counts. */
+/** The environment of a call: what is inherited, what is not, and whose login applies. */
 import { expect, test } from 'vitest'
 import { type CallEnvironment, callEnvironment } from '../../src/claude/environment.ts'
 
@@ -27,7 +27,7 @@ test.each([
   ],
   ['a key', ['ANTHROPIC_API_KEY']],
   ['a token and its gateway', ['ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_CUSTOM_HEADERS']],
-  ['a token of a subscription', ['CLAUDE_CODE_OAUTH_TOKEN']],
+  ['a subscription token', ['CLAUDE_CODE_OAUTH_TOKEN']],
   [
     'an identity',
     ['ANTHROPIC_FEDERATION_RULE_ID', 'ANTHROPIC_ORGANIZATION_ID', 'ANTHROPIC_IDENTITY_TOKEN_FILE'],
@@ -49,7 +49,7 @@ test.each([
     ],
   ],
   ['Foundry', ['CLAUDE_CODE_USE_FOUNDRY', 'ANTHROPIC_FOUNDRY_API_KEY', 'ANTHROPIC_FOUNDRY_RESOURCE']],
-])('%s passes', (_, names) => {
+])('%s is inherited', (_, names) => {
   expect(passing(Object.fromEntries(names.map((name) => [name, '1'])))).toEqual(names)
 })
 
@@ -83,16 +83,13 @@ test.each([
     ],
   ],
   ['lift its own limits', ['IS_SANDBOX', 'CLAUDE_CODE_BUBBLEWRAP', 'CLAUDE_CODE_SIMPLE']],
-  [
-    'open an account elsewhere',
-    ['AWS_SECRET_ACCESS_KEY', 'GOOGLE_APPLICATION_CREDENTIALS', 'AZURE_CLIENT_SECRET'],
-  ],
-  ['be anybody\u2019s secret', ['GITHUB_TOKEN', 'NPM_TOKEN', 'DATABASE_URL', 'SSH_AUTH_SOCK']],
-])('what could %s does not pass', (_, names) => {
+  ['open other accounts', ['AWS_SECRET_ACCESS_KEY', 'GOOGLE_APPLICATION_CREDENTIALS', 'AZURE_CLIENT_SECRET']],
+  ['hold other secrets', ['GITHUB_TOKEN', 'NPM_TOKEN', 'DATABASE_URL', 'SSH_AUTH_SOCK']],
+])('variables that could %s are not inherited', (_, names) => {
   expect(passing(Object.fromEntries(names.map((name) => [name, '1'])))).toEqual([])
 })
 
-test('the path passes without entries that lead into the workspace', () => {
+test('PATH is inherited without entries that resolve into the workspace', () => {
   expect(environmentOf({ PATH: '/bin:.::bin:./node_modules/.bin:/usr/bin' }).PATH).toBe('/bin:/usr/bin')
 })
 
@@ -102,7 +99,7 @@ const LOGIN = {
   CLAUDE_CODE_OAUTH_TOKEN: 'my login',
 }
 
-test('a login that is added replaces ours as a whole: a token of ours is never sent to another address', () => {
+test('an added login replaces ours entirely: our token is never sent to another address', () => {
   const environment = environmentOf(
     { ...LOGIN, HOME: '/home/me', ANTHROPIC_MODEL: 'opus' },
     { added: { ANTHROPIC_BASE_URL: 'http://127.0.0.1:1' } },
@@ -114,11 +111,11 @@ test('a login that is added replaces ours as a whole: a token of ours is never s
   }
 })
 
-test('a model that is added leaves our login as it is', () => {
+test('an added model leaves our login in place', () => {
   expect(environmentOf(LOGIN, { added: { ANTHROPIC_MODEL: 'opus' } })).toMatchObject(LOGIN)
 })
 
-test('the bounds may be changed, the marks and the home may not', () => {
+test('the limits can be overridden, the markers and HOME cannot', () => {
   const added = { CLAUDE_CODE_MAX_RETRIES: '0', HOME: '/etc', CLAUDE_AGENTS_CALL_ID: 'other' }
   expect(environmentOf({}, { added })).toMatchObject({
     CLAUDE_CODE_MAX_RETRIES: '0',
@@ -129,14 +126,14 @@ test('the bounds may be changed, the marks and the home may not', () => {
   })
 })
 
-test('files that a prompt mentions stay unread, in versions with a switch for that and in those without', () => {
+test('files mentioned in a prompt are not read, in versions with a switch for that and in those without', () => {
   const of = (patch: number) => environmentOf({}, { version: [2, 1, patch] })
   expect(of(330)).toHaveProperty('CLAUDE_CODE_DISABLE_FILE_MENTIONS', '1')
   expect(of(330)).not.toHaveProperty('CLAUDE_CODE_DISABLE_ATTACHMENTS')
   expect(of(197)).toHaveProperty('CLAUDE_CODE_DISABLE_ATTACHMENTS', '1')
 })
 
-test('an agent without a shell finds no repository; nothing asks one for its status unless the workspace is trusted', () => {
+test('an agent without a shell finds no repository; git status does not run unless the workspace is trusted', () => {
   const of = (settings: Partial<CallEnvironment['settings']>) =>
     environmentOf({}, { settings: { systemPrompt: '', ...settings } })
   expect(of({})).toMatchObject({ GIT_DIR: '/dev/null', CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS: '1' })
@@ -145,7 +142,7 @@ test('an agent without a shell finds no repository; nothing asks one for its sta
   expect(of({ loadProjectSettings: true })).not.toHaveProperty('CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS')
 })
 
-test('that we are in a sandbox passes for an agent without permission checks, and for no other', () => {
+test('IS_SANDBOX is inherited only by an agent without permission checks', () => {
   const of = (permissions: 'workspace' | 'bypass') =>
     environmentOf({ IS_SANDBOX: '1' }, { settings: { systemPrompt: '', permissions } })
   expect(of('bypass')).toHaveProperty('IS_SANDBOX', '1')

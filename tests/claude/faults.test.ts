@@ -1,5 +1,7 @@
-/** Every way in which a child can misbehave, seen from the log: one terminal fact with the right error, in time, and
- * nothing is left of it: no process, no memory, no file, no secret. */
+/**
+ * Every way in which a child can misbehave, seen from the log: one terminal fact with the right error, in time, and
+ * nothing left behind: no process, no memory, no file, no secret.
+ */
 
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +14,7 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { HOME_MARKER } from '../../src/workspaces/directories.ts'
 
 const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
-/** Of no known shape: only its value gives it away. */
+/** Matches no known pattern: only its value gives it away. */
 const SECRET = 'hunter2-correct-horse'
 const DEADLINE_MS = 4_000
 const MEGABYTE = 2 ** 20
@@ -21,7 +23,7 @@ const CONTROL = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/
 
 const TERMINAL = ['CallSucceeded', 'TaskFailed', 'TaskCancelled']
 
-/** What was asked, and what it ends in: the tag of an error, or an answer. */
+/** What is asked, and how it ends: the tag of an error, or an answer. */
 const FAULTS: readonly (readonly [fault: string, ends: string | { readonly text: string }])[] = [
   ['hang', 'CallTimeoutError'],
   ['ignore SIGTERM', 'CallTimeoutError'],
@@ -60,7 +62,7 @@ async function world() {
   return { baseDir, logged, orchestrator }
 }
 
-/** The most that our memory grows by until it is stopped. */
+/** The most that our memory may grow before the call is stopped. */
 function memoryGrowth() {
   const before = process.memoryUsage.rss()
   let most = 0

@@ -1,4 +1,4 @@
-/** Where the `claude` command is looked for, and which one is taken. */
+/** Where the `claude` command is looked for, and which one is chosen. */
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -25,20 +25,20 @@ async function program(path: string, output: string): Promise<string> {
 const GOOD = '2.1.200 (Claude Code)'
 const OLD = '2.1.196 (Claude Code)'
 
-test('the path that was asked for is taken, relative to where we are', async () => {
+test('the requested path comes first, relative to the working directory', async () => {
   const path = await program('bin/claude', GOOD)
   const found = await locateProgram({ path: './bin/claude', environment: {}, directory })
   expect(found).toEqual({ path, version: [2, 1, 200] })
 })
 
-test('then the variable counts, then the PATH', async () => {
+test('then the variable, then the PATH', async () => {
   const [named, onPath] = [await program('named', GOOD), await program('path/claude', GOOD)]
   const environment = { PATH: join(directory, 'path'), CLAUDE_AGENTS_CLAUDE_PATH: named }
   expect((await locateProgram({ environment, directory })).path).toBe(named)
   expect((await locateProgram({ environment: { PATH: environment.PATH }, directory })).path).toBe(onPath)
 })
 
-test('what is not found as asked for is an error, though another could be had', async () => {
+test('a requested program that is missing is an error, even if another exists', async () => {
   await program('path/claude', GOOD)
   const environment = { PATH: join(directory, 'path'), CLAUDE_AGENTS_CLAUDE_PATH: join(directory, 'no') }
   await expect(locateProgram({ environment, directory })).rejects.toMatchObject({
@@ -47,11 +47,11 @@ test('what is not found as asked for is an error, though another could be had', 
   })
 })
 
-test('a version that is too old is refused with what is needed', async () => {
+test('a version that is too old is rejected, naming the required one', async () => {
   const path = await program('claude', OLD)
   await expect(locateProgram({ path, environment: {}, directory })).rejects.toMatchObject({
     _tag: 'CliIncompatibleError',
-    message: expect.stringContaining('2.1.196; at least 2.1.197 is needed'),
+    message: expect.stringContaining('2.1.196; version 2.1.197 or newer is required'),
     hint: expect.stringContaining('npm install'),
   })
 })
@@ -62,7 +62,7 @@ test('a stub on the PATH does not hide the installed package', async () => {
   expect(found.path).toBe(INSTALLED_CLAUDE)
 })
 
-test('a package that is installed where we are is found', async () => {
+test('a package installed in the working directory is found', async () => {
   const [name = ''] = platformPackages(process.platform, process.arch, false)
   const path = await program(join('node_modules', name, 'claude'), GOOD)
   await writeFile(join(dirname(path), 'package.json'), '{}')
@@ -75,19 +75,19 @@ test('a package that is installed where we are is found', async () => {
   expect(asked).toEqual([INSTALLED_CLAUDE, path])
 })
 
-test('the package that is installed next to this one is found without any hint', async () => {
+test('a package installed next to this one is found without configuration', async () => {
   const found = await locateProgram({ environment: { PATH: '' }, directory })
   expect(found.path).toBe(INSTALLED_CLAUDE)
 })
 
-test('a directory or a file that cannot be run is no program', async () => {
+test('a directory or a file that is not executable is not a program', async () => {
   await mkdir(join(directory, 'claude'))
   await expect(locateProgram({ path: join(directory, 'claude'), environment: {} })).rejects.toMatchObject({
     _tag: 'BinaryNotFoundError',
   })
 })
 
-test('each platform has its packages, the likelier first', () => {
+test('each platform has its packages, likeliest first', () => {
   expect(platformPackages('linux', 'x64', true)).toEqual([
     '@anthropic-ai/claude-code-linux-x64-musl',
     '@anthropic-ai/claude-code-linux-x64',
@@ -95,7 +95,7 @@ test('each platform has its packages, the likelier first', () => {
   expect(platformPackages('darwin', 'arm64', false)).toEqual(['@anthropic-ai/claude-code-darwin-arm64'])
 })
 
-test('a call with a missing program is a typed error, and works as soon as it is there', async () => {
+test('a call without a program is a typed error, and works as soon as the program is installed', async () => {
   const agent = await testAgent()
   const path = join(directory, 'claude')
   const runner = claudeCli({ path })

@@ -1,28 +1,28 @@
-/** Calls whose owner is killed in the middle, as a crash would: real processes, real signals. */
+/** Calls whose owner is killed in the middle, as in a crash: real processes, real signals. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import { launchPlan, writeSystemPrompt } from '../../src/claude/launch-plan.ts'
-import type { LaunchPlan } from '../../src/claude/process/call-process.ts'
-import { handingOver } from '../../src/claude/process/secret-descriptor.ts'
+import type { LaunchPlan } from '../../src/claude/process/launch.ts'
+import { withSecret } from '../../src/claude/process/secret-descriptor.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call, ProcessIdentity } from '../../src/claude/runner.ts'
-import { prepareDirectories } from '../../src/workspaces/workspace.ts'
+import { prepareDirectories } from '../../src/workspaces/lifecycle.ts'
 import { REAL_CLAUDE } from './calls.ts'
 
 export interface OwnedCall {
   /** The process of the call. */
   readonly identity: ProcessIdentity
   readonly plan: LaunchPlan
-  /** Kills the owner alone: the call goes on without anybody who listens. */
+  /** Kills only the owner: the call keeps running with nobody reading its output. */
   killOwner(): Promise<void>
   /** Kills the call. */
   killCall(): void
 }
 
-/** Starts a call as the adapter does, under an owner of its own. Without a prompt it is never sent. */
+/** Starts a call as the adapter does, under a separate owner. Without a prompt, the call is never sent. */
 export async function ownedCall(
   call: Call,
   environment: Readonly<Record<string, string>>,
@@ -36,7 +36,7 @@ export async function ownedCall(
   const owner = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/owner.mjs')], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
-  const { written, ...command } = await handingOver(plan, plan.secret)
+  const { written, ...command } = await withSecret(plan, plan.secret)
   const secret = written && new TextDecoder().decode(written)
   owner.stdin.write(`${JSON.stringify({ ...plan, ...command, secret, prompt })}\n`)
   const pid = Number(await firstLine(owner))

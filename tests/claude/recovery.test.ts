@@ -1,4 +1,4 @@
-/** What is found out after a crash in the middle of a call: with the real `claude`, real orphans, real kills. */
+/** What recovery finds after a crash in the middle of a call: the real `claude`, real orphans, real kills. */
 import { describe, expect, test, vi } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
@@ -12,7 +12,7 @@ import { ownedCall } from './orphans.ts'
 const never = new AbortController().signal
 
 describe.runIf(process.platform === 'linux')('after a crash', () => {
-  test('a call that outlived its owner is waited for, and its answer is taken, with what it cost', async () => {
+  test('a call that outlived its owner is awaited, and its answer is taken with its cost', async () => {
     await using model = await simulatedModel({ reply: [answer.held('The orphan answers.')] })
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -36,7 +36,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(await linuxProcessTable.entry(owned.identity.pid)).toSatisfy((entry) => !entry || entry.ended)
   })
 
-  test('an answer that was complete before the recovery began is found as well', async () => {
+  test('an answer that was complete before the recovery started is found as well', async () => {
     await using model = await simulatedModel({ reply: ['First.', 'Second.'] })
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -52,7 +52,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     [401, 'AuthenticationError', false],
     [529, 'OverloadedError', true],
   ])(
-    'a call that ended in an error %i while nobody listened is that failure, and is not asked again here',
+    'a call that ended in an error %i unobserved is that failure, and is not retried here',
     async (status, tag, retryable) => {
       await using model = await simulatedModel({ reply: () => answer.failure(status) })
       const agent = await testAgent()
@@ -72,7 +72,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     },
   )
 
-  test('a call that was killed while the model answered is unanswered, also when its parent had the same prompt', async () => {
+  test('a call killed during the answer is unanswered, even if its parent had the same prompt', async () => {
     await using model = await simulatedModel({
       reply: ['First.', answer.hanging(undefined, { afterChunks: 1 })],
     })
@@ -91,7 +91,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     })
   })
 
-  test('a call that was killed the moment its request had left is unanswered, though no transcript tells of it', async () => {
+  test('a call killed right after its request was sent is unanswered, even without a transcript', async () => {
     await using model = await simulatedModel({ reply: [answer.hanging()] })
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -105,7 +105,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     })
   })
 
-  test('a call that was killed before it was given its prompt is unsent, and is started again under its own id', async () => {
+  test('a call killed before it got its prompt is unsent, and is started again under its own id', async () => {
     await using model = await simulatedModel({ reply: ['Answered in the second go.'] })
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -122,7 +122,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(model.requests[0]?.conversation).toHaveLength(1)
   })
 
-  test('a call of which the log knows no process is unsent, and what was started for it is ended', async () => {
+  test('a call without a process in the log is unsent, and whatever was started for it is killed', async () => {
     await using model = await simulatedModel()
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -132,7 +132,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(await linuxProcessTable.entry(owned.identity.pid)).toSatisfy((entry) => !entry || entry.ended)
   })
 
-  test('a call that does not end is ended when the time for it is up', async () => {
+  test('a call that does not end is terminated when its time is up', async () => {
     await using model = await simulatedModel({ reply: [answer.hanging()] })
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -148,7 +148,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(await linuxProcessTable.entry(owned.identity.pid)).toSatisfy((entry) => !entry || entry.ended)
   })
 
-  test('a process that was given the pid since is left alone', async () => {
+  test('a process that reused the pid is left alone', async () => {
     const agent = await testAgent()
     const runner = claudeCli({ path: REAL_CLAUDE })
     const own = await linuxProcessTable.entry(process.pid)
@@ -160,7 +160,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
     expect(await recover(own?.startTime ?? '')).toEqual({ outcome: 'unsent' })
   })
 
-  test('a sweep ends what an earlier owner left in these directories, but for the calls to keep', async () => {
+  test('a sweep kills what an earlier owner left in these directories, except for the calls to keep', async () => {
     await using model = await simulatedModel({ reply: () => answer.hanging() })
     const [agent, other] = [await testAgent(), await testAgent()]
     const runner = claudeCli({ path: REAL_CLAUDE, environment: model.environment })
@@ -173,7 +173,7 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
   })
 })
 
-/** The CLI writes its first lines a moment after the request has left. */
+/** The CLI writes its first lines a moment after it has sent the request. */
 async function transcriptOf(agent: TestAgent, call: Call): Promise<void> {
   await vi.waitFor(async () => {
     const text = await readTranscript(agent.directories.home, call.sessionId)

@@ -6,10 +6,10 @@ import { execa, type Options } from 'execa'
 import { onTestFinished } from 'vitest'
 
 export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
-/** The real one, a dev dependency. */
+/** The real claude, a dev dependency. */
 export const CLAUDE = resolve(import.meta.dirname, '../../node_modules/.bin/claude')
 
-/** Stands in for it where the answer is not the matter: it starts in a tenth of the time. */
+/** A stand-in that starts in a tenth of the time, for tests in which the answer does not matter. */
 export const QUICK_CLAUDE = resolve(import.meta.dirname, 'quick-claude.mjs')
 
 export interface Ran {
@@ -21,7 +21,7 @@ export interface Ran {
   readonly values: readonly Record<string, never>[]
 }
 
-/** Nothing of the environment that the tests run in, but what a program needs to be found. */
+/** Only what a program needs to be found, and nothing else of the environment of the tests. */
 const environment = (more: Readonly<Record<string, string>>) => ({
   PATH: process.env.PATH ?? '',
   CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE,

@@ -1,4 +1,4 @@
-/** The log of a command as a file, also where a hostile configuration file names it. */
+/** The log file of a command, also when a hostile configuration file names it. */
 import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -21,7 +21,7 @@ async function namedInFile(directory: string, file: string) {
 }
 
 describe('a log that a configuration file names', () => {
-  test('is made beside it, and goes on where it was', async () => {
+  test('is created beside it, and appended to', async () => {
     const here = await folder()
     const first = await namedInFile(here, './agents.log')
     first('{"level":"info","msg":"one"}')
@@ -31,7 +31,7 @@ describe('a log that a configuration file names', () => {
     expect(lines.map((line) => line && JSON.parse(line).msg)).toEqual(['one', 'two', ''])
   })
 
-  test('is no file elsewhere, by no way that leads there', async () => {
+  test('cannot be a file elsewhere, whatever path leads there', async () => {
     const [here, elsewhere] = [await folder(), await folder()]
     const target = join(elsewhere, 'profile')
     await symlink(elsewhere, join(here, 'away'))
@@ -42,7 +42,7 @@ describe('a log that a configuration file names', () => {
     await expect(readFile(target)).rejects.toThrow('ENOENT')
   })
 
-  test('is no file that is there already and is something else', async () => {
+  test('cannot be an existing file that is not a log', async () => {
     const here = await folder()
     await writeFile(join(here, 'hook'), '#!/bin/sh\n')
     await mkdir(join(here, 'directory'))

@@ -1,4 +1,4 @@
-/** A terminal to type in and to look at. */
+/** A terminal to type in and to read. */
 import { spawnSync } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { expect, onTestFinished, vi } from 'vitest'
 
 export const hasTmux = spawnSync('tmux', ['-V']).status === 0
 
-/** One of 100 by 24, in which a shell runs. */
+/** A shell in a terminal of 100 by 24. */
 export async function tmux(folder: string, environment: Readonly<Record<string, string>>) {
   const socket = join(folder, 'terminal')
   const env = { ...environment, PATH: process.env.PATH ?? '', HOME: folder, LC_ALL: 'C.UTF-8' }
@@ -17,17 +17,17 @@ export async function tmux(folder: string, environment: Readonly<Record<string, 
   onTestFinished(() => void command('kill-server').catch(() => {}))
   return {
     type: (text: string) => command('send-keys', `code=$?; clear; ${text}`, 'Enter'),
-    /** Types something into what runs. */
+    /** Types a line into the running program. */
     enter: (text: string) => command('send-keys', text, 'Enter'),
     press: (...keys: string[]) => command('send-keys', ...keys),
-    /** As the terminal's own paste does it. */
+    /** Pastes as the terminal itself does. */
     async paste(text: string) {
       const file = join(folder, 'pasted')
       await writeFile(file, text)
       await command('load-buffer', file)
       await command('paste-buffer', '-p')
     },
-    /** Resolves with the screen when it shows this. */
+    /** Resolves with the screen as soon as it shows this. */
     shows: (what: RegExp): Promise<string> =>
       vi.waitFor(
         async () => {

@@ -1,27 +1,25 @@
-/** What somebody sees who has typed the wrong words, and whether the hints can be copied as they stand. */
+/** What a user sees after a wrong command line, and hints that can be copied as they stand. */
 import { expect, test } from 'vitest'
-import { readInput } from '../../src/cli/interactive-words.ts'
-import { asTyped } from '../../src/cli/own-name.ts'
-import { helpWords } from '../../src/cli/program.ts'
+import { readInput } from '../../src/cli/interactive/input.ts'
+import { helpHint } from '../../src/cli/program.ts'
+import { asTyped } from '../../src/cli/terminal/own-name.ts'
 import { commandLine } from './command.ts'
 
-test('A missing word is said once, with the help of the command that was meant', async () => {
+test('A missing argument is reported once, with the help of the command that was meant', async () => {
   const { run } = await commandLine()
   const { stderr, exitCode } = await run(['agent', 'ask', 'writer'])
   expect(exitCode).toBe(2)
-  expect(stderr).toBe(
-    "error: missing required argument 'prompt'\n  claude-agents agent ask --help shows how it is used.",
-  )
+  expect(stderr).toBe("error: missing required argument 'prompt'\n  See claude-agents agent ask --help")
 })
 
-test('A question without quotes is told what it wants', async () => {
+test('A question without quotes gets the hint to quote it', async () => {
   const { run } = await commandLine()
   const { stderr, exitCode } = await run(['agent', 'ask', 'writer', 'What', 'is', 'this'])
   expect(exitCode).toBe(2)
-  expect(stderr).toContain('A text of several words goes in quotes.')
+  expect(stderr).toContain('Put text of several words in quotes.')
 })
 
-test('Without a command there is help on stderr, and no error that nobody understands', async () => {
+test('Without a subcommand there is help on stderr, and no cryptic error', async () => {
   const { run } = await commandLine()
   const { stdout, stderr, exitCode } = await run(['agent'])
   expect(exitCode).toBe(2)
@@ -33,20 +31,20 @@ test('Without a command there is help on stderr, and no error that nobody unders
   })
 })
 
-test('One word for workflow run is the task, and the agents are asked for', async () => {
+test('A single word for workflow run is the task, and the missing agents are reported', async () => {
   const { run } = await commandLine()
   const { stderr, exitCode } = await run(['workflow', 'run', 'writer'])
   expect(exitCode).toBe(2)
-  expect(stderr).toMatch(/^error: The agents: none is named, as the last word is the task\./)
+  expect(stderr).toMatch(/^error: The agents: none is given, as the last word is the task\./)
 })
 
-test('The help that is named is that of the innermost command', () => {
-  expect(helpWords([])).toBe('claude-agents --help')
-  expect(helpWords(['--json', 'agnet', 'list'])).toBe('claude-agents --help')
-  expect(helpWords(['agent', '--base-dir', 'x', 'ask', 'log'])).toBe('claude-agents agent ask --help')
+test('The hint names the help of the innermost command', async () => {
+  expect(await helpHint([])).toBe('claude-agents --help')
+  expect(await helpHint(['--json', 'agnet', 'list'])).toBe('claude-agents --help')
+  expect(await helpHint(['agent', '--base-dir', 'x', 'ask', 'log'])).toBe('claude-agents agent ask --help')
 })
 
-test('Whoever uses npx is told to type npx, and nobody else', () => {
+test('Hints begin with npx for users of npx, and for no others', () => {
   const npx = { npm_lifecycle_event: 'npx', npm_lifecycle_script: "'claude-agents' 'agent' 'list'" }
   const hint = 'Make one: claude-agents init, see claude-agents.yaml, or npx claude-agents init'
   expect(asTyped(hint, npx)).toBe(
@@ -56,7 +54,7 @@ test('Whoever uses npx is told to type npx, and nobody else', () => {
     expect(asTyped(hint, environment)).toBe(hint)
 })
 
-test('A hint that is copied into an interactive session is a command, and is not asked of the agent', () => {
+test('A hint copied into an interactive session is a command, not a question to the agent', () => {
   expect(readInput('claude-agents agent list', 'writer')).toEqual({
     type: 'command',
     words: ['agent', 'list'],

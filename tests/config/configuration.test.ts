@@ -21,7 +21,7 @@ const problem = (sources?: ConfigSources) =>
   )
 
 describe('the configuration file', () => {
-  test('is found upwards, and its paths are relative to where it lies', async () => {
+  test('is found upwards, and its paths are relative to it', async () => {
     await write(`
 orchestrator: { base_dir: ./agents, max_agents: 7, session_persistence: false }
 limits: { calls_in_flight: 4, process_starts: 2, mailbox: 50 }
@@ -58,7 +58,7 @@ agents:
     })
   })
 
-  test('may be JSON, may be empty, may have empty sections, and need not be there', async () => {
+  test('may be JSON, may be empty, may have empty sections, and is optional', async () => {
     await write('{ "orchestrator": { "max_agents": 3 } }', 'claude-agents.json')
     expect(await load()).toMatchObject({ maxAgents: 3 })
     for (const nothing of ['', '# nothing', 'orchestrator:\nagents:\n']) {
@@ -71,19 +71,19 @@ agents:
     expect(await load()).toMatchObject({ file: null })
   })
 
-  test('that names a program is refused when others can write it', async () => {
+  test('that names a program is rejected if other users can write to it', async () => {
     await write('claude: { path: ./claude }')
     await chmod(join(folder, 'claude-agents.yaml'), 0o666)
     expect(await problem()).toContain('other users can write to it')
     expect(await problem({ options: { 'claude.path': '/usr/bin/claude' } })).toBe('none')
   })
 
-  test('that is asked for by name must be there', async () => {
+  test('must exist if it is requested by name', async () => {
     await expect(load({ file: join(folder, 'none.yaml') })).rejects.toMatchObject({ _tag: 'ConfigError' })
   })
 })
 
-/** A value for each layer, of a kind that the key takes. */
+/** A value for each layer, of the type that the key takes. */
 const VALUES: Readonly<Record<string, readonly [file: string, variable: string, option: string]>> = {
   'orchestrator.base_dir': ['/of-file', '/of-variable', '/of-option'],
   'orchestrator.max_agents': ['1', '2', '3'],
@@ -104,7 +104,7 @@ const VALUES: Readonly<Record<string, readonly [file: string, variable: string, 
   'logging.file': ['/of-file', '/of-variable', '/of-option'],
   'claude.path': ['/of-file', '/of-variable', '/of-option'],
 }
-/** What a text stands for where it is not itself. */
+/** What a text is parsed as, where that is not a string. */
 const MEANT: Readonly<Record<string, unknown>> = {
   '[Read]': ['Read'],
   'Grep, Glob': ['Grep', 'Glob'],
@@ -116,7 +116,7 @@ const MEANT: Readonly<Record<string, unknown>> = {
   FALSE: false,
 }
 
-describe('the command line is stronger than the environment, that than the file, and that than the default:', () => {
+describe('the command line overrides the environment, which overrides the file, which overrides the default:', () => {
   test('every key is in the table below', () => {
     expect(Object.keys(VALUES).sort()).toEqual([...SETTING_KEYS].sort())
   })
@@ -148,7 +148,7 @@ describe('the command line is stronger than the environment, that than the file,
   })
 })
 
-describe('a mistake is shown with its place, and with what to write instead:', () => {
+describe('a mistake is reported with its place, and with what to write instead:', () => {
   test.each([
     // Names.
     [
@@ -176,40 +176,37 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     // Values.
     [
       'orchestrator:\n  max_agents: many',
-      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be a number, not "many". It is how many agents there may be at once (100 unless set).',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: must be a number, not "many". Meaning: how many agents there may be at once (default: 100).',
     ],
     [
       'orchestrator:\n  max_agents: 0',
-      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be greater than or equal to 1, not 0. It is',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: must be greater than or equal to 1, not 0. Meaning: ',
     ],
     [
       'orchestrator:\n  max_agents: 1.5',
-      'claude-agents.yaml:2:15: orchestrator.max_agents: this must be a whole number, not 1.5. It is',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: must be a whole number, not 1.5. Meaning: ',
     ],
     [
       'orchestrator: { session_persistence: maybe }',
-      'claude-agents.yaml:1:38: orchestrator.session_persistence: this must be true or false, not "maybe". It is',
+      'claude-agents.yaml:1:38: orchestrator.session_persistence: must be true or false, not "maybe". Meaning: ',
     ],
     [
       'logging:\n  level: loud',
-      'claude-agents.yaml:2:10: logging.level: this must be debug or info or warn or error or silent, not "loud". It is what is logged (warn unless set).',
+      'claude-agents.yaml:2:10: logging.level: must be debug or info or warn or error or silent, not "loud". Meaning: the lowest level that is logged (default: warn).',
     ],
     [
       'claude:\n  path: ""',
-      'claude-agents.yaml:2:9: claude.path: this must not be empty. It is the claude command',
+      'claude-agents.yaml:2:9: claude.path: must not be empty. Meaning: the claude command',
     ],
-    ['orchestrator: [1]', 'claude-agents.yaml:1:15: orchestrator: this must be a mapping of keys to values.'],
-    ['[1]', 'claude-agents.yaml:1:1: the file: this must be a mapping of keys to values.'],
-    ['agents: a', 'claude-agents.yaml:1:9: agents: this must be a list, not "a".'],
+    ['orchestrator: [1]', 'claude-agents.yaml:1:15: orchestrator: must be a mapping of keys to values.'],
+    ['[1]', 'claude-agents.yaml:1:1: the file: must be a mapping of keys to values.'],
+    ['agents: a', 'claude-agents.yaml:1:9: agents: must be a list, not "a".'],
     [
       'agent_defaults:\n  allowed_tools: Read',
-      'claude-agents.yaml:2:18: agent_defaults.allowed_tools: this must be a list, not "Read". It is tools that need no permission.',
+      'claude-agents.yaml:2:18: agent_defaults.allowed_tools: must be a list, not "Read". Meaning: tools that need no permission.',
     ],
-    // What is missing, or there twice.
-    [
-      'agents:\n  - id: a',
-      'claude-agents.yaml:2:5: agents[0] has no system_prompt. Add it: system_prompt: ...',
-    ],
+    // Missing or duplicate values.
+    ['agents:\n  - id: a', 'claude-agents.yaml:2:5: agents[0] has no system_prompt. Add system_prompt: ...'],
     [
       'agents:\n  - { id: a, system_prompt: x }\n  - { id: a, system_prompt: y }',
       'claude-agents.yaml:3:11: there is already an agent "a". Choose another id for this one.',
@@ -217,10 +214,10 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     // Syntax.
     ['orchestrator: {', 'claude-agents.yaml:1:16: this is not valid YAML: '],
     ['a: 1\na: 2', 'claude-agents.yaml:2:1: this is not valid YAML: Map keys must be unique.'],
-    // Files that want to hurt.
+    // Malicious files.
     [
       'a: &a [x]\nb: &b [*a,*a]\norchestrator: *b',
-      'claude-agents.yaml: it contains aliases (*name), which are not supported here. Write it out.',
+      'claude-agents.yaml: it contains aliases (*name), which are not supported. Write the value out.',
     ],
     ['['.repeat(500_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
     ['- '.repeat(300_000), 'claude-agents.yaml: it is nested more than 64 levels deep.'],
@@ -230,17 +227,17 @@ describe('a mistake is shown with its place, and with what to write instead:', (
     expect(await problem()).toContain(message)
   })
 
-  test('all mistakes are shown at once', async () => {
+  test('all mistakes are reported at once', async () => {
     await write('orchestrator: { max_agents: 0 }\nlogging: { level: loud, fil: x }')
     expect((await problem()).split('\n')).toHaveLength(3)
   })
 
-  test('in a variable or an option, under its name', async () => {
+  test('a mistake in a variable or an option is reported under its name', async () => {
     expect(await problem({ environment: { CLAUDE_AGENTS_MAX_AGENTS: 'x' } })).toContain(
-      'CLAUDE_AGENTS_MAX_AGENTS: orchestrator.max_agents: this must be a number, not "x".',
+      'CLAUDE_AGENTS_MAX_AGENTS: orchestrator.max_agents: must be a number, not "x".',
     )
     expect(await problem({ options: { 'orchestrator.max_agents': '-1' } })).toContain(
-      '--set orchestrator.max_agents: orchestrator.max_agents: this must be greater than or equal to 1, not -1.',
+      '--set orchestrator.max_agents: orchestrator.max_agents: must be greater than or equal to 1, not -1.',
     )
     expect(await problem({ options: { 'orchestrator.max_agent': '1' } })).toContain(
       '--set: there is no key "orchestrator.max_agent". Did you mean "orchestrator.max_agents"?',
@@ -280,17 +277,17 @@ workflows:
       '- name: x\n  patern: parallel\n  agents: [a]',
       '3:3: there is no key "patern" in workflows[0]. Did you mean "pattern"?',
     ],
-    ['- { name: x, agents: [a] }', '2:3: workflows[0] has no pattern. Add it: pattern: ...'],
+    ['- { name: x, agents: [a] }', '2:3: workflows[0] has no pattern. Add pattern: ...'],
     [
       '- { name: x, pattern: paralel, agents: [a] }',
       '2:23: there is no pattern "paralel". Did you mean "parallel"?',
     ],
     ['- { name: x, pattern: parallel, agents: [] }', '2:41: there are no agents'],
-    ['- { name: x, pattern: parallel, agents: a }', '2:41: workflows[0].agents: this must be a list'],
+    ['- { name: x, pattern: parallel, agents: a }', '2:41: workflows[0].agents: must be a list'],
     ['- { name: x, pattern: parallel, agents: [a, a] }', '2:41: parallel cannot have "a" twice'],
     ['- { name: x, pattern: debate, agents: [a] }', '2:39: debate takes at least 2 agents, not 1'],
-    ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: the pattern race does not take it'],
-    ['- { name: x, pattern: vote, agents: [a], votes: 0 }', '2:49: workflows[0].votes: this must be'],
+    ['- { name: x, pattern: race, agents: [a], votes: 2 }', '2:49: the pattern race has no such option'],
+    ['- { name: x, pattern: vote, agents: [a], votes: 0 }', '2:49: workflows[0].votes: must be'],
     [
       '- { name: x, pattern: pipeline, agents: [a], prompts: [b, c] }',
       '2:55: there are 2 prompts for 1 agents',
@@ -305,7 +302,7 @@ workflows:
       '- { name: x, pattern: race, agents: [{ workflow: y }] }\n- { name: y, pattern: race, agents: [{ workflow: x }] }',
       '2:37: the workflow contains itself: x -> y -> x',
     ],
-  ])('%j is refused with its place', async (list, message) => {
+  ])('%j is rejected with its place', async (list, message) => {
     await write(`workflows:\n${list}\n`)
     expect(await problem()).toContain(`claude-agents.yaml:${message}`)
   })

@@ -10,15 +10,18 @@ const markdownIn = (folder: string) =>
     .sort()
     .map((name) => `${folder}/${name}`)
 
-/** The pages whose code can be run. What a page only shows is in blocks of another kind, such as `console`. The API
- * reference shows pieces of code, out of the docstrings. */
-export const GUIDES = ['README.md', ...markdownIn('docs').filter((page) => page !== 'docs/api-reference.md')]
+/** The pages whose code can be run. What a page only shows is in blocks of another kind, such as `console`. */
+export const GUIDES = ['README.md', ...markdownIn('docs')]
+
+/** The pages that are generated from the docstrings: their code is signatures and pieces. */
+const API_PAGES = markdownIn('docs/api')
 
 /** Every page. */
 export const PAGES = [
   ...['README.md', 'AGENTS.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
   ...markdownIn('docs'),
   ...markdownIn('docs/decisions'),
+  ...API_PAGES,
 ]
 
 export const read = (page: string) => readFileSync(join(ROOT, page), 'utf8')

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { withCommands } from '../../scripts/command-reference.mjs'
 import { read } from './documents.ts'
 
-test('docs/user-guide.md lists every command and option that there is (npm run docs:api writes them)', () => {
+test('docs/user-guide.md lists every command and option (npm run docs:api writes them)', () => {
   const page = read('docs/user-guide.md')
   expect(page).toBe(withCommands(page))
 })

@@ -1,4 +1,7 @@
-/** What follows from a refused login and from a lost session, as a user sees it: the real `claude`, a simulated model. */
+/**
+ * What follows from a rejected login and from a lost session, as a user sees it: the real `claude`, a simulated
+ * model.
+ */
 import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +16,7 @@ import { commandLine } from '../cli/command.ts'
 const said = (conversation: readonly (readonly [string, string])[]) =>
   conversation.map(([, text]) => text).join('\n')
 
-test('a refused key: one request, the task failed, the agent in error, and how to log in', async () => {
+test('a rejected key: one request, the task failed, the agent in error, and how to log in', async () => {
   await using model = await simulatedModel({ reply: () => answer.failure(401) })
   const cli = await commandLine(model.environment)
   await cli.run(['agent', 'create', 'a', 'You are a test.'])
@@ -25,7 +28,7 @@ test('a refused key: one request, the task failed, the agent in error, and how t
   expect(shown).toMatchObject({ status: 'error', failure: { code: 'AuthenticationError' } })
 })
 
-/** A store of its own, and agents that the real `claude` answers. */
+/** A store, and agents that the real `claude` answers. */
 async function opened(model: SimulatedModel) {
   const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
@@ -34,7 +37,7 @@ async function opened(model: SimulatedModel) {
   return { baseDir: join(folder, 'base'), elsewhere: join(folder, 'elsewhere'), open }
 }
 
-test('a transcript that was deleted between two turns: the next ask holds the first turn’s words', async () => {
+test('a transcript that was deleted between two turns: the next ask contains the first turn’s words', async () => {
   await using model = await simulatedModel({
     reply: ['Ada, I will keep that in mind.', 'You are Ada.', 'Yes.'],
   })
@@ -54,13 +57,13 @@ test('a transcript that was deleted between two turns: the next ask holds the fi
   expect(request.trim().endsWith('Who am I?')).toBe(true)
   expect((await agent.sessions()).map(({ rebuilt }) => rebuilt)).toEqual([false, true])
 
-  // From here on the conversation goes on in the session that was rebuilt.
+  // From here on, the conversation continues in the rebuilt session.
   await agent.ask('Are you sure?')
   expect(model.requests[2]?.conversation.map(([role]) => role)).toEqual(['user', 'assistant', 'user'])
   expect(said(model.requests[2]?.conversation ?? [])).toContain('My name is Ada.')
 })
 
-test('a base directory that was moved: the next ask holds the first turn’s words', async () => {
+test('a base directory that was moved: the next ask contains the first turn’s words', async () => {
   await using model = await simulatedModel({ reply: ['Ada, I will keep that in mind.', 'You are Ada.'] })
   const { baseDir, elsewhere, open } = await opened(model)
   const first = await open(baseDir)

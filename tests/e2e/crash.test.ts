@@ -1,5 +1,7 @@
-/** What the whole is for: kill it at the worst moments, and nothing is lost or paid for twice. Real processes, the real
- * `claude`, and a model on loopback that holds its answers back as long as the test wants. */
+/**
+ * The point of it all: kill it at the worst moments, and nothing is lost or paid for twice. Real processes, the real
+ * `claude`, and a model on loopback that holds its answers back as long as the test wants.
+ */
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -16,7 +18,7 @@ async function withModel(reply: NonNullable<Parameters<typeof simulatedModel>[0]
   return { model, cli }
 }
 
-/** The process of the last call, as the log has it. */
+/** The process of the last call, according to the log. */
 async function lastProcess(cli: CommandLine): Promise<number> {
   const { values } = await cli.run(['log', '--stream', 'agent/a', '--json'])
   const started = values.findLast(({ type }) => type === 'ProcessStarted') as
@@ -26,7 +28,7 @@ async function lastProcess(cli: CommandLine): Promise<number> {
   return started.data.pid
 }
 
-/** Everything that the model was told in its last request. */
+/** Everything that the model received in its last request. */
 const lastConversation = (model: SimulatedModel) => model.requests.at(-1)?.conversation ?? []
 
 const timesSaid = (model: SimulatedModel, words: string) =>
@@ -46,7 +48,7 @@ async function transcripts(cli: CommandLine): Promise<Map<string, string>> {
 }
 
 describe('two asks of one agent', () => {
-  test('are one conversation in two linked sessions, and the first transcript stays as it was', async () => {
+  test('are one conversation in two linked sessions, and the first transcript is unchanged', async () => {
     const { model, cli } = await withModel(['Paris.', 'Two million.'])
     await using _ = model
     const first = (await cli.run(['agent', 'ask', 'a', 'The capital of France?', '--json'])).values[0]
@@ -101,7 +103,7 @@ describe('kill -9 while the model is answering', () => {
         (shown?.sessions as { sessionId: string }[] | undefined)?.[0]?.sessionId,
       )
 
-      // The reply is there for whoever asks again, and the conversation goes on from it.
+      // Asking again returns the reply, and the conversation continues from it.
       const again = (await cli.run(['agent', 'ask', 'a', 'What is it?', '--task-id', 'q', '--json']))
         .values[0]
       expect(again).toMatchObject({ text: 'It is 42.', sessionId: shown?.currentSession })
@@ -114,7 +116,7 @@ describe('kill -9 while the model is answering', () => {
     },
   )
 
-  test('of both processes: the call is recorded as unknown, asked again, and said once', async () => {
+  test('of both processes: the call is recorded as unknown, retried, and answered once', async () => {
     const { model, cli } = await withModel([answer.held('lost'), 'It is 42.'])
     await using _ = model
     const asking = cli.start('agent', 'ask', 'a', 'What is it?', '--task-id', 'q')
@@ -156,7 +158,7 @@ describe('kill -9 while the model is answering', () => {
 })
 
 describe('kill -9 before the request leaves', () => {
-  test('the call is sent again under the same ids, and said once', async () => {
+  test('the call is sent again under the same ids, and answered once', async () => {
     const { model, cli } = await withModel(['It is 42.'])
     await using _ = model
     // A claude that is slow to start: it waits until it is killed.
@@ -189,7 +191,7 @@ describe('kill -9 before the request leaves', () => {
 })
 
 describe('Ctrl-C', () => {
-  test('cancels the task, ends the process, and says so with exit code 130', async () => {
+  test('cancels the task, ends the process, and exits with code 130', async () => {
     const { model, cli } = await withModel([answer.held('never')])
     await using _ = model
     const asking = cli.start('agent', 'ask', 'a', 'What is it?')
@@ -218,7 +220,7 @@ async function gone(pid: number): Promise<void> {
   }
 }
 
-/** Resolves when the log's files hold a fact of this type: the store has an owner, so it cannot be asked. */
+/** Resolves when the log's files contain a fact of this type: the store has an owner, so it cannot be asked. */
 async function logHas(cli: CommandLine, type: string): Promise<void> {
   const folder = join(cli.folder, '.claude-agents/log')
   for (;;) {

@@ -1,4 +1,4 @@
-/** A prompt is text: whatever it looks like, the model receives it as it stands, through the whole library. */
+/** A prompt is text: whatever it looks like, the model receives it literally, through the whole library. */
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ const PROMPTS = [
   'word '.repeat(2 ** 20 / 5).trim(),
 ]
 
-test('every prompt of a chain reaches the model literally, one of 1 MB too', async () => {
+test('every prompt of a chain reaches the model literally, including one of 1 MB', async () => {
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
   await using model = await simulatedModel({ reply: () => 'Understood.' })

@@ -1,11 +1,11 @@
-/** A task's material, from the command line to the workspace and into the log, with the real `claude`. */
+/** A task's input, from the command line to the workspace and the log, with the real `claude`. */
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { commandLine } from '../cli/command.ts'
 
-test('files and folders lie in the workspace before the call, and the log says what and where', async () => {
+test('files and folders are in the workspace before the call, and the log says what and where', async () => {
   await using model = await simulatedModel()
   const { run, folder } = await commandLine(model.environment)
   await writeFile(join(folder, 'notes.txt'), 'three notes')
@@ -41,7 +41,7 @@ test('files and folders lie in the workspace before the call, and the log says w
   )
 })
 
-test('the folder that holds the log brings neither the log nor the agents along', async () => {
+test('a folder that contains the log is copied without the log and the agents', async () => {
   await using model = await simulatedModel()
   const { run, folder } = await commandLine(model.environment)
   await writeFile(join(folder, 'mine.txt'), 'mine')
@@ -53,7 +53,7 @@ test('the folder that holds the log brings neither the log nor the agents along'
   expect(await readdir(join(folder, '.claude-agents/agents/a/workspace/all'))).not.toContain('.claude-agents')
 })
 
-test('what cannot be placed is refused before anything is written, or fails the task without a call', async () => {
+test('input that cannot be placed is rejected before anything is written, or fails the task without a call', async () => {
   await using model = await simulatedModel()
   const { run } = await commandLine(model.environment)
   await run(['agent', 'create', 'a', 'x'])

@@ -1,4 +1,4 @@
-/** An answer in a form, through the real `claude` and its own way of holding the model to a schema. */
+/** Structured output, through the real `claude` and its own way of holding the model to a schema. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,13 +21,13 @@ async function ask(reply: ModelScript) {
   return await agent.ask('Name a city.', { outputSchema: schema })
 }
 
-test('the text of the reply is the JSON that the model gave through its tool', async () => {
+test('the text of the reply is the JSON that the model passed to its tool', async () => {
   const reply = await ask(({ ordinal }) =>
     ordinal === 1 ? answer.toolUse('StructuredOutput', { name: 'Lisbon' }) : 'Done.',
   )
   expect(JSON.parse(reply.text)).toEqual({ name: 'Lisbon' })
 })
 
-test('an answer without the form is an error, though claude calls it a success', async () => {
+test('an answer that does not match the schema is an error, even though claude calls it a success', async () => {
   await expect(ask(() => 'Lisbon is nice.')).rejects.toMatchObject({ _tag: 'StructuredOutputError' })
 })

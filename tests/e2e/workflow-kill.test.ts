@@ -1,5 +1,7 @@
-/** A workflow that is killed while it pays for answers: what has come is kept, and only the rest is asked again. With the
- * real process runner, and a program in the place of `claude` that writes down each of its starts. */
+/**
+ * A workflow killed while it is paying for answers: those that have arrived are kept, and only the rest are asked
+ * again. With the real process runner, and a program in place of `claude` that records each of its starts.
+ */
 import { watch } from 'node:fs'
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,7 +15,9 @@ const SEEDS = repetitions('WORKFLOW_KILLS', { short: 3, long: 20 })
 const AGENTS = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
 const UNFINISHED = 2
 
-/** Answers after as many seconds as the file `delay-AGENT` beside it says. An agent's workspace is `AGENT/workspace`. */
+/**
+ * Answers after the number of seconds in the file `delay-AGENT` beside it. An agent's workspace is `AGENT/workspace`.
+ */
 const FAKE = `#!/bin/sh
 [ "$1" = --version ] && exec echo '2.1.197 (Claude Code)'
 here=$(dirname "$0")
@@ -42,7 +46,7 @@ async function startsIn(folder: string): Promise<readonly Start[]> {
   })
 }
 
-/** Resolves when the log's files hold so many facts of a type: the store has an owner, so it cannot be asked. */
+/** Resolves when the log's files contain that many facts of a type: the store has an owner, so it cannot be asked. */
 function logHolds(folder: string, type: string, count: number): Promise<void> {
   const log = join(folder, '.claude-agents/log')
   return new Promise((resolve, reject) => {
@@ -50,7 +54,7 @@ function logHolds(folder: string, type: string, count: number): Promise<void> {
       let found = 0
       for (const file of await readdir(log)) {
         if (!file.endsWith('.log')) continue
-        // LevelDB takes files away while we look.
+        // LevelDB removes files while we read.
         const text = await readFile(join(log, file), 'latin1').catch(() => '')
         found += text.split(`"type":"${type}"`).length - 1
       }
@@ -101,7 +105,7 @@ test.each(Array.from({ length: SEEDS }, (_, seed) => seed + 1))(
     await running
     const before = await startsIn(cli.folder)
     expect(before.map(({ agent }) => agent).sort()).toEqual(AGENTS)
-    // The machine goes down as a whole: nobody is left who could still answer.
+    // The whole machine goes down: no process is left to answer.
     for (const { agent, pid } of before)
       if (unfinished.includes(agent) && pid > 1) process.kill(pid, 'SIGKILL')
     for (const agent of AGENTS) await writeFile(join(cli.folder, `delay-${agent}`), '0')

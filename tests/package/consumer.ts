@@ -61,11 +61,11 @@ export async function past(orchestrator: Orchestrator): Promise<number> {
 
 export async function log(): Promise<boolean> {
   const config: Config = await loadConfig()
-  const { ok }: VerifyReport = await verifyStore(config.baseDir)
+  const { ok }: VerifyReport = await verifyStore(config.baseDir ?? '.claude-agents')
   await using store = await openExport('log.jsonl')
   const options: InspectorOptions = { port: 0 }
   await using served = await inspector(store, options)
-  return ok && served.url !== '' && (await statistics(store, 'agent')).rows.length > 0
+  return ok && served.url !== '' && (await statistics(store, 'agent')).length > 0
 }
 
 export const cases: readonly { title: string; run: () => Promise<void> }[] = eventStoreContract(async () =>

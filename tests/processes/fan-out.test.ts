@@ -1,4 +1,4 @@
-/** Ten agents on an account that bears two calls at once. Real processes that speak HTTP to a simulated model. */
+/** Ten agents on an account that allows two calls at once. Real processes that speak HTTP to a simulated model. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ function owner(baseDir: string, url: string, what: 'ask' | 'wait'): ChildProcess
 
 const ended = (child: ChildProcess) => new Promise<number | null>((resolve) => child.once('close', resolve))
 
-/** Resolves when it has written so many facts of a type. */
+/** Resolves when it has written that many facts of a type. */
 function wrote(child: ChildProcess, type: string, times: number): Promise<void> {
   let left = times
   return new Promise((resolve) => {
@@ -66,11 +66,11 @@ test.each([
   expect(types.filter((type) => type === 'CallSucceeded').length).toBe(10)
   expect(types.filter((type) => /^(TaskFailed|AgentLoaded|Child|Escalated)/.test(type))).toEqual([])
   expect(waits.length).toBeGreaterThanOrEqual(1)
-  // The reopened owner asks what it found under way how it ended: that is no failure either.
+  // The reopened owner recovers the calls that were in flight: that is no failure either.
   expect(waits.filter((because) => because !== 'account').length).toBe(
     types.filter((type) => type === 'CallOutcomeUnknown').length,
   )
-  // Each refusal was one request, not one and the tries of the CLI after it.
+  // Each refusal was one request, without retries of the CLI after it.
   expect(model.requestCount - model.refusedCount).toBeGreaterThanOrEqual(10)
   expect(model.refusedCount).toBeLessThan(40)
 })

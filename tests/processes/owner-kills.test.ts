@@ -1,5 +1,8 @@
-/** The owner of five busy agents is killed again and again: each task ends once, is paid for once, and nothing is left
- * running. Real processes; a `claude` that is a shell script. KILLS sets how often (`npm run faults` does it 50 times). */
+/**
+ * The owner of five busy agents is killed again and again: each task ends once, is paid for once, and nothing is left
+ * running. Real processes; a `claude` that is a shell script. KILLS sets how often (`npm run faults` does it 50
+ * times).
+ */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -40,7 +43,7 @@ function killIfRunning(pid: number): void {
 
 const ended = (child: ChildProcess) => new Promise<void>((resolve) => child.once('close', () => resolve()))
 
-test(`${KILLS} times kill -9 with 5 agents busy: each task ends once, no call is made in vain, no process is left`, async () => {
+test(`${KILLS} times kill -9 with 5 agents busy: each task ends once, no call is wasted, no process is left`, async () => {
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
   const calls = join(baseDir, 'calls')
@@ -51,12 +54,12 @@ test(`${KILLS} times kill -9 with 5 agents busy: each task ends once, no call is
   for (let round = 1; round <= KILLS; round += 1) {
     const child = owner(baseDir, calls, round)
     orphans.push((await saying(child)).orphans)
-    // Anywhere in a call: before it has the prompt, while it works, when it has answered.
+    // Anywhere in a call: before it has the prompt, during the work, after the answer.
     await pause(random(300))
     const over = ended(child)
     child.kill('SIGKILL')
     await over
-    // Now and then a call dies as well: whether it was answered nobody can know.
+    // Sometimes a call dies as well: whether it was answered cannot be known.
     const [call] = random(2) === 0 ? await listProcesses(baseDir) : []
     if (call) killIfRunning(call.pid)
   }
@@ -82,7 +85,7 @@ test(`${KILLS} times kill -9 with 5 agents busy: each task ends once, no call is
   const made = (await readFile(calls, 'utf8')).trim().split('\n')
   expect(made.length).toBeGreaterThanOrEqual(tasks)
   expect(made.length).toBeLessThanOrEqual(tasks + KILLS * AGENTS)
-  // A call is not said to be unknown without having been made, and nothing is asked again without being unknown.
+  // No call is unknown that was not made, and nothing is asked again that is not unknown.
   expect(made.length).toBeLessThanOrEqual(tasks + unknown)
 
   const figures = {

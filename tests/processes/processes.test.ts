@@ -1,5 +1,7 @@
-/** Processes of calls: who sees them, and how they end with what they were for. Real processes; a `claude` that is a
- * shell script whose tool has a session of its own. */
+/**
+ * Processes of calls: how they are listed, and how they end with the work they belong to. Real processes; a `claude`
+ * that is a shell script whose tool has a session of its own.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,8 +9,7 @@ import { execa } from 'execa'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { runningProcesses } from '../../src/actors/agent/processes.ts'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
-import { listProcesses } from '../../src/claude/process/list.ts'
-import { callProcesses } from '../../src/claude/process/marked.ts'
+import { callProcesses, listProcesses } from '../../src/claude/process/list.ts'
 import type { ProcessTable } from '../../src/claude/process/table.ts'
 import { CallTimeoutError } from '../../src/events/errors/call.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
@@ -18,7 +19,7 @@ import { MAIN } from '../cli/command.ts'
 
 const PATH = join(import.meta.dirname, 'fixtures/quick-claude.sh')
 
-/** A store whose calls take for ever. */
+/** A store whose calls never end. */
 async function busy(options: OrchestratorOptions = {}, more: Record<string, string> = {}) {
   const baseDir = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(baseDir, { recursive: true, force: true, maxRetries: 5 }))
@@ -37,7 +38,7 @@ async function busy(options: OrchestratorOptions = {}, more: Record<string, stri
   return { baseDir, orchestrator, open }
 }
 
-/** Resolves when so many calls have started their tool. */
+/** Resolves when that many calls have started their tool. */
 async function running(baseDir: string, calls: number) {
   for (;;) {
     const found = await listProcesses(baseDir)
@@ -78,11 +79,11 @@ describe('the processes of calls', () => {
     const { values } = await ps(baseDir, '--json')
     expect(values).toMatchObject([{ ...own[0], ageMs: expect.any(Number) }])
     expect((await ps(baseDir)).stdout).toMatch(
-      /^AGENT +TASK +CALL +PID +AGE +STATE\na +t1 +\S+ +\d+ \+2 +\d+s +known$/,
+      /^AGENT +TASK +CALL +PID +AGE +STATE\na +t1 +\S+ +\d+ \+2 +[\d.]+ s +known$/,
     )
   })
 
-  test('are listed from outside also when the owner does not answer', async () => {
+  test('are listed from outside even if the owner does not answer', async () => {
     const { baseDir, orchestrator } = await busy({ serve: false })
     const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are a test.' })
     agent.ask('x', { taskId: 't1' }).catch(() => {})
@@ -94,7 +95,7 @@ describe('the processes of calls', () => {
     expect(stderr).toContain(`process ${process.pid} has the store open`)
   })
 
-  test('are gone when the owner has closed, whatever they had started, and are gone on with by the next', async () => {
+  test('are gone when the owner has closed, whatever they had started, and the next owner resumes their tasks', async () => {
     const { baseDir, orchestrator, open } = await busy()
     const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are a test.' })
     agent.ask('x', { taskId: 't1' }).catch(() => {})
@@ -107,7 +108,7 @@ describe('the processes of calls', () => {
   })
 })
 
-describe('a call is ended with all that it has started,', () => {
+describe('a call is killed with everything it started,', () => {
   test('when the signal of its run is aborted', async () => {
     const { baseDir, orchestrator } = await busy()
     for (const id of ['a', 'b']) await orchestrator.createAgent({ id, systemPrompt: 'You are a test.' })
@@ -156,7 +157,7 @@ describe('a call is ended with all that it has started,', () => {
   })
 })
 
-describe('what the table of processes shows', () => {
+describe('the process table', () => {
   const table = (
     processes: readonly { pid: number; parent: number; marks: Record<string, string> }[],
   ): ProcessTable => ({
@@ -172,7 +173,7 @@ describe('what the table of processes shows', () => {
     CLAUDE_AGENTS_HOME: home,
   })
 
-  test('is one row for each call of this base, by the process that started the others', async () => {
+  test('has one row per call of this base directory, for the root of its processes', async () => {
     const found = await callProcesses(
       '/base',
       table([
@@ -194,7 +195,7 @@ describe('what the table of processes shows', () => {
     ])
   })
 
-  test('is known when the log has the call as under way, and an orphan else', () => {
+  test('knows a call if the log has it in flight; otherwise it is an orphan', () => {
     const found = ['one', 'two', 'three'].map((callId, index) => ({
       agent: 'a',
       taskId: null,

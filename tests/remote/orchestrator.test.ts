@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { describeError } from '../../src/events/errors/base.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { all } from '../../src/testing/contract/kit.ts'
@@ -49,12 +50,33 @@ describe('Commands through the owner', () => {
     }
   })
 
+  test('set budgets and list what is held, as they do there', async () => {
+    const { own, remote } = await served()
+    await own.createAgent(A)
+    const set = await remote.budgets.set({ usd: 3 }, { agent: 'a' })
+    expect(set).toEqual(await own.budgets.show({ agent: 'a' }))
+    expect(await remote.budgets.list()).toEqual(await own.budgets.list())
+    expect(await remote.held.list()).toEqual([])
+    expect(await remote.lateAnswers()).toEqual([])
+  })
+
+  test('refuse to run or resume a workflow, and say who could', async () => {
+    const { remote } = await served()
+    const refused = expect.objectContaining({ _tag: 'OwnerOnly' })
+    expect(() => remote.run(sequential(['a']), 'x')).toThrow(refused)
+    expect(() => remote.runs.resume('r1', sequential(['a']))).toThrow(refused)
+    expect(await remote.runs.list()).toEqual([])
+  })
+
   test('are those that are allowed, and no others', async () => {
     const { client, own } = await served()
     const run = (request: object) => failure(all(client.post('/commands', request)))
     for (const request of [
       { agent: null, method: 'close', args: [] },
       { agent: null, method: 'constructor', args: [] },
+      { agent: null, method: 'runs.resume', args: ['r1'] },
+      { agent: null, method: 'runs.constructor', args: [] },
+      { agent: null, method: 'store.append', args: ['agent/a', []] },
       { agent: 'a', method: 'record', args: [] },
       { agent: null, method: ['createAgent'], args: [] },
       { agent: null, method: 'createAgent' },

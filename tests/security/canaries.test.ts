@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 import { commandLine } from '../cli/command.ts'
 
-/** By the place where each is given. */
+/** Named after where each is given. */
 const CANARIES = {
   ANTHROPIC_API_KEY: 'canary-api-key-01',
   ANTHROPIC_AUTH_TOKEN: 'canary-auth-token-02',
@@ -25,7 +25,7 @@ const ENVIRONMENT = {
   CLAUDE_AGENTS_CLAUDE_PATH: REAL_CLAUDE,
 }
 
-/** Prints all that it was given, where a program complains. */
+/** Prints everything it was given, where a program reports errors. */
 const TALKATIVE = `#!/usr/bin/env node
 const { readFileSync } = require('node:fs')
 if (process.argv.includes('--version')) {
@@ -69,12 +69,12 @@ test.runIf(process.platform === 'linux').each([
   expect(asked.stderr).toContain('debug starting a process')
   const written = await readFile(join(folder, 'agents.log'), 'utf8')
   expect(written).toContain('"durationMs":')
-  // What was asked is in the fact that says so, and nowhere else that people look at.
+  // The prompt is in the fact that records it, and nowhere else that people look.
   expect(asked.stderr + asked.stdout + written).not.toContain(IN_THE_PROMPT)
   const shown = await run(['agent', 'show', 'a', '--json'])
   const log = await run(['log', '--json'])
   expect(log.stdout).toContain('TaskFailed')
-  // It did speak of them.
+  // It did print them.
   if (program !== null) expect(log.stdout).toContain('[redacted]')
 
   const places = new Map(await everyFile(join(folder, '.claude-agents')))
@@ -87,6 +87,6 @@ test.runIf(process.platform === 'linux').each([
       text.includes(canary) ? [`${name} in ${place}`] : [],
     ),
   )
-  // What a call prints on stdout is kept as it is, for its agent alone, until the next call.
+  // The stdout of a call is kept verbatim, for its agent alone, until the next call.
   expect(leaks.filter((leak) => !leak.endsWith('.stdout'))).toEqual([])
 })

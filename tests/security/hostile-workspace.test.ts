@@ -1,4 +1,7 @@
-/** What lies in a workspace is somebody else's: the real `claude` neither runs nor obeys it, as root and as another. */
+/**
+ * The contents of a workspace are untrusted: the real `claude` neither runs nor obeys them, as root and as another
+ * user.
+ */
 import { chown, lstat, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +15,7 @@ import { foreignServer, INSTRUCTION, SECRET, setTraps } from './hostile-workspac
 
 const isRoot = process.getuid?.() === 0
 
-/** Runs the built command as somebody, in a folder that is theirs. */
+/** Runs the built command as a user, in a folder that the user owns. */
 async function commandOf(user: number | null, environment: Readonly<Record<string, string>>) {
   const folder = await mkdtemp(join(tmpdir(), 'claude-hostile-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
@@ -37,7 +40,7 @@ async function ownedBy(user: number | null, directory: string): Promise<void> {
   if (user !== null) await execa('chown', ['-R', '-h', `${user}:${user}`, directory])
 }
 
-/** What a model that has been talked into it would ask for. */
+/** What a manipulated model would ask for. */
 const GREEDY = (folder: string) => [
   answer.toolUse('Read', { file_path: 'link.txt' }),
   answer.toolUse('Read', { file_path: 'outside/secret.txt' }),
@@ -62,7 +65,7 @@ const USERS: readonly (readonly [name: string, user: number | null, possible: bo
   ['another user (needs root)', 65_534, isRoot],
 ]
 
-/** Not every machine lets another user see the project: the test says so instead of failing for it. */
+/** Not every machine lets another user see the project: the test then says so instead of failing. */
 async function skipUnlessVisible(context: TestContext, user: number | null) {
   if (user === null) return
   const { failed } = await execa(REAL_CLAUDE, ['--version'], {
@@ -91,7 +94,7 @@ test.for(USERS)('a hostile workspace is inert for %s', async ([, user, possible]
   ).toMatchObject({
     exitCode: 0,
   })
-  // git wants to own the repository that it is to fill.
+  // git wants to own the repository it fills.
   if (user !== null) await ownedBy(0, workspace)
   const traps = await setTraps(folder, workspace, foreign.url)
   await ownedBy(user, workspace)
@@ -108,11 +111,11 @@ test.for(USERS)('a hostile workspace is inert for %s', async ([, user, possible]
   expect(model.requests.every(({ headers }) => headers['x-api-key'] === 'simulated')).toBe(true)
   expect(await readdir(folder)).toEqual(before)
   expect(await readdir(join(folder, '.claude-agents/agents/a'))).toEqual(['CLAUDE.md', 'home', 'workspace'])
-  // It was not just idle: what it may do was done, by the user that it should be.
+  // It was not just idle: what is allowed was done, by the right user.
   expect((await lstat(join(workspace, 'inside.txt'))).uid).toBe(user ?? process.getuid?.())
 })
 
-test('the traps work: a workspace that is trusted is obeyed', async () => {
+test('the traps work: a trusted workspace is obeyed', async () => {
   await using foreign = await foreignServer()
   await using model = await simulatedModel()
   const { folder, run, workspace } = await commandOf(null, model.environment)

@@ -1,13 +1,13 @@
-/** A workspace full of traps: each one leaves a mark when something in it is run, or calls a server of its own. */
+/** A workspace full of traps: each one leaves a marker when something in it runs, or calls a server. */
 import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 
-/** Stands in a file outside of the workspace that a link in it points at. */
+/** In a file outside the workspace that a link inside points at. */
 export const SECRET = 'the-secret-outside-5f1c'
-/** Stands in every CLAUDE.md. */
+/** In every CLAUDE.md. */
 export const INSTRUCTION = 'instruction-of-the-workspace-77b0'
 
 export interface Traps {
@@ -15,7 +15,7 @@ export interface Traps {
   marks(): Promise<string[]>
 }
 
-/** A server that nobody should call. */
+/** A server that must not be called. */
 export async function foreignServer() {
   const calls: string[] = []
   const server = createServer((request, response) => {
@@ -34,7 +34,7 @@ export async function foreignServer() {
   }
 }
 
-/** Sets the traps in the workspace of an agent and in the directories above it, up to `folder`. */
+/** Sets the traps in an agent's workspace and in the directories above it, up to `folder`. */
 export async function setTraps(folder: string, workspace: string, foreign: string): Promise<Traps> {
   const marked = join(folder, 'marked')
   await mkdir(marked, { mode: 0o777 })

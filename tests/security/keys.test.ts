@@ -1,4 +1,4 @@
-/** A key is for the service alone: the commands of an agent do not find it, with the real `claude` and its Bash tool. */
+/** A key is for the service alone: an agent's commands do not find it, with the real `claude` and its Bash tool. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -8,11 +8,13 @@ import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { collect, REAL_CLAUDE, testAgent } from '../claude/calls.ts'
 
 const CANARY = 'sk-ant-canary-4e81d0c7'
-/** A token must not make the CLI look up whose it is. */
+/** A token must not make the CLI look up its owner. */
 const OFFLINE = { HTTPS_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1' }
 
-/** Everywhere that a command of an agent would look, but for the memory of its parent. What it looks for is spelt
- * backwards, so that the command itself is not found. */
+/**
+ * Everywhere an agent's command could look, except its parent's memory. The value it looks for is reversed, so that
+ * the command itself does not match.
+ */
 const LOOK = [
   `key=$(echo ${[...CANARY].reverse().join('')} | rev)`,
   'find_in() { tr "\\0" "\\n" | grep -aF "$key" && echo "found in $1"; }',
@@ -45,21 +47,21 @@ describe.runIf(process.platform === 'linux')('what an agent finds with its comma
     ['ANTHROPIC_API_KEY', 'x-api-key', CANARY],
     ['ANTHROPIC_AUTH_TOKEN', 'authorization', `Bearer ${CANARY}`],
     ['CLAUDE_CODE_OAUTH_TOKEN', 'authorization', `Bearer ${CANARY}`],
-  ])('does not hold %s, which the service is sent', async (variable, header, sent) => {
+  ])('does not include %s, which is sent to the service', async (variable, header, sent) => {
     const { seen, headers } = await lookAround(variable)
     expect(headers[header]).toBe(sent)
     expect(seen).not.toContain('found in')
     expect(seen).not.toContain(CANARY)
   })
 
-  test('holds the key where it was asked to be in the environment', async () => {
+  test('includes the key if it was requested in the environment', async () => {
     const { seen } = await lookAround('ANTHROPIC_API_KEY', { CLAUDE_AGENTS_KEY_IN_ENVIRONMENT: '1' })
     expect(seen).toContain('found in env')
     expect(seen).toContain('found in parent')
   })
 })
 
-describe.runIf(process.platform === 'linux')('the login of the user', () => {
+describe.runIf(process.platform === 'linux')("the user's login", () => {
   afterEach(() => vi.unstubAllEnvs())
 
   const stored = (accessToken: string) =>
@@ -84,7 +86,7 @@ describe.runIf(process.platform === 'linux')('the login of the user', () => {
     return { agent, ...(await collect(runner, agent.call('Hello'))) }
   }
 
-  test('is used where it lies, and leaves nothing in the home of the agent', async () => {
+  test("is used in place, and leaves nothing in the agent's home", async () => {
     await using model = await simulatedModel({ reply: ['Hello.'] })
     const user = join((await testAgent()).baseDir, 'user')
     await mkdir(user)
@@ -96,7 +98,7 @@ describe.runIf(process.platform === 'linux')('the login of the user', () => {
     await expect(readFile(own)).rejects.toThrow('ENOENT')
   })
 
-  test('is not sent to an address that comes without a login of its own', async () => {
+  test('is not sent to an address that was given without a login', async () => {
     await using model = await simulatedModel({ reply: ['Hello.'] })
     const user = join((await testAgent()).baseDir, 'user')
     await mkdir(user)
@@ -118,7 +120,7 @@ describe.runIf(process.platform === 'linux')('the login of the user', () => {
 })
 
 test.each(['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN'])(
-  'a refused %s is an error that says how to log in, without the key',
+  'a rejected %s is an error that says how to log in, without the key',
   async (variable) => {
     await using model = await simulatedModel({ reply: () => answer.failure(401) })
     const agent = await testAgent()

@@ -1,4 +1,4 @@
-/** What an agent may do: nothing outside of its workspace, until somebody says so aloud. With the real `claude`. */
+/** What an agent may do: nothing outside its workspace, unless told explicitly. With the real `claude`. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { REAL_CLAUDE } from '../claude/calls.ts'
 import { commandLine } from '../cli/command.ts'
 
-/** One task of an agent that asks for these tools; `model` is what it talks to. */
+/** One task of an agent that is allowed these tools; `model` answers it. */
 async function letAgent(options: readonly string[], tools: readonly ReturnType<typeof answer.toolUse>[]) {
   await using model = await simulatedModel({ reply: [...tools, 'Done.', 'Done again.'] })
   const { run, folder } = await commandLine({
@@ -33,25 +33,25 @@ const OUTSIDE = [
 const made = (workspace: string) =>
   ['../by-bash.txt', '../by-write.txt', 'inside.txt'].filter((path) => existsSync(join(workspace, path)))
 
-test('by default an agent writes in its workspace alone and runs nothing, without a warning', async () => {
+test('by default an agent writes only in its workspace and runs nothing, without a warning', async () => {
   const { asked, config, workspace } = await letAgent([], OUTSIDE)
   expect(made(workspace)).toEqual(['inside.txt'])
   expect(config).toMatchObject({ permissions: 'workspace', loadProjectSettings: false })
   expect(asked.stderr).toBe('')
 })
 
-test('a tool that is allowed by its name stays in the workspace', async () => {
+test('a tool that is allowed by its name is confined to the workspace', async () => {
   const { workspace } = await letAgent(['--tools', 'Write,Edit'], OUTSIDE)
   expect(made(workspace)).toEqual(['inside.txt'])
 })
 
-test('an agent with a shell is not confined, and says so', async () => {
+test('an agent with a shell is not confined, and a warning says so', async () => {
   const { asked, workspace } = await letAgent(['--tools', 'Bash'], OUTSIDE)
   expect(made(workspace)).toEqual(['../by-bash.txt', 'inside.txt'])
-  expect(asked.stderr).toContain('Agent "a" can run commands, which nothing confines')
+  expect(asked.stderr).toContain('Agent "a" can run commands, which are not confined')
 })
 
-test('an agent that skips permissions may do everything: a fact, and a warning when it is made and when it runs', async () => {
+test('an agent that bypasses permissions may do everything: a fact, and a warning when it is created and when it runs', async () => {
   const { created, asked, config, workspace } = await letAgent(['--dangerously-skip-permissions'], OUTSIDE)
   expect(made(workspace)).toEqual(['../by-bash.txt', '../by-write.txt', 'inside.txt'])
   expect(config).toMatchObject({ permissions: 'bypass' })

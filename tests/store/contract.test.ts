@@ -1,4 +1,4 @@
-/** Both stores keep the contract that the testing kit publishes. */
+/** Both stores pass the published contract suite. */
 import { describe, test } from 'vitest'
 import { levelStore } from '../../src/store/level/store.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'

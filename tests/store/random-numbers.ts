@@ -1,4 +1,4 @@
-/** Random numbers that are the same everywhere for the same seed (mulberry32). */
+/** Pseudo-random numbers, the same everywhere for the same seed (mulberry32). */
 export function randomNumbers(seed: number): (below: number) => number {
   let state = seed
   return (below) => {

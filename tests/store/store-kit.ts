@@ -1,4 +1,4 @@
-/** What the tests of the durable store share: facts, reading everything, and hands on the database underneath. */
+/** Shared by the tests of the durable store: facts, readers, and ways to change or break the database underneath. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NewFact } from '../../src/events/envelope.ts'
@@ -15,7 +15,7 @@ export async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return found
 }
 
-/** Works on the log of a closed store, as a fault would. */
+/** Changes the database of a closed store, as a fault would. */
 export async function tamper(
   directory: string,
   change: (database: Database) => Promise<void>,
@@ -25,7 +25,7 @@ export async function tamper(
   await database.close()
 }
 
-/** Every file below a directory with its content. LevelDB's own diary and our lock are no part of the store. */
+/** Every file below a directory, with its content in hex. */
 export async function contents(directory: string): Promise<Map<string, string>> {
   const found = new Map<string, string>()
   for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
@@ -37,10 +37,10 @@ export async function contents(directory: string): Promise<Map<string, string>> 
   return found
 }
 
-/** How the next writes go wrong: not at all, before anything is written, or with everything written and no answer. */
+/** How the next writes fail: not at all, before anything is written, or after everything is. */
 export type Fault = 'none' | 'before' | 'after'
 
-/** A database whose writes fail while the test says so. */
+/** A database whose writes fail on demand. */
 export function faultyDatabase(): { fault: Fault; openings: number; readonly open: OpenDatabase } {
   const faulty = { fault: 'none' as Fault, openings: 0, open }
   return faulty
@@ -49,17 +49,17 @@ export function faultyDatabase(): { fault: Fault; openings: number; readonly ope
     const database = await openLevel(path, options)
     faulty.openings++
     const makeBatch = database.batch.bind(database) as () => ReturnType<Database['batch']>
-    const batch = () => {
-      const made = makeBatch()
-      const write = made.write.bind(made) as (options?: object) => Promise<void>
-      made.write = async (options?: object) => {
+    const faultyBatch = () => {
+      const batch = makeBatch()
+      const write = batch.write.bind(batch) as (options?: object) => Promise<void>
+      batch.write = async (options?: object) => {
         if (faulty.fault !== 'before') await write(options)
         if (faulty.fault !== 'none') {
           throw Object.assign(new Error('IO error: No space left on device'), { code: 'LEVEL_IO_ERROR' })
         }
       }
-      return made
+      return batch
     }
-    return Object.assign(database, { batch }) as Database
+    return Object.assign(database, { batch: faultyBatch }) as Database
   }
 }

@@ -57,7 +57,10 @@ describe('agents and the name of a pattern make a pattern:', () => {
     [{ pattern: 'parallel', agents: [] }, 'there are no agents'],
     [{ pattern: 'race', agents: ['a', 'a'] }, 'race cannot have "a" twice'],
     [{ pattern: 'debate', agents: ['a', 'b', 'c'] }, 'debate takes at most 2 agents, not 3'],
-    [{ pattern: 'race', agents: ['a'], options: { rounds: 2 } }, 'rounds: the pattern race does not take it'],
+    [
+      { pattern: 'race', agents: ['a'], options: { rounds: 2 } },
+      'rounds: the pattern race has no such option',
+    ],
   ])('and %j does not', (definition, message) => {
     expect(refusal({ kind: 'agents', options: {}, ...definition })).toContain(message)
   })

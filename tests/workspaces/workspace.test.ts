@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { prepareDirectories, removeDirectories } from '../../src/workspaces/workspace.ts'
+import { prepareDirectories, removeDirectories } from '../../src/workspaces/lifecycle.ts'
 
 let base: string
 let outside: string
@@ -19,12 +19,12 @@ beforeEach(async () => {
 
 const directories = () => ({ workspace: join(base, 'agents/a/workspace'), home: join(base, 'agents/a/home') })
 
-test('both are made, for their owner alone', async () => {
+test('both are created, for their owner alone', async () => {
   await prepareDirectories(directories(), base)
   for (const path of Object.values(directories())) expect((await stat(path)).mode & 0o777).toBe(0o700)
 })
 
-test('what is there already is kept', async () => {
+test('existing directories are kept', async () => {
   await prepareDirectories(directories())
   await writeFile(join(directories().workspace, 'kept'), 'x')
   await prepareDirectories(directories())
@@ -32,7 +32,7 @@ test('what is there already is kept', async () => {
 })
 
 test.each(['agents', 'agents/a', 'agents/a/workspace', 'agents/a/home'])(
-  'a link at %s is refused',
+  'a link at %s is rejected',
   async (place) => {
     await mkdir(join(base, place, '..'), { recursive: true })
     await symlink(outside, join(base, place))
@@ -41,18 +41,18 @@ test.each(['agents', 'agents/a', 'agents/a/workspace', 'agents/a/home'])(
   },
 )
 
-test('a base directory that is itself a link is the own matter of the user', async () => {
+test("a base directory that is itself a link is the user's own business", async () => {
   await symlink(outside, base)
   await prepareDirectories(directories(), base)
   expect(await readdir(outside)).toContain('agents')
 })
 
-test('a directory that is not in the base is refused', async () => {
+test('a directory outside the base is rejected', async () => {
   const elsewhere = { ...directories(), workspace: join(base, '../elsewhere') }
   await expect(prepareDirectories(elsewhere, base)).rejects.toMatchObject({ _tag: 'WorkspaceError' })
 })
 
-test('removing follows no link', async () => {
+test('removal follows no link', async () => {
   await prepareDirectories(directories(), base)
   await symlink(outside, join(directories().workspace, 'link'))
   await removeDirectories(directories(), base)
@@ -64,7 +64,7 @@ test('removing follows no link', async () => {
   expect(await readdir(outside)).toEqual(['precious'])
 })
 
-test('removing through a link is refused', async () => {
+test('removal through a link is rejected', async () => {
   await mkdir(join(outside, 'workspace'))
   await mkdir(join(base, 'agents'), { recursive: true })
   await symlink(outside, join(base, 'agents/a'))

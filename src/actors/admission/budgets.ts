@@ -21,7 +21,7 @@ import { type BudgetScope, placeOf, scopeOf, spentBefore, streamOf } from './bud
 type Manner = 'by hand' | 'declared' | 'new'
 
 export class Budgets {
-  /** What a call is reckoned to cost at least. */
+  /** The least that a call is estimated to cost. */
   readonly minimum: Amount
   readonly #environment: ActorEnvironment
   readonly #listeners = new Set<() => void>()

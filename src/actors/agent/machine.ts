@@ -134,5 +134,7 @@ export const agentMachine = agent.createMachine({
   },
 })
 
+/** A state of an agent: `value` is its status, `context` holds the rest. */
 export type AgentSnapshot = SnapshotFrom<typeof agentMachine>
+/** What an agent is doing. */
 export type AgentStatus = AgentSnapshot['value']

@@ -44,6 +44,7 @@ export interface OwnEffect<C = never, R = unknown, S = unknown> extends Effect {
   run(context: EffectRun<C, R, S>): Promise<void> | void
 }
 
+/** What a running effect is given: when to stop, and the actor that it works for. */
 export interface EffectRun<C, R, S> {
   readonly signal: AbortSignal
   /** An earlier process, or attempt, may have carried it out already. */
@@ -54,6 +55,7 @@ export interface EffectRun<C, R, S> {
   end(): void
 }
 
+/** What a kind of actor of your own is made of, for `defineActor`. */
 export interface ActorParts<D extends OwnFacts, M extends AnyStateMachine, C, R> {
   /** The first part of its stream's name: `notebook` for `notebook/team`. */
   readonly kind: string

@@ -50,7 +50,9 @@ export const supervisorMachine = supervisor.createMachine({
   },
 })
 
+/** A state of a supervisor: `value` is its status, `context` holds its children. */
 export type SupervisorSnapshot = SnapshotFrom<typeof supervisorMachine>
+/** What a supervisor is doing. */
 export type SupervisorStatus = SupervisorSnapshot['value']
 
 /** A supervisor has no effects: its children live in the process, and are started when that supervises them again. */

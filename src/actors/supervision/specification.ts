@@ -1,6 +1,7 @@
 /** What a supervision tree is to be, as plain data, and the check that it makes sense: all of it, before anything starts. */
 import { InvalidSpecificationError } from '../../events/errors/supervision.ts'
-import type { Json } from '../../events/json.ts'
+import { ID_PATTERN } from '../../events/ids.ts'
+import { defined, type Json } from '../../events/json.ts'
 import { type Decodable, decoded, type Mistake, pathName, problemOf } from '../../events/options/decoding.ts'
 import {
   type ChildData,
@@ -14,6 +15,7 @@ import {
 } from '../../events/options/supervision.ts'
 import type { Supervised } from '../engine/exit.ts'
 
+/** One child of a supervisor: an agent, an actor of your own, or another supervisor. */
 export interface ChildSpecification {
   /** Its name among its siblings; that of a supervisor names its stream too. Default: the agent's id. */
   readonly id?: string
@@ -34,11 +36,13 @@ export interface ChildSpecification {
   readonly significant?: boolean
 }
 
+/** Starts a child that is not an agent. */
 export type StartChild = (child: {
   readonly id: string
   readonly argument: Json
 }) => Supervised | Promise<Supervised>
 
+/** A supervision tree, as data. */
 export interface SupervisorSpecification {
   readonly id: string
   /**
@@ -104,10 +108,10 @@ export function checkNewSpecification(
   return { ...child, data: { ...child.data, argument: own.argument ?? null } }
 }
 
-/** Decoded as plain data; what functions give is not looked at. */
+/** Decoded by its schema, which does not check what functions return. */
 function shaped<T>(schema: Decodable, given: T, placeOf: (path: Mistake['path']) => string): T {
   return decoded(schema, given, ([mistake]) => {
-    // An id names the place as well, and a key that is not as it should be is said with what it belongs to.
+    // An id is reported at the object that it names, and so is an unknown or missing key.
     const isOfWhole = mistake.kind !== 'value' || NAMES.includes(mistake.path.at(-1) ?? '')
     const { problem, hint } = problemOf(mistake)
     return refuse(placeOf(isOfWhole ? mistake.path.slice(0, -1) : mistake.path), problem, hint)
@@ -118,8 +122,8 @@ const NAMES: readonly PropertyKey[] = ['id', 'agent']
 
 /** `supervisor "team", child 2 ("writer"): restart` */
 function placeInTree(tree: unknown, path: Mistake['path']): string {
-  const id = partOf(tree, 'id')
-  const place = typeof id === 'string' ? `supervisor "${id}"` : 'the specification'
+  const id = idIn(tree, 'id')
+  const place = id === undefined ? 'the specification' : `supervisor "${id}"`
   return placeInSupervisor(tree, path, place)
 }
 
@@ -133,11 +137,17 @@ function placeInSupervisor(supervisor: unknown, [key, ...path]: Mistake['path'],
 }
 
 function placeInChild(child: unknown, [key, ...path]: Mistake['path'], place: string): string {
-  const id = partOf(child, 'id') ?? partOf(child, 'agent')
-  const where = typeof id === 'string' ? `${place} ("${id}")` : place
-  if (key === 'supervisor' && path.length > 0)
-    return placeInSupervisor(partOf(child, key), path, typeof id === 'string' ? `supervisor "${id}"` : where)
+  const id = idIn(child, 'id') ?? idIn(child, 'agent')
+  const where = id === undefined ? place : `${place} ("${id}")`
+  if (key === 'supervisor')
+    return placeInSupervisor(partOf(child, key), path, id === undefined ? where : `supervisor "${id}"`)
   return key === undefined ? where : `${where}: ${pathName([key, ...path])}`
+}
+
+/** An id that can name a place. */
+function idIn(value: unknown, key: 'id' | 'agent'): string | undefined {
+  const id = partOf(value, key)
+  return typeof id === 'string' && ID_PATTERN.test(id) ? id : undefined
 }
 
 const partOf = (value: unknown, key: PropertyKey | undefined): unknown =>
@@ -224,5 +234,5 @@ function checkSignificant(
 }
 
 function refuse(where: string, problem: string, hint?: string): never {
-  throw new InvalidSpecificationError({ where, problem, ...(hint === undefined ? {} : { hint }) })
+  throw new InvalidSpecificationError(defined({ where, problem, hint }))
 }

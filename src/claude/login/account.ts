@@ -1,16 +1,16 @@
-/** Whose account calls are made with: where the service is, and a fingerprint of the login, never the login itself. */
+/** Identifies the account that pays for calls, by the service's host and a fingerprint of the login. */
 import { hash } from 'node:crypto'
 import { CLOUDS, isLogin, isOn, type Variables } from '../inherited-environment.ts'
-import { storedLogin } from './stored-login.ts'
+import { storedLogin } from './stored.ts'
 
 export interface AccountContext {
   /** Our own environment. */
   readonly inherited: Variables
-  /** What the user of the library adds. A login in it replaces the one in ours as a whole. */
+  /** Variables that the library's user adds. A login among them replaces ours entirely. */
   readonly added: Variables
 }
 
-/** The variables that say who the user is, as a call gets them. */
+/** The variables of a call that identify the user. */
 function loginOf({ inherited, added }: AccountContext): readonly (readonly [string, string])[] {
   const own = Object.keys(added).some(isLogin) ? added : { ...storedLogin(inherited), ...inherited }
   const clouds = CLOUDS.filter(({ on }) => isOn(own[on]))
@@ -31,13 +31,13 @@ export function accountOf(context: AccountContext): string {
   return `${hostOf(baseUrl)}#${fingerprint}`
 }
 
-/** Keys that are given in the environment: no try makes them other than they are. A stored login may be renewed. */
+/** Keys given in the environment do not change on a retry. A stored login may be renewed. */
 const FIXED = ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN']
 
 export const isLoginFixed = (context: AccountContext): boolean =>
   loginOf(context).some(([name]) => FIXED.includes(name))
 
-/** A base URL may hold a password. */
+/** A base URL may contain a password. */
 function hostOf(url: string): string {
   try {
     return new URL(url).host

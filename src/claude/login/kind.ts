@@ -1,17 +1,17 @@
-/** By what a call would be let in, told without reading any secret. */
+/** Which kind of login a call would use, found without reading any secret. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CLOUDS, isOn, type Variables } from '../inherited-environment.ts'
-import { storedLogin } from './stored-login.ts'
+import { storedLogin } from './stored.ts'
 
 export interface LoginKind {
   /** `none`: nothing was found. `unknown`: only the system's keychain could tell. */
   readonly kind: 'cloud' | 'variable' | 'stored' | 'none' | 'unknown'
-  /** The name of the variable, or where the login is kept. */
+  /** The name of the variable, or where the login is stored. */
   readonly where: string
 }
 
-/** In the order in which the CLI looks. */
+/** In the CLI's order of precedence. */
 const VARIABLES = ['ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN']
 
 export function loginKind(

@@ -1,4 +1,4 @@
-/** What a call came to: its result, or the one error that it ends in. */
+/** What a call came to: its result, or the one error it ended in. */
 import { existsSync } from 'node:fs'
 import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../../events/errors/call.ts'
 import type { Redact } from '../../events/redaction.ts'
@@ -11,21 +11,21 @@ import type { StreamFacts } from '../stream/parser.ts'
 import { callResult, endingOf } from '../stream/result-record.ts'
 import type { UntrustedRecord } from '../stream/untrusted-json.ts'
 import { readStderr } from './call-output.ts'
-import type { LaunchPlan } from './call-process.ts'
 import type { RunEnd } from './call-run.ts'
+import type { LaunchPlan } from './launch.ts'
 
 export interface EndContext {
   readonly plan: LaunchPlan
   readonly facts: StreamFacts
   readonly redact: Redact
   readonly signal: AbortSignal
-  /** Whether the answer was to have a certain form. */
-  readonly formRequested: boolean
+  /** Whether the call asked for structured output. */
+  readonly structuredOutputRequested: boolean
 }
 
-/** The error of a call that has ended; null when it was answered, which counts even if we had called it off by then. */
+/** The error of a call that has ended; null if it was answered, which counts even if it had been cancelled by then. */
 export async function callFailure(end: RunEnd, context: EndContext): Promise<ClaudeExecutionError | null> {
-  const { plan, facts, redact, signal, formRequested } = context
+  const { plan, facts, redact, signal, structuredOutputRequested } = context
   const stopped = signal.aborted ? stoppedError(signal) : null
   const error = classify(
     {
@@ -36,7 +36,7 @@ export async function callFailure(end: RunEnd, context: EndContext): Promise<Cla
       ending: facts.result === null ? null : endingOf(facts.result),
       assistantError: facts.assistantError,
       endsUnreadable: facts.endsUnreadable,
-      formRequested,
+      structuredOutputRequested,
     },
     redact,
   )
@@ -45,7 +45,7 @@ export async function callFailure(end: RunEnd, context: EndContext): Promise<Cla
   return end.failure ?? (isStopped ? stopped : null) ?? error
 }
 
-/** The owner may say by the reason of the abort which error it is; AbortSignal.timeout() says that it is a timeout. */
+/** The abort's reason may be the error itself; that of AbortSignal.timeout() means a timeout. */
 export function stoppedError(signal: AbortSignal): ClaudeExecutionError {
   const reason: unknown = signal.reason
   if (reason instanceof ClaudeExecutionError) return reason
@@ -55,14 +55,14 @@ export function stoppedError(signal: AbortSignal): ClaudeExecutionError {
     : new CallCancelledError({}, { cause: reason })
 }
 
-/** The result of a call that was answered, with the cost of this call alone, and whether its session was kept. */
+/** The result of an answered call, with the cost of this call alone, and whether its session was saved. */
 export async function resultOf(
   call: Call,
   record: UntrustedRecord,
   { facts, redact }: Pick<EndContext, 'facts' | 'redact'>,
 ): Promise<{ readonly result: CallResult; readonly isSessionKept: boolean }> {
   const own = await readTranscript(call.directories.home, call.sessionId)
-  // Versions that write a cost state count the whole chain in `total_cost_usd`; the others count this call.
+  // Versions that write a cost state report the whole chain's cost in `total_cost_usd`; others report this call's.
   const countsChain = own !== null && costState(own) !== null
   const costBefore = countsChain ? (await historyOf(call, own)).costUsd : 0
   return { result: callResult(record, facts, { costBefore, redact }), isSessionKept: own !== null }

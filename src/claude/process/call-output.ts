@@ -1,8 +1,10 @@
-/** Where a call's process writes: files in the agent's home, which neither side can hold up or lose.
+/**
+ * The files in the agent's home that a call's process writes to.
  *
- * Not pipes: 2.1.197 ends without having written all of a long answer when a pipe is read too slowly (measured: of
- * 8.6 MB between 3 and 5 arrived), a tool left behind holds a pipe open, and what a call says after we were killed
- * would be lost. From a file the next process of ours can still read it. */
+ * Not pipes: 2.1.197 exits before it has written all of a long answer if a pipe is read too slowly (measured: 3 to 5
+ * of 8.6 MB arrived), a leftover tool keeps a pipe open, and whatever a call prints after we are killed would be
+ * lost. A file can be read by our next process.
+ */
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redact } from '../../events/redaction.ts'
@@ -15,7 +17,7 @@ export interface OutputFiles {
 const callsDirectory = (home: string) => join(home, 'calls')
 
 export function outputFiles(home: string, callId: string): OutputFiles {
-  // A call id comes from a log, and a name in it is ours: but never let one lead out of the directory.
+  // Call ids are ours, but they are read from a log: no id may lead out of the directory.
   const name = join(callsDirectory(home), callId.replace(/[^\w-]/g, '_'))
   return { stdout: `${name}.stdout`, stderr: `${name}.stderr` }
 }
@@ -26,8 +28,8 @@ export interface OpenOutput extends AsyncDisposable {
 }
 
 /**
- * Opens both, empty, for a process to write to. What earlier calls of the agent have left is gone: they have been
- * settled by now, as an agent does one thing at a time.
+ * Creates both files for a process to write to, and deletes those of the agent's earlier calls. An agent runs one
+ * call at a time, so those are settled.
  */
 export async function openOutput(home: string, files: OutputFiles): Promise<OpenOutput> {
   await rm(callsDirectory(home), { recursive: true, force: true })
@@ -46,18 +48,18 @@ export async function openOutput(home: string, files: OutputFiles): Promise<Open
 const TAIL = 16 * 1024
 const HEAD = 64 * 1024
 
-/** The end of what it wrote to stderr; nothing when that is not to be had. */
+/** The tail of stderr; empty if it cannot be read. */
 export async function readStderr({ stderr }: OutputFiles): Promise<string> {
   const end = await readPart(stderr, (size) => Math.max(0, size - TAIL), TAIL)
   if (Buffer.byteLength(end) < TAIL) return end
-  // It begins somewhere in a line, perhaps in a key, of which half would not be known as one.
+  // Drop the first, partial line: half a key would not be recognized and redacted.
   const line = end.indexOf('\n')
   return end.slice(line === -1 ? TAIL / 4 : line + 1)
 }
 
 /**
- * Makes what a call has printed fit to be kept until the next one: of stderr the end, without secrets, and of an output
- * that was too large the beginning, which still tells whether a request was sent.
+ * Prepares the output to be kept until the next call: the redacted tail of stderr, and only the head of a stdout that
+ * was too large, which still shows whether a request was sent.
  */
 export async function tidyOutput(
   files: OutputFiles,
@@ -80,7 +82,7 @@ async function readPart(path: string, start: (size: number) => number, length: n
   }
 }
 
-/** By a new file in its place: what lies there now may be a link that a tool has put there. */
+/** Writes a new file over it: the current one may be a link that a tool planted. */
 async function replace(path: string, text: string): Promise<void> {
   const draft = `${path}.tidy`
   try {
@@ -88,7 +90,7 @@ async function replace(path: string, text: string): Promise<void> {
     await writeFile(draft, text, { mode: 0o600, flag: 'wx' })
     await rename(draft, path)
   } catch {
-    // Rather nothing than what must not be kept.
+    // Better to keep nothing than something that must not be kept.
     await Promise.allSettled([rm(path, { force: true }), rm(draft, { force: true })])
   }
 }

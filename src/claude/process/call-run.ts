@@ -1,48 +1,62 @@
-/** The life of one call: its process is started, listened to, ended when its time is up, and cleaned up after. */
-import { type ClaudeExecutionError, CliCrashedError, OutputTooLargeError } from '../../events/errors/call.ts'
+/** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
+import { type Clock, pause } from '../../clock.ts'
+import {
+  CallStalledError,
+  CallTimeoutError,
+  ClaudeExecutionError,
+  CliCrashedError,
+  OutputTooLargeError,
+} from '../../events/errors/call.ts'
 import { CALL_MARKER } from '../environment.ts'
 import type { CallMessage } from '../runner.ts'
-import type { OutputLimits } from '../stream/line-splitter.ts'
-import { listen } from './call-listening.ts'
-import { type CallProcess, type LaunchPlan, type ProcessExit, startProcess } from './call-process.ts'
-import { type TimeLimits, watchCall } from './call-watch.ts'
+import { followFile, limitSize } from '../stream/file-follower.ts'
+import { lineSplitter, type OutputLimits, outputTooLarge } from '../stream/line-splitter.ts'
+import type { OutputFiles } from './call-output.ts'
+import { type CallProcess, type LaunchPlan, type ProcessExit, startProcess } from './launch.ts'
 import { messageQueue } from './message-queue.ts'
 import { sweepCall } from './sweep.ts'
 import { type TerminationContext, terminate, within } from './termination.ts'
 
 export interface CallRun {
   readonly process: CallProcess
-  /** What it says, until it has ended. */
+  /** The messages of the call, until its process has ended. */
   readonly messages: AsyncIterable<CallMessage>
-  /** Resolves when it has said something, or has ended. */
+  /** Resolves on the first output, or when the process has ended. */
   readonly begun: Promise<void>
-  /** Resolves when the process and all that it has started are gone. Never rejects. */
+  /** Resolves when the process and everything it started are gone. Never rejects. */
   readonly over: Promise<RunEnd>
-  /** Ends it. */
+  /** Terminates the process. */
   stop(): void
 }
 
 export interface RunEnd extends ProcessExit {
-  /** What we found wrong ourselves. */
+  /** A limit that the call exceeded, or a fault in reading its output. */
   readonly failure: ClaudeExecutionError | null
+}
+
+export interface TimeLimits {
+  /** The longest time without a line of output. */
+  readonly idleMs: number
+  /** The longest a call may take; null: no limit here. */
+  readonly callTimeoutMs: number | null
 }
 
 export interface CallRunOptions extends TerminationContext, TimeLimits {
   readonly limits: OutputLimits
-  /** How long the process may go on once it has given its result. */
+  /** How long the process may keep running after its result. */
   readonly resultGraceMs: number
 }
 
-/** What understands the lines that a process prints. */
+/** Interprets the lines that a process prints. */
 export interface OutputReader {
   read(line: string): CallMessage[]
-  /** Whether it has said all that a call needs: then it should end. */
+  /** Whether the result has been read: the process should exit by itself now. */
   hasResult(): boolean
-  /** Why it is not worth going on: then it is killed at once, as it has begun nothing. null: it is. */
+  /** The error of a call that cannot succeed and is killed at once; null to let it run. */
   hopeless?(): ClaudeExecutionError | null
 }
 
-/** Starts the process of a call and sees it through to its end. */
+/** Starts the process of a call. */
 export async function runCall(
   plan: LaunchPlan,
   reader: OutputReader,
@@ -61,19 +75,19 @@ export async function runCall(
   const process = await startProcess(plan, context.table)
   const fail = (error: ClaudeExecutionError) => {
     failure ??= error
-    // One that is being given time to end must not use it to fill the disk.
+    // A process in its grace period must not use it to fill the disk.
     if (stopping.signal.aborted && error instanceof OutputTooLargeError) process.kill()
     stop()
   }
-  const watch = watchCall(context, clock, AbortSignal.any([stopping.signal, answered.signal]), fail)
-  // Read as it comes, without waiting for whoever listens.
-  const listening = listen(plan.output, {
+  const watch = watchTime(context, clock, AbortSignal.any([stopping.signal, answered.signal]), fail)
+  // Read as it is written, even if the consumer is slow.
+  const listening = followOutput(plan.output, {
     clock,
     limits: context.limits,
     complete: written.signal,
     fail,
-    hear(lines) {
-      watch.heard()
+    onLines(lines) {
+      watch.reset()
       begun.abort()
       for (const line of lines) queue.push(...reader.read(line))
       if (reader.hasResult()) answered.abort()
@@ -87,7 +101,7 @@ export async function runCall(
   if (signal.aborted) stop()
 
   const end = async (): Promise<RunEnd> => {
-    await Promise.race([process.exit, aborted(stopping.signal), lingers()])
+    await Promise.race([process.exit, aborted(stopping.signal), lingered()])
     if (process.identity !== null && !process.hasEnded()) {
       const graceMs = failure instanceof OutputTooLargeError ? 0 : context.graceMs
       await terminate(process.identity, { ...context, graceMs }, process.exit)
@@ -95,12 +109,12 @@ export async function runCall(
     await sweepCall(plan.environment[CALL_MARKER] ?? '', context)
     written.abort()
     await listening
-    // A process that even SIGKILL does not end (the system hangs) must not hang us.
+    // A process that survives SIGKILL (the system hangs) must not hang us.
     const exit = process.hasEnded() ? await process.exit : UNENDED
     return { ...exit, failure }
   }
-  /** Resolves when it has given its result and does not end. */
-  const lingers = async () => {
+  /** Resolves when the process has given its result and its grace period is over. */
+  const lingered = async () => {
     await aborted(answered.signal)
     await within(clock, context.resultGraceMs, process.exit)
   }
@@ -125,3 +139,70 @@ const aborted = (signal: AbortSignal) =>
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+
+interface OutputFollowing {
+  readonly clock: Clock
+  readonly limits: OutputLimits
+  /** Aborts when no more output will be written. */
+  readonly complete: AbortSignal
+  readonly onLines: (lines: readonly string[]) => void
+  /** Called when the output exceeds its limits or cannot be read. */
+  readonly fail: (error: ClaudeExecutionError) => void
+}
+
+/** Resolves when all output has been read, or reading has failed. Never rejects. */
+async function followOutput(
+  output: OutputFiles,
+  { clock, limits, complete, onLines, fail }: OutputFollowing,
+): Promise<void> {
+  const lines = lineSplitter(limits)
+  let excess: OutputTooLargeError | null = null
+  // The reader may lag behind, and stderr is not read at all, so the files themselves are watched.
+  const exceeded = () => {
+    excess = outputTooLarge('the output', limits.callBytes)
+    fail(excess)
+  }
+  using _stdout = limitSize(output.stdout, limits.callBytes, exceeded)
+  using _stderr = limitSize(output.stderr, limits.callBytes, exceeded)
+  const take = (found: readonly string[]) => {
+    if (excess !== null) throw excess
+    if (found.length > 0) onLines(found)
+  }
+  try {
+    await followFile(output.stdout, { clock, complete, onChunk: (chunk) => take(lines.push(chunk)) })
+    take(lines.end())
+  } catch (cause) {
+    const isKnown = cause instanceof ClaudeExecutionError
+    fail(isKnown ? cause : new CliCrashedError({ said: `its output cannot be read: ${cause}` }, { cause }))
+  }
+}
+
+/** Enforces both time limits until `over` aborts. `reset` restarts the idle timer. */
+function watchTime(
+  { idleMs, callTimeoutMs }: TimeLimits,
+  clock: Clock,
+  over: AbortSignal,
+  fail: (error: ClaudeExecutionError) => void,
+): { reset(): void } {
+  let activeAt = clock.now()
+
+  const idle = async () => {
+    for (let left = idleMs; left > 0; left = activeAt + idleMs - clock.now()) {
+      await pause(clock, left, over)
+      if (over.aborted) return
+    }
+    fail(new CallStalledError({ said: `no output for ${idleMs} ms` }))
+  }
+  const total = async (limitMs: number) => {
+    await pause(clock, limitMs, over)
+    if (!over.aborted) fail(new CallTimeoutError({ said: `the limit is ${limitMs} ms` }))
+  }
+
+  void idle()
+  if (callTimeoutMs !== null) void total(callTimeoutMs)
+  return {
+    reset() {
+      activeAt = clock.now()
+    },
+  }
+}

@@ -1,12 +1,12 @@
-/** A queue between one who tells and one who listens, neither of whom waits for the other. */
+/** An unbounded queue between one producer and one consumer: pushing never waits. */
 
 export interface MessageQueue<T> extends AsyncIterable<T> {
   push(...items: readonly T[]): void
-  /** No more will come. What is in the queue is still given out. */
+  /** Ends the queue. Items already queued are still delivered. */
   end(): void
 }
 
-/** Makes a queue for one listener. */
+/** Makes a queue for a single consumer. */
 export function messageQueue<T>(): MessageQueue<T> {
   const items: T[] = []
   let isEnded = false

@@ -1,21 +1,21 @@
-/** Runs each call as one process: lets it in, starts it, sees it through, and leaves nothing behind. */
+/** Runs each call as one process: waits for a slot, spawns it, reports its messages, and cleans up. */
 import { availableParallelism } from 'node:os'
 import { type Clock, pause, systemClock } from '../../clock.ts'
 import { ClaudeExecutionError, OutputTooLargeError, StartupRefusedError } from '../../events/errors/call.ts'
 import type { Redact } from '../../events/redaction.ts'
 import { type Logger, silentLogger } from '../../logger.ts'
-import type { InputOptions } from '../../workspaces/directory-work.ts'
+import type { InputOptions } from '../../workspaces/operations.ts'
 import type { Environment } from '../environment.ts'
 import type { Call, CallMessage } from '../runner.ts'
 import { OUTPUT_LIMITS, type OutputLimits } from '../stream/line-splitter.ts'
 import { stoppedError } from './call-ending.ts'
 import { tidyOutput } from './call-output.ts'
-import type { LaunchPlan } from './call-process.ts'
 import { type CallRun, type CallRunOptions, type OutputReader, type RunEnd, runCall } from './call-run.ts'
+import type { LaunchPlan } from './launch.ts'
 import { semaphore } from './semaphore.ts'
 import { systemProcessTable } from './table.ts'
 
-/** What bounds the processes of a runner. */
+/** What limits a runner's processes. */
 export interface ProcessOptions {
   /** Added to the environment of every call. */
   readonly environment?: Environment
@@ -23,26 +23,26 @@ export interface ProcessOptions {
   readonly logger?: Logger
   /** How much a call may print. */
   readonly limits?: OutputLimits
-  /** Milliseconds that a process has for ending by itself, before it is killed; 5,000 unless told. */
+  /** Milliseconds between SIGTERM and SIGKILL. Default: 5,000. */
   readonly graceMs?: number
-  /** How tasks' files, folders and repositories are placed. */
+  /** How files, folders and repositories of tasks are placed. */
   readonly inputs?: InputOptions
-  /** How many processes there may be at once; further calls wait. Four for each core and at least 8, unless told. */
+  /** How many processes may run at once; further calls wait. Default: four per core, but at least 8. */
   readonly maxProcesses?: number
-  /** Milliseconds without a line after which a call is given up; 11 minutes unless told. */
+  /** Milliseconds without a line of output before a call is terminated. Default: 11 minutes. */
   readonly idleMs?: number
-  /** Milliseconds that one call may take; unless told, as many as its task has left. */
+  /** Milliseconds that one call may take. Default: whatever its task has left. */
   readonly callTimeoutMs?: number
 }
 
-/** A call that is ready to be started, and what its end means. */
+/** A call that is ready to be spawned, and how to interpret its end. */
 export interface PreparedCall {
   readonly plan: LaunchPlan
   readonly reader: OutputReader
   readonly redact: Redact
-  /** What goes to its stdin. */
+  /** What is written to stdin. */
   readonly input: string
-  /** What is to be said last, the result included. Throws the error of a call that was not answered. */
+  /** The last messages of the call, including its result. Throws the error of a call that was not answered. */
   conclude(end: RunEnd): Promise<readonly CallMessage[]>
 }
 
@@ -55,17 +55,17 @@ export interface ProcessRunner {
 
 const GRACE_MS = 5_000
 
-/** A minute more than the longest that the CLI lets a command of its Bash tool run, during which nothing is printed. */
+/** One minute more than the longest silent command that the CLI's Bash tool allows. */
 const IDLE_MS = 11 * 60_000
 
-/** A process that says nothing stops being one that starts: it must not hold up all others for ever. */
-const STARTS_WITHIN_MS = 30_000
+/** A silent process gives up its start slot after this time, so that it does not block the others. */
+const START_SLOT_TIMEOUT_MS = 30_000
 
-/** A waiting call costs 240 MB and no processor: more of them than cores, but not one for each of 100 agents. */
-const manyProcesses = () => Math.max(8, 4 * availableParallelism())
+/** A waiting call costs 240 MB and no CPU: allow more calls than cores, but not one for each of 100 agents. */
+const defaultMaxProcesses = () => Math.max(8, 4 * availableParallelism())
 
 /**
- * @param prepare Makes a call ready; what it throws is the call's error.
+ * @param prepare Readies a call; what it throws is the call's error.
  * @param maxStarts How many processes may be starting at once.
  */
 export function processRunner(
@@ -83,23 +83,23 @@ export function processRunner(
     idleMs: options.idleMs ?? IDLE_MS,
     callTimeoutMs: options.callTimeoutMs ?? null,
   }
-  const maxProcesses = options.maxProcesses ?? manyProcesses()
+  const maxProcesses = options.maxProcesses ?? defaultMaxProcesses()
   const processes = semaphore(maxProcesses)
   const starts = semaphore(maxStarts)
 
-  /** Starts the process; others may start when it has begun to speak, or was given long enough. */
+  /** Spawns the process. Its start slot is released on its first output, or after a timeout. */
   async function launch({ plan, reader }: PreparedCall, signal: AbortSignal): Promise<CallRun> {
-    const started = await starts.acquire(signal)
+    const releaseSlot = await starts.acquire(signal)
     try {
       const run = await runCall(plan, reader, signal, context)
       const waited = new AbortController()
-      void Promise.race([run.begun, pause(clock, STARTS_WITHIN_MS, waited.signal)]).then(() => {
+      void Promise.race([run.begun, pause(clock, START_SLOT_TIMEOUT_MS, waited.signal)]).then(() => {
         waited.abort()
-        started()
+        releaseSlot()
       })
       return run
     } catch (error) {
-      started()
+      releaseSlot()
       throw error
     }
   }
@@ -107,24 +107,24 @@ export function processRunner(
   async function* perform(call: Call, signal: AbortSignal): AsyncGenerator<CallMessage> {
     const prepared = await prepare(call, signal)
     const { path, arguments: given, environment } = prepared.plan
-    const begunAt = clock.now()
-    // The names alone: values may be secret. The prompt goes to stdin, and is in no argument.
+    const startedAt = clock.now()
+    // Only names: values may be secret. The prompt goes to stdin and is in no argument.
     const names = Object.keys(environment).sort()
     logger.debug({ callId: call.callId, path, arguments: given, environment: names }, 'starting a process')
     const run = await launch(prepared, signal)
     try {
       if (run.process.identity !== null) yield { type: 'process', ...run.process.identity }
-      // Only now: whoever listens has written down what was started.
+      // Not before: the consumer has recorded the process by the time it asks for the next message.
       run.process.send(prepared.input)
       yield* run.messages
       const end = await run.over
-      logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - begunAt }, 'the process ended')
+      logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - startedAt }, 'the process ended')
       for (const message of await prepared.conclude(end)) {
         if (message.type === 'warning') logger.warn({ callId: call.callId }, message.message)
         yield message
       }
     } finally {
-      // What it printed stays until the next call: we may be killed before anybody has written down how it ended.
+      // The output is kept until the next call: we may be killed before the outcome is recorded.
       run.stop()
       const { failure } = await run.over
       const isTooLarge = failure instanceof OutputTooLargeError
@@ -137,9 +137,9 @@ export function processRunner(
     logger,
     maxProcesses,
     async *start(call, { signal }) {
-      let leave = () => {}
+      let release = () => {}
       try {
-        leave = await processes.acquire(signal)
+        release = await processes.acquire(signal)
         yield* perform(call, signal)
       } catch (cause) {
         if (cause instanceof ClaudeExecutionError) throw cause
@@ -147,7 +147,7 @@ export function processRunner(
         const said = cause instanceof Error ? cause.message : String(cause)
         throw new StartupRefusedError({ said }, { cause })
       } finally {
-        leave()
+        release()
       }
     },
   }

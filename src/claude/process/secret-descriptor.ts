@@ -1,12 +1,12 @@
-/** Starts a program so that it finds a secret at a descriptor, in a pipe of which it can be read exactly once. */
+/** Passes a secret to a program through a descriptor: a pipe that can be read exactly once. */
 import { access, constants } from 'node:fs/promises'
 
 export const SECRET_DESCRIPTOR = 3
 
 /**
- * What Node calls a pipe is a socket, which /proc does not let anybody open, and a file could be read again for as long
- * as the program lives. A shell makes a real pipe of a here-document, and then becomes the program: same process, same
- * pid, and the secret is on no command line and in no environment.
+ * Node's pipes are sockets, which /proc refuses to open, and a file could be read again while the program runs. So a
+ * shell makes a real pipe from a here-document and then execs the program: same process, same pid, and the secret is
+ * on no command line and in no environment.
  */
 const HAND_OVER = `IFS= read -r secret <&${SECRET_DESCRIPTOR}
 exec ${SECRET_DESCRIPTOR}<<END
@@ -20,12 +20,12 @@ export interface Command {
   readonly arguments: readonly string[]
 }
 
-/** What to start, and what to write to its descriptor, for the program to find the secret there. */
-export async function handingOver(
+/** What to spawn, and what to write to its descriptor, so that the program finds the secret there. */
+export async function withSecret(
   { path, arguments: given }: Command,
   secret: string | undefined,
 ): Promise<Command & { readonly written?: Uint8Array }> {
-  // A program that is not there is not left to the shell, whose error would say less.
+  // A missing program is not left to the shell, whose error would say less.
   if (secret === undefined || !(await isExecutable(path))) return { path, arguments: given }
   return {
     path: '/bin/sh',

@@ -1,24 +1,24 @@
-/** Lets so many in at once, first come first served. */
+/** Limits concurrency: first come, first served. */
 
 export interface Semaphore {
   /**
-   * Waits for a place. Resolves with how to give it back, which may be called more than once; rejects with the reason
-   * of the abort when that comes first.
+   * Waits for a slot. Resolves to its release function, which may be called more than once; rejects with the signal's
+   * reason if that aborts first.
    */
   acquire(signal: AbortSignal): Promise<() => void>
 }
 
-export function semaphore(places: number): Semaphore {
-  let free = places
+export function semaphore(slots: number): Semaphore {
+  let free = slots
   const waiting = new Set<() => void>()
 
-  /** A place that becomes free goes to who waits longest, so that nobody who comes just then is faster. */
+  /** A freed slot goes straight to the longest waiter, so that a newcomer cannot overtake it. */
   const release = () => {
     const [next] = waiting
     if (next) next()
     else free += 1
   }
-  const place = () => {
+  const slot = () => {
     let isHeld = true
     return () => {
       if (isHeld) release()
@@ -32,14 +32,14 @@ export function semaphore(places: number): Semaphore {
         if (signal.aborted) return reject(signal.reason)
         if (free > 0) {
           free -= 1
-          return resolve(place())
+          return resolve(slot())
         }
         const settle = (then: () => void) => {
           waiting.delete(enter)
           signal.removeEventListener('abort', leave)
           then()
         }
-        const enter = () => settle(() => resolve(place()))
+        const enter = () => settle(() => resolve(slot()))
         const leave = () => settle(() => reject(signal.reason))
         waiting.add(enter)
         signal.addEventListener('abort', leave)

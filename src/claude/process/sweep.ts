@@ -1,4 +1,4 @@
-/** Ends what calls have left running: every process that carries their mark, however it was started. */
+/** Kills what calls have left running: every process that carries their marker, however it was started. */
 
 import { realpath } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
@@ -9,15 +9,15 @@ import { killAll, type TerminationContext } from './termination.ts'
 
 type Environment = ReadonlyMap<string, string>
 
-/** What is started while we sweep is found by the next look. */
+/** Each round finds what was started during the one before. */
 const ROUNDS = 10
 
-/** Ends all that is left of one call. Returns how many processes that were. */
+/** Kills every process of one call. Returns how many there were. */
 export function sweepCall(callId: string, context: TerminationContext): Promise<number> {
-  return sweepProcesses(context, (marks) => marks.get(CALL_MARKER) === callId, new Set())
+  return sweepProcesses(context, (markers) => markers.get(CALL_MARKER) === callId, new Set())
 }
 
-/** Ends all that is left of the calls of a base directory, but for those to keep. Returns how many processes that were. */
+/** Kills the processes of all calls of a base directory except those in `keep`. Returns how many there were. */
 export async function sweepBase(
   { baseDir, keep }: { readonly baseDir: string; readonly keep: readonly string[] },
   context: TerminationContext,
@@ -25,17 +25,17 @@ export async function sweepBase(
   const bases = [resolve(baseDir), await realpath(baseDir).catch(() => baseDir)].map(
     (base) => `${base}${sep}`,
   )
-  const isOurs = (marks: Environment) => bases.some((base) => marks.get(HOME_MARKER)?.startsWith(base))
+  const isOurs = (markers: Environment) => bases.some((base) => markers.get(HOME_MARKER)?.startsWith(base))
   return sweepProcesses(context, isOurs, new Set(keep))
 }
 
 /**
- * Kills every process whose marks fit. A kept call is kept with all that descends from it, whatever marks that
- * carries: an agent may itself run agents. We ourselves may run in an agent, so we and our ancestors are spared too.
+ * Kills every process whose markers match. A kept call keeps all its descendants, whatever their markers: an agent
+ * may itself run agents. We may be running in an agent ourselves, so we and our ancestors are spared too.
  */
 async function sweepProcesses(
   context: TerminationContext,
-  fits: (marks: Environment) => boolean,
+  fits: (markers: Environment) => boolean,
   keep: ReadonlySet<string>,
 ): Promise<number> {
   const swept = new Set<string>()
@@ -44,9 +44,9 @@ async function sweepProcesses(
     const spared = new Set([...ancestorsOf(process.pid, entries), process.pid])
     const marked: ProcessEntry[] = []
     for (const entry of entries) {
-      const marks = await context.table.environment(entry.pid)
-      if (!marks || !fits(marks)) continue
-      if (!keep.has(marks.get(CALL_MARKER) ?? '')) marked.push(entry)
+      const markers = await context.table.environment(entry.pid)
+      if (!markers || !fits(markers)) continue
+      if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)
       else for (const kept of descendantsOf(entry.pid, entries)) spared.add(kept.pid)
     }
     const doomed = marked.filter((entry) => !spared.has(entry.pid))

@@ -1,4 +1,4 @@
-/** The processes of this machine, as the system tells of them: /proc on Linux, `ps` elsewhere. */
+/** The process table of this machine: /proc on Linux, `ps` elsewhere. */
 import { readdir, readFile } from 'node:fs/promises'
 import type { ProcessIdentity } from '../runner.ts'
 
@@ -6,24 +6,24 @@ export interface ProcessEntry {
   readonly pid: number
   readonly parentPid: number
   readonly startTime: string
-  /** A zombie: it has ended, and nobody has asked how. Where pid 1 does not ask, orphans stay that for ever. */
+  /** A zombie: exited but not reaped. Where pid 1 does not reap, orphans stay zombies for ever. */
   readonly ended: boolean
 }
 
 export interface ProcessTable {
   entries(): Promise<readonly ProcessEntry[]>
   entry(pid: number): Promise<ProcessEntry | null>
-  /** What a process was started with; null where that may not be read. */
+  /** The environment it was started with; null if it cannot be read. */
   environment(pid: number): Promise<ReadonlyMap<string, string> | null>
 }
 
-/** Whether that very process still runs: the pid alone may be another's by now. */
+/** Whether this very process still runs: its pid may have been reused. */
 export async function isRunning(table: ProcessTable, identity: ProcessIdentity): Promise<boolean> {
   const entry = await table.entry(identity.pid)
   return entry !== null && !entry.ended && entry.startTime === identity.startTime
 }
 
-/** A process and all that descend from it, as far as the chain of parents is unbroken. */
+/** All descendants of a process, as long as the chain of parents is unbroken. */
 export function descendantsOf(pid: number, entries: readonly ProcessEntry[]): ProcessEntry[] {
   const found: ProcessEntry[] = []
   const parents = new Set([pid])
@@ -38,7 +38,7 @@ export function descendantsOf(pid: number, entries: readonly ProcessEntry[]): Pr
   return found
 }
 
-/** One line of /proc/<pid>/stat. The name stands in brackets and may itself hold brackets and spaces. */
+/** Parses /proc/<pid>/stat. The name is in parentheses, and may itself contain parentheses and spaces. */
 export function parseStat(pid: number, stat: string): ProcessEntry | null {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const [state, parentPid] = fields
@@ -56,7 +56,7 @@ export function parseEnvironment(block: string): ReadonlyMap<string, string> {
   )
 }
 
-/** What `ps -A -o pid=,ppid=,stat=,lstart=` prints. */
+/** Parses the output of `ps -A -o pid=,ppid=,stat=,lstart=`. */
 export function parseProcessList(output: string): ProcessEntry[] {
   return output.split('\n').flatMap((line) => {
     const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S.*?)\s*$/.exec(line)
@@ -66,7 +66,7 @@ export function parseProcessList(output: string): ProcessEntry[] {
   })
 }
 
-/** A process may end while we read about it: then it is simply not there. */
+/** A process may exit while it is being read: it then counts as absent. */
 const readOrNull = (path: string) => readFile(path, 'utf8').catch(() => null)
 
 export const linuxProcessTable: ProcessTable = {
@@ -85,7 +85,7 @@ export const linuxProcessTable: ProcessTable = {
   },
 }
 
-/** Elsewhere an environment is not to be had, so that only descendants are found. */
+/** Other systems do not expose environments, so only descendants are found. */
 export const portableProcessTable: ProcessTable = {
   async entries() {
     const { execa } = await import('execa')

@@ -1,4 +1,4 @@
-/** How processes are ended: asked first, then killed, and at last everything that carries their mark. */
+/** Terminates processes: SIGTERM, a grace period, SIGKILL. */
 import { type Clock, pause } from '../../clock.ts'
 import type { ProcessIdentity } from '../runner.ts'
 import { descendantsOf, isRunning, type ProcessEntry, type ProcessTable } from './table.ts'
@@ -6,32 +6,32 @@ import { descendantsOf, isRunning, type ProcessEntry, type ProcessTable } from '
 export interface TerminationContext {
   readonly table: ProcessTable
   readonly clock: Clock
-  /** How long a process has for ending by itself once it was asked to. */
+  /** Milliseconds between SIGTERM and SIGKILL. */
   readonly graceMs: number
-  /** Sends a signal; a test replaces it. */
+  /** Sends a signal; tests replace it. */
   readonly kill?: (pid: number, signal: NodeJS.Signals) => void
 }
 
-/** How often one looks whether a process that is not our child still runs. */
-const LOOK_EVERY_MS = 100
-/** A process that was killed is gone within this, unless the system itself hangs. */
-const KILLED_WITHIN_MS = 5_000
+/** How often to poll a process that is not our child. */
+const POLL_EVERY_MS = 100
+/** A killed process is gone within this time, unless the system itself hangs. */
+const KILL_TIMEOUT_MS = 5_000
 
-/** Resolves when the process has ended, or when the signal aborts. Polls: nobody is told of a foreign process's end. */
+/** Resolves when the process has ended, or when the signal aborts. Polls, because only a parent is notified. */
 export async function waitForEnd(
   identity: ProcessIdentity,
   context: Pick<TerminationContext, 'table' | 'clock'>,
   signal?: AbortSignal,
 ): Promise<void> {
   while (!signal?.aborted && (await isRunning(context.table, identity))) {
-    await pause(context.clock, LOOK_EVERY_MS, signal)
+    await pause(context.clock, POLL_EVERY_MS, signal)
   }
 }
 
 /**
- * Ends one process and all that it has started as far as that is known: SIGTERM, a grace, SIGKILL. `ended` resolves
- * when the process is gone; without it that is looked for. The descendants are noted first: once their parent has
- * ended nothing leads to them any more.
+ * Terminates a process and its descendants: SIGTERM, a grace period, SIGKILL. `ended` resolves when the process is
+ * gone; without it, the process table is polled. The descendants are listed first, because once their parent is gone
+ * nothing leads to them.
  */
 export async function terminate(
   identity: ProcessIdentity,
@@ -40,19 +40,19 @@ export async function terminate(
 ): Promise<void> {
   const { table, clock, graceMs } = context
   const kill = context.kill ?? signalProcess
-  const family = descendantsOf(identity.pid, await table.entries())
+  const descendants = descendantsOf(identity.pid, await table.entries())
   const giveUp = new AbortController()
   const gone = ended ?? waitForEnd(identity, context, giveUp.signal)
   if (ended || (await isRunning(table, identity))) kill(identity.pid, 'SIGTERM')
   if (!(await within(clock, graceMs, gone))) {
     if (ended || (await isRunning(table, identity))) kill(identity.pid, 'SIGKILL')
-    await within(clock, KILLED_WITHIN_MS, gone)
+    await within(clock, KILL_TIMEOUT_MS, gone)
   }
   giveUp.abort()
-  await killAll(family, context)
+  await killAll(descendants, context)
 }
 
-/** Kills those of the processes that still run, and waits until they are gone. */
+/** Kills the processes that still run, and waits until they are gone. */
 export async function killAll(
   processes: readonly ProcessEntry[],
   context: TerminationContext,
@@ -66,7 +66,7 @@ export async function killAll(
   }
   const giveUp = new AbortController()
   const gone = Promise.all(left.map((entry) => waitForEnd(entry, context, giveUp.signal)))
-  if (left.length > 0) await within(context.clock, KILLED_WITHIN_MS, gone)
+  if (left.length > 0) await within(context.clock, KILL_TIMEOUT_MS, gone)
   giveUp.abort()
 }
 
@@ -83,7 +83,7 @@ export async function within(clock: Clock, delayMs: number, promise: Promise<unk
   return inTime
 }
 
-/** It may have ended in between, or belong to somebody else: then there is nothing to do. */
+/** It may have exited meanwhile, or belong to another user: either way there is nothing to do. */
 function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)

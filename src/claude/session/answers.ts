@@ -1,7 +1,9 @@
-/** Which line of a transcript ends which session: what leads back to a session whose own transcript is gone.
+/**
+ * Records which transcript line ends which session: the way back to a session whose own transcript was removed.
  *
- * The CLI copies the lines of a session into every session that is forked from it, under their own ids, but 2.1.197
- * does not say in them which session they come from. So that is noted, in a line of some 120 bytes for each answer. */
+ * The CLI copies a session's lines, ids included, into every fork of it, but 2.1.197 does not record which session
+ * they come from. So we do, in some 120 bytes per answer.
+ */
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { numberAt, parseRecord, stringAt } from '../stream/untrusted-json.ts'
@@ -10,13 +12,13 @@ const answersFile = (home: string) => join(home, 'answers.ndjson')
 
 /** How a session ended. */
 export interface SessionAnswer {
-  /** The id of the line with the answer. */
+  /** The id of the line that holds the answer. */
   readonly line: string
-  /** What the session cost with all before it, where that is counted. */
+  /** What the chain has cost up to and including this session, if known. */
   readonly chainCostUsd: number | null
 }
 
-/** Whatever is not a session and a line is passed over: a crash may have cut the last one. */
+/** Lines that are incomplete or malformed are skipped: a crash may have cut the last one. */
 export async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAnswer>> {
   const text = await readFile(answersFile(home), 'utf8').catch(() => '')
   return new Map(
@@ -29,13 +31,13 @@ export async function readAnswers(home: string): Promise<ReadonlyMap<string, Ses
   )
 }
 
-/** Durable when it returns: transcripts are removed because this is known. */
-export async function noteAnswer(home: string, session: string, answer: SessionAnswer): Promise<void> {
+/** Durable when it resolves: transcripts are removed on the strength of it. */
+export async function recordAnswer(home: string, session: string, answer: SessionAnswer): Promise<void> {
   if ((await readAnswers(home)).get(session)?.line === answer.line) return
   await using file = await open(answersFile(home), 'a', 0o600)
   await file.write(`${JSON.stringify({ session, ...answer })}\n`)
   await file.datasync()
 }
 
-/** It goes onto a command line. */
+/** The id is passed on a command line. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

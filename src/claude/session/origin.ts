@@ -1,4 +1,4 @@
-/** What a session continues: its parent's own transcript, or a later one that holds the parent's history. */
+/** Finds the transcript to fork: that of the parent session, or a later one that contains its history. */
 import { readFile } from 'node:fs/promises'
 import type { Call } from '../runner.ts'
 import { readAnswers } from './answers.ts'
@@ -8,13 +8,13 @@ import { listTranscripts } from './transcripts.ts'
 export interface SessionOrigin {
   /** The session to fork. */
   readonly sessionId: string
-  /** The line to fork it at; null is its end. */
+  /** The line to fork at; null: its end. */
   readonly at: string | null
-  /** Its transcript. */
+  /** The transcript. */
   readonly text: string
 }
 
-/** What a call forks; null when it begins a new chain, or when the session it continues is nowhere to be found. */
+/** What a call forks; null if it starts a new chain, or if no transcript contains its parent session. */
 export async function sessionOrigin(
   call: Pick<Call, 'sessionId' | 'parentSessionId' | 'directories'>,
 ): Promise<SessionOrigin | null> {
@@ -26,30 +26,30 @@ export async function sessionOrigin(
 
   const line = (await readAnswers(directories.home)).get(parent)?.line
   if (line === undefined) return null
-  const holders: SessionOrigin[] = []
+  const candidates: SessionOrigin[] = []
   for (const { sessionId, path } of files) {
     if (sessionId === call.sessionId) continue
     const text = await readFile(path, 'utf8')
-    if (holdsLine(text, line)) holders.push({ sessionId, at: line, text })
+    if (containsLine(text, line)) candidates.push({ sessionId, at: line, text })
   }
-  // The shortest is read fastest; the order decides when there are two.
-  holders.sort(
+  // The shortest is fastest to read; ties are broken by id.
+  candidates.sort(
     (one, other) => one.text.length - other.text.length || (one.sessionId < other.sessionId ? -1 : 1),
   )
-  return holders[0] ?? null
+  return candidates[0] ?? null
 }
 
-/** What a call of which there is a transcript had before it. */
+/** The history that preceded a call which has a transcript. */
 export interface SessionHistory {
-  /** A transcript that holds it, and nothing of the call. */
+  /** A transcript that contains the history, and nothing of the call. */
   readonly text: string
-  /** What it cost, as far as that is counted. */
+  /** What the history cost, as far as known. */
   readonly costUsd: number
 }
 
 /**
- * As a fork leaves its parent as it was, this is what was forked. Once the call was answered that may be gone: then it
- * is what stands in the call's own transcript up to the parent's answer.
+ * A fork leaves its parent unchanged, so this is the text that was forked. It may have been removed since, after the
+ * call was answered; then it is the call's own transcript up to the parent's answer.
  */
 export async function historyOf(
   call: Pick<Call, 'sessionId' | 'parentSessionId' | 'directories'>,
@@ -60,10 +60,10 @@ export async function historyOf(
   const answer = (await readAnswers(call.directories.home)).get(call.parentSessionId ?? '')
   if (answer === undefined) return { text: '', costUsd: 0 }
   const lines = own.split('\n')
-  const end = lines.findIndex((line) => holdsLine(line, answer.line))
+  const end = lines.findIndex((line) => containsLine(line, answer.line))
   return { text: lines.slice(0, end + 1).join('\n'), costUsd: answer.chainCostUsd ?? 0 }
 }
 
-/** Text inside a line cannot look like this: its quotes are escaped there. */
-export const holdsLine = (transcript: string, line: string): boolean =>
+/** Text inside a line cannot match: its quotes are escaped. */
+export const containsLine = (transcript: string, line: string): boolean =>
   transcript.includes(`"uuid":"${line}"`)

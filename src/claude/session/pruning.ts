@@ -1,38 +1,39 @@
-/** Removes transcripts that nothing needs any more, so that an agent's home grows as its conversation does.
+/**
+ * Removes transcripts that are no longer needed, so that an agent's home grows linearly with its conversation.
  *
- * A forked session's transcript holds the whole history before it: keeping one for each turn would take the square of
- * what was said. */
+ * A fork's transcript contains the whole history before it: keeping one per turn would take quadratic space.
+ */
 import { readFile, rm } from 'node:fs/promises'
 import type { Call } from '../runner.ts'
-import { noteAnswer, readAnswers, type SessionAnswer } from './answers.ts'
-import { holdsLine, sessionOrigin } from './origin.ts'
+import { readAnswers, recordAnswer, type SessionAnswer } from './answers.ts'
+import { containsLine, sessionOrigin } from './origin.ts'
 import { costState, lastAnswer } from './transcript-reading.ts'
 import { listTranscripts, readTranscript, type TranscriptFile } from './transcripts.ts'
 
 /**
- * To be called when a call was answered. Kept are its transcript, and that of every answered session whose history
- * stands in none of the others: the end of another branch. All else is either held by them, or was left by a call that
- * failed, as an agent does one thing at a time.
+ * Call this once a call is answered. It keeps the call's transcript, and that of every answered session that no other
+ * transcript contains: the tip of another branch. Everything else is either contained in those or was left by a
+ * failed call, since an agent runs one call at a time.
  *
- * The parent stays while it is small, as it is what one most often goes back to. A large one goes as well, though our
- * process may die before the log says how the call ended: what was answered need not be asked again, and what recovery
- * asks of the parent is noted.
+ * The parent is kept while it is small, being the most likely to be resumed. A large parent is removed even though we
+ * may die before the call's outcome is logged: an answered call is not repeated, and all that recovery needs of the
+ * parent has been recorded.
  */
 export async function pruneTranscripts(call: Call): Promise<void> {
   const { home } = call.directories
   const own = await readTranscript(home, call.sessionId)
   const answer = own === null ? null : answerOf(own)
   if (own === null || answer === null) return
-  await noteAnswer(home, call.sessionId, answer)
+  await recordAnswer(home, call.sessionId, answer)
 
   const origin = await sessionOrigin(call)
   const kept = new Set(await removeUnanswered(home))
   for (const transcript of kept) {
     const { sessionId, path, text, end } = transcript
     if (sessionId === call.sessionId) continue
-    if (sessionId === origin?.sessionId && text.length <= SMALL) continue
-    if (![...kept].some((other) => other !== transcript && holdsLine(other.text, end.line))) continue
-    await noteAnswer(home, sessionId, end)
+    if (sessionId === origin?.sessionId && text.length <= SMALL_TRANSCRIPT) continue
+    if (![...kept].some((other) => other !== transcript && containsLine(other.text, end.line))) continue
+    await recordAnswer(home, sessionId, end)
     await rm(path)
     kept.delete(transcript)
   }
@@ -43,7 +44,7 @@ interface AnsweredTranscript extends TranscriptFile {
   readonly end: SessionAnswer
 }
 
-/** Removes what failed calls have left, and returns the others. */
+/** Removes the transcripts of failed calls, and returns the others. */
 async function removeUnanswered(home: string): Promise<AnsweredTranscript[]> {
   const answers = await readAnswers(home)
   const answered: AnsweredTranscript[] = []
@@ -56,8 +57,8 @@ async function removeUnanswered(home: string): Promise<AnsweredTranscript[]> {
   return answered
 }
 
-/** In characters. With more than this, keeping the parent would be most of what a conversation takes. */
-const SMALL = 256 * 1024
+/** In characters. Beyond this, the parent's transcript would be most of what a conversation takes. */
+const SMALL_TRANSCRIPT = 256 * 1024
 
 function answerOf(transcript: string): SessionAnswer | null {
   const line = lastAnswer(transcript)

@@ -1,4 +1,4 @@
-/** What the transcript of a session says of a call whose end nobody saw: pure, over the text of the files. */
+/** Reads from a session's transcript how an unobserved call ended: pure functions over the text. */
 
 import type { CallResult, Usage } from '../runner.ts'
 import { addUsage, usageOf } from '../stream/result-record.ts'
@@ -11,32 +11,32 @@ import {
   type UntrustedRecord,
 } from '../stream/untrusted-json.ts'
 
-/** The text of a transcript, and of the one it was forked from: that one's history stands copied in it. */
+/** The text of a transcript, and of the one it was forked from, whose history it contains. */
 export interface TranscriptTexts {
   readonly own: string
   readonly parent: string | null
-  /** What all before it has cost; unless told, what the parent counts. */
+  /** What the history before it cost. Default: the cost that the parent records. */
   readonly costBefore?: number
 }
 
-/** These end an answer. Everything else means that the model wanted a tool, or was cut short. */
+/** These end an answer. Any other reason means that the model wanted a tool, or was cut off. */
 const FINAL = new Set(['end_turn', 'stop_sequence'])
 
 /**
- * The answer that a transcript holds to this prompt; null when there is none.
+ * The transcript's answer to this prompt; null if there is none.
  *
- * A killed call leaves the prompt without an answer, or ends in the use of a tool. The CLI's own lines (API errors,
- * "No response requested.") look like answers and are none. What a subagent said is not the answer either. A prompt
- * that is only the beginning of ours is what is left when we died while sending it: its answer is to another task.
+ * A killed call leaves a prompt without an answer, or ends in a tool use. The CLI's own lines (API errors, "No
+ * response requested.") look like answers but are not. Neither is what a subagent said. A prompt that is a mere
+ * prefix of ours was cut off when we died while sending it: its answer is to a different task.
  *
- * The time is from the prompt to the answer; the cost is what the transcript counts, if it does (2.1.197 counts
- * none there: then it is 0, because no price is known here).
+ * The duration is from prompt to answer. The cost is what the transcript records; 2.1.197 records none, so it is 0,
+ * because no price is known here.
  */
 export function answerIn(texts: TranscriptTexts, prompt: string): CallResult | null {
   const turn = ownTurn(texts)
   const asked = turn.find((line) => isPrompt(line))
-  if (!asked || isCut(promptText(asked), prompt)) return null
-  const last = turn.findLast((line) => isSpoken(line))
+  if (!asked || isCutOff(promptText(asked), prompt)) return null
+  const last = turn.findLast((line) => isMessage(line))
   if (!last || !isAnswer(last)) return null
   const text = answerText(turn, last)
   if (text === null) return null
@@ -51,17 +51,17 @@ export function answerIn(texts: TranscriptTexts, prompt: string): CallResult | n
   }
 }
 
-/** The id of the last line of a transcript that ends in an answer; null when it ends in anything else. */
+/** The id of a transcript's last line if that is an answer; null otherwise. */
 export function lastAnswer(transcript: string): string | null {
   for (const line of transcript.split('\n').reverse()) {
     const record = parseRecord(line)
-    if (record === null || record.isSidechain === true || !isSpoken(record)) continue
+    if (record === null || record.isSidechain === true || !isMessage(record)) continue
     return isAnswer(record) ? stringAt(record, 'uuid') : null
   }
   return null
 }
 
-/** What the session has cost with all before it, as newer versions write it down; null where they do not. */
+/** What the chain has cost up to this session, which newer versions record; null in older ones. */
 export function costState(transcript: string): number | null {
   const line = transcript.split('\n').findLast((candidate) => candidate.includes('"cost-state"'))
   const record = line === undefined ? null : parseRecord(line)
@@ -72,7 +72,7 @@ function costOf({ own, parent, costBefore = costState(parent ?? '') ?? 0 }: Tran
   return Math.max(0, (costState(own) ?? 0) - costBefore)
 }
 
-/** The lines that are not the parent's. A line that was cut by a crash is left out. */
+/** The lines that are not the parent's. A line cut off by a crash is skipped. */
 function ownTurn({ own, parent }: TranscriptTexts): readonly UntrustedRecord[] {
   const before = new Set(recordsOf(parent ?? '').map((line) => stringAt(line, 'uuid')))
   return recordsOf(own).filter(
@@ -87,10 +87,10 @@ const recordsOf = (text: string): UntrustedRecord[] =>
     .map(parseRecord)
     .filter((record) => record !== null)
 
-const isSpoken = (line: UntrustedRecord) =>
+const isMessage = (line: UntrustedRecord) =>
   line.isMeta !== true && (stringAt(line, 'type') === 'user' || stringAt(line, 'type') === 'assistant')
 
-/** A line of the user that is no tool's result. */
+/** A line of the user that is not a tool result. */
 function isPrompt(line: UntrustedRecord): boolean {
   if (stringAt(line, 'type') !== 'user' || line.isMeta === true) return false
   return !recordsAt(recordAt(line, 'message'), 'content').some(
@@ -119,12 +119,12 @@ function promptText(line: UntrustedRecord): string {
   )
 }
 
-function isCut(written: string, prompt: string): boolean {
+function isCutOff(written: string, prompt: string): boolean {
   const [kept, whole] = [written.trim(), prompt.trim()]
   return kept.length < whole.length && whole.startsWith(kept)
 }
 
-/** Each block of a message has its own line; the answer is the last that holds text. */
+/** Each block of a message has a line of its own; the answer is the last one with text. */
 function answerText(turn: readonly UntrustedRecord[], last: UntrustedRecord): string | null {
   const id = stringAt(recordAt(last, 'message'), 'id')
   const texts = turn
@@ -136,7 +136,7 @@ function answerText(turn: readonly UntrustedRecord[], last: UntrustedRecord): st
   return texts.at(-1) ?? null
 }
 
-/** Every line of a message repeats the usage of the whole. */
+/** Every line of a message repeats the usage of the whole message. */
 function usageIn(turn: readonly UntrustedRecord[]): Usage {
   const messages = turn
     .filter((line) => stringAt(line, 'type') === 'assistant')

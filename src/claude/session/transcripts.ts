@@ -1,4 +1,4 @@
-/** Where the CLI keeps the transcripts of an agent's sessions, and how they are read. */
+/** Finds and reads the transcripts of an agent's sessions. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { configDirectory } from '../environment.ts'
@@ -11,8 +11,8 @@ export interface TranscriptFile {
 const EXTENSION = '.jsonl'
 
 /**
- * All transcripts of an agent. They lie at projects/<the cwd, mangled>/<session id>.jsonl: as each agent has its own
- * directory, looking for them is surer than doing the CLI's mangling again.
+ * All transcripts of an agent, at projects/<mangled working directory>/<session id>.jsonl. Each agent has its own
+ * directory, so listing it is safer than reproducing the CLI's mangling.
  */
 export async function listTranscripts(home: string): Promise<readonly TranscriptFile[]> {
   const projects = join(configDirectory(home), 'projects')
@@ -26,12 +26,12 @@ export async function listTranscripts(home: string): Promise<readonly Transcript
   return found
 }
 
-/** The transcript of a session; null when there is none. */
+/** The path of a session's transcript; null if there is none. */
 export async function findTranscript(home: string, sessionId: string): Promise<string | null> {
   return (await listTranscripts(home)).find((file) => file.sessionId === sessionId)?.path ?? null
 }
 
-/** The text of a session's transcript; null when there is none. */
+/** The text of a session's transcript; null if there is none. */
 export async function readTranscript(home: string, sessionId: string): Promise<string | null> {
   const path = await findTranscript(home, sessionId)
   return path === null ? null : readFile(path, 'utf8')

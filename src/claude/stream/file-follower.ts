@@ -1,23 +1,26 @@
-/** Reads a file while another process writes it, and tells when it has grown too large. */
+/** Reads a file while another process writes it, and reports when it grows too large. */
 import { watch } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { type Clock, pause } from '../../clock.ts'
 
 export interface FileFollowOptions {
   readonly clock: Clock
-  /** Is given what was written, in order. What it throws ends the following. */
-  readonly hear: (chunk: Uint8Array) => void
-  /** Aborts when nothing more will be written: then the rest is read, and that is the end. */
+  /** Receives what was written, in order. If it throws, following ends with that error. */
+  readonly onChunk: (chunk: Uint8Array) => void
+  /** Aborts when no more will be written: the rest is then read, and following ends. */
   readonly complete: AbortSignal
 }
 
 const CHUNK = 256 * 1024
 
-/** The system tells of changes; where it does not (some network and container file systems) we look ourselves. */
-const LOOK_EVERY_MS = 250
+/** The system reports changes; on file systems that do not (some network and container ones), we poll. */
+const POLL_EVERY_MS = 250
 
-/** Follows the file from its beginning. Resolves when it is complete and has been read to the end. */
-export async function followFile(path: string, { clock, hear, complete }: FileFollowOptions): Promise<void> {
+/** Follows the file from its start. Resolves when the file is complete and has been read to its end. */
+export async function followFile(
+  path: string,
+  { clock, onChunk, complete }: FileFollowOptions,
+): Promise<void> {
   await using file = await open(path)
   let change = new AbortController()
   using _watching = watchFile(path, () => change.abort())
@@ -25,37 +28,39 @@ export async function followFile(path: string, { clock, hear, complete }: FileFo
   complete.addEventListener('abort', finish)
   try {
     for (let position = 0; ; ) {
-      // Asked before the read: what is written in between is found by one more.
+      // Checked before the read: what is written in between is found by one more read.
       const isComplete = complete.aborted
       change = new AbortController()
       const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
       position += bytesRead
-      if (bytesRead > 0) hear(buffer.subarray(0, bytesRead))
+      if (bytesRead > 0) onChunk(buffer.subarray(0, bytesRead))
       else if (isComplete) return
-      else if (!complete.aborted) await pause(clock, LOOK_EVERY_MS, change.signal)
+      else if (!complete.aborted) await pause(clock, POLL_EVERY_MS, change.signal)
     }
   } finally {
     complete.removeEventListener('abort', finish)
   }
 }
 
-/** Calls `exceeded` when the file is larger than that: nobody may be reading it, or not as fast as it is written. */
+/**
+ * Calls `exceeded` once the file is larger than `bytes`, even if it is not read, or is read more slowly than written.
+ */
 export function limitSize(path: string, bytes: number, exceeded: () => void): Disposable {
-  let isLooking = false
+  let isChecking = false
   return watchFile(path, () => {
-    if (isLooking) return
-    isLooking = true
+    if (isChecking) return
+    isChecking = true
     stat(path)
       .then(({ size }) => size > bytes && exceeded())
-      // It is gone: then it grows no more.
+      // The file is gone, so it grows no more.
       .catch(() => {})
       .finally(() => {
-        isLooking = false
+        isChecking = false
       })
   })
 }
 
-/** A system that cannot watch, or has no watches left, is no reason to fail. */
+/** A system that cannot watch, or has run out of watches, is no reason to fail. */
 function watchFile(path: string, changed: () => void): Disposable {
   try {
     const watcher = watch(path, { persistent: false }, changed)

@@ -1,4 +1,4 @@
-/** Cuts a stream of bytes into lines of text, with a limit on what one line and all of them may hold. */
+/** Splits a byte stream into lines of text, limiting the size of each line and of the whole. */
 import { OutputTooLargeError } from '../../events/errors/call.ts'
 
 export interface OutputLimits {
@@ -8,21 +8,21 @@ export interface OutputLimits {
   readonly callBytes: number
 }
 
-/** An answer of several megabytes is one line; a program that prints more than this is out of order. */
+/** An answer of several megabytes is one line; a program that prints more than this is malfunctioning. */
 export const OUTPUT_LIMITS: OutputLimits = { lineBytes: 8 * 2 ** 20, callBytes: 64 * 2 ** 20 }
 
 export interface LineSplitter {
-  /** The lines that this piece completes. Throws {@link OutputTooLargeError}. */
+  /** The lines completed by this chunk. Throws {@link OutputTooLargeError}. */
   push(chunk: Uint8Array): string[]
-  /** What follows the last line break, if anything does. */
+  /** What follows the last line feed, if anything. */
   end(): string[]
 }
 
 const LINE_FEED = 0x0a
 
 /**
- * Splits at line feeds only: U+2028 and carriage returns may stand in an answer. Works on bytes, so that a character
- * may be cut by the boundary of a chunk. Bytes that are no UTF-8 become U+FFFD.
+ * Splits at line feeds only: U+2028 and carriage returns may be part of an answer. Works on bytes, so that a chunk
+ * may end inside a character. Invalid UTF-8 becomes U+FFFD.
  */
 export function lineSplitter(limits: OutputLimits = OUTPUT_LIMITS): LineSplitter {
   let pieces: Uint8Array[] = []
@@ -59,6 +59,6 @@ export function lineSplitter(limits: OutputLimits = OUTPUT_LIMITS): LineSplitter
   }
 }
 
-/** The error of what exceeds it may. */
+/** The error for output that exceeds a limit. */
 export const outputTooLarge = (what: string, bytes: number) =>
   new OutputTooLargeError({ said: `${what} exceeds ${bytes} bytes` })

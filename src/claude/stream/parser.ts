@@ -1,4 +1,5 @@
-/** Reads what `claude` prints, a line at a time: pure, and without trust in the shape of anything. */
+/** Parses the output of `claude` line by line: pure, and assuming nothing about its shape. */
+import { defined } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { CallMessage } from '../runner.ts'
 import {
@@ -11,36 +12,36 @@ import {
   type UntrustedRecord,
 } from './untrusted-json.ts'
 
-/** What a call's output has said so far, for the classification and for the result. */
+/** What the output has shown so far, for the classification and the result. */
 export interface StreamFacts {
-  /** The last one counts: background work of the CLI may give several. */
+  /** The last one counts: background work of the CLI may print several. */
   readonly result: UntrustedRecord | null
-  /** Whether a request to the service was begun. */
+  /** Whether a request to the service was started. */
   readonly requested: boolean
   /** Whether the model has said anything. */
   readonly answered: boolean
-  /** The last request that the CLI says it will send again; null when there was none. */
+  /** The last request that the CLI announced it would retry; null if none. */
   readonly retry: Extract<CallMessage, { type: 'retry' }> | null
-  /** The error of the last message of the model, such as "rate_limit"; null when that was a good one. */
+  /** The error of the model's last message, such as "rate_limit"; null if that message was fine. */
   readonly assistantError: string | null
-  /** The model that answered last, which with a fallback is not the one that was asked for. */
+  /** The model that answered last: with a fallback, not the one requested. */
   readonly model: string | null
   readonly version: string | null
-  /** Lines that are no JSON record. */
+  /** The number of lines that are not JSON records. */
   readonly unreadable: number
-  /** Whether the last line was one of them: then the output was probably cut. */
+  /** Whether the last line was one of them: the output was probably cut off. */
   readonly endsUnreadable: boolean
-  /** Types that we do not know, and how often they came. */
+  /** Unknown types, and how often each occurred. */
   readonly unknown: ReadonlyMap<string, number>
 }
 
 export interface StreamParser {
-  /** What the line says; nothing for what concerns nobody. */
+  /** The messages in the line; often none. */
   read(line: string): CallMessage[]
   readonly facts: StreamFacts
 }
 
-/** Types that are known to say nothing that a call needs. */
+/** Known types that say nothing a call needs. */
 const SILENT = new Set(
   'user command_lifecycle conversation_reset control_request control_response rate_limit_event tool_progress keep_alive auth_status prompt_suggestion'.split(
     ' ',
@@ -50,9 +51,9 @@ const SILENT = new Set(
 /**
  * Makes a parser for one call.
  *
- * Text comes from the partial messages as it streams. A version that sends none, or an answer that came without them
- * (the CLI asks again without streaming when a stream breaks), gives its text with the whole message. What a subagent
- * says is never part of the answer.
+ * Text is taken from partial messages as they stream. If there were none (an older version, or a broken stream that
+ * the CLI repeated without streaming), it is taken from the whole message. A subagent's text is never part of the
+ * answer.
  */
 export function streamParser(redact: Redact): StreamParser {
   const facts = {
@@ -67,9 +68,9 @@ export function streamParser(redact: Redact): StreamParser {
     endsUnreadable: false,
     unknown: new Map<string, number>(),
   }
-  /** The message that is being streamed, and those whose text has been told. */
+  /** The id of the message being streamed, and of those whose text has been reported. */
   let streaming: string | null = null
-  const told = new Set<string>()
+  const reported = new Set<string>()
 
   const readers: Readonly<Record<string, (record: UntrustedRecord) => CallMessage[]>> = {
     system(record) {
@@ -103,7 +104,7 @@ export function streamParser(redact: Redact): StreamParser {
       const delta = recordAt(event, 'delta')
       const text = stringAt(delta, 'type') === 'text_delta' ? stringAt(delta, 'text') : null
       if (!text) return []
-      if (streaming !== null) told.add(streaming)
+      if (streaming !== null) reported.add(streaming)
       return [{ type: 'text', text }]
     },
 
@@ -113,12 +114,12 @@ export function streamParser(redact: Redact): StreamParser {
       const message = recordAt(record, 'message')
       facts.assistantError = stringAt(record, 'error')
       const model = stringAt(message, 'model')
-      // The CLI's own words, such as the text of an API error: they come again with the result.
+      // Written by the CLI itself, such as the text of an API error: the result repeats it.
       if (model === '<synthetic>') return []
       facts.model = model ?? facts.model
       facts.answered = true
-      const isTold = told.has(stringAt(message, 'id') ?? '')
-      return recordsAt(message, 'content').flatMap((block) => blockMessages(block, isTold))
+      const isReported = reported.has(stringAt(message, 'id') ?? '')
+      return recordsAt(message, 'content').flatMap((block) => blockMessages(block, isReported))
     },
 
     result(record) {
@@ -151,12 +152,12 @@ export function streamParser(redact: Redact): StreamParser {
   }
 }
 
-function blockMessages(block: UntrustedRecord, isTold: boolean): CallMessage[] {
+function blockMessages(block: UntrustedRecord, isReported: boolean): CallMessage[] {
   const type = stringAt(block, 'type')
   if (type === 'tool_use') {
     return [{ type: 'tool', name: stringAt(block, 'name') ?? '', toolUseId: stringAt(block, 'id') ?? '' }]
   }
-  const text = type === 'text' && !isTold ? stringAt(block, 'text') : null
+  const text = type === 'text' && !isReported ? stringAt(block, 'text') : null
   return text ? [{ type: 'text', text }] : []
 }
 
@@ -171,12 +172,16 @@ function retryMessage(record: UntrustedRecord, redact: Redact): NonNullable<Stre
     maxAttempts: numberAt(record, 'max_retries') ?? 1,
     delayMs,
     problem: status === null ? error : `${error} (${status})`,
-    ...(status === null ? {} : { status }),
-    ...(askedToWait(delayMs, attempt) ? { retryAfterMs: delayMs } : {}),
+    ...defined({
+      status: status ?? undefined,
+      retryAfterMs: isRequestedDelay(delayMs, attempt) ? delayMs : undefined,
+    }),
   }
 }
 
-/** The CLI's own back-off is half a second, doubled each time, and up to a quarter more. What is longer, or a whole
- * second, the service has asked for. */
-const askedToWait = (delayMs: number, attempt: number) =>
+/**
+ * The CLI's own backoff starts at half a second and doubles, with up to 25% jitter. A longer delay, or one of whole
+ * seconds, was requested by the service.
+ */
+const isRequestedDelay = (delayMs: number, attempt: number) =>
   delayMs > 625 * 2 ** (attempt - 1) || (delayMs > 0 && delayMs % 1000 === 0)

@@ -1,14 +1,14 @@
-/** The `result` line with which a call ends: what it says, and what it comes to for us. */
+/** Interprets the `result` line that ends a call. */
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { CallResult, Usage } from '../runner.ts'
 import type { StreamFacts } from './parser.ts'
 import { listAt, numberAt, recordAt, recordsAt, stringAt, type UntrustedRecord } from './untrusted-json.ts'
 
-/** The parts that tell how it ended. */
+/** The fields that say how the call ended. */
 export interface ResultEnding {
   readonly subtype: string
   readonly isError: boolean
-  /** The answer, or the text of an error; null in records of the kind error_*. */
+  /** The answer, or the text of an error; null in records of type error_*. */
   readonly text: string | null
   readonly errors: readonly string[]
   readonly status: number | null
@@ -32,11 +32,11 @@ export function endingOf(result: UntrustedRecord): ResultEnding {
   }
 }
 
-/** `subtype: "success"` alone says nothing: errors of the service come with it as well. */
+/** `subtype: "success"` alone means nothing: errors of the service carry it too. */
 export const isAnswer = (ending: ResultEnding): boolean =>
   ending.subtype === 'success' && !ending.isError && ending.text !== null
 
-/** What the service counted, in its own words. */
+/** The service's own token counts. */
 export function usageOf(usage: UntrustedRecord | null): Usage {
   return {
     inputTokens: numberAt(usage, 'input_tokens') ?? 0,
@@ -53,14 +53,14 @@ export const addUsage = (one: Usage, other: Usage): Usage => ({
   cacheCreationTokens: one.cacheCreationTokens + other.cacheCreationTokens,
 })
 
-/** The result of a call that was answered. `costBefore` is what the record counts that earlier calls have paid. */
+/** The result of an answered call. `costBefore` is the part of the recorded cost that belongs to earlier calls. */
 export function callResult(
   result: UntrustedRecord,
   facts: StreamFacts,
   context: { readonly costBefore: number; readonly redact: Redact },
 ): CallResult {
   return {
-    // An answer in a form that was asked for is told apart from the words around it.
+    // Structured output comes in a field of its own, apart from the prose around it.
     text:
       result.structured_output === undefined
         ? (stringAt(result, 'result') ?? '')

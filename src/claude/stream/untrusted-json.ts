@@ -1,15 +1,15 @@
-/** Reads fields of JSON that another program wrote: nothing about its shape is taken for granted. */
+/** Reads fields of JSON from another program, assuming nothing about its shape. */
 
 export type UntrustedRecord = Readonly<Record<string, unknown>>
 
-/** The value as a record; null when it is anything else. */
+/** The value as a record; null if it is anything else. */
 export function asRecord(value: unknown): UntrustedRecord | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as UntrustedRecord)
     : null
 }
 
-/** The record that a line of text holds; null when it holds anything else, or is no JSON. */
+/** The record in a line of text; null if it is anything else, or not JSON. */
 export function parseRecord(line: string): UntrustedRecord | null {
   try {
     return asRecord(JSON.parse(line))

@@ -1,10 +1,11 @@
-/** Looks at everything that a team of agents needs, and says of each thing whether it is well and how to mend it. */
+/** Checks everything that agents need, and says how to fix what is wrong. */
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { locateProgram } from '../../claude/locate.ts'
 import { type LoginKind, loginKind } from '../../claude/login/kind.ts'
 import { formatVersion } from '../../claude/version.ts'
 import { describeError } from '../../events/errors/base.ts'
+import { plural } from '../../events/figures.ts'
 import { verifyStore } from '../../store/care/verification.ts'
 import { liveOwner } from '../../store/level/lock.ts'
 
@@ -13,23 +14,23 @@ export interface Check {
   readonly status: 'ok' | 'warning' | 'failed'
   /** What was found. */
   readonly message: string
-  /** What to do; empty where nothing is to be done. */
+  /** What to do; empty if there is nothing to do. */
   readonly fix: string
 }
 
 export interface DoctorOptions {
   readonly baseDir: string
-  /** The `claude` command, if it was named. */
+  /** The `claude` program, if one is configured. */
   readonly claudePath?: string
   readonly environment?: NodeJS.ProcessEnv
-  /** Whether answers are made up: then no login is needed. */
+  /** Whether the model is simulated, which needs no login. */
   readonly simulated?: boolean
-  /** One question and its answer; what it throws is what is wrong. */
+  /** Asks the model a question and returns its answer, or throws what is wrong. */
   readonly roundTrip?: () => Promise<string>
 }
 
 /**
- * Makes the checks one after another. Throws nothing: what goes wrong is a check that failed.
+ * Makes the checks one after another. It never throws: an error is a failed check.
  *
  * @example
  * for await (const { name, status, message } of diagnose({ baseDir: '.claude-agents' })) console.log(status, name, message)
@@ -39,7 +40,7 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
   const baseDir = resolve(options.baseDir)
   yield checkNode(process.versions.node)
   yield await guarded('claude', () => checkClaude(claudePath, environment))
-  yield simulated ? ok('login', 'none is needed: the model is simulated') : checkLogin(loginKind(environment))
+  yield simulated ? ok('login', 'not needed: the model is simulated') : checkLogin(loginKind(environment))
   yield await guarded('directory', () => checkDirectory(baseDir))
   yield await guarded('disk', () => checkDisk(baseDir))
   const owner = await liveOwner(baseDir).catch(() => null)
@@ -80,24 +81,24 @@ async function checkClaude(path: string | undefined, environment: NodeJS.Process
 function checkLogin({ kind, where }: LoginKind): Check {
   switch (kind) {
     case 'cloud':
-      return ok('login', `by a cloud (${where})`)
+      return ok('login', `through a cloud (${where})`)
     case 'variable':
-      return ok('login', `by the variable ${where}`)
+      return ok('login', `in the variable ${where}`)
     case 'stored':
-      return ok('login', `kept in ${where}`)
+      return ok('login', `stored in ${where}`)
     case 'unknown':
-      return ok('login', `perhaps in ${where}; --live tells for sure`)
+      return ok('login', `possibly in ${where}; --live makes sure`)
     case 'none':
       return {
         name: 'login',
         status: 'warning',
-        message: `none was found (no variable, and nothing in ${where})`,
+        message: `none found, neither in a variable nor in ${where}`,
         fix: 'Log in (claude auth login), or set ANTHROPIC_API_KEY. Without one, --simulate works.',
       }
   }
 }
 
-/** The directory itself, or the nearest one above it that is there. */
+/** The directory itself, or its nearest existing parent. */
 async function existing(directory: string): Promise<string> {
   const found = await stat(directory).catch(() => null)
   return found || dirname(directory) === directory ? directory : existing(dirname(directory))
@@ -115,17 +116,17 @@ async function checkDirectory(baseDir: string): Promise<Check> {
     const fix = `Choose another one (--base-dir), or: chmod u+rwx ${found}`
     return { name, status: 'failed', message: `${found} cannot be written`, fix }
   }
-  if (found !== baseDir) return ok(name, `${baseDir} will be made when it is needed`)
+  if (found !== baseDir) return ok(name, `${baseDir} will be created when needed`)
   const isOthers = process.getuid !== undefined && uid !== process.getuid()
   if (isOthers) {
-    const fix = 'Use one of your own (--base-dir): whoever owns it can change the log.'
+    const fix = 'Use your own directory (--base-dir): its owner can change the log.'
     return { name, status: 'warning', message: `${baseDir} belongs to user ${uid}`, fix }
   }
   if ((mode & 0o077) !== 0) {
-    const message = `others can look into ${baseDir}, where prompts and answers are kept`
+    const message = `other users can read ${baseDir}, which contains prompts and answers`
     return { name, status: 'warning', message, fix: `chmod go-rwx ${baseDir}` }
   }
-  return ok(name, `${baseDir}, for you alone`)
+  return ok(name, `${baseDir}, private to you`)
 }
 
 const MEGABYTE = 1024 * 1024
@@ -136,19 +137,19 @@ const NO_SPACE = 100 * MEGABYTE
 async function checkDisk(baseDir: string): Promise<Check> {
   const { bavail, bsize } = await statfs(await existing(baseDir))
   const free = bavail * bsize
-  const message = `${free < LITTLE_SPACE ? `${Math.floor(free / MEGABYTE)} MB` : `${Math.floor(free / LITTLE_SPACE)} GB`} are free`
+  const message = `${free < LITTLE_SPACE ? `${Math.floor(free / MEGABYTE)} MB` : `${Math.floor(free / LITTLE_SPACE)} GB`} free`
   if (free >= LITTLE_SPACE) return ok('disk', message)
-  const fix = 'Make room, or drop old prompts and answers: claude-agents log compact --keep 100'
+  const fix = 'Free some space, or drop old prompts and answers: claude-agents log compact --keep 100'
   return { name: 'disk', status: free < NO_SPACE ? 'failed' : 'warning', message, fix }
 }
 
 async function checkStore(baseDir: string): Promise<Check> {
-  if (!(await stat(resolve(baseDir, 'store.json')).catch(() => null))) return ok('store', 'there is none yet')
+  if (!(await stat(resolve(baseDir, 'store.json')).catch(() => null))) return ok('store', 'none yet')
   const { ok: isWell, findings, facts } = await verifyStore(baseDir)
-  if (isWell) return ok('store', `${facts} facts, and every byte of them is as it was written`)
+  if (isWell) return ok('store', `${plural(facts, 'fact')}, every byte as it was written`)
   const [first] = findings
-  const message = `${findings.length} things are wrong; the first: ${first?.problem ?? ''}`
-  const fix = 'See them all: claude-agents log verify. Then: claude-agents log repair --to DIR'
+  const message = `${plural(findings.length, 'problem')}; the first: ${first?.problem ?? ''}`
+  const fix = 'List them: claude-agents log verify. Then save the rest: claude-agents log repair --to DIR'
   return { name: 'store', status: 'failed', message, fix }
 }
 

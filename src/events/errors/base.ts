@@ -1,5 +1,6 @@
 /** The base of every error that this package throws on purpose. */
 
+/** What an error says: what happened, and what to do next. */
 export interface ErrorText {
   /** What happened, to what. One or more whole sentences. */
   readonly message: string
@@ -9,6 +10,7 @@ export interface ErrorText {
   readonly retryable?: boolean
 }
 
+/** What led to an error. */
 export interface ErrorOptions {
   readonly cause?: unknown
 }

@@ -28,6 +28,7 @@ interface Row {
   readonly retries?: Retries
 }
 
+/** A class of errors of calls, and how often a task is retried after one. */
 export interface CallErrorClass<Tag extends string = string> {
   new (
     details?: CallErrorDetails,

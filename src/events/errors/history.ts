@@ -1,4 +1,5 @@
 /** What can go wrong when looking back: streams, places and times that the log does not have. */
+import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
 import { quoted } from './phrases.ts'
 
@@ -48,7 +49,7 @@ export class TaskNotFoundError extends defineError('TaskNotFoundError', ({ taskI
 export class StepNotFoundError extends defineError(
   'StepNotFoundError',
   ({ runId, step, steps }: { runId: string; step: string; steps: number }) => ({
-    message: `Run ${quoted(runId)} has no step ${step}; it has ${steps} ${steps === 1 ? 'step' : 'steps'}.`,
+    message: `Run ${quoted(runId)} has no step ${step}; it has ${plural(steps, 'step')}.`,
     hint: `Steps are counted from 1, or named by their keys: claude-agents workflow show ${runId}`,
   }),
 ) {}

@@ -11,6 +11,7 @@ export class WorkspaceError extends defineError(
   }),
 ) {}
 
+/** What an input of a task is. */
 export type InputKind = 'file' | 'folder' | 'repo'
 
 /** What a limit is on. */

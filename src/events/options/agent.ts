@@ -1,4 +1,4 @@
-/** What an agent can be told to be, and what it is: the first may leave things out, in the second nothing is missing. */
+/** The options of an agent, and its configuration as the log keeps it, in which nothing is missing. */
 import * as Schema from 'effect/Schema'
 import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { Budget } from './budget.ts'
@@ -6,6 +6,7 @@ import { type Decodable, decodedInput } from './decoding.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
 import { Count, Positive, Text } from './values.ts'
 
+/** What an agent is created with, or changed to: its id, its role, and how its calls are made. */
 export interface AgentOptions {
   /** Lower-case letters, digits, `_` and `-`; at most 64. */
   readonly id: string
@@ -36,7 +37,7 @@ export interface AgentOptions {
   readonly budget?: Budget
 }
 
-/** What agents are unless they are told. */
+/** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
 
 /** When to try again, and how often. */
@@ -64,22 +65,21 @@ export type AgentConfig = {
   readonly loadProjectSettings: boolean
 }
 
-/** The system prompt is part of a fact; a longer one belongs into files of the workspace. */
+/** The system prompt is part of a fact, so it is bounded. */
 const LONGEST_SYSTEM_PROMPT = 64 * 1024
 
 const SystemPrompt = Schema.String.annotate({ description: 'The role of the agent.' })
   .check(
-    Schema.isMinLength(1, { problem: 'is empty' }),
-    Schema.makeFilter((text) => {
-      if (text !== '' && text.trim() === '') return 'is empty'
-      return (
-        Buffer.byteLength(text) <= LONGEST_SYSTEM_PROMPT || `is longer than ${LONGEST_SYSTEM_PROMPT} bytes`
-      )
+    Schema.makeFilter((text) => Buffer.byteLength(text) <= LONGEST_SYSTEM_PROMPT, {
+      problem: `is longer than ${LONGEST_SYSTEM_PROMPT} bytes`,
+      hint: 'Put the rest into a file of the workspace.',
     }),
+    Schema.isMinLength(1, { problem: 'is empty' }),
+    Schema.makeFilter((text) => text === '' || text.trim() !== '' || 'is empty'),
   )
   .annotate({ title: 'The system prompt', problem: 'is not a text', hint: 'Say what the agent is.' })
 
-/** Which agent, and what it is for: nothing takes the place of these. */
+/** The options without a default. */
 export const IDENTITY = {
   id: Text.check(Schema.isPattern(AGENT_ID_PATTERN)).annotate({
     description: 'Lower-case letters, digits, _ and -; at most 64.',
@@ -90,7 +90,7 @@ export const IDENTITY = {
 }
 
 export const RETRY = {
-  attempts: setting(Count, 'how often a call that failed is tried again, where that can help', 3),
+  attempts: setting(Count, 'how often a failed call is retried, where that can help', 3),
   minDelayMs: setting(Count, 'the wait before the first retry, in ms; doubled for each further one', 1000),
   maxDelayMs: setting(Count, 'the longest wait before a retry, in ms', 60_000),
 }
@@ -105,7 +105,7 @@ export const AGENT = {
   maxTurns: setting(Positive, 'the most turns of the model in one call'),
   model: setting(
     Text.check(Schema.isPattern(/^[A-Za-z0-9]/)).annotate({ problem: 'is not the name of a model' }),
-    'the model; what claude takes by itself unless set',
+    'the model; by default the one that claude chooses',
   ),
   timeoutMs: setting(Positive, 'how long a task may take, retries included, in ms', 5 * 60_000),
   permissions: setting(
@@ -140,7 +140,7 @@ export const AgentDefaults: Decodable<AgentDefaults> = explainedBy<AgentDefaults
   Schema.Struct(defaults).annotate({ noun: 'option' }),
 )
 
-/** What an agent of these options is, as the log keeps it. Throws InvalidIdError or InvalidInputError. */
+/** The configuration that follows from options. Throws InvalidIdError or InvalidInputError. */
 export function agentConfig(options: AgentOptions): AgentConfig {
   const id = checkAgentId(options.id)
   const whole = { name: `agent "${id}"`, outcome: 'Nothing was written' }

@@ -32,14 +32,14 @@ export type Limit = typeof Limit.Type
 
 /** The most that all agents together may spend. */
 export const BUDGET = {
-  usd: setting(Dollars, 'how many dollars may be spent by all agents together, ever'),
-  tokens: setting(Tokens, 'how many tokens may be used by all agents together, ever'),
+  usd: setting(Dollars, 'how many dollars all agents together may ever spend'),
+  tokens: setting(Tokens, 'how many tokens all agents together may ever use'),
 }
 
-/** What a call is reckoned to cost at least, before it is made: the first one of an agent has no history. */
+/** The least that a call is estimated to cost, since an agent's first call has no history. */
 export const CALL_MINIMUM = {
-  usd: setting(Dollars, 'what a call is reckoned to cost at least, before it is made', 0.01),
-  tokens: setting(Tokens, 'how many tokens a call is reckoned to use at least, before it is made', 100),
+  usd: setting(Dollars, 'the least that a call is estimated to cost, in dollars, before it starts', 0.01),
+  tokens: setting(Tokens, 'the least that a call is estimated to use, in tokens, before it starts', 100),
 }
 
 const words = { problem: 'is not { usd, tokens }', hint: HINT }

@@ -1,59 +1,57 @@
-/** Decodes what somebody wrote, in code or in a file, and says what is wrong with it in the project's own words. */
+/** Decodes options from code and files, and reports mistakes in the project's own words. */
 import * as Schema from 'effect/Schema'
 import * as SchemaAST from 'effect/SchemaAST'
 import * as SchemaIssue from 'effect/SchemaIssue'
 import { InvalidInputError } from '../errors/usage.ts'
+import { defined } from '../json.ts'
 import { nameHint } from '../nearest-name.ts'
 
 /** From the root of a value to one of its parts: keys and indices. */
 export type ValuePath = readonly PropertyKey[]
 
-/** What a schema may say of its values, beside its type. The first two are read in code, and in files where nothing else fits. */
+/** What a schema can add to the type of its values, for messages. */
 export interface ValueAnnotations {
-  /** What a wrong value is, as a phrase that goes on after it: `is not a number from 0 to 1`. */
-  readonly problem?: string
+  /** What is wrong with any other value, as the end of a sentence: `is not a number from 0 to 1`. */
+  readonly problem?: string | undefined
   /** What to write instead. */
   readonly hint?: string
-  /** What its keys are called in "there is no ... of this name". */
+  /** What a key is called: `there is no limit "mailboxes"`. */
   readonly noun?: string
-  /** All that is to be said of a wrong value, in place of what is wrong with each form that it may have. */
+  /** The whole message for a file, in place of one per member of a union. */
   readonly message?: string
-  /** What the value itself is called, where that is not its key. */
+  /** The name of the value in messages. Default: its path. */
   readonly title?: string
-  /** What the value is for, as a phrase that goes on after its name. */
-  readonly means?: string
-  readonly default?: unknown
 }
 
 /** One thing that is wrong with a value. */
 export interface Mistake {
   readonly path: ValuePath
-  /** `unknown`: there is no such key. `missing`: the key at the end of the path is not there. `value`: it stands for something else. */
+  /** `unknown`: no such key exists. `missing`: the last key of the path is required. `value`: the value is wrong. */
   readonly kind: 'unknown' | 'missing' | 'value'
   /** What stands there. */
   readonly given: unknown
-  /** What effect says was expected; empty where a union has a problem of its own. */
+  /** What effect expected; empty where the problem is that of a whole union. */
   readonly expected: string
   readonly annotations: ValueAnnotations
-  /** The keys that may stand where an unknown one does. */
+  /** For an unknown key: the keys that exist. */
   readonly known: readonly string[]
 }
 
-/** What a schema decodes to without any services. */
+/** A schema that needs no services to decode. */
 export type Decodable<T = unknown> = Schema.Codec<T, unknown>
 
-/** The value, or whatever `refuse` throws for all that is wrong with it. */
+/** The decoded value. Where it is wrong, `refuse` gets every mistake and throws. */
 export function decoded<T>(
   schema: Decodable<T>,
   given: unknown,
   refuse: (mistakes: readonly [Mistake, ...Mistake[]]) => never,
 ): T {
-  const defined = withoutUndefined(given)
+  const value = withoutUndefined(given)
   try {
-    return Schema.decodeUnknownSync(schema, { errors: 'all', onExcessProperty: 'error' })(defined)
+    return Schema.decodeUnknownSync(schema, { errors: 'all', onExcessProperty: 'error' })(value)
   } catch (cause) {
     if (!Schema.isSchemaError(cause)) throw cause
-    const [first, ...others] = mistakesIn(cause.issue, defined)
+    const [first, ...others] = mistakesIn(cause.issue, value)
     if (!first) throw cause
     return refuse([first, ...others])
   }
@@ -62,28 +60,26 @@ export function decoded<T>(
 /** What an argument is called in an error. */
 export interface InputName {
   readonly name: string
-  /** Whether its parts are called after it as well: `limits.mailbox`, as opposed to `timeoutMs`. */
+  /** Whether the paths of its parts begin with the name: `limits.mailbox`, as opposed to `timeoutMs`. */
   readonly prefixes?: boolean
-  /** What an unknown key has led to. */
+  /** What to say after an unknown key, such as `Nothing was written`. */
   readonly outcome?: string
 }
 
-/** An argument of a function. Throws {@link InvalidInputError} for the first thing that is wrong. */
+/** A decoded argument. Throws {@link InvalidInputError} for the first mistake. */
 export function decodedInput<T>(schema: Decodable<T>, given: unknown, whole: InputName): T {
   return decoded(schema, given, ([mistake]) => {
     const { name, prefixes = false, outcome } = whole
     const { kind, path, annotations } = mistake
     const place = pathName(kind === 'value' ? path : path.slice(0, -1), prefixes ? name : '') || name
     const { problem, hint } = problemOf(mistake)
-    throw new InvalidInputError({
-      what: kind === 'value' ? (annotations.title ?? place) : place,
-      problem: kind === 'unknown' && outcome !== undefined ? `${problem}. ${outcome}` : problem,
-      ...(hint === undefined ? {} : { hint }),
-    })
+    const what = kind === 'value' ? (annotations.title ?? place) : place
+    const said = kind === 'unknown' && outcome !== undefined ? `${problem}. ${outcome}` : problem
+    throw new InvalidInputError(defined({ what, problem: said, hint }))
   })
 }
 
-/** What is wrong, and what to write instead, as code is told. */
+/** What is wrong and what to write instead, in the words of code. */
 export function problemOf(mistake: Mistake): { readonly problem: string; readonly hint?: string } {
   const { kind, path, given, annotations, known } = mistake
   const { problem, hint, noun } = annotations
@@ -94,17 +90,17 @@ export function problemOf(mistake: Mistake): { readonly problem: string; readonl
   }
   const said =
     kind === 'missing' ? (problem ?? `it has no ${key}`) : `${named(given)} ${problem ?? 'is wrong'}`
-  return { problem: said, ...(hint === undefined ? {} : { hint }) }
+  return defined({ problem: said, hint })
 }
 
-/** A value as it was written; `it` where that would say nothing, or too much. */
+/** A value as it was written; `it` where it is blank, an object, or long. */
 export function named(given: unknown): string {
   if (typeof given === 'string' && given.trim() === '') return 'it'
   const shown = typeof given === 'number' ? String(given) : JSON.stringify(given)
   return shown === undefined || typeof given === 'object' || shown.length > 60 ? 'it' : shown
 }
 
-/** `agents[0].id`; `start` is what the value as a whole is called. */
+/** `agents[0].id`, after the name of the whole. */
 export function pathName(path: ValuePath, start = ''): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`
@@ -112,7 +108,7 @@ export function pathName(path: ValuePath, start = ''): string {
   }, start)
 }
 
-/** All that an issue says, once for each place, in the order of the schema. */
+/** The mistakes of an issue in the order of the schema, each once. */
 function mistakesIn(issue: SchemaIssue.Issue, given: unknown): readonly Mistake[] {
   const found = mistakes(issue, [], given, undefined)
   return found.filter(
@@ -156,10 +152,11 @@ function mistakes(
     case 'Encoding':
       return inner([issue.issue], issue.ast)
     case 'AnyOf': {
-      const said = annotationsOf(issue.ast)
-      if (issue.issues.length === 0) return [mistake('value', issue.ast, said)]
-      // What is wrong with each of its forms helps nobody where the whole has a name.
-      if (said.problem ?? said.message) return [{ ...mistake('value', issue.ast, said), expected: '' }]
+      const { problem, message } = ownAnnotations(issue.ast)
+      if (issue.issues.length === 0) return [mistake('value', issue.ast, annotationsOf(issue.ast))]
+      // One message per member would not say which of them was meant.
+      if (problem ?? message)
+        return [{ ...mistake('value', issue.ast, annotationsOf(issue.ast)), expected: '' }]
       return inner(issue.issues)
     }
     case 'UnexpectedKey':
@@ -186,15 +183,21 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   Boolean: 'is neither true nor false',
 }
 
-/** What a schema says of its values; what is wrong with others follows from its type where it does not say. */
+const ownAnnotations = (ast: SchemaAST.AST): ValueAnnotations => SchemaAST.resolve(ast) ?? {}
+
+/** The annotations of a schema; a problem that it does not give follows from its type. */
 export function annotationsOf(ast: SchemaAST.AST): ValueAnnotations {
-  const said = SchemaAST.resolve(ast) as ValueAnnotations | undefined
-  if (said?.problem !== undefined) return said
-  const literals = SchemaAST.isUnion(ast) && ast.types.every(SchemaAST.isLiteral) ? ast.types : undefined
-  const problem = literals
-    ? `is not one of ${literals.map((one) => (one as SchemaAST.Literal).literal).join(', ')}`
-    : PROBLEMS[ast._tag]
-  return problem === undefined ? { ...said } : { problem, ...said }
+  return {
+    ...(SchemaAST.isUnion(ast) ? annotationsOfUnion(ast) : { problem: PROBLEMS[ast._tag] }),
+    ...ownAnnotations(ast),
+  }
+}
+
+function annotationsOfUnion({ types }: SchemaAST.Union): ValueAnnotations {
+  if (types.every(SchemaAST.isLiteral))
+    return { problem: `is not one of ${types.map(({ literal }) => literal).join(', ')}` }
+  const [value] = types.filter((type) => !SchemaAST.isNull(type))
+  return value ? annotationsOf(value) : {}
 }
 
 const keysOf = ({ propertySignatures }: SchemaAST.Objects): readonly string[] =>
@@ -207,7 +210,7 @@ const valueAt = (root: unknown, path: ValuePath): unknown =>
     root,
   )
 
-/** What is undefined is as good as absent. Only plain objects and lists are looked into. */
+/** An undefined value counts as absent. Only plain objects and lists are searched. */
 function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutUndefined)
   if (typeof value !== 'object' || value === null) return value

@@ -19,12 +19,9 @@ export interface Limits {
 export const LIMITS = {
   callsInFlight: setting(
     Positive,
-    'how many calls there may be at once, over all agents; four for each core, at least 8, unless set',
+    'how many calls may run at once, across all agents; by default four per core, at least 8',
   ),
-  processStarts: setting(
-    Positive,
-    'how many processes may be starting at once; one for each core unless set',
-  ),
+  processStarts: setting(Positive, 'how many processes may be starting at once; by default one per core'),
   mailbox: setting(Positive, 'how many tasks one agent may have, waiting or running', 1000),
 }
 

@@ -1,4 +1,4 @@
-/** What an orchestrator can be told that is plain data: how much there may be of everything, and what agents are by default. */
+/** The options of an orchestrator that are plain data: limits, budgets, and defaults for agents. */
 import * as Schema from 'effect/Schema'
 import { AgentDefaults } from './agent.ts'
 import { Budget, CallMinimum } from './budget.ts'
@@ -28,6 +28,6 @@ const Bounds = Schema.Struct(
 )
 type Bounds = typeof Bounds.Type
 
-/** Throws {@link InvalidInputError} for the first that makes no sense. */
+/** Throws {@link InvalidInputError} for the first mistake. */
 export const checkBounds = (bounds: { readonly [K in keyof Bounds]: Bounds[K] | undefined }): Bounds =>
   decodedInput(Bounds, bounds, { name: 'options' })

@@ -1,7 +1,7 @@
-/** What a supervision tree can be told, and what a supervisor and its children are by the log: everything but the code. */
+/** The options of a supervision tree, and its supervisors and children as the log keeps them. */
 import * as Schema from 'effect/Schema'
 import * as SchemaTransformation from 'effect/SchemaTransformation'
-import type { Decodable } from './decoding.ts'
+import { annotationsOf, type Decodable } from './decoding.ts'
 import { partial } from './setting.ts'
 import { Count, idOf, Positive } from './values.ts'
 
@@ -12,7 +12,7 @@ const Shutdown = Schema.Union([Count, Schema.Literals(['brutal', 'infinity'])]).
 const Restart = Schema.Literals(['permanent', 'transient', 'temporary'])
 const ChildType = Schema.Literals(['worker', 'supervisor'])
 
-/** Those whose children are known from the beginning. */
+/** Strategies of supervisors whose children are listed in the specification. */
 export const FIXED_STRATEGIES = ['one-for-one', 'one-for-all', 'rest-for-one'] as const
 const Strategy = Schema.Literals([...FIXED_STRATEGIES, 'dynamic'])
 export const AutoShutdown = Schema.Literals(['never', 'any-significant', 'all-significant'])
@@ -59,14 +59,14 @@ export const ChildData = Schema.Struct({
 })
 export type ChildData = typeof ChildData.Type
 
-/** OTP's, for a supervisor that says nothing of it. */
+/** As in OTP. */
 export const DEFAULT_INTENSITY: SupervisorRules['intensity'] = { maxRestarts: 1, withinMs: 5000 }
 export const DEFAULT_SHUTDOWN_MS = 5000
 const DEFAULT_BACKOFF = { minMs: 200, maxMs: 10_000, jitter: 0.2 }
 
 type Backoff = NonNullable<SupervisorRules['backoff']>
 
-/** The waits where only some of them are given; none without any. */
+/** Completes the waits before restarts; null without any. */
 export function completedBackoff(given: Partial<Backoff> | undefined): SupervisorRules['backoff'] {
   if (given === undefined) return null
   const { minMs, maxMs, jitter } = { ...DEFAULT_BACKOFF, ...given }
@@ -78,9 +78,9 @@ export function completedBackoff(given: Partial<Backoff> | undefined): Superviso
   }
 }
 
-/** As OTP writes them, too. */
+/** Also as OTP writes it, with an underscore. */
 const AutoShutdownInCode = Schema.String.annotate({
-  problem: 'is not one of never, any-significant, all-significant',
+  problem: annotationsOf(AutoShutdown.ast).problem,
 }).pipe(
   Schema.decodeTo(
     AutoShutdown,
@@ -91,12 +91,12 @@ const AutoShutdownInCode = Schema.String.annotate({
   ),
 )
 
-/** Code is not described: whoever starts children knows what it gives. */
+/** The supervisor checks what it returns. */
 const Code = Schema.declare((value): value is (...given: never[]) => unknown => typeof value === 'function', {
   problem: 'is not a function',
 })
 
-/** What is said of a child in code and in files. */
+/** The options of a child that code and files share. */
 export const CHILD = {
   agent: idOf('agent'),
   restart: Restart,
@@ -105,7 +105,10 @@ export const CHILD = {
 }
 
 const TEMPLATE = partial({ ...CHILD, start: Code, type: ChildType })
-const OWN = { id: idOf('child'), argument: Schema.optionalKey(Schema.Json) }
+const OWN = {
+  id: idOf('child'),
+  argument: Schema.optionalKey(Schema.Json.annotate({ problem: 'is not JSON' })),
+}
 const RULES = partial({
   strategy: Strategy,
   intensity: Schema.Struct(INTENSITY),
@@ -124,17 +127,16 @@ interface TemplateTree extends Of<typeof TEMPLATE> {
   readonly supervisor?: NestedTree
 }
 
-/** A child as code describes it. */
+/** A child as specified in code. */
 export interface ChildTree extends TemplateTree, Partial<Of<typeof OWN>> {}
 
-/** A supervisor as code describes it, with everything below it. */
+/** A supervisor as specified in code, with its subtree. */
 export interface SupervisorTree extends NestedTree {
   readonly id: string
 }
 
 const nested = { supervisor: Schema.optionalKey(Schema.suspend((): Decodable<NestedTree> => Nested)) }
 
-/** A child that is started at run time. */
 export const ChildTree: Decodable<ChildTree> = Schema.Struct({
   ...TEMPLATE,
   ...nested,
@@ -142,7 +144,7 @@ export const ChildTree: Decodable<ChildTree> = Schema.Struct({
   id: Schema.optionalKey(OWN.id),
 })
 
-/** What is said of a new child of a supervisor that has a template for them. */
+/** A child that is started at run time from its supervisor's template. */
 export const TemplateChild = Schema.Struct(OWN)
 
 const below = partial({
@@ -152,7 +154,7 @@ const below = partial({
 
 const Nested: Decodable<NestedTree> = Schema.Struct({ ...RULES, ...below })
 
-/** A whole tree. What makes no sense together is found where trees are started. */
+/** A whole tree. Rules that concern several options are checked where trees are started. */
 export const SupervisorTree: Decodable<SupervisorTree> = Schema.Struct({
   id: idOf('supervisor'),
   ...RULES,

@@ -1,4 +1,4 @@
-/** The values that options are made of, each with what is said of one that is wrong. */
+/** The values that options are made of, each with the message for a wrong one. */
 import * as Schema from 'effect/Schema'
 import { ID_PATTERN, ID_RULE } from '../ids.ts'
 
@@ -11,7 +11,7 @@ export const Text = Schema.String.check(Schema.isMinLength(1))
 export const Count = wholeNumber(0)
 export const Positive = wholeNumber(1)
 
-/** The name of one of these: it becomes part of a path and of a key. */
+/** The id of an agent, a supervisor, a child: it becomes part of a path and of a key. */
 export const idOf = (what: string) =>
   Text.check(Schema.isPattern(ID_PATTERN)).annotate({
     problem: `is not a valid ${what} id`,

@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Lane, MarkKind, TimelineView } from '../view.ts'
 import { Icon } from './icons.tsx'
 import { actor, axis, columns, goTo, position, shownRange, timelineLanes, zoom } from './state.ts'
-import { clock, duration, number, streamTitle } from './words.ts'
+import { clock, number, streamTitle, timeSpan } from './words.ts'
 
 const HEIGHT = 20
 
@@ -210,7 +210,7 @@ function Playhead({ seen }: { readonly seen: TimelineView }) {
 }
 
 function extent({ from, to, fromMs, toMs }: TimelineView): string {
-  return `${number(from)} to ${number(to)}, ${clock(fromMs)} to ${clock(toMs)} (${duration(toMs - fromMs)})`
+  return `${number(from)} to ${number(to)}, ${clock(fromMs)} to ${clock(toMs)} (${timeSpan(toMs - fromMs)})`
 }
 
 /** The server makes the lanes for as many columns as there are pixels. */

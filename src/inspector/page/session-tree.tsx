@@ -1,7 +1,7 @@
 /** An agent's calls as a tree of sessions: each one goes on from another, and a failed attempt is a side branch. */
 import type { SessionNode } from '../view.ts'
 import { goTo } from './state.ts'
-import { duration, short, usd } from './words.ts'
+import { short, timeSpan, usd } from './words.ts'
 
 const ROW = 40
 const STEP = 16
@@ -63,7 +63,7 @@ export function CallLine({ call, name }: { readonly call: SessionNode; readonly 
         {attempt > 1 ? `, try ${attempt}` : ''}
       </span>
       <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
-      <span class="took">{durationMs === null ? '…' : duration(durationMs)}</span>
+      <span class="took">{durationMs === null ? '…' : timeSpan(durationMs)}</span>
       <span class={problem ? 'why tone-bad' : 'why'}>{problem ?? `task ${short(taskId)}`}</span>
     </button>
   )

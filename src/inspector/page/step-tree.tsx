@@ -2,14 +2,14 @@
 import type { RunView, StepNode } from '../view.ts'
 import { CallLine } from './session-tree.tsx'
 import { goTo } from './state.ts'
-import { duration, number, usd } from './words.ts'
+import { number, timeSpan, usd } from './words.ts'
 
 export function StepTree({ run }: { readonly run: RunView }) {
   const length = Math.max(1, run.durationMs)
   return (
     <div class="steps-of">
       <p class="sum">
-        <strong>{run.name}</strong> {duration(run.durationMs)}, {usd(run.costUsd)}
+        <strong>{run.name}</strong> {timeSpan(run.durationMs)}, {usd(run.costUsd)}
       </p>
       {run.moreSteps > 0 && <p class="empty">{number(run.moreSteps)} earlier steps are not shown.</p>}
       {run.steps.length === 0 && <p class="empty">No step yet.</p>}
@@ -49,7 +49,7 @@ function Step({ step, length }: { readonly step: StepNode; readonly length: numb
         {worker === agent ? '' : ` (${worker})`}
       </span>
       <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
-      <span class="took">{durationMs === null ? '…' : duration(durationMs)}</span>
+      <span class="took">{durationMs === null ? '…' : timeSpan(durationMs)}</span>
       <svg class="when" viewBox="0 0 1000 6" preserveAspectRatio="none" aria-hidden="true">
         <rect
           class={`is-${state}`}

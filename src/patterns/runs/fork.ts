@@ -10,6 +10,7 @@ import type { EventStore } from '../../store/event-store.ts'
 import { runKind } from './machine.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 
+/** Where to branch a run off, and the id of the new one. */
 export interface RunForkOptions {
   /** The first step that is not taken over: its number, from 1, or its key. */
   readonly at: number | string

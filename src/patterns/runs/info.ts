@@ -5,6 +5,7 @@ import type { Budget } from '../../events/options/budget.ts'
 import type { RunStatus } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 
+/** How a run is started: its id, its name, and its budget. */
 export interface RunOptions {
   /** One id is one run, however often it is asked for. Default: a new one. */
   readonly id?: string
@@ -32,6 +33,7 @@ export interface RunInfo {
   readonly costUsd: number
 }
 
+/** A run with its steps and its result. */
 export interface RunDetails extends RunInfo {
   readonly workflow: JsonObject | null
   readonly taken: readonly RecordedStep[]

@@ -73,7 +73,9 @@ export const runMachine = run.createMachine({
   },
 })
 
+/** A state of a run: `value` is its status, `context` holds the rest. */
 export type RunSnapshot = SnapshotFrom<typeof runMachine>
+/** How far a run has come. */
 export type RunStatus = RunSnapshot['value']
 
 /** A run has no effects: a workflow is code, and goes on when that code is run again. */

@@ -3,6 +3,7 @@ import { runFacts } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 
+/** A step of a run, as the log has it. */
 export interface RecordedStep {
   readonly stepKey: string
   readonly agent: string

@@ -66,7 +66,7 @@ export class Runs {
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? randomUUID())
     const task = checkTaskInput(input)
-    checkBudget(options.budget ?? {})
+    if (options.budget !== undefined) checkBudget(options.budget)
     const active = this.#active.get(id)
     if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
     const prepare = () => this.#prepare(id, pattern, task, options)
@@ -76,7 +76,7 @@ export class Runs {
   /** Goes on with a run. Throws (the run does) RunNotFoundError, RunFinishedError, RunActiveError. */
   resume(id: string, pattern: Pattern, { signal, budget }: ResumeOptions = {}): Run {
     checkId('run', id)
-    checkBudget(budget ?? {})
+    if (budget !== undefined) checkBudget(budget)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     return this.#begin({ id, pattern, signal, task: undefined }, async () => {
       const actor = await this.#unfinished(id)

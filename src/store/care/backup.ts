@@ -1,8 +1,9 @@
-/** A backup of a whole store in one file, taken while its owner goes on: this process or another one. */
+/** Backups: a whole store in one file, taken while this process or another one keeps appending. */
 import { randomUUID } from 'node:crypto'
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { StoreInUse } from '../../events/errors/store.ts'
+import { defined } from '../../events/json.ts'
 import type { EventStore } from '../event-store.ts'
 import { chainedStore } from '../level/chained-store.ts'
 import { type LevelStoreOptions, levelStore } from '../level/store.ts'
@@ -10,10 +11,10 @@ import { type ArchiveSummary, writeArchive } from './archive/writer.ts'
 import { withLiveCopy } from './live-copy.ts'
 
 /**
- * Writes what the log holds now, and the blobs that it refers to, into one file. Appends go on meanwhile and are not in
- * it. The file appears when it is whole and on disk; one of that name is replaced.
+ * Writes the log as of now, and the blobs it refers to, into one file. Facts appended meanwhile are not included. The file
+ * appears once it is complete and on disk, and replaces one of the same name.
  *
- * @throws CorruptRecord, SequenceGap, CorruptBlob: of a log that is not whole there is no backup
+ * @throws CorruptRecord, SequenceGap, CorruptBlob: a damaged log cannot be backed up
  * @example
  * await backup(orchestrator.store, 'monday.backup')
  */
@@ -22,14 +23,14 @@ export function backup(
   file: string,
   { to }: { readonly to?: number } = {},
 ): Promise<ArchiveSummary> {
-  return writeArchive(chainedStore(store), file, { compressed: true, ...(to === undefined ? {} : { to }) })
+  return writeArchive(chainedStore(store), file, defined({ compressed: true, to }))
 }
 
 /**
- * The same for a store that may be open in another process, which is not disturbed: a copy of its files is taken, and
- * proved to be the beginning of its log.
+ * The same for a store that another process may have open. That process is not disturbed: its files are copied, and the
+ * copy is verified to be a prefix of its log.
  *
- * @throws also LiveCopyFailed, where the store is never still enough
+ * @throws also LiveCopyFailed, if no attempt gave a consistent copy
  */
 export async function backupDirectory(
   directory: string,
@@ -42,7 +43,7 @@ export async function backupDirectory(
   } catch (error) {
     if (!(error instanceof StoreInUse)) throw error
   }
-  // Beside the file that is to be made: where there is room for that, there mostly is for this.
+  // Next to the target file: a disk with room for that usually has room for the copy.
   const folder = `${resolve(file)}.${randomUUID()}.copying`
   return withLiveCopy(await realpath(directory), folder, async (copy, acknowledged) => {
     await using store = await levelStore(copy, options)

@@ -1,4 +1,4 @@
-/** Finding and removing the bodies that no fact refers to any more. Only while nobody can put another one. */
+/** Garbage collection of blobs that no fact refers to. The store must be locked, so that no new one is put meanwhile. */
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMissing, syncDirectory } from '../directory.ts'
@@ -8,7 +8,7 @@ export interface OrphanedBlobs {
   readonly bytes: number
 }
 
-/** Removes what is not in `needed`, also what a killed `put` left; only counts it where `dryRun` is set. */
+/** Removes, or with `dryRun` only counts, all files not in `needed`, including leftovers of a killed `put`. */
 export async function collectBlobs(
   directory: string,
   needed: ReadonlySet<string>,

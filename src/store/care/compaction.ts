@@ -1,17 +1,17 @@
 /**
- * Making a store smaller: bodies that are no longer kept give way to their hashes, in place, record by record. No fact
- * goes, no position moves, and the chain stays, as each record keeps the hash that it had. So the log is valid after
- * every single write, and a kill in the middle leaves one in which fewer bodies were dropped (decision 8).
+ * Compaction: drops the bodies that are no longer retained, in place, record by record. No fact is removed, no position
+ * changes, and the hash chain stays intact because each record keeps its original hash. So the log is valid after every
+ * write, and a kill midway leaves a valid log with fewer bodies dropped (decision 8).
  */
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Recorded } from '../../events/envelope.ts'
 import { CompactionRefused } from '../../events/errors/archive.ts'
 import type { JsonObject } from '../../events/json.ts'
-import { blobReferences } from '../blob-references.ts'
+import { blobReferences } from '../blob-reference.ts'
 import { type Database, LogDatabase, openLevel } from '../level/database.ts'
 import { type StorePaths, storePaths } from '../level/directory.ts'
-import { numberIn, recordKey, startingWith } from '../level/keys.ts'
+import { KEY_PREFIX, numberIn, recordKey, startingWith } from '../level/keys.ts'
 import { lockStore } from '../level/lock.ts'
 import { records } from '../level/reader.ts'
 import { type DecodedRecord, encodeReduced, joinText, splitText } from '../level/record.ts'
@@ -19,31 +19,31 @@ import { logSnapshots } from '../level/snapshots.ts'
 import { collectBlobs, type OrphanedBlobs } from './blob-collection.ts'
 import { verifyStore } from './verification.ts'
 
-/** Which bodies stay. It sees the whole log before anything is dropped. */
+/** Decides which bodies to keep. It sees the whole log before anything is dropped. */
 export interface Retention {
   see(recorded: Recorded): void
-  /** A fact's data without the bodies that go; undefined where all of it stays. */
+  /** The data of a fact without the bodies to drop; undefined to keep all of it. */
   reduce(recorded: Recorded): JsonObject | undefined
 }
 
+/** What a compaction dropped, or would drop. */
 export interface CompactionReport {
-  /** Of how many facts the bodies were dropped, or would be. */
+  /** The number of facts whose bodies were dropped or, in a dry run, would be. */
   readonly facts: number
-  /** How many characters shorter their records are. */
+  /** The number of characters saved in their records. */
   readonly characters: number
-  /** Bodies beside the log that no fact refers to any more. */
+  /** Blobs that no fact refers to any more. */
   readonly orphans: OrphanedBlobs
-  /** What the log and the bodies take on disk. The same after a dry run. */
+  /** The size of the log and the blobs on disk. A dry run changes neither. */
   readonly bytesBefore: number
   readonly bytesAfter: number
 }
 
-/** So many records are written at once. */
 const BATCH_RECORDS = 500
 
 /**
- * Drops the bodies that the retention lets go, and then removes the blobs that are no longer referred to. Where
- * anything in the store cannot be read, nothing is done.
+ * Drops the bodies that the retention does not keep, then removes the blobs that no fact refers to any more. A store with
+ * any damage is refused and left unchanged.
  *
  * @throws StoreInUse, CompactionRefused
  */
@@ -67,7 +67,7 @@ export async function compactStore(
   }
 }
 
-/** What LevelDB itself offers beyond what every `level` does. */
+/** `compactRange` is specific to LevelDB; the common interface lacks it. */
 type Compactable = Database & { compactRange(start: string, end: string): Promise<void> }
 
 class Compaction {
@@ -93,7 +93,7 @@ class Compaction {
     try {
       await this.#dropBodies(database)
       if (this.#facts > 0 && !this.#dryRun) {
-        // They may hold what was dropped, and are made anew when they are needed.
+        // Snapshots may contain what was dropped. They are made again when needed.
         await logSnapshots(database).clear()
         await (level as Compactable).compactRange('', '\x7f')
       }
@@ -105,7 +105,7 @@ class Compaction {
   }
 
   async #dropBodies(database: LogDatabase): Promise<void> {
-    const [last] = await database.keys({ ...startingWith('e!'), reverse: true, limit: 1 })
+    const [last] = await database.keys({ ...startingWith(KEY_PREFIX.record), reverse: true, limit: 1 })
     const end = last === undefined ? 0 : numberIn(last)
     for await (const { recorded } of records(database, 1, end)) this.#retention.see(recorded)
     let batch = database.batch()
@@ -129,7 +129,7 @@ class Compaction {
 }
 
 function reduced({ recorded, note, previousHash, hash, text }: DecodedRecord, data: JsonObject) {
-  // What a later version has put beside the data stays.
+  // Keep fields that a later version may have added to the data.
   const fact = { ...(JSON.parse(splitText(text).fact) as object), data }
   const shorter = joinText(JSON.stringify(fact), note)
   const { value } = encodeReduced(recordKey(recorded.position), previousHash, hash, shorter)

@@ -1,31 +1,31 @@
 /**
- * A copy of a store that another process has open and writes to, made from outside and proved afterwards.
+ * A copy of a store that another process is writing to, made from its files and verified afterwards.
  *
- * The files of a live LevelDB change while they are copied, so a copy may be of no moment that ever was. But every
- * record vouches for itself and for the one before, and `head` names one that was there when the copying began: a copy
- * that opens, has an unbroken chain and holds that record is the beginning of the log, whatever the files did meanwhile.
- * One that is not is thrown away, and made again.
+ * The files of a live LevelDB change while they are copied, so a copy may be inconsistent. But every record proves itself
+ * and its predecessor, and `head` names a record that existed when copying started: a copy that opens, has an unbroken
+ * chain and contains that record is a prefix of the log, whatever happened to the files meanwhile. Any other copy is
+ * discarded, and another attempt made.
  */
 import { copyFile, link, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LiveCopyFailed } from '../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { exists, isMissing, makeDirectory } from '../directory.ts'
+import { alreadyExists, isMissing, makeDirectory } from '../directory.ts'
 import { type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
 import { writingError } from './archive/writer.ts'
 
-/** A busy store is got in the first few: what moves away meanwhile is held by a link. */
+/** Even for a busy store the first few suffice, because links keep files that its owner removes. */
 const ATTEMPTS = 10
 
-/** What a copy that is of no moment looks like when it is opened or read. */
-const OUT_OF_STEP = new Set(['StoreDamaged', 'CorruptRecord', 'SequenceGap', 'TailLoss', 'CorruptBlob'])
+/** The errors of opening or reading an inconsistent copy. */
+const INCONSISTENT = new Set(['StoreDamaged', 'CorruptRecord', 'SequenceGap', 'TailLoss', 'CorruptBlob'])
 
 /**
- * Copies a store into a new folder and hands it over, again and again until what `use` finds in it is whole.
+ * Copies a store into a new folder and passes the copy to `use`, retrying until it is consistent.
  *
- * @param use Opens the copy and reads all of it. It holds at least what was in the log when the copying began, and
- * perhaps more than what had been acknowledged by `acknowledged`: the last position when the copying was over.
+ * @param use Opens the copy and reads all of it. The copy contains at least the log as of the start of the copying, and
+ * may contain facts after `acknowledged`, the last position acknowledged when the copying ended.
  */
 export async function withLiveCopy<Result>(
   baseDir: string,
@@ -41,7 +41,7 @@ export async function withLiveCopy<Result>(
       await copyStore(source, storePaths(copy), join(folder, 'held'))
       return await use(copy, (await readHeadFile(source.head, baseDir))?.position ?? 0)
     } catch (error) {
-      if (!isOutOfStep(error)) throw writingError(folder, error)
+      if (!isInconsistent(error)) throw writingError(folder, error)
       failure = error
     } finally {
       await rm(folder, { recursive: true, force: true })
@@ -50,18 +50,18 @@ export async function withLiveCopy<Result>(
   throw new LiveCopyFailed({ path: baseDir, attempts: ATTEMPTS }, { cause: failure })
 }
 
-const isOutOfStep = (error: unknown) =>
-  error instanceof ClaudeAgentError ? OUT_OF_STEP.has(error._tag) : isMissing(error)
+const isInconsistent = (error: unknown) =>
+  error instanceof ClaudeAgentError ? INCONSISTENT.has(error._tag) : isMissing(error)
 
 /**
- * The head comes first: what it names must be found in the rest. MANIFEST says which tables and logs the database
- * consists of, so those of before and after are held, and belong to it or do no harm.
+ * Copies the head first, because the rest must contain what it names. The tables and logs from before and after copying
+ * the MANIFEST are held: those that it names are among them, and the others do no harm.
  */
 async function copyStore(source: StorePaths, copy: StorePaths, held: string): Promise<void> {
   await Promise.all([makeDirectory(copy.log), makeDirectory(held)])
   await copyFile(source.head, copy.head)
   await copyFile(source.storeFile, copy.storeFile)
-  // Never changed, only added: they are read where they are.
+  // Blobs are never changed, only added, so they are read in place.
   await symlink(source.blobs, copy.blobs)
   await hold(source.log, held)
   const current = join(copy.log, 'CURRENT')
@@ -69,8 +69,8 @@ async function copyStore(source: StorePaths, copy: StorePaths, held: string): Pr
   const manifest = (await readFile(current, 'utf8')).trim()
   await copyFile(join(source.log, manifest), join(copy.log, manifest))
   await hold(source.log, held)
-  // LevelDB gets none of the links: opening makes tables under new names, and may take one that the owner has now.
-  // The newest log comes first: once it is there, nothing is added to those before it.
+  // LevelDB must not open the links themselves: it creates files under new numbers, which the owner may be using by now.
+  // The newest log is copied first: once it exists, older ones no longer grow.
   for (const name of (await readdir(held)).sort(byNumber).reverse()) {
     await copyFile(join(held, name), join(copy.log, name))
   }
@@ -79,7 +79,7 @@ async function copyStore(source: StorePaths, copy: StorePaths, held: string): Pr
 const TABLE_OR_LOG = /^\d+\.(?:ldb|sst|log)$/
 const byNumber = (one: string, other: string) => Number.parseInt(one, 10) - Number.parseInt(other, 10)
 
-/** Links all tables and logs, so that the owner cannot take them away. Where that does not go, the names are noted. */
+/** Links all tables and logs, so that they survive if the owner removes them. */
 async function hold(log: string, held: string): Promise<void> {
   for (const name of (await readdir(log)).filter((name) => TABLE_OR_LOG.test(name))) {
     await linkOrCopy(join(log, name), join(held, name))
@@ -90,8 +90,8 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to)
   } catch (error) {
-    if (exists(error) || isMissing(error)) return
-    // Another file system, or one without links: a copy made now may miss the end of a file, and is proved as well.
+    if (alreadyExists(error) || isMissing(error)) return
+    // Another file system, or one without links. A copy may miss the end of a file, but is verified like the rest.
     await copyFile(from, to).catch((reason: unknown) => {
       if (!isMissing(reason)) throw reason
     })

@@ -1,6 +1,6 @@
 /**
- * Makes a new store of what can be saved of a damaged one. The damaged one is only read, byte for byte, and by a process
- * of its own. Why facts get new positions and a new chain, and why streams are cut, is in decision 5.
+ * Repair: builds a new store from what can be salvaged of a damaged one. The damaged store is only read, by a separate
+ * process. Decision 5 explains why facts get new positions and a new chain, and why streams are cut.
  */
 import { randomUUID } from 'node:crypto'
 import { readdir, realpath, rename, rm } from 'node:fs/promises'
@@ -16,17 +16,16 @@ import { numberIn } from '../level/keys.ts'
 import { liveOwner } from '../level/lock.ts'
 import { damagedStreams, type LossReport, lostFacts, movedFacts } from './repair/loss-report.ts'
 import { buildRepaired, type KeptFacts, writeQuarantine } from './repair/new-store.ts'
-import { type RepairPlan, repairPlan } from './repair/repair-plan.ts'
+import { type RepairPlan, repairPlan } from './repair/plan.ts'
 import { readValue, Salvage } from './repair/salvage.ts'
 import type { DamagedRecord, SalvagedRecord } from './repair/salvaged-line.ts'
 
-/** What could not be saved, for people. */
 const LOSS_REPORT = 'loss-report.json'
 const QUARANTINE = 'quarantine.ndjson'
 
 /**
- * Writes every fact that is whole, and whose stream is whole up to it, into a new store in an empty directory; what else
- * was found into `quarantine.ndjson` there, and what was lost into `loss-report.json`.
+ * Writes every fact that is intact, and whose stream is intact up to it, to a new store in an empty directory. Other facts
+ * that were found go to `quarantine.ndjson` in it, and a report of what was lost to `loss-report.json`.
  *
  * @throws StoreInUse, UnsupportedFormat, DirectoryNotEmpty, RepairFailed
  * @example
@@ -38,14 +37,14 @@ export async function repairStore(directory: string, to: string): Promise<LossRe
   await checkTarget(source, target)
   const owner = await liveOwner(source.base)
   if (owner) throw new StoreInUse({ path: source.base, pid: owner.pid })
-  const stored = await orDamaged(() => checkFormat(source))
+  const stored = await nullIfDamaged(() => checkFormat(source))
   const work = `${target}.${randomUUID()}.repair`
   await makeDirectory(work)
   try {
     await using salvage = new Salvage()
     await salvage.read('files', source.log, join(work, 'files'))
     const { plan, secondSource } = await makePlan(salvage, source, work)
-    // The log says it under a checksum, the file without one.
+    // Prefer the id in the log: it has a checksum, the one in store.json has none.
     const sourceStoreId = salvage.storeId ?? stored?.storeId ?? null
     const streams = damagedStreams(plan, salvage)
     const kept: KeptFacts = {
@@ -78,7 +77,7 @@ export async function repairStore(directory: string, to: string): Promise<LossRe
   }
 }
 
-/** Nothing is written into the damaged store, or over anything. */
+/** The target must be outside the damaged store, and empty. */
 async function checkTarget({ base }: StorePaths, target: string): Promise<void> {
   const inside = relative(base, target)
   if (inside !== '' && !inside.startsWith('..')) {
@@ -92,9 +91,9 @@ async function checkTarget({ base }: StorePaths, target: string): Promise<void> 
   if (names.length > 0) throw new DirectoryNotEmpty({ path: target })
 }
 
-/** What one source does not have may be in the other one: all of it has to vouch for itself. */
+/** Plans from the files and, if anything is lost, also from LevelDB's repair of a copy. Facts of both prove themselves. */
 async function makePlan(salvage: Salvage, source: StorePaths, work: string) {
-  const head = await orDamaged(() => readHeadFile(source.head, source.base))
+  const head = await nullIfDamaged(() => readHeadFile(source.head, source.base))
   const plan = () => {
     const candidates = salvage.records.map(({ line }) => line)
     const last = Math.max(salvage.last, head?.position ?? 0)
@@ -111,7 +110,7 @@ async function makePlan(salvage: Salvage, source: StorePaths, work: string) {
   return { plan: plan(), secondSource: 'asked' as const }
 }
 
-async function orDamaged<Content>(read: () => Promise<Content>): Promise<Content | null> {
+async function nullIfDamaged<Content>(read: () => Promise<Content>): Promise<Content | null> {
   try {
     return await read()
   } catch (error) {
@@ -121,15 +120,15 @@ async function orDamaged<Content>(read: () => Promise<Content>): Promise<Content
 }
 
 function valueReader({ records, damaged }: Salvage): KeptFacts['valueFor'] {
-  const places = new Map([...records, ...damaged].map(({ line, values }) => [line, values]))
+  const files = new Map([...records, ...damaged].map(({ line, values }) => [line, values]))
   return (record) => {
-    const values = places.get(record)
+    const values = files.get(record)
     if (!values) throw new Error('the salvage did not find this record')
     return readValue(values, record.value)
   }
 }
 
-/** What is damaged, and at a place where nothing whole was found: elsewhere it is of no use to anybody. */
+/** The damaged records at positions for which no intact record was found. The others are of no use. */
 function unreplaced({ damaged }: Salvage, { lost }: RepairPlan<SalvagedRecord>): DamagedRecord[] {
   const missing = new Set(lost)
   return damaged.map(({ line }) => line).filter(({ key }) => missing.has(numberIn(key)) || !isKey(key))

@@ -1,43 +1,44 @@
-/** Making a store out of an archive: the same store again, or one for reading where the archive is less than a whole log. */
+/** Creating a store from an archive: an identical one or, from a partial or redacted archive, a read-only one. */
 import { randomUUID } from 'node:crypto'
 import { InvalidArchive } from '../../events/errors/archive.ts'
 import { storedTextOf } from '../fact-text.ts'
 import { recordKey } from '../level/keys.ts'
 import { encodeRecord, encodeReduced, joinText } from '../level/record.ts'
-import type { ArchivedRecord, CheckFact } from './archive/check.ts'
 import type { ArchiveHeader } from './archive/lines.ts'
-import { type OpenArchive, readArchive } from './archive/reader.ts'
+import { type ArchivedRecord, type CheckFact, type OpenArchive, readArchive } from './archive/reader.ts'
 import type { ArchiveSource } from './archive/source.ts'
-import { buildStore, type FinishedRecord, type StoreBuilder } from './store-builder.ts'
+import { buildStore, type EncodedRecord, type StoreBuilder } from './store-builder.ts'
 
-/** What was made of an archive. */
+/** A store created from an archive. */
 export interface RestoredStore {
   readonly storeId: string
-  /** How many facts there are, and so the last position. */
+  /** The number of facts, which is also the last position. */
   readonly records: number
-  /** Nothing can be appended to it: the archive was redacted, or a part of a log. */
+  /** Read-only, because the archive was partial or redacted. */
   readonly forReading: boolean
 }
 
 /**
- * Makes the store of a backup again: the same id, the same chain, to the byte (decision 6). The directory must be empty.
- * Throws {@link InvalidArchive}, DirectoryNotEmpty.
+ * Restores the store of a backup: the same id and the same hash chain, byte for byte (decision 6). The directory must be
+ * empty.
+ *
+ * @throws InvalidArchive, DirectoryNotEmpty, ArchiveNotWritten
  */
 export async function restoreStore(source: ArchiveSource, directory: string): Promise<RestoredStore> {
   const archive = await readArchive(source)
-  if (!isWhole(archive.header)) {
+  if (!isComplete(archive.header)) {
     const problem = 'it is a partial or redacted export, not a backup'
-    const hint = 'claude-agents log import makes a store for reading from it.'
+    const hint = 'claude-agents log import creates a read-only store from it.'
     throw new InvalidArchive({ file: source.name, line: 1, position: null, problem, hint })
   }
-  return sameStore(archive, directory)
+  return identicalStore(archive, directory)
 }
 
 /**
- * Makes a store of an export. Of a whole one: the same store again. Of one stream, or where the words are redacted: a
- * store for reading, with an id of its own, whose facts keep theirs.
+ * Creates a store from an export. A complete export gives an identical store. An export of one stream, or a redacted one,
+ * gives a read-only store with an id of its own, whose facts keep their ids.
  *
- * @param check Refuses a fact by throwing why: the catalogs of the kinds that are known.
+ * @throws InvalidArchive, DirectoryNotEmpty, ArchiveNotWritten
  */
 export async function importStore(
   source: ArchiveSource,
@@ -47,16 +48,16 @@ export async function importStore(
   const archive = await readArchive(source, check)
   const { header } = archive
   if (header.after > 0) {
-    const problem = `it begins after ${header.stream === null ? 'position' : 'version'} ${header.after}`
+    const problem = `it starts after ${header.stream === null ? 'position' : 'version'} ${header.after}`
     const hint = 'The earlier facts are needed to fold a state: export without --after.'
     throw new InvalidArchive({ file: source.name, line: 1, position: null, problem, hint })
   }
-  return isWhole(header) ? sameStore(archive, directory) : storeForReading(archive, directory)
+  return isComplete(header) ? identicalStore(archive, directory) : readOnlyStore(archive, directory)
 }
 
-const isWhole = ({ stream, after, redacted }: ArchiveHeader) => stream === null && after === 0 && !redacted
+const isComplete = ({ stream, after, redacted }: ArchiveHeader) => stream === null && after === 0 && !redacted
 
-async function sameStore({ header, content }: OpenArchive, directory: string): Promise<RestoredStore> {
+async function identicalStore({ header, content }: OpenArchive, directory: string): Promise<RestoredStore> {
   const { storeId, forReading } = header
   const end = await buildStore(directory, { storeId, forReading }, (builder) =>
     fill(builder, content, (record) => record),
@@ -64,7 +65,7 @@ async function sameStore({ header, content }: OpenArchive, directory: string): P
   return { storeId, records: end.position, forReading }
 }
 
-async function storeForReading({ content }: OpenArchive, directory: string): Promise<RestoredStore> {
+async function readOnlyStore({ content }: OpenArchive, directory: string): Promise<RestoredStore> {
   const storeId = randomUUID()
   const end = await buildStore(directory, { storeId, forReading: true }, (builder) =>
     fill(builder, content, (record) => rewritten(storeId, record, builder)),
@@ -80,18 +81,18 @@ async function fill(
   for await (const item of content) {
     if (item.kind === 'blob') await builder.blobs.put(item.blob.text)
     else if (item.kind === 'lost') builder.loseBody({ sha256: item.lost.lost, bytes: item.lost.bytes })
-    else await builder.add(finished(toRecord(item.record)))
+    else await builder.add(encoded(toRecord(item.record)))
   }
 }
 
-function finished({ recorded, note, previousHash, hash, seal, text }: ArchivedRecord): FinishedRecord {
+function encoded({ recorded, note, previousHash, hash, seal, text }: ArchivedRecord): EncodedRecord {
   const key = recordKey(recorded.position)
   const { value } =
     seal === null ? encodeRecord(key, previousHash, text) : encodeReduced(key, previousHash, hash, text)
   return { recorded, note, value, hash }
 }
 
-/** The next fact of another log: it keeps its id, and nothing in it is work to be gone on with. */
+/** The next fact of the read-only store: it keeps its id, and its summary is closed, because no work can resume. */
 function rewritten(
   storeId: string,
   { recorded, note }: ArchivedRecord,

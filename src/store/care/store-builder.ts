@@ -1,4 +1,4 @@
-/** Making a store out of facts that exist already: in a directory that has its name only when all of it is on disk. */
+/** Builds a store from existing facts. Its directory gets its name only once the complete store is on disk. */
 import { randomUUID } from 'node:crypto'
 import { readdir, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -10,36 +10,37 @@ import { fileBlobs } from '../file-blobs.ts'
 import type { LogEnd } from '../level/batch-plan.ts'
 import { type LogDatabase, openLevel } from '../level/database.ts'
 import { createLog, storePaths, writeStoreFiles } from '../level/directory.ts'
-import { StreamIndex } from '../level/index.ts'
 import { encodeIndexValue, type LostBodyEntry } from '../level/index-value.ts'
 import { lostBodyKey, recordKey } from '../level/keys.ts'
 import { type CommitNote, genesisHash } from '../level/record.ts'
+import { StreamIndex } from '../level/stream-index.ts'
 import { writingError } from './archive/writer.ts'
 
-/** So many facts, or so many characters of them, are written at once. */
+/** The most facts, and characters of them, in one write. */
 const GROUP_FACTS = 1000
 const GROUP_LENGTH = 4 * 1024 * 1024
 
-/** A record that is to be in the log as it stands: its value holds its place in the chain. */
-export interface FinishedRecord {
+/** A record as it will be in the log, with its hashes. */
+export interface EncodedRecord {
   readonly recorded: Recorded
   readonly note: CommitNote | null
   readonly value: string
   readonly hash: string
 }
 
-export interface BuiltStore {
+export interface NewStore {
   readonly storeId: string
   readonly forReading: boolean
 }
 
 /**
- * Makes a store of what `fill` adds. Where anything fails there is nothing: no half of a store is ever taken for one.
- * Throws {@link DirectoryNotEmpty}.
+ * Builds a store from what `fill` adds. If anything fails, nothing is left behind. Returns the end of the log.
+ *
+ * @throws DirectoryNotEmpty, ArchiveNotWritten
  */
 export async function buildStore(
   directory: string,
-  { storeId, forReading }: BuiltStore,
+  { storeId, forReading }: NewStore,
   fill: (builder: StoreBuilder) => Promise<void>,
 ): Promise<LogEnd> {
   const target = resolve(directory)
@@ -58,7 +59,7 @@ export async function buildStore(
       await database.close()
     }
     await writeStoreFiles(paths, { storeId, ...builder.end }, { forReading })
-    // Replaces an empty directory, and nothing else.
+    // Renaming replaces an empty directory, and nothing else.
     await rename(unfinished, target)
     await syncDirectory(dirname(target))
     return builder.end
@@ -86,7 +87,7 @@ export class StoreBuilder {
   readonly #database: LogDatabase
   readonly #index: StreamIndex
   #end: LogEnd
-  #group: FinishedRecord[] = []
+  #group: EncodedRecord[] = []
   #length = 0
   #lost: BlobReference[] = []
 
@@ -101,15 +102,15 @@ export class StoreBuilder {
     return this.#end
   }
 
-  /** Adds the next record. Its position and its place in the chain are the caller's to keep right. */
-  async add(record: FinishedRecord): Promise<void> {
+  /** Adds the next record. The caller must get its position and its hashes right. */
+  async add(record: EncodedRecord): Promise<void> {
     this.#group.push(record)
     this.#length += record.value.length
     this.#end = { position: record.recorded.position, hash: record.hash }
     if (this.#group.length >= GROUP_FACTS || this.#length >= GROUP_LENGTH) await this.#write(false)
   }
 
-  /** Writes down that a body is lost: the store is whole without it. */
+  /** Records that a body is lost, so that the store is intact without it. */
   loseBody(reference: BlobReference): void {
     this.#lost.push(reference)
   }

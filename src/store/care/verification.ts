@@ -1,6 +1,6 @@
 /**
- * Looks at every byte of a store and says all that is wrong with it. The files are read as they are, without LevelDB,
- * which changes them when it opens them and passes over what is damaged. Nothing is written.
+ * Verification: checks every byte of a store and reports everything that is wrong. The files are read without LevelDB,
+ * which would change them on opening and skip what is damaged. Nothing is written.
  */
 import { readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { readLogDirectory } from '../files/log-directory.ts'
 import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
 import { type HeadFileContent, readHeadFile } from '../level/head-file.ts'
 import type { CommitEntry, EpochEntry, LostBodyEntry, StoreEntry } from '../level/index-value.ts'
-import { EPOCH_KEY, nameIn, STORE_KEY } from '../level/keys.ts'
+import { EPOCH_KEY, KEY_PREFIX, nameIn, STORE_KEY } from '../level/keys.ts'
 import { liveOwner, lockExists } from '../level/lock.ts'
 import { checkBlobs } from './verify/blob-check.ts'
 import type { EntrySource } from './verify/entry-source.ts'
@@ -20,14 +20,15 @@ import { checkCheckpoints, IndexCheck, indexEntry } from './verify/index-check.t
 import { mergedEntries } from './verify/merged-entries.ts'
 import { RecordCheck } from './verify/record-check.ts'
 
+/** Options of `verifyStore`. */
 export interface VerifyOptions {
-  /** Ends it early, with the signal's reason. */
+  /** Aborts the verification, which rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
 
 /**
- * Checks a whole store: the files, the facts with their chain, positions and versions, the index, `head`, `store.json`
- * and the bodies. Damage is in the report, and never thrown.
+ * Checks a store: the files, the facts with their hash chain, positions and versions, the index, `head`, `store.json` and
+ * the blobs. Damage is reported, never thrown.
  *
  * @throws StoreInUse while a process has it open, UnsupportedFormat
  * @example
@@ -39,7 +40,7 @@ export async function verifyStore(directory: string, options: VerifyOptions = {}
   await checkNotInUse(paths)
   const current = await currentOf(paths)
   const report = await new Verification(paths, options.signal).run()
-  // Whoever opened it meanwhile has changed the files under our eyes.
+  // A process that opened the store meanwhile has changed the files while they were read.
   await checkNotInUse(paths)
   if ((await currentOf(paths)) !== current) throw new StoreInUse({ path: paths.base, pid: null })
   return report
@@ -74,15 +75,15 @@ class Verification {
     const sources = await checkFiles(files, findings, await lockExists(this.#paths.base))
     const id = storeId ?? head?.storeId ?? ''
     await this.#checkOwnEntries(sources, id)
-    const checkpoint = await checkCheckpoints(this.#entries(sources, 'k!'), log, findings)
+    const checkpoint = await checkCheckpoints(this.#entries(sources, KEY_PREFIX.checkpoint), log, findings)
     const commits = await this.#commits(sources)
     const records = new RecordCheck({ path: log, storeId: id, checkpoint, head, commits, findings })
-    for await (const entry of this.#entries(sources, 'e!')) records.add(entry)
+    for await (const entry of this.#entries(sources, KEY_PREFIX.record)) records.add(entry)
     records.finish()
     const index = new IndexCheck(log, records, findings)
-    await index.heads(this.#entries(sources, 'h!'))
-    await index.open(this.#entries(sources, 'o!'))
-    await index.pointers(this.#entries(sources, 's!'))
+    await index.heads(this.#entries(sources, KEY_PREFIX.head))
+    await index.open(this.#entries(sources, KEY_PREFIX.open))
+    await index.pointers(this.#entries(sources, KEY_PREFIX.pointers))
     await checkBlobs(blobs, records.blobs, await this.#lostBodies(sources), findings)
     const list = findings.list((position) => index.streamAt.get(position))
     return {
@@ -125,7 +126,7 @@ class Verification {
 
   async #checkOwnEntries(sources: readonly EntrySource[], storeId: string): Promise<void> {
     const missing = new Set([STORE_KEY])
-    for await (const entry of this.#entries(sources, 'm!')) {
+    for await (const entry of this.#entries(sources, KEY_PREFIX.store)) {
       missing.delete(entry.key)
       const content = indexEntry<StoreEntry | EpochEntry>(entry, this.#findings)
       if (entry.key === EPOCH_KEY || content === null || !('storeId' in content)) continue
@@ -138,7 +139,7 @@ class Verification {
 
   async #commits(sources: readonly EntrySource[]): Promise<Map<string, CommitEntry>> {
     const commits = new Map<string, CommitEntry>()
-    for await (const entry of this.#entries(sources, 'c!')) {
+    for await (const entry of this.#entries(sources, KEY_PREFIX.commit)) {
       const content = indexEntry<CommitEntry>(entry, this.#findings)
       if (content) commits.set(nameIn(entry.key), content)
     }
@@ -147,7 +148,7 @@ class Verification {
 
   async #lostBodies(sources: readonly EntrySource[]): Promise<Set<string>> {
     const lost = new Set<string>()
-    for await (const entry of this.#entries(sources, 'b!')) {
+    for await (const entry of this.#entries(sources, KEY_PREFIX.lostBody)) {
       if (indexEntry<LostBodyEntry>(entry, this.#findings)) lost.add(nameIn(entry.key))
     }
     return lost

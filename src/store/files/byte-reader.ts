@@ -1,6 +1,6 @@
-/** Numbers and slices out of bytes, one after the other. Reading past the end is an error of its own. */
+/** Reads varints and slices from bytes in sequence. Reading past the end throws {@link MalformedBytes}. */
 
-/** The bytes are not what their format says. */
+/** The bytes do not follow their format. */
 export class MalformedBytes extends Error {}
 
 export class ByteReader {
@@ -16,7 +16,7 @@ export class ByteReader {
     return this.offset >= this.#bytes.length
   }
 
-  /** A number in groups of seven bits, the lowest first. */
+  /** A number in groups of seven bits, lowest first. */
   varint(): number {
     let value = 0
     for (let shift = 0; shift < 63; shift += 7) {
@@ -24,7 +24,7 @@ export class ByteReader {
       if (byte === undefined) break
       // Not `<<`: offsets and sequence numbers go beyond 32 bits.
       value += (byte & 127) * 2 ** shift
-      // The same number with a zero more is never written: a flipped bit makes one of a number before a zero.
+      // LevelDB writes the shortest form, so a trailing zero group means a flipped bit.
       if (byte === 0 && shift > 0) throw new MalformedBytes('a number in it is not in its shortest form')
       if (byte < 128) return this.#checked(value)
     }
@@ -39,7 +39,7 @@ export class ByteReader {
     return slice
   }
 
-  /** A slice after its length. */
+  /** A slice preceded by its length. */
   prefixed(): Buffer {
     return this.slice(this.varint())
   }

@@ -1,8 +1,8 @@
-/** crc-32c as LevelDB keeps it: over each block of a table and each piece of a log, with a mask. */
+/** CRC-32C as LevelDB stores it, masked: over each block of a table and each fragment of a log record. */
 
 const POLYNOMIAL = 0x82f63b78
 
-/** Eight tables, so that eight bytes are taken at a time: opening a store waits for this. */
+/** Slicing-by-8: eight tables process eight bytes at a time, because opening a store waits for this. */
 const TABLES = makeTables()
 
 function makeTables(): Int32Array[] {
@@ -35,10 +35,10 @@ const [T0, T1, T2, T3, T4, T5, T6, T7] = TABLES as [
   Int32Array,
 ]
 
-/** Where a checksum over no bytes stands. Go on with {@link extendCrc}, end with {@link maskedCrc}. */
+/** The checksum of no bytes. Continue with {@link extendCrc}, finish with {@link maskedCrc}. */
 export const CRC_START = -1
 
-/** The checksum of what came before and the bytes `from` up to, not including, `to`. */
+/** Extends a checksum by the bytes from `from` up to, but not including, `to`. */
 export function extendCrc(before: number, bytes: Uint8Array, from: number, to: number): number {
   let crc = before
   let offset = from
@@ -63,12 +63,12 @@ export function extendCrc(before: number, bytes: Uint8Array, from: number, to: n
   return crc
 }
 
-/** A checksum as LevelDB stores it: turned and shifted, so that a checksum over checksums is still one. */
+/** A checksum as LevelDB stores it: rotated and offset, so that data may contain checksums of its own. */
 export function maskedCrc(crc: number): number {
   const final = ~crc >>> 0
   return (((final >>> 15) | (final << 17)) + 0xa282ead8) >>> 0
 }
 
-/** The stored form of the checksum of a range of bytes. */
+/** The masked checksum of a range of bytes. */
 export const crc32c = (bytes: Uint8Array, from: number, to: number) =>
   maskedCrc(extendCrc(CRC_START, bytes, from, to))

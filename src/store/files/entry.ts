@@ -1,8 +1,8 @@
-/** One entry of the database as its files hold it: with its number in the order of writing. */
+/** An entry of the database as stored in its files: a key, a value or a removal, and a sequence number. */
 
 export interface Entry {
   readonly key: string
-  /** The larger one of two with the same key is the newer one. */
+  /** Of two entries with the same key, the one with the larger number is newer. */
   readonly sequence: number
   /** null: the key was removed. */
   readonly value: Buffer | null

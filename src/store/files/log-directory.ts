@@ -1,4 +1,4 @@
-/** The directory that LevelDB keeps a database in: which files are there, and which of them it consists of. */
+/** The directory of a LevelDB database: its files, and which of them belong to the database. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Manifest, readManifest, type TableEntry } from './manifest.ts'
@@ -9,13 +9,13 @@ export interface DatabaseFile {
 }
 
 export interface TableOnDisk extends DatabaseFile {
-  /** What the MANIFEST says of it; null where it says nothing. */
+  /** Its entry in the MANIFEST; null if it has none. */
   readonly entry: TableEntry | null
 }
 
 export interface FileProblem {
   readonly file: string
-  /** Where in the file; null when that is not the point. */
+  /** The offset in the file; null if none applies. */
   readonly offset: number | null
   readonly problem: string
 }
@@ -24,19 +24,19 @@ export const problemText = ({ offset, problem }: FileProblem) =>
   offset === null ? problem : `${problem}, at byte ${offset}`
 
 export interface LogDirectory {
-  /** The tables that the database consists of, as far as they are there. */
+  /** The tables of the database that exist. */
   readonly tables: readonly TableOnDisk[]
-  /** The logs that are not in the tables yet, the oldest first. */
+  /** The logs not yet turned into tables, oldest first. */
   readonly logs: readonly DatabaseFile[]
-  /** Tables and logs that belong to it no longer, or not yet: a killed process may leave some. */
+  /** Tables and logs that do not belong to the database, or not yet: a killed process may leave some. */
   readonly strays: readonly DatabaseFile[]
-  /** The MANIFEST files beside the one that CURRENT names, likewise. */
+  /** The MANIFEST files other than the one that CURRENT names. */
   readonly otherManifests: readonly string[]
-  /** What is wrong with CURRENT and MANIFEST, and what is missing. */
+  /** What is wrong with CURRENT and MANIFEST, and which files are missing. */
   readonly problems: readonly FileProblem[]
-  /** A MANIFEST whose last change was never written to its end. */
+  /** A MANIFEST whose last edit is incomplete. */
   readonly torn: FileProblem | null
-  /** What CURRENT says: another one with each opening. */
+  /** The content of CURRENT, which changes with each opening. */
   readonly current: string | null
 }
 
@@ -44,7 +44,7 @@ const TABLE = /^(\d+)\.(?:ldb|sst)$/
 const LOG = /^(\d+)\.log$/
 const MANIFEST = /^MANIFEST-\d+$/
 
-/** Reads only. What is damaged is said, never thrown. */
+/** Does not write. Damage is returned, never thrown. */
 export async function readLogDirectory(directory: string): Promise<LogDirectory> {
   const names = await readdir(directory).catch(() => [])
   const numbered = (pattern: RegExp): DatabaseFile[] =>
@@ -58,8 +58,8 @@ export async function readLogDirectory(directory: string): Promise<LogDirectory>
   const currentFile = join(directory, 'CURRENT')
   const current = await readFile(currentFile, 'latin1').catch(() => null)
   const name = current?.endsWith('\n') ? current.slice(0, -1) : null
-  const lost = (file: string, problem: string): LogDirectory => ({
-    // Which files count is not known: all of them do.
+  const withoutManifest = (file: string, problem: string): LogDirectory => ({
+    // Which files belong to the database is unknown: assume that all do.
     tables: tables.map((file) => ({ ...file, entry: null })),
     logs,
     strays: [],
@@ -68,18 +68,18 @@ export async function readLogDirectory(directory: string): Promise<LogDirectory>
     torn: null,
     current,
   })
-  if (current === null) return lost(currentFile, 'it is missing')
-  if (name === null || !MANIFEST.test(name)) return lost(currentFile, 'its content is corrupted')
+  if (current === null) return withoutManifest(currentFile, 'it is missing')
+  if (name === null || !MANIFEST.test(name)) return withoutManifest(currentFile, 'its content is corrupted')
   const file = join(directory, name)
   const content = await readFile(file).catch(() => null)
-  if (content === null) return lost(file, 'it is missing')
+  if (content === null) return withoutManifest(file, 'it is missing')
   const otherManifests = names
     .filter((other) => MANIFEST.test(other) && other !== name)
     .map((other) => join(directory, other))
-  return { ...made(directory, file, readManifest(content), tables, logs), otherManifests, current }
+  return { ...byManifest(directory, file, readManifest(content), tables, logs), otherManifests, current }
 }
 
-function made(
+function byManifest(
   directory: string,
   file: string,
   manifest: Manifest,
@@ -94,7 +94,7 @@ function made(
     if (tables.some((table) => table.number === number)) continue
     problems.push({ file: join(directory, `${padded(number)}.ldb`), offset: null, problem: 'it is missing' })
   }
-  // It is made before a MANIFEST names it, and stays until one names another.
+  // LevelDB creates a log before a MANIFEST names it, and keeps it until one names another.
   if (logNumber > 0 && !logs.some(({ number }) => number === logNumber)) {
     problems.push({
       file: join(directory, `${padded(logNumber)}.log`),
@@ -102,7 +102,7 @@ function made(
       problem: 'it is missing',
     })
   }
-  // What a damaged MANIFEST does not name may be the newest of all.
+  // Files that a damaged MANIFEST does not name may be the newest.
   const trusted = manifest.problems.length === 0
   const known = tables.map((table) => ({ ...table, entry: entries.get(table.number) ?? null }))
   return {
@@ -115,7 +115,7 @@ function made(
     torn:
       manifest.tornAt === null
         ? null
-        : { file, offset: manifest.tornAt, problem: 'its last change is incomplete' },
+        : { file, offset: manifest.tornAt, problem: 'its last edit is incomplete' },
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * LevelDB's log format (its `.log` files and its MANIFEST): records cut into pieces that fill blocks of 32 KB, each with
- * a checksum. LevelDB itself leaves out what does not check, and whatever is in the same block behind it, and goes on.
+ * LevelDB's log format (its `.log` files and its MANIFEST): records split into fragments that fill blocks of 32 KB, each
+ * with a checksum. LevelDB itself silently skips a damaged fragment and the rest of its block.
  */
 import { CRC_START, crc32c, extendCrc, maskedCrc } from './crc32c.ts'
 
@@ -16,7 +16,7 @@ const LAST = 4
 export interface LogFileRecord {
   readonly offset: number
   readonly payload: Buffer
-  /** False when a checksum in it does not match: there may be something in it nevertheless. */
+  /** False if a checksum in it does not match: parts of the payload may still be usable. */
   readonly intact: boolean
 }
 
@@ -28,11 +28,11 @@ export interface LogFileDamage {
 export interface LogFileScan {
   readonly records: readonly LogFileRecord[]
   readonly damage: readonly LogFileDamage[]
-  /** Where a last record begins that was never written to its end, as when its writer was killed. */
+  /** The offset of an incomplete last record, as a killed writer leaves it. */
   readonly tornAt: number | null
 }
 
-interface Piece {
+interface Fragment {
   readonly kind: number
   readonly data: Buffer
   readonly end: number
@@ -50,63 +50,63 @@ class Scan {
   readonly damage: LogFileDamage[] = []
   readonly #content: Buffer
   #tornAt: number | null = null
-  /** The record whose first piece has been seen, and not yet its last. */
-  #begun: { readonly offset: number; readonly pieces: Buffer[]; intact: boolean } | null = null
+  /** The record whose first fragment was read, but not its last. */
+  #partial: { readonly offset: number; readonly fragments: Buffer[]; intact: boolean } | null = null
 
   constructor(content: Buffer) {
     this.#content = content
   }
 
-  /** Takes in what is at an offset, and says where to go on; null at the end. */
+  /** Reads what is at an offset, and returns the next offset; null at the end. */
   step(offset: number): number | null {
     const left = BLOCK - (offset % BLOCK)
     if (left < HEADER) return this.#trailer(offset, Math.min(offset + left, this.#content.length))
-    const piece = pieceAt(this.#content, offset)
-    if (piece) {
-      this.#take(offset, piece, true)
-      return piece.end
+    const fragment = fragmentAt(this.#content, offset)
+    if (fragment) {
+      this.#add(offset, fragment, true)
+      return fragment.end
     }
     if (this.#isTorn(offset)) {
-      this.#tornAt = this.#begun?.offset ?? offset
-      this.#begun = null
+      this.#tornAt = this.#partial?.offset ?? offset
+      this.#partial = null
       return null
     }
     this.#report(offset, 'a checksum does not match')
-    return this.#suspect(offset) ?? this.#resume(offset)
+    return this.#addDamaged(offset) ?? this.#resync(offset)
   }
 
   finish(): LogFileScan {
-    if (this.#begun) this.#tornAt ??= this.#begun.offset
+    if (this.#partial) this.#tornAt ??= this.#partial.offset
     return { records: this.records, damage: this.damage, tornAt: this.#tornAt }
   }
 
-  /** What is left of a block where no header fits is zero. */
+  /** The end of a block, too short for a header, is zero. */
   #trailer(offset: number, end: number): number {
     if (!isZero(this.#content, offset, end)) this.#report(offset, 'the end of a block is not empty')
     return end
   }
 
-  #take(offset: number, { kind, data }: Piece, intact: boolean): void {
+  #add(offset: number, { kind, data }: Fragment, intact: boolean): void {
     const begins = kind === FULL || kind === FIRST
-    if (begins === (this.#begun !== null)) {
-      this.#report(this.#begun?.offset ?? offset, 'a part of a record is missing')
+    if (begins === (this.#partial !== null)) {
+      this.#report(this.#partial?.offset ?? offset, 'a part of a record is missing')
     }
-    if (begins || this.#begun === null) {
-      this.#begun = { offset, pieces: [], intact: begins && intact }
+    if (begins || this.#partial === null) {
+      this.#partial = { offset, fragments: [], intact: begins && intact }
     }
-    this.#begun.pieces.push(data)
-    if (!intact) this.#begun.intact = false
+    this.#partial.fragments.push(data)
+    if (!intact) this.#partial.intact = false
     if (kind === FIRST || kind === MIDDLE) return
-    const { pieces, ...begun } = this.#begun
-    this.#begun = null
-    const [only] = pieces
-    const payload = pieces.length === 1 && only ? only : Buffer.concat(pieces)
-    this.records.push({ offset: begun.offset, payload, intact: begun.intact })
+    const { fragments, ...record } = this.#partial
+    this.#partial = null
+    const [only] = fragments
+    const payload = fragments.length === 1 && only ? only : Buffer.concat(fragments)
+    this.records.push({ offset: record.offset, payload, intact: record.intact })
   }
 
   /**
-   * Whether nothing but the beginning of a last record is there. A record whose length was damaged looks alike, but
-   * then the rest of it is there as well, or whole records are behind it.
+   * Whether the file ends in an incomplete record. A record with a damaged length looks the same, except that the rest of
+   * it is there, or intact records follow.
    */
   #isTorn(offset: number): boolean {
     const content = this.#content
@@ -116,37 +116,39 @@ class Scan {
     const length = content.readUInt16LE(offset + 4)
     const reachesBeyond = offset + HEADER + length > end
     const fitsBlock = (offset % BLOCK) + HEADER + length <= BLOCK
-    return reachesBeyond && fitsBlock && !endsBefore(content, offset) && this.#nextPiece(offset + 1) === null
+    return (
+      reachesBeyond && fitsBlock && !endsBefore(content, offset) && this.#nextFragment(offset + 1) === null
+    )
   }
 
-  /** A damaged piece whose length leads to something sound: most of it may be what was written. */
-  #suspect(offset: number): number | null {
+  /** Adds a damaged fragment whose length leads to an intact one: most of its data may be correct. */
+  #addDamaged(offset: number): number | null {
     const content = this.#content
     if (content.length - offset < HEADER) return null
     const length = content.readUInt16LE(offset + 4)
     const end = offset + HEADER + length
     if (end > content.length || (offset % BLOCK) + HEADER + length > BLOCK || length === 0) return null
     const leads = end === content.length || BLOCK - (end % BLOCK) < HEADER || end % BLOCK === 0
-    if (!leads && !pieceAt(content, end)) return null
+    if (!leads && !fragmentAt(content, end)) return null
     const stored = content[offset + 6] ?? 0
     const known = stored >= FULL && stored <= LAST
-    const kind = known ? stored : this.#begun ? MIDDLE : FULL
-    this.#take(offset, { kind, data: content.subarray(offset + HEADER, end), end }, false)
+    const kind = known ? stored : this.#partial ? MIDDLE : FULL
+    this.#add(offset, { kind, data: content.subarray(offset + HEADER, end), end }, false)
     return end
   }
 
-  /** Where the next whole piece is. What was begun before it is over. */
-  #resume(offset: number): number | null {
-    this.#begun = null
-    return this.#nextPiece(offset + 1)
+  /** Drops the partial record, and returns the offset of the next intact fragment. */
+  #resync(offset: number): number | null {
+    this.#partial = null
+    return this.#nextFragment(offset + 1)
   }
 
-  #nextPiece(from: number): number | null {
+  #nextFragment(from: number): number | null {
     for (let offset = from; offset + HEADER < this.#content.length; offset++) {
       const kind = this.#content[offset + 6] ?? 0
       if (kind >= FULL && kind <= LAST && BLOCK - (offset % BLOCK) >= HEADER) {
-        const piece = pieceAt(this.#content, offset)
-        if (piece && piece.data.length > 0) return offset
+        const fragment = fragmentAt(this.#content, offset)
+        if (fragment && fragment.data.length > 0) return offset
       }
     }
     return null
@@ -157,8 +159,8 @@ class Scan {
   }
 }
 
-/** The piece at an offset, if it is whole. */
-function pieceAt(content: Buffer, offset: number): Piece | null {
+/** The fragment at an offset; null if it is not intact. */
+function fragmentAt(content: Buffer, offset: number): Fragment | null {
   if (content.length - offset < HEADER) return null
   const end = offset + HEADER + content.readUInt16LE(offset + 4)
   const kind = content[offset + 6] ?? 0
@@ -168,7 +170,7 @@ function pieceAt(content: Buffer, offset: number): Piece | null {
   return { kind, data: content.subarray(offset + HEADER, end), end }
 }
 
-/** Whether the piece at an offset is whole with another length than its header says. */
+/** Whether the fragment at an offset is intact, but with another length than its header says. */
 function endsBefore(content: Buffer, offset: number): boolean {
   const stored = content.readUInt32LE(offset)
   let crc = extendCrc(CRC_START, content, offset + 6, offset + HEADER)

@@ -1,4 +1,4 @@
-/** LevelDB's MANIFEST: which tables and logs make up the database, as a list of changes. */
+/** LevelDB's MANIFEST: the tables and logs of the database, as a sequence of edits. */
 import { ByteReader, MalformedBytes } from './byte-reader.ts'
 import { type LogFileDamage, scanLogFile } from './log-file.ts'
 
@@ -6,29 +6,29 @@ export interface TableEntry {
   readonly number: number
   readonly level: number
   readonly size: number
-  /** The keys that it reaches from and to. */
+  /** Its smallest and largest key. */
   readonly smallest: string
   readonly largest: string
 }
 
 export interface Manifest {
   readonly tables: readonly TableEntry[]
-  /** Logs with this number or a larger one are not in the tables yet. */
+  /** Logs with this number or a larger one are not yet in tables. */
   readonly logNumber: number
   readonly previousLogNumber: number
   readonly problems: readonly LogFileDamage[]
-  /** Where a last change begins that was never written to its end: the one before it holds then, as it stands. */
+  /** The offset of an incomplete last edit, which does not count. */
   readonly tornAt: number | null
 }
 
 interface State {
   readonly tables: Map<number, TableEntry>
-  /** null: it does not say, and LevelDB does not take it. */
+  /** null if no edit sets it: LevelDB rejects such a MANIFEST. */
   logNumber: number | null
   previousLogNumber: number
 }
 
-/** An internal key is the key and eight bytes more: the sequence number and the kind. */
+/** The bytes that an internal key has after the user key: kind (1) and sequence number (7). */
 export const INTERNAL_KEY_TRAILER = 8
 
 export function readManifest(content: Buffer): Manifest {
@@ -53,7 +53,7 @@ export function readManifest(content: Buffer): Manifest {
   }
 }
 
-/** What follows each tag of an edit. */
+/** Reads the field after each tag of an edit. */
 const FIELDS: Readonly<Record<number, (reader: ByteReader, state: State) => void>> = {
   /** The name of the comparator. */
   1: (reader) => void reader.prefixed(),
@@ -64,7 +64,7 @@ const FIELDS: Readonly<Record<number, (reader: ByteReader, state: State) => void
   3: (reader) => void reader.varint(),
   /** The last sequence number. */
   4: (reader) => void reader.varint(),
-  /** Where the next compaction of a level begins. */
+  /** The start of the next compaction of a level. */
   5: (reader) => {
     reader.varint()
     reader.prefixed()
@@ -84,10 +84,10 @@ const FIELDS: Readonly<Record<number, (reader: ByteReader, state: State) => void
 }
 
 function applyEdit(reader: ByteReader, state: State): void {
-  // LevelDB writes the removals of an edit before its additions: a table may be moved to another level.
+  // LevelDB writes an edit's removals before its additions, because a table may move to another level.
   while (!reader.atEnd) {
     const field = FIELDS[reader.varint()]
-    if (!field) throw new MalformedBytes('a change in it is of an unknown kind')
+    if (!field) throw new MalformedBytes('an edit in it is of an unknown kind')
     field(reader, state)
   }
 }

@@ -1,22 +1,22 @@
-/** LevelDB's tables (`.ldb` files): sorted entries in blocks, an index of the blocks, a filter, and a footer. */
+/** LevelDB's tables (`.ldb` files): blocks of sorted entries, an index of the blocks, a filter, and a footer. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { BLOCK_TRAILER, blockContent, blockEntries } from './block.ts'
 import { ByteReader } from './byte-reader.ts'
 import { type Entry, REMOVAL, VALUE } from './entry.ts'
 import { INTERNAL_KEY_TRAILER } from './manifest.ts'
 
-/** Bytes behind the last block: where the index is, and a mark. */
+/** The bytes after the last block: the handles of the index and of the filters, and a magic number. */
 export const TABLE_FOOTER = 48
 const MAGIC = 0xdb4775248b80fb57n
 
-export interface BlockPlace {
+export interface BlockHandle {
   readonly offset: number
   /** Without the trailer. */
   readonly size: number
 }
 
-/** A block of entries, all of whose keys are after the separator before it, and not after its own. */
-export interface DataBlock extends BlockPlace {
+/** A block of entries, whose keys are greater than the previous separator and at most its own. */
+export interface DataBlock extends BlockHandle {
   readonly after: string
   readonly separator: string
 }
@@ -28,7 +28,7 @@ export interface TableDamage {
 
 export interface TableLayout {
   readonly blocks: readonly DataBlock[]
-  /** What is wrong with everything but the blocks of entries. */
+  /** What is wrong with the rest of the table: the index, the filters, the footer, gaps. */
   readonly damage: readonly TableDamage[]
 }
 
@@ -56,7 +56,7 @@ export class TableFile implements AsyncDisposable {
     }
   }
 
-  /** The blocks and the checks of everything around them: no byte of the file but those of blocks is left out. */
+  /** Lists the blocks of entries, and checks every byte of the file outside them. */
   async layout(): Promise<TableLayout> {
     const damage: TableDamage[] = []
     const footer = await this.bytes(Math.max(0, this.size - TABLE_FOOTER), TABLE_FOOTER)
@@ -67,22 +67,22 @@ export class TableFile implements AsyncDisposable {
         damage: [{ offset: Math.max(0, this.size - TABLE_FOOTER), problem: 'its end is damaged' }],
       }
     }
-    const check = async (place: BlockPlace, what: string) => {
-      const { bytes, problem } = blockContent(await this.#stored(place))
+    const check = async (handle: BlockHandle, what: string) => {
+      const { bytes, problem } = blockContent(await this.#stored(handle))
       const { entries, intact } = blockEntries(bytes)
       if (problem !== null || !intact) {
-        damage.push({ offset: place.offset, problem: `${what}: ${problem ?? 'it is malformed'}` })
+        damage.push({ offset: handle.offset, problem: `${what}: ${problem ?? 'it is malformed'}` })
       }
       return entries
     }
     const blocks = dataBlocks(await check(handles.index, 'its index of blocks'))
-    const filters: BlockPlace[] = []
+    const filters: BlockHandle[] = []
     for (const { value } of await check(handles.meta, 'its list of filters')) {
-      const place = handleIn(value)
-      if (place === null) continue
-      filters.push(place)
-      const { problem } = blockContent(await this.#stored(place))
-      if (problem !== null) damage.push({ offset: place.offset, problem: `its filter: ${problem}` })
+      const handle = handleIn(value)
+      if (handle === null) continue
+      filters.push(handle)
+      const { problem } = blockContent(await this.#stored(handle))
+      if (problem !== null) damage.push({ offset: handle.offset, problem: `its filter: ${problem}` })
     }
     const gap = firstGap([...blocks, ...filters, handles.meta, handles.index], this.size - TABLE_FOOTER)
     if (gap !== null) damage.push({ offset: gap, problem: 'its blocks do not cover it' })
@@ -99,12 +99,12 @@ export class TableFile implements AsyncDisposable {
     return this.#file.close()
   }
 
-  #stored({ offset, size }: BlockPlace): Promise<Buffer> {
+  #stored({ offset, size }: BlockHandle): Promise<Buffer> {
     return this.bytes(offset, size + BLOCK_TRAILER)
   }
 }
 
-/** The entries of a block as the file holds it, with its trailer. */
+/** The entries of a block as stored, with its trailer. */
 export function readEntries(stored: Buffer): ReadBlock {
   const { bytes, problem } = blockContent(stored)
   const { entries, intact } = blockEntries(bytes)
@@ -113,8 +113,8 @@ export function readEntries(stored: Buffer): ReadBlock {
     const entry = entryOf(key, value)
     if (entry) found.push(entry)
   }
-  const sound = intact && found.length === entries.length
-  return { entries: found, problem: problem ?? (sound ? null : 'an entry in it is malformed') }
+  const wellFormed = intact && found.length === entries.length
+  return { entries: found, problem: problem ?? (wellFormed ? null : 'an entry in it is malformed') }
 }
 
 function entryOf(internalKey: Buffer, value: Buffer): Entry | null {
@@ -126,7 +126,7 @@ function entryOf(internalKey: Buffer, value: Buffer): Entry | null {
   return { key: internalKey.toString('latin1', 0, end), sequence, value: kind === VALUE ? value : null }
 }
 
-function footerHandles(footer: Buffer): { readonly meta: BlockPlace; readonly index: BlockPlace } | null {
+function footerHandles(footer: Buffer): { readonly meta: BlockHandle; readonly index: BlockHandle } | null {
   if (footer.length < TABLE_FOOTER || footer.readBigUInt64LE(TABLE_FOOTER - 8) !== MAGIC) return null
   try {
     const reader = new ByteReader(footer.subarray(0, TABLE_FOOTER - 8))
@@ -139,7 +139,7 @@ function footerHandles(footer: Buffer): { readonly meta: BlockPlace; readonly in
   }
 }
 
-function handleIn(value: Buffer): BlockPlace | null {
+function handleIn(value: Buffer): BlockHandle | null {
   try {
     const reader = new ByteReader(value)
     return { offset: reader.varint(), size: reader.varint() }
@@ -152,19 +152,19 @@ function dataBlocks(entries: readonly { readonly key: Buffer; readonly value: Bu
   const blocks: DataBlock[] = []
   let after = ''
   for (const { key, value } of entries) {
-    const place = handleIn(value)
-    if (place === null) continue
+    const handle = handleIn(value)
+    if (handle === null) continue
     const separator = key.toString('latin1', 0, Math.max(0, key.length - INTERNAL_KEY_TRAILER))
-    blocks.push({ ...place, after, separator })
+    blocks.push({ ...handle, after, separator })
     after = separator
   }
   return blocks
 }
 
-/** Where the first byte is that belongs to no block, or to two; null when each belongs to one. */
-function firstGap(places: readonly BlockPlace[], end: number): number | null {
+/** The first byte that belongs to no block, or to two; null if each belongs to exactly one. */
+function firstGap(handles: readonly BlockHandle[], end: number): number | null {
   let next = 0
-  for (const { offset, size } of places.toSorted((a, b) => a.offset - b.offset)) {
+  for (const { offset, size } of handles.toSorted((a, b) => a.offset - b.offset)) {
     if (offset !== next) return Math.min(next, offset)
     next = offset + size + BLOCK_TRAILER
   }

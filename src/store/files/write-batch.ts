@@ -1,4 +1,4 @@
-/** LevelDB's write batches: what one record of a `.log` file holds. */
+/** LevelDB's write batches: the payload of a record of a `.log` file. */
 import { ByteReader, MalformedBytes } from './byte-reader.ts'
 import { type Entry, REMOVAL, VALUE } from './entry.ts'
 
@@ -7,7 +7,7 @@ const HEADER = 12
 
 export interface DecodedBatch {
   readonly entries: readonly Entry[]
-  /** What is wrong with it; the entries are those before the place. */
+  /** What is wrong with the batch; `entries` are then those before the error. */
   readonly problem: string | null
 }
 

@@ -1,13 +1,13 @@
-/** What one write to the log will hold: requests checked one after the other against the state that the ones before leave. */
+/** The records of one write: requests are checked in order, each against the state that the previous ones leave. */
 import type { Recorded } from '../../events/envelope.ts'
 import type { VersionConflict } from '../../events/errors/store.ts'
 import { type AppendRequest, versionConflict } from '../append-request.ts'
-import { type FactPlace, type FactText, recordedFact, storedText } from '../fact-text.ts'
+import { type FactStamp, type FactText, recordedFact, storedText } from '../fact-text.ts'
 import type { CommitEntry, HeadEntry } from './index-value.ts'
 import { recordKey } from './keys.ts'
 import { type CommitNote, encodeRecord, joinText } from './record.ts'
 
-/** Where the log ends. */
+/** The last record of the log. */
 export interface LogEnd {
   readonly position: number
   readonly hash: string
@@ -19,21 +19,21 @@ export interface PlannedRecord {
   readonly position: number
   readonly stream: string
   readonly version: number
-  readonly place: FactPlace
+  readonly stamp: FactStamp
   readonly fact: FactText
   readonly note: CommitNote | null
-  /** Of all that the record holds, in characters. */
+  /** The length of the record's text, in characters. */
   readonly length: number
 }
 
-/** What a request comes to, once the plan is written. */
+/** The result of a request once the plan is written. */
 export type Outcome =
   | { readonly kind: 'written'; readonly first: number; readonly count: number }
   | { readonly kind: 'conflict'; readonly error: VersionConflict }
-  /** Its commit id has been here before. */
+  /** The commit id was already written. */
   | { readonly kind: 'repeated'; readonly entry: CommitEntry }
 
-/** Where the streams and the commit ids of the plan's requests stand before it. */
+/** The heads and commits of the requests' streams and commit ids, before the plan. */
 export interface KnownLog {
   readonly heads: ReadonlyMap<string, HeadEntry>
   readonly commits: ReadonlyMap<string, CommitEntry>
@@ -42,13 +42,13 @@ export interface KnownLog {
 export interface WriterIdentity {
   readonly storeId: string
   readonly epoch: number
-  /** When the plan is made. */
+  /** The time of the plan. */
   readonly at: string
 }
 
 export class BatchPlan {
   readonly records: PlannedRecord[] = []
-  /** Where its streams and commit ids stand by now. */
+  /** The versions and commits that the plan has reached so far. */
   readonly #versions = new Map<string, number>()
   readonly #commits = new Map<string, CommitEntry>()
   readonly #known: KnownLog
@@ -86,26 +86,26 @@ export class BatchPlan {
     return { kind: 'written', first, count: facts.length }
   }
 
-  /** The facts of an outcome of this plan, as a reader would get them: nobody's own objects. */
+  /** The facts of an outcome of this plan as a reader would get them: fresh objects. */
   recorded(first: number, count: number): Recorded[] {
     const start = first - this.#start - 1
-    return this.records.slice(start, start + count).map(({ place, fact }) => recordedFact(place, fact))
+    return this.records.slice(start, start + count).map(({ stamp, fact }) => recordedFact(stamp, fact))
   }
 
   #append(stream: string, version: number, fact: FactText, note: CommitNote | null): void {
     const position = this.#start + this.records.length + 1
     const key = recordKey(position)
     const { storeId, epoch, at } = this.#writer
-    const place: FactPlace = { storeId, position, stream, version, at, epoch }
-    const text = storedText(place, fact)
+    const stamp: FactStamp = { storeId, position, stream, version, at, epoch }
+    const text = storedText(stamp, fact)
     const noted = joinText(text, note)
     const { value, hash } = encodeRecord(key, this.#hash, noted)
     this.#hash = hash
-    this.records.push({ key, value, position, stream, version, place, fact, note, length: noted.length })
+    this.records.push({ key, value, position, stream, version, stamp, fact, note, length: noted.length })
   }
 }
 
-/** Most facts come alone, without a commit id: those need no note. */
+/** Most appends have neither a commit id nor a summary, and need no note. */
 function noteOf({ facts, commitId, summary }: AppendRequest): CommitNote | null {
   if (commitId === null && summary === null) return null
   return {

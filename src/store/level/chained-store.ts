@@ -1,14 +1,14 @@
-/** A store whose facts vouch for themselves and for the one before them: what a proven copy can be made of. */
+/** A store with a hash chain: each record proves itself and its predecessor, so copies can be verified. */
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../event-store.ts'
 import type { DecodedRecord } from './record.ts'
 
 export interface ChainedStore extends EventStore {
-  /** It was made from a part of a log, or from a redacted one: nothing can be appended. */
+  /** Read-only, because it was imported from a partial or redacted log. */
   readonly forReading: boolean
-  /** The records of a range of positions as the log holds them, each one verified and linked to the one before. */
+  /** The records of a range of positions, each verified and linked to its predecessor. */
   chain(range?: ChainRange): AsyncIterable<DecodedRecord>
-  /** The same, many at a time: for whoever reads all of it. */
+  /** The same in pages, for reading the whole log. */
   pages?(range?: ChainRange): AsyncIterable<readonly DecodedRecord[]>
 }
 
@@ -17,7 +17,7 @@ export interface ChainRange {
   readonly to?: number
 }
 
-/** Throws {@link InvalidInputError} where a store has no chain: one in memory, say. */
+/** @throws InvalidInputError if the store has no chain, as in memory */
 export function chainedStore(store: EventStore): ChainedStore {
   if ('chain' in store) return store as ChainedStore
   throw new InvalidInputError({
@@ -27,6 +27,6 @@ export function chainedStore(store: EventStore): ChainedStore {
   })
 }
 
-/** Whether a store was made for looking at only. */
+/** Whether nothing can be appended to a store. */
 export const isForReading = (store: EventStore): boolean =>
   (store as Partial<ChainedStore>).forReading ?? false

@@ -1,22 +1,22 @@
-/** Group commit: what is asked for while a write is under way is written by the next one, together. */
+/** Group commit: requests that arrive during a write are written together by the next one. */
 
-/** A request that waits for its turn, and the promise of whoever made it. */
-export interface Waiting<Request, Result> {
+/** A queued request, and how to settle its caller's promise. */
+export interface QueuedRequest<Request, Result> {
   readonly request: Request
   resolve(result: Result | PromiseLike<Result>): void
   reject(error: unknown): void
 }
 
-/** *Contract:* settles every member of its group, and does not throw. */
-export type Commit<Request, Result> = (group: readonly Waiting<Request, Result>[]) => Promise<void>
+/** *Contract:* settles every member of the group, and does not throw. */
+export type Commit<Request, Result> = (group: readonly QueuedRequest<Request, Result>[]) => Promise<void>
 
-/** At most so many requests in one write, so that the first one does not wait for all of ten thousand. */
+/** The most requests in one write, so that the first of ten thousand does not wait for all of them. */
 const LARGEST_GROUP = 2048
 
-/** Commits one group at a time, in the order of asking. */
+/** Commits one group at a time, in request order. */
 export class CommitQueue<Request, Result> {
   readonly #commit: Commit<Request, Result>
-  #waiting: Waiting<Request, Result>[] = []
+  #queue: QueuedRequest<Request, Result>[] = []
   #running: Promise<void> | null = null
 
   constructor(commit: Commit<Request, Result>) {
@@ -25,27 +25,27 @@ export class CommitQueue<Request, Result> {
 
   push(request: Request): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, resolve, reject })
+      this.#queue.push({ request, resolve, reject })
       this.#running ??= this.#run()
     })
   }
 
-  /** Resolves when nothing is waiting or being written. */
+  /** Resolves when no request is queued or being written. */
   async idle(): Promise<void> {
     while (this.#running) await this.#running
   }
 
   async #run(): Promise<void> {
-    await everybodyHasAsked()
-    while (this.#waiting.length > 0) {
-      await this.#commitOne(this.#waiting.splice(0, LARGEST_GROUP))
-      await everybodyHasAsked()
+    await yieldToCallers()
+    while (this.#queue.length > 0) {
+      await this.#commitOne(this.#queue.splice(0, LARGEST_GROUP))
+      await yieldToCallers()
     }
     this.#running = null
   }
 
-  /** A group that breaks the contract must not leave its members, and all who come after them, waiting for ever. */
-  async #commitOne(group: readonly Waiting<Request, Result>[]): Promise<void> {
+  /** A commit that breaks its contract must not leave its group, and all later ones, pending forever. */
+  async #commitOne(group: readonly QueuedRequest<Request, Result>[]): Promise<void> {
     try {
       await this.#commit(group)
     } catch (error) {
@@ -54,5 +54,5 @@ export class CommitQueue<Request, Result> {
   }
 }
 
-/** Lets all code that can run now (whoever has just been answered, say) ask for its next append first. */
-const everybodyHasAsked = () => new Promise<void>((resolve) => process.nextTick(resolve))
+/** Lets code that can run now, such as callers just settled, enqueue its next append first. */
+const yieldToCallers = () => new Promise<void>((resolve) => process.nextTick(resolve))

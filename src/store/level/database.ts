@@ -1,4 +1,4 @@
-/** The LevelDB under the log: how it is opened, read in pages and reopened after a failure, and what its errors mean. */
+/** The LevelDB database under the log: opened, read in pages, reopened after a failed write, its errors translated. */
 import { Level } from 'level'
 import { StoreDamaged, StoreInUse, StoreReadOnly } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
@@ -6,10 +6,10 @@ import { ClosedError } from '../../events/errors/usage.ts'
 export type Database = Level<string, string>
 export type Batch = ReturnType<Database['batch']>
 
-/** Opens a LevelDB. A test puts one that fails in its place. */
+/** Opens a LevelDB database. Tests inject one that fails. */
 export type OpenDatabase = (path: string, options: { readonly createIfMissing: boolean }) => Promise<Database>
 
-/** As many entries, or as many bytes, as one trip to LevelDB brings back. */
+/** The most entries and bytes that one call to LevelDB returns. */
 const PAGE_ENTRIES = 1000
 const PAGE_BYTES = 256 * 1024
 
@@ -22,8 +22,8 @@ export interface KeyRange {
 }
 
 /**
- * What LevelDB gathers in memory before it makes a table of it: four times its default. The keys of the index lie on both
- * sides of the records', so that each new table spans the whole log and is merged with much of it: the fewer the better.
+ * The size of LevelDB's memtable: four times its default. Index keys sort on both sides of record keys, so each new
+ * table overlaps the whole log and compacting it rewrites much of the log: fewer tables are better.
  */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
@@ -38,10 +38,10 @@ export const openLevel: OpenDatabase = async (path, options) => {
   return database
 }
 
-/** The database of one open store. Reads wait while it is being reopened, and are then done again. */
+/** The database of an open store. Reads that meet a reopening wait for it and are retried. */
 export class LogDatabase {
   readonly path: string
-  /** Which store's log this is. */
+  /** The id of the store that the log belongs to. */
   readonly storeId: string
   readonly #open: OpenDatabase
   #database: Database
@@ -61,7 +61,7 @@ export class LogDatabase {
     open: OpenDatabase,
     options: { readonly createIfMissing: boolean },
   ): Promise<LogDatabase> {
-    return new LogDatabase(path, storeId, open, await translated(path, open(path, options)))
+    return new LogDatabase(path, storeId, open, await translateErrors(path, open(path, options)))
   }
 
   batch(): Batch {
@@ -76,7 +76,7 @@ export class LogDatabase {
     return this.#read((database) => database.getMany(keys))
   }
 
-  /** The first entries of a range: as many as fit a page. An iterator per page pins no snapshot under a slow reader. */
+  /** The first page of a range. An iterator per page pins no LevelDB snapshot under a slow reader. */
   page(range: KeyRange): Promise<[string, string][]> {
     return this.#read(async (database) => {
       const iterator = database.iterator({ limit: PAGE_ENTRIES, highWaterMarkBytes: PAGE_BYTES, ...range })
@@ -88,7 +88,7 @@ export class LogDatabase {
     })
   }
 
-  /** The keys of a range, likewise. */
+  /** The keys of the first page of a range. */
   keys(range: KeyRange): Promise<string[]> {
     return this.#read(async (database) => {
       const iterator = database.keys({ limit: PAGE_ENTRIES, ...range })
@@ -100,7 +100,7 @@ export class LogDatabase {
     })
   }
 
-  /** After a failed write LevelDB takes no more of them: only a new opening can tell whether the cause has gone. */
+  /** After a failed write LevelDB rejects all others: only reopening shows whether the cause is gone. */
   reopen(): Promise<void> {
     this.#reopening ??= this.#closeAndOpen().finally(() => {
       this.#reopening = null
@@ -115,7 +115,7 @@ export class LogDatabase {
 
   async #closeAndOpen(): Promise<void> {
     await this.#database.close()
-    this.#database = await translated(this.path, this.#open(this.path, { createIfMissing: false }))
+    this.#database = await translateErrors(this.path, this.#open(this.path, { createIfMissing: false }))
   }
 
   async #read<Result>(operation: (database: Database) => Promise<Result>): Promise<Result> {
@@ -132,7 +132,7 @@ export class LogDatabase {
   }
 }
 
-async function translated<Result>(path: string, operation: Promise<Result>): Promise<Result> {
+async function translateErrors<Result>(path: string, operation: Promise<Result>): Promise<Result> {
   try {
     return await operation
   } catch (cause) {
@@ -140,16 +140,16 @@ async function translated<Result>(path: string, operation: Promise<Result>): Pro
   }
 }
 
-/** What the system says when the trouble is with writing, or passes; everything else that LevelDB fails on is damage. */
-const PASSING =
+/** System messages for failed writes and exhausted resources. Any other I/O error of LevelDB means damage. */
+const NOT_DAMAGE =
   /No space left|Disk quota|Read-only file system|Permission denied|Too many open files|File too large/i
 
-/** LevelDB says what happened in words only; its code tells a lock and a corruption from the rest. */
+/** LevelDB's codes distinguish only locks and corruption; anything else must be read from the message. */
 function databaseError(path: string, cause: unknown): Error {
-  const reason = innermost(cause)
+  const reason = rootCause(cause)
   const { code, message } = reason as Error & { code?: string }
   if (code === 'LEVEL_LOCKED') return new StoreInUse({ path, pid: null }, { cause })
-  if (code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && !PASSING.test(message))) {
+  if (code === 'LEVEL_CORRUPTION' || (code === 'LEVEL_IO_ERROR' && !NOT_DAMAGE.test(message))) {
     return new StoreDamaged({ path, file: fileNamedIn(message) ?? path, problem: message }, { cause })
   }
   if (code === 'LEVEL_DATABASE_NOT_OPEN') {
@@ -162,7 +162,7 @@ function databaseError(path: string, cause: unknown): Error {
 const fileNamedIn = (message: string) =>
   /\/\S+?\.(?:ldb|sst|log)|\/\S*MANIFEST-\d+|\/\S*CURRENT/.exec(message)?.[0]
 
-export function innermost(error: unknown): Error {
+export function rootCause(error: unknown): Error {
   let reason = error instanceof Error ? error : new Error(String(error))
   while (reason.cause instanceof Error) reason = reason.cause
   return reason

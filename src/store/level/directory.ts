@@ -1,9 +1,9 @@
-/** A store's directory: what belongs into it, how it comes to be, and whether what is there is whole. */
+/** A store's directory: its layout, its creation, and the checks before it is opened or reopened. */
 import { randomUUID } from 'node:crypto'
-import { access, readdir, readFile, rm } from 'node:fs/promises'
+import { access, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreDamaged, UnsupportedFormat } from '../../events/errors/store.ts'
-import { isMissing, makeDirectory, syncDirectory, writeWholeFile } from '../directory.ts'
+import { FILE_MODE, isMissing, makeDirectory, syncDirectory, writeWholeFile } from '../directory.ts'
 import { LogDatabase, type OpenDatabase } from './database.ts'
 import { type HeadFileContent, headFileText, readHeadFile } from './head-file.ts'
 import { encodeIndexValue } from './index-value.ts'
@@ -13,13 +13,16 @@ import { genesisHash } from './record.ts'
 /** The format that this version writes, and the newest that it reads. */
 const FORMAT = 1
 
+/** What LevelDB may write when it is opened: its log becomes a table. */
+const OPENING_BYTES = 4 * 1024 * 1024
+
 export interface StorePaths {
   readonly base: string
   readonly storeFile: string
   readonly head: string
   readonly log: string
   readonly blobs: string
-  /** There while the store is being made: what is in the directory then holds nothing yet. */
+  /** Present while the store is being created: the directory then contains no facts. */
   readonly creating: string
 }
 
@@ -35,11 +38,15 @@ export const storePaths = (base: string): StorePaths => ({
 interface StoreFile {
   readonly format: number
   readonly storeId: string
-  /** It was imported from a part of a log, or from a redacted one. */
+  /** Read-only, because it was imported from a partial or redacted log. */
   readonly forReading: boolean
 }
 
-/** Refuses a store of a newer format. Reads only, and may be called before the store is locked. */
+/**
+ * Reads `store.json`; null if there is none. Does not write, so it may be called before the store is locked.
+ *
+ * @throws UnsupportedFormat, StoreDamaged
+ */
 export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> {
   const file = paths.storeFile
   const text = await readOrNull(file)
@@ -49,24 +56,24 @@ export async function checkFormat(paths: StorePaths): Promise<StoreFile | null> 
   if (!content || !Number.isSafeInteger(content.format)) throw damaged()
   const { format = 0, storeId, forReading = false, ...unknown } = content
   if (format > FORMAT) throw new UnsupportedFormat({ path: paths.base, found: format, known: FORMAT })
-  // It has no checksum: a field that this format does not have is one that it has, damaged.
+  // The file has no checksum: an unknown field can only be a known one, damaged.
   const known = Object.keys(unknown).length === 0 && typeof forReading === 'boolean'
   if (format < 1 || !known || typeof storeId !== 'string' || storeId.length < 8) throw damaged()
   return { format, storeId, forReading }
 }
 
-/** The id of the store that is there, whole; null where there is none yet. Throws when a part of it is missing. */
+/** The id of a complete store; null if there is none yet. Throws {@link StoreDamaged} if part of it is missing. */
 export async function inspectStoreDirectory(paths: StorePaths): Promise<string | null> {
   const store = await checkFormat(paths)
   const head = await readHeadFile(paths.head, paths.base)
-  const log = await listOrNull(paths.log)
+  const log = await listOrEmpty(paths.log)
   if (await isBeingCreated(paths, head?.position ?? 0)) return null
   if (store === null && head === null && log.length === 0) return null
   const damaged = (file: string, problem: string) => new StoreDamaged({ path: paths.base, file, problem })
   if (store === null) throw damaged(paths.storeFile, 'its store.json is missing')
   if (head === null) throw damaged(paths.head, 'its head is missing')
   if (head.storeId !== store.storeId) throw damaged(paths.head, 'its head belongs to another store')
-  // LevelDB would begin a new log where CURRENT is missing, and remove the tables of the old one.
+  // Without CURRENT, LevelDB would start a new log and remove the tables of the old one.
   const current = join(paths.log, 'CURRENT')
   const manifest = (await readOrNull(current))?.trim()
   if (manifest === undefined) throw damaged(current, 'the CURRENT file of its log is missing')
@@ -74,28 +81,28 @@ export async function inspectStoreDirectory(paths: StorePaths): Promise<string |
   return store.storeId
 }
 
-/** Makes a new, empty store. It counts once the `creating` file is gone, so being killed on the way leaves no ruin. */
-export async function createStoreDirectory(paths: StorePaths, open: OpenDatabase): Promise<string> {
+/** Creates an empty store. It is valid once the `creating` file is gone, so a kill midway leaves nothing half made. */
+export async function createStoreDirectory(paths: StorePaths, openDatabase: OpenDatabase): Promise<string> {
   await writeWholeFile(paths.creating, '')
   await Promise.all(
     [paths.log, paths.head, paths.storeFile].map((path) => rm(path, { recursive: true, force: true })),
   )
   const storeId = randomUUID()
-  await (await createLog(paths, storeId, open)).close()
+  await (await createLog(paths, storeId, openDatabase)).close()
   await writeStoreFiles(paths, { storeId, position: 0, hash: genesisHash(storeId) })
   await rm(paths.creating)
   await syncDirectory(paths.base)
   return storeId
 }
 
-/** Makes the log of a new store, and its folder for blobs. Close it. */
+/** Creates the log of a new store, and its folder for blobs. The caller closes the returned database. */
 export async function createLog(
   paths: StorePaths,
   storeId: string,
-  open: OpenDatabase,
+  openDatabase: OpenDatabase,
 ): Promise<LogDatabase> {
   await Promise.all([makeDirectory(paths.log), makeDirectory(paths.blobs)])
-  const database = await LogDatabase.open(paths.log, storeId, open, { createIfMissing: true })
+  const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: true })
   try {
     await database.batch().put(STORE_KEY, encodeIndexValue(STORE_KEY, { storeId })).write({ sync: true })
   } catch (error) {
@@ -105,7 +112,7 @@ export async function createLog(
   return database
 }
 
-/** Writes what says which store this is, and where its log ends. */
+/** Writes `head` and `store.json`. */
 export async function writeStoreFiles(
   paths: StorePaths,
   head: HeadFileContent,
@@ -116,7 +123,23 @@ export async function writeStoreFiles(
   await writeWholeFile(paths.storeFile, `${JSON.stringify(content)}\n`)
 }
 
-/** A store that has seen a fact is never taken for one that is being made, whatever files lie about. */
+/**
+ * Whether there is room to write, found out by writing: a log that is closed to be reopened must not stay closed for
+ * lack of space. Throws the system's error if there is none.
+ */
+export async function checkRoomToWrite(directory: string): Promise<void> {
+  const path = join(directory, `room.${randomUUID()}`)
+  const file = await open(path, 'wx', FILE_MODE)
+  try {
+    await file.writeFile(Buffer.alloc(OPENING_BYTES))
+    await file.sync()
+  } finally {
+    await file.close()
+    await rm(path, { force: true })
+  }
+}
+
+/** A store with a fact is never taken for one in creation, whatever files are left over. */
 async function isBeingCreated(paths: StorePaths, position: number): Promise<boolean> {
   if (position > 0) return false
   return access(paths.creating).then(
@@ -134,7 +157,7 @@ async function readOrNull(path: string): Promise<string | null> {
   }
 }
 
-async function listOrNull(path: string): Promise<string[]> {
+async function listOrEmpty(path: string): Promise<string[]> {
   try {
     return await readdir(path)
   } catch (error) {

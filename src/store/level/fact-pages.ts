@@ -1,10 +1,9 @@
-/** A log as it comes from the disk, many facts at a time: for whoever reads all of it. */
-
+/** A log read in pages of facts rather than one by one: faster for readers of the whole log. */
 import type { EventStore } from '../event-store.ts'
 import type { ChainedStore, ChainRange } from './chained-store.ts'
 import type { DecodedRecord } from './record.ts'
 
-/** A fact; of a store that keeps them, with what was committed with it. */
+/** A fact, with its commit note and seal if the store keeps them. */
 export type PagedFact = Pick<DecodedRecord, 'recorded'> & Partial<Pick<DecodedRecord, 'note' | 'seal'>>
 
 export function factPages(store: EventStore, range: ChainRange = {}): AsyncIterable<readonly PagedFact[]> {

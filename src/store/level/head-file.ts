@@ -1,4 +1,4 @@
-/** The `head` file beside the log: the last position that was written. The log cannot lose its end unnoticed. */
+/** The `head` file beside the log: the last written position, so that a lost tail is detected. */
 import { closeSync, fdatasync, fstatSync, openSync, writeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers'
@@ -10,7 +10,7 @@ import type { Logger } from '../../logger.ts'
 import { isMissing } from '../directory.ts'
 import type { LogEnd } from './batch-plan.ts'
 
-/** How long the file may lag behind on disk. It only ever lags: the log is on disk before it is written. */
+/** How long the file on disk may lag behind. It never leads: the log is synced before this file is written. */
 const SYNC_AFTER_MS = 1000
 
 export interface HeadFileContent extends LogEnd {
@@ -35,12 +35,12 @@ export class HeadFile {
     this.#file = openSync(parts.path, 'r+')
   }
 
-  /** Whether it was removed, and so the store with it: what is written then goes into files that nobody can open. */
+  /** Whether the file was removed, and the store with it: further writes would go to unlinked files. */
   get isGone(): boolean {
     return fstatSync(this.#file).nlink === 0
   }
 
-  /** Notes where the log ends now. It is written in a moment: nobody whose facts are in the log has to wait for it. */
+  /** Notes the new end of the log. The file is written later: appends, whose facts are durable already, do not wait. */
   note(end: LogEnd): void {
     if (this.#end === null) setImmediate(() => this.#write())
     this.#end = end
@@ -53,32 +53,32 @@ export class HeadFile {
     closeSync(this.#file)
   }
 
-  /** Takes microseconds: it goes to the system's cache, which outlives this process. */
+  /** Takes microseconds: the write goes to the page cache, which survives this process. */
   #write(): void {
     if (this.#end === null) return
     const { storeId, clock, logger, path } = this.#parts
     try {
       writeSync(this.#file, headFileText({ storeId, ...this.#end }), 0)
     } catch (error) {
-      // The facts are in the log, and this file may lag behind it.
-      logger.warn({ file: path, error: (error as Error).message }, 'The head file could not be written')
+      // Harmless: the facts are in the log, and this file may lag behind it.
+      logger.warn({ file: path, error: (error as Error).message }, 'Could not write the head file')
     }
     this.#end = null
     this.#cancelSync ??= clock.after(SYNC_AFTER_MS, () => {
       this.#cancelSync = null
-      // Should it fail, so will the next write to the log, and that is told.
+      // If this fails, so will the next write to the log, which reports it.
       fdatasync(this.#file, () => {})
     })
   }
 }
 
-/** One line of a fixed length, so that it is overwritten in place. */
+/** One line of fixed length, overwritten in place. */
 export function headFileText({ storeId, position, hash }: HeadFileContent): string {
   const line = `${storeId} ${String(position).padStart(16, '0')} ${hash}`
   return `${line} ${checksum(line)}\n`
 }
 
-/** null when there is no such file. */
+/** The content of a head file; null if there is none. */
 export async function readHeadFile(path: string, baseDir: string): Promise<HeadFileContent | null> {
   let text: string
   try {

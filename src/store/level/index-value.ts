@@ -1,16 +1,16 @@
-/** The values of the index and of the store's own notes: JSON after a checksum over the key and the JSON. */
+/** The values of all entries that are not records: JSON, preceded by a checksum over the key and the JSON. */
 import { crc32 } from 'node:zlib'
 import { CorruptRecord } from '../../events/errors/store.ts'
 import type { StreamSummary } from '../event-store.ts'
 
-/** `h!`: where a stream stands. */
+/** `h!`: the head of a stream. */
 export interface HeadEntry {
   readonly version: number
   readonly position: number
   readonly summary: StreamSummary | null
 }
 
-/** `s!`: the positions of a run of versions. */
+/** `s!`: the positions of consecutive versions. */
 export type PointersEntry = readonly number[]
 
 /** `c!`: what a commit id wrote. */
@@ -24,12 +24,12 @@ export interface EpochEntry {
   readonly position: number
 }
 
-/** `k!`: which checkpoint came before, so that a lost one is noticed. */
+/** `k!`: the previous checkpoint, so that a lost one is detected. */
 export interface CheckpointEntry {
   readonly previous: number
 }
 
-/** `b!`: how long the body was. */
+/** `b!`: the size of a lost body. */
 export interface LostBodyEntry {
   readonly bytes: number
 }
@@ -50,7 +50,7 @@ export function encodeIndexValue(key: string, content: unknown): string {
   return checksum(key, json) + json
 }
 
-/** Reads an index value back, or throws {@link CorruptRecord}. */
+/** @throws CorruptRecord if the checksum does not match */
 export function decodeIndexValue<Entry>(key: string, value: string, file: string): Entry {
   const json = value.slice(CHECKSUM_LENGTH)
   if (checksum(key, json) !== value.slice(0, CHECKSUM_LENGTH)) {

@@ -1,22 +1,22 @@
 /**
- * One owner per store. LevelDB has a lock of its own, but it can be passed through a symbolic link in the same process,
- * and by whoever removes its file; ours goes by the directory itself and says who holds it.
+ * The lock of a store: one owner at a time. LevelDB's own lock can be bypassed by a symbolic link in the same process, or
+ * by removing its file; this one identifies the directory itself and records its holder.
  */
 import { randomUUID } from 'node:crypto'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreInUse } from '../../events/errors/store.ts'
-import { directoryIdentity, exists, FILE_MODE, isMissing } from '../directory.ts'
+import { alreadyExists, directoryIdentity, FILE_MODE, isMissing } from '../directory.ts'
 import { type HostProcess, isAlive, thisProcess } from '../process-identity.ts'
 
-/** The directories that this process has open, by device and inode: the lock's file may be removed by others. */
+/** The directories that this process has locked, by device and inode: anyone may remove the lock file. */
 const held = new Set<string>()
 
 export interface StoreLock {
   release(): Promise<void>
 }
 
-/** Locks a store's directory, or throws {@link StoreInUse}. The lock of a process that has died counts for nothing. */
+/** Locks a store's directory, or throws {@link StoreInUse}. The lock of a dead process is taken over. */
 export async function lockStore(baseDir: string): Promise<StoreLock> {
   const directory = await directoryIdentity(baseDir)
   if (held.has(directory)) throw new StoreInUse({ path: baseDir, pid: process.pid })
@@ -36,13 +36,13 @@ export async function lockStore(baseDir: string): Promise<StoreLock> {
   }
 }
 
-/** The process that has a store open; null when there is none. Reads only. */
+/** The process that has a store open; null if there is none. Does not write. */
 export async function liveOwner(baseDir: string): Promise<HostProcess | null> {
   const owner = await readOwner(join(baseDir, 'lock'))
   return owner !== null && isAlive(owner) ? owner : null
 }
 
-/** Whether there is a lock, be it of a process that has died: then the store was not closed. */
+/** Whether there is a lock, even one of a dead process: the store is then open or was not closed. */
 export const lockExists = async (baseDir: string) => (await readOwner(join(baseDir, 'lock'))) !== null
 
 async function acquire(path: string, baseDir: string): Promise<void> {
@@ -51,7 +51,7 @@ async function acquire(path: string, baseDir: string): Promise<void> {
   try {
     while (!(await linked(own, path))) {
       const owner = await readOwner(path)
-      // It was released just now.
+      // It has just been released.
       if (owner === null) continue
       if (isAlive(owner)) throw new StoreInUse({ path: baseDir, pid: owner.pid })
       if (await takeOver(own, path, owner, baseDir)) return
@@ -62,36 +62,36 @@ async function acquire(path: string, baseDir: string): Promise<void> {
 }
 
 /**
- * Replaces the lock of a dead process. Two may find the same dead owner, and the second must not replace the lock that
- * the first one has put there: so whoever replaces it holds a lock on doing so, and looks again.
+ * Replaces the lock of a dead process. If two processes find the same dead owner, the second must not replace the lock
+ * of the first: so taking over needs a lock of its own, under which the owner is read again.
  */
 async function takeOver(own: string, path: string, dead: HostProcess, baseDir: string): Promise<boolean> {
-  const turn = `${path}.takeover`
-  await acquire(turn, baseDir)
+  const takeover = `${path}.takeover`
+  await acquire(takeover, baseDir)
   try {
     const owner = await readOwner(path)
     if (owner?.pid !== dead.pid || owner.started !== dead.started) return false
     await rename(own, path)
     return true
   } finally {
-    await rm(turn, { force: true })
+    await rm(takeover, { force: true })
   }
 }
 
-/** A link appears with its whole content or not at all, and never replaces another. */
+/** A link appears with its whole content or not at all, and never replaces another file. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)
     return true
   } catch (error) {
-    if (exists(error)) return false
+    if (alreadyExists(error)) return false
     throw error
   }
 }
 
 const UNREADABLE: HostProcess = { pid: 0, started: 'unreadable' }
 
-/** null when there is no such lock. One that nobody can read was torn by a crash of the system: its owner is gone. */
+/** The holder of a lock; null if there is no lock. An unreadable lock was torn by a system crash: its owner is dead. */
 async function readOwner(path: string): Promise<HostProcess | null> {
   try {
     const owner = JSON.parse(await readFile(path, 'utf8')) as Partial<HostProcess> | null

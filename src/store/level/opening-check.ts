@@ -1,8 +1,7 @@
 /**
- * What LevelDB would pass over in silence when it opens the log, looked for before it does. It leaves out damaged
- * records of its log files and goes on; it goes back to older tables where its MANIFEST ends early, and removes what it
- * left out; a damaged index in a table hides entries, so that an older value comes to light; and some damaged blocks
- * abort the process. So all of the files are gone through, checksum by checksum (decision 5).
+ * Finds damage that LevelDB would ignore when it opens the log. It skips damaged records of its log files; falls back to
+ * older tables if its MANIFEST ends early, and deletes the newer ones; returns outdated values if the index of a table is
+ * damaged; and aborts the process on some damaged blocks. So every checksum of every file is verified first (decision 5).
  */
 import { readFile } from 'node:fs/promises'
 import { StoreDamaged } from '../../events/errors/store.ts'
@@ -21,7 +20,7 @@ import type { StorePaths } from './directory.ts'
 
 const TABLES_AT_ONCE = 8
 
-/** Throws {@link StoreDamaged} with the file. Reads only. */
+/** Throws {@link StoreDamaged}, naming the file. Does not write. */
 export async function checkBeforeOpening(paths: StorePaths): Promise<void> {
   const directory = await readLogDirectory(paths.log)
   const problem =
@@ -40,7 +39,7 @@ async function firstLogProblem({ logs }: LogDirectory): Promise<FileProblem | nu
       const { problem } = decodeBatch(payload)
       if (problem !== null) return { file, offset, problem }
     }
-    // A killed writer leaves one at the end of the last log. Nobody writes to the next one after that.
+    // A killed writer can leave a torn record only in the last log: no later one is written before this is a table.
     if (torn && content.length > 0) return torn
     if (tornAt !== null) torn = { file, offset: tornAt, problem: 'it contains an incomplete record' }
   }

@@ -1,19 +1,18 @@
-/** Reading the log: pages of records, each one verified, none missing. */
+/** Reading the log: pages of records, each verified, none missing. */
 import type { Recorded } from '../../events/envelope.ts'
 import { CorruptRecord, SequenceGap } from '../../events/errors/store.ts'
 import type { ReadOptions, StreamHead, StreamsOptions } from '../event-store.ts'
 import { chunks, type ReadRange, readRange } from '../read-range.ts'
 import type { LogDatabase } from './database.ts'
-import type { StreamIndex } from './index.ts'
 import { decodeIndexValue, type HeadEntry } from './index-value.ts'
-import { nameIn, numberIn, recordKey, startingWith } from './keys.ts'
-import { readAhead } from './read-ahead.ts'
+import { headKey, nameIn, numberIn, openKey, recordKey, startingWith } from './keys.ts'
 import { type DecodedRecord, decodeRecord } from './record.ts'
+import type { StreamIndex } from './stream-index.ts'
 
-/** How many records of a stream are fetched at a time; they lie apart from each other. */
+/** How many records of a stream are fetched at once. They are not adjacent in the log. */
 const STREAM_PAGE = 256
 
-/** The records of a range of positions, in order, each linked to the one before. Read forwards only. */
+/** The records of a range of positions, in order, each linked to its predecessor. */
 export async function* records(
   database: LogDatabase,
   from: number,
@@ -22,7 +21,7 @@ export async function* records(
   for await (const page of recordPages(database, from, to)) for (const record of page) yield record
 }
 
-/** The same, as they come from LevelDB: for whoever reads many, each step of a generator is noticed. */
+/** The same in pages: over many records, the cost of a generator step for each is noticeable. */
 export async function* recordPages(
   database: LogDatabase,
   from: number,
@@ -39,7 +38,7 @@ export async function* recordPages(
     if (last === undefined) throw new SequenceGap({ stream: null, expected: position, found: to, file })
     const next = numberIn(last[0]) + 1
     page = next <= to ? load(next) : null
-    // Its error belongs to whoever reads that page; when nobody does, it is not an unhandled one.
+    // The error belongs to the reader of that page; if there is none, it must not count as unhandled.
     page?.catch(() => {})
     const decoded: DecodedRecord[] = []
     try {
@@ -48,14 +47,14 @@ export async function* recordPages(
         if (found !== position) throw new SequenceGap({ stream: null, expected: position, found, file })
         const record = decodeRecord(database, position, value)
         if (previousHash !== null && record.previousHash !== previousHash) {
-          throw new CorruptRecord({ position, key, file, problem: 'it does not follow the record before it' })
+          throw new CorruptRecord({ position, key, file, problem: 'it does not follow the previous record' })
         }
         previousHash = record.hash
         position++
         decoded.push(record)
       }
     } catch (error) {
-      // What comes before the damage is whole.
+      // The records before the damage are intact.
       yield decoded
       throw error
     }
@@ -63,7 +62,7 @@ export async function* recordPages(
   }
 }
 
-/** One stream's facts, found by the index. */
+/** The facts of a stream, found by the index. */
 export async function* readStream(
   database: LogDatabase,
   index: StreamIndex,
@@ -77,9 +76,25 @@ export async function* readStream(
   )) {
     for (let offset = 0; offset < positions.length; offset++) {
       const at = piece.backwards ? positions.length - 1 - offset : offset
-      yield pointedAt(database, stream, piece.from + at, positions[at] ?? 0, values[at])
+      yield decodeIndexed(database, stream, piece.from + at, positions[at] ?? 0, values[at])
     }
   }
+}
+
+/** Runs `load` for each request in turn, one ahead of the reader. Loads nothing more once the reader has stopped. */
+async function* readAhead<Request, Page>(
+  requests: Iterable<Request>,
+  load: (request: Request) => Promise<Page>,
+): AsyncGenerator<Page, void, undefined> {
+  let next: Promise<Page> | null = null
+  for (const request of requests) {
+    const current = next
+    next = load(request)
+    // The error belongs to the reader of that page; if there is none, it must not count as unhandled.
+    next.catch(() => {})
+    if (current) yield await current
+  }
+  if (next) yield await next
 }
 
 async function fetchPiece(database: LogDatabase, index: StreamIndex, stream: string, piece: ReadRange) {
@@ -87,7 +102,7 @@ async function fetchPiece(database: LogDatabase, index: StreamIndex, stream: str
   return { piece, positions, values: await database.getMany(positions.map(recordKey)) }
 }
 
-function pointedAt(
+function decodeIndexed(
   database: LogDatabase,
   stream: string,
   version: number,
@@ -104,7 +119,7 @@ function pointedAt(
   throw new CorruptRecord({ position, key: recordKey(position), file, problem })
 }
 
-/** The streams by name: those on disk, and among them those that memory knows something newer of. */
+/** The streams by name: those in the index on disk, merged with the unflushed ones in memory. */
 export async function* listStreams(
   database: LogDatabase,
   index: StreamIndex,
@@ -118,7 +133,7 @@ export async function* listStreams(
       yield* listed(other, await index.head(other), open)
     }
     if (recent[next] === stream) next++
-    yield* listed(stream, index.known(stream) ?? { version, summary }, open)
+    yield* listed(stream, index.cachedHead(stream) ?? { version, summary }, open)
   }
   for (const other of recent.slice(next)) yield* listed(other, await index.head(other), open)
 }
@@ -128,7 +143,7 @@ function* listed(stream: string, { version, summary }: Omit<StreamHead, 'stream'
 }
 
 async function* allHeads(database: LogDatabase, prefix: string): AsyncGenerator<StreamHead, void, undefined> {
-  const range = startingWith(`h!${prefix}`)
+  const range = startingWith(headKey(prefix))
   let page = await database.page(range)
   while (page.length > 0) {
     for (const [key, value] of page) {
@@ -143,7 +158,7 @@ async function* openHeads(
   index: StreamIndex,
   prefix: string,
 ): AsyncGenerator<StreamHead, void, undefined> {
-  const range = startingWith(`o!${prefix}`)
+  const range = startingWith(openKey(prefix))
   let page = await database.keys(range)
   while (page.length > 0) {
     for (const stream of page.map(nameIn)) yield { stream, ...(await index.head(stream)) }

@@ -1,11 +1,11 @@
 /**
- * A fact as the database holds it: text that vouches for itself and for the record before it.
+ * The record of a fact in the database: text with a hash over itself and the previous record.
  *
  * value = kind, hash of the previous record, own hash, text. The own hash covers the key, the kind, the previous hash
- * and the text. The text is the fact as JSON and, on a line of its own, what else was committed with it.
- * A fact whose bodies were dropped keeps the hash that it had, as the next record names it, and is sealed with another
- * one over all that is left: value = kind, hash of the previous record, own hash, seal, text.
- * LevelDB does not check what it reads, so nothing that fails here is ever passed on.
+ * and the text. The text is the fact as JSON, followed by the commit note on a line of its own if there is one.
+ * A fact whose bodies were dropped keeps its original hash, because the next record names it, and gets a seal, a second
+ * hash over what is left: value = kind, hash of the previous record, own hash, seal, text.
+ * LevelDB does not verify what it reads, so a record that fails here is never passed on.
  */
 import { hash } from 'node:crypto'
 import type { Recorded } from '../../events/envelope.ts'
@@ -14,20 +14,20 @@ import type { StreamSummary } from '../event-store.ts'
 import { parseStored } from '../fact-text.ts'
 import { recordKey } from './keys.ts'
 
-/** A whole fact. Other kinds get letters of their own. */
+/** A complete fact. */
 const WHOLE = 'r'
 /** A fact whose bodies were dropped. */
 const REDUCED = 'd'
-/** sha-256 in base64url. */
+/** SHA-256 in base64url. */
 const HASH_LENGTH = 43
 const PREVIOUS_END = WHOLE.length + HASH_LENGTH
 const HASH_END = PREVIOUS_END + HASH_LENGTH
 const SEAL_END = HASH_END + HASH_LENGTH
 
-/** What is committed with the last fact of an append, so that the index can be made anew from the records alone. */
+/** What is committed with the last fact of an append, so that the index can be rebuilt from the records alone. */
 export interface CommitNote {
   readonly commitId?: string
-  /** How many facts the commit has, this one being the last. */
+  /** The number of facts in the commit; this one is the last. */
   readonly count?: number
   readonly summary?: StreamSummary
 }
@@ -37,17 +37,17 @@ export interface DecodedRecord {
   readonly note: CommitNote | null
   readonly previousHash: string
   readonly hash: string
-  /** Vouches for what is left of a fact whose bodies were dropped; null for a whole one. */
+  /** The hash over what is left of a fact whose bodies were dropped; null for a complete one. */
   readonly seal: string | null
-  /** What the hash, or the seal, covers: the fact and its note. */
+  /** The fact and its note, as covered by the hash or the seal. */
   readonly text: string
-  /** Of the text, in characters. */
+  /** The length of the text, in characters. */
   readonly length: number
 }
 
 const sha256 = (text: string) => hash('sha256', text, 'base64url')
 
-/** What the first record names as the one before it: no other store begins with the same. */
+/** The previous hash of the first record: unique to the store. */
 export const genesisHash = (storeId: string) => sha256(`store ${storeId}`)
 
 export function encodeRecord(
@@ -60,7 +60,7 @@ export function encodeRecord(
   return { value: `${WHOLE}${previousHash}${own}${text}`, hash: own }
 }
 
-/** The record of a fact whose bodies were dropped; `hash` is the one that it had when it was whole. */
+/** Encodes a fact whose bodies were dropped; `hash` is that of the complete fact. */
 export function encodeReduced(
   key: string,
   previousHash: string,
@@ -72,14 +72,14 @@ export function encodeReduced(
   return { value: `${chained}${seal}${text}`, seal }
 }
 
-/** Where a record was read. */
+/** Where a record was read from. */
 export interface RecordSource {
   readonly storeId: string
-  /** For the message. */
+  /** For error messages. */
   readonly path: string
 }
 
-/** Reads a record back, or throws {@link CorruptRecord}. */
+/** @throws CorruptRecord */
 export function decodeRecord(source: RecordSource, position: number, value: string): DecodedRecord {
   const { storeId, path: file } = source
   const key = recordKey(position)
@@ -113,7 +113,7 @@ class StoredRecord implements DecodedRecord {
     this.text = text
   }
 
-  /** Parsed by the few who look at it. */
+  /** Parsed on demand: few readers need it. */
   get note(): CommitNote | null {
     return splitText(this.text).note
   }
@@ -127,13 +127,13 @@ class StoredRecord implements DecodedRecord {
 export const recordValue = ({ previousHash, hash, seal, text }: DecodedRecord): string =>
   seal === null ? `${WHOLE}${previousHash}${hash}${text}` : `${REDUCED}${previousHash}${hash}${seal}${text}`
 
-/** What {@link joinText} has put together. */
+/** Splits what {@link joinText} joined. */
 export function splitText(text: string): { readonly fact: string; readonly note: CommitNote | null } {
   const lineEnd = text.indexOf('\n')
   if (lineEnd < 0) return { fact: text, note: null }
   return { fact: text.slice(0, lineEnd), note: JSON.parse(text.slice(lineEnd + 1)) as CommitNote }
 }
 
-/** A fact and its note as one text, as records hold it. */
+/** The text of a record: a fact, and its note on the next line. */
 export const joinText = (fact: string, note: CommitNote | null): string =>
   note === null ? fact : `${fact}\n${JSON.stringify(note)}`

@@ -1,4 +1,4 @@
-/** What is made of a log when it is opened: its end checked, and the index of its last facts made anew. */
+/** Recovery of a log on opening: checks its identity and its tail, and rebuilds the index after the last checkpoint. */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CorruptRecord, SequenceGap, StoreDamaged, TailLoss } from '../../events/errors/store.ts'
@@ -6,26 +6,26 @@ import type { LogEnd } from './batch-plan.ts'
 import type { LogDatabase } from './database.ts'
 import type { StorePaths } from './directory.ts'
 import { readHeadFile } from './head-file.ts'
-import { StreamIndex } from './index.ts'
 import { type CheckpointEntry, decodeIndexValue, type EpochEntry, type StoreEntry } from './index-value.ts'
-import { checkpointKey, EPOCH_KEY, numberIn, recordKey, STORE_KEY, startingWith } from './keys.ts'
+import { checkpointKey, EPOCH_KEY, KEY_PREFIX, numberIn, recordKey, STORE_KEY, startingWith } from './keys.ts'
 import { records } from './reader.ts'
 import { type DecodedRecord, decodeRecord, genesisHash } from './record.ts'
+import { StreamIndex } from './stream-index.ts'
 
-/** No record takes less than this in LevelDB's log files. */
+/** The least that a record takes in LevelDB's log files. */
 const SMALLEST_RECORD_BYTES = 150
 const REPLAY_GROUP = 1000
 
 export interface RecoveredLog {
   readonly end: LogEnd
   readonly index: StreamIndex
-  /** The last writer's epoch; 0 when nobody has written yet. */
+  /** The last writer's epoch; 0 if nothing was written yet. */
   readonly epoch: number
 }
 
 /**
- * How much of the log is in LevelDB's own log files, which lose damaged parts without a word when they are read. Asked
- * for before it is opened: that turns them into tables.
+ * The size of LevelDB's own log files, whose damaged parts LevelDB drops silently. Must be called before the database is
+ * opened, which turns them into tables.
  */
 export async function logFileBytes(directory: string): Promise<number> {
   const files = (await readdir(directory)).filter((name) => name.endsWith('.log'))
@@ -33,7 +33,7 @@ export async function logFileBytes(directory: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0)
 }
 
-/** `unsettledBytes` is what {@link logFileBytes} said before the database was opened. */
+/** `unsettledBytes` is the result of {@link logFileBytes} before the database was opened. */
 export async function recoverLog(
   database: LogDatabase,
   paths: StorePaths,
@@ -59,7 +59,7 @@ async function checkIdentity(database: LogDatabase, paths: StorePaths): Promise<
 }
 
 async function logEnd(database: LogDatabase): Promise<LogEnd & { epoch: number }> {
-  const [last] = await database.page({ ...startingWith('e!'), reverse: true, limit: 1 })
+  const [last] = await database.page({ ...startingWith(KEY_PREFIX.record), reverse: true, limit: 1 })
   if (last === undefined) return { position: 0, hash: genesisHash(database.storeId), epoch: 0 }
   const position = numberIn(last[0])
   const { hash, recorded } = decodeRecord(database, position, last[1])
@@ -86,11 +86,11 @@ async function checkAgainstHeadFile(database: LogDatabase, paths: StorePaths, en
 }
 
 async function lastCheckpoint(database: LogDatabase): Promise<number> {
-  const [last] = await database.keys({ ...startingWith('k!'), reverse: true, limit: 1 })
+  const [last] = await database.keys({ ...startingWith(KEY_PREFIX.checkpoint), reverse: true, limit: 1 })
   return last === undefined ? 0 : numberIn(last)
 }
 
-/** The end of the log, as far as it may have been in LevelDB's log file: no position and no checkpoint is missing. */
+/** Checks the part of the log that may have been in LevelDB's log file: no position and no checkpoint is missing. */
 async function checkTail(
   database: LogDatabase,
   after: number,
@@ -115,10 +115,10 @@ async function checkTail(
   }
 }
 
-/** Takes the facts behind the last checkpoint into the index. */
+/** Rebuilds the index of the facts after the last checkpoint. */
 async function replay(database: LogDatabase, index: StreamIndex, from: number, to: number): Promise<void> {
   let group: DecodedRecord[] = []
-  const takeIn = async () => {
+  const applyGroup = async () => {
     const heads = await index.heads(group.map(({ recorded }) => recorded.stream))
     for (const { recorded, note, length } of group) {
       const { stream, version, position } = recorded
@@ -128,9 +128,9 @@ async function replay(database: LogDatabase, index: StreamIndex, from: number, t
   }
   for await (const record of records(database, from, to)) {
     group.push(record)
-    if (group.length === REPLAY_GROUP) await takeIn()
+    if (group.length === REPLAY_GROUP) await applyGroup()
   }
-  await takeIn()
+  await applyGroup()
 }
 
 async function entry<Entry>(database: LogDatabase, key: string): Promise<Entry | null> {

@@ -1,9 +1,8 @@
-/** Snapshots in the log's own database. Not synced: what a crash takes is folded again. */
-
+/** Snapshots in the log's own database. Not synced: what a crash loses is folded again. */
 import type { Snapshot, Snapshots } from '../snapshots.ts'
 import type { LogDatabase } from './database.ts'
 import { decodeIndexValue, encodeIndexValue } from './index-value.ts'
-import { snapshotKey, startingWith } from './keys.ts'
+import { KEY_PREFIX, snapshotKey, startingWith } from './keys.ts'
 
 export function logSnapshots(database: LogDatabase): Snapshots {
   return {
@@ -14,7 +13,7 @@ export function logSnapshots(database: LogDatabase): Snapshots {
       try {
         return decodeIndexValue<Snapshot>(key, value, database.path)
       } catch {
-        // Damaged, and of no importance: the facts are there.
+        // Damaged, but only a cache: the facts are there.
         return undefined
       }
     },
@@ -24,7 +23,7 @@ export function logSnapshots(database: LogDatabase): Snapshots {
     },
     async clear() {
       for (;;) {
-        const keys = await database.keys(startingWith(snapshotKey('')))
+        const keys = await database.keys(startingWith(KEY_PREFIX.snapshot))
         if (keys.length === 0) return
         const batch = database.batch()
         for (const key of keys) batch.del(key)

@@ -1,4 +1,12 @@
-/** The durable log: an event store in a directory, on LevelDB. */
+/**
+ * The durable log: an event store in a directory, on LevelDB.
+ *
+ * L1. One process owns a store, and one writer appends to it.
+ * L2. An append is one synced write: all of its facts or none, durable once it resolves.
+ * L3. Each record holds the hash of the previous one, so a changed, missing or moved record is an error on reading.
+ * L4. The `head` file never leads the log, so a lost tail is an error on opening.
+ * L5. The index is a cache of the records: it can be rebuilt, and it never disagrees with them.
+ */
 import { realpath } from 'node:fs/promises'
 import { type Clock, systemClock } from '../../clock.ts'
 import { StoreForReading } from '../../events/errors/archive.ts'
@@ -10,12 +18,13 @@ import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
 import type { EventStore } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
-import { follow, Growth } from '../follow.ts'
+import { follow, Watermark } from '../follow.ts'
 import { readRange } from '../read-range.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
 import {
   checkFormat,
+  checkRoomToWrite,
   createStoreDirectory,
   inspectStoreDirectory,
   type StorePaths,
@@ -28,21 +37,21 @@ import { checkBeforeOpening } from './opening-check.ts'
 import { listStreams, readStream, recordPages, records } from './reader.ts'
 import { logFileBytes, recoverLog } from './recovery.ts'
 import { logSnapshots } from './snapshots.ts'
-import { checkRoomToWrite } from './writable.ts'
+
 import { LogWriter } from './writer.ts'
 
 export interface LevelStoreOptions {
   readonly clock?: Clock
   readonly logger?: Logger
-  /** The largest record that is taken, in bytes. Default 1 MiB. */
+  /** The largest accepted record, in bytes. Default 1 MiB. */
   readonly maxRecordBytes?: number
-  /** How the database is opened. For tests of what happens when it fails. */
+  /** Opens the database. Lets tests inject failures. */
   readonly openDatabase?: OpenDatabase
 }
 
 /**
- * Opens the store in a directory, and makes it where there is none. One owner at a time: another one gets
- * {@link StoreInUse}. Close it (`await using`): that saves the next opening work, and is not needed for durability.
+ * Opens the store in a directory, and creates it if there is none. One owner at a time: a second one gets
+ * {@link StoreInUse}. Closing it (`await using`) makes the next opening faster; durability does not depend on it.
  *
  * @throws StoreInUse, StoreNotOpened, UnsupportedFormat, StoreDamaged, TailLoss, SequenceGap, CorruptRecord
  * @example
@@ -80,14 +89,14 @@ async function openLocked(
   try {
     const recovered = await recoverLog(database, paths, unsettledBytes)
     const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
-    const growth = new Growth()
+    const watermark = new Watermark()
     const writer = new LogWriter({
       database,
       recovered,
       storeId,
       baseDir: paths.base,
       headFile,
-      growth,
+      watermark,
       clock,
       logger,
       async reopen() {
@@ -100,7 +109,7 @@ async function openLocked(
     const close = async () => {
       try {
         await writer.close()
-        growth.end()
+        watermark.end()
         await headFile.close()
       } finally {
         await database.close()
@@ -114,7 +123,7 @@ async function openLocked(
       forReading,
       database,
       writer,
-      growth,
+      watermark,
       close,
       maxRecordBytes,
       blobs: fileBlobs(
@@ -135,7 +144,7 @@ interface OpenStore {
   readonly forReading: boolean
   readonly database: LogDatabase
   readonly writer: LogWriter
-  readonly growth: Growth
+  readonly watermark: Watermark
   readonly blobs: EventStore['blobs']
   readonly snapshots: EventStore['snapshots']
   readonly maxRecordBytes: number
@@ -146,7 +155,7 @@ function eventStore({
   baseDir,
   database,
   writer,
-  growth,
+  watermark,
   close,
   maxRecordBytes,
   ...own
@@ -158,7 +167,7 @@ function eventStore({
   const store: ChainedStore = {
     ...own,
     epoch: writer.epoch,
-    // Not an async function: of 256 appends at once, another promise for each is noticed.
+    // Not an async function: with 256 concurrent appends, one more promise for each is noticeable.
     append(stream, facts, options = {}) {
       try {
         checkOpen()
@@ -174,24 +183,24 @@ function eventStore({
     },
     async *readAll(options = {}) {
       checkOpen()
-      const { from, to } = readRange(options, growth.position)
+      const { from, to } = readRange(options, watermark.position)
       for await (const { recorded } of records(database, from, to)) yield recorded
     },
     async *chain(range = {}) {
       checkOpen()
-      const { from, to } = readRange(range, growth.position)
+      const { from, to } = readRange(range, watermark.position)
       yield* records(database, from, to)
     },
     async *pages(range = {}) {
       checkOpen()
-      const { from, to } = readRange(range, growth.position)
+      const { from, to } = readRange(range, watermark.position)
       yield* recordPages(database, from, to)
     },
-    follow: (options = {}) => follow(store, growth, options),
+    follow: (options = {}) => follow(store, watermark, options),
     async head(stream) {
       checkOpen()
       return stream === undefined
-        ? growth.position
+        ? watermark.position
         : (await writer.index.head(checkStreamName(stream))).version
     },
     async *streams(options = {}) {

@@ -1,23 +1,24 @@
-/** The one writer of a log: takes groups of appends, writes each group at once, and recovers from a failed write. */
+/** The single writer of a log: commits appends in groups, one synced write each, and recovers from failed writes. */
 import type { Clock } from '../../clock.ts'
 import { instant } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { StoreReadOnly } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
 import type { AppendRequest } from '../append-request.ts'
-import type { Growth } from '../follow.ts'
-import { Retry } from '../retry.ts'
+import type { Watermark } from '../follow.ts'
+
 import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
-import { CommitQueue, type Waiting } from './commit-queue.ts'
-import { innermost, type LogDatabase } from './database.ts'
+import { CommitQueue, type QueuedRequest } from './commit-queue.ts'
+import { type LogDatabase, rootCause } from './database.ts'
 import type { HeadFile } from './head-file.ts'
-import type { StreamIndex } from './index.ts'
 import { type CommitEntry, type EpochEntry, encodeIndexValue } from './index-value.ts'
 import { EPOCH_KEY } from './keys.ts'
 import { records } from './reader.ts'
 import type { RecoveredLog } from './recovery.ts'
+import { RetrySchedule } from './retry-schedule.ts'
+import type { StreamIndex } from './stream-index.ts'
 
-type Append = Waiting<AppendRequest, readonly Recorded[]>
+type Append = QueuedRequest<AppendRequest, readonly Recorded[]>
 
 export interface LogWriterParts {
   readonly database: LogDatabase
@@ -25,10 +26,10 @@ export interface LogWriterParts {
   readonly storeId: string
   readonly baseDir: string
   readonly headFile: HeadFile
-  readonly growth: Growth
+  readonly watermark: Watermark
   readonly clock: Clock
   readonly logger: Logger
-  /** Opens the log again after a failed write, and says what is in it now. Fails while it cannot be written. */
+  /** Reopens and recovers the log after a failed write. Rejects while the log cannot be written. */
   reopen(): Promise<RecoveredLog>
 }
 
@@ -36,23 +37,23 @@ export class LogWriter {
   readonly epoch: number
   readonly #parts: LogWriterParts
   readonly #queue = new CommitQueue<AppendRequest, readonly Recorded[]>((group) => this.#commit(group))
-  readonly #retry: Retry
+  readonly #retry: RetrySchedule
   #index: StreamIndex
   #end: LogEnd
   #epochIsWritten = false
-  /** Why nothing can be written now. */
+  /** Why nothing can be written at present; null if all is well. */
   #failure: Error | null = null
 
   constructor(parts: LogWriterParts) {
     this.#parts = parts
     this.#index = parts.recovered.index
     this.#end = parts.recovered.end
-    this.#retry = new Retry(parts.clock)
+    this.#retry = new RetrySchedule(parts.clock)
     this.epoch = parts.recovered.epoch + 1
-    parts.growth.advance(this.#end.position)
+    parts.watermark.advance(this.#end.position)
   }
 
-  /** The index as it is now: another one after each recovery. */
+  /** The current index. A recovery replaces it. */
   get index(): StreamIndex {
     return this.#index
   }
@@ -61,7 +62,7 @@ export class LogWriter {
     return this.#queue.push(request)
   }
 
-  /** Waits for what has been asked for, and writes the index down, so that the next opening need not make it anew. */
+  /** Drains the queue and flushes the index, so that the next opening need not rebuild it. */
   async close(): Promise<void> {
     await this.#queue.idle()
     const behind = this.#index.checkpoint < this.#end.position
@@ -97,7 +98,7 @@ export class LogWriter {
     if (this.#index.needsFlush) await this.#flushIndex()
   }
 
-  /** What has to be known of the streams and commit ids of a group. Whose index is damaged is told so here. */
+  /** The heads and commits that a group needs. Requests whose index entries are damaged are rejected here. */
   async #load(group: readonly Append[]): Promise<KnownLog & { readonly intact: readonly Append[] }> {
     const streams = group.map(({ request }) => request.stream)
     const commitIds = group.flatMap(({ request: { commitId } }) => (commitId === null ? [] : [commitId]))
@@ -132,10 +133,10 @@ export class LogWriter {
   #publish(end: LogEnd): void {
     this.#end = end
     this.#parts.headFile.note(end)
-    this.#parts.growth.advance(end.position)
+    this.#parts.watermark.advance(end.position)
   }
 
-  /** Synced, though it could be made anew: LevelDB may lose a write that is not, and yet keep a later one that is. */
+  /** Synced although it can be rebuilt: LevelDB may lose an unsynced write and keep a later, synced one. */
   async #flushIndex(): Promise<void> {
     const { position } = this.#end
     try {
@@ -148,7 +149,7 @@ export class LogWriter {
     }
   }
 
-  /** What a commit wrote the first time. */
+  /** The facts that a commit id wrote. */
   async #recorded({ first, count }: CommitEntry): Promise<Recorded[]> {
     const found: Recorded[] = []
     for await (const { recorded } of records(this.#parts.database, first, first + count - 1))
@@ -158,20 +159,20 @@ export class LogWriter {
 
   #fail(cause: unknown): StoreReadOnly {
     const { baseDir, logger } = this.#parts
-    this.#failure = innermost(cause)
+    this.#failure = rootCause(cause)
     this.#retry.failed()
-    logger.error({ store: baseDir, error: this.#failure.message }, 'The store could not be written')
+    logger.error({ store: baseDir, error: this.#failure.message }, 'Could not write the store')
     return this.#readOnly()
   }
 
   #readOnly(): StoreReadOnly {
-    const problem = this.#failure?.message ?? 'the write before this one failed'
+    const problem = this.#failure?.message ?? 'the previous write failed'
     return new StoreReadOnly({ path: this.#parts.baseDir, problem }, { cause: this.#failure })
   }
 
-  /** Opens the log again, unless that was tried just now. Returns what to say while nothing can be written. */
+  /** Reopens the log if a retry is due. Returns null on success, else the error for the pending appends. */
   async #recover(): Promise<StoreReadOnly | null> {
-    const { baseDir, logger, reopen, growth } = this.#parts
+    const { baseDir, logger, reopen, watermark } = this.#parts
     if (!this.#retry.isDue) return this.#readOnly()
     let recovered: RecoveredLog
     try {
@@ -179,12 +180,12 @@ export class LogWriter {
     } catch (cause) {
       return this.#fail(cause)
     }
-    // The write that failed may be in the log nevertheless: whoever asked for it was not told that it is not.
+    // The failed write may be in the log after all: its callers know only that it was not acknowledged.
     this.#index = recovered.index
     this.#end = recovered.end
-    growth.advance(this.#end.position)
+    watermark.advance(this.#end.position)
     this.#failure = null
-    logger.info({ store: baseDir, position: this.#end.position }, 'The store can be written again')
+    logger.info({ store: baseDir, position: this.#end.position }, 'The store is writable again')
     return null
   }
 }

@@ -5,6 +5,7 @@ import { followingCases } from './following.ts'
 import { bodies, listing, reading } from './reading.ts'
 import { snapshots } from './snapshots.ts'
 
+/** One test of the contract, for any test runner. */
 export interface ContractCase {
   readonly title: string
   run(): Promise<void>

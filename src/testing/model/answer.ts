@@ -56,6 +56,7 @@ export interface RawAnswer extends Delivery {
   readonly body: string
 }
 
+/** What the simulated model answers: a message, an error of the API, or any body. */
 export type ModelAnswer = MessageAnswer | FailureAnswer | RawAnswer
 
 type MessageOptions = Delivery & { readonly usage?: AnswerUsage }

@@ -18,6 +18,7 @@ export type ModelScript = (
   request: ModelRequest,
 ) => ModelAnswer | string | undefined | Promise<ModelAnswer | string | undefined>
 
+/** Options of `simulatedModel`. */
 export interface SimulatedModelOptions {
   /** A function, or answers that are used in order of arrival; after the last one, the default reply. */
   readonly reply?: ModelScript | readonly (ModelAnswer | string)[]

@@ -1,11 +1,12 @@
-/** What git's words mean: a table, and the typed error that comes of it. */
+/** Maps git's messages to problems: a table, and the typed error that results. */
 
 import { CloneError, type CloneProblem } from '../../events/errors/workspace.ts'
+import { defined } from '../../events/json.ts'
 import { oneLine, redactor } from '../../events/redaction.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import type { GitOutcome } from './git-process.ts'
 
-/** First match wins: what is said last in many failures ("the remote end hung up") stands last. */
+/** First match wins: what many failures end with ("the remote end hung up") comes last. */
 export const CLONE_FAILURES: readonly (readonly [pattern: RegExp, problem: CloneProblem])[] = [
   [/Remote branch .* not found|couldn't find remote ref|not our ref|unadvertised object/i, 'ref-not-found'],
   [/Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/i, 'unknown-host-key'],
@@ -22,27 +23,27 @@ export const CLONE_FAILURES: readonly (readonly [pattern: RegExp, problem: Clone
   [/SSL_|gnutls|TLS|transfer closed|hung up unexpectedly|Broken pipe/i, 'network'],
 ]
 
-/** Git's words, as far as they may be repeated, with the problem that they stand for. */
+/** The error for a failed clone, quoting git once its message is redacted. */
 export function cloneFailure(location: RepoLocation, { isMissing, stderr }: GitOutcome): CloneError {
   const { url } = location
   if (isMissing) return new CloneError({ url, problem: 'git-missing' })
   const problem = CLONE_FAILURES.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'failed'
   const said = whatItSaid(location, stderr)
-  return new CloneError({ url, problem, ...(said === '' ? {} : { said }) })
+  return new CloneError({ url, problem, ...defined({ said: said || undefined }) })
 }
 
-/** A redactor passes over short secrets, as they occur in innocent words: then nothing is repeated at all. */
+/** A redactor skips short secrets, because innocent words contain them: in that case nothing is quoted. */
 const SHORTEST_TO_REDACT = 6
 
 function whatItSaid({ credentials }: RepoLocation, stderr: string): string {
-  // A token is often given as the name, with no password or with any.
+  // A token is often given as the user name, with or without a password.
   const secrets = credentials ? [credentials.username, credentials.password].filter((one) => one !== '') : []
   if (secrets.some((secret) => secret.length < SHORTEST_TO_REDACT)) return ''
   const forms = secrets.flatMap((secret) => [secret, encodeURIComponent(secret)])
   return oneLine(redactor({ secrets: forms })(lastWords(stderr)))
 }
 
-/** The lines that say why. What a server has to say to the user ("remote: ...") can be long, and comes before. */
+/** The lines that say why. The server's own messages ("remote: ...") can be long, and come first. */
 function lastWords(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '')
   const reasons = lines.filter((line) => /^(fatal|error|ssh):|denied|failed/i.test(line))

@@ -1,11 +1,13 @@
-/** Clones a repository into the staging directory, within limits of time and size that are kept while git runs. */
-import { readFile } from 'node:fs/promises'
+/** Clones a repository into the staging directory, enforcing limits on time and size while git runs. */
+
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
 import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../events/errors/workspace.ts'
+import { defined } from '../../events/json.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import { cloneFailure } from './clone-failure.ts'
-import { diskUse } from './disk-use.ts'
+import { lstatIfThere } from './directory.ts'
 import {
   cloneArguments,
   fetchArguments,
@@ -15,36 +17,36 @@ import {
   initArguments,
 } from './git-command.ts'
 import { runGit } from './git-process.ts'
-import type { InputAllowance } from './input-limits.ts'
+import type { InputAllowance } from './limits.ts'
 
 export interface CloneRequest {
   readonly location: RepoLocation
   readonly ref: string | undefined
-  /** An existing directory, and the name that the clone gets in it. */
+  /** An existing directory, and the name of the clone in it. */
   readonly directory: string
   readonly name: string
   readonly home: string
   readonly inherited: Inherited
-  readonly budget: InputAllowance
+  readonly allowance: InputAllowance
   readonly signal: AbortSignal
   readonly clock: Clock
 }
 
 export interface Clone {
   readonly commit: string
-  /** null when a tag or a commit was checked out. */
+  /** null if a tag or a commit was checked out. */
   readonly branch: string | null
 }
 
-/** Only a whole hash can be asked of a server. */
+/** A server accepts only a complete hash. */
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i
-/** How often one looks how large it has become. */
-const LOOK_EVERY_MS = 200
+/** How often to measure the clone. */
+const POLL_EVERY_MS = 200
 
-/** Throws CloneError, CloneTimeoutError, InputTooLargeError, or the reason of the signal. Git has ended by then. */
+/** Throws CloneError, CloneTimeoutError, InputTooLargeError, or the signal's reason. Git has ended by then. */
 export async function cloneRepo(request: CloneRequest): Promise<Clone> {
-  const { location, budget, clock } = request
-  const limitMs = budget.limits.cloneMs
+  const { location, allowance, clock } = request
+  const limitMs = allowance.limits.cloneMs
   const stop = new AbortController()
   const forward = () => stop.abort(request.signal.reason)
   if (request.signal.aborted) forward()
@@ -70,13 +72,10 @@ async function clone(request: CloneRequest, signal: AbortSignal): Promise<Clone>
   const environment = gitEnvironment(location, { inherited, home, directory })
   const attempt = async (args: readonly string[], onLine?: (line: string) => void) => {
     const outcome = await runGit({
-      arguments: args,
-      environment,
-      directory,
-      signal,
-      ...(onLine && { onLine }),
+      ...{ arguments: args, environment, directory, signal },
+      ...defined({ onLine }),
     })
-    // Why we have ended it says more than how it ended.
+    // Why we stopped git says more than how it exited.
     signal.throwIfAborted()
     return outcome
   }
@@ -110,8 +109,11 @@ async function clone(request: CloneRequest, signal: AbortSignal): Promise<Clone>
   return { commit, branch: /^ref: refs\/heads\/(.+)$/m.exec(head)?.[1] ?? null }
 }
 
-/** Adds up what a checkout would write, before it writes anything: a few bytes fetched can stand for a full disk. */
-async function treeMeter({ budget, location }: CloneRequest, path: string): Promise<(line: string) => void> {
+/** Adds up what a checkout would write before it writes anything: a few fetched bytes can expand to a full disk. */
+async function treeMeter(
+  { allowance, location }: CloneRequest,
+  path: string,
+): Promise<(line: string) => void> {
   let bytes = await diskUse(path)
   let files = 0
   const tooLarge = (limitedBy: 'bytes' | 'files', limit: number) =>
@@ -120,22 +122,32 @@ async function treeMeter({ budget, location }: CloneRequest, path: string): Prom
     // "mode type hash size<tab>path"; a submodule has no size.
     bytes += Number(/^\d+ blob \S+\s+(\d+)\t/.exec(line)?.[1] ?? 0)
     files += 1
-    if (bytes > budget.bytesLeft()) throw tooLarge('bytes', budget.limits.bytes)
-    if (files > budget.filesLeft()) throw tooLarge('files', budget.limits.files)
+    if (bytes > allowance.bytesLeft()) throw tooLarge('bytes', allowance.limits.bytes)
+    if (files > allowance.filesLeft()) throw tooLarge('files', allowance.limits.files)
   }
 }
 
-/** Git has no limit for what it fetches. */
+/** Git cannot limit the size of a fetch. */
 async function watchSize(
-  { location, directory, name, budget, clock }: CloneRequest,
+  { location, directory, name, allowance, clock }: CloneRequest,
   stop: AbortController,
   done: AbortSignal,
 ): Promise<void> {
   while (!done.aborted && !stop.signal.aborted) {
-    await pause(clock, LOOK_EVERY_MS, done)
-    if (done.aborted || (await diskUse(join(directory, name))) <= budget.bytesLeft()) continue
+    await pause(clock, POLL_EVERY_MS, done)
+    if (done.aborted || (await diskUse(join(directory, name))) <= allowance.bytesLeft()) continue
     stop.abort(
-      new InputTooLargeError({ source: location.url, limitedBy: 'bytes', limit: budget.limits.bytes }),
+      new InputTooLargeError({ source: location.url, limitedBy: 'bytes', limit: allowance.limits.bytes }),
     )
   }
+}
+
+/** The total size of all files in bytes, while git writes them. Skips what disappears meanwhile; follows no link. */
+async function diskUse(path: string): Promise<number> {
+  const stats = await lstatIfThere(path)
+  if (!stats) return 0
+  if (!stats.isDirectory()) return Number(stats.size)
+  let bytes = 0
+  for (const name of await readdir(path).catch(() => [])) bytes += await diskUse(`${path}/${name}`)
+  return bytes
 }

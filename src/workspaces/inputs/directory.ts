@@ -1,6 +1,6 @@
 /**
- * A directory held open, so that its children are those of this very directory whatever happens to its path. Node has no
- * openat; on Linux `/proc/self/fd/N/name` is the same. Elsewhere the path is looked at before and after.
+ * A directory held open, so that its children are reached through this very directory, whatever happens to its path.
+ * Node has no openat; on Linux `/proc/self/fd/N/name` does the same. Elsewhere, the path is checked before and after.
  */
 import { type BigIntStats, constants, existsSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises'
@@ -8,32 +8,37 @@ import { join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { unless } from './file-problems.ts'
 
-/** How children are addressed: through the open descriptor, or by the path where there is no other way. */
+/** How to address children: through the open descriptor, or by path where that is not possible. */
 export type Addressing = 'descriptor' | 'path'
 
 export const systemAddressing: Addressing =
   process.platform === 'linux' && existsSync('/proc/self/fd') ? 'descriptor' : 'path'
 
 export interface Directory extends AsyncDisposable {
-  /** Where it was when it was opened: for messages. */
+  /** Its path when it was opened, for messages. */
   readonly path: string
   readonly addressing: Addressing
-  /** Which directory it is, under whatever path. */
+  /** Identifies the directory, under whatever path. */
   readonly identity: string
   /** The address of the directory itself. */
   readonly address: string
-  /** The address of a child; the name is one step, never `../../claude`. */
+  /** The address of a child. The name is a single step, never `../../claude`. */
   at(name: string): string
-  /** Throws when the path leads to another directory by now; nothing to ask where the descriptor is the address. */
+  /**
+   * Throws if the path now leads to another directory. Does nothing if children are addressed through the descriptor.
+   */
   checkUnmoved(): Promise<void>
 }
 
-/** Everything that is made is private. */
+/** The mode of everything that is created. */
 export const PRIVATE_DIRECTORY = 0o700
 
 const DIRECTORY_ONLY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
-/** Opens a directory by its path. The last step may not be a link; those before it are the caller's own matter. */
+/**
+ * Opens a directory by its path. The last step must not be a link; the steps before it are the caller's
+ * responsibility.
+ */
 export async function openDirectory(
   path: string,
   addressing: Addressing = systemAddressing,
@@ -41,12 +46,12 @@ export async function openDirectory(
   return directoryOf(await open(path, DIRECTORY_ONLY), path, addressing)
 }
 
-/** Opens a folder that the caller named: it may be a link, as that is what was asked for. */
+/** Opens a folder that the caller named. It may be a link, since that is what was asked for. */
 export async function openNamedDirectory(path: string, addressing: Addressing): Promise<Directory> {
   return directoryOf(await open(path, constants.O_RDONLY | constants.O_DIRECTORY), path, addressing)
 }
 
-/** Throws ENOTDIR or ELOOP where the child is a link or no directory, ENOENT where it is not there. */
+/** Throws ENOTDIR or ELOOP if the child is a link or not a directory, ENOENT if it does not exist. */
 export async function openChild(parent: Directory, name: string): Promise<Directory> {
   await parent.checkUnmoved()
   const handle = await open(parent.at(name), DIRECTORY_ONLY)
@@ -56,10 +61,10 @@ export async function openChild(parent: Directory, name: string): Promise<Direct
   return opened
 }
 
-/** What a walk meets when something was swapped or taken away after it had looked. */
+/** The errors of opening something that was swapped or removed after it was listed. */
 export const SWAPPED = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
 
-/** null where the child is no directory, or no more. */
+/** null if the child is not a directory, or is gone. */
 export const openChildIfThere = (parent: Directory, name: string): Promise<Directory | null> =>
   unless(SWAPPED, openChild(parent, name))
 

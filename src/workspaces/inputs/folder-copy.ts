@@ -1,69 +1,69 @@
-/** Copies a folder with all that is in it, following no link in it and never leaving it. */
+/** Copies a folder and everything in it, following no link and never leaving it. */
 import { constants } from 'node:fs'
 import { type FileHandle, open, opendir } from 'node:fs/promises'
 import { type Directory, lstatIfThere, makeChild, openChildIfThere, SWAPPED } from './directory.ts'
-import { type Copying, copyContent, READ_FILE } from './file-copy.ts'
+import { type CopyContext, copyContent, READ_FILE } from './file-copy.ts'
 import { about, unless } from './file-problems.ts'
 
 export interface TreeEntry {
   /** Relative to the folder, with `/`. */
   readonly path: string
   readonly kind: 'file' | 'executable' | 'directory'
-  /** Of its content; empty for a directory. */
+  /** Of the content; empty for a directory. */
   readonly sha256: string
   readonly bytes: number
 }
 
 export interface CopiedTree {
   readonly entries: readonly TreeEntry[]
-  /** Links, pipes, sockets, devices, and what had gone before it could be read. */
+  /** Links, pipes, sockets, devices, and entries that disappeared before they could be read. */
   readonly skipped: number
 }
 
-/** Whether this path, relative to the folder, is to be brought along. */
-export type Accepts = (path: string) => boolean
+/** Whether to copy this path, relative to the folder. */
+export type PathFilter = (path: string) => boolean
 
-/** Copies what is in `from` into the empty directory `into`. */
+/** Copies the contents of `from` into the empty directory `into`. */
 export async function copyFolder(
   from: Directory,
   into: Directory,
-  copying: Copying,
-  accepts: Accepts = () => true,
+  context: CopyContext,
+  accepts: PathFilter = () => true,
 ): Promise<CopiedTree> {
   const entries: TreeEntry[] = []
   let skipped = 0
   const skip = () => {
-    copying.budget.takeEntry(copying.source)
+    context.allowance.takeEntry(context.source)
     skipped += 1
   }
 
   const walk = async (source: Directory, target: Directory, prefix: string, depth: number): Promise<void> => {
-    copying.budget.checkDepth(depth, copying.source)
-    for (const name of await namesIn(source, copying)) {
-      copying.signal.throwIfAborted()
+    context.allowance.checkDepth(depth, context.source)
+    for (const name of await namesIn(source, context)) {
+      context.signal.throwIfAborted()
       const path = prefix + name
       if (!accepts(path)) continue
       const stats = await lstatIfThere(source.at(name))
-      await copying.onStep({ name: 'entry-seen', path })
+      await context.onStep({ name: 'entry-seen', path })
       if (stats?.isDirectory()) await enter(source, target, name, path, depth)
-      else if (stats?.isFile()) await bring(source, target, name, path)
+      else if (stats?.isFile()) await copyFile(source, target, name, path)
       else skip()
     }
   }
 
   const enter = async (source: Directory, target: Directory, name: string, path: string, depth: number) => {
     await using child = await about(`${source.path}/${name}`, () => openChildIfThere(source, name))
-    if (!child || copying.leaveOut.has(child.identity)) return skip()
-    copying.budget.takeEntry(copying.source)
+    if (!child || context.exclude.has(child.identity)) return skip()
+    context.allowance.takeEntry(context.source)
     entries.push({ path, kind: 'directory', sha256: '', bytes: 0 })
     await using made = await makeChild(target, name)
     await walk(child, made, `${path}/`, depth + 1)
   }
 
-  const bring = async (source: Directory, target: Directory, name: string, path: string) => {
+  const copyFile = async (source: Directory, target: Directory, name: string, path: string) => {
     await using file = await about(`${source.path}/${name}`, () => openFileIfThere(source, name))
     if (!file) return skip()
-    const { sha256, bytes, executable } = await copyContent(file, target, name, path, copying)
+    const { sha256, bytes, executable } = await copyContent(file, target, name, path, context)
     entries.push({ path, kind: executable ? 'executable' : 'file', sha256, bytes })
   }
 
@@ -71,18 +71,18 @@ export async function copyFolder(
   return { entries, skipped }
 }
 
-/** Sorted, so that a limit is met at the same place each time. Stops reading a directory that is endless. */
-async function namesIn(directory: Directory, { budget, source }: Copying): Promise<string[]> {
+/** Sorted, so that a limit is always reached at the same entry. Stops reading a directory that is endless. */
+async function namesIn(directory: Directory, { allowance, source }: CopyContext): Promise<string[]> {
   const names: string[] = []
-  const most = 2 * budget.limits.files
+  const limit = 2 * allowance.limits.files
   for await (const { name } of await opendir(directory.address)) {
     names.push(name)
-    if (names.length > most) budget.refuse(source)
+    if (names.length > limit) allowance.refuse(source)
   }
   return names.sort()
 }
 
-/** null where it is no ordinary file, or no more. */
+/** null if it is not a regular file, or is gone. */
 async function openFileIfThere(directory: Directory, name: string): Promise<FileHandle | null> {
   const file = await unless(SWAPPED, open(directory.at(name), READ_FILE | constants.O_NOFOLLOW))
   if (!file) return null

@@ -1,38 +1,38 @@
-/** How git is called so that nothing but git itself runs: its arguments and its whole environment, as data. */
+/** Calls git so that nothing but git itself runs: its arguments and its complete environment, as data. */
 
 import type { RepoLocation } from '../../events/repo-url.ts'
 import { HOME_MARKER } from '../directories.ts'
 
-/** Ours, or what a test puts in its place. */
+/** Our own environment, or a test's substitute. */
 export type Inherited = Readonly<Record<string, string | undefined>>
 
 const USERNAME = 'CLONE_USERNAME'
 const PASSWORD = 'CLONE_PASSWORD'
 
-/** No file of settings is read at all; these are for what a repository or a server could suggest. */
+/** No configuration file is read; these override what a repository or a server could suggest. */
 const SETTINGS = [
   ...['protocol.ext.allow=never', 'protocol.fd.allow=never'],
-  // A link in a repository becomes a file that holds the path it led to.
+  // A link in a repository becomes a file that contains the link's target.
   ...['core.symlinks=false', 'core.protectNTFS=true', 'core.protectHFS=true'],
   ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.attributesFile=/dev/null'],
   ...['core.excludesFile=/dev/null', 'core.askPass=', 'core.pager=cat'],
   ...['submodule.recurse=false', 'fetch.recurseSubmodules=false', 'transfer.bundleURI=false'],
-  // The working tree as it was committed, whatever the platform.
+  // The working tree as committed, on every platform.
   ...['core.autocrlf=false', 'core.eol=lf', 'advice.detachedHead=false', 'init.defaultBranch=main'],
-  // Nothing goes on in the background, and memory stays bounded.
+  // Nothing runs in the background, and memory stays bounded.
   ...['gc.auto=0', 'maintenance.auto=false', 'core.bigFileThreshold=8m', 'core.deltaBaseCacheLimit=16m'],
   // An empty helper clears the list.
   'credential.helper=',
 ]
 
-/** The settings come first, then the command; what comes from outside is always behind `--`. */
+/** Settings first, then the command; anything from outside comes after `--`. */
 export function gitArguments(location: RepoLocation, command: readonly string[]): string[] {
   return [...[...SETTINGS, ...loginSettings(location)].flatMap((setting) => ['-c', setting]), ...command]
 }
 
 /**
- * Credentials go neither into the arguments, which every user of the machine can read, nor into the URL, which git
- * repeats in messages and files: git asks a helper of ours, and only for the host that they belong to.
+ * Credentials are in neither the arguments, which every user of the machine can read, nor the URL, which git repeats
+ * in messages and files. Git asks a helper of ours, and only for the host they belong to.
  */
 function loginSettings({ url, credentials }: RepoLocation): string[] {
   if (!credentials) return []
@@ -43,13 +43,13 @@ function loginSettings({ url, credentials }: RepoLocation): string[] {
 export const cloneArguments = (location: RepoLocation, ref: string | undefined, into: string): string[] =>
   gitArguments(location, [
     ...['clone', '--quiet', '--no-checkout', '--depth', '1', '--single-branch', '--no-tags'],
-    // From a path of this machine too, only what was asked for is brought along, and no links to its files.
+    // From a local path too, fetch only what was asked for, and do not hard-link its files.
     ...['--no-local', '--no-recurse-submodules', '--template='],
     ...(ref === undefined ? [] : [`--branch=${ref}`]),
     ...['--', location.url, into],
   ])
 
-/** A commit has no name that a clone could begin with. */
+/** A clone cannot start from a commit hash. */
 export const initArguments = (location: RepoLocation, commit: string, into: string): string[] =>
   gitArguments(location, [
     ...['init', '--quiet', '--template='],
@@ -64,7 +64,7 @@ export const fetchArguments = (location: RepoLocation, commit: string, into: str
     ...['--', location.url, commit],
   ])
 
-/** A command in the clone. Named outright, so that git looks for no repository around it. */
+/** A command in the clone. The paths are explicit, so that git does not search for an enclosing repository. */
 export const inClone = (location: RepoLocation, into: string, command: readonly string[]): string[] =>
   gitArguments(location, [...repositoryAt(into), ...command])
 
@@ -77,7 +77,7 @@ const NETWORK = [
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO'],
 ]
 
-/** Never asks, accepts no unknown host, and leaves no connection open behind us. */
+/** Never prompts, accepts no unknown host, and leaves no connection open. */
 const SSH = [
   ...['ssh', '-oBatchMode=yes', '-oStrictHostKeyChecking=yes', '-oPermitLocalCommand=no'],
   ...['-oClearAllForwardings=yes', '-oForwardAgent=no', '-oControlMaster=no', '-oControlPath=none'],
@@ -98,7 +98,7 @@ const FIXED: Readonly<Record<string, string>> = {
   GIT_OPTIONAL_LOCKS: '0',
 }
 
-/** Nothing else is inherited. The user's own home is for ssh alone, which keeps keys and known hosts there. */
+/** Nothing else is inherited. The user's own HOME is passed only for ssh, which keeps keys and known hosts there. */
 export function gitEnvironment(
   { transport, credentials }: RepoLocation,
   { inherited, home, directory }: { inherited: Inherited; home: string; directory: string },
@@ -114,7 +114,7 @@ export function gitEnvironment(
     ...FIXED,
     GIT_ALLOW_PROTOCOL: transport,
     GIT_CEILING_DIRECTORIES: directory,
-    // So that what a killed owner has left is found and ended by the next.
+    // Lets the next owner find and kill what a killed owner left running.
     [HOME_MARKER]: home,
     ...(credentials && { [USERNAME]: credentials.username, [PASSWORD]: credentials.password }),
   }

@@ -1,26 +1,26 @@
-/** One run of git: ended with all that it has started as soon as it is to stop. */
+/** One run of git, killed with everything it started once the signal aborts. */
 
 export interface GitRun {
   readonly arguments: readonly string[]
   readonly environment: Readonly<Record<string, string>>
   readonly directory: string
   readonly signal: AbortSignal
-  /** Called for each line that it prints. */
+  /** Called for each line of stdout. */
   readonly onLine?: (line: string) => void
 }
 
 export interface GitOutcome {
-  /** null when it was killed or never began. */
+  /** null if it was killed or never started. */
   readonly exitCode: number | null
   readonly isMissing: boolean
-  /** As git said it: to be redacted. */
+  /** Verbatim: redact before use. */
   readonly stderr: string
 }
 
-/** What a server may have git repeat on stderr. */
+/** Bounds what a server can make git print. */
 const LARGEST_STDERR = 256 * 1024
 
-/** Never rejects for what git does, but for an `onLine` that throws. An aborted signal kills git's whole group. */
+/** Never rejects because of git, only if `onLine` throws. An aborted signal kills git's whole process group. */
 export async function runGit(run: GitRun): Promise<GitOutcome> {
   const { execa } = await import('execa')
   run.signal.throwIfAborted()
@@ -35,7 +35,7 @@ export async function runGit(run: GitRun): Promise<GitOutcome> {
     maxBuffer: LARGEST_STDERR,
     reject: false,
     cleanup: false,
-    // A group of its own: its helpers (ssh, the transfer, the unpacking) are ended with it.
+    // A group of its own, so that its helpers (ssh, transfer, unpacking) are killed with it.
     detached: true,
     forceKillAfterDelay: false,
     windowsHide: true,
@@ -45,7 +45,7 @@ export async function runGit(run: GitRun): Promise<GitOutcome> {
   try {
     if (run.onLine) for await (const line of child.iterable()) run.onLine(line)
   } catch (error) {
-    // Leaving the loop waits for git, which may have a lot more to say.
+    // Leaving the loop waits for git, which may have much more to print.
     kill()
     throw error
   } finally {
@@ -61,7 +61,7 @@ export async function runGit(run: GitRun): Promise<GitOutcome> {
   }
 }
 
-/** What it has written is thrown away, so that nothing needs to end in order. */
+/** Its output is discarded, so it need not exit cleanly. */
 function killGroup(pid: number | undefined): void {
   if (pid === undefined) return
   try {

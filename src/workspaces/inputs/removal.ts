@@ -1,9 +1,9 @@
-/** Removes a tree without ever leaving it: each directory is entered through its parent, and no link is followed. */
+/** Removes a tree without ever leaving it: each directory is opened through its parent, and no link is followed. */
 import { readdir, rmdir, unlink } from 'node:fs/promises'
 import { type Directory, lstatIfThere, openChildIfThere } from './directory.ts'
 import { about, unless } from './file-problems.ts'
 
-/** Removes what has that name. A link is removed itself. Nothing there is fine. */
+/** Removes the entry of that name. A link itself is removed, not its target. A missing entry is fine. */
 export async function removeEntry(parent: Directory, name: string): Promise<void> {
   await about(`${parent.path}/${name}`, () => remove(parent, name))
 }
@@ -21,7 +21,8 @@ async function removeDirectory(parent: Directory, name: string): Promise<void> {
     if (!child) return
     for (const entry of await readdir(child.address, { encoding: 'buffer' })) {
       const plain = entry.toString()
-      // A name that is no utf8 can be addressed by its bytes only. Links and files are all that we can remove so.
+      // A name that is not UTF-8 can be addressed only by its bytes, and only links and files can be removed that
+      // way.
       if (Buffer.from(plain).equals(entry)) await remove(child, plain)
       else await unlink(Buffer.concat([Buffer.from(`${child.address}/`), entry]))
     }

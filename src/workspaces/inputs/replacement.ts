@@ -1,4 +1,4 @@
-/** Puts what is ready in its place in the workspace: replaces what is there, and is led nowhere else by it. */
+/** Moves staged input to its target in the workspace, replacing an existing entry without following it. */
 import { lstat, mkdir, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
@@ -12,12 +12,12 @@ export interface Replacement {
   readonly name: string
   readonly isDirectory: boolean
   readonly workspace: string
-  /** Normalised. */
+  /** Normalized. */
   readonly target: string
   readonly onStep: (step: PlacingStep) => void | Promise<void>
 }
 
-/** Makes the directories around the target that are missing, and renames the new thing into the last of them. */
+/** Creates the missing directories above the target, and renames the staged input into the last of them. */
 export async function putInPlace(replacement: Replacement): Promise<void> {
   const { workspace, target, staging, onStep } = replacement
   await about(join(workspace, target), async () => {
@@ -60,7 +60,10 @@ async function openStep(parent: Directory, name: string): Promise<Directory> {
   }
 }
 
-/** A link is replaced itself. What was a directory, or is to become one, is moved aside first and put back on failure. */
+/**
+ * A link is replaced itself. If the old or the new entry is a directory, the old one is moved aside first, and back
+ * on failure.
+ */
 async function replace(
   { staging, name, isDirectory }: Replacement,
   parent: Directory,

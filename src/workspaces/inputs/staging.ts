@@ -1,4 +1,4 @@
-/** Where inputs are put together before the workspace sees any of them: a directory in the agent's home. */
+/** The staging directory in the agent's home, where input is assembled before the workspace changes. */
 import { randomUUID } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import type { AgentDirectories } from '../directories.ts'
@@ -13,8 +13,8 @@ export interface Staging extends AsyncDisposable {
 }
 
 /**
- * Makes the directory, and removes those that a crash has left: so an agent's inputs are placed by one at a time. It
- * lies in the home because that is the agent's own, on the disk of the workspace, and removed with the agent.
+ * Creates the staging directory, and removes any that a crash left behind, so only one placement per agent may run.
+ * It is in the home because that belongs to the agent, is on the workspace's disk, and is removed with the agent.
  */
 export async function openStaging({ home }: AgentDirectories, addressing: Addressing): Promise<Staging> {
   return about(home, async () => {
@@ -41,8 +41,8 @@ export async function openStaging({ home }: AgentDirectories, addressing: Addres
 }
 
 /**
- * Twice, as a process that was just killed may have finished one more write. What cannot be removed at all (a directory
- * that an agent has locked) is tried again next time, and harms nobody.
+ * Tries twice, since a process that was just killed may have finished one more write. What cannot be removed at all
+ * (a directory that an agent locked) does no harm, and is retried next time.
  */
 const tidy = (parent: Directory, name: string) =>
   removeEntry(parent, name).catch(() => removeEntry(parent, name).catch(() => {}))

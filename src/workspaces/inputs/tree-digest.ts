@@ -1,8 +1,8 @@
-/** One hash for a whole tree: the same wherever and whenever the same paths, contents and modes lie in it. */
+/** One hash of a whole tree: equal wherever and whenever the same paths, contents and modes are in it. */
 import { createHash } from 'node:crypto'
 import type { TreeEntry } from './folder-copy.ts'
 
-/** Over one JSON line for each entry, in the order of the paths' bytes. */
+/** Hashes one JSON line per entry, ordered by the bytes of the path. */
 export function treeDigest(entries: readonly TreeEntry[]): string {
   const hash = createHash('sha256')
   const sorted = entries
@@ -12,7 +12,7 @@ export function treeDigest(entries: readonly TreeEntry[]): string {
   return hash.digest('hex')
 }
 
-/** How many files there are, and how large they are together. */
+/** The number of files and their total size. */
 export function treeSize(entries: readonly TreeEntry[]): { files: number; bytes: number } {
   const files = entries.filter(({ kind }) => kind !== 'directory')
   return { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) }

@@ -3,7 +3,7 @@ import { accountOf, isLoginFixed } from '../../../src/claude/login/account.ts'
 
 const KEY = 'sk-ant-a-secret-key-that-nobody-may-see'
 
-test('one login is one account, another key or another service another one', () => {
+test('one login is one account; another key or another service is another', () => {
   const account = (inherited: Record<string, string>, added: Record<string, string> = {}) =>
     accountOf({ inherited, added })
   const own = account({ ANTHROPIC_API_KEY: KEY, PATH: '/bin' })
@@ -21,7 +21,7 @@ test('one login is one account, another key or another service another one', () 
   expect(others[1]).toMatch(/^gateway\.example#/)
 })
 
-test('the name of an account holds nothing of its credential', () => {
+test('the name of an account contains nothing of its credentials', () => {
   const name = accountOf({
     inherited: {},
     added: { ANTHROPIC_API_KEY: KEY, ANTHROPIC_BASE_URL: 'https://user:password@gateway.example' },

@@ -1,8 +1,8 @@
 /** Where a login comes from, and how a key is kept out of the environment. */
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { hideLogin } from '../../../src/claude/login/hidden-login.ts'
-import { storedLogin } from '../../../src/claude/login/stored-login.ts'
+import { hideLogin } from '../../../src/claude/login/hidden.ts'
+import { storedLogin } from '../../../src/claude/login/stored.ts'
 
 const home = '/home/me'
 const isThere = () => true
@@ -12,7 +12,7 @@ describe('a stored login', () => {
   test.each([
     ['in the home', {}, { CLAUDE_SECURESTORAGE_CONFIG_DIR: user }],
     [
-      'in a directory of its own',
+      'in a custom directory',
       { CLAUDE_CONFIG_DIR: '/etc/me' },
       { CLAUDE_SECURESTORAGE_CONFIG_DIR: '/etc/me' },
     ],
@@ -25,7 +25,7 @@ describe('a stored login', () => {
       { AWS_CONFIG_FILE: `${home}/.aws/config`, AWS_SHARED_CREDENTIALS_FILE: `${home}/.aws/credentials` },
     ],
     [
-      'of AWS that is named',
+      'of AWS at a configured path',
       { CLAUDE_CODE_USE_BEDROCK: 'true', AWS_CONFIG_FILE: '/a', AWS_SHARED_CREDENTIALS_FILE: '/b' },
       {},
     ],
@@ -35,7 +35,7 @@ describe('a stored login', () => {
       { GOOGLE_APPLICATION_CREDENTIALS: `${home}/.config/gcloud/application_default_credentials.json` },
     ],
     [
-      'of a cloud that is switched off',
+      'of a cloud that is disabled',
       { CLAUDE_CODE_USE_BEDROCK: '0' },
       { CLAUDE_SECURESTORAGE_CONFIG_DIR: user },
     ],
@@ -43,7 +43,7 @@ describe('a stored login', () => {
     expect(storedLogin({ HOME: home, ...inherited }, isThere)).toEqual(expected)
   })
 
-  test('is not looked for where there is no home, nor named where there is no file', () => {
+  test('is not looked for without a home, nor named without a file', () => {
     expect(storedLogin({}, isThere)).toEqual({})
     expect(storedLogin({ HOME: home, CLAUDE_CODE_USE_VERTEX: '1' }, () => false)).toEqual({})
   })
@@ -58,7 +58,7 @@ describe('a key', () => {
   test.each([
     ['ANTHROPIC_API_KEY', 'CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR'],
     ['CLAUDE_CODE_OAUTH_TOKEN', 'CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR'],
-  ])('in %s is handed over at a descriptor', (variable, by) => {
+  ])('in %s is passed through a descriptor', (variable, by) => {
     expect(hideLogin(start({ [variable]: 'canary' }), 'linux')).toEqual({
       environment: { A: '1', [by]: '3' },
       arguments: ['-p'],
@@ -66,7 +66,7 @@ describe('a key', () => {
     })
   })
 
-  test('for a gateway is handed over by a command that does not hold it', () => {
+  test('for a gateway is passed by a command that does not contain it', () => {
     const hidden = hideLogin(start({ ANTHROPIC_AUTH_TOKEN: 'canary' }), 'linux')
     expect(hidden.secret).toBe('canary')
     expect(hidden.arguments).toEqual(['--settings', expect.stringContaining('apiKeyHelper'), '-p'])
@@ -79,7 +79,7 @@ describe('a key', () => {
     ['the command would not find it', { ANTHROPIC_AUTH_TOKEN: 'canary' }, 'darwin'],
     ['it has several lines', { ANTHROPIC_API_KEY: 'can\nary' }, 'linux'],
     ['a pipe would not hold it', { ANTHROPIC_API_KEY: 'x'.repeat(5000) }, 'linux'],
-  ])('stays where it is when %s', (_, environment, platform) => {
+  ])('stays visible if %s', (_, environment, platform) => {
     expect(hideLogin(start(environment), platform)).toEqual(start(environment))
   })
 })

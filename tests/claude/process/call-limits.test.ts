@@ -1,4 +1,4 @@
-/** How many processes there may be, and how long one may take or say nothing: by a clock that the test moves. */
+/** Limits on the number of processes, their time and their silence, by a clock that the test controls. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { claudeCli } from '../../../src/claude/claude-cli.ts'
@@ -8,7 +8,7 @@ import { type Collected, collect, testAgent } from '../calls.ts'
 const never = new AbortController().signal
 const FAKE = join(import.meta.dirname, '../fixtures/fake-claude.mjs')
 
-test('there are no more processes at once than the limit says: the next begins when one is gone', async () => {
+test('no more processes run at once than the limit allows: the next starts when one is gone', async () => {
   const agents = await Promise.all([testAgent(), testAgent(), testAgent()])
   const runner = claudeCli({ path: FAKE, maxProcesses: 2 })
   const order: string[] = []
@@ -31,7 +31,7 @@ test('there are no more processes at once than the limit says: the next begins w
   expect(order.slice(2, 4)).toEqual(['0 is over', '2 speaks'])
 })
 
-test('a call that waits for its turn can be called off, and takes no place', async () => {
+test('a call waiting for its slot can be cancelled, and takes none', async () => {
   const [first, second, third] = await Promise.all([testAgent(), testAgent(), testAgent()])
   const runner = claudeCli({ path: FAKE, maxProcesses: 1 })
   const stopFirst = new AbortController()
@@ -48,7 +48,7 @@ test('a call that waits for its turn can be called off, and takes no place', asy
   expect((await last).result?.text).toBe('fine')
 })
 
-test('starts wait for each other: the next one begins when the one before has spoken', async () => {
+test('starts are serialized: the next one starts after the first output of the one before', async () => {
   const [first, second] = await Promise.all([testAgent(), testAgent()])
   const runner = claudeCli({ path: FAKE, maxStarts: 1 })
   const order: string[] = []
@@ -73,7 +73,7 @@ test('starts wait for each other: the next one begins when the one before has sp
   expect(order.slice(0, 3)).toEqual(['first process', 'first init', 'second process'])
 })
 
-test('a start that failed, or said nothing for too long, holds up nobody', async () => {
+test('a start that fails, or stays silent for too long, blocks no other', async () => {
   const clock = virtualClock()
   const [first, second, third] = await Promise.all([testAgent(), testAgent(), testAgent()])
   const runner = claudeCli({ path: FAKE, maxStarts: 1, clock })
@@ -90,21 +90,21 @@ test('a start that failed, or said nothing for too long, holds up nobody', async
   await silent
 })
 
-test('a call from which no line has come for too long is a stalled call, not before', async () => {
+test('a call without a line of output for too long is stalled, and not before', async () => {
   const clock = virtualClock()
   const agent = await testAgent()
   const runner = claudeCli({ path: FAKE, clock, idleMs: 60_000 })
   const { error } = await collect(runner, agent.call('one line, then silence'), {
     onMessage: async (message) => {
       if (message.type === 'process') await clock.advance(59_000)
-      // The line has come in between: silence is counted from there.
+      // A line has arrived meanwhile: the idle time counts from there.
       if (message.type === 'init') void clock.advance(59_999).then(() => clock.advance(1))
     },
   })
   expect(error).toMatchObject({ _tag: 'CallStalledError', retryable: true })
 })
 
-test('a call that takes longer than one call may is a timeout', async () => {
+test('a call that exceeds the time limit is a timeout', async () => {
   const clock = virtualClock()
   const agent = await testAgent()
   const runner = claudeCli({ path: FAKE, clock, callTimeoutMs: 5_000 })

@@ -11,7 +11,7 @@ import { collect, testAgent } from '../calls.ts'
 const STARTS = repetitions('STARTS', { short: 120, long: 1_000 })
 const AT_ONCE = 4
 
-/** As small as a program can be that ends a call well. */
+/** The smallest program that ends a call successfully. */
 const SMALL = `#!/bin/sh
 if [ "$1" = --version ]; then echo '2.1.197 (Claude Code)'; exit; fi
 read -r line
@@ -25,7 +25,7 @@ test.runIf(process.platform === 'linux')(`${STARTS} starts`, async () => {
   const path = join(agents[0]?.baseDir ?? '', 'small')
   await writeFile(path, SMALL, { mode: 0o755 })
   const runner = claudeCli({ path, maxStarts: AT_ONCE, maxProcesses: AT_ONCE })
-  // One signal for all of them, as an orchestrator has that lives long.
+  // One signal for all of them, as in a long-lived orchestrator.
   const { signal } = new AbortController()
   const start = (count: number) =>
     Promise.all(
@@ -50,6 +50,6 @@ test.runIf(process.platform === 'linux')(`${STARTS} starts`, async () => {
   const { descriptors: descriptorsAfter, ...after } = await left()
   expect(after).toEqual(before)
   expect(before).toMatchObject({ abortListeners: 0, children: 0 })
-  // One or two may be whatever else runs in this process.
+  // One or two may belong to something else in this process.
   expect(descriptorsAfter).toBeLessThanOrEqual(descriptors + 2)
 })

@@ -1,4 +1,4 @@
-/** Telling processes apart and ending them, against a table of processes that a test makes up. */
+/** Telling processes apart and terminating them, against a simulated process table. */
 import { expect, test } from 'vitest'
 import { sweepBase, sweepCall } from '../../../src/claude/process/sweep.ts'
 import {
@@ -20,7 +20,7 @@ interface Made {
   parentPid?: number
   startTime?: string
   environment?: Record<string, string>
-  /** The signals that it lets pass. */
+  /** The signals that take effect. */
   ignores?: NodeJS.Signals
 }
 
@@ -50,13 +50,13 @@ function madeUp(processes: Made[]) {
   return { table, sent, clock, processes, context: { table, clock, graceMs: 5_000, kill } }
 }
 
-/** What waits for processes looks again after a while. */
+/** Waiting for a process polls the table. */
 async function settled<T>(clock: VirtualClock, promise: Promise<T>): Promise<T> {
   await clock.advance(1_000)
   return promise
 }
 
-test('a process is asked to end, and its descendants are killed', async () => {
+test('a process is sent SIGTERM, and its descendants are killed', async () => {
   const { sent, context, clock } = madeUp([
     { pid: 10 },
     { pid: 11, parentPid: 10 },
@@ -67,7 +67,7 @@ test('a process is asked to end, and its descendants are killed', async () => {
   expect(sent).toEqual(['SIGTERM 10', 'SIGKILL 11', 'SIGKILL 12'])
 })
 
-test('a process that will not end is killed when its time is up', async () => {
+test('a process that does not exit is killed after the grace period', async () => {
   const { sent, context, clock } = madeUp([{ pid: 10, ignores: 'SIGTERM' }])
   const terminated = terminate({ pid: 10, startTime: '10' }, context)
   await clock.advance(4_900)
@@ -77,13 +77,13 @@ test('a process that will not end is killed when its time is up', async () => {
   expect(sent).toEqual(['SIGTERM 10', 'SIGKILL 10'])
 })
 
-test('a process that was given the pid since is not touched', async () => {
+test('a process that reused the pid is not touched', async () => {
   const { sent, context } = madeUp([{ pid: 10, startTime: 'later' }])
   await terminate({ pid: 10, startTime: '10' }, context)
   expect(sent).toEqual([])
 })
 
-test('the end of a foreign process is seen, or the waiting is called off', async () => {
+test('the end of a foreign process is noticed, and waiting for it can be cancelled', async () => {
   const { context, clock, processes } = madeUp([{ pid: 10 }, { pid: 11 }])
   const abort = new AbortController()
   const seen = waitForEnd({ pid: 10, startTime: '10' }, context)
@@ -98,7 +98,7 @@ test('the end of a foreign process is seen, or the waiting is called off', async
 
 const marks = (callId: string, home: string) => ({ CLAUDE_AGENTS_CALL_ID: callId, CLAUDE_AGENTS_HOME: home })
 
-test('a sweep ends what carries the mark of a call, and nothing else', async () => {
+test('a sweep kills the processes with the marker of a call, and nothing else', async () => {
   const { sent, context } = madeUp([
     { pid: 10, environment: marks('a', '/base/agents/x/home') },
     { pid: 11, environment: marks('b', '/base/agents/x/home') },
@@ -108,7 +108,7 @@ test('a sweep ends what carries the mark of a call, and nothing else', async () 
   expect(sent).toEqual(['SIGKILL 10'])
 })
 
-test('a sweep of a base keeps the calls to keep with all that descends from them, and leaves other bases alone', async () => {
+test('a sweep of a base directory spares the calls to keep with their descendants, and other base directories', async () => {
   const { processes, context } = madeUp([
     { pid: 10, environment: marks('old', '/base/agents/x/home') },
     { pid: 20, environment: marks('kept', '/base/agents/y/home') },
@@ -119,7 +119,7 @@ test('a sweep of a base keeps the calls to keep with all that descends from them
   expect(processes.map((process) => process.pid)).toEqual([20, 21, 30])
 })
 
-test('a sweep spares the process that sweeps, and those that it runs in', async () => {
+test('a sweep spares the sweeping process and its ancestors', async () => {
   const { sent, context } = madeUp([
     { pid: 40, environment: marks('outer', '/base/agents/x/home') },
     { pid: process.pid, parentPid: 40, environment: marks('outer', '/base/agents/x/home') },
@@ -128,7 +128,7 @@ test('a sweep spares the process that sweeps, and those that it runs in', async 
   expect(sent).toEqual([])
 })
 
-test('what the system says of a process is read whatever its name', () => {
+test('a process is parsed whatever its name', () => {
   const rest = `S 7 ${Array.from({ length: 17 }, (_, index) => index).join(' ')} 4711 0`
   expect(parseStat(9, `9 (a) b (c) ${rest}`)).toEqual({
     pid: 9,
@@ -144,7 +144,7 @@ test('what the system says of a process is read whatever its name', () => {
   ])
 })
 
-test('the list of ps is read', () => {
+test('the output of ps is parsed', () => {
   const output =
     '    1     0 Ss   Mon Jan  5 10:00:00 2026\n  42     1 Z+   Mon Jan  5 10:00:01 2026\nnonsense\n'
   expect(parseProcessList(output)).toEqual([
@@ -153,7 +153,7 @@ test('the list of ps is read', () => {
   ])
 })
 
-test('descendants are found over generations and in any order, and a circle does not matter', () => {
+test('descendants are found over generations and in any order, even in a cycle', () => {
   const entry = (pid: number, parentPid: number) => ({ pid, parentPid, startTime: '', ended: false })
   const entries = [entry(4, 3), entry(3, 2), entry(2, 1), entry(9, 8), entry(8, 9)]
   expect(
@@ -166,7 +166,7 @@ test('descendants are found over generations and in any order, and a circle does
 test.each([
   ['linux', linuxProcessTable],
   ['other', portableProcessTable],
-])('our own process runs, by the table for %s systems', async (system, table) => {
+])('our own process runs, according to the table for %s systems', async (system, table) => {
   if (system === 'linux' && process.platform !== 'linux') return
   const entry = await table.entry(process.pid)
   expect(await isRunning(table, { pid: process.pid, startTime: entry?.startTime ?? null })).toBe(true)

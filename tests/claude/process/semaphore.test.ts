@@ -1,10 +1,10 @@
-/** Who may come in, in which order, and that every place is given back. */
+/** Who gets a slot, in which order, and that every slot is released. */
 import { expect, test } from 'vitest'
 import { semaphore } from '../../../src/claude/process/semaphore.ts'
 
 const never = new AbortController().signal
 
-test('lets in as many as there are places, and the others in the order in which they came', async () => {
+test('admits as many as there are slots, and the others in order of arrival', async () => {
   const gate = semaphore(2)
   const entered: string[] = []
   const enter = (name: string) =>
@@ -23,7 +23,7 @@ test('lets in as many as there are places, and the others in the order in which 
   expect(entered).toEqual(['a', 'b', 'c', 'd'])
 })
 
-test('a place that is given back twice is one place', async () => {
+test('a slot that is released twice is one slot', async () => {
   const gate = semaphore(1)
   const leave = await gate.acquire(never)
   leave()
@@ -37,7 +37,7 @@ test('a place that is given back twice is one place', async () => {
   expect(entered).toBe(false)
 })
 
-test('who no longer wants to wait is passed over, and leaves no listener behind', async () => {
+test('an aborted waiter is skipped, and leaves no listener behind', async () => {
   const gate = semaphore(1)
   const leave = await gate.acquire(never)
   const abort = new AbortController()

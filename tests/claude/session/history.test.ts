@@ -1,4 +1,4 @@
-/** Transcripts that nothing needs are removed, and every turn can still be gone back to: with the real `claude`. */
+/** Transcripts that are no longer needed are removed, and every turn can still be resumed: with the real `claude`. */
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { answer } from '../../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { collect, REAL_CLAUDE, type TestAgent, testAgent } from '../calls.ts'
 
-/** 200 KB of text in all, in 10 turns unless told: 100 of them, of 2 KB, take two minutes. */
+/** 200 KB of text in all, in 10 turns by default: 100 turns of 2 KB take two minutes. */
 const TURNS = Number(process.env.CLAUDE_AGENTS_TEST_TURNS ?? 10)
 const TEXT = 100_000 / TURNS
 
@@ -26,7 +26,7 @@ async function conversation(options: SimulatedModelOptions = { reply: answering 
     const call = agent.call(prompt.padEnd(TEXT, ' ipsum'), { parentSessionId })
     return { call, ...(await collect(by, call)) }
   }
-  /** What the model was told in its last request, without the padding. */
+  /** What the model received in its last request, without the padding. */
   const heard = () =>
     model.requests.at(-1)?.conversation.map(([, text]) => text.trim().replace(/( ipsum| lorem).*/s, ''))
   return { model, agent, runner, say, heard, [Symbol.asyncDispose]: () => model[Symbol.asyncDispose]() }
@@ -62,7 +62,7 @@ test(`over ${TURNS} turns the home holds less than 5 times the text, and a branc
   const { agent, say, heard } = chat
   const sessions = await talk(TURNS, say)
   expect(await sizeOf(agent.directories.home)).toBeLessThan(5 * 2 * TEXT * TURNS)
-  // Of the parent it depends on its size.
+  // Whether the parent is kept depends on its size.
   expect(await kept(agent)).toContain(sessions.at(-1))
   expect(sessions.slice(-2)).toEqual(expect.arrayContaining(await kept(agent)))
 
@@ -80,7 +80,7 @@ test(`over ${TURNS} turns the home holds less than 5 times the text, and a branc
   ])
   expect(branch.result?.costUsd).toBeCloseTo(0.0045, 6)
 
-  // Both ends of the tree are there, and both can be gone on with.
+  // Both tips of the tree are there, and both can be resumed.
   expect(await kept(agent)).toEqual(expect.arrayContaining([sessions.at(-1), branch.call.sessionId]))
   const on = await say('and on', branch.call.sessionId)
   expect(await kept(agent)).toEqual([sessions.at(-1), branch.call.sessionId, on.call.sessionId].sort())
@@ -91,7 +91,7 @@ test(`over ${TURNS} turns the home holds less than 5 times the text, and a branc
   expect(heard()).toEqual(['turn 1', 'Re: turn 1', 'turn 2', 'Re: turn 2', 'again at two'])
 })
 
-test('what a failed call has left is removed by the next one that is answered', async () => {
+test('what a failed call left behind is removed by the next call that is answered', async () => {
   await using chat = await conversation({ reply: ['One.', answer.failure(402), 'Three.'] })
   const { agent, say } = chat
   const first = await say('one', null)
@@ -103,7 +103,7 @@ test('what a failed call has left is removed by the next one that is answered', 
   expect(await kept(agent)).toEqual([first.call.sessionId, third.call.sessionId].sort())
 })
 
-test('an answer that nobody wrote down is found again, with its own cost, though its parent is gone', async () => {
+test('an unrecorded answer is found again with its own cost, even though its parent is gone', async () => {
   await using chat = await conversation()
   const { agent, runner, say } = chat
   const sessions = await talk(2, say)
@@ -113,16 +113,16 @@ test('an answer that nobody wrote down is found again, with its own cost, though
   const recover = (by: AgentRunner) =>
     by.recover(call, { process: null, signal: new AbortController().signal })
   expect(await recover(runner)).toEqual({ outcome: 'answered', result })
-  // Even without what it printed.
+  // Even without its output.
   await rm(join(agent.directories.home, 'calls'), { recursive: true })
   const found = await recover(runner)
   expect(found).toMatchObject({ outcome: 'answered', result: { text: result?.text } })
   const cost = found.outcome === 'answered' ? found.result.costUsd : null
-  // 2.1.197 writes no cost into its transcripts.
+  // 2.1.197 records no cost in its transcripts.
   expect([0, result?.costUsd]).toContainEqual(cost === 0 ? 0 : expect.closeTo(cost ?? -1, 8))
 })
 
-test('a session of which nothing is left cannot be continued', async () => {
+test('a session of which nothing is left cannot be resumed', async () => {
   await using chat = await conversation()
   const { agent, say } = chat
   const [first = ''] = await talk(3, say)
@@ -133,7 +133,7 @@ test('a session of which nothing is left cannot be continued', async () => {
   expect((await say('from the first', first)).error).toMatchObject({ _tag: 'SessionNotFoundError' })
 })
 
-test('of an answer only ids are noted', async () => {
+test('only ids are recorded of an answer', async () => {
   await using chat = await conversation()
   const { agent, say } = chat
   const [first] = await talk(1, say)

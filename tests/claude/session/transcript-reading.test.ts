@@ -1,4 +1,4 @@
-/** What transcripts tell of a call that nobody saw end: files that two versions wrote, whole and cut. */
+/** What transcripts say about a call whose end nobody saw: files that two versions wrote, whole and cut off. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -23,7 +23,7 @@ describe.each(['2.1.197', '2.1.330'])('transcripts of version %s', (version) => 
     })
   })
 
-  test('in a forked session only what follows our own prompt counts', () => {
+  test('in a forked session, only what follows our own prompt counts', () => {
     expect(of('answered-with-tool', TOOL_PROMPT)).toMatchObject({
       text: 'part0 part1 part2 ',
       usage: { inputTokens: 20, outputTokens: 14 },
@@ -31,23 +31,23 @@ describe.each(['2.1.197', '2.1.330'])('transcripts of version %s', (version) => 
     expect(of('killed', 'MIDHANG')).toBeNull()
   })
 
-  test('a transcript that ends in the use of a tool holds no answer', () => {
+  test('a transcript that ends in a tool use has no answer', () => {
     expect(of('killed-in-tool', 'TOOL Bash {"command":"sleep 60"}END')).toBeNull()
   })
 
-  test('the text of an API error is no answer', () => {
+  test('the text of an API error is not an answer', () => {
     expect(of('refused', 'STATUS 401')).toBeNull()
   })
 
-  test('a fork of which nothing but the history was written holds no answer', () => {
+  test('a fork with nothing but its history has no answer', () => {
     expect(answerIn({ own: parent, parent }, 'hello one')).toBeNull()
   })
 
-  test('an answer to the mere beginning of our prompt is not the answer to it', () => {
+  test('an answer to a mere prefix of our prompt is not an answer to it', () => {
     expect(answerIn({ own: parent, parent: null }, 'hello one, and then much more')).toBeNull()
   })
 
-  test('cut at any byte it holds either the whole answer or none', () => {
+  test('cut off at any byte, it has either the whole answer or none', () => {
     for (let length = 0; length < parent.length; length += 7) {
       const result = answerIn({ own: parent.slice(0, length), parent: null }, 'hello one')
       expect([undefined, 'part0 part1 part2 ']).toContain(result?.text)
@@ -55,7 +55,7 @@ describe.each(['2.1.197', '2.1.330'])('transcripts of version %s', (version) => 
   })
 })
 
-test('the cost of a call is what its session counts beyond its parent, where that is counted', () => {
+test('the cost of a call is what its session records beyond its parent, if it does', () => {
   const [parent, own] = [captured('2.1.330-answered'), captured('2.1.330-answered-with-tool')]
   expect(costState(parent)).toBeCloseTo(0.00014685)
   expect(answerIn({ own, parent }, TOOL_PROMPT)?.costUsd).toBeCloseTo(0.0002937)
@@ -63,7 +63,7 @@ test('the cost of a call is what its session counts beyond its parent, where tha
   expect(answerIn({ own: captured('2.1.197-answered'), parent: null }, 'hello one')?.costUsd).toBe(0)
 })
 
-test('"No response requested." is no answer', () => {
+test('"No response requested." is not an answer', () => {
   const line = (record: object) => JSON.stringify(record)
   const own = [
     line({ type: 'user', uuid: '1', message: { content: '\nhello' } }),

@@ -1,4 +1,4 @@
-/** Reading a file while it is being written: all of it, in order, and then the end. */
+/** Reading a file while it is being written: all of it, in order, then the end. */
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ async function follow() {
   const complete = new AbortController()
   let heard = ''
   let wake = () => {}
-  const hear = (chunk: Uint8Array) => {
+  const onChunk = (chunk: Uint8Array) => {
     heard += Buffer.from(chunk).toString('latin1')
     wake()
   }
@@ -25,11 +25,11 @@ async function follow() {
       })
     }
   }
-  const end = followFile(path, { clock: systemClock, hear, complete: complete.signal })
+  const end = followFile(path, { clock: systemClock, onChunk, complete: complete.signal })
   return { path, complete, end, until, heard: () => heard }
 }
 
-test('what is written is heard while the file is still being written', async () => {
+test('what is written is read while the file is still growing', async () => {
   const { path, complete, end, until } = await follow()
   for (const expected of ['one', 'onetwo', 'onetwothree']) {
     await appendFile(path, expected.match(/one|two|three/g)?.at(-1) ?? '')
@@ -39,7 +39,7 @@ test('what is written is heard while the file is still being written', async () 
   await end
 })
 
-test('what was written before the end is heard after it', async () => {
+test('what was written before the end is read after it', async () => {
   const { path, complete, end, heard } = await follow()
   const text = '0123456789'.repeat(100_000)
   await writeFile(path, text)
@@ -48,7 +48,7 @@ test('what was written before the end is heard after it', async () => {
   expect(heard() === text).toBe(true)
 })
 
-test('a file that nothing is written to comes to its end', async () => {
+test('a file that is never written to ends', async () => {
   const { complete, end, heard } = await follow()
   complete.abort()
   await end

@@ -1,4 +1,4 @@
-/** Reading what `claude` prints: captured runs of two versions, cut anywhere, and lines that nobody expects. */
+/** Parsing the output of `claude`: captured runs of two versions, cut anywhere, and unexpected lines. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -36,7 +36,7 @@ const assistant = (id: string, text: string, more = {}) => ({
 })
 
 describe.each(['2.1.197', '2.1.330'])('output of version %s', (version) => {
-  test('an answer streams, and comes to a result', () => {
+  test('an answer streams, and ends with a result', () => {
     const { messages, facts } = parse([captured(`${version}-answer.ndjson`)])
     expect(messages[0]).toMatchObject({ type: 'init', version, model: 'claude-sonnet-4-5' })
     expect(texts(messages)).toEqual(['part0 ', 'part1 ', 'part2 '])
@@ -52,14 +52,14 @@ describe.each(['2.1.197', '2.1.330'])('output of version %s', (version) => {
     })
   })
 
-  test('the use of a tool is told once', () => {
+  test('a tool use is reported once', () => {
     const { messages } = parse([captured(`${version}-tool.ndjson`)])
     expect(messages.filter((message) => message.type === 'tool')).toEqual([
       { type: 'tool', name: 'Bash', toolUseId: expect.any(String) },
     ])
   })
 
-  test('what an API error says is no text of the model', () => {
+  test('the text of an API error is not text of the model', () => {
     const { messages, facts } = parse([captured(`${version}-refused.ndjson`)])
     expect(texts(messages)).toEqual([])
     expect(facts.assistantError).toBe('authentication_failed')
@@ -71,7 +71,7 @@ describe.each(['2.1.197', '2.1.330'])('output of version %s', (version) => {
     expect(permissionDenials).toEqual([{ tool: 'Write', input: expect.stringContaining('x.txt') }])
   })
 
-  test('it does not matter where the output is cut into chunks', () => {
+  test('it does not matter where the output is split into chunks', () => {
     const bytes = captured(`${version}-tool.ndjson`)
     const whole = parse([bytes])
     fc.assert(
@@ -85,7 +85,7 @@ describe.each(['2.1.197', '2.1.330'])('output of version %s', (version) => {
   })
 })
 
-test('any text arrives as it was, cut anywhere, also inside a character', () => {
+test('any text arrives unchanged, split anywhere, even inside a character', () => {
   const text = fc.string({ unit: 'binary', maxLength: 50 })
   fc.assert(
     fc.property(fc.array(text), fc.integer({ min: 1, max: 7 }), (said, size) => {
@@ -101,7 +101,7 @@ test('any text arrives as it was, cut anywhere, also inside a character', () => 
   )
 })
 
-test('whatever is printed, the parser does not throw', () => {
+test('the parser never throws, whatever is printed', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.json(), fc.string(), fc.constant('{"type":"system"}'))), (lines) => {
       parse([Buffer.from(lines.join('\n'))])
@@ -109,7 +109,7 @@ test('whatever is printed, the parser does not throw', () => {
   )
 })
 
-test('a line separator of Unicode does not end a line', () => {
+test('a Unicode line separator does not end a line', () => {
   expect(
     texts(
       parse([Buffer.from(`{"type":"assistant","message":{"content":[{"type":"text","text":"a\u2028b"}]}}\n`)])
@@ -118,11 +118,11 @@ test('a line separator of Unicode does not end a line', () => {
   ).toEqual(['a\u2028b'])
 })
 
-test('without partial messages the text comes with the whole message', () => {
+test('without partial messages, the text comes with the whole message', () => {
   expect(texts(read(assistant('1', 'Hello')).messages)).toEqual(['Hello'])
 })
 
-test('a message that was streamed is not told again, one that was not is', () => {
+test('a message that was streamed is not repeated, one that was not is reported', () => {
   const { messages } = read(
     start('1'),
     delta('Hel'),
@@ -138,14 +138,14 @@ test('what a subagent says is not part of the answer', () => {
   expect(read(delta('secret', sub), assistant('1', 'secret', sub)).messages).toEqual([])
 })
 
-test('the retries of the CLI are told', () => {
+test('the retries of the CLI are reported', () => {
   const retry = { type: 'system', subtype: 'api_retry', attempt: 1, max_retries: 2, retry_delay_ms: 500 }
   expect(read({ ...retry, error_status: 529, error: 'overloaded' }).messages).toEqual([
     { type: 'retry', attempt: 1, maxAttempts: 2, delayMs: 500, problem: 'overloaded (529)', status: 529 },
   ])
 })
 
-test('what the service asks for is told from the back-off of the CLI', () => {
+test("a delay that the service requested is told from the CLI's own backoff", () => {
   const waits = [
     [1, 589.17, undefined],
     [2, 1232.88, undefined],
@@ -158,12 +158,12 @@ test('what the service asks for is told from the back-off of the CLI', () => {
   }
 })
 
-test('of two results the last counts', () => {
+test('of two results, the last one counts', () => {
   const { facts } = read({ type: 'result', result: 'a' }, { type: 'result', result: 'b' })
   expect(facts.result).toMatchObject({ result: 'b' })
 })
 
-test('a line that is too long is refused, and so is too much of all', () => {
+test('a line that is too long is rejected, and so is too much output', () => {
   const splitter = lineSplitter({ lineBytes: 10, callBytes: 25 })
   expect(splitter.push(Buffer.from('123456789\n1'))).toEqual(['123456789'])
   expect(() => splitter.push(Buffer.from('2345678901'))).toThrow(/a line exceeds 10 bytes/)

@@ -1,4 +1,4 @@
-/** Backups: taken while appends go on, here or in another process, and made into the same store again or refused. */
+/** Backups: taken during appends by this or another process, and restored to an identical store or refused. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
@@ -22,7 +22,7 @@ const ROUNDS = repetitions('BACKUPS', { short: 2, long: 5 })
 
 const restored = async (file: string, directory: string) => restoreStore(await archiveFile(file), directory)
 
-/** Every record as the log has it. */
+/** Every record of the log. */
 const chainOf = async (store: ChainedStore) =>
   (await all(store.chain())).map(({ recorded, note, previousHash, hash, seal, text }) => ({
     recorded,
@@ -48,8 +48,8 @@ async function storeWithEverything(directory: string): Promise<ChainedStore> {
   return store
 }
 
-describe('a backup', () => {
-  test('is made into the same store again: same id, same chain, same bodies, same index', async () => {
+describe('A backup', () => {
+  test('restores to the same store: same id, same chain, same bodies, same index', async () => {
     const [directory, target] = [await temporaryDirectory(), await temporaryDirectory()]
     await using store = await storeWithEverything(directory)
     const file = join(directory, 'x.backup')
@@ -64,12 +64,12 @@ describe('a backup', () => {
     expect(await all(again.streams({ open: true }))).toHaveLength(1)
     const [said] = await all(again.read('agent/b'))
     expect(await again.blobs.get(said?.data.body as never)).toBe('a long body ü \u2028\n')
-    // What was committed once is known, and it goes on from where it was.
+    // Commit ids are known, and appends continue where the original ended.
     expect(await again.append('agent/a', [counted(9)], { commitId: 'first' })).toHaveLength(3)
     expect((await again.append('agent/a', [counted(5)], { expectedVersion: 4 }))[0]?.position).toBe(6)
   })
 
-  test('of an empty store is an empty store', async () => {
+  test('of an empty store restores to an empty store', async () => {
     const [directory, target] = [await temporaryDirectory(), await temporaryDirectory()]
     await using store = await levelStore(directory)
     await backup(store, join(directory, 'x'))
@@ -78,7 +78,7 @@ describe('a backup', () => {
     expect([again.storeId, await again.head()]).toEqual([store.storeId, 0])
   })
 
-  test('taken while appends go on at full speed is a beginning of the log', async () => {
+  test('taken during appends at full speed is a prefix of the log', async () => {
     const [directory, target] = [await temporaryDirectory(), await temporaryDirectory()]
     await using store = await levelStore(directory)
     let going = true
@@ -104,7 +104,7 @@ describe('a backup', () => {
     expect(await chainOf(again)).toEqual(await all(firstOf(await chainOf(store), position)))
   })
 
-  test('taken from outside while another process appends at full speed is a beginning of its log', async () => {
+  test('taken while another process appends at full speed is a prefix of its log', async () => {
     const directory = await temporaryDirectory()
     const results: { readonly position: number; readonly target: string; readonly file: string }[] = []
     const writer = spawn(
@@ -125,7 +125,7 @@ describe('a backup', () => {
         const out = await temporaryDirectory()
         const file = join(out, 'x.backup')
         const { position } = await backupDirectory(directory, file)
-        // The head file may lag a moment behind what was acknowledged, and no more.
+        // The head file may lag slightly behind what was acknowledged.
         expect(position).toBeGreaterThan(known - 3000)
         results.push({ position, file, target: join(out, 'restored') })
         expect(await readdir(out)).toEqual(['x.backup'])
@@ -144,7 +144,7 @@ describe('a backup', () => {
     }
   })
 
-  test('is refused of a store whose body is missing, and leaves nothing', async () => {
+  test('of a store with a missing body is refused, and leaves nothing behind', async () => {
     const directory = await temporaryDirectory()
     const out = await temporaryDirectory()
     await using store = await levelStore(directory)
@@ -154,7 +154,7 @@ describe('a backup', () => {
     expect(await readdir(out)).toEqual([])
   })
 
-  test('that cannot be written is a typed error, and leaves the last one as it was', async () => {
+  test('that cannot be written is a typed error', async () => {
     const directory = await temporaryDirectory()
     await using store = await levelStore(directory)
     await expect(backup(store, join(directory, 'nowhere', 'x'))).rejects.toMatchObject({
@@ -163,10 +163,10 @@ describe('a backup', () => {
   })
 })
 
-describe('a copy of a store that another process has open', () => {
+describe('A copy of a store that another process has open', () => {
   const torn = () => new TailLoss({ expected: 2, found: 1, file: 'log' })
 
-  test('is made again until it is whole, and leaves nothing beside the backup', async () => {
+  test('is retried until it is consistent, and leaves nothing behind', async () => {
     const [directory, out] = [await temporaryDirectory(), await temporaryDirectory()]
     await using store = await storeWithEverything(directory)
     let tries = 0
@@ -180,7 +180,7 @@ describe('a copy of a store that another process has open', () => {
     expect(await readdir(out)).toEqual([])
   })
 
-  test('is given up after a number of attempts, with the reason, and at once where it is no matter of luck', async () => {
+  test('fails with the cause after ten attempts, or immediately if a retry cannot help', async () => {
     const [directory, out] = [await temporaryDirectory(), await temporaryDirectory()]
     await using _ = await storeWithEverything(directory)
     const failing = (error: Error) =>
@@ -197,7 +197,7 @@ describe('a copy of a store that another process has open', () => {
   })
 })
 
-describe('a restore', () => {
+describe('A restore', () => {
   async function backedUp() {
     const directory = await temporaryDirectory()
     await using store = await storeWithEverything(directory)
@@ -206,7 +206,7 @@ describe('a restore', () => {
     return file
   }
 
-  test('refuses a directory that is not empty, and changes nothing in it', async () => {
+  test('refuses a directory that is not empty, and leaves it unchanged', async () => {
     const file = await backedUp()
     const target = await temporaryDirectory()
     await mkdir(join(target, 'sub'))
@@ -228,7 +228,7 @@ describe('a restore', () => {
       { line: 3, position: 3, message: expect.stringContaining('position 2 is missing') },
     ],
     [
-      'facts that changed places',
+      'facts in the wrong order',
       (lines) => [...lines.slice(0, 2), String(lines[3]), String(lines[2]), ...lines.slice(4)],
       { line: 3, message: expect.stringContaining('position 2 is missing') },
     ],
@@ -243,7 +243,7 @@ describe('a restore', () => {
       { line: 5, position: 4, message: expect.stringContaining('is missing') },
     ],
     [
-      'a lost end',
+      'a missing end',
       (lines) => lines.slice(0, -1),
       { line: 7, message: expect.stringContaining('its end is missing') },
     ],
@@ -252,7 +252,7 @@ describe('a restore', () => {
       (lines) => lines.map((line) => line.replace(/"storeId":"./, '"storeId":"X')),
       { line: 2 },
     ],
-    ['an end cut off in the middle', (lines) => lines.join('\n').slice(0, -40), { line: 8 }],
+    ['an end truncated midway', (lines) => lines.join('\n').slice(0, -40), { line: 8 }],
     ['nothing', () => '', { line: null }],
     ['something else', () => 'hello\nworld\n', { line: 1 }],
     [
@@ -261,7 +261,7 @@ describe('a restore', () => {
       { line: 1, hint: expect.stringContaining('Upgrade') },
     ],
   ]
-  test.each(changes)('refuses %s, with the line, and leaves nothing', async (_, change, expected) => {
+  test.each(changes)('refuses %s, names the line, and leaves nothing behind', async (_, change, expected) => {
     const file = await backedUp()
     const lines = gunzipSync(await readFile(file))
       .toString()
@@ -280,7 +280,7 @@ describe('a restore', () => {
     }
   })
 
-  test('refuses a file that was cut off or has a flipped bit', async () => {
+  test('refuses a file that was truncated or has a flipped bit', async () => {
     const file = await backedUp()
     const whole = await readFile(file)
     const out = await temporaryDirectory()
@@ -289,7 +289,7 @@ describe('a restore', () => {
       flipped.writeUInt8(whole.readUInt8(at) ^ 0x10, at)
       await writeFile(file, flipped)
       const result = await restored(file, join(out, String(at))).catch((error: Error) => error)
-      // A few bits of gzip's own header mean nothing.
+      // A few bits of the gzip header have no meaning.
       if (result instanceof Error) expect(result).toMatchObject({ _tag: 'InvalidArchive' })
       else expect(at).toBeLessThan(10)
       await writeFile(file, whole.subarray(0, at))

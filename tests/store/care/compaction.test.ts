@@ -1,4 +1,4 @@
-/** Compaction, killed in the middle: the store stays valid, and no state is another one. */
+/** Compaction: killed midway, it leaves a valid store; no state changes; only orphaned blobs are removed. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
@@ -13,7 +13,7 @@ import { temporaryDirectory } from '../temporary.ts'
 
 const TASKS = 500
 
-/** An agent with many tasks behind it and one before it; each tenth answer is a blob. */
+/** An agent with many completed tasks and one pending one. Every tenth answer is a blob. */
 async function history(directory: string): Promise<void> {
   await using store = await levelStore(directory)
   const append = (facts: readonly AgentFact[]) => store.append('agent/a', facts.map(agentFacts.write))
@@ -58,7 +58,7 @@ async function stateOf(directory: string): Promise<string> {
   return (await stateHash(store)).hash
 }
 
-test('a compaction that is killed anywhere leaves a store that verifies, with the same state, and can be done again', async () => {
+test('A compaction killed anywhere leaves a store that verifies, has the same state, and can be compacted again', async () => {
   const original = join(await temporaryDirectory(), 'store')
   await history(original)
   const before = await stateOf(original)
@@ -85,13 +85,13 @@ test('a compaction that is killed anywhere leaves a store that verifies, with th
     expect(await stateOf(directory)).toBe(before)
     expect(await compactLog(directory, { keep: 0 })).toMatchObject({ facts: 0, orphans: { blobs: 0 } })
   }
-  // Some were killed before anything was dropped, some after a part, some after all of it.
+  // Some were killed before anything was dropped, some midway, some after everything was.
   expect(dropped.has(0)).toBe(true)
   expect([...dropped].some((count) => count > 0 && count < TASKS * 2)).toBe(true)
   expect(dropped.has(TASKS * 2)).toBe(true)
 })
 
-test('what nobody refers to is removed, and what is needed stays', async () => {
+test('Blobs that no fact refers to are removed, and the others stay', async () => {
   const directory = join(await temporaryDirectory(), 'store')
   await history(directory)
   const orphan = 'f'.repeat(64)

@@ -1,6 +1,6 @@
 /**
- * Random damage to every kind of file of a store, read in a process of its own: what was written, or a typed error, and
- * never anything else. `npm run faults` does more of it: CORRUPTIONS=2000.
+ * Random damage to every kind of file of a store, read in a separate process: each read gives what was written, or a typed
+ * error. `npm run faults` does more of it: CORRUPTIONS=2000.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
@@ -14,12 +14,12 @@ import { temporaryDirectory } from '../temporary.ts'
 import { type Damage, damage, makeStoreToDamage } from './random-damage.ts'
 
 const CORRUPTIONS = repetitions('CORRUPTIONS', { short: 15, long: 40 })
-/** The same each time, so that a red test is a change of the code; `npm run faults` takes a new one. */
+/** The same each time, so that a red test means changed code. `npm run faults` uses a new one. */
 const SEED = Number(process.env.SEED ?? 734_812)
-/** A repair starts processes of its own: each so-many-th store is repaired as well. */
+/** Repairs start processes, so only one in this many stores is repaired as well. */
 const REPAIR_EVERY = 10
 
-/** Each byte of these is under a checksum. */
+/** In these files a checksum covers every byte. */
 const CHECKED = /^log\/(.*\.ldb|.*\.log|MANIFEST.*)$/
 
 const DAMAGE_ERRORS = new Set(['CorruptRecord', 'SequenceGap', 'TailLoss', 'StoreDamaged', 'CorruptBlob'])
@@ -35,7 +35,7 @@ interface Answer {
   readonly facts?: number
 }
 
-/** A reader, and another one when it has died. */
+/** A reader process, replaced by another one when it dies. */
 class Readers {
   readonly #original: string
   #child: ChildProcess | null = null
@@ -45,7 +45,7 @@ class Readers {
     this.#original = original
   }
 
-  /** null: it died over this one. */
+  /** null: the reader died answering this one. */
   async ask(question: object): Promise<Answer | null> {
     if (!this.#child) await this.#start()
     this.#child?.stdin?.write(`${JSON.stringify(question)}\n`)
@@ -65,14 +65,14 @@ class Readers {
     const { stdout } = this.#child
     if (!stdout) throw new Error('no stdout')
     this.#answers = createInterface({ input: stdout })[Symbol.asyncIterator]()
-    // A store is opened to learn what is in it: not the original, which opening changes.
+    // Opening changes a store, so the reader learns the expected answers from a copy of the original.
     const copy = join(await temporaryDirectory(), 'store')
     await cp(this.#original, copy, { recursive: true })
     await this.ask({ directory: copy, learn: true })
   }
 }
 
-/** What is wrong with what a damaged store answered; empty when nothing is. */
+/** What is wrong with the answers of a damaged store; empty if nothing is. */
 function complaints(done: Damage, answer: Answer | null): string[] {
   if (answer === null) return ['abort']
   const { ok, named, threw, repaired, outcomes = [] } = answer
@@ -82,14 +82,14 @@ function complaints(done: Damage, answer: Answer | null): string[] {
   if (!named) found.push('a finding names no place')
   for (const error of errors) if (!KNOWN_ERRORS.has(error)) found.push(error)
   if (ok && errors.length > 0) found.push(`verify saw nothing, a reader ${errors[0]}`)
-  // What is cut off at the end of a record was never there, as far as a MANIFEST can tell.
+  // A MANIFEST truncated at the end of a record looks as if the rest had never been written.
   if (ok && done.changed && CHECKED.test(done.file) && done.way !== 'truncate')
     found.push(`verify saw no ${done.way}`)
   if (typeof repaired === 'string' && !KNOWN_ERRORS.has(repaired)) found.push(`repair: ${repaired}`)
   return found
 }
 
-test(`${CORRUPTIONS} random damages give no wrong value, lose nothing in silence and abort nothing (SEED=${SEED})`, {
+test(`${CORRUPTIONS} random damages give no wrong value, lose nothing silently and abort nothing (SEED=${SEED})`, {
   timeout: 60_000 + CORRUPTIONS * 1000,
 }, async () => {
   process.stderr.write(`damage: SEED=${SEED} CORRUPTIONS=${CORRUPTIONS}\n`)
@@ -107,7 +107,7 @@ test(`${CORRUPTIONS} random damages give no wrong value, lose nothing in silence
     const repairTo = number % REPAIR_EVERY === 0 ? join(room, 'repaired') : null
     await cp(original, damaged, { recursive: true })
     const done = damage(damaged, random)
-    // Opening changes a store: what was damaged stays as it is, should something be wrong with what is read of it.
+    // Opening changes a store, so the damaged one is kept as it is, in case something is wrong with what is read.
     await cp(damaged, directory, { recursive: true })
     const answer = await readers.ask({ directory, repairTo })
     const wrong = complaints(done, answer)
@@ -136,7 +136,7 @@ test(`${CORRUPTIONS} random damages give no wrong value, lose nothing in silence
   expect(failures).toEqual([])
 })
 
-/** Keeps a store that was read wrong, where the environment says KEEP=directory. */
+/** Keeps a store that was read wrongly, if KEEP names a directory. */
 async function keep(damaged: string, number: number): Promise<string | null> {
   if (!process.env.KEEP) return null
   const kept = join(process.env.KEEP, `${SEED}-${number}`)

@@ -1,4 +1,4 @@
-/** Damage as disks and people do it, at random: to one file of a store, in one of five ways. */
+/** Random damage as disks and people cause it: to one file of a store, in one of five ways. */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { buildStore } from '../../../src/store/care/store-builder.ts'
@@ -17,17 +17,17 @@ export interface Damage {
   readonly kind: string
   readonly offset: number
   readonly length: number
-  /** Whether any byte is another one now. */
+  /** Whether any byte differs from before. */
   readonly changed: boolean
 }
 
-/** LevelDB goes about its own compactions at four tables, in its own time: there never are as many. */
+/** LevelDB starts compactions of its own at four tables, which would not be reproducible: there are always fewer. */
 const WRITERS = 6
 const COMPACTED_AFTER = 3
 
 /**
- * A store with small and large records, bodies, and a log beside an old table and two new ones, made by several writers.
- * The same one to the byte for the same seed.
+ * Creates a store with small and large records, blobs, an old table, two new ones and a log, by several writers. The same
+ * seed gives the same store, byte for byte.
  */
 export async function makeStoreToDamage(directory: string, seed: number): Promise<void> {
   const random = randomNumbers(seed)
@@ -54,13 +54,13 @@ export async function makeStoreToDamage(directory: string, seed: number): Promis
 const compacted = (database: Database) =>
   (database as unknown as { compactRange(from: string, to: string): Promise<void> }).compactRange('', '\x7f')
 
-/** Does one damage to the store in a directory. */
+/** Damages one file of the store in a directory. */
 export function damage(directory: string, random: (below: number) => number): Damage {
   const files = readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort()
-  // A kind first, so that the many tables do not draw all of it upon themselves.
+  // The kind of file is chosen first, so that the many tables do not get most of the damage.
   const kinds = [...new Set(files.map(kindOf))]
   const kind = kinds[random(kinds.length)] ?? ''
   const candidates = files.filter((file) => kindOf(file) === kind)

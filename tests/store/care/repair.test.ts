@@ -1,4 +1,4 @@
-/** Repairs: what is kept, what is not, what is said of it, and that the damaged store is only read. */
+/** Repairs: what is kept, what is lost, how it is reported, and that the damaged store is only read. */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import type { JsonObject } from '../../../src/events/json.ts'
 import { archiveFile } from '../../../src/store/care/archive/source.ts'
 import { writeArchive } from '../../../src/store/care/archive/writer.ts'
 import { backup } from '../../../src/store/care/backup.ts'
-import { type Candidate, repairPlan } from '../../../src/store/care/repair/repair-plan.ts'
+import { type Candidate, repairPlan } from '../../../src/store/care/repair/plan.ts'
 import { repairStore } from '../../../src/store/care/repair.ts'
 import { importStore, restoreStore } from '../../../src/store/care/restore.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
@@ -20,7 +20,7 @@ let directory: string
 let target: string
 const summary = { status: 'busy', open: true }
 
-/** Ten facts in two streams, in turns: agent/a has the odd positions. */
+/** Ten facts in two alternating streams: agent/a has the odd positions. */
 beforeEach(async () => {
   directory = await temporaryDirectory()
   target = join(await temporaryDirectory(), 'repaired')
@@ -38,14 +38,14 @@ interface Compactable {
   compactRange(from: string, to: string): Promise<void>
 }
 
-/** Takes a fact out of every file: LevelDB itself keeps what was removed until it compacts. */
+/** Removes a fact from every file: LevelDB keeps what was removed until it compacts. */
 const lose = (position: number) =>
   tamper(directory, async (database) => {
     await database.del(recordKey(position))
     await (database as unknown as Compactable).compactRange('a', 'z')
   })
 
-test('A repair keeps what is whole, cuts the stream that lost a fact, and leaves the original as it was', async () => {
+test('A repair keeps what is intact, cuts the stream that lost a fact, and leaves the original unchanged', async () => {
   await lose(5)
   const before = await contents(directory)
   const report = await repairStore(directory, target)
@@ -72,7 +72,7 @@ test('A repair keeps what is whole, cuts the stream that lost a fact, and leaves
   expect(JSON.parse(await readFile(join(target, 'loss-report.json'), 'utf8'))).toEqual(report)
 })
 
-test('Facts keep their ids, times and commits, and a cut stream has no work to go on with', async () => {
+test('Facts keep their ids, times and commits, and a cut stream has no work to resume', async () => {
   await using original = await levelStore(directory)
   const before = await all(original.readAll())
   await original[Symbol.asyncDispose]()
@@ -94,7 +94,7 @@ test('Facts keep their ids, times and commits, and a cut stream has no work to g
   ])
 })
 
-test('A fact that was overwritten or removed is found where the files still have it', async () => {
+test('A fact that was overwritten or removed is recovered if the files still have it', async () => {
   await tamper(directory, async (database) => {
     await database.put(recordKey(5), 'garbage')
     await database.del(recordKey(6))
@@ -103,7 +103,7 @@ test('A fact that was overwritten or removed is found where the files still have
   expect(await verifyStore(target)).toMatchObject({ ok: true, facts: 10 })
 })
 
-test('A store whose index alone is damaged loses nothing', async () => {
+test('A store with damage only in its index loses nothing', async () => {
   await tamper(directory, (database) => database.del(headKey('agent/a')))
   expect(await repairStore(directory, target)).toMatchObject({
     kept: 10,
@@ -120,7 +120,7 @@ test.each(['log/CURRENT', 'store.json', 'head'])('A store without %s loses nothi
   expect(await verifyStore(target)).toMatchObject({ ok: true, facts: 10 })
 })
 
-test('Tables that no MANIFEST names any more are read all the same', async () => {
+test('Tables that no MANIFEST names are read nevertheless', async () => {
   {
     await using store = await levelStore(directory)
     await store.append('agent/a', [counted(11)])
@@ -130,7 +130,7 @@ test('Tables that no MANIFEST names any more are read all the same', async () =>
   expect(await repairStore(directory, target)).toMatchObject({ kept: 11, lost: [] })
 })
 
-test('A body that is lost is in the report, and the repaired store knows it as lost', async () => {
+test('A lost body is in the report, and recorded as lost in the repaired store', async () => {
   {
     await using store = await levelStore(directory)
     const text = (await store.blobs.put('a long text')) as unknown as JsonObject
@@ -145,7 +145,7 @@ test('A body that is lost is in the report, and the repaired store knows it as l
   expect(await verifyStore(target)).toMatchObject({ ok: true, notes: [expect.stringContaining(name)] })
 })
 
-test('A repaired store that lost a body is gone on with: read, backed up, restored, exported and imported', async () => {
+test('A repaired store that lost a body can be read, backed up, restored, exported and imported', async () => {
   {
     await using store = await levelStore(directory)
     const text = (await store.blobs.put('a long text')) as unknown as JsonObject
@@ -173,12 +173,12 @@ test('A repaired store that lost a body is gone on with: read, backed up, restor
   })
   await importStore(await archiveFile(join(folder, 'x.ndjson')), join(folder, 'imported'), () => {})
   expect(await verifyStore(join(folder, 'imported'))).toMatchObject({ ok: true, facts: 11 })
-  // Whoever has the text still can put it back.
+  // A lost body can be put back.
   await restored.blobs.put('a long text')
   expect(await bodyOf(restored)).toBe('a long text')
 })
 
-test('Nothing is written into the damaged store, over anything, or while somebody has the store open', async () => {
+test('A repair refuses a target inside the store or not empty, and a store that is open', async () => {
   const into = { _tag: 'InvalidInputError' }
   await expect(repairStore(directory, join(directory, 'repaired'))).rejects.toMatchObject(into)
   await expect(repairStore(directory, directory)).rejects.toMatchObject({ _tag: 'DirectoryNotEmpty' })
@@ -187,7 +187,7 @@ test('Nothing is written into the damaged store, over anything, or while somebod
 })
 
 describe('The plan', () => {
-  /** A chain of facts: `a1` is version 1 of stream a; with `+` more of its append follows. */
+  /** A chain of facts: `a1` is version 1 of stream a; a `+` means that its append continues. */
   const chain = (...facts: string[]): Candidate[] =>
     facts.map((fact, index) => ({
       position: index + 1,
@@ -205,19 +205,19 @@ describe('The plan', () => {
   const without = (candidates: readonly Candidate[], position: number) =>
     candidates.filter((candidate) => candidate.position !== position)
 
-  test('keeps everything of a whole chain', () => {
+  test('keeps everything of an intact chain', () => {
     const { kept, lost, refused } = plan(chain('a1', 'b1', 'a2+', 'a3'), 4)
     expect(names(kept)).toEqual(['a1', 'b1', 'a2', 'a3'])
     expect([...lost, ...refused]).toEqual([])
   })
 
-  test('keeps no part of an append that has lost its last fact, or its first', () => {
+  test('keeps no part of an append that lost its last fact, or its first', () => {
     const facts = chain('a1', 'b1', 'a2+', 'a3+', 'a4', 'b2')
     expect(names(plan(without(facts, 5), 6).kept)).toEqual(['a1', 'b1', 'b2'])
     expect(names(plan(without(facts, 3), 6).kept)).toEqual(['a1', 'b1', 'b2'])
   })
 
-  test('believes a fact that the one after it names, and none that it does not', () => {
+  test('keeps a fact only if the next one names it', () => {
     const facts = chain('a1', 'a2', 'a3')
     const forged = { ...facts[1], hash: 'another', sequence: 9 } as Candidate
     expect(names(plan([...facts, forged], 3).kept)).toEqual(['a1', 'a2', 'a3'])
@@ -226,7 +226,7 @@ describe('The plan', () => {
     expect(replaced.refused.map(({ reason }) => reason)).toContain('the fact after it does not follow it')
   })
 
-  test('cuts at an append that the index knows to be torn, though nothing was noted with its facts', () => {
+  test('cuts at an append that is torn according to the index, even if its facts have no note', () => {
     const facts = without(chain('a1+', 'a2+', 'a3+'), 3)
     const { kept } = repairPlan({ candidates: facts, head: null, last: 3, commits: [{ first: 2, count: 2 }] })
     expect(names(kept)).toEqual(['a1'])

@@ -1,4 +1,4 @@
-/** Verification: what it says of sound stores, of killed ones, and of each kind of damage. It changes nothing. */
+/** Verification: its report on intact stores, killed ones, and each kind of damage. It changes nothing. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -21,7 +21,7 @@ import { temporaryDirectory } from '../temporary.ts'
 let directory: string
 const log = () => join(directory, 'log')
 
-/** Ten facts in two streams, in turns (agent/a has the odd positions), and one with a body. */
+/** Ten facts in two alternating streams (agent/a has the odd positions), and one with a body. */
 beforeEach(async () => {
   directory = await temporaryDirectory()
   await using store = await levelStore(directory)
@@ -34,8 +34,8 @@ beforeEach(async () => {
 
 const findings = async () => (await verifyStore(directory)).findings
 
-describe('A sound store', () => {
-  test('has no findings, is counted, and is not changed by being verified', async () => {
+describe('An intact store', () => {
+  test('has no findings, is counted, and is not changed', async () => {
     const before = await contents(directory)
     expect(await verifyStore(directory)).toMatchObject({
       ok: true,
@@ -48,7 +48,7 @@ describe('A sound store', () => {
     expect(await contents(directory)).toEqual(before)
   })
 
-  test('is still one after kill -9, with the lock of the dead process', async () => {
+  test('verifies after kill -9, with the lock of the dead process', async () => {
     const killed = await temporaryDirectory()
     const program = join(import.meta.dirname, '../fixtures', 'writer.mjs')
     const child = spawn(process.execPath, [program, killed, '1', '8'], {
@@ -59,7 +59,7 @@ describe('A sound store', () => {
     expect(await verifyStore(killed)).toMatchObject({ ok: true, findings: [] })
   })
 
-  test('that is in use is not verified under the hands of its owner', async () => {
+  test('that is in use is not verified', async () => {
     await using _store = await levelStore(directory)
     await expect(verifyStore(directory)).rejects.toMatchObject({ _tag: 'StoreInUse', pid: process.pid })
   })
@@ -92,13 +92,13 @@ test('Every flipped bit of every file of the database is found, and its file is 
   expect(await findings()).toEqual([])
 })
 
-describe('What a killed process leaves in the log, which is no part of it any more,', () => {
+describe('A file that a killed process left in the log, and that is not part of it,', () => {
   test.each([
     ['ldb', '999999.ldb'],
     ['log', '000001.log'],
     ['MANIFEST', 'MANIFEST-999999'],
-  ])('is noted while it is whole, and a changed disk shows in it: %s', async (kind, name) => {
-    // Closing and opening it makes a table of the log.
+  ])('is noted if it is intact, and a finding if it has changed on disk: %s', async (kind, name) => {
+    // Reopening turns the log into a table.
     await (await levelStore(directory))[Symbol.asyncDispose]()
     const names = await readdir(log())
     const content = await readFile(join(log(), names.find((other) => other.includes(kind)) ?? ''))
@@ -122,14 +122,14 @@ describe('What a killed process leaves in the log, which is no part of it any mo
 })
 
 describe('A finding on facts', () => {
-  test('names the position and, as the index knows it, the stream of a fact that is gone', async () => {
+  test('names the position of a missing fact and, from the index, its stream', async () => {
     await tamper(directory, (database) => database.del(recordKey(5)))
     const found = await findings()
     expect(found).toContainEqual(expect.objectContaining({ kind: 'gap', position: 5, stream: 'agent/a' }))
     expect(found).toContainEqual(expect.objectContaining({ kind: 'gap', position: 7, stream: 'agent/a' }))
   })
 
-  test('names a changed fact, and all the others that are damaged as well', async () => {
+  test('names each changed fact', async () => {
     await tamper(directory, async (database) => {
       for (const position of [2, 5]) {
         const value = (await database.get(recordKey(position))) ?? ''
@@ -144,7 +144,7 @@ describe('A finding on facts', () => {
       expect(found).toContainEqual(expect.objectContaining({ kind: 'record', position, stream }))
   })
 
-  test('names the end that the log has lost', async () => {
+  test('names the tail that the log lost', async () => {
     await tamper(directory, (database) =>
       database.batch([recordKey(10), recordKey(11)].map((key) => ({ type: 'del', key }))),
     )
@@ -159,7 +159,7 @@ describe('The index', () => {
     ['an open stream', openKey('agent/a'), 'agent/a'],
     ['a commit', commitKey('commit-3'), 'agent/a'],
     ['its checkpoint', checkpointKey(11), null],
-  ])('that has lost %s disagrees with the facts', async (_, key, stream) => {
+  ])('that lost %s disagrees with the facts', async (_, key, stream) => {
     await tamper(directory, (database) => database.del(key))
     const found = await findings()
     expect(found.length).toBeGreaterThan(0)
@@ -178,13 +178,13 @@ describe('The index', () => {
 })
 
 describe('The files beside the log', () => {
-  test.each(['head', 'store.json', 'log/CURRENT'])('%s is missed', async (name) => {
+  test.each(['head', 'store.json', 'log/CURRENT'])('%s is reported if it is missing', async (name) => {
     await rm(join(directory, name))
     const found = await findings()
     expect(found.map(({ file }) => file)).toContain(join(directory, name))
   })
 
-  test('a body that is missing or changed is found, and one that nobody refers to is noted', async () => {
+  test('a body that is missing or changed is found, and one that no fact refers to is noted', async () => {
     const [folder = ''] = await readdir(join(directory, 'blobs'))
     const [name = ''] = await readdir(join(directory, 'blobs', folder))
     const file = join(directory, 'blobs', folder, name)

@@ -1,4 +1,4 @@
-/** Bytes that change on the disk: a reader gets what was written or an error, never anything else. */
+/** Bytes that change on disk: a reader gets what was written, or an error. */
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -9,7 +9,7 @@ import { levelStore } from '../../../src/store/level/store.ts'
 import { all, countedTo } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
-/** A store with tables as well as a log file of LevelDB's, made by several writers. */
+/** A store from several writers, with tables as well as one of LevelDB's log files. */
 async function makeStore(directory: string): Promise<readonly Recorded[]> {
   for (let writer = 0; writer < 3; writer++) {
     await using store = await levelStore(directory)
@@ -28,7 +28,7 @@ async function orKnownError(read: () => Promise<void>): Promise<void> {
   }
 }
 
-test('A changed byte anywhere in the log gives an error or changes nothing that is read', {
+test('A changed byte anywhere in the log causes an error, or changes nothing that is read', {
   timeout: 120_000,
 }, async () => {
   const original = await temporaryDirectory()
@@ -52,7 +52,7 @@ test('A changed byte anywhere in the log gives an error or changes nothing that 
       await orKnownError(async () => {
         await using store = await levelStore(directory)
         await orKnownError(async () => expect(await all(store.readAll())).toEqual(facts))
-        // By itself, as an agent reads it that knows nothing of the rest of the log.
+        // One stream alone, as an agent reads it without the rest of the log.
         for (const name of names) {
           const own = facts.filter(({ stream }) => stream === name)
           await orKnownError(async () => expect(await all(store.read(name))).toEqual(own))

@@ -1,4 +1,4 @@
-/** Damage is told, with the place, when a store is opened or at the latest when the damaged part is read. */
+/** Damage is reported, with its location, when a store is opened or at the latest when the damaged part is read. */
 import { appendFile, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ let directory: string
 let storeId: string
 const log = () => join(directory, 'log')
 
-/** Ten facts in two streams, in turns: agent/a has the odd positions. */
+/** Ten facts in two alternating streams: agent/a has the odd positions. */
 beforeEach(async () => {
   directory = await temporaryDirectory()
   await using store = await levelStore(directory)
@@ -22,7 +22,7 @@ beforeEach(async () => {
   for (let n = 1; n <= 10; n++) await store.append(n % 2 ? 'agent/a' : 'agent/b', [counted(n)])
 })
 
-/** Opens the store and reads with it; the first error is the answer. */
+/** Opens the store and reads from it. Returns the facts, or the first error. */
 async function reading(read: 'all' | 'agent/a' | 'agent/b'): Promise<unknown> {
   try {
     await using store = await levelStore(directory)
@@ -37,7 +37,7 @@ async function change(database: Database, key: string, how: (value: string) => s
 }
 
 describe('A record', () => {
-  test('that was changed is corrupt, at its position, for every way of reading it', async () => {
+  test('that was changed is reported as corrupt, with its position, however it is read', async () => {
     await tamper(directory, (database) =>
       change(database, recordKey(5), (value) => value.replace('"n":5', '"n":6')),
     )
@@ -47,14 +47,14 @@ describe('A record', () => {
     expect(await reading('agent/b')).toHaveLength(5)
   })
 
-  test('in the place of another is corrupt, though it is whole in itself', async () => {
+  test('that replaces another one is reported as corrupt, although it is intact', async () => {
     await tamper(directory, async (database) =>
       database.put(recordKey(5), (await database.get(recordKey(3))) ?? ''),
     )
     expect(await reading('agent/a')).toMatchObject({ _tag: 'CorruptRecord', position: 5 })
   })
 
-  test('that was written anew with a right hash breaks the chain', async () => {
+  test('that was rewritten with a correct hash breaks the chain', async () => {
     await tamper(directory, async (database) => {
       const value = (await database.get(recordKey(5))) ?? ''
       const { previousHash } = decodeRecord({ storeId, path: log() }, 5, value)
@@ -69,7 +69,7 @@ describe('A record', () => {
     expect(await reading('all')).toMatchObject({ _tag: 'SequenceGap', position: 5, file: log() })
   })
 
-  test('that is missing at the end is a lost tail, and the store is not opened', async () => {
+  test('that is missing at the end is a lost tail, and the store does not open', async () => {
     await tamper(directory, (database) =>
       database.batch([recordKey(10), recordKey(9)].map((key) => ({ type: 'del', key }))),
     )
@@ -78,7 +78,7 @@ describe('A record', () => {
 })
 
 describe('The index', () => {
-  test('that lost the facts of a stream is noticed', async () => {
+  test('that lost the pointers of a stream is detected', async () => {
     await tamper(directory, (database) => database.del(pointersKey('agent/a', 5)))
     expect(await reading('agent/a')).toMatchObject({
       _tag: 'CorruptRecord',
@@ -87,7 +87,7 @@ describe('The index', () => {
     expect(await reading('agent/b')).toHaveLength(5)
   })
 
-  test('that lost a stream is noticed, and nothing is appended to that stream', async () => {
+  test('that lost a stream is detected, and nothing is appended to that stream', async () => {
     await tamper(directory, (database) => database.del(headKey('agent/a')))
     expect(await reading('agent/a')).toMatchObject({ _tag: 'CorruptRecord' })
     await using store = await levelStore(directory)
@@ -99,21 +99,21 @@ describe('The index', () => {
     expect(whole).toMatchObject({ status: 'fulfilled' })
   })
 
-  test('that leads to the facts of another stream is noticed', async () => {
+  test('that leads to the facts of another stream is detected', async () => {
     await tamper(directory, async (database) => {
-      // Entries carry a checksum over their key: take over a whole one, as a mix-up of blocks would.
+      // The checksum covers the key, so this is a whole entry of another key, as after a mix-up of blocks.
       await database.put(pointersKey('agent/a', 5), (await database.get(pointersKey('agent/b', 5))) ?? '')
     })
     expect(await reading('agent/a')).toMatchObject({ _tag: 'CorruptRecord' })
   })
 
-  test('that lost a checkpoint is noticed', async () => {
+  test('that lost a checkpoint is detected', async () => {
     {
       await using store = await levelStore(directory)
       await store.append('agent/a', [counted(11)])
     }
     await tamper(directory, (database) => database.del(checkpointKey(11)))
-    // Without its last checkpoint the index is older than its own entries.
+    // Without its last checkpoint, the index is older than its own entries.
     await expect(levelStore(directory)).rejects.toMatchObject({ _tag: 'SequenceGap' })
   })
 })
@@ -124,14 +124,14 @@ describe('The directory', () => {
     ['head', 'StoreDamaged'],
     ['log', 'StoreDamaged'],
     ['log/CURRENT', 'StoreDamaged'],
-  ])('without its %s is refused, and no file in it has changed', async (name, tag) => {
+  ])('without its %s is refused and left unchanged', async (name, tag) => {
     await rm(join(directory, name), { recursive: true })
     const before = await contents(directory)
     await expect(levelStore(directory)).rejects.toMatchObject({ _tag: tag })
     expect(await contents(directory)).toEqual(before)
   })
 
-  test('of a newer format is refused, and no file in it has changed', async () => {
+  test('of a newer format is refused and left unchanged', async () => {
     await writeFile(join(directory, 'store.json'), JSON.stringify({ format: 2, storeId }))
     const before = await contents(directory)
     await expect(levelStore(directory)).rejects.toMatchObject({
@@ -151,7 +151,7 @@ describe('The directory', () => {
     await expect(levelStore(directory)).rejects.toMatchObject({ _tag: 'StoreDamaged' })
   })
 
-  test('made for reading stays so, whichever bit of its store.json is flipped', async () => {
+  test('of a read-only store stays read-only, whichever bit of its store.json is flipped', async () => {
     const file = join(directory, 'store.json')
     const content = Buffer.from(`${JSON.stringify({ format: 1, storeId, forReading: true })}\n`)
     for (let bit = 0; bit < content.length * 8; bit++) {
@@ -160,7 +160,7 @@ describe('The directory', () => {
       await writeFile(file, flipped)
       const read = await checkFormat(storePaths(directory)).catch((error) => error)
       const found = { bit, same: read?.forReading === true, tag: read?._tag ?? 'none' }
-      // The id is compared with those in the head and in the log.
+      // The id is not checked here, but compared with those in the head and in the log.
       expect(found.same || /^(StoreDamaged|UnsupportedFormat)$/.test(found.tag), JSON.stringify(found)).toBe(
         true,
       )
@@ -181,7 +181,7 @@ describe('The directory', () => {
 })
 
 describe('A body', () => {
-  test('that was changed, cut or removed is corrupt, and may be put again', async () => {
+  test('that was changed, truncated or removed is corrupt, and can be put again', async () => {
     await using store = await levelStore(directory)
     const reference = await store.blobs.put('a long text')
     const file = join(directory, 'blobs', reference.sha256.slice(0, 2), reference.sha256)

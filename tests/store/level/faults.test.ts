@@ -1,4 +1,4 @@
-/** The faults of the system around a store, made to happen for real: each has one typed error that says what to do. */
+/** Real faults of the system around a store: each gives one typed error that says what to do. */
 import { execFile, execFileSync } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
@@ -17,7 +17,7 @@ import { temporaryDirectory } from '../temporary.ts'
 
 const MEGABYTE = 1024 * 1024
 
-/** Only root may mount; where it may not (in some containers), there is no way to make these faults happen. */
+/** These faults need mounts, which only root may make, and in some containers not even root. */
 const canMount = process.getuid?.() === 0 && tryMount()
 
 function tryMount(): boolean {
@@ -29,7 +29,7 @@ function tryMount(): boolean {
   }
 }
 
-/** Text that cannot be compressed, the same each time. */
+/** Text that does not compress, the same each time. */
 const noise = (n: number) =>
   Array.from({ length: 40 }, (_, part) => hash('sha512', `${n} ${part}`, 'base64')).join('')
 
@@ -41,7 +41,7 @@ async function mounted(...options: string[]): Promise<string> {
 }
 
 describe.skipIf(!canMount)('A disk', () => {
-  test('that is full makes the store read-only; with room again it goes on, and nothing acknowledged is lost', async () => {
+  test('that is full makes the store read-only until there is room again, and nothing acknowledged is lost', async () => {
     const disk = await mounted('-t', 'tmpfs', '-o', 'size=16m', 'none')
     const filler = join(disk, 'filler')
     await writeFile(filler, Buffer.alloc(8 * MEGABYTE))
@@ -70,7 +70,7 @@ describe.skipIf(!canMount)('A disk', () => {
     expect(positions).toEqual(expect.arrayContaining(acknowledged))
   })
 
-  test('that is full does not let a store be opened, says so, and lets it be with room again', async () => {
+  test('that is full prevents opening a store until there is room again', async () => {
     const disk = await mounted('-t', 'tmpfs', '-o', 'size=8m', 'none')
     const directory = join(disk, 'store')
     {
@@ -88,7 +88,7 @@ describe.skipIf(!canMount)('A disk', () => {
     expect(await all(store.readAll())).toHaveLength(1)
   })
 
-  test('that is full lets nothing be restored or repaired onto it, says so, and has nothing left on it', async () => {
+  test('that is full prevents a restore or a repair, and nothing is left on it', async () => {
     const disk = await mounted('-t', 'tmpfs', '-o', 'size=300k', 'none')
     const [directory, folder] = [await temporaryDirectory(), await temporaryDirectory()]
     const file = join(folder, 'x.backup')
@@ -110,7 +110,7 @@ describe.skipIf(!canMount)('A disk', () => {
     expect(await readdir(disk)).toEqual([])
   })
 
-  test('that may only be read does not let a store be opened, but lets it be verified', async () => {
+  test('that is mounted read-only prevents opening a store, but not verifying it', async () => {
     const directory = await temporaryDirectory()
     {
       await using store = await levelStore(directory)
@@ -126,7 +126,7 @@ describe.skipIf(!canMount)('A disk', () => {
   })
 })
 
-test('A directory that is removed while the store is open: nothing more is acknowledged, and nothing comes back', async () => {
+test('A store whose directory is removed while it is open acknowledges nothing more, and does not reappear', async () => {
   const directory = join(await temporaryDirectory(), 'store')
   const clock = virtualClock()
   const store = await levelStore(directory, { clock })
@@ -140,20 +140,20 @@ test('A directory that is removed while the store is open: nothing more is ackno
   await Promise.resolve(store[Symbol.asyncDispose]()).catch(() => {})
 })
 
-test('Too many open files are a typed error, and once some are closed all goes on', async () => {
+test('Too many open files are a typed error, and work resumes once some are closed', async () => {
   const [directory, other] = [await temporaryDirectory(), await temporaryDirectory()]
   const program = join(import.meta.dirname, '../fixtures', 'few-files.mjs')
-  const words = ['--nofile=128', process.execPath, program, directory, other]
-  const { stdout } = await promisify(execFile)('prlimit', words)
-  const said = JSON.parse(stdout) as Record<'open' | 'append' | 'body', string> & { last: number }
-  expect(said.open).toMatch(/^StoreNotOpened: .*EMFILE.*ulimit -n/)
-  // Appending opens no file, so it goes on; a body needs one.
-  expect(said.append).toBe('done')
-  expect(said.body).toMatch(/^StoreReadOnly: .*EMFILE/)
-  expect(said.last).toBe(3)
+  const args = ['--nofile=128', process.execPath, program, directory, other]
+  const { stdout } = await promisify(execFile)('prlimit', args)
+  const report = JSON.parse(stdout) as Record<'open' | 'append' | 'body', string> & { last: number }
+  expect(report.open).toMatch(/^StoreNotOpened: .*EMFILE.*ulimit -n/)
+  // Appending opens no file, so it still works; a blob needs one.
+  expect(report.append).toBe('done')
+  expect(report.body).toMatch(/^StoreReadOnly: .*EMFILE/)
+  expect(report.last).toBe(3)
 })
 
-test('A clock that is set back changes neither the order of facts nor how soon a failed store is tried again', async () => {
+test('A clock that is set back does not change the order of facts', async () => {
   const directory = await temporaryDirectory()
   for (const [n, time] of [
     [1, Date.UTC(2026, 5, 1)],

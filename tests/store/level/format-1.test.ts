@@ -1,4 +1,4 @@
-/** What was written once can be read for ever: a store of the first format, and facts of older and of newer versions. */
+/** What was once written stays readable: a store of the first format, and facts of older and newer versions. */
 import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as Schema from 'effect/Schema'
@@ -30,7 +30,7 @@ async function copied() {
 }
 
 describe('a store of format 1', () => {
-  test('verifies, opens, and has every fact that was written, in the same chain', async () => {
+  test('verifies, opens, and has every fact that was written, in the same hash chain', async () => {
     const { directory, expected } = await copied()
     expect(await verifyStore(directory)).toMatchObject({ ok: true, facts: expected.records })
     await using store = await levelStore(directory)
@@ -48,7 +48,7 @@ describe('a store of format 1', () => {
     expect(again).toMatchObject([{ v: 3, data: { by: 2, note: 'ü \u2028 \ud83d\ude00' } }])
   })
 
-  test('replays: every agent is what it was, its replies are there, and it goes on', async () => {
+  test('replays every agent to its old state, with its old replies, and each takes new tasks', async () => {
     const { directory, expected } = await copied()
     await using orchestrator = await Orchestrator.open({
       baseDir: directory,
@@ -70,7 +70,7 @@ describe('a store of format 1', () => {
     expect((await busy.ask('something new')).text).toBe('done')
   })
 
-  test('is moved: export, import, the same state of every stream', async () => {
+  test('can be exported and imported, with the same state of every stream', async () => {
     const { directory } = await copied()
     await using store = await levelStore(directory)
     const file = join(directory, '..', 'x.ndjson')
@@ -97,7 +97,7 @@ describe('facts of several versions', () => {
     return (await all(store.read('counter/c'))).map((recorded) => catalog.read(recorded))
   }
 
-  test('are read as if they had been written today', async () => {
+  test('are read as if written today', async () => {
     const facts = await read(
       { type: 'Counted', v: 1, data: { n: 1 } },
       { type: 'Counted', v: 2, data: { by: 2 } },
@@ -113,7 +113,7 @@ describe('facts of several versions', () => {
   test.each([
     [{ type: 'Counted', v: 4, data: {} }, 'it only up to version 3'],
     [{ type: 'Weighed', v: 1, data: {} }, 'no such fact'],
-  ])('%j is refused with what to upgrade', async (newer, known) => {
+  ])('%j is refused, with a hint what to upgrade', async (newer, known) => {
     await expect(read({ type: 'Counted', v: 1, data: { n: 1 } }, newer)).rejects.toMatchObject({
       _tag: 'UnknownFactError',
       message: expect.stringContaining(known),

@@ -1,4 +1,4 @@
-/** kill -9 of a real writer under load, again and again on one store: nothing acknowledged is lost, nothing is torn. */
+/** Repeated kill -9 of a real writer under load, on one store: nothing acknowledged is lost, nothing is torn. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { appendFileSync } from 'node:fs'
@@ -18,10 +18,10 @@ const KILLS = repetitions('KILLS', { short: 10, long: 40 })
 /** The same each time; `npm run faults` takes a new one. */
 const SEED = Number(process.env.SEED ?? 734_812)
 
-/** What a writer was told is durable: commit id -> position of its first fact, and how many there are. */
+/** What was acknowledged to a writer: for each commit id, the position of the first fact and the number of facts. */
 type Acknowledged = Map<string, { first: number; count: number }>
 
-/** Lets a writer run until it has been told so many times, then kills it without warning. */
+/** Runs a writer until it has reported `killAfter` acknowledged commits, then kills it. */
 async function runAndKill(
   directory: string,
   run: number,
@@ -34,7 +34,7 @@ async function runAndKill(
   })
   const gone = once(child, 'exit')
   const acknowledged: Acknowledged = new Map()
-  // Also what was still in the pipe when it died had been acknowledged.
+  // Lines that were still in the pipe when it died count as well: they were acknowledged.
   for await (const line of createInterface({ input: child.stdout })) {
     const [commitId, first, count] = line.split(' ')
     if (commitId && first && count) acknowledged.set(commitId, { first: Number(first), count: Number(count) })
@@ -54,7 +54,7 @@ function checkNothingLost(facts: readonly Recorded[], acknowledged: Acknowledged
   expect(facts.map(({ position }) => position)).toEqual(facts.map((_, index) => from + 1 + index))
 }
 
-/** Each commit is there once, whole and in one piece, whether or not anybody was told. */
+/** Each commit is there once, complete and contiguous, acknowledged or not. */
 function checkNothingTorn(facts: readonly Recorded[]): void {
   const commits = new Set<unknown>()
   for (let at = 0; at < facts.length; ) {
@@ -67,7 +67,7 @@ function checkNothingTorn(facts: readonly Recorded[]): void {
   }
 }
 
-/** The last commit may never have been acknowledged: asking for it again finds it, and writes nothing. */
+/** The last commit may not have been acknowledged: appending it again finds it, and writes nothing. */
 async function checkRepeated(store: EventStore, last: Recorded | undefined): Promise<void> {
   const commitId = last?.data.commitId
   if (!last || typeof commitId !== 'string') return
@@ -76,7 +76,7 @@ async function checkRepeated(store: EventStore, last: Recorded | undefined): Pro
   expect(await store.head()).toBe(last.position)
 }
 
-test(`${KILLS} times kill -9 under load lose nothing acknowledged (SEED=${SEED})`, {
+test(`${KILLS} times kill -9 under load loses nothing acknowledged (SEED=${SEED})`, {
   timeout: 60_000 + KILLS * 2000,
 }, async () => {
   process.stderr.write(`kill -9: SEED=${SEED} KILLS=${KILLS}\n`)

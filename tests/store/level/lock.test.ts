@@ -1,4 +1,4 @@
-/** One owner per store: who is kept out, and whose lock counts for nothing. */
+/** One owner per store: others are refused, and the lock of a dead process is taken over. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -11,14 +11,14 @@ import { temporaryDirectory } from '../temporary.ts'
 
 const inUse = (pid: number | undefined) => ({ _tag: 'StoreInUse', pid })
 
-/** A process that has ended, and was nobody else when it had this number. */
+/** The pid of a process that has ended. */
 async function deadProcess(): Promise<number> {
   const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' })
   await once(child, 'exit')
   return child.pid ?? 0
 }
 
-test('A second opening in the same process is refused with its pid, also through a symbolic link', async () => {
+test('A second opening in the same process is refused with its pid, even through a symbolic link', async () => {
   const directory = await temporaryDirectory()
   const link = join(await temporaryDirectory(), 'link')
   await symlink(directory, link)
@@ -28,7 +28,7 @@ test('A second opening in the same process is refused with its pid, also through
   await store.append('agent/a', [counted(1)])
 })
 
-test('It is refused even when the lock files are gone', async () => {
+test('A second opening is refused even if the lock files are gone', async () => {
   const directory = await temporaryDirectory()
   await using _store = await levelStore(directory)
   await rm(join(directory, 'lock'))
@@ -36,7 +36,7 @@ test('It is refused even when the lock files are gone', async () => {
   await expect(levelStore(directory)).rejects.toMatchObject(inUse(process.pid))
 })
 
-test('Another process is refused with the pid of the owner, also through a symbolic link', async () => {
+test('Another process is refused with the pid of the owner, even through a symbolic link', async () => {
   const directory = await temporaryDirectory()
   const link = join(await temporaryDirectory(), 'link')
   await symlink(directory, link)
@@ -53,11 +53,11 @@ test('Another process is refused with the pid of the owner, also through a symbo
   expect(await store.head()).toBe(1)
 })
 
-test('The lock of a dead process counts for nothing, and neither does one that nobody can read', async () => {
+test('The lock of a dead process is taken over, and so is an unreadable one', async () => {
   const directory = await temporaryDirectory()
   const stale = [
     JSON.stringify({ pid: await deadProcess(), started: '1 boot' }),
-    // The number lives, but it is another process by now.
+    // A process with this pid is alive, but it is another one.
     JSON.stringify({ pid: process.pid, started: '1 boot' }),
     '',
     '{"pid":',
@@ -71,29 +71,29 @@ test('The lock of a dead process counts for nothing, and neither does one that n
   }
 })
 
-test('Of many who find the same stale lock, exactly one takes it over', async () => {
+test('Of several processes that find the same stale lock, exactly one takes it over', async () => {
   const directory = await temporaryDirectory()
   await writeFile(join(directory, 'lock'), JSON.stringify({ pid: await deadProcess(), started: '1 boot' }))
-  const program = join(import.meta.dirname, '../fixtures', 'taker.mjs')
-  const takers = Array.from({ length: 4 }, () =>
+  const program = join(import.meta.dirname, '../fixtures', 'locker.mjs')
+  const lockers = Array.from({ length: 4 }, () =>
     spawn(process.execPath, [program, directory], { stdio: ['pipe', 'pipe', 'inherit'] }),
   )
   const answers = await Promise.all(
-    takers.map(async ({ stdout }) => String((await once(stdout, 'data'))[0]).trim()),
+    lockers.map(async ({ stdout }) => String((await once(stdout, 'data'))[0]).trim()),
   )
-  for (const taker of takers) taker.stdin.end()
-  expect(answers.filter((answer) => answer === 'taken')).toHaveLength(1)
+  for (const locker of lockers) locker.stdin.end()
+  expect(answers.filter((answer) => answer === 'locked')).toHaveLength(1)
   expect(answers.filter((answer) => answer === 'StoreInUse')).toHaveLength(3)
 })
 
-test('A released lock is free at once', async () => {
+test('A released lock can be taken again immediately', async () => {
   const directory = await temporaryDirectory()
   for (let round = 0; round < 3; round++) await (await lockStore(directory)).release()
 })
 
-test.runIf(process.platform === 'linux')('A killed process that nobody collects holds no lock', async () => {
+test.runIf(process.platform === 'linux')('A zombie process holds no lock', async () => {
   const directory = await temporaryDirectory()
-  // The shell becomes a program that never waits for its child.
+  // The shell becomes a program that never reaps its child.
   const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })

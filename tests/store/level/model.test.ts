@@ -1,6 +1,7 @@
-/** Whatever is appended in whatever order, both stores hold what the simplest possible model of a log holds. */
+/** Whatever is appended in whatever order, both stores contain what the simplest model of a log contains. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { defined } from '../../../src/events/json.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
@@ -25,7 +26,7 @@ const appendStep: fc.Arbitrary<AppendStep> = fc.record({
   commitId: fc.option(fc.constantFrom('one', 'two', 'three', 'four'), { nil: undefined }),
 })
 
-/** Groups of appends that are asked for at the same time; between two groups the store may be opened anew. */
+/** Groups of concurrent appends; between two groups the store may be reopened. */
 const history = fc.array(
   fc.record({ appends: fc.array(appendStep, { maxLength: 6 }), reopen: fc.boolean() }),
   {
@@ -35,7 +36,7 @@ const history = fc.array(
 
 type Outcome = number[] | { expected: number; actual: number }
 
-/** A log as one would write it on a napkin. */
+/** The simplest possible log. */
 function model() {
   const log: { stream: string; n: number }[] = []
   const commits = new Map<string, number[]>()
@@ -57,7 +58,7 @@ function model() {
 
 async function append(store: EventStore, step: AppendStep): Promise<Outcome> {
   const { stream, numbers, expectedVersion, commitId } = step
-  const options = { expectedVersion, ...(commitId === undefined ? {} : { commitId }) }
+  const options = defined({ expectedVersion, commitId })
   try {
     const recorded = await store.append(stream, numbers.map(counted), options)
     return recorded.map(({ position }) => position)
@@ -101,7 +102,7 @@ function property(open: () => Promise<{ store: EventStore; reopen: (() => Promis
   })
 }
 
-describe('Any history of appends has the outcomes and the log of the model', () => {
+describe('Any sequence of appends has the outcomes and the log of the model', () => {
   test('in memory', async () => {
     await fc.assert(
       property(async () => ({ store: memoryStore(), reopen: null })),
@@ -109,7 +110,7 @@ describe('Any history of appends has the outcomes and the log of the model', () 
     )
   })
 
-  test('on LevelDB, also when it is opened anew in between', async () => {
+  test('on LevelDB, even if the store is reopened in between', async () => {
     await fc.assert(
       property(async () => {
         const directory = await temporaryDirectory()

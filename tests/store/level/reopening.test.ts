@@ -1,4 +1,4 @@
-/** What a durable store keeps from one opening to the next. */
+/** What a durable store keeps across reopening. */
 import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -27,7 +27,7 @@ test('A reopened store has everything: facts, versions, commit ids, summaries an
   expect(next).toMatchObject({ position: 4, version: 4 })
 })
 
-test('Each opening that writes has a larger epoch; one that only reads takes none', async () => {
+test('Each opening that writes gets a larger epoch; one that only reads uses none', async () => {
   const directory = await temporaryDirectory()
   const epochs: number[] = []
   for (const writes of [true, true, false, true]) {
@@ -38,7 +38,7 @@ test('Each opening that writes has a larger epoch; one that only reads takes non
   expect(epochs).toEqual([1, 2, 3])
 })
 
-test('Opening to read changes no fact and no index', async () => {
+test('Opening and reading a store changes neither its head nor its store.json', async () => {
   const directory = await temporaryDirectory()
   {
     await using store = await levelStore(directory)
@@ -56,7 +56,7 @@ test('Opening to read changes no fact and no index', async () => {
   expect(await own()).toEqual(before)
 })
 
-test('Streams are found across many index flushes, in both directions, also in a reopened store', async () => {
+test('Streams are read across many index flushes, in both directions, also after reopening', async () => {
   const directory = await temporaryDirectory()
   const check = async (store: Awaited<ReturnType<typeof levelStore>>) => {
     for (const [stream, count] of [
@@ -87,7 +87,7 @@ test('Streams are found across many index flushes, in both directions, also in a
   await check(store)
 })
 
-test('The directory and its files are for the owner alone', async () => {
+test('Only the owner may access the directory and its files', async () => {
   const directory = join(await temporaryDirectory(), 'deep', 'store')
   await using store = await levelStore(directory)
   await store.append('agent/a', [counted(1)])
@@ -99,7 +99,7 @@ test('The directory and its files are for the owner alone', async () => {
   expect((await readdir(directory)).sort()).toEqual(['blobs', 'head', 'lock', 'log', 'store.json'])
 })
 
-test('A store whose making was interrupted is made anew', async () => {
+test('A store whose creation was interrupted is created again', async () => {
   const directory = await temporaryDirectory()
   await (await levelStore(directory))[Symbol.asyncDispose]()
   await writeFile(join(directory, 'creating'), '')
@@ -109,7 +109,7 @@ test('A store whose making was interrupted is made anew', async () => {
   expect(await readdir(directory)).not.toContain('creating')
 })
 
-test('A record over the limit is refused, and nothing of its append is written', async () => {
+test('A record over the size limit is refused, and nothing of its append is written', async () => {
   await using store = await levelStore(await temporaryDirectory(), { maxRecordBytes: 1000 })
   const large = { type: 'Large', v: 1, data: { text: 'ü'.repeat(600) } }
   await expect(store.append('agent/a', [counted(1), large])).rejects.toMatchObject({ _tag: 'RecordTooLarge' })

@@ -1,4 +1,4 @@
-/** A log that ends in the middle: as a killed writer leaves it that is no damage; with its acknowledged end gone it is. */
+/** A log that ends midway: no damage if a killed writer left it so, but damage if acknowledged facts are gone. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises'
@@ -38,7 +38,7 @@ async function factsOf(directory: string): Promise<Recorded[]> {
   return all(store.readAll())
 }
 
-test('After kill -9, a log that is cut off anywhere has all that `head` names, or is refused as one that lost its end', async () => {
+test('After kill -9, a log truncated anywhere has all facts up to `head`, or is refused for its lost tail', async () => {
   const killed = await killedStore()
   const head = await readHeadFile(join(killed, 'head'), killed)
   expect(head?.position).toBeGreaterThan(0)
@@ -71,7 +71,7 @@ test('After kill -9, a log that is cut off anywhere has all that `head` names, o
   expect(seen.refused).toBeGreaterThan(30)
 })
 
-test('A store that was closed has no torn record: a log that is cut in the middle of one is damaged', async () => {
+test('A store that was closed has no torn record: a log truncated in the middle of one is damaged', async () => {
   const directory = await temporaryDirectory()
   {
     await using store = await levelStore(directory)
@@ -82,7 +82,7 @@ test('A store that was closed has no torn record: a log that is cut in the middl
   const borders = new Set(scanLogFile(content).records.map(({ offset }) => offset))
   for (let length = content.length - 1; length > 0; length -= 17) {
     await truncate(log, length)
-    // Between two records nothing tells, and the index at the end is made anew. What facts were there, `head` tells.
+    // A cut between two records leaves no trace in the file. Lost facts show in `head`, and a lost index is rebuilt.
     if (borders.has(length)) continue
     expect((await verifyStore(directory)).ok, `cut at ${length}`).toBe(false)
   }

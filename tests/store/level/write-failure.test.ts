@@ -1,4 +1,4 @@
-/** A write that fails: what its appenders are told, what can still be done, and how the store comes back. */
+/** A failed write: the error its callers get, what still works, and how the store recovers. */
 import { expect, test } from 'vitest'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
@@ -16,14 +16,14 @@ async function openFaulty() {
   return { directory, clock, database, store }
 }
 
-test('A batch that fails takes no positions, and everybody in it is told', async () => {
+test('A failed batch uses no positions, and every append in it is rejected', async () => {
   const { store, database, clock } = await openFaulty()
   await using _ = store
   database.fault = 'before'
   const outcomes = await Promise.allSettled([
     store.append('agent/a', [counted(3)]),
     store.append('agent/b', [counted(1)]),
-    // It would have been a conflict with one that was never written.
+    // It would conflict with the previous append, which was never written.
     store.append('agent/b', [counted(1)], { expectedVersion: 'none' }),
   ])
   for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: readOnly })
@@ -36,7 +36,7 @@ test('A batch that fails takes no positions, and everybody in it is told', async
   expect((await all(store.readAll())).map(({ data }) => data.n)).toEqual([1, 2, 4])
 })
 
-test('While it cannot be written it can be read, and is opened again less and less often', async () => {
+test('A store that cannot be written can be read, and backs off between attempts to reopen', async () => {
   const { store, database, clock } = await openFaulty()
   await using _ = store
   database.fault = 'before'
@@ -60,7 +60,7 @@ test('While it cannot be written it can be read, and is opened again less and le
   expect(await all(store.readAll())).toHaveLength(2)
 })
 
-test('A batch that failed but was written after all is there once, under its commit id, and followers see it', async () => {
+test('A batch that failed but was written after all is there once, under its commit id, and followers get it', async () => {
   const { store, database, clock } = await openFaulty()
   await using _ = store
   const seen: unknown[] = []
@@ -81,7 +81,7 @@ test('A batch that failed but was written after all is there once, under its com
   expect(seen).toEqual([1, 2, 3, 4])
 })
 
-test('A store that was closed in failure opens as it was', async () => {
+test('A store that was closed after a failed write opens as it was before', async () => {
   const { directory, store, database } = await openFaulty()
   database.fault = 'before'
   await expect(store.append('agent/a', [counted(3)])).rejects.toMatchObject(readOnly)
@@ -90,7 +90,7 @@ test('A store that was closed in failure opens as it was', async () => {
   expect((await all(reopened.read('agent/a'))).map(({ data }) => data.n)).toEqual([1, 2])
 })
 
-test('A reader in the middle of the log goes on while the store is opened again', async () => {
+test('A reader in the middle of the log continues while the store is reopened', async () => {
   const { store, database, clock } = await openFaulty()
   await using _ = store
   await store.append('agent/a', countedTo(2500))

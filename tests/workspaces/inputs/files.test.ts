@@ -1,4 +1,4 @@
-/** Files brought into a workspace: what lies there afterwards, and what is never touched. */
+/** Files placed in a workspace: what is there afterwards, and what is never touched. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -31,7 +31,7 @@ beforeEach(async () => {
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const modeOf = async (path: string) => (await stat(path)).mode & 0o7777
 
-test('a file is copied, and what was placed can be a fact', async () => {
+test('a file is copied, and what was placed can be recorded as a fact', async () => {
   const source = await world.give('notes.txt', 'hello')
   const placed = await world.place({ files: [{ source, target: 'docs/./deep/n.txt' }] })
   expect(placed).toEqual([
@@ -45,7 +45,7 @@ test('a file is copied, and what was placed can be a fact', async () => {
   expect(await modeOf(world.at('docs'))).toBe(0o700)
 })
 
-test('of the mode only the right to run it is kept', async () => {
+test('of the mode, only the execute permission is kept', async () => {
   const tool = await world.give('tool')
   const plain = await world.give('plain')
   await chmod(tool, 0o4755)
@@ -55,7 +55,7 @@ test('of the mode only the right to run it is kept', async () => {
   expect(await modeOf(world.at('plain'))).toBe(0o600)
 })
 
-test('placing again replaces what is there, with the same result', async () => {
+test('placing again replaces the target, with the same result', async () => {
   const source = await world.give('x', 'first')
   const once = await world.place({ files: [{ source }] })
   await writeFile(world.at('x'), 'the agent was here')
@@ -74,7 +74,7 @@ test('a directory at the target is replaced too', async () => {
   expect(await readdir(world.directories.home)).toEqual([])
 })
 
-test('what a crash has left is removed by the next placing', async () => {
+test('what a crash left behind is removed by the next placement', async () => {
   await mkdir(join(world.directories.home, 'incoming-old/deep'), { recursive: true })
   await symlink(world.outside('.'), join(world.directories.home, 'incoming-old/deep/link'))
   await world.place({ files: [{ source: await world.give('x') }] })
@@ -99,21 +99,21 @@ describe('a link in the workspace', () => {
     expect(await readFile(world.at('x'), 'utf8')).toBe('new')
   })
 
-  test('that dangles at the target does not make the file it points to', async () => {
+  test('that dangles at the target does not create its target', async () => {
     const source = await world.give('x', 'new')
     await symlink(world.outside('marker'), world.at('x'))
     await world.place({ files: [{ source }] })
     expect(await readdir(world.outside('.'))).toEqual(['precious'])
   })
 
-  test('that is hard leaves the other name as it was', async () => {
+  test('that is hard leaves the other name unchanged', async () => {
     const source = await world.give('x', 'new')
     await link(world.outside('precious'), world.at('x'))
     await world.place({ files: [{ source }] })
     expect(await readFile(world.outside('precious'), 'utf8')).toBe('precious')
   })
 
-  test.each(['out/x', 'out/deep/x', 'in/out/x'])('on the way to %s is refused', async (target) => {
+  test.each(['out/x', 'out/deep/x', 'in/out/x'])('on the way to %s is rejected', async (target) => {
     const source = await world.give('x')
     await mkdir(world.at('in'))
     await symlink(world.outside('.'), world.at('out'))
@@ -124,7 +124,7 @@ describe('a link in the workspace', () => {
     expect(error.message).not.toContain('/proc/')
   })
 
-  test('in place of the workspace itself is refused', async () => {
+  test('in place of the workspace itself is rejected', async () => {
     const source = await world.give('x')
     await rename(world.directories.workspace, `${world.directories.workspace}-old`)
     await symlink(world.outside('.'), world.directories.workspace)
@@ -133,7 +133,7 @@ describe('a link in the workspace', () => {
 })
 
 describe('a source', () => {
-  test('that is a link is what the caller asked for', async () => {
+  test('that is a link is followed, as the caller named it', async () => {
     await world.give('real', 'content')
     await symlink('real', world.source('link'))
     const [placed] = await world.place({ files: [{ source: world.source('link') }] })
@@ -141,14 +141,14 @@ describe('a source', () => {
     expect((await lstat(world.at('link'))).isFile()).toBe(true)
   })
 
-  test.each(['nothing', 'file/below'])('that is not there (%s) is said so', async (path) => {
+  test.each(['nothing', 'file/below'])('that does not exist (%s) is reported', async (path) => {
     await world.give('file')
     const error = await world.refusal({ files: [{ source: world.source(path) }] })
     expect(error).toBeInstanceOf(InputNotFoundError)
     expect(error.message).toContain(world.source(path))
   })
 
-  test('that is a folder is to be named as one, and the other way round', async () => {
+  test('that is a folder must be declared as one, and the other way round', async () => {
     const source = await world.give('folder/file')
     const folder = await world.refusal({ files: [{ source: world.source('folder') }] })
     expect(folder).toBeInstanceOf(InputKindError)
@@ -157,7 +157,7 @@ describe('a source', () => {
     expect(file.hint).toBe('Pass it as a file.')
   })
 
-  test('that is a pipe, device or socket is refused at once', async () => {
+  test('that is a pipe, device or socket is rejected at once', async () => {
     execFileSync('mkfifo', [world.source('pipe')])
     const server = createServer().listen(world.source('socket'))
     onTestFinished(() => void server.close())
@@ -172,7 +172,7 @@ describe('a source', () => {
   })
 })
 
-test('targets are refused before anything is written', async () => {
+test('targets are rejected before anything is written', async () => {
   const source = await world.give('x')
   for (const target of ['../x', '/tmp/x', '', '.git/hooks/post-checkout', 'a\0b']) {
     const error = await world.refusal({ files: [{ source }, { source, target }] })
@@ -181,13 +181,13 @@ test('targets are refused before anything is written', async () => {
   expect(await readdir(world.directories.workspace)).toEqual([])
 })
 
-test('where one input cannot be had, none is placed', async () => {
+test('if one input is unavailable, none is placed', async () => {
   const source = await world.give('x')
   await world.refusal({ files: [{ source }, { source: world.source('nothing') }] })
   expect(await readdir(world.directories.workspace)).toEqual([])
 })
 
-test('an aborted signal ends the placing with its reason', async () => {
+test('an aborted signal ends the placement with its reason', async () => {
   const controller = new AbortController()
   const source = await world.give('x', 'x'.repeat(10_000))
   const reason = new Error('called off')

@@ -1,4 +1,4 @@
-/** Folders brought into a workspace: what comes along, and what stays out. */
+/** Folders placed in a workspace: what is copied, and what is not. */
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -15,7 +15,7 @@ beforeEach(async () => {
 const listing = async (path: string) => (await readdir(path, { recursive: true })).sort()
 const folder = (name = 'folder') => ({ folders: [{ source: world.source(name), target: 'folder' }] })
 
-test('a folder comes with all that is in it', async () => {
+test('a folder is copied with everything in it', async () => {
   await world.give('folder/a', '1')
   await world.give('folder/deep/b', '22')
   await world.give('folder/.hidden', '333')
@@ -26,10 +26,10 @@ test('a folder comes with all that is in it', async () => {
   expect(await readFile(world.at('folder/deep/b'), 'utf8')).toBe('22')
 })
 
-test('the hash is that of paths, contents and modes, wherever they lie', async () => {
+test('the hash covers paths, contents and modes, wherever they are', async () => {
   const hashOf = async (name: string) => (await world.place(folder(name)))[0]?.sha256
   for (const name of ['one', 'two']) {
-    // Made in another order.
+    // Created in a different order.
     for (const file of name === 'one' ? ['a', 'deep/b'] : ['deep/b', 'a'])
       await world.give(`${name}/${file}`, file)
   }
@@ -48,7 +48,7 @@ test('the hash is that of paths, contents and modes, wherever they lie', async (
   expect(new Set([first, executable, changed, renamed]).size).toBe(4)
 })
 
-test('links, pipes and sockets in it stay out and are counted', async () => {
+test('links, pipes and sockets in it are skipped and counted', async () => {
   await world.give('folder/file')
   await symlink('/etc/passwd', world.source('folder/link'))
   await symlink('/etc', world.source('folder/directory-link'))
@@ -63,13 +63,13 @@ test('links, pipes and sockets in it stay out and are counted', async () => {
   expect(await listing(world.at('folder'))).toEqual(['file'])
 })
 
-test('a name that is no utf8 stays out and is counted', async () => {
+test('a name that is not UTF-8 is skipped and counted', async () => {
   await world.give('folder/file')
   await writeFile(Buffer.concat([Buffer.from(world.source('folder/')), Buffer.from([0x66, 0xff])]), 'x')
   expect((await world.place(folder()))[0]).toMatchObject({ files: 1, skipped: 1 })
 })
 
-test('a folder named by a link is what the caller asked for', async () => {
+test('a folder named by a link is followed, as the caller named it', async () => {
   await world.give('real/file')
   await symlink('real', world.source('link'))
   expect((await world.place(folder('link')))[0]).toMatchObject({ files: 1, skipped: 0 })
@@ -89,17 +89,17 @@ test('placing again replaces the whole folder, and a link in its place', async (
   expect(await listing(world.at('folder'))).toEqual(['file'])
 })
 
-test('a folder that holds the agent itself comes without its directories, and without those to leave out', async () => {
+test("a folder that contains the agent is copied without the agent's directories, and without those to leave out", async () => {
   await writeFile(join(world.root, 'file'), 'x')
   const [placed] = await world.place(
     { folders: [{ source: world.root, target: 'all' }] },
-    { leaveOut: [world.outside('.')] },
+    { exclude: [world.outside('.')] },
   )
   expect(placed).toMatchObject({ skipped: 3 })
   expect(await listing(world.at('all'))).toEqual(['agents', 'agents/a', 'file', 'source'])
 })
 
-test('what lies in another input is placed after it', async () => {
+test('input inside another input is placed after it', async () => {
   await world.give('folder/file')
   const source = await world.give('extra')
   await world.place({ files: [{ source, target: 'folder/deep/extra' }], ...folder() })

@@ -41,7 +41,7 @@ export const httpBackend =
     answer(backend.stdout, response)
   }
 
-/** What comes from a CGI program: a few header lines, an empty one, and the body. */
+/** The output of a CGI program: a few header lines, an empty one, and the body. */
 function answer(output: NodeJS.ReadableStream, response: ServerResponse): void {
   let head = Buffer.alloc(0)
   output.on('data', (chunk: Buffer) => {
@@ -58,7 +58,7 @@ function answer(output: NodeJS.ReadableStream, response: ServerResponse): void {
   output.on('end', () => response.end())
 }
 
-/** Lets through whoever gives this name and password. */
+/** Accepts only this name and password. */
 export const withPassword =
   (login: string, listener: RequestListener): RequestListener =>
   (request, response) => {
@@ -73,7 +73,7 @@ const packet = (data: Buffer | string) => {
 }
 const END = Buffer.from('0000')
 
-/** Says that there is one commit, and then sends an object that never ends. */
+/** Advertises one commit, and then sends an object that never ends. */
 export const endlessPack: RequestListener = (request, response) => {
   const commit = 'a'.repeat(40)
   if (request.method === 'GET') {
@@ -83,7 +83,7 @@ export const endlessPack: RequestListener = (request, response) => {
     response.end(Buffer.concat([...lines, packet(`${commit} refs/heads/main\n`), END]))
     return
   }
-  // Asked twice: what the depth comes to, and then, when all is said, for the pack.
+  // Asked twice: first for the shallow boundary, then for the pack.
   let body = ''
   request.setEncoding('utf8').on('data', (chunk: string) => {
     body += chunk
@@ -123,7 +123,7 @@ function sendBand(response: ServerResponse, data: Buffer): boolean {
   return goOn
 }
 
-/** The type and size in front of an object in a pack. */
+/** The type and size that precede an object in a pack. */
 function objectHeader(type: number, size: bigint): Buffer {
   const bytes: number[] = []
   let byte = (type << 4) | Number(size & 15n)
@@ -134,7 +134,7 @@ function objectHeader(type: number, size: bigint): Buffer {
   return Buffer.from([...bytes, byte])
 }
 
-/** Takes the request and never answers. */
+/** Accepts the request and never answers. */
 export function silent(): {
   readonly listener: RequestListener
   readonly asked: Promise<IncomingMessage>

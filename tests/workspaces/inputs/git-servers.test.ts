@@ -1,4 +1,4 @@
-/** Cloning from servers: with a login that nobody sees, and within limits whatever the server does. */
+/** Cloning from servers: with a login that stays hidden, and within limits whatever the server does. */
 import { readdir, readFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -19,7 +19,7 @@ describe('a login in the URL', () => {
   const login = `me:${encodeURIComponent(SECRET)}`
   const traces = (text: string) => [SECRET, encodeURIComponent(SECRET)].filter((form) => text.includes(form))
 
-  test('lets us in, and is written nowhere', async () => {
+  test('is accepted, and is written nowhere', async () => {
     const { first } = await repository(world)
     const host = await serve(withPassword(`me:${SECRET}`, httpBackend(world.source('.'))))
     const placed = await world.place({ repos: [{ url: `http://${login}@${host}/repo` }] })
@@ -39,7 +39,7 @@ describe('a login in the URL', () => {
     expect(await world.place({ repos })).toMatchObject([{ commit: first }])
   })
 
-  test('that is wrong is refused without being repeated', async () => {
+  test('that is wrong is rejected without being repeated', async () => {
     const host = await serve(withPassword('somebody:else', httpBackend(world.source('.'))))
     const error = await world.refusal({ repos: [{ url: `http://${login}@${host}/repo` }] })
     expect(error).toBeInstanceOf(CloneError)
@@ -66,7 +66,7 @@ describe('a login in the URL', () => {
     await placing
   })
 
-  test('is not given to a server that the first one leads to', async () => {
+  test('is not sent to a server that the first one redirects to', async () => {
     const seen: (string | undefined)[] = []
     const other = await serve((request, response) => {
       seen.push(request.headers.authorization)
@@ -80,7 +80,7 @@ describe('a login in the URL', () => {
     expect(seen.filter((header) => header !== undefined)).toEqual([])
   })
 
-  test('is taken out of what the server says', async () => {
+  test("is removed from the server's messages", async () => {
     const host = await serve(
       withPassword(`me:${SECRET}`, (_, response) => {
         response.writeHead(500, { 'Content-Type': 'text/plain' }).end(`password ${SECRET} is bad\n`)
@@ -92,12 +92,12 @@ describe('a login in the URL', () => {
   })
 })
 
-test('a server that is not there is worth another try', async () => {
+test('a server that is down is worth a retry', async () => {
   const error = await world.refusal({ repos: [{ url: 'http://127.0.0.1:1/repo' }] })
   expect(error).toMatchObject({ _tag: 'CloneError', retryable: true, details: { problem: 'network' } })
 })
 
-test('a server leads to no other way of transfer', async () => {
+test('a server cannot redirect to another protocol', async () => {
   const host = await serve((_, response) => {
     response.writeHead(302, { Location: 'file:///etc' }).end()
   })
@@ -105,7 +105,7 @@ test('a server leads to no other way of transfer', async () => {
   expect(error).toBeInstanceOf(CloneError)
 })
 
-test('a server that never answers is left after the time for a clone, and git is gone', async () => {
+test('a server that never answers is abandoned after the time limit of a clone, and git is gone', async () => {
   const server = silent()
   const host = await serve(server.listener)
   const clock = virtualClock()
@@ -124,7 +124,7 @@ test('a server that never answers is left after the time for a clone, and git is
   expect(clock.pending).toBe(0)
 })
 
-test('an aborted signal ends git and what it has started', async () => {
+test('an aborted signal kills git and what it has started', async () => {
   const server = silent()
   const host = await serve(server.listener)
   const controller = new AbortController()
@@ -137,7 +137,7 @@ test('an aborted signal ends git and what it has started', async () => {
   expect(await processesOf(world)).toEqual([])
 })
 
-test('a pack without end is cut off while it arrives', async () => {
+test('an endless pack is cut off while it arrives', async () => {
   const host = await serve(endlessPack)
   const error = await world.refusal(
     { repos: [{ url: `http://${host}/repo` }] },

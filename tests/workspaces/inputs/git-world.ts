@@ -1,4 +1,4 @@
-/** Repositories made for a test, with the git of this machine and none of its settings. */
+/** Repositories made for a test, with this machine's git and none of its settings. */
 
 import { execFile } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -24,7 +24,7 @@ export interface Repository {
   readonly path: string
   git(...args: readonly string[]): Promise<string>
   write(path: string, content: string | Buffer): Promise<void>
-  /** Commits all that is there, and returns the hash. */
+  /** Commits everything, and returns the hash. */
   commit(): Promise<string>
 }
 
@@ -33,7 +33,7 @@ export async function git(directory: string, ...args: readonly string[]): Promis
   return stdout.trim()
 }
 
-/** A repository with nothing in it. */
+/** An empty repository. */
 export async function emptyRepository(
   world: World,
   name = 'repo',
@@ -67,7 +67,7 @@ export async function repository(
   return { ...repo, first: await repo.commit() }
 }
 
-/** The processes that were started for this world and still run. */
+/** The processes of this world that still run. */
 export async function processesOf({ directories }: World): Promise<number[]> {
   const running: number[] = []
   for (const { pid, ended } of await linuxProcessTable.entries()) {
@@ -81,7 +81,7 @@ export async function processesOf({ directories }: World): Promise<number[]> {
 export const makeTree = (directory: string, entries: readonly string[]): Promise<string> =>
   gitWithInput(directory, ['mktree'], `${entries.join('\n')}\n`)
 
-/** A tree of one entry, whatever its name: git itself would refuse some. */
+/** A tree of one entry, whatever its name: git itself would reject some. */
 export const literalTree = (directory: string, mode: string, name: string, hash: string): Promise<string> =>
   gitWithInput(
     directory,

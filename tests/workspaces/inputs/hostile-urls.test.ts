@@ -1,4 +1,4 @@
-/** Addresses that would make git run something or read something: refused, with no marker left behind. */
+/** Addresses that would make git run or read something: rejected, with no marker left behind. */
 import { existsSync } from 'node:fs'
 import { chmod, readdir, readFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -13,7 +13,7 @@ beforeEach(async () => {
   world = await makeWorld()
 })
 
-/** With MARKER in place of a path that must not come to be. */
+/** MARKER stands for a path that must not be created. */
 const HOSTILE_URLS = [
   'ext::sh -c touch% MARKER',
   'ext::sh%20-c%20touch%20MARKER',
@@ -32,12 +32,12 @@ const HOSTILE_URLS = [
   'http://169.254.169.254/latest',
 ]
 
-describe.each([false, true])('with repositories of this machine allowed: %s', (allowLocalRepos) => {
+describe.each([false, true])('with local repositories allowed: %s', (allowLocalRepos) => {
   test.each(HOSTILE_URLS)('%s is inert', async (url) => {
     const marker = world.outside('marker')
     const hostile = url.replace('MARKER', marker)
     const error = await world.refusal({ repos: [{ url: hostile, target: 'x' }] }, { allowLocalRepos })
-    // Where paths are allowed /etc is asked, and is no repository.
+    // If paths are allowed, /etc is tried, and is not a repository.
     const isPath = allowLocalRepos && /^(file:\/\/)?\/etc$/.test(url)
     expect(error).toBeInstanceOf(isPath ? CloneError : InvalidInputError)
     expect(existsSync(marker)).toBe(false)
@@ -45,7 +45,7 @@ describe.each([false, true])('with repositories of this machine allowed: %s', (a
   })
 
   test.each(['-u touch MARKER', '--upload-pack=touch MARKER', '-cMARKER'])(
-    'the ref %s is refused',
+    'the ref %s is rejected',
     async (ref) => {
       const repo = await repository(world)
       const hostile = ref.replace('MARKER', world.outside('marker'))
@@ -55,7 +55,7 @@ describe.each([false, true])('with repositories of this machine allowed: %s', (a
   )
 })
 
-/** Stands for ssh: writes down how it was called, says what it is told, and fails. */
+/** Replaces ssh: records how it was called, prints what it was told to, and fails. */
 async function fakeSsh(says: string): Promise<{ readonly path: string; called(): Promise<string> }> {
   const ssh = await world.give(
     'bin/ssh',
@@ -66,7 +66,7 @@ async function fakeSsh(says: string): Promise<{ readonly path: string; called():
   return { path, called: () => readFile(world.source('called'), 'utf8') }
 }
 
-test('nothing of our environment that could steer git reaches it', async () => {
+test('nothing in our environment that could influence git reaches it', async () => {
   const ssh = await fakeSsh('Host key verification failed.')
   const touch = `touch ${world.outside('marker')}`
   await world.give(
@@ -109,7 +109,7 @@ test.each([
   ['ssh: connect to host example.org port 22: Connection timed out', 'network', true],
   ['ssh: Could not resolve hostname example.org: Temporary failure in name resolution', 'network', true],
   ['ERROR: Repository not found.', 'not-found', false],
-])('what ssh says (%s) becomes a typed error', async (says, problem, retryable) => {
+])('what ssh prints (%s) becomes a typed error', async (says, problem, retryable) => {
   const { path } = await fakeSsh(says)
   const repos = [{ url: 'git@example.org:owner/name.git' }]
   const error = await world.refusal({ repos }, { environment: { PATH: path } })

@@ -1,9 +1,9 @@
-/** Limits on what a task may bring along: met while copying, with nothing placed. */
+/** Limits on a task's input: enforced while copying, with nothing placed. */
 import { appendFile, mkdir, readdir, symlink, truncate } from 'node:fs/promises'
 import { beforeEach, expect, test } from 'vitest'
 import { InputTooLargeError, type LimitedBy } from '../../../src/events/errors/workspace.ts'
 import type { Material } from '../../../src/events/material.ts'
-import type { InputLimits } from '../../../src/workspaces/inputs/input-limits.ts'
+import type { InputLimits } from '../../../src/workspaces/inputs/limits.ts'
 import { makeWorld, type World } from './world.ts'
 
 let world: World
@@ -24,20 +24,20 @@ async function expectTooLarge(
   expect(await readdir(world.directories.workspace)).toEqual([])
 }
 
-test('exactly as many bytes and files as the limits say are taken', async () => {
+test('exactly as many bytes and files as the limits allow are accepted', async () => {
   await world.give('folder/a', '12345')
   await world.give('folder/b', '12345')
   const material = { folders: [{ source: world.source('folder') }] }
   expect(await world.place(material, { limits: { bytes: 10, files: 2 } })).toHaveLength(1)
 })
 
-test('one byte more is refused', async () => {
+test('one byte more is rejected', async () => {
   await world.give('folder/a', '12345')
   await world.give('folder/b', '123456')
   await expectTooLarge({ folders: [{ source: world.source('folder') }] }, { bytes: 10 }, 'bytes')
 })
 
-test('the limits are on all inputs together', async () => {
+test('the limits apply to all inputs together', async () => {
   const files = [{ source: await world.give('a', '12345') }, { source: await world.give('b', '123456') }]
   await expectTooLarge({ files }, { bytes: 10 }, 'bytes')
   await expectTooLarge({ files }, { files: 1 }, 'files')
@@ -60,7 +60,7 @@ test('a file with a hole of a terabyte does not fill the disk', async () => {
   await expectTooLarge({ files: [{ source }] }, { bytes: 1_000_000 }, 'bytes')
 })
 
-test('one file, folder or link too many is refused', async () => {
+test('one file, folder or link too many is rejected', async () => {
   const material = { folders: [{ source: world.source('folder') }] }
   for (const name of ['a', 'b', 'c']) await world.give(`folder/${name}`)
   await expectTooLarge(material, { files: 2 }, 'files')
@@ -68,12 +68,12 @@ test('one file, folder or link too many is refused', async () => {
   await expectTooLarge(material, { files: 4 }, 'entries')
 })
 
-test('folders without end inside each other are refused', async () => {
+test('endlessly nested folders are rejected', async () => {
   await mkdir(world.source(`folder${'/x'.repeat(150)}`), { recursive: true })
   await expectTooLarge({ folders: [{ source: world.source('folder') }] }, {}, 'depth')
 })
 
-test('a limit says what was met, and by what', async () => {
+test('the error names the limit and the input that exceeded it', async () => {
   const source = await world.give('a', '12345')
   const error = await world.refusal({ files: [{ source }] }, { limits: { bytes: 4 } })
   expect(error.message).toBe(

@@ -1,4 +1,4 @@
-/** Which addresses of repositories are taken, and what is kept of them. */
+/** Which repository addresses are accepted, and what is kept of them. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
@@ -17,7 +17,7 @@ test.each([
   ['git@github.com:owner/name.git', 'ssh', 'name'],
   ['git@github.com:name.git', 'ssh', 'name'],
   ['git://example.org/name', 'git', 'name'],
-])('%s is taken', (url, transport, name) => {
+])('%s is accepted', (url, transport, name) => {
   const location = checkRepoUrl(url, 'url')
   expect(location).toMatchObject({ transport, credentials: null })
   expect(repoName(location)).toBe(name)
@@ -61,16 +61,16 @@ test.each([
   ['file:///etc', /this machine/],
   ['FILE:///etc', /this machine/],
   [undefined, /empty/],
-])('%s is refused', (url, problem) => {
+])('%s is rejected', (url, problem) => {
   expect(() => checkRepoUrl(url, 'url')).toThrow(InvalidInputError)
   expect(() => checkRepoUrl(url, 'url')).toThrow(problem)
 })
 
-test('somebody who names owner and name only is told the whole URL', () => {
+test('a mere owner and name is answered with the whole URL', () => {
   expect(() => checkRepoUrl('owner/name', 'url')).toThrow('Did you mean https://github.com/owner/name?')
 })
 
-test('a program may allow paths of this machine, and nothing else by that', () => {
+test('a program may allow local paths, and nothing else with that', () => {
   const options = { allowLocalRepos: true }
   expect(checkRepoUrl('/tmp/x', 'url', options)).toMatchObject({ transport: 'file', url: '/tmp/x' })
   expect(checkRepoUrl('file:///tmp/x%20y', 'url', options)).toMatchObject({ url: '/tmp/x y' })
@@ -91,7 +91,7 @@ test('credentials are kept apart from the URL, decoded', () => {
   })
 })
 
-test('no error repeats a URL, as it may hold a password', () => {
+test('no error repeats a URL, as it may contain a password', () => {
   const scheme = fc.constantFrom('https', 'http', 'ssh', 'git', 'ftp', 'file', 'ext', '')
   const tail = fc.constantFrom('', '/', '/x', '/x?y', '/x#y', ':x', ' ', '/%00')
   fc.assert(
@@ -106,7 +106,7 @@ test('no error repeats a URL, as it may hold a password', () => {
 })
 
 test.each(['main', 'feature/x', 'v1.2.0', 'a-b', 'abcdef1', '0'.repeat(40), 'release_1'])(
-  'the ref %s is taken',
+  'the ref %s is accepted',
   (ref) => {
     expect(checkRef(ref, 'ref')).toBe(ref)
   },
@@ -138,6 +138,6 @@ test.each([
   'a\0b',
   'x'.repeat(251),
   7,
-])('the ref %j is refused', (ref) => {
+])('the ref %j is rejected', (ref) => {
   expect(() => checkRef(ref, 'ref')).toThrow(InvalidInputError)
 })

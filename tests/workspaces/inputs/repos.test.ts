@@ -1,4 +1,4 @@
-/** Repositories brought into a workspace: what is checked out, and what in them stays dead. */
+/** Repositories placed in a workspace: what is checked out, and what never runs. */
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
@@ -83,7 +83,7 @@ describe('a ref', () => {
     }
   })
 
-  test.each(['nothing', 'abcdef1', '0'.repeat(40)])('that is not there (%s) is said so', async (ref) => {
+  test.each(['nothing', 'abcdef1', '0'.repeat(40)])('that does not exist (%s) is reported', async (ref) => {
     const repo = await repository(world)
     const error = await refusal({ url: repo.path, ref })
     expect(error).toBeInstanceOf(CloneError)
@@ -91,14 +91,14 @@ describe('a ref', () => {
   })
 })
 
-test('a repository that is not there, or has no commit, is said so', async () => {
+test('a repository that does not exist, or has no commit, is reported', async () => {
   const missing = await refusal({ url: world.source('missing') })
   expect(missing).toMatchObject({ _tag: 'CloneError', retryable: false, details: { problem: 'not-found' } })
   const { path } = await emptyRepository(world)
   expect(await refusal({ url: path })).toMatchObject({ details: { problem: 'empty' } })
 })
 
-test('without git it is said what to install', async () => {
+test('without git, the error says what to install', async () => {
   const repo = await repository(world)
   const environment = { PATH: world.source('nowhere') }
   const error = await world.refusal({ repos: [{ url: repo.path }] }, { ...LOCAL, environment })
@@ -108,7 +108,7 @@ test('without git it is said what to install', async () => {
   })
 })
 
-test('repositories of this machine are refused unless the program allows them', async () => {
+test('local repositories are rejected unless the program allows them', async () => {
   const repo = await repository(world)
   for (const url of [repo.path, `file://${repo.path}`, 'file:///etc']) {
     expect(await world.refusal({ repos: [{ url }] })).toBeInstanceOf(InvalidInputError)
@@ -117,7 +117,7 @@ test('repositories of this machine are refused unless the program allows them', 
 })
 
 describe('in a repository', () => {
-  test('a link is a file that holds the path it led to', async () => {
+  test('a link becomes a file that contains its target', async () => {
     const repo = await repository(world)
     await symlink('/etc/passwd', `${repo.path}/link`)
     await symlink('/etc', `${repo.path}/directory`)
@@ -133,7 +133,7 @@ describe('in a repository', () => {
     expect(await git(world.at('repo'), 'status', '--porcelain')).toBe('')
   })
 
-  test('a link and a directory of one name, as they are told apart by case, lead nowhere', async () => {
+  test('a link and a directory whose names differ only in case lead nowhere', async () => {
     const repo = await repository(world)
     const link = await repo.git('hash-object', '-w', '--', await world.give('target', '.git/hooks'))
     const hook = await repo.git(
@@ -150,7 +150,7 @@ describe('in a repository', () => {
     expect(await readdir(world.outside('.'))).toEqual(['precious'])
   })
 
-  test('hooks, filters and settings run nothing and do not come along', async () => {
+  test('hooks, filters and settings run nothing and are not copied', async () => {
     const repo = await repository(world)
     const touch = `touch ${world.outside('marker')}`
     for (const hook of [
@@ -162,7 +162,7 @@ describe('in a repository', () => {
     ]) {
       await writeFile(`${repo.path}/.git/hooks/${hook}`, `#!/bin/sh\n${touch}\n`, { mode: 0o755 })
     }
-    // What its owner wrote there is not ours to run either.
+    // What its owner configured is not ours to run either.
     await repo.git('config', 'uploadpack.packObjectsHook', touch)
     await repo.write('.githooks/post-checkout', touch)
     await repo.write('.gitattributes', '* filter=evil diff=evil merge=evil\n')
@@ -194,7 +194,7 @@ describe('in a repository', () => {
     expect(await readdir(world.outside('.'))).toEqual(['precious'])
   })
 
-  test.each(['.git', '.GIT', 'git~1', '..'])('a tree with an entry %s is refused', async (name) => {
+  test.each(['.git', '.GIT', 'git~1', '..'])('a tree with an entry %s is rejected', async (name) => {
     const repo = await repository(world)
     const blob = await repo.git('hash-object', '-w', '--', await world.give('hook', 'touch marker'))
     const deep = await literalTree(repo.path, '100755', 'post-checkout', blob)
@@ -205,7 +205,7 @@ describe('in a repository', () => {
   })
 })
 
-test('what a checkout would write is known before it is written', async () => {
+test('the size of a checkout is known before it is written', async () => {
   const repo = await repository(world)
   await repo.write('zeros', Buffer.alloc(50_000_000))
   await repo.commit()
@@ -219,7 +219,7 @@ test('what a checkout would write is known before it is written', async () => {
   expect(steps).toEqual([])
 })
 
-test('a tree of a million files that takes a few bytes is refused', async () => {
+test('a tree of a million files that takes a few bytes is rejected', async () => {
   const repo = await repository(world)
   const blob = await repo.git('hash-object', '-w', '--', await world.give('one', 'x'))
   let tree = blob
@@ -235,7 +235,7 @@ test('a tree of a million files that takes a few bytes is refused', async () => 
   expect(error.details).toMatchObject({ limitedBy: 'files' })
 })
 
-test('names in a repository that mean something to a shell or to settings are only names', async () => {
+test('names in a repository that mean something to a shell or to settings are just names', async () => {
   const repo = await repository(world)
   const branch = 'a"b;touch$(x)#]'
   await repo.git('switch', '--quiet', '--create', branch)

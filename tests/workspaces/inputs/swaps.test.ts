@@ -1,4 +1,4 @@
-/** Somebody swaps a directory for a link at the worst moment: nothing is read or written elsewhere. */
+/** Another process swaps a directory for a link at the worst moment: nothing is read or written elsewhere. */
 import { execFileSync } from 'node:child_process'
 import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -12,7 +12,7 @@ beforeEach(async () => {
   world = await makeWorld()
 })
 
-/** Does it once, when that step is reached. */
+/** Runs once, when that step is reached. */
 const at = (name: PlacingStep['name'], path: string, swap: () => Promise<void>) => {
   let done = false
   return async (step: PlacingStep) => {
@@ -30,7 +30,7 @@ async function swapForLink(path: string, to: string) {
 const everything = async (path: string) => (await readdir(path, { recursive: true })).map(String).sort()
 
 describe.each(['descriptor', 'path'] as const)('with the %s as the address', (addressing) => {
-  test('the directory of the target, swapped for a link, leads nothing outside', async () => {
+  test("the target's directory, swapped for a link, leads nowhere outside", async () => {
     const source = await world.give('x', 'new')
     await mkdir(world.at('deep'))
     const placing = world.place(
@@ -41,12 +41,12 @@ describe.each(['descriptor', 'path'] as const)('with the %s as the address', (ad
       },
     )
     if (addressing === 'path') await expect(placing).rejects.toBeInstanceOf(WorkspaceError)
-    // The directory that was opened got the file, wherever it is by now.
+    // The directory that was opened got the file, wherever it is now.
     else await placing.then(async () => expect(await everything(world.at('deep-moved'))).toEqual(['x']))
     await expectNothingLeft(world)
   })
 
-  test('the workspace itself, swapped for a link, leads nothing outside', async () => {
+  test('the workspace itself, swapped for a link, leads nowhere outside', async () => {
     const source = await world.give('x', 'new')
     await world
       .place(
@@ -82,7 +82,7 @@ describe.each(['descriptor', 'path'] as const)('with the %s as the address', (ad
     expect(await everything(world.at('folder'))).toEqual([])
   })
 
-  test('a file of a folder, swapped for a pipe, makes nobody wait', async () => {
+  test('a file of a folder, swapped for a pipe, blocks nothing', async () => {
     await world.give('folder/file')
     const onStep = at('entry-seen', 'file', async () => {
       await rm(world.source('folder/file'))
@@ -104,7 +104,7 @@ describe.each(['descriptor', 'path'] as const)('with the %s as the address', (ad
     expect(await everything(world.at('folder'))).not.toContain('deep/precious')
   })
 
-  test('a folder in a folder, swapped for a link after it was entered, gives nothing of the other', async () => {
+  test('a folder in a folder, swapped for a link after it was entered, reveals nothing of the other', async () => {
     await world.give('folder/deep/a')
     await world.give('folder/deep/precious', 'not that one')
     const onStep = at('entry-seen', 'deep/a', () =>
@@ -117,13 +117,13 @@ describe.each(['descriptor', 'path'] as const)('with the %s as the address', (ad
   })
 })
 
-test('a folder that grows while it is read meets the limit', async () => {
+test('a folder that grows while it is read reaches the limit', async () => {
   await world.give('folder/z/file')
   let made = 1
   const onStep = async ({ name }: PlacingStep) => {
     if (name !== 'entry-seen') return
     made += 1
-    // Each folder that is entered holds one more by then.
+    // Each folder contains one more by the time it is entered.
     const path = world.source(`folder${'/z'.repeat(made)}`)
     await mkdir(path, { recursive: true })
     await writeFile(`${path}/file`, 'x')

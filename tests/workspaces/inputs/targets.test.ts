@@ -1,4 +1,4 @@
-/** Where something goes in a workspace: one normal form, and no way out. */
+/** Where input goes in a workspace: one normal form, and no way out. */
 import { resolve, sep } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -15,7 +15,7 @@ test.each([
   ['-u', '-u'],
   ['with space/ü', 'with space/ü'],
   ['.github/workflows', '.github/workflows'],
-])('%j is taken as %j', (target, expected) => {
+])('%j becomes %j', (target, expected) => {
   expect(check(target)).toBe(expected)
 })
 
@@ -42,7 +42,7 @@ test.each([
   ['repo/.git::$INDEX_ALLOCATION/config', /\.git/],
   [7, /not a string/],
   [null, /not a string/],
-])('%j is refused', (target, problem) => {
+])('%j is rejected', (target, problem) => {
   expect(() => check(target)).toThrow(InvalidInputError)
   expect(() => check(target)).toThrow(problem)
 })
@@ -55,7 +55,7 @@ const anyTarget = fc
   .tuple(fc.array(piece, { maxLength: 8 }), fc.constantFrom('/', '//', '/./', ''))
   .map(([pieces, separator]) => pieces.join(separator))
 
-test('whatever is taken lies in the workspace, not in a .git, and is its own normal form', () => {
+test('whatever is accepted is in the workspace, not in a .git, and in normal form', () => {
   let taken = 0
   fc.assert(
     fc.property(anyTarget, (target) => {

@@ -1,4 +1,4 @@
-/** A task with material: checked before anything is read, and in one normal form afterwards. */
+/** A task with input: checked before anything is read, and normalized. */
 
 import * as Schema from 'effect/Schema'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { checkTaskInput, FileMapping, GitHubRepo, type TaskInput } from '../../.
 
 const check = (material: Omit<TaskInput, 'prompt'>) => checkTaskInput({ prompt: 'do it', ...material })
 
-test('sources become absolute, and targets are named as the source unless told', () => {
+test('sources become absolute, and targets default to the name of the source', () => {
   const task = check({
     files: [{ source: 'notes.txt' }, { source: '/tmp/x', target: './docs//x' }],
     folders: [{ source: '/tmp/data/' }],
@@ -26,7 +26,7 @@ test('sources become absolute, and targets are named as the source unless told',
   expect(checkTaskInput(task)).toEqual(task)
 })
 
-test('a task without material is as it was', () => {
+test('a task without input is unchanged', () => {
   expect(checkTaskInput('do it')).toEqual({ prompt: 'do it' })
   expect(check({ files: [], textInput: 'x' })).toEqual({ prompt: 'do it', textInput: 'x' })
 })
@@ -48,14 +48,14 @@ test.each([
   [{ repos: [{ url: 'https://h/.git' }] }, /repos\[0\]\.target: it is empty/],
   [{ files: [{ source: '/a/x' }, { source: '/b/x' }] }, /"x" is given twice/],
   [{ files: [{ source: '/x' }], folders: [{ source: '/y', target: 'x/y' }] }, /"x" is a file/],
-])('%j is refused', (material, problem) => {
-  // What a program without types could pass.
+])('%j is rejected', (material, problem) => {
+  // What an untyped program could pass.
   const input = material as unknown as Omit<TaskInput, 'prompt'>
   expect(() => check(input)).toThrow(InvalidInputError)
   expect(() => check(input)).toThrow(problem)
 })
 
-test('one input may lie in another, which is how a file is put into a repository', () => {
+test('one input may be inside another, which is how a file is put into a repository', () => {
   const { files } = check({
     files: [{ source: '/x/.env', target: 'name/.env' }],
     repos: [{ url: 'https://github.com/owner/name' }],
@@ -63,7 +63,7 @@ test('one input may lie in another, which is how a file is put into a repository
   expect(files?.[0]?.target).toBe('name/.env')
 })
 
-test('a repository can be written down without its credentials', () => {
+test('a repository can be recorded without its credentials', () => {
   expect(withoutCredentials({ url: 'https://me:hunter2@example.org/x', ref: 'main' })).toEqual({
     url: 'https://example.org/x',
     ref: 'main',

@@ -1,4 +1,4 @@
-/** A folder for one test: an agent's directories, a place for sources, and a place that nobody may write to. */
+/** A folder for one test: an agent's directories, a place for sources, and a place that must not be written to. */
 
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
@@ -9,20 +9,20 @@ import { systemClock } from '../../../src/clock.ts'
 import type { ClaudeAgentError } from '../../../src/events/errors/base.ts'
 import type { Material, PlacedInput } from '../../../src/events/material.ts'
 import type { AgentDirectories } from '../../../src/workspaces/directories.ts'
-import { type PlaceInputsOptions, placeInputs } from '../../../src/workspaces/inputs/place-inputs.ts'
+import { type PlaceInputsOptions, placeInputs } from '../../../src/workspaces/inputs/placement.ts'
 
 export interface World {
   readonly root: string
   readonly directories: AgentDirectories
   /** In the workspace. */
   at(path: string): string
-  /** Where sources are. */
+  /** The directory of the sources. */
   source(path: string): string
   outside(path: string): string
-  /** Writes a file among the sources and the directories around it. */
+  /** Writes a file among the sources, creating the directories around it. */
   give(path: string, content?: string): Promise<string>
   place(material: Material, options?: Partial<PlaceInputsOptions>): Promise<readonly PlacedInput[]>
-  /** The error that placing ends with; afterwards nothing may be left over. */
+  /** The error that placement ends with; afterwards, nothing may be left over. */
   refusal(material: Material, options?: Partial<PlaceInputsOptions>): Promise<ClaudeAgentError>
 }
 
@@ -64,7 +64,7 @@ export async function makeWorld(): Promise<World> {
   return world
 }
 
-/** No half of anything in the home, and the outside as it was. */
+/** Nothing half-placed in the home, and the outside unchanged. */
 export async function expectNothingLeft(world: World): Promise<void> {
   expect(await readdir(world.directories.home)).toEqual([])
   expect(await readdir(world.outside('.'))).toEqual(['precious'])

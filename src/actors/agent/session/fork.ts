@@ -10,6 +10,7 @@ import { foldAt } from '../../engine/fold-at.ts'
 import { agentKind } from '../kind.ts'
 import type { AgentContext } from '../state.ts'
 
+/** Where to branch an agent off, and the id of the new one. */
 export interface ForkOptions {
   /** The version of the original's stream up to which its conversation is taken over. Default: now. */
   readonly at?: number

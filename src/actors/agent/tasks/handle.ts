@@ -22,6 +22,8 @@ export interface Reply {
 export type TaskEvents = EventEmitter
 
 /**
+ * A task that was asked: awaiting it gives the reply, iterating it gives the messages as they arrive.
+ *
  * @example
  * const task = agent.ask('Compare the two proposals')
  * for await (const message of task) if (message.type === 'text') process.stdout.write(message.text)

@@ -2,6 +2,7 @@
 import type { AgentFact, Hold } from '../../../events/agent-facts.ts'
 import { TaskNotHeldError, TaskRejectedError } from '../../../events/errors/hold.ts'
 import { callErrorData } from '../../../events/errors/recorded.ts'
+import { dollars } from '../../../events/figures.ts'
 import type { Limit } from '../../../events/options/budget.ts'
 import type { BudgetInfo } from '../../admission/budget-ledger.ts'
 import { nameOfBudget } from '../../admission/budget-scope.ts'
@@ -87,16 +88,13 @@ function optionsOf({ scope: { agent, run }, limit }: { scope: BudgetInfo['scope'
   return `${whose}${limit.usd === null ? '' : ' --usd N'}${limit.tokens === null ? '' : ' --tokens N'}`
 }
 
-/** To the cent, and what is less with as many digits as it needs. */
-export const dollars = (amount: number): string =>
-  `$${amount !== 0 && amount < 0.1 ? Number(amount.toPrecision(2)) : amount.toFixed(2)}`
-
 /** Who approves. */
 export interface Verdict {
   /** A person or a program; it is recorded in the log. */
   readonly by?: string
 }
 
+/** Who rejects a task, and why. */
 export interface Rejection extends Verdict {
   readonly reason?: string
 }

@@ -22,6 +22,7 @@ import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { type Reply, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 
+/** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
   /** Aborting it cancels the task. */
   readonly signal?: AbortSignal

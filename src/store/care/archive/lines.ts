@@ -1,7 +1,7 @@
 /**
- * The archive: a log as lines of JSON, for backups (compressed) and exports (as they are). A header; then the facts in
- * order, each with its place in the chain of hashes and after the blobs that it needs, or the word that they are lost; then an end, which vouches for
- * every line before it, so that no archive can lose a part of itself unnoticed.
+ * The archive format: a log as lines of JSON, for backups (compressed) and exports (plain). A header; the facts in order
+ * with their hashes, each after the blobs that it refers to, or lines saying that these are lost; and an end with a
+ * checksum over all lines before it, so that a truncated or altered archive is detected.
  */
 import * as Schema from 'effect/Schema'
 import type { Recorded } from '../../../events/envelope.ts'
@@ -13,7 +13,7 @@ export const ARCHIVE_VERSION = 1
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 const NullableString = Schema.NullOr(Schema.String)
-/** It becomes part of files and hashes. */
+/** Restricted, because it becomes part of files and hashes. */
 const StoreId = Schema.String.check(Schema.isPattern(/^[0-9A-Za-z-]{8,64}$/))
 const Fields = Schema.Record(Schema.String, Schema.Unknown)
 
@@ -21,13 +21,13 @@ const Header = Schema.Struct({
   archive: Schema.Literal(ARCHIVE),
   version: Schema.Literal(ARCHIVE_VERSION),
   storeId: StoreId,
-  /** The only stream that is in it; null: all of them. */
+  /** The only stream in the archive; null for all streams. */
   stream: NullableString,
-  /** What comes up to this position is not in it; of one stream, up to this version. */
+  /** Facts up to this position, or of one stream up to this version, are not in the archive. */
   after: Count,
-  /** Whether texts have given way to their lengths. The hashes of the chain are those of the facts as they were. */
+  /** Whether texts were replaced by their lengths. The hashes are still those of the original facts. */
   redacted: Schema.Boolean,
-  /** Whether the store that it was made of could be read only. */
+  /** Whether the archived store was read-only. */
   forReading: Schema.Boolean,
 })
 export type ArchiveHeader = typeof Header.Type
@@ -35,7 +35,7 @@ export type ArchiveHeader = typeof Header.Type
 const BlobLine = Schema.Struct({ blob: Schema.String, bytes: Count, text: Schema.String })
 export type BlobLine = typeof BlobLine.Type
 
-/** A body that was lost before a repair: there is no text of it anywhere. */
+/** A body that was lost before the store was repaired: its text no longer exists. */
 const LostLine = Schema.Struct({
   lost: Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/)),
   bytes: Count,
@@ -65,9 +65,9 @@ const RecordLine = Schema.Struct({
   note: Schema.optionalKey(Note),
   previousHash: Schema.String,
   hash: Schema.String,
-  /** Of a fact whose bodies were dropped. */
+  /** Present if the fact's bodies were dropped. */
   seal: Schema.optionalKey(Schema.String),
-  /** What the hash covers, where it does not follow from the rest. */
+  /** The text that the hash covers, if it cannot be derived from the other fields. */
   text: Schema.optionalKey(Schema.String),
 })
 
@@ -82,10 +82,10 @@ export interface RecordLine extends Recorded {
 const End = Schema.Struct({
   end: Schema.Literal(true),
   records: Count,
-  /** Of the last fact; 0 when there is none. */
+  /** The position of the last fact; 0 if there is none. */
   position: Count,
   hash: Schema.String,
-  /** Of all lines before this one, in hex. */
+  /** The hash of all lines before this one, in hex. */
   sha256: Schema.String,
 })
 export type ArchiveEnd = typeof End.Type
@@ -105,7 +105,7 @@ const check = {
   end: Schema.decodeUnknownSync(End),
 }
 
-/** Which kind of line it is: each has a field that no other has. */
+/** The field that identifies each kind of line. */
 const MARKS = [
   ['archive', 'header'],
   ['position', 'record'],
@@ -113,7 +113,7 @@ const MARKS = [
   ['lost', 'lost'],
 ] as const
 
-/** Reads one line, or throws what is wrong with it. What is returned is what was parsed: the data keeps its order. */
+/** Parses and validates a line, or throws. Returns the parsed value, not the decoded one, so that keys keep their order. */
 export function parseLine(text: string): ArchiveLine {
   const value = JSON.parse(text) as object
   const own = (name: string) => value !== null && typeof value === 'object' && Object.hasOwn(value, name)
@@ -122,7 +122,7 @@ export function parseLine(text: string): ArchiveLine {
   return { kind, [kind]: value } as unknown as ArchiveLine
 }
 
-/** The version of an archive whose header cannot be read: a newer one may have another. */
+/** The version of an archive, read without the schema of the header, which a newer version may have changed. */
 export function archiveVersion(text: string): number | null {
   try {
     const { archive, version } = JSON.parse(text) as { archive?: unknown; version?: unknown }

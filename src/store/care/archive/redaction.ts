@@ -1,8 +1,8 @@
-/** Facts without the words in them: every text that is not known to be harmless gives way to its length. */
-import type { Json, JsonObject } from '../../../events/json.ts'
+/** Redaction: replaces every text in a fact by its length, except those known to be harmless. */
+import { defined, type Json, type JsonObject } from '../../../events/json.ts'
 import type { CommitNote } from '../../level/record.ts'
 
-/** Names, instants and words of this program's own. A field that is new is redacted until it is put here. */
+/** Fields with names, timestamps and this program's own terms. A new field is redacted until it is listed here. */
 const HARMLESS = new Set([
   'taskId',
   'callId',
@@ -24,15 +24,15 @@ const HARMLESS = new Set([
   'carriedFrom',
 ])
 
-/** The same shape, with numbers, ids and instants, and none of the words. */
+/** The same shape, with its numbers, ids and timestamps, but no other text. */
 export const redactedData = (data: JsonObject): JsonObject => fields(data)
 
-/** A summary is made for lists, and may hold words as well. */
+/** Redacts the summary, which may contain text as well. */
 export function redactedNote(note: CommitNote | null): CommitNote | null {
   if (!note?.summary) return note
-  // A hash of a state would confirm a guess at the words in it.
+  // The hash of a state would confirm a guess at its content.
   const { state, info, ...summary } = note.summary
-  return { ...note, summary: { ...summary, ...(info && { info: fields(info) }) } }
+  return { ...note, summary: defined({ ...summary, info: info && fields(info) }) }
 }
 
 function fields(data: JsonObject): JsonObject {
@@ -50,7 +50,7 @@ function redacted(name: string, value: Json): Json {
 
 const isList = (value: Json): value is readonly Json[] => Array.isArray(value)
 
-/** A body beside the log, or one that was dropped: its hash would confirm a guess at it. */
+/** A reference to a blob or a dropped body: its hash would confirm a guess at the content. */
 const isBody = (value: JsonObject): value is { sha256: string; bytes: number } =>
   'sha256' in value && 'bytes' in value && Object.keys(value).every((name) => BODY_FIELDS.has(name))
 

@@ -1,4 +1,4 @@
-/** Where an archive comes from: a file or a stream, compressed or not, as lines of text. */
+/** The source of an archive: a file or a stream, compressed or plain, read as lines. */
 import { createReadStream } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { pipeline } from 'node:stream'
@@ -6,13 +6,14 @@ import { createGunzip } from 'node:zlib'
 import { InvalidArchive } from '../../../events/errors/archive.ts'
 import { InvalidInputError } from '../../../events/errors/usage.ts'
 
+/** An export or a backup as a stream of bytes. */
 export interface ArchiveSource {
-  /** For messages. */
+  /** For error messages. */
   readonly name: string
   readonly bytes: AsyncIterable<Uint8Array>
 }
 
-/** Throws {@link InvalidInputError} where there is no such file. */
+/** @throws InvalidInputError if the file cannot be read */
 export async function archiveFile(path: string): Promise<ArchiveSource> {
   try {
     await access(path)
@@ -29,15 +30,15 @@ export async function archiveFile(path: string): Promise<ArchiveSource> {
   return { name: path, bytes: createReadStream(path) }
 }
 
-/** The lines of an archive, without their ends. */
-export async function* archiveLines({ name, bytes }: ArchiveSource): AsyncGenerator<string, void, undefined> {
+/** The lines of an archive, without their line ends. */
+export async function* sourceLines({ name, bytes }: ArchiveSource): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder()
-  let begun = ''
+  let partial = ''
   try {
-    for await (const chunk of plain(bytes)) {
+    for await (const chunk of decompressed(bytes)) {
       const pieces = decoder.decode(chunk, { stream: true }).split('\n')
-      pieces[0] = begun + pieces[0]
-      begun = pieces.pop() ?? ''
+      pieces[0] = partial + pieces[0]
+      partial = pieces.pop() ?? ''
       yield* pieces
     }
   } catch (cause) {
@@ -45,21 +46,21 @@ export async function* archiveLines({ name, bytes }: ArchiveSource): AsyncGenera
     const problem = `it cannot be read completely (${(cause as Error).message})`
     throw new InvalidArchive({ file: name, line: null, position: null, problem }, { cause })
   }
-  const rest = begun + decoder.decode()
+  const rest = partial + decoder.decode()
   if (rest !== '') yield rest
 }
 
-/** How gzip begins; a line of JSON does not. */
+/** The first byte of a gzip file, and never of JSON. */
 const GZIP = 0x1f
 
-async function* plain(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+async function* decompressed(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = bytes[Symbol.asyncIterator]()
   const first = await iterator.next()
   if (first.done) return
   const all = rejoined(first.value, iterator)
   if (first.value[0] !== GZIP) return yield* all
   const gunzip = createGunzip()
-  // What goes wrong on the way is thrown to whoever reads the other end.
+  // The reader of `gunzip` gets any error.
   pipeline(all, gunzip, () => {})
   for await (const chunk of gunzip) yield chunk as Uint8Array
 }

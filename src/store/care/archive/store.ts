@@ -1,18 +1,16 @@
-/** The log of an archive in memory, for reading only: what can be looked at without making a store of it. */
-
+/** The log of an archive as a read-only store in memory, for viewing it without importing it. */
 import type { Recorded } from '../../../events/envelope.ts'
 import { StoreForReading } from '../../../events/errors/archive.ts'
 import { CorruptBlob } from '../../../events/errors/store.ts'
 import { checkStreamName } from '../../../events/ids.ts'
-import { blobReference, checkBlob, checkReference } from '../../blob-content.ts'
+import { blobReference, checkBlob, checkReference } from '../../blob-reference.ts'
 import type { EventStore, StreamSummary } from '../../event-store.ts'
-import { follow, Growth } from '../../follow.ts'
+import { follow, Watermark } from '../../follow.ts'
 import type { ChainedStore, ChainRange } from '../../level/chained-store.ts'
 import type { PagedFact } from '../../level/fact-pages.ts'
 import { readRange } from '../../read-range.ts'
 import { memorySnapshots } from '../../snapshots.ts'
-import type { CheckFact } from './check.ts'
-import { readArchive } from './reader.ts'
+import { type CheckFact, readArchive } from './reader.ts'
 import type { ArchiveSource } from './source.ts'
 
 interface ArchivedStream {
@@ -20,7 +18,7 @@ interface ArchivedStream {
   summary: StreamSummary | null
 }
 
-/** All that is in an archive. Of a part of a log, the positions are counted from 1; ids stay as they are. */
+/** Reads a whole archive. The facts of a partial one get positions from 1 on, and keep their ids. */
 export async function archiveStore(source: ArchiveSource, check: CheckFact): Promise<EventStore> {
   const { header, content } = await readArchive(source, check)
   const log: PagedFact[] = []
@@ -41,8 +39,8 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
     stream.summary = note?.summary ?? stream.summary
     log.push({ recorded, note, seal })
   }
-  const growth = new Growth()
-  growth.advance(log.length)
+  const watermark = new Watermark()
+  watermark.advance(log.length)
   const refuse = async () => {
     throw new StoreForReading({ path: source.name })
   }
@@ -74,7 +72,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
     async *readAll(options = {}) {
       for (const { recorded } of within(log, options)) yield recorded
     },
-    follow: (options = {}) => follow(store, growth, options),
+    follow: (options = {}) => follow(store, watermark, options),
     head: async (name) =>
       name === undefined ? log.length : (streams.get(checkStreamName(name))?.facts.length ?? 0),
     async *streams({ prefix = '', open = false } = {}) {
@@ -84,7 +82,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
       }
     },
     async [Symbol.asyncDispose]() {
-      growth.end()
+      watermark.end()
     },
   }
   return store

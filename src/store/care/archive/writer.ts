@@ -1,4 +1,4 @@
-/** Writing a log down as an archive: to a stream of text, or to a file that is there whole or not at all. */
+/** Writing a log as an archive: as a stream of text, or atomically to a file. */
 import { createHash, randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -7,7 +7,7 @@ import { createGzip } from 'node:zlib'
 import { ArchiveNotWritten, BodyLost } from '../../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../../events/errors/base.ts'
 import { checkStreamName } from '../../../events/ids.ts'
-import { blobReferences } from '../../blob-references.ts'
+import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
 import { FILE_MODE, syncDirectory } from '../../directory.ts'
 import { storedTextOf } from '../../fact-text.ts'
@@ -24,29 +24,30 @@ import {
 } from './lines.ts'
 import { redactedData, redactedNote } from './redaction.ts'
 
+/** Which part of a log to export, and how. */
 export interface ExportOptions {
   /** Only this stream. */
   readonly stream?: string
-  /** Only what came after this position; with `stream`, after this version. */
+  /** Only facts after this position or, with `stream`, after this version. */
   readonly after?: number
-  /** Only what came up to this position. Default: what the log holds when it begins. */
+  /** Only facts up to this position. Default: the end of the log at the start of the export. */
   readonly to?: number
-  /** Puts lengths in the place of prompts, answers and all other texts. */
+  /** Replaces prompts, answers and all other texts by their lengths. */
   readonly redacted?: boolean
 }
 
-/** What an archive came to. */
+/** What an export or a backup wrote. */
 export interface ArchiveSummary {
   readonly storeId: string
   readonly records: number
-  /** Of the last fact in it; 0 when there is none. */
+  /** The position of the last fact; 0 if there is none. */
   readonly position: number
   readonly blobs: number
-  /** Bodies that a repair of the store has not found any more: that they are lost is in the archive. */
+  /** The number of bodies that were lost before the store was repaired. The archive records them as lost. */
   readonly lostBlobs: number
 }
 
-/** The same, while it is being written. */
+/** The summary while the archive is being written. */
 type Tally = { -readonly [Field in keyof ArchiveSummary]: ArchiveSummary[Field] }
 
 const noneYet = ({ storeId }: ChainedStore): Tally => ({
@@ -58,8 +59,8 @@ const noneYet = ({ storeId }: ChainedStore): Tally => ({
 })
 
 /**
- * The lines of an archive, in pieces of many. Facts that are appended meanwhile are not in it: what it holds is the
- * beginning of the log, so nobody has to wait. `tally` is kept while it goes on.
+ * The text of an archive, in pieces of many lines. It contains a prefix of the log, so appends need not wait: later facts
+ * are not included. `tally` is updated as pieces are written.
  */
 export async function* archiveText(
   store: ChainedStore,
@@ -129,14 +130,15 @@ async function bodyLine({ blobs }: ChainedStore, reference: BlobReference): Prom
 
 function recordLine(storeId: string, record: DecodedRecord): RecordLine {
   const { recorded, note, previousHash, hash, seal, text } = record
+  // The text that a later version wrote may differ from ours: it is then passed on unchanged.
+  const isDerivable = joinText(storedTextOf(storeId, recorded), note) === text
   return {
     ...recorded,
     ...(note === null ? {} : { note }),
     previousHash,
     hash,
     ...(seal === null ? {} : { seal }),
-    // What a later version wrote in another way is passed on as it is.
-    ...(joinText(storedTextOf(storeId, recorded), note) === text ? {} : { text }),
+    ...(isDerivable ? {} : { text }),
   }
 }
 
@@ -146,7 +148,7 @@ function redactedLine({ recorded, note, previousHash, hash }: DecodedRecord): Re
   return { ...recorded, data, ...(bare === null ? {} : { note: bare }), previousHash, hash }
 }
 
-/** Writes an archive to a file, which has its name only when it is whole and on disk. One that was there is replaced. */
+/** Writes an archive to a file. The file gets its name once it is complete and on disk, replacing any of the same name. */
 export async function writeArchive(
   store: ChainedStore,
   file: string,
@@ -176,7 +178,7 @@ export async function writeArchive(
   return tally
 }
 
-/** What the system says of the file; what the store says of itself is passed on. */
+/** Turns a system error into ArchiveNotWritten; any other error is returned unchanged. */
 export function writingError(file: string, cause: unknown): unknown {
   const { code, message } = cause as NodeJS.ErrnoException
   if (cause instanceof ClaudeAgentError || code === undefined) return cause

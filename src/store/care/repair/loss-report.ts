@@ -1,6 +1,6 @@
-/** What a repair could not save, as far as it can be known, and where to find it. */
+/** The report of a repair: what was kept, what was lost, and where the rest is. */
 import { range } from '../verify/finding.ts'
-import type { RepairPlan } from './repair-plan.ts'
+import type { RepairPlan } from './plan.ts'
 import type { Salvage } from './salvage.ts'
 import type { SalvagedRecord } from './salvaged-line.ts'
 
@@ -9,25 +9,27 @@ export interface LostFacts {
   /** Positions in the damaged store. */
   readonly from: number
   readonly to: number
-  /** Whose facts they were; null where nothing is left that tells. */
+  /** The stream of the facts; null if unknown. */
   readonly stream: string | null
-  /** Which ones; null likewise. */
+  /** The versions of the facts; null if unknown. */
   readonly versions: { readonly from: number; readonly to: number } | null
 }
 
+/** A stream that a repair could keep only in part. */
 export interface DamagedStream {
   readonly stream: string
-  /** It goes up to this version now. */
+  /** Its last version in the new store. */
   readonly kept: number
-  /** It is known to have reached this one. */
+  /** The last version known in the damaged store. */
   readonly reached: number
-  /** Facts of it that are whole and could not be kept. */
+  /** The number of its facts that are intact but could not be kept. */
   readonly quarantined: number
 }
 
+/** A body that a repair could not keep, and the fact that refers to it. */
 export interface LostBlob {
   readonly sha256: string
-  /** In the new store. */
+  /** The position of the fact that refers to it, in the new store. */
   readonly position: number
   readonly stream: string
   readonly problem: string
@@ -35,19 +37,19 @@ export interface LostBlob {
 
 export interface LossReport {
   readonly source: string
-  /** The damaged store's id, as far as it can be read. */
+  /** The id of the damaged store; null if it cannot be read. */
   readonly sourceStoreId: string | null
-  /** The new store's. */
+  /** The id of the new store. */
   readonly storeId: string
   readonly kept: number
   readonly lost: readonly LostFacts[]
-  /** Entries in `quarantine.ndjson`. */
+  /** The number of entries in `quarantine.ndjson`. */
   readonly quarantined: number
   readonly streams: readonly DamagedStream[]
   readonly blobs: { readonly kept: number; readonly lost: readonly LostBlob[] }
-  /** Where facts were and where they are now, for those whose position has changed: `count` of them in a row. */
+  /** The facts whose position changed: `count` consecutive ones, from position `from` to position `to` on. */
   readonly moved: readonly { readonly from: number; readonly to: number; readonly count: number }[]
-  /** Whether LevelDB's own repair of a copy was asked for what the files did not show, and came to an end. */
+  /** Whether LevelDB's own repair of a copy was used as a second source, or failed. */
   readonly secondSource: 'not needed' | 'asked' | 'failed'
 }
 
@@ -71,7 +73,7 @@ export function lostFacts({ lost }: Plan, { pointers }: Salvage): LostFacts[] {
   return runs
 }
 
-/** The streams that are not what they were, by name. */
+/** The streams that lost facts, or have some in quarantine, by name. */
 export function damagedStreams({ kept, refused }: Plan, { versions }: Salvage): DamagedStream[] {
   const streams = new Map<string, { kept: number; reached: number; quarantined: number }>()
   const of = (stream: string) => {
@@ -107,19 +109,19 @@ export function movedFacts({ kept }: Plan): LossReport['moved'] {
   return moved.filter(({ from, to }) => from !== to)
 }
 
-/** The report for people, a line each. */
+/** The report as lines of text, one per loss. */
 export function lossLines(report: LossReport): string[] {
   const { lost, streams, blobs, quarantined } = report
   return [
     ...lost.map(({ from, to, stream, versions }) => {
       const which = versions
         ? `: ${range('version', versions.from, versions.to)} of ${stream}`
-        : ': of an unknown stream'
+        : ' of an unknown stream'
       return `lost ${range('position', from, to)}${which}`
     }),
     ...streams.map(({ stream, kept, reached, quarantined }) => {
       const apart = quarantined === 0 ? '' : `, ${quarantined} more are in quarantine`
-      return `${stream} has ${kept} of ${reached} facts${apart}: what the lost ones completed is pending again`
+      return `${stream} has ${kept} of ${reached} facts${apart}: work that the lost ones completed is pending again`
     }),
     ...blobs.lost.map(
       ({ sha256, stream, position, problem }) =>

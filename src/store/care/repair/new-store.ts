@@ -1,7 +1,7 @@
-/** The store that a repair makes: the kept facts in their order, linked anew, with the bodies that they refer to. */
+/** The store that a repair creates: the kept facts in order, in a new hash chain, with the blobs they refer to. */
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { blobReferences } from '../../blob-references.ts'
+import { blobReferences } from '../../blob-reference.ts'
 import { FILE_MODE } from '../../directory.ts'
 import { storedTextOf } from '../../fact-text.ts'
 import type { StorePaths } from '../../level/directory.ts'
@@ -10,11 +10,11 @@ import { type CommitNote, decodeRecord, encodeRecord, joinText } from '../../lev
 import { buildStore, type StoreBuilder } from '../store-builder.ts'
 import { bodyProblem } from '../verify/blob-check.ts'
 import type { LossReport, LostBlob } from './loss-report.ts'
-import type { RepairPlan } from './repair-plan.ts'
+import type { RepairPlan } from './plan.ts'
 import type { DamagedRecord, SalvagedRecord } from './salvaged-line.ts'
 
 export interface KeptFacts {
-  /** The streams that have lost something. */
+  /** The streams that lost facts. */
   readonly cut: ReadonlySet<string>
   readonly plan: RepairPlan<SalvagedRecord>
   readonly source: StorePaths
@@ -22,7 +22,7 @@ export interface KeptFacts {
   valueFor(record: SalvagedRecord | DamagedRecord): Promise<string>
 }
 
-/** Makes the store, and says which bodies came along. */
+/** Creates the store, and returns which blobs were kept and which are lost. */
 export async function buildRepaired(
   target: string,
   storeId: string,
@@ -49,7 +49,7 @@ export async function buildRepaired(
   return { kept: seen.size - lost.length, lost }
 }
 
-/** The fact keeps its id, its time and what was noted with it; its position and its link are new. */
+/** Adds a fact with its id, time and note; its position and hashes are new. */
 async function addFact(
   builder: StoreBuilder,
   storeId: string,
@@ -66,11 +66,11 @@ async function addFact(
   return recorded
 }
 
-/** What a cut stream has left to do may have been done, and paid for: nobody goes on with it by itself. */
+/** The open work of a cut stream may have been done, and paid for, already: it must not resume automatically. */
 const withoutWork = (note: CommitNote): CommitNote =>
   note.summary ? { ...note, summary: { ...note.summary, open: false } } : note
 
-/** Everything that was found and not kept, a line each: with its reason, and with its value as it was found. */
+/** Writes a line for everything that was found but not kept, with the reason and the value. Returns their number. */
 export async function writeQuarantine(
   file: string,
   { plan, valueFor }: KeptFacts,

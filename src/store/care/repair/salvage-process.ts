@@ -1,8 +1,7 @@
 /**
- * Reads a damaged database in a process of its own, which may come to any end without harm, and leaves what it found in
- * two files. Arguments: `files` or `leveldb`, the directory to read, the directory to write to.
+ * A program that reads a damaged database and writes what it finds to two files. It is a separate process because LevelDB
+ * may abort it. Arguments: `files` or `leveldb`, the directory to read, the directory to write to.
  */
-
 import { once } from 'node:events'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { cp, rm } from 'node:fs/promises'
@@ -15,7 +14,7 @@ import {
   type PointersEntry,
   type StoreEntry,
 } from '../../level/index-value.ts'
-import { nameIn, numberIn, recordKey, STORE_KEY } from '../../level/keys.ts'
+import { KEY_PREFIX, nameIn, numberIn, recordKey, STORE_KEY, streamOfPointers } from '../../level/keys.ts'
 import { decodeRecord } from '../../level/record.ts'
 import { entriesAfterRepair, entriesInFiles, type SalvagedEntry } from './salvaged-entries.ts'
 import {
@@ -23,21 +22,18 @@ import {
   LINES_FILE,
   type SalvagedLine,
   VALUES_FILE,
-  type ValuePlace,
+  type ValueSpan,
 } from './salvaged-line.ts'
 
 const [mode = '', source = '', target = ''] = process.argv.slice(2)
 
-/** `!` and the digits, at the end of a key of pointers. */
-const PADDED_NUMBER = 17
-
-/** What the value of an entry of the index says, by the first letter of its key. */
+/** What an index entry tells, by the first letter of its key. */
 const KNOWLEDGE: Readonly<Record<string, (key: string, content: unknown) => Knowledge | null>> = {
   m: (key, content) =>
     key === STORE_KEY ? { kind: 'store', storeId: (content as StoreEntry).storeId } : null,
   s: (key, content) => ({
     kind: 'pointers',
-    stream: nameIn(key).slice(0, -PADDED_NUMBER),
+    stream: streamOfPointers(key),
     last: numberIn(key),
     positions: content as PointersEntry,
   }),
@@ -48,7 +44,7 @@ const KNOWLEDGE: Readonly<Record<string, (key: string, content: unknown) => Know
   c: (_, content) => ({ kind: 'commit', ...(content as CommitEntry) }),
 }
 
-/** A full disk, say. What is written on stderr is told to whoever asked for the repair. */
+/** For example on a full disk. The parent process reports what is on stderr. */
 function fail(error: Error): never {
   process.stderr.write(error.message)
   process.exit(1)
@@ -65,11 +61,11 @@ class Output {
     for (const stream of [this.#lines, this.#values]) stream.on('error', fail)
   }
 
-  async keep(value: Buffer): Promise<ValuePlace> {
-    const place = { offset: this.#offset, length: value.length }
+  async value(value: Buffer): Promise<ValueSpan> {
+    const span = { offset: this.#offset, length: value.length }
     this.#offset += value.length
     if (!this.#values.write(value)) await once(this.#values, 'drain')
-    return place
+    return span
   }
 
   async line(line: SalvagedLine): Promise<void> {
@@ -81,49 +77,49 @@ class Output {
   }
 }
 
-async function take({ key, value, sequence, file }: SalvagedEntry, output: Output): Promise<void> {
-  // A removal takes nothing away: the log only grows.
+async function salvageEntry({ key, value, sequence, file }: SalvagedEntry, output: Output): Promise<void> {
+  // Removals are ignored: the log only grows.
   if (value === null) return
-  if (key.startsWith('e!')) return takeRecord({ key, value, sequence, file }, output)
+  if (key.startsWith(KEY_PREFIX.record)) return salvageRecord({ key, value, sequence, file }, output)
   const knowledge = KNOWLEDGE[key[0] ?? '']
   if (key[1] !== '!' || !knowledge) return
   try {
     const known = knowledge(key, decodeIndexValue(key, value.toString('utf8'), file))
     if (known) await output.line(known)
   } catch {
-    // A damaged entry of the index tells nothing.
+    // A damaged index entry tells nothing.
   }
 }
 
-async function takeRecord(
+async function salvageRecord(
   { key, value, sequence, file }: SalvagedEntry & { readonly value: Buffer },
   output: Output,
 ): Promise<void> {
   const position = numberIn(key)
   try {
-    if (key !== recordKey(position)) throw new Error('it is under a key that was never written')
+    if (key !== recordKey(position)) throw new Error('its key is not valid')
     const decoded = decodeRecord({ storeId: '', path: file }, position, value.toString('utf8'))
     const { recorded, hash, previousHash, note } = decoded
     const { stream, version, type } = recorded
     const link = { position, sequence, hash, previousHash }
     const fact = { stream, version, type, noted: note !== null }
-    await output.line({ kind: 'record', ...link, ...fact, file, value: await output.keep(value) })
+    await output.line({ kind: 'record', ...link, ...fact, file, value: await output.value(value) })
   } catch (error) {
-    // What LevelDB has made of a damaged value is worth less than the value itself, which the files have.
+    // A damaged value as LevelDB returns it is worth less than the original in the files.
     if (mode === 'leveldb') return
     const { details } = error as { details?: { problem?: string } }
     const problem = details?.problem ?? (error as Error).message
-    await output.line({ kind: 'damaged', key, problem, file, value: await output.keep(value) })
+    await output.line({ kind: 'damaged', key, problem, file, value: await output.value(value) })
   }
 }
 
 const output = new Output(target)
 if (mode === 'files') {
-  for await (const entry of entriesInFiles(source)) await take(entry, output)
+  for await (const entry of entriesInFiles(source)) await salvageEntry(entry, output)
 } else {
   const copy = join(target, 'copy')
   await cp(source, copy, { recursive: true })
-  for await (const entry of entriesAfterRepair(copy)) await take(entry, output)
+  for await (const entry of entriesAfterRepair(copy)) await salvageEntry(entry, output)
   await rm(copy, { recursive: true })
 }
 await output.end()

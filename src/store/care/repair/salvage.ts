@@ -1,4 +1,4 @@
-/** Everything that can still be read of a damaged store, found by a process of its own. */
+/** Everything that can still be read of a damaged store, collected from a separate process. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
@@ -15,33 +15,33 @@ import {
   type SalvagedLine,
   type SalvagedRecord,
   VALUES_FILE,
-  type ValuePlace,
+  type ValueSpan,
 } from './salvaged-line.ts'
 
-/** `files` reads the files themselves; `leveldb` lets LevelDB repair a copy of them. */
+/** `files` parses the files directly; `leveldb` has LevelDB repair a copy of them. */
 export type SalvageMode = 'files' | 'leveldb'
 
-/** Where a value that was found can be read again. */
+/** A found entry, and the file that has its value. */
 export interface Found<Line> {
   readonly line: Line
   readonly values: FileHandle
 }
 
-/** What was found, and what the index tells of what was not. */
+/** The records that were found, and what the index tells about those that were not. */
 export class Salvage implements AsyncDisposable {
   readonly records: Found<SalvagedRecord>[] = []
   readonly damaged: Found<DamagedRecord>[] = []
-  /** What the index says was at a position. */
+  /** The fact at each position, according to the index. */
   readonly pointers = new Map<number, { readonly stream: string; readonly version: number }>()
-  /** The versions that streams are known to have reached. */
+  /** The last known version of each stream. */
   readonly versions = new Map<string, number>()
   readonly commits: CommitEntry[] = []
   storeId: string | null = null
-  /** The largest position that is mentioned anywhere. */
+  /** The largest position found anywhere. */
   last = 0
   readonly #files: FileHandle[] = []
 
-  /** Reads a log's directory into a folder. Throws {@link RepairFailed} when the process does not come to an end. */
+  /** Reads the directory of a log, with a folder for intermediate files. Throws {@link RepairFailed} if the process fails. */
   async read(mode: SalvageMode, log: string, folder: string): Promise<void> {
     await makeDirectory(folder)
     await runProcess([mode, log, folder], folder)
@@ -49,7 +49,7 @@ export class Salvage implements AsyncDisposable {
     this.#files.push(values)
     const lines = createReadStream(join(folder, LINES_FILE))
     for await (const text of createInterface({ input: lines, crlfDelay: Number.POSITIVE_INFINITY })) {
-      this.#take(JSON.parse(text) as SalvagedLine, values)
+      this.#add(JSON.parse(text) as SalvagedLine, values)
     }
   }
 
@@ -57,11 +57,11 @@ export class Salvage implements AsyncDisposable {
     for (const file of this.#files) await file.close()
   }
 
-  #take(line: SalvagedLine, values: FileHandle): void {
+  #add(line: SalvagedLine, values: FileHandle): void {
     switch (line.kind) {
       case 'record':
         this.records.push({ line, values })
-        this.#reaches(line.position)
+        this.#notePosition(line.position)
         break
       case 'damaged':
         this.damaged.push({ line, values })
@@ -73,36 +73,36 @@ export class Salvage implements AsyncDisposable {
         for (const [index, position] of line.positions.entries()) {
           const version = line.last - line.positions.length + 1 + index
           this.pointers.set(position, { stream: line.stream, version })
-          this.#reaches(position)
+          this.#notePosition(position)
         }
-        this.#knows(line.stream, line.last)
+        this.#noteVersion(line.stream, line.last)
         break
       case 'head':
-        this.#reaches(line.position)
-        this.#knows(line.stream, line.version)
+        this.#notePosition(line.position)
+        this.#noteVersion(line.stream, line.version)
         break
       case 'commit':
-        this.#reaches(line.first + line.count - 1)
+        this.#notePosition(line.first + line.count - 1)
         this.commits.push(line)
     }
   }
 
-  #reaches(position: number): void {
+  #notePosition(position: number): void {
     this.last = Math.max(this.last, position)
   }
 
-  #knows(stream: string, version: number): void {
+  #noteVersion(stream: string, version: number): void {
     this.versions.set(stream, Math.max(this.versions.get(stream) ?? 0, version))
   }
 }
 
-export async function readValue(values: FileHandle, { offset, length }: ValuePlace): Promise<string> {
+export async function readValue(values: FileHandle, { offset, length }: ValueSpan): Promise<string> {
   const bytes = Buffer.alloc(length)
   await values.read(bytes, 0, length, offset)
   return bytes.toString('utf8')
 }
 
-/** Node does not run TypeScript: from the sources, it is the built one that is started. */
+/** Node cannot run this TypeScript, so from the sources the built program is started. */
 const PROGRAM = new URL(
   import.meta.url.endsWith('.ts')
     ? '../../../../dist/store/care/repair/salvage-process.js'
@@ -110,15 +110,15 @@ const PROGRAM = new URL(
   import.meta.url,
 )
 
-async function runProcess(words: readonly string[], folder: string): Promise<void> {
-  const child = spawn(process.execPath, [fileURLToPath(PROGRAM), ...words], {
+async function runProcess(args: readonly string[], folder: string): Promise<void> {
+  const child = spawn(process.execPath, [fileURLToPath(PROGRAM), ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const ended = once(child, 'close') as Promise<[number | null, string | null]>
-  let said = ''
-  for await (const chunk of child.stderr.setEncoding('utf8')) said = `${said}${chunk}`.slice(-2000)
+  let stderr = ''
+  for await (const chunk of child.stderr.setEncoding('utf8')) stderr = `${stderr}${chunk}`.slice(-2000)
   const [code, signal] = await ended
   if (code === 0) return
-  const problem = `the process reading it ended with ${signal ?? `code ${code}`}: ${said.trim()}`
+  const problem = `the process reading it ended with ${signal ?? `code ${code}`}: ${stderr.trim()}`
   throw new RepairFailed({ path: folder, problem })
 }

@@ -1,10 +1,10 @@
-/** Every entry that can still be found in the files of a database, whether it belongs to it or not, damaged or not. */
+/** Every entry that can still be found in the files of a database, intact or damaged, current or obsolete. */
 import { readFile } from 'node:fs/promises'
 import { carveBlocks } from '../../files/carving.ts'
 import type { Entry } from '../../files/entry.ts'
 import { readLogDirectory } from '../../files/log-directory.ts'
 import { scanLogFile } from '../../files/log-file.ts'
-import { type BlockPlace, TableFile } from '../../files/table-file.ts'
+import { type BlockHandle, TableFile } from '../../files/table-file.ts'
 import { decodeBatch } from '../../files/write-batch.ts'
 import { openLevel } from '../../level/database.ts'
 import { entriesAt } from '../verify/entry-source.ts'
@@ -14,8 +14,7 @@ export interface SalvagedEntry extends Entry {
 }
 
 /**
- * Reads the files themselves. Nothing is left out for being damaged, old, or named nowhere: whoever uses an entry has to
- * see whether it is what was written.
+ * Parses the files directly. Damaged, outdated and unreferenced entries are included: the caller must verify each one.
  */
 export async function* entriesInFiles(directory: string): AsyncGenerator<SalvagedEntry, void, undefined> {
   const { tables, logs, strays } = await readLogDirectory(directory)
@@ -32,12 +31,12 @@ async function entriesIn(file: string): Promise<readonly Entry[]> {
     return records.flatMap(({ payload }) => decodeBatch(payload).entries)
   }
   const content = await readFile(file)
-  const places = await blocksOf(file, content)
-  return places.flatMap((place) => entriesAt(content, place))
+  const blocks = await blocksOf(file, content)
+  return blocks.flatMap((block) => entriesAt(content, block))
 }
 
-/** The blocks by the table's own index and, where that is damaged, also those that show by their checksums. */
-async function blocksOf(file: string, content: Buffer): Promise<readonly BlockPlace[]> {
+/** The blocks listed in the table's index and, if anything around them is damaged, those found by their checksums. */
+async function blocksOf(file: string, content: Buffer): Promise<readonly BlockHandle[]> {
   await using table = await TableFile.open(file)
   const { blocks, damage } = await table.layout()
   if (damage.length === 0) return blocks
@@ -46,8 +45,8 @@ async function blocksOf(file: string, content: Buffer): Promise<readonly BlockPl
 }
 
 /**
- * What LevelDB makes of a copy of its files: its repair, and then everything in it. A second source, and no better one:
- * it may abort the process, and may return values that were never written.
+ * Has LevelDB repair a copy of its files, and reads everything in it. Only a second source: LevelDB may abort the process,
+ * and may return values that were never written.
  */
 export async function* entriesAfterRepair(copy: string): AsyncGenerator<SalvagedEntry, void, undefined> {
   const { Level } = await import('level')

@@ -1,40 +1,40 @@
-/** What the reading of a damaged store says to the writing of a new one: a line of JSON for each entry worth knowing. */
+/** The output of the salvage process: a line of JSON for each useful entry of a damaged store, and a file of values. */
 import type { CommitEntry } from '../../level/index-value.ts'
 
-/** Where the value of an entry is, in the file of values. */
-export interface ValuePlace {
+/** The location of a value in the file of values. */
+export interface ValueSpan {
   readonly offset: number
   readonly length: number
 }
 
-/** A fact that vouches for itself, as far as the plan of a repair has to know it. */
+/** A fact whose own hash matches, with what the plan of a repair needs. */
 export interface SalvagedRecord {
   readonly kind: 'record'
   readonly position: number
-  /** Of two with the same position the one with the larger number was written later. */
+  /** Of two records with the same position, the one with the larger number was written later. */
   readonly sequence: number
   readonly hash: string
   readonly previousHash: string
   readonly stream: string
   readonly version: number
   readonly type: string
-  /** Whether something was noted with it: it is then the last one of its append. */
+  /** Whether it has a commit note: it is then the last fact of its append. */
   readonly noted: boolean
-  /** Where it was found. */
+  /** The file it was found in. */
   readonly file: string
-  readonly value: ValuePlace
+  readonly value: ValueSpan
 }
 
-/** Something under the key of a fact that is not what was written there. */
+/** A value under the key of a fact that is not what was written. */
 export interface DamagedRecord {
   readonly kind: 'damaged'
   readonly key: string
   readonly problem: string
   readonly file: string
-  readonly value: ValuePlace
+  readonly value: ValueSpan
 }
 
-/** Entries of the index that are whole: they tell what was lost. */
+/** What intact index entries tell about lost facts. */
 export type Knowledge =
   | { readonly kind: 'store'; readonly storeId: string }
   | {
@@ -48,6 +48,6 @@ export type Knowledge =
 
 export type SalvagedLine = SalvagedRecord | DamagedRecord | Knowledge
 
-/** The two files that the reading leaves. */
+/** The two output files. */
 export const LINES_FILE = 'entries.ndjson'
 export const VALUES_FILE = 'values'

@@ -1,4 +1,4 @@
-/** Whether the bodies that facts refer to are there and what was put, and which bodies nobody refers to. */
+/** Checks that the blobs that facts refer to exist and are intact, and notes those that no fact refers to. */
 import { hash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,24 +1,24 @@
-/** One file of the database as entries in the order of their keys. */
+/** A file of the database as entries in key order. */
 import { readFile } from 'node:fs/promises'
 import { BLOCK_TRAILER } from '../../files/block.ts'
 import { carveBlocks } from '../../files/carving.ts'
 import type { Entry } from '../../files/entry.ts'
-import { type BlockPlace, type DataBlock, readEntries } from '../../files/table-file.ts'
+import { type BlockHandle, type DataBlock, readEntries } from '../../files/table-file.ts'
 
 export interface EntrySource {
   readonly file: string
-  /** The entries whose keys begin so; null when there are none. */
+  /** The entries whose keys start with a prefix; null if there are none. */
   entries(prefix: string): SortedEntries | null
 }
 
 export interface SortedEntries {
-  /** No key is smaller than this, so that a file need not be read before its turn. */
+  /** A lower bound of the keys, so that the file need not be read before its turn. */
   readonly from: string
-  /** In order, the newest of equal keys first. */
+  /** In key order, the newest of equal keys first. */
   readonly pieces: AsyncIterable<readonly Entry[]>
 }
 
-/** Above every character of a key. */
+/** Sorts after every character of a key. */
 const ABOVE = '\x7f'
 
 export const tableSource = (file: string, blocks: readonly DataBlock[]): EntrySource => ({
@@ -31,38 +31,38 @@ export const tableSource = (file: string, blocks: readonly DataBlock[]): EntrySo
   },
 })
 
-async function* blockPieces(file: string, blocks: readonly BlockPlace[], prefix: string) {
+async function* blockPieces(file: string, blocks: readonly BlockHandle[], prefix: string) {
   const content = await readFile(file)
-  for (const block of blocks) yield beginningWith(prefix, entriesAt(content, block))
+  for (const block of blocks) yield withPrefix(prefix, entriesAt(content, block))
 }
 
-/** A table whose index of blocks is damaged: all that can be found in it, at once. */
+/** A table whose index of blocks is damaged: everything that can be found in it. */
 export const damagedTableSource = (file: string, content: Buffer): EntrySource =>
   entriesSource(
     file,
-    // The filter and the index are among the blocks that are found, and hold no keys of ours.
-    carveBlocks(content).flatMap((place) => entriesAt(content, place)),
+    // The filter and the index are among the blocks found, but their entries match no prefix.
+    carveBlocks(content).flatMap((block) => entriesAt(content, block)),
   )
 
-/** A log, whose entries are in the order of writing. */
+/** A log, whose entries are in write order. */
 export const entriesSource = (file: string, entries: readonly Entry[]): EntrySource => ({
   file,
   entries(prefix) {
-    const wanted = beginningWith(prefix, entries)
-    return wanted.length === 0 ? null : { from: prefix, pieces: once(wanted) }
+    const wanted = withPrefix(prefix, entries)
+    return wanted.length === 0 ? null : { from: prefix, pieces: singlePiece(wanted) }
   },
 })
 
-async function* once(entries: readonly Entry[]) {
+async function* singlePiece(entries: readonly Entry[]) {
   yield entries
 }
 
-export function entriesAt(content: Buffer, { offset, size }: BlockPlace): readonly Entry[] {
+export function entriesAt(content: Buffer, { offset, size }: BlockHandle): readonly Entry[] {
   return readEntries(content.subarray(offset, offset + size + BLOCK_TRAILER)).entries
 }
 
-/** What a table holds is in order already, but for damaged blocks. */
-const beginningWith = (prefix: string, entries: readonly Entry[]): Entry[] =>
+/** Sorts, because logs and damaged tables are not in key order. */
+const withPrefix = (prefix: string, entries: readonly Entry[]): Entry[] =>
   entries.filter(({ key }) => key.startsWith(prefix)).sort(byKeyThenNewest)
 
 export const byKeyThenNewest = (a: Entry, b: Entry) =>

@@ -1,6 +1,7 @@
-/** Whether the files of the database are what LevelDB wrote: every block, every record of a log, every byte between. */
+/** Checks that the files of the database are what LevelDB wrote: every block, every log record, every byte between. */
 import { readFile } from 'node:fs/promises'
 import { BLOCK_TRAILER } from '../../files/block.ts'
+import { carveBlocks } from '../../files/carving.ts'
 import type { Entry } from '../../files/entry.ts'
 import {
   type DatabaseFile,
@@ -8,14 +9,13 @@ import {
   problemText,
   type TableOnDisk,
 } from '../../files/log-directory.ts'
-import { scanLogFile } from '../../files/log-file.ts'
-import { readEntries, TableFile } from '../../files/table-file.ts'
+import { type LogFileDamage, scanLogFile } from '../../files/log-file.ts'
+import { readEntries, TABLE_FOOTER, TableFile } from '../../files/table-file.ts'
 import { decodeBatch } from '../../files/write-batch.ts'
 import { damagedTableSource, type EntrySource, entriesSource, tableSource } from './entry-source.ts'
 import type { Findings } from './finding.ts'
-import { checkStrays } from './stray-check.ts'
 
-/** Checks the files, and returns what can be read of them. `killed`: whether the last owner ended without closing. */
+/** Checks the files, and returns their readable entries. `killed`: whether the last owner ended without closing the store. */
 export async function checkFiles(
   directory: LogDirectory,
   findings: Findings,
@@ -88,13 +88,57 @@ async function checkLog(
   return entriesSource(path, entries)
 }
 
-/** What a killed process was writing was not acknowledged. A store that was closed has nothing like it. */
+/** A write cut short by a kill was never acknowledged. In a store that was closed, a torn write is damage. */
 function reportTorn(findings: Findings, expected: boolean, file: string, problem: string): void {
   if (expected) {
-    findings.notes.push(
-      `${file}: ${problem}. Its writer was killed in the middle of it, and never acknowledged it.`,
-    )
+    findings.notes.push(`${file}: ${problem}. Its writer was killed midway and never acknowledged it.`)
   } else {
     findings.add('file', file, problem)
   }
+}
+
+/**
+ * Checks the files that no longer belong to the database, or not yet: LevelDB removes them at the next opening. Nothing is
+ * read from them, but if the disk has changed one, the others are suspect too. Intact ones are noted.
+ */
+async function checkStrays({ strays, otherManifests }: LogDirectory, findings: Findings): Promise<void> {
+  for (const file of [...strays.map(({ path }) => path), ...otherManifests]) {
+    const damage = await (/\.(?:ldb|sst)$/.test(file) ? tableDamage(file) : logDamage(file)).catch(
+      (error: Error) => ({ offset: null, problem: `it cannot be read (${error.message})` }),
+    )
+    if (damage === null) {
+      findings.notes.push(`${file} is not part of the store: a process was killed before it could remove it.`)
+    } else {
+      const where = 'it is no longer part of the store, and has changed on disk'
+      findings.add('file', file, `${where}: ${problemText({ file, ...damage })}`)
+    }
+  }
+}
+
+async function logDamage(file: string): Promise<LogFileDamage | null> {
+  return scanLogFile(await readFile(file)).damage[0] ?? null
+}
+
+async function tableDamage(file: string): Promise<LogFileDamage | null> {
+  await using table = await TableFile.open(file)
+  const content = await table.bytes(0, table.size)
+  const { blocks, damage } = await table.layout()
+  const [first] = damage
+  if (first) return first.offset < table.size - TABLE_FOOTER ? first : unfinishedDamage(content)
+  for (const { offset, size } of blocks) {
+    const { problem } = readEntries(content.subarray(offset, offset + size + BLOCK_TRAILER))
+    if (problem !== null) return { offset, problem: `a block: ${problem}` }
+  }
+  return null
+}
+
+/** An unfinished table has intact blocks and then part of one, with no footer: damage only if something else is wrong. */
+function unfinishedDamage(content: Buffer): LogFileDamage | null {
+  let end = 0
+  for (const { offset, size } of carveBlocks(content)) {
+    if (offset !== end) return { offset: end, problem: 'a block: its checksum does not match' }
+    end = offset + size + BLOCK_TRAILER
+  }
+  if (end === 0 || content.length - end !== TABLE_FOOTER) return null
+  return { offset: end, problem: 'its end is damaged' }
 }

@@ -1,41 +1,42 @@
-/** What is wrong with a store, one thing at a time, and the report that all of it makes. */
+/** The findings of a verification, and its report. */
 
 /**
- * `file`: LevelDB's own checks, or a missing file. `record`: a fact that is not what was written. `chain`: one that does
- * not follow the one before it. `gap`: facts that are missing. `index`: what leads to the facts. `head`, `store`: the
- * files of that name. `blob`: a long body.
+ * `file`: a file that fails LevelDB's checksums, or is missing. `record`: a fact that is not what was written. `chain`: a
+ * fact that does not follow the previous one. `gap`: missing facts. `index`: an index entry that disagrees with the facts.
+ * `head`, `store`: the files `head` and `store.json`. `blob`: a missing or changed blob.
  */
 export type FindingKind = 'file' | 'record' | 'chain' | 'gap' | 'index' | 'head' | 'store' | 'blob'
 
 export interface Finding {
   readonly kind: FindingKind
-  /** Of the fact; null where none can be named. */
+  /** The position of the fact; null if it concerns none. */
   readonly position: number | null
   readonly stream: string | null
-  /** Of the entry in the database. */
+  /** The key of the entry in the database; null if it concerns none. */
   readonly key: string | null
   readonly file: string
   readonly problem: string
 }
 
+/** What a verification found in a store. */
 export interface VerifyReport {
-  /** Whether nothing is wrong. */
+  /** Whether there are no findings. */
   readonly ok: boolean
-  /** null when its file cannot be read. */
+  /** null if `store.json` cannot be read. */
   readonly storeId: string | null
-  /** The facts that are there and are what was written. */
+  /** The number of intact facts. */
   readonly facts: number
   readonly streams: number
-  /** The bodies that facts refer to. */
+  /** The number of blobs that facts refer to. */
   readonly blobs: number
   readonly findings: readonly Finding[]
-  /** What is no damage, and worth a word: traces of a killed process, bodies that nobody refers to. */
+  /** Remarks that are not damage: traces of a killed process, blobs that no fact refers to. */
   readonly notes: readonly string[]
 }
 
 type FindingPlace = Partial<Pick<Finding, 'position' | 'stream' | 'key'>>
 
-/** Collects findings; what one check knows of a place helps another. */
+/** Collects the findings of all checks. */
 export class Findings {
   readonly #findings: Finding[] = []
   readonly notes: string[] = []
@@ -44,12 +45,12 @@ export class Findings {
     this.#findings.push({ kind, position: null, stream: null, key: null, ...place, file, problem })
   }
 
-  /** Whether anything was found on facts themselves: what follows from them is then off as well. */
+  /** Whether facts themselves are damaged: what derives from them then disagrees as well, and is not reported. */
   get factsAreDamaged(): boolean {
     return this.#findings.some(({ kind }) => kind === 'record' || kind === 'gap' || kind === 'chain')
   }
 
-  /** All of them. `streamAt` tells whose fact was at a position, as far as the index knows. */
+  /** All findings, each with its stream if `streamAt` (from the index) knows it. */
   list(streamAt: (position: number) => string | undefined): Finding[] {
     return this.#findings.map((finding) =>
       finding.stream === null && finding.position !== null

@@ -1,18 +1,18 @@
-/** Whether the index on disk says what follows from the facts up to its last checkpoint. */
+/** Checks that the index on disk matches the facts up to its last checkpoint. */
 import {
   type CheckpointEntry,
   decodeIndexValue,
   type HeadEntry,
   type PointersEntry,
 } from '../../level/index-value.ts'
-import { checkpointKey, headKey, nameIn, numberIn, openKey } from '../../level/keys.ts'
+import { checkpointKey, headKey, nameIn, numberIn, openKey, streamOfPointers } from '../../level/keys.ts'
 import { type Findings, range } from './finding.ts'
 import type { StoredEntry } from './merged-entries.ts'
-import type { RecordCheck, StreamSeen } from './record-check.ts'
+import type { CheckedStream, RecordCheck } from './record-check.ts'
 
 type Entries = AsyncIterable<StoredEntry>
 
-/** Reads an entry of the index; a damaged one is reported, and then null. */
+/** Decodes an index entry. A damaged one is reported and gives null. */
 export function indexEntry<Content>(entry: StoredEntry, findings: Findings): Content | null {
   const { key, value, file } = entry
   try {
@@ -23,7 +23,7 @@ export function indexEntry<Content>(entry: StoredEntry, findings: Findings): Con
   }
 }
 
-/** The position of the last checkpoint; each one names the one before it, down to none. */
+/** Checks the chain of checkpoints, each of which names its predecessor. Returns the position of the last one. */
 export async function checkCheckpoints(entries: Entries, path: string, findings: Findings): Promise<number> {
   const previous = new Map<number, number>()
   let last = 0
@@ -52,10 +52,10 @@ export class IndexCheck {
   readonly #path: string
   readonly #records: RecordCheck
   readonly #findings: Findings
-  /** Whose fact a position holds, as the index says. */
+  /** The stream of the fact at each position, according to the index. */
   readonly streamAt = new Map<number, string>()
-  /** The streams whose pointers have been gone through. */
-  readonly #ended = new Set<string>()
+  /** The streams whose pointers were checked. */
+  readonly #checked = new Set<string>()
 
   constructor(path: string, records: RecordCheck, findings: Findings) {
     this.#path = path
@@ -103,13 +103,13 @@ export class IndexCheck {
     }
   }
 
-  /** The runs of positions of all streams, a stream after the other. */
+  /** Checks the pointers of all streams, which are sorted by stream and version. */
   async pointers(entries: Entries): Promise<void> {
     let stream = ''
     let version = 0
     for await (const entry of entries) {
       const { key, file } = entry
-      const name = nameIn(key).slice(0, -PADDED_NUMBER)
+      const name = streamOfPointers(key)
       if (name !== stream) this.#endOf(stream, version)
       if (name !== stream) version = 0
       stream = name
@@ -121,7 +121,7 @@ export class IndexCheck {
       }
       const first = last - positions.length + 1
       if (first !== version + 1) {
-        this.#findings.add('index', file, `it leaves out ${range('version', version + 1, first - 1)}`, {
+        this.#findings.add('index', file, `it omits ${range('version', version + 1, first - 1)}`, {
           stream,
           key,
         })
@@ -131,13 +131,13 @@ export class IndexCheck {
     }
     this.#endOf(stream, version)
     for (const [name, { indexed }] of this.#records.streams) {
-      if (indexed !== null && !this.#ended.has(name)) this.#endOf(name, 0)
+      if (indexed !== null && !this.#checked.has(name)) this.#endOf(name, 0)
     }
   }
 
   #endOf(stream: string, version: number): void {
     if (stream === '') return
-    this.#ended.add(stream)
+    this.#checked.add(stream)
     const expected = this.#indexed(stream)?.version ?? 0
     if (version === expected || this.#findings.factsAreDamaged) return
     const problem = `it leads to ${version} of the ${expected} facts of the stream`
@@ -147,23 +147,20 @@ export class IndexCheck {
   #point({ key, file }: StoredEntry, position: number, stream: string, version: number): void {
     this.streamAt.set(position, stream)
     const found = this.#records.at(position)
-    // Where the fact is missing or damaged, that is reported already.
+    // A missing or damaged fact has been reported already.
     if (!found || (found.stream === stream && found.version === version)) return
     const problem = `it has version ${version} at position ${position}, which holds version ${found.version} of ${found.stream}`
     this.#findings.add('index', file, problem, { stream, position, key })
   }
 
-  #indexed(stream: string): StreamSeen['indexed'] {
+  #indexed(stream: string): CheckedStream['indexed'] {
     return this.#records.streams.get(stream)?.indexed ?? null
   }
 }
 
-/** `!` and the digits, at the end of a key of pointers. */
-const PADDED_NUMBER = 17
-
 function headProblem(
   head: HeadEntry,
-  expected: StreamSeen['indexed'],
+  expected: CheckedStream['indexed'],
   factsAreDamaged: boolean,
 ): string | null {
   if (head.version !== (expected?.version ?? 0)) {

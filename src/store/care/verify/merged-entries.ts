@@ -1,4 +1,4 @@
-/** The database as a reader of LevelDB should see it: of each key the newest entry, in order, whichever file it is in. */
+/** The database as a reader of LevelDB should see it: the newest entry of each key, in order, merged from all files. */
 import type { Entry } from '../../files/entry.ts'
 import { byKeyThenNewest, type EntrySource, type SortedEntries } from './entry-source.ts'
 
@@ -22,7 +22,7 @@ export async function* mergedEntries(
   let last: string | null = null
   for (;;) {
     let next = smallest(open)
-    // Most tables follow one another: only a few have to be open at a time.
+    // Most tables do not overlap, so only a few need to be open at a time.
     for (let first = waiting[0]; first && !(next && next.key < first.from); first = waiting[0]) {
       waiting.shift()
       const cursor = await Cursor.open(first)
@@ -39,7 +39,7 @@ export async function* mergedEntries(
   }
 }
 
-/** A place in one source. There is always an entry at it. */
+/** A position in one source. It always points at an entry. */
 class Cursor {
   readonly file: string
   readonly #pieces: AsyncIterator<readonly Entry[]>
@@ -51,7 +51,7 @@ class Cursor {
     this.#pieces = pieces
   }
 
-  /** null when there is nothing in it. */
+  /** null if the source is empty. */
   static async open({ file, pieces }: SortedEntries & { file: string }): Promise<Cursor | null> {
     const cursor = new Cursor(file, pieces[Symbol.asyncIterator]())
     return (await cursor.load()) ? cursor : null
@@ -65,12 +65,12 @@ class Cursor {
     return this.entry.key
   }
 
-  /** False at the end of what is loaded. */
+  /** Moves to the next loaded entry; false if there is none. */
   step(): boolean {
     return ++this.#index < this.#piece.length
   }
 
-  /** False when there is no more. */
+  /** Loads the next piece; false if there is none. */
   async load(): Promise<boolean> {
     for (;;) {
       const { value, done } = await this.#pieces.next()

@@ -1,6 +1,6 @@
-/** Whether the facts are what was written: each by its hash, each linked to the one before, none missing. */
+/** Checks that the facts are what was written: each matches its hash, follows its predecessor, and none is missing. */
 import { CorruptRecord } from '../../../events/errors/store.ts'
-import { blobReferences } from '../../blob-references.ts'
+import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
 import type { HeadFileContent } from '../../level/head-file.ts'
 import type { CommitEntry } from '../../level/index-value.ts'
@@ -9,15 +9,15 @@ import { type DecodedRecord, decodeRecord, genesisHash } from '../../level/recor
 import { type Findings, range } from './finding.ts'
 import type { StoredEntry } from './merged-entries.ts'
 
-/** Where a stream stands, by its facts alone. */
-export interface StreamSeen {
+/** The state of a stream according to its facts. */
+export interface CheckedStream {
   version: number
   position: number
   /** As JSON. */
   summary: string | null
   open: boolean
-  /** The same at the last checkpoint, which is what the index on disk must say. */
-  indexed: Omit<StreamSeen, 'indexed'> | null
+  /** The same at the last checkpoint, which the index on disk must match. */
+  indexed: Omit<CheckedStream, 'indexed'> | null
 }
 
 export interface BlobUse extends BlobReference {
@@ -28,25 +28,25 @@ export interface BlobUse extends BlobReference {
 export interface RecordCheckParts {
   readonly path: string
   readonly storeId: string
-  /** Up to where the index on disk reaches. */
+  /** The last position in the index on disk. */
   readonly checkpoint: number
   readonly head: HeadFileContent | null
-  /** What the index says that each commit id wrote. */
+  /** What each commit id wrote, according to the index. */
   readonly commits: Map<string, CommitEntry>
   readonly findings: Findings
 }
 
 export class RecordCheck {
-  readonly streams = new Map<string, StreamSeen>()
-  /** The first use of each body. */
+  readonly streams = new Map<string, CheckedStream>()
+  /** The first use of each blob. */
   readonly blobs = new Map<string, BlobUse>()
   facts = 0
-  /** Of the last fact, sound or not. */
+  /** The position of the last fact, intact or not. */
   last = 0
   readonly #parts: RecordCheckParts
   readonly #streamAt: string[] = []
   readonly #versionAt: number[] = []
-  /** null: the one before is not known. */
+  /** The hash of the previous fact; null if unknown. */
   #hash: string | null
 
   constructor(parts: RecordCheckParts) {
@@ -54,7 +54,7 @@ export class RecordCheck {
     this.#hash = genesisHash(parts.storeId)
   }
 
-  /** Whose fact is at a position, and which; undefined where it cannot be read. */
+  /** The fact at a position; undefined if it cannot be read. */
   at(position: number): { readonly stream: string; readonly version: number } | undefined {
     const [stream, version] = [this.#streamAt[position], this.#versionAt[position]]
     return stream === undefined || version === undefined ? undefined : { stream, version }
@@ -70,7 +70,7 @@ export class RecordCheck {
     this.#reportGap(position)
     this.last = position
     try {
-      this.#take(decodeRecord({ storeId, path }, position, value), file)
+      this.#check(decodeRecord({ storeId, path }, position, value), file)
     } catch (error) {
       const problem = error instanceof CorruptRecord ? error.details : null
       const text = (problem as { problem?: string } | null)?.problem ?? (error as Error).message
@@ -79,7 +79,7 @@ export class RecordCheck {
     }
   }
 
-  /** After the last one. */
+  /** Checks the end of the log, after the last fact. */
   finish(): void {
     const { head, path, findings, commits, checkpoint } = this.#parts
     if (head && head.position > this.last) {
@@ -104,13 +104,13 @@ export class RecordCheck {
     this.#hash = null
   }
 
-  #take(record: DecodedRecord, file: string): void {
+  #check(record: DecodedRecord, file: string): void {
     const { recorded, previousHash, hash } = record
     const { position, stream } = recorded
     const { head, findings } = this.#parts
     this.facts++
     if (this.#hash !== null && previousHash !== this.#hash) {
-      findings.add('chain', file, 'it does not follow the fact before it', { position, stream })
+      findings.add('chain', file, 'it does not follow the previous fact', { position, stream })
     }
     this.#hash = hash
     if (head?.position === position && head.hash !== hash) {
@@ -118,39 +118,39 @@ export class RecordCheck {
     }
     this.#streamAt[position] = stream
     this.#versionAt[position] = recorded.version
-    this.#takeStream(record, file)
-    this.#takeCommit(record, file)
+    this.#checkStream(record, file)
+    this.#checkCommit(record, file)
     for (const { sha256, bytes } of blobReferences(recorded.data)) {
       if (!this.blobs.has(sha256)) this.blobs.set(sha256, { sha256, bytes, position, stream })
     }
   }
 
-  #takeStream({ recorded: { position, stream, version }, note }: DecodedRecord, file: string): void {
-    let seen = this.streams.get(stream)
-    if (!seen) {
-      seen = { version: 0, position: 0, summary: null, open: false, indexed: null }
-      this.streams.set(stream, seen)
+  #checkStream({ recorded: { position, stream, version }, note }: DecodedRecord, file: string): void {
+    let checked = this.streams.get(stream)
+    if (!checked) {
+      checked = { version: 0, position: 0, summary: null, open: false, indexed: null }
+      this.streams.set(stream, checked)
     }
-    if (version !== seen.version + 1) {
+    if (version !== checked.version + 1) {
       const problem =
-        version > seen.version
-          ? `${range('version', seen.version + 1, version - 1)} of its stream missing before it`
-          : `it has version ${version}, but its stream was already at ${seen.version}`
+        version > checked.version
+          ? `${range('version', checked.version + 1, version - 1)} of its stream missing before it`
+          : `it has version ${version}, but its stream was already at ${checked.version}`
       this.#parts.findings.add('gap', file, problem, { position, stream })
     }
-    seen.version = version
-    seen.position = position
+    checked.version = version
+    checked.position = position
     if (note?.summary) {
-      seen.summary = JSON.stringify(note.summary)
-      seen.open = note.summary.open
+      checked.summary = JSON.stringify(note.summary)
+      checked.open = note.summary.open
     }
     if (position <= this.#parts.checkpoint) {
-      const { indexed: _, ...now } = seen
-      seen.indexed = now
+      const { indexed: _, ...current } = checked
+      checked.indexed = current
     }
   }
 
-  #takeCommit({ recorded: { position, stream }, note }: DecodedRecord, file: string): void {
+  #checkCommit({ recorded: { position, stream }, note }: DecodedRecord, file: string): void {
     const { commits, checkpoint, findings } = this.#parts
     if (note?.commitId === undefined || position > checkpoint) return
     const count = note.count ?? 1

@@ -1,0 +1,91 @@
+/** One process of a call: spawned, identified, and given its prompt. */
+
+import type { ProcessIdentity } from '../runner.ts'
+import { type OutputFiles, openOutput } from './call-output.ts'
+import { withSecret } from './secret-descriptor.ts'
+import type { ProcessTable } from './table.ts'
+
+/** Everything that determines what is spawned, as data that can be inspected. */
+export interface LaunchPlan {
+  readonly path: string
+  readonly arguments: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  /** Passed through a descriptor: it appears in neither the environment nor the arguments. */
+  readonly secret?: string
+  readonly directory: string
+  /** The agent's home, where the output goes. */
+  readonly home: string
+  readonly output: OutputFiles
+  /** Written to stdin right after the spawn, before the start is recorded. */
+  readonly preamble?: string
+}
+
+/** How a process ended; `spawnError` if it never started. */
+export interface ProcessExit {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly spawnError: string | null
+}
+
+export interface CallProcess {
+  /** null if it could not be spawned: `exit` says why. */
+  readonly identity: ProcessIdentity | null
+  /** Resolves when the process has ended. Never rejects. */
+  readonly exit: Promise<ProcessExit>
+  hasEnded(): boolean
+  /** Writes the prompt to stdin and closes it. */
+  send(prompt: string): void
+  /** Sends SIGKILL. */
+  kill(): void
+}
+
+/**
+ * Spawns the process in a session of its own, so that it survives us: a Ctrl-C in the terminal is ours to handle, and
+ * a call that is being paid for should finish even if we are killed.
+ */
+export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promise<CallProcess> {
+  await using output = await openOutput(plan.home, plan.output)
+  const { path, arguments: given, written } = await withSecret(plan, plan.secret)
+  // Any descriptor works; execa's types allow only some.
+  const [stdout, stderr] = [output.stdout.fd as 3, output.stderr.fd as 3]
+  // Imported on demand: commands that spawn nothing start faster.
+  const { execa } = await import('execa')
+  const child = execa(path, given, {
+    cwd: plan.directory,
+    env: plan.environment,
+    extendEnv: false,
+    preferLocal: false,
+    stdio: written === undefined ? ['pipe', stdout, stderr] : ['pipe', stdout, stderr, written],
+    buffer: false,
+    reject: false,
+    cleanup: false,
+    detached: true,
+    forceKillAfterDelay: false,
+    windowsHide: true,
+  })
+  // A process that exits early closes its stdin; its exit code says more than the write error.
+  child.stdin.on('error', () => {})
+  if (plan.preamble !== undefined) child.stdin.write(plan.preamble)
+
+  let hasEnded = false
+  // Only the promise: execa 10 has no events. With stdin as the only pipe, it waits for nothing else.
+  const exit = child.then(({ exitCode = null, signal = null, cause }): ProcessExit => {
+    hasEnded = true
+    child.stdin.destroy()
+    return { exitCode, signal, spawnError: child.pid === undefined ? codeOf(cause) : null }
+  })
+  return {
+    identity: child.pid === undefined ? null : await identityOf(child.pid, table),
+    exit,
+    hasEnded: () => hasEnded,
+    send: (prompt) => child.stdin.end(prompt),
+    kill: () => void child.kill('SIGKILL'),
+  }
+}
+
+async function identityOf(pid: number, table: ProcessTable): Promise<ProcessIdentity> {
+  return { pid, startTime: (await table.entry(pid))?.startTime ?? null }
+}
+
+const codeOf = (cause: unknown): string =>
+  cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : String(cause)

@@ -1,0 +1,114 @@
+/** `agent ask`: the answer on stdout as it arrives, progress on stderr. */
+
+import { readFile } from 'node:fs/promises'
+import { text as readAll } from 'node:stream/consumers'
+import type { Command } from 'commander'
+import type { TaskHandle } from '../../actors/agent/tasks/handle.ts'
+import type { AskOptions } from '../../actors/agent/tasks/tasks.ts'
+import type { CallMessage } from '../../claude/runner.ts'
+import { TaskHeldError } from '../../events/errors/hold.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import { dollars, duration, plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
+import type { TaskInput } from '../../events/task-input.ts'
+import { mappings, repos } from '../arguments.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { type Session, withSession } from '../session.ts'
+import { markdownStream } from '../terminal/markdown-stream.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
+
+export function askCommand(agent: Command): void {
+  agent
+    .command('ask <id> <prompt>')
+    .description('ask an agent; with - as the prompt, read it from stdin')
+    .option('--text <file>', 'append the text of a file to the prompt')
+    .option('--file <src[:target]>', 'copy a file into the workspace first (repeatable)', mappings)
+    .option('--folder <src[:target]>', 'copy a folder into the workspace first (repeatable)', mappings)
+    .option('--repo <url[#ref]>', 'clone a repository into the workspace first (repeatable)', repos)
+    .option('--task-id <id>', 'id of the task; asking again under the same id returns the recorded answer')
+    .option('--approval [why]', 'hold the task until you approve it (agent approve TASK)')
+    .action(withGlobals(ask))
+}
+
+interface AskCommandOptions {
+  readonly text?: string
+  readonly file?: NonNullable<TaskInput['files']>
+  readonly folder?: NonNullable<TaskInput['folders']>
+  readonly repo?: NonNullable<TaskInput['repos']>
+  readonly taskId?: string
+  readonly approval?: boolean | string
+}
+
+async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
+  const input = await readInput(prompt, options)
+  const { taskId, approval } = options
+  return withSession(globals, (session) => printReply(session, id, input, defined({ taskId, approval })))
+}
+
+/** Asks an agent, and prints the answer as it arrives. */
+export async function printReply(
+  { orchestrator, terminal, signal }: Session,
+  id: string,
+  input: TaskInput,
+  options: AskOptions,
+): Promise<void> {
+  const agent = await orchestrator.agent(id)
+  // A held task may wait for days. It is kept, and the user is told how to go on.
+  let leave: (error: Error) => void = () => {}
+  const held = new Promise<never>((_, reject) => {
+    leave = reject
+  })
+  const task = agent.ask(input, { signal, onHeld: (why) => leave(new TaskHeldError(why)), ...options })
+  terminal.progress(terminal.accent('dim', `${id} is working on task ${task.taskId} (Ctrl-C cancels it)`))
+  await Promise.race([follow(terminal, task), held])
+}
+
+async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {
+  const markdown = markdownStream(terminal)
+  let streamed = false
+  for await (const message of task) {
+    if (terminal.interactive && message.type === 'text') {
+      terminal.write(markdown.take(inert(message.text)))
+      streamed = true
+    } else note(terminal, message)
+  }
+  const reply = await task
+  if (terminal.json) return terminal.value(reply)
+  terminal.line(streamed ? markdown.end() : inert(reply.text))
+  const { attempts, costUsd, usage } = reply
+  const calls = attempts === 1 ? '' : `, ${plural(attempts, 'call')}`
+  const tokens = plural(usage.inputTokens + usage.outputTokens, 'token')
+  terminal.progress(terminal.accent('dim', `${tokens}, ${dollars(costUsd)}${calls}`))
+}
+
+function note(terminal: Terminal, message: CallMessage): void {
+  if (message.type === 'tool') terminal.progress(terminal.accent('dim', `uses ${inert(message.name)}`))
+  if (message.type === 'retry') {
+    const { attempt, maxAttempts, delayMs, problem } = message
+    const text = `claude retries in ${duration(delayMs)} (${attempt} of ${maxAttempts}): ${inert(problem)}`
+    terminal.progress(terminal.accent('yellow', text))
+  }
+  if (message.type === 'warning') terminal.progress(terminal.accent('yellow', inert(message.message)))
+}
+
+async function readInput(
+  prompt: string,
+  { text, file, folder, repo }: AskCommandOptions,
+): Promise<TaskInput> {
+  return defined({
+    prompt: prompt === '-' ? await readAll(process.stdin) : prompt,
+    textInput: text === undefined ? undefined : await readText(text),
+    files: file,
+    folders: folder,
+    repos: repo,
+  })
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new InvalidInputError({ what: `--text ${file}`, problem: 'the file cannot be read' }, { cause })
+  }
+}

@@ -1,0 +1,222 @@
+/** `agent`: create, list, show and remove agents, and ask them something. */
+
+import type { Command } from 'commander'
+import type { Agent } from '../../actors/agent/agent.ts'
+import type { AgentInfo } from '../../actors/agent/system.ts'
+import { dollars } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
+import { commaSeparated, zeroOrMore } from '../arguments.ts'
+import { hasAgents, noteNoStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { heldCommands } from '../held/commands.ts'
+import { type Session, withSession } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import { details, table } from '../terminal/table.ts'
+import { cut } from '../terminal/text.ts'
+import { askCommand } from './ask.ts'
+
+export function agentCommands(agent: Command): void {
+  agent
+    .command('create <id> <system-prompt>')
+    .description('create an agent')
+    .option('--tools <names>', 'tools it may use without asking, separated by commas', commaSeparated)
+    .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
+    .option('--model <name>', 'model to use')
+    .option('--timeout <seconds>', 'time limit of a task, retries included', zeroOrMore)
+    .option('--retries <n>', 'how often to retry a call that failed temporarily', zeroOrMore)
+    .option(
+      '--load-project-settings',
+      'load settings, hooks and servers from its workspace: they can run commands',
+    )
+    .option(
+      '--dangerously-skip-permissions',
+      'let it do anything without asking: use this only in a container',
+    )
+    .action(withGlobals(create))
+  agent.command('list').description('list agents').action(withGlobals(listAgents))
+  agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
+  agent
+    .command('sessions <id>')
+    .description('show the chain of sessions of an agent')
+    .action(withGlobals(sessions))
+  askCommand(agent)
+  agent
+    .command('cancel <id> [task]')
+    .description('cancel a task, waiting or running; without a task, all tasks of the agent')
+    .option('--reason <text>', 'reason to record', 'asked to')
+    .action(withGlobals(cancel))
+  heldCommands(agent)
+  agent
+    .command('reset <id>')
+    .description('start a new chain of sessions; the old one stays in the log')
+    .action(withGlobals(reset))
+  agent
+    .command('remove <id>')
+    .description('remove an agent and its directories; its history stays in the log')
+    .action(withGlobals(remove))
+}
+
+interface CreateOptions {
+  readonly tools?: readonly string[]
+  readonly maxTurns?: number
+  readonly model?: string
+  /** Seconds. */
+  readonly timeout?: number
+  readonly retries?: number
+  readonly loadProjectSettings?: boolean
+  readonly dangerouslySkipPermissions?: boolean
+}
+
+function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
+  const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
+    options
+  return withSession(globals, async ({ orchestrator, terminal }) => {
+    const agent = await orchestrator.createAgent(
+      defined({
+        id,
+        systemPrompt,
+        allowedTools: tools,
+        maxTurns,
+        model,
+        timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+        retry: retries === undefined ? undefined : { attempts: retries },
+        loadProjectSettings,
+        permissions: dangerouslySkipPermissions ? 'bypass' : undefined,
+      }),
+    )
+    if (dangerouslySkipPermissions)
+      terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
+    if (terminal.json) return terminal.value(await describe(agent))
+    terminal.line(`Created ${id}.`)
+    terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
+  })
+}
+
+async function listAgents(globals: GlobalOptions) {
+  if (!hasAgents(globals)) return noteNoStore(globals)
+  return withSession(globals, async ({ orchestrator, terminal }) => {
+    const none = 'No agents yet. Create one: claude-agents agent create ID "SYSTEM PROMPT"'
+    const columns = [
+      { head: 'AGENT' },
+      { head: 'STATUS', width: 7 },
+      { head: 'TASKS', right: true },
+      { head: 'DONE', right: true },
+      { head: 'COST', right: true },
+    ] as const
+    list(terminal, await orchestrator.agents(), none, (agents) =>
+      table(
+        terminal,
+        columns,
+        agents.map((agent) => [
+          agent.id,
+          shownStatus(agent),
+          agent.queue,
+          agent.totalInteractions,
+          dollars(agent.totalCostUsd),
+        ]),
+      ),
+    )
+  })
+}
+
+/** `held`: idle, with nothing but held tasks to do. */
+export const shownStatus = ({ status, held }: Pick<AgentInfo, 'status' | 'held'>) =>
+  status === 'idle' && held > 0 ? 'held' : status
+
+function show(globals: GlobalOptions, id: string) {
+  return withAgent(globals, id, async (agent, { terminal }) => {
+    const view = await describe(agent)
+    if (terminal.json) return terminal.value(view)
+    const { metrics, current, queue } = view
+    const pairs: [string, string][] = [
+      ['agent', id],
+      ['status', view.status],
+      ['system prompt', cut(view.systemPrompt, 120)],
+      ['session', view.currentSession ?? '(none yet)'],
+      ['sessions', String(metrics.sessionCount)],
+      ['working on', current ? `${current.taskId} (call ${current.attempt})` : '-'],
+      ['waiting', queue.map(({ taskId }) => taskId).join(', ') || '-'],
+      ['tokens', String(metrics.totalTokens)],
+      ['cost', dollars(metrics.totalCostUsd)],
+    ]
+    for (const { taskId, message, hint } of view.held)
+      pairs.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
+    if (view.failure) pairs.push(['last failure', view.failure.message])
+    for (const line of details(terminal, pairs)) terminal.line(line)
+  })
+}
+
+function sessions(globals: GlobalOptions, id: string) {
+  return withAgent(globals, id, async (agent, { terminal }) => {
+    const { session } = agent.snapshot.context
+    list(terminal, await agent.sessions(), `${id} has not answered anything yet.`, (links) =>
+      links.map(({ sessionId, parentSessionId, taskId, rebuilt }) => {
+        const mark = parentSessionId === null ? '●' : '└'
+        const task = terminal.style('dim', `task ${taskId}${rebuilt ? ', rebuilt from the log' : ''}`)
+        const head = sessionId === session ? terminal.style('green', '  (the next task continues here)') : ''
+        return `${mark} ${sessionId}  ${task}${head}`
+      }),
+    )
+  })
+}
+
+function cancel(
+  globals: GlobalOptions,
+  id: string,
+  task: string | undefined,
+  { reason }: { readonly reason: string },
+) {
+  return withAgent(globals, id, async (agent, { terminal }) => {
+    const { current, queue } = agent.snapshot.context
+    const tasks = task === undefined ? [...(current ? [current] : []), ...queue] : [{ taskId: task }]
+    const cancelled: string[] = []
+    // Waiting tasks first, so that none of them starts meanwhile.
+    for (const { taskId } of tasks.toReversed())
+      if (await agent.cancel(taskId, reason)) cancelled.push(taskId)
+    if (terminal.json) return terminal.value({ id, cancelled: cancelled.toReversed() })
+    if (cancelled.length > 0) terminal.line(`Cancelled ${cancelled.toReversed().join(', ')}.`)
+    else terminal.note(`${id} has no such task; nothing was cancelled (claude-agents agent show ${id}).`)
+  })
+}
+
+function reset(globals: GlobalOptions, id: string) {
+  return withAgent(globals, id, async (agent, { terminal }) => {
+    await agent.reset()
+    if (terminal.json) return terminal.value(await describe(agent))
+    terminal.line(`${id} starts a new chain of sessions with its next task.`)
+  })
+}
+
+function remove(globals: GlobalOptions, id: string) {
+  return withSession(globals, async ({ orchestrator, terminal }) => {
+    await orchestrator.removeAgent(id)
+    if (terminal.json) return terminal.value({ id, removed: true })
+    terminal.line(`Removed ${id}.`)
+    terminal.note(`Its history stays in the log: claude-agents log --stream agent/${id}`)
+  })
+}
+
+/** The shape of `agent show --json`. */
+async function describe(agent: Agent) {
+  const { context, value } = agent.snapshot
+  const { totalInteractions, totalTokens, totalCostUsd, sessionCount } = agent.metrics()
+  return {
+    id: agent.id,
+    status: value,
+    version: agent.version,
+    systemPrompt: context.config?.systemPrompt ?? '',
+    currentSession: context.session,
+    sessions: await agent.sessions(),
+    current: context.current && { taskId: context.current.taskId, attempt: context.current.attempt },
+    queue: context.queue.map(({ taskId, hold }) => ({ taskId, ...(hold && { held: hold.reason }) })),
+    held: await agent.held(),
+    failure: context.failure && { code: context.failure.tag, message: context.failure.message },
+    metrics: { totalInteractions, totalTokens, totalCostUsd, sessionCount },
+  }
+}
+
+const withAgent = (
+  globals: GlobalOptions,
+  id: string,
+  work: (agent: Agent, session: Session) => Promise<void>,
+) => withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))

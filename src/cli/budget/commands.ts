@@ -1,0 +1,116 @@
+/** `budget show | list | set`: what may be spent, by everything, an agent or a run. */
+
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { BudgetInfo } from '../../actors/admission/budget-ledger.ts'
+import type { BudgetScope } from '../../actors/admission/budget-scope.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import { dollars, plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { resumeHeld } from '../held/commands.ts'
+import { withSession, withStore } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import { details } from '../terminal/table.ts'
+import { inert } from '../terminal/text.ts'
+
+export function budgetCommands(budget: Command): void {
+  withScope(budget.command('show'))
+    .description('show a budget and what was spent: in all, by an agent, or by a run')
+    .action(withGlobals(show))
+  budget.command('list').description('list budgets').action(withGlobals(listBudgets))
+  withScope(budget.command('set'))
+    .description('set a budget, and resume held tasks that fit into it')
+    .option('--usd <n>', 'limit in dollars, or none', dollarLimit)
+    .option('--tokens <n>', 'limit in tokens, in and out, or none', tokenLimit)
+    .option('--no-wait', 'only set it; recover resumes held tasks')
+    .action(withGlobals(set))
+}
+
+const withScope = (command: Command) =>
+  command
+    .addOption(
+      new Option('--agent <id>', 'of this agent and its copies in pools, not of everything').conflicts('run'),
+    )
+    .option('--run <id>', 'of this run, not of everything')
+
+/** null: no limit. */
+const dollarLimit = (text: string) => {
+  if (text === 'none') return null
+  if (/^\d{1,9}(\.\d{1,9})?$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be an amount such as 3 or 2.50, or none.')
+}
+
+const tokenLimit = (text: string) => {
+  if (text === 'none') return null
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number, or none.')
+}
+
+function show(globals: GlobalOptions, scope: BudgetScope) {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
+    const info = await orchestrator.budgets.show(scopeOf(scope))
+    if (terminal.json) return terminal.value(info)
+    const { limit, spent, reserved, remaining } = info
+    const pairs = [
+      ['budget of', scopeName(info.scope)],
+      ['limit', amounts(limit)],
+      ['spent', amounts(spent)],
+      ['reserved', amounts(reserved)],
+      ['left', amounts(remaining)],
+    ] as const
+    for (const line of details(terminal, pairs)) terminal.line(line)
+  })
+}
+
+function listBudgets(globals: GlobalOptions) {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
+    const none = 'No budgets yet. Set one: claude-agents budget set --usd N'
+    list(terminal, await orchestrator.budgets.list(), none, (budgets) => budgets.map(budgetLine))
+  })
+}
+
+interface SetOptions extends BudgetScope {
+  readonly usd?: number | null
+  readonly tokens?: number | null
+  readonly wait: boolean
+}
+
+function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions) {
+  if (usd === undefined && tokens === undefined) {
+    const hint = 'As in: claude-agents budget set --usd 3'
+    throw new InvalidInputError({ what: 'The budget', problem: 'neither --usd nor --tokens is given', hint })
+  }
+  return withSession(globals, async (session) => {
+    const { orchestrator, terminal, owner } = session
+    const info = await orchestrator.budgets.set(defined({ usd, tokens }), scopeOf(scope))
+    if (terminal.json) terminal.value(info)
+    else terminal.line(budgetLine(info))
+    const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
+    // Another process that has the store open resumes them itself.
+    if (held.length === 0 || owner !== null) return
+    if (wait) await resumeHeld(session, held)
+    else terminal.note(`${plural(held.length, 'held task')}: claude-agents recover resumes what fits now`)
+  })
+}
+
+/** Only the options that are a scope, of all that were given. */
+const scopeOf = ({ agent, run }: BudgetScope): BudgetScope => defined({ agent, run })
+
+const scopeName = ({ agent, run }: BudgetScope) =>
+  agent !== undefined ? `agent ${agent}` : run !== undefined ? `run ${run}` : 'everything'
+
+/** `agent writer: $2.5000 of $3.0000 spent, $0.5000 left` */
+export function budgetLine({ scope, limit, spent, remaining }: BudgetInfo): string {
+  const parts = [
+    limit.usd === null
+      ? null
+      : `${dollars(spent.usd)} of ${dollars(limit.usd)} spent, ${dollars(remaining.usd ?? 0)} left`,
+    limit.tokens === null ? null : `${spent.tokens} of ${limit.tokens} tokens used, ${remaining.tokens} left`,
+  ].filter((part) => part !== null)
+  return inert(`${scopeName(scope)}: ${parts.join('; ') || 'no limit'}`)
+}
+
+function amounts({ usd, tokens }: BudgetInfo['limit']): string {
+  const parts = [usd === null ? null : dollars(usd), tokens === null ? null : plural(tokens, 'token')]
+  return parts.filter((part) => part !== null).join(', ') || 'no limit'
+}

@@ -1,0 +1,87 @@
+/** `inspect`: serves the web inspector until Ctrl-C. */
+
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import { defined } from '../../events/json.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { port } from '../arguments.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { listenForInterruption } from '../interruption.ts'
+import { withStore } from '../session.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
+
+export function inspectCommand(command: Command): void {
+  command
+    .description('open the web inspector: a timeline, and the whole system at any moment of it')
+    .option('--port <n>', 'port on 127.0.0.1 (default: any free port)', port)
+    .option('--no-open', 'print the address without opening a browser')
+    .action(withGlobals(inspect))
+}
+
+interface InspectOptions {
+  readonly port?: number
+  /** False with `--no-open`. */
+  readonly open: boolean
+}
+
+async function inspect(globals: GlobalOptions, options: InspectOptions): Promise<void> {
+  try {
+    await withStore(globals, ({ orchestrator, terminal, signal }) =>
+      serveInspector(orchestrator.store, options, terminal, signal),
+    )
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    await inspectDamaged(globals, options, error)
+  }
+}
+
+/** The store stays open, in this process or another, until Ctrl-C. */
+async function serveInspector(
+  store: EventStore,
+  { port, open }: InspectOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
+  const { inspector } = await import('../../inspector/inspector.ts')
+  await using serving = await inspector(store, defined({ port }))
+  if (terminal.json) terminal.value({ url: serving.url })
+  else terminal.line(serving.url)
+  const warning = 'Anyone who knows this address can read the log. Ctrl-C stops serving it.'
+  terminal.progress(terminal.accent('dim', warning))
+  // A program that reads the address wants no window.
+  if (open && terminal.interactive) await openBrowser(serving.url, terminal)
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+const DAMAGE = new Set(['StoreDamaged', 'CorruptRecord', 'SequenceGap', 'TailLoss'])
+
+const isDamage = (error: unknown): error is Error & { summary: string } =>
+  DAMAGE.has((error as { _tag?: string })._tag ?? '')
+
+/** A store that cannot be opened can still be inspected, which is exactly when one wants to. */
+async function inspectDamaged(globals: GlobalOptions, options: InspectOptions, error: { summary: string }) {
+  const screen = terminal(globals)
+  screen.note(screen.accent('yellow', `${inert(error.summary)} Showing what its files still contain.`))
+  screen.note('claude-agents log verify lists all damage; log repair --to DIR saves what is intact.')
+  const { damagedStore } = await import('../../inspector/damaged-store.ts')
+  const interruption = listenForInterruption()
+  try {
+    await using store = await damagedStore(globals.baseDir)
+    await serveInspector(store, options, screen, interruption.signal)
+  } finally {
+    interruption.stop()
+  }
+}
+
+/** Without a browser the inspector goes on serving: the address can be opened by hand. */
+async function openBrowser(url: string, terminal: Terminal): Promise<void> {
+  const failed = () => terminal.note('Could not open a browser: open the address yourself.')
+  try {
+    const { default: open } = await import('open')
+    const child = await open(url)
+    child.once('error', failed)
+  } catch {
+    failed()
+  }
+}

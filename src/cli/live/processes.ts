@@ -1,0 +1,70 @@
+/** `ps`: the processes of running calls. It neither starts nor ends any. */
+import type { Command } from 'commander'
+import type { RunningProcess } from '../../actors/agent/processes.ts'
+import { listProcesses } from '../../claude/process/list.ts'
+import { duration } from '../../events/figures.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { withStore } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+import { table } from '../terminal/table.ts'
+
+export function psCommand(command: Command): void {
+  command
+    .description('list the processes of running calls, and whether the log knows them')
+    .action(withGlobals(ps))
+}
+
+async function ps(globals: GlobalOptions): Promise<void> {
+  try {
+    await withStore(globals, async ({ orchestrator, terminal }) => {
+      print(terminal, await orchestrator.processes())
+    })
+  } catch (error) {
+    const owner = ownerOf(error)
+    if (owner === null) throw error
+    await printFromSystem(globals, owner)
+  }
+}
+
+/** The pid of another process that has the store open and does not answer; the error has it. */
+function ownerOf(error: unknown): number | null {
+  const { details } = error as { details?: { pid?: unknown } }
+  return typeof details?.pid === 'number' ? details.pid : null
+}
+
+/** Known, all of them: a process that opens a store ends those its log does not know. */
+async function printFromSystem(globals: GlobalOptions, owner: number) {
+  const screen = terminal(globals)
+  screen.note(`process ${owner} has the store open but does not answer; listing what the system shows`)
+  const found = await listProcesses(globals.baseDir)
+  print(
+    screen,
+    found.map((one) => ({ ...one, state: 'known' as const, owner })),
+  )
+}
+
+const COLUMNS = [
+  { head: 'AGENT' },
+  { head: 'TASK' },
+  { head: 'CALL' },
+  { head: 'PID' },
+  { head: 'AGE' },
+  { head: 'STATE' },
+] as const
+
+const print = (screen: Terminal, running: readonly RunningProcess[]) =>
+  list(screen, running, 'No call is running.', (processes) =>
+    table(
+      screen,
+      COLUMNS,
+      processes.map(({ agent, taskId, callId, pid, ageMs, others, state, owner }) => [
+        agent,
+        taskId ?? '-',
+        callId,
+        others === 0 ? pid : `${pid} +${others}`,
+        duration(ageMs),
+        state === 'known' && owner === null ? 'known, waiting to be adopted' : state,
+      ]),
+    ),
+  )

@@ -1,0 +1,102 @@
+/** `tail`: the latest facts, then new ones as they are written, whichever process writes them. */
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { Recorded } from '../../events/envelope.ts'
+import { checkStreamName } from '../../events/ids.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { commaSeparated, zeroOrMore } from '../arguments.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { listenForInterruption } from '../interruption.ts'
+import { factLine } from '../log/fact-line.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+
+export function tailCommand(command: Command): void {
+  command
+    .description('print the latest facts, then new ones as they are written, by whichever process')
+    .option('--stream <name>', 'only this stream, such as agent/researcher')
+    .option('--agent <id>', 'only this agent')
+    .option('--type <types>', 'only facts of these types, separated by commas', commaSeparated)
+    .option('--after <position>', 'start after this position instead of with the latest facts', zeroOrMore)
+    .option('-n, --lines <n>', 'number of facts to start with', zeroOrMore, 10)
+    .option('--no-follow', 'exit after the facts written so far')
+    .action(withGlobals(tail))
+}
+
+interface TailOptions {
+  readonly stream?: string
+  readonly agent?: string
+  readonly type?: readonly string[]
+  readonly after?: number
+  readonly lines: number
+  readonly follow: boolean
+}
+
+async function tail(globals: GlobalOptions, options: TailOptions): Promise<void> {
+  const isWanted = filterOf(options)
+  if (!hasStore(globals)) return noteNoStore(globals)
+  const { followLog, openLog } = await import('../../remote/live-log.ts')
+  const baseDir = resolve(globals.baseDir)
+  const screen = terminal(globals)
+  const interruption = listenForInterruption()
+  // A reader that has seen enough (`| head`) ends the wait for more.
+  const enough = new AbortController()
+  process.stdout.once('error', () => enough.abort())
+  const signal = AbortSignal.any([interruption.signal, enough.signal])
+  const print = (recorded: Recorded) => {
+    if (!isWanted(recorded)) return
+    if (screen.json) screen.value(recorded)
+    else screen.line(factLine(screen, recorded))
+  }
+  try {
+    const { store } = await openLog(baseDir)
+    const after = await printLatest(store, options, isWanted, print, signal)
+    if (!options.follow) return
+    const onOwner = ownerNotes(screen)
+    for await (const recorded of followLog(baseDir, { after, signal, onOwner })) print(recorded)
+  } finally {
+    interruption.stop()
+  }
+}
+
+/** Prints what is written already, and closes the store. Returns the last position. */
+async function printLatest(
+  opened: EventStore & AsyncDisposable,
+  { after, lines }: TailOptions,
+  isWanted: (recorded: Recorded) => boolean,
+  print: (recorded: Recorded) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  const { lastMatching } = await import('../../remote/live-log.ts')
+  await using store = opened
+  let position = after ?? (await lastMatching(store, lines, isWanted))
+  for await (const recorded of store.readAll({ after: position })) {
+    if (signal.aborted) break
+    position = recorded.position
+    print(recorded)
+  }
+  return position
+}
+
+/** Throws InvalidIdError for a name that no stream can have, as it would filter out everything. */
+function filterOf({ stream, agent, type }: TailOptions): (recorded: Recorded) => boolean {
+  const streams = [
+    ...(stream === undefined ? [] : [checkStreamName(stream)]),
+    ...(agent === undefined ? [] : [checkStreamName(`agent/${agent}`)]),
+  ]
+  const types = new Set(type)
+  return (recorded) =>
+    streams.every((name) => name === recorded.stream) && (types.size === 0 || types.has(recorded.type))
+}
+
+function ownerNotes(screen: Terminal): (pid: number | null) => void {
+  let isFirst = true
+  return (pid) => {
+    const text =
+      pid === null
+        ? 'No process has the store open; waiting for one that writes to it (Ctrl-C ends this).'
+        : `Process ${pid} has the store open now.`
+    if (pid === null || !isFirst) screen.note(screen.accent('dim', text))
+    isFirst = false
+  }
+}

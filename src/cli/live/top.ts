@@ -1,0 +1,179 @@
+/** `top`: what agents are doing, what is waiting and what it has cost; once, or again and again in place. */
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Command } from 'commander'
+import type { AgentStatus } from '../../actors/agent/machine.ts'
+import type { AgentInfo } from '../../actors/agent/system.ts'
+import { dollars, plural } from '../../events/figures.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import { shownStatus } from '../agent/commands.ts'
+import { oneOrMore } from '../arguments.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { type Interruption, listenForInterruption } from '../interruption.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+import { type Cell, table } from '../terminal/table.ts'
+
+export function topCommand(command: Command): void {
+  command
+    .description('watch what agents are doing, what is waiting and what it costs')
+    .option('--once', 'print it once (the default when stdout is not a terminal)')
+    .option('--interval <seconds>', 'seconds between updates', oneOrMore, 1)
+    .action(withGlobals(top))
+}
+
+interface TopOptions {
+  readonly once?: boolean
+  /** Seconds. */
+  readonly interval: number
+}
+
+interface View {
+  readonly agents: readonly AgentInfo[]
+  readonly runs: number
+  readonly owner: number | null
+}
+
+async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
+  if (!hasStore(globals)) return noteNoStore(globals)
+  const { watchStore } = await import('../../remote/watched-store.ts')
+  const screen = terminal(globals)
+  const interruption = listenForInterruption()
+  const store = watchStore(resolve(globals.baseDir))
+  const look = () => store.look(viewOf)
+  try {
+    if (!screen.interactive || options.once) return print(screen, await look())
+    await watch(screen, look, options.interval * 1000, interruption)
+  } finally {
+    interruption.stop()
+  }
+}
+
+const viewOf = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
+  agents: await orchestrator.agents(),
+  runs: (await orchestrator.runs.list()).filter(({ status }) => status === 'running').length,
+  owner,
+})
+
+function print(screen: Terminal, view: View): void {
+  if (!screen.json) for (const line of topLines(screen, view)) screen.line(line)
+  else for (const agent of view.agents) screen.value({ ...agent, callsInFlight: callsOf(agent) })
+}
+
+/** A call is in flight exactly while the agent is busy. */
+const callsOf = ({ status }: AgentInfo) => (status === 'busy' ? 1 : 0)
+
+const COLOURS: Partial<Record<AgentStatus | 'held', 'green' | 'cyan' | 'yellow' | 'red' | 'dim'>> = {
+  idle: 'dim',
+  busy: 'cyan',
+  retry: 'yellow',
+  held: 'yellow',
+  error: 'red',
+  stopped: 'dim',
+}
+
+/** Wide enough for large figures, so that the columns stay where they are. */
+const COLUMNS = [
+  { head: 'AGENT' },
+  { head: 'STATUS', width: 7 },
+  { head: 'CALLS', right: true },
+  { head: 'TASKS', right: true },
+  { head: 'DONE', right: true, width: 6 },
+  { head: 'TOKENS', right: true, width: 12 },
+  { head: 'COST', right: true, width: 10 },
+] as const
+
+/** The table, cut to a screen of so many rows. */
+export function topLines(
+  screen: Pick<Terminal, 'style'>,
+  { agents, runs, owner }: View,
+  rows = Number.POSITIVE_INFINITY,
+): readonly string[] {
+  const sum = (of: (agent: AgentInfo) => number) => agents.reduce((total, agent) => total + of(agent), 0)
+  const calls = sum(callsOf)
+  const tasks = sum(({ queue }) => queue)
+  const counts = [
+    plural(agents.length, 'agent'),
+    `${plural(calls, 'call')} in flight`,
+    `${plural(tasks - calls, 'task')} waiting`,
+    `${plural(runs, 'run')} in progress`,
+  ]
+  const who = owner === null ? 'no process has the store open' : `process ${owner} has the store open`
+  const shown = agents.slice(0, Math.max(1, rows - 6))
+  const total: readonly Cell[] = [
+    'total',
+    '',
+    calls,
+    tasks,
+    sum(({ totalInteractions }) => totalInteractions),
+    sum(({ totalTokens }) => totalTokens),
+    dollars(sum(({ totalCostUsd }) => totalCostUsd)),
+  ]
+  const lines = table(screen, COLUMNS, [...shown.map(cellsOf), total])
+  const hidden = agents.length - shown.length
+  return [
+    `${counts.join(', ')}  ${screen.style('dim', who)}`,
+    ...lines.slice(0, -1),
+    ...(hidden > 0 ? [screen.style('dim', `and ${hidden} more`)] : []),
+    ...lines.slice(-1),
+  ]
+}
+
+function cellsOf(agent: AgentInfo): readonly Cell[] {
+  const { id, queue, totalInteractions, totalTokens, totalCostUsd } = agent
+  const status = shownStatus(agent)
+  return [
+    id,
+    [COLOURS[status] ?? 'dim', status],
+    callsOf(agent),
+    queue,
+    totalInteractions,
+    totalTokens,
+    dollars(totalCostUsd),
+  ]
+}
+
+/** Hides the cursor, and cuts long lines instead of wrapping them. */
+const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[?7l'
+const ORDINARY_SCREEN = '\u001b[?7h\u001b[?25h\u001b[?1049l'
+const HOME = '\u001b[H'
+const REST_OF_LINE = '\u001b[K'
+const REST_OF_SCREEN = '\u001b[J'
+
+/** Draws on a screen of its own until q or Ctrl-C is pressed. */
+async function watch(
+  screen: Terminal,
+  look: () => Promise<View>,
+  intervalMs: number,
+  interruption: Interruption,
+): Promise<void> {
+  const quit = new AbortController()
+  const { stdin, stdout } = process
+  const key = (pressed: Buffer) => {
+    // In raw mode Ctrl-C is a key, not a signal.
+    if (pressed.includes(3)) interruption.interrupt()
+    if (pressed.includes(3) || pressed.toString() === 'q') quit.abort()
+  }
+  if (stdin.isTTY) stdin.setRawMode(true)
+  stdin.on('data', key)
+  stdout.write(ALTERNATE_SCREEN)
+  const signal = AbortSignal.any([quit.signal, interruption.signal])
+  try {
+    while (!signal.aborted) {
+      const lines = topLines(screen, await look(), stdout.rows || 24)
+      const help = screen.style('dim', 'q quits')
+      const text = [...lines, help].map((line) => `${line}${REST_OF_LINE}\r\n`).join('')
+      stdout.write(`${HOME}${text}${REST_OF_SCREEN}`)
+      await Promise.race([
+        delay(intervalMs, undefined, { signal }),
+        once(stdout, 'resize', { signal }),
+      ]).catch(() => {})
+    }
+  } finally {
+    stdout.write(ORDINARY_SCREEN)
+    stdin.off('data', key)
+    if (stdin.isTTY) stdin.setRawMode(false)
+    stdin.pause()
+  }
+}

@@ -1,0 +1,186 @@
+/** `log backup | restore | export | import | hash | compact`: a log as a whole, moved, compared or made smaller. */
+
+import { once } from 'node:events'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { StreamNotFoundError } from '../../events/errors/history.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import { plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
+import type { ArchiveSummary } from '../../store/care/archive/writer.ts'
+import type { CompactionReport } from '../../store/care/compaction.ts'
+import type { RestoredStore } from '../../store/care/restore.ts'
+import { date, zeroOrMore } from '../arguments.ts'
+import { hasStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { commandLogger } from '../logger.ts'
+import { terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
+
+export function archiveCommands(log: Command): void {
+  log
+    .command('backup <file>')
+    .description('back up the log and its long bodies into one file, even while another process writes to it')
+    .action(withGlobals(backup))
+  log
+    .command('restore <file>')
+    .description('restore a store from a backup')
+    .requiredOption('--to <dir>', 'directory of the new store, empty or new')
+    .action(withGlobals(restore))
+  log
+    .command('export [file]')
+    .description('export the log as lines of JSON (default: to stdout)')
+    .option('--stream <name>', 'only this stream, such as agent/researcher')
+    .option('--after <n>', 'only facts after this position (with --stream: version)', zeroOrMore)
+    .option('--redact', 'replace prompts, answers and all other text by its length')
+    .action(withGlobals(exportLog))
+  log
+    .command('import <file>')
+    .description('make a store from an export; with - as the file, read it from stdin')
+    .option('--to <dir>', 'directory of the new store, empty or new (default: --base-dir)')
+    .action(withGlobals(importLog))
+  log
+    .command('hash')
+    .description('print a hash of each state and of them all: identical logs have identical hashes')
+    .action(withGlobals(hash))
+  log
+    .command('compact')
+    .description('drop prompts and answers of tasks that have ended; states are unchanged')
+    .option('--before <date>', 'only of tasks that ended before this date', date)
+    .option('--keep <n>', "keep those of each agent's last n ended tasks", zeroOrMore)
+    .option('--dry-run', 'only print what would be dropped and how much space it would free')
+    .action(withGlobals(compact))
+}
+
+async function backup(globals: GlobalOptions, file: string): Promise<void> {
+  const { backupDirectory } = await import('../../store/care/backup.ts')
+  const done = await backupDirectory(storeOf(globals), file, { logger: await commandLogger(globals) })
+  const { json, value, line } = terminal(globals)
+  if (json) return value(done)
+  line(`Backed up ${plural(done.records, 'fact')} and ${largeBodies(done.blobs)}.`)
+  noteLost(globals, done)
+}
+
+async function restore(globals: GlobalOptions, file: string, { to }: { readonly to: string }): Promise<void> {
+  const library = await import('../../history/log-archive.ts')
+  printRestored(globals, to, await library.restore(file, resolve(to)))
+}
+
+async function importLog(
+  globals: GlobalOptions,
+  file: string,
+  { to = globals.baseDir }: { readonly to?: string },
+): Promise<void> {
+  const library = await import('../../history/log-archive.ts')
+  const source = file === '-' ? { name: 'stdin', bytes: process.stdin } : file
+  printRestored(globals, to, await library.importLog(source, resolve(to)))
+}
+
+function printRestored(globals: GlobalOptions, to: string, restored: RestoredStore): void {
+  const { json, value, line, note } = terminal(globals)
+  if (json) {
+    value(restored)
+    return
+  }
+  line(`Made a store of ${plural(restored.records, 'fact')} in ${inert(to)}.`)
+  note(
+    restored.forReading
+      ? 'It is read-only: log, replay and agent show work on it, but its agents cannot be asked.'
+      : 'It is a copy of the original store: continue with one of the two, never with both. ' +
+          'It does not contain the sessions and workspaces of the agents.',
+  )
+}
+
+interface ExportCommandOptions {
+  readonly stream?: string
+  readonly after?: number
+  readonly redact?: boolean
+}
+
+async function exportLog(
+  globals: GlobalOptions,
+  file: string | undefined,
+  _: ExportCommandOptions,
+  command: Command,
+): Promise<void> {
+  const library = await import('../../history/log-archive.ts')
+  // `log` has some of these options as well, and takes them wherever they stand.
+  const { stream, after, redact = false } = command.optsWithGlobals<ExportCommandOptions>()
+  const options = defined({ redacted: redact, stream, after })
+  await using store = await logOf(globals)
+  if (stream !== undefined && (await store.head(stream)) === 0) throw new StreamNotFoundError({ stream })
+  if (file === undefined || file === '-') return await print(library.exportText(store, options))
+  const { json, value, line } = terminal(globals)
+  const done = await library.exportLog(store, file, options)
+  if (json) return value(done)
+  line(`Exported ${plural(done.records, 'fact')}${redact ? ', without their text' : ''}.`)
+  noteLost(globals, done)
+}
+
+function noteLost(globals: GlobalOptions, { lostBlobs }: ArchiveSummary): void {
+  if (lostBlobs === 0) return
+  const what = largeBodies(lostBlobs)
+  terminal(globals).note(`${what} had been lost when the store was repaired, and remain lost.`)
+}
+
+/** Stops quietly when the reader has seen enough. */
+async function print(pieces: AsyncIterable<string>): Promise<void> {
+  let failure: NodeJS.ErrnoException | undefined
+  process.stdout.on('error', (error) => {
+    failure = error
+  })
+  for await (const piece of pieces) {
+    if (!process.stdout.write(piece)) await once(process.stdout, 'drain').catch(() => {})
+    if (failure) break
+  }
+  if (failure && failure.code !== 'EPIPE') throw failure
+}
+
+async function hash(globals: GlobalOptions): Promise<void> {
+  const { stateHash } = await import('../../history/log-archive.ts')
+  await using store = await logOf(globals)
+  const { json, value, line, style } = terminal(globals)
+  const whole = await stateHash(store, (one) => {
+    if (json) value(one)
+    else line(`${one.hash}  ${one.stream}  ${style('dim', `version ${one.version}`)}`)
+  })
+  if (json) return value({ ...whole, stream: null })
+  line(`${whole.hash}  ${style('bold', 'the whole log')}  ${style('dim', `position ${whole.position}`)}`)
+}
+
+async function compact(
+  globals: GlobalOptions,
+  options: { readonly before?: Date; readonly keep?: number; readonly dryRun?: boolean },
+): Promise<void> {
+  const { compactLog } = await import('../../history/log-archive.ts')
+  const report = await compactLog(storeOf(globals), options)
+  const { json, value, line } = terminal(globals)
+  if (json) return value(report)
+  line(options.dryRun ? plannedCompaction(report) : doneCompaction(report))
+}
+
+const plannedCompaction = ({ facts, characters, orphans }: CompactionReport) =>
+  `Would drop the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}: about ` +
+  `${characters + orphans.bytes} bytes.`
+
+const doneCompaction = ({ facts, orphans, bytesBefore, bytesAfter }: CompactionReport) =>
+  `Dropped the text of ${plural(facts, 'fact')} and ${largeBodies(orphans.blobs)}: ${bytesBefore} bytes on disk ` +
+  `are now ${bytesAfter}.`
+
+const largeBodies = (count: number) => plural(count, 'large body', 'large bodies')
+
+/** Without a store there is nothing to save, which must not look like success. */
+function storeOf(globals: GlobalOptions): string {
+  if (hasStore(globals)) return resolve(globals.baseDir)
+  throw new InvalidInputError({
+    what: globals.baseDir,
+    problem: 'it contains no store',
+    hint: 'Name the directory with --base-dir.',
+  })
+}
+
+/** The log, through its owner if another process has it open. */
+async function logOf(globals: GlobalOptions) {
+  const { openLog } = await import('../../remote/live-log.ts')
+  return (await openLog(storeOf(globals), { logger: await commandLogger(globals) })).store
+}

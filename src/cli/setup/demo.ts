@@ -1,0 +1,82 @@
+/** `demo`: three agents research a topic one after another, through the real `claude`, within a minute. */
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { dollars, plural } from '../../events/figures.ts'
+import type { AgentOptions } from '../../events/options/agent.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { withSession } from '../session.ts'
+import { inert } from '../terminal/text.ts'
+
+export function demoCommand(command: Command): void {
+  command
+    .argument('[topic]')
+    .option('--live', 'use the real model and your login instead of the simulated model')
+    .option('--output <file>', 'where to write the report', 'research-report.md')
+    .action(withGlobals(demo))
+}
+
+interface DemoOptions {
+  readonly live?: boolean
+  readonly output: string
+}
+
+const DEFAULT_TOPIC = 'event sourcing for teams of AI agents'
+
+function demo(globals: GlobalOptions, topic: string | undefined = DEFAULT_TOPIC, options: DemoOptions) {
+  const simulate = !options.live
+  return withSession({ ...globals, simulate }, async ({ orchestrator, terminal, signal }) => {
+    const { AgentFactory } = await import('../../workflows/agent-factory.ts')
+    const ask = async (role: AgentOptions, doing: string, prompt: string) => {
+      await ensureAgent(orchestrator, role)
+      terminal.note(`${terminal.accent('cyan', role.id.padEnd(11))} ${doing} ...`)
+      const agent = await orchestrator.agent(role.id)
+      const reply = await agent.ask(prompt, { signal })
+      const tokens = plural(reply.usage.inputTokens + reply.usage.outputTokens, 'token')
+      const figures = `${tokens}, ${dollars(reply.costUsd)}, session ${reply.sessionId}`
+      terminal.note(`${terminal.accent('green', role.id.padEnd(11))} done: ${figures}`)
+      return reply.text
+    }
+
+    terminal.note(`Topic: ${inert(topic)}`)
+    const findings = await ask(
+      AgentFactory.createResearcher(),
+      'is researching the topic',
+      `Research ${topic}.`,
+    )
+    const analysis = await ask(
+      AgentFactory.createAnalyst(),
+      'is analysing the findings',
+      `Analyse these findings on ${topic}:\n\n${findings}`,
+    )
+    const report = await ask(
+      AgentFactory.createWriter(),
+      'is writing the report',
+      `Write a report on ${topic}.\n\nFindings:\n${findings}\n\nAnalysis:\n${analysis}`,
+    )
+
+    await writeFile(options.output, `${report}\n`)
+    const path = resolve(options.output)
+    if (terminal.json)
+      return terminal.value({ topic, report: path, agents: ['researcher', 'analyst', 'writer'] })
+    terminal.line(`Report: ${path}`)
+    terminal.note(nextSteps(globals.baseDir))
+  })
+}
+
+async function ensureAgent(orchestrator: Orchestrator, role: AgentOptions): Promise<void> {
+  const agents = await orchestrator.agents()
+  if (!agents.some(({ id }) => id === role.id)) await orchestrator.createAgent(role)
+}
+
+function nextSteps(baseDir: string): string {
+  const where = baseDir === '.claude-agents' ? '' : ` --base-dir ${baseDir}`
+  return `
+Everything that happened is in the log:
+  npx claude-agents${where} log
+  npx claude-agents${where} replay agent/writer
+  npx claude-agents${where} agent sessions researcher
+Continue the conversation:
+  npx claude-agents${where} --simulate agent ask researcher "And what came after that?"`
+}

@@ -1,0 +1,50 @@
+/** What a command prints: data on stdout, notes and progress on stderr, as JSON or for people. */
+import { styleText } from 'node:util'
+import { writeNote } from './live-lines.ts'
+import { asTyped } from './own-name.ts'
+import { jsonLine } from './text.ts'
+
+export type Style = Parameters<typeof styleText>[0]
+
+/** Text from outside goes through `inert` before any of these prints or colours it. */
+export interface Terminal {
+  /** Whether the command prints JSON. */
+  readonly json: boolean
+  /** Whether a user is watching: progress is shown then, and answers stream. */
+  readonly interactive: boolean
+  /** The width of stdout; null when it is not a terminal. */
+  readonly columns: number | null
+  /** A line of data. */
+  line(text: string): void
+  /** A piece of data as it arrives. */
+  write(text: string): void
+  /** A value as one line of JSON. */
+  value(value: unknown): void
+  /** A line for people, on stderr. */
+  note(text: string): void
+  /** A line of progress, shown only when stderr is a terminal. */
+  progress(text: string): void
+  /** Colours text for stdout. */
+  style(style: Style, text: string): string
+  /** Colours text for stderr. */
+  accent(style: Style, text: string): string
+}
+
+export function terminal({ json = false, color }: { json?: boolean; color: boolean }): Terminal {
+  const { stdout, stderr } = process
+  const paint = (stream: NodeJS.WriteStream) => (style: Style, text: string) =>
+    color && stream.isTTY && !process.env.NO_COLOR ? styleText(style, text, { validateStream: false }) : text
+  return {
+    json,
+    interactive: stdout.isTTY && !json,
+    // A terminal that does not know its size says 0.
+    columns: stdout.isTTY ? stdout.columns || 80 : null,
+    line: (text) => void stdout.write(`${text}\n`),
+    write: (text) => void stdout.write(text),
+    value: (value) => void stdout.write(`${jsonLine(value)}\n`),
+    note: (text) => writeNote(`${asTyped(text)}\n`),
+    progress: (text) => void (stderr.isTTY && !json && stderr.write(`${asTyped(text)}\n`)),
+    style: paint(stdout),
+    accent: paint(stderr),
+  }
+}

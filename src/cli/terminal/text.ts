@@ -1,0 +1,26 @@
+/** Text that a terminal can show: nothing from a model or a file can move the cursor, and nothing is too long. */
+import { stripVTControlCharacters } from 'node:util'
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+
+/** Text from outside, made harmless: no escape sequence, no control character but tab and newline. */
+export function inert(text: string): string {
+  return stripVTControlCharacters(text).replace(CONTROL, '')
+}
+
+/** One JSON value on one line. C1 control characters are legal in JSON, and some terminals obey them. */
+export function jsonLine(value: unknown): string {
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return JSON.stringify(value).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped)
+}
+
+/** Text from outside on one line of at most so many characters. */
+export function cut(text: string, longest: number): string {
+  const line = inert(text).replace(/\s+/g, ' ').trim()
+  return line.length > longest ? `${line.slice(0, longest - 1)}…` : line
+}
+
+/** A line that a terminal of so many columns shows without wrapping. One that is too long loses its colours. */
+export const fitting = (line: string, columns: number): string =>
+  inert(line).length > columns ? inert(line).slice(0, columns - 1) : line

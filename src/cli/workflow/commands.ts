@@ -1,0 +1,67 @@
+/** `workflow`: runs of several agents, started, resumed, listed and cancelled. */
+import { type Command, Option } from 'commander'
+import { oneOrMore } from '../arguments.ts'
+import { withGlobals } from '../global-options.ts'
+import { resumeRun, runTemplate, runWorkflow } from './run.ts'
+import { cancelRun, listRuns, showRun } from './runs.ts'
+
+const RUN_ID = 'id of the run; running again under the same id continues it and repeats nothing'
+
+export function workflowCommands(workflow: Command): void {
+  withSource(withPattern(workflow.command('run').argument('[words...]')))
+    .usage('<agents...> <task> [options]')
+    .description(
+      'run agents as a workflow (worker:4 is a pool of four copies); with - as the task, read it from stdin',
+    )
+    .option('--id <id>', RUN_ID)
+    .action(withGlobals(runWorkflow))
+  workflow
+    .command('template <name> [input]')
+    .description('run research, code-review or brainstorm, creating missing agents; - reads stdin')
+    .option('--file <file>', 'append the text of a file to the input')
+    .option('--id <id>', RUN_ID)
+    .action(withGlobals(runTemplate))
+  workflow.command('list').description('list runs').action(withGlobals(listRuns))
+  workflow
+    .command('show <run>')
+    .description('show the steps of a run and its result')
+    .action(withGlobals(showRun))
+  withSource(workflow.command('resume <run>'))
+    .description('resume a run that was paused, failed or crashed; recorded answers are not asked again')
+    .option('--plan', 'only show which answers would be reused and which steps asked')
+    .action(withGlobals(resumeRun))
+  workflow
+    .command('cancel <run>')
+    .description('cancel a run; it cannot be resumed')
+    .action(withGlobals(cancelRun))
+}
+
+/** Where a workflow other than agents and a pattern comes from. */
+const withSource = (command: Command) =>
+  command
+    .addOption(new Option('--workflow <name>', 'workflow of the configuration file').conflicts(['pattern']))
+    .addOption(
+      new Option('--module <file>', 'JavaScript file that exports patterns (its code runs)').conflicts([
+        'pattern',
+        'workflow',
+      ]),
+    )
+    .option('--export <name>', 'export of the module (default: default)')
+
+const withPattern = (command: Command) =>
+  command
+    .option(
+      '--pattern <name>',
+      'sequential (default), parallel, pipeline, hierarchical, race, vote, debate, route or map-reduce',
+    )
+    .option('--concurrency <n>', 'how many agents may work at once', oneOrMore)
+    .addOption(
+      new Option('--on-error <what>', 'parallel: what to do when one fails').choices(['collect', 'fail']),
+    )
+    .option('--rounds <n>', 'debate: most drafts', oneOrMore)
+    .option('--votes <n>', 'vote: how often to ask each voter', oneOrMore)
+    .option('--judge <agent>', 'vote: agent that decides instead of the majority')
+    .option('--fallback <agent>', 'route: agent to ask when none was chosen')
+    .addOption(
+      new Option('--split <what>', 'map-reduce: how to split the task').choices(['paragraphs', 'lines']),
+    )

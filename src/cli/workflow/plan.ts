@@ -1,0 +1,20 @@
+/** `workflow resume --plan`: what resuming a run would reuse, and what it would ask. */
+import { dollars } from '../../events/figures.ts'
+import type { RunPlan } from '../../patterns/runs/plan.ts'
+import type { Terminal } from '../terminal/output.ts'
+
+export function printPlan(terminal: Terminal, runId: string, { reused, rerun, complete }: RunPlan): void {
+  if (terminal.json) terminal.value({ reused, rerun })
+  else {
+    for (const { agent, costUsd } of reused)
+      terminal.line(
+        `${terminal.style('green', 'reused')}  ${agent}  ${terminal.style('dim', dollars(costUsd))}`,
+      )
+    for (const { agent } of rerun) terminal.line(`${terminal.style('yellow', 'asked ')}  ${agent}`)
+    const saved = reused.reduce((sum, { costUsd }) => sum + costUsd, 0)
+    const kept = reused.length === 0 ? '' : `, which had cost ${dollars(saved)}`
+    terminal.line(`${reused.length} from the log${kept}; ${rerun.length} to ask.`)
+    terminal.progress(`Resume it: claude-agents workflow resume ${runId}`)
+  }
+  if (!complete) terminal.note('Further steps depend on the answer of the last one.')
+}

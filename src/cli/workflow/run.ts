@@ -1,0 +1,136 @@
+/** `workflow run | template | resume`: a workflow, followed to its end or paused by Ctrl-C. */
+
+import { readFile } from 'node:fs/promises'
+import { text as readAll } from 'node:stream/consumers'
+import { systemClock } from '../../clock.ts'
+import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import { dollars, plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
+import type { TaskInput } from '../../events/task-input.ts'
+import type { RunOptions } from '../../patterns/runs/info.ts'
+import type { Run } from '../../patterns/runs/run.ts'
+import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
+import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
+import type { GlobalOptions } from '../global-options.ts'
+import { type Session, withSession, withStore } from '../session.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
+import { whenHeld } from './holds.ts'
+import { printPlan } from './plan.ts'
+import { showProgress } from './progress.ts'
+import { givenSource, namedReference, patternFrom, type SourceOptions } from './source.ts'
+
+interface RunNaming {
+  readonly id?: string
+}
+
+export async function runWorkflow(
+  globals: GlobalOptions,
+  words: readonly string[],
+  { id, ...options }: RunNaming & SourceOptions,
+) {
+  const { reference, pattern, name } = await givenSource(words.slice(0, -1), options, globals.configFile)
+  const task = await taskFrom(words.at(-1))
+  return withSession(globals, async (session) => {
+    const running = session.orchestrator.run(pattern, task, {
+      ...runOptions(session, id),
+      name,
+      workflow: { ...reference },
+    })
+    await follow(session, running, pattern.agents)
+  })
+}
+
+export async function runTemplate(
+  globals: GlobalOptions,
+  name: string,
+  input: string | undefined,
+  { file, id }: RunNaming & { readonly file?: string },
+) {
+  const Template = templateNamed(name)
+  const task = await taskFrom(input, file)
+  return withSession(globals, async (session) => {
+    const workflow = new Template(session.orchestrator)
+    await workflow.setup()
+    await follow(session, workflow.execute(task, runOptions(session, id)), Template.pattern.agents)
+  })
+}
+
+export function resumeRun(
+  globals: GlobalOptions,
+  runId: string,
+  { plan, ...options }: SourceOptions & { readonly plan?: boolean },
+) {
+  const { configFile } = globals
+  const work = async (session: Session) => {
+    const { orchestrator, terminal, signal } = session
+    const { workflow, status } = await orchestrator.runs.show(runId)
+    if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId, status })
+    const isNamed = options.workflow !== undefined || options.module !== undefined
+    const reference = isNamed ? await namedReference(options, configFile) : workflow
+    if (reference === null) {
+      const problem = 'a program started it, and its workflow exists only in code'
+      const hint =
+        'Resume it there: orchestrator.runs.resume(runId, pattern). Or name the code: --module FILE.'
+      throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
+    }
+    const pattern = await patternFrom(reference as WorkflowReference, configFile)
+    if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
+    await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
+  }
+  return withStore(globals, work, () => new RunNotFoundError({ runId }))
+}
+
+const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> =>
+  defined({ signal, id })
+
+/** Shows the progress of a run until it ends, then its result. */
+async function follow({ terminal }: Session, running: Run, agents: readonly string[] = []): Promise<void> {
+  terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
+  const progress = showProgress(running, agents, terminal, systemClock)
+  const waiting = whenHeld(running, terminal, systemClock)
+  let result: WorkflowResult
+  try {
+    result = await Promise.race([running, waiting.held])
+  } finally {
+    progress.stop()
+    waiting.stop()
+  }
+  if (!result.success) process.exitCode ??= 1
+  if (terminal.json) terminal.value(jsonResult(result))
+  else printResult(terminal, result)
+}
+
+/** The shape of `--json`. */
+function jsonResult({ metadata: { runId, ...metadata }, ...result }: WorkflowResult) {
+  const { pattern, success, agents, results, errors } = result
+  return { runId, pattern, success, agents, results, metadata, errors }
+}
+
+function printResult(terminal: Terminal, { metadata, success, errors }: WorkflowResult): void {
+  const { runId, finalOutput, steps, reused, costUsd } = metadata
+  if (finalOutput !== '') terminal.line(inert(finalOutput))
+  for (const { agent, message } of errors)
+    terminal.note(terminal.accent('red', inert(`${agent === '' ? 'error' : agent}: ${message}`)))
+  if (!success) terminal.note(`Retry what failed: claude-agents workflow resume ${runId}`)
+  const old = reused === 0 ? '' : ` (${reused} from the log)`
+  terminal.progress(
+    terminal.accent('dim', `${plural(steps, 'step')}${old}, ${dollars(costUsd)}, run ${runId}`),
+  )
+}
+
+async function taskFrom(words: string | undefined, file?: string): Promise<TaskInput> {
+  const prompt = words === '-' ? await readAll(process.stdin) : words
+  if (prompt === undefined && file === undefined) {
+    const hint = 'Put it last, in quotes; with - it is read from stdin.'
+    throw new InvalidInputError({ what: 'The task', problem: 'it is missing', hint })
+  }
+  if (file === undefined) return { prompt: prompt ?? '' }
+  try {
+    const textInput = `File: ${file}\n\n${await readFile(file, 'utf8')}`
+    return { prompt: prompt ?? `The file ${file}`, textInput }
+  } catch (cause) {
+    throw new InvalidInputError({ what: `--file ${file}`, problem: 'the file cannot be read' }, { cause })
+  }
+}

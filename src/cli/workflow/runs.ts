@@ -1,0 +1,98 @@
+/** `workflow list | show | cancel`: runs of the past and the present. */
+import { RunNotFoundError } from '../../events/errors/run.ts'
+import { dollars, duration, plural } from '../../events/figures.ts'
+import type { RunDetails } from '../../patterns/runs/info.ts'
+import type { RunStatus } from '../../patterns/runs/machine.ts'
+import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
+import type { GlobalOptions } from '../global-options.ts'
+import { type Session, withStore } from '../session.ts'
+import { list } from '../terminal/list.ts'
+import type { Terminal } from '../terminal/output.ts'
+import { table } from '../terminal/table.ts'
+import { inert } from '../terminal/text.ts'
+
+const COLOURS = {
+  absent: 'dim',
+  running: 'cyan',
+  paused: 'yellow',
+  succeeded: 'green',
+  failed: 'red',
+  cancelled: 'yellow',
+} as const satisfies Record<RunStatus, string>
+
+export function listRuns(globals: GlobalOptions) {
+  return withStore(globals, async ({ orchestrator, terminal }) => {
+    const none = 'No runs yet. Start one: claude-agents workflow template research "TOPIC"'
+    const columns = [
+      { head: 'RUN' },
+      { head: 'STATUS', width: 9 },
+      { head: 'STEPS', right: true },
+      { head: 'COST', right: true },
+      { head: 'NAME', flexible: true },
+    ] as const
+    list(terminal, await orchestrator.runs.list(), none, (runs) =>
+      table(
+        terminal,
+        columns,
+        runs.map(({ runId, name, status, steps, done, costUsd }) => [
+          runId,
+          [COLOURS[status], status],
+          `${done} of ${steps}`,
+          dollars(costUsd),
+          name,
+        ]),
+      ),
+    )
+  })
+}
+
+export function showRun(globals: GlobalOptions, runId: string) {
+  const show = async ({ orchestrator, terminal }: Session) => {
+    const run = await orchestrator.runs.show(runId)
+    if (terminal.json) terminal.value(jsonDetails(run))
+    else printRun(terminal, run)
+  }
+  return withStore(globals, show, () => new RunNotFoundError({ runId }))
+}
+
+export function cancelRun(globals: GlobalOptions, runId: string) {
+  const cancel = async ({ orchestrator, terminal }: Session) => {
+    await orchestrator.runs.cancel(runId)
+    if (terminal.json) return terminal.value({ runId, status: 'cancelled' })
+    terminal.line(`Cancelled run ${runId}.`)
+    terminal.note(`What it did stays in the log: claude-agents workflow show ${runId}`)
+  }
+  return withStore(globals, cancel, () => new RunNotFoundError({ runId }))
+}
+
+/** The shape of `workflow show --json`, without the answers of the steps, which are many and long. */
+function jsonDetails({ taken, ...run }: RunDetails) {
+  return { ...run, taken: taken.map(({ text, ...step }) => step) }
+}
+
+function printRun(terminal: Terminal, run: RunDetails): void {
+  const { runId, name, status, steps, done, costUsd, taken, finalOutput } = run
+  const state = terminal.style(COLOURS[status], status)
+  terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${done} of ${steps} steps  ${dollars(costUsd)}`)
+  const width = Math.max(0, ...taken.map(({ worker }) => worker.length))
+  taken.forEach((step, index) => {
+    terminal.line(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
+  })
+  if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
+  if (status === 'running' || status === 'paused' || status === 'failed')
+    terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
+}
+
+const STATES = { scheduled: 'open', succeeded: 'done', failed: 'failed', cancelled: 'cancelled' } as const
+const STATE_COLOURS = { scheduled: 'cyan', succeeded: 'green', failed: 'red', cancelled: 'yellow' } as const
+
+function stepLine(terminal: Terminal, step: RecordedStep, branch: string, width: number): string {
+  const { worker, state, durationMs, tokens, costUsd, problem, tries } = step
+  const word = terminal.style(STATE_COLOURS[state], STATES[state].padEnd(9))
+  const figures =
+    state === 'succeeded'
+      ? `${duration(durationMs).padStart(7)}  ${plural(tokens, 'token').padStart(13)}  ${dollars(costUsd)}`
+      : inert(problem ?? '')
+  const again = tries > 1 ? `  (asked ${tries} times)` : ''
+  return `${branch} ${worker.padEnd(width)}  ${word}  ${figures}${again}`.trimEnd()
+}

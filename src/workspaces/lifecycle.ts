@@ -1,0 +1,110 @@
+/** Creates and removes the directories of an agent, without following a link out of them. */
+import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+import { WorkspaceError } from '../events/errors/workspace.ts'
+import type { AgentDirectories } from './directories.ts'
+import {
+  type Directory,
+  lstatIfThere,
+  openChild,
+  openNamedDirectory,
+  systemAddressing,
+} from './inputs/directory.ts'
+import { unless } from './inputs/file-problems.ts'
+import { removeEntry } from './inputs/removal.ts'
+
+/** Owner only: prompts, answers and sessions are stored here. */
+const PRIVATE = 0o700
+
+/**
+ * Creates what is missing. Throws {@link WorkspaceError} if a directory below `baseDir` is a link, which an agent
+ * could have planted to escape. Default for `baseDir`: the parent of the directory that contains both.
+ */
+export async function prepareDirectories(directories: AgentDirectories, baseDir?: string): Promise<void> {
+  const base = baseDir ?? dirname(commonDirectory(directories))
+  for (const path of [directories.workspace, directories.home]) {
+    await refuseLinks(path, base)
+    try {
+      await mkdir(path, { recursive: true, mode: PRIVATE })
+      await chmod(path, PRIVATE)
+    } catch (cause) {
+      throw new WorkspaceError({ path, problem: 'the directory cannot be created' }, { cause })
+    }
+  }
+}
+
+/** A process may still be writing into the directory. */
+const REMOVAL_TRIES = 3
+
+/**
+ * Removes both directories with everything in them. A link inside is removed; its target is not, even if the link is
+ * planted while this runs.
+ */
+export async function removeDirectories(directories: AgentDirectories, baseDir?: string): Promise<void> {
+  const base = baseDir ?? dirname(commonDirectory(directories))
+  for (const path of [directories.workspace, directories.home]) {
+    await refuseLinks(dirname(path), base)
+    try {
+      await unless(['ENOENT'], removeBelow(base, path))
+    } catch (cause) {
+      throw new WorkspaceError({ path, problem: 'the directory cannot be removed' }, { cause })
+    }
+  }
+  // The directory that contains both, unless something else is in it.
+  await rmdir(commonDirectory(directories)).catch(() => {})
+}
+
+/**
+ * Descends from the base one step at a time, each opened through its parent, so that no step can be swapped for a
+ * link.
+ */
+async function removeBelow(base: string, path: string): Promise<void> {
+  await using directory = await openNamedDirectory(resolve(base), systemAddressing)
+  await removeAt(directory, stepsBetween(base, path))
+}
+
+async function removeAt(parent: Directory, [name, ...rest]: readonly string[]): Promise<void> {
+  if (name === undefined) return
+  if (rest.length > 0) {
+    await using child = await openChild(parent, name)
+    await removeAt(child, rest)
+    return
+  }
+  for (let left = REMOVAL_TRIES; left > 0; left--) {
+    await removeEntry(parent, name).catch((error) => {
+      if (left === 1) throw error
+    })
+    if ((await lstatIfThere(parent.at(name))) === null) return
+  }
+}
+
+/** Checks every step from the base to the path. The base itself, and what is above it, are the user's own business. */
+async function refuseLinks(path: string, base: string): Promise<void> {
+  const steps = stepsBetween(base, path)
+  if (steps[0] === '..') throw new WorkspaceError({ path, problem: `the directory is not in ${base}` })
+  let current = resolve(base)
+  for (const step of steps) {
+    current = join(current, step)
+    const stats = await lstat(current).catch(() => null)
+    if (stats?.isSymbolicLink()) {
+      throw new WorkspaceError({
+        path: current,
+        problem: "this is a symbolic link, which could lead out of the agent's directory",
+        hint: 'Remove it, or remove the agent.',
+      })
+    }
+    if (stats && !stats.isDirectory())
+      throw new WorkspaceError({ path: current, problem: 'this is not a directory' })
+  }
+}
+
+const stepsBetween = (base: string, path: string): string[] =>
+  relative(resolve(base), resolve(path))
+    .split(sep)
+    .filter((step) => step !== '')
+
+function commonDirectory({ workspace, home }: AgentDirectories): string {
+  const [one, other] = [resolve(workspace).split(sep), resolve(home).split(sep)]
+  const different = one.findIndex((step, index) => step !== other[index])
+  return one.slice(0, different === -1 ? one.length - 1 : different).join(sep) || sep
+}

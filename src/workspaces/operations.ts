@@ -1,0 +1,45 @@
+/** The operations on an agent's directories that all runners share, whichever program works in them. */
+
+import { type Clock, systemClock } from '../clock.ts'
+import type { Material, PlacedInput } from '../events/material.ts'
+import type { AgentDirectories } from './directories.ts'
+import { type PlaceInputsOptions, placeInputs } from './inputs/placement.ts'
+import { prepareDirectories, removeDirectories } from './lifecycle.ts'
+
+/** How files, folders and repositories of tasks are placed. */
+export type InputOptions = Pick<PlaceInputsOptions, 'limits' | 'allowLocalRepos'>
+
+/** A runner's operations on an agent's directories. */
+export interface DirectoryOperations {
+  readonly allowsLocalRepos: boolean
+  /** Creates them. */
+  prepare(directories: AgentDirectories): Promise<void>
+  /** Places a task's files, folders and repositories in the workspace. */
+  place(
+    directories: AgentDirectories,
+    material: Material,
+    options: { readonly signal: AbortSignal },
+  ): Promise<readonly PlacedInput[]>
+  /** Deletes them. */
+  discard(directories: AgentDirectories): Promise<void>
+}
+
+export function directoryOperations({
+  clock = systemClock,
+  inputs = {},
+}: {
+  readonly clock?: Clock | undefined
+  readonly inputs?: InputOptions | undefined
+}): DirectoryOperations {
+  return {
+    allowsLocalRepos: inputs.allowLocalRepos ?? false,
+    prepare: prepareDirectories,
+    async place(directories, material, { signal }) {
+      await prepareDirectories(directories)
+      // The log and the other agents are never input, whichever folder contains them.
+      const exclude = directories.base === undefined ? [] : [directories.base]
+      return placeInputs(directories, material, { ...inputs, signal, clock, exclude })
+    },
+    discard: removeDirectories,
+  }
+}

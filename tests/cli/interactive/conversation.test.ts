@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
+import { readInput, splitWords } from '../../../src/cli/interactive/input.ts'
+import { answer } from '../../../src/testing/model/answer.ts'
+import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
+import { CLAUDE, commandLine, MAIN } from '../command.ts'
+import { hasTmux, tmux } from '../tmux.ts'
+
+describe('what is typed', () => {
+  test.each([
+    ['list', { type: 'command', words: ['agent', 'list'] }],
+    ['/list', { type: 'command', words: ['agent', 'list'] }],
+    ['show', { type: 'command', words: ['agent', 'show', 'a'] }],
+    ['show b', { type: 'command', words: ['agent', 'show', 'b'] }],
+    ['replay', { type: 'command', words: ['replay', 'agent/a'] }],
+    ['state run/r1 --at 3', { type: 'command', words: ['state', 'run/r1', '--at', '3'] }],
+    ['create b "You \\"help\\"."', { type: 'command', words: ['agent', 'create', 'b', 'You "help".'] }],
+    ["workflow run a b 'a task'", { type: 'command', words: ['workflow', 'run', 'a', 'b', 'a task'] }],
+    ['cancel t1', { type: 'command', words: ['agent', 'cancel', 'a', 't1'] }],
+    ['use b', { type: 'use', agent: 'b' }],
+    ['use', { type: 'wrong', usage: 'use ID' }],
+    ['create b', { type: 'wrong', usage: 'create ID "PROMPT"' }],
+    ['create b "open', { type: 'wrong', usage: 'create ID "PROMPT"' }],
+    ['What is new?', { type: 'ask', prompt: 'What is new?' }],
+    ['ask list the causes', { type: 'ask', prompt: 'list the causes' }],
+    ['list\nof many lines', { type: 'ask', prompt: 'list\nof many lines' }],
+    ['toString', { type: 'ask', prompt: 'toString' }],
+    ['quit', { type: 'exit' }],
+    ['  ', { type: 'nothing' }],
+  ])('%j', (text, input) => {
+    expect(readInput(text, 'a')).toEqual(input)
+  })
+
+  test('is split into words as in a shell', () => {
+    expect(splitWords(`a "b c" 'd "e"' "" f`)).toEqual(['a', 'b c', 'd "e"', '', 'f'])
+    expect(splitWords(`a"b c"`)).toBeNull()
+  })
+})
+
+// Without tmux there is no keyboard; the functions above cover how input is read.
+test.runIf(hasTmux)(
+  'A person (tmux) creates, asks, stops an answer, pastes, completes, and leaves',
+  async () => {
+    await using model = await simulatedModel({
+      reply: ['A **first** answer.', answer.held('never'), 'A second answer.', 'A third answer.'],
+    })
+    const { folder, run } = await commandLine(model.environment)
+    const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })
+    await terminal.type(`${process.execPath} ${MAIN} interactive; echo "exit $?"`)
+    await terminal.shows(/claude-agents>$/m)
+    await terminal.enter('hello?')
+    await terminal.shows(/No current agent: use ID selects one/)
+    await terminal.enter('create helper "You help."')
+    await terminal.shows(/Created helper(.|\n)*helper>\n*$/)
+    await terminal.enter('What is first?')
+    await terminal.shows(/A first answer\.(.|\n)*tokens, \$[\d.]+\nhelper>\n*$/)
+
+    await terminal.enter('What takes for ever?')
+    await vi.waitFor(() => expect(model.requests.length).toBe(2), { timeout: 30_000 })
+    await terminal.press('C-c')
+    await terminal.shows(/stopped\nhelper>\n*$/)
+
+    const lines = Array.from({ length: 50 }, (_, index) => `line ${index + 1} of what was pasted`)
+    await terminal.paste(lines.join('\n'))
+    await terminal.shows(/line 50 of what was pasted/)
+    await terminal.press('Enter')
+    await terminal.shows(/A second answer\.(.|\n)*helper>\n*$/)
+
+    await terminal.press('s', 'e', 's', 'Tab')
+    await terminal.shows(/helper> sessions/)
+    await terminal.press('C-c')
+    await terminal.press('u', 's', 'e', ' ', 'h', 'Tab')
+    await terminal.shows(/helper> use helper/)
+    await terminal.press('Enter')
+    // The arrow goes back through what was typed, also before this session.
+    await terminal.press('Up', 'Up', 'Up', 'Up')
+    await terminal.shows(/helper> What is first\?/)
+    await terminal.press('C-c')
+    await terminal.enter('exit')
+    await terminal.shows(/exit 0\n/)
+
+    await terminal.type(`${process.execPath} ${MAIN} interactive; echo "exit $?"`)
+    await terminal.shows(/helper>\n*$/)
+    const owner = await readFile(join(folder, '.claude-agents/owner.json'), 'utf8')
+    process.kill(JSON.parse(owner).pid, 'SIGTERM')
+    await terminal.shows(/exit 143\n/)
+
+    const { values } = await run(['log', '--json', '--stream', 'agent/helper'])
+    const tasks = values.filter(({ type }) => type === 'TaskAccepted').map(({ data }) => data)
+    expect(tasks.map((data) => (data as unknown as { prompt: string }).prompt)).toEqual([
+      'What is first?',
+      'What takes for ever?',
+      lines.join('\n'),
+    ])
+    expect(values.map(({ type }) => type)).toContain('TaskCancelled')
+  },
+)

@@ -1,0 +1,76 @@
+/** `claude-agents inspect`, as a program runs it. */
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Subprocess } from 'execa'
+import { expect, test } from 'vitest'
+import { levelStore } from '../../../src/store/level/store.ts'
+import { counted } from '../../store/store-kit.ts'
+import { commandLine } from '../command.ts'
+
+/** The first line of what it prints. */
+async function firstLine({ stdout }: Subprocess): Promise<string> {
+  let text = ''
+  for await (const chunk of stdout as AsyncIterable<Buffer>) {
+    text += chunk
+    if (text.includes('\n')) break
+  }
+  return text.split('\n')[0] ?? ''
+}
+
+async function facts(address: string): Promise<{ total: number; lines: { type: string }[] }> {
+  const url = new URL(address)
+  const headers = { authorization: `Bearer ${url.searchParams.get('token')}` }
+  return (await fetch(new URL('/api/facts', url.origin), { headers })).json() as never
+}
+
+test('prints its address, serves the store to any client that knows it, and ends with Ctrl-C', async () => {
+  const { folder, start, run } = await commandLine()
+  {
+    await using store = await levelStore(join(folder, '.claude-agents'))
+    await store.append('agent/a', [counted(1), counted(2)])
+  }
+  const first = start('--json', 'inspect')
+  const { url } = JSON.parse(await firstLine(first))
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}$/)
+  expect(await facts(url)).toMatchObject({ total: 2 })
+
+  // A second one asks the first for the log, and wants a port of its own.
+  const { port } = new URL(url)
+  const taken = await run(['--json', 'inspect', '--port', port])
+  expect(taken).toMatchObject({ exitCode: 1, stdout: '' })
+  expect(JSON.parse(taken.stderr)).toMatchObject({
+    error: { code: 'PortUnavailableError', message: expect.stringContaining(`port ${port}`) },
+  })
+  first.kill('SIGINT')
+  expect(await first).toMatchObject({ exitCode: 130 })
+})
+
+test('an invalid port is a usage error', async () => {
+  const { run } = await commandLine()
+  expect(await run(['inspect', '--port', '70000'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('It must be a port'),
+  })
+})
+
+test('a store that cannot be opened is shown as far as its files are readable', async () => {
+  const { folder, start } = await commandLine()
+  const directory = join(folder, '.claude-agents')
+  {
+    await using store = await levelStore(directory)
+    for (let n = 1; n <= 5; n++) await store.append('agent/a', [counted(n)])
+  }
+  const name = (await readdir(join(directory, 'log'))).find((file) => file.endsWith('.log')) ?? ''
+  const file = join(directory, 'log', name)
+  const content = await readFile(file)
+  content[content.indexOf('"n":3') + 4] = '4'.charCodeAt(0)
+  await writeFile(file, content)
+  const showing = start('--json', 'inspect', '--no-open')
+  const { url } = JSON.parse(await firstLine(showing))
+  const { lines } = await facts(url)
+  expect(lines.map(({ type }) => type)).toEqual(['Counted', 'Counted', '(unreadable)', 'Counted', 'Counted'])
+  showing.kill('SIGINT')
+  const { exitCode, stderr } = await showing
+  expect(exitCode).toBe(130)
+  expect(stderr).toContain('Showing what its files still contain')
+})

@@ -1,0 +1,40 @@
+/** The screen of `top`. */
+import { expect, test } from 'vitest'
+import { topLines } from '../../../src/cli/live/top.ts'
+
+const plain = { style: (_: unknown, text: string) => text }
+const agent = (id: string, status: 'idle' | 'busy', queue: number) => ({
+  id,
+  status,
+  queue,
+  version: 1,
+  currentSession: null,
+  totalInteractions: 2,
+  totalTokens: 1000,
+  totalCostUsd: 0.5,
+  held: 0,
+  lateAnswers: 0,
+})
+
+test('Lists agents with what they are doing, and totals below', () => {
+  const agents = [agent('writer', 'busy', 3), agent('critic', 'idle', 0)]
+  expect(topLines(plain, { agents, runs: 1, owner: 7 })).toEqual([
+    '2 agents, 1 call in flight, 2 tasks waiting, 1 run in progress  process 7 has the store open',
+    'AGENT   STATUS   CALLS  TASKS    DONE        TOKENS        COST',
+    'writer  busy         1      3       2          1000       $0.50',
+    'critic  idle         0      0       2          1000       $0.50',
+    'total                1      3       4          2000       $1.00',
+  ])
+})
+
+test('An agent with only held tasks is shown as held, as in agent list', () => {
+  const agents = [{ ...agent('writer', 'idle', 1), held: 1 }]
+  expect(topLines(plain, { agents, runs: 0, owner: null })[2]).toMatch(/^writer {2}held {5}/)
+})
+
+test('More agents than the screen has rows are counted', () => {
+  const agents = Array.from({ length: 30 }, (_, n) => agent(`a${n}`, 'idle', 0))
+  const shown = topLines(plain, { agents, runs: 0, owner: null }, 10)
+  expect(shown).toHaveLength(8)
+  expect(shown.at(-2)).toBe('and 26 more')
+})
