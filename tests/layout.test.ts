@@ -53,6 +53,12 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   '@preact': /^inspector\/page\//,
 }
 
+const DECLARATION =
+  /^export (?:declare |abstract |async )*(?:function\*?|class|const|let|type|interface)\s+(\w+)/gm
+
+/** Names that may stand for two things, each with the reason. There is none today. */
+const MEAN_TWO_THINGS: ReadonlySet<string> = new Set()
+
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file))
 const texts = new Map(files.map((file) => [file, readFileSync(join(SRC, file), 'utf8')]))
 const importsOf = (file: string) =>
@@ -104,6 +110,15 @@ describe('the layout', () => {
 
   test('no import goes round in a circle', () => {
     expect(circles(files, localImports)).toEqual([])
+  })
+
+  test('an exported name means one thing in the whole project', () => {
+    const places = new Map<string, Set<string>>()
+    for (const [file, text] of texts)
+      for (const [, name = ''] of text.matchAll(DECLARATION))
+        places.set(name, (places.get(name) ?? new Set()).add(file))
+    const twice = [...places].filter(([name, { size }]) => size > 1 && !MEAN_TWO_THINGS.has(name))
+    expect(twice.map(([name, where]) => `${name}: ${[...where].join(', ')}`)).toEqual([])
   })
 
   test('a room is taken in at a glance: no folder has more than 20 files, and src itself at most 6', () => {

@@ -10,7 +10,7 @@ import { partial, type Setting, type Settings, setting } from '../events/options
 import { Positive, Text } from '../events/options/values.ts'
 import { LOG_LEVELS } from '../logger.ts'
 import { inFile } from './names.ts'
-import { Supervisor } from './supervision.ts'
+import { SupervisorSection } from './supervision.ts'
 
 /** A value that can be set on the command line, in the environment and in the file. */
 export interface FileSetting<S extends Schema.Top = Schema.Top, F = unknown> extends Setting<S, F> {
@@ -134,7 +134,7 @@ export const ConfigFile = Schema.Struct({
     }),
   ),
   supervision: Schema.optionalKey(
-    Schema.Array(Supervisor).annotate({
+    Schema.Array(SupervisorSection).annotate({
       description: 'Supervision trees, started by claude-agents serve.',
     }),
   ),

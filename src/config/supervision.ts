@@ -41,11 +41,11 @@ export interface ChildEntry extends Schema.Struct.Type<typeof CHILD_FIELDS> {
 
 const Child = Schema.Struct({
   ...CHILD_FIELDS,
-  supervisor: Schema.optionalKey(Schema.suspend((): Schema.Codec<SupervisorEntry> => Supervisor)),
+  supervisor: Schema.optionalKey(Schema.suspend((): Schema.Codec<SupervisorEntry> => SupervisorSection)),
 })
 
 /** One tree. Rules that concern several options are checked where trees are started. */
-export const Supervisor: Schema.Codec<SupervisorEntry> = Schema.Struct({
+export const SupervisorSection: Schema.Codec<SupervisorEntry> = Schema.Struct({
   ...SUPERVISOR_FIELDS,
   children: Schema.Array(Child),
 }).annotate({ identifier: 'Supervisor' })

@@ -50,7 +50,7 @@ const reply = ({ prompt }: Call): Partial<CallResult> & { delayMs: number } => {
 }
 
 describe('A budget of $3 and calls of $2.50', () => {
-  test('stopped at any append, each is reserved for, settled and answered once', async () => {
+  test('stopped at any append, each is reserved, settled and answered once', async () => {
     const tasks = [1, 2, 3].map((delayMs) => ({ agent: delayMs < 3 ? 'a' : 'b', usd: 2.5, delayMs }))
     let to = 0
     const raise = ({ budget }: HeldTask, set: (usd: number) => Promise<unknown>) => {
@@ -92,8 +92,8 @@ const anyCrash = fc.record({
   when: fc.constantFrom('before' as const, 'after' as const),
 })
 
-describe('Whatever is asked, stopped and raised in between', () => {
-  test('no call begins for which there is no room, but for what single calls have overrun; and all are answered', async () => {
+describe('For any asks, stops and raises in between', () => {
+  test('no call begins without room for it, apart from overruns of single calls, and all are answered', async () => {
     let holds = 0
     const property = fc.asyncProperty(
       fc.array(anyTask, { minLength: 2, maxLength: 6 }),

@@ -123,7 +123,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
 const identified = (fact: AgentFact, index: number): Identified<AgentFact> => ({ ...fact, id: `f-${index}` })
 
 describe('the agent’s machine', () => {
-  test('is the same live and replayed, after every fact, also through JSON', () => {
+  test('leads to the same state live and replayed, after every fact, also through JSON', () => {
     let taken = 0
     fc.assert(
       fc.property(fc.array(anyFact, { minLength: 30, maxLength: 60 }), (facts) => {
@@ -183,7 +183,7 @@ describe('the agent’s machine', () => {
     )
   })
 
-  test('keeps a state whose size does not grow with what the agent has done', () => {
+  test("keeps a state whose size does not grow with the agent's history", () => {
     const done = (task: number): AgentFact[] => {
       const ids = { taskId: `t${task}`, callId: `c${task}` }
       const call = { ...ids, attempt: 1, sessionId: `s${task}`, parentSessionId: null }

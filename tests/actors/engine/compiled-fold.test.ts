@@ -146,7 +146,7 @@ describe('the compiled fold', () => {
     expect(expected).toBeGreaterThan(500)
   })
 
-  test('is, for live actors, snapshots as XState makes them', () => {
+  test('gives live actors the snapshots that XState makes', () => {
     const fact = { type: 'AgentCreated', data: { config: { systemPrompt: 'x' } }, id: 'f1' }
     const { initial, transition } = agentKind.fold
     const live = agentKind.live(initial, fact)
@@ -166,7 +166,7 @@ describe('the compiled fold', () => {
   const add = machine.assign({ n: ({ context, event }) => context.n + event.by, m: 7 })
   const context = { n: 0, m: 0 }
 
-  test('does several assigns in order, and those for single fields', () => {
+  test('applies several assigns in order, and those of single fields', () => {
     const twice = machine.createMachine({
       context,
       initial: 'a',

@@ -89,7 +89,7 @@ function specification(
 const leaves = ({ children }: Node, id: string): string[] =>
   children.flatMap(({ under }, at) => (under ? leaves(under, `${id}-${at}`) : [`${id}-${at}`]))
 
-describe('Whatever the tree, and whatever is killed in it', () => {
+describe('For any tree and any kills in it', () => {
   test(`OTP's laws hold, and the log folds to the living tree (seed ${SEED})`, async () => {
     await fc.assert(
       fc.asyncProperty(node(2), fc.array(happening, { maxLength: 12 }), async (tree, happenings) => {
@@ -206,7 +206,7 @@ describe('The cost of children', () => {
     return { facts, appends: appends.length, starts: world.starts, cpu: user + system }
   }
 
-  test('is in proportion to their number: 1,000 and 10,000', async () => {
+  test('is proportional to their number: 1,000 and 10,000', async () => {
     await cost(200)
     const [few, many] = [await cost(1000), await cost(10_000)]
     expect([few.starts, many.starts]).toEqual([1100, 11_000])
