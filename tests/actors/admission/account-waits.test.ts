@@ -1,4 +1,4 @@
-/** What is no fault of a task: the account has to wait, or the session to continue is gone. */
+/** Failures that are not a task's fault: the account has to wait, or the session to continue is gone. */
 import { describe, expect, test } from 'vitest'
 import {
   CallTimeoutError,
@@ -101,7 +101,7 @@ describe('an account that is rate-limited', () => {
       await clock.advance(60_000)
     }
     await expect(task).rejects.toBeInstanceOf(ProcessKilledError)
-    // Three refusals, and the two calls that chance allows.
+    // Three refusals, and the two calls that jitter allows.
     expect(runner.calls.length).toBe(5)
     expect(agent.status).toBe('error')
   })

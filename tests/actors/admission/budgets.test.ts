@@ -4,7 +4,7 @@ import { ApiUnavailableError, RefusedError } from '../../../src/events/errors/ca
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
 
-/** Each call costs so much, and says what it was asked. */
+/** Each call has this cost and echoes its prompt. */
 const costing = (costUsd: number, outputTokens = 0): ScriptedRunnerOptions => ({
   reply: ({ prompt }) => ({
     text: prompt,

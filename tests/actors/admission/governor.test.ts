@@ -1,4 +1,4 @@
-/** Who may make a call, and when: by what the machine bears, by what the account lets through, and in turn. */
+/** When a call may start: limited by the machine and by the account, with agents taking turns. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -91,7 +91,7 @@ describe('the governor', () => {
     for (const agent of agents) void enter(agent)
     await clock.advance(0)
     expect(entered.length).toBe(10)
-    // Ten calls that met the same shortage are one sign of it.
+    // Ten refusals from the same shortage count once.
     for (const agent of agents) places.get(agent)?.refused(agent === 'a3' ? 10_000 : 0)
     for (const agent of agents) places.get(agent)?.leave()
     for (const agent of agents) void enter(agent)
@@ -108,7 +108,7 @@ describe('the governor', () => {
     for (const agent of agents) places.get(agent)?.leave()
     for (const agent of agents) void enter(agent)
     await clock.advance(0)
-    // Five answers at a limit of five are one more.
+    // Five answers at a limit of five raise it by one.
     expect(entered.length).toBe(26)
   })
 
@@ -173,7 +173,7 @@ describe('an adaptive limit', () => {
           expect(account.limit).toBeGreaterThanOrEqual(1)
           expect(account.limit).toBeLessThanOrEqual(most)
           expect(account.inFlight).toBe(eras.length)
-          // It always opens again, and within a minute where the service says nothing.
+          // It always opens again, within a minute unless the service asks for more.
           expect(account.openAt - now).toBeLessThanOrEqual(60_000)
         }
       }),
@@ -203,7 +203,7 @@ test('a fair queue serves each owner in turn, however much it has queued', () =>
       const served: string[] = []
       for (let item = queue.take(() => true); item !== undefined; item = queue.take(() => true)) {
         const waiting = [...left].filter(([, count]) => count > 0).map(([who]) => who)
-        // Nobody is served again before everybody else who waits.
+        // No owner is served again before all others that wait.
         if (waiting.length > 1) expect(served.slice(1 - waiting.length)).not.toContain(item)
         left.set(item, (left.get(item) ?? 0) - 1)
         served.push(item)
@@ -215,7 +215,7 @@ test('a fair queue serves each owner in turn, however much it has queued', () =>
 })
 
 describe('agents under a governor', () => {
-  /** A model that bears so many calls at once, each of which takes a second. */
+  /** A model that accepts this many calls at once, each taking a second. */
   function overloadable(clock: ReturnType<typeof virtualClock>, bears: number) {
     const seen = { inFlight: 0, refused: 0 }
     return {
@@ -256,7 +256,7 @@ describe('agents under a governor', () => {
     expect(isOver).toBe(true)
     expect(await answers).toEqual(ids.map(() => 'fine'))
     expect(seen.refused).toBe(runner.calls.length - 10)
-    // Eight at first; then what trying for more costs.
+    // Eight at first, then the cost of probing for more.
     expect(seen.refused).toBeLessThan(25)
     const facts: string[] = []
     for await (const { type } of store.readAll()) facts.push(type)

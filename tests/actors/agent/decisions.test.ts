@@ -15,7 +15,7 @@ const scheduled = (stepKey: string, taskId = stepKey): RunFact => ({
   data: { stepKey, agent: 'a', worker: 'a', taskId },
 })
 
-/** A run that was started, and the numbers of facts that each append after that wrote. */
+/** A started run, and the number of facts in each append after that. */
 async function running() {
   const store = memoryStore({ maxRecordBytes: 1000 })
   const appended: number[] = []

@@ -4,7 +4,7 @@ import { CallTimeoutError } from '../../../src/events/errors/call.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
 
-/** Answers at a sign, whatever has become of the call meanwhile: as a process does that was about to end. */
+/** Answers on a signal even if its call was aborted, like a process that was about to end. */
 function stubborn() {
   let answer = () => {}
   const waiting = new Promise<void>((resolve) => (answer = resolve))
@@ -53,7 +53,7 @@ describe('An answer that arrives after its task', () => {
       reserved: { usd: 0 },
     })
     expect((await types('echo')).filter((type) => type === 'LateAnswerRecorded').length).toBe(1)
-    // The conversation goes on without it.
+    // The conversation continues without it.
     expect((await agent.sessions()).map(({ parentSessionId }) => parentSessionId)).toEqual([null])
   })
 

@@ -39,7 +39,7 @@ const TASK_FACTS = [
   'SessionLost',
 ] as const
 
-/** Any fact, about one of a few tasks and calls, so that many fit and many do not. */
+/** Any fact about one of a few tasks and calls, so that many are expected and many are not. */
 const anyFact: fc.Arbitrary<AgentFact> = fc
   .record({
     taskId: fc.constantFrom('t1', 't2'),
@@ -152,7 +152,7 @@ describe('the agent’s machine', () => {
       }),
       { numRuns: 1000 },
     )
-    // The property would be empty if nearly nothing fitted.
+    // The property would be vacuous if hardly any fact was expected.
     expect(taken).toBeGreaterThan(10_000)
   })
 
@@ -165,7 +165,7 @@ describe('the agent’s machine', () => {
         )
         const open = new Set<string>()
         for (const fact of facts.map(identified)) {
-          // An agent is never given a task twice; the store sees to that.
+          // The store prevents an agent from accepting a task twice.
           if (fact.type === 'TaskAccepted' && open.has(fact.data.taskId)) continue
           if (!snapshot.can(fact)) continue
           if (fact.type === 'TaskAccepted') open.add(fact.data.taskId)

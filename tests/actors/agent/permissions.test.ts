@@ -1,4 +1,4 @@
-/** What an agent may do without asking: decided in code or on the command line, and a fact. */
+/** What an agent may do without asking: set in code or on the command line, and recorded as a fact. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -19,7 +19,7 @@ const answer: CallResult = {
   permissionDenials: [],
 }
 
-/** A world whose process ended in the middle of a call. */
+/** A world whose process ended during a call. */
 async function interrupted(retry = {}) {
   const here = await world()
   const { orchestrator, runner } = await here.open({ reply: () => ({ text: 'never', delayMs: 9e9 }) })

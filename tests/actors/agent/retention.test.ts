@@ -1,4 +1,4 @@
-/** Which bodies a retention lets go. */
+/** Which bodies a retention rule drops. */
 import { expect, test } from 'vitest'
 import { agentRetention, isSameTask } from '../../../src/actors/agent/retention.ts'
 import type { Recorded } from '../../../src/events/envelope.ts'
@@ -17,7 +17,7 @@ const accepted = (taskId: string, correlationId = taskId) =>
   recorded('agent/a', 'TaskAccepted', { taskId, prompt: 'p', textInput: null }, { correlationId })
 const answered = (taskId: string) => recorded('agent/a', 'CallSucceeded', { taskId, text: 'an answer' })
 
-/** The tasks whose answers go. */
+/** The tasks whose answers are dropped. */
 function dropped(facts: readonly Recorded[], rule: Parameters<typeof agentRetention>[0]) {
   const retention = agentRetention(rule)
   for (const fact of facts) retention.see(fact)

@@ -1,4 +1,4 @@
-/** Long texts that are lost from beside the log: a task says so at once, and what is whole goes on. */
+/** Lost blobs: a task that needs one fails at once, and the others continue. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

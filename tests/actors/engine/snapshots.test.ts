@@ -6,7 +6,7 @@ import { ECHO, until, world } from '../world.ts'
 
 const STREAM = 'agent/echo'
 
-/** A world with one agent that has answered often enough to be saved. */
+/** A world with one agent that has answered often enough for a snapshot. */
 async function withHistory(asks = 60) {
   const here = await world()
   const { orchestrator } = await here.open({ reply: ({ prompt }) => prompt })

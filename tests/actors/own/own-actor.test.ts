@@ -1,4 +1,4 @@
-/** Actors that a user defines: durable, replayed and supervised by the same code as agents. */
+/** Users' own actors: durable, replayed and supervised by the same code as agents. */
 import * as Schema from 'effect/Schema'
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, test } from 'vitest'
@@ -52,7 +52,7 @@ const parts = {
 } satisfies ActorParts<typeof facts, typeof machine, Command, number>
 const quota = defineActor(parts)
 
-/** The same, with something that goes on. */
+/** The same kind, with an effect. */
 const working = (run: OwnEffect<Command, number>['run'], kind = 'worker') =>
   defineActor({
     ...parts,
@@ -86,11 +86,11 @@ describe('An own actor', () => {
     expectTypeOf(ref.snapshot.context).toEqualTypeOf<Quota>()
     expectTypeOf(ref.snapshot.value).toEqualTypeOf<'open'>()
     const wrong = () => {
-      // @ts-expect-error a command that it does not know
+      // @ts-expect-error an unknown command
       void ref.tell('empty')
-      // @ts-expect-error a fact that it does not have
+      // @ts-expect-error an unknown fact
       defineActor({ ...parts, decide: (_: Command) => [{ type: 'Emptied', data: {} }] })
-      // @ts-expect-error data that do not fit the schema
+      // @ts-expect-error data that do not match the schema
       defineActor({ ...parts, decide: (_: Command) => [{ type: 'Taken', data: { by: 1, amount: 1 } }] })
       const other = setup({ types: {} as { events: { type: 'Else' } } }).createMachine({})
       // @ts-expect-error a machine whose events are not the facts

@@ -1,4 +1,4 @@
-/** What a supervisor decides, without anything that runs: OTP's rules, one sentence each. */
+/** A supervisor's decisions as pure functions: OTP's rules, one sentence each. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { assertReplayable, replayable } from '../../../src/actors/engine/replayable.ts'

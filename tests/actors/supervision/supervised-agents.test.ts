@@ -1,4 +1,4 @@
-/** Agents under a supervisor: what counts as a crash, and what a restart leaves as it was. */
+/** Agents under a supervisor: what counts as a crash, and what a restart preserves. */
 import { describe, expect, test } from 'vitest'
 import type { Supervisor } from '../../../src/actors/supervision/supervisor.ts'
 import { AuthenticationError, CliCrashedError, RefusedError } from '../../../src/events/errors/call.ts'

@@ -1,4 +1,4 @@
-/** OTP's supervisor as sentences: what `supervisor_SUITE` asks of it, on a clock that stands still. */
+/** OTP's supervisor as sentences: what `supervisor_SUITE` demands, on a virtual clock. */
 import { describe, expect, test } from 'vitest'
 import { crew, quiet, statuses } from '../crew.ts'
 
