@@ -4,7 +4,7 @@ import { canonicalJson } from '../../events/canonical-json.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
-import type { JsonObject } from '../../events/json.ts'
+import { defined, type JsonObject } from '../../events/json.ts'
 import {
   type AgentConfig,
   type AgentDefaults,
@@ -232,7 +232,7 @@ export class AgentSystem {
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await budgets.set({ agent: agent.id }, budget, 'new')
-    const data = { config, ...(forkedFrom && { forkedFrom }) }
+    const data = defined({ config, forkedFrom })
     await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
     this.#count += 1
     return agent

@@ -140,7 +140,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * Decides on the state, appends the facts, then lets the machine see them. Resolves when they are durable. Decisions
    * that arrive during an append are taken together and share the next one.
    *
-   * @param decision *Contract:* pure; it is repeated if an append it shared has failed. Throwing writes nothing.
+   * @param decision Throwing writes nothing. *Contract:* repeatable, as it runs again if an append it shared has failed.
    */
   decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],

@@ -203,16 +203,16 @@ function checkChild(
   if (significant) checkSignificant(restart, rules, where)
   const type = given.type ?? (what === 'supervisor' ? 'supervisor' : 'worker')
   return {
-    data: {
+    data: defined({
       id,
       starts: what === 'start' ? 'function' : what,
       agent: given.agent ?? null,
-      ...(given.argument === undefined ? {} : { argument: given.argument }),
+      argument: given.argument,
       restart,
       shutdown: given.shutdown ?? (type === 'supervisor' ? 'infinity' : DEFAULT_SHUTDOWN_MS),
       type,
       significant,
-    },
+    }),
     start: given.start ?? null,
     supervisor: given.supervisor ? checkSupervisor({ ...given.supervisor, id }, supervisors) : null,
   }

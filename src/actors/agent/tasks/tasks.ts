@@ -198,19 +198,19 @@ export class AgentTasks {
     const { mailbox } = this.#environment
     // An accepted task takes no new place in the queue. Looking that up is worth it only if the queue is full.
     const isFull = ({ queue, current }: AgentContext) => queue.length + (current ? 1 : 0) >= mailbox
-    const isKnown = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
-    const { runId: _, ...led } = origin ?? {}
+    const isAccepted = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
+    const { runId: _, ...causation } = origin ?? {}
     let version = 0
     const [accepted] = await this.#actor.decide(
       ({ value, context }) => {
         if (value === 'absent') throw new AgentNotFoundError({ agent: this.#agent, nearest: null })
         if (value === 'stopped') throw new AgentStoppedError({ agent: this.#agent })
-        if (!isKnown && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })
+        if (!isAccepted && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })
         version = this.#actor.version
         const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
         return [{ type: 'TaskAccepted', data }, ...held]
       },
-      { correlationId: taskId, ...led, commitId: `task/${this.#agent}/${taskId}` },
+      { correlationId: taskId, ...causation, commitId: `task/${this.#agent}/${taskId}` },
     )
     const isRepeated = accepted !== undefined && accepted.version <= version
     if (isRepeated && !isSameTask(accepted.data, data)) {
