@@ -21,8 +21,8 @@ export { Agent, type AgentMetrics } from './actors/agent/agent.ts'
 export type { Recovery } from './actors/agent/environment.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
+export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
-export type { SessionLink } from './actors/agent/session/links.ts'
 export type { AgentInfo } from './actors/agent/system.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AskOptions } from './actors/agent/tasks/tasks.ts'
@@ -77,13 +77,13 @@ export type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 // Supervision
 
 export type { Exit, Supervised } from './actors/engine/exit.ts'
-export type { ChildInfo } from './actors/supervision/child-info.ts'
 export type { SupervisorSnapshot, SupervisorStatus } from './actors/supervision/machine.ts'
 export type {
   ChildSpecification,
   StartChild,
   SupervisorSpecification,
 } from './actors/supervision/specification.ts'
+export type { ChildInfo } from './actors/supervision/supervisor.ts'
 export { Supervisor } from './actors/supervision/supervisor.ts'
 export type { SupervisorRules } from './events/options/supervision.ts'
 export type { ExitReason, SupervisorFact } from './events/supervisor-facts.ts'
