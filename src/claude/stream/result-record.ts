@@ -1,5 +1,6 @@
 /** Interprets the `result` line that ends a call. */
 import { oneLine, type Redact } from '../../events/redaction.ts'
+import { MOST_DENIALS, recordable } from '../recordable.ts'
 import type { CallResult, Usage } from '../runner.ts'
 import type { StreamFacts } from './parser.ts'
 import {
@@ -8,7 +9,7 @@ import {
   listAt,
   numberAt,
   recordAt,
-  recordsAt,
+  recordsIn,
   stringAt,
   type UntrustedRecord,
 } from './untrusted-json.ts'
@@ -74,7 +75,7 @@ export function callResult(
   facts: StreamFacts,
   context: { readonly costBefore: number; readonly redact: Redact },
 ): CallResult {
-  return {
+  return recordable({
     // Structured output comes in a field of its own, apart from the prose around it.
     text: jsonText(result.structured_output) ?? stringAt(result, 'result') ?? '',
     costUsd: Math.max(0, (numberAt(result, 'total_cost_usd') ?? 0) - context.costBefore),
@@ -82,9 +83,11 @@ export function callResult(
     durationMs: numberAt(result, 'duration_ms') ?? 0,
     turns: numberAt(result, 'num_turns'),
     model: facts.model,
-    permissionDenials: recordsAt(result, 'permission_denials').map((denial) => ({
-      tool: labelAt(denial, 'tool_name') ?? '',
-      input: oneLine(context.redact(jsonText(denial.tool_input ?? null) ?? ''), 1000),
-    })),
-  }
+    permissionDenials: recordsIn(listAt(result, 'permission_denials').slice(0, MOST_DENIALS)).map(
+      (denial) => ({
+        tool: labelAt(denial, 'tool_name') ?? '',
+        input: oneLine(context.redact(jsonText(denial.tool_input ?? null) ?? ''), 1000),
+      }),
+    ),
+  })
 }

@@ -58,8 +58,8 @@ export function listAt(record: UntrustedRecord | null, key: string): readonly un
   return Array.isArray(value) ? value : []
 }
 
-export function recordsAt(record: UntrustedRecord | null, key: string): readonly UntrustedRecord[] {
-  return listAt(record, key)
-    .map(asRecord)
-    .filter((item) => item !== null)
-}
+export const recordsAt = (record: UntrustedRecord | null, key: string): readonly UntrustedRecord[] =>
+  recordsIn(listAt(record, key))
+
+export const recordsIn = (items: readonly unknown[]): readonly UntrustedRecord[] =>
+  items.map(asRecord).filter((item) => item !== null)
