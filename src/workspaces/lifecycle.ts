@@ -47,11 +47,18 @@ export async function removeDirectories(directories: AgentDirectories, baseDir?:
     try {
       await unless(['ENOENT'], removeBelow(base, path))
     } catch (cause) {
-      throw new WorkspaceError({ path, problem: 'the directory cannot be removed' }, { cause })
+      throw notRemoved(path, cause)
     }
   }
   // The directory that contains both, unless something else is in it.
   await rmdir(commonDirectory(directories)).catch(() => {})
+}
+
+function notRemoved(path: string, cause: unknown): WorkspaceError {
+  const problem = 'the directory cannot be removed'
+  if (!(cause instanceof WorkspaceError)) return new WorkspaceError({ path, problem }, { cause })
+  const { path: of, problem: reason } = cause.details
+  return new WorkspaceError({ path, problem: `${problem} (${of}: ${reason})`, hint: cause.hint }, { cause })
 }
 
 /**
