@@ -68,7 +68,9 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
     const program = await locate()
     await prepareDirectories(call.directories)
-    await clearTemporaryFiles(call)
+    await clearTemporaryFiles(call).catch((error: unknown) =>
+      logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
+    )
     await writeSystemPrompt(call)
     const plan = await planOf(call, program)
     const redact = redactor({

@@ -12,7 +12,7 @@ const LONGEST_INPUT = 1000
 
 /**
  * The result with safe and bounded values. An answer is never lost because of a number: counts become whole and not
- * negative, and what is not a number counts as 0. Throws {@link InvalidResultError} if there is no text.
+ * negative, and anything but a number counts as 0. Throws {@link InvalidResultError} if it has no text.
  */
 export function recordable(result: CallResult): CallResult {
   const given = asRecord(result)

@@ -54,6 +54,12 @@ export async function removeDirectories(directories: AgentDirectories, baseDir?:
   await rmdir(commonDirectory(directories)).catch(() => {})
 }
 
+/** Removes an entry of a directory of ours, whatever an agent has made of it. A missing one is fine. */
+export async function removeFrom(directory: string, name: string): Promise<void> {
+  await using parent = await openNamedDirectory(directory, systemAddressing)
+  await removeEntry(parent, name)
+}
+
 function notRemoved(path: string, cause: unknown): WorkspaceError {
   const problem = 'the directory cannot be removed'
   if (!(cause instanceof WorkspaceError)) return new WorkspaceError({ path, problem }, { cause })

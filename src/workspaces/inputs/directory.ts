@@ -89,14 +89,14 @@ export async function makeChild(parent: Directory, name: EntryName): Promise<Dir
   return openChild(parent, name)
 }
 
-export interface Entry {
+export interface DirectoryEntry {
   readonly name: EntryName
   /** What it was when it was listed; null if the file system does not say. */
   readonly isDirectory: boolean | null
 }
 
 /** All entries, in no order. Entries that are added or removed meanwhile may be missing. */
-export async function* entriesOf(directory: Directory): AsyncGenerator<Entry> {
+export async function* entriesOf(directory: Directory): AsyncGenerator<DirectoryEntry> {
   // The types know only text.
   for await (const entry of await opendir(directory.address, { encoding: 'buffer' as 'utf8' })) {
     const isKnown = entry.isDirectory() || entry.isFile() || entry.isSymbolicLink()

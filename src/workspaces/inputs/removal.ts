@@ -10,7 +10,7 @@ import { constants } from 'node:fs'
 import { chmod, lchmod, open, rename, rmdir, unlink } from 'node:fs/promises'
 import {
   type Directory,
-  type Entry,
+  type DirectoryEntry,
   type EntryName,
   entriesOf,
   lstatIfThere,
@@ -28,7 +28,10 @@ export async function removeEntry(parent: Directory, name: EntryName): Promise<v
   })
 }
 
-async function isDirectory(parent: Directory, { name, isDirectory: known }: Entry): Promise<boolean> {
+async function isDirectory(
+  parent: Directory,
+  { name, isDirectory: known }: DirectoryEntry,
+): Promise<boolean> {
   return known ?? (await lstatIfThere(parent.at(name)))?.isDirectory() ?? false
 }
 
