@@ -73,7 +73,10 @@ export async function bodyView(
     if (typeof text !== 'string') break
     return { text: visible(text.slice(offset, offset + LARGEST_PIECE)), offset, length: text.length }
   }
-  throw new InvalidInputError({ what: 'path', problem: `the fact at position ${position} has no text at ${path}` })
+  throw new InvalidInputError({
+    what: 'path',
+    problem: `the fact at position ${position} has no text at ${path}`,
+  })
 }
 
 function factLine(index: LogIndex, entry: LogEntry): FactLine {
