@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { dollars, duration, plural } from '../../src/events/figures.ts'
 
 test('Dollars have four decimals and their sign in front', () => {
-  expect([0, 2.5, 0.00432, -0.0033].map(dollars)).toEqual(['$0.0000', '$2.5000', '$0.0043', '-$0.0033'])
+  expect([0, 2.5, 0.00432, -0.0033].map(dollars)).toEqual(['$0.00', '$2.50', '$0.0043', '-$0.0033'])
 })
 
 test('Durations are seconds below a minute, and a clock above', () => {
