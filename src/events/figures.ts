@@ -1,6 +1,6 @@
-/** Amounts as people read them: money, durations, counts. */
+/** Formats money, durations and counts for people. */
 
-/** `$0.0043`, `-$0.5000`. Four decimals: a call may cost a fraction of a cent, and columns line up. */
+/** `$0.0043`, `-$0.5000`. Four decimals, because a call may cost a fraction of a cent. */
 export const dollars = (amount: number): string => `${amount < 0 ? '-' : ''}$${Math.abs(amount).toFixed(4)}`
 
 /** `0.4 s`, `12 s`, `3:05`, `2:03:05` */
