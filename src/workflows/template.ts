@@ -5,8 +5,8 @@ import type { JsonObject } from '../events/json.ts'
 import type { AgentOptions } from '../events/options/agent.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import type { Answer, Pattern } from '../patterns/pattern.ts'
-import type { RunOptions } from '../patterns/runs/info.ts'
 import type { Run } from '../patterns/runs/run.ts'
+import type { RunOptions } from '../patterns/runs/runs.ts'
 
 /** What a template needs of an orchestrator. */
 export interface WorkflowHost {
