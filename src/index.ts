@@ -1,4 +1,4 @@
-/** What a program needs every day: `claude-multi-agent`. The rest is in the subpaths of `entry-points/`. */
+/** The everyday interface of the package: `claude-multi-agent`. The rest is in the subpaths of `entry-points/`. */
 
 // The orchestrator
 
@@ -38,7 +38,7 @@ export type {
 export { AgentFactory } from './workflows/agent-factory.ts'
 export type { AgentDirectories } from './workspaces/directories.ts'
 
-// Limits, budgets, and tasks that wait
+// Limits, budgets and held tasks
 
 export type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 export type { BudgetScope } from './actors/admission/budget-scope.ts'
@@ -104,7 +104,7 @@ export {
 export type { Json, JsonObject } from './events/json.ts'
 export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './events/own-facts.ts'
 
-// What answers
+// Runners
 
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
 export { type CommandRunnerOptions, commandRunner } from './claude/command-runner.ts'

@@ -100,10 +100,10 @@ describe('a name makes a pattern:', () => {
     ],
     [{ kind: 'template', name: 'reserch' }, 'there is no "reserch". Did you mean "research"?'],
     [{ kind: 'module', file: 'x.js', export: 'on' }, 'x.js: it exports no "on". Did you mean "one"?'],
-    [{ kind: 'module', file: 'x.js', export: 'one' }, 'its export "one" is no pattern'],
-    [{ kind: 'module', file: 'x.js', export: 'Thing' }, 'its export "Thing" is no pattern'],
-    [{ kind: 'module', file: 'x.js', export: 'plain' }, 'its export "plain" is no pattern'],
-    [{ kind: 'dream' }, 'nothing is known of the kind "dream"'],
+    [{ kind: 'module', file: 'x.js', export: 'one' }, 'its export "one" is not a pattern'],
+    [{ kind: 'module', file: 'x.js', export: 'Thing' }, 'its export "Thing" is not a pattern'],
+    [{ kind: 'module', file: 'x.js', export: 'plain' }, 'its export "plain" is not a pattern'],
+    [{ kind: 'dream' }, '"dream" is an unknown kind of workflow'],
   ])('and %j does not', (workflow, message) => {
     const module = { one: 1, plain: () => 1, Thing: class {} }
     expect(refusal(workflow, { workflows, module })).toContain(message)
