@@ -32,13 +32,13 @@ const REFUSED = [
 /** Folders of src/ whose texts and comments are held to the list. Add a folder when it is clean. */
 const CLEAN = ['cli', 'events', 'history', 'patterns', 'telemetry', 'workflows', 'entry-points']
 
-/** Folders of src/ whose texts alone, that is what a user reads, are held to the list. */
+/** Folders of src/ of which only the texts that users read are held to the list. */
 const CLEAN_TEXTS = ['store', 'claude', 'workspaces', 'config']
 
 const found = (text: string) => REFUSED.flatMap((phrase) => phrase.exec(text)?.[0] ?? [])
 
 describe('a page', () => {
-  /** Without what comes from elsewhere: the rows of settings, and titles of tests. */
+  /** Without text from elsewhere: the rows of settings, and the titles of tests. */
   const prose = (page: string) =>
     read(page)
       .replace(/^ {2}`tests\/.*$/gm, '')
@@ -87,7 +87,7 @@ test('a phrase that reads as translated is found, in a page, in a text and in a 
 const texts = (file: string) => textsIn(read(file), file)
 const comments = (file: string) => commentsIn(read(file), file)
 
-/** What stands in quotes or between tags, without the names of modules. */
+/** String literals and JSX text, without module names. */
 function textsIn(code: string, file: string): string[] {
   const pieces: string[] = []
   const visit = (node: unknown): void => {
