@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { bundleCommand } from './bundle.mjs'
 import { buildPage } from './page.mjs'
 
+// Tests that build set another one: the page would be one for development, with paths of this machine in it.
+process.env.NODE_ENV = 'production'
+
 const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = `${root}dist`
 const made = `${root}dist.${process.pid}.new`

@@ -58,7 +58,7 @@ export interface StreamSummary {
   readonly state?: string
 }
 
-/** A stream, its version, and what it folds to. */
+/** A stream, its version, and the summary of its state. */
 export interface StreamHead {
   readonly stream: string
   readonly version: number

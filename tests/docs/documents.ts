@@ -14,7 +14,7 @@ const markdownIn = (folder: string) =>
 export const GUIDES = ['README.md', ...markdownIn('docs')]
 
 /** The pages that are generated from the docstrings: their code is signatures and pieces. */
-export const API_PAGES = markdownIn('docs/api')
+const API_PAGES = markdownIn('docs/api')
 
 /** Every page. */
 export const PAGES = [

@@ -41,5 +41,5 @@ test('An overspent budget shows a negative amount', () => {
     reserved: { usd: 0, tokens: 0 },
     remaining: { ...tokens, usd: -0.0033 },
   })
-  expect(line).toBe('agent writer: $0.0043 of $0.0010 spent, -$0.0033 left')
+  expect(line).toBe('agent writer: $0.0043 of $0.001 spent, -$0.0033 left')
 })

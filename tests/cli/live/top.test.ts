@@ -21,9 +21,9 @@ test('Lists agents with what they are doing, and totals below', () => {
   expect(topLines(plain, { agents, runs: 1, owner: 7 })).toEqual([
     '2 agents, 1 call in flight, 2 tasks waiting, 1 run in progress  process 7 has the store open',
     'AGENT   STATUS   CALLS  TASKS    DONE        TOKENS        COST',
-    'writer  busy         1      3       2          1000     $0.5000',
-    'critic  idle         0      0       2          1000     $0.5000',
-    'total                1      3       4          2000     $1.0000',
+    'writer  busy         1      3       2          1000       $0.50',
+    'critic  idle         0      0       2          1000       $0.50',
+    'total                1      3       4          2000       $1.00',
   ])
 })
 

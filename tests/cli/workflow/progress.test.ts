@@ -38,10 +38,10 @@ describe('the progress of a run', () => {
     const progress = new ProgressLines([], plain)
     for (const ask of [1, 2, 3]) progress.note(event('worker', ask, 'scheduled'), 0)
     progress.note(event('worker', 2, 'succeeded', { tokens: 10, costUsd: 0.5 }), 1000)
-    expect(progress.lines(2000, screen)).toEqual(['▸ worker working (2)    2.0 s      10 tokens $0.5000'])
+    expect(progress.lines(2000, screen)).toEqual(['▸ worker working (2)    2.0 s      10 tokens $0.50'])
     progress.note(event('worker', 1, 'succeeded', { tokens: 10, costUsd: 0.5 }), 2000)
     progress.note(event('worker', 3, 'failed'), 4000)
-    expect(progress.lines(9000, screen)).toEqual(['✗ worker failed         4.0 s      20 tokens $1.0000'])
+    expect(progress.lines(9000, screen)).toEqual(['✗ worker failed         4.0 s      20 tokens $1.00'])
   })
 
   test('fits the screen', () => {

@@ -36,7 +36,7 @@ export interface ExportOptions {
   readonly redacted?: boolean
 }
 
-/** What was written. */
+/** What an export or a backup wrote. */
 export interface ArchiveSummary {
   readonly storeId: string
   readonly records: number

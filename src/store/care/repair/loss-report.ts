@@ -15,7 +15,7 @@ export interface LostFacts {
   readonly versions: { readonly from: number; readonly to: number } | null
 }
 
-/** A stream that a repair could not keep whole. */
+/** A stream that a repair could keep only in part. */
 export interface DamagedStream {
   readonly stream: string
   /** Its last version in the new store. */
