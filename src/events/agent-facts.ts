@@ -159,7 +159,7 @@ const definitions = {
   AgentRemoved: fact(Schema.Struct({})),
 }
 
-/** A fact of an agent, told apart by its `type`. */
+/** A fact of an agent, discriminated by its `type`. */
 export type AgentFact = FactOf<typeof definitions>
 export const agentFacts = factCatalog(definitions, { DeadLetterRecorded: 'LateAnswerRecorded' })
 

@@ -96,7 +96,7 @@ function refuseOverlaps({ files, folders, repos }: CheckedMaterial): void {
     throw new InvalidInputError({
       what: 'The targets',
       problem: `${JSON.stringify(twice)} is given twice`,
-      hint: 'Give each input a target of its own.',
+      hint: 'Give each input its own target.',
     })
   }
   for (const file of files) {

@@ -58,6 +58,6 @@ const definitions = {
   ),
 }
 
-/** A fact of a supervisor, told apart by its `type`. */
+/** A fact of a supervisor, discriminated by its `type`. */
 export type SupervisorFact = FactOf<typeof definitions>
 export const supervisorFacts = factCatalog(definitions)

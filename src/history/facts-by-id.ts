@@ -4,7 +4,7 @@ import type { EventStore } from '../store/event-store.ts'
 
 export class FactsById {
   readonly #store: EventStore
-  /** The positions of all facts by id: read only if an id does not tell its position, as in a log made from another one. */
+  /** The positions of all facts by id. Only needed for a log made from another one, whose ids contain the old positions. */
   #positions: Promise<ReadonlyMap<string, number>> | undefined
 
   constructor(store: EventStore) {

@@ -1,4 +1,4 @@
-/** The past as the log tells it: facts as they were written, and the states that follow from them. */
+/** Reads the past from the log: facts as they were written, and the states that follow from them. */
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import type { StateAt, When } from '../actors/engine/fold-at.ts'

@@ -5,7 +5,8 @@
  *     a step that a crash interrupted continues as the same task.
  * A2. A recorded answer is emitted synchronously, and a real ask begins a microtask later: when a race is resumed, the
  *     winner is known before a loser has begun.
- * A3. Every scheduled step ends in the log, except when the process ends: then the next execution continues it.
+ * A3. The outcome of an ask is in the log before the pattern gets it. An ask that the end of the process interrupts stays
+ *     scheduled, and the next execution continues it.
  */
 import { Observable } from 'rxjs'
 import type { Agent } from '../../actors/agent/agent.ts'

@@ -1,8 +1,8 @@
 /**
  * What led to each ask of a run, so that the log can explain it later.
  *
- * A pattern is a black box of streams. But it asks while it is handed an answer, or it quotes the text of an answer in
- * what it asks, or nothing else is in progress: the first of these that holds tells what led to the ask.
+ * A pattern is a black box of streams. The cause of an ask is the answer that the pattern is being handed, else the last
+ * answer if no other ask is open, else an answer that the text of the ask quotes, else the beginning of the execution.
  */
 
 /** Why a fact of a run was recorded, as ids of facts. */
@@ -27,7 +27,7 @@ export class StepCauses {
     this.#begun = begun
   }
 
-  /** Begins an ask. Returns what led to it, unless its text tells more. */
+  /** Begins an ask. Returns the outcome that led to it; undefined if only its text can tell. */
   begin(): string | undefined {
     const leading = this.#current ?? (this.#openAsks === 0 ? this.#last : undefined)
     this.#openAsks++

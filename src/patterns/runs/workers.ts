@@ -28,7 +28,7 @@ export class Workers {
   /** The agents that may have copies because of this run. */
   readonly #copied: Set<string>
 
-  /** @param steps The recorded steps of the run, which tell the copies that it had before. */
+  /** @param steps The recorded steps of the run: they show which agents it had copies of before. */
   constructor(agents: AgentSystem, use: CopyUse, steps: Iterable<RecordedStep>) {
     this.#agents = agents
     this.#use = use
