@@ -1,6 +1,6 @@
 /** Code and pages speak plain English: phrases that read as translated are refused. This is the only list of them. */
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseSync } from 'vite'
 import { describe, expect, test } from 'vitest'
 import { PAGES, ROOT, read } from './docs/documents.ts'
@@ -29,17 +29,10 @@ const REFUSED = [
   /\bput into\b.*\bby hand\b/i,
 ]
 
-/** Folders of src/ whose texts and comments are held to the list. Add a folder when it is clean. */
-const CLEAN = [
-const CLEAN = []
-
-/** Folders of src/ whose texts alone, that is what a user reads, are held to the list. */
-const CLEAN_TEXTS = []
-
 const found = (text: string) => REFUSED.flatMap((phrase) => phrase.exec(text)?.[0] ?? [])
 
 describe('a page', () => {
-  /** Without text from elsewhere: the rows of settings, and the titles of tests. */
+  /** Without what comes from elsewhere: the rows of settings, and titles of tests. */
   const prose = (page: string) =>
     read(page)
       .replace(/^ {2}`tests\/.*$/gm, '')
@@ -56,17 +49,21 @@ describe('a page', () => {
 })
 
 describe('the code', () => {
-  const filesOf = (folder: string) =>
-    readdirSync(join(ROOT, 'src', folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.tsx?$/.test(name))
-      .map((name) => `src/${folder}/${name}`)
-  const wrong = (folder: string, pieces: (file: string) => readonly string[]) =>
-    filesOf(folder).flatMap((file) =>
-      pieces(file).flatMap((text) => found(text).map((phrase) => `${file}: ${phrase}`)),
-    )
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.tsx?$/.test(name))
+    .map((name) => `src/${name}`)
+  const rooms = [...new Set(files.map((file) => dirname(file)))].sort()
 
-  test.each(CLEAN)('the texts and comments of src/%s are in plain English', (folder) => {
-    expect(wrong(folder, (file) => [...texts(file), ...comments(file)])).toEqual([])
+  test.each(rooms)('the texts and comments of %s are in plain English', (room) => {
+    const wrong = files
+      .filter((file) => dirname(file) === room)
+      .flatMap((file) => {
+        const code = read(file)
+        return [...textsIn(code, file), ...commentsIn(code, file)].flatMap((text) =>
+          found(text).map((phrase) => `${file}: ${phrase}`),
+        )
+      })
+    expect(wrong).toEqual([])
   })
 })
 
@@ -81,10 +78,7 @@ test('a phrase that reads as translated is found, in a page, in a text and in a 
   expect(textsIn(code, 'a.ts').flatMap(found)).toEqual(['not whole'])
 })
 
-const texts = (file: string) => textsIn(read(file), file)
-const comments = (file: string) => commentsIn(read(file), file)
-
-/** String literals and JSX text, without module names. */
+/** What stands in quotes or between tags, without the names of modules. */
 function textsIn(code: string, file: string): string[] {
   const pieces: string[] = []
   const visit = (node: unknown): void => {

@@ -6,8 +6,8 @@ import type { Orchestrator } from '../../../src/orchestrator.ts'
 import { type Ask, joinAnswers, type Pattern } from '../../../src/patterns/pattern.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { checkAnsweredOnce, checkLog } from '../../../src/testing/crash-checks.ts'
-import { live } from '../../../src/testing/crash-sweep.ts'
-import type { CrashPoint } from '../../../src/testing/mortal-store.ts'
+import { runIncarnation } from '../../../src/testing/crash-sweep.ts'
+import type { CrashPoint } from '../../../src/testing/crashing-store.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'
 import { AGENTS, answerOf, BROKEN, build, nesting } from './nestings.ts'
 
@@ -57,7 +57,7 @@ function world(pattern: Pattern) {
     memory,
     async live(crash?: CrashPoint) {
       const life = { scenario, store, memory, options: { reply: answerOf }, startAt }
-      const { endedAt, appends, result } = await live({ ...life, ...(crash && { crash }) })
+      const { endedAt, appends, result } = await runIncarnation({ ...life, ...(crash && { crash }) })
       startAt = endedAt
       return {
         appends: appends.length,
