@@ -1,41 +1,40 @@
-/** The end of an orchestrator whose supervision tree gave up: it does nothing any more, and says why. */
-
+/** The end of an orchestrator whose supervision tree gave up: everything stops, and the reason is reported. */
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { Logger } from '../../logger.ts'
 
 export class Downfall {
-  /** Resolves with the reason. Never rejects: who does not ask is not disturbed. */
+  /** Resolves with the reason. Never rejects, so it may be left unhandled. */
   readonly failed: Promise<SupervisionFailedError>
-  readonly #tell: (error: SupervisionFailedError) => void
+  readonly #report: (error: SupervisionFailedError) => void
   readonly #logger: Logger
   #error: SupervisionFailedError | undefined
   #resolve: (error: SupervisionFailedError) => void = () => {}
 
-  constructor(logger: Logger, tell: (error: SupervisionFailedError) => void = () => {}) {
+  constructor(logger: Logger, report: (error: SupervisionFailedError) => void = () => {}) {
     this.#logger = logger
-    this.#tell = tell
+    this.#report = report
     this.failed = new Promise((resolve) => {
       this.#resolve = resolve
     })
   }
 
-  /** Throws the error, if there is one. */
+  /** Throws the reason, if there is one. */
   assertNone(): void {
     if (this.#error) throw this.#error
   }
 
   /**
-   * Tells everybody why, while everything that works stops.
+   * Stops everything and reports the reason. Only the first call counts.
    *
-   * @param stop Stops it, and refuses what is asked for from now on.
+   * @param stop Halts all work and refuses new work.
    */
   async begin(error: SupervisionFailedError, stop: () => Promise<unknown>): Promise<void> {
     if (this.#error) return
     this.#error = error
-    this.#logger.error({ error }, 'a supervision tree gave up: nothing is done any more')
+    this.#logger.error({ error }, 'a supervision tree gave up: all work has stopped')
     const stopped = stop()
     this.#resolve(error)
-    this.#tell(error)
+    this.#report(error)
     await stopped
   }
 }
