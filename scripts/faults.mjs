@@ -1,5 +1,5 @@
 // The long form of what repeating shows: kill -9 under load, random damage to every kind of file, a thousand starts of a
-// process. `npm test` runs the same tests with smaller numbers. The numbers can be set: KILLS, CORRUPTIONS, SEED (the
+// process. `npm test` runs the same tests with smaller numbers. The numbers can be set: KILLS, CORRUPTIONS, RACES, SEED (the
 // same one gives the same run, but for timing) and MINUTES, after which a part that is not done counts as failed.
 // KEEP=DIR keeps there, as they were damaged, the stores that were read wrong.
 import { spawn } from 'node:child_process'
@@ -12,12 +12,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const {
   KILLS = '1000',
   CORRUPTIONS = '2000',
+  RACES = '100',
   MINUTES = '30',
   SEED = String(Date.now() % 1_000_000),
 } = process.env
 
 const PARTS = [
   { name: 'kill -9', file: 'tests/store/level/kill.test.ts' },
+  { name: 'races of openers', file: 'tests/store/level/ownership.test.ts' },
   { name: 'kill -9 of owners with busy agents', file: 'tests/processes/owner-kills.test.ts' },
   { name: 'kill -9 of workflows', file: 'tests/e2e/workflow-kill.test.ts' },
   { name: 'random damage', file: 'tests/store/care/random-damage.test.ts' },
@@ -33,6 +35,7 @@ const environment = {
   LONG_TESTS: '1',
   KILLS,
   CORRUPTIONS,
+  RACES,
   SEED,
   FAULTS_REPORT: report,
   TMPDIR: folder,
@@ -72,7 +75,7 @@ function run({ file }) {
   })
 }
 
-console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS}`)
+console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES}`)
 try {
   const rows = []
   for (const part of PARTS) {

@@ -2,9 +2,9 @@
 
 import type { Inspection } from './actors/engine/live-machine.ts'
 import type { OwnKind } from './actors/own/definition.ts'
+import type { FatalError } from './actors/supervision/downfall.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
-import type { SupervisionFailedError } from './events/errors/supervision.ts'
 import type { AgentDefaults, AgentOptions } from './events/options/agent.ts'
 import type { Budget } from './events/options/budget.ts'
 import type { Limits } from './events/options/limits.ts'
@@ -49,8 +49,8 @@ export interface OrchestratorOptions {
   readonly serve?: boolean
   /** Kinds of actors of your own: those that have something to do go on at opening, and their streams can be replayed. */
   readonly actors?: readonly OwnKind[]
-  /** Told when a supervision tree has given up; see `Orchestrator.failed`. */
-  readonly onFailure?: (error: SupervisionFailedError) => void
+  /** Told when nothing works any more: a supervision tree gave up, or the log's lock is lost; see `Orchestrator.failed`. */
+  readonly onFailure?: (error: FatalError) => void
   readonly clock?: Clock
   /**
    * Hears XState's inspection events of every agent, run and supervisor that this process has in memory. Stately's

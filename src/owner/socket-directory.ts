@@ -4,6 +4,8 @@ import { lstatSync, type Stats } from 'node:fs'
 import { lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { isListening } from '../store/level/kernel-hold.ts'
+import { livenessOf } from '../store/process-identity.ts'
 
 /** The kernel takes 107 bytes on Linux and 103 on macOS. */
 const LONGEST_PATH = 100
@@ -79,9 +81,13 @@ export async function removeSocket(path: string): Promise<void> {
 }
 
 /** Takes away what owners that were killed have left in the directory of a socket. */
-export async function sweepSockets(directory: string, isAlive: (pid: number) => boolean): Promise<void> {
+export async function sweepSockets(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const pid = SOCKET.exec(name)?.[1]
-    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(directory, name), { force: true })
+    // The pid of an owner in another container means nothing here.
+    if (pid === undefined || isRunning(Number(pid)) || (await isListening(join(directory, name)))) continue
+    await rm(join(directory, name), { force: true })
   }
 }
+
+const isRunning = (pid: number) => livenessOf({ pid, started: null, pidNamespace: null }) === 'alive'

@@ -1,17 +1,21 @@
-/** The end of an orchestrator whose supervision tree gave up: it does nothing any more, and says why. */
+/** The end of an orchestrator whose supervision tree gave up, or that lost its store: it does nothing more, and says why. */
 
+import type { StoreLockLost } from '../../events/errors/store.ts'
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { Logger } from '../../logger.ts'
 
+/** Why nothing works any more. */
+export type FatalError = SupervisionFailedError | StoreLockLost
+
 export class Downfall {
   /** Resolves with the reason. Never rejects: who does not ask is not disturbed. */
-  readonly failed: Promise<SupervisionFailedError>
-  readonly #tell: (error: SupervisionFailedError) => void
+  readonly failed: Promise<FatalError>
+  readonly #tell: (error: FatalError) => void
   readonly #logger: Logger
-  #error: SupervisionFailedError | undefined
-  #resolve: (error: SupervisionFailedError) => void = () => {}
+  #error: FatalError | undefined
+  #resolve: (error: FatalError) => void = () => {}
 
-  constructor(logger: Logger, tell: (error: SupervisionFailedError) => void = () => {}) {
+  constructor(logger: Logger, tell: (error: FatalError) => void = () => {}) {
     this.#logger = logger
     this.#tell = tell
     this.failed = new Promise((resolve) => {
@@ -29,10 +33,10 @@ export class Downfall {
    *
    * @param stop Stops it, and refuses what is asked for from now on.
    */
-  async begin(error: SupervisionFailedError, stop: () => Promise<unknown>): Promise<void> {
+  async begin(error: FatalError, stop: () => Promise<unknown>): Promise<void> {
     if (this.#error) return
     this.#error = error
-    this.#logger.error({ error }, 'a supervision tree gave up: nothing is done any more')
+    this.#logger.error({ error }, 'nothing is done any more')
     const stopped = stop()
     this.#resolve(error)
     this.#tell(error)

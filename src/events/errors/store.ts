@@ -25,6 +25,15 @@ export class StoreInUse extends defineError(
   readonly pid = this.details.pid
 }
 
+/** The lock file of an open store was removed or replaced. The store has stopped: it acknowledges nothing more. */
+export class StoreLockLost extends defineError(
+  'StoreLockLost',
+  ({ path, file }: { path: string; file: string }) => ({
+    message: `The store ${path} has stopped: its lock ${file} was removed or replaced while it was open.`,
+    hint: 'What was acknowledged is in the log; what failed with this error may or may not be. Restart this process, and leave the lock alone.',
+  }),
+) {}
+
 /** The directory holds a store of a format that this version does not know. Nothing in it was touched. */
 export class UnsupportedFormat extends defineError(
   'UnsupportedFormat',
