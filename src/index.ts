@@ -1,4 +1,4 @@
-/** What a program needs every day: `claude-multi-agent`. The rest is in the subpaths of `entry-points/`. */
+/** The everyday interface of the package: `claude-multi-agent`. The rest is in the subpaths of `entry-points/`. */
 
 // The orchestrator
 
@@ -21,8 +21,8 @@ export { Agent, type AgentMetrics } from './actors/agent/agent.ts'
 export type { Recovery } from './actors/agent/environment.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
+export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
-export type { SessionLink } from './actors/agent/session/links.ts'
 export type { AgentInfo } from './actors/agent/system.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AskOptions } from './actors/agent/tasks/tasks.ts'
@@ -38,7 +38,7 @@ export type {
 export { AgentFactory } from './workflows/agent-factory.ts'
 export type { AgentDirectories } from './workspaces/directories.ts'
 
-// Limits, budgets, and tasks that wait
+// Limits, budgets and held tasks
 
 export type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 export type { BudgetScope } from './actors/admission/budget-scope.ts'
@@ -67,23 +67,23 @@ export {
 
 export type { StepEvent } from './patterns/runs/durable-ask.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
-export type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/info.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'
 export type { RunPlan } from './patterns/runs/plan.ts'
 export type { RecordedStep } from './patterns/runs/recorded-steps.ts'
 export { Run } from './patterns/runs/run.ts'
+export type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/runs.ts'
 export type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 
 // Supervision
 
 export type { Exit, Supervised } from './actors/engine/exit.ts'
-export type { ChildInfo } from './actors/supervision/child-info.ts'
 export type { SupervisorSnapshot, SupervisorStatus } from './actors/supervision/machine.ts'
 export type {
   ChildSpecification,
   StartChild,
   SupervisorSpecification,
 } from './actors/supervision/specification.ts'
+export type { ChildInfo } from './actors/supervision/supervisor.ts'
 export { Supervisor } from './actors/supervision/supervisor.ts'
 export type { SupervisorRules } from './events/options/supervision.ts'
 export type { ExitReason, SupervisorFact } from './events/supervisor-facts.ts'
@@ -104,7 +104,7 @@ export {
 export type { Json, JsonObject } from './events/json.ts'
 export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './events/own-facts.ts'
 
-// What answers
+// Runners
 
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
 export { type CommandRunnerOptions, commandRunner } from './claude/command-runner.ts'

@@ -50,11 +50,16 @@ import { type ParallelOptions, parallel } from './patterns/parallel.ts'
 import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
-import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/info.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
-import { Runs } from './patterns/runs/runs.ts'
+import {
+  type ResumeOptions,
+  type RunDetails,
+  type RunInfo,
+  type RunOptions,
+  Runs,
+} from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'

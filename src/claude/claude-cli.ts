@@ -10,8 +10,8 @@
 import { availableParallelism } from 'node:os'
 import { defined } from '../events/json.ts'
 import { redactor, secretsOf } from '../events/redaction.ts'
-import { directoryWork } from '../workspaces/directory-work.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
+import { directoryOperations } from '../workspaces/operations.ts'
 import { withCautions } from './cautions.ts'
 import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
@@ -135,7 +135,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     branch: branchSession,
     sweep: (what) => sweepBase(what, context),
-    ...directoryWork(options),
+    ...directoryOperations(options),
   }
 }
 

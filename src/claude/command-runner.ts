@@ -4,8 +4,8 @@ import { resolve } from 'node:path'
 import { CommandFailedError } from '../events/errors/call.ts'
 import { oneLine, redactor, secretsOf } from '../events/redaction.ts'
 import { HOME_MARKER } from '../workspaces/directories.ts'
-import { directoryWork } from '../workspaces/directory-work.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
+import { directoryOperations } from '../workspaces/operations.ts'
 import { CALL_MARKER, type Environment, TASK_MARKER } from './environment.ts'
 import { stoppedError } from './process/call-ending.ts'
 import { outputFiles, readStderr } from './process/call-output.ts'
@@ -102,7 +102,7 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
     },
     processes: ({ baseDir }) => callProcesses(baseDir, context.table),
     sweep: (what) => sweepBase(what, context),
-    ...directoryWork(options),
+    ...directoryOperations(options),
   }
 }
 

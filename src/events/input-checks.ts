@@ -1,4 +1,4 @@
-/** Checks the material of a task before anything is read or written, and puts it into one normal form. */
+/** Checks and normalizes the material of a task before anything is read or written. */
 import { basename, resolve } from 'node:path'
 import { quoted } from './errors/phrases.ts'
 import { InvalidInputError } from './errors/usage.ts'
@@ -6,17 +6,17 @@ import { checkTarget } from './input-target.ts'
 import type { FileMapping, GitHubRepo, Material } from './material.ts'
 import { checkRepoUrl, type RepoUrlOptions, repoName } from './repo-url.ts'
 
-/** With every source absolute and every target given. */
+/** Material whose sources are absolute and whose targets are set. */
 export interface CheckedMaterial {
   readonly files: readonly CheckedMapping[]
   readonly folders: readonly CheckedMapping[]
   readonly repos: readonly CheckedRepo[]
 }
 export type CheckedMapping = Required<FileMapping>
-/** `url` still holds the credentials it was given with. */
+/** `url` still contains its credentials. */
 export type CheckedRepo = GitHubRepo & { readonly target: string }
 
-/** Throws {@link InvalidInputError} for a bad source, target, URL or ref, and where two inputs want the same place. */
+/** Throws {@link InvalidInputError} for an invalid source, target, URL or ref, and for inputs with conflicting targets. */
 export function checkMaterial(material: Material, options: RepoUrlOptions = {}): CheckedMaterial {
   const checked = {
     files: list(material.files, 'files').map((file, at) => checkMapping(file, `files[${at}]`)),
@@ -27,7 +27,7 @@ export function checkMaterial(material: Material, options: RepoUrlOptions = {}):
   return checked
 }
 
-/** A repository as it may be written down. What is cloned by this needs a login of another kind, or none. */
+/** A repository as it may be recorded. Cloning it again needs another kind of login, or none. */
 export function withoutCredentials(repo: GitHubRepo): GitHubRepo {
   return { ...repo, url: checkRepoUrl(repo.url, 'The URL', { allowLocalRepos: true }).url }
 }
@@ -56,12 +56,12 @@ function checkRepo(repo: GitHubRepo, what: string, options: RepoUrlOptions): Che
   refuseOther(repo, what, ['url', 'ref', 'target'])
   const location = checkRepoUrl(repo.url, `${what}.url`, options)
   if (repo.ref !== undefined) checkRef(repo.ref, `${what}.ref`)
-  // A relative path would mean another place after a restart elsewhere.
+  // After a restart in another directory, a relative path would name another place.
   const url = location.transport === 'file' ? location.url : repo.url
   return { ...repo, url, target: checkTarget(repo.target ?? repoName(location), `${what}.target`) }
 }
 
-/** A misspelt name must not be passed over in silence. */
+/** Unknown properties are errors, so that a misspelt name is not silently ignored. */
 function refuseOther(value: object, what: string, known: readonly string[]): void {
   if (typeof value !== 'object' || value === null) {
     throw new InvalidInputError({ what, problem: `it is not an object with ${known.join(', ')}` })
@@ -75,10 +75,10 @@ function refuseOther(value: object, what: string, known: readonly string[]): voi
   })
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it refuses them
 const NOT_IN_A_REF = /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|(^|\/)\.|\.lock(\/|$)|[./]$|^[-/@]$|^[-/]/
 
-/** The rules of `git check-ref-format`, and no hyphen in front. */
+/** Applies the rules of `git check-ref-format`, and refuses a leading hyphen. */
 export function checkRef(ref: unknown, what: string): string {
   if (typeof ref === 'string' && ref !== '' && ref.length <= 250 && !NOT_IN_A_REF.test(ref)) return ref
   throw new InvalidInputError({
@@ -88,7 +88,7 @@ export function checkRef(ref: unknown, what: string): string {
   })
 }
 
-/** Nesting is fine, as for a file in a folder: what is around is placed first. */
+/** A target may be inside a folder or a repository, which is then placed first, but not inside a file. */
 function refuseOverlaps({ files, folders, repos }: CheckedMaterial): void {
   const targets = [...files, ...folders, ...repos].map(({ target }) => target)
   const twice = targets.find((target, at) => targets.indexOf(target) !== at)
@@ -96,7 +96,7 @@ function refuseOverlaps({ files, folders, repos }: CheckedMaterial): void {
     throw new InvalidInputError({
       what: 'The targets',
       problem: `${JSON.stringify(twice)} is given twice`,
-      hint: 'Give each input a target of its own.',
+      hint: 'Give each input its own target.',
     })
   }
   for (const file of files) {

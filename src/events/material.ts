@@ -1,26 +1,26 @@
-/** The material of a task as data: what is asked for, and what was placed in the workspace. */
+/** The material of a task as data: what to bring into the workspace, and what was placed there. */
 import * as Schema from 'effect/Schema'
 
 /** A file to copy into the workspace. */
 export const FileMapping = Schema.Struct({
-  /** Where it is. A relative path starts at the directory where the task is given. */
+  /** The path of the source. A relative path is resolved against the working directory. */
   source: Schema.String,
-  /** Where it goes: relative to the workspace, with `/`. The name of the source unless told. */
+  /** Where it goes: relative to the workspace, with `/`. Default: the name of the source. */
   target: Schema.optionalKey(Schema.String),
 })
 export type FileMapping = typeof FileMapping.Type
 
-/** A folder to copy into the workspace, with all that is in it except links. */
+/** A folder to copy into the workspace, with everything in it except links. */
 export const FolderMapping = FileMapping
 export type FolderMapping = FileMapping
 
-/** A git repository, from GitHub or elsewhere, to clone into the workspace. */
+/** A git repository to clone into the workspace, from GitHub or elsewhere. */
 export const GitHubRepo = Schema.Struct({
   /** https, ssh or git, or `git@host:path`. */
   url: Schema.String,
-  /** A branch, a tag, or a commit by its whole hash. The default branch unless told. */
+  /** A branch, a tag, or the full hash of a commit. Default: the default branch. */
   ref: Schema.optionalKey(Schema.String),
-  /** Where it goes. The last part of the URL, without `.git`, unless told. */
+  /** Where it goes. Default: the last part of the URL, without `.git`. */
   target: Schema.optionalKey(Schema.String),
 })
 export type GitHubRepo = typeof GitHubRepo.Type
@@ -38,20 +38,20 @@ export const hasMaterial = ({ files = [], folders = [], repos = [] }: Material):
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
-/** What lies in the workspace now, because a task brought it along. */
+/** An input of a task that was placed in the workspace. */
 export const PlacedInput = Schema.Struct({
   kind: Schema.Literals(['file', 'folder', 'repo']),
-  /** The path it came from; of a repository the URL, without credentials. */
+  /** The path it came from; for a repository the URL, without credentials. */
   source: Schema.String,
   target: Schema.String,
-  /** Of a file's content; of a folder or a working tree, over its sorted paths, their contents and their modes. */
+  /** The hash of a file's content; for a folder or a working tree, over its sorted paths, their contents and modes. */
   sha256: Schema.String,
   /** The commit that was checked out. */
   commit: Schema.NullOr(Schema.String),
-  /** What git keeps for itself is not counted in these two. */
+  /** `files` and `bytes` leave out the `.git` directory. */
   files: Count,
   bytes: Count,
-  /** Links, sockets, pipes, devices, and what had gone before it could be read: they were left out. */
+  /** How many entries were left out: links, sockets, pipes, devices, and files that vanished before they could be read. */
   skipped: Count,
 })
 export type PlacedInput = typeof PlacedInput.Type

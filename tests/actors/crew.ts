@@ -1,4 +1,4 @@
-/** Children that do what a test tells them, under a supervisor on a clock that stands still. */
+/** Children under a test's control, with a supervisor on a virtual clock. */
 import { setImmediate } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { Ending, type Exit, KILLED, type Supervised } from '../../src/actors/engine/exit.ts'
@@ -14,7 +14,7 @@ import { memoryStore } from '../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 
-/** One child that runs: another start makes another one. */
+/** One run of a child; each start makes a new one. */
 export interface Member extends Supervised {
   readonly id: string
   /** Ends by itself. */
@@ -59,7 +59,7 @@ export function crew(options: Partial<OrchestratorOptions> = {}) {
     return self
   }
 
-  /** A child that can be told to end, and to fail to start. */
+  /** A child that the test can end, or make fail to start. */
   function child(id: string, rest: ChildSpecification = {}, stops: StopKind = 'at-once'): ChildSpecification {
     return { id, start: ({ id: name }) => start(name, stops), ...rest }
   }
@@ -100,12 +100,12 @@ export function crew(options: Partial<OrchestratorOptions> = {}) {
     child,
     start,
     open,
-    /** The next so many starts of a child fail. */
+    /** Makes the next starts of a child fail. */
     failStarts: (id: string, times = Number.POSITIVE_INFINITY) => failing.set(id, times),
     get starts() {
       return starts
     },
-    /** What happened since it was asked last. */
+    /** What happened since the last call. */
     heard: () => events.splice(0).join(' '),
     async supervise(
       children: readonly ChildSpecification[],
@@ -115,7 +115,7 @@ export function crew(options: Partial<OrchestratorOptions> = {}) {
       const intensity = { maxRestarts: 2, withinMs: 3600_000 }
       return orchestrator.supervise({ id: 'top', intensity, children, ...rest })
     },
-    /** A child ends by itself; resolves when everything that follows has happened. */
+    /** Ends a child by itself; resolves when everything that follows has happened. */
     async exits(id: string, reason: Exit['reason'] = 'crashed') {
       running.get(id)?.exit(reason)
       await quiet()
@@ -129,7 +129,7 @@ export function crew(options: Partial<OrchestratorOptions> = {}) {
   }
 }
 
-/** Everything that needs no time to pass has happened. */
+/** Resolves when everything that needs no time to pass has happened. */
 export async function quiet(): Promise<void> {
   for (let round = 0; round < 20; round++) await setImmediate()
 }

@@ -1,4 +1,4 @@
-/** A world for tests of agents: a clock that stands still, no chance, and a log that outlives the orchestrator. */
+/** A world for tests of agents: a virtual clock, fixed randomness, and a log that outlives the orchestrator. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,7 +54,7 @@ function undying(store: EventStore): EventStore {
   })
 }
 
-/** Resolves when something is so; looks again each time the event loop has gone round. */
+/** Resolves when the condition holds; checks on each turn of the event loop. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve))
 }

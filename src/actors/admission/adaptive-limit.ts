@@ -1,25 +1,25 @@
 /**
- * How many calls an account lets through at once, learned from its refusals: pure.
+ * How many calls an account accepts at once, learned from its refusals: pure functions.
  *
  * Additive increase, multiplicative decrease, as TCP does it (Jacobson, Congestion Avoidance and Control, 1988) and
- * Netflix's concurrency-limits: each answer adds a little, a refusal halves. Calls that were under way when the limit
- * was lowered do not lower it again: they met the same shortage.
+ * Netflix's concurrency-limits: each answer adds a little, a refusal halves. Calls that were in flight when the limit
+ * was lowered do not lower it again, because they met the same shortage.
  */
 export interface AdaptiveLimit {
   /** What the settings allow; may be Infinity. */
   readonly most: number
-  /** How many calls may be under way; the fraction is what has been earned towards one more. */
+  /** How many calls may be in flight; the fraction is progress towards one more. */
   readonly limit: number
   readonly inFlight: number
   /** How often the limit was lowered. */
   readonly era: number
-  /** How many calls were refused since the last answer, of those that count. */
+  /** Refusals since the last answer that lowered the limit. */
   readonly refusals: number
-  /** Nobody enters before, in ms since the epoch. */
+  /** No call enters before this time, in ms since the epoch. */
   readonly openAt: number
 }
 
-/** The first pause of an account that refuses even a single call; doubled each time, up to the longest. */
+/** The first pause of an account that refuses even a single call; doubled with each refusal, up to the longest. */
 const FIRST_PAUSE_MS = 1_000
 const LONGEST_PAUSE_MS = 60_000
 
@@ -32,7 +32,7 @@ export const adaptiveLimit = (most: number): AdaptiveLimit => ({
   openAt: 0,
 })
 
-/** Three thirds are one. */
+/** Tolerates rounding: three thirds are one. */
 const whole = (limit: number) => Math.floor(limit + 1e-6)
 
 /** Whether one more call may begin. */
@@ -49,39 +49,39 @@ export const left = (account: AdaptiveLimit): AdaptiveLimit => ({
   inFlight: Math.max(0, account.inFlight - 1),
 })
 
-/** A call was answered. What is not used is not raised: an idle account proves nothing. */
+/** A call was answered. A limit that is not used is not raised: an idle account proves nothing. */
 export function answered(account: AdaptiveLimit): AdaptiveLimit {
   const { limit, most, inFlight } = account
   const isUsed = inFlight * 2 >= limit
   return { ...account, refusals: 0, limit: isUsed ? Math.min(most, limit + 1 / whole(limit)) : limit }
 }
 
-/** What is known of a refusal. */
+/** A refusal by the account. */
 export interface AccountRefusal {
   readonly now: number
   /** The era in which the refused call began. */
   readonly era: number
-  /** How long the service asks us to stay away; 0 where it does not say. */
+  /** How long the service asks us to wait; 0 if it does not say. */
   readonly retryAfterMs: number
 }
 
-/** The account has refused a call that is still counted as under way. */
+/** The account refused a call that still counts as in flight. */
 export function refused(account: AdaptiveLimit, { now, era, retryAfterMs }: AccountRefusal): AdaptiveLimit {
-  const told = { ...account, openAt: Math.max(account.openAt, now + retryAfterMs) }
-  if (era !== account.era) return told
+  const closed = { ...account, openAt: Math.max(account.openAt, now + retryAfterMs) }
+  if (era !== account.era) return closed
   const inUse = Math.min(account.limit, Math.max(1, account.inFlight))
   const refusals = account.refusals + 1
-  // With one call at a time there is nothing left to halve but time.
+  // One call at a time cannot be halved, so the account pauses.
   const pauseMs = inUse < 2 ? Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (refusals - 1)) : 0
   return {
-    ...told,
+    ...closed,
     limit: Math.max(1, Math.floor(inUse / 2)),
     era: account.era + 1,
     refusals,
-    openAt: Math.max(told.openAt, now + pauseMs),
+    openAt: Math.max(closed.openAt, now + pauseMs),
   }
 }
 
-/** An earlier process was refused, and not long ago: begin with one call. */
+/** An earlier process was refused recently: begins with one call. */
 export const cautious = (account: AdaptiveLimit): AdaptiveLimit =>
   account.era > 0 ? account : { ...account, limit: Math.min(account.limit, 1), era: 1 }

@@ -1,4 +1,4 @@
-/** What a call may cost and whether that fits: pure functions of budgets and of an agent's history. */
+/** What a call may cost, and whether that fits: pure functions of budgets and of an agent's history. */
 import type { Amount, Budget, Limit } from '../../events/options/budget.ts'
 import { type BudgetContext, nameWithoutCopy, sum } from './budget-machine.ts'
 
@@ -14,32 +14,32 @@ export interface CallCosts {
 }
 
 /**
- * What the next call of an agent may cost: the mean of its calls or the last one, whichever is more (a conversation grows
- * dearer), and the minimum at least.
+ * The estimated cost of an agent's next call: the mean of its calls or the last one, whichever is more (conversations
+ * become more expensive), and at least the minimum.
  */
 export function estimate({ totals, lastCost }: CallCosts, minimum: Amount): Amount {
   const { interactions, costUsd, inputTokens, outputTokens } = totals
   const calls = Math.max(1, interactions)
   const mean = { usd: costUsd / calls, tokens: Math.ceil((inputTokens + outputTokens) / calls) }
-  return sum([dearest([mean, lastCost ?? mean, minimum])])
+  return sum([largest([mean, lastCost ?? mean, minimum])])
 }
 
-/** The same with what a budget has seen of the agent: a new copy of one in a pool has no history of its own. */
+/** The estimate with what budgets have recorded of the agent: a new copy in a pool has no history of its own. */
 export function estimateWith(own: Amount, agent: string, budgets: readonly BudgetContext[]): Amount {
-  const seen = budgets.flatMap(({ history }) => history[nameWithoutCopy(agent)] ?? [])
-  const means = seen.map(({ calls, usd, tokens }) => ({
+  const histories = budgets.flatMap(({ history }) => history[nameWithoutCopy(agent)] ?? [])
+  const means = histories.map(({ calls, usd, tokens }) => ({
     usd: usd / calls,
     tokens: Math.ceil(tokens / calls),
   }))
-  return sum([dearest([own, ...means])])
+  return sum([largest([own, ...means])])
 }
 
-const dearest = (amounts: readonly Amount[]): Amount => ({
+const largest = (amounts: readonly Amount[]): Amount => ({
   usd: Math.max(...amounts.map(({ usd }) => usd)),
   tokens: Math.max(...amounts.map(({ tokens }) => tokens)),
 })
 
-/** What is neither spent nor spoken for; null without a limit. Below zero where more was spent than there was. */
+/** What is left of a limit after these amounts; null without a limit, below zero if more was spent. */
 export function remaining(limit: Limit, amounts: readonly Amount[]): Limit {
   const gone = sum(amounts)
   return {
@@ -48,13 +48,13 @@ export function remaining(limit: Limit, amounts: readonly Amount[]): Limit {
   }
 }
 
-/** Whether a call fits. Nothing fits into a budget that is used up, whatever it is reckoned to cost. */
+/** Whether a call fits into what is left. Nothing fits into a budget that is used up, not even a call estimated at nothing. */
 export function fits({ usd, tokens }: Limit, cost: Amount): boolean {
   const has = (left: number | null, needed: number) => left === null || (left > 0 && needed <= left)
   return has(usd, cost.usd) && has(tokens, cost.tokens)
 }
 
-/** The limit with a change: what is not named stays, null takes a limit away. */
+/** A limit after a change: a field left out stays, null removes its limit. */
 export function changed(limit: Limit, { usd, tokens }: Budget): Limit {
   return {
     usd: usd === undefined ? limit.usd : usd,
@@ -63,8 +63,8 @@ export function changed(limit: Limit, { usd, tokens }: Budget): Limit {
 }
 
 /**
- * What a program declares at its start counts when it is new: what somebody has set since by hand stays, as long as the
- * program says what it said before.
+ * The limit that a program's declaration sets; undefined if it declares the same as last time, so that a limit set by
+ * hand in between stays.
  */
 export function declared(context: BudgetContext, budget: Budget): Limit | undefined {
   const limit = changed(UNLIMITED, budget)

@@ -1,5 +1,4 @@
-/** One budget: what may be spent is checked against what is in memory, and every change is durable before it counts. */
-
+/** One budget: calls are checked against what is in memory, and every change is durable before it counts. */
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Amount, Limit } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
@@ -18,28 +17,28 @@ import { settlementOf } from './budget-settlement.ts'
 
 /** A budget as it stands. */
 export interface BudgetInfo {
-  /** Whose it is; with nothing in it, it is the orchestrator's: that of everything. */
+  /** What it limits; empty for the orchestrator's budget, which covers everything. */
   readonly scope: BudgetScope
   /** null: no limit. */
   readonly limit: Limit
   readonly spent: Amount
-  /** Spoken for by calls that have not ended. */
+  /** Reserved for calls that have not ended. */
   readonly reserved: Amount
-  /** What can still be spent; null without a limit. Below zero where a call came to more than it was reckoned to. */
+  /** What can still be spent; null without a limit. Below zero if a call cost more than estimated. */
   readonly remaining: Limit
 }
 
-/** Resolves when a call has ended, as far as this process knows; or when the signal aborts. */
+/** Resolves when this process knows that a call has ended, or when the signal aborts. */
 export type CallEnded = (callId: string, signal: AbortSignal) => Promise<void>
 
 export class BudgetLedger {
   readonly #actor: EventSourcedActor<typeof budgetMachine, BudgetEffect>
   readonly #environment: ActorEnvironment
-  /** Spoken for, and not written down yet. */
+  /** Reservations that are not durable yet. */
   readonly #promised = new Map<string, Amount>()
-  /** Calls that are known to have ended, and settlements that are on their way. */
+  /** Calls that are known to have ended and are being settled. */
   readonly #ended = new Set<string>()
-  /** What calls have come to that are not settled yet. */
+  /** Known costs of calls that are not settled yet. */
   readonly #known = new Map<string, Amount>()
   readonly #settling = new Set<Promise<unknown>>()
 
@@ -51,7 +50,7 @@ export class BudgetLedger {
     this.#environment = environment
   }
 
-  /** What is known to have ended in the meantime is settled before anybody looks. */
+  /** Folds the budget's facts and first settles the calls that ended in the meantime. */
   static async load(
     { of, id }: BudgetPlace,
     environment: ActorEnvironment,
@@ -96,17 +95,17 @@ export class BudgetLedger {
       ...[...this.#promised].flatMap(([callId, cost]) => (callId in reserved ? [] : [cost])),
       ...open.filter(({ callId }) => !this.#known.has(callId)),
     ])
-    const gone = sum([spent, ...open.flatMap(({ callId }) => this.#known.get(callId) ?? [])])
+    const spentSoFar = sum([spent, ...open.flatMap(({ callId }) => this.#known.get(callId) ?? [])])
     return {
       scope: scopeOf(this.#actor.stream),
       limit,
-      spent: gone,
+      spent: spentSoFar,
       reserved: inFlight,
-      remaining: remaining(limit, [gone, inFlight]),
+      remaining: remaining(limit, [spentSoFar, inFlight]),
     }
   }
 
-  /** What a call has come to counts as soon as it is known: the next one may begin before it is settled. */
+  /** Counts a call's cost as soon as it is known: the next call may begin before this one is settled. */
   learn(callId: string, cost: Amount): void {
     if (callId in this.context.reserved) this.#known.set(callId, cost)
   }
@@ -115,7 +114,7 @@ export class BudgetLedger {
     return fits(this.info.remaining, cost)
   }
 
-  /** Speaks for it at once; resolves when that is durable. */
+  /** Counts the reservation at once; resolves when it is durable. */
   async reserve(reservation: Reservation): Promise<void> {
     this.#promised.set(reservation.callId, reservation)
     try {
@@ -131,7 +130,7 @@ export class BudgetLedger {
     return this.#actor.decide(decision, correlationId === undefined ? {} : { correlationId })
   }
 
-  /** Resolves when what is known to have ended is settled. */
+  /** Resolves when the calls known to have ended are settled. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#settling)
   }

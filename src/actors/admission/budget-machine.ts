@@ -1,4 +1,4 @@
-/** A budget's whole life as one pure state machine: what may be spent, what was, and what is spoken for. */
+/** A budget's whole life as one pure state machine: its limit, what was spent, and what is reserved. */
 import { type SnapshotFrom, setup } from 'xstate'
 import { type BudgetFact, budgetFacts, type Reservation } from '../../events/budget-facts.ts'
 import type { Identified } from '../../events/envelope.ts'
@@ -9,11 +9,11 @@ import { defineKind, type Effect } from '../engine/definition.ts'
 export interface BudgetContext {
   readonly limit: Limit
   readonly spent: Amount
-  /** Of calls that have not ended, by their ids. */
+  /** The reservations of calls that have not ended, by call id. */
   readonly reserved: Readonly<Record<string, Reservation>>
-  /** What calls of an agent came to, copies of it included: what the next one may cost. */
+  /** The cost of each agent's calls, its copies included, to estimate the next one. */
   readonly history: Readonly<Record<string, Amount & { readonly calls: number }>>
-  /** What a program declared last. What is set by hand holds until it declares something else. */
+  /** What a program declared last. A limit set by hand holds until the program declares something else. */
   readonly declared: Limit | null
 }
 
@@ -96,7 +96,7 @@ export const budgetMachine = budget.createMachine({
 
 export type BudgetSnapshot = SnapshotFrom<typeof budgetMachine>
 
-/** What was reserved is settled when the call has ended. */
+/** Settles a reservation once its call has ended. */
 export type BudgetEffect = Effect & { readonly reservation: Reservation }
 
 const parts = {
@@ -116,19 +116,19 @@ const parts = {
 const kind = (name: string) =>
   defineKind<typeof budgetMachine, BudgetEffect>(name, budgetMachine, parts, [changes])
 
-/** Whose budgets there are. Ids may be long, so each has a kind of its own. */
+/** The kinds of budgets. Each has a kind of its own, because ids may take the full length of a name. */
 export const budgetKinds = {
   orchestrator: kind('budget'),
   agent: kind('agent-budget'),
   run: kind('run-budget'),
 } as const
 
-/** To a billionth of a dollar: sums of many small amounts stay what they look like. */
+/** Rounded to a billionth of a dollar, so that sums of many small amounts show no rounding errors. */
 export function sum(amounts: readonly Amount[]): Amount {
   const usd = amounts.reduce((total, amount) => total + amount.usd, 0)
   const tokens = amounts.reduce((total, amount) => total + amount.tokens, 0)
   return { usd: Math.round(usd * 1e9) / 1e9, tokens }
 }
 
-/** Copies of an agent in a pool are `<id>.<number>`. */
+/** The agent of a copy in a pool, whose id is `<id>.<number>`. */
 export const nameWithoutCopy = (agent: string): string => agent.split('.')[0] ?? agent

@@ -1,12 +1,14 @@
-/** What a call has come to, as far as its agent's log knows: for whoever has reserved something for it. */
+/** What calls have cost, read from the log: the settlement of a reservation, and the total spent in a scope. */
 import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { nameWithoutCopy, sum } from './budget-machine.ts'
+import type { BudgetScope } from './budget-scope.ts'
 
 export type Settlement = Omit<Extract<BudgetFact, { type: 'BudgetSettled' }>['data'], 'callId'>
 
-/** Failures after which nothing was paid for: nothing was sent, or the account or the service refused it. */
+/** Failures that cost nothing: nothing was sent, or the account or the service refused it. */
 const FREE = new Set([
   'BinaryNotFoundError',
   'CliIncompatibleError',
@@ -33,8 +35,8 @@ const FREE = new Set([
 ])
 
 /**
- * What is to be settled. undefined while the call goes on. A call that nobody has announced, or that was refused, has cost
- * nothing; one whose cost nobody knows counts with all that was reserved for it.
+ * The settlement of a reservation; undefined while the call is open. A call that was never announced, or was refused, has
+ * cost nothing; one of unknown cost counts with everything that was reserved for it.
  */
 export async function settlementOf(
   store: EventStore,
@@ -50,7 +52,7 @@ export async function settlementOf(
     if (fact.type === 'CallFailed') found = FREE.has(fact.data.error.tag) ? released : assumed
     if (fact.type === 'CallOutcomeUnknown') found = assumed
     const cost = settledCost(fact)
-    // After a crash it is not always known what an answer has cost.
+    // After a crash, the cost of an answer is not always known.
     if (cost) return isUncounted(fact, cost) ? assumed : { ...cost, outcome: 'spent' }
   }
   return found === 'open' ? undefined : found
@@ -58,16 +60,53 @@ export async function settlementOf(
 
 const released: Settlement = { usd: 0, tokens: 0, outcome: 'released' }
 
-/** The task was called off, or the agent removed, in the middle of the call. */
+/** The task was cancelled, or the agent removed, during the call. */
 const endsWithoutCall = (fact: AgentFact, taskId: string) =>
   fact.type === 'AgentRemoved' || (fact.type === 'TaskCancelled' && fact.data.taskId === taskId)
 
 const isUncounted = ({ data }: AgentFact, { usd }: Amount) =>
   usd === 0 && 'harvested' in data && data.harvested
 
-/** What a fact says that was paid. */
+/** The cost that a fact records. */
 export function settledCost(fact: AgentFact): Amount | undefined {
   if (fact.type !== 'CallSucceeded' && fact.type !== 'LateAnswerRecorded') return undefined
   const { costUsd, usage } = fact.data
   return { usd: Math.max(0, costUsd), tokens: usage.inputTokens + usage.outputTokens }
+}
+
+/** What was spent in a scope so far, without the given calls. Reads its streams from the beginning. */
+export async function spentBefore(
+  store: EventStore,
+  { agent, run }: BudgetScope,
+  without: ReadonlySet<string>,
+): Promise<Amount> {
+  if (run !== undefined) return spentByRun(store, run)
+  const spent: Amount[] = []
+  const from = agent === undefined ? 0 : await createdAt(store, agent)
+  for await (const { stream } of store.streams({
+    prefix: agent === undefined ? 'agent/' : `agent/${agent}`,
+  })) {
+    if (agent !== undefined && nameWithoutCopy(stream) !== `agent/${agent}`) continue
+    for await (const recorded of store.read(stream)) {
+      const { callId } = recorded.data
+      if (typeof callId !== 'string' || recorded.position < from || without.has(callId)) continue
+      const cost = settledCost(agentFacts.read(recorded) as AgentFact)
+      if (cost) spent.push(cost)
+    }
+  }
+  return sum(spent)
+}
+
+/** Facts before the last creation belong to a removed agent of the same name. */
+async function createdAt(store: EventStore, agent: string): Promise<number> {
+  for await (const { type, position } of store.read(`agent/${agent}`, { direction: 'backwards' }))
+    if (type === 'AgentCreated') return position
+  return 0
+}
+
+async function spentByRun(store: EventStore, run: string): Promise<Amount> {
+  const spent: Amount[] = []
+  for await (const { type, data } of store.read(`run/${run}`))
+    if (type === 'StepSucceeded') spent.push({ usd: Number(data.costUsd), tokens: Number(data.tokens) })
+  return sum(spent)
 }

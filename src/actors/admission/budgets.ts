@@ -1,23 +1,36 @@
-/** All budgets: a call that is about to begin is reserved for in each that concerns it, or in none and does not begin. */
-
+/** All budgets: the cost of a call is reserved in every budget it counts against, or in none and the call is refused. */
+import type { Hold } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
+import { defined } from '../../events/json.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import { Mailbox } from '../engine/mailbox.ts'
-import { changed, declared, isLimited, UNLIMITED } from './budget-decisions.ts'
+import { changed, declared, estimateWith, isLimited, UNLIMITED } from './budget-decisions.ts'
 import { type BudgetInfo, BudgetLedger } from './budget-ledger.ts'
 import { budgetKinds, nameWithoutCopy } from './budget-machine.ts'
-import {
-  type BudgetedCall,
-  type BudgetHold,
-  type CallRequest,
-  refusedBy,
-  requestCost,
-  scopesOf,
-} from './budget-requests.ts'
-import { type BudgetScope, placeOf, scopeOf, spentBefore, streamOf } from './budget-scope.ts'
+import { type BudgetScope, placeOf, scopeOf, streamOf } from './budget-scope.ts'
+import { spentBefore } from './budget-settlement.ts'
 
-/** How a budget is set: by hand, as a program declares it, or for an agent that is about to be made. */
+/** A call, and what it counts against. */
+export interface BudgetedCall {
+  readonly callId: string
+  readonly agent: string
+  readonly runId?: string
+}
+
+/** A call that is about to be announced. */
+export interface CallRequest extends BudgetedCall {
+  readonly taskId: string
+  /** The length of the agent's stream. */
+  readonly agentVersion: number
+  /** Its estimated cost, by the agent's own history. */
+  readonly estimate: Amount
+}
+
+/** Why a call may not begin. */
+export type BudgetHold = Hold & { readonly reason: 'budget' }
+
+/** Who sets a budget: a user by hand, a program's declaration, or the creation of its agent. */
 type Manner = 'by hand' | 'declared' | 'new'
 
 export class Budgets {
@@ -25,14 +38,14 @@ export class Budgets {
   readonly minimum: Amount
   readonly #environment: ActorEnvironment
   readonly #listeners = new Set<() => void>()
-  /** Those that have facts. */
+  /** The budgets that have facts, by stream. */
   #streams: Promise<Set<string>> | undefined
   readonly #ledgers = new Map<string, Promise<BudgetLedger>>()
-  /** Calls that this process has let begin, and that have not ended. */
+  /** Calls of this process that may begin and have not ended. */
   readonly #begun = new Map<string, CallRequest>()
-  /** Who waits for the end of a call. */
+  /** Settlements that wait for the end of a call. */
   readonly #waiting = new Map<string, Set<() => void>>()
-  /** No call begins while a budget is being set: it would be counted by nobody. */
+  /** No call begins while a budget is being set: no budget would count it. */
   readonly #settings = new Mailbox()
   #beingSet = 0
   #timesSet = 0
@@ -43,20 +56,20 @@ export class Budgets {
     this.minimum = minimum
   }
 
-  /** Whether any budget was ever set, or is being set: otherwise there is nothing to ask, and nothing to wait for. */
+  /** Whether any budget was ever set or is being set. Otherwise no call needs to wait for one. */
   get areSet(): boolean {
     return this.#loaded?.size !== 0 || this.#beingSet > 0
   }
 
-  /** Calls back whenever there may be room that was not there before. Returns how to stop that. */
+  /** Calls back whenever a budget may have gained room. Returns the function that stops it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   /**
-   * Reserves for a call in every budget that concerns it, or says which one it does not fit into. Whoever has reserved
-   * says later, by `ended`, that the call has ended: then the log tells what it came to.
+   * Reserves the cost of a call in every budget it counts against, or returns the one it does not fit into. The caller
+   * reports the end of the call by `ended`; its cost is then read from the log.
    */
   async reserve(request: CallRequest): Promise<BudgetHold | undefined> {
     if (!this.areSet) {
@@ -64,8 +77,8 @@ export class Budgets {
       return undefined
     }
     const ledgers = await this.#limiting(request)
-    // Nothing is waited for from here on until it is spoken for: two calls cannot both be the last that fits.
-    const cost = requestCost(request, ledgers)
+    // No await from here until the cost is promised: two calls must not both be the last that fits.
+    const cost = costOf(request, ledgers)
     const refused = refusedBy(ledgers, cost)
     if (refused) return refused
     const { callId, taskId, agent, agentVersion } = request
@@ -80,26 +93,26 @@ export class Budgets {
     return undefined
   }
 
-  /** Which budget a call would not fit into now. */
+  /** The budget that a call would not fit into now. */
   async refusal(request: CallRequest): Promise<BudgetHold | undefined> {
     const ledgers = await this.#limiting(request)
-    return refusedBy(ledgers, requestCost(request, ledgers))
+    return refusedBy(ledgers, costOf(request, ledgers))
   }
 
-  /** What a call has come to, before its end is written down: it is paid, whatever happens to the log. */
-  async learn({ agent, callId, runId }: BudgetedCall, { usd, tokens }: Amount): Promise<void> {
-    for (const ledger of await this.#existing(scopesOf({ agent, ...(runId !== undefined && { runId }) })))
-      ledger.learn(callId, { usd: Math.max(0, usd), tokens })
+  /** Counts the cost of a call before its end is recorded: it is paid for, whatever happens to the log. */
+  async learn(call: BudgetedCall, { usd, tokens }: Amount): Promise<void> {
+    for (const ledger of await this.#existing(scopesOf(call)))
+      ledger.learn(call.callId, { usd: Math.max(0, usd), tokens })
   }
 
-  /** The call has ended, or will not begin; all that is to be known of it is in the log. */
+  /** The call has ended or will not begin. Whatever is known of it is in the log by now. */
   ended(callId: string): void {
     this.#begun.delete(callId)
     for (const resolve of this.#waiting.get(callId) ?? []) resolve()
     this.#waiting.delete(callId)
   }
 
-  /** Sets a budget: what is not named stays as it is, null takes a limit away. Counts at once. */
+  /** Sets a budget, effective at once: a field left out keeps its limit, null removes it. */
   set(scope: BudgetScope, budget: Budget, manner: Manner = 'by hand'): Promise<BudgetInfo> {
     checkBudget(budget)
     const place = placeOf(scope)
@@ -114,13 +127,13 @@ export class Budgets {
     })
   }
 
-  /** What was set for an agent goes with it. */
+  /** Removes the budget of a removed agent. */
   async forget(agent: string): Promise<void> {
     const [ledger] = await this.#existing([{ agent }])
     if (ledger?.isLimited && nameWithoutCopy(agent) === agent) await this.set({ agent }, UNLIMITED)
   }
 
-  /** A budget as it stands, also where there is none: then what was spent is read from the log. */
+  /** A budget as it stands. Without a limit, what was spent is read from the log. */
   async show(scope: BudgetScope): Promise<BudgetInfo> {
     const [ledger] = await this.#existing([scope])
     if (ledger?.isLimited) return ledger.info
@@ -129,7 +142,7 @@ export class Budgets {
     return { scope: own, limit: UNLIMITED, spent, reserved: { usd: 0, tokens: 0 }, remaining: UNLIMITED }
   }
 
-  /** The budgets that are set: the orchestrator's first, then those of agents and of runs. */
+  /** The budgets with a limit: the orchestrator's first, then those of agents and of runs. */
   async list(): Promise<readonly BudgetInfo[]> {
     const ledgers = await Promise.all(
       [...(await this.#known())].map((stream) => this.#ledger(scopeOf(stream))),
@@ -137,12 +150,12 @@ export class Budgets {
     return ledgers.filter(({ isLimited }) => isLimited).map(({ info }) => info)
   }
 
-  /** The one that a task does not fit into, as it stands. */
+  /** The budget that holds a task, as it stands. */
   async of({ budget }: BudgetHold): Promise<BudgetInfo> {
     return (await this.#ledger(scopeOf(budget))).info
   }
 
-  /** Lets a budget go from memory, unless calls are reserved in it. */
+  /** Evicts a budget from memory, unless it has open reservations. */
   async rest(scope: BudgetScope): Promise<void> {
     const stream = streamOf(placeOf(scope))
     const ledger = await this.#ledgers.get(stream)
@@ -152,7 +165,7 @@ export class Budgets {
     await ledger.close()
   }
 
-  /** Resolves when all calls that are known to have ended are settled. */
+  /** Resolves when all calls known to have ended are settled. */
   async settled(): Promise<void> {
     for (const ledger of await Promise.allSettled(this.#ledgers.values()))
       if (ledger.status === 'fulfilled') await ledger.value.settled()
@@ -180,7 +193,7 @@ export class Budgets {
     const facts: BudgetFact[] = [
       {
         type: 'BudgetSet',
-        data: { limit, ...(spent && { spent }), ...(manner !== 'by hand' && { declared: limit }) },
+        data: defined({ limit, spent, declared: manner === 'by hand' ? undefined : limit }),
       },
       ...open.map(
         ({ callId, taskId, agent, agentVersion, estimate }): BudgetFact => ({
@@ -191,12 +204,12 @@ export class Budgets {
     ]
     await ledger.decide(() => facts)
     ;(await this.#known()).add(stream)
-    // They may have ended while this was written.
+    // Some may have ended during the append.
     for (const { callId } of open) if (!this.#begun.has(callId)) this.ended(callId)
     return ledger.info
   }
 
-  /** Calls that go on and that nobody has reserved for, as there was no limit when they began. */
+  /** Running calls without a reservation, because there was no limit when they began. */
   #openCalls(stream: string, reserved: Readonly<Record<string, Reservation>>): readonly CallRequest[] {
     return [...this.#begun.values()].filter(
       (call) =>
@@ -213,7 +226,7 @@ export class Budgets {
     return spentBefore(this.#environment.store, scope, new Set(without.map(({ callId }) => callId)))
   }
 
-  /** The budgets that concern a call and have a limit. */
+  /** The budgets with a limit that a call counts against. */
   async #limiting(request: CallRequest): Promise<readonly BudgetLedger[]> {
     for (;;) {
       const before = this.#timesSet
@@ -223,7 +236,7 @@ export class Budgets {
     }
   }
 
-  /** Of these, the budgets that were ever set. */
+  /** Those of the given budgets that were ever set. */
   async #existing(scopes: readonly BudgetScope[]): Promise<readonly BudgetLedger[]> {
     const known = await this.#known()
     if (known.size === 0) return []
@@ -235,7 +248,7 @@ export class Budgets {
   #known(): Promise<Set<string>> {
     if (this.#streams) return this.#streams
     this.#streams = this.#list()
-    // What could not be read now may be readable after a repair.
+    // A store that cannot be read now may be readable after a repair.
     this.#streams.catch(() => {
       this.#streams = undefined
     })
@@ -260,7 +273,7 @@ export class Budgets {
       place,
       this.#environment,
       (callId, signal) => this.#whenEnded(callId, signal),
-      () => this.#tell(),
+      () => this.#notify(),
     )
     this.#ledgers.set(stream, loading)
     loading.catch(() => this.#ledgers.delete(stream))
@@ -275,7 +288,26 @@ export class Budgets {
     })
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+/** The budgets that a call counts against: the orchestrator's, the run's, the agent's. */
+const scopesOf = ({ agent, runId }: BudgetedCall): readonly BudgetScope[] => [
+  {},
+  ...(runId === undefined ? [] : [{ run: runId }]),
+  { agent: nameWithoutCopy(agent) },
+]
+
+const costOf = ({ estimate, agent }: CallRequest, ledgers: readonly BudgetLedger[]): Amount =>
+  estimateWith(
+    estimate,
+    agent,
+    ledgers.map(({ context }) => context),
+  )
+
+function refusedBy(ledgers: readonly BudgetLedger[], cost: Amount): BudgetHold | undefined {
+  const full = ledgers.find((ledger) => !ledger.fits(cost))
+  return full && { reason: 'budget', budget: full.stream, ...cost }
 }

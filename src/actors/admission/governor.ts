@@ -1,4 +1,4 @@
-/** Lets calls in: as many as this machine and the account can bear, and each agent in its turn. */
+/** Admits calls: as many as this machine and their account can take, with agents taking turns. */
 import type { AgentRunner } from '../../claude/runner.ts'
 import type { Clock } from '../../clock.ts'
 import type { Limits } from '../../events/options/limits.ts'
@@ -15,13 +15,13 @@ import {
 } from './adaptive-limit.ts'
 import { FairQueue } from './fair-queue.ts'
 
-/** What this machine can bear; Infinity where nothing is said. */
+/** The limits of this machine; Infinity for no limit. */
 export interface GovernorLimits {
   readonly callsInFlight: number
   readonly processStarts: number
 }
 
-/** What is told, else what the runner can bear, else no limit. */
+/** The configured limits, else the runner's capacity, else no limit. */
 export function governorLimits(limits: Limits, { capacity }: AgentRunner): GovernorLimits {
   return {
     callsInFlight: limits.callsInFlight ?? capacity?.calls ?? Number.POSITIVE_INFINITY,
@@ -29,21 +29,21 @@ export function governorLimits(limits: Limits, { capacity }: AgentRunner): Gover
   }
 }
 
-/** Who wants to make a call, and at whose cost. */
+/** The agent that wants to make a call, and the account that pays for it. */
 export interface Caller {
   readonly agent: string
-  /** Calls of one account share what it lets through. */
+  /** Calls of one account share its adaptive limit. */
   readonly account: string
 }
 
-/** A call that was let in. */
+/** The slot of an admitted call. */
 export interface CallSlot {
-  /** The process has begun to speak: another may start. */
+  /** The process has produced its first output: another may start. */
   begun(): void
   answered(): void
-  /** The account has refused it, or asks it to wait. */
+  /** The account refused the call or asked it to wait. */
   refused(retryAfterMs: number): void
-  /** The call has ended. May be called more than once. */
+  /** The call has ended. Idempotent. */
   leave(): void
 }
 
@@ -51,7 +51,7 @@ interface Waiting extends Caller {
   enter(): void
 }
 
-/** A process that says nothing stops being one that starts: it must not hold up all others for ever. */
+/** After this time a silent process no longer counts as starting, so that it cannot block others forever. */
 const STARTS_WITHIN_MS = 30_000
 
 /** Copies in a pool share the turn of their agent. */
@@ -73,13 +73,14 @@ export class Governor {
     this.#logger = logger
   }
 
-  /** A place where there is room now and nobody waits; undefined otherwise. */
+  /** A slot if one is free and no call waits; undefined otherwise. */
   tryEnter(caller: Caller): CallSlot | undefined {
-    const hasPlace = this.#queue.isEmpty && this.#hasRoom() && this.#lets(caller, this.#clock.now())
-    return hasPlace ? this.adopt(caller) : undefined
+    const isFree =
+      this.#queue.isEmpty && this.#machineHasRoom() && this.#accountHasRoom(caller, this.#clock.now())
+    return isFree ? this.adopt(caller) : undefined
   }
 
-  /** Waits for a place. Rejects with the reason of the abort when that comes first. */
+  /** Waits for a slot. Rejects with the signal's reason if that aborts first. */
   enter(caller: Caller, signal: AbortSignal): Promise<CallSlot> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason)
@@ -101,7 +102,7 @@ export class Governor {
     })
   }
 
-  /** A place for a call that goes on already, whether there is room or not. */
+  /** A slot for a call that already runs, whether or not there is room. */
   adopt({ account }: Caller): CallSlot {
     this.#change(account, entered)
     const { era } = this.#account(account)
@@ -123,7 +124,7 @@ export class Governor {
     }
   }
 
-  /** An earlier process was refused by this account, and its task still waits for it. */
+  /** This account refused an earlier process, whose task still waits for it. */
   remember(account: string): void {
     this.#change(account, cautious)
   }
@@ -164,25 +165,26 @@ export class Governor {
     this.#accounts.set(account, change(this.#account(account)))
   }
 
-  /** Whether this machine bears one more. */
-  #hasRoom(): boolean {
+  /** Whether this machine can take one more call. */
+  #machineHasRoom(): boolean {
     const { callsInFlight, processStarts } = this.#limits
     return this.#inFlight < callsInFlight && this.#starting < processStarts
   }
 
-  #lets({ account }: Caller, now: number): boolean {
+  /** Whether the account can take one more call. */
+  #accountHasRoom({ account }: Caller, now: number): boolean {
     return hasRoom(this.#account(account), now)
   }
 
-  /** Lets in all for whom there is room, and comes again when an account opens. */
+  /** Admits every waiting call that fits, and again when an account's pause ends. */
   #admit(): void {
     if (this.#queue.isEmpty) {
       this.#cancelWake?.()
       return
     }
     const now = this.#clock.now()
-    while (this.#hasRoom()) {
-      const next = this.#queue.take((waiting) => this.#lets(waiting, now))
+    while (this.#machineHasRoom()) {
+      const next = this.#queue.take((waiting) => this.#accountHasRoom(waiting, now))
       if (!next) break
       next.enter()
     }

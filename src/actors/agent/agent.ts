@@ -1,4 +1,4 @@
-/** The shell of an agent: takes tasks, carries out what its state asks for, and answers. */
+/** An agent as its users hold it: a role with a queue of tasks and a memory. */
 import { waitFor } from 'xstate'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
@@ -14,7 +14,7 @@ import { BEGIN_HELD, cancelTasks } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
-import { type SessionLink, sessionLinks } from './session/links.ts'
+import { type SessionLink, sessionLinks } from './session/chain.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
 import type { HoldListeners } from './tasks/callers.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
@@ -29,20 +29,20 @@ import {
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
 import { agentWorker } from './worker.ts'
 
-/** Sums over an agent's life. */
+/** Totals over an agent's life. */
 export interface AgentMetrics {
   readonly agentId: string
   readonly status: AgentStatus
   readonly totalInteractions: number
   readonly totalTokens: number
   readonly totalCostUsd: number
-  /** Since this process has it in memory. */
+  /** Since this process loaded it. */
   readonly uptimeSeconds: number
   readonly currentSession: string | null
   readonly sessionCount: number
 }
 
-/** An agent: a role with a memory. What it is told here is a fact in its stream, `agent/<id>`. */
+/** An agent. Its commands are recorded as facts in its stream, `agent/<id>`. */
 export class Agent {
   readonly id: string
   #actor: AgentActor
@@ -57,12 +57,12 @@ export class Agent {
     this.id = id
     this.#actor = actor
     this.#environment = environment
-    this.#tasks = new AgentTasks(id, actor, environment)
+    this.#tasks = new AgentTasks(id, actor, environment, () => this.start())
     this.#loadedAt = environment.clock.now()
-    this.#supervision.look(actor)
+    this.#supervision.observe(actor)
   }
 
-  /** Folds the agent's facts. It does nothing until `start` or the first `ask`. */
+  /** Folds the agent's facts. It does not work until `start` or the first `ask`. */
   static async load(id: string, environment: AgentEnvironment): Promise<Agent> {
     return new Agent(id, await EventSourcedActor.load(agentKind, id, environment), environment)
   }
@@ -77,12 +77,12 @@ export class Agent {
     return this.#actor.snapshot
   }
 
-  /** Whether this process goes on with what the agent has to do. */
+  /** Whether this process runs the agent's tasks. */
   get isStarted(): boolean {
     return this.#started
   }
 
-  /** How many facts the state is made of. */
+  /** The number of facts folded into the state. */
   get version(): number {
     return this.#actor.version
   }
@@ -92,24 +92,22 @@ export class Agent {
     return this.#actor.machine
   }
 
-  /** Asks the agent to do something. The task is durable before it begins, and one task runs at a time. */
+  /** Gives the agent a task. It is durable before it begins, and one task runs at a time. */
   ask(task: string | TaskInput, options: AskOptions = {}): TaskHandle {
-    return this.#tasks.ask(task, options, () => this.start())
+    return this.#tasks.ask(task, options)
   }
 
-  /** Calls a task off, whether it waits or runs. Nothing happens when it has ended. Returns whether it was called off. */
+  /** Cancels a task, queued or running. Returns false if it had already ended. */
   cancel(taskId: string, reason: string): Promise<boolean> {
     return this.#tasks.cancel(taskId, reason)
   }
 
-  /**
-   * The reply to a task that is queued or has ended, when it comes; throws what ended it otherwise. Lets the agent work.
-   */
+  /** Starts the agent and waits for the reply to an accepted task. Throws the error that ended the task otherwise. */
   reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
-    return this.#tasks.reply(taskId, listeners, () => this.start())
+    return this.#tasks.reply(taskId, listeners)
   }
 
-  /** Lets a task go on that waits for a yes. Throws TaskNotHeldError. */
+  /** Approves a task that needs approval. Throws TaskNotHeldError. */
   async approve(taskId: string, verdict: Verdict = {}): Promise<void> {
     await this.#actor.decide(({ context }) => approveTask(context, taskId, verdict), {
       correlationId: taskId,
@@ -117,29 +115,29 @@ export class Agent {
     this.start()
   }
 
-  /** Ends a task that waits for a yes: its asker gets a TaskRejectedError. Throws TaskNotHeldError. */
+  /** Rejects a task that needs approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
     await this.#actor.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,
     })
   }
 
-  /** The tasks that wait for a yes, or for room in a budget. */
+  /** The tasks that wait for approval or for room in a budget. */
   held(): Promise<readonly HeldTask[]> {
     return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.budgets)
   }
 
-  /** Sets what the agent may spend: what is not named stays, null takes a limit away. */
+  /** Sets what the agent may spend: a field left out keeps its limit, null removes it. */
   setBudget(budget: Budget): Promise<BudgetInfo> {
     return this.#environment.budgets.set({ agent: this.id }, budget)
   }
 
-  /** What it may spend, and what it has spent. */
+  /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo> {
     return this.#environment.budgets.show({ agent: this.id })
   }
 
-  /** Begins a new session chain; the old one stays in the log. Refused while a task runs. */
+  /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
   async reset(): Promise<void> {
     await this.#actor.decide(({ value }) => {
       if (value === 'busy' || value === 'retry') throw new AgentBusyError({ agent: this.id })
@@ -147,7 +145,7 @@ export class Agent {
     })
   }
 
-  /** Cancels what it has to do and takes no tasks any more, until it is reset. */
+  /** Cancels all its tasks and refuses new ones until it is reset. */
   async stop(reason = 'asked to'): Promise<void> {
     await this.#actor.decide(({ context }) => [
       ...cancelTasks(context, `the agent was stopped: ${reason}`),
@@ -155,7 +153,7 @@ export class Agent {
     ])
   }
 
-  /** The session chain, oldest first: a tree, as each link names its parent. That of a branch begins with its original's. */
+  /** The session chain, oldest first; each link names its parent. A fork's chain begins with the original's. */
   async sessions(): Promise<readonly SessionLink[]> {
     return sessionLinks(this.#environment.store, this.#actor.stream)
   }
@@ -170,12 +168,12 @@ export class Agent {
       totalCostUsd: totals.costUsd,
       uptimeSeconds: (this.#environment.clock.now() - this.#loadedAt) / 1000,
       currentSession: session,
-      // Each answered call makes one.
+      // Each answered call creates one.
       sessionCount: totals.interactions,
     }
   }
 
-  /** Records facts on behalf of the system that owns the agents (created, removed). */
+  /** Records facts for the system that owns the agents (created, configured, removed). */
   record(
     decision: (snapshot: AgentSnapshot) => readonly AgentFact[],
     origin?: Causation,
@@ -183,37 +181,36 @@ export class Agent {
     return this.#actor.decide(decision, origin)
   }
 
-  /** Resolves when there is nothing left to do: no task runs, and those that wait are held. */
+  /** Resolves when no task runs and all queued ones are held. */
   async settled(): Promise<void> {
     do {
       await waitFor(this.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY })
       await this.#actor.quiet()
-      // What was held may have begun.
+      // A held task may have begun.
     } while (!isAtRest(this.snapshot))
   }
 
-  /** Whether it is settled as far as its state tells. */
+  /** Whether its state has no task to run. */
   get isAtRest(): boolean {
     return isAtRest(this.snapshot)
   }
 
-  /** Lets the agent go on with what it has to do. */
+  /** Runs the agent's tasks in this process. Does nothing in a store opened for reading. */
   start(): void {
-    // What is open in a store for reading is somebody else's to go on with.
     if (this.#started || isForReading(this.#environment.store)) return
     this.#started = true
-    this.#reportWaiting()
+    this.#reportOpenTasks()
     this.#work()
   }
 
   /**
-   * For its supervisor: the agent runs, out of its error state, loaded anew from its log where it had ended before. What
-   * is queued goes on, in the same session chain. Throws AlreadySupervisedError, and whatever loading it does.
+   * Runs the agent as a supervisor's child: out of its error state, and reloaded from its log if it had ended. Queued
+   * tasks resume in the same session chain. Throws AlreadySupervisedError and whatever loading throws.
    */
   async runUnder(supervisor: string): Promise<SupervisedAgent<Agent>> {
-    const { child, isAgain } = this.#supervision.begin(this, supervisor)
+    const { child, hasEnded } = this.#supervision.begin(this, supervisor)
     try {
-      if (isAgain) await this.#loadAgain()
+      if (hasEnded) await this.#reload()
       await this.#actor.decide(({ value }) =>
         value === 'error' || value === 'stopped' ? [{ type: 'AgentRestarted', data: {} }] : [],
       )
@@ -222,22 +219,22 @@ export class Agent {
       throw error
     }
     this.#tasks.refuse(undefined)
-    if (isAgain) this.#work()
+    if (hasEnded) this.#work()
     else this.start()
     return child
   }
 
-  /** Aborts what it does. Tasks can still be given to it, and wait. */
+  /** Aborts its effects. It still accepts tasks, which wait. */
   halt(): Promise<void> {
     return this.#actor.halt()
   }
 
-  /** Nobody starts it again by himself: who waits for an answer, or asks for one, is told so. */
+  /** Refuses tasks and rejects pending replies with the reason. */
   refuse(reason: ClaudeAgentError): void {
     this.#tasks.refuse(reason)
   }
 
-  /** Ends what goes on, without deciding anything: a call that runs is ended and settled by the next opening. */
+  /** Stops without recording anything: a running call is terminated, and settled when the store is next opened. */
   async close(): Promise<void> {
     this.#forgetBudgets()
     this.#tasks.close()
@@ -255,7 +252,7 @@ export class Agent {
     })
   }
 
-  async #loadAgain(): Promise<void> {
+  async #reload(): Promise<void> {
     const old = this.#actor
     const loading = old
       .close({ atOnce: this.#supervision.wasKilled })
@@ -263,11 +260,11 @@ export class Agent {
     this.#tasks.reload(loading)
     this.#actor = await loading
     this.#started = true
-    this.#supervision.look(this.#actor)
+    this.#supervision.observe(this.#actor)
   }
 
-  /** Tasks that an earlier process had left without a call in flight simply go on. */
-  #reportWaiting(): void {
+  /** Reports tasks that an earlier process left without a call in flight: they need no recovery and simply resume. */
+  #reportOpenTasks(): void {
     const { current, queue } = this.snapshot.context
     const report = (taskId: string, outcome: RecoveryOutcome) =>
       this.#environment.recovered({ agent: this.id, taskId, outcome })

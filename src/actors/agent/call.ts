@@ -1,9 +1,9 @@
-/** One call carried out: start it, or find out what became of it, and turn what comes of it into facts. */
-
+/** One call: composed from the log, then run or recovered, with one of three endings. */
 import type { AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
-import type { AgentFact, Failure } from '../../events/agent-facts.ts'
+import type { Failure } from '../../events/agent-facts.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
+import { defined } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -12,16 +12,16 @@ import type { Bodies } from '../engine/bodies.ts'
 import { conversationBefore } from './session/conversation.ts'
 import type { CurrentTask, OpenCall } from './state.ts'
 
-/** How a call ended, for the log. */
+/** How a call ended, as the log records it. */
 export type CallEnding =
   | { readonly type: 'CallSucceeded'; readonly result: CallResult; readonly harvested: boolean }
   | { readonly type: 'CallFailed'; readonly error: Failure }
   | { readonly type: 'CallOutcomeUnknown'; readonly error: Failure }
 
-/** What an open can find of a call that an earlier process had announced. */
+/** What became of a task that an earlier process left open. */
 export type RecoveryOutcome = 'harvested' | 'redispatched' | 'retried' | 'failed' | 'unknown'
 
-/** Where a call finds what the log says of its agent. */
+/** Where the parts of a call are read from. */
 export interface CallSources {
   readonly store: EventStore
   readonly stream: string
@@ -29,7 +29,7 @@ export interface CallSources {
   readonly directories: AgentDirectories
 }
 
-/** Everything that the runner needs, put together from the log. */
+/** Composes what the runner needs from the log. */
 export async function composeCall(
   agent: string,
   config: AgentConfig,
@@ -40,10 +40,7 @@ export async function composeCall(
   const { systemPrompt, allowedTools, maxTurns, model, permissions, loadProjectSettings } = config
   const { bodies, directories } = sources
   const textInput = task.textInput === null ? undefined : await bodies.read(task.textInput)
-  const prompt = composePrompt({
-    prompt: await bodies.read(task.prompt),
-    ...(textInput === undefined ? {} : { textInput }),
-  })
+  const prompt = composePrompt(defined({ prompt: await bodies.read(task.prompt), textInput }))
   const before = rebuilt && parentSessionId !== null ? await conversationBefore(parentSessionId, sources) : ''
   return {
     agent,
@@ -53,20 +50,20 @@ export async function composeCall(
     taskId: task.taskId,
     attempt: task.attempt,
     prompt: `${before}${prompt}`,
-    settings: {
+    settings: defined({
       systemPrompt,
-      ...(allowedTools === null ? {} : { allowedTools }),
-      ...(maxTurns === null ? {} : { maxTurns }),
-      ...(model === null ? {} : { model }),
-      ...(task.outputSchema === undefined ? {} : { outputSchema: task.outputSchema }),
+      allowedTools: allowedTools ?? undefined,
+      maxTurns: maxTurns ?? undefined,
+      model: model ?? undefined,
+      outputSchema: task.outputSchema,
       permissions,
       loadProjectSettings,
-    },
+    }),
     directories,
   }
 }
 
-/** Runs a call to its end. Never throws: every end is one of the three. */
+/** Runs a call to its end. Never throws. */
 export async function carryOutCall(
   runner: AgentRunner,
   call: Call,
@@ -86,7 +83,7 @@ export async function carryOutCall(
   }
 }
 
-/** Finds out what became of a call of an earlier process. undefined: it never left, start it. */
+/** Finds out how a call of an earlier process ended. undefined: it was never sent, so start it. */
 export async function recoverAnnouncedCall(
   runner: AgentRunner,
   call: Call,
@@ -104,12 +101,4 @@ export async function recoverAnnouncedCall(
     case 'unsent':
       return undefined
   }
-}
-
-/** Whether a fact ends the task with this id. */
-export function endsTask(fact: { type: string; data: object }, taskId: string): boolean {
-  const ends: readonly AgentFact['type'][] = ['CallSucceeded', 'TaskFailed', 'TaskCancelled']
-  return (
-    (ends as readonly string[]).includes(fact.type) && 'taskId' in fact.data && fact.data.taskId === taskId
-  )
 }

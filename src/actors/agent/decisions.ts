@@ -1,17 +1,15 @@
-/** What an agent does next: pure functions from its state to facts and effects. All policy is here, none in the fold. */
-
+/** What an agent does next: pure functions from its state to effects and facts. All policy is here, none in the fold. */
 import type { CallResult } from '../../claude/runner.ts'
 import { instant } from '../../clock.ts'
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
-import { faultOf, retriesAfter, retryAfterMs } from './failure-policy.ts'
+import { faultOf, retriesAfter, retryAfterMs, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
-import { retryDelayMs } from './retry.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 
-/** What goes on while an agent is in a state. */
+/** What runs while an agent is in a state. */
 export type AgentEffect = Effect &
   (
     | { readonly type: 'begin' }
@@ -20,14 +18,14 @@ export type AgentEffect = Effect &
     | { readonly type: 'deadline'; readonly task: CurrentTask }
   )
 
-/** What is looked at again when a budget has changed: whether a held task fits now. */
+/** The key of the effect that runs again when a budget has changed, to see if a held task fits now. */
 export const BEGIN_HELD = 'begin held'
 
 const isForBudget = ({ hold }: QueuedTask) => hold?.reason === 'budget'
 
 /**
- * The tasks that could be begun, in the order in which they are tried: those that a budget holds, as long as they come
- * before the first that nothing holds, and that one. What waits for a yes is in nobody's way.
+ * The tasks that may begin, in the order in which they are tried: the first one that nothing holds, preceded by those
+ * before it that a budget holds. Tasks that need approval are passed over.
  */
 export function ready({ queue }: AgentContext): readonly QueuedTask[] {
   const next = queue.findIndex(({ hold }) => hold === undefined)
@@ -77,16 +75,16 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
   }
 }
 
-/** New names for a call; chosen before it starts, so that it can be looked up after a crash. */
+/** The ids of a call, chosen before it starts so that it can be found after a crash. */
 export interface CallIds {
   readonly callId: string
   readonly sessionId: string
 }
 
 /**
- * Announces a task's next call: its first one, or a retry that is due. Nothing where another one is first meanwhile.
+ * Announces a task's next call: its first one, or a retry that is due. No facts if the task can no longer begin.
  *
- * @param waitedMs How long the task has just waited for its turn among other agents: its deadline moves as much.
+ * @param waitedMs How long the task waited for admission: its deadline moves by as much.
  */
 export function nextCall(
   { current, queue, session, lostSession, config }: AgentContext,
@@ -144,7 +142,7 @@ export function callSucceeded(
   }
 }
 
-/** An answer that arrived after its task had ended. */
+/** Records an answer that arrived after its task had ended. */
 export function lateAnswer(
   task: CurrentTask,
   { callId, sessionId, parentSessionId }: OpenCall,
@@ -159,7 +157,7 @@ export function lateAnswer(
   }
 }
 
-/** The call has ended without an answer: how, and then a retry or the end of the task. */
+/** Ends a call without an answer, and then schedules a retry or ends the task. */
 export function callEnded(
   context: AgentContext,
   ending: AgentFact & { readonly type: 'CallFailed' | 'CallOutcomeUnknown' },
@@ -185,7 +183,7 @@ export function callEnded(
     ]
   }
   if (attempt - excused <= retriesAfter(error, config.retry.attempts)) {
-    // After a crash nothing has been tried by this process yet: there is nothing to wait for.
+    // A call lost in a crash was no failure to back off from.
     const delayMs =
       ending.type === 'CallOutcomeUnknown' ? 0 : retryDelayMs(config.retry, attempt - excused, random)
     return [ending, { type: 'RetryScheduled', data: { ...next, dueAt: instant(now + delayMs) } }]
@@ -193,16 +191,16 @@ export function callEnded(
   return [ending, { type: 'TaskFailed', data: { taskId, error, fatal: fault !== 'task' } }]
 }
 
-/** A call that was refused took its time to start, and got nothing for it: so much of that is not counted. */
+/** Up to this much of a refused call's time is given back to its task: the call spent it starting, for nothing. */
 const START_MS = 60_000
 
-/** How much of its time a task has left when the account has refused its call. */
+/** How much time a task has left after the account refused its call. */
 function leftAfterRefusal({ deadlineAt, call }: CurrentTask, now: number): number {
   const left = Math.max(0, Date.parse(deadlineAt) - now)
   return Math.min(call?.leftMs ?? left, left + START_MS)
 }
 
-/** The task's next call does not fit into a budget. Nothing is said twice. */
+/** Holds a task whose next call does not fit into a budget. No fact if it is already held for the same reason. */
 export function holdForBudget(
   { current, queue }: AgentContext,
   taskId: string,
@@ -215,7 +213,7 @@ export function holdForBudget(
   return [{ type: 'TaskHeld', data: { taskId, hold } }]
 }
 
-/** The task has had its time, in the middle of a call or between two. */
+/** Fails the current task at its deadline, during a call or between two. */
 export function deadlinePassed({ current }: AgentContext, error: Failure): readonly AgentFact[] {
   if (!current) return []
   const { taskId, call } = current
@@ -223,7 +221,7 @@ export function deadlinePassed({ current }: AgentContext, error: Failure): reado
   return call ? [{ type: 'CallFailed', data: { taskId, callId: call.callId, error } }, failed] : [failed]
 }
 
-/** Ends one task, or all of them, for the asker no longer wants them. */
+/** Cancels one task, or all of them. */
 export function cancelTasks(
   { current, queue }: AgentContext,
   reason: string,

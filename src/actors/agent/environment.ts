@@ -1,5 +1,4 @@
-/** What agents share: their actor's type, and what they need of the world. */
-
+/** What agents need from the world, and the type of their actor. */
 import type { AgentRunner } from '../../claude/runner.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Budgets } from '../admission/budgets.ts'
@@ -9,42 +8,42 @@ import type { RecoveryOutcome } from './call.ts'
 import type { AgentEffect } from './decisions.ts'
 import type { agentMachine } from './machine.ts'
 
-/** What an agent needs of the world. */
+/** What an agent needs from the world. */
 export interface AgentEnvironment extends ActorEnvironment {
   readonly runner: AgentRunner
-  /** Lets calls in. */
+  /** Admits calls. */
   readonly governor: Governor
   readonly baseDir: string
-  /** Resolves when no process runs any more that the log does not know. */
+  /** Resolves when the processes that the log does not know have been terminated. */
   readonly swept: () => Promise<void>
-  /** How many tasks one agent may have, waiting or running. */
+  /** The most tasks an agent may have, queued and running. */
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */
   readonly random: () => number
   /** A new UUID. */
   readonly newId: () => string
   readonly directories: (agent: string) => AgentDirectories
-  /** Whether a task continues the agent's conversation, unless it is told. */
+  /** The default of a task: `chain` continues the agent's conversation, `fresh` does not. */
   readonly session: 'chain' | 'fresh'
-  /** Whether tasks are taken that are not part of a run. */
+  /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
-  /** What may be spent. */
+  /** Limits what calls may cost. */
   readonly budgets: Budgets
-  /** Told what became of each task that an earlier process had left. */
+  /** Called with the recovery of each task that an earlier process left open. */
   readonly recovered: (recovery: Recovery) => void
 }
 
-/** What became of a task that an earlier process had left. */
+/** How a task that an earlier process left open was recovered. */
 export interface Recovery {
   readonly agent: string
   readonly taskId: string
   /**
-   * `harvested`: it had been answered, here is the answer. `redispatched`: it had not been sent, it is sent now.
-   * `retried`: it had failed, or had been sent and no answer was kept; it is asked again. `failed`: it had failed for
-   * good. `unknown`: it had been sent, no answer was kept, and no try is left.
+   * `harvested`: its answer was found. `redispatched`: it had not been sent, and is sent now. `retried`: it had failed,
+   * or it had been sent and no answer was found; it is retried. `failed`: it had failed permanently. `unknown`: it had
+   * been sent, no answer was found, and no retry is left.
    */
   readonly outcome: RecoveryOutcome
 }
 
-/** The actor that an agent is. */
+/** An agent as an actor. */
 export type AgentActor = EventSourcedActor<typeof agentMachine, AgentEffect>

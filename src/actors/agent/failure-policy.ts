@@ -1,11 +1,12 @@
-/** What follows from a failed call: whose fault it is, and how often the task is tried again. */
+/** What follows from a failed call: what is at fault, how often its task is retried, and after which delay. */
 import type { Failure } from '../../events/agent-facts.ts'
 import { callErrors } from '../../events/errors/call.ts'
+import type { RetryPolicy } from '../../events/options/agent.ts'
 
 /**
- * `account`: nothing has failed, the account has to wait, and the task with it. `session`: the session to continue is
- * gone, and is rebuilt. `task`: another try would end the same, and the agent is well. `agent`: all else; when there is
- * no try left, the agent is in its error state.
+ * `account`: nothing has failed; the account has to wait, and the task with it. `session`: the session to continue is
+ * gone and is rebuilt. `task`: a retry would fail the same way, and the agent is fine. `agent`: everything else; when no
+ * retry is left, the agent enters its error state.
  */
 export type Fault = 'account' | 'session' | 'task' | 'agent'
 
@@ -32,14 +33,27 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 export const faultOf = ({ tag }: Pick<Failure, 'tag'>): Fault =>
   Object.hasOwn(FAULTS, tag) ? (FAULTS[tag] ?? 'agent') : 'agent'
 
-/** How many retries a task has in all, as far as this failure is concerned. */
+/** How many retries a task has in all after this failure. */
 export function retriesAfter(error: Failure, allowed: number): number {
   if (!error.retryable) return 0
   return callErrors[error.tag]?.retries === 'once' ? Math.min(1, allowed) : allowed
 }
 
-/** How long the service asked us to stay away, in ms; 0 where it did not say. */
+/** How long the service asked us to wait, in ms; 0 if it did not say. */
 export function retryAfterMs({ details }: Pick<Failure, 'details'>): number {
-  const { retryAfterMs: told } = details
-  return typeof told === 'number' && told > 0 ? told : 0
+  const { retryAfterMs: asked } = details
+  return typeof asked === 'number' && asked > 0 ? asked : 0
+}
+
+/**
+ * Exponential back-off with equal jitter, in ms: between half and all of `minDelayMs * 2^(retry - 1)`, at most
+ * `maxDelayMs`. Half of it is random, so that agents which failed together do not retry together (Marc Brooker,
+ * Exponential Backoff And Jitter, AWS Architecture Blog 2015).
+ *
+ * @param retry Which retry it is, from 1.
+ * @param random From 0 to 1.
+ */
+export function retryDelayMs(policy: RetryPolicy, retry: number, random: number): number {
+  const ceiling = Math.min(policy.maxDelayMs, policy.minDelayMs * 2 ** (retry - 1))
+  return Math.round(ceiling / 2 + (ceiling / 2) * random)
 }

@@ -1,4 +1,4 @@
-/** The agent as a kind of actor, beside its machine: enough to fold and replay it without running anything. */
+/** The agent as a kind of actor: enough to fold and replay one, without the worker that runs its effects. */
 import { agentFacts } from '../../events/agent-facts.ts'
 import { defineKind } from '../engine/definition.ts'
 import { type AgentEffect, agentEffects, summarizeAgent } from './decisions.ts'

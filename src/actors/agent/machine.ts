@@ -7,12 +7,12 @@ import { type AgentContext, absent, changes } from './state.ts'
 const agent = setup({
   types: {} as { context: AgentContext; events: Identified<AgentFact> },
   guards: {
-    /** Which of the queue is next is decided; what waits for a yes is not. */
+    /** Policy chooses which queued task begins, but one that needs approval never may. */
     isReady: ({ context, event }) =>
       context.queue.some(({ taskId, hold }) => taskId === taskOf(event) && hold?.reason !== 'approval'),
     awaitsApproval: ({ context, event }) =>
       context.queue.some(({ taskId, hold }) => taskId === taskOf(event) && hold?.reason === 'approval'),
-    /** Every task has ended: none can be left behind without an outcome. */
+    /** No task may be left without an outcome. */
     hasNoTask: ({ context }) => context.current === null && context.queue.length === 0,
     isQueued: ({ context, event }) => context.queue.some(({ taskId }) => taskId === taskOf(event)),
     isCurrent: ({ context, event }) => context.current?.taskId === taskOf(event),
@@ -22,7 +22,7 @@ const agent = setup({
       current.call?.callId === event.data.callId,
     isNotOpenCall: ({ context: { current }, event }) =>
       'callId' in event.data && current?.call?.callId !== event.data.callId,
-    /** A task is decided on when its call has ended. */
+    /** A task is retried or ended only once its call has ended. */
     isBetweenCalls: ({ context, event }) =>
       context.current?.taskId === taskOf(event) && context.current?.call === null,
     isFatalForCurrent: ({ context, event }) =>
@@ -35,7 +35,7 @@ const agent = setup({
 
 const taskOf = (fact: AgentFact) => ('taskId' in fact.data ? fact.data.taskId : undefined)
 
-/** The one action there is: fold the fact into the context. */
+/** The only action: folds the fact into the context. */
 const fold = agent.assign(({ context, event }) => {
   const change = changes[event.type] as (
     context: AgentContext,
@@ -45,12 +45,12 @@ const fold = agent.assign(({ context, event }) => {
   return change(context, event.data, event.id)
 })
 
-/** What comes too late can come at any time. */
+/** A late answer can arrive at any time. */
 const late = {
   LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
 } as const
 
-/** What can happen to an agent whatever it does. */
+/** What can happen to an agent in every working state. */
 const always = {
   ...late,
   AgentConfigured: { actions: fold },
@@ -59,7 +59,7 @@ const always = {
   TaskApproved: { guard: 'awaitsApproval', actions: fold },
 } as const
 
-/** A task that nobody approved ends where it waits. */
+/** A rejected task ends in the queue. */
 const rejects = { guard: 'awaitsApproval', actions: fold } as const
 
 const cancels = [
@@ -73,7 +73,7 @@ const failures = [
   rejects,
 ] as const
 
-/** Free to begin the next task: `idle`, and `error`, which is idle with a reason to look at it. */
+/** Free to begin the next task: `idle`, and `error`, which is idle after a fatal failure. */
 const free = {
   on: {
     ...always,
@@ -91,7 +91,7 @@ export const agentMachine = agent.createMachine({
   context: absent,
   initial: 'absent',
   states: {
-    /** Not created, or removed: an id can be used again. */
+    /** Not created yet, or removed: an id can be reused. */
     absent: { on: { ...late, AgentCreated: { target: 'idle', actions: fold } } },
     idle: free,
     error: { on: { ...free.on, AgentRestarted: { target: 'idle', actions: fold } } },
@@ -113,7 +113,7 @@ export const agentMachine = agent.createMachine({
       on: {
         ...always,
         CallStarted: { guard: 'isCurrent', target: 'busy', actions: fold },
-        /** It steps aside, so that others can go on. */
+        /** Held, the current task returns to the queue so that others can run. */
         TaskHeld: [
           { guard: 'isCurrent', target: 'idle', actions: fold },
           { guard: 'isQueued', actions: fold },

@@ -1,37 +1,37 @@
-/** Which processes of calls run, and what the log knows of them: pure. */
+/** The running processes of calls, matched with what the log knows of them: a pure function. */
 import type { CallProcesses } from '../../claude/runner.ts'
 import type { OpenCall } from './state.ts'
 
 /** The processes of one call. */
 export interface RunningProcess {
   readonly agent: string
-  /** null where neither the log nor the process tells. */
+  /** null if neither the log nor the process tells. */
   readonly taskId: string | null
   readonly callId: string
-  /** Of the first of them. */
+  /** Of the first process. */
   readonly pid: number
   readonly ageMs: number
-  /** How many more it has started that still run. */
+  /** How many other processes of the call still run. */
   readonly others: number
   /**
-   * `known`: the log has the call as one that is under way. `orphan`: it has not; the process is ended by the next
-   * opening, or when its owner comes to it.
+   * `known`: the log has the call as open. `orphan`: it does not; the process is terminated when its store is next
+   * opened or swept.
    */
   readonly state: 'known' | 'orphan'
-  /** The process that looks after it; null where nobody does until it is adopted or ended. */
+  /** The process that manages it; null while none does. */
   readonly owner: number | null
 }
 
-/** A call that the log has as under way. */
+/** A call that the log has as open. */
 export interface KnownCall {
   readonly agent: string
   readonly taskId: string
   readonly call: OpenCall
-  /** Whether this process looks after it. */
+  /** Whether this process manages it. */
   readonly isOurs: boolean
 }
 
-/** What runs, with what is known of it. */
+/** Matches the processes found with the calls the log knows. */
 export function runningProcesses(
   found: readonly CallProcesses[],
   known: readonly KnownCall[],

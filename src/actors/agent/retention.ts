@@ -1,4 +1,4 @@
-/** Which bodies of agents' tasks are kept: all that a task needs until it has ended, and afterwards as long as is told. */
+/** Which bodies of agents' tasks are kept: all while a task is open, afterwards as the retention rule says. */
 import { hash } from 'node:crypto'
 import type { Recorded } from '../../events/envelope.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
@@ -6,20 +6,20 @@ import type { Json, JsonObject } from '../../events/json.ts'
 import type { DroppedBody } from '../../events/task-input.ts'
 import type { Retention } from '../../store/care/compaction.ts'
 
-/** One of the two. */
+/** Exactly one of the two. */
 export interface RetentionRule {
-  /** The bodies of tasks that ended before this instant go. */
+  /** Drops the bodies of tasks that ended before this instant. */
   readonly before?: Date
-  /** Of each agent, the bodies of so many tasks that ended last stay. */
+  /** Keeps the bodies of this many of each agent's most recently ended tasks. */
   readonly keep?: number
 }
 
-/** Where the bodies are: in the facts of agents. */
+/** The fields of agents' facts that are bodies. */
 const BODIES: Readonly<Record<string, readonly string[]>> = {
   TaskAccepted: ['prompt', 'textInput'],
   CallSucceeded: ['text'],
   LateAnswerRecorded: ['text'],
-  // What version 0.1.0 called it.
+  // The name of that fact in version 0.1.0.
   DeadLetterRecorded: ['text'],
 }
 const TASK_ENDS = new Set(['CallSucceeded', 'TaskFailed', 'TaskCancelled'])
@@ -30,11 +30,11 @@ interface EndedTask {
   readonly at: number
 }
 
-/** Throws {@link InvalidInputError} where not exactly one of the rules is given. */
+/** Throws {@link InvalidInputError} unless exactly one rule is given. */
 export function agentRetention(rule: RetentionRule): Retention {
   checkRule(rule)
   const ended = new Map<string, EndedTask[]>()
-  /** Runs that have not ended, and what they asked for: going on with them may need the answers. */
+  /** Open runs: resuming them may need the answers to what they asked. */
   const openRuns = new Set<string>()
   const askedBy = new Map<string, string>()
   let dropped: Set<string> | undefined
@@ -79,15 +79,15 @@ export function agentRetention(rule: RetentionRule): Retention {
 function checkRule({ before, keep }: RetentionRule): void {
   const problem =
     (before === undefined) === (keep === undefined)
-      ? 'either the date or the number must be given'
+      ? 'give either a date or a number'
       : before !== undefined && Number.isNaN(before.getTime())
-        ? 'the date is none'
+        ? 'it is not a valid date'
         : keep !== undefined && !(Number.isSafeInteger(keep) && keep >= 0)
-          ? `${keep} is not a whole number from 0 on`
+          ? `${keep} is not a whole number of 0 or more`
           : null
   if (problem === null) return
   throw new InvalidInputError({
-    what: 'What is to be kept',
+    what: 'The retention rule',
     problem,
     hint: 'Use --before 2026-01-31 or --keep 100.',
   })
@@ -100,7 +100,7 @@ function expired(tasks: readonly EndedTask[], { before, keep }: RetentionRule): 
 
 const taskKey = (stream: string, taskId: string) => `${stream} ${taskId}`
 
-/** undefined where there is nothing (more) to drop. */
+/** undefined if there is nothing (more) to drop. */
 function withoutBodies(data: JsonObject, fields: readonly string[]): JsonObject | undefined {
   const replaced = fields.flatMap((field) => {
     const body = droppedBody(data[field])
@@ -109,7 +109,7 @@ function withoutBodies(data: JsonObject, fields: readonly string[]): JsonObject 
   return replaced.length === 0 ? undefined : { ...data, ...Object.fromEntries(replaced) }
 }
 
-/** Whether a task is the one that was accepted before. Where the log has only hashes left, those are compared. */
+/** Whether a task equals the one accepted earlier under its id. Dropped bodies are compared by their hashes. */
 export function isSameTask(accepted: JsonObject, asked: JsonObject): boolean {
   const dropped = (BODIES.TaskAccepted ?? []).flatMap((field) => {
     const [before, now] = [accepted[field], asked[field]]
@@ -119,7 +119,7 @@ export function isSameTask(accepted: JsonObject, asked: JsonObject): boolean {
   return content(accepted) === content({ ...asked, ...Object.fromEntries(dropped) })
 }
 
-/** Who asks is no part of what is asked; older facts do not say it. */
+/** The run that asks does not matter; older facts do not name it. */
 const content = ({ runId, ...task }: JsonObject) => JSON.stringify(task)
 
 function droppedBody(body: Json | undefined): DroppedBody | undefined {

@@ -1,11 +1,10 @@
-/** What an agent knows of itself, and how each fact changes it. Its size does not grow with what the agent has done. */
-
+/** The state of an agent, and how each fact changes it. Its size does not grow with the agent's history. */
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material } from '../../events/task-input.ts'
 
-/** A task that waits. */
+/** A task in the queue. */
 export interface QueuedTask {
   readonly taskId: string
   readonly prompt: Body
@@ -13,15 +12,15 @@ export interface QueuedTask {
   readonly material: Material
   readonly outputSchema?: JsonObject
   readonly session: 'chain' | 'fresh'
-  /** The run that asks. */
+  /** The run that asked. */
   readonly runId?: string
-  /** Why it waits for somebody. */
+  /** Why it is held. */
   readonly hold?: Hold
-  /** Of a task that was held between two calls: what it brings along. */
+  /** Kept from its earlier calls if it was held between two. */
   readonly attempt?: number
   readonly placed?: boolean
   readonly excused?: number
-  /** The id of the fact that led to where the task is now: what happens to it next is recorded as caused by that. */
+  /** The id of the fact that last moved the task: the cause of what happens to it next. */
   readonly cause: string
 }
 
@@ -30,32 +29,32 @@ export interface OpenCall {
   readonly callId: string
   readonly sessionId: string
   readonly parentSessionId: string | null
-  /** The parent is lost: its words are given to the new session as text. */
+  /** The parent session is lost: the new session starts with its conversation as text. */
   readonly rebuilt: boolean
-  /** How much of its time the task had left when the call began, in ms; null in older logs. */
+  /** How much time the task had left when the call began, in ms; null in older logs. */
   readonly leftMs: number | null
   readonly process: { readonly pid: number; readonly startTime: string | null } | null
 }
 
-/** The task that the agent works on. */
+/** The task that the agent is working on. */
 export interface CurrentTask extends QueuedTask {
-  /** How many calls it has had, the open one included. */
+  /** The number of its calls, the open one included. */
   readonly attempt: number
   readonly deadlineAt: string
   readonly call: OpenCall | null
-  /** Whether its material lies in the workspace. */
+  /** Whether its material is in the workspace. */
   readonly placed: boolean
   /** When the next call is due, while the agent waits to retry. */
   readonly dueAt: string | null
-  /** How many of its calls ended for what was no fault of the task: they count as no try. */
+  /** Calls that ended through no fault of the task. They do not count as attempts. */
   readonly excused: number
-  /** How many calls the account refused since the last one that it did not. */
+  /** Calls in a row that the account refused. */
   readonly refusals: number
-  /** The time that it has left, in ms, while its deadline stands still. */
+  /** The time it has left, in ms, while its deadline stands still; null otherwise. */
   readonly leftMs: number | null
 }
 
-/** Sums over all calls that were answered. */
+/** Totals of all answered calls. */
 export interface AgentTotals {
   readonly interactions: number
   readonly inputTokens: number
@@ -63,7 +62,7 @@ export interface AgentTotals {
   readonly costUsd: number
 }
 
-/** What a call came to. */
+/** The cost of a call. */
 export interface CallCost {
   readonly usd: number
   readonly tokens: number
@@ -75,14 +74,14 @@ export interface AgentContext {
   readonly current: CurrentTask | null
   /** The head of the session chain: what the next call continues. */
   readonly session: string | null
-  /** A session that was to be continued and is gone. */
+  /** A session that should have been continued and is gone. */
   readonly lostSession: string | null
   readonly totals: AgentTotals
-  /** What the last answer came to. */
+  /** The cost of the last answer. */
   readonly lastCost: CallCost | null
   /**
-   * How many answers arrived after their task had ended. Called by their old name: hashes of states are in the log, and a
-   * field of another name would make them all differ.
+   * How many answers arrived after their task had ended. The field keeps the old name, because hashes of states are in
+   * the log and a renamed field would change them all.
    */
   readonly deadLetters: number
   /** Why the last task failed, until one succeeds. */
@@ -104,11 +103,11 @@ export const absent: AgentContext = {
 type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
 type Change = Partial<AgentContext>
 
-/** The change of context that each fact makes where the machine lets it through. */
+/** How each fact changes the context, once the machine has accepted it. */
 export const changes: {
   readonly [T in AgentFact['type']]: (context: AgentContext, data: DataOf<T>, id: string) => Change
 } = {
-  // A branch goes on with the conversation. What was asked of the other, and what it spent, is the other's.
+  // A fork continues the conversation. The tasks and costs of the original stay with the original.
   AgentCreated: ({ deadLetters }, { config, forkedFrom }) => ({
     ...absent,
     deadLetters,
@@ -162,7 +161,7 @@ export const changes: {
     current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
   CallSucceeded: ({ totals, current, session }, { sessionId, usage, costUsd }) => ({
     current: null,
-    // A conversation of its own ends with its task; the agent's goes on where it was.
+    // A fresh conversation ends with its task; the agent's own continues where it was.
     session: current?.session === 'fresh' ? session : sessionId,
     failure: null,
     totals: {
@@ -212,12 +211,12 @@ export const changes: {
   AgentRemoved: ({ deadLetters }) => ({ ...absent, deadLetters }),
 }
 
-/** A task that steps aside between two calls. Its next call has a deadline of its own. */
+/** A task that returns to the queue between two calls. Its next call gets a new deadline. */
 function queuedAgain({ call, deadlineAt, dueAt, refusals, leftMs, ...task }: CurrentTask): QueuedTask {
   return task
 }
 
-/** A call ended without an answer; what follows (a retry, or the end of the task) is a fact of its own. */
+/** A call ended without an answer. The retry or the end of the task that follows is a fact of its own. */
 function endCall({ current }: AgentContext): Change {
   return current ? { current: { ...current, call: null } } : {}
 }

@@ -1,11 +1,11 @@
-/** An agent as the child of a supervisor: what counts as its end. */
+/** An agent as the child of a supervisor: what counts as its exit. */
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { AgentDownError, AlreadySupervisedError } from '../../events/errors/supervision.ts'
 import { crashedBy, Ending, type Exit, KILLED, type Supervised } from '../engine/exit.ts'
 import type { AgentActor } from './environment.ts'
 
-/** What is needed of an agent. */
+/** What supervision needs from an agent. */
 interface Worker {
   readonly id: string
   halt(): Promise<void>
@@ -13,9 +13,9 @@ interface Worker {
 }
 
 export interface SupervisedAgent<A> extends Supervised {
-  /** Stays the same through all restarts: only what is behind it is loaded again. */
+  /** Stays the same through all restarts; only the actor behind it is reloaded. */
   readonly ref: A
-  /** Nobody starts it again by himself. */
+  /** Its supervisor will not restart it: tasks are refused. */
   released(): void
 }
 
@@ -24,19 +24,23 @@ export class AgentSupervision {
   #ending: Ending | undefined
   #halt: () => Promise<void> = async () => {}
 
-  /** Whether it was not waited for, the last time that it ended. */
+  /** Whether its last exit was a kill. */
   get wasKilled(): boolean {
     return this.#ending?.exit?.reason === 'killed'
   }
 
-  /** @returns `isAgain`: it has ended before, and must be loaded again. */
+  /**
+   * Makes the agent a child of a supervisor. Throws AlreadySupervisedError.
+   *
+   * @returns `hasEnded`: it ended as a child before and must be reloaded.
+   */
   begin<A extends Worker>(
     agent: A,
     supervisor: string,
-  ): { readonly child: SupervisedAgent<A>; readonly isAgain: boolean } {
+  ): { readonly child: SupervisedAgent<A>; readonly hasEnded: boolean } {
     if (this.#supervisor !== null && this.#ending?.exit === undefined)
       throw new AlreadySupervisedError({ agent: agent.id, supervisor: this.#supervisor })
-    const isAgain = this.#ending !== undefined
+    const hasEnded = this.#ending !== undefined
     const ending = new Ending()
     this.#supervisor = supervisor
     this.#ending = ending
@@ -56,16 +60,16 @@ export class AgentSupervision {
         agent.refuse(new AgentDownError({ agent: agent.id, supervisor }))
       },
     }
-    return { child, isAgain }
+    return { child, hasEnded }
   }
 
-  /** An effect of its failed for a reason that does not pass. Without a supervisor it goes on without that one. */
+  /** One of its effects failed permanently. Without a supervisor, the agent continues without that effect. */
   crash(error: unknown): void {
     this.#end(crashedBy(error))
   }
 
-  /** Its error state, and an end that somebody asked for, are the end of what its supervisor has started. */
-  look(actor: AgentActor): void {
+  /** Its error state, a stop and a removal count as exits. */
+  observe(actor: AgentActor): void {
     actor.observe((_, { value, context }) => {
       if (value === 'error') this.#end({ reason: 'crashed', error: context.failure })
       if (value === 'stopped') this.#end({ reason: 'normal', error: null })
@@ -77,7 +81,7 @@ export class AgentSupervision {
     })
   }
 
-  /** At once, before the state asks for its next effects. */
+  /** Synchronous, so that the agent halts before its state asks for the next effects. */
   #end(exit: Exit): void {
     if (!this.#ending || this.#ending.exit) return
     void this.#halt()

@@ -1,10 +1,10 @@
-/** Which agents there are: they come and go here, are found by name, and are brought into memory when first used. */
+/** All agents of a store: created, found by name, loaded when first used, resumed, and removed. */
 import { closest, distance } from 'fastest-levenshtein'
 import { canonicalJson } from '../../events/canonical-json.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
-import type { JsonObject } from '../../events/json.ts'
+import { defined, type JsonObject } from '../../events/json.ts'
 import {
   type AgentConfig,
   type AgentDefaults,
@@ -20,20 +20,20 @@ import type { AgentStatus } from './machine.ts'
 import { type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
-/** An agent in a list: what is known of it without folding its facts. */
+/** An agent in a list, known without folding its facts. */
 export interface AgentInfo {
   readonly id: string
   readonly status: AgentStatus
   readonly version: number
   readonly currentSession: string | null
-  /** Tasks that wait or run. */
+  /** Tasks that are queued or running. */
   readonly queue: number
   readonly totalInteractions: number
   readonly totalTokens: number
   readonly totalCostUsd: number
-  /** Of those that wait: how many wait for a yes, or for room in a budget. */
+  /** Queued tasks that wait for approval or for room in a budget. */
   readonly held: number
-  /** How many answers came when their task had ended already. */
+  /** Answers that arrived after their task had ended. */
   readonly lateAnswers: number
 }
 
@@ -43,11 +43,11 @@ export class AgentSystem {
   readonly #environment: AgentEnvironment
   readonly #maxAgents: number
   readonly #defaults: AgentDefaults
-  /** Those in memory. */
+  /** The agents in memory. */
   readonly #active = new Map<string, Promise<Agent>>()
   #count: number | undefined
   #sweeping: Promise<void> | undefined
-  /** Agents come and go one after the other: two cannot both be the last that fits. */
+  /** Agents are created and removed one after the other, so that two cannot both be the last that fits. */
   readonly #changes = new Mailbox()
 
   constructor(environment: Omit<AgentEnvironment, 'swept'>, maxAgents: number, defaults: AgentDefaults) {
@@ -65,7 +65,7 @@ export class AgentSystem {
     })
   }
 
-  /** Makes the agents, or makes them what they are said to be. What has not changed is not written down again. */
+  /** Creates the agents, or reconfigures those that exist. Writes only what has changed. */
   async declare(agents: readonly AgentOptions[]): Promise<void> {
     const configs = agents.map(
       (options) => [this.#complete(options), agentConfig(this.#complete(options))] as const,
@@ -74,7 +74,7 @@ export class AgentSystem {
       await this.#changes.post(() => this.#declare(id, config, budget))
   }
 
-  /** A new agent that goes on with the conversation as it was at a version. What it was asked then, and did since, is not. */
+  /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
   async fork(id: string, { at, as }: ForkOptions): Promise<Agent> {
     checkAgentId(as)
     const { store } = this.#environment
@@ -87,7 +87,7 @@ export class AgentSystem {
     })
   }
 
-  /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Made where it is missing. */
+  /** The copy `<id>.<number>` of an agent, with a workspace and a session of its own. Created if it does not exist. */
   async copy(id: string, number: number): Promise<Agent> {
     const { config } = (await this.get(id)).snapshot.context
     return this.#changes.post(async () => {
@@ -104,7 +104,7 @@ export class AgentSystem {
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
 
-  /** By name. Costs the same however much they have done. */
+  /** By name. The cost does not depend on the length of their histories. */
   async list(): Promise<readonly AgentInfo[]> {
     const infos: AgentInfo[] = []
     for await (const info of this.#infos(STREAMS)) infos.push(info)
@@ -115,7 +115,7 @@ export class AgentSystem {
     return this.#changes.post(() => this.#remove(id))
   }
 
-  /** Removes the copies of an agent that have nothing to do and that nobody uses. */
+  /** Removes an agent's copies that have no tasks and are not used. */
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
       const unused: Promise<void>[] = []
@@ -125,7 +125,7 @@ export class AgentSystem {
     })
   }
 
-  /** Starts every agent that has something to do, after ending the processes that the log does not know. */
+  /** Terminates the processes that the log does not know, then starts every agent with open tasks. */
   async resume(): Promise<readonly Agent[]> {
     await this.#swept()
     const agents = await this.#open()
@@ -133,14 +133,14 @@ export class AgentSystem {
     return agents
   }
 
-  /** The processes of calls that run now, oldest first. */
+  /** The running processes of calls, oldest first. */
   async processes(): Promise<readonly RunningProcess[]> {
     const { runner, baseDir } = this.#environment
     const found = (await runner.processes?.({ baseDir })) ?? []
     return found.length === 0 ? [] : runningProcesses(found, await this.#calls(), process.pid)
   }
 
-  /** Resolves when no agent that goes on here has anything left to do. */
+  /** Resolves when no agent started in this process has a task to run. */
   async settled(): Promise<void> {
     const agents = await Promise.allSettled(this.#active.values())
     const started = agents.flatMap((agent) =>
@@ -149,7 +149,7 @@ export class AgentSystem {
     await Promise.all(started.map((agent) => agent.settled()))
   }
 
-  /** The agents in memory do nothing any more, and take no tasks: who waits for an answer is told why. */
+  /** Halts the agents in memory: they refuse tasks and reject pending replies with the reason. */
   async refuse(reason: ClaudeAgentError): Promise<void> {
     for (const loading of this.#active.values()) {
       const agent = await loading.catch(() => undefined)
@@ -158,16 +158,16 @@ export class AgentSystem {
     }
   }
 
-  /** Ends what the agents in memory do, and what is left of it. */
+  /** Closes the agents in memory and terminates the processes they leave behind. */
   async close(): Promise<void> {
     await this.#changes.idle()
     const agents = await Promise.allSettled(this.#active.values())
     await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)))
-    // Where nothing was begun there is nothing to look for.
+    // If no call was ever made, no process can be left.
     if (this.#sweeping) await this.#sweep()
   }
 
-  /** Agents with something to do. */
+  /** Loads the agents with open tasks. */
   async #open(): Promise<readonly Agent[]> {
     const agents: Agent[] = []
     for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS, open: true })) {
@@ -176,7 +176,7 @@ export class AgentSystem {
     return agents
   }
 
-  /** The calls that the log has as under way. */
+  /** The calls that the log has as open. */
   async #calls(): Promise<readonly KnownCall[]> {
     return (await this.#open()).flatMap(({ id, isStarted, snapshot }) => {
       const { current } = snapshot.context
@@ -186,7 +186,7 @@ export class AgentSystem {
     })
   }
 
-  /** Resolves when the processes are ended that an earlier owner has left, and that the log does not know. */
+  /** Resolves when the processes that an earlier owner left, and that the log does not know, have been terminated. */
   #swept(): Promise<void> {
     this.#sweeping ??= this.#sweep().catch((error: unknown) => {
       this.#sweeping = undefined
@@ -200,7 +200,7 @@ export class AgentSystem {
     if (!runner.sweep) return
     const keep = (await this.#calls()).map(({ call }) => call.callId)
     const ended = await runner.sweep({ baseDir, keep })
-    if (ended > 0) logger.warn({ ended }, 'processes that the log does not know were ended')
+    if (ended > 0) logger.warn({ ended }, 'terminated processes that the log does not know')
   }
 
   #complete(options: AgentOptions): AgentOptions {
@@ -230,9 +230,9 @@ export class AgentSystem {
     const { forkedFrom, factId = null } = fork ?? {}
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
-    // First of all what it may spend: an agent without its limit must not be left behind by a crash.
+    // The budget first: a crash must not leave an agent without its limit.
     if (budget) await budgets.set({ agent: agent.id }, budget, 'new')
-    const data = { config, ...(forkedFrom && { forkedFrom }) }
+    const data = defined({ config, forkedFrom })
     await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
     this.#count += 1
     return agent
@@ -244,7 +244,7 @@ export class AgentSystem {
       ...cancelTasks(context, 'the agent was removed'),
       { type: 'AgentRemoved', data: {} },
     ])
-    // An answer that comes now is kept.
+    // A late answer is still recorded.
     await agent.settled()
     await agent.close()
     await this.#environment.budgets.forget(id)
@@ -265,7 +265,7 @@ export class AgentSystem {
     if (known) return known
     const loading = Agent.load(id, this.#environment)
     this.#active.set(id, loading)
-    // What could not be read now may be readable after a repair.
+    // A store that cannot be read now may be readable after a repair.
     loading.catch(() => this.#active.delete(id))
     return loading
   }

@@ -1,5 +1,4 @@
-/** Carries out what an agent's state asks for: calls, waits, deadlines. */
-
+/** Carries out an agent's effects: begins calls, runs or recovers them, waits for retries and deadlines. */
 import type { EventEmitter } from 'node:events'
 import type { Call, CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
@@ -7,6 +6,7 @@ import type { AgentFact } from '../../events/agent-facts.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
+import { defined } from '../../events/json.ts'
 import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
 import type { CallSlot } from '../admission/governor.ts'
 import type { Bodies } from '../engine/bodies.ts'
@@ -19,25 +19,20 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { CallBeginnings } from './call-beginnings.ts'
+import { CallAdmission } from './call-admission.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { faultOf, retryAfterMs } from './failure-policy.ts'
 import type { AgentContext, QueuedTask } from './state.ts'
-import { type AnsweredCall, learnCost, recordLateAnswer } from './tasks/late-answers.ts'
+import { recordLateAnswer } from './tasks/late-answers.ts'
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
-
-const aborted = (signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+type Answered = Extract<CallEnding, { type: 'CallSucceeded' }>
 
 /**
- * @param events Where the messages of a call go, as `message TASK`, and `held TASK` where there is no money for it.
- * @param materials What tasks of this process brought along, by their ids, with the credentials that the log must not
- * hold. A task of an earlier process has what the log has.
+ * @param events Receives the messages of calls as `message TASK`, and `held TASK` if a budget has no room for a call.
+ * @param materials The materials of this process's tasks by task id, with the credentials that the log must not contain.
+ * For a task of an earlier process, the log's copy is used.
  */
 export function agentWorker(
   agent: string,
@@ -47,97 +42,44 @@ export function agentWorker(
   events: EventEmitter,
   materials: ReadonlyMap<string, Material>,
 ): Perform<AgentEffect> {
-  const { clock, runner, logger, governor, budgets } = environment
-  // One call at a time, also when the one before was cancelled and its process is still coming to an end.
+  const { clock, runner, logger, governor, budgets, store } = environment
+  const admission = new CallAdmission(agent, actor, environment, events)
+  // One call at a time: a cancelled call's process may still be ending when the next one begins.
   const calls = new Mailbox()
   let lastRecovery: Promise<unknown> = Promise.resolve()
-  const beginnings = new CallBeginnings(agent, actor, environment, events)
 
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
     actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
 
-  const circumstances = () => ({ now: clock.now(), random: environment.random() })
-
   const msUntil = (at: string) => Date.parse(at) - clock.now()
 
-  async function passDeadline(task: QueuedTask) {
-    await decide(task, (context) =>
-      context.current?.taskId === task.taskId
-        ? deadlinePassed(context, callErrorData(new CallTimeoutError()))
-        : [],
-    )
-  }
-
-  /** Writes down how the call ended, unless the task has ended meanwhile. */
-  async function settle({ task, call }: CallEffect, ending: CallEnding): Promise<RecoveryOutcome> {
-    const { callId } = call
-    const { taskId } = task
-    if (ending.type === 'CallSucceeded') {
-      if (budgets.areSet) await learnCost(budgets, agent, { task, call }, ending)
-      const text = await bodies.write(ending.result.text)
-      const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
-      const recorded = await decide(task, ({ current }) =>
-        current?.call?.callId === callId ? [succeeded] : [],
-      )
-      if (recorded.length === 0) await bury({ task, call }, ending)
-      return 'harvested'
+  /** Runs or recovers a call and records its end. */
+  async function resumeOrRun(effect: CallEffect, signal: AbortSignal, resumed: boolean, slot: CallSlot) {
+    if (resumed) {
+      const recovery = recover(effect, signal)
+      lastRecovery = recovery.catch(() => {})
+      if (await recovery) return
+      // Its deadline ends it.
+      if (clock.now() >= Date.parse(effect.task.deadlineAt)) return aborted(signal)
     }
-    const { error } = ending
-    const ended: AgentFact & { type: typeof ending.type } =
-      ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error } }
-        : { type: ending.type, data: { taskId, callId } }
-    const recorded = await decide(task, (context) =>
-      context.current?.call?.callId === callId ? callEnded(context, ended, error, circumstances()) : [],
-    )
-    if (recorded.some(({ type }) => type === 'RetryScheduled')) return 'retried'
-    return ending.type === 'CallFailed' ? 'failed' : 'unknown'
+    if (!signal.aborted) await run(effect, signal, slot)
   }
 
-  /** An answer that comes when its task has ended. */
-  async function bury(answered: AnsweredCall, ending: CallEnding | undefined) {
-    if (ending?.type !== 'CallSucceeded' || actor.closed) return
-    await learnCost(budgets, agent, answered, ending)
-    await recordLateAnswer(actor, bodies, answered, ending)
-  }
-
-  async function hear({ task, call }: CallEffect, message: CallMessage, place: CallSlot) {
-    if (message.type !== 'process') place.begun()
-    if (message.type === 'retry' && ACCOUNT_STATUSES.has(message.status ?? 0)) {
-      place.refused(message.retryAfterMs ?? 0)
+  async function run(effect: CallEffect, signal: AbortSignal, slot: CallSlot) {
+    const ending =
+      (await placeInputs(effect, signal)) ??
+      (await composed(effect, (call) =>
+        carryOutCall(runner, call, signal, (message) => hear(effect, message, slot)),
+      ))
+    if (signal.aborted) return keepLateAnswer(effect, ending)
+    report(slot, ending)
+    if (ending.type === 'CallFailed') {
+      logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
-    if (message.type === 'process') {
-      const { pid, startTime } = message
-      const started: AgentFact = {
-        type: 'ProcessStarted',
-        data: { taskId: task.taskId, callId: call.callId, pid, startTime },
-      }
-      await decide(task, ({ current }) => (current?.call?.callId === call.callId ? [started] : []))
-    }
-    events.emit(`message ${task.taskId}`, message)
+    await settle(effect, ending)
   }
 
-  const compose = async ({ task, call }: CallEffect) => {
-    const { config } = actor.snapshot.context
-    if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
-    const { store } = environment
-    const directories = environment.directories(agent)
-    return composeCall(agent, config, task, call, { store, stream: actor.stream, bodies, directories })
-  }
-
-  /** A call whose texts cannot be read any more has failed, and nobody waits for it until its deadline. */
-  async function composed<Ending>(effect: CallEffect, carryOut: (call: Call) => Promise<Ending>) {
-    let call: Call
-    try {
-      call = await compose(effect)
-    } catch (error) {
-      if (!(error instanceof ClaudeAgentError) || error.retryable) throw error
-      return { type: 'CallFailed', error: callErrorData(error) } as const satisfies CallEnding
-    }
-    return carryOut(call)
-  }
-
-  /** Whether the call is settled. An answer that was paid for counts even after the deadline. */
+  /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
   async function recover(effect: CallEffect, signal: AbortSignal): Promise<boolean> {
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
@@ -146,7 +88,7 @@ export function agentWorker(
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
     if (signal.aborted) {
-      await bury(effect, ending)
+      await keepLateAnswer(effect, ending)
       return true
     }
     const outcome = ending ? await settle(effect, ending) : 'redispatched'
@@ -155,8 +97,11 @@ export function agentWorker(
     return ending !== undefined
   }
 
-  /** Brings the task's material into the workspace, once. Returns how the call ended, where that went wrong. */
-  async function bring({ task, call }: CallEffect, signal: AbortSignal): Promise<CallEnding | undefined> {
+  /** Places the task's material in the workspace, once. Returns the call's ending if that fails. */
+  async function placeInputs(
+    { task, call }: CallEffect,
+    signal: AbortSignal,
+  ): Promise<CallEnding | undefined> {
     const { taskId } = task
     const { callId } = call
     if (!runner.place || !hasMaterial(task.material) || actor.snapshot.context.current?.placed)
@@ -173,53 +118,115 @@ export function agentWorker(
     return undefined
   }
 
-  async function run(effect: CallEffect, signal: AbortSignal, place: CallSlot) {
-    const ending =
-      (await bring(effect, signal)) ??
-      (await composed(effect, (call) =>
-        carryOutCall(runner, call, signal, (message) => hear(effect, message, place)),
-      ))
-    if (signal.aborted) return bury(effect, ending)
-    tell(place, ending)
-    if (ending.type === 'CallFailed') {
-      logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
+  /** Composes the call first. If its texts can no longer be read it fails now, not at its deadline. */
+  async function composed<Ending>({ task, call }: CallEffect, carryOut: (call: Call) => Promise<Ending>) {
+    let complete: Call
+    try {
+      const { config } = actor.snapshot.context
+      if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
+      const directories = environment.directories(agent)
+      const sources = { store, stream: actor.stream, bodies, directories }
+      complete = await composeCall(agent, config, task, call, sources)
+    } catch (error) {
+      if (!(error instanceof ClaudeAgentError) || error.retryable) throw error
+      return { type: 'CallFailed', error: callErrorData(error) } as const satisfies CallEnding
     }
-    await settle(effect, ending)
+    return carryOut(complete)
   }
 
-  async function resumeOrRun(effect: CallEffect, signal: AbortSignal, resumed: boolean, place: CallSlot) {
-    if (resumed) {
-      const recovery = recover(effect, signal)
-      lastRecovery = recovery.catch(() => {})
-      if (await recovery) return
-      // Its deadline ends it.
-      if (clock.now() >= Date.parse(effect.task.deadlineAt)) return aborted(signal)
+  /** Handles a message of the running call. */
+  async function hear({ task, call }: CallEffect, message: CallMessage, slot: CallSlot) {
+    if (message.type !== 'process') slot.begun()
+    if (message.type === 'retry' && ACCOUNT_STATUSES.has(message.status ?? 0)) {
+      slot.refused(message.retryAfterMs ?? 0)
     }
-    if (!signal.aborted) await run(effect, signal, place)
+    if (message.type === 'process') {
+      const { pid, startTime } = message
+      const started: AgentFact = {
+        type: 'ProcessStarted',
+        data: { taskId: task.taskId, callId: call.callId, pid, startTime },
+      }
+      await decide(task, ({ current }) => (current?.call?.callId === call.callId ? [started] : []))
+    }
+    events.emit(`message ${task.taskId}`, message)
+  }
+
+  /** Records how the call ended, unless the task has already ended. */
+  async function settle({ task, call }: CallEffect, ending: CallEnding): Promise<RecoveryOutcome> {
+    const { callId } = call
+    const { taskId } = task
+    if (ending.type === 'CallSucceeded') {
+      if (budgets.areSet) await learnCost({ task, call }, ending)
+      const text = await bodies.write(ending.result.text)
+      const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
+      const recorded = await decide(task, ({ current }) =>
+        current?.call?.callId === callId ? [succeeded] : [],
+      )
+      if (recorded.length === 0) await keepLateAnswer({ task, call }, ending)
+      return 'harvested'
+    }
+    const { error } = ending
+    const ended: AgentFact & { type: typeof ending.type } =
+      ending.type === 'CallFailed'
+        ? { type: ending.type, data: { taskId, callId, error } }
+        : { type: ending.type, data: { taskId, callId } }
+    const recorded = await decide(task, (context) =>
+      context.current?.call?.callId === callId
+        ? callEnded(context, ended, error, { now: clock.now(), random: environment.random() })
+        : [],
+    )
+    if (recorded.some(({ type }) => type === 'RetryScheduled')) return 'retried'
+    return ending.type === 'CallFailed' ? 'failed' : 'unknown'
+  }
+
+  /** Keeps an answer that arrived after its task had ended. */
+  async function keepLateAnswer(answered: Pick<CallEffect, 'task' | 'call'>, ending: CallEnding | undefined) {
+    if (ending?.type !== 'CallSucceeded' || actor.closed) return
+    await learnCost(answered, ending)
+    await recordLateAnswer(actor, bodies, answered, ending)
+  }
+
+  /** Tells the budgets what an answer cost before its end is recorded: it is paid for, whatever happens to the log. */
+  async function learnCost(
+    { task: { runId }, call: { callId } }: Pick<CallEffect, 'task' | 'call'>,
+    { result: { costUsd, usage }, harvested }: Answered,
+  ) {
+    // A transcript does not always tell the cost of an answer that was harvested after a crash.
+    if (harvested && costUsd === 0) return
+    const cost = { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens }
+    await budgets.learn(defined({ agent, callId, runId }), cost)
+  }
+
+  async function passDeadline(task: QueuedTask) {
+    await decide(task, (context) =>
+      context.current?.taskId === task.taskId
+        ? deadlinePassed(context, callErrorData(new CallTimeoutError()))
+        : [],
+    )
   }
 
   return async (effect, context) => {
     switch (effect.type) {
       case 'begin':
-        return beginnings.next(context)
+        return admission.admitNext(context)
       case 'retry':
-        if (context.resumed && effect.task.refusals > 0) governor.remember(beginnings.caller.account)
+        if (context.resumed && effect.task.refusals > 0) governor.remember(admission.caller.account)
         await context.pause(msUntil(effect.dueAt))
-        if (context.isWanted) await beginnings.begin(effect.task, context)
+        if (context.isWanted) await admission.admit(effect.task, context)
         return undefined
       case 'deadline':
         await context.pause(msUntil(effect.task.deadlineAt))
         await lastRecovery
-        await beginnings.turn
+        await admission.idle
         return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
-        const place = beginnings.placeOf(effect.call)
+        const slot = admission.takeSlot(effect.call)
         await calls.post(async () => {
           try {
             await environment.swept()
-            await resumeOrRun(effect, context.signal, context.resumed, place)
+            await resumeOrRun(effect, context.signal, context.resumed, slot)
           } finally {
-            place.leave()
+            slot.leave()
           }
         })
         return budgets.ended(effect.call.callId)
@@ -228,11 +235,17 @@ export function agentWorker(
   }
 }
 
-/** What the service answers when the account has to wait. */
+/** HTTP statuses with which the service tells the account to wait. */
 const ACCOUNT_STATUSES = new Set([429, 529])
 
-/** Tells the governor how a call ended, as far as that says something of the account. */
-function tell(place: CallSlot, ending: CallEnding): void {
-  if (ending.type === 'CallSucceeded') place.answered()
-  else if (faultOf(ending.error) === 'account') place.refused(retryAfterMs(ending.error))
+/** Reports the ending of a call to the governor if it says something about the account. */
+function report(slot: CallSlot, ending: CallEnding): void {
+  if (ending.type === 'CallSucceeded') slot.answered()
+  else if (faultOf(ending.error) === 'account') slot.refused(retryAfterMs(ending.error))
 }
+
+const aborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })

@@ -1,11 +1,18 @@
 /**
- * The event-sourced actor: what lives in this system, whatever its kind.
+ * The event-sourced actor: agents, runs, supervisors, budgets and users' own actors are all one of these.
  *
  *     decide (pure) -> facts -> append (durable) -> fold (pure) -> effects -> new facts
  *
- * Its state is never set, only folded from its facts. What should be going on follows from its state (`effects`); the
- * shell compares that with what is going on, starts what is missing and aborts what is no longer wanted. So a crash
- * needs no special path: folding the log gives the state, and the state says what to do.
+ * Invariants:
+ *
+ * - I1. State is folded from facts and never set; `decide` is the only way to add a fact.
+ * - I2. A fact is durable before the machine, an observer or the caller sees it.
+ * - I3. Decisions are taken in the order of their calls, each on the state that the earlier ones lead to. The facts of
+ *   one decision are appended all or not at all.
+ * - I4. A fact that the state does not expect never reaches the log.
+ * - I5. Effects follow from state: after each append, missing effects start and unwanted ones are aborted. So a crash
+ *   needs no path of its own: folding the log gives the state, and the state says what to run.
+ * - I6. Loading and closing add no fact.
  */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
@@ -20,28 +27,27 @@ import { type FoldedActor, foldStream, plainStateOf } from './fold-stream.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
 import { recordedState } from './recorded-state.ts'
 import { type Perform, RunningEffects } from './running-effects.ts'
-import { Turns } from './turns.ts'
 
-/** What an actor needs of the world. */
+/** What an actor needs from the world. */
 export interface ActorEnvironment {
   readonly store: EventStore
   readonly clock: Clock
   readonly logger: Logger
-  /** Hears XState's inspection events of every actor. */
+  /** Receives XState's inspection events of every actor. */
   readonly inspect?: Inspection
 }
 
-/** Why facts are recorded, for those who ask the log later. */
+/** Why facts are recorded. */
 export interface Causation {
   readonly correlationId?: string | null
   readonly causationId?: string | null
-  /** Of each fact, where they have several causes. */
+  /** One for each fact, where their causes differ. */
   readonly causationIds?: readonly string[]
-  /** See {@link EventStore.append}: the same decision again writes nothing and returns what the first one wrote. */
+  /** See {@link EventStore.append}: a decision repeated under this id writes nothing and returns what the first one wrote. */
   readonly commitId?: string
 }
 
-/** Something that is to be decided, and who waits for it. */
+/** A decision that waits for its turn. */
 interface Waiting<M extends AnyStateMachine> {
   readonly decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[]
   readonly origin: Causation
@@ -49,26 +55,23 @@ interface Waiting<M extends AnyStateMachine> {
   reject(error: unknown): void
 }
 
-/** A load folds at most so many facts, and an agent's task makes about four. */
+/** Bounds how many facts a load folds. An agent's task makes about four. */
 const FACTS_BETWEEN_SNAPSHOTS = 100
 
 export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
-  /** The live XState actor: subscribe to it, `waitFor` it, inspect it. Only `decide` makes it move. */
+  /** The live XState actor: subscribe to it, `waitFor` it, inspect it. Only `decide` sends it events. */
   readonly machine: LiveMachine<M>
   readonly #definition: ActorDefinition<M, E>
   readonly #environment: ActorEnvironment
   readonly #observers = new Set<(recorded: Recorded, snapshot: SnapshotFrom<M>) => void>()
+  readonly #waiting: Waiting<M>[] = []
+  #deciding: Promise<void> | undefined
   #effects: RunningEffects<E> | undefined
+  #crashed: (error: unknown) => void = () => {}
   #version: number
   #savedVersion: number
   #saving: Promise<void> = Promise.resolve()
-  readonly #turns = new Turns<Waiting<M>>(
-    (turn) => this.#takeTurn(turn),
-    // A commit id is that of one decision.
-    ({ origin }) => origin.commitId !== undefined,
-  )
-  #crashed: (error: unknown) => void = () => {}
   #halted = false
   #closed = false
 
@@ -86,7 +89,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.machine = liveMachine(definition, stream, loaded.snapshot, environment.inspect)
   }
 
-  /** Folds the actor's facts. It stands still until `start`: looking at an actor makes nothing happen. */
+  /** Folds the actor's facts. No effect runs until `start`. */
   static async load<M extends AnyStateMachine, E extends Effect>(
     definition: ActorDefinition<M, E>,
     id: string,
@@ -105,20 +108,20 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     return this.machine.getSnapshot() as SnapshotFrom<M>
   }
 
-  /** How many facts the state is made of. */
+  /** The number of facts folded into the state. */
   get version(): number {
     return this.#version
   }
 
-  /** Nothing can be decided any more: the process is about to end. */
+  /** Whether decisions are refused. */
   get closed(): boolean {
     return this.#closed
   }
 
   /**
-   * Lets the state have effects from now on. Those that it has already are resumed.
+   * Runs the effects of the state from now on. Those it already has are resumed.
    *
-   * @param crashed Told of an effect that failed, and is not tried again. Without it the actor goes on without that one.
+   * @param crashed Called when an effect failed permanently. The actor itself continues without that effect.
    */
   start(perform: Perform<E>, crashed: (error: unknown) => void = () => {}): void {
     if (this.#effects || this.#closed) return
@@ -127,51 +130,69 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#reconcile(true)
   }
 
-  /** Calls back for every fact, after it was written and folded. Returns how to stop that. */
+  /** Calls back for each fact once it is durable and folded. Returns the function that stops observing. */
   observe(observer: (recorded: Recorded, snapshot: SnapshotFrom<M>) => void): () => void {
     this.#observers.add(observer)
     return () => this.#observers.delete(observer)
   }
 
   /**
-   * The only door. Decides on the state as it is when its turn has come, writes the facts down, then lets the machine
-   * see them. All of the facts become true, or none. What waits meanwhile is then decided and written together.
+   * Decides on the state, appends the facts, then lets the machine see them. Resolves when they are durable. Decisions
+   * that arrive during an append are taken together and share the next one.
+   *
+   * @param decision Throwing writes nothing. *Contract:* repeatable, as it runs again if an append it shared has failed.
    */
   decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
     origin: Causation = {},
   ): Promise<readonly Recorded[]> {
-    return new Promise((resolve, reject) => this.#turns.wait({ decision, origin, resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ decision, origin, resolve, reject })
+      this.#deciding ??= this.#decideAll()
+    })
   }
 
-  /** Lets an effect run again, if the state asks for it: something outside of the state has changed. */
+  /** Runs a wanted effect again, because something outside the state has changed. */
   again(key: string): void {
     this.#effects?.again(key)
     this.#reconcile(false)
   }
 
-  /** Resolves when the effects that go on now have come to their end. */
+  /** Resolves when the effects that run now have ended. */
   async quiet(): Promise<void> {
     await this.#effects?.quiet()
   }
 
-  /** Aborts the effects, and lets the state have none any more. Facts can still be decided. Resolves when they have ended. */
+  /** Aborts the effects and starts no more. Decisions are still taken. Resolves when the effects have ended. */
   async halt(): Promise<void> {
     this.#halted = true
     await this.#effects?.stop()
   }
 
   /**
-   * Aborts the effects and waits until they have ended. The state, and so the log, stays as it is.
+   * Aborts the effects, refuses decisions, and waits for both to end.
    *
-   * @param atOnce Does not wait for effects that take their time to end: what they decide is refused.
+   * @param atOnce Does not wait for the effects; what they decide is refused.
    */
   async close({ atOnce = false }: { readonly atOnce?: boolean } = {}): Promise<void> {
     this.#closed = true
     if (atOnce) this.#effects?.abort()
-    await Promise.all([this.#turns.over(), atOnce ? undefined : this.#effects?.stop()])
+    await Promise.all([this.#deciding, atOnce ? undefined : this.#effects?.stop()])
     await this.#saving
     this.machine.stop()
+  }
+
+  async #decideAll(): Promise<void> {
+    // `decide` returns before its decision is taken.
+    await null
+    while (this.#waiting.length > 0) await this.#takeTurn(this.#waiting.splice(0, this.#turnLength()))
+    this.#deciding = undefined
+  }
+
+  /** How many of the waiting decisions share the next append. A commit id names one decision, so that one is alone. */
+  #turnLength(): number {
+    const alone = this.#waiting.findIndex(({ origin }) => origin.commitId !== undefined)
+    return alone < 0 ? this.#waiting.length : Math.max(1, alone)
   }
 
   async #takeTurn(turn: readonly Waiting<M>[]): Promise<void> {
@@ -191,11 +212,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     try {
       const recorded =
         drafts.length === 0 ? [] : await this.#append(drafts, turn[0]?.origin.commitId, foreseen)
-      // A commit that was made before may have had another number of facts.
+      // A repeated commit may have had another number of facts.
       for (const { waiting, from, to } of decided)
         waiting.resolve(decided.length === 1 ? recorded : recorded.slice(from, to))
     } catch (error) {
-      // What is wrong with one of them is no concern of the others.
+      // One invalid decision must not fail the others.
       if (decided.length === 1) decided[0]?.waiting.reject(error)
       else for (const { waiting } of decided) await this.#takeTurn([waiting])
     }
@@ -212,43 +233,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     }))
   }
 
-  async #append(
-    drafts: readonly NewFact[],
-    commitId: string | undefined,
-    foreseen: SnapshotFrom<M>,
-  ): Promise<readonly Recorded[]> {
-    const recorded = await this.#environment.store.append(this.stream, drafts, {
-      expectedVersion: this.#version,
-      ...(commitId === undefined ? {} : { commitId }),
-      summary: recordedState(this.#definition, foreseen),
-    })
-    for (const one of recorded) if (one.version > this.#version) this.#see(one)
-    this.#reconcile(false)
-    const last = recorded.at(-1)
-    const between = this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS
-    if (last && this.#version - this.#savedVersion >= between) this.#saving = this.#save(last)
-    return recorded
-  }
-
-  /** Saves time for the next load; that it fails is no concern of the actor's. */
-  async #save({ version, id: factId }: Recorded): Promise<void> {
-    if (version !== this.#version) return
-    this.#savedVersion = version
-    const { fingerprint } = this.#definition
-    const { store, logger } = this.#environment
-    try {
-      await store.snapshots.save(this.stream, {
-        version,
-        factId,
-        fingerprint,
-        state: plainStateOf(this.snapshot),
-      })
-    } catch (error) {
-      logger.warn({ stream: this.stream, error }, 'a snapshot could not be saved')
-    }
-  }
-
-  /** The state after these facts, had they happened. A fact that would change nothing does not get into the log. */
+  /** The state that these facts would lead to. Throws InvalidFactError for one that the state does not expect. */
   #foresee(from: SnapshotFrom<M>, facts: readonly NewFact[]): SnapshotFrom<M> {
     let snapshot = from
     for (const { type, data } of facts) {
@@ -266,7 +251,25 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     return snapshot
   }
 
-  #see(recorded: Recorded): void {
+  async #append(
+    drafts: readonly NewFact[],
+    commitId: string | undefined,
+    foreseen: SnapshotFrom<M>,
+  ): Promise<readonly Recorded[]> {
+    const recorded = await this.#environment.store.append(this.stream, drafts, {
+      expectedVersion: this.#version,
+      ...(commitId === undefined ? {} : { commitId }),
+      summary: recordedState(this.#definition, foreseen),
+    })
+    for (const one of recorded) if (one.version > this.#version) this.#fold(one)
+    this.#reconcile(false)
+    const last = recorded.at(-1)
+    const between = this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS
+    if (last && this.#version - this.#savedVersion >= between) this.#saving = this.#save(last)
+    return recorded
+  }
+
+  #fold(recorded: Recorded): void {
     this.machine.send(this.#definition.facts.read(recorded) as never)
     this.#version = recorded.version
     for (const observer of this.#observers) observer(recorded, this.snapshot)
@@ -277,9 +280,27 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     try {
       this.#effects.reconcile(this.#definition.effects(this.snapshot), resumed)
     } catch (error) {
-      // The facts are true all the same: whoever decided on them is not told otherwise.
-      this.#environment.logger.error({ stream: this.stream, error }, 'the effects could not be told')
+      // The facts are durable: their caller must not see this as a failed decision.
+      this.#environment.logger.error({ stream: this.stream, error }, 'the effects could not be computed')
       this.#crashed(error)
+    }
+  }
+
+  /** A snapshot only makes the next load faster, so a failure is not the actor's. */
+  async #save({ version, id: factId }: Recorded): Promise<void> {
+    if (version !== this.#version) return
+    this.#savedVersion = version
+    const { fingerprint } = this.#definition
+    const { store, logger } = this.#environment
+    try {
+      await store.snapshots.save(this.stream, {
+        version,
+        factId,
+        fingerprint,
+        state: plainStateOf(this.snapshot),
+      })
+    } catch (error) {
+      logger.warn({ stream: this.stream, error }, 'a snapshot could not be saved')
     }
   }
 }

@@ -1,11 +1,11 @@
-/** Texts on their way into and out of facts: the long ones are kept beside the log. */
+/** The texts of facts: short ones are part of the fact, long ones are blobs beside the log. */
 import { BodyDropped } from '../../events/errors/archive.ts'
 import { type Body, LARGEST_INLINE_BODY } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 
 export interface Bodies {
   write(text: string): Promise<Body>
-  /** Throws {@link BodyDropped} where only the hash is left. */
+  /** Throws {@link BodyDropped} if only the hash is left. */
   read(body: Body): Promise<string>
 }
 

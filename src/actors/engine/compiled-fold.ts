@@ -1,12 +1,12 @@
 /**
- * A fold without XState's interpreter: the transitions of a flat machine, looked up once and kept in tables. It is held
- * equal to XState by a property test over every kind of actor.
+ * A fold without XState's interpreter: the transitions of a flat machine, compiled into tables. A property test over
+ * every kind of actor checks that both lead to the same states.
  */
 import type { AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
 import type { Json } from '../../events/json.ts'
 import type { Fold } from './replayable.ts'
 
-/** A state as data: where the machine is, and what it knows. */
+/** A state as data, without XState's methods. */
 export interface PlainState {
   readonly value: unknown
   readonly context: unknown
@@ -15,11 +15,11 @@ export interface PlainState {
 /** A machine as a fold over plain states. */
 export interface PlainFold {
   readonly initial: PlainState
-  /** The state after one more fact; undefined where this state does not expect it. */
+  /** The state after one more fact; undefined if this state does not expect it. */
   transition(state: PlainState, fact: EventObject): PlainState | undefined
 }
 
-/** The machine's fold: compiled where the machine is flat, with guards and assigns only; XState's own otherwise. */
+/** The fold of a machine: compiled if the machine is flat, with guards and assigns only; otherwise XState's own. */
 export function plainFold<M extends AnyStateMachine>(fold: Fold<M>): PlainFold {
   const known = folds.get(fold)
   if (known) return known
@@ -30,7 +30,7 @@ export function plainFold<M extends AnyStateMachine>(fold: Fold<M>): PlainFold {
 
 const folds = new WeakMap<object, PlainFold>()
 
-/** undefined where the machine has something that only XState can do. */
+/** undefined if the machine uses something that only XState can do. */
 export function compiledFold<M extends AnyStateMachine>({
   machine,
   initial,
@@ -51,19 +51,19 @@ export function compiledFold<M extends AnyStateMachine>({
   }
 }
 
-/** The fold over XState's own snapshots, for live actors: undefined where the state does not expect the fact. */
+/** A fold over XState's own snapshots, for live actors; undefined if the state does not expect the fact. */
 export type LiveFold<M extends AnyStateMachine> = (
   snapshot: SnapshotFrom<M>,
   fact: EventObject,
 ) => SnapshotFrom<M> | undefined
 
-/** In a flat machine, the snapshots of one state differ in their contexts alone. */
+/** In a flat machine, the snapshots of one state differ only in their contexts. */
 export function liveFold<M extends AnyStateMachine>(fold: Fold<M>): LiveFold<M> {
   const { transition } = plainFold(fold)
   const ofStates = new Map<unknown, SnapshotFrom<M>>()
   return (snapshot, fact) => {
     const next = transition(snapshot as PlainState, fact)
-    // Of a machine that is not flat it is a snapshot already.
+    // The interpreted fold returns snapshots.
     if (next === undefined || 'machine' in next) return next as SnapshotFrom<M> | undefined
     const { value, context } = next
     const known = ofStates.get(value) ?? fold.restore({ value, context } as Json)
@@ -72,7 +72,7 @@ export function liveFold<M extends AnyStateMachine>(fold: Fold<M>): LiveFold<M> 
   }
 }
 
-/** The same by XState, at a twentieth of the speed. */
+/** The same fold by XState, at a twentieth of the speed. */
 export function interpretedFold<M extends AnyStateMachine>({ initial, transition }: Fold<M>): PlainFold {
   return {
     initial: initial as unknown as PlainState,
@@ -89,12 +89,12 @@ interface Input {
   readonly event: EventObject
 }
 
-/** What `assign` was given: a function, or one for each field. */
+/** The argument of `assign`, as one function. */
 type Change = (input: Input) => object
 
 interface CompiledTransition {
   readonly guard: ((input: Input) => boolean) | undefined
-  /** undefined: the state stays. */
+  /** undefined: the state value stays. */
   readonly target: string | undefined
   readonly changes: readonly Change[]
 }
@@ -137,7 +137,7 @@ function must(holds: boolean): asserts holds {
   if (!holds) throw NOT_FLAT
 }
 
-/** Nothing happens in it by itself. */
+/** Nothing happens in the state by itself. */
 const isQuiet = ({ entry, exit, always }: AnyStateNode) =>
   entry.length === 0 && exit.length === 0 && (always ?? []).length === 0
 
@@ -153,7 +153,7 @@ function compiled(machine: AnyStateMachine, { guard, target, actions }: AnyTrans
 function compiledGuard(machine: AnyStateMachine, guard: unknown): CompiledTransition['guard'] {
   if (guard === undefined) return undefined
   const implementation = typeof guard === 'string' ? machine.implementations.guards[guard] : guard
-  // `and`, `or`, `not` and `stateIn` are functions with a check of their own.
+  // `and`, `or`, `not` and `stateIn` are functions with a `check`.
   must(typeof implementation === 'function' && !('check' in implementation))
   return implementation as (input: Input) => boolean
 }

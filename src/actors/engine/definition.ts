@@ -1,4 +1,4 @@
-/** A kind of actor, as data and pure functions: what tells an agent from a supervisor, or from an actor of a user's. */
+/** A kind of actor as data and pure functions: what makes an agent different from a supervisor or a user's own actor. */
 import { hash } from 'node:crypto'
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { FactCatalog } from '../../events/catalog.ts'
@@ -6,12 +6,12 @@ import type { StreamSummary } from '../../store/event-store.ts'
 import { type LiveFold, liveFold } from './compiled-fold.ts'
 import { type Fold, replayable } from './replayable.ts'
 
-/** Something that should be going on in a state. The key is its identity: same key, same effect, started once. */
+/** Something that should run while the actor is in a state. The key is its identity: the same key is started once. */
 export interface Effect {
   readonly key: string
 }
 
-/** The facts that a machine folds: its events, before the log gave them an id. */
+/** The facts that a machine folds: its events, before the log gives them an id. */
 export type FactOfMachine<M extends AnyStateMachine> = WithoutId<EventFromLogic<M>>
 type WithoutId<E> = E extends { type: infer T extends string; data: infer D }
   ? { readonly type: T; readonly data: D }
@@ -22,18 +22,18 @@ export interface ActorDefinition<M extends AnyStateMachine, E extends Effect> {
   readonly kind: string
   readonly facts: FactCatalog<FactOfMachine<M>>
   readonly fold: Fold<M>
-  /** The same, as live actors do it. */
+  /** The same fold over XState's snapshots, for live actors. */
   readonly live: LiveFold<M>
-  /** Changes whenever the fold may give another state: snapshots of another one are not used. */
+  /** Changes whenever the fold may lead to another state. A snapshot with another fingerprint is not used. */
   readonly fingerprint: string
-  /** What should be going on in this state. */
+  /** What should run in this state. */
   effects(snapshot: SnapshotFrom<M>): readonly E[]
   summarize(snapshot: SnapshotFrom<M>): StreamSummary
-  /** After how many facts the state is saved again; default 100. More where a state is large, as all of it is written. */
+  /** The facts between two snapshots; default 100. More where the state is large, as a snapshot writes all of it. */
   factsBetweenSnapshots?(snapshot: SnapshotFrom<M>): number
 }
 
-/** Time and chance as they are when something is decided. */
+/** Time and chance at the moment of a decision. */
 export interface Circumstances {
   /** Milliseconds since the epoch. */
   readonly now: number
@@ -41,24 +41,24 @@ export interface Circumstances {
   readonly random: number
 }
 
-/** A kind of actor, whatever its machine. */
+/** A kind of actor with any machine. */
 export type AnyKind = ActorDefinition<AnyStateMachine, Effect>
 
-/** The kind that a stream is of, by its name; undefined where none of these has it. */
+/** The kind of a stream, by the stream's name; undefined if it is none of these. */
 export const kindIn = (kinds: readonly AnyKind[], stream: string): AnyKind | undefined =>
   kinds.find(({ kind }) => stream.startsWith(`${kind}/`))
 
 /**
- * By kind, and only in the bundle of the command: the text of a bundled function is another one, and a log is read by the
- * command and by programs that have the library.
+ * Fingerprints by kind, defined only in the bundle of the command. Bundling changes the text of functions, and the same
+ * log is read by the command and by programs that use the library.
  */
 declare const FINGERPRINTS: Readonly<Record<string, string>> | undefined
 const bundled = typeof FINGERPRINTS === 'undefined' ? {} : FINGERPRINTS
 
 /**
- * Defines a kind of actor. Throws NotReplayableError when the machine has effects of its own.
+ * Defines a kind of actor. Throws NotReplayableError if the machine has effects of its own.
  *
- * @param sources What the machine's functions call to fold a fact: part of the fingerprint, as its code decides the state.
+ * @param sources Functions that the machine calls to fold a fact. They decide the state, so they are in the fingerprint.
  */
 export function defineKind<M extends AnyStateMachine, E extends Effect>(
   kind: string,
@@ -73,7 +73,7 @@ export function defineKind<M extends AnyStateMachine, E extends Effect>(
   return { kind, fold, live: liveFold(fold), fingerprint, ...parts }
 }
 
-/** A hash over data and the text of functions: another build of the same code may have another one, and that is fine. */
+/** A hash of data and of the text of functions. Another build of the same code may have another one; that only costs snapshots. */
 function fingerprintOf(parts: readonly object[]): string {
   const text = JSON.stringify(parts, (_, value) => (typeof value === 'function' ? String(value) : value))
   return hash('sha256', text, 'base64url')

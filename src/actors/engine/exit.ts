@@ -1,4 +1,4 @@
-/** The end of an actor, and what a supervisor needs of something that can come to one. */
+/** How actors end, and what a supervisor needs from something that can end. */
 import type { Failure } from '../../events/agent-facts.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -6,27 +6,27 @@ import type { ExitReason } from '../../events/supervisor-facts.ts'
 
 /** How an actor ended. */
 export interface Exit {
-  /** `normal`: it was done. `shutdown`: it was told to. `crashed` and `killed` are abnormal. */
+  /** `normal`: its work was done. `shutdown`: it was told to end. `crashed` and `killed` are abnormal. */
   readonly reason: ExitReason
-  /** Why, where it crashed. */
+  /** Why it crashed; null otherwise. */
   readonly error: Failure | null
 }
 
-/** Something that runs, can be watched and can be ended: an actor of yours, an agent, a supervisor, anything else. */
+/** Something that runs and can be watched and ended: an actor of your own, an agent, a supervisor, anything else. */
 export interface Supervised {
-  /** Calls back once, when it ends; at once where it has ended. Returns how to stop listening. */
+  /** Calls back once, when it ends; at once if it has ended. Returns the function that stops watching. */
   watch(ended: (exit: Exit) => void): () => void
-  /** Ends it in an orderly way. Resolves when it has ended. */
+  /** Shuts it down gracefully. Resolves when it has ended. */
   stop(reason?: 'normal' | 'shutdown'): Promise<void>
-  /** Ends it at once: what it still does counts no more. Resolves without waiting for that. */
+  /** Ends it at once: whatever it still does no longer counts. Resolves without waiting for that. */
   kill(): Promise<void>
-  /** Told that its supervisor will not start it again by itself. */
+  /** Called when its supervisor will not restart it by itself. */
   released?(): void
 }
 
 export const crashedBy = (error: unknown): Exit => ({ reason: 'crashed', error: failureOf(error) })
 
-/** Any error as a fact holds it. */
+/** Any error in the form that facts hold. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof ClaudeAgentError) return callErrorData(error)
   const [tag, message] = error instanceof Error ? [error.name, error.message] : ['Error', String(error)]
@@ -36,7 +36,7 @@ export function failureOf(error: unknown): Failure {
 export const SHUTDOWN: Exit = { reason: 'shutdown', error: null }
 export const KILLED: Exit = { reason: 'killed', error: null }
 
-/** Who waits for the end of something that ends once. */
+/** An end that comes once, and its watchers. */
 export class Ending {
   readonly #watchers = new Set<(exit: Exit) => void>()
   #exit: Exit | undefined
@@ -54,7 +54,7 @@ export class Ending {
     return () => this.#watchers.delete(ended)
   }
 
-  /** It has ended. Only the first time counts. */
+  /** Only the first call counts. */
   end(exit: Exit): void {
     if (this.#exit) return
     this.#exit = exit

@@ -1,5 +1,4 @@
-/** Folding an actor's facts up to a moment of the past: a version, or a time. */
-
+/** States of the past: folds an actor's facts up to a version or a time. */
 import type { Recorded } from '../../events/envelope.ts'
 import {
   BeforeFirstFactError,
@@ -14,13 +13,13 @@ import { plainFold } from './compiled-fold.ts'
 import type { AnyKind } from './definition.ts'
 import { plainStateOf } from './fold-stream.ts'
 
-/** A version of the stream, or a time: what was written at that time counts. */
+/** A version of the stream, or a time (inclusive). */
 export type When = number | Date
 
-/** A state as JSON, and where it stood. */
+/** A state as JSON, with its version and time. */
 export interface StateAt {
   readonly stream: string
-  /** Of the last fact that the state is made of; 0 before the first one. */
+  /** Of the last fact folded into the state; 0 before the first one. */
   readonly version: number
   /** Of that fact; null before the first one. */
   readonly position: number | null
@@ -29,7 +28,7 @@ export interface StateAt {
 }
 
 /**
- * The state of a stream of this kind at that moment; by default now.
+ * The state of a stream of this kind at that moment (by default now).
  *
  * @throws StreamNotFoundError, VersionNotFoundError, BeforeFirstFactError
  */
@@ -52,7 +51,7 @@ export async function foldAt(
   return { stream, version, position, at, state: plainStateOf(state) as unknown as StateAt['state'] }
 }
 
-/** Throws InvalidIdError for what is no name of a stream, StreamNotFoundError where it has no facts. */
+/** Throws InvalidIdError for an invalid stream name, StreamNotFoundError for a stream without facts. */
 export async function lastVersion(store: EventStore, stream: string): Promise<number> {
   const last = await store.head(checkStreamName(stream))
   if (last === 0) throw new StreamNotFoundError({ stream })
@@ -68,9 +67,9 @@ export function checkVersion(stream: string, version: number, last: number): num
 async function versionAt(store: EventStore, stream: string, when: When, last: number): Promise<number> {
   if (typeof when === 'number') return checkVersion(stream, when, last)
   const time = when.getTime()
-  if (Number.isNaN(time)) throw new InvalidInputError({ what: 'The time', problem: 'it is none' })
+  if (Number.isNaN(time)) throw new InvalidInputError({ what: 'The time', problem: 'it is not a valid date' })
   let first: string | undefined
-  // The clock may have been set back: what counts is the last fact that is not of a later time.
+  // The clock may have been set back, so times are not sorted: the last fact that is not later counts.
   for await (const { version, at } of store.read(stream, { direction: 'backwards' })) {
     if (Date.parse(at) <= time) return version
     first = at

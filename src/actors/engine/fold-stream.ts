@@ -1,4 +1,4 @@
-/** Folding an actor's facts to its state, from the last snapshot where there is one that fits. */
+/** Loads a state: folds the facts of a stream, from the last snapshot if it fits. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import type { Json } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -9,11 +9,11 @@ import type { ActorDefinition, Effect } from './definition.ts'
 export interface FoldedActor<M extends AnyStateMachine> {
   readonly snapshot: SnapshotFrom<M>
   readonly version: number
-  /** Up to which version a snapshot is saved; 0 without one. */
+  /** The version of the saved snapshot; 0 without one. */
   readonly savedVersion: number
 }
 
-/** The state that all of the stream's facts make. The same with and without a snapshot. */
+/** Folds all facts of the stream. Leads to the same state with and without a snapshot. */
 export async function foldStream<M extends AnyStateMachine, E extends Effect>(
   definition: ActorDefinition<M, E>,
   store: EventStore,
@@ -34,7 +34,7 @@ export async function foldStream<M extends AnyStateMachine, E extends Effect>(
   return { snapshot: version === 0 ? fold.initial : restored(definition, state), version, savedVersion: 0 }
 }
 
-/** Goes on from a snapshot; undefined when it is of another history than the stream's. */
+/** Folds the facts after a snapshot; undefined if the snapshot belongs to another history of the stream. */
 async function foldAfter<M extends AnyStateMachine, E extends Effect>(
   definition: ActorDefinition<M, E>,
   store: EventStore,
@@ -57,7 +57,7 @@ async function foldAfter<M extends AnyStateMachine, E extends Effect>(
   return state && { snapshot: restored(definition, state), version, savedVersion: saved.version }
 }
 
-/** A plain state as XState has it. */
+/** A plain state as a snapshot of XState. */
 export function restored<M extends AnyStateMachine, E extends Effect>(
   { fold }: ActorDefinition<M, E>,
   state: PlainState,
@@ -65,7 +65,7 @@ export function restored<M extends AnyStateMachine, E extends Effect>(
   return 'machine' in state ? (state as unknown as SnapshotFrom<M>) : fold.restore(plainStateOf(state))
 }
 
-/** A state as JSON: where the machine is, and what it knows. */
+/** A state as JSON. */
 export function plainStateOf(snapshot: object): Json {
   const { value, context } = snapshot as { value: Json; context: Json }
   return { value, context }

@@ -1,4 +1,4 @@
-/** The live XState actor of a fold: subscribe to it, `waitFor` it, inspect it. It moves when it is sent a fact, and has no effects. */
+/** The live XState actor of a fold: subscribe to it, `waitFor` it, inspect it. It is sent facts and has no effects. */
 import {
   type Actor,
   type ActorLogic,
@@ -10,9 +10,10 @@ import {
   type Snapshot,
   type SnapshotFrom,
 } from 'xstate'
+import { defined } from '../../events/json.ts'
 import type { ActorDefinition } from './definition.ts'
 
-/** Hears XState's inspection events: a function, or an observer. */
+/** Receives XState's inspection events: a function or an observer. */
 export type Inspection = NonNullable<ActorOptions<AnyActorLogic>['inspect']>
 
 export type LiveLogic<M extends AnyStateMachine> = ActorLogic<
@@ -34,5 +35,5 @@ export function liveMachine<M extends AnyStateMachine>(
     // Inspectors draw the chart from here.
     config: fold.machine.config,
   }
-  return createActor<LiveLogic<M>>(logic, { id, ...(inspect ? { inspect } : {}) }).start()
+  return createActor<LiveLogic<M>>(logic, defined({ id, inspect })).start()
 }

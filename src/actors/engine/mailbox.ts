@@ -1,16 +1,16 @@
-/** One thing after the other: work that is posted while other work is done waits for its turn. */
+/** Runs posted work strictly one after the other, in the order of posting. */
 
 export class Mailbox {
   #last: Promise<unknown> = Promise.resolve()
 
-  /** Resolves or rejects as the work does. A failure holds up nothing that was posted after it. */
+  /** Settles as the work does. A failure does not stop the work posted after it. */
   post<T>(work: () => Promise<T> | T): Promise<T> {
     const turn = this.#last.then(work)
     this.#last = turn.catch(() => {})
     return turn
   }
 
-  /** Resolves when everything that was posted so far is done, however it ended. */
+  /** Resolves when all work posted so far has settled. */
   async idle(): Promise<void> {
     await this.#last
   }

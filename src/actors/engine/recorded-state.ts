@@ -1,4 +1,4 @@
-/** What is written down about a state with the facts that led to it, so that a replay can be held against it. */
+/** What each commit records about the state it led to, so that a replay can be checked against it. */
 import { hash } from 'node:crypto'
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { canonicalJson } from '../../events/canonical-json.ts'
@@ -8,7 +8,7 @@ import { plainStateOf } from './fold-stream.ts'
 
 const DIGITS = 16
 
-/** The beginning of a fingerprint is enough to tell two apart, and is written with every commit. */
+/** The first digits of a fingerprint: enough to tell two apart, and written with every commit. */
 export const foldName = (fingerprint: string) => fingerprint.slice(0, DIGITS)
 
 /** A hash of the whole state. */
@@ -16,8 +16,8 @@ export const stateDigest = (state: object) =>
   hash('sha256', canonicalJson(plainStateOf(state)), 'base64url').slice(0, DIGITS)
 
 /**
- * A summary, with the fold that made it; of an actor at rest also with a hash of all that it knows. While it works it
- * knows the bodies of its tasks, which may be dropped later, and hashing those each time would cost too much.
+ * The summary and the name of the fold; at rest also a hash of the whole state. A working actor's state contains the
+ * bodies of its tasks, which may be dropped later, and hashing them at each commit would cost too much.
  */
 export function recordedState<M extends AnyStateMachine, E extends Effect>(
   { summarize, fingerprint }: ActorDefinition<M, E>,

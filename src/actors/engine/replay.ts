@@ -1,20 +1,21 @@
-/** Going through an actor's history as it happened: the same fold as the live actor's, and nothing else. */
+/** Replays an actor's history step by step, with the fold of the live actor and nothing else. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import type { Recorded } from '../../events/envelope.ts'
+import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
 
-/** One fact, and what it changed. */
+/** One fact, with the state before and after it. */
 export interface ReplayStep<M extends AnyStateMachine> {
   readonly recorded: Recorded
   readonly before: SnapshotFrom<M>
   readonly after: SnapshotFrom<M>
 }
 
-/** The same, of whatever kind of actor. */
+/** A replay step of any kind of actor. */
 export type AnyReplayStep = ReplayStep<AnyStateMachine>
 
-/** Replays a stream, to the end or up to and including a version. Runs no effect and needs no clock. */
+/** Replays a stream to its end, or up to and including a version. Runs no effects and needs no clock. */
 export async function* replaySteps<M extends AnyStateMachine, E extends Effect>(
   { facts, fold }: ActorDefinition<M, E>,
   store: EventStore,
@@ -22,7 +23,7 @@ export async function* replaySteps<M extends AnyStateMachine, E extends Effect>(
   to?: number,
 ): AsyncGenerator<ReplayStep<M>> {
   let before = fold.initial
-  for await (const recorded of store.read(stream, to === undefined ? {} : { to })) {
+  for await (const recorded of store.read(stream, defined({ to }))) {
     const after = fold.transition(before, facts.read(recorded))
     yield { recorded, before, after }
     before = after

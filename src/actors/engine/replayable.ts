@@ -1,4 +1,4 @@
-/** The fold: one machine's transitions as a pure function, which a live actor and a replay both use. */
+/** A machine as a fold over facts, and the check that it has nothing a replay could not repeat. */
 import type { AnyActorScope, AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
 import { NotReplayableError } from '../../events/errors/actor.ts'
 import type { Json } from '../../events/json.ts'
@@ -7,15 +7,15 @@ import type { Json } from '../../events/json.ts'
 export interface Fold<M extends AnyStateMachine> {
   readonly machine: M
   readonly initial: SnapshotFrom<M>
-  /** The state after one more fact. Pure: no clock, no effect, nothing is sent. */
+  /** The state after one more fact. Pure: no clock, no effects, no messages. */
   readonly transition: (snapshot: SnapshotFrom<M>, fact: EventObject) => SnapshotFrom<M>
-  /** The state that was saved as `{ value, context }`. */
+  /** Restores a state that was saved as `{ value, context }`. */
   readonly restore: (state: Json) => SnapshotFrom<M>
 }
 
 /**
- * The scope that XState hands to a transition, made inert: whatever would act in it throws. A named action without
- * an implementation is let through, because a name does nothing.
+ * The scope that XState passes to a transition, made inert: anything that would act throws. A named action without an
+ * implementation passes, because a bare name does nothing.
  */
 const inertScope = {
   self: {},
@@ -41,7 +41,7 @@ function refuse(what: string) {
   }
 }
 
-/** The machine as a fold, once it has been found to be replayable. */
+/** The machine as a fold. Throws NotReplayableError. */
 export function replayable<M extends AnyStateMachine>(machine: M): Fold<M> {
   assertReplayable(machine)
   return {
@@ -53,13 +53,13 @@ export function replayable<M extends AnyStateMachine>(machine: M): Fold<M> {
   }
 }
 
-/** Actions that only compute the next context. All others act, or read a clock. */
+/** Actions that only compute the next context. All others act or read a clock. */
 const PURE_ACTIONS = new Set(['xstate.assign'])
 
 /**
- * Throws {@link NotReplayableError} when the machine holds what a replay could not repeat: `invoke`, `after`, `spawn`,
- * `emit`, `raise`, `sendTo`, functions as actions, final states, or a context made by a function (XState loses timers
- * on restore and runs invoked promises again).
+ * Throws {@link NotReplayableError} if the machine contains something a replay could not repeat: `invoke`, `after`,
+ * `spawn`, `emit`, `raise`, `sendTo`, functions as actions, final states, or a context made by a function (XState loses
+ * timers on restore and runs invoked promises again).
  *
  * @example
  * assertReplayable(agentMachine)
@@ -86,7 +86,7 @@ function statesOf(node: AnyStateNode): AnyStateNode[] {
   return [node, ...Object.values(node.states).flatMap(statesOf)]
 }
 
-/** What is wrong with an action, or undefined. A name is as good as its implementation; a bare name is inert. */
+/** The impure construct of an action, or undefined. A named action is judged by its implementation; a bare name is inert. */
 function impureAction(machine: AnyStateMachine, action: unknown): string | undefined {
   const named = typeof action === 'string' ? action : (action as { type?: string }).type
   const implementation =

@@ -1,38 +1,126 @@
-/** Makes what goes on be what should be going on: starts what is missing, aborts what is no longer wanted. */
+/** The running effects of one actor: those its state wants are started, unwanted ones aborted, passing failures retried. */
 import type { Clock } from '../../clock.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { Logger } from '../../logger.ts'
 import type { Effect } from './definition.ts'
 
 export interface EffectContext {
-  /** Aborted when the effect is no longer wanted. Made when it is first asked for: most effects are short. */
+  /** Aborted when the effect is no longer wanted. Created when first read: most effects are short. */
   readonly signal: AbortSignal
-  /** What the signal says, without making one. */
+  /** The same as `signal`, without creating one. */
   readonly isWanted: boolean
-  /** An earlier attempt, or process, may have carried it out already. */
+  /** An earlier attempt, or an earlier process, may already have carried it out. */
   readonly resumed: boolean
-  /** Waits so many ms, or less when the effect is no longer wanted. */
+  /** Waits this many ms, or until the effect is no longer wanted. */
   pause(delayMs: number): Promise<void>
 }
 
-/** How an effect is carried out. */
+/** Carries out an effect. */
 export type Perform<E extends Effect> = (effect: E, context: EffectContext) => Promise<void>
 
-/** Why a signal is aborted. A string: the default reason is an error, and its stack costs more than the rest of a turn. */
+/** The reason of an abort. A string, because the default reason is an error, whose stack costs more than the rest of a turn. */
 const NOT_WANTED = 'the state of the actor no longer asks for it'
 
-/** Waits between attempts of an effect that failed for a reason that can pass (a full disk), in ms. */
+/** Delays between attempts of an effect that failed retryably (a full disk), in ms. */
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
 
-/** An abort controller costs more than the rest of a turn: here it is one only for those who look at it. */
-class Stop {
-  #aborted = false
-  #controller: AbortController | undefined
-  readonly #pauses = new Set<() => void>()
+export class RunningEffects<E extends Effect> {
+  readonly #perform: Perform<E>
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #stream: string
+  readonly #failed: (error: unknown) => void
+  readonly #running = new Map<string, RunningEffect>()
+  /** Unwanted effects included, until they have ended. */
+  readonly #ending = new Set<Promise<void>>()
 
-  get aborted(): boolean {
-    return this.#aborted
+  /** @param failed Called when an effect failed permanently; it is not retried. */
+  constructor(
+    perform: Perform<E>,
+    { clock, logger }: { clock: Clock; logger: Logger },
+    stream: string,
+    failed: (error: unknown) => void,
+  ) {
+    this.#perform = perform
+    this.#clock = clock
+    this.#logger = logger
+    this.#stream = stream
+    this.#failed = failed
+  }
+
+  /** Starts what is missing and aborts what is unwanted. An effect that has ended is not started again while it stays wanted. */
+  reconcile(effects: readonly E[], resumed: boolean): void {
+    const wanted = new Map(effects.map((effect) => [effect.key, effect]))
+    for (const [key, running] of this.#running) {
+      if (wanted.has(key)) continue
+      this.#running.delete(key)
+      running.abort()
+    }
+    for (const [key, effect] of wanted) {
+      if (this.#running.has(key)) continue
+      const running = new RunningEffect(this.#clock, resumed)
+      this.#running.set(key, running)
+      const ended = this.#carryOut(effect, running)
+      this.#ending.add(ended)
+      ended.finally(() => this.#ending.delete(ended))
+    }
+  }
+
+  /** Forgets an effect, so that the next `reconcile` starts it again: something outside the state has changed. */
+  again(key: string): void {
+    this.#running.get(key)?.abort()
+    this.#running.delete(key)
+  }
+
+  /** Resolves when the effects that run now have ended. */
+  async quiet(): Promise<void> {
+    await Promise.all(this.#ending)
+  }
+
+  /** Aborts all. */
+  abort(): void {
+    for (const running of this.#running.values()) running.abort()
+  }
+
+  /** Aborts all and waits for them to end. */
+  async stop(): Promise<void> {
+    this.abort()
+    await this.quiet()
+  }
+
+  /** Retries with exponential back-off as long as the failure is retryable. */
+  async #carryOut(effect: E, running: RunningEffect): Promise<void> {
+    for (let delayMs = FIRST_RETRY_MS; running.isWanted; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
+      try {
+        return await this.#perform(effect, running)
+      } catch (error) {
+        if (!running.isWanted) return
+        const passing = error instanceof ClaudeAgentError && error.retryable
+        this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
+        if (!passing) return this.#failed(error)
+        running.resumed = true
+        await running.pause(delayMs)
+      }
+    }
+  }
+}
+
+/** One effect that runs. An abort controller costs more than the rest of a turn, so it has one only if `signal` is read. */
+class RunningEffect implements EffectContext {
+  readonly #clock: Clock
+  readonly #pauses = new Set<() => void>()
+  #controller: AbortController | undefined
+  #aborted = false
+  resumed: boolean
+
+  constructor(clock: Clock, resumed: boolean) {
+    this.#clock = clock
+    this.resumed = resumed
+  }
+
+  get isWanted(): boolean {
+    return !this.#aborted
   }
 
   get signal(): AbortSignal {
@@ -47,7 +135,7 @@ class Stop {
     for (const end of this.#pauses) end()
   }
 
-  pause(clock: Clock, delayMs: number): Promise<void> {
+  pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.#aborted) return resolve()
       const end = () => {
@@ -55,103 +143,8 @@ class Stop {
         this.#pauses.delete(end)
         resolve()
       }
-      const cancel = clock.after(delayMs, end)
+      const cancel = this.#clock.after(delayMs, end)
       this.#pauses.add(end)
     })
-  }
-}
-
-export class RunningEffects<E extends Effect> {
-  readonly #perform: Perform<E>
-  readonly #clock: Clock
-  readonly #logger: Logger
-  readonly #stream: string
-  readonly #failed: (error: unknown) => void
-  readonly #running = new Map<string, Stop>()
-  /** Also those that are no longer wanted and have not come to an end yet. */
-  readonly #ending = new Set<Promise<void>>()
-
-  /** @param failed Told of an effect that failed for a reason that does not pass: it is not tried again. */
-  constructor(
-    perform: Perform<E>,
-    { clock, logger }: { clock: Clock; logger: Logger },
-    stream: string,
-    failed: (error: unknown) => void = () => {},
-  ) {
-    this.#failed = failed
-    this.#perform = perform
-    this.#clock = clock
-    this.#logger = logger
-    this.#stream = stream
-  }
-
-  /** An effect that has ended is not started again while it stays wanted. */
-  reconcile(effects: readonly E[], resumed: boolean): void {
-    const wanted = new Map(effects.map((effect) => [effect.key, effect]))
-    for (const [key, stop] of this.#running) {
-      if (wanted.has(key)) continue
-      this.#running.delete(key)
-      stop.abort()
-    }
-    for (const [key, effect] of wanted) {
-      if (this.#running.has(key)) continue
-      const stop = new Stop()
-      this.#running.set(key, stop)
-      const ended = this.#carryOut(effect, stop, resumed)
-      this.#ending.add(ended)
-      ended.finally(() => this.#ending.delete(ended))
-    }
-  }
-
-  /** Lets an effect run again that is wanted still: what it depends on has changed, and is not part of the state. */
-  again(key: string): void {
-    this.#running.get(key)?.abort()
-    this.#running.delete(key)
-  }
-
-  /** Resolves when those that go on now have come to their end. */
-  async quiet(): Promise<void> {
-    await Promise.all(this.#ending)
-  }
-
-  /** Aborts all. */
-  abort(): void {
-    for (const stop of this.#running.values()) stop.abort()
-  }
-
-  /** Aborts all, and waits for their end. */
-  async stop(): Promise<void> {
-    this.abort()
-    await this.quiet()
-  }
-
-  /** Carries an effect out, and again where it failed for a reason that can pass. */
-  async #carryOut(effect: E, stop: Stop, resumed: boolean): Promise<void> {
-    let again = resumed
-    for (let delayMs = FIRST_RETRY_MS; !stop.aborted; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
-      try {
-        return await this.#perform(effect, this.#context(stop, again))
-      } catch (error) {
-        if (stop.aborted) return
-        const passing = error instanceof ClaudeAgentError && error.retryable
-        this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
-        if (!passing) return this.#failed(error)
-        again = true
-        await stop.pause(this.#clock, delayMs)
-      }
-    }
-  }
-
-  #context(stop: Stop, resumed: boolean): EffectContext {
-    return {
-      resumed,
-      get signal() {
-        return stop.signal
-      },
-      get isWanted() {
-        return !stop.aborted
-      },
-      pause: (delayMs) => stop.pause(this.#clock, delayMs),
-    }
   }
 }

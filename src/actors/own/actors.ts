@@ -1,4 +1,4 @@
-/** The actors that users have defined: spawned by name, and brought back from the log. */
+/** Users' own actors: spawned by kind and id, and resumed from the log. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
@@ -8,7 +8,7 @@ import { OwnActorRef, type OwnEnvironment } from './ref.ts'
 
 export class OwnActors {
   readonly #environment: OwnEnvironment
-  readonly #known = new Map<string, OwnKind>()
+  readonly #kinds = new Map<string, OwnKind>()
   readonly #refs = new Map<string, OwnActorRef<never, unknown, AnyStateMachine>>()
 
   constructor(environment: OwnEnvironment, kinds: readonly OwnKind[] = []) {
@@ -16,17 +16,17 @@ export class OwnActors {
     this.register(kinds)
   }
 
-  /** The kinds that are known. */
+  /** The registered kinds. */
   get kinds(): readonly AnyKind[] {
-    return [...this.#known.values()].map(({ definition }) => definition as unknown as AnyKind)
+    return [...this.#kinds.values()].map(({ definition }) => definition as unknown as AnyKind)
   }
 
-  /** Makes kinds known: their streams can be replayed. */
+  /** Registers kinds, so that their streams can be replayed and resumed. */
   register(kinds: readonly OwnKind[]): void {
     for (const kind of kinds) this.#register(kind)
   }
 
-  /** The actor of this id, running: the same one where it runs already. Throws what loading it does. */
+  /** The running actor with this id, started if necessary. Throws whatever loading throws. */
   async spawn<C, R, M extends AnyStateMachine>(
     kind: OwnKind<C, R, M>,
     id: string,
@@ -40,9 +40,9 @@ export class OwnActors {
     return ref
   }
 
-  /** Spawns those whose kind is known and whose state asks for something to be done. */
+  /** Spawns the actors of registered kinds whose state has effects. */
   async resume(): Promise<void> {
-    for (const kind of this.#known.values()) {
+    for (const kind of this.#kinds.values()) {
       const prefix = `${kind.kind}/`
       for await (const { stream } of this.#environment.store.streams({ prefix, open: true }))
         await this.spawn(kind, stream.slice(prefix.length))
@@ -54,13 +54,13 @@ export class OwnActors {
   }
 
   #register(kind: OwnKind): void {
-    const known = this.#known.get(kind.kind)
+    const known = this.#kinds.get(kind.kind)
     if (known && known !== kind)
       throw new InvalidInputError({
         what: `Kind "${kind.kind}"`,
         problem: 'it has two definitions',
         hint: 'Define it once, and use that everywhere.',
       })
-    this.#known.set(kind.kind, kind)
+    this.#kinds.set(kind.kind, kind)
   }
 }

@@ -1,4 +1,4 @@
-/** An actor that a user defines: its facts, its machine, its decisions and its effects, typed end to end. */
+/** Definitions of users' own actors: facts, machine, decisions and effects, typed end to end. */
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
 import { InvalidIdError, InvalidInputError } from '../../events/errors/usage.ts'
@@ -9,67 +9,67 @@ import type { Exit, Supervised } from '../engine/exit.ts'
 
 export type { AnyStateMachine, SnapshotFrom } from 'xstate'
 
-/** An actor that lives, or can: its address. It stays the same through restarts. */
+/** The address of an actor. It stays the same through restarts. */
 export interface ActorRef<C = never, R = unknown, S = unknown> extends Supervised {
   readonly kind: string
   readonly id: string
   readonly stream: string
-  /** The state; the last one where it has ended. As XState has it: `value`, `context`, `matches`, `can`. */
+  /** The state, or the last one if it has ended, as an XState snapshot: `value`, `context`, `matches`, `can`. */
   readonly snapshot: S
-  /** How many facts it is made of. */
+  /** The number of facts folded into the state. */
   readonly version: number
   /** Whether it runs. */
   readonly isAlive: boolean
-  /** Gives it a command. Resolves when what it has decided is durable; rejects as `decide` does. Throws ActorStoppedError. */
+  /** Sends a command. Resolves when its facts are durable; rejects with whatever `decide` throws, or ActorStoppedError. */
   tell(command: C): Promise<void>
-  /** The same, with the reply of `decide`. */
+  /** Sends a command and returns the reply of `decide`. */
   ask(command: C): Promise<R>
-  /** Calls back once, with how it ended; at once where it has ended. Returns how to stop listening. */
+  /** Calls back once, when it ends; at once if it has ended. Returns the function that stops watching. */
   watch(ended: (exit: Exit) => void): () => void
-  /** Gives its end, as an async iterable of one. */
+  /** Its exit, as an async iterable of one. */
   watch(): AsyncIterable<Exit>
   /** Calls back with each new state. */
   subscribe(next: (snapshot: S) => void): { unsubscribe(): void }
 }
 
-/** What is decided on a command: facts, or none; and what is replied to who asked. */
+/** The decision on a command: facts, possibly none, and the reply to the caller. */
 export type Decided<F, R> = readonly F[] | { readonly facts?: readonly F[]; readonly reply: R }
 
-/** Something that goes on in a state, and how. */
+/** Something that runs while the actor is in a state. */
 export interface OwnEffect<C = never, R = unknown, S = unknown> extends Effect {
   /**
-   * Carries it out. When the state no longer asks for an effect of this key, the signal is aborted; while it does, the
-   * effect is not started a second time. An exception ends the actor: it has crashed.
+   * Carries the effect out. It is started once while the state asks for its key, and its signal is aborted when the state
+   * no longer does. An exception crashes the actor.
    */
   run(context: EffectRun<C, R, S>): Promise<void> | void
 }
 
-/** What a running effect is given: when to stop, and the actor that it works for. */
+/** The context of a running effect: when to stop, and the actor it works for. */
 export interface EffectRun<C, R, S> {
   readonly signal: AbortSignal
-  /** An earlier process, or attempt, may have carried it out already. */
+  /** An earlier attempt, or an earlier process, may already have carried it out. */
   readonly resumed: boolean
   readonly clock: Clock
   readonly self: Pick<ActorRef<C, R, S>, 'id' | 'snapshot' | 'tell' | 'ask'>
-  /** Ends the actor, when this effect has ended. */
+  /** Ends the actor normally. */
   end(): void
 }
 
-/** What a kind of actor of your own is made of, for `defineActor`. */
+/** The parts of a kind of actor, for `defineActor`. */
 export interface ActorParts<D extends OwnFacts, M extends AnyStateMachine, C, R> {
-  /** The first part of its stream's name: `notebook` for `notebook/team`. */
+  /** The first part of a stream's name: `notebook` in `notebook/team`. */
   readonly kind: string
-  /** What can happen to it: a schema for the data of each type of fact, of effect/Schema or any Standard Schema. */
+  /** The facts: a schema for the data of each type, from effect/Schema or any Standard Schema library. */
   readonly facts: D
   /** A pure XState machine whose events are the facts. See `assertReplayable`. */
   readonly machine: M
-  /** Maps a command and the state to facts. Writes nothing when it throws. */
+  /** Maps a command and the state to facts. *Contract:* pure. Throwing rejects the command and writes nothing. */
   decide(
     command: C,
     snapshot: SnapshotFrom<M>,
     circumstances: Circumstances,
   ): Decided<NoInfer<OwnFactOf<D>>, R>
-  /** What should be going on in this state. Default: nothing. */
+  /** The effects that should run in this state. Default: none. */
   effects?(snapshot: SnapshotFrom<M>): readonly OwnEffect<NoInfer<C>, NoInfer<R>, SnapshotFrom<M>>[]
 }
 
@@ -80,33 +80,21 @@ export interface OwnKind<C = never, R = unknown, M extends AnyStateMachine = Any
   decide(command: C, snapshot: SnapshotFrom<M>, circumstances: Circumstances): Decided<unknown, R>
 }
 
-/** A machine whose events are not the facts is refused by the compiler, with this. */
+/** Makes the compiler refuse a machine whose events are not the facts. */
 type Folds<D extends OwnFacts, M extends AnyStateMachine> = [FactsOf<D>] extends [EventFromLogic<M>]
   ? unknown
   : { readonly 'the machine does not take all of the facts as its events': never }
 
-/** Kinds that this package has itself, or may come to have. */
+/** Kinds that this package has or may have in the future. */
 const RESERVED = new Set([
   ...['agent', 'run', 'supervisor', 'orchestrator', 'system', 'account', 'budget', 'governor', 'limits'],
-  ...[
-    'agent-budget',
-    'run-budget',
-    'process',
-    'processes',
-    'task',
-    'approval',
-    'dead-letter',
-    'dead-letters',
-    'late-answer',
-    'late-answers',
-    'workflow',
-    'schedule',
-  ],
+  ...['agent-budget', 'run-budget', 'process', 'processes', 'task', 'approval', 'workflow', 'schedule'],
+  ...['dead-letter', 'dead-letters', 'late-answer', 'late-answers'],
 ])
 
 /**
- * Defines a kind of actor. Throws InvalidIdError, InvalidInputError, and NotReplayableError for a machine that holds
- * effects or a clock.
+ * Defines a kind of actor. Throws InvalidIdError, InvalidInputError, and NotReplayableError for a machine with effects
+ * or timers.
  *
  * @example
  * const facts = { Added: Schema.Struct({ by: Schema.Int }) }
@@ -140,18 +128,18 @@ export function defineActor<const D extends OwnFacts, M extends AnyStateMachine,
   return { kind, definition, decide: (...given) => parts.decide(...given) }
 }
 
-/** The definitions that a module exports. Throws InvalidInputError where there are none. */
+/** The definitions that a module exports. Throws InvalidInputError if there are none. */
 export function exportedActors(file: string, module: Readonly<Record<string, unknown>>): readonly OwnKind[] {
   const found = Object.values(module).filter(isOwnKind)
   if (found.length > 0) return found
   throw new InvalidInputError({
     what: file,
-    problem: 'it exports no definition of an actor',
-    hint: 'Export what defineActor gives: see docs/supervision.md.',
+    problem: 'it exports no actor definition',
+    hint: 'Export the result of defineActor: see docs/supervision.md.',
   })
 }
 
-/** Told by its parts: a module may have been made with another copy of this package. */
+/** Recognized by its parts: the module may use another copy of this package. */
 function isOwnKind(value: unknown): value is OwnKind {
   const { kind, definition, decide } = (value ?? {}) as Partial<OwnKind>
   return typeof kind === 'string' && typeof decide === 'function' && definition?.fold !== undefined
@@ -171,7 +159,7 @@ function isAtWork<S>(effects: (snapshot: S) => readonly Effect[], snapshot: S): 
   try {
     return effects(snapshot).length > 0
   } catch {
-    // What is wrong with it is said where the effects are to be carried out.
+    // The error is reported when the effects are carried out.
     return true
   }
 }

@@ -1,4 +1,4 @@
-/** The address of a user's actor, and the life behind it: loaded, started, ended, and loaded again. */
+/** The address of a user's own actor, and the lives behind it: each loaded, started and ended. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { ActorStoppedError } from '../../events/errors/actor.ts'
 import { streamName } from '../../events/ids.ts'
@@ -13,11 +13,11 @@ export interface OwnEnvironment extends ActorEnvironment {
   readonly random: () => number
 }
 
-/** From a start to an end. */
+/** One life, from a start to an end. */
 interface Life<C, R, M extends AnyStateMachine> {
   readonly actor: EventSourcedActor<M, OwnEffect<C, R, SnapshotFrom<M>>>
   readonly ending: Ending
-  /** Resolves when nothing of it can reach the log any more. */
+  /** Resolves when it can no longer write to the log. */
   closed: Promise<void>
 }
 
@@ -51,7 +51,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
     return this.#life !== undefined && this.#life.ending.exit === undefined
   }
 
-  /** Loads it and lets it work, unless it runs. */
+  /** Loads and starts the actor unless it runs. */
   async start(): Promise<void> {
     if (this.isAlive) return
     this.#starting ??= this.#start().finally(() => {
@@ -114,7 +114,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
       for (const next of this.#listeners) next(snapshot)
     })
     this.#life = life
-    // What is open in a store for reading is somebody else's to go on with.
+    // Effects run only in the process that owns the store.
     if (isForReading(this.#environment.store)) return
     actor.start(
       async (effect, context) => effect.run(this.#runOf(life, context)),
@@ -134,7 +134,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
     }
   }
 
-  /** At once: what still goes on is aborted, and not waited for. */
+  /** Ends a life at once: running effects are aborted and not awaited. */
   async #end(life: Life<C, R, M> | undefined, exit: Exit): Promise<void> {
     if (!life || life.ending.exit) return
     life.closed = life.actor.close({ atOnce: true })

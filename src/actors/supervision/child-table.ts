@@ -1,8 +1,8 @@
-/** A supervisor's children as plain data that never changes: another table shares all but a small part with it. */
+/** A supervisor's children as a persistent table of plain data: a changed table shares all but a small part with the old one. */
 
 /**
- * Children by a bucket of their id, then by their id. Adding one to 10,000 copies about 200 entries, not 10,000; a
- * persistent tree would copy fewer and be read by nobody.
+ * Children by bucket of their id, then by id. Adding one to 10,000 copies about 200 entries, not 10,000. A persistent tree
+ * would copy fewer, but its JSON would be unreadable.
  */
 export type ChildTable<C> = Readonly<Record<string, Readonly<Record<string, C>>>>
 
@@ -23,14 +23,14 @@ export function withoutChild<C>(table: ChildTable<C>, id: string): ChildTable<C>
   return rest
 }
 
-/** All of them, in the order in which they start. */
+/** All children, in start order. */
 export function inStartOrder<C extends { readonly order: number }>(table: ChildTable<C>): readonly C[] {
   return Object.values(table)
     .flatMap((bucket) => Object.values(bucket))
     .sort((one, other) => one.order - other.order)
 }
 
-/** FNV-1a: any spread that is the same everywhere will do. A letter in front keeps it from being an array's index. */
+/** FNV-1a; any hash that is the same everywhere will do. The letter in front keeps it from being an array index. */
 function bucketOf(id: string): string {
   let hash = 0x811c9dc5
   for (let at = 0; at < id.length; at++) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193)

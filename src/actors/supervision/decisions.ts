@@ -1,5 +1,4 @@
-/** What a supervisor does about an exit: pure functions from its state to facts, and to what is to be done next. */
-
+/** What a supervisor does about an exit: pure functions from its state to facts and to the next action. */
 import { instant } from '../../clock.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import {
@@ -17,23 +16,23 @@ import { childIn, inStartOrder } from './child-table.ts'
 import { addRestart, nextAttempt, restartDelayMs } from './restart-intensity.ts'
 import type { ChildState, SupervisorContext } from './state.ts'
 
-/** Time and chance as they are when something is decided. */
+/** Time and chance at the moment of a decision. */
 export interface Moment extends Circumstances {
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   readonly stamp: number
 }
 
-/** What is to be done when the facts are written. */
+/** What to do once the facts are durable. */
 export type Next =
-  | { readonly type: 'go on' }
-  /** The child is restarted after the delay, with those that its strategy ties to it. */
+  | { readonly type: 'continue' }
+  /** Restarts the child after the delay, with those that the strategy ties to it. */
   | { readonly type: 'restart'; readonly id: string; readonly attempt: number; readonly delayMs: number }
-  /** All children are stopped, and the supervisor ends. */
+  /** Stops all children and ends the supervisor. */
   | { readonly type: 'end'; readonly reason: 'auto-shutdown' }
   | {
       readonly type: 'end'
       readonly reason: 'escalated'
-      /** The child that was not restarted any more, and how many restarts it would have been. */
+      /** The child that was not restarted, and the number of restarts within the period, this one included. */
       readonly id: string
       readonly restarts: number
       readonly error: Failure | null
@@ -44,11 +43,11 @@ export interface ExitDecision {
   readonly next: Next
 }
 
-const GO_ON: Next = { type: 'go on' }
+const CONTINUE: Next = { type: 'continue' }
 
 /**
- * A child has ended without having been asked to by its supervisor. OTP: a permanent child is always restarted, a
- * transient one when it ended abnormally, a temporary one never.
+ * A child has ended by itself. As in OTP, a permanent child is always restarted, a transient one if it ended abnormally,
+ * a temporary one never.
  */
 export function childExited(
   context: SupervisorContext,
@@ -57,13 +56,13 @@ export function childExited(
   moment: Moment,
 ): ExitDecision {
   const child = childIn(context.children, id)
-  if (!child || !context.rules) return { facts: [], next: GO_ON }
+  if (!child || !context.rules) return { facts: [], next: CONTINUE }
   if (!isRestarted(child, exit)) return childEnded(context, child, exit)
   const { facts, next } = restart(context, child, exit.error, moment)
   return { facts: [exited(id, exit, next.type === 'restart' ? 'restarted' : 'kept'), ...facts], next }
 }
 
-/** A child that was to be restarted could not be started: that is a restart as well, and counts. */
+/** A restart whose start failed. It is followed by another restart, which counts as well. */
 export function childStartFailed(
   context: SupervisorContext,
   id: string,
@@ -71,12 +70,12 @@ export function childStartFailed(
   moment: Moment,
 ): ExitDecision {
   const child = childIn(context.children, id)
-  if (!child || !context.rules) return { facts: [], next: GO_ON }
+  if (!child || !context.rules) return { facts: [], next: CONTINUE }
   const { facts, next } = restart(context, child, error, moment)
   return { facts: [{ type: 'ChildStartFailed', data: { id, error } }, ...facts], next }
 }
 
-/** Those that are restarted when this one is, in the order in which they start; itself among them. */
+/** The children that are restarted with this one, itself included, in start order. */
 export function restartedWith(context: SupervisorContext, id: string): readonly ChildState[] {
   const child = childIn(context.children, id)
   if (!child) return []
@@ -90,24 +89,24 @@ export function restartedWith(context: SupervisorContext, id: string): readonly 
   }
 }
 
-/** A child that its supervisor has ended so that it can be restarted with another one. A temporary one just goes. */
+/** The exit of a child stopped to be restarted with another one. A temporary child is deleted. */
 export const stoppedWith = ({ data: { id, restart } }: ChildState, exit: Exit): SupervisorFact =>
   exited(id, exit, restart === 'temporary' ? 'deleted' : 'restarted')
 
-/** A child that its supervisor has ended for good, because somebody asked for it or because all of them end. */
+/** The exit of a child stopped for good: by command, or because the supervisor ends. */
 export const stoppedForGood = (
   { rules }: SupervisorContext,
   { data: { id, restart } }: ChildState,
   exit: Exit,
 ): SupervisorFact => {
-  const isGone = restart === 'temporary' || rules?.strategy === 'dynamic' || isRemoved(exit)
-  return exited(id, exit, isGone ? 'deleted' : 'kept')
+  const isDeleted = restart === 'temporary' || rules?.strategy === 'dynamic' || isRemoved(exit)
+  return exited(id, exit, isDeleted ? 'deleted' : 'kept')
 }
 
-/** Whoever removed an agent wants no other one in its place. */
+/** A removed agent is not replaced. */
 const isRemoved = ({ error }: Exit) => error?.tag === 'AgentNotFoundError'
 
-/** Whether the restart that was scheduled is still wanted, and is not that of another one which takes it along. */
+/** Whether a scheduled restart is still wanted. Under `rest-for-one`, the restart of an earlier child includes it. */
 export function isDue(context: SupervisorContext, id: string, attempt: number): boolean {
   const child = childIn(context.children, id)
   if (child?.status !== 'restarting' || child.dueAt === null || child.attempt !== attempt) return false
@@ -117,7 +116,7 @@ export function isDue(context: SupervisorContext, id: string, attempt: number): 
   )
 }
 
-/** Throws where a child of this id cannot be started, by the rules of `supervisor:start_child`. */
+/** Throws if no child with this id can be started, by the rules of `supervisor:start_child`. */
 export function checkNewChild(supervisor: string, context: SupervisorContext, id: string): void {
   const child = childIn(context.children, id)
   if (!child) return
@@ -134,7 +133,7 @@ export function knownChild(supervisor: string, context: SupervisorContext, id: s
   throw new ChildNotFoundError({ supervisor, child: id, known })
 }
 
-/** Throws where a child cannot be restarted or deleted by hand: it must have been stopped. */
+/** Throws unless the child is stopped: only then can it be restarted or deleted by command. */
 export function checkStopped(
   supervisor: string,
   context: SupervisorContext,
@@ -155,19 +154,19 @@ function isRestarted({ data }: ChildState, exit: Exit): boolean {
   return data.restart === 'transient' && (reason === 'crashed' || reason === 'killed')
 }
 
-/** A child has come to its end, and its supervisor perhaps as well. */
+/** A child has ended and is not restarted. The end of a significant one may end the supervisor. */
 function childEnded(context: SupervisorContext, child: ChildState, exit: Exit): ExitDecision {
   const { id } = child.data
   const facts: SupervisorFact[] = [stoppedForGood(context, child, exit)]
   const others = context.significant - 1
   const rule = context.rules?.autoShutdown
   const isOver = rule === 'any-significant' || (rule === 'all-significant' && others === 0)
-  if (!child.data.significant || !isOver) return { facts, next: GO_ON }
+  if (!child.data.significant || !isOver) return { facts, next: CONTINUE }
   facts.push({ type: 'AutoShutdownBegun', data: { id } })
   return { facts, next: { type: 'end', reason: 'auto-shutdown' } }
 }
 
-/** One more restart, or one too many. */
+/** Schedules a restart, or escalates if that is one too many. */
 function restart(
   context: SupervisorContext,
   child: ChildState,
@@ -175,7 +174,7 @@ function restart(
   moment: Moment,
 ): ExitDecision {
   const { rules, stamps: before } = context
-  if (!rules) return { facts: [], next: GO_ON }
+  if (!rules) return { facts: [], next: CONTINUE }
   const { id } = child.data
   const { now, stamp, random } = moment
   const { stamps, isTooMany } = addRestart(before, stamp, rules.intensity)
@@ -194,10 +193,10 @@ function restart(
   }
 }
 
-/** No restart helps against these: somebody has to log in, or to pay. */
+/** No restart fixes these: the user has to log in or to pay. */
 const BEYOND_RESTART = new Set<unknown>(['AuthenticationError', 'BillingError'])
 
-/** Also where a supervisor below has given up because of it. */
+/** Also if a supervisor below gave up because of one. */
 const isBeyondRestart = (error: Failure | null) =>
   BEYOND_RESTART.has(error?.tag) || BEYOND_RESTART.has(error?.details.code)
 

@@ -1,5 +1,4 @@
-/** The end of an orchestrator whose supervision tree gave up, or that lost its store: it does nothing more, and says why. */
-
+/** The end of an orchestrator whose supervision tree gave up, or that lost its store: everything stops, and the reason is reported. */
 import type { StoreLockLost } from '../../events/errors/store.ts'
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { Logger } from '../../logger.ts'
@@ -8,38 +7,38 @@ import type { Logger } from '../../logger.ts'
 export type FatalError = SupervisionFailedError | StoreLockLost
 
 export class Downfall {
-  /** Resolves with the reason. Never rejects: who does not ask is not disturbed. */
+  /** Resolves with the reason. Never rejects, so it may be left unhandled. */
   readonly failed: Promise<FatalError>
-  readonly #tell: (error: FatalError) => void
+  readonly #report: (error: FatalError) => void
   readonly #logger: Logger
   #error: FatalError | undefined
   #resolve: (error: FatalError) => void = () => {}
 
-  constructor(logger: Logger, tell: (error: FatalError) => void = () => {}) {
+  constructor(logger: Logger, report: (error: FatalError) => void = () => {}) {
     this.#logger = logger
-    this.#tell = tell
+    this.#report = report
     this.failed = new Promise((resolve) => {
       this.#resolve = resolve
     })
   }
 
-  /** Throws the error, if there is one. */
+  /** Throws the reason, if there is one. */
   assertNone(): void {
     if (this.#error) throw this.#error
   }
 
   /**
-   * Tells everybody why, while everything that works stops.
+   * Stops everything and reports the reason. Only the first call counts.
    *
-   * @param stop Stops it, and refuses what is asked for from now on.
+   * @param stop Halts all work and refuses new work.
    */
   async begin(error: FatalError, stop: () => Promise<unknown>): Promise<void> {
     if (this.#error) return
     this.#error = error
-    this.#logger.error({ error }, 'nothing is done any more')
+    this.#logger.error({ error }, 'all work has stopped')
     const stopped = stop()
     this.#resolve(error)
-    this.#tell(error)
+    this.#report(error)
     await stopped
   }
 }

@@ -16,7 +16,7 @@ const fold = supervisor.assign(({ context, event }) =>
   (supervisorChanges[event.type] as Change)(context, event.data),
 )
 
-/** What came to its end, or was about to, starts with a clean slate. */
+/** A supervisor that has ended, or was about to, starts from scratch. */
 const begin = supervisor.assign(({ event }) => (supervisorChanges[event.type] as Change)(nobody, event.data))
 
 const exits = {
@@ -55,7 +55,7 @@ export type SupervisorSnapshot = SnapshotFrom<typeof supervisorMachine>
 /** What a supervisor is doing. */
 export type SupervisorStatus = SupervisorSnapshot['value']
 
-/** A supervisor has no effects: its children live in the process, and are started when that supervises them again. */
+/** A supervisor has no effects: its children live in a process, and start when a process supervises them again. */
 export const supervisorKind = defineKind<typeof supervisorMachine, Effect>(
   'supervisor',
   supervisorMachine,
@@ -64,11 +64,11 @@ export const supervisorKind = defineKind<typeof supervisorMachine, Effect>(
     effects: () => [],
     summarize: ({ value, context: { parent, specs, running } }) => ({
       status: value,
-      // A tree that runs is to be started again. It may be large: only at rest is all of it hashed.
+      // A running tree must be started again. It may be large, so all of it is hashed only at rest.
       open: value === 'running' || value === 'stopping',
       info: { parent, children: specs, running },
     }),
-    // So that children cost in proportion to their number, however many there are.
+    // Keeps the cost of snapshots proportional to the number of children.
     factsBetweenSnapshots: ({ context: { specs } }) => Math.max(100, specs),
   },
   [supervisorChanges, addRestart],

@@ -1,4 +1,4 @@
-/** Stamps that never go back: not when the machine's clock is set, and not from one process to the next. */
+/** Stamps that never go back, neither when the machine's clock is set nor from one process to the next. */
 import type { Clock } from '../../clock.ts'
 
 export class MonotonicStamps {

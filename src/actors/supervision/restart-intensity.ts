@@ -1,11 +1,11 @@
-/** How often children may be restarted, and how long to wait before it. Rules of OTP's supervisor and Pekko's back-off. */
+/** How often children may be restarted, and after which delay: the rules of OTP's supervisor and Pekko's back-off. */
 import type { SupervisorRules } from '../../events/options/supervision.ts'
 
 /**
- * One more restart, by the rule of `add_restart` in OTP's supervisor: of those before it, the ones within the period
- * count; with it they may be `maxRestarts`, and one more ends the supervisor.
+ * Adds a restart by the rule of `add_restart` in OTP's supervisor: more than `maxRestarts` within the period, this one
+ * included, end the supervisor.
  *
- * @param stamps When children were restarted before, oldest first, in ms of a clock that never goes back.
+ * @param stamps Earlier restarts, oldest first, in ms of a monotonic clock.
  */
 export function addRestart(
   stamps: readonly number[],
@@ -17,10 +17,10 @@ export function addRestart(
 }
 
 /**
- * How long to wait before the restart: `minMs` doubled with each attempt, at most `maxMs`, and up to the share `jitter`
- * of that on top, as in Pekko's BackoffSupervisor.
+ * The delay before a restart, in ms: `minMs` doubled with each attempt, at most `maxMs`, plus up to the fraction `jitter`
+ * of that, as in Pekko's BackoffSupervisor.
  *
- * @param attempt Which restart in a row it is, from 1.
+ * @param attempt Which restart in a row this is, from 1.
  * @param random From 0 to 1.
  */
 export function restartDelayMs(backoff: SupervisorRules['backoff'], attempt: number, random: number): number {
@@ -29,7 +29,7 @@ export function restartDelayMs(backoff: SupervisorRules['backoff'], attempt: num
   return Math.round(delay * (1 + random * backoff.jitter))
 }
 
-/** Which restart in a row the next one is: after a quiet time one counts from the beginning. */
+/** Which restart in a row the next one is. After a quiet period it counts from 1 again. */
 export function nextAttempt(
   backoff: SupervisorRules['backoff'],
   before: { readonly attempt: number; readonly startedAt: number | null },

@@ -1,4 +1,4 @@
-/** What a supervision tree is to be, as plain data, and the check that it makes sense: all of it, before anything starts. */
+/** A supervision tree as plain data, and the check of the whole tree before anything starts. */
 import { InvalidSpecificationError } from '../../events/errors/supervision.ts'
 import { ID_PATTERN } from '../../events/ids.ts'
 import { defined, type Json } from '../../events/json.ts'
@@ -17,22 +17,22 @@ import type { Supervised } from '../engine/exit.ts'
 
 /** One child of a supervisor: an agent, an actor of your own, or another supervisor. */
 export interface ChildSpecification {
-  /** Its name among its siblings; that of a supervisor names its stream too. Default: the agent's id. */
+  /** Unique among its siblings; a supervisor's id also names its stream. Default: the agent's id. */
   readonly id?: string
-  /** The id of the agent that is supervised. */
+  /** The id of the agent to supervise. */
   readonly agent?: string
-  /** Starts something else: an actor of yours (`() => orchestrator.spawn(...)`), or whatever can be watched and stopped. */
+  /** Starts something else: an actor of your own (`() => orchestrator.spawn(...)`), or anything that can be watched and stopped. */
   readonly start?: StartChild
   /** A supervisor with children of its own. */
   readonly supervisor?: Omit<SupervisorSpecification, 'id'>
-  /** For `start` of a dynamic child: kept in the log, so it is there again after a restart of the program. */
+  /** Passed to `start` of a dynamic child. Kept in the log, so that it survives a restart of the program. */
   readonly argument?: Json
-  /** `permanent` (the default): always restarted. `transient`: when it ended abnormally. `temporary`: never. */
+  /** `permanent` (the default): always restarted. `transient`: if it ended abnormally. `temporary`: never. */
   readonly restart?: ChildData['restart']
-  /** How long it may take to end, in ms, before it is killed. Default: 5000; for a supervisor `infinity`. */
+  /** How long it may take to stop, in ms, before it is killed. Default: 5000; for a supervisor `infinity`. */
   readonly shutdown?: ChildData['shutdown']
   readonly type?: ChildData['type']
-  /** Its end can end the supervisor: see `autoShutdown`. Not for a permanent child. */
+  /** Whether its end may end the supervisor: see `autoShutdown`. Not for a permanent child. */
   readonly significant?: boolean
 }
 
@@ -46,28 +46,28 @@ export type StartChild = (child: {
 export interface SupervisorSpecification {
   readonly id: string
   /**
-   * Who is restarted with a child that ends: `one-for-one` (the default) nobody, `one-for-all` everybody, `rest-for-one`
-   * those that were started after it. `dynamic`: nobody, and all children come and go at run time.
+   * Which children are restarted with one that ends: `one-for-one` (the default) no others, `one-for-all` all of them,
+   * `rest-for-one` those started after it. `dynamic`: no others, and children are only added at run time.
    */
   readonly strategy?: SupervisorRules['strategy']
-  /** More restarts than this within the time, and the supervisor ends. Default: 1 within 5000 ms. */
+  /** More restarts than this within the period end the supervisor. Default: 1 within 5000 ms. */
   readonly intensity?: SupervisorRules['intensity']
-  /** Waits before restarts. Default: none. */
+  /** Delays before restarts. Default: none. */
   readonly backoff?: Partial<NonNullable<SupervisorRules['backoff']>>
   /** Whether the end of significant children ends the supervisor. Default: `never`. */
   readonly autoShutdown?: SupervisorRules['autoShutdown']
-  /** Started in this order, stopped in the opposite one. */
+  /** Started in this order, stopped in reverse. */
   readonly children?: readonly ChildSpecification[]
-  /** For `dynamic`: what every child is, but for its id and argument. */
+  /** For `dynamic`: the template of every child, without id and argument. */
   readonly child?: Omit<ChildSpecification, 'id' | 'argument'>
 }
 
-/** A specification in which nothing is missing. */
+/** A checked specification with all defaults filled in. */
 export interface Specification {
   readonly id: string
   readonly rules: SupervisorRules
   readonly children: readonly CheckedChild[]
-  /** The dynamic children's own. */
+  /** For dynamic children. */
   readonly template: ChildSpecification | null
 }
 
@@ -77,28 +77,28 @@ export interface CheckedChild {
   readonly supervisor: Specification | null
 }
 
-type Circumstances = Pick<Specification, 'id' | 'rules' | 'template'>
+type DynamicParts = Pick<Specification, 'id' | 'rules' | 'template'>
 
 const STARTS = ['agent', 'start', 'supervisor'] as const
 
-/** Throws {@link InvalidSpecificationError} for the first thing in the tree that makes no sense, and says where it is. */
+/** Throws {@link InvalidSpecificationError} for the first mistake in the tree, with its place. */
 export function checkSpecification(given: SupervisorSpecification): Specification {
   const tree = shaped<SupervisorSpecification>(SupervisorTree, given, (path) => placeInTree(given, path))
   return checkSupervisor(tree, new Set())
 }
 
-/** A child of a dynamic supervisor that an earlier process has left. */
-export function templateChild({ id, rules, template }: Circumstances, child: ChildData): CheckedChild {
+/** A child that an earlier process added at run time. */
+export function templateChild({ id, rules, template }: DynamicParts, child: ChildData): CheckedChild {
   const given = template ?? (child.agent === null ? {} : { agent: child.agent })
   const where = `child "${child.id}" of supervisor "${id}", as the log has it`
   const checked = checkChild({ ...given, id: child.id }, rules, new Set([id]), where)
   return { ...checked, data: child }
 }
 
-/** The same for a child that is started at run time. */
+/** Checks a child that is started at run time. Throws {@link InvalidSpecificationError}. */
 export function checkNewSpecification(
   given: ChildSpecification,
-  { id, rules, template }: Circumstances,
+  { id, rules, template }: DynamicParts,
 ): CheckedChild {
   const place = `a new child of supervisor "${id}"`
   const schema: Decodable<ChildTree> = template === null ? ChildTree : TemplateChild
@@ -108,7 +108,7 @@ export function checkNewSpecification(
   return { ...child, data: { ...child.data, argument: own.argument ?? null } }
 }
 
-/** Decoded by its schema, which does not check what functions return. */
+/** Decodes by schema, which does not check what functions return. */
 function shaped<T>(schema: Decodable, given: T, placeOf: (path: Mistake['path']) => string): T {
   return decoded(schema, given, ([mistake]) => {
     // An id is reported at the object that it names, and so is an unknown or missing key.
@@ -160,7 +160,7 @@ function checkSupervisor(given: SupervisorSpecification, supervisors: Set<string
   const { children = [], child: template = null } = given
   const where = `supervisor "${id}"`
   if (supervisors.has(id))
-    refuse(where, 'there are two supervisors of this id in the tree', 'The id names the stream in the log.')
+    refuse(where, 'the tree has two supervisors with this id', 'The id names the stream in the log.')
   supervisors.add(id)
   const backoff = completedBackoff(given.backoff)
   if (backoff && backoff.maxMs < backoff.minMs)
@@ -168,9 +168,9 @@ function checkSupervisor(given: SupervisorSpecification, supervisors: Set<string
   const rules: SupervisorRules = { strategy, intensity, backoff, autoShutdown }
   const isDynamic = strategy === 'dynamic'
   if (isDynamic && children.length > 0)
-    refuse(where, 'a dynamic supervisor begins without children', 'Start them with startChild.')
+    refuse(where, 'a dynamic supervisor starts without children', 'Start them with startChild.')
   if (!isDynamic && template !== null)
-    refuse(where, `child is for dynamic children, and the strategy is ${strategy}`)
+    refuse(where, `child requires the strategy dynamic, and the strategy is ${strategy}`)
   const checked = children.map((child, at) =>
     checkChild(child, rules, supervisors, `${where}, child ${at + 1}`),
   )
@@ -195,24 +195,24 @@ function checkChild(
   if (what === undefined || starts.length > 1)
     refuse(
       where,
-      what ? `it says ${starts.join(' and ')}` : 'it says nothing to start',
-      `Say one of ${STARTS.join(', ')}.`,
+      what ? `it has ${starts.join(' and ')}` : 'it has nothing to start',
+      `Give exactly one of ${STARTS.join(', ')}.`,
     )
   if (what === 'supervisor' && given.type === 'worker') refuse(where, 'a supervisor is not a worker')
   if (what === 'agent' && given.type === 'supervisor') refuse(where, 'an agent is not a supervisor')
   if (significant) checkSignificant(restart, rules, where)
   const type = given.type ?? (what === 'supervisor' ? 'supervisor' : 'worker')
   return {
-    data: {
+    data: defined({
       id,
       starts: what === 'start' ? 'function' : what,
       agent: given.agent ?? null,
-      ...(given.argument === undefined ? {} : { argument: given.argument }),
+      argument: given.argument,
       restart,
       shutdown: given.shutdown ?? (type === 'supervisor' ? 'infinity' : DEFAULT_SHUTDOWN_MS),
       type,
       significant,
-    },
+    }),
     start: given.start ?? null,
     supervisor: given.supervisor ? checkSupervisor({ ...given.supervisor, id }, supervisors) : null,
   }
@@ -224,12 +224,12 @@ function checkSignificant(
   where: string,
 ): void {
   if (restart === 'permanent')
-    refuse(where, 'it is significant and permanent: it never ends', 'Make it transient or temporary.')
+    refuse(where, 'it is significant and permanent, so it never ends', 'Make it transient or temporary.')
   if (autoShutdown === 'never')
     refuse(
       where,
-      'it is significant, and autoShutdown is "never"',
-      'Say autoShutdown: "any-significant" or "all-significant".',
+      'it is significant, but autoShutdown is "never"',
+      'Set autoShutdown to "any-significant" or "all-significant".',
     )
 }
 

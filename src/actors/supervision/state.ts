@@ -1,4 +1,4 @@
-/** What a supervisor knows of its children, and how each fact changes it. */
+/** The state of a supervisor, and how each fact changes it. */
 import type { Failure } from '../../events/agent-facts.ts'
 import type { ChildData, SupervisorRules } from '../../events/options/supervision.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
@@ -7,19 +7,19 @@ import { addRestart } from './restart-intensity.ts'
 
 export interface ChildState {
   readonly data: ChildData
-  /** Its place among the others: children start in this order and stop in the opposite one. */
+  /** Its position: children start in this order and stop in reverse. */
   readonly order: number
-  /** `restarting`: it does not run, and will without being asked to. `stopped`: it does not run and stays so. */
+  /** `restarting`: it does not run, and will be restarted. `stopped`: it does not run and is not restarted by itself. */
   readonly status: 'starting' | 'running' | 'restarting' | 'stopped'
-  /** How often it was restarted. */
+  /** The number of its restarts. */
   readonly restarts: number
-  /** How many restarts in a row, for the back-off. */
+  /** The number of restarts in a row, for the back-off. */
   readonly attempt: number
   /** Stamp of its last start. */
   readonly startedAt: number | null
-  /** When it is to be restarted; null while it waits for another one, whose restart takes it along. */
+  /** When it will be restarted; null if it is restarted together with another child. */
   readonly dueAt: string | null
-  /** Why it ended last, or was not started. */
+  /** Why it last ended or failed to start. */
   readonly failure: Failure | null
 }
 
@@ -27,14 +27,14 @@ export interface SupervisorContext {
   readonly rules: SupervisorRules | null
   readonly parent: string | null
   readonly children: ChildTable<ChildState>
-  /** How many children there are, and how many of them run. */
+  /** The number of children, and of running ones. */
   readonly specs: number
   readonly running: number
-  /** Significant ones that run or will run again. */
+  /** The number of significant children that run or will run again. */
   readonly significant: number
-  /** The place of the next child. */
+  /** The position of the next child. */
   readonly next: number
-  /** When children were restarted, as far back as the intensity looks. */
+  /** When children were restarted, within the period of the intensity. */
   readonly stamps: readonly number[]
 }
 
@@ -51,7 +51,7 @@ export const nobody: SupervisorContext = {
 
 type DataOf<T extends SupervisorFact['type']> = Extract<SupervisorFact, { type: T }>['data']
 
-/** The change of context that each fact makes where the machine lets it through. */
+/** How each fact changes the context, once the machine has accepted it. */
 export const supervisorChanges: {
   readonly [T in SupervisorFact['type']]: (context: SupervisorContext, data: DataOf<T>) => SupervisorContext
 } = {
@@ -102,7 +102,7 @@ export const supervisorChanges: {
 
 const ended = { status: 'stopped', dueAt: null } as const
 
-/** A function that came with `startChild` is gone with its process; a template's is there again. */
+/** A function passed to `startChild` is lost with its process; that of a template is provided again. */
 const isRestorable = ({ data }: ChildState, { strategy }: SupervisorRules) =>
   data.starts === 'agent' || (strategy === 'dynamic' && data.starts === 'function' && 'argument' in data)
 
@@ -117,7 +117,7 @@ const newChild = (data: ChildData, order: number): ChildState => ({
   failure: null,
 })
 
-/** A child that an earlier process has left: what ran there does not run here yet. */
+/** A child of an earlier process: if it was running there, it is starting here. */
 const again = (child: ChildState, data: ChildData, order: number): ChildState => ({
   ...child,
   data,

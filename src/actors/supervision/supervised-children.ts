@@ -1,4 +1,4 @@
-/** The children of one supervisor that run in this process: started, watched, and ended within their time. */
+/** The running children of one supervisor: started, watched, and stopped within their shutdown times. */
 import { type Clock, pause } from '../../clock.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import { ChildStartError } from '../../events/errors/supervision.ts'
@@ -6,7 +6,7 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { ChildData } from '../../events/options/supervision.ts'
 import { type Exit, failureOf, KILLED, SHUTDOWN, type Supervised } from '../engine/exit.ts'
 
-/** What runs. Another start makes another one: an exit of an earlier one is nobody's any more. */
+/** One run of a child. Each start makes a new one, so that a late exit of an earlier run is recognized. */
 export interface RunningChild {
   readonly data: ChildData
   readonly child: Supervised
@@ -17,11 +17,11 @@ export class SupervisedChildren {
   readonly #clock: Clock
   readonly #exited: (running: RunningChild, exit: Exit) => void
   readonly #running = new Map<string, RunningChild>()
-  /** Those that were told to end, and have not. */
+  /** Children that were told to stop and have not ended. */
   readonly #stopping = new Set<RunningChild>()
   readonly #leaving = new AbortController()
 
-  /** @param exited A child has ended by itself. */
+  /** @param exited Called when a child ends by itself. */
   constructor(supervisor: string, clock: Clock, exited: (running: RunningChild, exit: Exit) => void) {
     this.#supervisor = supervisor
     this.#clock = clock
@@ -36,7 +36,7 @@ export class SupervisedChildren {
     return this.#running.has(id)
   }
 
-  /** Nothing is waited for any more that is being started: what arrives late is ended. */
+  /** Abandons children that are still starting; those that start later are killed. */
   leave(): void {
     this.#leaving.abort()
   }
@@ -48,16 +48,13 @@ export class SupervisedChildren {
     running.child.watch((exit) => this.#exited(running, exit))
   }
 
-  /** Takes an exit: whether it is that of a child that was still thought to run. */
+  /** Removes a child that has exited. Returns false for the exit of an earlier run. */
   take(running: RunningChild): boolean {
     const { id } = running.data
     return this.#running.get(id) === running && this.#running.delete(id)
   }
 
-  /**
-   * Ends a child: it has its shutdown time, and is killed after that. `brutal` is no time at all. Resolves when it has
-   * ended, with how.
-   */
+  /** Stops a child and kills it after its shutdown time (`brutal`: at once). Resolves with its exit. */
   async stop(id: string): Promise<Exit> {
     const running = this.#running.get(id)
     this.#running.delete(id)
@@ -70,7 +67,7 @@ export class SupervisedChildren {
     }
   }
 
-  /** Ends all at once, and waits for none of them. */
+  /** Kills all children, waiting for none of them. */
   async kill(): Promise<void> {
     this.leave()
     const all = [...this.#running.values(), ...this.#stopping]
@@ -112,7 +109,7 @@ export class SupervisedChildren {
   }
 }
 
-/** What is started, or a rejection when nobody wants it any more. */
+/** The started child, or a rejection once it is no longer wanted; then it is killed when it has started. */
 async function abandonable(starting: Promise<Supervised>, signal: AbortSignal): Promise<Supervised> {
   let leave = () => {}
   const left = new Promise<never>((_, reject) => {
@@ -133,9 +130,9 @@ function checkSupervised(child: Supervised): Supervised {
   for (const method of ['watch', 'stop', 'kill'] as const) {
     if (typeof child?.[method] === 'function') continue
     throw new InvalidInputError({
-      what: 'What start gave',
+      what: 'The child that start returned',
       problem: `it has no method ${method}`,
-      hint: 'Return an actor, as orchestrator.spawn gives it, or an object with watch, stop and kill.',
+      hint: 'Return an actor from orchestrator.spawn, or an object with watch, stop and kill.',
     })
   }
   return child

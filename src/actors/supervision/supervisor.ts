@@ -1,7 +1,8 @@
-/** The shell of a supervisor: a tree that runs, to look at, to change and to stop. */
-
+/** A running supervision tree as its users hold it: to inspect, change and stop. */
+import type { Failure } from '../../events/agent-facts.ts'
 import {
   ChildAlreadyStartedError,
+  SupervisionFailedError,
   SupervisorExistsError,
   SupervisorStoppedError,
 } from '../../events/errors/supervision.ts'
@@ -10,10 +11,8 @@ import type { ChildData } from '../../events/options/supervision.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
 import { EventSourcedActor } from '../engine/actor.ts'
 import { Ending, type Exit, failureOf, KILLED, type Supervised } from '../engine/exit.ts'
-import { type ChildInfo, childInfo } from './child-info.ts'
 import { inStartOrder } from './child-table.ts'
-import { checkNewChild, checkStopped, knownChild } from './decisions.ts'
-import { givenUp } from './escalation.ts'
+import { checkNewChild, checkStopped, knownChild, type Next } from './decisions.ts'
 import { supervisorKind } from './machine.ts'
 import {
   type CheckedChild,
@@ -22,10 +21,27 @@ import {
   type Specification,
   templateChild,
 } from './specification.ts'
+import type { ChildState } from './state.ts'
 import { type End, type SupervisionEnvironment, type SupervisorActor, SupervisorWorker } from './worker.ts'
 
-/** All supervisors that live in this process, by id. */
+/** The running supervisors of this process, by id. */
 export type LivingSupervisors = Map<string, Supervisor>
+
+/** A child of a supervisor as it is now. */
+export interface ChildInfo {
+  readonly id: string
+  readonly status: ChildState['status']
+  /** The number of its restarts. */
+  readonly restarts: number
+  readonly type: ChildData['type']
+  readonly restart: ChildData['restart']
+  /** When it will be restarted, if a restart is scheduled. */
+  readonly dueAt: string | null
+  /** Why it last ended or failed to start; null while it runs. */
+  readonly failure: Failure | null
+  /** The agent, the supervisor, or what `start` returned; null while it does not run. */
+  readonly ref: unknown
+}
 
 export class Supervisor implements Supervised, AsyncDisposable {
   readonly id: string
@@ -36,7 +52,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
   readonly #parent: string | null
   readonly #worker: SupervisorWorker
   readonly #ending = new Ending()
-  /** What each child is made of, and by which code. */
+  /** The specification of each child, with the code that starts it. */
   readonly #sources = new Map<string, CheckedChild>()
   #stopping: Promise<void> | undefined
   #finishing: Promise<void> | undefined
@@ -65,8 +81,8 @@ export class Supervisor implements Supervised, AsyncDisposable {
   }
 
   /**
-   * Starts a tree. Where the log says that it ran when its process ended, it goes on: with what was added, what was
-   * terminated, and the restarts so far. Throws ChildStartError, SupervisorExistsError.
+   * Starts a tree. If the log says that it was running when its process ended, it resumes with the children that were
+   * added and terminated and the restarts so far. Throws ChildStartError, SupervisorExistsError.
    */
   static async start(
     specification: Specification,
@@ -92,12 +108,12 @@ export class Supervisor implements Supervised, AsyncDisposable {
     return supervisor
   }
 
-  /** Whether nobody is above it. */
+  /** Whether it has no parent. */
   get isRoot(): boolean {
     return this.#parent === null
   }
 
-  /** `running`; `stopping` and `stopped` when its end has begun, and when it has come. */
+  /** `running`, then `stopping` until its children have ended, then `stopped`. */
   get status(): 'running' | 'stopping' | 'stopped' {
     if (this.#ending.exit) return 'stopped'
     return this.#stopping ? 'stopping' : 'running'
@@ -108,22 +124,22 @@ export class Supervisor implements Supervised, AsyncDisposable {
     return this.#actor.snapshot
   }
 
-  /** The children, in the order in which they start. */
+  /** The children, in start order. */
   children(): readonly ChildInfo[] {
     return inStartOrder(this.snapshot.context.children).map((child) =>
       childInfo(child, this.#worker.children.get(child.data.id)),
     )
   }
 
-  /** How many there are; costs the same however many that is. */
+  /** The number of children and of running ones. Constant cost. */
   counts(): { readonly specs: number; readonly running: number } {
     const { specs, running } = this.snapshot.context
     return { specs, running }
   }
 
   /**
-   * Starts a new child, after those that there are. Throws InvalidSpecificationError, ChildAlreadyStartedError,
-   * ChildAlreadyPresentError, ChildStartError: then it is not kept.
+   * Starts a new child after the existing ones; it is not kept if it fails to start. Throws InvalidSpecificationError,
+   * ChildAlreadyStartedError, ChildAlreadyPresentError, ChildStartError.
    *
    * @example
    * await supervisor.startChild({ agent: 'writer', restart: 'transient' })
@@ -142,7 +158,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
     return this.#known(id)
   }
 
-  /** Ends a child; its specification stays, unless it is temporary or dynamic. Throws ChildNotFoundError. */
+  /** Stops a child; its specification stays, unless it is temporary or dynamic. Throws ChildNotFoundError. */
   async terminateChild(id: string): Promise<void> {
     await this.#command(async () => {
       const { children } = this.#worker
@@ -154,7 +170,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
   }
 
   /**
-   * Starts a child that was terminated, or that has ended and is not restarted by itself. Throws ChildNotFoundError,
+   * Starts a child that was terminated or that ended and is not restarted by itself. Throws ChildNotFoundError,
    * ChildRunningError, ChildRestartingError, NotForDynamicChildrenError, ChildStartError.
    */
   async restartChild(id: string): Promise<ChildInfo> {
@@ -173,7 +189,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
   }
 
   /**
-   * Forgets a child that does not run. Throws ChildNotFoundError, ChildRunningError, ChildRestartingError,
+   * Deletes a stopped child. Throws ChildNotFoundError, ChildRunningError, ChildRestartingError,
    * NotForDynamicChildrenError.
    */
   async deleteChild(id: string): Promise<void> {
@@ -188,7 +204,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
     return this.#ending.watch(ended)
   }
 
-  /** Stops the children right to left, each in its time, and then ends. */
+  /** Stops the children in reverse order, each within its shutdown time, and then ends. */
   stop(reason: 'normal' | 'shutdown' = 'shutdown'): Promise<void> {
     this.#stopping ??= this.#orderlyEnd('asked', { reason, error: null })
     return this.#stopping
@@ -205,13 +221,13 @@ export class Supervisor implements Supervised, AsyncDisposable {
     return this.stop()
   }
 
-  /** It has decided so itself, in a turn of its own. */
+  /** Its own decision, taken within a turn of the mailbox. */
   async #endBySelf(end: End): Promise<void> {
     this.#stopping ??= new Promise((resolve) => this.watch(() => resolve()))
     const exit: Exit = { reason: 'shutdown', error: null }
     if (end.reason === 'auto-shutdown') return this.#end(end.reason, exit)
-    const failure = givenUp(this.#specification, end)
-    // Whoever waits is told why before the children are ended, which would be another reason.
+    const failure = escalation(this.#specification, end)
+    // Reported before the children are stopped, so that their callers learn this reason and not that they were stopped.
     if (this.#parent === null) this.#environment.failed(failure, this.#stopping)
     await this.#end(end.reason, { ...exit, error: failureOf(failure) })
   }
@@ -227,7 +243,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
     await this.#finish(reason, exit)
   }
 
-  /** The first end counts: by the time a second one comes, another supervisor may have this id. */
+  /** Only the first end counts: by the second one, another supervisor may have this id. */
   #finish(reason: Stopped['reason'], exit: Exit): Promise<void> {
     this.#finishing ??= this.#conclude(reason, exit)
     return this.#finishing
@@ -239,7 +255,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
     } catch (error) {
       this.#environment.logger.error(
         { supervisor: this.id, error },
-        'the end of a supervisor is not in the log',
+        'the end of a supervisor could not be recorded',
       )
     }
     await this.#actor.close()
@@ -256,7 +272,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
     return this.#environment.startAgent(data.agent ?? data.id, this.id)
   }
 
-  /** In its turn, unless the supervisor has come to its end. */
+  /** Posts a command to the mailbox. Throws if the supervisor is ending. */
   #command<T>(work: () => Promise<T>): Promise<T> {
     return this.#worker.mailbox.post(() => {
       if (this.#environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
@@ -271,3 +287,30 @@ export class Supervisor implements Supervised, AsyncDisposable {
 }
 
 type Stopped = Extract<SupervisorFact, { type: 'SupervisorStopped' }>['data']
+
+function childInfo(
+  { data, status, restarts, dueAt, failure }: ChildState,
+  child: Supervised | undefined,
+): ChildInfo {
+  const { id, type, restart } = data
+  const ref = child && ('ref' in child ? child.ref : child)
+  return { id, status, restarts, type, restart, dueAt, failure, ref: ref ?? null }
+}
+
+/** The error that says why a supervisor gave up, the same at each level up to the root of the tree. */
+function escalation(
+  { id: supervisor, rules }: Specification,
+  { id: child, restarts, error }: Extract<Next, { reason: 'escalated' }>,
+): SupervisionFailedError {
+  // The cause that a supervisor below reported stays.
+  const { code = error?.tag, problem = error?.message, remedy = error?.hint } = error?.details ?? {}
+  return new SupervisionFailedError({
+    supervisor,
+    child,
+    restarts,
+    withinMs: rules.intensity.withinMs,
+    code: String(code ?? ''),
+    problem: String(problem ?? ''),
+    remedy: String(remedy ?? ''),
+  })
+}

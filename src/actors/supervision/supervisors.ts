@@ -13,12 +13,12 @@ export class Supervisors {
     this.#environment = { ...environment, isClosing: () => this.#closing }
   }
 
-  /** Resolves when all children run. */
+  /** Starts a tree. Resolves when all children run. */
   async supervise(specification: SupervisorSpecification): Promise<Supervisor> {
     return Supervisor.start(checkSpecification(specification), this.#environment, this.#living)
   }
 
-  /** A supervisor that lives, at whatever level. Throws SupervisorStoppedError. */
+  /** A running supervisor, at any level of a tree. Throws SupervisorStoppedError. */
   get(id: string): Supervisor {
     const supervisor = this.#living.get(id)
     if (!supervisor) throw new SupervisorStoppedError({ supervisor: id })
@@ -26,8 +26,8 @@ export class Supervisors {
   }
 
   /**
-   * Stops the trees, the last one first, and those that are still starting. The log stays as it is: the next process goes
-   * on with them.
+   * Stops the trees, the last one first, also those still starting. Records nothing, so that the next process can resume
+   * them.
    */
   async close(): Promise<void> {
     this.#closing = true

@@ -1,4 +1,4 @@
-/** What a supervisor does, one thing after the other: starts its children, hears of their ends, restarts them, ends them. */
+/** Does a supervisor's work, strictly in turn: starts its children, handles their exits, restarts and stops them. */
 import type { Clock } from '../../clock.ts'
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { ChildData } from '../../events/options/supervision.ts'
@@ -25,19 +25,19 @@ import { type RunningChild, SupervisedChildren } from './supervised-children.ts'
 
 export type SupervisorActor = EventSourcedActor<typeof supervisorMachine, Effect>
 
-/** What a supervisor needs of the world. */
+/** What a supervisor needs from the world. */
 export interface SupervisionEnvironment extends ActorEnvironment {
   /** A number from 0 to 1, for jitter. */
   readonly random: () => number
   /** Runs an agent for a supervisor. */
   readonly startAgent: (agent: string, supervisor: string) => Promise<Supervised>
-  /** A tree has come to its end because of too many restarts, and nobody is above it. */
+  /** Called when a root supervisor gives up after too many restarts. */
   readonly failed: (error: SupervisionFailedError, ended: Promise<void>) => void
-  /** The process is about to end: nothing is decided any more, as the next one goes on with the tree. */
+  /** Whether the process is about to end: nothing more is recorded, so that the next process resumes the tree. */
   readonly isClosing: () => boolean
 }
 
-/** How a supervisor came to its end by itself. */
+/** Why a supervisor ends by itself. */
 export type End = Extract<Next, { type: 'end' }>
 
 export class SupervisorWorker {
@@ -52,8 +52,8 @@ export class SupervisorWorker {
   #recorded: Promise<unknown> = Promise.resolve()
 
   /**
-   * @param launch Starts a child, whatever it is.
-   * @param end It has decided to end itself; called with the children still running.
+   * @param launch Starts a child of any type.
+   * @param end Called when the supervisor decides to end, with the children still running.
    */
   constructor(
     id: string,
@@ -72,13 +72,13 @@ export class SupervisorWorker {
     )
   }
 
-  /** What is known, once all that was decided is written down. */
+  /** The state once everything decided so far is durable. */
   async state(): Promise<SupervisorContext> {
     await this.#recorded
     return this.#actor.snapshot.context
   }
 
-  /** Writes facts down. Whoever does not wait for it has them written with those of others. */
+  /** Records facts. Those not awaited share an append with the next ones. */
   record(...facts: SupervisorFact[]): Promise<unknown> {
     if (this.#environment.isClosing()) return Promise.resolve()
     const recording = this.#actor.decide(() => facts)
@@ -88,8 +88,8 @@ export class SupervisorWorker {
   }
 
   /**
-   * Starts what should run, left to right. A restart that an earlier process had scheduled is waited for, and what hangs
-   * on it waits as well. Throws ChildStartError, with the children that were started before still running.
+   * Starts the children that should run, in order. Restarts that an earlier process scheduled keep their time, and the
+   * children restarted with them wait too. Throws ChildStartError, with the children started before it still running.
    */
   async startAll(): Promise<void> {
     const children = inStartOrder((await this.state()).children)
@@ -103,23 +103,23 @@ export class SupervisorWorker {
     await this.#recorded
   }
 
-  /** Starts one child. @param isNew It is written down with its specification. */
+  /** Starts one child. @param isNew Whether to record its specification. */
   async start(data: ChildData, isNew = false): Promise<void> {
     await this.children.start(data, () => this.#launch(data))
     const fact = { id: data.id, stamp: this.#stamps.now(), ...(isNew ? { child: data } : {}) }
     void this.record({ type: 'ChildStarted', data: fact })
   }
 
-  /** Ends all children for good, right to left. */
+  /** Stops all children for good, in reverse order. */
   async stopAll(): Promise<void> {
     for (const cancel of this.#timers.values()) cancel()
-    // It comes to its end also where that cannot be written down.
+    // It also ends if nothing can be recorded any more.
     await this.#recorded.catch(() => {})
     const { context } = this.#actor.snapshot
     await this.#stop(inStartOrder(context.children), (child, exit) => stoppedForGood(context, child, exit))
   }
 
-  /** Ends one child for good, or calls its restart off. */
+  /** Stops one child for good, or cancels its restart. */
   async terminate(child: ChildState): Promise<void> {
     const { id } = child.data
     const context = await this.state()
@@ -140,13 +140,13 @@ export class SupervisorWorker {
   async #exited(running: RunningChild, exit: Exit): Promise<void> {
     if (!this.children.take(running)) return
     const { id } = running.data
-    const { next, facts } = await this.#judge((context) => childExited(context, id, exit, this.#moment()))
+    const { next, facts } = await this.#decide((context) => childExited(context, id, exit, this.#moment()))
     const isRestarted = facts.some(({ type }) => type === 'RestartScheduled')
-    await this.#go(next)
+    await this.#perform(next)
     if (!isRestarted) running.child.released?.()
   }
 
-  /** The restart that was scheduled is due. */
+  /** A scheduled restart is due. */
   async #restart(id: string, attempt: number): Promise<void> {
     if (!isDue(await this.state(), id, attempt)) return
     const children = restartedWith(await this.state(), id)
@@ -158,22 +158,22 @@ export class SupervisorWorker {
         const failure = failureOf(error instanceof Error && error.cause ? error.cause : error)
         const failed = (context: SupervisorContext) =>
           childStartFailed(context, data.id, failure, this.#moment())
-        return this.#go((await this.#judge(failed)).next)
+        return this.#perform((await this.#decide(failed)).next)
       }
     }
     const restarted = children.map(({ data }) => data.id)
     await this.record({ type: 'ChildrenRestarted', data: { id, children: restarted } })
   }
 
-  async #go(next: Next): Promise<void> {
+  async #perform(next: Next): Promise<void> {
     if (next.type === 'end') return this.#end(next)
-    if (next.type === 'go on') return
+    if (next.type === 'continue') return
     const tied = restartedWith(await this.state(), next.id)
     await this.#stop(tied, stoppedWith)
     this.#arm(next.id, next.attempt, next.delayMs)
   }
 
-  /** Ends those that run, right to left, each in its time. */
+  /** Stops the running ones among these children, in reverse order, each within its shutdown time. */
   async #stop(children: readonly ChildState[], fact: (child: ChildState, exit: Exit) => SupervisorFact) {
     for (const child of children.toReversed()) {
       const running = this.children.get(child.data.id)
@@ -190,7 +190,7 @@ export class SupervisorWorker {
     }
   }
 
-  /** Leaves control in between, so that whoever wants to end the child, or the supervisor, comes first. */
+  /** Restarts by way of the mailbox, so that commands to stop the child or the supervisor come first. */
   #arm(id: string, attempt: number, delayMs: number): void {
     const restart = () => this.#post(() => this.#restart(id, attempt))
     if (delayMs <= 0) {
@@ -208,17 +208,17 @@ export class SupervisorWorker {
     })
   }
 
-  /** Decides, writes down, and says what is to be done. */
-  async #judge(decision: (context: SupervisorContext) => ExitDecision): Promise<ExitDecision> {
-    let verdict: ExitDecision | undefined
+  /** Decides on the state and records the facts. */
+  async #decide(decision: (context: SupervisorContext) => ExitDecision): Promise<ExitDecision> {
+    let decided: ExitDecision | undefined
     await this.#actor.decide(({ context }) => {
-      verdict = decision(context)
-      return verdict.facts
+      decided = decision(context)
+      return decided.facts
     })
-    return verdict as unknown as ExitDecision
+    return decided as unknown as ExitDecision
   }
 
-  /** Something to be done that nobody waits for. What cannot be written down cannot be answered for: it ends. */
+  /** Posts work that no caller awaits. If it cannot be recorded, the supervisor ends. */
   #post(work: () => Promise<void>): void {
     this.mailbox.post(work).catch((error) => {
       if (this.#actor.closed || this.#environment.isClosing()) return

@@ -1,4 +1,4 @@
-/** The store's contract: what is appended, when it is refused, and when it is written only once. */
+/** The store's contract for appends: what is written, when an append is refused, and commit ids. */
 import assert from 'node:assert/strict'
 import type { NewFact } from '../../events/envelope.ts'
 import { VersionConflict } from '../../events/errors/store.ts'
@@ -16,7 +16,7 @@ import {
 } from './kit.ts'
 
 export const appending: Checks = {
-  async 'An appended fact comes back with its place, its time and its identity'(store) {
+  async 'An append returns the fact with its position, its time and its id'(store) {
     const fact: NewFact = { ...counted(1), correlationId: 'task-1', causationId: 'fact-0' }
     const [recorded] = await store.append('agent/a', [fact])
     assert.ok(recorded)
@@ -35,7 +35,7 @@ export const appending: Checks = {
     assert.ok(id.length > 0)
     assert.equal(new Date(at).toISOString(), at)
   },
-  async 'What an append returns is what a reader gets, whatever JSON it holds'(store) {
+  async 'A reader gets what the append returned, whatever JSON it holds'(store) {
     const data = {
       text: 'ÄÖ \u0000 \n "quoted" \u2028 \u{1f600} \ud800',
       deep: [{ a: null }, [1.5, -1e300, true]],
@@ -55,12 +55,12 @@ export const appending: Checks = {
     data.n = 3
     assert.deepEqual([recorded?.data.n, ...numbers(await all(store.read('agent/a')))], [1, 1])
   },
-  async 'Several facts are appended as one'(store) {
+  async 'Several facts are appended together, in order'(store) {
     const recorded = await store.append('agent/a', countedTo(3))
     assert.deepEqual(versions(recorded), [1, 2, 3])
     assert.deepEqual(positions(recorded), [1, 2, 3])
   },
-  async 'Nothing of an append is written when one of its facts cannot be'(store) {
+  async 'An append with one invalid fact writes nothing'(store) {
     const circle: Record<string, unknown> = {}
     circle.self = circle
     const bad = [{ data: circle }, { data: 'text' }, { data: { n: 1n } }, { data: undefined }]
@@ -70,19 +70,21 @@ export const appending: Checks = {
     }
     assert.equal(await store.head(), 0)
   },
-  async 'Appending nothing writes nothing'(store) {
+  async 'An append without facts writes nothing'(store) {
     assert.deepEqual(await store.append('agent/a', []), [])
     assert.equal(await store.head(), 0)
     assert.deepEqual(await all(store.streams()), [])
   },
-  async 'An expected version that is right lets the append through'(store) {
+  async 'An append with the right expected version succeeds'(store) {
     await store.append('agent/a', countedTo(2), { expectedVersion: 'none' })
     await store.append('agent/a', [counted(3)], { expectedVersion: 2 })
     await store.append('agent/a', [counted(4)], { expectedVersion: 'any' })
     await store.append('agent/b', [counted(1)], { expectedVersion: 0 })
     assert.deepEqual([await store.head('agent/a'), await store.head('agent/b')], [4, 1])
   },
-  async 'An expected version that is wrong is a conflict that names both, and writes nothing'(store) {
+  async 'An append with a wrong expected version writes nothing, and the conflict names both versions'(
+    store,
+  ) {
     await store.append('agent/a', countedTo(2))
     await assert.rejects(store.append('agent/a', [counted(3)], { expectedVersion: 1 }), isConflict(1, 2))
     await assert.rejects(store.append('agent/a', [counted(3)], { expectedVersion: 3 }), isConflict(3, 2))
@@ -90,7 +92,7 @@ export const appending: Checks = {
     await assert.rejects(store.append('agent/b', [counted(1)], { expectedVersion: 1 }), isConflict(1, 0))
     assert.equal(await store.head(), 2)
   },
-  async 'Of two that create one stream, exactly one wins'(store) {
+  async 'Of several appends that create the same stream, exactly one wins'(store) {
     const create = (n: number) => store.append('agent/a', [counted(n)], { expectedVersion: 'none' })
     const outcomes = await Promise.allSettled([create(1), create(2), create(3)])
     assert.deepEqual(
@@ -99,7 +101,7 @@ export const appending: Checks = {
     )
     assert.deepEqual(numbers(await all(store.read('agent/a'))), [1])
   },
-  async 'Facts have the order of the calls, in the log and in each stream, without a gap'(store) {
+  async 'Facts are in the order of the appends, in the log and in each stream, without a gap'(store) {
     const appends = Array.from({ length: 300 }, (_, index) =>
       store.append(`agent/a${index % 7}`, countedTo(1 + (index % 3))),
     )
@@ -110,7 +112,7 @@ export const appending: Checks = {
       assert.deepEqual(versions(await all(store.read(stream))), upTo(version))
     }
   },
-  async 'A name that is not a stream is refused by every door'(store) {
+  async 'Every method refuses an invalid stream name'(store) {
     for (const name of [
       'a',
       '../x',
@@ -127,7 +129,7 @@ export const appending: Checks = {
     }
     assert.equal(await store.head(), 0)
   },
-  async 'A closed store takes and gives nothing'(store) {
+  async 'A closed store refuses appends and reads'(store) {
     await store[Symbol.asyncDispose]()
     await assert.rejects(store.append('agent/a', [counted(1)]), { _tag: 'ClosedError' })
     await assert.rejects(all(store.readAll()), { _tag: 'ClosedError' })
@@ -136,14 +138,14 @@ export const appending: Checks = {
 }
 
 export const commitIds: Checks = {
-  async 'The same commit id again returns what the first one wrote, and writes nothing'(store) {
+  async 'A repeated commit id returns what the first append wrote, and writes nothing'(store) {
     const options = { commitId: 'commit-1' }
     const recorded = await store.append('agent/a', countedTo(3), options)
     await store.append('agent/a', [counted(4)])
     assert.deepEqual(await store.append('agent/a', countedTo(3), options), recorded)
     assert.equal(await store.head(), 4)
   },
-  async 'A commit id counts whatever version is expected by now'(store) {
+  async 'A repeated commit id is recognized whatever version is expected'(store) {
     const options = { commitId: 'commit-1', expectedVersion: 'none' } as const
     const recorded = await store.append('agent/a', [counted(1)], options)
     assert.deepEqual(await store.append('agent/a', [counted(1)], options), recorded)
@@ -152,13 +154,13 @@ export const commitIds: Checks = {
       recorded,
     )
   },
-  async 'A commit id given twice at the same time is written once'(store) {
+  async 'Two concurrent appends with the same commit id write once'(store) {
     const append = () => store.append('agent/a', countedTo(2), { commitId: 'commit-1' })
     const [one, two] = await Promise.all([append(), append()])
     assert.deepEqual(one, two)
     assert.equal(await store.head(), 2)
   },
-  async 'A commit that was refused has not used its id'(store) {
+  async 'A refused append does not use up its commit id'(store) {
     const refused = store.append('agent/a', [counted(1)], { commitId: 'commit-1', expectedVersion: 5 })
     await assert.rejects(refused, VersionConflict)
     await store.append('agent/a', [counted(2)], { commitId: 'commit-1' })

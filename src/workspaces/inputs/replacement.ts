@@ -1,4 +1,4 @@
-/** Moves staged input to its target in the workspace, replacing what is there without following it. */
+/** Moves staged input to its target in the workspace, replacing an existing entry without following it. */
 import { lstat, mkdir, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'

@@ -1,4 +1,4 @@
-/** What is no fault of a task: the account has to wait, or the session to continue is gone. */
+/** Failures that are not a task's fault: the account has to wait, or the session to continue is gone. */
 import { describe, expect, test } from 'vitest'
 import {
   CallTimeoutError,
@@ -20,8 +20,8 @@ async function scheduled({ store }: World) {
   return found
 }
 
-describe('an account that is limited', () => {
-  test('makes the task wait, longer each time, and costs it none of its tries', async () => {
+describe('an account that is rate-limited', () => {
+  test('makes the task wait, longer each time, and costs it no retry', async () => {
     const here = await world()
     const { orchestrator } = await here.open({
       reply: ({ attempt }) => (attempt <= 5 ? new OverloadedError() : 'at last'),
@@ -38,7 +38,7 @@ describe('an account that is limited', () => {
     )
   })
 
-  test('waits as long as the service says', async () => {
+  test('waits as long as the service asks', async () => {
     const here = await world()
     const { orchestrator } = await here.open({
       reply: ({ attempt }) => (attempt === 1 ? new RateLimitedError({ retryAfterMs: 90_000 }) : 'fine'),
@@ -51,7 +51,7 @@ describe('an account that is limited', () => {
     expect(await scheduled(here)).toEqual([{ because: 'account', waitMs: 90_000 }])
   })
 
-  test('stops the task’s clock: a deadline passes over the wait', async () => {
+  test('stops the task’s clock: its deadline moves by the wait', async () => {
     const here = await world()
     const { orchestrator } = await here.open({
       reply: ({ attempt }) =>
@@ -71,7 +71,7 @@ describe('an account that is limited', () => {
     await expect(task).rejects.toBeInstanceOf(CallTimeoutError)
   })
 
-  test('and a restart in the middle still wakes when the wait is over', async () => {
+  test('and a restart during the wait still wakes when the wait is over', async () => {
     const { open, clock } = await world()
     const first = await open({ reply: () => new RateLimitedError({ retryAfterMs: 60_000 }) })
     const agent = await first.orchestrator.createAgent({ ...ECHO, timeoutMs: 5_000 })
@@ -88,7 +88,7 @@ describe('an account that is limited', () => {
     expect((await same.ask('x', { taskId: 't1' })).text).toBe('echo: x')
   })
 
-  test('does not use up the tries for what fails later', async () => {
+  test('does not use up retries for later failures', async () => {
     const { open, clock } = await world()
     const { orchestrator, runner } = await open({
       reply: ({ attempt }) => (attempt <= 3 ? new OverloadedError() : new ProcessKilledError()),
@@ -101,7 +101,7 @@ describe('an account that is limited', () => {
       await clock.advance(60_000)
     }
     await expect(task).rejects.toBeInstanceOf(ProcessKilledError)
-    // Three refusals, and the two calls that chance allows.
+    // Three refusals, and the two calls that jitter allows.
     expect(runner.calls.length).toBe(5)
     expect(agent.status).toBe('error')
   })
@@ -113,7 +113,7 @@ describe('a session that is lost', () => {
       parentSessionId !== null && lost() ? new SessionNotFoundError() : `heard ${prompt.length}`,
   })
 
-  test('is rebuilt: the next call begins a new one, with what was said so far', async () => {
+  test('is rebuilt: the next call begins a new one with the conversation so far', async () => {
     const { open, types } = await world()
     let isLost = false
     const { orchestrator, runner } = await open(losing(() => isLost))
@@ -151,7 +151,7 @@ describe('a session that is lost', () => {
     ])
   })
 
-  test('stays known as lost when the rebuilt call fails, and the next task rebuilds it at once', async () => {
+  test('stays marked as lost if the rebuilt call fails, and the next task rebuilds it at once', async () => {
     const { open, types } = await world()
     let isDown = false
     const { orchestrator, runner } = await open({
@@ -176,7 +176,7 @@ describe('a session that is lost', () => {
     expect((await types('echo')).filter((type) => type === 'SessionLost').length).toBe(1)
   })
 
-  test('of a very long conversation keeps the newest, and says what it left out', async () => {
+  test('with a very long conversation keeps the newest turns and says how many it left out', async () => {
     const { open } = await world()
     let isLost = false
     const { orchestrator, runner } = await open(losing(() => isLost))

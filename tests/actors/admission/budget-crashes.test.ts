@@ -1,11 +1,11 @@
-/** Budgets hold whatever is stopped in the middle: at every append of a scenario, and in random ones. */
+/** Budgets hold across crashes: at every append of a scenario, and in random scenarios. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
 import type { Call, CallResult } from '../../../src/claude/runner.ts'
 import type { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
-import { crashSweep, live } from '../../../src/testing/crash-sweep.ts'
+import { crashSweep, runIncarnation } from '../../../src/testing/crash-sweep.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'
 import { ECHO } from '../world.ts'
 
@@ -15,7 +15,7 @@ interface Task {
   readonly delayMs: number
 }
 
-/** Asks everything at once, and raises the budget by so much whenever something is held. */
+/** Asks everything at once, and raises the budget by this amount whenever a task is held. */
 function scenarioOf(
   tasks: readonly Task[],
   first: number,
@@ -32,7 +32,7 @@ function scenarioOf(
         onHeld: (held) => raise(held, (to) => orchestrator.budgets.set({ usd: to })),
       })
       const { text } = await reply
-      // What it came to may have left no room for another that was told before.
+      // Its cost may have left no room for a task that was admitted before.
       for (const held of await orchestrator.held.list())
         raise(held, (to) => orchestrator.budgets.set({ usd: to }))
       return text
@@ -50,7 +50,7 @@ const reply = ({ prompt }: Call): Partial<CallResult> & { delayMs: number } => {
 }
 
 describe('A budget of $3 and calls of $2.50', () => {
-  test('stopped at any append, each is reserved for, settled and answered once', async () => {
+  test('stopped at any append, each is reserved, settled and answered once', async () => {
     const tasks = [1, 2, 3].map((delayMs) => ({ agent: delayMs < 3 ? 'a' : 'b', usd: 2.5, delayMs }))
     let to = 0
     const raise = ({ budget }: HeldTask, set: (usd: number) => Promise<unknown>) => {
@@ -67,7 +67,7 @@ describe('A budget of $3 and calls of $2.50', () => {
 
 type Trace = { readonly callId: string; readonly usd: number | null } | { readonly limit: number }
 
-/** Remembers when calls began and what they came to, in order. */
+/** Records when calls began and what they cost, in order. */
 class TracingMemory extends CallMemory {
   readonly trace: Trace[] = []
 
@@ -92,8 +92,8 @@ const anyCrash = fc.record({
   when: fc.constantFrom('before' as const, 'after' as const),
 })
 
-describe('Whatever is asked, stopped and raised in between', () => {
-  test('no call begins for which there is no room, but for what single calls have overrun; and all are answered', async () => {
+describe('For any asks, stops and raises in between', () => {
+  test('no call begins without room for it, apart from overruns of single calls, and all are answered', async () => {
     let holds = 0
     const property = fc.asyncProperty(
       fc.array(anyTask, { minLength: 2, maxLength: 6 }),
@@ -119,7 +119,7 @@ describe('Whatever is asked, stopped and raised in between', () => {
         const life = { scenario, store, memory, options: { reply } }
         let startAt = Date.UTC(2026, 0, 1)
         for (const crash of [...crashes, undefined]) {
-          const lived = await live({ ...life, startAt, ...(crash && { crash }) })
+          const lived = await runIncarnation({ ...life, startAt, ...(crash && { crash }) })
           startAt = lived.endedAt
           if (lived.crashed) continue
           expect(lived.result).toMatchObject({
@@ -135,12 +135,12 @@ describe('Whatever is asked, stopped and raised in between', () => {
       },
     )
     await fc.assert(property, { numRuns: 60, seed: 20261123 })
-    // The property would be empty if nothing was ever held.
+    // The property would be vacuous if no task was ever held.
     expect(holds).toBeGreaterThan(50)
   })
 })
 
-/** At each begin: what was paid, and what is reserved for the rest, is within the limit, but for overruns. */
+/** At each beginning, what was paid and what is reserved is within the limit, apart from overruns. */
 function checkTrace(trace: readonly Trace[], reserved: ReadonlyMap<string, number>): void {
   const open = new Set<string>()
   let limit = 0

@@ -4,7 +4,7 @@ import { ApiUnavailableError, RefusedError } from '../../../src/events/errors/ca
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
 
-/** Each call costs so much, and says what it was asked. */
+/** Each call has this cost and echoes its prompt. */
 const costing = (costUsd: number, outputTokens = 0): ScriptedRunnerOptions => ({
   reply: ({ prompt }) => ({
     text: prompt,
@@ -35,7 +35,7 @@ function askHeld(
 }
 
 describe('A budget of $3 and calls of $2.50', () => {
-  test('hold the second task with no request; raised, it goes on by itself', async () => {
+  test('hold the second task without a request; once raised, it resumes automatically', async () => {
     const { orchestrator, runner } = await (await world()).open(costing(2.5))
     const agent = await orchestrator.createAgent({ ...ECHO, budget: { usd: 3 } })
     expect((await agent.ask('one')).text).toBe('one')
@@ -43,7 +43,7 @@ describe('A budget of $3 and calls of $2.50', () => {
     expect(await held).toMatchObject({
       taskId: 'two',
       reason: 'budget',
-      message: expect.stringContaining('about $2.50 is needed, and of $3.00 there is $0.50 left'),
+      message: expect.stringContaining('about $2.50 is needed, and $0.50 of $3.00 is left'),
       hint: expect.stringContaining('budget set --agent echo --usd'),
       estimate: { usd: 2.5 },
     })
@@ -62,7 +62,7 @@ describe('A budget of $3 and calls of $2.50', () => {
     expect(await orchestrator.held.list()).toEqual([])
   })
 
-  test('hold it also after a restart, in which it is raised', async () => {
+  test('hold it across a restart that raises the budget', async () => {
     const here = await world()
     const first = await here.open(costing(2.5), { budget: { usd: 3 } })
     const agent = await first.orchestrator.createAgent(ECHO)
@@ -83,7 +83,7 @@ describe('A budget of $3 and calls of $2.50', () => {
     expect((await (await third.orchestrator.agent('echo')).ask('two', { taskId: 'two' })).text).toBe('two')
   })
 
-  test('in one run let another run of the same agent go on', async () => {
+  test('in one run do not hold another run of the same agent', async () => {
     const { orchestrator, runner } = await (await world()).open(costing(2.5))
     await orchestrator.createAgent(ECHO)
     const { sequential } = await import('../../../src/patterns/sequential.ts')
@@ -116,7 +116,7 @@ describe('A budget', () => {
     expect([await reserved('budget/orchestrator'), await reserved('agent-budget/echo')]).toEqual([1, 1])
   })
 
-  test('lets just as many calls begin side by side as fit', async () => {
+  test('lets as many calls begin concurrently as fit', async () => {
     const { orchestrator, runner } = await (await world()).open(
       { reply: () => ({ text: '', delayMs: 9e9 }) },
       { budget: { usd: 0.35 }, callMinimum: { usd: 0.1 } },
@@ -133,7 +133,7 @@ describe('A budget', () => {
     })
   })
 
-  test('of zero holds everything, also where calls are reckoned to be free', async () => {
+  test('of zero holds everything, even calls estimated to be free', async () => {
     const { orchestrator, runner } = await (await world()).open(costing(0), {
       budget: { usd: 0 },
       callMinimum: { usd: 0, tokens: 0 },
@@ -143,12 +143,12 @@ describe('A budget', () => {
     expect(runner.calls).toEqual([])
   })
 
-  test('of tokens and of dollars holds what does not fit into either', async () => {
+  test('of tokens and of dollars holds a call that exceeds either', async () => {
     const { orchestrator } = await (await world()).open(costing(0.01, 600))
     const agent = await orchestrator.createAgent({ ...ECHO, budget: { usd: 100, tokens: 1000 } })
     await agent.ask('one')
     expect((await askHeld(agent, 'two').held).message).toContain(
-      'about 600 tokens are needed, and of 1000 there are 400 left',
+      'about 600 tokens are needed, and 400 of 1000 are left',
     )
     expect(await agent.budget()).toMatchObject({
       spent: { usd: 0.01, tokens: 600 },
@@ -156,7 +156,7 @@ describe('A budget', () => {
     })
   })
 
-  test('that is set later counts what was spent before, and what is in flight', async () => {
+  test('that is set later counts what was spent before and what is in flight', async () => {
     const here = await world()
     const { orchestrator } = await here.open({
       reply: ({ prompt }) => ({ text: prompt, costUsd: 2, delayMs: prompt === 'slow' ? 1000 : 0 }),
@@ -176,7 +176,7 @@ describe('A budget', () => {
     })
   })
 
-  test('that is lowered below what was spent holds the next task; without a limit it goes on', async () => {
+  test('that is lowered below what was spent holds the next task, which resumes without a limit', async () => {
     const { orchestrator } = await (await world()).open(costing(1))
     const agent = await orchestrator.createAgent({ ...ECHO, budget: { usd: 10, tokens: 1e6 } })
     await agent.ask('one')
@@ -190,7 +190,7 @@ describe('A budget', () => {
     await reply
   })
 
-  test('set by hand stays when a program says again what it said before', async () => {
+  test('set by hand stays if a program declares the same as before', async () => {
     const here = await world()
     const first = await here.open({}, { budget: { usd: 3 } })
     await first.orchestrator.budgets.set({ usd: 7 })
@@ -202,7 +202,7 @@ describe('A budget', () => {
     expect(await third.orchestrator.budgets.show()).toMatchObject({ limit: { usd: 4 } })
   })
 
-  test('goes with its agent: the next one of that name has its own', async () => {
+  test('is removed with its agent: the next one of that name has its own', async () => {
     const { orchestrator } = await (await world()).open(costing(1))
     await (await orchestrator.createAgent({ ...ECHO, budget: { usd: 1 } })).ask('one')
     await orchestrator.removeAgent('echo')
@@ -211,7 +211,7 @@ describe('A budget', () => {
     expect(await again.budget()).toMatchObject({ limit: { usd: 2 }, spent: { usd: 0 } })
   })
 
-  test('counts nothing for a call that the service refused, and all that was reserved where nobody knows', async () => {
+  test('counts nothing for a call that the service refused, and the whole reservation for one of unknown cost', async () => {
     const errors = [new ApiUnavailableError(), new RefusedError()]
     const { orchestrator } = await (await world()).open(
       { reply: () => errors.shift() ?? 'fine' },
@@ -224,7 +224,7 @@ describe('A budget', () => {
     expect(await orchestrator.budgets.show()).toMatchObject({ spent: { usd: 0.5 }, reserved: { usd: 0 } })
   })
 
-  test('holds a retry as well, which keeps its place and its number', async () => {
+  test('holds a retry as well, which keeps its position and its number', async () => {
     let calls = 0
     const { orchestrator, runner } = await (await world()).open(
       {
@@ -242,7 +242,7 @@ describe('A budget', () => {
     expect(runner.calls.length).toBe(3)
   })
 
-  test('writes nothing where none is set', async () => {
+  test('writes nothing if none is set', async () => {
     const here = await world()
     const { orchestrator } = await here.open(costing(1))
     const agent = await orchestrator.createAgent(ECHO)
@@ -253,7 +253,7 @@ describe('A budget', () => {
     expect(streams).toEqual(['agent/echo'])
   })
 
-  test('that is none is refused before anything happens', async () => {
+  test('that is invalid is refused before anything happens', async () => {
     const here = await world()
     for (const budget of [{ usd: -1 }, { tokens: 1.5 }, { usd: Number.NaN }, { dollars: 3 }, null]) {
       const bad = budget as never
@@ -264,7 +264,7 @@ describe('A budget', () => {
     const { orchestrator } = await here.open()
     await expect(orchestrator.createAgent({ ...ECHO, budget: { usd: -1 } })).rejects.toThrow('budget.usd')
     await expect(orchestrator.budgets.set({ usd: 1 }, { agent: 'a', run: 'b' })).rejects.toThrow(
-      'not of both',
+      'not to both',
     )
     expect(await orchestrator.agents()).toEqual([])
     expect(await here.store.head()).toBe(0)

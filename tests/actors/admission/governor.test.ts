@@ -1,4 +1,4 @@
-/** Who may make a call, and when: by what the machine bears, by what the account lets through, and in turn. */
+/** When a call may start: limited by the machine and by the account, with agents taking turns. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -49,7 +49,7 @@ function governed(limits: Partial<GovernorLimits> = {}) {
 }
 
 describe('the governor', () => {
-  test('lets in as many calls as the machine bears, and the next one when one ends', async () => {
+  test('admits as many calls as the machine can take, and the next one when one ends', async () => {
     const { clock, entered, places, enter } = governed({ callsInFlight: 2 })
     for (const agent of ['a', 'b', 'c', 'd']) void enter(agent)
     await clock.advance(0)
@@ -60,7 +60,7 @@ describe('the governor', () => {
     expect(entered).toEqual(['a', 'b', 'c'])
   })
 
-  test('lets processes start one after the other, also where one says nothing for long', async () => {
+  test('lets processes start one after the other, also if one is silent for long', async () => {
     const { clock, entered, places, enter } = governed({ processStarts: 1 })
     for (const agent of ['a', 'b', 'c']) void enter(agent)
     await clock.advance(0)
@@ -72,7 +72,7 @@ describe('the governor', () => {
     expect(entered).toEqual(['a', 'b', 'c'])
   })
 
-  test('gives each agent its turn, and all copies of one the same', async () => {
+  test('gives each agent its turn, and all copies of an agent one together', async () => {
     const { clock, entered, places, enter } = governed({ callsInFlight: 1 })
     void enter('first')
     for (let copy = 1; copy <= 4; copy += 1) void enter(`many.${copy}`)
@@ -85,13 +85,13 @@ describe('the governor', () => {
     expect(entered).toEqual(['first', 'many.1', 'single', 'many.2', 'many.3', 'many.4'])
   })
 
-  test('halves the calls of an account that refuses one, waits as it asks, and lets more through again', async () => {
+  test('halves the calls of an account that refuses one, waits as it asks, and admits more again', async () => {
     const { clock, entered, places, enter } = governed()
     const agents = Array.from({ length: 10 }, (_, index) => `a${index}`)
     for (const agent of agents) void enter(agent)
     await clock.advance(0)
     expect(entered.length).toBe(10)
-    // Ten calls that met the same shortage are one sign of it.
+    // Ten refusals from the same shortage count once.
     for (const agent of agents) places.get(agent)?.refused(agent === 'a3' ? 10_000 : 0)
     for (const agent of agents) places.get(agent)?.leave()
     for (const agent of agents) void enter(agent)
@@ -108,7 +108,7 @@ describe('the governor', () => {
     for (const agent of agents) places.get(agent)?.leave()
     for (const agent of agents) void enter(agent)
     await clock.advance(0)
-    // Five answers at a limit of five are one more.
+    // Five answers at a limit of five raise it by one.
     expect(entered.length).toBe(26)
   })
 
@@ -126,7 +126,7 @@ describe('the governor', () => {
     expect(entered).toEqual(['one', 'other', 'one'])
   })
 
-  test('forgets who no longer waits', async () => {
+  test('forgets a call that no longer waits', async () => {
     const { clock, entered, places, enter } = governed({ callsInFlight: 1 })
     const stop = new AbortController()
     void enter('a')
@@ -142,7 +142,7 @@ describe('the governor', () => {
   })
 })
 
-describe('a limit that adapts', () => {
+describe('an adaptive limit', () => {
   const step = fc.oneof(
     fc.constant('enter' as const),
     fc.constant('answer' as const),
@@ -150,7 +150,7 @@ describe('a limit that adapts', () => {
     fc.constant('fail' as const),
   )
 
-  test('stays between one and what the settings allow, and is never passed by who enters', () => {
+  test('stays between one and the configured limit, and admitted calls never exceed it', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 20 }), (steps, most) => {
         let account = adaptiveLimit(most)
@@ -173,14 +173,14 @@ describe('a limit that adapts', () => {
           expect(account.limit).toBeGreaterThanOrEqual(1)
           expect(account.limit).toBeLessThanOrEqual(most)
           expect(account.inFlight).toBe(eras.length)
-          // It always opens again, and within a minute where the service says nothing.
+          // It always opens again, within a minute unless the service asks for more.
           expect(account.openAt - now).toBeLessThanOrEqual(60_000)
         }
       }),
     )
   })
 
-  test('lets everything through again after enough answers', () => {
+  test('recovers completely after enough answers', () => {
     let account = adaptiveLimit(8)
     for (let call = 0; call < 8; call += 1) account = entered(account)
     for (let call = 0; call < 8; call += 1)
@@ -193,7 +193,7 @@ describe('a limit that adapts', () => {
   })
 })
 
-test('a fair queue serves each in turn, whatever each has in it', () => {
+test('a fair queue serves each owner in turn, however much it has queued', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 40 }), (arrivals) => {
       const queue = new FairQueue<string>()
@@ -203,7 +203,7 @@ test('a fair queue serves each in turn, whatever each has in it', () => {
       const served: string[] = []
       for (let item = queue.take(() => true); item !== undefined; item = queue.take(() => true)) {
         const waiting = [...left].filter(([, count]) => count > 0).map(([who]) => who)
-        // Nobody is served again before everybody else who waits.
+        // No owner is served again before all others that wait.
         if (waiting.length > 1) expect(served.slice(1 - waiting.length)).not.toContain(item)
         left.set(item, (left.get(item) ?? 0) - 1)
         served.push(item)
@@ -215,7 +215,7 @@ test('a fair queue serves each in turn, whatever each has in it', () => {
 })
 
 describe('agents under a governor', () => {
-  /** A model that bears so many calls at once, each of which takes a second. */
+  /** A model that accepts this many calls at once, each taking a second. */
   function overloadable(clock: ReturnType<typeof virtualClock>, bears: number) {
     const seen = { inFlight: 0, refused: 0 }
     return {
@@ -240,7 +240,7 @@ describe('agents under a governor', () => {
     }
   }
 
-  test('of a model that refuses more than 2 calls at once all 10 get their answer, and none has failed', async () => {
+  test('of a model that refuses more than 2 calls at once all get their answers, and none fails', async () => {
     const { open, clock } = await world()
     const store = memoryStore()
     const { seen, reply } = overloadable(clock, 2)
@@ -256,7 +256,7 @@ describe('agents under a governor', () => {
     expect(isOver).toBe(true)
     expect(await answers).toEqual(ids.map(() => 'fine'))
     expect(seen.refused).toBe(runner.calls.length - 10)
-    // Eight at first; then what trying for more costs.
+    // Eight at first, then the cost of probing for more.
     expect(seen.refused).toBeLessThan(25)
     const facts: string[] = []
     for await (const { type } of store.readAll()) facts.push(type)
@@ -264,7 +264,7 @@ describe('agents under a governor', () => {
     expect(facts.filter((type) => type === 'CallSucceeded').length).toBe(10)
   })
 
-  test('do not lose their time while they wait for their turn', async () => {
+  test('do not lose time while they wait for their turn', async () => {
     const { open, clock } = await world()
     const { orchestrator } = await open(
       { reply: () => ({ text: 'fine', delayMs: 4_000 }) },
@@ -286,7 +286,7 @@ describe('agents under a governor', () => {
     expect(await answers).toEqual(['fine', 'fine', 'fine'])
   })
 
-  test('nor do they between two tries', async () => {
+  test('do not lose time between two attempts either', async () => {
     const { open, clock } = await world()
     const { orchestrator } = await open(
       {
@@ -313,7 +313,7 @@ describe('agents under a governor', () => {
     expect((await waiting).text).toBe('fine')
   })
 
-  test('a task that is cancelled while it waits for its turn makes no call, and holds up nobody', async () => {
+  test('a task that is cancelled while it waits for its turn makes no call and blocks no other', async () => {
     const { open, clock } = await world()
     const { orchestrator, runner } = await open(
       { reply: ({ agent }) => ({ text: agent, delayMs: 1_000 }) },
@@ -338,7 +338,7 @@ describe('agents under a governor', () => {
 })
 
 describe('a full mailbox', () => {
-  test('refuses at once and says what to do; what waits is durable, and is done', async () => {
+  test('refuses at once with a hint; queued tasks are durable and get done', async () => {
     const { open, clock } = await world()
     const limits = { mailbox: 4 }
     const first = await open({ reply: () => ({ text: 'x', delayMs: 9e9 }) }, { limits })
@@ -361,7 +361,7 @@ describe('a full mailbox', () => {
     expect(runner.calls.map(({ prompt }) => prompt)).toEqual(['t1', 't2', 't3', 't4'])
   })
 
-  test('still answers a task that it knows', async () => {
+  test('still answers a known task', async () => {
     const { open, clock } = await world()
     const { orchestrator } = await open(
       { reply: ({ prompt }) => ({ text: prompt, delayMs: prompt === 'long' ? 60_000 : 0 }) },

@@ -11,7 +11,7 @@ import { ECHO, until, world } from '../world.ts'
 
 const ANSWERED = ['AgentCreated', 'TaskAccepted', 'CallStarted', 'CallSucceeded']
 
-describe('an agent that is asked', () => {
+describe('an agent with a task', () => {
   test('answers, and its log says how', async () => {
     const { open, types } = await world()
     const { orchestrator } = await open()
@@ -57,7 +57,7 @@ describe('an agent that is asked', () => {
     expect(runner.calls.map(({ prompt }) => prompt)).toEqual(['a', 'b', 'c'])
   })
 
-  test('does a task of a long text before a short one that was asked after it', async () => {
+  test('does a task with a long text before a later one with a short text', async () => {
     const { orchestrator, runner } = await (await world()).open()
     const agent = await orchestrator.createAgent(ECHO)
     const long = 'x'.repeat(100_000)
@@ -65,7 +65,7 @@ describe('an agent that is asked', () => {
     expect(runner.calls.map(({ prompt }) => prompt)).toEqual([long, 'short'])
   })
 
-  test('streams what it says, and iterating ends with the task', async () => {
+  test('streams its messages, and iterating ends with the task', async () => {
     const { orchestrator } = await (await world()).open({ reply: () => ({ chunks: ['Once ', 'upon'] }) })
     const agent = await orchestrator.createAgent(ECHO)
     const said: string[] = []
@@ -104,7 +104,7 @@ describe('an agent that is asked', () => {
 })
 
 describe('a task id', () => {
-  test('stands for one task: asked twice it runs once and has one reply', async () => {
+  test('identifies one task: asked twice, it runs once and has one reply', async () => {
     const { orchestrator, runner } = await (await world()).open()
     const agent = await orchestrator.createAgent(ECHO)
     const [first, second] = await Promise.all([
@@ -127,7 +127,7 @@ describe('a task id', () => {
     expect(again.runner.calls.length).toBe(0)
   })
 
-  test('still has its failure after a restart, as the error that it was', async () => {
+  test('still has its failure after a restart, as the same error', async () => {
     const { open } = await world()
     const { orchestrator } = await open({ reply: () => new RefusedError({ said: 'no' }) })
     await orchestrator.createAgent(ECHO)
@@ -148,7 +148,7 @@ describe('a task id', () => {
 })
 
 describe('a call that fails', () => {
-  test('is tried again after a growing wait, which is a fact', async () => {
+  test('is retried after a growing delay, which is a fact', async () => {
     const { open, types, clock, store } = await world()
     const { orchestrator } = await open({
       reply: ({ attempt }) => (attempt < 3 ? new ApiUnavailableError() : 'at last'),
@@ -184,7 +184,7 @@ describe('a call that fails', () => {
     expect(due).toEqual([1000, 2000])
   })
 
-  test('forks from the same parent when it is tried again', async () => {
+  test('forks from the same parent when it is retried', async () => {
     const { open, clock } = await world()
     const { orchestrator, runner } = await open({
       reply: ({ prompt, attempt }) =>
@@ -203,7 +203,7 @@ describe('a call that fails', () => {
     expect(new Set(runner.calls.map(({ sessionId }) => sessionId)).size).toBe(3)
   })
 
-  test('puts the agent into its error state when no try is left, and the next task is taken all the same', async () => {
+  test('puts the agent into its error state when no retry is left, and the next task is still accepted', async () => {
     const { orchestrator } = await (await world()).open({
       reply: ({ prompt }) => (prompt === 'bad' ? new ApiUnavailableError() : 'fine'),
     })
@@ -214,7 +214,7 @@ describe('a call that fails', () => {
     expect(agent.status).toBe('idle')
   })
 
-  test('by what may have been chance is tried again once, however many tries are left', async () => {
+  test('by chance is retried once, however many retries are left', async () => {
     const { open, clock } = await world()
     const { orchestrator, runner } = await open({ reply: () => new ProcessKilledError() })
     const agent = await orchestrator.createAgent({ ...ECHO, retry: { attempts: 5 } })
@@ -226,7 +226,7 @@ describe('a call that fails', () => {
     expect(runner.calls.length).toBe(2)
   })
 
-  test('that nothing can help is not tried again', async () => {
+  test('permanently is not retried', async () => {
     const { orchestrator, runner } = await (await world()).open({ reply: () => new AuthenticationError() })
     const agent = await orchestrator.createAgent(ECHO)
     await expect(agent.ask('x')).rejects.toBeInstanceOf(AuthenticationError)
@@ -234,7 +234,7 @@ describe('a call that fails', () => {
     expect(agent.status).toBe('error')
   })
 
-  test('for a fault of the task leaves the agent well', async () => {
+  test('through a fault of the task leaves the agent healthy', async () => {
     const { orchestrator } = await (await world()).open({ reply: () => new RefusedError() })
     const agent = await orchestrator.createAgent(ECHO)
     await expect(agent.ask('x')).rejects.toBeInstanceOf(RefusedError)
@@ -243,7 +243,7 @@ describe('a call that fails', () => {
 })
 
 describe('a task that takes too long', () => {
-  test('fails at its deadline in the middle of a call, and the call is ended', async () => {
+  test('fails at its deadline during a call, and the call is terminated', async () => {
     const { open, clock, types } = await world()
     const { orchestrator } = await open({ reply: () => ({ text: 'too late', delayMs: 10_000 }) })
     const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs: 5000 })
@@ -266,7 +266,7 @@ describe('a task that takes too long', () => {
 })
 
 describe('a task that is cancelled', () => {
-  test('ends while it runs, and its call is ended before the next one starts', async () => {
+  test('ends while it runs, and its call is terminated before the next one starts', async () => {
     const { open, clock, types } = await world()
     const { orchestrator } = await open({
       reply: ({ prompt }) => ({ text: prompt, delayMs: prompt === 'long' ? 9e9 : 0 }),
@@ -297,7 +297,7 @@ describe('a task that is cancelled', () => {
     expect(runner.calls.length).toBe(1)
   })
 
-  test('before it was asked is not written down at all', async () => {
+  test('before it was asked is not recorded', async () => {
     const { open, types } = await world()
     const { orchestrator } = await open()
     const agent = await orchestrator.createAgent(ECHO)
@@ -319,7 +319,7 @@ describe('a task that is cancelled', () => {
 })
 
 describe('an agent that is stopped', () => {
-  test('cancels what it has to do, takes no tasks, and comes back with a reset', async () => {
+  test('cancels its tasks, refuses new ones, and returns with a reset', async () => {
     const { open, clock } = await world()
     const { orchestrator } = await open({
       reply: ({ prompt }) => ({ text: prompt, delayMs: prompt === 'long' ? 1000 : 0 }),
@@ -334,7 +334,7 @@ describe('an agent that is stopped', () => {
     expect((await agent.ask('z')).text).toBe('z')
   })
 
-  test('is not reset in the middle of a task', async () => {
+  test('is not reset during a task', async () => {
     const { open, clock } = await world()
     const { orchestrator } = await open({ reply: () => ({ text: 'x', delayMs: 1000 }) })
     const agent = await orchestrator.createAgent(ECHO)

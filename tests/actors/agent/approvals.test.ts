@@ -16,7 +16,7 @@ const ignored = <T>(reply: PromiseLike<T>): PromiseLike<T> => {
 const echo = { reply: ({ prompt }: { prompt: string }) => prompt }
 
 describe('A task that needs approval', () => {
-  test('is held, lets what is asked after it go on, and goes on when it is approved', async () => {
+  test('is held, lets later tasks pass, and resumes when it is approved', async () => {
     const here = await world()
     const { orchestrator, runner } = await here.open(echo)
     const agent = await orchestrator.createAgent(ECHO)
@@ -43,7 +43,7 @@ describe('A task that needs approval', () => {
     await expect(orchestrator.held.approve('t1')).rejects.toBeInstanceOf(TaskNotHeldError)
   })
 
-  test('waits over a restart, with no request, also when everything is recovered', async () => {
+  test('waits across a restart without a request, also when everything is recovered', async () => {
     const here = await world()
     const first = await here.open(echo)
     const agent = await first.orchestrator.createAgent(ECHO)
@@ -58,7 +58,7 @@ describe('A task that needs approval', () => {
     expect(runner.calls.length).toBe(1)
   })
 
-  test('fails with who rejected it and why, also for whoever asks later; the agent is well', async () => {
+  test('fails with the name and reason of its rejection, also for later callers; the agent is healthy', async () => {
     const here = await world()
     const { orchestrator, runner } = await here.open(echo)
     const agent = await orchestrator.createAgent(ECHO)
@@ -73,7 +73,7 @@ describe('A task that needs approval', () => {
     expect(runner.calls).toEqual([])
   })
 
-  test('can be cancelled, and is told apart from another one of the same id', async () => {
+  test("can be cancelled, and is told apart from another agent's task with the same id", async () => {
     const { orchestrator } = await (await world()).open(echo)
     const agents = await Promise.all(['a', 'b'].map((id) => orchestrator.createAgent({ ...ECHO, id })))
     const tasks = agents.map((agent) => agent.ask('x', { taskId: 't1', approval: true }))
@@ -88,7 +88,7 @@ describe('A task that needs approval', () => {
 })
 
 describe('A step that needs approval', () => {
-  test('makes the run wait; closed and resumed, nothing before it is paid for again', async () => {
+  test('makes the run wait; closed and resumed, earlier steps are not paid for again', async () => {
     const here = await world()
     const pattern = sequential(['a', approved('b', { reason: 'it goes out' })])
     const first = await here.open(echo)
@@ -120,7 +120,7 @@ describe('A step that needs approval', () => {
     expect(calls).toEqual(['a', 'b'])
   })
 
-  test('that is rejected has failed, and is asked for again when the run is resumed', async () => {
+  test('that is rejected fails, and needs approval again when the run is resumed', async () => {
     const { orchestrator, runner } = await (await world()).open(echo)
     await orchestrator.createAgent({ ...ECHO, id: 'a' })
     const run = orchestrator.run(approved('a'), 'go', { id: 'r1' })
@@ -137,7 +137,7 @@ describe('A step that needs approval', () => {
     expect(runner.calls.length).toBe(1)
   })
 
-  test('stopped at any append and run again, comes to the same, with each approval given once', async () => {
+  test('stopped at any append and run again, has the same result, with each approval given once', async () => {
     const { result, appends } = await crashSweep({
       async scenario(orchestrator) {
         const known = new Set((await orchestrator.agents()).map(({ id }) => id))

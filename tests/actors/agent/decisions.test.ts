@@ -15,7 +15,7 @@ const scheduled = (stepKey: string, taskId = stepKey): RunFact => ({
   data: { stepKey, agent: 'a', worker: 'a', taskId },
 })
 
-/** A run that was started, and the numbers of facts that each append after that wrote. */
+/** A started run, and the number of facts in each append after that. */
 async function running() {
   const store = memoryStore({ maxRecordBytes: 1000 })
   const appended: number[] = []
@@ -33,8 +33,8 @@ async function running() {
   return { actor, appended }
 }
 
-describe('decisions that come while another one is written', () => {
-  test('are written together, in order, and each gets its own facts', async () => {
+describe('decisions that arrive during an append', () => {
+  test('are appended together, in order, and each gets its own facts', async () => {
     const { actor, appended } = await running()
     const recorded = await Promise.all(
       ['one', 'two', 'three', 'four'].map((key) => actor.decide(() => [scheduled(key)])),
@@ -49,7 +49,7 @@ describe('decisions that come while another one is written', () => {
     expect(actor.snapshot.context.steps).toBe(4)
   })
 
-  test('see the state that those before them make', async () => {
+  test('see the state that earlier ones lead to', async () => {
     const { actor } = await running()
     const seen: number[] = []
     const count = () =>
@@ -61,7 +61,7 @@ describe('decisions that come while another one is written', () => {
     expect(seen).toEqual([0, 1, 2])
   })
 
-  test('do not fail with one of them that is refused, by the machine or by the store', async () => {
+  test('do not fail with one that is refused by the machine or by the store', async () => {
     const { actor } = await running()
     const outcomes = await Promise.allSettled([
       actor.decide(() => [scheduled('one')]),
@@ -82,7 +82,7 @@ describe('decisions that come while another one is written', () => {
     expect(actor.version).toBe(3)
   })
 
-  test('are written alone when they have a commit id', async () => {
+  test('are appended alone if they have a commit id', async () => {
     const { actor, appended } = await running()
     const commit = (commitId?: string) =>
       actor.decide(() => [scheduled(commitId ?? 'none')], commitId === undefined ? {} : { commitId })

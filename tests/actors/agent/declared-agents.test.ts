@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { ECHO, world } from '../world.ts'
 
-describe('agents that are declared when an orchestrator is opened', () => {
-  test('are made once, and a change of what they are is a fact that counts from the next call on', async () => {
+describe('agents declared when an orchestrator is opened', () => {
+  test('are created once, and a changed declaration is a fact that counts from the next call on', async () => {
     const here = await world()
     const first = await here.open({}, { agents: [ECHO] })
     await first.orchestrator.sendTask('echo', 'hello')
@@ -20,7 +20,7 @@ describe('agents that are declared when an orchestrator is opened', () => {
     expect(types.filter((type) => type.startsWith('Agent'))).toEqual(['AgentCreated', 'AgentConfigured'])
   })
 
-  test('leave alone those that are not declared any more', async () => {
+  test('leave alone agents that are no longer declared', async () => {
     const here = await world()
     const first = await here.open({}, { agents: [ECHO, { id: 'other', systemPrompt: 'x' }] })
     await first.orchestrator.close()
@@ -28,7 +28,7 @@ describe('agents that are declared when an orchestrator is opened', () => {
     expect((await orchestrator.agents()).map(({ id }) => id)).toEqual(['echo', 'other'])
   })
 
-  test('are refused before anything is written when one makes no sense', async () => {
+  test('are refused before anything is written if one is invalid', async () => {
     const here = await world()
     await expect(here.open({}, { agents: [ECHO, { id: 'A!', systemPrompt: 'x' }] })).rejects.toMatchObject({
       _tag: 'InvalidIdError',
@@ -37,8 +37,8 @@ describe('agents that are declared when an orchestrator is opened', () => {
   })
 })
 
-describe('what agents are unless they are told', () => {
-  test('is what the orchestrator says', async () => {
+describe('the defaults of agents', () => {
+  test('are set by the orchestrator', async () => {
     const here = await world()
     const { orchestrator } = await here.open(
       {},
@@ -52,7 +52,7 @@ describe('what agents are unless they are told', () => {
     })
   })
 
-  test('without session persistence each task is a conversation of its own', async () => {
+  test('without session persistence make each task a conversation of its own', async () => {
     const here = await world()
     const { orchestrator, runner } = await here.open({}, { agents: [ECHO], sessionPersistence: false })
     const agent = await orchestrator.agent('echo')

@@ -4,7 +4,7 @@ import { CallTimeoutError } from '../../../src/events/errors/call.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
 
-/** Answers at a sign, whatever has become of the call meanwhile: as a process does that was about to end. */
+/** Answers on a signal even if its call was aborted, like a process that was about to end. */
 function stubborn() {
   let answer = () => {}
   const waiting = new Promise<void>((resolve) => (answer = resolve))
@@ -33,8 +33,8 @@ async function asked(options = {}) {
   return { ...here, orchestrator, agent, task, answer }
 }
 
-describe('An answer that comes when its task', () => {
-  test('was cancelled is kept with its text and its cost, and nobody is given it', async () => {
+describe('An answer that arrives after its task', () => {
+  test('was cancelled is kept with its text and its cost, and not delivered', async () => {
     const { orchestrator, agent, task, answer, types } = await asked()
     await task.cancel('not needed')
     const next = agent.ask('next')
@@ -53,11 +53,11 @@ describe('An answer that comes when its task', () => {
       reserved: { usd: 0 },
     })
     expect((await types('echo')).filter((type) => type === 'LateAnswerRecorded').length).toBe(1)
-    // The conversation goes on without it.
+    // The conversation continues without it.
     expect((await agent.sessions()).map(({ parentSessionId }) => parentSessionId)).toEqual([null])
   })
 
-  test('has timed out is kept as well', async () => {
+  test('timed out is kept as well', async () => {
     const { orchestrator, agent, task, answer, clock } = await asked({
       timeoutMs: 1000,
       retry: { attempts: 0 },
@@ -70,7 +70,7 @@ describe('An answer that comes when its task', () => {
     expect(await orchestrator.agents()).toMatchObject([{ lateAnswers: 1 }])
   })
 
-  test('went with its agent can still be read, also when another agent has its name', async () => {
+  test('was removed with its agent can still be read, also when another agent has its name', async () => {
     const { orchestrator, answer } = await asked()
     const removed = orchestrator.removeAgent('echo')
     await new Promise<void>((resolve) => setImmediate(resolve))

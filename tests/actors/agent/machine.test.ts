@@ -39,7 +39,7 @@ const TASK_FACTS = [
   'SessionLost',
 ] as const
 
-/** Any fact, about one of a few tasks and calls, so that many fit and many do not. */
+/** Any fact about one of a few tasks and calls, so that many are expected and many are not. */
 const anyFact: fc.Arbitrary<AgentFact> = fc
   .record({
     taskId: fc.constantFrom('t1', 't2'),
@@ -123,7 +123,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
 const identified = (fact: AgentFact, index: number): Identified<AgentFact> => ({ ...fact, id: `f-${index}` })
 
 describe('the agent’s machine', () => {
-  test('is the same live and replayed, after every fact, also through JSON', () => {
+  test('leads to the same state live and replayed, after every fact, also through JSON', () => {
     let taken = 0
     fc.assert(
       fc.property(fc.array(anyFact, { minLength: 30, maxLength: 60 }), (facts) => {
@@ -152,7 +152,7 @@ describe('the agent’s machine', () => {
       }),
       { numRuns: 1000 },
     )
-    // The property would be empty if nearly nothing fitted.
+    // The property would be vacuous if hardly any fact was expected.
     expect(taken).toBeGreaterThan(10_000)
   })
 
@@ -165,7 +165,7 @@ describe('the agent’s machine', () => {
         )
         const open = new Set<string>()
         for (const fact of facts.map(identified)) {
-          // An agent is never given a task twice; the store sees to that.
+          // The store prevents an agent from accepting a task twice.
           if (fact.type === 'TaskAccepted' && open.has(fact.data.taskId)) continue
           if (!snapshot.can(fact)) continue
           if (fact.type === 'TaskAccepted') open.add(fact.data.taskId)
@@ -183,7 +183,7 @@ describe('the agent’s machine', () => {
     )
   })
 
-  test('keeps a state whose size does not grow with what the agent has done', () => {
+  test("keeps a state whose size does not grow with the agent's history", () => {
     const done = (task: number): AgentFact[] => {
       const ids = { taskId: `t${task}`, callId: `c${task}` }
       const call = { ...ids, attempt: 1, sessionId: `s${task}`, parentSessionId: null }

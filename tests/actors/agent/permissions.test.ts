@@ -1,4 +1,4 @@
-/** What an agent may do without asking: decided in code or on the command line, and a fact. */
+/** What an agent may do without asking: set in code or on the command line, and recorded as a fact. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,14 +8,14 @@ import { agentFacts } from '../../../src/events/agent-facts.ts'
 import type { Recorded } from '../../../src/events/envelope.ts'
 import { ECHO, world } from '../world.ts'
 
-test('an agent stays in its workspace and loads nothing from it, unless it is told otherwise', async () => {
+test('an agent stays in its workspace and loads nothing from it by default', async () => {
   const { orchestrator, runner } = await (await world()).open()
   await orchestrator.createAgent(ECHO)
   await orchestrator.sendTask('echo', 'x')
   expect(runner.calls[0]?.settings).toMatchObject({ permissions: 'workspace', loadProjectSettings: false })
 })
 
-test('a bypass is a fact, and reaches the runner also after a restart', async () => {
+test('a bypass is a fact and reaches the runner, also after a restart', async () => {
   const { open, store } = await world()
   const { orchestrator } = await open()
   await orchestrator.createAgent({ ...ECHO, permissions: 'bypass', loadProjectSettings: true })

@@ -19,7 +19,7 @@ const answer: CallResult = {
   permissionDenials: [],
 }
 
-/** A world whose process ended in the middle of a call. */
+/** A world whose process ended during a call. */
 async function interrupted(retry = {}) {
   const here = await world()
   const { orchestrator, runner } = await here.open({ reply: () => ({ text: 'never', delayMs: 9e9 }) })
@@ -52,7 +52,7 @@ describe('after a process that ended in the middle of a call', () => {
     expect((await types('echo')).at(-1)).toBe('CallSucceeded')
   })
 
-  test('a call that never left is sent again under the same ids', async () => {
+  test('a call that was never sent is sent again under the same ids', async () => {
     const { open, call } = await interrupted()
     const { orchestrator, runner } = await open(
       { recover: () => ({ outcome: 'unsent' }) },
@@ -62,7 +62,7 @@ describe('after a process that ended in the middle of a call', () => {
     expect(runner.calls).toEqual([call])
   })
 
-  test('a call without an answer is recorded as unknown and asked again, from the same parent, in a new session', async () => {
+  test('a call without an answer is recorded as unknown and retried, from the same parent, in a new session', async () => {
     const { open, types, call } = await interrupted()
     const { orchestrator, runner } = await open(
       { recover: () => ({ outcome: 'unanswered' }) },
@@ -80,7 +80,7 @@ describe('after a process that ended in the middle of a call', () => {
     ])
   })
 
-  test('a call without an answer and without a retry left fails as what it is', async () => {
+  test('a call without an answer and without a retry left fails as unknown', async () => {
     const { open } = await interrupted({ attempts: 0 })
     const { orchestrator } = await open(
       { recover: () => ({ outcome: 'unanswered' }) },
@@ -91,7 +91,7 @@ describe('after a process that ended in the middle of a call', () => {
     await expect(agent.ask('x', { taskId: 't1' })).rejects.toBeInstanceOf(OutcomeUnknownError)
   })
 
-  test('a call that ended in an error fails as that, and is not asked again when nothing can help', async () => {
+  test('a call that ended in a permanent error fails with it and is not retried', async () => {
     const { open, types } = await interrupted()
     const { orchestrator, runner } = await open(
       { recover: () => ({ outcome: 'failed', error: new AuthenticationError({ status: 401 }) }) },
@@ -104,7 +104,7 @@ describe('after a process that ended in the middle of a call', () => {
     await expect(agent.ask('x', { taskId: 't1' })).rejects.toBeInstanceOf(AuthenticationError)
   })
 
-  test('a call that ended in an error which may pass is tried again as any other', async () => {
+  test('a call that ended in a retryable error is retried as usual', async () => {
     const { open, types, clock } = await interrupted()
     const { orchestrator } = await open(
       { recover: () => ({ outcome: 'failed', error: new ApiUnavailableError() }) },
@@ -123,7 +123,7 @@ describe('after a process that ended in the middle of a call', () => {
     ])
   })
 
-  test('an answer counts even when the deadline has passed meanwhile', async () => {
+  test('an answer counts even if the deadline has passed in the meantime', async () => {
     const { open, clock } = await interrupted()
     await clock.advance(10 * 60_000)
     const { orchestrator } = await open(
@@ -133,7 +133,7 @@ describe('after a process that ended in the middle of a call', () => {
     expect(await orchestrator.recover()).toMatchObject([{ outcome: 'harvested' }])
   })
 
-  test('what is not answered when the deadline has passed fails, without another call', async () => {
+  test('a call that is unanswered after the deadline fails, without another call', async () => {
     const { open, clock } = await interrupted()
     await clock.advance(10 * 60_000)
     const { orchestrator, runner } = await open({ recover: () => ({ outcome: 'unsent' }) })
@@ -142,7 +142,7 @@ describe('after a process that ended in the middle of a call', () => {
     expect(runner.calls).toEqual([])
   })
 
-  test('opening goes on by itself', async () => {
+  test('opening resumes automatically', async () => {
     const { open } = await interrupted()
     const { orchestrator } = await open({ recover: () => ({ outcome: 'unsent' }) })
     const agent = await orchestrator.agent('echo')
@@ -150,7 +150,7 @@ describe('after a process that ended in the middle of a call', () => {
     expect(agent.snapshot.context.totals.interactions).toBe(1)
   })
 
-  test('looking at the agent on demand makes nothing happen; asking it does', async () => {
+  test('looking at the agent on demand has no effect; asking it does', async () => {
     const { open, types } = await interrupted()
     const before = await types('echo')
     const { orchestrator, runner } = await open({}, { resume: 'on-demand' })
@@ -164,7 +164,7 @@ describe('after a process that ended in the middle of a call', () => {
 })
 
 describe('after a process that ended between two calls', () => {
-  test('a retry is due when it was due: not at once, and not later', async () => {
+  test('a retry is due at its recorded time, neither earlier nor later', async () => {
     const { open, clock } = await world()
     const policy = { ...ECHO, retry: { minDelayMs: 60_000 } }
     const first = await open({ reply: () => new ApiUnavailableError() })
@@ -182,7 +182,7 @@ describe('after a process that ended between two calls', () => {
     expect(runner.calls.length).toBe(1)
   })
 
-  test('a retry that is overdue is made at once', async () => {
+  test('an overdue retry is made at once', async () => {
     const { open, clock } = await world()
     const first = await open({ reply: () => new ApiUnavailableError() })
     const agent = await first.orchestrator.createAgent({ ...ECHO, retry: { minDelayMs: 60_000 } })
@@ -196,7 +196,7 @@ describe('after a process that ended between two calls', () => {
     expect(same.snapshot.context.totals.interactions).toBe(1)
   })
 
-  test('tasks that waited are done', async () => {
+  test('queued tasks are done', async () => {
     const { open, clock } = await world()
     const first = await open({ reply: () => ({ text: 'x', delayMs: 9e9 }) })
     const agent = await first.orchestrator.createAgent(ECHO)

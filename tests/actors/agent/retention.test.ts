@@ -1,4 +1,4 @@
-/** Which bodies a retention lets go. */
+/** Which bodies a retention rule drops. */
 import { expect, test } from 'vitest'
 import { agentRetention, isSameTask } from '../../../src/actors/agent/retention.ts'
 import type { Recorded } from '../../../src/events/envelope.ts'
@@ -17,34 +17,34 @@ const accepted = (taskId: string, correlationId = taskId) =>
   recorded('agent/a', 'TaskAccepted', { taskId, prompt: 'p', textInput: null }, { correlationId })
 const answered = (taskId: string) => recorded('agent/a', 'CallSucceeded', { taskId, text: 'an answer' })
 
-/** The tasks whose answers go. */
+/** The tasks whose answers are dropped. */
 function dropped(facts: readonly Recorded[], rule: Parameters<typeof agentRetention>[0]) {
   const retention = agentRetention(rule)
   for (const fact of facts) retention.see(fact)
   return facts.filter((fact) => retention.reduce(fact)).map(({ type, data }) => `${type} ${data.taskId}`)
 }
 
-test('A task that has not ended keeps its prompt', () => {
+test('An open task keeps its prompt', () => {
   expect(dropped([accepted('one'), answered('one'), accepted('two')], { keep: 0 })).toEqual([
     'TaskAccepted one',
     'CallSucceeded one',
   ])
 })
 
-test('What a run has asked for stays until the run has ended', () => {
+test('The tasks of a run keep their bodies until the run has ended', () => {
   const started = recorded('run/r', 'RunStarted', {})
   const facts = [started, accepted('one', 'r'), answered('one')]
   expect(dropped(facts, { keep: 0 })).toEqual([])
   expect(dropped([...facts, recorded('run/r', 'RunSucceeded', {})], { keep: 0 })).toHaveLength(2)
 })
 
-test('What ended at the very instant stays', () => {
+test('A task that ended at the very instant keeps its bodies', () => {
   const facts = [accepted('one'), answered('one')]
   expect(dropped(facts, { before: new Date('2026-01-01T00:00:00.000Z') })).toEqual([])
   expect(dropped(facts, { before: new Date('2026-01-01T00:00:00.001Z') })).toHaveLength(2)
 })
 
-test('A task whose prompt was dropped is known by its hash', () => {
+test('A task whose prompt was dropped is recognized by its hash', () => {
   const retention = agentRetention({ keep: 0 })
   for (const fact of [accepted('one'), answered('one')]) retention.see(fact)
   const reduced = retention.reduce(accepted('one')) ?? {}

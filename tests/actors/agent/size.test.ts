@@ -1,4 +1,4 @@
-/** How much room a conversation takes on disk. */
+/** The size of a conversation on disk. */
 import { randomBytes } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../../store/temporary.ts'
 
 const TURNS = 400
-/** Of the prompt and of the answer, together 2 KB; nothing that compression would make smaller than it is. */
+/** The prompt and the answer, together 2 KB that do not compress. */
 const HALF = 1024
 const words = () => randomBytes(HALF).toString('base64').slice(0, HALF)
 

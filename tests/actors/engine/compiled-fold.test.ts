@@ -1,4 +1,4 @@
-/** The compiled fold is XState's, only faster: for every kind of actor that there is, over any facts. */
+/** The compiled fold equals XState's, only faster, for every kind of actor and any facts. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type AnyStateMachine, and, type EventObject, setup } from 'xstate'
@@ -32,7 +32,7 @@ const rules = {
   autoShutdown: 'never',
 }
 
-/** Something for every field that any fact has, about few things, so that many facts fit and many do not. */
+/** A value for every field of any fact, from few ids, so that many facts are expected and many are not. */
 const anyData = fc.record({
   taskId: few('t1', 't2'),
   callId: few('c1', 'c1', 'c2'),
@@ -84,7 +84,7 @@ const anySteps = fc.array(fc.record({ pick: fc.nat(), fits: fc.boolean(), data: 
   maxLength: 60,
 })
 
-/** Of the types of a kind, about half of the time one that the state expects: otherwise next to nothing would happen. */
+/** About half of the facts are of a type that the state expects; otherwise hardly any would be folded. */
 function facts(
   { initial, transition }: PlainFold,
   types: readonly string[],
@@ -109,7 +109,7 @@ function facts(
   })
 }
 
-/** Every state on the way, and what was not expected; up to where a fact cannot be folded at all. */
+/** Every state on the way and every unexpected fact, up to one that cannot be folded at all. */
 function course({ initial, transition }: PlainFold, history: readonly EventObject[]) {
   const states: unknown[] = []
   let state = initial
@@ -146,7 +146,7 @@ describe('the compiled fold', () => {
     expect(expected).toBeGreaterThan(500)
   })
 
-  test('is, for live actors, snapshots as XState makes them', () => {
+  test('gives live actors the snapshots that XState makes', () => {
     const fact = { type: 'AgentCreated', data: { config: { systemPrompt: 'x' } }, id: 'f1' }
     const { initial, transition } = agentKind.fold
     const live = agentKind.live(initial, fact)
@@ -166,7 +166,7 @@ describe('the compiled fold', () => {
   const add = machine.assign({ n: ({ context, event }) => context.n + event.by, m: 7 })
   const context = { n: 0, m: 0 }
 
-  test('does several assigns in order, and those for single fields', () => {
+  test('applies several assigns in order, and those of single fields', () => {
     const twice = machine.createMachine({
       context,
       initial: 'a',

@@ -1,4 +1,4 @@
-/** Long texts that are lost from beside the log: a task says so at once, and what is whole goes on. */
+/** Lost blobs: a task that needs one fails at once, and the others continue. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { ECHO, until, world } from '../world.ts'
 
 const LONG = 'x'.repeat(LARGEST_INLINE_BODY + 1)
 
-test('A task whose prompt is lost fails with that, without a call and without waiting for its deadline', async () => {
+test('A task whose prompt is lost fails at once, without a call and without waiting for its deadline', async () => {
   const { open, clock, directory } = await world()
   const { orchestrator, runner } = await open({ reply: () => ({ text: 'done', delayMs: 10 }) })
   const agent = await orchestrator.createAgent(ECHO)
@@ -29,7 +29,7 @@ test('A task whose prompt is lost fails with that, without a call and without wa
   expect(runner.calls.map(({ prompt }) => prompt)).toEqual(['first', 'third'])
 })
 
-test('An answer that is lost is told as that when it is asked for again', async () => {
+test('A lost answer is reported as lost when it is asked for again', async () => {
   const { open, directory } = await world()
   const { orchestrator } = await open({ reply: () => LONG })
   const agent = await orchestrator.createAgent(ECHO)

@@ -35,12 +35,12 @@ describe('a machine that is replayed', () => {
     expect((refusal as Error).message).toContain(construct)
   })
 
-  test('may name an action that nothing implements, and may assign', () => {
+  test('may name an action without an implementation, and may assign', () => {
     const machine = withState({ entry: 'greet', on: { go: { actions: assign({}) } } })
     expect(() => assertReplayable(machine)).not.toThrow()
   })
 
-  test('folds without acting: an action that got past the check throws in the fold', () => {
+  test('folds without acting: an action that passed the check throws in the fold', () => {
     const machine = withState({ on: { go: { actions: 'late' } } })
     const { initial, transition } = replayable(machine)
     machine.implementations.actions.late = () => {}

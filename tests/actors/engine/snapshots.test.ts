@@ -6,7 +6,7 @@ import { ECHO, until, world } from '../world.ts'
 
 const STREAM = 'agent/echo'
 
-/** A world with one agent that has answered often enough to be saved. */
+/** A world with one agent that has answered often enough for a snapshot. */
 async function withHistory(asks = 60) {
   const here = await world()
   const { orchestrator } = await here.open({ reply: ({ prompt }) => prompt })
@@ -22,7 +22,7 @@ const stateOf = async (store: EventStore, definition = agentKind) => {
 }
 
 describe('a snapshot', () => {
-  test('is made by itself, and gives the state that all the facts give', async () => {
+  test('is taken automatically and leads to the state that all facts lead to', async () => {
     const { store } = await withHistory()
     const quick = await stateOf(store)
     expect(quick.savedVersion).toBeGreaterThanOrEqual(100)
@@ -49,7 +49,7 @@ describe('a snapshot', () => {
 
   test.each([
     ['of another history', { factId: 'somebody-elses' }],
-    ['of facts that are not there any more', { version: 9999 }],
+    ['of facts that no longer exist', { version: 9999 }],
   ])('%s is not used', async (_, difference) => {
     const { store } = await withHistory()
     const expected = (await stateOf(store)).state
@@ -61,7 +61,7 @@ describe('a snapshot', () => {
     expect(state).toEqual(expected)
   })
 
-  test('that cannot be saved or read stops nobody', async () => {
+  test('that cannot be saved or read is ignored', async () => {
     const here = await world()
     const failing = async () => {
       throw new Error('no space')

@@ -1,4 +1,4 @@
-/** Actors that a user defines: durable, replayed and supervised by the same code as agents. */
+/** Users' own actors: durable, replayed and supervised by the same code as agents. */
 import * as Schema from 'effect/Schema'
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, test } from 'vitest'
@@ -52,7 +52,7 @@ const parts = {
 } satisfies ActorParts<typeof facts, typeof machine, Command, number>
 const quota = defineActor(parts)
 
-/** The same, with something that goes on. */
+/** The same kind, with an effect. */
 const working = (run: OwnEffect<Command, number>['run'], kind = 'worker') =>
   defineActor({
     ...parts,
@@ -60,8 +60,8 @@ const working = (run: OwnEffect<Command, number>['run'], kind = 'worker') =>
     effects: ({ context }: { context: Quota }) => (context.left < 3 ? [{ key: 'refill', run }] : []),
   })
 
-describe('An actor of one’s own', () => {
-  test('decides on commands, replies, and is there again with its state', async () => {
+describe('An own actor', () => {
+  test('decides on commands, replies, and keeps its state across restarts', async () => {
     const world = crew()
     const first = await world.open()
     const ref = await first.spawn(quota, 'api')
@@ -86,11 +86,11 @@ describe('An actor of one’s own', () => {
     expectTypeOf(ref.snapshot.context).toEqualTypeOf<Quota>()
     expectTypeOf(ref.snapshot.value).toEqualTypeOf<'open'>()
     const wrong = () => {
-      // @ts-expect-error a command that it does not know
+      // @ts-expect-error an unknown command
       void ref.tell('empty')
-      // @ts-expect-error a fact that it does not have
+      // @ts-expect-error an unknown fact
       defineActor({ ...parts, decide: (_: Command) => [{ type: 'Emptied', data: {} }] })
-      // @ts-expect-error data that do not fit the schema
+      // @ts-expect-error data that do not match the schema
       defineActor({ ...parts, decide: (_: Command) => [{ type: 'Taken', data: { by: 1, amount: 1 } }] })
       const other = setup({ types: {} as { events: { type: 'Else' } } }).createMachine({})
       // @ts-expect-error a machine whose events are not the facts
@@ -99,7 +99,7 @@ describe('An actor of one’s own', () => {
     expect(wrong).toBeTypeOf('function')
   })
 
-  test('shows in the log and in the replay', async () => {
+  test('appears in the log and in its replay', async () => {
     const world = crew()
     const orchestrator = await world.open()
     const ref = await orchestrator.spawn(quota, 'api')
@@ -113,7 +113,7 @@ describe('An actor of one’s own', () => {
     expect(left).toEqual([1, 3])
   })
 
-  test('is replayed where it was not spawned, once its kind is given; else there are facts alone', async () => {
+  test('is replayed without being spawned if its kind is given; otherwise only its facts are shown', async () => {
     const world = crew()
     const first = await world.open()
     await (await first.spawn(quota, 'api')).tell({ take: 1, by: 'a' })
@@ -127,7 +127,7 @@ describe('An actor of one’s own', () => {
     expect((await knowing.history.replay('quota/api').next()).value.after.context.left).toBe(2)
   })
 
-  test('is live what its facts fold to, after each of them', async () => {
+  test('has the state that its facts fold to, after each of them', async () => {
     const commands = fc.array(
       fc.oneof(
         fc.constant('refill' as const),
@@ -151,7 +151,7 @@ describe('An actor of one’s own', () => {
     )
   })
 
-  test('tells who subscribes of each state, and who watches of its end', async () => {
+  test('notifies subscribers of each state and watchers of its end', async () => {
     const orchestrator = await crew().open()
     const ref = await orchestrator.spawn(quota, 'api')
     const left: number[] = []
@@ -173,7 +173,7 @@ describe('An actor of one’s own', () => {
 })
 
 describe('An effect of an actor', () => {
-  test('goes on while the state asks for it, and its actor can be told what came of it', async () => {
+  test('runs while the state asks for it, and can send its result to the actor', async () => {
     const world = crew()
     const orchestrator = await world.open()
     const refilling = working(async ({ self }) => {
@@ -185,7 +185,7 @@ describe('An effect of an actor', () => {
     expect(ref.snapshot.context.left).toBe(3)
   })
 
-  test('is resumed by the next opening that knows the kind', async () => {
+  test('is resumed when the store is next opened with its kind', async () => {
     const world = crew()
     const runs: boolean[] = []
     const hanging = working(({ resumed, signal }) => {
@@ -199,7 +199,7 @@ describe('An effect of an actor', () => {
     expect(runs).toEqual([false, true])
   })
 
-  test('that throws is the end of its actor, and a reason that passes is not', async () => {
+  test('that throws crashes its actor, unless the error is retryable', async () => {
     const world = crew()
     const orchestrator = await world.open()
     let tries = 0
@@ -235,7 +235,7 @@ describe('An effect of an actor', () => {
 })
 
 describe('Under a supervisor', () => {
-  test('an actor that crashes is started again, with the state that its log has, under the same reference', async () => {
+  test('an actor that crashes is restarted with the state in its log, under the same reference', async () => {
     const world = crew()
     const orchestrator = await world.open()
     let crashes = 0
@@ -259,7 +259,7 @@ describe('Under a supervisor', () => {
     expect(world.heard()).toBe('+other')
   })
 
-  test('an actor whose facts cannot be read is not started, and says which', async () => {
+  test('an actor whose facts cannot be read is not started, and the error names it', async () => {
     const world = crew()
     const orchestrator = await world.open()
     await world.store.append('quota/api', [{ type: 'Melted', v: 1, data: {} }])
@@ -288,14 +288,14 @@ describe('A definition is refused', () => {
     )
   })
 
-  test('with something that is no schema, or no name of a fact', () => {
+  test('with an invalid schema or an invalid name of a fact', () => {
     const no = { ...parts, facts: { Taken: {}, Refilled: {} } } as unknown as typeof parts
     expect(() => defineActor(no)).toThrow('Fact "Taken" of kind "quota": it has no schema')
     const spaced = { ...parts, facts: { 'was taken': facts.Taken } } as unknown as typeof parts
     expect(() => defineActor(spaced)).toThrow('was taken')
   })
 
-  test('as a second one of the same kind', async () => {
+  test('if the kind has another definition', async () => {
     const orchestrator = await crew().open()
     await orchestrator.spawn(quota, 'api')
     await expect(orchestrator.spawn(defineActor(parts), 'other')).rejects.toThrow('two definitions')
@@ -303,7 +303,7 @@ describe('A definition is refused', () => {
 })
 
 describe('A fact of an actor', () => {
-  test('that does not fit its schema does not get into the log', async () => {
+  test('that does not match its schema does not reach the log', async () => {
     const world = crew()
     const orchestrator = await world.open()
     const ref = await orchestrator.spawn(quota, 'api')
@@ -311,7 +311,7 @@ describe('A fact of an actor', () => {
     expect(await world.store.head()).toBe(0)
   })
 
-  test('may have a schema of any library, and be what that makes of it; but nothing that JSON would lose', async () => {
+  test('may have a schema of any library, which may transform it, but not into what JSON would lose', async () => {
     const stamped = {
       '~standard': {
         version: 1,
@@ -349,7 +349,7 @@ describe('A fact of an actor', () => {
     await expect(ref.tell({ text: 'x', at: new Date() })).rejects.toThrow('data.at is not JSON')
   })
 
-  test('of an older version is read as one of today', async () => {
+  test('of an older version is upcast', async () => {
     const world = crew()
     await world.store.append('quota/api', [{ type: 'Taken', v: 1, data: { by: 'a' } }])
     const newer = defineActor({

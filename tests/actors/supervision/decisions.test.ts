@@ -1,4 +1,4 @@
-/** What a supervisor decides, without anything that runs: OTP's rules, one sentence each. */
+/** A supervisor's decisions as pure functions: OTP's rules, one sentence each. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { assertReplayable, replayable } from '../../../src/actors/engine/replayable.ts'
@@ -70,7 +70,7 @@ describe('A child that ends', () => {
 })
 
 describe('The intensity', () => {
-  test('of 2 lets two restarts pass, and the third ends the supervisor', () => {
+  test('of 2 allows two restarts, and the third ends the supervisor', () => {
     const intensity = { maxRestarts: 2, withinMs: 3600_000 }
     const first = addRestart([], 1, intensity)
     const second = addRestart(first.stamps, 2, intensity)
@@ -78,7 +78,7 @@ describe('The intensity', () => {
     expect([first, second, third].map(({ isTooMany }) => isTooMany)).toEqual([false, false, true])
   })
 
-  test('of 1 within 1 s lets a crash each 2.1 s pass for ever', () => {
+  test('of 1 within 1 s allows a crash every 2.1 s', () => {
     let stamps: readonly number[] = []
     for (let crash = 0; crash < 1000; crash++) {
       const restart = addRestart(stamps, crash * 2100, { maxRestarts: 1, withinMs: 1000 })
@@ -93,11 +93,11 @@ describe('The intensity', () => {
     expect(addRestart([0], 1001, { maxRestarts: 1, withinMs: 1000 }).isTooMany).toBe(false)
   })
 
-  test('of 0 lets nothing pass', () => {
+  test('of 0 allows no restart', () => {
     expect(addRestart([], 0, { maxRestarts: 0, withinMs: 1 }).isTooMany).toBe(true)
   })
 
-  test('that is exceeded is written down, with what it was', () => {
+  test('that is exceeded is recorded', () => {
     const tree = started({ intensity: { maxRestarts: 0, withinMs: 100 }, children: [child('a')] })
     const verdict = childExited(tree, 'a', exit('crashed'), at(5))
     expect(verdict.next.type).toBe('end')
@@ -120,21 +120,21 @@ describe('The intensity', () => {
 describe('The back-off', () => {
   const backoff = { minMs: 100, maxMs: 1000, jitter: 0.5, resetAfterMs: 60_000 }
 
-  test('doubles from the least wait to the longest', () => {
+  test('doubles from the shortest delay to the longest', () => {
     const waits = [1, 2, 3, 4, 5, 60].map((attempt) => restartDelayMs(backoff, attempt, 0))
     expect(waits).toEqual([100, 200, 400, 800, 1000, 1000])
   })
 
-  test('has chance add up to its share', () => {
+  test('adds jitter up to its fraction', () => {
     expect(restartDelayMs(backoff, 1, 1)).toBe(150)
   })
 
-  test('begins anew after a quiet time', () => {
+  test('starts over after a quiet period', () => {
     expect(nextAttempt(backoff, { attempt: 4, startedAt: 0 }, 59_999)).toBe(5)
     expect(nextAttempt(backoff, { attempt: 4, startedAt: 0 }, 60_000)).toBe(1)
   })
 
-  test('is decided once, and written down with the time it is due', () => {
+  test('is decided once and recorded with its due time', () => {
     const tree = started({ backoff, intensity: { maxRestarts: 5, withinMs: 1000 }, children: [child('a')] })
     const verdict = childExited(tree, 'a', exit('crashed'), { now: 1000, stamp: 7, random: 1 })
     expect(verdict.facts[1]).toEqual({
@@ -194,15 +194,15 @@ describe('A specification', () => {
     ['a period of nothing', bad({ intensity: { maxRestarts: 1, withinMs: 0 } }), ['withinMs', '0']],
     ['a back-off that ends before it begins', bad({ backoff: { minMs: 9, maxMs: 8 } }), ['maxMs (8)']],
     ['jitter above 1', bad({ backoff: { jitter: 2 } }), ['jitter', '2']],
-    ['a misspelt key', bad({ stratgy: 'one-for-all' }), ['stratgy', 'Did you mean "strategy"']],
-    ['a misspelt key of a child', deep({ restrat: 'permanent' }), ['restrat', '"restart"']],
+    ['a misspelled key', bad({ stratgy: 'one-for-all' }), ['stratgy', 'Did you mean "strategy"']],
+    ['a misspelled key of a child', deep({ restrat: 'permanent' }), ['restrat', '"restart"']],
     ['no id', { children: [] }, ['no id']],
-    ['an id that is no name', { id: '../etc' }, ['../etc']],
+    ['an invalid id', { id: '../etc' }, ['../etc']],
     ['a negative shutdown', deep({ shutdown: -5 }), ['under', '"a"', 'shutdown', '-5']],
-    ['a shutdown that is no number', deep({ shutdown: 'soon' }), ['soon', 'brutal', 'infinity']],
-    ['a shutdown that is never', deep({ shutdown: Number.NaN }), ['shutdown']],
-    ['a restart type that there is not', deep({ restart: 'always' }), ['always', 'permanent']],
-    ['two children of one id', bad({ children: [child('a'), child('a')] }), ['two children "a"']],
+    ['a shutdown that is not a number', deep({ shutdown: 'soon' }), ['soon', 'brutal', 'infinity']],
+    ['a shutdown of NaN', deep({ shutdown: Number.NaN }), ['shutdown']],
+    ['an unknown restart type', deep({ restart: 'always' }), ['always', 'permanent']],
+    ['two children with one id', bad({ children: [child('a'), child('a')] }), ['two children "a"']],
     [
       'two supervisors of one id in the tree',
       bad({ children: [{ id: 'u', supervisor: { children: [{ id: 'top', supervisor: {} }] } }] }),
@@ -210,7 +210,7 @@ describe('A specification', () => {
     ],
     ['nothing to start', deep({ start: undefined }), ['nothing to start']],
     ['two things to start', deep({ agent: 'b' }), ['agent and start']],
-    ['a start that is no function', deep({ start: 'npm start' }), ['not a function']],
+    ['a start that is not a function', deep({ start: 'npm start' }), ['not a function']],
     [
       'significant and permanent',
       bad({ autoShutdown: 'any-significant', children: [child('a', { significant: true })] }),
@@ -223,7 +223,7 @@ describe('A specification', () => {
     ],
     ['dynamic with children', bad({ strategy: 'dynamic', children: [child('a')] }), ['startChild']],
     ['a template without dynamic', bad({ child: { start } }), ['dynamic']],
-    ['children that are no list', bad({ children: {} }), ['not a list']],
+    ['children that are not a list', bad({ children: {} }), ['not a list']],
   ])('with %s is refused', (_, given, words) => {
     let refusal: unknown
     try {
@@ -235,7 +235,7 @@ describe('A specification', () => {
     for (const word of words) expect((refusal as Error).message).toContain(word)
   })
 
-  test('takes auto-shutdown as OTP writes it', () => {
+  test('accepts auto-shutdown as OTP defines it', () => {
     const given = { id: 'top', autoShutdown: 'all_significant' } as unknown as SupervisorSpecification
     expect(checkSpecification(given).rules.autoShutdown).toBe('all-significant')
   })
@@ -245,7 +245,7 @@ test('The supervisor’s machine is replayable', () => {
   expect(() => assertReplayable(supervisorMachine)).not.toThrow()
 })
 
-test('A table of children is what was put in and not taken out, whatever the order', () => {
+test('A table of children contains what was added and not removed, in any order', () => {
   const steps = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 300 })))
   fc.assert(
     fc.property(steps, (given) => {

@@ -1,4 +1,4 @@
-/** The laws of supervision trees, whatever the tree and whatever is killed; and what a large one costs. */
+/** The laws of supervision trees, for any tree and any kills, and the cost of large trees. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ import type { SupervisorFact } from '../../../src/events/supervisor-facts.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { crew, quiet, type StopKind } from '../crew.ts'
 
-/** More of them: `TREE_RUNS=2000 npx vitest run tests/actors/supervision-laws.test.ts`; the same ones: `TREE_SEED`. */
+/** More runs: `TREE_RUNS=2000 npx vitest run tests/actors/supervision/laws.test.ts`. The same runs: `TREE_SEED`. */
 const RUNS = Number(process.env.TREE_RUNS ?? 60)
 const SEED = Number(process.env.TREE_SEED ?? 20_261_123)
 
@@ -85,11 +85,11 @@ function specification(
   }
 }
 
-/** Leaves of a tree, from left to right. */
+/** The leaves of a tree, in order. */
 const leaves = ({ children }: Node, id: string): string[] =>
   children.flatMap(({ under }, at) => (under ? leaves(under, `${id}-${at}`) : [`${id}-${at}`]))
 
-describe('Whatever the tree, and whatever is killed in it', () => {
+describe('For any tree and any kills in it', () => {
   test(`OTP's laws hold, and the log folds to the living tree (seed ${SEED})`, async () => {
     await fc.assert(
       fc.asyncProperty(node(2), fc.array(happening, { maxLength: 12 }), async (tree, happenings) => {
@@ -132,11 +132,11 @@ async function terminate(orchestrator: { supervisor(id: string): Supervisor }, n
   try {
     await orchestrator.supervisor(name.slice(0, name.lastIndexOf('-'))).terminateChild(name)
   } catch {
-    // It may have gone, or its supervisor.
+    // The child or its supervisor may be gone.
   }
 }
 
-/** What a supervisor says of its children is what there is; and a permanent one runs, or was ended by hand. */
+/** A supervisor's list of children is true, and a permanent child runs or was terminated by command. */
 function checkLiving(supervisor: Supervisor, world: Crew): void {
   const children = supervisor.children()
   if (supervisor.status === 'stopped') assert.deepEqual(children, [])
@@ -147,7 +147,7 @@ function checkLiving(supervisor: Supervisor, world: Crew): void {
   }
 }
 
-/** Each supervisor's facts fold to what it is, restart no temporary child, and exceed no intensity without an end. */
+/** Each supervisor's facts fold to its state, restart no temporary child, and end it when the intensity is exceeded. */
 async function checkLog({ store }: Crew): Promise<void> {
   for await (const { stream, summary } of store.streams({ prefix: 'supervisor/' })) {
     const { snapshot } = await foldStream(supervisorKind, store, stream)
@@ -176,7 +176,7 @@ async function checkLog({ store }: Crew): Promise<void> {
 }
 
 describe('The cost of children', () => {
-  /** What a tree of so many children costs: facts, appends, and copied entries would show as time. */
+  /** The cost of a tree with this many children in facts, appends, and (for copied entries) time. */
   async function cost(children: number) {
     const appends: number[] = []
     const store = memoryStore()
@@ -206,14 +206,14 @@ describe('The cost of children', () => {
     return { facts, appends: appends.length, starts: world.starts, cpu: user + system }
   }
 
-  test('is in proportion to their number: 1,000 and 10,000', async () => {
+  test('is proportional to their number: 1,000 and 10,000', async () => {
     await cost(200)
     const [few, many] = [await cost(1000), await cost(10_000)]
     expect([few.starts, many.starts]).toEqual([1100, 11_000])
-    // Started; one in ten exited, scheduled, started and restarted; stopped; and the supervisor's own two.
+    // Each started and stopped, one in ten exited, scheduled, started and restarted, and the supervisor's own two.
     expect([few.facts, many.facts]).toEqual([2402, 24_002])
     expect(many.appends / few.appends).toBeLessThan(20)
-    // 10 would be in proportion, 100 in its square.
+    // 10 would be linear, 100 quadratic.
     expect(many.cpu / few.cpu).toBeLessThan(40)
   }, 60_000)
 })

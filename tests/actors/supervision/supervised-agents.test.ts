@@ -1,4 +1,4 @@
-/** Agents under a supervisor: what counts as a crash, and what a restart leaves as it was. */
+/** Agents under a supervisor: what counts as a crash, and what a restart preserves. */
 import { describe, expect, test } from 'vitest'
 import type { Supervisor } from '../../../src/actors/supervision/supervisor.ts'
 import { AuthenticationError, CliCrashedError, RefusedError } from '../../../src/events/errors/call.ts'
@@ -57,7 +57,7 @@ const crashesAt = (prompt: string) => (call: { prompt: string }) =>
   call.prompt === prompt ? new CliCrashedError() : `echo: ${call.prompt}`
 
 describe('A supervised agent', () => {
-  test('whose last retry fails is loaded again: its queue goes on, its session chain stays, its sibling is untouched', async () => {
+  test('whose last retry fails is reloaded: its queue continues, its session chain stays, its sibling is untouched', async () => {
     const { supervisor, writer, critic, runner, types } = await team(crashesAt('two'))
     const machine = critic.machine
     const first = await writer.ask('one')
@@ -74,14 +74,14 @@ describe('A supervised agent', () => {
     expect(await types('agent/writer')).toContain('AgentRestarted')
   })
 
-  test('is not restarted for a task that fails by its own fault', async () => {
+  test('is not restarted for a task that fails through its own fault', async () => {
     const { supervisor, writer } = await team((call) => (call.prompt === 'x' ? new RefusedError() : 'ok'))
     await expect(writer.ask('x')).rejects.toMatchObject({ _tag: 'RefusedError' })
     expect((await writer.ask('y')).text).toBe('ok')
     expect(restarts(supervisor)).toEqual([0, 0])
   })
 
-  test('takes tasks while it waits for its restart, and does them afterwards', async () => {
+  test('accepts tasks while it waits for its restart, and does them afterwards', async () => {
     const { orchestrator, supervisor, critic, clock } = await team(crashesAt('bang'))
     await supervisor.stop()
     const patient = await orchestrator.supervise({
@@ -98,7 +98,7 @@ describe('A supervised agent', () => {
     expect((await later).text).toBe('echo: later')
   })
 
-  test('that cannot log in makes one request, and the orchestrator fails with what to do', async () => {
+  test('that cannot log in makes one request, and the orchestrator fails with a hint', async () => {
     const { orchestrator, writer, critic, runner, failures, types } = await team(
       () => new AuthenticationError(),
     )
@@ -120,7 +120,7 @@ describe('A supervised agent', () => {
     await Promise.allSettled(asked)
   })
 
-  test('that was stopped or removed by somebody ends normally', async () => {
+  test('that a user stops or removes ends normally', async () => {
     const { orchestrator, supervisor, writer } = await team(undefined)
     await writer.stop()
     await quiet()
@@ -131,7 +131,7 @@ describe('A supervised agent', () => {
     expect(supervisor.children().map(({ id }) => id)).toEqual(['writer'])
   })
 
-  test('that its supervisor has ended refuses tasks and keeps those it has, until it is started again', async () => {
+  test('that its supervisor stopped refuses tasks and keeps its queue until it is restarted', async () => {
     const { supervisor, writer } = await team(({ prompt }) => ({ text: prompt, delayMs: 1000 }))
     const asked = writer.ask('one', { taskId: 'one' })
     const refused = expect(asked).rejects.toMatchObject({ _tag: 'AgentDownError' })
@@ -155,14 +155,14 @@ describe('A supervised agent', () => {
     )
   })
 
-  test('that there is not is not started, and the error says which', async () => {
+  test('that does not exist is not started, and the error names it', async () => {
     const { orchestrator } = await team(undefined)
     await expect(orchestrator.supervise({ id: 'other', children: [{ agent: 'writr' }] })).rejects.toThrow(
       'Did you mean "writer"?',
     )
   })
 
-  test('whose log cannot be read when it is loaded again counts as a failed start, and asks get that error', async () => {
+  test('whose log cannot be read on reload counts as a failed start, and asks get that error', async () => {
     const { writer, poison, failures } = await team(crashesAt('bang'), { maxRestarts: 2, withinMs: 1000 })
     await writer.ask('one')
     poison.isThere = true
@@ -174,7 +174,7 @@ describe('A supervised agent', () => {
   })
 })
 
-test('A tree of agents goes on after a restart of the program', async () => {
+test('A tree of agents resumes after a restart of the program', async () => {
   const { store, clock, orchestrator } = await team(undefined)
   await orchestrator.close()
   const again = await crew({ store, clock }).open()

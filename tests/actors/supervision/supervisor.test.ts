@@ -1,11 +1,11 @@
-/** OTP's supervisor as sentences: what `supervisor_SUITE` asks of it, on a clock that stands still. */
+/** OTP's supervisor as sentences: what `supervisor_SUITE` demands, on a virtual clock. */
 import { describe, expect, test } from 'vitest'
 import { crew, quiet, statuses } from '../crew.ts'
 
 const MANY = { maxRestarts: 100, withinMs: 1000 }
 
 describe('A supervisor', () => {
-  test('starts its children left to right, and stops them right to left', async () => {
+  test('starts its children in order and stops them in reverse', async () => {
     const { child, heard, supervise } = crew()
     const supervisor = await supervise([child('a'), child('b'), child('c')])
     expect(heard()).toBe('+a +b +c')
@@ -14,7 +14,7 @@ describe('A supervisor', () => {
     expect(supervisor.status).toBe('stopped')
   })
 
-  test('whose third child does not start stops the two before it, and is not started', async () => {
+  test('whose third child fails to start stops the first two and does not start', async () => {
     const { child, heard, supervise, failStarts, types } = crew()
     failStarts('c')
     await expect(supervise([child('a'), child('b'), child('c'), child('d')])).rejects.toThrow(
@@ -24,7 +24,7 @@ describe('A supervisor', () => {
     expect((await types()).at(-1)).toBe('SupervisorStopped')
   })
 
-  test('tells what its children are', async () => {
+  test('lists its children', async () => {
     const { child, supervise, exits } = crew()
     const supervisor = await supervise([child('a'), child('b', { restart: 'transient' })])
     await exits('b', 'normal')
@@ -36,7 +36,7 @@ describe('A supervisor', () => {
     expect(supervisor.counts()).toEqual({ specs: 2, running: 1 })
   })
 
-  test('is an actor: every decision is in its stream, and folds to its state', async () => {
+  test('is an actor: its stream has every decision and folds to its state', async () => {
     const { child, supervise, exits, types } = crew()
     const supervisor = await supervise([child('a'), child('b', { restart: 'temporary' })])
     await exits('a')
@@ -58,7 +58,7 @@ describe('A supervisor', () => {
 })
 
 describe('One for one', () => {
-  test('leaves the siblings as they are', async () => {
+  test('leaves the siblings alone', async () => {
     const { child, heard, supervise, exits } = crew()
     const supervisor = await supervise([child('a'), child('b'), child('c')])
     const before = supervisor.children().map(({ ref }) => ref)
@@ -69,7 +69,7 @@ describe('One for one', () => {
     expect([now[0] === before[0], now[1] === before[1], now[2] === before[2]]).toEqual([true, false, true])
   })
 
-  test('with intensity 2: the third restart ends it, and its children with it', async () => {
+  test('with intensity 2 ends at the third restart, together with its children', async () => {
     const { child, heard, supervise, exits, failures } = crew()
     const supervisor = await supervise([child('a'), child('b')])
     await exits('a')
@@ -84,7 +84,7 @@ describe('One for one', () => {
     )
   })
 
-  test('with intensity 1 within 1 s lives for ever with a crash each 2.1 s', async () => {
+  test('with intensity 1 within 1 s survives a crash every 2.1 s', async () => {
     const { clock, child, supervise, exits } = crew()
     const supervisor = await supervise([child('a')], { intensity: { maxRestarts: 1, withinMs: 1000 } })
     for (let crash = 0; crash < 50; crash++) {
@@ -95,7 +95,7 @@ describe('One for one', () => {
     expect(supervisor.children()[0]?.restarts).toBe(50)
   })
 
-  test('counts a restart that does not start: one that never does ends the supervisor', async () => {
+  test('counts a restart whose start fails: a child that never starts ends the supervisor', async () => {
     const { child, heard, supervise, exits, failStarts } = crew()
     const supervisor = await supervise([child('a'), child('b')], {
       intensity: { maxRestarts: 4, withinMs: 3600_000 },
@@ -109,7 +109,7 @@ describe('One for one', () => {
 })
 
 describe('One for all', () => {
-  test('ends the siblings right to left, and starts all left to right', async () => {
+  test('stops the siblings in reverse and starts all in order', async () => {
     const { child, heard, supervise, exits } = crew()
     const supervisor = await supervise([child('a'), child('b'), child('c')], { strategy: 'one-for-all' })
     heard()
@@ -118,7 +118,7 @@ describe('One for all', () => {
     expect(supervisor.children().map(({ restarts }) => restarts)).toEqual([1, 1, 1])
   })
 
-  test('with a sibling that does not start ends what was started, and starts all again', async () => {
+  test('with a sibling that fails to start stops what was started and starts all again', async () => {
     const { child, heard, supervise, exits, failStarts } = crew()
     const supervisor = await supervise([child('a'), child('b')], { strategy: 'one-for-all', intensity: MANY })
     heard()
@@ -128,7 +128,7 @@ describe('One for all', () => {
     expect(statuses(supervisor)).toBe('a running, b running')
   })
 
-  test('ends with a sibling that never starts', async () => {
+  test('ends if a sibling never starts', async () => {
     const { child, heard, supervise, exits, failStarts } = crew()
     const supervisor = await supervise([child('a'), child('b')], { strategy: 'one-for-all' })
     heard()
@@ -138,7 +138,7 @@ describe('One for all', () => {
     expect(supervisor.status).toBe('stopped')
   })
 
-  test('does not start a temporary bystander again', async () => {
+  test('does not restart a temporary sibling', async () => {
     const { child, heard, supervise, exits } = crew()
     const supervisor = await supervise([child('a'), child('b', { restart: 'temporary' })], {
       strategy: 'one-for-all',
@@ -151,7 +151,7 @@ describe('One for all', () => {
 })
 
 describe('Rest for one', () => {
-  test('restarts those that were started after the one that ended', async () => {
+  test('restarts the children started after the one that ended', async () => {
     const { child, heard, supervise, exits } = crew()
     await supervise([child('a'), child('b'), child('c')], { strategy: 'rest-for-one' })
     heard()
@@ -159,7 +159,7 @@ describe('Rest for one', () => {
     expect(heard()).toBe('xb -c +b +c')
   })
 
-  test('with a later sibling that does not start leaves what was started, and tries from that one on', async () => {
+  test('with a later sibling that fails to start keeps what was started and retries from there', async () => {
     const { child, heard, supervise, exits, failStarts } = crew()
     await supervise([child('a'), child('b'), child('c')], { strategy: 'rest-for-one', intensity: MANY })
     heard()
@@ -168,7 +168,7 @@ describe('Rest for one', () => {
     expect(heard()).toBe('xa -c -b +a ?b +b +c')
   })
 
-  test('does not start a temporary bystander again', async () => {
+  test('does not restart a temporary sibling', async () => {
     const { child, heard, supervise, exits } = crew()
     await supervise([child('a'), child('b', { restart: 'temporary' })], { strategy: 'rest-for-one' })
     heard()
@@ -178,7 +178,7 @@ describe('Rest for one', () => {
 })
 
 describe('A shutdown', () => {
-  test('of so many ms is waited for, and then the child is killed', async () => {
+  test('in ms is waited for, then the child is killed', async () => {
     const { clock, child, heard, supervise } = crew()
     const supervisor = await supervise([
       child('a', { shutdown: 1000 }, 999),
@@ -205,7 +205,7 @@ describe('A shutdown', () => {
     expect(heard()).toBe('!a')
   })
 
-  test('of infinity is waited for as long as it takes', async () => {
+  test('of infinity is waited for without limit', async () => {
     const { clock, child, heard, supervise } = crew()
     const supervisor = await supervise([child('a', { shutdown: 'infinity' }, 86_400_000)])
     heard()
@@ -231,7 +231,7 @@ describe('A shutdown', () => {
 })
 
 describe('A child', () => {
-  test('that is terminated during a restart loop is restarted no more', async () => {
+  test('that is terminated during a restart loop is not restarted', async () => {
     const { clock, child, heard, supervise, exits, failStarts } = crew()
     const supervisor = await supervise([child('a'), child('b')], {
       intensity: { maxRestarts: 1000, withinMs: 10 },
@@ -250,7 +250,7 @@ describe('A child', () => {
     expect(statuses(supervisor)).toBe('a stopped, b running')
   })
 
-  test('that is terminated stays, can be started again, and deleted only while it is stopped', async () => {
+  test('that is terminated is kept, can be restarted, and can be deleted only while stopped', async () => {
     const { child, heard, supervise } = crew()
     const supervisor = await supervise([child('a')])
     await expect(supervisor.deleteChild('a')).rejects.toThrow('is running')
@@ -274,14 +274,14 @@ describe('A child', () => {
     await expect(supervisor.deleteChild('a')).rejects.toThrow('is being restarted')
   })
 
-  test('that there is not is named, with the one that was probably meant', async () => {
+  test('that does not exist is reported, with the closest id', async () => {
     const { child, supervise } = crew()
     const supervisor = await supervise([child('writer')])
     for (const command of ['terminateChild', 'restartChild', 'deleteChild'] as const)
       await expect(supervisor[command]('wirter')).rejects.toThrow('Did you mean "writer"?')
   })
 
-  test('whose id is taken is not started: it runs already, or it is there and does not run', async () => {
+  test('whose id is taken is not started, whether the other one runs or not', async () => {
     const { child, supervise } = crew()
     const supervisor = await supervise([child('a')])
     await expect(supervisor.startChild(child('a'))).rejects.toMatchObject({
@@ -293,7 +293,7 @@ describe('A child', () => {
     })
   })
 
-  test('that is started at run time comes after the others, and a failed start leaves nothing behind', async () => {
+  test('that is added at run time comes last, and a failed start leaves nothing behind', async () => {
     const { child, heard, supervise, failStarts } = crew()
     const supervisor = await supervise([child('a')])
     await supervisor.startChild(child('b'))
@@ -319,7 +319,7 @@ describe('A child', () => {
 })
 
 describe('A back-off', () => {
-  test('waits longer each time, from the log’s word for it, and begins anew after a quiet time', async () => {
+  test('grows with each restart, is recorded, and starts over after a quiet period', async () => {
     const { clock, child, heard, supervise, exits } = crew()
     await supervise([child('a')], {
       intensity: MANY,
@@ -346,7 +346,7 @@ describe('A back-off', () => {
 describe('Auto-shutdown', () => {
   const significant = { restart: 'transient', significant: true } as const
 
-  test('by any significant child ends the supervisor with the first of them', async () => {
+  test('by any significant child ends the supervisor when the first one ends', async () => {
     const { child, heard, supervise, exits, failures } = crew()
     const supervisor = await supervise([child('a'), child('b', significant), child('c', significant)], {
       autoShutdown: 'any-significant',
@@ -358,7 +358,7 @@ describe('Auto-shutdown', () => {
     expect(failures).toEqual([])
   })
 
-  test('by all significant children ends it with the last of them', async () => {
+  test('by all significant children ends it when the last one ends', async () => {
     const { child, supervise, exits } = crew()
     const supervisor = await supervise([child('a'), child('b', significant), child('c', significant)], {
       autoShutdown: 'all-significant',
@@ -369,7 +369,7 @@ describe('Auto-shutdown', () => {
     expect(supervisor.status).toBe('stopped')
   })
 
-  test('is not for a significant child that is restarted, or terminated by hand', async () => {
+  test('ignores a significant child that is restarted or terminated by command', async () => {
     const { child, supervise, exits } = crew()
     const supervisor = await supervise([child('a'), child('b', significant)], {
       autoShutdown: 'any-significant',
@@ -381,7 +381,7 @@ describe('Auto-shutdown', () => {
 })
 
 describe('Dynamic children', () => {
-  test('come and go, and are forgotten when they have gone', async () => {
+  test('come and go, and leave no specification', async () => {
     const { child, supervise, exits, heard } = crew()
     const supervisor = await supervise([], { strategy: 'dynamic' })
     for (const id of ['a', 'b', 'c']) await supervisor.startChild(child(id, { restart: 'transient' }))
@@ -392,7 +392,7 @@ describe('Dynamic children', () => {
     expect(statuses(supervisor)).toBe('a running')
   })
 
-  test('of one make need only a name and an argument', async () => {
+  test('of a template need only an id and an argument', async () => {
     const { supervise, start } = crew()
     const started: unknown[] = []
     const supervisor = await supervise([], {
@@ -414,7 +414,7 @@ describe('Dynamic children', () => {
     await expect(supervisor.startChild({ id: 'c', restart: 'permanent' })).rejects.toThrow('restart')
   })
 
-  test('are neither restarted nor deleted by hand', async () => {
+  test('cannot be restarted or deleted by command', async () => {
     const { child, supervise } = crew()
     const supervisor = await supervise([], { strategy: 'dynamic' })
     await supervisor.startChild(child('a'))
@@ -424,7 +424,7 @@ describe('Dynamic children', () => {
 })
 
 describe('A tree', () => {
-  test('stops and starts as a tree, and a supervisor that gives up is restarted by the one above it', async () => {
+  test('stops and starts as a whole, and a supervisor that gives up is restarted by its parent', async () => {
     const { child, heard, supervise, exits, failures } = crew()
     const supervisor = await supervise([
       child('a'),
@@ -444,7 +444,7 @@ describe('A tree', () => {
     expect(heard()).toBe('-d -c -b -a')
   })
 
-  test('hands escalation up to the root, which fails the orchestrator', async () => {
+  test('escalates up to the root, which fails the orchestrator', async () => {
     const { child, open, exits, failures, types } = crew()
     const orchestrator = await open()
     const intensity = { maxRestarts: 0, withinMs: 1000 }
@@ -475,7 +475,7 @@ describe('A tree', () => {
     await orchestrator.close()
   })
 
-  test('that takes too long to stop is killed with all that is in it, and its successor is left alone', async () => {
+  test('that takes too long to stop is killed as a whole, and its successor is left alone', async () => {
     const { clock, child, heard, open, exits } = crew()
     const orchestrator = await open()
     await orchestrator.supervise({
@@ -501,7 +501,7 @@ describe('A tree', () => {
     await closed
   })
 
-  test('does not have the dynamic children again when it is restarted', async () => {
+  test('does not restore dynamic children when it is restarted', async () => {
     const { child, supervise, exits, heard, open: _ } = crew()
     const supervisor = await supervise([
       { id: 'under', supervisor: { intensity: { maxRestarts: 0, withinMs: 1000 }, children: [child('a')] } },
@@ -513,7 +513,7 @@ describe('A tree', () => {
     expect(heard()).toBe('xa -b +a')
   })
 
-  test('stops in order when the orchestrator is closed, and the log stays as it is', async () => {
+  test('stops in order when the orchestrator closes, and nothing is recorded', async () => {
     const { child, heard, open, types } = crew()
     const orchestrator = await open()
     await orchestrator.supervise({ id: 'one', children: [child('a'), child('b')] })
@@ -524,7 +524,7 @@ describe('A tree', () => {
     expect(await types('one')).toEqual(['SupervisorStarted', 'ChildStarted', 'ChildStarted'])
   })
 
-  test('that is still starting when the orchestrator is closed is given up, and what it had started ends', async () => {
+  test('that is still starting when the orchestrator closes is abandoned, and what it started ends', async () => {
     const { child, heard, open } = crew()
     const orchestrator = await open()
     const hangs = { id: 'b', start: () => new Promise<never>(() => {}) }
@@ -536,7 +536,7 @@ describe('A tree', () => {
     expect(heard()).toBe('+a -a')
   })
 
-  test('of the same name is refused while there is one, also where it is nested', async () => {
+  test('with a taken id is refused, also when nested', async () => {
     const { child, open } = crew()
     const orchestrator = await open()
     await orchestrator.supervise({
@@ -551,7 +551,7 @@ describe('A tree', () => {
 })
 
 describe('After a restart of the program', () => {
-  test('a tree goes on with what the log says: what was terminated, what was counted, what waits', async () => {
+  test('a tree resumes from the log: terminated children, counted restarts, pending restarts', async () => {
     const { clock, child, heard, open, exits } = crew()
     const specification = {
       id: 'top',
@@ -579,7 +579,7 @@ describe('After a restart of the program', () => {
     expect(again.status).toBe('stopped')
   })
 
-  test('dynamic children of one make are there again, and those that came with code of their own are not', async () => {
+  test('dynamic children of a template are restored, and those started with their own code are not', async () => {
     const { child, heard, open, start } = crew()
     const specification = {
       id: 'top',
@@ -600,7 +600,7 @@ describe('After a restart of the program', () => {
     expect(otherAgain.children()).toEqual([])
   })
 
-  test('a tree that had come to its end begins with a clean slate', async () => {
+  test('a tree that had ended starts from scratch', async () => {
     const { child, open, exits } = crew()
     const specification = {
       id: 'top',

@@ -1,13 +1,13 @@
-/** What was said in a session that is lost, read from the log: what a new session is told before its first prompt. */
-
+/** The conversation of a lost session, rebuilt from the log as text for the first prompt of a new session. */
 import type { AgentFact } from '../../../events/agent-facts.ts'
 import { BodyDropped } from '../../../events/errors/archive.ts'
+import { defined } from '../../../events/json.ts'
 import { composePrompt } from '../../../events/task-input.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { Bodies } from '../../engine/bodies.ts'
-import { lineage } from './lineage.ts'
+import { lineage } from './chain.ts'
 
-/** In characters: about a quarter of what a model of 200,000 tokens can hold. */
+/** In characters: about a quarter of the context of a model with 200,000 tokens. */
 const LONGEST_CONVERSATION = 200_000
 
 type DataOf<T extends AgentFact['type']> = Extract<AgentFact, { type: T }>['data']
@@ -18,8 +18,8 @@ interface Turn {
 }
 
 /**
- * The prompts and answers of a session and of all before it in its chain, oldest first, as text in front of a prompt.
- * Where that is too long the oldest turns are left out, and it says so. Empty when the log knows nothing of the session.
+ * The prompts and answers of a session and its ancestors, oldest first, as text to put before a prompt. If that is too
+ * long, the oldest turns are left out, and the text says so. Empty if the log does not know the session.
  */
 export async function conversationBefore(
   sessionId: string,
@@ -62,7 +62,7 @@ async function chainOf(sessionId: string, store: EventStore, stream: string): Pr
   const chain: Turn[] = []
   for (let turn = answered.get(sessionId); turn; turn = answered.get(turn.answered.parentSessionId ?? '')) {
     chain.push(turn)
-    // A chain that goes round in a circle is damage: what there is of it is told once.
+    // A circular chain is damage: each of its turns is told once.
     answered.delete(turn.answered.sessionId)
   }
   return chain
@@ -78,9 +78,6 @@ async function turnText({ asked, answered }: Turn, bodies: Bodies): Promise<stri
     }
   }
   const textInput = asked.textInput === null ? undefined : await read(asked.textInput)
-  const prompt = composePrompt({
-    prompt: await read(asked.prompt),
-    ...(textInput === undefined ? {} : { textInput }),
-  })
+  const prompt = composePrompt(defined({ prompt: await read(asked.prompt), textInput }))
   return `<user>\n${prompt}\n</user>\n<assistant>\n${await read(answered.text)}\n</assistant>`
 }

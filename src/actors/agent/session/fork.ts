@@ -1,5 +1,4 @@
-/** Where an agent is branched off: what a new one takes over of it. */
-
+/** The point at which an agent is forked, and what the new agent takes over. */
 import type { AgentFact } from '../../../events/agent-facts.ts'
 import { CannotForkError } from '../../../events/errors/history.ts'
 import { streamName } from '../../../events/ids.ts'
@@ -10,9 +9,9 @@ import { foldAt } from '../../engine/fold-at.ts'
 import { agentKind } from '../kind.ts'
 import type { AgentContext } from '../state.ts'
 
-/** Where to branch an agent off, and the id of the new one. */
+/** Where to fork an agent, and the id of the new one. */
 export interface ForkOptions {
-  /** The version of the original's stream up to which its conversation is taken over. Default: now. */
+  /** The version of the original's stream up to which its conversation is taken over. Default: the last one. */
   readonly at?: number
   /** The id of the new agent. */
   readonly as: string

@@ -1,4 +1,4 @@
-/** The callers of an agent's tasks: who is told when a task is held, released, or ended. */
+/** Notifies the callers of tasks when a task is held, released or ended. */
 import type { EventEmitter } from 'node:events'
 import type { Hold, TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
@@ -15,21 +15,24 @@ export interface ExpectedOutcome {
   forget(): void
 }
 
-/** The callers that wait for the outcome of a task. One task may have several. */
+/** The callers that wait for outcomes. A task may have several. */
 export class TaskOutcomes {
   readonly #callers = new Map<string, Set<Caller>>()
 
   expect(taskId: string): ExpectedOutcome {
     const callers = this.#callers.get(taskId) ?? new Set<Caller>()
     this.#callers.set(taskId, callers)
-    const { promise: outcome, ...caller } = withResolvers<Identified<TaskOutcome>>()
+    let forget = () => {}
+    const outcome = new Promise<Identified<TaskOutcome>>((resolve, reject) => {
+      const caller: Caller = { resolve, reject }
+      callers.add(caller)
+      forget = () => {
+        callers.delete(caller)
+        if (callers.size === 0) this.#callers.delete(taskId)
+      }
+    })
     // It may reject before the caller awaits it.
     outcome.catch(() => {})
-    callers.add(caller)
-    const forget = () => {
-      callers.delete(caller)
-      if (callers.size === 0) this.#callers.delete(taskId)
-    }
     return { outcome, forget }
   }
 
@@ -41,16 +44,6 @@ export class TaskOutcomes {
   giveUp(error: unknown): void {
     for (const callers of this.#callers.values()) for (const { reject } of callers) reject(error)
   }
-}
-
-function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
-  let resolve: (value: T) => void = () => {}
-  let reject: (error: unknown) => void = () => {}
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  return { promise, resolve, reject }
 }
 
 export interface HoldListeners {

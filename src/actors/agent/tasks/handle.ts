@@ -1,28 +1,28 @@
-/** A task that was asked: await it for the reply, iterate it for what is said meanwhile, cancel it. */
+/** A handle on an asked task: await it for the reply, iterate it for the messages, or cancel it. */
 import { type EventEmitter, on } from 'node:events'
 import type { CallMessage, Usage } from '../../../claude/runner.ts'
 
-/** What an agent answered. */
+/** An agent's answer. */
 export interface Reply {
   readonly taskId: string
   readonly agent: string
   readonly text: string
-  /** The session that holds this interaction; the agent's next one continues it. */
+  /** The session that contains this answer; the agent's next task continues it. */
   readonly sessionId: string
   readonly parentSessionId: string | null
-  /** Of the call that answered. 0 where it was found after a crash and the transcript does not tell. */
+  /** Of the call that answered. 0 if the answer was found after a crash and the transcript does not tell. */
   readonly costUsd: number
   readonly usage: Usage
   readonly durationMs: number
-  /** How many calls it took. */
+  /** The number of calls it took. */
   readonly attempts: number
 }
 
-/** What an agent says while it works on tasks: `message ID` for each message of a task, `ended ID` after its last. */
+/** Emits `message TASK` for each message of a task, and `ended TASK` after the last one. */
 export type TaskEvents = EventEmitter
 
 /**
- * A task that was asked: awaiting it gives the reply, iterating it gives the messages as they arrive.
+ * A task that was asked. Awaiting it gives the reply; iterating it gives the messages as they arrive.
  *
  * @example
  * const task = agent.ask('Compare the two proposals')
@@ -46,7 +46,7 @@ export class TaskHandle implements PromiseLike<Reply>, AsyncIterable<CallMessage
     this.#reply = reply
     this.#events = events
     this.#cancel = cancel
-    // Whoever only iterates, or only wants the task to be done, must not bring the process down with a rejection.
+    // Handles the rejection, so that a caller who never awaits the task does not crash the process.
     const settle = () => {
       this.#settled = true
       events.emit(`ended ${taskId}`)
@@ -70,7 +70,7 @@ export class TaskHandle implements PromiseLike<Reply>, AsyncIterable<CallMessage
     return this.#reply.finally(onSettled)
   }
 
-  /** What is said from now on, until the task has ended. Ends with the task's error when it fails. */
+  /** The messages from now on, until the task ends. Throws the task's error if it fails. */
   async *[Symbol.asyncIterator](): AsyncIterator<CallMessage> {
     if (!this.#settled) {
       const messages = on(this.#events, `message ${this.taskId}`, {
@@ -81,7 +81,7 @@ export class TaskHandle implements PromiseLike<Reply>, AsyncIterable<CallMessage
     await this.#reply
   }
 
-  /** Calls the task off, whether it waits or runs. Resolves when that is durable; a task that has ended stays as it is. */
+  /** Cancels the task, queued or running. Resolves when that is durable. Has no effect on a task that has ended. */
   cancel(reason = 'the asker no longer wants it'): Promise<void> {
     return this.#cancel(reason)
   }

@@ -1,5 +1,6 @@
 /** The held tasks of all agents: listed, approved, rejected. */
 import { TaskNotHeldError } from '../../../events/errors/hold.ts'
+import { defined } from '../../../events/json.ts'
 import type { Agent } from '../agent.ts'
 import type { AgentSystem } from '../system.ts'
 import type { HeldTask, Rejection, Verdict } from './held.ts'
@@ -37,7 +38,7 @@ export class HeldTasks {
 
   /** Task ids are unique within an agent only. */
   async #find(taskId: string, agent?: string): Promise<{ agent: Agent; task: HeldTask }> {
-    const tasks = (await this.list(agent === undefined ? {} : { agent })).filter(
+    const tasks = (await this.list(defined({ agent }))).filter(
       (held) => held.taskId === taskId && held.reason === 'approval',
     )
     const [task] = tasks

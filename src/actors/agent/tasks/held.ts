@@ -21,7 +21,7 @@ export interface HeldTask {
   readonly hint: string
   /** The budget that has no room for it, as it stands. */
   readonly budget: BudgetInfo | null
-  /** The estimated cost of its next call. */
+  /** The estimated cost of its next call; null if it needs approval. */
   readonly estimate: { readonly usd: number; readonly tokens: number } | null
 }
 
@@ -44,7 +44,7 @@ export function heldTask(
   return {
     ...{ agent, taskId, runId, reason: hold.reason, budget, estimate: { usd, tokens } },
     message: `${what}: its next call does not fit into ${budget ? inWords(budget, hold) : 'a budget'}.`,
-    hint: `It goes on when there is room: claude-agents budget set${budget ? optionsOf(budget) : ''}.`,
+    hint: `It resumes when the budget has room: claude-agents budget set${budget ? optionsOf(budget) : ''}.`,
   }
 }
 
@@ -61,7 +61,7 @@ export async function heldTasksIn(
   return (await Promise.all(tasks)).flat()
 }
 
-/** `the budget: about $2.50, of $3.00 there is $0.50 left` */
+/** `the budget: about $2.50 is needed, and $0.50 of $3.00 is left` */
 function inWords(
   { scope, limit, remaining }: BudgetInfo,
   { usd, tokens }: Hold & { reason: 'budget' },
@@ -69,12 +69,12 @@ function inWords(
   const parts = [
     ...(isShort(remaining.usd, usd)
       ? [
-          `about ${dollars(usd)} is needed, and of ${dollars(limit.usd ?? 0)} there is ${dollars(Math.max(0, remaining.usd ?? 0))} left`,
+          `about ${dollars(usd)} is needed, and ${dollars(Math.max(0, remaining.usd ?? 0))} of ${dollars(limit.usd ?? 0)} is left`,
         ]
       : []),
     ...(isShort(remaining.tokens, tokens)
       ? [
-          `about ${tokens} tokens are needed, and of ${limit.tokens} there are ${Math.max(0, remaining.tokens ?? 0)} left`,
+          `about ${tokens} tokens are needed, and ${Math.max(0, remaining.tokens ?? 0)} of ${limit.tokens} are left`,
         ]
       : []),
   ]

@@ -1,9 +1,7 @@
-/** Answers and their cost: what a call cost counts at once, and an answer that comes too late is kept. */
+/** Late answers: those that arrived after their task had ended are recorded, and can be listed. */
 import { agentFacts } from '../../../events/agent-facts.ts'
 import { checkId } from '../../../events/ids.ts'
-import { defined } from '../../../events/json.ts'
 import type { EventStore } from '../../../store/event-store.ts'
-import type { Budgets } from '../../admission/budgets.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import type { CallEnding } from '../call.ts'
 import { lateAnswer } from '../decisions.ts'
@@ -24,31 +22,13 @@ export interface LateAnswer {
   readonly at: string
 }
 
-export interface AnsweredCall {
-  readonly task: CurrentTask
-  readonly call: OpenCall
-}
-
 type Answered = CallEnding & { readonly type: 'CallSucceeded' }
 
-/** Tells the budgets what an answer cost, before its end is recorded. */
-export async function learnCost(
-  budgets: Budgets,
-  agent: string,
-  { task: { runId }, call: { callId } }: AnsweredCall,
-  { result: { costUsd, usage }, harvested }: Answered,
-): Promise<void> {
-  // A transcript does not always tell the cost of an answer that was harvested after a crash.
-  if (harvested && costUsd === 0) return
-  const cost = { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens }
-  await budgets.learn(defined({ agent, callId, runId }), cost)
-}
-
-/** Keeps an answer whose task has ended. */
+/** Records an answer whose task has ended, once per call. */
 export async function recordLateAnswer(
   actor: AgentActor,
   bodies: Bodies,
-  { task, call }: AnsweredCall,
+  { task, call }: { readonly task: CurrentTask; readonly call: OpenCall },
   { result, harvested }: Answered,
 ): Promise<void> {
   const fact = lateAnswer(task, call, result, { text: await bodies.write(result.text), harvested })

@@ -1,4 +1,4 @@
-/** Tasks on their way into an agent's queue, and the replies on their way back. */
+/** Accepts an agent's tasks, durably once per id, and returns their replies. */
 import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
@@ -13,7 +13,6 @@ import type { JsonObject } from '../../../events/json.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { standingFor } from '../../engine/outcome-facts.ts'
-import { endsTask } from '../call.ts'
 import { BEGIN_HELD, cancelTasks } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
 import { isSameTask } from '../retention.ts'
@@ -28,20 +27,22 @@ export interface AskOptions extends HoldListeners {
   readonly signal?: AbortSignal
   /** Makes the ask idempotent: the same id runs once, ever, and has one reply. Default: a new UUID. */
   readonly taskId?: string
-  /** `chain` (the default, unless the orchestrator has another) continues the agent's conversation; `fresh` is a conversation of its own, which leaves no trace
-   * in the agent's. */
+  /**
+   * `chain` (the default, unless the orchestrator sets another) continues the agent's conversation; `fresh` starts one of
+   * its own, which leaves no trace in the agent's.
+   */
   readonly session?: 'chain' | 'fresh'
-  /** The form that the answer is to have, as a JSON Schema: its text is JSON then. */
+  /** A JSON Schema for the answer, whose text is then JSON. */
   readonly outputSchema?: JsonObject
-  /** What led to the task, for those who ask the log later: a run and its step. */
+  /** What led to the task, recorded in the log: a run and its step. */
   readonly origin?: {
     readonly correlationId: string
     readonly causationId: string
     readonly runId?: string
   }
   /**
-   * Whether somebody must say yes first (`orchestrator.approve`). Until then the task is held, also across restarts; what
-   * is asked after it goes on. A string says why, for whoever is to decide.
+   * Whether the task needs approval first (`orchestrator.approve`). Until then it is held, across restarts too, and later
+   * tasks pass it. A string is a note that tells why.
    */
   readonly approval?: boolean | string
 }
@@ -51,72 +52,46 @@ type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
 export class AgentTasks {
   readonly bodies: Bodies
-  /** `message TASK` for each message of its calls. */
+  /** `message TASK` for each message of a task's calls; `held TASK`, `released TASK` and `ended TASK`. */
   readonly events = new EventEmitter().setMaxListeners(0)
-  /** What tasks brought along, with credentials: the log must not hold those. */
+  /** The materials of running tasks, with the credentials that the log must not contain. */
   readonly materials = new Map<string, Material>()
   readonly #agent: string
   #actor: AgentActor
-  /** While the agent is loaded again: tasks wait until it is there. */
+  /** Pending while the agent is reloaded; tasks wait for it. */
   #loading: Promise<AgentActor> | undefined
   #refusal: ClaudeAgentError | undefined
   readonly #environment: AgentEnvironment
+  readonly #start: () => void
   readonly #outcomes = new TaskOutcomes()
-  /** Of the task that was asked last. */
+  /** Resolves when the texts of the last asked task are written. */
   #lastWritten: Promise<unknown> = Promise.resolve()
 
-  constructor(agent: string, actor: AgentActor, environment: AgentEnvironment) {
+  /** @param start Starts the agent; called once a task is valid. */
+  constructor(agent: string, actor: AgentActor, environment: AgentEnvironment, start: () => void) {
     this.#agent = agent
     this.#actor = actor
     this.#environment = environment
+    this.#start = start
     this.bodies = bodiesIn(environment.store)
     this.#observe(actor)
   }
 
-  /** The agent is loaded again: what is asked meanwhile waits for that, and who waits for an answer goes on waiting. */
-  reload(loading: Promise<AgentActor>): void {
-    this.#loading = loading.then((actor) => {
-      this.#actor = actor
-      this.#observe(actor)
-      this.#loading = undefined
-      return actor
-    })
-    this.#loading.catch(() => {})
-  }
-
-  /** Tasks are refused from now on, and who waits for an answer is told why; with nothing they are taken again. */
-  refuse(reason: ClaudeAgentError | undefined): void {
-    // The first reason is the one that led to the others.
-    this.#refusal = reason && (this.#refusal ?? reason)
-    if (reason) this.#outcomes.giveUp(reason)
-  }
-
-  #observe(actor: AgentActor): void {
-    actor.observe((recorded) => {
-      const { taskId } = recorded.data
-      if (typeof taskId === 'string' && endsTask(recorded, taskId))
-        this.#outcomes.settle(taskId, agentFacts.read(recorded) as Identified<TaskOutcome>)
-      if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
-        this.events.emit(`released ${taskId}`)
-    })
-  }
-
-  /** @param start Lets the agent work; called once the task is known to be one. */
-  ask(task: string | TaskInput, options: AskOptions, start: () => void): TaskHandle {
+  ask(task: string | TaskInput, options: AskOptions): TaskHandle {
     const taskId = options.taskId ?? this.#environment.newId()
-    const reply = this.#ask(taskId, task, options, start)
+    const reply = this.#ask(taskId, task, options)
     return new TaskHandle(taskId, reply, this.events, async (reason) => {
       await this.cancel(taskId, reason)
     })
   }
 
-  /** The reply to a task that was accepted before, when it comes. Throws what ended the task otherwise. */
-  async reply(taskId: string, listeners: HoldListeners, start: () => void): Promise<Reply> {
-    start()
+  /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise. */
+  async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
+    this.#start()
     const expected = this.#outcomes.expect(taskId)
     const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
-      this.#lookAtHold(taskId)
+      this.#reviewHold(taskId)
       return await this.#reply((await this.#outcomeInLog(taskId, 0)) ?? (await expected.outcome))
     } finally {
       ignoreHolds()
@@ -132,19 +107,36 @@ export class AgentTasks {
     return cancelled.length > 0
   }
 
-  /** Whoever waits for a reply is told that it will not come from this process. */
+  /** Rejects the pending replies: none will come in this process. */
   close(): void {
     this.#outcomes.giveUp(new ClosedError({ what: 'orchestrator' }))
+  }
+
+  /** The agent is being reloaded: new tasks wait for it, and pending replies stay pending. */
+  reload(loading: Promise<AgentActor>): void {
+    this.#loading = loading.then((actor) => {
+      this.#actor = actor
+      this.#observe(actor)
+      this.#loading = undefined
+      return actor
+    })
+    this.#loading.catch(() => {})
+  }
+
+  /** Refuses tasks from now on and rejects pending replies, both with the reason; undefined accepts tasks again. */
+  refuse(reason: ClaudeAgentError | undefined): void {
+    // The first reason is the one that led to the others.
+    this.#refusal = reason && (this.#refusal ?? reason)
+    if (reason) this.#outcomes.giveUp(reason)
   }
 
   async #ask(
     taskId: string,
     task: string | TaskInput,
     { signal, session = this.#environment.session, outputSchema, origin, approval, ...listeners }: AskOptions,
-    start: () => void,
   ): Promise<Reply> {
     checkTaskId(taskId)
-    // What a run has begun it may go on with.
+    // Tasks of a run that has begun are still accepted.
     if (!origin && !this.#environment.intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
     const { prompt, textInput, ...material } = checkTaskInput(task, {
       allowLocalRepos: this.#environment.runner.allowsLocalRepos ?? false,
@@ -163,13 +155,13 @@ export class AgentTasks {
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     }
     this.materials.set(taskId, material)
-    start()
+    this.#start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
     const expected = this.#outcomes.expect(taskId)
     const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
       const before = await this.#accept(data, origin, holdFor(approval))
-      this.#lookAtHold(taskId)
+      this.#reviewHold(taskId)
       signal?.addEventListener('abort', cancel, { once: true })
       if (signal?.aborted) cancel()
       const past = before === undefined ? undefined : await this.#outcomeInLog(taskId, before)
@@ -182,7 +174,7 @@ export class AgentTasks {
     }
   }
 
-  /** A long text takes a while to be put beside the log: whoever asks after it waits, as tasks are done in order. */
+  /** Writes the texts. Waits for those of earlier tasks, however long they are, because tasks keep their order. */
   async #writtenInTurn(prompt: string, textInput: string | undefined): Promise<AcceptedTexts> {
     const before = this.#lastWritten
     const written = Promise.all([
@@ -196,7 +188,7 @@ export class AgentTasks {
     return { prompt: promptBody, textInput: textInputBody }
   }
 
-  /** Makes the task durable. Returns the version of that fact where it was durable before: it may have ended since. */
+  /** Makes the task durable. If it already was, returns the version of that fact: the task may have ended since. */
   async #accept(
     data: Accepted,
     origin: AskOptions['origin'],
@@ -204,21 +196,21 @@ export class AgentTasks {
   ): Promise<number | undefined> {
     const { taskId } = data
     const { mailbox } = this.#environment
-    // A task that is known takes no place. Only a full mailbox makes that worth looking up.
+    // An accepted task takes no new place in the queue. Looking that up is worth it only if the queue is full.
     const isFull = ({ queue, current }: AgentContext) => queue.length + (current ? 1 : 0) >= mailbox
-    const isKnown = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
-    const { runId: _, ...led } = origin ?? {}
+    const isAccepted = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
+    const { runId: _, ...causation } = origin ?? {}
     let version = 0
     const [accepted] = await this.#actor.decide(
       ({ value, context }) => {
         if (value === 'absent') throw new AgentNotFoundError({ agent: this.#agent, nearest: null })
         if (value === 'stopped') throw new AgentStoppedError({ agent: this.#agent })
-        if (!isKnown && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })
+        if (!isAccepted && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })
         version = this.#actor.version
         const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
         return [{ type: 'TaskAccepted', data }, ...held]
       },
-      { correlationId: taskId, ...led, commitId: `task/${this.#agent}/${taskId}` },
+      { correlationId: taskId, ...causation, commitId: `task/${this.#agent}/${taskId}` },
     )
     const isRepeated = accepted !== undefined && accepted.version <= version
     if (isRepeated && !isSameTask(accepted.data, data)) {
@@ -237,8 +229,8 @@ export class AgentTasks {
     return false
   }
 
-  /** Whoever asks is told that it waits, also when it was held before. Whether there is money now is looked at again. */
-  #lookAtHold(taskId: string): void {
+  /** Tells the caller that the task is held, even if it was held before; checks again whether the budgets have room. */
+  #reviewHold(taskId: string): void {
     const { queue } = this.#actor.snapshot.context
     const hold = queue.find((task) => task.taskId === taskId)?.hold
     if (hold?.reason === 'approval') this.events.emit(`held ${taskId}`, hold)
@@ -248,6 +240,16 @@ export class AgentTasks {
   async #held(taskId: string, hold: Hold): Promise<HeldTask> {
     const budget = hold.reason === 'budget' ? await this.#environment.budgets.of(hold) : null
     return heldTask({ agent: this.#agent, taskId }, hold, budget)
+  }
+
+  #observe(actor: AgentActor): void {
+    actor.observe((recorded) => {
+      const { taskId } = recorded.data
+      if (typeof taskId === 'string' && endsTask(recorded, taskId))
+        this.#outcomes.settle(taskId, agentFacts.read(recorded) as Identified<TaskOutcome>)
+      if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
+        this.events.emit(`released ${taskId}`)
+    })
   }
 
   async #outcomeInLog(taskId: string, after: number): Promise<Identified<TaskOutcome> | undefined> {
@@ -282,3 +284,13 @@ function holdFor(approval: AskOptions['approval']): Hold | undefined {
   if (approval === undefined || approval === false) return undefined
   return { reason: 'approval', note: typeof approval === 'string' ? approval : null }
 }
+
+const TASK_ENDS = new Set<string>([
+  'CallSucceeded',
+  'TaskFailed',
+  'TaskCancelled',
+] satisfies AgentFact['type'][])
+
+/** Whether a fact ends the task with this id. */
+export const endsTask = ({ type, data }: { type: string; data: object }, taskId: string): boolean =>
+  TASK_ENDS.has(type) && 'taskId' in data && data.taskId === taskId

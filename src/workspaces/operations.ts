@@ -1,4 +1,4 @@
-/** What every runner does with an agent's directories, whichever program works in them. */
+/** The operations on an agent's directories that all runners share, whichever program works in them. */
 
 import { type Clock, systemClock } from '../clock.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
@@ -9,8 +9,8 @@ import { prepareDirectories, removeDirectories } from './lifecycle.ts'
 /** How files, folders and repositories of tasks are placed. */
 export type InputOptions = Pick<PlaceInputsOptions, 'limits' | 'allowLocalRepos'>
 
-/** The part of `AgentRunner` that concerns an agent's directories. */
-export interface DirectoryWork {
+/** A runner's operations on an agent's directories. */
+export interface DirectoryOperations {
   readonly allowsLocalRepos: boolean
   /** Creates them. */
   prepare(directories: AgentDirectories): Promise<void>
@@ -24,13 +24,13 @@ export interface DirectoryWork {
   discard(directories: AgentDirectories): Promise<void>
 }
 
-export function directoryWork({
+export function directoryOperations({
   clock = systemClock,
   inputs = {},
 }: {
   readonly clock?: Clock | undefined
   readonly inputs?: InputOptions | undefined
-}): DirectoryWork {
+}): DirectoryOperations {
   return {
     allowsLocalRepos: inputs.allowLocalRepos ?? false,
     prepare: prepareDirectories,

@@ -1,21 +1,21 @@
-/** Where an agent's calls begin: there must be room in the budgets and a place among other agents, then it is announced. */
+/** Admits an agent's calls: room in the budgets and a slot from the governor come first, then the call is announced. */
 import type { EventEmitter } from 'node:events'
 import { estimate } from '../admission/budget-decisions.ts'
-import type { BudgetHold } from '../admission/budget-requests.ts'
+import type { BudgetHold, CallRequest } from '../admission/budgets.ts'
 import type { Caller, CallSlot } from '../admission/governor.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
 import { holdForBudget, nextCall, ready } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { OpenCall, QueuedTask } from './state.ts'
 
-export class CallBeginnings {
+export class CallAdmission {
   readonly #agent: string
   readonly #actor: AgentActor
   readonly #environment: AgentEnvironment
   readonly #events: EventEmitter
-  /** Places of calls that are announced, until their effect takes them. */
-  readonly #places = new Map<string, CallSlot>()
-  #turn: Promise<unknown> = Promise.resolve()
+  /** Slots of announced calls, until their effect takes them. */
+  readonly #slots = new Map<string, CallSlot>()
+  #admitting: Promise<unknown> = Promise.resolve()
 
   constructor(agent: string, actor: AgentActor, environment: AgentEnvironment, events: EventEmitter) {
     this.#agent = agent
@@ -28,59 +28,59 @@ export class CallBeginnings {
     return { agent: this.#agent, account: this.#environment.runner.account?.() ?? 'default' }
   }
 
-  /** Resolves when the task has had its turn among other agents, and its call is announced: that is no time of its own. */
-  get turn(): Promise<unknown> {
-    return this.#turn
+  /** Resolves when no call waits for admission. The wait for other agents does not count against a task's deadline. */
+  get idle(): Promise<unknown> {
+    return this.#admitting
   }
 
-  /** Begins the first of those that are ready for which there is money. The others are held. */
-  async next(context: EffectContext): Promise<void> {
+  /** Admits the first ready task that the budgets have room for, and holds those before it. */
+  async admitNext(context: EffectContext): Promise<void> {
     for (const task of ready(this.#actor.snapshot.context))
-      if (!context.isWanted || (await this.begin(task, context))) return
+      if (!context.isWanted || (await this.admit(task, context))) return
   }
 
-  /** Whether the task had its turn. Otherwise it is held. */
-  begin(task: QueuedTask, context: EffectContext): Promise<boolean> {
-    const begun = this.#begin(task, context)
-    this.#turn = begun.catch(() => {})
-    return begun
+  /** Admits the next call of a task. Returns false if a budget has no room for it, and the task is held. */
+  admit(task: QueuedTask, context: EffectContext): Promise<boolean> {
+    const admitted = this.#admit(task, context)
+    this.#admitting = admitted.catch(() => {})
+    return admitted
   }
 
-  async #begin(task: QueuedTask, context: EffectContext): Promise<boolean> {
+  /** Takes the slot of an announced call. A call that an earlier process announced already runs, and gets a new slot. */
+  takeSlot({ callId }: OpenCall): CallSlot {
+    const slot = this.#slots.get(callId)
+    this.#slots.delete(callId)
+    return slot ?? this.#environment.governor.adopt(this.caller)
+  }
+
+  async #admit(task: QueuedTask, context: EffectContext): Promise<boolean> {
     const { governor, newId, clock, budgets, swept } = this.#environment
     const request = this.#request(task, newId())
-    // No place is taken for what nobody could pay for.
+    // Checked before waiting for a slot, which a call without a budget must not take.
     const full = budgets.areSet ? await budgets.refusal(request) : undefined
     if (full) return this.#hold(task, full)
     await swept()
     const since = clock.now()
     const entering = () => governor.enter(this.caller, context.signal).catch(() => undefined)
-    const place = governor.tryEnter(this.caller) ?? (await entering())
+    const slot = governor.tryEnter(this.caller) ?? (await entering())
     // The task is no longer wanted.
-    if (!place) return true
-    this.#places.set(request.callId, place)
+    if (!slot) return true
+    this.#slots.set(request.callId, slot)
     try {
       const refused = await budgets.reserve(request)
       if (refused) return await this.#hold(task, refused)
       await this.#announce(task, request.callId, clock.now() - since)
       return true
     } finally {
-      // Where no call has come of it.
-      if (this.#places.delete(request.callId)) {
-        place.leave()
+      // Still there: no call was announced.
+      if (this.#slots.delete(request.callId)) {
+        slot.leave()
         budgets.ended(request.callId)
       }
     }
   }
 
-  /** The place of a call; one that an earlier process has announced is under way already. */
-  placeOf({ callId }: OpenCall): CallSlot {
-    const place = this.#places.get(callId)
-    this.#places.delete(callId)
-    return place ?? this.#environment.governor.adopt(this.caller)
-  }
-
-  #request({ taskId, runId }: QueuedTask, callId: string) {
+  #request({ taskId, runId }: QueuedTask, callId: string): CallRequest {
     const { version, snapshot } = this.#actor
     return {
       ...{ callId, taskId, agent: this.#agent, agentVersion: version },
