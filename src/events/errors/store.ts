@@ -14,6 +14,17 @@ export class VersionConflict extends defineError(
   readonly actual = this.details.actual
 }
 
+/** The commit id was used before, for another stream or for other facts. */
+export class CommitConflict extends defineError(
+  'CommitConflict',
+  ({ commitId, stream, position }: { commitId: string; stream: string; position: number }) => ({
+    message: `The commit id ${commitId} was used at position ${position}, in stream ${stream}, for other facts.`,
+    hint: 'Nothing was written: give each commit an id of its own, and repeat a commit unchanged.',
+  }),
+) {
+  readonly position = this.details.position
+}
+
 /** Another process (or another part of this one) has the store open. */
 export class StoreInUse extends defineError(
   'StoreInUse',

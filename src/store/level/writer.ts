@@ -4,7 +4,7 @@ import { instant } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { StoreLockLost, StoreReadOnly } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
-import type { AppendRequest } from '../append-request.ts'
+import { type AppendRequest, type CommittedFact, commitConflict } from '../append-request.ts'
 import type { Watermark } from '../follow.ts'
 
 import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
@@ -100,7 +100,7 @@ export class LogWriter {
       const append = intact[member]
       if (outcome.kind === 'written') append?.resolve(plan.recorded(outcome.first, outcome.count))
       else if (outcome.kind === 'conflict') append?.reject(outcome.error)
-      else append?.resolve(this.#recorded(outcome.entry))
+      else append?.resolve(this.#repeated(append.request, outcome.entry))
     }
     if (this.#index.needsFlush) await this.#flushIndex()
   }
@@ -156,12 +156,14 @@ export class LogWriter {
     }
   }
 
-  /** The facts that a commit id wrote. */
-  async #recorded({ first, count }: CommitEntry): Promise<Recorded[]> {
-    const found: Recorded[] = []
-    for await (const { recorded } of records(this.#parts.database, first, first + count - 1))
-      found.push(recorded)
-    return found
+  /** The facts that a commit id wrote. Throws {@link CommitConflict} if the request is not the same commit. */
+  async #repeated(request: AppendRequest, { first, count }: CommitEntry): Promise<Recorded[]> {
+    const found: CommittedFact[] = []
+    for await (const { recorded, seal } of records(this.#parts.database, first, first + count - 1))
+      found.push({ recorded, isReduced: seal !== null })
+    const conflict = commitConflict(request, found)
+    if (conflict) throw conflict
+    return found.map(({ recorded }) => recorded)
   }
 
   #fail(cause: unknown): StoreReadOnly | StoreLockLost {
