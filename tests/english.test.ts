@@ -48,6 +48,9 @@ describe('a page', () => {
   })
 })
 
+/** Files whose texts are prompts. */
+const PROMPTS = new Set(['src/workflows/agent-factory.ts'])
+
 describe('the code', () => {
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.tsx?$/.test(name))
@@ -59,6 +62,8 @@ describe('the code', () => {
       .filter((file) => dirname(file) === room)
       .flatMap((file) => {
         const code = read(file)
+        // Prompts are part of what makes a step the same step: their words stay, so that resumed runs pay nothing twice.
+        if (PROMPTS.has(file)) return commentsIn(code, file).flatMap(found)
         return [...textsIn(code, file), ...commentsIn(code, file)].flatMap((text) =>
           found(text).map((phrase) => `${file}: ${phrase}`),
         )

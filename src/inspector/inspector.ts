@@ -20,6 +20,7 @@ export interface InspectorOptions {
   readonly port?: number
 }
 
+/** A running inspector. */
 export interface Inspector extends AsyncDisposable {
   /** The URL to open in a browser. It contains the key: anyone who knows it can read the log. */
   readonly url: string

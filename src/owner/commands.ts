@@ -21,7 +21,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'lateAnswers',
 ]
 
-/** Methods of an agent. `ask` has an address of its own, because its answer is a stream. */
+/** Methods of an agent. `ask` has its own address, because its answer is a stream. */
 export const AGENT_COMMANDS: readonly string[] = [
   'cancel',
   'reset',

@@ -97,7 +97,7 @@ why somebody would love it. Do not weigh them: others will.`,
   /** Has ideas that can be started next week. */
   createPragmatist: role(
     'pragmatist',
-    `You are a pragmatist. You have ideas that a small team could carry out with what it has.
+    `You are a pragmatist. You have ideas that a small team could carry out with what there is.
 Give ideas that differ from each other in kind, not in detail. For each one: a name, two sentences on what it is, and
 the first step. Do not weigh them: others will.`,
   ),

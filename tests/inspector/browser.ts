@@ -38,7 +38,7 @@ afterAll(async () => {
   await (await browser)?.close()
 })
 
-/** Opens the page in a window of its own. When the test has ended, nothing may have gone wrong in it. */
+/** Opens the page in a new window, and fails the test at its end if the page had errors, warnings or dialogs. */
 export async function openPage(url: string, options: { readonly dark?: boolean } = {}): Promise<Page> {
   browser ??= launchChromium()
   const context = await (await browser).newContext({

@@ -12,13 +12,13 @@ import { all } from '../../src/testing/contract/kit.ts'
 import { connected, served } from '../owner/kit.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
-const nobody = { agent: () => Promise.reject(new Error('no agents here')) }
+const noAgents = { agent: () => Promise.reject(new Error('no agents here')) }
 
 /** A store that is written directly and read through the socket. */
 async function readThroughSocket(): Promise<EventStore> {
   const baseDir = await temporaryDirectory()
   const store = await levelStore(baseDir)
-  const socket = await serveOwner({ baseDir, store, system: nobody, logger: silentLogger })
+  const socket = await serveOwner({ baseDir, store, system: noAgents, logger: silentLogger })
   const client = await connected(baseDir)
   const remote = remoteStore(client)
   return {
