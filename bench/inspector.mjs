@@ -1,20 +1,20 @@
-// How soon the inspector shows a log of 100,000 facts, and how soon it follows its slider: measured in headless Chromium
-// where there is one, else at its server.
+// How fast the inspector shows a log of 100,000 facts and follows its slider, measured in headless Chromium or, without
+// one, at its server.
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 const dist = process.env.BENCH_DIST ?? new URL('../dist', import.meta.url).href
-const { levelStore } = await import(`${dist}/store/level-store.js`)
-const { inspector } = await import(`${dist}/inspect/inspector.js`)
+const { levelStore } = await import(`${dist}/store/level/store.js`)
+const { inspector } = await import(`${dist}/inspector/inspector.js`)
 
 export const name = 'inspector'
 
 const FACTS = 100_000
 const AGENTS = 20
 const MOVES = 40
-/** What is asked for, in milliseconds. */
+/** The targets, in milliseconds. */
 const FIRST_PAINT_MS = 1000
 const MOVE_MS = 100
 
@@ -29,14 +29,14 @@ export async function run() {
   }
 }
 
-/** What is in the page when it is first painted, and how long each move takes until all of it is on the screen. */
+/** Measures the first paint, and for each move of the slider the time until the whole page shows the new moment. */
 async function inBrowser(directory, executablePath) {
   const { chromium } = await import('playwright-core')
   const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run']
   const browser = await chromium.launch({ executablePath, args })
   const page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
   try {
-    // The server begins to read the log when it is asked to serve: nothing is ready before the page is opened.
+    // The server starts to read the log when it starts to serve, so nothing is cached when the page opens.
     return await serving(directory, async (url) => {
       await page.goto(url, { waitUntil: 'commit' })
       await page.waitForFunction(
@@ -72,7 +72,7 @@ async function serving(directory, work) {
   }
 }
 
-/** Runs in the page: moves the slider and waits until the fact, the list and the state are those of the new moment. */
+/** Runs in the page: moves the slider and waits until the position, the fact and the list show the new moment. */
 async function moveSlider({ facts, moves }) {
   const slider = document.querySelector('input[type=range]')
   const shown = (position) => {
@@ -122,16 +122,16 @@ const atServer = (directory) =>
 
 const rows = (where, painted, times, read) => [
   limited(`first paint of ${FACTS} facts, ${where}`, painted, FIRST_PAINT_MS),
-  limited(`a move of the slider, median, ${where}`, median(times), MOVE_MS),
+  limited(`one move of the slider, median, ${where}`, median(times), MOVE_MS),
   {
-    what: `a move of the slider, slowest of ${MOVES}, ${where}`,
+    what: `one move of the slider, slowest of ${MOVES}, ${where}`,
     value: Math.round(Math.max(...times)),
     unit: 'ms',
   },
-  { what: `all of the log read, ${where}`, value: Math.round(read), unit: 'ms' },
+  { what: `indexing the whole log, ${where}`, value: Math.round(read), unit: 'ms' },
 ]
 
-/** The ratio says how much faster it is than what is asked for. */
+/** The ratio is how much faster it is than the target. */
 const limited = (what, value, limit) => ({
   what,
   value: Math.round(value),
@@ -151,7 +151,7 @@ function findChromium() {
   return [process.env.CHROMIUM_PATH ?? '', ...onPath].find((path) => path !== '' && existsSync(path))
 }
 
-/** Agents that answer task after task; every seventh call fails and is tried again. */
+/** Fills a store with agents that answer one task after another; every seventh call fails and is retried. */
 async function fill(directory) {
   const store = await levelStore(directory)
   const agents = Array.from({ length: AGENTS }, (_, number) => agent(`agent/worker-${number + 1}`))

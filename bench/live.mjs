@@ -1,4 +1,4 @@
-// How long the first fact of `log` takes from the owner of a store, next to opening the store; and what serving costs.
+// Reading a log through its owner, compared with opening the store; and the cost of serving.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -12,17 +12,17 @@ export const name = 'live'
 
 const ROUNDS = 15
 const FACTS = 20_000
-/** The most that reading through an owner may take longer, in ms. */
+/** How much longer reading through an owner may take, in ms. */
 const ALLOWED_MS = 50
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
 export async function run() {
   const baseDir = await mkdtemp(join(tmpdir(), 'bench-live-'))
   try {
-    await filled(baseDir)
+    await fill(baseDir)
     const served = { runner: scriptedRunner(), baseDir }
     const times = { closed: [], live: [] }
-    // In turn: what else the machine does is then the same for both.
+    // Alternating, so that other load on the machine affects both alike.
     for (let round = 0; round < ROUNDS; round++) {
       times.closed.push(await firstByte(baseDir))
       const owner = await Orchestrator.open(served)
@@ -33,7 +33,7 @@ export async function run() {
     const [silent, serving] = [await openings({ ...served, serve: false }), await openings(served)]
     return [
       {
-        what: `first byte of log from a live owner, next to a closed store (at most ${ALLOWED_MS} ms more)`,
+        what: `first byte of log from a live owner, compared with a closed store (at most ${ALLOWED_MS} ms more)`,
         value: Math.round(live),
         unit: 'ms',
         baseline: Math.round(closed),
@@ -41,7 +41,7 @@ export async function run() {
         floor: 1,
       },
       {
-        what: 'opening an orchestrator that serves, next to one that does not',
+        what: 'opening an orchestrator that serves, compared with one that does not',
         value: Number(serving.toFixed(1)),
         unit: 'ms',
         baseline: Number(silent.toFixed(1)),
@@ -53,7 +53,7 @@ export async function run() {
   }
 }
 
-async function filled(baseDir) {
+async function fill(baseDir) {
   const store = await levelStore(baseDir)
   const facts = Array.from({ length: 500 }, (_, n) => ({
     type: 'Noted',

@@ -1,5 +1,5 @@
-// What a task costs besides the model: this process's own CPU for one task that a script answers at once, and what
-// opening costs with many agents.
+// The overhead of a task besides the model, as CPU time of this process with a runner that answers at once; and the cost
+// of opening with many agents.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,7 +56,7 @@ async function cpuOfTasks(store) {
   }
 }
 
-/** Opening with 10,000 agents, next to opening with 100: agents are not loaded until they are used. */
+/** Opening with 10,000 agents, compared with 100: agents are not loaded until they are used. */
 async function openRow() {
   const [few, many] = [await withAgents(100), await withAgents(10_000)]
   try {
@@ -67,7 +67,7 @@ async function openRow() {
     }
     const [baseline, value] = [median(times.few), median(times.many)]
     return {
-      what: 'opening with 10,000 agents, next to 100',
+      what: 'opening with 10,000 agents, compared with 100',
       value: Number(value.toFixed(1)),
       unit: 'ms',
       baseline: Number(baseline.toFixed(1)),
@@ -78,7 +78,7 @@ async function openRow() {
   }
 }
 
-/** Folding one agent with 1,000 facts from its first, next to from its last snapshot. */
+/** Loading one agent of 1,000 facts from its last snapshot, compared with folding it from its first fact. */
 async function loadRow() {
   const baseDir = await mkdtemp(join(tmpdir(), 'bench-orchestrator-'))
   const runner = scriptedRunner({ reply: () => 'done' })
@@ -103,7 +103,7 @@ async function loadRow() {
   await rm(baseDir, { recursive: true })
   const [baseline, value] = [median(times.without), median(times.with)]
   return {
-    what: 'folding an agent of 1,000 facts from its snapshot, next to from its first fact',
+    what: 'loading an agent of 1,000 facts from its snapshot, compared with from its first fact',
     value: Number(value.toFixed(2)),
     unit: 'ms',
     baseline: Number(baseline.toFixed(2)),
@@ -119,7 +119,7 @@ async function withAgents(count) {
     await orchestrator.createAgent({ id: `agent-${index}`, systemPrompt: 'x' })
   }
   await orchestrator.close()
-  // Once more, so that LevelDB has put its write-ahead log into tables: that is its work, and done once.
+  // Opened once more, so that LevelDB has compacted its write-ahead log into tables, which happens only once.
   await timedOpen(baseDir)
   return baseDir
 }

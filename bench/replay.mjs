@@ -1,20 +1,20 @@
-// What it costs to fold a whole log again, next to iterating LevelDB and parsing the same records as JSON.
+// The cost of folding a whole log, compared with iterating LevelDB and parsing the same records as JSON.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
 
 const dist = process.env.BENCH_DIST ?? new URL('../dist', import.meta.url).href
-const { levelStore } = await import(`${dist}/store/level-store.js`)
-const { foldLog } = await import(`${dist}/actors/fold-log.js`)
-const { KINDS } = await import(`${dist}/actors/kinds.js`)
-const { replay } = await import(`${dist}/actors/replay.js`)
+const { levelStore } = await import(`${dist}/store/level/store.js`)
+const { foldLog } = await import(`${dist}/history/fold-log.js`)
+const { KINDS } = await import(`${dist}/history/kinds.js`)
+const { replaySteps } = await import(`${dist}/actors/engine/replay.js`)
 
 export const name = 'replay'
 
 const FACTS = Number(process.env.BENCH_FACTS ?? 300_000)
 const AGENTS = 100
-const FACTS_OF_A_TASK = 4
+const FACTS_PER_TASK = 4
 const ROUNDS = 5
 
 export async function run() {
@@ -29,7 +29,7 @@ export async function run() {
       times.fold.push(await withStore(directory, (store) => timed(() => foldLog(store, KINDS))))
     }
     const [parse, pages, fold] = [least(times.parse), least(times.pages), least(times.fold)]
-    const what = `verify and fold every stream of ${FACTS} facts, next to LevelDB and JSON.parse`
+    const what = `verify and fold every stream of ${FACTS} facts, compared with LevelDB and JSON.parse`
     const unit = 'ms CPU'
     return [
       row({ what: `${what}, for await`, value: fold, unit, baseline: parse }, { floor: 0.5 }),
@@ -49,7 +49,7 @@ const row = ({ value, baseline, ...rest }, more = {}) => ({
   ...more,
 })
 
-/** One stream by XState, as `replay` hands it out, next to the same by the compiled fold. */
+/** One stream folded by the compiled fold, compared with XState, as `replay` uses it. */
 async function interpreted(store) {
   const [agent] = KINDS
   const times = { xstate: [], compiled: [] }
@@ -62,13 +62,13 @@ async function interpreted(store) {
   for (let round = 0; round < ROUNDS; round++) {
     times.xstate.push(
       await timed(async () => {
-        for await (const _ of replay(agent, one, 'agent/a0'));
+        for await (const _ of replaySteps(agent, one, 'agent/a0'));
       }),
     )
     times.compiled.push(await timed(() => foldLog(one, KINDS)))
   }
   return row({
-    what: `fold of ${facts.length} facts in memory, compiled, next to XState`,
+    what: `fold of ${facts.length} facts in memory, compiled, compared with XState`,
     value: least(times.compiled),
     unit: 'ms CPU',
     baseline: least(times.xstate),
@@ -86,7 +86,7 @@ async function iterated(log, read) {
 }
 
 const RECORDS = { gte: 'e!', lt: 'e!~' }
-/** A record is a letter, two hashes, the fact, and on a line of its own what was committed with it. */
+/** A record is a letter, two hashes, the fact, and on a separate line the data of its commit. */
 const parse = (value) =>
   value
     .slice(87)
@@ -124,16 +124,16 @@ async function fill(directory) {
     const append = (stream, facts) =>
       store.append(stream, facts, { summary: { status: 'busy', open: true, info } })
     await Promise.all(agents.map((agent) => append(agent, [fact('AgentCreated', { config }, 2)])))
-    const tasks = (FACTS - AGENTS) / FACTS_OF_A_TASK / AGENTS
+    const tasks = (FACTS - AGENTS) / FACTS_PER_TASK / AGENTS
     for (let task = 0; task < tasks; task++) {
       for (const facts of taskFacts(task)) await Promise.all(agents.map((agent) => append(agent, facts)))
     }
   })
-  // Once more, so that LevelDB has put its write-ahead log into tables: that is its work, and done once.
+  // Opened once more, so that LevelDB has compacted its write-ahead log into tables, which happens only once.
   await withStore(directory, async () => {})
 }
 
-/** One task as an agent writes it: the same four commits. */
+/** The four commits of one task, as an agent writes them. */
 function taskFacts(number) {
   const taskId = `6f1c2d7e-0000-4000-8000-${String(number).padStart(12, '0')}`
   const callId = taskId.replace('6f1c', '7a2d')
@@ -180,7 +180,7 @@ async function withStore(directory, use) {
   }
 }
 
-/** In ms of this process's CPU, LevelDB's threads included: what else the machine does is not counted. */
+/** The CPU time of this process in ms, including LevelDB's threads: other load on the machine does not count. */
 async function timed(action) {
   const before = process.cpuUsage()
   await action()
@@ -188,5 +188,5 @@ async function timed(action) {
   return (user + system) / 1000
 }
 
-/** What is there besides only ever adds to it. */
+/** The least is the best estimate: other load only ever adds time. */
 const least = (numbers) => Math.min(...numbers)

@@ -1,20 +1,20 @@
-// Runs the benches of this folder (or those named) and prints one table. Exit 1 when a ratio is under its floor.
+// Runs all benches of this folder, or the named ones, and prints one table. Exits with 1 if a ratio is below its floor.
 import { readdir } from 'node:fs/promises'
 
 const folder = new URL('.', import.meta.url)
-const asked = process.argv.slice(2)
+const wanted = process.argv.slice(2)
 const found = (await readdir(folder))
   .filter((file) => file.endsWith('.mjs') && file !== 'run.mjs')
   .map((file) => file.slice(0, -'.mjs'.length))
   .sort()
-const unknown = asked.filter((bench) => !found.includes(bench))
+const unknown = wanted.filter((bench) => !found.includes(bench))
 if (unknown.length > 0) {
-  console.error(`No bench ${unknown.join(', ')}. There are: ${found.join(', ')}.`)
+  console.error(`Unknown bench: ${unknown.join(', ')}. Available: ${found.join(', ')}.`)
   process.exit(2)
 }
 
 const rows = []
-for (const file of asked.length > 0 ? asked : found) {
+for (const file of wanted.length > 0 ? wanted : found) {
   const bench = await import(new URL(`${file}.mjs`, folder).href)
   for (const row of await bench.run()) rows.push({ bench: bench.name, ...row })
 }
@@ -30,5 +30,5 @@ console.table(
 )
 const tooSlow = rows.filter(({ ratio, floor }) => floor !== undefined && ratio < floor)
 for (const { what, ratio, floor } of tooSlow)
-  console.error(`Too slow: ${what}: ${ratio}, at least ${floor} is asked for.`)
+  console.error(`Too slow: ${what}: the ratio is ${ratio}, below the floor of ${floor}.`)
 process.exitCode = tooSlow.length > 0 ? 1 : 0

@@ -1,5 +1,5 @@
-// How long the command takes to say what it can do and to list agents, next to a Node script that does nothing, and to
-// list many agents.
+// The start-up time of the command for `--help`, `--version` and `agent list`, compared with an empty Node script; and the
+// time to list many agents.
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -37,7 +37,7 @@ export async function run() {
     const rows = Object.entries(commands).map(([command, { floor }]) => {
       const value = median(times[command])
       return {
-        what: `claude-agents ${command}, next to an empty script`,
+        what: `claude-agents ${command}, compared with an empty script`,
         value: Math.round(value),
         unit: 'ms',
         baseline: Math.round(baseline),
@@ -51,7 +51,7 @@ export async function run() {
   }
 }
 
-/** `agent list` of 10,000 agents, next to one of 10. */
+/** `agent list` of 10,000 agents, compared with 10. */
 async function listing(folder) {
   const times = {}
   for (const count of [10, 10_000]) {
@@ -61,7 +61,7 @@ async function listing(folder) {
     times[count] = median(rounds)
   }
   return {
-    what: 'agent list of 10,000 agents, next to one of 10',
+    what: 'agent list of 10,000 agents, compared with 10',
     value: Math.round(times[10_000]),
     unit: 'ms',
     baseline: Math.round(times[10]),
@@ -82,7 +82,7 @@ async function makeAgents(baseDir, count) {
 function timed(argv) {
   const begin = performance.now()
   const { status } = spawnSync(process.execPath, argv, { stdio: 'ignore' })
-  if (status !== 0) throw new Error(`${argv.join(' ')} ended with ${status}`)
+  if (status !== 0) throw new Error(`${argv.join(' ')} exited with ${status}`)
   return performance.now() - begin
 }
 

@@ -1,17 +1,17 @@
-// How fast facts become durable, next to LevelDB itself writing the same payloads with one chained, synced batch.
+// The speed of durable appends, compared with LevelDB itself writing the same payloads in one synced batch.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
 
 const dist = process.env.BENCH_DIST ?? new URL('../dist', import.meta.url).href
-const { levelStore } = await import(`${dist}/store/level-store.js`)
+const { levelStore } = await import(`${dist}/store/level/store.js`)
 
 export const name = 'store'
 
-/** Rounds that are not counted: the code of both sides has to be compiled first. */
+/** Rounds that do not count, until the code of both sides is compiled. */
 const WARM_UP = 200
-/** How many append at a time, in how many rounds, and the floor that the ratio to raw LevelDB must not fall under. */
+/** The number of concurrent appenders and of rounds, and the floor of the ratio to raw LevelDB. */
 const CASES = [
   { appenders: 256, rounds: 300, floor: 0.35 },
   { appenders: 16, rounds: 1000, floor: 0.55 },
@@ -37,7 +37,7 @@ export async function run() {
   }
 }
 
-/** Both write the same number of payloads, in turns: what else the machine does hits both. */
+/** Both sides write the same number of payloads, alternating, so that other load on the machine affects both alike. */
 async function compare(raw, store, { appenders, rounds, floor }) {
   const payload = JSON.stringify(data)
   const times = { raw: [], store: [] }
@@ -47,7 +47,7 @@ async function compare(raw, store, { appenders, rounds, floor }) {
   }
   const [baseline, value] = [median(times.raw.slice(WARM_UP)), median(times.store.slice(WARM_UP))]
   return {
-    what: `durable append, ${appenders} at a time (for all of them)`,
+    what: `durable append, ${appenders} at a time (all of them together)`,
     value: round(value * 1000),
     unit: 'µs',
     baseline: round(baseline * 1000),
@@ -63,7 +63,7 @@ async function writeRaw(raw, payload, count) {
   await batch.write({ sync: true })
 }
 
-/** Each appender has a stream of its own, as each agent has. */
+/** Each appender has its own stream, as each agent has. */
 const appendAll = (store, appenders) =>
   Promise.all(
     Array.from({ length: appenders }, (_, number) =>

@@ -1,8 +1,8 @@
-// What a durable step costs this process (a script answers at once), next to LangGraph.js with its SQLite checkpointer on
-// the same two-step task, and what it costs to go on with a long run, next to reading its facts.
+// The CPU cost of a durable step, with a runner that answers at once; its throughput compared with LangGraph.js and its
+// SQLite checkpointer on the same two-step task; and the cost of resuming a long run, compared with reading its facts.
 //
-// What is asked for is at most 150 µs a step, and 20 times the steps of LangGraph.js. Neither is reached yet (see
-// docs/decisions/0009-how-runs-resume.md): those rows have ratios and no floors.
+// The targets are at most 150 µs a step, and 20 times the steps of LangGraph.js. Neither is reached yet (see
+// docs/decisions/0009-how-runs-resume.md), so those rows have ratios but no floors.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,8 +13,8 @@ const { Orchestrator, mapReduce, parallel, pool, sequential } = await import(`${
 
 export const name = 'workflow'
 
-/** The most that a step should cost of this process's own CPU, in µs. */
-const MOST_STEP_CPU = 150
+/** The target for this process's CPU time per step, in µs. */
+const STEP_CPU_TARGET = 150
 const IN_FLIGHT = 256
 const STEPS = 10
 const CPU_ROUNDS = 5
@@ -28,7 +28,7 @@ export async function run() {
   return [...(await cpuRows()), ...(await comparedRows()), await resumeRow()]
 }
 
-/** 256 steps in flight, of one run, and of 256 runs. */
+/** 256 steps in flight, in one run and in 256 runs. */
 async function cpuRows() {
   const chain = (agent) => sequential(Array.from({ length: STEPS }, () => agent))
   const shapes = {
@@ -42,17 +42,17 @@ async function cpuRows() {
     for (let round = 0; round < CPU_ROUNDS; round++) cpu.push(await cpuOfSteps(work))
     const value = median(cpu)
     rows.push({
-      what: `own CPU of one no-op step, ${IN_FLIGHT} in flight ${shape} (asked for: at most ${MOST_STEP_CPU} µs)`,
+      what: `own CPU of one no-op step, ${IN_FLIGHT} in flight ${shape} (target: at most ${STEP_CPU_TARGET} µs)`,
       value: Math.round(value),
       unit: 'µs',
-      baseline: MOST_STEP_CPU,
-      ratio: round(MOST_STEP_CPU / value, 2),
+      baseline: STEP_CPU_TARGET,
+      ratio: round(STEP_CPU_TARGET / value, 2),
     })
   }
   return rows
 }
 
-/** The first time is not counted: the code has to be compiled. */
+/** The first run does not count: it compiles the code. */
 async function cpuOfSteps(work) {
   let cpu = 0
   await withTeam(IN_FLIGHT, async (orchestrator, agents) => {
@@ -84,16 +84,16 @@ async function comparedRows() {
   const what = `two-step tasks, ${COMPARED_IN_FLIGHT} in flight`
   if (!langGraph) return [{ what: `${what} (LangGraph.js is not installed)`, value, unit: 'steps/s' }]
   return [
-    ['theirs', 'as it comes: it does not wait for the disk'],
+    ['theirs', 'with its defaults, which do not wait for the disk'],
     ['synced', 'waiting for the disk as we do'],
   ].map(([which, how]) => {
     const baseline = Math.round(median(found[which]))
-    const compared = `${what}, next to LangGraph.js with SQLite, durability sync, ${how} (asked for: 20 times)`
+    const compared = `${what}, compared with LangGraph.js with SQLite, durability sync, ${how} (target: 20 times)`
     return { what: compared, value, unit: 'steps/s', baseline, ratio: round(value / baseline, 1) }
   })
 }
 
-/** Some tasks first, for the code to be compiled; then so many, 16 at a time. */
+/** Runs some tasks first, so that the code is compiled; then measures, 16 tasks at a time. */
 async function stepsPerSecond(task) {
   const work = async (tasks) => {
     let begun = 0
@@ -106,7 +106,7 @@ async function stepsPerSecond(task) {
   return (2 * COMPARED_TASKS * 1000) / (await timed(() => work(COMPARED_TASKS)))
 }
 
-/** A run of 1,000 answered steps that was stopped in the one after them. */
+/** Resuming a run of 1,000 finished steps that was stopped in the next one. */
 async function resumeRow() {
   const times = { reading: [], resuming: [] }
   const pieces = Array.from({ length: FINISHED_STEPS }, (_, index) => `piece ${index}`)
@@ -116,13 +116,13 @@ async function resumeRow() {
     await leaveUnfinished(baseDir, pattern)
     const orchestrator = await Orchestrator.open({ baseDir, runner, resume: 'on-demand' })
     times.reading.push(await timed(() => readRun(orchestrator.store)))
-    times.resuming.push(await timed(() => goOn(orchestrator, pattern)))
+    times.resuming.push(await timed(() => resume(orchestrator, pattern)))
     await orchestrator.close()
     await rm(baseDir, { recursive: true })
   }
   const [baseline, value] = [median(times.reading), median(times.resuming)]
   return {
-    what: `until a run of ${FINISHED_STEPS} finished steps is where it was, next to reading its facts (asked for: at most 5 times as long, and 1 s)`,
+    what: `resuming a run of ${FINISHED_STEPS} finished steps, compared with reading its facts (target: at most 5 times as long, and 1 s)`,
     value: round(value, 1),
     unit: 'ms',
     baseline: round(baseline, 1),
@@ -148,8 +148,8 @@ async function readRun(store) {
   if (facts < 2 * FINISHED_STEPS) throw new Error(`the run has only ${facts} facts`)
 }
 
-/** It is where it was when the first step that has no answer yet is asked again. */
-async function goOn(orchestrator, pattern) {
+/** The run has resumed when the first step without an answer is asked again. */
+async function resume(orchestrator, pattern) {
   let reused = 0
   const run = orchestrator.runs.resume('r1', pattern)
   run.then(undefined, () => {})
@@ -173,7 +173,7 @@ async function withTeam(size, work) {
   }
 }
 
-/** Answers at once and remembers nothing: a list of all calls would be the largest part of what is measured. */
+/** Answers at once and keeps no list of calls, which would dominate the measurement. */
 const runner = {
   async *start() {
     yield { type: 'result', result: answer }

@@ -1,6 +1,6 @@
 /**
- * Writes docs/api/, one page for each entry point, from the docstrings of what the built package exports, and
- * docs/api-reference.md, which lists the pages. The order and the headings of a page are those of the entry point's list.
+ * Writes docs/api/, one page per entry point, from the docstrings of the built package's exports, and docs/api-reference.md,
+ * which lists the pages. The headings and the order of a page are those of the entry point's source.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const errors = await import(`${root}dist/entry-points/errors.js`)
 const { exports: published } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
 
-/** What a program imports, the list in src/ and dist/ that it gets, and the page about it. */
+/** The name that a program imports, the module in src/ and dist/ behind it, and its page. */
 export const ENTRIES = Object.entries(published)
   .filter(([, target]) => target.types !== undefined)
   .map(([subpath, { types }]) => ({
@@ -20,12 +20,12 @@ export const ENTRIES = Object.entries(published)
     page: `docs/api/${subpath === '.' ? 'index' : subpath.slice(2)}.md`,
   }))
 
-/** What an entry point exports, with the docstrings. */
+/** The exports of an entry point, with their docstrings. */
 export const declarationsOf = ({ list }) => exportsOf(`${root}dist/${list}.d.ts`)
 
 /** The text of docs/api-reference.md and of each page, by its path. */
 export function apiPages() {
-  // What several entry points export is described on the page of a subpath; the main page leads there.
+  // An export of several entry points is described on the page of a subpath, and linked from the main page.
   const homes = new Map()
   for (const entry of [...ENTRIES.slice(1), ...ENTRIES.slice(0, 1)])
     for (const declared of declarationsOf(entry))
@@ -76,7 +76,7 @@ function pageOf(entry, homes) {
 
 const sourceOf = (list) => readFileSync(`${root}src/${list}.ts`, 'utf8')
 
-/** The comment that opens a list, in paragraphs. */
+/** The opening comment of an entry point, in paragraphs. */
 function headerOf(list) {
   const [, comment = ''] = /^\/\*\*(.*?)\*\//s.exec(sourceOf(list)) ?? []
   return comment
@@ -89,7 +89,7 @@ function headerOf(list) {
 /** Its first sentence, without the name of the entry point. */
 const sentenceOf = (header) => `${header.split(': `')[0]?.replaceAll('\n', ' ')}.`
 
-/** The headings of a list, and the names that are exported under each. */
+/** The headings of an entry point, with the names exported under each. */
 function sectionsOf(list) {
   const sections = [{ title: null, names: [] }]
   const parts = sourceOf(list).matchAll(
@@ -111,19 +111,19 @@ const everythingOf = (list, target) =>
     ({ name }) => name,
   )
 
-/** Errors are rows of a table: they all have the same form. Those of calls are made from a table themselves. */
+/** Errors all have the same form, so they are rows of a table. Errors of calls are defined by a table themselves. */
 const isCallError = ({ madeBy }) => madeBy?.name === 'CallErrorClass'
 const isError = (declared) =>
   ['CallErrorClass', 'ErrorClass'].includes(declared.madeBy?.name) ||
   ['ClaudeAgentError', 'ClaudeExecutionError'].includes(declared.base)
-/** What is said of an export: its docstring, and of an error of a call its message and its hint as well. */
+/** The description of an export: its docstring and, for an error of a call, its message and hint. */
 export const about = (declared) => {
   if (!isCallError(declared)) return declared.doc
   const { summary, hint } = new errors[declared.name]()
   return [declared.doc, summary, hint].filter((text) => text !== '').join(' ')
 }
-/** What an error keeps. */
-const keptBy = ({ madeBy }) => (madeBy?.last ?? []).map((name) => `\`${name}\``)
+/** The details of an error. */
+const detailsOf = ({ madeBy }) => (madeBy?.last ?? []).map((name) => `\`${name}\``)
 
 const headed = (declared) => declared.filter((each) => !isError(each))
 
@@ -134,7 +134,7 @@ function section({ title, own, others }, homes) {
   )
   const rows = own
     .filter(isError)
-    .map((error) => `| \`${error.name}\` | ${oneLine(about(error))} | ${keptBy(error).join(', ')} |`)
+    .map((error) => `| \`${error.name}\` | ${oneLine(about(error))} | ${detailsOf(error).join(', ')} |`)
   const table = `| error | what it says | details |\n|---|---|---|\n${rows.join('\n')}`
   const elsewhere = ENTRIES.flatMap((entry) => {
     const names = others.filter((each) => homes.get(keyOf(each)) === entry).map(({ name }) => `\`${name}\``)
@@ -156,7 +156,7 @@ const linked = (text) =>
     .replace(/^@throws +/gm, 'Throws ')
     .replace(/^@param (\w+) +/gm, '`$1`: ')
 
-/** As GitHub names headings. */
+/** The anchors that GitHub gives to headings. */
 function anchorsOf(titles) {
   const seen = new Map()
   const anchors = new Map()
@@ -172,7 +172,7 @@ function anchorsOf(titles) {
   return (title) => anchors.get(title)
 }
 
-/** The compiler prints signatures in its own way, in one line however long. */
+/** Formats the signatures, which the compiler prints on one line of any length. */
 function formatted(markdown) {
   const blocks = []
   const text = markdown.replace(

@@ -1,6 +1,5 @@
-// Compiles src/ to dist/: the library module by module, the command as a bundle, the inspector's page, and the JSON
-// Schema of the configuration file.
-// dist/ is replaced at once, so that a program that runs from it does not find half of it.
+// Builds dist/: the library as modules, the command as a bundle, the inspector's page, and the JSON Schema of the
+// configuration file. dist/ is swapped in one step, so that a program running from it never sees an incomplete build.
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -27,14 +26,14 @@ try {
   if (existsSync(dist)) renameSync(dist, old)
   renameSync(made, dist)
 } catch (error) {
-  // What the compiler had to say it has said.
+  // The compiler has printed its own errors.
   process.exitCode = 1
   if (error.status === undefined) console.error(error)
 } finally {
   for (const folder of [made, old]) rmSync(folder, { recursive: true, force: true })
 }
 
-/** The bundle takes the place of the modules that it was made of. */
+/** Replaces the command's modules by their bundle. */
 async function buildCommand() {
   const { KINDS } = await import(`${made}/history/kinds.js`)
   const fingerprints = Object.fromEntries(KINDS.map(({ kind, fingerprint }) => [kind, fingerprint]))

@@ -1,15 +1,15 @@
-// Bundles the command with its npm packages into few files: most of its start was the loading of small modules.
-// docs/decisions/0016-the-command-is-bundled.md says what that means for the modules of users that it loads.
+// Bundles the command with its npm packages into a few files, because most of its start-up time was spent on loading small
+// modules. docs/decisions/0016-the-command-is-bundled.md says what that means for the users' modules that it loads.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { basename, dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
-/** Stay packages beside the bundle: a native addon, the user's own OpenTelemetry, one that runs a file of its own. */
+/** Packages that stay outside: a native addon, the user's OpenTelemetry, and one that executes its own files. */
 const EXTERNAL = ['level', '@opentelemetry/api', 'open', /^node:/, ...builtinModules]
 
-/** What these give to Node is CommonJS: all of it would be loaded. Their modules can be taken apart. */
+/** Packages whose Node entry is CommonJS, which cannot be tree-shaken, and their ES modules. */
 const MODULES = Object.fromEntries(
   Object.entries({
     rxjs: 'dist/esm/index.js',
@@ -23,10 +23,10 @@ const MODULES = Object.fromEntries(
 )
 
 /**
- * Writes to `folder` the program that begins with the compiled module `main`, and the licences of what it contains.
+ * Writes the bundle of the compiled module `main` to `folder`, with the licences of the packages in it.
  *
- * @param root The compiled package: modules in it may look for files beside themselves.
- * @param constants The values of names that only the bundle defines.
+ * @param root The compiled package. Modules in it may look for files next to themselves.
+ * @param constants The values of names that are defined only in the bundle.
  */
 export async function bundleCommand({ root, main, folder, constants }) {
   const bundle = await rolldown({
@@ -37,9 +37,9 @@ export async function bundleCommand({ root, main, folder, constants }) {
     external: EXTERNAL,
     resolve: { alias: MODULES },
     transform: { define: constants },
-    plugins: [keepPlaces(root, dirname(main))],
+    plugins: [keepModuleUrls(root, dirname(main))],
     onLog(level, log, handle) {
-      // Loaded lazily in one place and at once in another: as it is without a bundle.
+      // A module that is loaded lazily in one place and eagerly in another works as it does without a bundle.
       if (log.code !== 'INEFFECTIVE_DYNAMIC_IMPORT') handle(level === 'warn' ? 'error' : level, log)
     },
   })
@@ -47,40 +47,40 @@ export async function bundleCommand({ root, main, folder, constants }) {
     dir: folder,
     format: 'esm',
     entryFileNames: '[name].js',
-    // A chunk that was made around an index.js has the name of its folder; that of the package is a temporary one.
+    // A chunk built around an index.js is named after its folder, which for the package is a temporary name.
     chunkFileNames: ({ name }) => (name === basename(root) ? 'index.js' : '[name].js'),
-    // Stack traces and bug reports are read by people.
+    // People read stack traces and bug reports.
     minify: false,
     comments: { legal: true, annotation: false, jsdoc: false },
   })
   await bundle.close()
   for (const { code, fileName } of output) {
-    // An error is told by the name of its class.
+    // Errors are recognized by the names of their classes.
     const [renamed] = /\bclass \w*Error\$\d+/.exec(code) ?? []
-    if (renamed) throw new Error(`${fileName}: two classes have the name of ${renamed}`)
+    if (renamed) throw new Error(`${fileName}: two classes have the same name, so one became ${renamed}`)
   }
   const licenses = licensesOf(output.flatMap(({ moduleIds }) => moduleIds))
   writeFileSync(join(folder, 'third-party-licenses.txt'), licenses)
 }
 
-/** A module of the package finds the files beside it from the bundle as well: its URL is still that of its own file. */
-function keepPlaces(root, folder) {
+/** Keeps `import.meta.url` of each module pointing to its original file, so that it finds the files next to it. */
+function keepModuleUrls(root, folder) {
   return {
-    name: 'keep-places',
+    name: 'keep-module-urls',
     transform(code, id) {
-      // The bundler's own.
+      // A virtual module of the bundler.
       if (id.startsWith('\0')) return null
       const statements = code.replace(/^\s*(\*|\/\*|\/\/).*$/gm, '')
       if (!/\bimport\.meta\b|\b__(dirname|filename)\b/.test(statements)) return null
       if (!id.startsWith(root))
-        throw new Error(`${id} looks for files beside itself: it has to stay external`)
-      const place = JSON.stringify(relative(folder, id))
-      return code.replaceAll('import.meta.url', `new URL(${place}, import.meta.url).href`)
+        throw new Error(`${id} looks for files next to itself, so it must stay external`)
+      const path = JSON.stringify(relative(folder, id))
+      return code.replaceAll('import.meta.url', `new URL(${path}, import.meta.url).href`)
     },
   }
 }
 
-/** The licences of all packages that these modules come from, as they ask for. */
+/** The licences of all packages that these modules come from: the licences require them. */
 function licensesOf(modules) {
   const packages = new Map()
   for (const id of modules) {

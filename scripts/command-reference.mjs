@@ -1,11 +1,11 @@
-/** Writes the reference of all commands and options into docs/user-guide.md, from the help texts of the command line. */
+/** Writes the reference of all commands and options in docs/user-guide.md from the help texts of the command line. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runnerImport } from 'vite'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = `${root}docs/user-guide.md`
-// The built command is a bundle, so the help texts come from their source; Node 20 does not know `using`.
+// The built command is a bundle, so the help texts come from the source, compiled because Node 20 lacks `using`.
 const { program } = (
   await runnerImport(`${root}scripts/program.ts`, {
     configFile: false,
@@ -14,11 +14,11 @@ const { program } = (
   })
 ).module
 
-/** The page with an up-to-date reference. */
+/** Returns the page with its reference replaced. */
 export function withCommands(page) {
   const [before, rest = ''] = page.split('<!-- commands -->\n')
   const after = rest.split('<!-- end of commands -->')[1]
-  if (after === undefined) throw new Error(`${PAGE} has no place for the commands`)
+  if (after === undefined) throw new Error(`${PAGE} lacks the markers around the commands`)
   return `${before}<!-- commands -->\n${commandReference()}<!-- end of commands -->${after}`
 }
 

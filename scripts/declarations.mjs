@@ -1,22 +1,22 @@
-/** Reads what an entry point of the built package exports, with its docstrings, out of the `.d.ts` files. */
+/** Reads the exports of an entry point of the built package, with their docstrings, from the `.d.ts` files. */
 import { readFileSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { parseSync } from 'vite'
 
 /**
  * @typedef {object} Declaration
- * @property {string} name As it is exported.
+ * @property {string} name The exported name.
  * @property {'class' | 'function' | 'constant' | 'type'} kind
  * @property {string} file The file that declares it.
- * @property {string} doc The text of its docstring, without the example.
- * @property {string} example The code of its docstring's example.
+ * @property {string} doc The docstring without its example.
+ * @property {string} example The code of the docstring's example.
  * @property {string} code Its signature.
  * @property {string | null} base The class that it extends.
- * @property {{ name: string, last: string[] } | null} madeBy Where a function makes that class: its type, and the
- *   properties of the last type in it.
+ * @property {{ name: string, last: string[] } | null} madeBy If a function creates that class: the name of its type, and
+ *   the properties of its last type argument.
  */
 
-/** @returns {Declaration[]} In the order of the names. */
+/** @returns {Declaration[]} Sorted by name. */
 export function exportsOf(entry) {
   const found = [...exportedFrom(entry)].map(([name, { file, local }]) => declaration(name, file, local))
   return found.sort((one, other) => one.name.localeCompare(other.name, 'en'))
@@ -66,7 +66,7 @@ function exportedFrom(file) {
   return names
 }
 
-/** Where a name of a file is declared: there, or where it was imported from. Null for what is not ours. */
+/** The declaration of a name in a file, following imports. Null for a name from another package. */
 function resolved(file, local) {
   const { declared, imported, exported } = moduleAt(file)
   const nodes = declared.get(local)
@@ -96,8 +96,10 @@ function declaration(name, exporter, exportedAs) {
   }
 }
 
-/** The sentence that opens a file: it says what the thing is after which the file is named. Of the source: the compiler
- * drops some of them. */
+/**
+ * The opening comment of a file, which describes the export that the file is named after. Read from the source, because
+ * the compiler drops some of them.
+ */
 function header(file) {
   const source = file.replace('/dist/', '/src/').replace(/\.d\.ts$/, '.ts')
   const [, comment] = /^\/\*(\*.*?)\*\//s.exec(readFileSync(source, 'utf8')) ?? []
@@ -111,7 +113,7 @@ const withoutStars = (comment) =>
     .replace(/^ *\* ?/gm, '')
     .trim()
 
-/** The comment right before it. The one that opens a file speaks of the file; the compiler may have dropped that one. */
+/** The comment right before a declaration, unless it is the opening comment of the file. */
 function docstring(file, { start }) {
   const { text, comments } = moduleAt(file)
   const comment = comments.findLast(({ end }) => end <= start)
@@ -142,7 +144,7 @@ const keys = (members = []) => members.map(({ key }) => key.name)
 function signature(file, node) {
   const { text } = moduleAt(file)
   const type = annotation(node)
-  // What xstate infers fills pages, and says nothing.
+  // The types that xstate infers fill pages and explain nothing.
   if (type && text.slice(type.start, type.end).startsWith('import("xstate").StateMachine<'))
     return `${text.slice(node.start, type.start)}StateMachine;`
   if (!node.body?.body) return text.slice(node.start, node.end)
@@ -156,11 +158,11 @@ function signature(file, node) {
   return `${text.slice(node.start, node.body.start)}{\n${[members(file, node), ...inherited].join('\n')}\n}`
 }
 
-/** Whatever nobody can name from outside is shown where it is extended. */
+/** A base class that is not exported is shown as part of the class that extends it. */
 const isHidden = ({ local }) => !PUBLIC.has(local)
 export const PUBLIC = new Set()
 
-/** What is in its braces, with the docstrings, without what is private. */
+/** The public members of a class or an interface, with their docstrings. */
 function members(file, { body }) {
   const { text, comments } = moduleAt(file)
   return body.body

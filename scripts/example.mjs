@@ -1,5 +1,5 @@
-// Runs one of examples/, by its number or name: npm run example -- 4 [--simulate] [words for it]
-// With --simulate claude talks to a made-up model on this machine: no login, no cost.
+// Runs one of the examples, by number or by file name: npm run example -- 4 [--simulate] [arguments]
+// With --simulate, claude talks to a simulated model on this machine: no login, no cost.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, rmSync } from 'node:fs'
@@ -9,16 +9,14 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const examples = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.ts'))
-const [asked = '', ...words] = process.argv.slice(2).filter((word) => word !== '--simulate')
-const found = examples.find((file) => file === asked || Number.parseInt(file, 10) === Number(asked))
+const [wanted = '', ...words] = process.argv.slice(2).filter((word) => word !== '--simulate')
+const found = examples.find((file) => file === wanted || Number.parseInt(file, 10) === Number(wanted))
 if (found === undefined) {
-  console.error(
-    `Which example? By its number, such as: npm run example -- 4 --simulate\n  ${examples.join('\n  ')}`,
-  )
+  console.error(`Name an example by its number: npm run example -- 4 --simulate\n  ${examples.join('\n  ')}`)
   process.exit(2)
 }
 
-// Inside the package, so that it finds claude-multi-agent by its name.
+// Inside the package, so that `claude-multi-agent` resolves to it.
 const compiled = join(root, `dist.example.${process.pid}`)
 const model = process.argv.includes('--simulate') ? await startModel() : undefined
 try {
@@ -30,7 +28,7 @@ try {
     stdio: 'inherit',
     env: { ...process.env, ...model?.environment },
   })
-  // The example decides what these mean; Ctrl-C reaches it by itself.
+  // The example handles these signals itself; Ctrl-C reaches it without help.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   const [code, signal] = await once(child, 'exit')

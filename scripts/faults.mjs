@@ -1,7 +1,7 @@
-// The long form of what repeating shows: kill -9 under load, random damage to every kind of file, a thousand starts of a
-// process. `npm test` runs the same tests with smaller numbers. The numbers can be set: KILLS, CORRUPTIONS, SEED (the
-// same one gives the same run, but for timing) and MINUTES, after which a part that is not done counts as failed.
-// KEEP=DIR keeps there, as they were damaged, the stores that were read wrong.
+// Fault injection at length: kill -9 under load, random damage to every kind of file, races of openers, a thousand process
+// starts. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEED (the same
+// seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR keeps the damaged stores that
+// were read wrong.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,12 +12,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const {
   KILLS = '1000',
   CORRUPTIONS = '2000',
+  RACES = '100',
   MINUTES = '30',
   SEED = String(Date.now() % 1_000_000),
 } = process.env
 
 const PARTS = [
   { name: 'kill -9', file: 'tests/store/level/kill.test.ts' },
+  { name: 'races of openers', file: 'tests/store/level/ownership.test.ts' },
   { name: 'kill -9 of owners with busy agents', file: 'tests/processes/owner-kills.test.ts' },
   { name: 'kill -9 of workflows', file: 'tests/e2e/workflow-kill.test.ts' },
   { name: 'random damage', file: 'tests/store/care/random-damage.test.ts' },
@@ -33,12 +35,13 @@ const environment = {
   LONG_TESTS: '1',
   KILLS,
   CORRUPTIONS,
+  RACES,
   SEED,
   FAULTS_REPORT: report,
   TMPDIR: folder,
 }
 
-/** The part that runs now. */
+/** The process of the part that is running. */
 let running = null
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => {
@@ -48,7 +51,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   })
 }
 
-/** Resolves with how a part ended: `passed`, `failed`, or `not done in time`. */
+/** Runs a part; resolves to `passed`, `failed` or `timed out`. */
 function run({ file }) {
   return new Promise((resolve) => {
     const words = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', file]
@@ -56,23 +59,23 @@ function run({ file }) {
       cwd: root,
       env: environment,
       stdio: ['ignore', 'ignore', 'inherit'],
-      // A group of its own, so that the writers and readers that it starts can be ended with it.
+      // In its own process group, so that the writers and readers that it starts can be killed with it.
       detached: true,
     })
     running = child
-    let late = false
+    let timedOut = false
     const timer = setTimeout(() => {
-      late = true
+      timedOut = true
       process.kill(-child.pid, 'SIGKILL')
     }, Number(MINUTES) * 60_000)
     child.on('exit', (code) => {
       clearTimeout(timer)
-      resolve(late ? 'not done in time' : code === 0 ? 'passed' : 'failed')
+      resolve(timedOut ? 'timed out' : code === 0 ? 'passed' : 'failed')
     })
   })
 }
 
-console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS}`)
+console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES}`)
 try {
   const rows = []
   for (const part of PARTS) {

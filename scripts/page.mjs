@@ -1,10 +1,10 @@
-// Builds the inspector's page: three files with fixed names that load nothing from elsewhere.
+// Builds the inspector's page: a few files with fixed names and without external resources.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build } from 'vite'
 
-/** In bytes of gzip: the page has to be there at once. */
+/** In bytes, gzipped: the page must load at once. */
 const LARGEST_SCRIPT = 40 * 1024
 
 export async function buildPage(outDir) {
@@ -27,5 +27,5 @@ export async function buildPage(outDir) {
   })
   const bytes = gzipSync(readFileSync(`${outDir}/page.js`)).length
   if (bytes > LARGEST_SCRIPT)
-    throw new Error(`page.js has ${bytes} bytes of gzip, more than ${LARGEST_SCRIPT}.`)
+    throw new Error(`page.js is too large: ${bytes} bytes gzipped, over the limit of ${LARGEST_SCRIPT}.`)
 }

@@ -1,5 +1,5 @@
-// Runs the adapter's tests with a version of claude of one's choice: npm run test:claude -- --version 2.1.197
-// Without a version it is the newest that npm gives. It is installed into a temporary folder; nothing here changes.
+// Runs the adapter's tests with any version of claude: npm run test:claude -- --version 2.1.197
+// The default is the newest version on npm. It is installed into a temporary folder; node_modules does not change.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -38,7 +38,7 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** The native program; what npm links as `claude` is a stub where install scripts are not allowed. */
+/** The native program: without install scripts, what npm links as `claude` is only a stub. */
 function installed(modules) {
   const scope = join(modules, '@anthropic-ai')
   const native = readdirSync(scope)

@@ -1,4 +1,4 @@
-/** What a program needs every day: `claude-multi-agent`. The rest is in the subpaths of `entry-points/`. */
+/** The everyday interface of the package: `claude-multi-agent`. The rest is in the subpaths of `entry-points/`. */
 
 // The orchestrator
 
@@ -38,7 +38,7 @@ export type {
 export { AgentFactory } from './workflows/agent-factory.ts'
 export type { AgentDirectories } from './workspaces/directories.ts'
 
-// Limits, budgets, and tasks that wait
+// Limits, budgets and held tasks
 
 export type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 export type { BudgetScope } from './actors/admission/budget-scope.ts'
@@ -67,11 +67,11 @@ export {
 
 export type { StepEvent } from './patterns/runs/durable-ask.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
-export type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/info.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'
 export type { RunPlan } from './patterns/runs/plan.ts'
 export type { RecordedStep } from './patterns/runs/recorded-steps.ts'
 export { Run } from './patterns/runs/run.ts'
+export type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/runs.ts'
 export type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 
 // Supervision
@@ -104,7 +104,7 @@ export {
 export type { Json, JsonObject } from './events/json.ts'
 export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './events/own-facts.ts'
 
-// What answers
+// Runners
 
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
 export { type CommandRunnerOptions, commandRunner } from './claude/command-runner.ts'
@@ -161,7 +161,7 @@ export {
 } from './events/errors/call.ts'
 export { TaskHeldError, TaskRejectedError } from './events/errors/hold.ts'
 export { RunFinishedError, RunInterruptedError, RunNotFoundError } from './events/errors/run.ts'
-export { StoreInUse } from './events/errors/store.ts'
+export { StoreInUse, StoreLockLost } from './events/errors/store.ts'
 export { SupervisionFailedError } from './events/errors/supervision.ts'
 export { TaskCancelledError } from './events/errors/task.ts'
 export { ClosedError, InvalidInputError } from './events/errors/usage.ts'

@@ -1,4 +1,4 @@
-/** How a service ends: it takes nothing new, finishes what it can in the time there is, and leaves the rest durable. */
+/** Shuts a service down: it accepts nothing new, finishes what it can in time, and leaves the rest in the log. */
 import { pause, systemClock } from './clock.ts'
 import type { Orchestrator } from './orchestrator.ts'
 
@@ -6,23 +6,23 @@ import type { Orchestrator } from './orchestrator.ts'
 export interface ShutdownOptions {
   /** Default: SIGTERM and SIGINT. */
   readonly signals?: readonly NodeJS.Signals[]
-  /** How long what was taken may go on, in ms. Default: 25 s, as 30 s is what most supervisors of services wait. */
+  /** How long running work may take to finish, in ms. Default: 25 s, because most service managers wait for 30 s. */
   readonly finishWithinMs?: number
-  /** Done first: stop whatever brings new work, such as a server or the consumer of a queue. */
+  /** Called first, to stop the sources of new work, such as a server or the consumer of a queue. */
   readonly before?: () => Promise<void> | void
 }
 
+/** The shutdown that `closeOnSignal` has prepared. */
 export interface Shutdown {
-  /** Resolves when the log is closed; rejects when that went wrong. */
+  /** Resolves when the log is closed; rejects if closing failed. */
   readonly closed: Promise<void>
-  /** Takes the handlers away. */
+  /** Removes the signal handlers. */
   remove(): void
 }
 
 /**
- * Closes the orchestrator when the system asks the process to end. What is not finished in time is gone on with by the
- * next opening. A second signal closes at once. It exits nothing: when the log is closed, a process without other work ends
- * by itself.
+ * Closes the orchestrator when the process receives a signal. The next opening resumes work that did not finish in time. A
+ * second signal closes at once. It does not exit: once the log is closed, a process without other work ends by itself.
  *
  * @example
  * const server = createServer(handle).listen(8080)
@@ -39,7 +39,7 @@ export function closeOnSignal(
   const finish = async () => {
     const timeUp = new AbortController()
     const stopped = Promise.all([before(), orchestrator.drain({ withinMs: finishWithinMs })])
-    // A server with a connection that stays open never ends by itself.
+    // `before` may never resolve: a server with a keep-alive connection does not close by itself.
     await Promise.race([stopped, pause(systemClock, finishWithinMs, timeUp.signal)])
     timeUp.abort()
   }

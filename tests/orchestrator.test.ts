@@ -34,7 +34,7 @@ describe('the orchestrator', () => {
     expect(await store.head()).toBe(0)
   })
 
-  test('refuses an id that is taken, and gives it away again after a removal', async () => {
+  test('refuses an id that is taken, and accepts it again after a removal', async () => {
     const { orchestrator } = await (await world()).open()
     await orchestrator.createAgent(ECHO)
     await expect(orchestrator.createAgent(ECHO)).rejects.toMatchObject({ _tag: 'AgentExistsError' })
@@ -43,14 +43,14 @@ describe('the orchestrator', () => {
     expect(again.snapshot.context.session).toBe(null)
   })
 
-  test('names the agent that was probably meant', async () => {
+  test('suggests the agent that was probably meant', async () => {
     const { orchestrator } = await (await world()).open()
     await orchestrator.createAgent(AgentFactory.createResearcher())
     await expect(orchestrator.agent('reseacher')).rejects.toThrow('Did you mean "researcher"?')
     await expect(orchestrator.agent('zzz')).rejects.toThrow('No agent "zzz". (claude-agents agent list)')
   })
 
-  test('holds its limit of agents, also when they are created at once', async () => {
+  test('enforces its limit of agents, even if they are created at once', async () => {
     const { open, store } = await world()
     const { orchestrator } = await open({}, { maxAgents: 3 })
     const created = await Promise.allSettled(
@@ -87,7 +87,7 @@ describe('the orchestrator', () => {
     expect(agents[0]?.currentSession).toBe((await orchestrator.agent('a')).snapshot.context.session)
   })
 
-  test('cleans up: no agent is left, the history is', async () => {
+  test('cleans up: removes every agent and keeps the history', async () => {
     const { open, store } = await world()
     const { orchestrator } = await open()
     for (const id of ['a', 'b']) await orchestrator.createAgent({ ...ECHO, id })
@@ -96,7 +96,7 @@ describe('the orchestrator', () => {
     expect(await store.head()).toBe(4)
   })
 
-  test('removes an agent that is busy: its task is cancelled first', async () => {
+  test('cancels the task of a busy agent before removing it', async () => {
     const { open, clock, types } = await world()
     const { orchestrator } = await open({ reply: () => ({ text: 'x', delayMs: 9e9 }) })
     const agent = await orchestrator.createAgent(ECHO)
@@ -108,7 +108,7 @@ describe('the orchestrator', () => {
     expect((await types('echo')).slice(-2)).toEqual(['TaskCancelled', 'AgentRemoved'])
   })
 
-  test('tells what happened and what happens, as an observable and as an iterable', async () => {
+  test('streams past and new events, as an observable and as an iterable', async () => {
     const { orchestrator } = await (await world()).open()
     const heard: Recorded[] = []
     const subscription = orchestrator.events().subscribe((recorded) => heard.push(recorded))
@@ -125,7 +125,7 @@ describe('the orchestrator', () => {
     expect(iterated).toEqual(['CallStarted', 'CallSucceeded'])
   })
 
-  test('ends its event streams when it is closed and all was heard, and refuses what comes after', async () => {
+  test('ends its event streams after the last event when it closes, and refuses new ones', async () => {
     const { orchestrator } = await (await world()).open()
     const heard: string[] = []
     const ended = new Promise<void>((complete) =>
@@ -170,7 +170,7 @@ describe('the orchestrator', () => {
     })
   })
 
-  test('says of each fact what led to it', async () => {
+  test('records the cause of each fact', async () => {
     const { open, store } = await world()
     const { orchestrator } = await open()
     await orchestrator.createAgent(ECHO)

@@ -1,4 +1,4 @@
-/** Which tests are quick is told by what they import, so that no list has to be kept. */
+/** Whether a test is quick follows from its imports, so there is no list to maintain. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -15,7 +15,7 @@ async function project(files: Readonly<Record<string, string>>) {
   return root
 }
 
-test('A test is quick unless what it imports starts a process, lazily or not, or runs a program', async () => {
+test('a test is quick unless its imports start a process, lazily or not, or run a program', async () => {
   const root = await project({
     'tests/kit.ts': "import { execa } from 'execa'",
     'src/git.ts': "export const git = async () => (await import('execa')).execa('git')",

@@ -3,13 +3,13 @@ import { sequential } from '../src/patterns/sequential.ts'
 import { closeOnSignal } from '../src/shutdown.ts'
 import { ECHO, until, world } from './actors/world.ts'
 
-/** The clock of these tests runs ahead of the disk: no deadline is to be passed meanwhile. */
+/** Virtual time runs ahead of the disk, so no deadline may pass in these tests. */
 const PATIENT = { ...ECHO, timeoutMs: 1e9 }
 
 const slowly = { reply: ({ prompt }: { prompt: string }) => ({ text: prompt, delayMs: 100 }) }
 
 describe('an orchestrator that is drained', () => {
-  test('takes nothing new, and lets what was taken come to its end', async () => {
+  test('accepts nothing new, and lets accepted work finish', async () => {
     const here = await world()
     const { orchestrator, runner } = await here.open(slowly)
     const agent = await orchestrator.createAgent(PATIENT)
@@ -28,7 +28,7 @@ describe('an orchestrator that is drained', () => {
     await orchestrator.close()
   })
 
-  test('waits for the steps of a run that no agent has been asked for yet', async () => {
+  test('waits for steps of a run that no agent has been asked yet', async () => {
     const here = await world()
     const { orchestrator, runner } = await here.open(slowly)
     await orchestrator.createAgent(PATIENT)
@@ -46,7 +46,7 @@ describe('an orchestrator that is drained', () => {
     await orchestrator.close()
   })
 
-  test('leaves what is not done in time to the next opening', async () => {
+  test('leaves unfinished work to the next opening', async () => {
     const here = await world()
     const first = await here.open({ reply: () => ({ text: 'late', delayMs: 60_000 }) })
     const agent = await first.orchestrator.createAgent(PATIENT)
@@ -67,7 +67,7 @@ describe('an orchestrator that is drained', () => {
   })
 })
 
-test('a signal stops what brings work, drains and closes; the handlers go with it', async () => {
+test('a signal stops the sources of work, drains and closes, and removes its handlers', async () => {
   const here = await world()
   const { orchestrator, runner } = await here.open(slowly)
   const taken = (await orchestrator.createAgent(PATIENT)).ask('one')

@@ -1,7 +1,7 @@
-// LangGraph.js with its SQLite checkpointer: installed on first use, and a two-step task in it.
+// A two-step task in LangGraph.js with its SQLite checkpointer, which is installed on first use.
 //
-// better-sqlite3 may have to be compiled, which takes minutes: so this is a package of its own, and no dependency of the
-// project. By hand: npm ci --prefix bench/langgraph
+// better-sqlite3 may have to be compiled, which takes minutes, so this is a separate package and not a dependency of the
+// project. To install it by hand: npm ci --prefix bench/langgraph
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -12,10 +12,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
 
-/** undefined where it cannot be had. */
+/** Installs LangGraph.js if necessary and loads it; undefined if that fails. */
 export async function loadLangGraph() {
   if (!existsSync(join(folder, 'node_modules'))) {
-    console.error('Installing LangGraph.js into bench/langgraph, once; this may take minutes.')
+    console.error('Installing LangGraph.js in bench/langgraph (once); this may take minutes.')
     spawnSync('npm', ['ci', '--prefix', folder], { stdio: ['ignore', 'ignore', 'inherit'] })
   }
   try {
@@ -23,7 +23,7 @@ export async function loadLangGraph() {
     const load = (module) => import(pathToFileURL(resolve(module)).href)
     const graph = await load('@langchain/langgraph')
     const sqlite = await load('@langchain/langgraph-checkpoint-sqlite')
-    // Opened once, to see that the binding was built.
+    // Opened once to check that the native binding was built.
     sqlite.SqliteSaver.fromConnString(':memory:').db.close()
     return { ...graph, ...sqlite }
   } catch (error) {
@@ -33,8 +33,8 @@ export async function loadLangGraph() {
 }
 
 /**
- * A two-step task, as often as it is called, each in a thread of its own.
- * `synced`: a commit waits for the disk. As it comes it does not (better-sqlite3 sets `synchronous = NORMAL` with a WAL).
+ * Passes a function to `work` that runs a two-step task in a new thread.
+ * `synced`: commits wait for the disk. By default they do not (better-sqlite3 sets `synchronous = NORMAL` with a WAL).
  */
 export async function withTwoStepTask(langGraph, { synced }, work) {
   const { Annotation, StateGraph, START, END, SqliteSaver } = langGraph
@@ -55,7 +55,7 @@ export async function withTwoStepTask(langGraph, { synced }, work) {
     await work(async () => {
       const config = { configurable: { thread_id: `task-${++thread}` }, durability: 'sync' }
       const { second } = await graph.invoke({ task: 'go' }, config)
-      if (second !== 'done') throw new Error('LangGraph.js did not do its task')
+      if (second !== 'done') throw new Error('LangGraph.js did not finish its task')
     })
   } finally {
     checkpointer.db.close()

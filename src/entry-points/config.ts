@@ -1,4 +1,4 @@
-/** The configuration file and the environment as a program reads them: `claude-multi-agent/config`. */
+/** Loads the configuration file and the environment in a program: `claude-multi-agent/config`. */
 
 export {
   type Config,

@@ -1,8 +1,8 @@
 /**
- * Every error that is thrown on purpose, by area: `claude-multi-agent/errors`.
+ * All errors that this package throws, by area: `claude-multi-agent/errors`.
  *
  * Each has `_tag`, `message`, `summary`, `hint`, `details`, `retryable` and `cause`. The details of a failed call
- * (`ClaudeExecutionError`) are `said`, `status` and `retryAfterMs`, as far as they are known.
+ * (`ClaudeExecutionError`) are `said`, `status` and `retryAfterMs`, if known.
  */
 
 export * from '../events/errors/actor.ts'

@@ -1,3 +1,3 @@
-/** The web inspector, served by a program: `claude-multi-agent/inspect`. */
+/** Serves the web inspector from a program: `claude-multi-agent/inspect`. */
 
 export { type Inspector, type InspectorOptions, inspector } from '../inspector/inspector.ts'

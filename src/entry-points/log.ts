@@ -1,4 +1,4 @@
-/** Care for a log, and a look into its past without an orchestrator: `claude-multi-agent/log`. */
+/** Maintains logs and reads their past without an orchestrator: `claude-multi-agent/log`. */
 
 // Verify and repair
 

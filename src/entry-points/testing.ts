@@ -1,4 +1,4 @@
-/** What tests of a program, a pattern or a store need: `claude-multi-agent/testing`. */
+/** Tools for testing programs, patterns, stores and runners: `claude-multi-agent/testing`. */
 
 export { type ContractCase, eventStoreContract } from '../testing/contract/event-store-contract.ts'
 export {

@@ -27,14 +27,14 @@ const Usage = Schema.Struct({
   cacheCreationTokens: Count,
 })
 
-/** Why a task waits for somebody: it needs a yes, or the next call does not fit into a budget. */
+/** Why a task is held: it needs approval, or its next call exceeds a budget. */
 export const Hold = Schema.Union([
   Schema.Struct({ reason: Schema.Literal('approval'), note: NullableString }),
   Schema.Struct({
     reason: Schema.Literal('budget'),
-    /** The stream of the budget that it does not fit into. */
+    /** The stream of the budget that it exceeds. */
     budget: Schema.String,
-    /** What the call was reckoned to cost. */
+    /** The estimated cost of the call. */
     usd: Schema.Finite,
     tokens: Count,
   }),
@@ -48,7 +48,7 @@ const definitions = {
   AgentCreated: fact(
     Schema.Struct({
       config: AgentConfig,
-      /** The agent that it was branched off, at which version, and the session that it goes on with. */
+      /** The agent that it was forked from, at which version, and the session that it continues. */
       forkedFrom: Schema.optionalKey(
         Schema.Struct({ agent: Schema.String, version: Count, sessionId: NullableString }),
       ),
@@ -57,7 +57,7 @@ const definitions = {
       config: { ...(config as JsonObject), permissions: 'workspace', loadProjectSettings: false },
     }),
   ),
-  /** What the agent is has changed: from the next call on. */
+  /** The agent's configuration has changed, from its next call on. */
   AgentConfigured: fact(Schema.Struct({ config: AgentConfig })),
   /** A task is durable in the agent's queue. */
   TaskAccepted: fact(
@@ -65,20 +65,20 @@ const definitions = {
       ...onlyTask,
       prompt: Body,
       textInput: Schema.NullOr(Body),
-      /** Whether it continues the agent's conversation, or is asked in one of its own. */
+      /** Whether it continues the agent's conversation or starts one of its own. */
       session: Schema.Literals(['chain', 'fresh']),
-      /** The form that the answer is to have, as a JSON Schema. */
+      /** The JSON Schema that the answer must match. */
       outputSchema: Schema.optionalKey(Schema.JsonObject),
-      /** Without the credentials that a URL was given with. */
+      /** URLs are without their credentials. */
       material: Material,
-      /** The run that asks. */
+      /** The run that asked. */
       runId: Schema.optionalKey(Schema.String),
     }),
   ),
-  /** It waits durably, behind nobody and in nobody's way, until it is approved or the budget has room. */
+  /** It is held until it is approved or the budget has room. It blocks no other task. */
   TaskHeld: fact(Schema.Struct({ ...onlyTask, hold: Hold })),
   TaskApproved: fact(Schema.Struct({ ...onlyTask, by: NullableString })),
-  /** Money is about to be spent: durable before the process is started. */
+  /** Money is about to be spent: durable before the process starts. */
   CallStarted: fact(
     Schema.Struct({
       ...callOfTask,
@@ -86,13 +86,13 @@ const definitions = {
       sessionId: Schema.String,
       parentSessionId: NullableString,
       deadlineAt: Instant,
-      /** How much of its time the task had left then, in ms. */
+      /** How much time the task had left, in ms. */
       leftMs: Schema.optionalKey(Count),
-      /** The parent cannot be continued: what was said there is given to a new session as text. */
+      /** The parent cannot be continued: a new session gets its conversation as text. */
       rebuilt: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
-  /** The material of the task lies in the workspace. */
+  /** The material of the task is in the workspace. */
   InputsPlaced: fact(Schema.Struct({ ...callOfTask, inputs: Schema.Array(PlacedInput) })),
   ProcessStarted: fact(Schema.Struct({ ...callOfTask, pid: Count, startTime: NullableString })),
   /** Ends the task. */
@@ -109,31 +109,31 @@ const definitions = {
       turns: Schema.NullOr(Count),
       model: NullableString,
       permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
-      /** Found after a crash, not heard from the process. */
+      /** Recovered after a crash from what the process had left. */
       harvested: Schema.Boolean,
     }),
   ),
   CallFailed: fact(Schema.Struct({ ...callOfTask, error: Failure })),
-  /** This process was killed during the call and no answer was kept: it may or may not have been paid for. */
+  /** This process died during the call and no answer was found: it may have been paid for. */
   CallOutcomeUnknown: fact(Schema.Struct(callOfTask)),
-  /** After a failed call: the next one, and when. */
+  /** After a failed call: when the next one starts. */
   RetryScheduled: fact(
     Schema.Struct({
       ...onlyTask,
       attempt: Count,
       dueAt: Instant,
       /**
-       * Not for a fault of the task's: it counts as no retry. `account`: the service limits the account, or is
-       * overloaded; `session`: the session to continue was lost.
+       * The task is not at fault, so this does not count as a retry. `account`: the service limits the account or is
+       * overloaded. `session`: the session to continue was lost.
        */
       because: Schema.optionalKey(Schema.Literals(['account', 'session'])),
-      /** How much of its time the task has left, in ms: its deadline stands still until the next call. */
+      /** How much time the task has left, in ms: its deadline stands still until the next call. */
       leftMs: Schema.optionalKey(Count),
     }),
   ),
-  /** The session to continue is gone: what was said in it is taken from the log from now on. */
+  /** The session to continue is gone: from now on its conversation comes from the log. */
   SessionLost: fact(Schema.Struct({ ...onlyTask, sessionId: Schema.String })),
-  /** Ends the task. `fatal`: the agent itself is at fault, not just the task. */
+  /** Ends the task. `fatal`: the agent is at fault, not just the task. */
   TaskFailed: fact(Schema.Struct({ ...onlyTask, error: Failure, fatal: Schema.Boolean })),
   /** Ends the task. */
   TaskCancelled: fact(Schema.Struct({ ...onlyTask, reason: Schema.String })),
@@ -151,15 +151,15 @@ const definitions = {
       harvested: Schema.Boolean,
     }),
   ),
-  /** The session chain begins anew; the old one stays in the log. */
+  /** Starts a new session chain; the old one stays in the log. */
   AgentReset: fact(Schema.Struct({})),
-  /** Its supervisor has loaded it again after an error, or after it was stopped. The session chain goes on. */
+  /** Its supervisor has restarted it after an error or a stop. The session chain continues. */
   AgentRestarted: fact(Schema.Struct({})),
   AgentStopped: fact(Schema.Struct({ reason: Schema.String })),
   AgentRemoved: fact(Schema.Struct({})),
 }
 
-/** A fact of an agent, told apart by its `type`. */
+/** A fact of an agent, discriminated by its `type`. */
 export type AgentFact = FactOf<typeof definitions>
 export const agentFacts = factCatalog(definitions, { DeadLetterRecorded: 'LateAnswerRecorded' })
 

@@ -9,7 +9,7 @@ export const Reservation = Schema.Struct({
   callId: Schema.String,
   taskId: Schema.String,
   agent: Schema.String,
-  /** How long the agent's stream was: what became of the call is written after that. */
+  /** The version of the agent's stream at that time: the call's outcome is written after it. */
   agentVersion: Count,
   ...Amount.fields,
 })
@@ -19,9 +19,9 @@ const definitions = {
   BudgetSet: fact(
     Schema.Struct({
       limit: Limit,
-      /** What had been spent before there was a limit: from here on it is counted. */
+      /** What had been spent before the limit was set; it counts from now on. */
       spent: Schema.optionalKey(Amount),
-      /** What a program or its configuration said, where this is not what somebody set by hand. */
+      /** What the program or its configuration declared; absent if the limit was set by hand. */
       declared: Schema.optionalKey(Limit),
     }),
   ),
@@ -32,7 +32,7 @@ const definitions = {
     Schema.Struct({
       callId: Schema.String,
       ...Amount.fields,
-      /** `spent`: what it came to. `assumed`: nobody knows, so all that was reserved. `released`: nothing was sent. */
+      /** `spent`: the actual cost. `assumed`: the cost is unknown, so the whole reservation. `released`: nothing was sent. */
       outcome: Schema.Literals(['spent', 'assumed', 'released']),
     }),
   ),

@@ -1,4 +1,4 @@
-/** One text for one value, whoever made it: JSON with the fields of objects in the order of their names. */
+/** Equal values as equal text: JSON with the fields of each object sorted by name. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     part !== null && typeof part === 'object' && !Array.isArray(part) ? ordered(part) : part,
@@ -6,7 +6,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 function ordered(object: object): object {
-  // Without a prototype, so that no name means anything.
+  // Without a prototype, so that a field named __proto__ is a field like any other.
   const copy: Record<string, unknown> = Object.create(null)
   for (const name of Object.keys(object).sort()) copy[name] = (object as Record<string, unknown>)[name]
   return copy

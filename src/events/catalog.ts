@@ -1,7 +1,7 @@
-/** The facts that one kind of actor knows: each type's schema, its version, and how older versions become new. */
+/** The facts of one kind of actor: each type's schema, its version, and the upcasts from older versions. */
 import * as Schema from 'effect/Schema'
 import type { Fact, Identified, NewFact, Recorded } from './envelope.ts'
-import { InvalidFactError, UnknownFactError } from './errors/fact.ts'
+import { InvalidFactError, UnknownFactError, UnreadableFactError } from './errors/fact.ts'
 import type { JsonObject } from './json.ts'
 
 /** One type of fact. `upcasts[n]` turns data of version n+1 into data of version n+2. */
@@ -15,26 +15,27 @@ export interface FactDefinition<
 
 export type FactDefinitions = Readonly<Record<string, FactDefinition>>
 
-/** The union of facts that a set of definitions describes. */
+/** The union of the facts that a set of definitions describes. */
 export type FactOf<D extends FactDefinitions> = {
   [T in keyof D & string]: Fact<T, D[T]['schema']['Type']>
 }[keyof D & string]
 
-/** Turns facts into what the log holds, and what the log holds into facts. */
+/** Validates facts that are written to the log, and upcasts facts that are read from it. */
 export interface FactCatalog<F extends Fact<string, unknown>> {
   readonly types: readonly F['type'][]
-  /** The newest version of each type that it knows. */
+  /** The newest known version of each type. */
   readonly versions: Readonly<Record<string, number>>
-  /** The name that a fact's type has today. */
+  /** The current name of a fact's type. */
   typeOf(recorded: Pick<Recorded, 'type'>): string
-  /** Decodes by Schema: nothing malformed enters the log. Throws {@link InvalidFactError}. */
+  /** Checks the data against its schema: nothing malformed enters the log. Throws {@link InvalidFactError}. */
   write(fact: F): NewFact
-  /** Checks type and version and upcasts; the record's own hash vouches for the rest. Throws {@link UnknownFactError}. */
+  /** Checks type and version, and upcasts; the record's hash vouches for the data. Throws {@link UnknownFactError}, and
+   * {@link UnreadableFactError} if an upcast throws. */
   read(recorded: Recorded): Identified<F>
 }
 
 /**
- * @param renamed Types that had another name once, by that name. Their facts are read under today's name.
+ * @param renamed The current names of renamed types, by their old names.
  * @example
  * const catalog = factCatalog({ Counted: fact(Schema.Struct({ by: Schema.Int })) })
  * catalog.write({ type: 'Counted', data: { by: 2 } }) // { type, data, v: 1 }
@@ -56,15 +57,15 @@ export function factCatalog<const D extends FactDefinitions>(
   return catalogOf(known, renamed)
 }
 
-/** One type of fact, whatever its schema is written with. */
+/** One type of fact, independent of the library that its schema comes from. */
 export interface CatalogEntry {
   readonly v: number
   readonly upcasts: FactDefinition['upcasts']
-  /** What is written of the data. Throws where it is not as it should be. */
+  /** Returns the data as it is written. Throws if it does not match the schema. */
   readonly check: (data: unknown) => JsonObject
 }
 
-/** A catalog of types of facts by their names. */
+/** A catalog from entries by type. */
 export function catalogOf<F extends Fact<string, unknown>>(
   known: ReadonlyMap<string, CatalogEntry>,
   renamed: Readonly<Record<string, string>> = {},
@@ -95,14 +96,27 @@ export function catalogOf<F extends Fact<string, unknown>>(
           position: recorded.position,
         })
       }
-      let data = recorded.data
-      for (let v = recorded.v; v < definition.v; v++) data = definition.upcasts[v - 1]?.(data) ?? data
+      const data = recorded.v === definition.v ? recorded.data : upcast(recorded, definition)
       return { type, data, id: recorded.id } as Identified<F>
     },
   }
 }
 
-/** Defines a type of fact. Its version is one more than the number of upcasts: changing a fact means adding one. */
+function upcast(recorded: Recorded, { v: newest, upcasts }: CatalogEntry): JsonObject {
+  let { data } = recorded
+  try {
+    for (let v = recorded.v; v < newest; v++) data = upcasts[v - 1]?.(data) ?? data
+  } catch (cause) {
+    const { stream, version, type } = recorded
+    throw new UnreadableFactError(
+      { stream, version, type, step: 'upcast', problem: (cause as Error)?.message ?? String(cause) },
+      { cause },
+    )
+  }
+  return data
+}
+
+/** Defines a type of fact. Its version is one more than its number of upcasts: changing a fact means adding one. */
 export function fact<S extends Schema.Codec<unknown, JsonObject>>(
   schema: S,
   ...upcasts: ((data: JsonObject) => JsonObject)[]

@@ -1,6 +1,6 @@
-/** Amounts as people read them: money, durations, counts. */
+/** Formats money, durations and counts for people. */
 
-/** `$2.50`, `$0.0043`, `-$0.50`. To the cent, with up to four decimals where a call costs a fraction of one. */
+/** `$2.50`, `$0.0043`, `-$0.50`. To the cent, or with up to four decimals, because a call may cost a fraction of a cent. */
 export const dollars = (amount: number): string =>
   `${amount < 0 ? '-' : ''}$${Math.abs(amount)
     .toFixed(4)

@@ -1,9 +1,9 @@
-/** The names of things. An id becomes part of a path and of a key, so it is checked before any I/O. */
+/** Ids of agents, tasks, runs and streams. An id becomes part of a path and of a key, so it is checked before any I/O. */
 import { InvalidIdError } from './errors/usage.ts'
 
-/** The number after the dot is that of a copy in a pool; nobody chooses it. */
+/** A dot and a number mark a copy in a pool; users cannot choose such an id. */
 export const ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}(\.[1-9][0-9]{0,3})?$/
-/** Of agents that are not copies. */
+/** The id of an agent that is not a copy. */
 export const AGENT_ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}$/
 export const ID_RULE = 'a lower-case letter or digit, then at most 63 of a-z 0-9 _ -'
 const TASK_ID = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/
@@ -17,7 +17,7 @@ export function checkId(what: string, id: unknown): string {
   throw new InvalidIdError({ what, id: String(id), rule: ID_RULE })
 }
 
-/** Throws {@link InvalidIdError} for what cannot be the name of a new agent. */
+/** Returns the id of a new agent, or throws {@link InvalidIdError}. */
 export function checkAgentId(id: unknown): string {
   const checked = checkId('agent', id)
   if (AGENT_ID_PATTERN.test(checked)) return checked
@@ -28,7 +28,7 @@ export function checkAgentId(id: unknown): string {
   })
 }
 
-/** Task ids are also made by callers from their own keys (an order number, a message id), so they may hold more. */
+/** Returns the id, or throws {@link InvalidIdError}. Callers use keys of their own (an order number), so more is allowed. */
 export function checkTaskId(id: unknown): string {
   if (typeof id === 'string' && TASK_ID.test(id)) return id
   throw new InvalidIdError({
@@ -38,12 +38,12 @@ export function checkTaskId(id: unknown): string {
   })
 }
 
-/** The stream of one actor. Both parts are checked: a stream's name is a key in the store. */
+/** The stream of one actor. Both parts are checked, because a stream's name is a key in the store. */
 export function streamName(kind: string, id: string): StreamName {
   return `${checkId('kind', kind)}/${checkId(kind, id)}`
 }
 
-/** Returns a stream's name as it stands, or throws {@link InvalidIdError}. */
+/** Returns the name unchanged, or throws {@link InvalidIdError}. */
 export function checkStreamName(name: string): StreamName {
   const [kind, id, ...rest] = name.split('/')
   if (rest.length > 0 || kind === undefined || id === undefined) {

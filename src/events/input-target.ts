@@ -1,18 +1,18 @@
-/** Where in a workspace something goes: a relative path that cannot lead out of it or into a repository's own files. */
+/** Checks targets in a workspace: relative paths that cannot lead out of it, or into a `.git` directory. */
 import { InvalidInputError } from './errors/usage.ts'
 
-/** What file systems take: bytes in one name, characters in all. */
+/** Limits of common file systems: bytes of one name, characters of the whole path. */
 const LONGEST_NAME = 255
 const LONGEST_TARGET = 1000
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it refuses them
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f]/
 
-/** Characters that some file systems do not see, so that a name with them is another name there. */
+/** Characters that some file systems ignore, so that a name with them equals one without. */
 const INVISIBLE = /[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]/g
 
 /**
- * The target in its one normal form. Throws {@link InvalidInputError}.
+ * The normalized target. Throws {@link InvalidInputError}.
  *
  * @example
  * checkTarget('docs//./guide/', 'files[0].target') // 'docs/guide'
@@ -49,7 +49,7 @@ function problemOf(target: unknown): string | null {
     : null
 }
 
-/** `.git` in all the spellings that some file system takes for it. */
+/** Whether some file system would take the name for `.git`. */
 function isGitDirectory(name: string): boolean {
   const plain = name
     .replace(INVISIBLE, '')

@@ -1,4 +1,4 @@
-/** JSON as a type: what a fact may hold, because what comes out of the log must equal what went in. */
+/** JSON as a type: all that a fact may hold, because what comes out of the log must equal what went in. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
 /** A JSON object. */
@@ -8,7 +8,7 @@ type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
 type MaybeGiven<T> = { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> }
 
 /**
- * The object without the fields that are undefined: JSON has none, and an optional field is left out rather than set to it.
+ * The object without its undefined fields: JSON has no undefined, so an optional field is left out instead.
  *
  * @example
  * defined({ agent, runId: undefined }) // { agent }

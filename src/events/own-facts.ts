@@ -1,11 +1,11 @@
-/** The facts of an actor that a user defines, from schemas of any library. */
+/** The facts of user-defined actors, described by schemas of any library. */
 import * as Schema from 'effect/Schema'
 import { type CatalogEntry, catalogOf, type FactCatalog } from './catalog.ts'
 import type { Fact, Identified } from './envelope.ts'
 import { InvalidInputError } from './errors/usage.ts'
-import type { Json, JsonObject } from './json.ts'
+import { defined, type Json, type JsonObject } from './json.ts'
 
-/** A schema of any library that speaks Standard Schema (standardschema.dev): zod, valibot, arktype and others. */
+/** A schema of any library that implements Standard Schema (standardschema.dev): zod, valibot, arktype and others. */
 export interface StandardSchema {
   readonly '~standard': {
     readonly validate: (value: unknown) => StandardResult | Promise<StandardResult>
@@ -23,10 +23,10 @@ export interface EffectSchema {
   readonly ast: unknown
 }
 
-/** A schema for the data of a fact: of effect/Schema, or any Standard Schema. */
+/** A schema for the data of a fact: from `effect/Schema`, or any Standard Schema. */
 export type FactSchema = StandardSchema | EffectSchema
 
-/** A schema; or one that has changed, with what makes data of each older version into data of the next one. */
+/** A schema; or one that has changed, with the upcasts that turn each older version into the next. */
 export type OwnFact =
   | FactSchema
   | { readonly schema: FactSchema; readonly upcasts: readonly ((data: JsonObject) => JsonObject)[] }
@@ -43,13 +43,13 @@ type DataOf<S> = S extends { readonly schema: infer Inner }
         : never
       : never
 
-/** The facts that schemas describe, as an actor decides on them. */
+/** The facts that the schemas describe, as an actor decides them. */
 export type OwnFactOf<D extends OwnFacts> = {
   [T in keyof D & string]: Fact<T, DataOf<D[T]>>
 }[keyof D & string]
 
 /**
- * The same as a machine sees them, for the types of its `setup`.
+ * The same facts as a machine folds them, for the types of its `setup`.
  *
  * @example
  * const facts = { Noted: Schema.Struct({ text: Schema.String }) }
@@ -75,7 +75,7 @@ export function ownFactCatalog<D extends OwnFacts>(kind: string, facts: D): Fact
   return catalogOf(new Map(known))
 }
 
-/** Checks data by the schema, and gives what the schema makes of it. */
+/** Returns a function that checks data against the schema and returns the schema's output. */
 function validator(schema: FactSchema, what: string): (data: unknown) => unknown {
   if (Schema.isSchema(schema)) {
     const decode = Schema.decodeUnknownSync(schema as Schema.Codec<unknown>, { onExcessProperty: 'error' })
@@ -96,7 +96,7 @@ function validator(schema: FactSchema, what: string): (data: unknown) => unknown
   }
 }
 
-/** What comes out of the log must equal what went in: nothing that JSON would lose or change. */
+/** Throws for anything that JSON would lose or change: what comes out of the log must equal what went in. */
 function plainJson(value: unknown, path: string): Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
   if (typeof value === 'number' && Number.isFinite(value)) return value
@@ -109,5 +109,5 @@ function plainJson(value: unknown, path: string): Json {
 }
 
 function refuse(what: string, problem: string, hint?: string): never {
-  throw new InvalidInputError({ what, problem, ...(hint === undefined ? {} : { hint }) })
+  throw new InvalidInputError(defined({ what, problem, hint }))
 }

@@ -1,10 +1,10 @@
-/** Takes secrets and prompts out of what a program said, before it becomes part of a message or a log line. */
+/** Removes secrets and prompts from the output of a program before it becomes part of a message or a log line. */
 
-/** What we know to be secret, and what must not be repeated. */
+/** Texts that must not be repeated. */
 export interface Confidential {
-  /** The values of the variables that hold keys and tokens. */
+  /** The values of variables that hold keys and tokens. */
   readonly secrets?: readonly string[]
-  /** The prompt and the system prompt: an error must not carry them into a log. */
+  /** The prompt and the system prompt: no error may carry them into a log. */
   readonly prompts?: readonly string[]
 }
 
@@ -12,26 +12,26 @@ export type Redact = (text: string) => string
 
 const HIDDEN = '[redacted]'
 
-/** A shorter secret would take innocent words out of a message; no key or token is that short. */
+/** No key or token is shorter, and replacing shorter text would remove innocent words from a message. */
 const SHORTEST_SECRET = 6
 const SHORTEST_PROMPT = 12
 
-/** What looks like a secret, wherever it comes from. */
+/** Text that looks like a secret. */
 const SECRET_PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/sk-ant-[\w-]{4,}/g, HIDDEN],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, `$1 ${HIDDEN}`],
   [/(x-api-key|api[_-]?key|auth[_-]?token)(["']?\s*[:=]\s*["']?)[^\s"',}]+/gi, `$1$2${HIDDEN}`],
-  // Whatever its scheme is called, to the end of the header.
+  // Any scheme, to the end of the header.
   [/(authorization)(["']?\s*[:=]\s*["']?)[^\r\n"',}]+/gi, `$1$2${HIDDEN}`],
-  // Also a token that stands there alone, and a password with an @ in it. Only from the start of a word: a long word
+  // Also a token without a user, and a password that contains an @. Only from the start of a word: a long word
   // would otherwise be searched again from each of its letters.
   [/(?<!\w)(\w+:\/\/)[^\s/?#"'<>]+@/g, `$1${HIDDEN}@`],
 ]
 
-/** Variables with such a name hold something that must not be printed. */
+/** The values of variables with such a name must not be printed. */
 const SECRET_NAME = /KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|CUSTOM_HEADERS/i
 
-/** The values in an environment that are secret by their name, and the passwords in its addresses. */
+/** The values of an environment that are secret by their name, and the passwords in its URLs. */
 export function secretsOf(environment: Readonly<Record<string, string>>): string[] {
   return Object.entries(environment).flatMap(([name, value]) => {
     if (name === 'ANTHROPIC_CUSTOM_HEADERS') return [value, ...headerValues(value)]
@@ -39,7 +39,7 @@ export function secretsOf(environment: Readonly<Record<string, string>>): string
   })
 }
 
-/** Each stands alone where a header is printed. */
+/** Each value, because a header may be printed alone. */
 const headerValues = (headers: string) =>
   headers.split('\n').map((line) => line.slice(line.indexOf(':') + 1).trim())
 
@@ -64,7 +64,8 @@ const LONGEST_LOOKED_AT = 16 * 1024
 const LONGEST_WORD = 1024
 
 /**
- * Makes a function that redacts, and that keeps only the beginning of a text that is longer than anything we quote.
+ * Returns a function that redacts these secrets and prompts, and everything that looks like a secret. It keeps only the
+ * beginning of a text that is longer than anything we quote.
  *
  * @example
  * redactor({ secrets: ['hunter2!'] })('the key hunter2! was refused') // 'the key [redacted] was refused'
@@ -106,7 +107,7 @@ function startOfCut(text: string, literal: string): number {
 }
 
 function withoutLastWord(text: string): string {
-  const earliest = text.length - LONGEST_WORD
+  const earliest = Math.max(0, text.length - LONGEST_WORD)
   let end = text.length
   while (end > earliest && !isBlank(text.charCodeAt(end - 1))) end -= 1
   return text.slice(0, end)
@@ -114,13 +115,13 @@ function withoutLastWord(text: string): string {
 
 const isBlank = (code: number) => code <= 0x20
 
-/** Sequences that move a terminal's cursor or change its colours. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+/** Escape sequences that move a terminal's cursor or change its colours. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it removes them
 const TERMINAL_SEQUENCES = /(?:\u001b\[|\u009b)[\d;?]*[@-~]/g
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it removes them
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\s]+/g
 
-/** One line of readable text of at most `length` characters: control characters and line breaks become spaces. */
+/** The text as one line of at most `length` characters: control characters and line breaks become spaces. */
 export function oneLine(text: string, length = 300): string {
   const isCut = text.length > LONGEST_LOOKED_AT
   const clean = (isCut ? `${text.slice(0, LONGEST_LOOKED_AT)}...` : text)
@@ -130,5 +131,5 @@ export function oneLine(text: string, length = 300): string {
   return clean.length > length ? `${clean.slice(0, length - 3)}...` : clean
 }
 
-/** The text as it stands inside a JSON string. */
+/** The text as it appears inside a JSON string. */
 const jsonBody = (text: string) => JSON.stringify(text).slice(1, -1)

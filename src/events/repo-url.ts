@@ -1,4 +1,4 @@
-/** The addresses of repositories: which are taken, in what form git gets them, and their credentials kept apart. */
+/** Parses and checks the URLs of repositories, and separates their credentials. */
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidInputError } from './errors/usage.ts'
@@ -7,30 +7,30 @@ export type RepoTransport = 'https' | 'http' | 'ssh' | 'git' | 'file'
 
 export interface RepoLocation {
   readonly transport: RepoTransport
-  /** What git is given, and what may be shown: without credentials. */
+  /** Without credentials: passed to git, and safe to show. */
   readonly url: string
   readonly credentials: { readonly username: string; readonly password: string } | null
 }
 
 export interface RepoUrlOptions {
-  /** Whether a path of this machine is taken too. Only a program can say so, never a URL by itself. */
+  /** Whether paths on this machine are accepted. Only a program can allow it, never a URL. */
   readonly allowLocalRepos?: boolean
 }
 
 const HOST = String.raw`(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][\w.-]*)`
 const USER = String.raw`[A-Za-z0-9_][\w.+-]*`
 const WITH_HOST = new RegExp(`^(?:(${USER})@)?(${HOST})(?::(\\d{1,5}))?(/.+)$`)
-/** `git@host:path`. The path does not begin with what git or ssh could take for an option or another transport. */
+/** `git@host:path`. The path cannot begin with anything that git or ssh could take for an option or another transport. */
 const SCP_LIKE = new RegExp(`^(${USER})@(${HOST}):(?![-:])(.+)$`)
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
-const WAYS = 'Use https://, ssh:// or git@host:path.'
+const URL_HINT = 'Use https://, ssh:// or git@host:path.'
 
-/** Reads an address, or throws {@link InvalidInputError}, which never repeats it: it may hold a password. */
+/** Throws {@link InvalidInputError}, whose message never repeats the URL: it may contain a password. */
 export function checkRepoUrl(url: unknown, what: string, options: RepoUrlOptions = {}): RepoLocation {
-  const refuse = (problem: string, hint = WAYS) => new InvalidInputError({ what, problem, hint })
+  const refuse = (problem: string, hint = URL_HINT) => new InvalidInputError({ what, problem, hint })
   if (typeof url !== 'string' || url.trim() === '') throw refuse('it is empty')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it refuses them
   if (/[\u0000-\u0020\u007f"'`\\<>]/.test(url))
     throw refuse('it contains a character that is not allowed in URLs')
   if (/%(?:[01][0-9a-f]|7f)/i.test(url)) throw refuse('it contains a control character')
@@ -105,7 +105,7 @@ function checkFileUrl(url: string, options: RepoUrlOptions, refuse: Refuse): Rep
   return { transport: 'file', url: fileURLToPath(url), credentials: null }
 }
 
-/** Without a scheme it is `git@host:path`, or a path of this machine. */
+/** A URL without a scheme is `git@host:path`, or a path on this machine. */
 function checkPlain(url: string, options: RepoUrlOptions, refuse: Refuse): RepoLocation {
   if (SCP_LIKE.test(url)) return { transport: 'ssh', url, credentials: null }
   if (/^\w[\w.-]*\/[\w.-]+$/.test(url) && !options.allowLocalRepos) {
@@ -123,7 +123,7 @@ const refuseLocal = (refuse: Refuse) =>
     'A program can allow it (allowLocalRepos: true); or pass it as a folder.',
   )
 
-/** What the repository is called: the last part of its path, without `.git`. */
+/** The name of a repository: the last part of its path, without `.git`. */
 export function repoName(location: RepoLocation): string {
   const last = location.url.split(/[/:]/).findLast((part) => part !== '') ?? ''
   return decodeName(last).replace(/\.git$/i, '')

@@ -6,15 +6,15 @@ import { Body, Material } from './task-input.ts'
 
 const Cost = Schema.Finite
 const step = {
-  /** Made of the step's content: agent, its configuration, task, and which one of equals it is. */
+  /** Derived from the step's content: the agent, its configuration, the task, and a number that tells equal asks apart. */
   stepKey: Schema.String,
   agent: Schema.String,
 }
 
-/** Ids of facts that hold answers whose text is part of what was asked, or of what came of the run. */
+/** The ids of the facts whose answers are quoted in what was asked, or in the run's final output. */
 const Uses = Schema.optionalKey(Schema.Array(Schema.String))
 
-/** Something that a run goes on without. */
+/** Why an agent gave no answer. */
 export const StepError = Schema.Struct({ agent: Schema.String, code: Schema.String, message: Schema.String })
 export type StepError = typeof StepError.Type
 
@@ -22,20 +22,20 @@ const definitions = {
   RunStarted: fact(
     Schema.Struct({
       name: Schema.String,
-      /** How the workflow can be put together again, where it was not given as code. */
+      /** A reference from which the workflow can be rebuilt; null if it was given as code. */
       workflow: Schema.NullOr(Schema.JsonObject),
       prompt: Body,
       textInput: Schema.NullOr(Body),
       material: Material,
-      /** The run that it was branched off, and the first of that one's steps that was not taken over. */
+      /** The run that it was forked from, and the first step of that run that was not carried over. */
       forkedFrom: Schema.optionalKey(Schema.Struct({ run: Schema.String, stepKey: Schema.String })),
     }),
   ),
-  /** An agent is going to be asked. */
+  /** An agent is about to be asked. */
   StepScheduled: fact(
     Schema.Struct({
       ...step,
-      /** Who of a pool; otherwise the agent itself. */
+      /** The copy in a pool; otherwise the agent itself. */
       worker: Schema.String,
       taskId: Schema.String,
       uses: Uses,
@@ -49,7 +49,7 @@ const definitions = {
       costUsd: Cost,
       tokens: Schema.Int,
       durationMs: Schema.Finite,
-      /** The run whose answer it is: it was taken over and has cost this one nothing. */
+      /** The run that the answer was carried over from, at no cost to this one. */
       carriedFrom: Schema.optionalKey(Schema.String),
     }),
   ),
@@ -57,7 +57,7 @@ const definitions = {
   RunPaused: fact(Schema.Struct({ reason: Schema.String })),
   RunResumed: fact(Schema.Struct({})),
   RunSucceeded: fact(Schema.Struct({ finalOutput: Body, uses: Uses })),
-  /** It came to an end, and not all of it went well. `finalOutput` is what there is. */
+  /** It ended with errors. `finalOutput` holds the answers that it got. */
   RunFailed: fact(
     Schema.Struct({ finalOutput: Schema.NullOr(Body), errors: Schema.Array(StepError), uses: Uses }),
   ),

@@ -7,17 +7,17 @@ import { Count } from './options/values.ts'
 
 /** ISO 8601 in UTC. */
 const Instant = Schema.String
-/** Milliseconds on a clock that never goes back: only differences mean anything. */
+/** Milliseconds on a monotonic clock: only differences mean anything. */
 const Stamp = Schema.Finite
 
-/** How an actor ended. Only the last two are abnormal: a transient child is restarted after those alone. */
+/** How an actor ended. The last two are abnormal: a transient child is restarted only after them. */
 export const ExitReason = Schema.Literals(['normal', 'shutdown', 'crashed', 'killed'])
 export type ExitReason = typeof ExitReason.Type
 
 const child = { id: Schema.String }
 
 const definitions = {
-  /** Its children are about to be started. Where the log says that they ran, an earlier process died with them. */
+  /** Its children are about to be started. Children that the log shows as running died with an earlier process. */
   SupervisorStarted: fact(
     Schema.Struct({
       rules: SupervisorRules,
@@ -25,31 +25,31 @@ const definitions = {
       children: Schema.Array(ChildData),
     }),
   ),
-  /** `child`: it is a new one, started at run time. */
+  /** `child` is present if it is a new one, started at run time. */
   ChildStarted: fact(Schema.Struct({ ...child, stamp: Stamp, child: Schema.optionalKey(ChildData) })),
   ChildStartFailed: fact(Schema.Struct({ ...child, error: Failure })),
-  /** A child that ran has ended, by itself or because its supervisor ended it; `becomes` says what follows. */
+  /** A running child has ended, by itself or because its supervisor ended it; `becomes` says what follows. */
   ChildExited: fact(
     Schema.Struct({
       ...child,
       reason: ExitReason,
       error: Schema.NullOr(Failure),
-      /** `kept`: its specification stays. `deleted`: that goes as well. `restarted`: it will run again. */
+      /** `kept`: its specification stays. `deleted`: its specification is removed. `restarted`: it will run again. */
       becomes: Schema.Literals(['kept', 'deleted', 'restarted']),
     }),
   ),
-  /** A child will be started again, alone or with those that its strategy ties to it. */
+  /** A child will be restarted, alone or with the siblings that the strategy ties to it. */
   RestartScheduled: fact(Schema.Struct({ ...child, stamp: Stamp, attempt: Count, dueAt: Instant })),
-  /** The child that ended runs again, and so does everything that was restarted with it. */
+  /** The child that ended runs again, and so do the siblings that were restarted with it. */
   ChildrenRestarted: fact(Schema.Struct({ ...child, children: Schema.Array(Schema.String) })),
-  /** Somebody ended a child that was about to be restarted. */
+  /** A child that was about to be restarted was ended instead. */
   RestartCancelled: fact(Schema.Struct(child)),
   ChildDeleted: fact(Schema.Struct(child)),
-  /** More restarts than the intensity allows: the supervisor ends, and whoever supervises it hears of it. */
+  /** More restarts than the intensity allows: the supervisor ends and reports to its own supervisor. */
   Escalated: fact(
     Schema.Struct({ ...child, error: Schema.NullOr(Failure), restarts: Count, withinMs: Count }),
   ),
-  /** Its significant children have ended, as its rules ask for: it ends as well. */
+  /** Its significant children have ended, so by its rules it ends too. */
   AutoShutdownBegun: fact(Schema.Struct(child)),
   SupervisorStopped: fact(
     Schema.Struct({
@@ -58,6 +58,6 @@ const definitions = {
   ),
 }
 
-/** A fact of a supervisor, told apart by its `type`. */
+/** A fact of a supervisor, discriminated by its `type`. */
 export type SupervisorFact = FactOf<typeof definitions>
 export const supervisorFacts = factCatalog(definitions)

@@ -1,17 +1,17 @@
-/** What is asked of an agent. */
+/** A task as it is asked: a prompt, and the material to work on. */
 import * as Schema from 'effect/Schema'
 import { InvalidInputError } from './errors/usage.ts'
-import { checkMaterial } from './input-checks.ts'
 import type { FileMapping, FolderMapping, GitHubRepo } from './material.ts'
+import { checkMaterial } from './material.ts'
 import type { RepoUrlOptions } from './repo-url.ts'
 
 export { FileMapping, FolderMapping, GitHubRepo, Material, PlacedInput } from './material.ts'
 
-/** A task: what to do, and the material to do it with. */
+/** What an agent is asked to do, and the material to do it with. */
 export interface TaskInput {
   /** What to do. */
   readonly prompt: string
-  /** Text to do it with, put after the prompt. */
+  /** Text to work on, appended to the prompt. */
   readonly textInput?: string
   /** Files to copy into the workspace first. */
   readonly files?: readonly FileMapping[]
@@ -21,16 +21,16 @@ export interface TaskInput {
   readonly repos?: readonly GitHubRepo[]
 }
 
-/** What is left of a body that was dropped from the log, once its task had ended. */
+/** What remains of a body that compaction dropped from the log. */
 export const DroppedBody = Schema.Struct({
-  /** Of the utf8 of the text. */
+  /** The hash of the text in UTF-8. */
   sha256: Schema.String,
   bytes: Schema.Int,
   dropped: Schema.Literal(true),
 })
 export type DroppedBody = typeof DroppedBody.Type
 
-/** A body in a fact: the text itself, or where it is large the reference to a blob. */
+/** A body in a fact: the text itself, or a reference to a blob if it is large. */
 export const Body = Schema.Union([
   Schema.String,
   Schema.Struct({ sha256: Schema.String, bytes: Schema.Int }),
@@ -38,13 +38,14 @@ export const Body = Schema.Union([
 ])
 export type Body = typeof Body.Type
 
-/** Bodies longer than this (in bytes of utf8) are kept beside the log, not in it. */
+/** Bodies longer than this, in bytes of UTF-8, are kept as blobs beside the log. */
 export const LARGEST_INLINE_BODY = 64 * 1024
 
 /**
- * A string is a prompt and nothing else. Throws {@link InvalidInputError} where there is nothing to do, or where the
- * material is not such as can be placed. What comes back has absolute sources, and a target for everything; the URLs
- * keep their credentials, so that it must not be written down as it is (`withoutCredentials`).
+ * Checks a task, and sets absolute sources and all targets. A string is a prompt without material. URLs keep their
+ * credentials, so the result must not be recorded as it is: see `withoutCredentials`.
+ *
+ * @throws InvalidInputError
  */
 export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions = {}): TaskInput {
   const input = typeof task === 'string' ? { prompt: task } : task
@@ -68,7 +69,7 @@ export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions
   }
 }
 
-/** The words that reach the model. */
+/** The text that is sent to the model. */
 export function composePrompt(input: TaskInput): string {
   return input.textInput === undefined ? input.prompt : `${input.prompt}\n\n${input.textInput}`
 }

@@ -1,12 +1,12 @@
-/** The log as something to listen to: what was written, and then what is written, until it is closed. */
+/** The log as a stream of events: past facts, then new ones as they are appended, until it is closed. */
 import { Observable } from 'rxjs'
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 interface Follower {
-  /** What it has seen. */
+  /** The position of the last fact that it has delivered. */
   position: number
-  /** Where it ends. */
+  /** The position at which it ends. */
   last: number
   readonly stop: AbortController
 }
@@ -20,7 +20,7 @@ export class EventFeed {
     this.#store = store
   }
 
-  /** From a position on. Each subscription and each iteration reads for itself. */
+  /** The facts after a position. Each subscription and each iteration reads the log by itself. */
   events(after: number): Observable<Recorded> & AsyncIterable<Recorded> {
     const events = new Observable<Recorded>((subscriber) => {
       const stop = new AbortController()
@@ -38,7 +38,7 @@ export class EventFeed {
     return Object.assign(events, { [Symbol.asyncIterator]: () => this.#follow(after, new AbortController()) })
   }
 
-  /** Lets everyone see all that has been written, and ends. Whoever iterates at a pace of their own is not waited for. */
+  /** Delivers everything that has been appended, then ends. Waits for subscribers, but not for iterations. */
   async close(): Promise<void> {
     const last = await this.#store.head()
     for (const follower of this.#followers) {

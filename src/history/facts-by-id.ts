@@ -1,21 +1,21 @@
-/** Finding facts by their ids, which is how facts name each other. */
+/** Finds facts by their ids, which is how facts refer to each other. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 export class FactsById {
   readonly #store: EventStore
-  /** Of a log whose facts came from another one, and stand elsewhere in it. */
+  /** The positions of all facts by id. Only needed for a log made from another one, whose ids contain the old positions. */
   #positions: Promise<ReadonlyMap<string, number>> | undefined
 
   constructor(store: EventStore) {
     this.#store = store
   }
 
-  /** undefined where the log has no such fact: an export of a part names facts that are not in it. */
+  /** undefined if the log has no such fact: a partial export refers to facts outside it. */
   async find(id: string): Promise<Recorded | undefined> {
     const own = /-(\d{1,15})$/.exec(id)?.[1]
-    const guessed = own === undefined ? undefined : await this.at(Number(own))
-    if (guessed?.id === id) return guessed
+    const likely = own === undefined ? undefined : await this.at(Number(own))
+    if (likely?.id === id) return likely
     this.#positions ??= this.#allPositions()
     const position = (await this.#positions).get(id)
     return position === undefined ? undefined : this.at(position)

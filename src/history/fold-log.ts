@@ -1,16 +1,18 @@
-/** Folding a whole log in one pass: every stream side by side, in the order in which things happened. */
+/** Folds a whole log in one pass, all streams side by side, in the order of positions. */
 
 import { type PlainFold, type PlainState, plainFold } from '../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../actors/engine/definition.ts'
+import { foldFact } from '../actors/engine/fold-fact.ts'
 import type { Recorded } from '../events/envelope.ts'
+import { defined } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { factPages, type PagedFact } from '../store/level/fact-pages.ts'
 import { kindOf } from './kinds.ts'
 
-/** One stream on the way through the log. */
+/** One stream during the fold. */
 export interface FoldedStream {
   readonly stream: string
-  /** undefined where the kind is not known: such a stream has no state. */
+  /** undefined if the kind is unknown: such a stream has no state. */
   readonly kind: AnyKind | undefined
   readonly fold: PlainFold
   version: number
@@ -18,30 +20,30 @@ export interface FoldedStream {
   state: PlainState
 }
 
-/** What a fold of a log may want to look at on its way. */
+/** What to fold, and what to do after each fact. */
 export interface FoldLogOptions {
   readonly to?: number
-  /** Only this one. */
+  /** Only this stream. */
   readonly stream?: string
-  /** After each fact. `isExpected`: whether the state had something to do with it. */
-  readonly see?: (fact: PagedFact, folded: FoldedStream, isExpected: boolean) => void | Promise<void>
+  /** Called after each fact. `isExpected`: whether the machine has a transition for it in its state. */
+  readonly onFact?: (fact: PagedFact, folded: FoldedStream, isExpected: boolean) => void | Promise<void>
 }
 
-/** The states of all streams, by name. No snapshot is believed, and nothing is read twice. */
+/** The states of all streams, by name. Snapshots are not used, and nothing is read twice. */
 export async function foldLog(
   store: EventStore,
   kinds: readonly AnyKind[],
-  { to, stream, see }: FoldLogOptions = {},
+  { to, stream, onFact }: FoldLogOptions = {},
 ): Promise<ReadonlyMap<string, FoldedStream>> {
   const streams = new Map<string, FoldedStream>()
-  for await (const page of factPages(store, to === undefined ? {} : { to })) {
+  for await (const page of factPages(store, defined({ to }))) {
     for (const fact of page) {
       const { recorded } = fact
       if (stream !== undefined && recorded.stream !== stream) continue
       const folded = streams.get(recorded.stream) ?? begin(streams, recorded.stream, kinds)
       const isExpected = step(folded, recorded)
-      const seen = see?.(fact, folded, isExpected)
-      if (seen) await seen
+      const done = onFact?.(fact, folded, isExpected)
+      if (done) await done
     }
   }
   return streams
@@ -51,7 +53,7 @@ function step(folded: FoldedStream, recorded: Recorded): boolean {
   folded.version = recorded.version
   folded.position = recorded.position
   if (!folded.kind) return true
-  const next = folded.fold.transition(folded.state, folded.kind.facts.read(recorded))
+  const next = foldFact(folded.fold.transition, folded.state, folded.kind.facts, recorded)
   if (next === undefined) return false
   folded.state = next
   return true

@@ -1,4 +1,4 @@
-/** What the log says of the past: facts as they were written, and the states that they made. */
+/** Reads the past from the log: facts as they were written, and the states that follow from them. */
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import type { StateAt, When } from '../actors/engine/fold-at.ts'
@@ -6,6 +6,7 @@ import type { AnyReplayStep } from '../actors/engine/replay.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { StreamNotFoundError } from '../events/errors/history.ts'
 import { checkStreamName } from '../events/ids.ts'
+import { defined } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type CauseLine, causesOf } from './causes.ts'
 import { KINDS } from './kinds.ts'
@@ -13,7 +14,7 @@ import { type ReplayOptions, replayStream } from './replay-stream.ts'
 import { stateAt } from './state-at.ts'
 import { type ReplayReport, verifyReplay } from './verify-replay.ts'
 
-/** Which part of the log: `after` and `to` are positions, or versions if a stream is named. */
+/** A part of the log. `after` and `to` are positions, or versions if a stream is named. */
 export interface LogRange {
   readonly stream?: string
   readonly after?: number
@@ -25,7 +26,7 @@ export class History {
   readonly #store: EventStore
   readonly #own: { readonly kinds: readonly AnyKind[] }
 
-  /** @param own The kinds of actors that this program defines, as far as they are known by now. */
+  /** @param own The kinds of actors that the program has defined so far. */
   constructor(store: EventStore, own: { readonly kinds: readonly AnyKind[] }) {
     this.#store = store
     this.#own = own
@@ -46,7 +47,7 @@ export class History {
   }
 
   verify({ stream }: { readonly stream?: string } = {}): Promise<ReplayReport> {
-    return verifyReplay(this.#store, { kinds: this.#kinds, ...(stream === undefined ? {} : { stream }) })
+    return verifyReplay(this.#store, defined({ kinds: this.#kinds, stream }))
   }
 
   why(position: number): Promise<readonly CauseLine[]> {

@@ -1,4 +1,4 @@
-/** The kinds of actors that this package brings along: a log is read with them, and nothing is run. */
+/** The built-in kinds of actors. Reading a log with them loads no worker. */
 import { budgetKinds } from '../actors/admission/budget-machine.ts'
 import { agentKind } from '../actors/agent/kind.ts'
 import { type AnyKind, kindIn } from '../actors/engine/definition.ts'
@@ -9,6 +9,6 @@ const ALL = [agentKind, runKind, supervisorKind, ...Object.values(budgetKinds)]
 
 export const KINDS = ALL as unknown as readonly AnyKind[]
 
-/** The kind of a stream; undefined where none of these has it. */
+/** The kind of a stream; undefined if it is none of these. */
 export const kindOf = (stream: string, kinds: readonly AnyKind[] = KINDS): AnyKind | undefined =>
   kindIn(kinds, stream)

@@ -1,4 +1,4 @@
-/** Logs as a whole: moved from one place to another, compared, and made smaller. */
+/** Operations on whole logs: restore, export, import, compare and compact. */
 
 import { agentRetention, type RetentionRule } from '../actors/agent/retention.ts'
 import type { Fact, Recorded } from '../events/envelope.ts'
@@ -15,10 +15,10 @@ import { importStore, type RestoredStore, restoreStore } from '../store/care/res
 import type { EventStore } from '../store/event-store.ts'
 import { chainedStore } from '../store/level/chained-store.ts'
 import { KINDS, kindOf } from './kinds.ts'
-import { hashStates as hashOf, type StateHash, type StreamHash } from './state-hash.ts'
+import { hashStates, type StateHash, type StreamHash } from './state-hash.ts'
 
 /**
- * Makes the store of a backup again, in a directory that is empty or does not exist.
+ * Restores a store from a backup, into a directory that is empty or does not exist.
  *
  * @throws InvalidArchive, DirectoryNotEmpty
  */
@@ -26,7 +26,7 @@ export async function restore(file: string, directory: string): Promise<Restored
   return restoreStore(await archiveFile(file), directory)
 }
 
-/** Writes a log, or a part of it, into a file of lines of JSON. The file appears when it is whole and on disk. */
+/** Exports a log, or a part of it, to an NDJSON file. The file appears once it is complete and on disk. */
 export async function exportLog(
   store: EventStore,
   file: string,
@@ -35,14 +35,14 @@ export async function exportLog(
   return writeArchive(chainedStore(store), file, options)
 }
 
-/** The same as text, in pieces, for wherever it is to go. */
+/** The same export as chunks of text. */
 export function exportText(store: EventStore, options: ExportOptions = {}): AsyncIterable<string> {
   return archiveText(chainedStore(store), options)
 }
 
 /**
- * Makes a store of an export, in a directory that is empty or does not exist. Every fact of a kind that is known is
- * checked against its schema, and every line against the chain.
+ * Creates a store from an export, in a directory that is empty or does not exist. Every line is checked against the hash
+ * chain, and every fact of a known kind against its schema.
  *
  * @throws InvalidArchive with line and position, DirectoryNotEmpty
  */
@@ -51,8 +51,8 @@ export async function importLog(source: string | ArchiveSource, directory: strin
 }
 
 /**
- * The log of an export or of a backup in memory, for reading only: replayed and looked at without making a store of it.
- * Every line is checked as by {@link importLog}.
+ * Opens an export or a backup in memory, read-only, to replay and inspect it without creating a store. Every line is
+ * checked as by {@link importLog}.
  *
  * @throws InvalidArchive with line and position
  * @example
@@ -63,14 +63,14 @@ export async function openExport(source: string | ArchiveSource): Promise<EventS
   return archiveStore(typeof source === 'string' ? await archiveFile(source) : source, checkFact)
 }
 
-/** A hash of the state of every stream, and one of all: the same for two logs that say the same. */
-export function stateHash(store: EventStore, see?: (stream: StreamHash) => void): Promise<StateHash> {
-  return hashOf(store, KINDS, see)
+/** The hash of the state of each stream, and one over all of them. Two logs with the same states have the same hash. */
+export function stateHash(store: EventStore, onStream?: (stream: StreamHash) => void): Promise<StateHash> {
+  return hashStates(store, KINDS, onStream)
 }
 
 /**
- * Drops prompts and answers of tasks that have ended, and the bodies beside the log that only they needed. The state of
- * every agent stays as it is. The store must not be open.
+ * Drops the prompts and answers of tasks that have ended, and the blobs that only they needed. The state of every agent
+ * stays the same. The store must not be open.
  *
  * @throws StoreInUse, CompactionRefused
  */
@@ -81,11 +81,11 @@ export function compactLog(
   return compactStore(directory, agentRetention(rule), { dryRun })
 }
 
-/** Refuses a fact that its kind does not know, or that is not as its schema says. */
+/** Throws for a fact that its kind does not know, or that does not match its schema. */
 function checkFact(recorded: Recorded, { redacted }: { readonly redacted: boolean }): void {
   const kind = kindOf(recorded.stream)
   if (!kind) return
   const { type, data } = kind.facts.read(recorded) as Fact
-  // Where words have given way to lengths, one of a few words that are allowed may have gone as well.
+  // Redaction replaces texts by their lengths, even where the schema allows only certain words.
   if (!redacted) kind.facts.write({ type, data } as never)
 }

@@ -1,14 +1,14 @@
-/** What has happened, as numbers: a fold over the log, in the text format of Prometheus. */
+/** Metrics in the text format of Prometheus, folded from the log. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 type Labels = Readonly<Record<string, string>>
 type Type = 'counter' | 'gauge' | 'histogram'
 
-/** Every one that there can be, in the order in which they are printed. */
+/** All metric families, in the order of the output. */
 const FAMILIES = {
   claude_agents_log_position: ['gauge', 'The last position of the log.'],
-  claude_agents_agents: ['gauge', 'Agents that there are, by status.'],
+  claude_agents_agents: ['gauge', 'Existing agents, by status.'],
   claude_agents_tasks_pending: ['gauge', 'Tasks that wait or run, by agent.'],
   claude_agents_tasks_held: ['gauge', 'Tasks that wait for an approval or a budget, by agent.'],
   claude_agents_late_answers: ['gauge', 'Answers that arrived after their task had ended, by agent.'],
@@ -29,7 +29,7 @@ type Family = keyof typeof FAMILIES
 /** Seconds. */
 const BUCKETS = [1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800]
 
-/** Where the numbers of agents go that are no more: their names must not pile up. */
+/** The label for the totals of removed agents, whose names must not pile up. */
 const REMOVED = ''
 
 interface Data {
@@ -41,25 +41,25 @@ interface Data {
 
 type Series = Map<string, number>
 
-/** The counters. They only grow, and are the same for everybody who reads the same log. */
+/** The counters. They only grow, and every reader of the same log gets the same values. */
 export class Counters {
   readonly #agents = new Map<string, Series>()
   readonly #steps: Series = new Map()
   #position = 0
 
-  /** Up to where the log was read. */
+  /** The position up to which the log has been read. */
   get position(): number {
     return this.#position
   }
 
-  see({ position, stream, type, data }: Recorded): void {
+  add({ position, stream, type, data }: Recorded): void {
     this.#position = position
-    if (stream.startsWith('run/')) this.#seeStep(type, data as { cancelled?: boolean })
+    if (stream.startsWith('run/')) this.#addStep(type, data as { cancelled?: boolean })
     if (!stream.startsWith('agent/')) return
     const agent = agentOf(stream)
     const series = this.#agents.get(agent) ?? new Map()
     this.#agents.set(agent, series)
-    for (const [name, value] of changes(type, data as Data)) add(series, name, value)
+    for (const [name, value] of changes(type, data as Data)) increase(series, name, value)
     if (type === 'AgentRemoved' && !stream.includes('.')) this.#forget(agent)
   }
 
@@ -72,23 +72,24 @@ export class Counters {
     for (const [outcome, value] of this.#steps) yield ['claude_agents_steps_total', { outcome }, value]
   }
 
-  #seeStep(type: string, { cancelled = false }: { cancelled?: boolean }): void {
-    if (type === 'StepSucceeded') add(this.#steps, 'succeeded', 1)
-    if (type === 'StepFailed') add(this.#steps, cancelled ? 'cancelled' : 'failed', 1)
+  #addStep(type: string, { cancelled = false }: { cancelled?: boolean }): void {
+    if (type === 'StepSucceeded') increase(this.#steps, 'succeeded', 1)
+    if (type === 'StepFailed') increase(this.#steps, cancelled ? 'cancelled' : 'failed', 1)
   }
 
   #forget(agent: string): void {
     const all = this.#agents.get(REMOVED) ?? new Map()
-    for (const [name, value] of this.#agents.get(agent) ?? []) add(all, name, value)
+    for (const [name, value] of this.#agents.get(agent) ?? []) increase(all, name, value)
     this.#agents.delete(agent)
     this.#agents.set(REMOVED, all)
   }
 }
 
-const add = (series: Series, name: string, value: number) => series.set(name, (series.get(name) ?? 0) + value)
+const increase = (series: Series, name: string, value: number) =>
+  series.set(name, (series.get(name) ?? 0) + value)
 const named = (family: Family, labels: Labels = {}) => JSON.stringify([family, labels])
 
-/** The copies of a pool count as the agent that they are copies of. */
+/** Copies in a pool count as their agent. */
 const agentOf = (stream: string) => stream.slice('agent/'.length).replace(/\.\d+$/, '')
 
 function* changes(type: string, data: Data): Generator<readonly [string, number]> {
@@ -121,31 +122,32 @@ function* changes(type: string, data: Data): Generator<readonly [string, number]
 
 const leOf = (bucket: number) => (bucket === Number.POSITIVE_INFINITY ? '+Inf' : String(bucket))
 
-/** What is so now: from what a store keeps for lists. */
+/** The current values, from the summaries that the store keeps for lists. */
 async function* gauges(store: EventStore): AsyncGenerator<readonly [Family, Labels, number]> {
   yield ['claude_agents_log_position', {}, await store.head()]
   const counts: Series = new Map()
   for await (const { stream, summary } of store.streams()) {
     if (!summary || summary.status === 'absent') continue
-    if (stream.startsWith('run/')) add(counts, named('claude_agents_runs', { status: summary.status }), 1)
+    if (stream.startsWith('run/'))
+      increase(counts, named('claude_agents_runs', { status: summary.status }), 1)
     if (!stream.startsWith('agent/')) continue
     const agent = agentOf(stream)
-    add(counts, named('claude_agents_agents', { status: summary.status }), 1)
-    add(counts, named('claude_agents_tasks_pending', { agent }), Number(summary.info?.queue ?? 0))
-    add(counts, named('claude_agents_tasks_held', { agent }), Number(summary.info?.held ?? 0))
-    add(counts, named('claude_agents_late_answers', { agent }), Number(summary.info?.deadLetters ?? 0))
-    add(counts, named('claude_agents_calls_in_flight', { agent }), summary.status === 'busy' ? 1 : 0)
+    increase(counts, named('claude_agents_agents', { status: summary.status }), 1)
+    increase(counts, named('claude_agents_tasks_pending', { agent }), Number(summary.info?.queue ?? 0))
+    increase(counts, named('claude_agents_tasks_held', { agent }), Number(summary.info?.held ?? 0))
+    increase(counts, named('claude_agents_late_answers', { agent }), Number(summary.info?.deadLetters ?? 0))
+    increase(counts, named('claude_agents_calls_in_flight', { agent }), summary.status === 'busy' ? 1 : 0)
   }
   for (const [key, value] of counts) yield [...(JSON.parse(key) as [Family, Labels]), value]
 }
 
 /**
- * Reads what the counters have not seen yet, and prints all.
+ * Adds the new facts of the log to the counters, and returns all metrics as text.
  *
- * @param counters To be kept between two calls: what it has read is not read again.
+ * @param counters Kept between calls, so that no fact is read twice.
  */
 export async function metricsText(store: EventStore, counters: Counters): Promise<string> {
-  for await (const recorded of store.readAll({ after: counters.position })) counters.see(recorded)
+  for await (const recorded of store.readAll({ after: counters.position })) counters.add(recorded)
   const samples: (readonly [Family, Labels, number])[] = [...counters.samples()]
   for await (const sample of gauges(store)) samples.push(sample)
   const families = Object.entries(FAMILIES) as [Family, readonly [Type, string]][]

@@ -1,8 +1,8 @@
-/** A task of the past, as it was asked: for asking it again. */
+/** A past task as it was asked, so that it can be asked again. */
 import { bodiesIn } from '../actors/engine/bodies.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { TaskNotFoundError } from '../events/errors/history.ts'
-import type { JsonObject } from '../events/json.ts'
+import { defined, type JsonObject } from '../events/json.ts'
 import type { Body, Material, TaskInput } from '../events/task-input.ts'
 import type { EventStore } from '../store/event-store.ts'
 
@@ -12,7 +12,7 @@ export interface PastTask {
   readonly input: TaskInput
   readonly session: 'chain' | 'fresh'
   readonly outputSchema?: JsonObject
-  /** The fact with which it was accepted. */
+  /** The id of its TaskAccepted fact. */
   readonly factId: string
 }
 
@@ -25,7 +25,7 @@ interface Accepted {
 }
 
 /**
- * Where several agents had a task of that id, the one that was asked last.
+ * The task with this id; if several agents had one, the latest.
  *
  * @throws TaskNotFoundError, BodyDropped
  */
@@ -46,7 +46,7 @@ export async function pastTask(store: EventStore, taskId: string): Promise<PastT
       ...material,
     },
     session,
-    ...(outputSchema === undefined ? {} : { outputSchema }),
+    ...defined({ outputSchema }),
     factId: found.id,
   }
 }

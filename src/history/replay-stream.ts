@@ -1,4 +1,4 @@
-/** Going through the history of a stream of any kind, given its log: also a copy of one, or an export. */
+/** Replays a stream of any kind from a log, a copy of one, or an export. */
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { checkVersion } from '../actors/engine/fold-at.ts'
@@ -9,14 +9,14 @@ import { knownStream } from './state-at.ts'
 
 /** Which versions of a stream to replay. */
 export interface ReplayOptions {
-  /** The first version that is handed out; what comes before it is folded. Default: the first. */
+  /** The first version to yield; earlier ones are only folded. Default: 1. */
   readonly from?: number
-  /** The last version. Default: all that there are. */
+  /** The last version. Default: the last one in the log. */
   readonly to?: number
 }
 
 /**
- * Each fact, and the state before and after it. Offline: no effect is run, and nothing is written.
+ * Yields each fact with the states before and after it. Offline: runs no effects and writes nothing.
  *
  * @throws StreamNotFoundError, UnknownKindError, VersionNotFoundError for a `from` past the end
  * @example

@@ -1,4 +1,4 @@
-/** What an actor's state was: at a version, at a time, or now. */
+/** The state of an actor at a version, at a time, or now. */
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { foldAt, lastVersion, type StateAt, type When } from '../actors/engine/fold-at.ts'
 import { UnknownKindError } from '../events/errors/actor.ts'
@@ -6,7 +6,7 @@ import type { EventStore } from '../store/event-store.ts'
 import { KINDS, kindOf } from './kinds.ts'
 
 /**
- * Folds a stream up to then, offline.
+ * Folds a stream up to that point, offline.
  *
  * @throws StreamNotFoundError, UnknownKindError, VersionNotFoundError, BeforeFirstFactError
  */
@@ -20,7 +20,7 @@ export async function stateAt(
   return foldAt(kind, store, stream, when)
 }
 
-/** The stream's kind and last version. Throws StreamNotFoundError where it has no facts, UnknownKindError. */
+/** The stream's kind and last version. Throws StreamNotFoundError if it has no facts, UnknownKindError. */
 export async function knownStream(
   store: EventStore,
   stream: string,

@@ -1,7 +1,7 @@
-/** What is different between two values, path by path. */
+/** The differences between two values, path by path. */
 import type { Json } from '../events/json.ts'
 
-/** `before` is missing where something was added, `after` where it was removed. */
+/** One difference. An added part has no `before`, a removed part no `after`. */
 export interface StateChange {
   /** `context.queue[0].taskId` */
   readonly path: string
@@ -9,7 +9,7 @@ export interface StateChange {
   readonly after?: Json
 }
 
-/** In the order of the fields. A part that is another kind of value altogether is one change. */
+/** The changes, in the order of the fields. A part whose type differs is one change. */
 export function stateChanges(before: Json, after: Json, path = ''): readonly StateChange[] {
   if (before === after) return []
   if (isList(before) && isList(after)) return listChanges(before, after, path)
@@ -29,16 +29,16 @@ function partChanges(
   return stateChanges(before, after, path)
 }
 
-/** What is the same at both ends has not changed: taking the first of a queue is one change, and not one for each place. */
+/** Ignores the common start and end: taking the first item of a queue is one change, not one per item. */
 function listChanges(before: readonly Json[], after: readonly Json[], path: string): readonly StateChange[] {
   const shorter = Math.min(before.length, after.length)
-  let same = 0
-  while (same < shorter && isSame(before[same], after[same])) same++
-  let tail = 0
-  while (tail < shorter - same && isSame(before.at(-1 - tail), after.at(-1 - tail))) tail++
-  const [left, right] = [before.slice(same, before.length - tail), after.slice(same, after.length - tail)]
+  let start = 0
+  while (start < shorter && isSame(before[start], after[start])) start++
+  let end = 0
+  while (end < shorter - start && isSame(before.at(-1 - end), after.at(-1 - end))) end++
+  const [left, right] = [before.slice(start, before.length - end), after.slice(start, after.length - end)]
   return Array.from({ length: Math.max(left.length, right.length) }, (_, index) =>
-    partChanges(left[index], right[index], `${path}[${same + index}]`),
+    partChanges(left[index], right[index], `${path}[${start + index}]`),
   ).flat()
 }
 

@@ -1,4 +1,4 @@
-/** A machine's definition as data that can be drawn: its states, and which fact leads from one to another. */
+/** A machine as data that can be drawn: its states, and the facts that lead from one to another. */
 import type { AnyStateMachine } from 'xstate'
 
 export interface ChartTransition {
@@ -15,7 +15,7 @@ export interface StateChart {
   readonly transitions: readonly ChartTransition[]
 }
 
-/** Of a machine whose states are flat, as those of this package are; a nested state counts as its outermost one. */
+/** The chart of a machine with flat states, as in this package. A nested state counts as its outermost one. */
 export function stateChart(machine: AnyStateMachine): StateChart {
   const states = Object.values(machine.states)
   const found = new Map<string, ChartTransition>()

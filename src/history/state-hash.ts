@@ -1,7 +1,9 @@
-/** Whether two logs say the same: a hash of the state that each stream folds to, and one of all of them. */
+/** Hashes of states, to compare logs: one for the state that each stream folds to, and one over all of them. */
+
 import { hash } from 'node:crypto'
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../actors/engine/definition.ts'
+import { foldFact } from '../actors/engine/fold-fact.ts'
 import { plainStateOf } from '../actors/engine/fold-stream.ts'
 import { canonicalJson } from '../events/canonical-json.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -11,21 +13,22 @@ import { kindOf } from './kinds.ts'
 export interface StreamHash {
   readonly stream: string
   readonly version: number
-  /** Of the folded state, as canonical JSON: sha-256 in hex. */
+  /** SHA-256 of the folded state as canonical JSON, in hex. */
   readonly hash: string
-  /** Whether it was folded: of a kind that is not known, the facts themselves are hashed. */
+  /** Whether the stream was folded: if its kind is unknown, its facts are hashed instead. */
   readonly folded: boolean
 }
 
+/** The hash of a whole log. */
 export interface StateHash {
-  /** Of all streams: sha-256 in hex. */
+  /** SHA-256 over the hashes of all streams, in hex. */
   readonly hash: string
   readonly streams: number
   /** The last position of the log. */
   readonly position: number
 }
 
-/** The hash of each stream, by name. Every stream is folded from its beginning: no snapshot is believed. */
+/** The hash of each stream, by name. Every stream is folded from its first fact: snapshots are not used. */
 export async function* streamHashes(
   store: EventStore,
   kinds: readonly AnyKind[],
@@ -37,16 +40,16 @@ export async function* streamHashes(
   }
 }
 
-/** The hash of the whole, from those of the streams. */
+/** The hash of the whole log, from those of its streams. */
 export async function hashStates(
   store: EventStore,
   kinds: readonly AnyKind[],
-  see: (stream: StreamHash) => void = () => {},
+  onStream: (stream: StreamHash) => void = () => {},
 ): Promise<StateHash> {
   const all: unknown[] = []
   const position = await store.head()
   for await (const one of streamHashes(store, kinds)) {
-    see(one)
+    onStream(one)
     all.push([one.stream, one.version, one.hash])
   }
   return { hash: sha256(all), streams: all.length, position }
@@ -55,7 +58,8 @@ export async function hashStates(
 async function folded(store: EventStore, { fold, facts }: AnyKind, stream: string): Promise<unknown> {
   const { initial, transition } = plainFold(fold)
   let state = initial
-  for await (const recorded of store.read(stream)) state = transition(state, facts.read(recorded)) ?? state
+  for await (const recorded of store.read(stream))
+    state = foldFact(transition, state, facts, recorded) ?? state
   return plainStateOf(state)
 }
 

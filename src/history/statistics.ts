@@ -1,22 +1,22 @@
-/** What a log says in figures: tasks, failures, retries, times, tokens and cost, by agent, run or day. One pass. */
+/** Statistics of a log in one pass: tasks, failures, retries, times, tokens and cost, by agent, run or day. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 /** What the figures are grouped by. */
 export type Grouping = 'agent' | 'run' | 'day'
 
-/** The figures of one agent, one run or one day. A task counts where, and on the day (UTC) on which, it ended. */
+/** The figures of one agent, run or day. A task counts on the day, in UTC, on which it ended. */
 export interface Statistics {
-  /** The agent, the run or the day; for tasks that no run asked for, null. */
+  /** The agent, run or day; null for tasks that no run asked. */
   readonly key: string | null
   readonly tasks: number
   readonly succeeded: number
   readonly failed: number
   readonly cancelled: number
-  /** How many calls failed, by the class of the error. */
+  /** How many calls failed, by the tag of the error. */
   readonly failures: Readonly<Record<string, number>>
   readonly retries: number
-  /** From acceptance to answer, in ms: waiting, retries and all. null where nothing was answered. */
+  /** From acceptance to answer, in ms, with waiting and retries; null if nothing was answered. */
   readonly p50Ms: number | null
   readonly p95Ms: number | null
   readonly inputTokens: number
@@ -24,11 +24,11 @@ export interface Statistics {
   readonly costUsd: number
 }
 
-/** Ordered by key. */
+/** The statistics of all groups, ordered by key. */
 export async function statistics(store: EventStore, by: Grouping): Promise<readonly Statistics[]> {
   const counting = new Counting(by)
   for await (const recorded of store.readAll())
-    if (recorded.stream.startsWith('agent/')) counting.see(recorded)
+    if (recorded.stream.startsWith('agent/')) counting.add(recorded)
   return counting.results()
 }
 
@@ -58,12 +58,12 @@ class Counting {
     this.#by = by
   }
 
-  see(recorded: Recorded): void {
+  add(recorded: Recorded): void {
     const { stream, type, data, at, correlationId } = recorded
     if (typeof data.taskId !== 'string') return
     const key = `${stream} ${data.taskId}`
     if (type === 'TaskAccepted') {
-      // A task that somebody asked for directly belongs to itself.
+      // The correlation id of a task that no run asked is its own id.
       const run = correlationId === data.taskId ? null : correlationId
       this.#open.set(key, { run, acceptedAt: Date.parse(at) })
       return
@@ -92,7 +92,7 @@ class Counting {
         figures.inputTokens += inputTokens
         figures.outputTokens += outputTokens
         figures.costUsd += Number(data.costUsd)
-        // The clock may have been set back meanwhile.
+        // The clock may have been set back in between.
         if (task) figures.times.push(Math.max(0, Date.parse(at) - task.acceptedAt))
         break
       }
@@ -131,8 +131,15 @@ class Counting {
     const known = this.#groups.get(key)
     if (known) return known
     const figures: Figures = {
-      ...{ succeeded: 0, failed: 0, cancelled: 0, failures: new Map(), retries: 0, times: [] },
-      ...{ inputTokens: 0, outputTokens: 0, costUsd: 0 },
+      succeeded: 0,
+      failed: 0,
+      cancelled: 0,
+      failures: new Map(),
+      retries: 0,
+      times: [],
+      inputTokens: 0,
+      outputTokens: 0,
+      costUsd: 0,
     }
     this.#groups.set(key, figures)
     return figures
@@ -145,7 +152,7 @@ function count(counts: Map<string, number>, what: string): void {
 
 const tagOf = (error: unknown) => String((error as { tag?: unknown } | null)?.tag ?? 'unknown')
 
-/** The nearest rank: a value that was measured, and not one between two. */
+/** By nearest rank: always a measured value, never an interpolated one. */
 function percentile(sorted: readonly number[], share: number): number | null {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null
 }

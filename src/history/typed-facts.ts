@@ -1,4 +1,4 @@
-/** Facts as their types have them: what is read from the log is JSON of some version, what comes out here is of today's. */
+/** Typed facts: a recorded fact is JSON of some version; here it gets its type, upcast to the current version. */
 import { filter, map, type OperatorFunction } from 'rxjs'
 import type { AgentFact } from '../events/agent-facts.ts'
 import type { BudgetFact } from '../events/budget-facts.ts'
@@ -7,18 +7,18 @@ import type { RunFact } from '../events/run-facts.ts'
 import type { SupervisorFact } from '../events/supervisor-facts.ts'
 import { kindOf } from './kinds.ts'
 
-/** Every fact that this package writes. */
+/** Any fact of a built-in kind of actor. */
 export type KnownFact = AgentFact | RunFact | SupervisorFact | BudgetFact
-/** The name of a type of fact that this package writes. */
+/** The type of a fact of a built-in kind of actor. */
 export type FactType = KnownFact['type']
 
-/** A fact in the log whose data has the form of its type. */
+/** A fact in the log whose data is typed. */
 export type RecordedFact<T extends FactType = FactType> = T extends FactType
   ? Omit<Recorded, 'type' | 'data'> & Extract<KnownFact, { type: T }>
   : never
 
 /**
- * Lets through facts of these types, with their data typed, and old versions brought to today's form.
+ * Passes on the facts of these types, with typed data. Old versions are upcast.
  *
  * @example
  * orchestrator.events().pipe(ofType('CallSucceeded')).subscribe(({ data }) => console.log(data.costUsd))
@@ -36,7 +36,7 @@ export function ofType<T extends FactType>(
 const isOfType = ({ stream, type }: Recorded, types: readonly string[]) =>
   types.includes(type) && kindOf(stream) !== undefined
 
-/** Throws UnknownFactError for one that a newer version wrote. */
+/** Throws UnknownFactError for a fact that a newer version of this package wrote. */
 function readFact<T extends FactType>(recorded: Recorded): RecordedFact<T> {
   const read = kindOf(recorded.stream)?.facts.read(recorded) as KnownFact | undefined
   return { ...recorded, ...(read && { data: read.data }) } as RecordedFact<T>

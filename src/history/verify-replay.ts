@@ -1,4 +1,4 @@
-/** A replay of the log, held against what was written down while it was lived: summaries, state hashes, snapshots. */
+/** Verifies a log by replaying it, and comparing the results with the recorded summaries, state hashes and snapshots. */
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { plainStateOf } from '../actors/engine/fold-stream.ts'
@@ -6,7 +6,7 @@ import { foldName, stateDigest } from '../actors/engine/recorded-state.ts'
 import { canonicalJson } from '../events/canonical-json.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { describeError } from '../events/errors/base.ts'
-import type { Json } from '../events/json.ts'
+import { defined, type Json } from '../events/json.ts'
 import { blobReferences } from '../store/blob-reference.ts'
 import type { BlobReference } from '../store/blobs.ts'
 import type { EventStore, StreamSummary } from '../store/event-store.ts'
@@ -15,45 +15,45 @@ import type { Snapshot } from '../store/snapshots.ts'
 import { type FoldedStream, foldLog } from './fold-log.ts'
 import { KINDS } from './kinds.ts'
 
-/** Where a replay comes to something else than what was written down, or cannot go on. */
+/** A place where the replay differs from what was recorded, or cannot continue. */
 export interface Divergence {
   readonly stream: string
   readonly version: number
   readonly position: number
   /**
-   * `fact`: the state does not expect it. `body`: a long text that it names is not what was written. The others: what was
-   * recorded and what the replay comes to are different.
+   * `fact`: the machine does not expect the fact in its state. `body`: a blob that it refers to is missing or damaged. The
+   * others: the replay yields something else than what was recorded.
    */
   readonly what: 'fact' | 'body' | 'summary' | 'state' | 'snapshot'
   readonly recorded: Json
   readonly replayed: Json
 }
 
-/** A machine that has been changed since it wrote: what it folds to may be something else now, and that is no damage. */
+/** A machine whose code has changed since the facts were recorded. It may fold to other states now, which is not damage. */
 export interface ChangedMachine {
   readonly kind: string
-  /** The folds, by the beginnings of their fingerprints. */
+  /** The two folds, by the beginnings of their fingerprints. */
   readonly recordedBy: string
   readonly now: string
-  /** How much was recorded by that one, and how much of it comes out differently now. */
+  /** How many results of the old fold were compared, and how many of them differ now. */
   readonly compared: number
   readonly different: number
-  /** The first of those. */
+  /** The first difference. */
   readonly first: { readonly stream: string; readonly version: number } | null
 }
 
-/** What was folded again, what it was compared with, and where the two differ. */
+/** What was replayed, what it was compared with, and where the two differ. */
 export interface ReplayReport {
-  /** Whether nothing diverges. */
+  /** Whether there are no divergences. */
   readonly ok: boolean
   readonly facts: number
   readonly streams: number
-  /** How much was recorded that the replay could be held against. */
+  /** How many recorded results the replay was compared with. */
   readonly compared: { readonly summaries: number; readonly states: number; readonly snapshots: number }
-  /** The first one of each stream. */
+  /** The first divergence of each stream. */
   readonly divergences: readonly Divergence[]
   readonly changed: readonly ChangedMachine[]
-  /** Streams of kinds that are not known here: their facts were read, and not folded. */
+  /** Streams of unknown kinds: their facts were read but not folded. */
   readonly unknown: readonly string[]
 }
 
@@ -65,8 +65,8 @@ export interface VerifyReplayOptions {
 }
 
 /**
- * Folds everything, offline, and compares. Bodies beside the log are read as well. Damage of facts is thrown, as by any reading:
- * CorruptRecord and SequenceGap name the place.
+ * Replays the log offline and compares. Blobs are read too. Damaged facts throw, as on any read: CorruptRecord and
+ * SequenceGap name the position.
  *
  * @example
  * await using store = await levelStore('copy-of-the-log')
@@ -78,10 +78,10 @@ export async function verifyReplay(
 ): Promise<ReplayReport> {
   const comparison = new Comparison(store)
   const streams = await foldLog(store, kinds, {
-    ...(stream === undefined ? {} : { stream }),
-    see: (fact, folded, isExpected) => comparison.see(fact, folded, isExpected),
+    ...defined({ stream }),
+    onFact: (fact, folded, isExpected) => comparison.compareFact(fact, folded, isExpected),
   })
-  await comparison.heads(streams)
+  await comparison.compareHeads(streams)
   return comparison.report(streams)
 }
 
@@ -93,15 +93,15 @@ class Comparison {
   readonly #divergences = new Map<string, Divergence>()
   readonly #changed = new Map<string, { -readonly [K in keyof ChangedMachine]: ChangedMachine[K] }>()
   readonly #compared: Record<Part, number> = { summaries: 0, states: 0, snapshots: 0 }
-  /** Streams whose last summary was compared where it was written. */
-  readonly #seen = new Map<string, number>()
+  /** The version of each stream whose summary was compared last. */
+  readonly #summarized = new Map<string, number>()
   #facts = 0
 
   constructor(store: EventStore) {
     this.#store = store
   }
 
-  async see({ recorded, note }: PagedFact, folded: FoldedStream, isExpected: boolean): Promise<void> {
+  async compareFact({ recorded, note }: PagedFact, folded: FoldedStream, isExpected: boolean): Promise<void> {
     const { stream, version, id, data } = recorded
     this.#facts++
     for (const reference of blobReferences(data)) await this.#checkBody(folded, reference)
@@ -124,12 +124,12 @@ class Comparison {
     )
   }
 
-  /** Of stores that do not keep what was committed with a fact, the last summary of each stream is there. */
-  async heads(streams: ReadonlyMap<string, FoldedStream>): Promise<void> {
+  /** A store without notes on its facts still has the last summary of each stream. */
+  async compareHeads(streams: ReadonlyMap<string, FoldedStream>): Promise<void> {
     for await (const { stream, version, summary } of this.#store.streams()) {
       const folded = streams.get(stream)
-      if (!folded?.kind || !summary || folded.version !== version || this.#seen.get(stream) === version)
-        continue
+      if (!folded?.kind || !summary || folded.version !== version) continue
+      if (this.#summarized.get(stream) === version) continue
       this.#compareSummary(folded, summary)
     }
   }
@@ -158,7 +158,7 @@ class Comparison {
   #compareSummary(folded: FoldedStream, { fold, state, ...recorded }: StreamSummary): void {
     const { kind } = folded
     if (!kind) return
-    this.#seen.set(folded.stream, folded.version)
+    this.#summarized.set(folded.stream, folded.version)
     const replayed = () => kind.summarize(folded.state as never)
     this.#compare(folded, 'summaries', 'summary', fold, recorded as unknown as Json, replayed)
     if (state !== undefined)
@@ -189,9 +189,8 @@ class Comparison {
   ): void {
     const name = kind?.kind ?? ''
     const key = `${name} ${recordedBy}`
-    const known = this.#changed.get(key) ?? {
-      ...{ kind: name, recordedBy, now, compared: 0, different: 0, first: null },
-    }
+    const unseen = { kind: name, recordedBy, now, compared: 0, different: 0, first: null }
+    const known = this.#changed.get(key) ?? unseen
     known.compared++
     if (!isSame) {
       known.different++

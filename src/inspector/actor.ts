@@ -1,4 +1,4 @@
-/** One actor as it was: its state folded from its facts, its chart, its sessions or steps. */
+/** One actor at a position of the log: its state folded from its facts, its chart, and its sessions or steps. */
 import type { PlainState } from '../actors/engine/compiled-fold.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { ClosedError } from '../events/errors/usage.ts'
@@ -14,13 +14,13 @@ import { sessionsAt } from './sessions.ts'
 import { bounded } from './text.ts'
 import type { ActorView, ChartView } from './view.ts'
 
-/** null where there was no such actor yet. */
+/** null if the actor did not exist yet. */
 export async function actorAt(
   store: EventStore,
   index: LogIndex,
   stream: string,
   position: number,
-  /** Whether its calls or steps are looked up as well. */
+  /** Whether to look up its calls or steps as well. */
   withHistory: boolean,
 ): Promise<ActorView | null> {
   const track = index.track(stream)
@@ -50,15 +50,15 @@ export async function actorAt(
   }
 }
 
-/** Folds on from the last state that was kept on the way. */
+/** Folds from the last checkpoint of the index. */
 async function stateAt(
   store: EventStore,
   track: StreamTrack,
   version: number,
 ): Promise<PlainState | undefined> {
-  const kept = track.stateBefore(version)
-  let { state } = kept
-  for await (const recorded of store.read(track.name, { after: kept.version, to: version })) {
+  const checkpoint = track.checkpointBefore(version)
+  let { state } = checkpoint
+  for await (const recorded of store.read(track.name, { after: checkpoint.version, to: version })) {
     state = foldOne(track.kind, state, recorded)
   }
   return state
@@ -71,7 +71,7 @@ function chartOf({ kind }: StreamTrack): ChartView | null {
   const known = charts.get(kind)
   if (known) return known
   const { states, ...chart } = stateChart(kind.fold.machine)
-  const made = { ...chart, states: states.map((name) => ({ name, tone: toneOfStatus(name) })) }
-  charts.set(kind, made)
-  return made
+  const view = { ...chart, states: states.map((name) => ({ name, tone: toneOfStatus(name) })) }
+  charts.set(kind, view)
+  return view
 }

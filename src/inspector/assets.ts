@@ -1,4 +1,4 @@
-/** The files of the page. They are few and known by name: no path of a request ever reaches the file system. */
+/** The files of the page, from a fixed list: no path of a request reaches the file system. */
 import { readFile } from 'node:fs/promises'
 
 export interface Asset {
@@ -13,7 +13,7 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   '/icon.svg': ['icon.svg', 'image/svg+xml'],
 }
 
-/** Run from the sources, the page is the one that was built last. */
+/** When run from the sources, the page is the one from the last build. */
 const FOLDER = new URL(
   import.meta.url.endsWith('.ts') ? '../../dist/inspector/page/' : './page/',
   import.meta.url,

@@ -1,4 +1,4 @@
-/** A store that cannot be opened, as far as its files can be read: for looking at, with its broken places. */
+/** A read-only view of a store that cannot be opened: all records that are intact in its files, and errors for the others. */
 import { realpath } from 'node:fs/promises'
 import type { Recorded } from '../events/envelope.ts'
 import { CorruptRecord, StoreDamaged } from '../events/errors/store.ts'
@@ -17,14 +17,14 @@ import { memorySnapshots } from '../store/snapshots.ts'
 const RECORDS = recordKey(0).slice(0, 2)
 
 /**
- * Reads the files as they are, without LevelDB and without a write. A record that no file holds as it was written is a
- * CorruptRecord when it is read. All of the log is kept in memory.
+ * Reads the files as they are, without LevelDB and without writing. Reading a record of which no file has an intact copy
+ * throws CorruptRecord. Keeps the whole log in memory.
  *
  * @throws UnsupportedFormat
  */
 export async function damagedStore(directory: string): Promise<EventStore> {
   const paths = storePaths(await realpath(directory))
-  const { storeId, head } = await whatItSaysOfItself(paths)
+  const { storeId, head } = await readIdentity(paths)
   const records = await readRecords(paths, storeId)
   const watermark = new Watermark()
   watermark.advance(Math.max(head, ...lastOf(records)))
@@ -40,7 +40,7 @@ export async function damagedStore(directory: string): Promise<EventStore> {
     blobs: fileBlobs(paths.blobs),
     snapshots: memorySnapshots(),
     async append() {
-      throw new StoreDamaged({ path: paths.base, file: paths.log, problem: 'it is damaged, and only read' })
+      throw new StoreDamaged({ path: paths.base, file: paths.log, problem: 'it is damaged and read-only' })
     },
     async *readAll(options = {}) {
       for (const position of numbers(readRange(options, watermark.position))) {
@@ -73,8 +73,8 @@ export async function damagedStore(directory: string): Promise<EventStore> {
   return store
 }
 
-/** Either of its two files may be damaged as well. */
-async function whatItSaysOfItself(paths: StorePaths): Promise<{ storeId: string; head: number }> {
+/** The store's id and head, from whichever of its two files is intact. */
+async function readIdentity(paths: StorePaths): Promise<{ storeId: string; head: number }> {
   const orNull = (error: unknown) => {
     if (error instanceof StoreDamaged) return null
     throw error
@@ -84,7 +84,7 @@ async function whatItSaysOfItself(paths: StorePaths): Promise<{ storeId: string;
   return { storeId: format?.storeId ?? head?.storeId ?? '', head: head?.position ?? 0 }
 }
 
-/** By position: of each the newest that is whole. */
+/** The newest intact copy of each record, by position. */
 async function readRecords(paths: StorePaths, storeId: string): Promise<ReadonlyMap<number, Recorded>> {
   const found = new Map<number, { readonly sequence: number; readonly recorded: Recorded }>()
   for await (const { key, value, sequence } of entriesInFiles(paths.log)) {
@@ -95,7 +95,7 @@ async function readRecords(paths: StorePaths, storeId: string): Promise<Readonly
       const { recorded } = decodeRecord({ storeId, path: paths.log }, position, value.toString('utf8'))
       found.set(position, { sequence, recorded })
     } catch (error) {
-      // Another file may hold it whole.
+      // Another file may hold an intact copy.
       if (!(error instanceof CorruptRecord)) throw error
     }
   }
@@ -116,5 +116,5 @@ function versions(records: Iterable<Recorded>): ReadonlyMap<string, readonly (Re
 }
 
 function lost({ log }: StorePaths, position: number | null, what = recordKey(position ?? 0)): CorruptRecord {
-  return new CorruptRecord({ position, key: what, file: log, problem: 'no file holds it as it was written' })
+  return new CorruptRecord({ position, key: what, file: log, problem: 'no file holds an intact copy' })
 }

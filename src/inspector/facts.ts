@@ -1,4 +1,4 @@
-/** Facts as the page shows them: a line in the list, one fact in full, and the long texts of it in pieces. */
+/** Facts as the page shows them: as a line in the list, in full, and their long texts in pieces. */
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
@@ -6,42 +6,42 @@ import { duration } from '../events/figures.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { factId } from '../store/fact-text.ts'
 import type { LogIndex } from './index/index.ts'
-import { type LogPlace, readPlaces } from './index/reading.ts'
-import { BROKEN, toneOfType } from './index/tones.ts'
+import { type LogEntry, readLogEntries } from './index/reading.ts'
+import { toneOfType, UNREADABLE } from './index/tones.ts'
 import { statusOf } from './index/track.ts'
 import { bounded, brief, isReference, valueAt, visible } from './text.ts'
 import type { BodyView, FactLine, FactView } from './view.ts'
 
-/** Positions that lie as near to each other as this are read together. */
-const WORTH_READING_OVER = 16
+/** Positions at most this far apart are read in one range. */
+const LARGEST_GAP = 16
 
-/** The lines of these positions, which ascend. */
+/** The lines of the facts at these positions, which must ascend. */
 export async function factLines(
   store: EventStore,
   index: LogIndex,
   positions: readonly number[],
 ): Promise<readonly FactLine[]> {
-  const asked = new Set(positions)
+  const wanted = new Set(positions)
   const lines: FactLine[] = []
-  for (const [from, to] of stretches(positions)) {
-    for await (const place of readPlaces(store, from, to)) {
-      if (asked.has(place.position)) lines.push(factLine(index, place))
+  for (const [from, to] of ranges(positions)) {
+    for await (const entry of readLogEntries(store, from, to)) {
+      if (wanted.has(entry.position)) lines.push(factLine(index, entry))
     }
   }
   return lines
 }
 
-/** One fact; null where there is no such position. */
+/** One fact in full; null if the log does not reach its position. */
 export async function factView(
   store: EventStore,
   index: LogIndex,
   position: number,
 ): Promise<FactView | null> {
-  for await (const place of readPlaces(store, position, position)) {
-    const { recorded } = place
+  for await (const entry of readLogEntries(store, position, position)) {
+    const { recorded } = entry
     const { v = 0, epoch = 0, correlationId = null, causationId = null } = recorded ?? {}
     return {
-      ...factLine(index, place),
+      ...factLine(index, entry),
       v,
       epoch,
       correlationId: correlationId === null ? null : visible(correlationId),
@@ -55,28 +55,35 @@ export async function factView(
 
 const LARGEST_PIECE = 100_000
 
-/** A piece of a long text, whether it stands in the fact or beside the log. Throws InvalidInputError, CorruptBlob. */
+/**
+ * A piece of a long text, in the fact itself or in a body beside the log.
+ *
+ * @throws InvalidInputError, CorruptBlob
+ */
 export async function bodyView(
   store: EventStore,
   position: number,
   path: string,
   offset: number,
 ): Promise<BodyView> {
-  for await (const { recorded } of readPlaces(store, position, position)) {
+  for await (const { recorded } of readLogEntries(store, position, position)) {
     const [root, ...keys] = path.split('.')
     const found = root === 'data' && recorded ? valueAt(recorded.data, keys) : undefined
     const text = isReference(found) ? await store.blobs.get(found) : found
     if (typeof text !== 'string') break
     return { text: visible(text.slice(offset, offset + LARGEST_PIECE)), offset, length: text.length }
   }
-  throw new InvalidInputError({ what: 'path', problem: `there is no text ${path} at position ${position}` })
+  throw new InvalidInputError({
+    what: 'path',
+    problem: `the fact at position ${position} has no text at ${path}`,
+  })
 }
 
-function factLine(index: LogIndex, place: LogPlace): FactLine {
-  const { position, recorded } = place
+function factLine(index: LogIndex, entry: LogEntry): FactLine {
+  const { position, recorded } = entry
   if (!recorded) {
     const nothing = { at: '', stream: '', version: 0, brief: '', change: null }
-    return { position, type: BROKEN, tone: 'bad', problem: place.problem, ...nothing }
+    return { position, type: UNREADABLE, tone: 'bad', problem: entry.problem, ...nothing }
   }
   const { at, stream, version, type } = recorded
   return {
@@ -92,7 +99,7 @@ function factLine(index: LogIndex, place: LogPlace): FactLine {
   }
 }
 
-/** The states before and after a fact, where they differ and are known. */
+/** The states before and after a fact; null if they are equal or unknown. */
 export function changeAt(index: LogIndex, position: number): readonly [string, string] | null {
   const track = index.trackAt(position)
   if (!track?.kind) return null
@@ -102,7 +109,7 @@ export function changeAt(index: LogIndex, position: number): readonly [string, s
   return from === to ? null : [from, to]
 }
 
-/** What a fact says to a reader, in the order of what they look for. */
+/** The most telling field of a fact, on one line. */
 function briefOf({ data, at }: Recorded): string {
   const { error, name, text, prompt, finalOutput, reason, dueAt, attempt, agent, sessionId, pid, taskId } =
     data as Record<string, unknown>
@@ -112,29 +119,30 @@ function briefOf({ data, at }: Recorded): string {
   }
   if (typeof dueAt === 'string') {
     const delayMs = Math.max(0, Date.parse(dueAt) - Date.parse(at))
-    return brief(`try ${attempt} in ${duration(delayMs)}`)
+    return brief(`attempt ${attempt} in ${duration(delayMs)}`)
   }
   if (typeof name === 'string' && name !== '') return brief(name)
   for (const body of [text, prompt, finalOutput]) {
     if (typeof body === 'string') return brief(body)
     if (isReference(body)) return `${body.bytes.toLocaleString('en')} bytes`
   }
-  if (typeof sessionId === 'string') return brief(`try ${attempt}, session ${sessionId}`)
+  if (typeof sessionId === 'string') return brief(`attempt ${attempt}, session ${sessionId}`)
   for (const word of [reason, agent, taskId]) if (typeof word === 'string') return brief(word)
   return typeof pid === 'number' ? `process ${pid}` : ''
 }
 
-/** Where the fact stands that this id names; null where it came from another store. */
+/** The position of the fact with this id; null if it is from another store. */
 function causePosition({ storeId }: EventStore, causationId: string | null): number | null {
   const position = Number(/(\d{1,15})$/.exec(causationId ?? '')?.[1] ?? 0)
   return position > 0 && factId(storeId, position) === causationId ? position : null
 }
 
-function stretches(positions: readonly number[]): [from: number, to: number][] {
+/** Groups ascending positions into ranges. */
+function ranges(positions: readonly number[]): [from: number, to: number][] {
   const found: [number, number][] = []
   for (const position of positions) {
     const last = found.at(-1)
-    if (last && position - last[1] <= WORTH_READING_OVER) last[1] = position
+    if (last && position - last[1] <= LARGEST_GAP) last[1] = position
     else found.push([position, position])
   }
   return found

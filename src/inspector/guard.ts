@@ -1,4 +1,4 @@
-/** Who may ask: a browser page of ours, or a program with the token, under a name that is ours. Pure. */
+/** Access control of the inspector: only its own page, or a program with the token, and only by a local host name. Pure. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
@@ -13,7 +13,7 @@ export interface Guarded {
   readonly token: string
 }
 
-/** Another port is another cookie: cookies do not tell ports apart. */
+/** The port is part of the name, because browsers share cookies across ports. */
 export const cookieName = (port: number): string => `claude-agents-inspect-${port}`
 
 export interface RequestRefusal {
@@ -22,16 +22,16 @@ export interface RequestRefusal {
 }
 
 /**
- * Why a request is refused, or null. The name in `Host` is checked because a page on any site can let its own name
- * point to 127.0.0.1 (DNS rebinding); `Origin` because any page can send requests here.
+ * Why a request is refused; null if it is allowed. `Host` is checked because any site can point its own name to
+ * 127.0.0.1 (DNS rebinding), `Origin` because any page can send requests here.
  */
 export function refusal({ method, headers, url }: Request, { port, token }: Guarded): RequestRefusal | null {
   const hosts = [`127.0.0.1:${port}`, `localhost:${port}`]
   if (!hosts.includes(headers.host ?? ''))
-    return { status: 403, problem: 'It is not asked under its own name.' }
+    return { status: 403, problem: 'Unexpected Host header; open the printed URL.' }
   const { origin } = headers
   if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) {
-    return { status: 403, problem: 'Pages of other origins may not ask.' }
+    return { status: 403, problem: 'Requests from pages of other origins are refused.' }
   }
   const site = headers['sec-fetch-site']
   if (
@@ -40,18 +40,15 @@ export function refusal({ method, headers, url }: Request, { port, token }: Guar
     site !== 'none' &&
     headers['sec-fetch-mode'] !== 'navigate'
   ) {
-    return { status: 403, problem: 'Pages of other sites may not ask.' }
+    return { status: 403, problem: 'Requests from pages of other sites are refused.' }
   }
-  if (method !== 'GET') return { status: 405, problem: 'It can only be read (GET).' }
+  if (method !== 'GET') return { status: 405, problem: 'The inspector is read-only: use GET.' }
   const given = [bearer(headers), cookie(headers, cookieName(port)), url.searchParams.get('token')]
   if (given.some((one) => one !== null && equal(one, token))) return null
-  return {
-    status: 401,
-    problem: 'Open the address that claude-agents inspect printed: it has the key in it.',
-  }
+  return { status: 401, problem: 'Open the URL that claude-agents inspect printed: it contains the key.' }
 }
 
-/** Takes as long whatever is given: hashes have one length, and are compared in constant time. */
+/** Compares in constant time: the hashes have the same length whatever is given. */
 function equal(given: string, token: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(given), digest(token))
@@ -68,7 +65,7 @@ function cookie({ cookie: text = '' }: IncomingHttpHeaders, name: string): strin
   return null
 }
 
-/** What every answer carries: nothing from elsewhere is loaded, nothing is framed, guessed, kept or told on. */
+/** Sent with every response: no external resources, no framing, no MIME sniffing, no caching, no referrer. */
 export const HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +

@@ -1,5 +1,12 @@
-/** The web inspector: a page that shows a log as a timeline, and the whole system at any moment of it. */
-
+/**
+ * The web inspector: a page that shows a log as a timeline, and the whole system at any moment of it.
+ *
+ * I1. It only reads.
+ * I2. It answers only on 127.0.0.1, and only to requests with the token.
+ * I3. Every response is bounded, whatever the log holds and however long it is.
+ * I4. Text from the log is shown as text: markup is never parsed, and hidden characters are visible.
+ * I5. A record that cannot be read hides no other: the page shows it as broken, and everything before and after it.
+ */
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { KINDS } from '../history/kinds.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -9,21 +16,22 @@ import { serveInspector } from './server.ts'
 
 /** Options of `inspector`. */
 export interface InspectorOptions {
-  /** Where to listen on 127.0.0.1. Default: any free port. */
+  /** The port to listen on at 127.0.0.1. Default: any free port. */
   readonly port?: number
 }
 
+/** A running inspector. */
 export interface Inspector extends AsyncDisposable {
-  /** To be opened in a browser. It has the key in it: who knows it can read the log. */
+  /** The URL to open in a browser. It contains the key: anyone who knows it can read the log. */
   readonly url: string
-  /** Ends the server. The store stays open: it is its owner's to close. */
+  /** Stops the server. The store stays open. */
   close(): Promise<void>
 }
 
 const LARGEST_PORT = 65_535
 
 /**
- * Serves the inspector for an orchestrator, or for a store, until it is closed. It only reads.
+ * Serves the inspector for an orchestrator or a store until it is closed.
  *
  * @throws PortUnavailableError, InvalidInputError
  * @example

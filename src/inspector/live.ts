@@ -1,12 +1,12 @@
-/** Tells a page that the log has grown, as server-sent events: the page then asks for what it shows. */
+/** Server-sent events that tell a page how far the log has grown; the page then requests what it shows. */
 import type { ServerResponse } from 'node:http'
 import type { LogIndex } from './index/index.ts'
 
-/** A page cannot show more often than this. */
-const BETWEEN_TWO_MS = 60
+/** The shortest time between two events: a page cannot redraw more often. */
+const INTERVAL_MS = 60
 
-/** Writes until the page has gone, or the signal aborts. */
-export function tellGrowth(
+/** Sends events until the page disconnects or the signal aborts. */
+export function streamGrowth(
   response: ServerResponse,
   index: LogIndex,
   head: () => Promise<number>,
@@ -14,7 +14,7 @@ export function tellGrowth(
 ) {
   response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' })
   let timer: NodeJS.Timeout | undefined
-  const tell = async () => {
+  const send = async () => {
     const { position, ended } = index
     const last = ended === null ? await head().catch(() => position) : position
     if (signal.aborted || response.destroyed) return
@@ -22,19 +22,19 @@ export function tellGrowth(
       `data: ${JSON.stringify({ indexed: position, head: Math.max(last, position), ended })}\n\n`,
     )
   }
-  const forget = index.observe(() => {
+  const unsubscribe = index.observe(() => {
     timer ??= setTimeout(() => {
       timer = undefined
-      void tell()
-    }, BETWEEN_TWO_MS)
+      void send()
+    }, INTERVAL_MS)
   })
   const stop = () => {
-    forget()
+    unsubscribe()
     clearTimeout(timer)
     signal.removeEventListener('abort', stop)
     response.end()
   }
   response.once('close', stop)
   signal.addEventListener('abort', stop, { once: true })
-  void tell()
+  void send()
 }

@@ -1,4 +1,4 @@
-/** What the page can ask, and how it is answered. Every parameter is checked and bounded before anything is read. */
+/** The requests of the page and their handlers. Every parameter is validated and bounded before anything is read. */
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { actorAt } from './actor.ts'
@@ -15,30 +15,35 @@ export interface Inspected {
   readonly searches: Searches
 }
 
-export type PageAnswer = (inspected: Inspected, parameters: Parameters) => Promise<unknown>
+export type RequestHandler = (inspected: Inspected, parameters: RequestParameters) => Promise<unknown>
 
-/** By path. Each of them only reads. */
-export const ANSWERS: Readonly<Record<string, PageAnswer>> = {
+/** The handlers by path. All of them only read. */
+export const HANDLERS: Readonly<Record<string, RequestHandler>> = {
   '/api/moment': moment,
   '/api/facts': facts,
-  '/api/body': ({ store }, asked) =>
-    bodyView(store, asked.number('position', 1), asked.text('path', 500), asked.number('offset', 0)),
-  '/api/timeline': async ({ index }, asked) => {
+  '/api/body': ({ store }, parameters) =>
+    bodyView(
+      store,
+      parameters.number('position', 1),
+      parameters.text('path', 500),
+      parameters.number('offset', 0),
+    ),
+  '/api/timeline': async ({ index }, parameters) => {
     const head = Math.max(1, index.position)
-    const from = Math.min(asked.number('from', 1), head)
+    const from = Math.min(parameters.number('from', 1), head)
     return timeline(index, {
       from,
-      to: Math.min(head, Math.max(from, asked.number('to', head))),
-      axis: asked.text('axis') === 'time' ? 'time' : 'order',
-      columns: Math.min(MOST_COLUMNS, Math.max(1, asked.number('columns', 800))),
-      text: asked.text('actors'),
-      lanes: Math.min(MOST_LANES, asked.number('lanes', MOST_LANES)),
-      firstLane: asked.number('lane', 0),
+      to: Math.min(head, Math.max(from, parameters.number('to', head))),
+      axis: parameters.text('axis') === 'time' ? 'time' : 'order',
+      columns: Math.min(MOST_COLUMNS, Math.max(1, parameters.number('columns', 800))),
+      text: parameters.text('actors'),
+      lanes: Math.min(MOST_LANES, parameters.number('lanes', MOST_LANES)),
+      firstLane: parameters.number('lane', 0),
     })
   },
   '/api/names': async ({ index }) => namesView(index),
-  '/api/overview': async ({ store, index }, asked) => {
-    const columns = Math.min(MOST_COLUMNS, Math.max(1, asked.number('columns', 400)))
+  '/api/overview': async ({ store, index }, parameters) => {
+    const columns = Math.min(MOST_COLUMNS, Math.max(1, parameters.number('columns', 400)))
     return overview(index, Math.max(1, await store.head()), columns)
   },
 }
@@ -47,16 +52,19 @@ const MOST_COLUMNS = 4000
 const MOST_LANES = 100
 const MOST_LINES = 300
 
-async function moment({ store, index, searches }: Inspected, asked: Parameters): Promise<MomentView> {
+async function moment(
+  { store, index, searches }: Inspected,
+  parameters: RequestParameters,
+): Promise<MomentView> {
   const head = await store.head()
-  const matches = await searches.find(asked.filter())
-  const step = asked.signed('step')
-  const from = Math.min(asked.number('at', index.position), index.position)
-  const within = asked.text('within')
+  const matches = await searches.find(parameters.filter())
+  const step = parameters.signed('step')
+  const from = Math.min(parameters.number('at', index.position), index.position)
+  const within = parameters.text('within')
   const position =
     step === 0 ? from : ((await stepped(searches, matches, within, from, step, index.position)) ?? from)
-  const stream = asked.text('actor') || (index.trackAt(position)?.name ?? '')
-  const { actors, more } = actorRows(index, position, asked.text('actors'))
+  const stream = parameters.text('actor') || (index.trackAt(position)?.name ?? '')
+  const { actors, more } = actorRows(index, position, parameters.text('actors'))
   return {
     position,
     at: timeAt(index, position),
@@ -65,12 +73,13 @@ async function moment({ store, index, searches }: Inspected, asked: Parameters):
     moreActors: more,
     totals: totals(index, position),
     fact: position === 0 ? null : await factView(store, index, position),
-    actor: stream === '' ? null : await actorAt(store, index, stream, position, asked.text('history') !== ''),
+    actor:
+      stream === '' ? null : await actorAt(store, index, stream, position, parameters.text('history') !== ''),
     ordinal: (matches ? matches.positions.countUpTo(position) : position) - 1,
   }
 }
 
-/** The next or the previous fact: of those that match, of one stream, or of those that went wrong. */
+/** The position `step` facts further: among the matches, within one stream, or among the problems. */
 async function stepped(
   searches: Searches,
   matches: Matches | null,
@@ -79,24 +88,27 @@ async function stepped(
   step: number,
   last: number,
 ): Promise<number | null> {
-  const narrower =
+  const facts =
     within === 'problems'
       ? await searches.find({ text: '', type: 'problems', stream: '' })
       : within !== ''
         ? await searches.find({ text: '', type: '', stream: within })
         : matches
-  return narrower
-    ? matchFrom(narrower.positions, from, step)
+  return facts
+    ? matchFrom(facts.positions, from, step)
     : Math.min(last, Math.max(Math.min(1, last), from + step))
 }
 
-/** A page of the facts that match: by where the first of them stands among them. */
-async function facts({ store, index, searches }: Inspected, asked: Parameters): Promise<FactPage> {
-  const matches = await searches.find(asked.filter())
-  // What is not filtered can be read before the index has come to it.
+/** One page of the matching facts, from an offset. */
+async function facts(
+  { store, index, searches }: Inspected,
+  parameters: RequestParameters,
+): Promise<FactPage> {
+  const matches = await searches.find(parameters.filter())
+  // Without a filter, facts can be read before the index has reached them.
   const total = matches ? matches.positions.length : await store.head()
-  const offset = Math.min(asked.number('offset', 0), total)
-  const count = Math.min(asked.number('limit', 100), MOST_LINES, total - offset)
+  const offset = Math.min(parameters.number('offset', 0), total)
+  const count = Math.min(parameters.number('limit', 100), MOST_LINES, total - offset)
   const positions = Array.from({ length: count }, (_, row) =>
     matches ? matches.positions.at(offset + row) : offset + row + 1,
   )
@@ -106,8 +118,8 @@ async function facts({ store, index, searches }: Inspected, asked: Parameters): 
 
 const LONGEST_WORD = 200
 
-/** The query of a request. Throws InvalidInputError. */
-export class Parameters {
+/** The query of a request. Each accessor throws InvalidInputError for a value it does not accept. */
+export class RequestParameters {
   readonly #query: URLSearchParams
 
   constructor(query: URLSearchParams) {
@@ -120,12 +132,12 @@ export class Parameters {
     throw new InvalidInputError({ what: name, problem: `it is longer than ${longest} characters` })
   }
 
-  /** A whole number from 0 on. */
-  number(name: string, otherwise: number): number {
+  /** A whole number of at least 0. */
+  number(name: string, fallback: number): number {
     const text = this.#query.get(name)
-    if (text === null) return otherwise
+    if (text === null) return fallback
     if (/^\d{1,15}$/.test(text)) return Number(text)
-    throw new InvalidInputError({ what: name, problem: 'it is not a whole number from 0 on' })
+    throw new InvalidInputError({ what: name, problem: 'it is not a whole number of at least 0' })
   }
 
   signed(name: string): number {

@@ -1,4 +1,4 @@
-/** A run as it was at a version: its steps, what each took, and the calls that were made for it. */
+/** A run at a version of its stream: its steps, with the time, the cost and the calls of each. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { LogIndex } from './index/index.ts'
@@ -6,13 +6,13 @@ import { callsIn } from './sessions.ts'
 import { brief } from './text.ts'
 import type { RunView, SessionNode, StepNode } from './view.ts'
 
-type Open = { -readonly [K in keyof StepNode]: StepNode[K] }
+type MutableStep = { -readonly [K in keyof StepNode]: StepNode[K] }
 
 const FACTS_READ = 2000
 const STEPS_SHOWN = 200
-/** Of so many steps the calls are looked up, newest first. */
+/** Calls are looked up for this many of the newest steps. */
 const STEPS_WITH_CALLS = 40
-/** A task makes about four facts, and a few more with each retry. */
+/** A task takes about four facts, and a few more for each retry. */
 const FACTS_OF_A_STEP = 64
 
 export async function runAt(
@@ -45,15 +45,22 @@ export async function runAt(
   }
 }
 
-/** Each asking of a step counts: one that failed and was asked again stands there twice. */
-function stepsIn(facts: readonly Recorded[], startMs: number): readonly Open[] {
-  const steps: Open[] = []
-  const open = new Map<string, Open>()
+/** One entry for each time that a step was scheduled: a step that failed and was retried is listed twice. */
+function stepsIn(facts: readonly Recorded[], startMs: number): readonly MutableStep[] {
+  const steps: MutableStep[] = []
+  const open = new Map<string, MutableStep>()
   for (const { type, data, position, at } of facts) {
     const { stepKey, agent, worker, taskId, costUsd, tokens, durationMs, error, cancelled } =
       data as unknown as StepData
     if (type === 'StepScheduled') {
-      const step: Open = { ...scheduled, agent, worker, taskId, position, startMs: Date.parse(at) - startMs }
+      const step: MutableStep = {
+        ...scheduled,
+        agent,
+        worker,
+        taskId,
+        position,
+        startMs: Date.parse(at) - startMs,
+      }
       steps.push(step)
       open.set(stepKey, step)
       continue
@@ -63,7 +70,7 @@ function stepsIn(facts: readonly Recorded[], startMs: number): readonly Open[] {
     const ended = { endPosition: position, durationMs: Date.parse(at) - startMs - step.startMs }
     if (type === 'StepSucceeded') {
       Object.assign(step, ended, { state: 'succeeded', costUsd, tokens })
-      // The task may have been answered long before, by an earlier process.
+      // The step may have reused an answer of an earlier process.
       if (step.durationMs === 0) step.durationMs = durationMs
     }
     if (type === 'StepFailed') {
@@ -96,7 +103,7 @@ const scheduled = {
   calls: [],
 } as const
 
-/** The calls that the worker made for the step's task, up to the moment that is shown. */
+/** The worker's calls for the step's task, up to the moment that is shown. */
 async function callsOf(
   store: EventStore,
   index: LogIndex,

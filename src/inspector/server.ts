@@ -1,4 +1,4 @@
-/** The inspector's HTTP server: on this machine only, for whoever has the token, and for reading only. */
+/** The inspector's HTTP server: on the loopback address only, for requests with the token, read-only. */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,21 +7,25 @@ import { PortUnavailableError } from '../events/errors/inspector.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import { type Asset, pageAssets } from './assets.ts'
 import { cookieName, HEADERS, refusal } from './guard.ts'
-import { tellGrowth } from './live.ts'
-import { ANSWERS, type Inspected, Parameters } from './requests.ts'
+import { streamGrowth } from './live.ts'
+import { HANDLERS, type Inspected, RequestParameters } from './requests.ts'
 
 export interface InspectorServer {
-  /** With the token in it. */
+  /** Contains the token. */
   readonly url: string
   close(): Promise<void>
 }
 
 const HOST = '127.0.0.1'
-/** More than any page of ours sends. */
+/** Longer than any that the page sends. */
 const LONGEST_URL = 4096
 const MOST_CONNECTIONS = 64
 
-/** Port 0 is any free one. Throws PortUnavailableError. */
+/**
+ * Listens on a port; 0 is any free one.
+ *
+ * @throws PortUnavailableError
+ */
 export async function serveInspector(inspected: Inspected, port: number): Promise<InspectorServer> {
   const assets = await pageAssets()
   const token = randomBytes(32).toString('base64url')
@@ -45,7 +49,7 @@ export async function serveInspector(inspected: Inspected, port: number): Promis
     const { method, headers } = request
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value)
     const url = requestUrl(request)
-    if (!url) return sendProblem(response, 400, 'The address cannot be read.')
+    if (!url) return sendProblem(response, 400, 'The URL is invalid or too long.')
     const refused = refusal({ method, headers, url }, { port: listening, token })
     if (refused) {
       if (refused.status === 405) response.setHeader('Allow', 'GET')
@@ -54,19 +58,19 @@ export async function serveInspector(inspected: Inspected, port: number): Promis
     const asset = assets.get(url.pathname)
     if (asset) return sendAsset(response, asset, url.searchParams.has('token'))
     if (url.pathname === '/api/live') {
-      return tellGrowth(response, inspected.index, () => inspected.store.head(), ending.signal)
+      return streamGrowth(response, inspected.index, () => inspected.store.head(), ending.signal)
     }
-    const ask = Object.hasOwn(ANSWERS, url.pathname) ? ANSWERS[url.pathname] : undefined
-    if (!ask) return sendProblem(response, 404, 'There is nothing here.')
+    const handle = Object.hasOwn(HANDLERS, url.pathname) ? HANDLERS[url.pathname] : undefined
+    if (!handle) return sendProblem(response, 404, 'Not found.')
     try {
-      sendJson(response, 200, await ask(inspected, new Parameters(url.searchParams)))
+      sendJson(response, 200, await handle(inspected, new RequestParameters(url.searchParams)))
     } catch (error) {
       sendError(response, error)
     }
   }
 
   function sendAsset(response: ServerResponse, { type, content }: Asset, withToken: boolean): void {
-    // From here on the cookie is the key: a page need not carry it in its address.
+    // From now on the cookie carries the token, so the page can remove it from its URL.
     if (withToken) {
       response.setHeader('Set-Cookie', `${cookieName(listening)}=${token}; Path=/; HttpOnly; SameSite=Strict`)
     }
@@ -100,6 +104,6 @@ const sendProblem = (response: ServerResponse, status: number, problem: string) 
 function sendError(response: ServerResponse, error: unknown): void {
   const known = error instanceof ClaudeAgentError
   const status = error instanceof InvalidInputError ? 400 : error instanceof ClosedError ? 503 : 500
-  // What is not known may hold what is not meant for a page.
-  sendProblem(response, status, known ? error.message : 'The inspector itself has failed.')
+  // The message of an unexpected error may hold details that a page must not show.
+  sendProblem(response, status, known ? error.message : 'Internal error of the inspector.')
 }

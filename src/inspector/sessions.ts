@@ -1,12 +1,15 @@
-/** The calls of an agent up to a version, each with the session that it made: a tree, as each one names its parent. */
+/** The calls of an agent up to a version, with the session of each: a tree, because each session names its parent. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { brief } from './text.ts'
 import type { SessionNode } from './view.ts'
 
-type Open = { -readonly [K in keyof SessionNode]: SessionNode[K] } & { startedAt: string; callId: string }
+type MutableCall = { -readonly [K in keyof SessionNode]: SessionNode[K] } & {
+  startedAt: string
+  callId: string
+}
 
-/** How far back the facts are read; about 100 calls. */
+/** How many facts are read, backwards from the version: about 100 calls. */
 const FACTS_READ = 500
 
 /** The newest calls, oldest first, and whether there are older ones. */
@@ -21,10 +24,10 @@ export async function sessionsAt(
   return { sessions: callsIn(facts), more: after > 0 }
 }
 
-/** The calls that these facts of one agent tell of; those of one task, where it is named. */
+/** The calls in these facts of one agent; with `onlyTask`, those of that task. */
 export function callsIn(facts: readonly Recorded[], onlyTask?: string): readonly SessionNode[] {
-  const calls = new Map<string, Open>()
-  let newest: Open | undefined
+  const calls = new Map<string, MutableCall>()
+  let newest: MutableCall | undefined
   for (const { type, data, position, at } of facts) {
     const { taskId, callId } = data as { taskId?: string; callId?: string }
     if (type === 'AgentCreated') calls.clear()
@@ -70,7 +73,7 @@ const OUTCOMES: Readonly<Record<string, SessionNode['outcome']>> = {
   TaskCancelled: 'failed',
 }
 
-function startedCall(data: StartedCall, position: number, startedAt: string): Open {
+function startedCall(data: StartedCall, position: number, startedAt: string): MutableCall {
   const { callId, taskId, attempt, sessionId, parentSessionId } = data
   return {
     callId,

@@ -1,19 +1,19 @@
-/** Text from outside made fit for the page: bounded, and with everything visible that would act in secret. */
+/** Untrusted text and values made safe for the page: bounded, and with hidden characters visible. */
 import type { Json } from '../events/json.ts'
-import type { BodyPlace } from './view.ts'
+import type { BodyLocation } from './view.ts'
 
-/** Control characters but tab and line feed, and those that turn the direction of writing. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is made visible
+/** Control characters except tab and line feed, and those that change the direction of writing. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to make visible
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
 
-/** Shows what is hidden in a text as `\x1b`. */
+/** Replaces hidden characters by escapes such as `\x1b`. */
 export const visible = (text: string): string =>
   text.replace(HIDDEN, (character) => {
     const code = character.charCodeAt(0)
     return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
   })
 
-/** The beginning of a text on one line. */
+/** The beginning of a text, on one line. */
 export function brief(text: string, length = 160): string {
   const line = visible(text.slice(0, length * 2))
     .replace(/\s+/g, ' ')
@@ -26,9 +26,9 @@ const MOST_ITEMS = 200
 const MOST_VALUES = 5000
 const DEEPEST = 12
 
-/** A value that can be sent: long texts and lists are cut, and `bodies` says where the whole texts are. */
-export function bounded(value: unknown, path: string): { data: Json; bodies: readonly BodyPlace[] } {
-  const bodies: BodyPlace[] = []
+/** A value cut to a size that can be sent: long texts and lists are truncated, and `bodies` locates the full texts. */
+export function bounded(value: unknown, path: string): { data: Json; bodies: readonly BodyLocation[] } {
+  const bodies: BodyLocation[] = []
   let left = MOST_VALUES
   const cut = (part: unknown, where: string, depth: number): Json => {
     if (left-- <= 0 || depth > DEEPEST) return '…'
@@ -53,13 +53,13 @@ export function bounded(value: unknown, path: string): { data: Json; bodies: rea
   return { data: cut(value, path, 0), bodies }
 }
 
-/** A body that is kept beside the log, and has not been dropped. */
+/** Whether a value refers to a body beside the log that has not been dropped. */
 export function isReference(value: unknown): value is { sha256: string; bytes: number } {
   const { sha256, bytes, dropped } = (value ?? {}) as Record<string, unknown>
   return typeof sha256 === 'string' && typeof bytes === 'number' && dropped === undefined
 }
 
-/** What a path like `data.error.message` leads to. Only own properties count. */
+/** The value at a path such as `error.message`. Only own properties count. */
 export function valueAt(value: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>(
     (part, key) =>

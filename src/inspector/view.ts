@@ -1,50 +1,51 @@
-/** What the inspector's server tells its page: plain JSON, small, and bounded whatever the log holds. */
+/** The responses of the inspector's server: plain JSON, bounded whatever the log holds. */
 import type { Json } from '../events/json.ts'
 
-/** How a fact or a state is coloured. */
+/** The colour of a fact or a state. */
 export type Tone = 'good' | 'bad' | 'warn' | 'call' | 'plain'
 
-/** The whole log, as far as it has been read. */
+/** The whole log, as far as the server has read it. */
 export interface LogView {
   readonly storeId: string
-  /** The last position of the log, and the last one that the index has. */
+  /** The last position of the log. */
   readonly head: number
+  /** The last position in the index. */
   readonly indexed: number
-  /** How many there are; `/api/names` says which. */
+  /** The number of streams and of types; `/api/names` lists them. */
   readonly streams: number
   readonly types: number
-  /** Places that cannot be read; the first of them. */
-  readonly broken: readonly BrokenPlace[]
-  /** Why reading has ended, where it has: a store that was closed, a socket that is gone. */
+  /** The first of the records that cannot be read. */
+  readonly broken: readonly BrokenRecord[]
+  /** Why the server has stopped reading the log, such as a closed store; null while it follows it. */
   readonly ended: string | null
 }
 
-export interface BrokenPlace {
+export interface BrokenRecord {
   readonly position: number
   readonly problem: string
 }
 
-/** What can be filtered by. */
+/** The names to filter by. */
 export interface NamesView {
   readonly types: readonly string[]
   readonly streams: readonly string[]
 }
 
-/** An actor in the list, as it was at the moment that is shown. */
+/** An actor in the list, as of the moment that is shown. */
 export interface ActorRow {
   readonly stream: string
   readonly kind: string
   readonly id: string
   readonly status: string
   readonly tone: Tone
-  /** Tasks that an agent has to do; steps that a run has begun. */
+  /** An agent's unfinished tasks; a run's scheduled steps. */
   readonly load: number
-  /** Answers; steps that are done. */
+  /** An agent's answers; a run's finished steps. */
   readonly done: number
   readonly tokens: number
   readonly costUsd: number
   readonly version: number
-  /** Where its last fact stands. */
+  /** The position of its last fact. */
   readonly position: number
 }
 
@@ -70,27 +71,27 @@ export interface FactLine {
   readonly type: string
   readonly tone: Tone
   readonly brief: string
-  /** The states before and after it, where they differ. */
+  /** The states before and after it; null if they are equal or unknown. */
   readonly change: readonly [from: string, to: string] | null
-  /** Why it cannot be read. */
+  /** Why it cannot be read; null if it can. */
   readonly problem: string | null
 }
 
-/** A fact with all that it holds. */
+/** A fact in full. */
 export interface FactView extends FactLine {
   readonly v: number
   readonly epoch: number
   readonly correlationId: string | null
   readonly causationId: string | null
-  /** Where the fact stands that led to this one. */
+  /** The position of the fact that caused this one. */
   readonly causePosition: number | null
-  /** Long texts are cut; `bodies` says which, and where the whole is. */
+  /** Long texts are truncated; `bodies` locates them in full. */
   readonly data: Json
-  readonly bodies: readonly BodyPlace[]
+  readonly bodies: readonly BodyLocation[]
 }
 
-/** A text that is too long to be sent along: `/api/body?position=P&path=data.text` gives it in pieces. */
-export interface BodyPlace {
+/** A text too long to be part of the response: `/api/body?position=P&path=data.text` returns it in pieces. */
+export interface BodyLocation {
   readonly path: string
   readonly length: number
 }
@@ -98,12 +99,12 @@ export interface BodyPlace {
 export interface BodyView {
   readonly text: string
   readonly offset: number
-  /** Of the whole, in characters. */
+  /** The length of the full text, in characters. */
   readonly length: number
 }
 
 export interface FactPage {
-  /** How many facts match, as far as the log has been gone through. */
+  /** How many facts match up to `searchedTo`. */
   readonly total: number
   readonly searchedTo: number
   readonly offset: number
@@ -116,22 +117,22 @@ export interface MomentView {
   readonly at: string
   readonly log: LogView
   readonly actors: readonly ActorRow[]
-  /** How many there are beyond those in `actors`. */
+  /** How many actors are not in `actors`. */
   readonly moreActors: number
   readonly totals: Totals
   readonly fact: FactView | null
   readonly actor: ActorView | null
-  /** Where the fact stands among those that match; the last one before it where it is not among them. */
+  /** The fact's index among the matching facts; if it does not match, that of the last match before it. */
   readonly ordinal: number
 }
 
-/** An actor as it was. */
+/** An actor as of a moment. */
 export interface ActorView {
   readonly stream: string
   readonly version: number
   readonly status: string
   readonly tone: Tone
-  /** Why its state cannot be told. */
+  /** Why its state is unknown; null if it is known. */
   readonly problem: string | null
   readonly chart: ChartView | null
   readonly last: {
@@ -140,11 +141,12 @@ export interface ActorView {
     readonly to: string
     readonly at: string
   } | null
-  /** What the state holds, with long texts cut. */
+  /** The state's data, with long texts truncated. */
   readonly context: Json
-  /** Where they were asked for: an agent's calls, or a run's steps. */
+  /** An agent's calls, if they were requested. */
   readonly sessions: readonly SessionNode[]
   readonly moreSessions: boolean
+  /** A run's steps, if they were requested. */
   readonly run: RunView | null
 }
 
@@ -154,14 +156,14 @@ export interface ChartView {
   readonly transitions: readonly { readonly from: string; readonly to: string; readonly fact: string }[]
 }
 
-/** A call and the session that it made. */
+/** A call and its session. */
 export interface SessionNode {
   readonly sessionId: string
   readonly parentSessionId: string | null
   readonly taskId: string
   readonly attempt: number
   readonly outcome: 'open' | 'succeeded' | 'failed' | 'unknown'
-  /** Where it began and, once it has ended, where it ended. */
+  /** The positions of its start and, once it has ended, of its end. */
   readonly position: number
   readonly endPosition: number | null
   readonly durationMs: number | null
@@ -185,17 +187,17 @@ export interface StepNode {
   readonly state: 'scheduled' | 'succeeded' | 'failed' | 'cancelled'
   readonly position: number
   readonly endPosition: number | null
-  /** Since the run began. */
+  /** Since the start of the run. */
   readonly startMs: number
   readonly durationMs: number | null
   readonly costUsd: number
   readonly tokens: number
   readonly problem: string | null
-  /** The calls that its task took, the retries among them. */
+  /** The calls of its task, including retries. */
   readonly calls: readonly SessionNode[]
 }
 
-/** One lane per actor over a range of the log, made for as many columns as there are pixels. */
+/** One lane per actor over a range of the log, with one column per pixel. */
 export interface TimelineView {
   readonly from: number
   readonly to: number
@@ -207,26 +209,26 @@ export interface TimelineView {
   readonly lanes: readonly Lane[]
   readonly statuses: readonly { readonly name: string; readonly tone: Tone }[]
   readonly moreLanes: number
-  /** For the time axis: the position that each column ends with. */
+  /** For the time axis: the last position of each column. */
   readonly positions: readonly number[]
 }
 
-/** Columns that are near to each other share what they show, so that a lane stays small however much happened in it. */
+/** A lane's size does not depend on the number of facts: neighbouring columns are merged when it is crowded. */
 export interface Lane {
   readonly stream: string
   readonly kind: string
-  /** `status` is a place in `statuses`. */
+  /** `status` is an index into `statuses`. */
   readonly spans: readonly (readonly [fromColumn: number, toColumn: number, status: number])[]
-  /** In which columns there is one. */
+  /** The columns that have a mark, by kind. */
   readonly marks: Readonly<Partial<Record<MarkKind, readonly number[]>>>
   readonly counts: Readonly<Partial<Record<MarkKind, number>>>
-  /** More happened than can be drawn one by one. */
+  /** More happened than can be drawn individually. */
   readonly crowded: boolean
 }
 
 export type MarkKind = 'call' | 'retry' | 'failure' | 'answer'
 
-/** How much was written when, over the whole log. */
+/** Write activity over the whole log, one number per column. */
 export interface OverviewView {
   readonly head: number
   readonly facts: readonly number[]
@@ -234,7 +236,7 @@ export interface OverviewView {
   readonly broken: readonly number[]
 }
 
-/** What `/api/...` answers with. */
+/** The response of each `/api/...`. */
 export interface Answers {
   readonly moment: MomentView
   readonly facts: FactPage

@@ -1,14 +1,14 @@
-/** Requests and answers of an owner as HTTP: bodies that are bounded, lists that wait for their readers, errors as data. */
+/** An owner's HTTP bodies: requests of bounded size, lists with backpressure, errors as data. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { OwnerAnswer } from './reads.ts'
 import { errorLine, LineWriter } from './wire.ts'
 
-/** Of a command: a task's prompt and its text travel in one. */
+/** In bytes. A task's prompt and all its inputs travel in one request. */
 export const LARGEST_REQUEST = 64 * 1024 * 1024
 
-/** Lists line by line, as fast as their reader takes them. */
-export async function send(response: ServerResponse, answer: OwnerAnswer): Promise<void> {
+/** Sends an answer; a list line by line, as fast as its reader takes it. */
+export async function sendAnswer(response: ServerResponse, answer: OwnerAnswer): Promise<void> {
   if ('text' in answer) {
     response.setHeader('content-type', answer.type)
     response.end(answer.text)
@@ -31,7 +31,7 @@ export async function send(response: ServerResponse, answer: OwnerAnswer): Promi
   lines.end()
 }
 
-/** null where it is larger than it may be. */
+/** The body of a request; null if it is too large. */
 export async function readBody(request: IncomingMessage): Promise<string | null> {
   const pieces: Buffer[] = []
   let bytes = 0
@@ -43,7 +43,7 @@ export async function readBody(request: IncomingMessage): Promise<string | null>
   return Buffer.concat(pieces).toString('utf8')
 }
 
-export function parse(body: string): object {
+export function parseBody(body: string): object {
   try {
     return JSON.parse(body) as object
   } catch (cause) {
@@ -54,10 +54,10 @@ export function parse(body: string): object {
 export function refuseRequest(response: ServerResponse, status: number, what: string, problem: string): void {
   response.statusCode = status
   response.setHeader('connection', 'close')
-  fail(response, new InvalidInputError({ what, problem }))
+  sendFailure(response, new InvalidInputError({ what, problem }))
 }
 
-export function fail(response: ServerResponse, error: unknown): void {
+export function sendFailure(response: ServerResponse, error: unknown): void {
   if (!response.headersSent) response.setHeader('content-type', 'application/x-ndjson')
   if (!response.writableEnded) response.end(`${JSON.stringify(errorLine(error))}\n`)
 }

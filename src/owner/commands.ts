@@ -1,6 +1,6 @@
 /**
- * What another process may ask an owner to do, by the names of the methods. A listed method works in both processes; its
- * arguments and its result must be JSON. (If the result is an agent, the caller looks it up for itself.)
+ * The commands of an owner: the methods that another process may call through it, by name. A listed method works in both
+ * processes, so its arguments and its result must be JSON. (If the result is an agent, the caller looks it up itself.)
  */
 
 /** Methods of the orchestrator; `runs.cancel` is `orchestrator.runs.cancel`. */
@@ -21,7 +21,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'lateAnswers',
 ]
 
-/** Methods of an agent. `ask` is a request of its own, as its answer is a stream. */
+/** Methods of an agent. `ask` has its own address, because its answer is a stream. */
 export const AGENT_COMMANDS: readonly string[] = [
   'cancel',
   'reset',
@@ -33,21 +33,21 @@ export const AGENT_COMMANDS: readonly string[] = [
   'budget',
 ]
 
-/** Methods of the orchestrator that work only in its own process, and what they do, for the error. */
+/** Methods of the orchestrator that work only in the owner, each with what it does, for the error. */
 export const OWNER_ONLY: Readonly<Record<string, string>> = {
   run: 'running a workflow',
-  'runs.resume': 'going on with a run',
+  'runs.resume': 'resuming a run',
   sequential: 'running a workflow',
   parallel: 'running a workflow',
   pipeline: 'running a workflow',
   hierarchical: 'running a workflow',
   supervise: 'supervising',
-  spawn: 'an actor of your own',
-  recover: 'going on with what a killed process left',
+  spawn: 'spawning an actor',
+  recover: 'recovering the calls of a killed process',
 }
 
 export interface CommandRequest {
-  /** Whose method it is; null for the orchestrator's. */
+  /** The agent whose method it is; null for the orchestrator. */
   readonly agent: string | null
   readonly method: string
   readonly args: readonly unknown[]

@@ -1,4 +1,4 @@
-/** Those who follow a log through its owner. Before the log is closed, each one is let see all of it. */
+/** The readers that follow a log through its owner. Before the log is closed, each of them gets all of it. */
 import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
 
@@ -10,7 +10,7 @@ interface Follower {
 export class Followers {
   readonly #store: EventStore
   readonly #following = new Set<Follower>()
-  /** Where everybody ends. */
+  /** Every follower ends after this position. */
   #last = Number.POSITIVE_INFINITY
 
   constructor(store: EventStore) {
@@ -35,7 +35,7 @@ export class Followers {
     }
   }
 
-  /** Nothing comes any more: whoever has seen all ends now, the others when they have. */
+  /** Ends each follower when it has reached the head of the log, which must not grow any more. */
   async finish(): Promise<void> {
     this.#last = await this.#store.head()
     for (const { position, stop } of this.#following) if (position >= this.#last) stop.abort()

@@ -1,36 +1,38 @@
-/** What an owner answers to readers: everything of the `EventStore` port that reads, address by address. */
+/** An owner's answers to readers: the reading half of the `EventStore` port, one address per method. */
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { defined } from '../events/json.ts'
 import { Counters, metricsText } from '../history/metrics.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { recordValue } from '../store/level/record.ts'
 import type { Followers } from './followers.ts'
 
-/** A list, line by line, or one value. `signal` aborts when the reader has gone, or has seen enough. */
+/** A list, one value, or a text. */
 export type OwnerAnswer =
   | { readonly values: AsyncIterable<unknown> }
   | { readonly value: unknown }
   | { readonly text: string; readonly type: string }
 
-/** Of the text format of Prometheus. */
+/** The text format of Prometheus. */
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
+/** `signal` aborts when the reader disconnects. */
 export type Route = (query: URLSearchParams, signal: AbortSignal) => Promise<OwnerAnswer> | OwnerAnswer
 
 export function readingRoutes(store: ChainedStore, followers: Followers): Readonly<Record<string, Route>> {
   const counters = new Counters()
-  /** One after the other: they share what has been counted. */
-  const countings = new Mailbox()
+  /** One scrape at a time: they share the counters. */
+  const scrapes = new Mailbox()
   return {
     '/metrics': async () => ({
-      text: await countings.post(() => metricsText(store, counters)),
+      text: await scrapes.post(() => metricsText(store, counters)),
       type: METRICS_TYPE,
     }),
     '/head': async (query) => ({ value: { head: await store.head(query.get('stream') ?? undefined) } }),
     '/facts': (query) => {
       const stream = query.get('stream')
       if (stream === null) return { values: store.readAll(range(query)) }
-      const direction = query.get('direction') === 'backwards' ? 'backwards' : 'forwards'
+      const direction = (query.get('direction') ?? 'forwards') as 'forwards' | 'backwards'
       return { values: store.read(stream, { ...range(query), direction }) }
     },
     '/follow': (query, signal) => ({ values: followers.follow(number(query, 'after') ?? 0, signal) }),
@@ -48,18 +50,13 @@ export function readingRoutes(store: ChainedStore, followers: Followers): Readon
   }
 }
 
-/** The records as the log holds them: who reads them verifies them again. */
+/** The records as the log holds them, for readers that verify them again. */
 async function* records(store: ChainedStore, range: { after?: number; to?: number }) {
   for await (const record of store.chain(range)) yield recordValue(record)
 }
 
 function range(query: URLSearchParams) {
-  const [after, to, limit] = [number(query, 'after'), number(query, 'to'), number(query, 'limit')]
-  return {
-    ...(after === undefined ? {} : { after }),
-    ...(to === undefined ? {} : { to }),
-    ...(limit === undefined ? {} : { limit }),
-  }
+  return defined({ after: number(query, 'after'), to: number(query, 'to'), limit: number(query, 'limit') })
 }
 
 function number(query: URLSearchParams, name: string): number | undefined {

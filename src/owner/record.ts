@@ -1,4 +1,4 @@
-/** The file `owner.json` in a base directory: which process has the store open, and where it can be reached. */
+/** The file `owner.json` in a base directory: which process has the store open, and how to reach it. */
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, rename, rm, writeFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { FILE_MODE } from '../store/directory.ts'
 import type { HostProcess } from '../store/process-identity.ts'
 
 export interface OwnerRecord extends HostProcess {
-  /** Of the protocol that its socket speaks. */
+  /** The version of the protocol on its socket. */
   readonly protocol: number
   readonly storeId: string
   readonly socket: string
@@ -18,7 +18,7 @@ export const ownerFile = (baseDir: string) => join(baseDir, 'owner.json')
 
 const LARGEST_RECORD = 4096
 
-/** Puts a record in the place of the one before. It need not survive a crash of the system: nor does its process. */
+/** Replaces the record. Not synced: a record need not survive a crash of the system that its process does not survive. */
 export async function writeOwnerRecord(baseDir: string, record: OwnerRecord): Promise<void> {
   const unfinished = `${ownerFile(baseDir)}.${randomUUID()}.unfinished`
   try {
@@ -30,19 +30,23 @@ export async function writeOwnerRecord(baseDir: string, record: OwnerRecord): Pr
   }
 }
 
-/** Takes the record away. Only whoever has the store's lock may. */
+/** Removes the record. Only the process that holds the store's lock may call this. */
 export async function removeOwnerRecord(baseDir: string): Promise<void> {
   await rm(ownerFile(baseDir), { force: true })
 }
 
-/** null where there is none. Follows no link, and believes nobody but this user: throws {@link OwnerRecordRefused}. */
+/**
+ * The record of a base directory; null if there is none. Follows no link, and trusts no file of another user.
+ *
+ * @throws OwnerRecordRefused
+ */
 export async function readOwnerRecord(baseDir: string): Promise<OwnerRecord | null> {
   const file = ownerFile(baseDir)
   const refused = (problem: string) => new OwnerRecordRefused({ file, problem })
   const text = await readPrivateFile(file, refused)
   if (text === null) return null
   const record = parsed(text)
-  if (record === null) throw refused('it is not what an owner writes')
+  if (record === null) throw refused('it does not have the form of an owner record')
   return record
 }
 
@@ -50,7 +54,7 @@ async function readPrivateFile(
   file: string,
   refused: (problem: string) => OwnerRecordRefused,
 ): Promise<string | null> {
-  // A pipe would be waited for.
+  // Without O_NONBLOCK, opening a pipe would wait for its writer.
   const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
   const handle = await open(file, flags).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
@@ -61,7 +65,7 @@ async function readPrivateFile(
     const found = await handle.stat()
     if (!found.isFile()) throw refused('it is not a file')
     if (process.getuid && found.uid !== process.getuid()) throw refused('it belongs to another user')
-    if (process.getuid && (found.mode & 0o077) !== 0) throw refused('others than this user have rights to it')
+    if (process.getuid && (found.mode & 0o077) !== 0) throw refused('other users have access to it')
     if (found.size > LARGEST_RECORD) throw refused('it is too large')
     return await handle.readFile('utf8')
   } finally {
@@ -69,7 +73,7 @@ async function readPrivateFile(
   }
 }
 
-/** What other versions of the protocol write beside their number is theirs. */
+/** Only the fields of the record: another version of the protocol may write more. */
 function parsed(text: string): OwnerRecord | null {
   let record: Partial<OwnerRecord> | null
   try {
@@ -77,10 +81,11 @@ function parsed(text: string): OwnerRecord | null {
   } catch {
     return null
   }
-  const { protocol, pid, started = null, storeId = '', socket = '' } = record ?? {}
+  const { protocol, pid, started = null, pidNamespace = null, storeId = '', socket = '' } = record ?? {}
   const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
   if (!isWhole(protocol) || !isWhole(pid)) return null
   if (typeof storeId !== 'string' || typeof socket !== 'string') return null
   if (started !== null && typeof started !== 'string') return null
-  return { protocol, pid, started, storeId, socket }
+  if (pidNamespace !== null && typeof pidNamespace !== 'string') return null
+  return { protocol, pid, started, pidNamespace, storeId, socket }
 }

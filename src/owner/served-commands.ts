@@ -1,26 +1,26 @@
-/** What an owner does for others: methods of its orchestrator, called by name, and tasks. */
+/** What an owner does for other processes: it calls methods of its orchestrator by name, and runs tasks. */
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { AGENT_COMMANDS, type CommandRequest, SYSTEM_COMMANDS, type TaskRequest } from './commands.ts'
 import { errorLine, type LineWriter } from './wire.ts'
 
-/** As much as is needed of an agent. */
+/** The methods of an agent that tasks need. */
 export interface OwnedAgent {
   ask(task: never, options: object): PromiseLike<unknown> & AsyncIterable<unknown>
   cancel(taskId: string, reason: string): Promise<boolean>
 }
 
-/** As much as is needed of an orchestrator. */
+/** The one method of an orchestrator that is not called by name. */
 export interface OwnedSystem {
   agent(id: string): Promise<OwnedAgent>
 }
 
-/** A reader that lets so much pile up does not read: the answer is kept for whoever asks for it again. */
+/** In bytes. A client this far behind has stopped reading: it is disconnected, and can ask again for the recorded reply. */
 const LARGEST_BACKLOG = 16 * 1024 * 1024
 
 export class OwnerCommands {
   readonly #system: OwnedSystem
-  /** Tasks that were asked for through the socket, by agent and id. */
-  readonly #asked = new Map<string, AbortController>()
+  /** Unfinished tasks that were asked for through the socket, by agent and id. */
+  readonly #tasks = new Map<string, AbortController>()
 
   constructor(system: OwnedSystem) {
     this.#system = system
@@ -30,46 +30,48 @@ export class OwnerCommands {
     const allowed = agent === null ? SYSTEM_COMMANDS : AGENT_COMMANDS
     if (!allowed.includes(method) || !Array.isArray(args))
       throw new InvalidInputError({ what: String(method), problem: 'it is not a command of this owner' })
-    const calledOff = agent !== null && method === 'cancel' && this.#callOff(agent, args)
+    const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)
     const target = agent === null ? this.#system : await this.#system.agent(agent)
     const result = await call(target, method, args)
-    return isPlain(result) ? calledOff || result : null
+    return isPlain(result) ? aborted || result : null
   }
 
-  /** Asks, and passes on all that is said. The task goes on when nobody reads any more. */
+  /** Runs a task and streams its messages and its reply. The task continues when the client disconnects. */
   async ask({ agent: id, taskId, task, options }: TaskRequest, lines: LineWriter): Promise<void> {
     const stop = new AbortController()
     const key = `${id} ${taskId}`
-    this.#asked.set(key, stop)
+    this.#tasks.set(key, stop)
     try {
       const agent = await this.#system.agent(id)
-      const pass = (line: object) => void lines.write(line)?.catch(() => {})
-      const asked = agent.ask(task as never, {
-        ...{ ...options, taskId, signal: stop.signal },
-        onHeld: (held: object) => pass({ held }),
-        onReleased: () => pass({ released: true }),
+      const send = (line: object) => void lines.write(line)?.catch(() => {})
+      const handle = agent.ask(task as never, {
+        ...options,
+        taskId,
+        signal: stop.signal,
+        onHeld: (held: object) => send({ held }),
+        onReleased: () => send({ released: true }),
       })
-      for await (const message of asked) {
+      for await (const message of handle) {
         if (lines.backlog > LARGEST_BACKLOG) return lines.abandon()
-        void lines.write({ message })?.catch(() => {})
+        send({ message })
       }
-      await lines.write({ reply: await asked })
+      await lines.write({ reply: await handle })
     } catch (error) {
       await lines.write(errorLine(error))
     } finally {
-      if (this.#asked.get(key) === stop) this.#asked.delete(key)
+      if (this.#tasks.get(key) === stop) this.#tasks.delete(key)
     }
   }
 
-  /** A task that was asked for here may not be in the log yet: then only its asker can call it off. */
-  #callOff(agent: string, [taskId, reason]: readonly unknown[]): boolean {
-    const asked = this.#asked.get(`${agent} ${String(taskId)}`)
-    asked?.abort(reason)
-    return asked !== undefined
+  /** A task that is not in the log yet can be cancelled only through the signal of its ask. */
+  #abort(agent: string, [taskId, reason]: readonly unknown[]): boolean {
+    const task = this.#tasks.get(`${agent} ${String(taskId)}`)
+    task?.abort(reason)
+    return task !== undefined
   }
 }
 
-/** `runs.cancel` is the method `cancel` of the part `runs`. The path is one of a list, so it leads nowhere else. */
+/** Calls the method at a path: `runs.cancel` is `target.runs.cancel`. The caller has checked the path against the list. */
 function call(target: object, path: string, args: readonly unknown[]): Promise<unknown> | undefined {
   const [method = '', part] = path.split('.').toReversed()
   const methods = (part === undefined ? target : Reflect.get(target, part)) as Methods

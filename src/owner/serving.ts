@@ -1,5 +1,4 @@
-/** Whether and how an orchestrator lets other processes work through it. */
-
+/** Serves an orchestrator to other processes, where the platform allows it. */
 import { type Logger, silentLogger } from '../logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
@@ -8,23 +7,20 @@ import type { OwnerSocket } from './socket.ts'
 
 export type { OwnerSocket }
 
-/** Undefined where it is not possible: that is a pity, and no reason not to open. */
+/** Starts the owner's socket; undefined if that fails, which is logged and does not stop the orchestrator from opening. */
 export async function serveOthers(
   system: OwnedSystem,
   baseDir: string,
   store: EventStore,
   logger: Logger = silentLogger,
 ): Promise<OwnerSocket | undefined> {
-  // Pipes of Windows have no owner that could be checked.
+  // On Windows a client could not check who owns the pipe.
   if (process.platform === 'win32') return undefined
   try {
     const { serveOwner } = await import('./socket.ts')
     return await serveOwner({ baseDir, store: store as ChainedStore, system, logger })
   } catch (error) {
-    logger.warn(
-      { baseDir, error },
-      'other processes cannot work through this one: its socket could not be made',
-    )
+    logger.warn({ baseDir, error }, 'other processes cannot use this store: the socket could not be created')
     return undefined
   }
 }

@@ -1,4 +1,12 @@
-/** The socket of a store's owner: others read the log through it while it is open here, and have things done. */
+/**
+ * The socket of a store's owner: through it other processes read the log and send commands while this one has it open.
+ *
+ * O1. Only the process that holds the store's lock serves it. The record names it for as long as it can be reached.
+ * O2. Only processes of this user can connect.
+ * O3. A reader never holds up the owner: it gets lists as fast as it reads them, and does not keep the process alive.
+ * O4. A task outlives the client that asked for it; its reply is in the log.
+ * O5. Before the store closes, its followers get the rest of the log, and running requests their answer.
+ */
 import { once } from 'node:events'
 import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -7,32 +15,32 @@ import { dirname } from 'node:path'
 import type { Logger } from '../logger.ts'
 import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
-import { isAlive, thisProcess } from '../store/process-identity.ts'
-import { fail, LARGEST_REQUEST, parse, readBody, refuseRequest, send } from './answers.ts'
+import { thisProcess } from '../store/process-identity.ts'
+import { LARGEST_REQUEST, parseBody, readBody, refuseRequest, sendAnswer, sendFailure } from './answers.ts'
 import type { CommandRequest, TaskRequest } from './commands.ts'
 import { Followers } from './followers.ts'
 import { type Route, readingRoutes } from './reads.ts'
 import { readOwnerRecord, removeOwnerRecord, writeOwnerRecord } from './record.ts'
 import { type OwnedSystem, OwnerCommands } from './served-commands.ts'
-import { newSocketPath, problemOfSocket, removeSocket, sweepSockets } from './socket-directory.ts'
+import { newSocketPath, removeSocket, socketProblem, sweepSockets } from './socket-directory.ts'
 import { type Greeting, LineWriter, PROTOCOL } from './wire.ts'
 
+/** What an owner serves. */
 export interface Owned {
-  /** Where the store is. */
+  /** The directory of the store. */
   readonly baseDir: string
   readonly store: ChainedStore
   readonly system: OwnedSystem
   readonly logger: Logger
 }
 
-/** As many processes work through one owner. */
 const MOST_CONNECTIONS = 100
-/** How long whoever reads is waited for by an owner that has nothing else to do. */
+/** How long an owner that has nothing else to do waits for its readers. */
 const READERS_MS = 1000
-/** How long those who read when the store is closed may take for the rest. */
+/** How long readers have, once the store is closing, to read the rest. */
 const GRACE_MS = 500
 
-/** Serves a store that this process has open. Only whoever has its lock may call this. */
+/** Serves a store that this process has open and locked. */
 export async function serveOwner(owned: Owned): Promise<OwnerSocket> {
   const socket = new OwnerSocket(owned)
   await socket.open()
@@ -46,11 +54,11 @@ export class OwnerSocket {
   readonly #routes: Readonly<Record<string, Route>>
   readonly #server: Server
   readonly #connections = new Set<Socket>()
-  /** What is being answered, other than to those who follow. */
-  readonly #work = new Set<Promise<void>>()
-  /** What of that changes something. */
-  readonly #doing = new Set<Promise<void>>()
-  #following = 0
+  /** Requests being answered, except those of followers. */
+  readonly #requests = new Set<Promise<void>>()
+  /** Commands and tasks among them. */
+  readonly #writes = new Set<Promise<void>>()
+  #followerCount = 0
   #path = ''
   #directory = ''
   #draining = false
@@ -65,11 +73,11 @@ export class OwnerSocket {
       ...readingRoutes(owned.store, this.#followers),
     }
     const limits = { requestTimeout: 60_000, headersTimeout: 10_000, keepAliveTimeout: 30_000 }
-    this.#server = createServer(limits, (request, response) => this.#take(request, response))
+    this.#server = createServer(limits, (request, response) => this.#handle(request, response))
     this.#server.maxConnections = MOST_CONNECTIONS
     this.#server.on('connection', (socket: Socket) => {
       this.#connections.add(socket)
-      // Who looks on must not keep this process alive, unless it waits for them.
+      // A reader must not keep this process alive, unless the process is draining.
       if (!this.#draining) socket.unref()
       socket.once('close', () => this.#connections.delete(socket))
     })
@@ -81,25 +89,24 @@ export class OwnerSocket {
 
   async open(): Promise<void> {
     const { baseDir, store } = this.#owned
-    await removeLeftSocket(baseDir)
+    await removeStaleSocket(baseDir)
     this.#directory = await directoryIdentity(baseDir)
     this.#path = await newSocketPath()
     this.#server.listen(this.#path)
     await once(this.#server, 'listening')
-    // Its directory has kept others out meanwhile.
+    // Until now its directory has kept other users out.
     await chmod(this.#path, FILE_MODE)
     this.#server.unref()
     const { storeId } = store
     await writeOwnerRecord(baseDir, { protocol: PROTOCOL, ...thisProcess(), storeId, socket: this.#path })
-    const isRunning = (pid: number) => isAlive({ pid, started: null })
-    void sweepSockets(dirname(this.#path), isRunning).catch(() => {})
+    void sweepSockets(dirname(this.#path)).catch(() => {})
   }
 
   /**
-   * Resolves when everything is done that others have asked for, or the signal aborts. Whoever only reads may go on for
-   * a moment: a command that came in is about to end.
+   * Resolves when all commands and tasks of other processes are done, or when the signal aborts. Readers get a moment
+   * more to finish.
    *
-   * @param onWait Called when something has to be waited for that may take long.
+   * @param onWait Called if there are commands or tasks to wait for.
    */
   async drained(signal: AbortSignal, onWait: () => void = () => {}): Promise<void> {
     const aborted = new Promise<void>((resolve) => {
@@ -108,16 +115,16 @@ export class OwnerSocket {
     })
     this.#draining = true
     for (const socket of this.#connections) socket.ref()
-    if (this.#doing.size > 0) onWait()
-    while (this.#doing.size > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(this.#doing)])
-    const enough = AbortSignal.timeout(READERS_MS)
-    while (!signal.aborted && !enough.aborted && this.#connections.size > this.#following) {
-      const gone = [...this.#connections].map((connection) => once(connection, 'close', { signal: enough }))
-      await Promise.race([aborted, ...gone]).catch(() => {})
+    if (this.#writes.size > 0) onWait()
+    while (this.#writes.size > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(this.#writes)])
+    const timeout = AbortSignal.timeout(READERS_MS)
+    while (!signal.aborted && !timeout.aborted && this.#connections.size > this.#followerCount) {
+      const closes = [...this.#connections].map((socket) => once(socket, 'close', { signal: timeout }))
+      await Promise.race([aborted, ...closes]).catch(() => {})
     }
   }
 
-  /** Lets everybody read what there is, but not for long, and ends. The store is still open then. */
+  /** Gives readers a moment to read the rest of the log, then stops serving. The store is still open afterwards. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -130,10 +137,10 @@ export class OwnerSocket {
     await this.#followers.finish().catch(() => {})
     this.#server.closeIdleConnections()
     for (const socket of this.#connections) socket.ref()
-    const enough = setTimeout(() => this.#server.closeAllConnections(), GRACE_MS)
+    const grace = setTimeout(() => this.#server.closeAllConnections(), GRACE_MS)
     await closed
-    clearTimeout(enough)
-    await Promise.all(this.#work)
+    clearTimeout(grace)
+    await Promise.all(this.#requests)
     await removeSocket(this.#path)
   }
 
@@ -142,60 +149,58 @@ export class OwnerSocket {
     return { protocol: PROTOCOL, pid: process.pid, storeId, epoch, forReading, directory: this.#directory }
   }
 
-  #take(request: IncomingMessage, response: ServerResponse): void {
-    const isFollowing = request.url?.startsWith('/follow') ?? false
-    if (isFollowing) this.#following++
-    const work = this.#answer(request, response).finally(() => {
-      if (isFollowing) this.#following--
-      this.#work.delete(work)
-      this.#doing.delete(work)
-      // That was the last question of its connection.
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const isFollower = request.url?.startsWith('/follow') ?? false
+    if (isFollower) this.#followerCount++
+    const answered = this.#answer(request, response).finally(() => {
+      if (isFollower) this.#followerCount--
+      this.#requests.delete(answered)
+      this.#writes.delete(answered)
       if (this.#closing) setImmediate(() => this.#server.closeIdleConnections())
     })
-    if (!isFollowing) this.#work.add(work)
-    if (request.method === 'POST') this.#doing.add(work)
-    // An answer keeps its connection for the next question, but not when it was the last.
+    if (!isFollower) this.#requests.add(answered)
+    if (request.method === 'POST') this.#writes.add(answered)
     if (this.#closing) response.setHeader('connection', 'close')
   }
 
   /** Never rejects. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const gone = new AbortController()
-    response.once('close', () => gone.abort())
+    const disconnected = new AbortController()
+    response.once('close', () => disconnected.abort())
     try {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://owner')
-      if (request.method === 'POST') return await this.#do(pathname, request, response)
+      if (request.method === 'POST') return await this.#execute(pathname, request, response)
       const route = request.method === 'GET' ? this.#routes[pathname] : undefined
       if (!route)
         return refuseRequest(response, 404, `${request.method} ${pathname}`, 'there is no such address')
-      await send(response, await route(searchParams, gone.signal))
+      await sendAnswer(response, await route(searchParams, disconnected.signal))
     } catch (error) {
-      fail(response, error)
+      sendFailure(response, error)
     } finally {
       if (!response.writableFinished && !response.destroyed) await once(response, 'close').catch(() => {})
     }
   }
 
-  async #do(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #execute(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (path !== '/commands' && path !== '/tasks')
       return refuseRequest(response, 404, `POST ${path}`, 'there is no such address')
     const body = await readBody(request)
     if (body === null)
-      return refuseRequest(response, 413, 'The request', `it is over ${LARGEST_REQUEST} bytes`)
+      return refuseRequest(response, 413, 'The request', `it is larger than ${LARGEST_REQUEST} bytes`)
     if (path === '/commands') {
-      const value = await this.#commands.run(parse(body) as CommandRequest)
-      return send(response, { value: { result: value ?? null } })
+      const value = await this.#commands.run(parseBody(body) as CommandRequest)
+      return sendAnswer(response, { value: { result: value ?? null } })
     }
     const lines = new LineWriter(response)
     response.flushHeaders()
-    await this.#commands.ask(parse(body) as TaskRequest, lines).catch(() => {})
+    await this.#commands.ask(parseBody(body) as TaskRequest, lines).catch(() => {})
     lines.end()
   }
 }
 
-/** What an owner that was killed has left. A record that is not an owner's is replaced, and what it names is left alone. */
-async function removeLeftSocket(baseDir: string): Promise<void> {
+/** Cleans up after a killed owner. A record that is not trusted is removed; the path that it names is left alone. */
+async function removeStaleSocket(baseDir: string): Promise<void> {
   const record = await readOwnerRecord(baseDir).catch(() => null)
-  if (record && problemOfSocket(record.socket, record.pid) === null) await removeSocket(record.socket)
+  if (record && socketProblem(record.socket, record.pid) === null) await removeSocket(record.socket)
   await removeOwnerRecord(baseDir)
 }

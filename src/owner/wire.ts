@@ -1,24 +1,24 @@
-/** How an owner and whoever works through it talk: HTTP on a unix socket, lists as lines of JSON, errors as data. */
+/** The protocol between an owner and its clients: HTTP on a Unix socket, lists as NDJSON, errors as data. */
 import type { ServerResponse } from 'node:http'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { callErrorFrom, type ErrorData, errorData } from '../events/errors/recorded.ts'
 
-/** Raised whenever one side could misunderstand the other. */
+/** The version of the protocol. Raise it whenever one side could misunderstand the other. */
 export const PROTOCOL = 2
 
-/** What an owner says of itself when it is asked for nothing. */
+/** An owner's answer to `GET /`: who it is. */
 export interface Greeting {
   readonly protocol: number
   readonly pid: number
   readonly storeId: string
   readonly epoch: number
-  /** Nothing can be appended, whoever asks. */
+  /** The store is read-only, even for its owner. */
   readonly forReading: boolean
-  /** The device and inode of its directory: a copy of it has the same record, and another owner or none. */
+  /** The device and inode of the base directory: a copy of the directory has the same record, but not this owner. */
   readonly directory: string
 }
 
-/** The only line of a list that is not one of its values, and its last. */
+/** The last line of a list that failed: the only line that is not one of its values. */
 export interface ErrorLine {
   readonly error: ErrorData
 }
@@ -26,26 +26,27 @@ export interface ErrorLine {
 export const isErrorLine = (value: unknown): value is ErrorLine =>
   typeof value === 'object' && value !== null && 'error' in value && Object.keys(value).length === 1
 
-/** An error as it travels. */
+/** An error as a line of the protocol. */
 export function errorLine(error: unknown): ErrorLine {
   if (error instanceof ClaudeAgentError) return { error: errorData(error) }
   const message = error instanceof Error ? error.message : String(error)
   return { error: { tag: 'UnexpectedError', message, hint: '', retryable: false, details: {} } }
 }
 
-/** The error that has travelled, to be thrown again: with the same tag, message and hint. */
+/** The error of a line, to throw again: same tag, message and hint. */
 export const errorFrom = ({ error }: ErrorLine): ClaudeAgentError => callErrorFrom(error)
 
-const PIECE = 64 * 1024
-const GONE = new Error('the reader has gone')
+/** In bytes. */
+const LARGEST_CHUNK = 64 * 1024
+const DISCONNECTED = new Error('the reader has disconnected')
 
 /**
- * Writes lines to a reader as fast as it takes them. Those that come in one turn of the event loop leave as one piece.
- * `write` resolves when there is room for more; it rejects when the reader has gone.
+ * Writes NDJSON to a reader with backpressure. The lines of one turn of the event loop leave as one chunk.
+ * `write` resolves when there is room for more, and rejects when the reader has disconnected.
  */
 export class LineWriter {
   readonly #response: ServerResponse
-  #waiting = ''
+  #buffer = ''
   #flushing: NodeJS.Immediate | undefined
 
   constructor(response: ServerResponse) {
@@ -53,19 +54,19 @@ export class LineWriter {
     response.setHeader('content-type', 'application/x-ndjson')
   }
 
-  /** In bytes: what the reader has not taken yet. */
+  /** The bytes that the reader has not taken yet. */
   get backlog(): number {
-    return this.#waiting.length + this.#response.writableLength
+    return this.#buffer.length + this.#response.writableLength
   }
 
   write(value: unknown): Promise<void> | undefined {
-    this.#waiting += `${JSON.stringify(value)}\n`
-    if (this.#waiting.length >= PIECE) return this.#flush()
+    this.#buffer += `${JSON.stringify(value)}\n`
+    if (this.#buffer.length >= LARGEST_CHUNK) return this.#flush()
     this.#flushing ??= setImmediate(() => void this.#flush()?.catch(() => {}))
     return undefined
   }
 
-  /** Gives the reader up: it sees that the end is missing. */
+  /** Disconnects the reader, which notices that the list is incomplete. */
   abandon(): void {
     this.#response.destroy()
   }
@@ -78,10 +79,10 @@ export class LineWriter {
   #flush(): Promise<void> | undefined {
     clearImmediate(this.#flushing)
     this.#flushing = undefined
-    const piece = this.#waiting
-    this.#waiting = ''
-    if (this.#response.destroyed) return Promise.reject(GONE)
-    if (piece === '' || this.#response.write(piece)) return undefined
+    const chunk = this.#buffer
+    this.#buffer = ''
+    if (this.#response.destroyed) return Promise.reject(DISCONNECTED)
+    if (chunk === '' || this.#response.write(chunk)) return undefined
     return drained(this.#response)
   }
 }
@@ -91,7 +92,7 @@ function drained(response: ServerResponse): Promise<void> {
     const finish = () => {
       response.off('drain', finish)
       response.off('close', finish)
-      if (response.destroyed) reject(GONE)
+      if (response.destroyed) reject(DISCONNECTED)
       else resolve()
     }
     response.once('drain', finish)

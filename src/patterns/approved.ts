@@ -1,16 +1,16 @@
-/** A step that somebody must say yes to first. */
+/** A step that waits for a person's approval. */
 import { type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkStep } from './steps.ts'
 
 /** Options of `approved`. */
 export interface ApprovedOptions {
-  /** Why, for whoever is to decide. */
+  /** Why approval is needed; shown to the person who decides. */
   readonly reason?: string
 }
 
 /**
- * Every ask of the step is held until it is approved (`orchestrator.approve`, `claude-agents agent approve`). The run waits,
- * and can be closed and resumed meanwhile; what was answered before is not asked again. A step that is rejected has failed.
+ * Holds every ask of the step until it is approved (`orchestrator.approve`, `claude-agents agent approve`). The run waits,
+ * and can be closed and resumed in the meantime; earlier answers are not asked for again. A rejected step fails.
  *
  * @example
  * sequential(['planner', approved('publisher', { reason: 'it goes to customers' })])

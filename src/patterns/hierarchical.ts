@@ -1,22 +1,33 @@
 /** A manager plans, workers do their parts side by side, and the manager makes one answer of them. */
-import { concatMap, from, map, mergeMap, type Observable, toArray } from 'rxjs'
+import { concatMap } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, joinAnswers, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
+import {
+  joinAnswers,
+  joined,
+  type Pattern,
+  patternOf,
+  runStep,
+  type Step,
+  sideBySide,
+  stepName,
+} from './pattern.ts'
 import { checkCount, checkStep, checkSteps, refuseTwice } from './steps.ts'
 
 /** Options of `hierarchical`. */
 export interface HierarchicalOptions {
   readonly manager: Step
   readonly workers: readonly Step[]
-  /** How many work at the same time. Default: all. */
+  /** How many workers work at the same time. Default: all. */
   readonly concurrency?: number
-  /** What one worker is told of the plan. Default: the whole plan, and who it is. */
+  /** The prompt of a worker. Default: the task, the whole plan, and the worker's name. */
   readonly split?: (plan: string, worker: string, task: TaskInput) => string
-  /** What the manager is told in the end. Default: the task and all results. */
+  /** The manager's final prompt. Default: the task and all results. */
   readonly merge?: (results: string, task: TaskInput) => string
 }
 
 /**
+ * Has a manager plan the task, workers do their parts side by side, and the manager merge the results.
+ *
  * @example
  * hierarchical({ manager: 'lead', workers: ['backend', 'frontend', 'tester'], concurrency: 2 })
  */
@@ -29,30 +40,15 @@ export function hierarchical(options: HierarchicalOptions): Pattern {
   checkCount('concurrency', concurrency)
   const names = workers.map(stepName)
   return patternOf([manager, ...workers], (ask, task) =>
-    runStep(ask, manager, { ...task, prompt: planning(task, names) }).pipe(
-      toArray(),
-      concatMap((plan) =>
-        from(workers).pipe(
-          mergeMap((worker, index) => {
-            const prompt = split(joinAnswers(plan), names[index] ?? '', task)
-            return inOrder(runStep(ask, worker, { prompt }), index)
-          }, concurrency),
-          toArray(),
-        ),
-      ),
-      concatMap((parts) => {
-        const results = parts.sort((one, other) => one.index - other.index).flatMap(({ answers }) => answers)
-        return runStep(ask, manager, { prompt: merge(joinAnswers(results), task) })
+    joined(runStep(ask, manager, { ...task, prompt: planning(task, names) })).pipe(
+      concatMap(({ text: plan }) => {
+        const run = (worker: Step) => runStep(ask, worker, { prompt: split(plan, stepName(worker), task) })
+        return sideBySide(workers, run, concurrency)
       }),
+      concatMap((parts) => runStep(ask, manager, { prompt: merge(joinAnswers(parts.flat()), task) })),
     ),
   )
 }
-
-const inOrder = (answers: Observable<Answer>, index: number) =>
-  answers.pipe(
-    toArray(),
-    map((all) => ({ index, answers: all })),
-  )
 
 const planning = (task: TaskInput, workers: readonly string[]) =>
   `${task.prompt}\n\nYou lead a team: ${workers.join(', ')}. Do not do the work yourself. Say what each of them is to do, by name.`

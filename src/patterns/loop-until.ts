@@ -1,20 +1,22 @@
-/** Again and again, until it is good enough or there were enough rounds. */
-import { concatMap, map, type Observable, of, toArray } from 'rxjs'
+/** Repeats a step until its answer is good enough, or the rounds run out. */
+import { concatMap, type Observable, of } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, type Ask, joined, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkCount, checkStep } from './steps.ts'
 
 /** Options of `loopUntil`. */
 export interface LoopOptions {
   /** Whether the answer is good enough. */
   readonly until: (text: string, round: number) => boolean
-  /** The most rounds. The answer of the last one counts, good or not. Default 3. */
+  /** The most rounds. The answer of the last one counts, good or not. Default: 3. */
   readonly rounds?: number
-  /** The next round's prompt. Default: the task, followed by the last answer. */
+  /** The prompt of the next round. Default: the task, followed by the last answer. */
   readonly next?: (text: string, task: TaskInput) => string
 }
 
 /**
+ * Repeats a step until its answer is good enough.
+ *
  * @example
  * loopUntil('writer', { until: (text) => text.length < 280, rounds: 5 })
  */
@@ -22,7 +24,7 @@ export function loopUntil(step: Step, { until, rounds = 3, next = improve }: Loo
   checkStep('loopUntil', step)
   checkCount('rounds', rounds)
   const round = (ask: Ask, task: TaskInput, input: TaskInput, count: number): Observable<Answer> =>
-    whole(runStep(ask, step, input)).pipe(
+    joined(runStep(ask, step, input)).pipe(
       concatMap((answer) =>
         count >= rounds || until(answer.text, count)
           ? of(answer)
@@ -36,14 +38,14 @@ export function loopUntil(step: Step, { until, rounds = 3, next = improve }: Loo
 export interface DebateOptions {
   readonly writer: Step
   readonly critic: Step
-  /** The most drafts. Default 3. */
+  /** The most drafts. Default: 3. */
   readonly rounds?: number
-  /** Whether the critic is content. Default: its answer begins with "approved". */
+  /** Whether the critic approves. Default: its answer begins with "approved". */
   readonly approved?: (criticism: string) => boolean
 }
 
 /**
- * A writer and a critic, until the critic approves. The answer is the writer's last draft.
+ * A writer drafts and a critic comments, until the critic approves. The answer is the last draft.
  *
  * @example
  * debate({ writer: 'author', critic: 'editor', rounds: 4 })
@@ -53,11 +55,11 @@ export function debate({ writer, critic, rounds = 3, approved = saysApproved }: 
   checkStep('debate', critic)
   checkCount('rounds', rounds)
   const draft = (ask: Ask, task: TaskInput, input: TaskInput, count: number): Observable<Answer> =>
-    whole(runStep(ask, writer, input)).pipe(
+    joined(runStep(ask, writer, input)).pipe(
       concatMap((answer) =>
         count >= rounds
           ? of(answer)
-          : whole(runStep(ask, critic, criticize(task, answer))).pipe(
+          : joined(runStep(ask, critic, criticize(task, answer))).pipe(
               concatMap(({ text }) =>
                 approved(text) ? of(answer) : draft(ask, task, revise(task, answer, text), count + 1),
               ),
@@ -66,12 +68,6 @@ export function debate({ writer, critic, rounds = 3, approved = saysApproved }: 
     )
   return patternOf([writer, critic], (ask, task) => draft(ask, task, task, 1))
 }
-
-const whole = (answers: Observable<Answer>): Observable<Answer> =>
-  answers.pipe(
-    toArray(),
-    map((all) => ({ agent: all.at(-1)?.agent ?? '', text: joinAnswers(all) })),
-  )
 
 const improve = (text: string, task: TaskInput) =>
   `${task.prompt}\n\nThis was the last attempt; make it better:\n\n${text}`

@@ -1,23 +1,24 @@
-/** Cut a task into pieces, do the pieces side by side, and make one answer of them. */
-import { concatMap, from, map, mergeMap, of, toArray } from 'rxjs'
+/** Splits a task into pieces, works on them side by side, and makes one answer of the results. */
+import { concatMap, of } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { joinAnswers, type Pattern, patternOf, runStep, type Step, sideBySide } from './pattern.ts'
 import { checkCount, checkStep } from './steps.ts'
 
 /** Options of `mapReduce`. */
 export interface MapReduceOptions {
-  /** The pieces of a task. */
+  /** Splits a task into pieces. */
   readonly split: (task: TaskInput) => readonly (string | TaskInput)[]
-  /** Who does a piece. A pool does several at a time. */
+  /** Works on one piece. A pool works on several at a time. */
   readonly map: Step
-  /** Who makes one answer of all; without one the answers are put one after another. */
+  /** Makes one answer of the results. Default: the results are concatenated. */
   readonly reduce?: Step
-  /** How many pieces are done at the same time. Default: the size of the pool, or 1. */
+  /** How many pieces are worked on at the same time. Default: the size of the pool, or 1. */
   readonly concurrency?: number
 }
 
 /**
- * The pieces do not see each other: each is asked in a fresh session. Their order is kept.
+ * Splits a task and works on the pieces side by side. Each piece is asked in a fresh session, so they do not see each
+ * other; the results keep their order.
  *
  * @example
  * mapReduce({ split: ({ prompt }) => prompt.split('\n\n'), map: pool('summarizer', { size: 4 }), reduce: 'editor' })
@@ -27,24 +28,19 @@ export function mapReduce({ split, map: mapper, reduce, concurrency }: MapReduce
   if (reduce !== undefined) checkStep('mapReduce', reduce)
   const width = concurrency ?? (typeof mapper === 'object' ? mapper.size : 1)
   checkCount('concurrency', width)
-  return patternOf(reduce === undefined ? [mapper] : [mapper, reduce], (ask, task) =>
-    from(split(task)).pipe(
-      mergeMap((piece, index) => {
-        const input = typeof piece === 'string' ? { prompt: piece } : piece
-        return runStep(ask, mapper, input, { session: 'fresh' }).pipe(
-          toArray(),
-          map((answers) => ({ index, text: joinAnswers(answers) })),
-        )
-      }, width),
-      toArray(),
-      map((pieces) => pieces.sort((one, other) => one.index - other.index).map(({ text }) => text)),
-      concatMap((texts) =>
-        reduce === undefined
+  return patternOf(reduce === undefined ? [mapper] : [mapper, reduce], (ask, task) => {
+    const run = (piece: string | TaskInput) =>
+      runStep(ask, mapper, typeof piece === 'string' ? { prompt: piece } : piece, { session: 'fresh' })
+    return sideBySide(split(task), run, width).pipe(
+      concatMap((results) => {
+        const texts = results.map(joinAnswers)
+        return reduce === undefined
           ? of({ agent: typeof mapper === 'object' ? mapper.pool : String(mapper), text: texts.join('\n\n') })
-          : runStep(ask, reduce, {
-              prompt: `${task.prompt.split('\n', 1)[0]}\n\nMake one answer of these parts:\n\n${texts.join('\n\n---\n\n')}`,
-            }),
-      ),
-    ),
-  )
+          : runStep(ask, reduce, { prompt: reducing(task, texts) })
+      }),
+    )
+  })
 }
+
+const reducing = (task: TaskInput, texts: readonly string[]) =>
+  `${task.prompt.split('\n', 1)[0]}\n\nMake one answer of these parts:\n\n${texts.join('\n\n---\n\n')}`

@@ -1,13 +1,13 @@
-/** What a workflow is made of: a pattern reaches agents only through the `ask` it is given, and is plain RxJS otherwise. */
-import { concatMap, type Observable, type OperatorFunction, of } from 'rxjs'
+/** What a workflow is made of: a pattern is plain RxJS, and reaches agents only through the `ask` that it is given. */
+import { concatMap, from, map, mergeMap, type Observable, type OperatorFunction, of, toArray } from 'rxjs'
 import type { JsonObject } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
 
-/** What an agent, or a part of a workflow, answered. */
+/** The answer of an agent, or of a part of a workflow. */
 export interface Answer {
   readonly agent: string
   readonly text: string
-  /** Why there is no answer, where a pattern goes on without it. */
+  /** Why there is no answer, if the pattern continues without it. */
   readonly error?: AnswerError
 }
 
@@ -17,7 +17,7 @@ export interface AnswerError {
   readonly message: string
 }
 
-/** Copies of an agent that work side by side: an agent does one task at a time. */
+/** Copies of an agent that work side by side, because an agent does one task at a time. */
 export interface Pool {
   readonly pool: string
   readonly size: number
@@ -26,16 +26,16 @@ export interface Pool {
 /** Who is asked: an agent by its id, or a pool of its copies. */
 export type Worker = string | Pool
 
-/** What one step of a pattern may ask differently from its agent. */
+/** How a step asks its agent. */
 export interface StepOptions {
   /**
-   * `chain` (the default) continues the agent's conversation; `fresh` begins a new one for this ask alone, for asks that
+   * `chain` (the default) continues the agent's conversation; `fresh` starts a new one for this ask alone, for asks that
    * must not see each other.
    */
   readonly session?: 'chain' | 'fresh'
-  /** The form that the answer is to have, as a JSON Schema. */
+  /** The JSON Schema that the answer must match. */
   readonly outputSchema?: JsonObject
-  /** Whether somebody must say yes before the agent is asked: see `approved`. A string says why. */
+  /** Whether the ask must be approved first: see `approved`. A string gives the reason. */
   readonly approval?: boolean | string
 }
 
@@ -43,17 +43,17 @@ export interface StepOptions {
 export type Ask = (worker: Worker, task: TaskInput, options?: StepOptions) => Observable<Answer>
 
 /**
- * A workflow: for each input, one answer or more. So patterns nest, and one of your own is an RxJS operator.
+ * A workflow: one or more answers for each input. So patterns nest, and one of your own is an RxJS operator.
  *
  * @example
  * const twice: Pattern = (ask) => concatMap((task) => ask('writer', task).pipe(concatMap(({ text }) => ask('editor', { prompt: text }))))
  */
 export type Pattern<I = TaskInput, O = Answer> = ((ask: Ask) => OperatorFunction<I, O>) & {
-  /** Who is asked, where that is known beforehand: an unknown agent is then an error before the first call. */
+  /** The agents that are asked, if known beforehand: an unknown agent is then an error before the first call. */
   readonly agents?: readonly string[]
 }
 
-/** A part of a pattern: somebody to ask, or another pattern. */
+/** A part of a pattern: an agent or a pool to ask, or another pattern. */
 export type Step = Worker | Pattern
 
 /** Runs one step on one input. */
@@ -63,7 +63,7 @@ export function runStep(ask: Ask, step: Step, task: TaskInput, options?: StepOpt
   return of(task).pipe(step(inherit))
 }
 
-/** A pattern from what is done with one input; inputs are done one after another, in order. */
+/** A pattern from a function of one input. Inputs are processed one after another, in order. */
 export function patternOf(
   steps: readonly Step[],
   run: (ask: Ask, task: TaskInput) => Observable<Answer>,
@@ -76,7 +76,7 @@ export function patternOf(
   })
 }
 
-/** The name of a step, for results and for texts that a model reads. A part with one agent goes by the agent's name. */
+/** The name of a step, for results and for prompts. A pattern with a single agent has the agent's name. */
 export function stepName(step: Step): string {
   if (typeof step === 'string') return step
   if (typeof step === 'object') return step.pool
@@ -84,9 +84,35 @@ export function stepName(step: Step): string {
   return agent !== undefined && others.length === 0 ? agent : 'a part of the workflow'
 }
 
-/** Several answers as one text; one answer stays as it is, and what failed is left out. */
+/** Several answers as one text. A single answer stays as it is, and failed ones are left out. */
 export function joinAnswers(answers: readonly Answer[]): string {
   const good = answers.filter(({ error }) => error === undefined)
   if (good.length === 1) return good[0]?.text ?? ''
   return good.map(({ agent, text }) => `## ${agent}\n\n${text}`).join('\n\n')
 }
+
+/** All answers of a step as one, in the name of the agent that answered last. */
+export const joined = (answers: Observable<Answer>): Observable<Answer> =>
+  answers.pipe(
+    toArray(),
+    map((all) => ({ agent: all.at(-1)?.agent ?? '', text: joinAnswers(all) })),
+  )
+
+/** Works on several items side by side. Emits once: the answers for each item, in the order of the items. */
+export const sideBySide = <Item>(
+  items: readonly Item[],
+  run: (item: Item) => Observable<Answer>,
+  concurrency: number,
+): Observable<readonly (readonly Answer[])[]> =>
+  from(items).pipe(
+    mergeMap(
+      (item, index) =>
+        run(item).pipe(
+          toArray(),
+          map((answers) => ({ index, answers })),
+        ),
+      concurrency,
+    ),
+    toArray(),
+    map((all) => all.sort((one, other) => one.index - other.index).map(({ answers }) => answers)),
+  )

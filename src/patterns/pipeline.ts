@@ -1,24 +1,26 @@
-/** A chain of transformations: each stage turns the text of the one before into its own. */
-import { concatMap, map, type Observable, of, toArray } from 'rxjs'
+/** A chain of transformations: each stage works on the output of the one before. */
+import { concatMap, map, type Observable, of } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, type Ask, joined, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 import { askInForm, type OutputForm } from './structured-output.ts'
 
-/** One stage of a pipeline: who works on it, with which prompt, and what is passed on. */
+/** One stage of a pipeline: who works on it, with which prompt, and what it passes on. */
 export interface Stage {
   readonly agent: Step
-  /** The prompt, in which `{{input}}` stands for what comes in. Default: just that. */
+  /** The prompt, in which `{{input}}` stands for the stage's input. Default: the input alone. */
   readonly prompt?: string
-  /** The form that the answer is to have. It goes on as JSON; a wrong one is asked for once more, and then fails the run. */
+  /** The form of the answer, which is passed on as JSON. An invalid answer is asked for once more, then fails the run. */
   readonly output?: OutputForm
-  /** Makes of the answer what goes on. Throws where it is not what it should be: that fails the run. */
+  /** Turns the answer into what is passed on. Throwing fails the run. */
   readonly parse?: (text: string) => string
-  /** Throws where the answer will not do. */
+  /** Throws for an answer that is not acceptable, which fails the run. */
   readonly check?: (text: string) => void
 }
 
 /**
+ * Passes the task through stages, each working on the output of the one before.
+ *
  * @example
  * orchestrator.run(pipeline([{ agent: 'extractor' }, { agent: 'reporter', prompt: 'Report on: {{input}}' }]), rawData)
  */
@@ -39,12 +41,10 @@ function from(ask: Ask, [stage, ...rest]: readonly Stage[], task: TaskInput): Ob
   const input =
     prompt === undefined ? task : { ...task, prompt: prompt.replaceAll('{{input}}', () => task.prompt) }
   const given = output === undefined ? runStep(ask, agent, input) : askInForm(ask, agent, input, output)
-  const answer = given.pipe(
-    toArray(),
-    map((answers) => {
-      const text = joinAnswers(answers)
-      check?.(text)
-      return { agent: answers.at(-1)?.agent ?? '', text: parse(text) }
+  const answer = joined(given).pipe(
+    map((one) => {
+      check?.(one.text)
+      return { agent: one.agent, text: parse(one.text) }
     }),
   )
   if (rest.length === 0) return answer

@@ -1,16 +1,17 @@
-/** The first good answer wins, and the others are cancelled. */
+/** The first accepted answer wins, and the other steps are cancelled. */
 import { catchError, EMPTY, filter, from, mergeMap, take, throwIfEmpty } from 'rxjs'
 import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 
 /** Options of `race`. */
 export interface RaceOptions {
-  /** Whether an answer is good. Default: each one is. */
+  /** Whether an answer is accepted. Default: every answer is. */
   readonly accept?: (answer: Answer) => boolean
 }
 
 /**
- * Fails only when all have failed, with the last failure.
+ * Runs several steps at once and answers with the first accepted answer. Fails only if all steps fail, with the last
+ * failure.
  *
  * @example
  * orchestrator.run(race(['fast', 'thorough']), 'What is 6 times 7?')

@@ -1,20 +1,22 @@
-/** Somebody decides who is asked. */
-import { concatMap, toArray } from 'rxjs'
+/** A classifier chooses the step that gets the task. */
+import { concatMap } from 'rxjs'
 import { InvalidInputError } from '../events/errors/usage.ts'
-import { joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { joined, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkStep } from './steps.ts'
 
 /** Options of `route`. */
 export interface RouteOptions {
-  /** Who decides: it is told the names of the routes, and answers with one. */
+  /** Gets the names of the routes, and answers with one of them. */
   readonly classifier: Step
-  /** What there is to choose from. */
+  /** The steps to choose from, by name. */
   readonly routes: Readonly<Record<string, Step>>
-  /** Where to go when none of them was named. Without one that is a failure. */
+  /** The step to take if the classifier names no route. Without a fallback, that fails the run. */
   readonly fallback?: Step
 }
 
 /**
+ * Has a classifier choose the step that gets the task.
+ *
  * @example
  * route({ classifier: 'desk', routes: { billing: 'accountant', technical: 'engineer' }, fallback: 'desk' })
  */
@@ -26,16 +28,15 @@ export function route({ classifier, routes, fallback }: RouteOptions): Pattern {
   return patternOf(
     [classifier, ...Object.values(routes), ...(fallback === undefined ? [] : [fallback])],
     (ask, task) =>
-      runStep(ask, classifier, {
-        prompt: `Which of these is it: ${names.join(', ')}? Answer with that one word and nothing else.\n\n${task.prompt}`,
-      }).pipe(
-        toArray(),
-        concatMap((answers) => runStep(ask, chosen(joinAnswers(answers), routes, fallback), task)),
-      ),
+      joined(
+        runStep(ask, classifier, {
+          prompt: `Which of these is it: ${names.join(', ')}? Answer with that one word and nothing else.\n\n${task.prompt}`,
+        }),
+      ).pipe(concatMap(({ text }) => runStep(ask, chosen(text, routes, fallback), task))),
   )
 }
 
-/** The name that is mentioned first, as a whole word. */
+/** The step of the route that the text mentions first, as a whole word. */
 function chosen(text: string, routes: Readonly<Record<string, Step>>, fallback: Step | undefined): Step {
   const words = text.toLowerCase().split(/[^\p{L}\p{N}_-]+/u)
   const [name] = Object.keys(routes)
@@ -47,6 +48,6 @@ function chosen(text: string, routes: Readonly<Record<string, Step>>, fallback: 
   throw new InvalidInputError({
     what: 'route',
     problem: `the classifier named none of ${Object.keys(routes).join(', ')}`,
-    hint: 'Give a fallback, or tell the classifier more in its system prompt.',
+    hint: 'Add a fallback, or explain the routes in the system prompt of the classifier.',
   })
 }

@@ -1,16 +1,18 @@
-/** One after another: each step works on what the one before it gave. */
-import { concatMap, type Observable, toArray } from 'rxjs'
+/** One step after another: each works on the answer of the one before. */
+import { concatMap, type Observable } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joinAnswers, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, type Ask, joined, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 
 /** Options of `sequential`. */
 export interface SequentialOptions {
-  /** Makes the next step's prompt from what the last one gave. Default: the task, followed by that. */
+  /** Makes the prompt of the next step from the last answer. Default: the task, followed by the last answer. */
   readonly transform?: (text: string, context: { readonly task: TaskInput; readonly step: number }) => string
 }
 
 /**
+ * Runs steps one after another.
+ *
  * @example
  * orchestrator.run(sequential(['researcher', 'analyst', 'writer']), 'tidal energy')
  */
@@ -32,10 +34,9 @@ function from(
 ): Observable<Answer> {
   const answers = runStep(ask, steps[index] as Step, input)
   if (index === steps.length - 1) return answers
-  return answers.pipe(
-    toArray(),
-    concatMap((given) => {
-      const prompt = transform(joinAnswers(given), { task, step: index + 1 })
+  return joined(answers).pipe(
+    concatMap(({ text }) => {
+      const prompt = transform(text, { task, step: index + 1 })
       return from(ask, steps, transform, task, { prompt }, index + 1)
     }),
   )

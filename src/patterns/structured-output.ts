@@ -1,18 +1,18 @@
-/** Answers in a form: the model is held to a JSON Schema, and what comes is decoded before anybody relies on it. */
-import { catchError, concatMap, from, map, type Observable, toArray } from 'rxjs'
+/** Answers in a form: the model is bound to a JSON Schema, and its answer is decoded before it is used. */
+import { catchError, concatMap, from, map, type Observable } from 'rxjs'
 import { JSONParseError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joinAnswers, runStep, type Step } from './pattern.ts'
+import { type Answer, type Ask, joined, runStep, type Step } from './pattern.ts'
 
-/** A form as two functions, for whoever has no schema library. */
+/** A form without a schema library: a JSON Schema and a decoder. */
 export interface PlainForm {
   readonly jsonSchema: JsonObject
-  /** Throws where the value is not of the form. */
+  /** Returns the decoded value. Throws if the value does not match the form. */
   readonly decode: (value: unknown) => unknown
 }
 
-/** A schema of any library that speaks Standard Schema and Standard JSON Schema (standardschema.dev). */
+/** A schema of any library that implements Standard Schema and Standard JSON Schema (standardschema.dev). */
 export interface StandardForm {
   readonly '~standard': {
     readonly validate: (value: unknown) => StandardResult | Promise<StandardResult>
@@ -34,16 +34,14 @@ interface Issue {
 /** The form of an answer: a JSON Schema with a decoder, or a Standard Schema. */
 export type OutputForm = PlainForm | StandardForm
 
-/** Asks for an answer in a form; its text is the JSON of the decoded value. Throws JSONParseError at the second miss. */
+/** Asks for an answer in a form; its text is the JSON of the decoded value. A second mismatch is a JSONParseError. */
 export function askInForm(ask: Ask, step: Step, task: TaskInput, form: OutputForm): Observable<Answer> {
   const { jsonSchema, decode } = plainForm(form)
   const attempt = (input: TaskInput) =>
-    runStep(ask, step, input, { outputSchema: jsonSchema }).pipe(
-      toArray(),
-      concatMap((answers) => {
-        const agent = answers.at(-1)?.agent ?? ''
-        return from(decoded(joinAnswers(answers), decode)).pipe(map((text) => ({ agent, text })))
-      }),
+    joined(runStep(ask, step, input, { outputSchema: jsonSchema })).pipe(
+      concatMap(({ agent, text }) =>
+        from(encoded(text, decode)).pipe(map((json) => ({ agent, text: json }))),
+      ),
     )
   return attempt(task).pipe(
     catchError((error: unknown) => {
@@ -54,7 +52,8 @@ export function askInForm(ask: Ask, step: Step, task: TaskInput, form: OutputFor
   )
 }
 
-async function decoded(text: string, decode: (value: unknown) => unknown): Promise<string> {
+/** The JSON of the decoded value. */
+async function encoded(text: string, decode: (value: unknown) => unknown): Promise<string> {
   try {
     return JSON.stringify(await decode(JSON.parse(text)))
   } catch (cause) {

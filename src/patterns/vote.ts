@@ -1,22 +1,23 @@
-/** Several answers to one question that do not see each other, and one that counts: the majority's, or a judge's. */
-import { concatMap, from, mergeMap, type Observable, of, toArray } from 'rxjs'
+/** Several independent answers to one question, of which one counts: the majority's, or a judge's. */
+import { concatMap, type Observable, of } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, type Ask, type Pattern, patternOf, runStep, type Step, sideBySide } from './pattern.ts'
 import { checkCount, checkSteps } from './steps.ts'
 
 /** Options of `vote`. */
 export interface VoteOptions {
-  /** How often each voter is asked. Default 1 with several voters, 3 with one. */
+  /** How often each voter is asked. Default: 1 with several voters, 3 with one. */
   readonly votes?: number
-  /** Who decides. Default: the majority of equal answers. */
+  /** Decides. Default: the majority of equal answers. */
   readonly judge?: Step
-  /** What makes answers equal. Default: the same words, whatever their case and spacing. */
+  /** Two answers are equal if this returns the same for both. Default: ignores case and spacing. */
   readonly normalize?: (text: string) => string
+  /** How many votes are cast at the same time. Default: all. */
   readonly concurrency?: number
 }
 
 /**
- * With equal numbers of votes the answer that was given first wins.
+ * Asks every voter, each time in a fresh session, and picks one answer. On a tie, the earliest answer wins.
  *
  * @example
  * vote(['physicist'], { votes: 5 })
@@ -28,20 +29,15 @@ export function vote(voters: readonly Step[], options: VoteOptions = {}): Patter
   checkCount('votes', votes)
   checkCount('concurrency', concurrency)
   const ballots = voters.flatMap((voter) => Array.from({ length: votes }, () => voter))
-  return patternOf(judge === undefined ? voters : [...voters, judge], (ask, task) =>
-    from(ballots).pipe(
-      mergeMap(
-        (voter, index) =>
-          runStep(ask, voter, task, { session: 'fresh' }).pipe(concatMap((answer) => of({ index, answer }))),
-        concurrency,
-      ),
-      toArray(),
-      concatMap((given) => {
-        const answers = given.sort((one, other) => one.index - other.index).map(({ answer }) => answer)
+  return patternOf(judge === undefined ? voters : [...voters, judge], (ask, task) => {
+    const run = (voter: Step) => runStep(ask, voter, task, { session: 'fresh' })
+    return sideBySide(ballots, run, concurrency).pipe(
+      concatMap((cast) => {
+        const answers = cast.flat()
         return judge === undefined ? of(majority(answers, normalize)) : judged(ask, judge, task, answers)
       }),
-    ),
-  )
+    )
+  })
 }
 
 const sameWords = (text: string) => text.trim().toLowerCase().replace(/\s+/g, ' ')

@@ -1,4 +1,4 @@
-/** A task that another process has done: what is said meanwhile and the reply come back through its socket. */
+/** A task that runs in the owner: its messages and its reply come back through the socket. */
 import { randomUUID } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
@@ -18,7 +18,7 @@ type Line =
   | { readonly held: HeldTask }
   | { readonly released: true }
 
-/** The task goes on when this process dies: asked again under its id, it has its one reply. */
+/** Asks an agent of the owner. The task outlives this process: asked again under its id, it gives its one reply. */
 export function remoteAsk(
   client: OwnerClient,
   agent: string,
@@ -26,26 +26,26 @@ export function remoteAsk(
   { signal, taskId = randomUUID(), ...options }: AskOptions = {},
 ): TaskHandle {
   const events = new EventEmitter().setMaxListeners(0)
-  let begun = () => {}
-  /** Before the owner has the task, it has nothing to cancel. */
-  const isBegun = new Promise<void>((resolve) => {
-    begun = resolve
+  let accept = () => {}
+  const accepted = new Promise<void>((resolve) => {
+    accept = resolve
   })
   const cancel = async (reason: string) => {
-    await isBegun
+    // Before the owner has the task, it has nothing to cancel.
+    await accepted
     const request = { agent, method: 'cancel', args: [taskId, reason] }
     for await (const _ of client.post('/commands', request));
   }
   const reply = async (): Promise<Reply> => {
     checkTaskId(taskId)
-    // A relative path starts where this process is, and the owner may be elsewhere.
+    // Resolved here: the owner may have another working directory.
     const input = checkTaskInput(task, { allowLocalRepos: true })
     if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: String(signal.reason) })
-    const callOff = () => void cancel(String(signal?.reason)).catch(() => {})
-    signal?.addEventListener('abort', callOff, { once: true })
+    const abort = () => void cancel(String(signal?.reason)).catch(() => {})
+    signal?.addEventListener('abort', abort, { once: true })
     try {
       const request: TaskRequest = { agent, taskId, task: input, options }
-      for await (const line of client.post('/tasks', request, begun) as AsyncGenerator<Line>) {
+      for await (const line of client.post('/tasks', request, accept) as AsyncGenerator<Line>) {
         if ('reply' in line) return line.reply
         if ('message' in line) events.emit(`message ${taskId}`, line.message)
         if ('held' in line) options.onHeld?.(line.held)
@@ -53,21 +53,20 @@ export function remoteAsk(
       }
       throw client.unavailable('gave no answer')
     } catch (error) {
-      throw kept(client, agent, taskId, error)
+      throw taskFailure(client, agent, taskId, error)
     } finally {
-      begun()
-      signal?.removeEventListener('abort', callOff)
+      accept()
+      signal?.removeEventListener('abort', abort)
     }
   }
   return new TaskHandle(taskId, reply(), events, cancel)
 }
 
-/** Where the owner has gone, the task is not: whoever opens the store next goes on with it. */
-function kept(client: OwnerClient, agent: string, taskId: string, error: unknown): unknown {
+/** If the owner has gone, the task has not failed: the next owner resumes it, and the hint says how to get its reply. */
+function taskFailure(client: OwnerClient, agent: string, taskId: string, error: unknown): unknown {
   const tag = error instanceof ClaudeAgentError ? error._tag : ''
   if (tag !== 'ClosedError' && tag !== 'OwnerUnavailable') return error
-  const problem =
-    tag === 'ClosedError' ? 'has closed it before the task had ended' : 'has ended in the middle of the task'
-  const hint = `Ask again under the same id for its answer: claude-agents agent ask ${agent} "..." --task-id ${taskId}`
+  const problem = tag === 'ClosedError' ? 'closed it before the task ended' : 'ended before the task did'
+  const hint = `The task resumes when the store is opened again. To get its answer: claude-agents agent ask ${agent} "..." --task-id ${taskId}`
   return client.unavailable(problem, hint, error)
 }

@@ -1,47 +1,48 @@
-/** The other end of an owner's socket: finds the owner of a store, and asks it. */
-
+/** The client of an owner's socket: finds the owner of a store and sends it requests. */
 import { realpath } from 'node:fs/promises'
 import { Agent as Connections, type IncomingMessage, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { OwnerProtocolMismatch, OwnerRecordRefused, OwnerUnavailable } from '../events/errors/owner.ts'
 import { ClosedError } from '../events/errors/usage.ts'
+import { defined } from '../events/json.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
-import { problemOfSocket } from '../owner/socket-directory.ts'
+import { socketProblem } from '../owner/socket-directory.ts'
 import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
 import { directoryIdentity } from '../store/directory.ts'
 import { checkFormat, storePaths } from '../store/level/directory.ts'
-import { isAlive } from '../store/process-identity.ts'
+import { livenessOf } from '../store/process-identity.ts'
 
-/** A healthy owner answers in a millisecond; one that is stopped never does. */
+/** A healthy owner answers in a millisecond; a suspended one never does. */
 const GREETING_MS = 5000
 
-/** Nobody listens at the address: the owner has ended, or is about to. */
-const NOBODY = new Set(['ENOENT', 'ECONNREFUSED'])
+/** No process listens on the socket: the owner has ended, or is about to. */
+const NOT_LISTENING = new Set(['ENOENT', 'ECONNREFUSED'])
 
 /**
- * The process that has a store open and serves it; null where there is none.
+ * Connects to the process that has a store open and serves it; null if there is none.
  *
  * @throws OwnerRecordRefused, OwnerProtocolMismatch, OwnerUnavailable (it does not answer)
  */
 export async function connectOwner(baseDir: string): Promise<OwnerClient | null> {
   const base = await realpath(baseDir).catch(() => null)
   const record = base === null ? null : await readOwnerRecord(base)
-  if (base === null || record === null || !isAlive(record)) return null
+  // Whether an owner in another pid namespace lives, its socket tells.
+  if (base === null || record === null || livenessOf(record) === 'dead') return null
   const { protocol: found, pid, socket } = record
   if (found !== PROTOCOL) throw new OwnerProtocolMismatch({ path: base, pid, found, known: PROTOCOL })
-  const problem = problemOfSocket(socket, pid)
+  const problem = socketProblem(socket, pid)
   if (problem === 'missing') return null
   if (problem !== null) throw new OwnerRecordRefused({ file: ownerFile(base), problem })
   const client = new OwnerClient(base, record)
   try {
     await client.greet(record, (await checkFormat(storePaths(base)))?.storeId)
-    // A copy of the whole directory, with the record of the owner of the original.
+    // A copy of the directory holds the record of the original's owner.
     if (client.greeting.directory === (await directoryIdentity(base))) return client
     client.close()
     return null
   } catch (error) {
     client.close()
-    if (NOBODY.has(((error as Error).cause as NodeJS.ErrnoException)?.code ?? '')) return null
+    if (NOT_LISTENING.has(((error as Error).cause as NodeJS.ErrnoException)?.code ?? '')) return null
     throw error
   }
 }
@@ -61,29 +62,29 @@ export class OwnerClient {
   }
 
   get greeting(): Greeting {
-    if (!this.#greeting) throw this.unavailable('was not asked who it is')
+    if (!this.#greeting) throw this.unavailable('has not been greeted')
     return this.#greeting
   }
 
-  /** Asks who answers there, before anything is said that is meant for the owner alone. */
+  /** Checks that the process behind the socket is the owner, before anything else is sent to it. */
   async greet({ pid }: OwnerRecord, storeId: string | undefined): Promise<void> {
-    const enough = new AbortController()
-    const slow = delay(GREETING_MS, undefined, { signal: enough.signal, ref: false }).then(
+    const answered = new AbortController()
+    const timeout = delay(GREETING_MS, undefined, { signal: answered.signal, ref: false }).then(
       () => {
-        throw this.unavailable('does not answer', 'It may be stopped, or very busy. End it, or wait.')
+        throw this.unavailable('does not answer', 'It may be suspended or very busy. Wait, or end it.')
       },
       () => undefined,
     )
     try {
-      const greeting = (await Promise.race([this.value('/'), slow])) as Greeting | undefined
+      const greeting = (await Promise.race([this.value('/'), timeout])) as Greeting | undefined
       if (greeting?.protocol === PROTOCOL && greeting.pid === pid && greeting.storeId === storeId) {
         this.#greeting = greeting
         return
       }
-      const problem = 'at its socket, somebody else answers'
+      const problem = 'another process answers on its socket'
       throw new OwnerRecordRefused({ file: ownerFile(this.baseDir), problem })
     } finally {
-      enough.abort()
+      answered.abort()
     }
   }
 
@@ -93,7 +94,7 @@ export class OwnerClient {
     throw this.unavailable('gave no answer')
   }
 
-  /** A text that is no JSON. */
+  /** A plain text. */
   async text(address: string, query: QueryParameters = {}): Promise<string> {
     const response = await this.#send('GET', `${address}${queryText(query)}`)
     const isText = response.headers['content-type']?.startsWith('text/plain')
@@ -110,19 +111,19 @@ export class OwnerClient {
     yield* this.#lines(response, signal)
   }
 
-  /** Lines that answer a request with a body. `begun` is called as soon as the owner has it. */
-  async *post(address: string, body: object, begun: () => void = () => {}): AsyncGenerator<unknown> {
+  /** Sends a body and yields the lines of the answer. `onAccepted` is called as soon as the owner has the request. */
+  async *post(address: string, body: object, onAccepted: () => void = () => {}): AsyncGenerator<unknown> {
     const response = await this.#send('POST', address, JSON.stringify(body))
-    begun()
+    onAccepted()
     yield* this.#lines(response)
   }
 
   unavailable(problem: string, hint?: string, cause?: unknown): OwnerUnavailable {
-    const details = { path: this.baseDir, pid: this.pid, problem, ...(hint === undefined ? {} : { hint }) }
-    return new OwnerUnavailable(details, cause === undefined ? {} : { cause })
+    const details = defined({ path: this.baseDir, pid: this.pid, problem, hint })
+    return new OwnerUnavailable(details, defined({ cause }))
   }
 
-  /** Answers that are still being read end where they are. */
+  /** Disconnects. Answers that are still being read end early. */
   close(): void {
     this.#closed = true
     this.#connections.destroy()
@@ -155,7 +156,7 @@ export class OwnerClient {
       for await (const piece of response.setEncoding('utf8')) yield piece as string
     } catch (cause) {
       if (signal?.aborted || this.#closed) return
-      throw this.unavailable('has ended in the middle of its answer', undefined, cause)
+      throw this.unavailable('ended in the middle of its answer', undefined, cause)
     }
   }
 
@@ -163,9 +164,9 @@ export class OwnerClient {
     if (this.#closed) throw new ClosedError({ what: 'store' })
     return new Promise((resolve, reject) => {
       const options = { socketPath: this.#socket, agent: this.#connections, method, path }
-      const asked = request(options, resolve)
-      asked.once('error', (cause) => reject(this.unavailable('has ended', undefined, cause)))
-      asked.end(body)
+      const sent = request(options, resolve)
+      sent.once('error', (cause) => reject(this.unavailable('has ended', undefined, cause)))
+      sent.end(body)
     })
   }
 }

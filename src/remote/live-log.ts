@@ -1,6 +1,6 @@
 /**
- * A log that is looked at from outside for as long as one likes, whoever has it open meanwhile. The store is opened here
- * only where nobody else has it, and only for a moment: whoever wants to work on it must never find it in use by a reader.
+ * Reading a log for any length of time while owners come and go. The store is opened here only while no other process
+ * has it open, and only briefly: a process that wants to own it must never find it in use by a reader.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Recorded } from '../events/envelope.ts'
@@ -12,98 +12,95 @@ import { storePaths } from '../store/level/directory.ts'
 import { readHeadFile } from '../store/level/head-file.ts'
 import { type LevelStoreOptions, levelStore } from '../store/level/store.ts'
 import { connectOwner } from './client.ts'
+import { retryWhileInUse } from './retry.ts'
 import { remoteStore } from './store.ts'
 
-/** How often is looked for a process that has opened the store. */
-const LOOK_AGAIN_MS = 200
-/** A service that is started again has its store in that time, and is not got in the way of. */
-const NEXT_OWNER_MS = 1000
-const PATIENCE_MS = 2000
+/** How often to look for a process that has opened the store. */
+const POLL_MS = 200
+/** A service that restarts reopens its store within this time, and must not be locked out of it. */
+const RESTART_MS = 1000
 
-/** A store, through its owner or opened here; dispose of it as soon as it is not needed. */
-export async function openLog(
+/** Opens a log, through its owner or here. Dispose of it as soon as it is no longer needed. */
+export function openLog(
   baseDir: string,
   options: LevelStoreOptions = {},
 ): Promise<{ readonly store: ChainedStore; readonly owner: number | null }> {
-  for (let left = PATIENCE_MS; ; left -= LOOK_AGAIN_MS / 4) {
+  return retryWhileInUse(async () => {
     const client = await connectOwner(baseDir)
     if (client) return { store: remoteStore(client), owner: client.pid }
-    try {
-      return { store: await levelStore(baseDir, options), owner: null }
-    } catch (error) {
-      if (!(error instanceof StoreInUse) || left <= 0) throw error
-    }
-    await delay(LOOK_AGAIN_MS / 4)
-  }
+    return { store: await levelStore(baseDir, options), owner: null }
+  })
 }
 
 export interface LiveOptions {
   readonly after: number
   readonly signal: AbortSignal
-  /** Called when the process that has the store open changes; null when it was closed, or has ended. */
+  /** Called when another process becomes the owner; null when there is none any more. */
   readonly onOwner?: (pid: number | null) => void
 }
 
-/** What is written after a position, by whichever process has the store then. Ends when the signal aborts. */
+/** Follows a log from a position, whichever process owns it. Ends when the signal aborts. */
 export async function* followLog(
   baseDir: string,
   { after, signal, onOwner = () => {} }: LiveOptions,
 ): AsyncGenerator<Recorded> {
   let position = after
   let owner: number | null | undefined
-  let alone = 0
+  let unownedMs = 0
   while (!signal.aborted) {
     const client = await connectOwner(baseDir)
     if (owner !== (client?.pid ?? null)) onOwner(client?.pid ?? null)
     owner = client?.pid ?? null
-    alone = client ? 0 : alone + LOOK_AGAIN_MS
+    unownedMs = client ? 0 : unownedMs + POLL_MS
     try {
       const facts = client
         ? remoteStore(client).follow({ after: position, signal })
-        : leftAfter(baseDir, position, alone > NEXT_OWNER_MS)
+        : unownedMs > RESTART_MS
+          ? unseen(baseDir, position)
+          : []
       for await (const recorded of facts) {
         position = recorded.position
         yield recorded
       }
     } catch (error) {
-      // Whoever has it now is looked for again.
+      // The owner has changed: look for the new one.
       if (!(error instanceof OwnerUnavailable || error instanceof StoreInUse)) throw error
     } finally {
       client?.close()
     }
-    await delay(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {})
+    await delay(POLL_MS, undefined, { signal }).catch(() => {})
   }
 }
 
-/** What an owner that has ended had written, and nobody was shown. */
-async function* leftAfter(baseDir: string, after: number, isTime: boolean): AsyncGenerator<Recorded> {
-  if (!isTime || (await writtenUpTo(baseDir)) <= after) return
+/** What the last owner wrote before it ended that was not seen through it. */
+async function* unseen(baseDir: string, after: number): AsyncGenerator<Recorded> {
+  if ((await recordedHead(baseDir)) <= after) return
   await using store = await levelStore(baseDir)
   yield* store.readAll({ after })
 }
 
-/** The last position of the log, as its owner has noted it beside the log. */
-export async function writtenUpTo(baseDir: string): Promise<number> {
+/** The last position of the log according to its `head` file: no need to open the store. */
+export async function recordedHead(baseDir: string): Promise<number> {
   return (await readHeadFile(storePaths(baseDir).head, baseDir))?.position ?? 0
 }
 
-/** A reader looks at so many facts first, and at four times as many each time when these are not enough. */
+/** The search reads this many facts first, and four times as many whenever that was not enough. */
 const WINDOW = 1000
 
-/** After which position the last `count` facts begin that are as wanted. */
+/** The position after which the last `count` matching facts begin. */
 export async function lastMatching(
   store: EventStore,
   count: number,
-  isWanted: (recorded: Recorded) => boolean,
+  matches: (recorded: Recorded) => boolean,
 ): Promise<number> {
   const head = await store.head()
+  if (count === 0) return head
   for (let window = WINDOW; ; window *= 4) {
     const from = Math.max(0, head - window)
     const found: number[] = []
     for await (const recorded of store.readAll({ after: from, to: head }))
-      if (isWanted(recorded)) found.push(recorded.position)
+      if (matches(recorded)) found.push(recorded.position)
     const first = found.at(-count)
-    if (count === 0) return head
     if (first !== undefined) return first - 1
     if (from === 0) return 0
   }

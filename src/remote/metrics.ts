@@ -1,5 +1,4 @@
-/** The metrics of a store: from its owner, which has most of them at hand, or read from the log. */
-
+/** The metrics of a store: from its owner, which has most of them counted, or from the log. */
 import { Counters, metricsText } from '../history/metrics.ts'
 import { connectOwner } from './client.ts'
 import { openLog } from './live-log.ts'
@@ -10,7 +9,7 @@ export interface Sample {
   readonly value: number
 }
 
-/** The numbers of a text, for programs that read no Prometheus. */
+/** Parses the samples of a text in Prometheus format. */
 export function samplesOf(text: string): readonly Sample[] {
   return text.split('\n').flatMap((line) => {
     const [, name, labels = '', value] = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
@@ -23,11 +22,10 @@ export function samplesOf(text: string): readonly Sample[] {
   })
 }
 
+/** The metrics as text in Prometheus format. */
 export async function readMetrics(baseDir: string): Promise<string> {
   const client = await connectOwner(baseDir)
-  if (client) {
-    return client.text('/metrics').finally(() => client.close())
-  }
+  if (client) return client.text('/metrics').finally(() => client.close())
   const { store } = await openLog(baseDir)
   await using _ = store
   return await metricsText(store, new Counters())

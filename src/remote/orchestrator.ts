@@ -1,4 +1,4 @@
-/** An orchestrator that another process has: it is read here, through the owner's log, and commanded there. */
+/** The orchestrator of another process: read here, through the owner's log, and commanded there. */
 import type { Agent } from '../actors/agent/agent.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { OwnerOnly } from '../events/errors/owner.ts'
@@ -11,13 +11,13 @@ import { remoteStore } from './store.ts'
 
 type Methods = Readonly<Record<PropertyKey, (...args: never[]) => unknown>>
 
-/** Closing it disconnects; the owner goes on. */
+/** The orchestrator of an owner. Closing it disconnects and leaves the owner running. */
 export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestrator> {
   const store = remoteStore(client)
   const system = await view(client, store)
   const disconnect = async () => client.close()
   const forward = (method: string) => commandOf(client, null, method)
-  const made = (method: string) => async (options: { id: string }) => {
+  const creating = (method: string) => async (options: { id: string }) => {
     await forward(method)(options)
     return remoteAgent(client, store, options.id)
   }
@@ -31,8 +31,8 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
     budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
     agent: (id: string) => remoteAgent(client, store, id),
-    createAgent: made('createAgent'),
-    declareAgent: made('declareAgent'),
+    createAgent: creating('createAgent'),
+    declareAgent: creating('declareAgent'),
     async fork(id: string, options: { as: string }) {
       await forward('fork')(...([id, options] as never[]))
       return remoteAgent(client, store, options.as)
@@ -48,7 +48,7 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
   })
 }
 
-/** An agent as the log has it now. Commands go to the owner, and then the log is read again. */
+/** An agent as folded from the log. Each command goes to the owner, and the agent is folded again afterwards. */
 async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string): Promise<Agent> {
   const folded = async () => (await view(client, store)).agent(id)
   let agent = await folded()
@@ -68,7 +68,7 @@ async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string)
 const commandOf =
   (client: OwnerClient, agent: string | null, method: string) =>
   async (...args: unknown[]): Promise<unknown> => {
-    // JSON has no undefined, and null is another thing: what was left out must stay so.
+    // JSON would turn an omitted argument into null.
     while (args.length > 0 && args.at(-1) === undefined) args.pop()
     const request: CommandRequest = { agent, method, args }
     for await (const answer of client.post('/commands', request))
@@ -80,27 +80,27 @@ const refusal = (client: OwnerClient, what: string) => () => {
   throw new OwnerOnly({ path: client.baseDir, pid: client.pid, what })
 }
 
-/** What there is to read, folded anew. It starts nothing, and writes nothing. */
+/** A fresh fold of the owner's log. It starts nothing and writes nothing. */
 function view({ baseDir }: OwnerClient, store: ChainedStore): Promise<Orchestrator> {
-  const passive = { ...store, forReading: true }
-  return Orchestrator.open({ baseDir, store: passive, runner: NOBODY, resume: 'on-demand' })
+  const readOnly = { ...store, forReading: true }
+  return Orchestrator.open({ baseDir, store: readOnly, runner: NO_RUNNER, resume: 'on-demand' })
 }
 
-/** For whoever only looks. */
-export const NOBODY: AgentRunner = {
+/** The runner of an orchestrator that only reads. */
+export const NO_RUNNER: AgentRunner = {
   start() {
     throw new Error('the owner of the store makes the calls')
   },
   recover: async () => ({ outcome: 'unanswered' }),
 }
 
-/** Of methods by their paths, those of one part: `runs.cancel` is the method `cancel` of the part `runs`. */
+/** The methods of one part by name, from methods by path: `runs.cancel` is the method `cancel` of the part `runs`. */
 function methodsOf(part: string, methods: Methods): Methods {
   const own = Object.entries(methods).filter(([path]) => path.startsWith(`${part}.`))
   return Object.fromEntries(own.map(([path, method]) => [path.slice(part.length + 1), method]))
 }
 
-/** The object, with some of its properties replaced. `current` may give another object later. */
+/** A view of the object that `current` returns at each access, with some properties replaced. */
 function withProperties<T extends object>(
   current: () => T,
   properties: Readonly<Record<PropertyKey, unknown>>,

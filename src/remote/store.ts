@@ -1,4 +1,4 @@
-/** The log of a store that another process has open: the reading half of the port. What is written goes through commands. */
+/** The log of a store that another process has open: the reading half of the port. Writes go through commands. */
 import type { Recorded } from '../events/envelope.ts'
 import { OwnerOnly } from '../events/errors/owner.ts'
 import { CorruptRecord, SequenceGap } from '../events/errors/store.ts'
@@ -12,14 +12,14 @@ import type { Snapshot } from '../store/snapshots.ts'
 import type { OwnerClient } from './client.ts'
 
 /**
- * Reads what its owner reads. Each fact is verified by the owner, and numbered: what is missing is noticed here. The
- * records of `chain`, and bodies, are verified once more.
+ * Reads a store through its owner. The owner verifies each fact; gaps in the numbering are detected here, and the
+ * records of `chain` and the bodies are verified again.
  */
 export function remoteStore(client: OwnerClient): ChainedStore {
   const { storeId, epoch, forReading } = client.greeting
   const path = client.baseDir
   const refuse = async () => {
-    throw new OwnerOnly({ path, pid: client.pid, what: 'this' })
+    throw new OwnerOnly({ path, pid: client.pid, what: 'writing to its log' })
   }
   const store: ChainedStore = {
     storeId,
@@ -41,7 +41,7 @@ export function remoteStore(client: OwnerClient): ChainedStore {
         }
         return snapshot ?? undefined
       },
-      // A cache is its owner's to fill.
+      // Snapshots are the owner's cache.
       async save() {},
       clear: refuse,
     },

@@ -1,11 +1,12 @@
 /**
- * Facts in, spans out: which span begins or ends with which fact, and whose child it is. Names and attributes are those
- * of OpenTelemetry's semantic conventions for generative AI, which are still in development; what they have no word for
- * is named `claude_agents.*`.
+ * Turns facts into spans: which fact starts or ends which span, and what its parent is. Names and attributes follow
+ * OpenTelemetry's semantic conventions for generative AI, which are still in development; attributes that they do not
+ * define are named `claude_agents.*`.
  */
 import type * as Otel from '@opentelemetry/api'
 import type { AgentFact } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
+import { defined } from '../events/json.ts'
 import type { RunFact } from '../events/run-facts.ts'
 import type { Body } from '../events/task-input.ts'
 import type { BlobReference } from '../store/blobs.ts'
@@ -13,16 +14,19 @@ import type { BlobReference } from '../store/blobs.ts'
 type Api = Pick<typeof Otel, 'trace' | 'ROOT_CONTEXT' | 'SpanKind' | 'SpanStatusCode'>
 
 export interface SpanSources {
-  /** The model that an agent asks for; null for the default one. */
+  /** The model that an agent is configured with; null for the default. */
   modelOf(agent: string): Promise<string | null>
-  /** Reads a long body. Without it, no prompt and no answer becomes part of a span. */
+  /** Reads a long body. Without it, spans contain no prompts and no answers. */
   readonly read?: (reference: BlobReference) => Promise<string>
 }
 
-type Where = Pick<Recorded, 'stream' | 'at' | 'correlationId'>
+type FactOrigin = Pick<Recorded, 'stream' | 'at' | 'correlationId'>
 type DataOf<T extends (AgentFact | RunFact)['type']> = Extract<AgentFact | RunFact, { type: T }>['data']
 type Handlers = {
-  readonly [T in (AgentFact | RunFact)['type']]?: (data: DataOf<T>, where: Where) => Promise<void> | void
+  readonly [T in (AgentFact | RunFact)['type']]?: (
+    data: DataOf<T>,
+    origin: FactOrigin,
+  ) => Promise<void> | void
 }
 
 const PROVIDER = { 'gen_ai.provider.name': 'anthropic' }
@@ -31,7 +35,7 @@ export class SpanTree {
   readonly #api: Api
   readonly #tracer: Otel.Tracer
   readonly #sources: SpanSources
-  /** Those that are open, by run, task or call. A call is named after its task: there is one at a time. */
+  /** The open spans by run, task or call. The key of a call is its task's: a task has one call at a time. */
   readonly #open = new Map<string, Otel.Span>()
   #now = new Date(0)
 
@@ -41,12 +45,12 @@ export class SpanTree {
     this.#sources = sources
   }
 
-  async see({ type, data, ...where }: Recorded): Promise<void> {
-    this.#now = new Date(where.at)
-    await this.#handlers[type as keyof Handlers]?.(data as never, where)
+  async add({ type, data, ...origin }: Recorded): Promise<void> {
+    this.#now = new Date(origin.at)
+    await this.#handlers[type as keyof Handlers]?.(data as never, origin)
   }
 
-  /** Ends what is open: the process ends, and the work goes on in another one, as other spans. */
+  /** Ends the open spans: work that another process continues gets other spans. */
   end(): void {
     for (const [key] of [...this.#open].reverse()) this.#end(key, { 'claude_agents.unfinished': true })
   }
@@ -74,7 +78,7 @@ export class SpanTree {
       const model = await this.#sources.modelOf(agent).catch(() => null)
       const attributes = {
         ...agentAttributes('chat', agent),
-        ...(model === null ? {} : { 'gen_ai.request.model': model }),
+        ...defined({ 'gen_ai.request.model': model ?? undefined }),
         'gen_ai.conversation.id': sessionId,
         'claude_agents.call.id': callId,
         'claude_agents.call.attempt': attempt,
@@ -87,10 +91,10 @@ export class SpanTree {
       const attributes = {
         ...usageAttributes(usage),
         'claude_agents.cost_usd': costUsd,
-        ...(harvested ? { 'claude_agents.harvested': true } : {}),
+        ...(harvested && { 'claude_agents.harvested': true }),
         ...(await this.#message('gen_ai.output.messages', 'assistant', text)),
       }
-      const response = model === null ? {} : { 'gen_ai.response.model': model }
+      const response = defined({ 'gen_ai.response.model': model ?? undefined })
       this.#end(callKey(stream, taskId), { ...attributes, ...response })
       this.#end(taskKey(stream, taskId), { ...attributes, 'gen_ai.conversation.id': sessionId })
     },
@@ -114,7 +118,7 @@ export class SpanTree {
   #startRun(stream: string, name?: string): void {
     const attributes = {
       'gen_ai.operation.name': 'invoke_workflow',
-      ...(name === undefined ? {} : { 'gen_ai.workflow.name': name }),
+      ...defined({ 'gen_ai.workflow.name': name }),
       'claude_agents.run.id': stream.slice('run/'.length),
     }
     this.#start(stream, null, name === undefined ? 'invoke_workflow' : `invoke_workflow ${name}`, {
@@ -160,7 +164,7 @@ const agentAttributes = (operation: string, agent: string) => ({
   'gen_ai.agent.name': agent,
 })
 
-/** By the conventions, the input holds what came from the cache and what went into it. */
+/** By the conventions, input tokens include those read from the cache and those written to it. */
 const usageAttributes = ({
   inputTokens,
   outputTokens,

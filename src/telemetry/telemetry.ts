@@ -1,5 +1,4 @@
-/** What runs, tasks and calls did as OpenTelemetry spans, made of the facts in the log while they are written. */
-
+/** OpenTelemetry spans of runs, tasks and calls, made from the facts of the log as they are appended. */
 import type { Agent } from '../actors/agent/agent.ts'
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import type { Recorded } from '../events/envelope.ts'
@@ -8,24 +7,26 @@ import { SpanTree } from './span-tree.ts'
 
 /** Options of `telemetry`. */
 export interface TelemetryOptions {
-  /** Which facts to begin with: those after this position. Default: those that are written from now on. */
+  /** Begin with the facts after this position. Default: only new facts. */
   readonly after?: number
-  /** Whether prompts and answers are part of the spans. Default false: they may be private, and are long. */
+  /** Whether spans contain prompts and answers. Default: false, as they are long and may be private. */
   readonly messages?: boolean
-  /** Where the spans go. Default: the provider that the program has registered. */
+  /** The provider that receives the spans. Default: the one that the program has registered. */
   readonly tracerProvider?: { getTracer(name: string, version?: string): unknown }
 }
 
+/** The running telemetry of an orchestrator. */
 export interface Telemetry extends AsyncDisposable {
-  /** False where `@opentelemetry/api` is not installed: then nothing happens. */
+  /** False if `@opentelemetry/api` is not installed: then there are no spans. */
   readonly active: boolean
-  /** Ends the spans that are open and makes no more. Closing the orchestrator does it as well. */
+  /** Ends the open spans and starts no more. Closing the orchestrator does the same. */
   stop(): Promise<void>
 }
 
 /**
- * Makes spans by the semantic conventions for generative AI: `invoke_workflow` for a run, in it `invoke_agent` for each
- * task, in that `chat` for each call. Start and end are the times of the facts. A failure in here disturbs nothing.
+ * Reports spans by OpenTelemetry's semantic conventions for generative AI: `invoke_workflow` for a run, in it
+ * `invoke_agent` for each task, in that `chat` for each call. They start and end at the times of their facts. A failure of
+ * telemetry does not affect the orchestrator.
  *
  * @example
  * const provider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] })
@@ -42,33 +43,33 @@ export async function telemetry(
   >
   const tree = new SpanTree(api, tracer, {
     modelOf: async (agent) => configOf(await orchestrator.agent(agent))?.model ?? null,
-    ...(messages ? { read: (reference) => orchestrator.store.blobs.get(reference) } : {}),
+    ...(messages && { read: (reference) => orchestrator.store.blobs.get(reference) }),
   })
   const start = after ?? (await orchestrator.store.head())
   const work = new Mailbox()
   let position = start
   let isOver = false
   let ended: Promise<void> | undefined
-  let look = () => {}
-  const see = (recorded: Recorded) => {
+  let wake = () => {}
+  const add = (recorded: Recorded) => {
     position = recorded.position
-    work.post(() => tree.see(recorded)).catch(() => {})
-    look()
+    work.post(() => tree.add(recorded)).catch(() => {})
+    wake()
   }
   const end = () => {
     isOver = true
     ended = work.post(() => tree.end())
-    look()
+    wake()
   }
   const subscription = orchestrator
     .events({ after: start })
-    .subscribe({ next: see, complete: end, error: end })
+    .subscribe({ next: add, complete: end, error: end })
   const stop = async () => {
-    // What was written before is told as well.
+    // Facts that were appended before are reported too.
     const last = isOver ? 0 : await orchestrator.store.head().catch(() => 0)
     while (position < last && !isOver) {
       await new Promise<void>((resolve) => {
-        look = resolve
+        wake = resolve
       })
     }
     subscription.unsubscribe()

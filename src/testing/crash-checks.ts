@@ -1,4 +1,4 @@
-/** What must hold of a log whatever was stopped in the middle, as checks that throw. */
+/** The invariants of a log after any number of crashes, as checks that throw. */
 import assert from 'node:assert/strict'
 import { agentKind } from '../actors/agent/kind.ts'
 import { endsTask } from '../actors/agent/tasks/tasks.ts'
@@ -9,7 +9,7 @@ import type { Orchestrator } from '../orchestrator.ts'
 import { runKind } from '../patterns/runs/machine.ts'
 import type { EventStore } from '../store/event-store.ts'
 
-/** No position and no version is missing, and each task that was accepted has ended in exactly one way. */
+/** Checks that no position and no version is missing, and that each accepted task has exactly one outcome. */
 export async function checkLog(store: EventStore): Promise<void> {
   const versions = new Map<string, number>()
   const outcomes = new Map<string, string[]>()
@@ -24,17 +24,18 @@ export async function checkLog(store: EventStore): Promise<void> {
     if (type === 'TaskAccepted') outcomes.set(task, [])
     else if (endsTask(recorded, data.taskId)) outcomes.get(task)?.push(type)
   }
-  for (const [task, ends] of outcomes) assert.equal(ends.length, 1, `${task} ended ${JSON.stringify(ends)}`)
+  for (const [task, ends] of outcomes)
+    assert.equal(ends.length, 1, `${task} has the outcomes ${JSON.stringify(ends)}`)
 }
 
-/** Whatever was answered was paid for: it must not be asked again. A step may have had more than one task. */
+/** Checks that nothing was answered, and so paid for, twice. A step may have had more than one task. */
 export async function checkAnsweredOnce(store: EventStore, answered: readonly Call[]): Promise<void> {
   const steps = await stepsOfTasks(store)
-  const seen = new Set<string>()
+  const units = new Set<string>()
   for (const { agent, taskId, prompt } of answered) {
-    const asked = steps.get(taskId) ?? `task ${taskId} of ${agent}`
-    assert.ok(!seen.has(asked), `${agent} answered ${asked} twice: ${JSON.stringify(prompt.slice(0, 60))}`)
-    seen.add(asked)
+    const unit = steps.get(taskId) ?? `task ${taskId} of ${agent}`
+    assert.ok(!units.has(unit), `${agent} answered ${unit} twice: ${JSON.stringify(prompt.slice(0, 60))}`)
+    units.add(unit)
   }
 }
 
@@ -46,24 +47,28 @@ async function stepsOfTasks(store: EventStore): Promise<Map<string, string>> {
   return steps
 }
 
-/** Each live state, and what lists say of it, is what its facts fold to. */
+/** Checks that each live state, and each summary in the list of streams, equals the fold of its facts. */
 export async function checkReplay(orchestrator: Orchestrator): Promise<void> {
   const { store } = orchestrator
   for (const { id } of await orchestrator.agents()) {
     const { value, context } = (await orchestrator.agent(id)).snapshot
-    const { snapshot } = await foldStream(agentKind, unsaved(store), `agent/${id}`)
-    assert.deepEqual({ value, context }, plain(snapshot), `agent ${id} is not what its facts fold to`)
+    const { snapshot } = await foldStream(agentKind, withoutSnapshots(store), `agent/${id}`)
+    assert.deepEqual({ value, context }, plain(snapshot), `agent ${id} differs from the fold of its facts`)
   }
   for await (const { stream, summary } of store.streams({ prefix: 'run/' })) {
-    const { snapshot } = await foldStream(runKind, unsaved(store), stream)
-    assert.deepEqual(summary, recordedState(runKind, snapshot), `${stream} is not what its facts fold to`)
+    const { snapshot } = await foldStream(runKind, withoutSnapshots(store), stream)
+    assert.deepEqual(
+      summary,
+      recordedState(runKind, snapshot),
+      `${stream} differs from the fold of its facts`,
+    )
   }
 }
 
 const plain = ({ value, context }: { value: unknown; context: unknown }) => ({ value, context })
 
-/** Without snapshots: folding begins at the first fact. */
-const unsaved = (store: EventStore): EventStore => ({
+/** Makes folds begin at the first fact. */
+const withoutSnapshots = (store: EventStore): EventStore => ({
   ...store,
   snapshots: { ...store.snapshots, load: async () => undefined },
 })

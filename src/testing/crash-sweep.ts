@@ -1,4 +1,8 @@
-/** Stops the world at every append of a scenario, and checks that the next world comes to the same end. */
+/**
+ * Crashes a scenario at every append, and checks that it then finishes with the same result.
+ *
+ * A scenario runs in incarnations: each one opens the store, and ends with the scenario or with the simulated crash.
+ */
 import assert from 'node:assert/strict'
 import type { Recovered } from '../claude/runner.ts'
 import type { AgentOptions } from '../events/options/agent.ts'
@@ -9,74 +13,76 @@ import type { Pattern } from '../patterns/pattern.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import { checkAnsweredOnce, checkLog, checkReplay } from './crash-checks.ts'
-import { type CrashPoint, MortalStore } from './mortal-store.ts'
+import { CrashingStore, type CrashPoint } from './crashing-store.ts'
 import { CallMemory, rememberingRunner } from './remembering-runner.ts'
 import type { ScriptedRunnerOptions } from './scripted-runner.ts'
 import { virtualClock } from './virtual-clock.ts'
 
-/** What every sweep can be told. */
+/** Options of every sweep. */
 export interface SweepOptions {
-  /** What the agents answer. It must depend on the call's prompt and agent alone, or on its task. Default: the prompt. */
+  /** What the agents answer. It must depend only on the call's agent and prompt, or on its task. Default: the prompt. */
   readonly reply?: ScriptedRunnerOptions['reply']
-  /** Makes a new store for each crash. Default: one in memory. */
+  /** Creates a new, empty store for each crash. Default: one in memory. */
   readonly store?: () => EventStore | Promise<EventStore>
   /** See {@link OrchestratorOptions}. */
   readonly resume?: OrchestratorOptions['resume']
 }
 
-/** A workflow that is run, and run again under the same id after the crash. */
+/** A workflow to run, and to run again under the same id after each crash. */
 export interface PatternSweep extends SweepOptions {
   readonly agents: readonly (string | AgentOptions)[]
   readonly pattern: Pattern
   readonly input: string | TaskInput
 }
 
-/** Anything else. It is run once more from its beginning after the crash, so it must use ids of its own for its tasks and
- * runs, and make only those agents that are not there. What it returns is compared. */
+/**
+ * Any other scenario. It runs again from the beginning after each crash, so it must choose the ids of its tasks and runs
+ * itself, and create only agents that do not exist. What it returns is compared.
+ */
 export interface ScenarioSweep extends SweepOptions {
   readonly scenario: (orchestrator: Orchestrator) => Promise<unknown>
 }
 
-/** What a sweep tried, and what came of it. */
+/** What a sweep has tried, and the result. */
 export interface SweepReport {
-  /** How many appends the scenario makes. There were twice as many crashes. */
+  /** The number of appends of the scenario. There were twice as many crashes. */
   readonly appends: number
-  /** How many calls were in flight in a crash, by what the next world was told of them. */
+  /** The number of calls that were in flight during a crash, by the outcome that recovery found. */
   readonly recovered: Readonly<Record<Recovered['outcome'], number>>
-  /** What came of it, with each crash and without. */
+  /** The result of the scenario, which is the same with every crash and without. */
   readonly result: unknown
 }
 
-/** One world from its beginning to its crash or its end. */
-export interface Life {
+export interface Incarnation {
   readonly scenario: ScenarioSweep['scenario']
   readonly store: EventStore
   readonly memory: CallMemory
   readonly options: SweepOptions
-  /** When it begins, in ms since the epoch. */
+  /** The time at its start, in ms since the epoch. */
   readonly startAt: number
   readonly crash?: CrashPoint
 }
 
-export interface Lived {
+export interface IncarnationOutcome {
   readonly crashed: boolean
-  /** Of a world that did not crash. */
+  /** The scenario's result, if it did not crash. */
   readonly result?: unknown
   readonly appends: readonly string[]
   readonly endedAt: number
 }
 
-const BEGINNING = Date.UTC(2026, 0, 1)
-const RUN = 'swept'
-/** So often the event loop goes round with nothing to do before a scenario counts as stuck. */
+const START = Date.UTC(2026, 0, 1)
+const RUN_ID = 'swept'
+/** Idle turns of the event loop after which a scenario counts as stuck. */
 const MOST_IDLE_TURNS = 100_000
 
 /**
- * For every append of a scenario: stops the world right before it, and right after it; then opens the same store in a new
- * world, which goes on without a crash. Throws unless the result is the same as without any crash, no step and no task was
- * answered twice, each task ended in exactly one way, the log has no gap, and each state is what its facts fold to.
+ * Runs a scenario twice for every append that it makes: once with a crash right before the append, once right after it.
+ * After the crash the same store is opened again and the scenario finishes without another one. Throws unless the result
+ * is the same as without a crash, no step or task was answered twice, each task has exactly one outcome, the log has no
+ * gap, and each state equals the fold of its facts.
  *
- * Time is virtual. What the runner had finished when the world was stopped, it knows: see `recover` in `AgentRunner`.
+ * Time is virtual. The runner remembers across the crash what became of its calls: see `recover` in `AgentRunner`.
  *
  * @example
  * await crashSweep({ agents: ['a', 'b'], pattern: sequential(['a', 'b']), input: 'go' })
@@ -89,9 +95,9 @@ export async function crashSweep(options: PatternSweep | ScenarioSweep): Promise
     for (const when of ['before', 'after'] as const) {
       try {
         const { result, memory } = await sweepOnce(scenario, options, { append, when })
-        assert.deepEqual(result, untouched.result, 'the result is another one')
+        assert.deepEqual(result, untouched.result, 'the result differs')
         for (const outcome of Object.keys(recovered) as Recovered['outcome'][])
-          recovered[outcome] += memory.told[outcome]
+          recovered[outcome] += memory.recalled[outcome]
       } catch (cause) {
         const where = `right ${when} append ${append}, ${untouched.appends[append - 1]}`
         throw new Error(`After a crash ${where}: ${(cause as Error).message}`, { cause })
@@ -101,18 +107,18 @@ export async function crashSweep(options: PatternSweep | ScenarioSweep): Promise
   return { appends: untouched.appends.length, recovered, result: untouched.result }
 }
 
-/** With a crash, in one world and the next; without, in one. */
+/** Runs a scenario to its end: in one incarnation or, with a crash, in two. */
 async function sweepOnce(
   scenario: ScenarioSweep['scenario'],
   options: SweepOptions,
   crash?: CrashPoint,
-): Promise<Lived & { readonly memory: CallMemory }> {
+): Promise<IncarnationOutcome & { readonly memory: CallMemory }> {
   const store = await (options.store?.() ?? memoryStore())
   try {
     const memory = new CallMemory()
-    const life = { scenario, store, memory, options }
-    const first = await live({ ...life, startAt: BEGINNING, ...(crash && { crash }) })
-    const last = first.crashed ? await live({ ...life, startAt: first.endedAt }) : first
+    const incarnation = { scenario, store, memory, options }
+    const first = await runIncarnation({ ...incarnation, startAt: START, ...(crash && { crash }) })
+    const last = first.crashed ? await runIncarnation({ ...incarnation, startAt: first.endedAt }) : first
     await checkLog(store)
     await checkAnsweredOnce(store, memory.answered)
     return { ...last, memory }
@@ -121,15 +127,22 @@ async function sweepOnce(
   }
 }
 
-/** Lives one life: the scenario runs, and time passes whenever nothing else happens. */
-export async function live({ scenario, store, memory, options, startAt, crash }: Life): Promise<Lived> {
-  const world = new MortalStore(store, crash)
+/** Runs one incarnation: time advances to the next timer whenever nothing else can happen. */
+export async function runIncarnation({
+  scenario,
+  store,
+  memory,
+  options,
+  startAt,
+  crash,
+}: Incarnation): Promise<IncarnationOutcome> {
+  const crashing = new CrashingStore(store, crash)
   const clock = virtualClock(startAt)
   const { reply = ({ prompt }) => prompt, resume = 'at-once' } = options
-  const life = async () => {
-    const runner = rememberingRunner(memory, world, clock, reply)
+  const run = async () => {
+    const runner = rememberingRunner(memory, crashing, clock, reply)
     const orchestrator = await Orchestrator.open({
-      store: world.store,
+      store: crashing.store,
       runner,
       clock,
       resume,
@@ -141,24 +154,24 @@ export async function live({ scenario, store, memory, options, startAt, crash }:
     await orchestrator.close()
     return { crashed: false, result }
   }
-  const over = world.crashed.then(() => ({ crashed: true }))
+  const crashed = crashing.crashed.then(() => ({ crashed: true }))
   let ended = false
-  const end = Promise.race([life(), over]).finally(() => {
+  const end = Promise.race([run(), crashed]).finally(() => {
     ended = true
   })
   end.catch(() => {})
   for (let idle = 0; !ended; idle++) {
     await new Promise<void>((resolve) => setImmediate(resolve))
-    if (ended || world.busy) idle = 0
+    if (ended || crashing.busy) idle = 0
     else if (clock.nextAt !== null) await clock.advance(clock.nextAt - clock.now())
-    else if (idle > MOST_IDLE_TURNS) throw new Error('the scenario waits for something that does not happen')
+    else if (idle > MOST_IDLE_TURNS) throw new Error('the scenario is stuck: nothing is left to wait for')
   }
   const outcome = await end
-  await world.settled()
-  return { ...outcome, appends: world.appends, endedAt: clock.now() }
+  await crashing.settled()
+  return { ...outcome, appends: crashing.appends, endedAt: clock.now() }
 }
 
-/** Makes the agents that are missing, and runs the workflow. Nothing of it may be left behind. */
+/** Creates the missing agents and runs the workflow. Queued tasks and open steps are part of the compared result. */
 function scenarioOf({ agents, pattern, input }: PatternSweep): ScenarioSweep['scenario'] {
   return async (orchestrator) => {
     const known = new Set((await orchestrator.agents()).map(({ id }) => id))
@@ -166,9 +179,9 @@ function scenarioOf({ agents, pattern, input }: PatternSweep): ScenarioSweep['sc
       const options = typeof agent === 'string' ? { id: agent, systemPrompt: `You are ${agent}.` } : agent
       if (!known.has(options.id)) await orchestrator.createAgent(options)
     }
-    const { success, results, errors, metadata } = await orchestrator.run(pattern, input, { id: RUN })
+    const { success, results, errors, metadata } = await orchestrator.run(pattern, input, { id: RUN_ID })
     const left = (await orchestrator.agents()).map(({ id, queue }) => ({ id, queue }))
-    const open = (await orchestrator.runs.show(RUN)).taken.filter(({ state }) => state === 'scheduled')
+    const open = (await orchestrator.runs.show(RUN_ID)).taken.filter(({ state }) => state === 'scheduled')
     return { success, finalOutput: metadata.finalOutput, results, errors, left, open }
   }
 }

@@ -1,18 +1,23 @@
-/** A scripted runner that outlives the worlds it works for: asked what became of a call, it says the truth. */
+/** A scripted runner with a memory that survives simulated crashes, so that recovery learns what became of each call. */
 import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
 import type { Clock } from '../clock.ts'
 import { ClaudeExecutionError } from '../events/errors/call.ts'
-import { type MortalStore, never } from './mortal-store.ts'
+import { type CrashingStore, never } from './crashing-store.ts'
 import { type ScriptedAnswer, type ScriptedRunnerOptions, scriptedRunner } from './scripted-runner.ts'
 
-/** What became of the calls that were made, in all worlds. */
+/** The outcomes of all calls, in all incarnations. */
 export class CallMemory {
-  /** Every call whose prompt has left, in order. */
+  /** Every call whose prompt was sent, in order. */
   readonly sent: Call[] = []
   /** Every call that was answered, in order. */
   readonly answered: Call[] = []
-  /** How often a new world was told of each outcome. */
-  readonly told: Record<Recovered['outcome'], number> = { answered: 0, failed: 0, unanswered: 0, unsent: 0 }
+  /** How often recovery found each outcome. */
+  readonly recalled: Record<Recovered['outcome'], number> = {
+    answered: 0,
+    failed: 0,
+    unanswered: 0,
+    unsent: 0,
+  }
   readonly #outcomes = new Map<string, Recovered>()
 
   send(call: Call): void {
@@ -31,31 +36,31 @@ export class CallMemory {
 
   recall({ callId }: Call): Recovered {
     const recovered = this.#outcomes.get(callId) ?? ({ outcome: 'unsent' } as const)
-    this.told[recovered.outcome]++
+    this.recalled[recovered.outcome]++
     return recovered
   }
 }
 
-/** The runner of one world: with that world it stops. A call takes a millisecond, unless its answer says how long. */
+/** The runner of one incarnation, which stops at its crash. A call takes 1 ms unless its answer has a delay. */
 export function rememberingRunner(
   memory: CallMemory,
-  world: MortalStore,
+  crashing: CrashingStore,
   clock: Clock,
   reply: NonNullable<ScriptedRunnerOptions['reply']>,
 ): AgentRunner {
   const script = scriptedRunner({
     clock,
-    reply: (call) => world.whileAlive(async () => takingTime(await reply(call))),
+    reply: (call) => crashing.whileAlive(async () => takingTime(await reply(call))),
   })
   return {
     async *start(call, { signal }): AsyncGenerator<CallMessage> {
-      if (world.dead) await never()
+      if (crashing.dead) await never()
       yield { type: 'process', pid: memory.sent.length + 1, startTime: null }
-      if (world.dead) await never()
+      if (crashing.dead) await never()
       memory.send(call)
       try {
         for await (const message of script.start(call, { signal })) {
-          if (world.dead) await never()
+          if (crashing.dead) await never()
           if (message.type === 'result') memory.answer(call, message.result)
           yield message
         }
@@ -64,7 +69,7 @@ export function rememberingRunner(
         throw error
       }
     },
-    recover: async (call) => (world.dead ? never() : memory.recall(call)),
+    recover: async (call) => (crashing.dead ? never() : memory.recall(call)),
   }
 }
 

@@ -1,24 +1,24 @@
-/** A runner that answers from a script: for tests of workflows and agents that need no process and no model. */
+/** A runner that answers from a script, for tests of workflows and agents without a process or a model. */
 import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
 import { type Clock, pause, systemClock } from '../clock.ts'
 import { CallCancelledError } from '../events/errors/call.ts'
 
-/** What a scripted call does. A string is an answer, an Error is how it fails. */
+/** The outcome of a scripted call: a string is its answer, an Error its failure. */
 export type ScriptedAnswer =
   | string
   | Error
   | (Partial<CallResult> & {
-      /** How long it takes, in ms of the runner's clock. Default 0. */
+      /** The duration of the call, in ms of the runner's clock. Default: 0. */
       readonly delayMs?: number
-      /** Pieces in which the text streams; default: the whole text. */
+      /** The pieces in which the text streams. Default: the whole text. */
       readonly chunks?: readonly string[]
     })
 
 /** Options of `scriptedRunner`. */
 export interface ScriptedRunnerOptions {
-  /** One answer for each call, as a function of it. Default: `echo: PROMPT`. */
+  /** Returns the answer to a call. Default: `echo: PROMPT`. */
   readonly reply?: (call: Call) => ScriptedAnswer | Promise<ScriptedAnswer>
-  /** What became of the calls of an earlier process. Default: they were never sent. */
+  /** Returns what became of a call of an earlier process. Default: it was never sent. */
   readonly recover?: (call: Call) => Recovered
   readonly clock?: Clock
 }
@@ -29,6 +29,8 @@ export interface ScriptedRunner extends AgentRunner {
 }
 
 /**
+ * Creates a runner that answers from a script.
+ *
  * @example
  * const runner = scriptedRunner({ reply: (call) => (call.attempt === 1 ? new OverloadedError() : 'second try') })
  * const orchestrator = await Orchestrator.open({ runner, store: memoryStore() })

@@ -1,17 +1,16 @@
-/** A clock that a test moves by hand: waiting a day takes no time, and timers fire in the order they are due. */
-
+/** A clock that a test advances by hand: waiting a day takes no time, and timers fire in the order they are due. */
 import { setImmediate } from 'node:timers'
 import type { Clock } from '../clock.ts'
 
 export interface VirtualClock extends Clock {
   /**
-   * Moves time on by `ms` and fires what falls due, in order; what follows from each timer (promises, and timers
-   * they set in turn) runs before the next one. Work that waits for the disk or the network is not waited for.
+   * Advances time by `ms` and fires the timers that become due, in order. Promises that a timer resolves, and timers that
+   * they set, run before the next one. Does not wait for the disk or the network.
    */
   advance(ms: number): Promise<void>
-  /** How many timers are waiting. */
+  /** The number of pending timers. */
   readonly pending: number
-  /** When the next of them is due, in milliseconds since the epoch; null when none waits. */
+  /** When the next of them is due, in milliseconds since the epoch; null if there is none. */
   readonly nextAt: number | null
 }
 
@@ -20,14 +19,13 @@ interface Timer {
   readonly fire: () => void
 }
 
-/** Long enough for every promise that is ready to have run: the event loop has gone round once. */
+/** Waits for one turn of the event loop, so that every promise that is ready has run. */
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
 
 /**
- * Makes a clock that stands still until it is told to move. A timer of zero or less fires by itself, as time need
- * not pass for it.
+ * Creates a clock that stands still until it is advanced. A timer with a delay of zero or less fires by itself.
  *
- * @param start milliseconds since the epoch at which it stands, 2026-01-01 unless told
+ * @param start The time that it shows, in milliseconds since the epoch. Default: 2026-01-01.
  * @example
  * const clock = virtualClock()
  * clock.after(60_000, () => fired.push('a minute'))
@@ -37,7 +35,7 @@ export function virtualClock(start: number = Date.UTC(2026, 0, 1)): VirtualClock
   let now = start
   const timers = new Set<Timer>()
 
-  /** Of two that are due together, the one set first: a Set keeps that order. */
+  /** Of two timers due at the same time, the one set first: a Set keeps insertion order. */
   const earliest = (): Timer | undefined => {
     let found: Timer | undefined
     for (const timer of timers) if (!found || timer.dueAt < found.dueAt) found = timer

@@ -1,4 +1,4 @@
-/** Brainstorming: several minds have ideas side by side, a critic takes them apart, and they are ranked. */
+/** The brainstorming workflow: several agents have ideas side by side, a critic criticizes them, and they are ranked. */
 import { concatMap } from 'rxjs'
 import { parallel } from '../patterns/parallel.ts'
 import { joinAnswers, type Pattern, patternOf, runStep } from '../patterns/pattern.ts'
@@ -11,7 +11,7 @@ const ranker = AgentFactory.createRanker()
 const thinking = parallel(minds.map(({ id }) => id))
 
 /**
- * `visionary`, `pragmatist` and `outsider` at once, then `critic`, then `ranker`: the answer is the ranking.
+ * Brainstorming: `visionary`, `pragmatist` and `outsider` at once, then `critic`, then `ranker`. The answer is the ranking.
  *
  * @example
  * const workflow = new BrainstormWorkflow(orchestrator)

@@ -1,5 +1,4 @@
-/** Code review: four look at the code side by side, each for one thing, and a lead makes one list of what they found. */
-
+/** The code review workflow: four reviewers side by side, each with one concern, then a lead who merges the reviews. */
 import { parallel } from '../patterns/parallel.ts'
 import { joinAnswers, type Pattern, patternOf, runStep } from '../patterns/pattern.ts'
 import { AgentFactory } from './agent-factory.ts'
@@ -15,8 +14,8 @@ const lead = AgentFactory.createLeadReviewer()
 const reviews = parallel(reviewers.map(({ id }) => id))
 
 /**
- * `security_reviewer`, `performance_reviewer`, `quality_reviewer` and `accessibility_reviewer` at once, then
- * `lead_reviewer`. A review that is missing is not passed over: the run fails, with the reviews that there are.
+ * Code review: `security_reviewer`, `performance_reviewer`, `quality_reviewer` and `accessibility_reviewer` at once, then
+ * `lead_reviewer`. If a review is missing, the run fails and keeps the other reviews.
  *
  * @example
  * const workflow = new CodeReviewWorkflow(orchestrator)

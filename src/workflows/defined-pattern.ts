@@ -1,11 +1,11 @@
-/** Patterns from data: what the words of the command line and of the configuration file stand for. */
-
+/** Builds patterns from data: from the options of the command line, and from workflows in the configuration file. */
 import type {
   DefinitionOptions,
   NamedWorkflow,
   StepDefinition,
   WorkflowDefinition,
 } from '../config/workflow-definition.ts'
+import { defined } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { hierarchical } from '../patterns/hierarchical.ts'
 import { debate } from '../patterns/loop-until.ts'
@@ -21,35 +21,35 @@ import { vote } from '../patterns/vote.ts'
 
 type Build = (steps: readonly Step[], options: DefinitionOptions) => Pattern
 
-/** One for each of `PATTERNS`, which says how many steps there are, and with which options. */
+/** One entry per entry of `PATTERNS`, which declares the number of steps and the options. */
 const BUILD: Readonly<Record<string, Build>> = {
   sequential: (steps) => sequential(steps),
-  parallel: (steps, { concurrency, onError }) => parallel(steps, given({ concurrency, onError })),
+  parallel: (steps, { concurrency, onError }) => parallel(steps, defined({ concurrency, onError })),
   pipeline: (steps) => pipeline(steps.map((agent) => ({ agent }))),
   hierarchical: ([manager, ...workers], { concurrency }) =>
-    hierarchical({ manager: manager as Step, workers, ...given({ concurrency }) }),
+    hierarchical({ manager: manager as Step, workers, ...defined({ concurrency }) }),
   race: (steps) => race(steps),
-  vote: (steps, { votes, judge, concurrency }) => vote(steps, given({ votes, judge, concurrency })),
+  vote: (steps, { votes, judge, concurrency }) => vote(steps, defined({ votes, judge, concurrency })),
   debate: ([writer, critic], { rounds }) =>
-    debate({ writer: writer as Step, critic: critic as Step, ...given({ rounds }) }),
+    debate({ writer: writer as Step, critic: critic as Step, ...defined({ rounds }) }),
   route: ([classifier, ...others], { fallback }) =>
     route({
       classifier: classifier as Step,
       routes: Object.fromEntries(others.map((step) => [stepName(step), step])),
-      ...given({ fallback }),
+      ...defined({ fallback }),
     }),
   'map-reduce': ([map, reduce], { split = 'paragraphs', concurrency }) =>
-    mapReduce({ split: PIECES[split], map: map as Step, ...given({ reduce, concurrency }) }),
+    mapReduce({ split: PIECES[split], map: map as Step, ...defined({ reduce, concurrency }) }),
 }
 
-/** Of the text that comes with a task, where there is one, and of the prompt otherwise. */
+/** Splits the text of a task, or its prompt if it has no text. */
 const pieces =
   (separator: RegExp) =>
   (task: TaskInput): string[] =>
     (task.textInput ?? task.prompt).split(separator).filter((piece) => piece.trim() !== '')
 const PIECES = { paragraphs: pieces(/\n\s*\n/), lines: pieces(/\n/) } as const
 
-/** @param workflows Those that the definition may be made of. That none contains itself was checked when they were read. */
+/** @param workflows The workflows that the definition may refer to. Cycles were refused when they were loaded. */
 export function definedPattern(
   { pattern, agents, options }: WorkflowDefinition,
   workflows: readonly NamedWorkflow[],
@@ -67,8 +67,3 @@ function stepOf(step: StepDefinition, workflows: readonly NamedWorkflow[]): Step
 
 const prompted = (agent: Step, prompt: string | null | undefined): Step =>
   prompt === null || prompt === undefined ? agent : pipeline([{ agent, prompt }])
-
-/** Without the options that are not given. */
-function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
-}

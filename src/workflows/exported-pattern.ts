@@ -1,4 +1,4 @@
-/** Patterns from code: what a module exports, loaded and looked at before it is believed to be one. */
+/** Loads patterns that a module exports, and checks that they are patterns. */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EMPTY } from 'rxjs'
@@ -6,7 +6,7 @@ import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 
-/** Loads a module: its code runs, with all that the process may do. Throws InvalidInputError. */
+/** Loads a module. Its code runs with all rights of this process. Throws InvalidInputError. */
 export async function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>
@@ -17,7 +17,7 @@ export async function loadModule(file: string): Promise<Readonly<Record<string, 
   }
 }
 
-/** Throws InvalidInputError for what is not exported, or is no pattern. */
+/** The pattern that a module exports under this name. Throws InvalidInputError if there is none. */
 export function exportedPattern(
   file: string,
   module: Readonly<Record<string, unknown>>,
@@ -33,12 +33,12 @@ export function exportedPattern(
   if (isPattern(found)) return found
   throw new InvalidInputError({
     what: file,
-    problem: `its export ${JSON.stringify(name)} is no pattern`,
-    hint: 'A pattern is a function that takes ask and gives an RxJS operator: see docs/workflows.md.',
+    problem: `its export ${JSON.stringify(name)} is not a pattern`,
+    hint: 'A pattern is a function that takes ask and returns an RxJS operator: see docs/workflows.md.',
   })
 }
 
-/** Tried with an `ask` that nobody answers: a pattern asks only when it is given a task. */
+/** Tries the function with an empty `ask`: a pattern asks nothing before it gets a task. */
 function isPattern(value: unknown): value is Pattern {
   if (typeof value !== 'function') return false
   try {

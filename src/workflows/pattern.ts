@@ -1,12 +1,11 @@
-/** The pattern of a run, made again from what the run's first fact says of its workflow. */
-
+/** Rebuilds the pattern of a run from the workflow reference in its first fact. */
 import {
   checkDefinition,
   type NamedWorkflow,
   type WorkflowDefinition,
 } from '../config/workflow-definition.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
-import type { JsonObject } from '../events/json.ts'
+import { defined, type JsonObject } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 import { BrainstormWorkflow } from './brainstorm.ts'
@@ -15,7 +14,7 @@ import { definedPattern } from './defined-pattern.ts'
 import { exportedPattern } from './exported-pattern.ts'
 import { ResearchWorkflow } from './research.ts'
 
-/** What a workflow is made from, as JSON: `RunOptions.workflow`. */
+/** A reference to a workflow as JSON, recorded with its runs: `RunOptions.workflow`. */
 export type WorkflowReference =
   | ({ readonly kind: 'agents' } & WorkflowDefinition)
   | { readonly kind: 'template'; readonly name: string }
@@ -23,22 +22,22 @@ export type WorkflowReference =
   | { readonly kind: 'config'; readonly name: string; readonly file?: string }
   | { readonly kind: 'module'; readonly file: string; readonly export: string }
 
-/** What a reference may refer to. */
+/** The workflows that a reference can refer to. */
 export interface WorkflowSources {
-  /** Those of the configuration file. */
+  /** The workflows of the configuration file. */
   readonly workflows?: readonly NamedWorkflow[]
-  /** What the module of the reference exports. */
+  /** The exports of the referenced module. */
   readonly module?: Readonly<Record<string, unknown>>
 }
 
-/** The ready-made ones, by name. */
+/** The ready-made workflows, by name. */
 export const TEMPLATES = {
   research: ResearchWorkflow,
   'code-review': CodeReviewWorkflow,
   brainstorm: BrainstormWorkflow,
 } as const
 
-/** Throws InvalidInputError, with the name that was probably meant, for what is not there. */
+/** The template with this name, or an InvalidInputError that suggests the one that was probably meant. */
 export function templateNamed(name: string): (typeof TEMPLATES)[keyof typeof TEMPLATES] {
   if (Object.hasOwn(TEMPLATES, name)) return TEMPLATES[name as keyof typeof TEMPLATES]
   const hint = nameHint(name, Object.keys(TEMPLATES))
@@ -46,8 +45,10 @@ export function templateNamed(name: string): (typeof TEMPLATES)[keyof typeof TEM
 }
 
 /**
- * The pattern that a reference stands for. The same reference and sources always give the same pattern, which is why a
- * run can be resumed. Throws InvalidInputError for what makes no sense, or is not there.
+ * The pattern that a reference refers to. The same reference and sources always give the same pattern, so a run can be
+ * resumed with it.
+ *
+ * @throws InvalidInputError if the reference is invalid, or refers to nothing
  *
  * @example
  * const { workflow } = await orchestrator.runs.show('report-7')
@@ -57,7 +58,7 @@ export function workflowPattern(
   workflow: WorkflowReference | JsonObject,
   { workflows = [], module = {} }: WorkflowSources = {},
 ): Pattern {
-  // A fact of an older or newer version may say anything; what the kinds hold is checked where it is used.
+  // The log of another version may contain any reference; its content is checked where it is used.
   const reference = workflow as WorkflowReference
   switch (reference.kind) {
     case 'agents':
@@ -70,7 +71,7 @@ export function workflowPattern(
     case 'module':
       return exportedPattern(reference.file, module, reference.export)
     default:
-      return refuse('workflow', `nothing is known of the kind ${JSON.stringify(workflow.kind)}`)
+      return refuse('workflow', `${JSON.stringify(workflow.kind)} is an unknown kind of workflow`)
   }
 }
 
@@ -86,5 +87,5 @@ function configured(name: string, workflows: readonly NamedWorkflow[]): NamedWor
 }
 
 function refuse(what: string, problem: string, hint?: string): never {
-  throw new InvalidInputError({ what, problem, ...(hint === undefined ? {} : { hint }) })
+  throw new InvalidInputError(defined({ what, problem, hint }))
 }

@@ -1,4 +1,4 @@
-/** Research: one finds out, one makes sense of it, one writes the report. */
+/** The research workflow: one agent collects findings, one interprets them, and one writes the report. */
 import { concatMap } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
 import { type Pattern, patternOf } from '../patterns/pattern.ts'
@@ -6,7 +6,7 @@ import { AgentFactory } from './agent-factory.ts'
 import { type TemplateOptions, type WorkflowHost, WorkflowTemplate } from './template.ts'
 
 /**
- * `researcher`, `analyst` and `writer`, one after another. The writer sees the findings and what was made of them; the
+ * Research: `researcher`, `analyst` and `writer`, one after another. The writer gets the findings and the analysis; the
  * answer is the report.
  *
  * @example

@@ -1,14 +1,14 @@
-/** What all ready-made workflows have in common: a team that is created where it is missing, and a pattern that it runs. */
+/** The base of ready-made workflows: a team whose missing agents are created, and the pattern in which it works. */
 import { concatMap, from, type Observable, toArray } from 'rxjs'
 import { AgentExistsError } from '../events/errors/agent.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { AgentOptions } from '../events/options/agent.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import type { Answer, Pattern } from '../patterns/pattern.ts'
-import type { RunOptions } from '../patterns/runs/info.ts'
 import type { Run } from '../patterns/runs/run.ts'
+import type { RunOptions } from '../patterns/runs/runs.ts'
 
-/** What a template needs of an orchestrator. */
+/** The part of an orchestrator that a template needs. */
 export interface WorkflowHost {
   createAgent(options: AgentOptions): Promise<unknown>
   run(pattern: Pattern, input: string | TaskInput, options?: RunOptions): Run
@@ -16,20 +16,20 @@ export interface WorkflowHost {
 
 /** Options of a ready-made workflow. */
 export interface TemplateOptions {
-  /** What the agents that are created have beside their role: a model, tools, a deadline. */
+  /** Further options for the agents that are created: a model, tools, a deadline. */
   readonly agents?: Partial<Omit<AgentOptions, 'id' | 'systemPrompt'>>
 }
 
-/** What makes a template, without an orchestrator: with it a run can be resumed. */
+/** A template without an orchestrator: enough to resume its runs. */
 export interface TemplateDefinition {
-  /** By which the command line knows it. */
+  /** Its name on the command line. */
   readonly template: string
-  /** The agents, as they are created. */
+  /** The options of its agents. */
   readonly roles: readonly AgentOptions[]
   readonly pattern: Pattern
 }
 
-/** A ready-made workflow: a team and the pattern in which it works. */
+/** A ready-made workflow: a team, and the pattern in which it works. */
 export abstract class WorkflowTemplate {
   readonly #host: WorkflowHost
   readonly #definition: TemplateDefinition
@@ -41,7 +41,7 @@ export abstract class WorkflowTemplate {
     this.#options = options
   }
 
-  /** Creates the agents that are missing. Those that exist are used as they are. */
+  /** Creates the missing agents. Existing ones are used as they are. */
   async setup(): Promise<void> {
     for (const role of this.#definition.roles) {
       try {
@@ -52,7 +52,7 @@ export abstract class WorkflowTemplate {
     }
   }
 
-  /** Runs the workflow. The run can be resumed, also from the command line. */
+  /** Runs the workflow. The run can be resumed, from the command line too. */
   execute(input: string | TaskInput, options: Pick<RunOptions, 'id' | 'signal'> = {}): Run {
     const { template, pattern } = this.#definition
     const workflow: JsonObject = { kind: 'template', name: template }
@@ -60,8 +60,10 @@ export abstract class WorkflowTemplate {
   }
 }
 
-/** Goes on with what all have answered. Where one has failed the run ends there, with what the others gave: resumed, it
- * asks only that one again. */
+/**
+ * Continues with the answers of all agents. If one has failed, the run ends there with the answers of the others; resumed,
+ * it asks only the failed one again.
+ */
 export const whenAllAnswered =
   (next: (answers: readonly Answer[]) => Observable<Answer>) =>
   (answers: Observable<Answer>): Observable<Answer> =>

@@ -176,7 +176,7 @@ describe('a mistake is reported with its place, and with what to write instead:'
     // Values.
     [
       'orchestrator:\n  max_agents: many',
-      'claude-agents.yaml:2:15: orchestrator.max_agents: must be a number, not "many". Meaning: how many agents there may be at once (default: 100).',
+      'claude-agents.yaml:2:15: orchestrator.max_agents: must be a number, not "many". Meaning: how many agents may exist at once (default: 100).',
     ],
     [
       'orchestrator:\n  max_agents: 0',

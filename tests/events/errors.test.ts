@@ -1,4 +1,4 @@
-/** The laws that every error of this package obeys, whatever it says. */
+/** The rules that every error of this package follows. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -12,7 +12,7 @@ type AnyErrorClass = new (details: object, options?: ErrorOptions) => ClaudeAgen
 
 const FOLDER = join(import.meta.dirname, '../../src/events/errors')
 
-/** What stands for any detail of any error: each class takes its own part of it. */
+/** Details for any error: each class uses its own part. */
 const DETAILS = {
   ...{ agent: 'writer', nearest: null, mailbox: 3, maxAgents: 4, taskId: 't1', runId: 'r1', by: 'ann' },
   ...{ reason: 'approval', message: 'It waits.', hint: 'Wait.', tasks: 2, paused: true, status: 'succeeded' },
@@ -31,6 +31,7 @@ const DETAILS = {
   ...{ path: '/store', file: 'log/000001.log', line: 14, key: 'e!15', sha256: 'abc', bytes: 16, limit: 17 },
   ...{ attempts: 18, pid: 19, port: 20, code: 'EACCES', url: 'https://a/b', limitMs: 21, limitedBy: 'files' },
   ...{ kind: 'file', source: '/a', supervisor: 'top', child: 'a', command: 'deleteChild', where: 'a' },
+  ...{ commitId: 'commit-1' },
   ...{ restarts: 22, withinMs: 23, remedy: '', said: 'so', problem: 'network' },
 }
 
@@ -42,7 +43,7 @@ const SPECIAL: Readonly<Record<string, object>> = {
 const modules = await Promise.all(
   readdirSync(FOLDER).map((file) => import(join(FOLDER, file)) as Promise<Record<string, unknown>>),
 )
-/** Those that are the base of others, or stand for a class that is not known, have no tag of their own. */
+/** Base classes, and the class for recorded errors, have no tag of their own. */
 const NO_TAG = ['ClaudeAgentError', 'ClaudeExecutionError', 'RecordedError']
 const classes = modules.flatMap((module) =>
   Object.entries(module).filter(
@@ -55,7 +56,7 @@ const classes = modules.flatMap((module) =>
 const made = (name: string, ErrorClass: AnyErrorClass) =>
   new ErrorClass(SPECIAL[name] ?? DETAILS, { cause: 'why' })
 
-test('there are errors, and no two of one tag', () => {
+test('no two errors have the same tag', () => {
   const tags = classes.map(([name, ErrorClass]) => made(name, ErrorClass)._tag)
   expect(tags.length).toBeGreaterThan(80)
   expect(new Set(tags).size).toBe(tags.length)
@@ -64,24 +65,24 @@ test('there are errors, and no two of one tag', () => {
 describe.each(classes)('%s', (name, ErrorClass) => {
   const error = made(name, ErrorClass)
 
-  test('has its own name as its tag, is an instance of its class, and keeps its cause', () => {
+  test('has its name as its tag, is an instance of its class, and keeps its cause', () => {
     expect(error).toBeInstanceOf(ErrorClass)
     expect(error).toBeInstanceOf(ClaudeAgentError)
     expect([error._tag, error.name, error.cause]).toEqual([name, name, 'why'])
     expect(describeError(error)).toEqual({ code: name, message: error.summary, hint: error.hint })
   })
 
-  test('says what happened in whole sentences, and then what to do', () => {
+  test('says what happened in full sentences, and then what to do', () => {
     expect(error.summary).toMatch(/[^.][.?]$/)
     expect(error.message).toBe(error.hint === '' ? error.summary : `${error.summary} ${error.hint}`)
     expect(error.message).not.toMatch(/undefined|null|NaN|\[object|\$\{|\s\s/)
   })
 
-  test('points to where it was made', () => {
+  test('points to the place where it was created', () => {
     expect(error.stack?.split('\n    at ')[1]).toContain('errors.test.ts')
   })
 
-  test("says the same on the other end of the owner's socket", () => {
+  test("is the same at the other end of the owner's socket", () => {
     const arrived = errorFrom(JSON.parse(JSON.stringify(errorLine(error))))
     const { _tag, summary, message, hint, retryable } = error
     expect(arrived).toMatchObject({ _tag, summary, message, hint, retryable })
@@ -89,7 +90,7 @@ describe.each(classes)('%s', (name, ErrorClass) => {
   })
 })
 
-test('a recorded error of a call is thrown again as its class, in the words that were recorded', () => {
+test('a recorded call error is thrown again as an instance of its class, with the recorded message', () => {
   const error = callErrorFrom({
     ...errorData(new CallTimeoutError()),
     message: 'As once said.',
@@ -99,7 +100,7 @@ test('a recorded error of a call is thrown again as its class, in the words that
   expect(error).toMatchObject({ summary: 'As once said.', hint: 'Wait.', message: 'As once said. Wait.' })
 })
 
-test('the tag tells the compiler which error of a union it is', () => {
+test('the tag discriminates a union of errors for the compiler', () => {
   const versionOf = (error: VersionConflict | CallTimeoutError): number | undefined =>
     error._tag === 'VersionConflict' ? error.details.expected : error.details.status
   expect(versionOf(new CallTimeoutError({ status: 529 }))).toBe(529)

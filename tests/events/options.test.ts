@@ -1,4 +1,4 @@
-/** One schema per concept: code, configuration and log give an option the same meaning, and refuse the same values. */
+/** One schema per concept: code, configuration file and log agree on the meaning and the valid values of every option. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ beforeAll(async () => {
   return () => rm(folder, { recursive: true })
 })
 
-/** The configuration of a file with this content. */
+/** The configuration that a file with this content gives. */
 async function inFile(content: object) {
   const file = join(folder, 'claude-agents.json')
   await writeFile(file, JSON.stringify(content))
@@ -47,7 +47,7 @@ const name = fc.stringMatching(/^[a-z0-9][a-z0-9_-]{0,20}$/)
 const budget = fc.record({ usd: dollars, tokens: count }, { requiredKeys: [] })
 const RUNS = { numRuns: 40 }
 
-describe('An option has the same meaning in a file and in a program:', () => {
+describe('an option has the same meaning in a file and in a program:', () => {
   test('agent', async () => {
     const entry = fc.record(
       {
@@ -133,7 +133,7 @@ describe('An option has the same meaning in a file and in a program:', () => {
     )
   })
 
-  test('budget and minimum of a call', async () => {
+  test('budget and call minimum', async () => {
     const bounds = fc.record({ usd: maybe(dollars), tokens: maybe(count), minimum_usd: maybe(dollars) })
     await fc.assert(
       fc.asyncProperty(bounds, async ({ usd, tokens, minimum_usd }) => {
@@ -175,7 +175,7 @@ interface Drawn {
   readonly children: readonly { readonly supervisor?: Drawn }[]
 }
 
-/** The tree with an id for each supervisor and child. */
+/** The tree, with an id for each supervisor and child. */
 function named({ children, ...rules }: Drawn, id: string, counter: { at: number }): object {
   return {
     id,
@@ -189,7 +189,7 @@ function named({ children, ...rules }: Drawn, id: string, counter: { at: number 
   }
 }
 
-/** A tree of code as a file says it. */
+/** A tree from code, as it is written in a file. */
 function entryOf({
   intensity,
   backoff,
@@ -214,7 +214,7 @@ function entryOf({
   }
 }
 
-/** Options in code and their keys in a file. */
+/** Options in code, and their keys in a file. */
 const KEYS = [
   ['agent', 'maxTurns', 'max_turns'],
   ['agent', 'model', 'model'],
@@ -233,14 +233,14 @@ const KEYS = [
   ['child', 'significant', 'significant'],
 ] as const
 
-/** Each is valid for some keys and wrong for others. */
+/** Each value is valid for some keys and invalid for others. */
 const VALUES: readonly unknown[] = [
   ...[0, 1, -1, 0.5, 1.5, 1e300, true, false],
   ...['', ' ', 'x', '-x', 'brutal', 'permanent', 'one-for-all', 'never'],
   ...[[], ['Read'], ['-'], [''], [1], {}, { usd: 1 }],
 ]
 
-test.each(KEYS)('%s: %s in code and %s in a file take the same values', async (concept, inCode, key) => {
+test.each(KEYS)('%s: %s in code and %s in a file accept the same values', async (concept, inCode, key) => {
   for (const value of VALUES) {
     const ofFile = await refusalOf(() => inFile(fileWith(concept, key, value)))
     const ofCode = await refusalOf(() => codeWith(concept, inCode, value))
@@ -286,7 +286,7 @@ function codeWith(concept: (typeof KEYS)[number][0], key: string, value: unknown
   return checkBounds({ [concept]: part })
 }
 
-describe('A default is defined once:', () => {
+describe('a default is defined once:', () => {
   const defaults = agentConfig({ id: 'a', systemPrompt: 'x' })
 
   test.each<[string, string, unknown]>([
@@ -301,11 +301,11 @@ describe('A default is defined once:', () => {
     ['orchestrator', 'base_dir', ORCHESTRATOR.baseDir.fallback],
     ['orchestrator', 'max_agents', ORCHESTRATOR.maxAgents.fallback],
     ['orchestrator', 'session_persistence', ORCHESTRATOR.sessionPersistence.fallback],
-  ])('%s.%s is documented as a program gets it', (section, key, value) => {
+  ])('the documented default of %s.%s is the one that a program gets', (section, key, value) => {
     expect(SETTINGS[section]?.[key]?.fallback).toEqual(value)
   })
 
-  test('an agent without options has all defaults in its configuration', () => {
+  test('the configuration of an agent without options has all defaults', () => {
     expect(defaults).toEqual({
       systemPrompt: 'x',
       allowedTools: null,
@@ -318,7 +318,7 @@ describe('A default is defined once:', () => {
     })
   })
 
-  test('a supervisor and a child without options have all defaults in their facts', () => {
+  test('the facts of a supervisor and a child without options have all defaults', () => {
     const { rules, children } = checkSpecification({ id: 't', backoff: {}, children: [{ agent: 'a' }] })
     expect(rules).toEqual({
       strategy: 'one-for-one',
@@ -330,7 +330,7 @@ describe('A default is defined once:', () => {
   })
 })
 
-describe('A mistake in code is reported with its place:', () => {
+describe('a mistake in code is reported with its place:', () => {
   const agent = (rest: object) => () => agentConfig({ id: 'a', systemPrompt: 'x', ...rest })
   const tree = (rest: object) => () => checkSpecification({ id: 'team', ...rest } as SupervisorSpecification)
   const bounds = (rest: object) => () => checkBounds(rest)
@@ -428,7 +428,7 @@ describe('A mistake in code is reported with its place:', () => {
   })
 })
 
-test('The documented interfaces are those of the schemas', () => {
+test('the documented interfaces have the types of the schemas', () => {
   type Explained<T> = Omit<T, 'start' | 'supervisor' | 'children' | 'child'>
   expectTypeOf<Explained<ChildSpecification>>().toEqualTypeOf<Explained<ChildTree>>()
   expectTypeOf<Explained<SupervisorSpecification>>().toEqualTypeOf<Explained<SupervisorTree>>()
@@ -436,9 +436,9 @@ test('The documented interfaces are those of the schemas', () => {
   expectTypeOf<keyof SupervisorSpecification>().toEqualTypeOf<keyof SupervisorTree>()
   const schema = Schema.Struct({ one: Schema.optionalKey(Schema.String) })
   explainedBy<{ readonly one?: string }>()(schema)
-  // @ts-expect-error: the interface has a key more
+  // @ts-expect-error: the interface has an extra key
   explainedBy<{ readonly one?: string; readonly two?: string }>()(schema)
-  // @ts-expect-error: the schema has a key more
+  // @ts-expect-error: the schema has an extra key
   explainedBy<object>()(schema)
   // @ts-expect-error: the interface allows more
   explainedBy<{ readonly one?: string | number }>()(schema)

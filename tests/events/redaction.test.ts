@@ -1,4 +1,4 @@
-/** What must not be printed, in all the ways in which it may stand in a message. */
+/** Secrets and prompts are redacted in every form in which they may appear in a message. */
 import { expect, test } from 'vitest'
 import { oneLine, redactor, secretsOf } from '../../src/events/redaction.ts'
 
@@ -17,7 +17,7 @@ test.each([
   expect(redactor({})(text)).toBe(expected)
 })
 
-test('the values of variables that are secret by their name are redacted, others are not', () => {
+test('values of variables with a secret name are redacted, others are not', () => {
   const secrets = secretsOf({
     ANTHROPIC_API_KEY: 'a-key-123',
     ANTHROPIC_AUTH_TOKEN: 'a-token-123',
@@ -27,7 +27,7 @@ test('the values of variables that are secret by their name are redacted, others
   expect(redactor({ secrets })('a-key-123 at /usr/bin')).toBe('[redacted] at /usr/bin')
 })
 
-test('the values of headers and the passwords in addresses are secret as well', () => {
+test('the values of headers and the passwords in URLs are secret too', () => {
   expect(
     secretsOf({
       ANTHROPIC_CUSTOM_HEADERS: 'X-Gate: open-sesame\nX-Team: blue-team',
@@ -37,14 +37,14 @@ test('the values of headers and the passwords in addresses are secret as well', 
   ).toEqual(['X-Gate: open-sesame\nX-Team: blue-team', 'open-sesame', 'blue-team', 'p%40ssword', 'p@ssword'])
 })
 
-test('a prompt is redacted as it stands and as it stands in JSON; a short one is no word to take out', () => {
+test('a prompt is redacted as text and as JSON, unless it is too short', () => {
   const redact = redactor({ prompts: ['Line one\n"line two"', 'hi'] })
   expect(redact('Line one\n"line two"')).toBe('[prompt]')
   expect(redact('{"text":"Line one\\n\\"line two\\""}')).toBe('{"text":"[prompt]"}')
   expect(redact('hi there')).toBe('hi there')
 })
 
-test('one line stays one line, without control characters and not too long', () => {
+test('oneLine returns one line of limited length, without control characters', () => {
   expect(oneLine('a\r\nb\u0000\u001b[2Jc \u001b[31;1mred\u001b[0m\u009b2Jd')).toBe('a b c redd')
   expect(oneLine('x'.repeat(50), 10)).toBe('xxxxxxx...')
 })

@@ -1,4 +1,4 @@
-/** Why something happened: back to the command, across agents and runs, and forward to what it led to. */
+/** Causes lead back to the command, across agents and runs; effects lead forward. */
 import { expect, test } from 'vitest'
 import { BillingError, OverloadedError } from '../../src/events/errors/call.ts'
 import { type CauseLine, causesOf, effectsOf } from '../../src/history/causes.ts'
@@ -26,12 +26,11 @@ async function lived(reply: NonNullable<ScriptedRunnerOptions['reply']>) {
 const told = (lines: readonly CauseLine[], type: string) =>
   lines.filter(({ fact }) => fact.type === type).map(({ fact }) => fact.data.agent ?? fact.stream)
 
-/** Also where all four say the same. */
-test.each([['each says something else'], ['all say the same']])(
+test.each([['different reviews'], ['equal reviews']])(
   'the final answer of a code review leads to the template, the run and the four reviews: %s',
   async (which) => {
     const { store, orchestrator, position } = await lived(({ agent }) =>
-      which === 'all say the same' && agent !== 'lead_reviewer' ? 'It is good.' : `By ${agent}.`,
+      which === 'equal reviews' && agent !== 'lead_reviewer' ? 'It is good.' : `By ${agent}.`,
     )
     const workflow = new CodeReviewWorkflow(orchestrator)
     await workflow.setup()
@@ -76,7 +75,7 @@ test('a retry leads back to the failure before it, and a failed run to the error
   expect(forward.map(({ fact }) => fact.type)).toContain('RunFailed')
 })
 
-test('a position that is not there is an error, and what was asked directly leads to its command', async () => {
+test('an unknown position is an error, and a direct ask leads to its command', async () => {
   const { store, orchestrator } = await lived(() => 'done')
   await orchestrator.createAgent(ECHO)
   await orchestrator.sendTask('echo', 'hello', { taskId: 't' })
@@ -88,7 +87,7 @@ test('a position that is not there is an error, and what was asked directly lead
   expect(await causesOf(store, 1)).toMatchObject([{ command: 'agent create echo', of: null }])
 })
 
-test('a task of the past is found with all that was asked', async () => {
+test('a past task is found with its whole input', async () => {
   const { store, orchestrator } = await lived(() => 'done')
   const agent = await orchestrator.createAgent(ECHO)
   const input = { prompt: 'p'.repeat(70_000), textInput: 'notes' }
@@ -99,7 +98,7 @@ test('a task of the past is found with all that was asked', async () => {
   await expect(pastTask(store, 'u')).rejects.toMatchObject({ _tag: 'TaskNotFoundError' })
 })
 
-test('figures are counted by agent, run and day in one pass', async () => {
+test('statistics are counted by agent, run and day in one pass', async () => {
   const { store, orchestrator } = await lived(({ prompt, attempt }) => {
     if (prompt === 'bad') return new BillingError()
     if (prompt === 'twice' && attempt === 1) return new OverloadedError()

@@ -1,4 +1,4 @@
-/** A fork goes on from an earlier turn, and the original stays as it is: with the real `claude`. */
+/** A fork continues from an earlier turn, and the original stays unchanged: with the real `claude`. */
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ async function contents(directory: string): Promise<Record<string, string>> {
   )
 }
 
-test('an agent forked at an earlier turn tells the model exactly the history up to it, and the original keeps all of its own', async () => {
+test('an agent forked at an earlier turn sends the model exactly the history up to it, and the original keeps its own', async () => {
   await using model = await simulatedModel({
     reply: (request) => `Re: ${request.conversation.at(-1)?.[1].trim()}`,
   })
@@ -50,7 +50,7 @@ test('an agent forked at an earlier turn tells the model exactly the history up 
   }
   const home = join(baseDir, 'agents/echo')
   const before = { facts: await facts(), files: await contents(home) }
-  // Its own transcript is gone by now: it stands in that of the last turn.
+  // Its own transcript is gone by now: the last turn's transcript contains it.
   const fork = await orchestrator.fork('echo', { at: versions[0] ?? 0, as: 'other' })
   expect(await fork.ask('another way')).toMatchObject({ text: 'Re: another way', attempts: 1 })
   const heard = () => model.requests.at(-1)?.conversation.map(([, text]) => text.trim())
@@ -58,7 +58,7 @@ test('an agent forked at an earlier turn tells the model exactly the history up 
   expect(await facts()).toEqual(before.facts)
   expect(await contents(home)).toEqual(before.files)
 
-  // A fork of the fork, at the turn that both share; and the original goes on with all of its history.
+  // A fork of the fork, at the turn that both share; and the original continues with its whole history.
   expect(await fork.sessions()).toHaveLength(2)
   const third = await orchestrator.fork('other', { at: 1, as: 'third' })
   await third.ask('a third way')
@@ -73,7 +73,7 @@ test('an agent forked at an earlier turn tells the model exactly the history up 
   expect(created[1]).toMatchObject({ stream: 'agent/echo', version: versions[0] })
 })
 
-test('a fork takes over what the agent is and where its conversation was, and nothing that it had to do', async () => {
+test('a fork takes over the configuration and the conversation, but no open tasks', async () => {
   const runner = scriptedRunner()
   await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner })
   const agent = await orchestrator.createAgent(ECHO)
@@ -96,7 +96,7 @@ test('a fork takes over what the agent is and where its conversation was, and no
   await expect(orchestrator.fork('now', { as: '../x' })).rejects.toMatchObject({ _tag: 'InvalidIdError' })
 })
 
-test('a run forked at a step takes over the answers before it, for nothing, and asks the rest again', async () => {
+test('a run forked at a step carries over the answers before it at no cost, and asks the rest again', async () => {
   const runner = scriptedRunner({ reply: ({ agent }) => ({ text: `by ${agent}`, costUsd: 1 }) })
   await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner })
   for (const id of ['a', 'b', 'c']) await orchestrator.createAgent({ id, systemPrompt: 'x' })

@@ -1,4 +1,4 @@
-/** The metrics say what the log says, in the text format of Prometheus. */
+/** The metrics agree with the log, in the text format of Prometheus. */
 import { describe, expect, test } from 'vitest'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
 import { Counters, metricsText } from '../../src/history/metrics.ts'
@@ -25,7 +25,7 @@ async function worked() {
 const SAMPLE =
   /^([a-z_]+)(\{[a-z_]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\[\\"n])*")*\})? (\S+)$/
 
-/** Checks the form of every line, and gives the values. */
+/** Checks the format of every line, and returns the values. */
 function samples(text: string): Map<string, number> {
   const found = new Map<string, number>()
   let family = ''
@@ -42,7 +42,7 @@ function samples(text: string): Map<string, number> {
   return found
 }
 
-describe('The metrics', () => {
+describe('the metrics', () => {
   test('count tasks, calls, failures, tokens, cost and time by agent', async () => {
     const { own } = await worked()
     expect(Object.fromEntries(samples(await metricsText(own.store, new Counters())))).toMatchObject({
@@ -65,7 +65,7 @@ describe('The metrics', () => {
     })
   })
 
-  test('are the same from the owner as from the log, however often they were asked for', async () => {
+  test('are the same from the owner and from the log, however often they are read', async () => {
     const { baseDir, own } = await worked()
     await readMetrics(baseDir)
     await own.sendTask('a', 'three')
@@ -74,7 +74,7 @@ describe('The metrics', () => {
     expect(await readMetrics(baseDir)).toBe(there)
   })
 
-  test('do not pile up the names of agents that are gone, and no counter goes back', async () => {
+  test('forget the names of removed agents, and no counter decreases', async () => {
     const { own } = await worked()
     await own.removeAgent('a')
     const found = samples(await metricsText(own.store, new Counters()))
@@ -82,7 +82,7 @@ describe('The metrics', () => {
     expect(found.get('claude_agents_cost_usd_total{agent=""}')).toBe(0.5)
   })
 
-  test('keep hostile words in their quotes', async () => {
+  test('escape hostile labels', async () => {
     const store = memoryStore()
     const data = { taskId: 't', error: { tag: 'x"} 1\n# TYPE \\' } }
     await store.append('agent/a', [{ type: 'CallFailed', v: 1, data }])

@@ -1,4 +1,4 @@
-/** A store that version 0.1.0 wrote gives the same states today, at every version of every stream. */
+/** A store that version 0.1.0 wrote replays to the same states today, at every version of every stream. */
 import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as Schema from 'effect/Schema'
@@ -43,13 +43,13 @@ async function opened() {
   const baseDir = join(await temporaryDirectory(), 'store')
   await cp(FIXTURE, baseDir, { recursive: true })
   const runner = scriptedRunner({ reply: ({ prompt }) => `today: ${prompt}` })
-  // The deadlines of the tasks that were running are those of the day on which the store was made.
+  // The deadlines of its running tasks are from the day on which the store was made.
   const clock = virtualClock(Date.parse('2026-11-29T07:22:43Z'))
   return Orchestrator.open({ baseDir, runner, clock, serve: false, resume: 'on-demand', actors: [notebook] })
 }
 
 describe('a store of version 0.1.0', () => {
-  test('replays without a difference: no summary, no state and no snapshot is another one', async () => {
+  test('replays without a difference in summaries, states or snapshots', async () => {
     await using orchestrator = await opened()
     const report = await orchestrator.history.verify()
     expect(report).toMatchObject({ ok: true, facts: 250, streams: 25, divergences: [], unknown: [] })
@@ -58,14 +58,14 @@ describe('a store of version 0.1.0', () => {
     )
   })
 
-  test('has the states that were seen then', async () => {
+  test('has the states that it had then', async () => {
     await using orchestrator = await opened()
     const seen = JSON.parse(await readFile(`${FIXTURE}.json`, 'utf8')) as Record<string, object>
     for (const [stream, state] of Object.entries(seen))
       expect(await orchestrator.history.stateAt(stream)).toEqual(state)
   })
 
-  test('resumes: what was running, queued, held and paused then ends today', async () => {
+  test('resumes: running, queued, held and paused work ends today', async () => {
     await using orchestrator = await opened()
     await orchestrator.budgets.set({ usd: null, tokens: null }, { agent: 'spender' })
     await orchestrator.held.approve('waiting')

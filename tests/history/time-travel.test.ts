@@ -1,4 +1,4 @@
-/** Any moment of the past: what the live system was then, and what changed since. */
+/** Any moment of the past: the state of the live system then, and what has changed since. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,10 +12,10 @@ import { sequential } from '../../src/patterns/sequential.ts'
 import { CodeReviewWorkflow } from '../../src/workflows/code-review.ts'
 import { ECHO, world } from '../actors/world.ts'
 
-test('the state at every version is what the live system was then, for a workflow with a retry', async () => {
+test('the state at every version is the one that the live system had, for a workflow with a retry', async () => {
   const { open, store, clock } = await world()
   const live = new Map<string, unknown[]>()
-  /** Stately's inspector draws them from there. */
+  /** The snapshots that Stately's inspector would draw. */
   const charts: string[] = []
   const { orchestrator } = await open(
     {
@@ -31,7 +31,7 @@ test('the state at every version is what the live system was then, for a workflo
         }
         if (event.type !== '@xstate.snapshot') return
         const { value, context } = event.snapshot as unknown as { value: unknown; context: unknown }
-        // The first one is that of the start.
+        // The first snapshot is the initial one.
         if (event.event.type !== 'xstate.init') live.get(id)?.push({ value, context })
       },
     },
@@ -64,7 +64,7 @@ test('the state at every version is what the live system was then, for a workflo
   expect(new Set(charts)).toEqual(new Set(['agent', 'run']))
 })
 
-test('a time is the last fact that was written by then', async () => {
+test('a time means the last fact that was written by then', async () => {
   const { open, clock } = await world()
   const { orchestrator } = await open()
   const begun = clock.now()
@@ -89,7 +89,7 @@ test('a time is the last fact that was written by then', async () => {
   await expect(orchestrator.history.stateAt('echo')).rejects.toMatchObject({ _tag: 'InvalidIdError' })
 })
 
-test('what changed is told path by path, and a queue that lost its first has lost one thing', () => {
+test('changes are listed path by path, and a queue that lost its first item has one change', () => {
   const before = { a: 1, same: [1], queue: [{ t: 1 }, { t: 2 }], gone: true, 'a b': { c: null } }
   const after = { a: 2, same: [1], queue: [{ t: 2 }], 'a b': { c: [1] }, new: {} }
   expect(stateChanges(before, after)).toEqual([
@@ -102,7 +102,7 @@ test('what changed is told path by path, and a queue that lost its first has los
   expect(stateChanges(before, before)).toEqual([])
 })
 
-test('a replay begins and ends where it is told, and an export replays without a store', async () => {
+test('a replay begins and ends at the given versions, and an export replays without a store', async () => {
   const { open, store } = await world()
   const { orchestrator } = await open()
   const agent = await orchestrator.createAgent(ECHO)

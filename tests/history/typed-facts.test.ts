@@ -3,7 +3,7 @@ import { expect, expectTypeOf, test } from 'vitest'
 import { ofType, type RecordedFact } from '../../src/history/typed-facts.ts'
 import { ECHO, world } from '../actors/world.ts'
 
-test('facts of some types come with their data typed', async () => {
+test('ofType passes on facts of its types, with typed data', async () => {
   const here = await world()
   const { orchestrator } = await here.open({}, { agents: [ECHO] })
   await orchestrator.sendTask('echo', 'hello')

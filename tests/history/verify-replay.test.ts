@@ -1,4 +1,4 @@
-/** A replay is held against what was written down: what diverges is named, and a changed machine is no divergence. */
+/** A replay is compared with what was recorded: divergences are named, and a changed machine is not a divergence. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -22,7 +22,7 @@ async function lived() {
   return { ...here, orchestrator, agent }
 }
 
-test('what was lived comes to the same again, by summaries, states and snapshots', async () => {
+test('a replay agrees with the recorded summaries, states and snapshots', async () => {
   const { orchestrator, store } = await lived()
   const report = await orchestrator.history.verify()
   expect(report).toMatchObject({
@@ -39,7 +39,7 @@ test('what was lived comes to the same again, by summaries, states and snapshots
   expect(one).toMatchObject({ ok: true, streams: 1, facts: await store.head('run/r') })
 })
 
-test('a snapshot or a state that is another one is named by stream, version and position', async () => {
+test('a snapshot or a state that differs is named by stream, version and position', async () => {
   const { store } = await lived()
   const saved = await store.snapshots.load('agent/echo')
   if (!saved) throw new Error('there is no snapshot')
@@ -62,7 +62,7 @@ test('a snapshot or a state that is another one is named by stream, version and 
   })
 })
 
-test('a machine that was changed is shown as such, and diverges only where it is the same one', async () => {
+test('a changed machine is reported as changed, not as a divergence', async () => {
   const { store } = await lived()
   const changed = KINDS.map(
     (kind): AnyKind => ({
@@ -83,7 +83,7 @@ test('a machine that was changed is shown as such, and diverges only where it is
   ])
 })
 
-test('a long body that is gone is named by the fact that needs it', async () => {
+test('a missing blob is reported at the fact that refers to it', async () => {
   const baseDir = await temporaryDirectory()
   await using orchestrator = await Orchestrator.open({ baseDir, runner: scriptedRunner() })
   const agent = await orchestrator.createAgent(ECHO)
@@ -94,7 +94,7 @@ test('a long body that is gone is named by the fact that needs it', async () => 
   expect(divergence).toMatchObject({ stream: 'agent/echo', version: 2, position: 2, what: 'body' })
 })
 
-test('a store that keeps no notes is held against the last summaries; unknown kinds are named', async () => {
+test('a store without notes is compared with its last summaries; unknown kinds are named', async () => {
   await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner: scriptedRunner() })
   const agent = await orchestrator.createAgent(ECHO)
   await agent.ask('hello')
@@ -104,7 +104,7 @@ test('a store that keeps no notes is held against the last summaries; unknown ki
   expect(report.streams).toBe(2)
 })
 
-test('a copied log verifies with nothing else of its base directory', async () => {
+test('a copied log verifies without the rest of its base directory', async () => {
   const baseDir = await temporaryDirectory()
   const first = await Orchestrator.open({ baseDir, runner: scriptedRunner() })
   await (await first.createAgent(ECHO)).ask('hello')

@@ -1,4 +1,4 @@
-/** Who may ask the inspector, and what it answers to those who may not. By plain HTTP, as an attacker would. */
+/** Access control of the inspector, tested over plain HTTP, as an attacker would. */
 import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
@@ -20,7 +20,7 @@ interface Answered {
   readonly body: string
 }
 
-/** Not `fetch`, which sends a `Host` and a path of its own making. */
+/** Not `fetch`, which sets `Host` itself and normalizes the path. */
 function get(
   port: number,
   path: string,
@@ -42,7 +42,7 @@ function get(
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-test('the address that is given opens the page, and hands over a key for this page alone', async () => {
+test('the printed URL opens the page, and sets a cookie with the key', async () => {
   const { port, token } = await serving()
   const { status, headers, body } = await get(port, `/?token=${token}`)
   expect(status).toBe(200)
@@ -53,7 +53,7 @@ test('the address that is given opens the page, and hands over a key for this pa
   expect(next).toBe(200)
 })
 
-test('nothing is served without the key, nor with another one, nor to guesses of another length', async () => {
+test('nothing is served without the key, or with a wrong one of any length', async () => {
   const { port, token } = await serving()
   const wrong = [
     '',
@@ -74,7 +74,7 @@ test('nothing is served without the key, nor with another one, nor to guesses of
   expect(await get(port, '/?token=wrong')).toMatchObject({ status: 401 })
 })
 
-test('a name that only points to this machine is refused, key or not', async () => {
+test('an unexpected Host header is refused, even with the key', async () => {
   const { port, token } = await serving()
   for (const host of [
     'evil.example',
@@ -83,13 +83,15 @@ test('a name that only points to this machine is refused, key or not', async () 
     `127.0.0.1:${port + 1}`,
     `[::1]:${port}`,
   ]) {
-    expect(await get(port, '/api/moment', { ...bearer(token), host }), host).toMatchObject({ status: 403 })
+    const refused = await get(port, '/api/moment', { ...bearer(token), host })
+    expect(refused, host).toMatchObject({ status: 403 })
+    expect(refused.body).toContain('Unexpected Host header; open the printed URL.')
   }
   const own = await get(port, '/api/moment', { ...bearer(token), host: `localhost:${port}` })
   expect(own).toMatchObject({ status: 200 })
 })
 
-test('a page of another origin is refused, key or not', async () => {
+test('a page of another origin is refused, even with the key', async () => {
   const { port, token } = await serving()
   for (const origin of [
     'https://evil.example',
@@ -107,7 +109,7 @@ test('a page of another origin is refused, key or not', async () => {
   expect(own).toMatchObject({ status: 200 })
 })
 
-test('it can only be read', async () => {
+test('every method but GET is refused', async () => {
   const { port, token, store } = await serving()
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD']) {
     const answered = await get(port, '/api/moment', bearer(token), method)
@@ -134,7 +136,7 @@ test('no path leads out of the page', async () => {
   }
 })
 
-test('parameters that make no sense are refused, and large ones are cut down', async () => {
+test('invalid parameters are refused, and large ones are clamped', async () => {
   const { port, token } = await serving()
   const wrong = [
     'moment?at=-1',
@@ -154,7 +156,7 @@ test('parameters that make no sense are refused, and large ones are cut down', a
   expect(await get(port, `/api/facts?text=${'x'.repeat(9000)}`, bearer(token))).toMatchObject({ status: 400 })
 })
 
-test('every answer says that nothing else may be loaded, framed, guessed, kept or told on', async () => {
+test('every response forbids external resources, framing, MIME sniffing, caching and referrers', async () => {
   const { port, token } = await serving()
   for (const [path, headers] of [
     ['/', bearer(token)],
@@ -174,7 +176,7 @@ test('every answer says that nothing else may be loaded, framed, guessed, kept o
   }
 })
 
-test('two inspectors have two keys, and listen on this machine only', async () => {
+test('two inspectors have different keys, and listen on the loopback address only', async () => {
   const [first, second] = [await serving(), await serving()]
   expect(first.token).not.toBe(second.token)
   expect(first.token.length).toBeGreaterThanOrEqual(43)
@@ -182,7 +184,7 @@ test('two inspectors have two keys, and listen on this machine only', async () =
   expect(await get(second.port, '/api/moment', bearer(first.token))).toMatchObject({ status: 401 })
 })
 
-test('a port that is taken is said so', async () => {
+test('a port in use is an error that says so', async () => {
   const other = createServer().listen(0, '127.0.0.1')
   onTestFinished(() => void other.close())
   await new Promise((resolve) => other.once('listening', resolve))
@@ -196,7 +198,7 @@ test('a port that is taken is said so', async () => {
   })
 })
 
-test('closing ends the server, and leaves the store open', async () => {
+test('closing stops the server, and leaves the store open', async () => {
   const { port, token, served, store } = await serving()
   const live = get(port, '/api/live', bearer(token)).catch(() => 'ended')
   await get(port, '/api/moment', bearer(token))

@@ -1,4 +1,4 @@
-/** A headless Chromium for tests of the page, where the machine has one. */
+/** A headless Chromium for tests of the page, if the machine has one. */
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
@@ -10,12 +10,12 @@ const onPath = (process.env.PATH ?? '')
   .split(delimiter)
   .flatMap((folder) => NAMES.map((name) => join(folder, name)))
 
-/** The program; undefined where there is none, and the tests of the page are left out. */
+/** The path of the program; undefined if there is none, in which case the tests of the page are skipped. */
 export const CHROMIUM = [process.env.CHROMIUM_PATH ?? '', ...onPath].find(
   (path) => path !== '' && existsSync(path),
 )
 
-/** Looked at by people; not part of the repository. */
+/** For people to look at; not part of the repository. */
 const SCREENSHOTS = join(import.meta.dirname, 'screenshots')
 
 let browser: Promise<Browser> | undefined
@@ -38,7 +38,7 @@ afterAll(async () => {
   await (await browser)?.close()
 })
 
-/** Opens the page in a window of its own. When the test has ended, nothing may have gone wrong in it. */
+/** Opens the page in a new window, and fails the test at its end if the page had errors, warnings or dialogs. */
 export async function openPage(url: string, options: { readonly dark?: boolean } = {}): Promise<Page> {
   browser ??= launchChromium()
   const context = await (await browser).newContext({

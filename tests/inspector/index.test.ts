@@ -1,4 +1,4 @@
-/** What the inspector says of a moment is what the actors' own folds say of it; and what cannot be read is said so. */
+/** The inspector's index agrees with the actors' own folds at every moment, and marks what cannot be read. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -8,7 +8,7 @@ import { KINDS } from '../../src/history/kinds.ts'
 import { damagedStore } from '../../src/inspector/damaged-store.ts'
 import { LogIndex } from '../../src/inspector/index/index.ts'
 import { Searches } from '../../src/inspector/index/search.ts'
-import { ANSWERS, Parameters } from '../../src/inspector/requests.ts'
+import { HANDLERS, RequestParameters } from '../../src/inspector/requests.ts'
 import type { Answers } from '../../src/inspector/view.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { parallel } from '../../src/patterns/parallel.ts'
@@ -22,7 +22,7 @@ import { until } from '../actors/world.ts'
 import { counted, tamper } from '../store/store-kit.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
-/** Asks as the page does, without the HTTP between. */
+/** Sends the page's requests, without HTTP. */
 async function inspected(store: EventStore) {
   const index = new LogIndex(KINDS)
   const ending = new AbortController()
@@ -33,18 +33,18 @@ async function inspected(store: EventStore) {
   })
   const head = await store.head()
   await until(() => index.position >= head || index.ended !== null)
-  const given = { store, index, searches: new Searches(index, store) }
+  const target = { store, index, searches: new Searches(index, store) }
   return {
     index,
     async ask<What extends keyof Answers>(what: What, query: Record<string, string | number> = {}) {
-      const words = Object.entries(query).map(([name, value]) => [name, String(value)] as [string, string])
-      const parameters = new Parameters(new URLSearchParams(words))
-      return (await ANSWERS[`/api/${what}`]?.(given, parameters)) as Answers[What]
+      const entries = Object.entries(query).map(([name, value]) => [name, String(value)] as [string, string])
+      const parameters = new RequestParameters(new URLSearchParams(entries))
+      return (await HANDLERS[`/api/${what}`]?.(target, parameters)) as Answers[What]
     },
   }
 }
 
-/** A workflow of which one call fails and is tried again. */
+/** A workflow with one call that fails and is retried. */
 async function recordedWorkflow(store: EventStore): Promise<Orchestrator> {
   const runner = scriptedRunner({
     reply: ({ agent, attempt }) =>
@@ -59,7 +59,7 @@ async function recordedWorkflow(store: EventStore): Promise<Orchestrator> {
 }
 
 describe('a moment', () => {
-  test('has each actor in the state that its own replay has at that version', async () => {
+  test('has each actor in the state that its replay has at that version', async () => {
     const store = memoryStore()
     const orchestrator = await recordedWorkflow(store)
     const { ask, index } = await inspected(store)
@@ -78,7 +78,7 @@ describe('a moment', () => {
     expect((await ask('moment', { at: 0 })).totals).toMatchObject({ agents: 0, calls: 0, costUsd: 0 })
   })
 
-  test('does not know what came later: actors, sessions and steps', async () => {
+  test('shows nothing that came later: no actors, sessions or steps', async () => {
     const store = memoryStore()
     await recordedWorkflow(store)
     const { ask } = await inspected(store)
@@ -99,7 +99,7 @@ describe('a moment', () => {
     ])
   })
 
-  test('of a long stream is folded from the middle, and is the same', async () => {
+  test('of a long stream is folded from a checkpoint, with the same result', async () => {
     const store = memoryStore()
     const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner() })
     const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are.' })
@@ -113,8 +113,8 @@ describe('a moment', () => {
   })
 })
 
-describe('finding', () => {
-  test('goes to the next fact that matches, the next of a stream, and the next problem', async () => {
+describe('search', () => {
+  test('steps to the next match, the next fact of a stream, and the next problem', async () => {
     const store = memoryStore()
     await recordedWorkflow(store)
     const { ask, index } = await inspected(store)
@@ -125,7 +125,7 @@ describe('finding', () => {
     expect(await ask('moment', { at: index.position, step: -1, within: 'problems' })).toMatchObject({
       position: at,
     })
-    // There is none beyond the last.
+    // There is none after the last one.
     expect(await ask('moment', { at, step: 1, within: 'problems' })).toMatchObject({ position: at })
     const { fact } = await ask('moment', { at, step: 1, within: 'agent/b' })
     expect(fact).toMatchObject({ stream: 'agent/b', type: 'RetryScheduled' })
@@ -134,7 +134,7 @@ describe('finding', () => {
     ])
   })
 
-  test('a text goes through the log a piece at a time, and finds all there is', async () => {
+  test('for a text reads the log piece by piece, and finds every match', async () => {
     const store = memoryStore()
     for (let round = 0; round < 100; round++) {
       await store.append(
@@ -154,7 +154,7 @@ describe('finding', () => {
 })
 
 describe('lanes', () => {
-  test('show each state for as long as it lasted, and mark what happened', async () => {
+  test('show each state for as long as it lasted, with marks for what happened', async () => {
     const store = memoryStore()
     await recordedWorkflow(store)
     const { ask, index } = await inspected(store)
@@ -163,13 +163,13 @@ describe('lanes', () => {
     expect(lane?.counts).toEqual({ call: 2, answer: 1, failure: 1, retry: 1 })
     const named = lane?.spans.map(([, , status]) => statuses[status]?.name)
     expect(named).toEqual(['idle', 'busy', 'retry', 'busy', 'idle'])
-    // A span begins at the fact that made the state.
+    // A span begins at the fact that led to the state.
     const retry = (await ask('facts', { type: 'RetryScheduled' })).lines[0]?.position ?? 0
     expect(lane?.spans[2]?.[0]).toBe((retry - 1) * 10)
     expect(lanes[0]?.stream).toBe('run/r')
   })
 
-  test('stay small, however much there is', async () => {
+  test('stay small, however many facts there are', async () => {
     const store = memoryStore()
     const orchestrator = await Orchestrator.open({ store, runner: scriptedRunner() })
     const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You are.' })
@@ -184,7 +184,7 @@ describe('lanes', () => {
 })
 
 describe('a damaged log', () => {
-  test('shows the broken place, and all before and after it', async () => {
+  test('shows a broken record, and everything before and after it', async () => {
     const directory = await temporaryDirectory()
     {
       await using store = await levelStore(directory)
@@ -208,14 +208,14 @@ describe('a damaged log', () => {
     const { fact, log } = await ask('moment', { at: 6 })
     expect(fact).toMatchObject({ type: '(unreadable)', data: null })
     expect(log.broken).toHaveLength(1)
-    // The stream whose fact that was: its state is not made up.
+    // The stream that lost the fact: its state is unknown.
     const { actor } = await ask('moment', { actor: 'run/r' })
     expect(actor).toMatchObject({ status: 'unknown', problem: expect.stringContaining('cannot be read') })
-    // All others go on.
+    // All others are unaffected.
     expect((await ask('moment', { actor: 'agent/a' })).actor).toMatchObject({ status: 'idle', problem: null })
   })
 
-  test('that cannot be opened any more is read from its files', async () => {
+  test('that cannot be opened is read from its files', async () => {
     const directory = await temporaryDirectory()
     {
       await using store = await levelStore(directory)
@@ -240,7 +240,7 @@ describe('a damaged log', () => {
     await expect(store.append('agent/a', [counted(1)])).rejects.toMatchObject({ _tag: 'StoreDamaged' })
   })
 
-  test('of which nothing can be read any more does not hang', async () => {
+  test('of which nothing can be read does not hang', async () => {
     const store = memoryStore()
     await store.append('agent/x', [counted(1), counted(2)])
     const broken: EventStore = {

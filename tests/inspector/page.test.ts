@@ -1,4 +1,4 @@
-/** The page in a real browser: what somebody sees who looks for what went wrong. */
+/** The page in a real browser, as used to find out what went wrong. */
 import type { Page } from 'playwright-core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { OverloadedError, RefusedError } from '../../src/events/errors/call.ts'
@@ -10,8 +10,7 @@ import { memoryStore } from '../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { CHROMIUM, openPage, screenshot } from './browser.ts'
 
-const title =
-  CHROMIUM === undefined ? 'the page (left out: no Chromium found, see CHROMIUM_PATH)' : 'the page'
+const title = CHROMIUM === undefined ? 'the page (skipped: no Chromium found, see CHROMIUM_PATH)' : 'the page'
 
 /** An orchestrator with a team, and an inspector of it. */
 async function inspected(names: readonly string[], reply: NonNullable<ScriptedRunnerOptions['reply']>) {
@@ -50,7 +49,7 @@ const shown = {
     page.locator('.actor', { has: page.getByText(agent, { exact: true }) }).locator('.status'),
 }
 
-/** Drags the slider as a hand does: press, move, let go. */
+/** Drags the slider with the mouse: press, move, release. */
 async function dragTo(page: Page, position: number, head: number): Promise<void> {
   const box = await page.getByRole('slider').boundingBox()
   if (!box) throw new Error('there is no slider')
@@ -64,7 +63,7 @@ async function dragTo(page: Page, position: number, head: number): Promise<void>
 }
 
 describe.skipIf(CHROMIUM === undefined)(title, () => {
-  test('shows a workflow that failed and was tried again, at every moment of it', async () => {
+  test('shows a workflow that failed and was resumed, at every moment of it', async () => {
     let refused = false
     const { orchestrator, store, url, positionOf } = await inspected(team, ({ agent, attempt }) => {
       if (agent === 'performance' && attempt === 1) return new OverloadedError()
@@ -81,13 +80,13 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     const head = await store.head()
     const page = await openPage(url)
 
-    // It opens at the end, and says what came of everything.
+    // It opens at the end of the log.
     await shown.position(page).getByText(String(head), { exact: true }).waitFor()
     expect(await shown.type(page).innerText()).toBe('RunSucceeded')
     expect(await shown.active(page).getAttribute('data-state')).toBe('succeeded')
     await screenshot(page, 'end')
 
-    // The keys go through the facts one by one.
+    // The arrow keys step through the facts.
     await page.keyboard.press('ArrowLeft')
     await shown.type(page).getByText('StepSucceeded').waitFor()
     await page.keyboard.press('Home')
@@ -96,7 +95,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await page.keyboard.press('ArrowRight')
     await shown.position(page).getByText('2', { exact: true }).waitFor()
 
-    // The slider goes to the failure, and everything is as it was then.
+    // The slider moves to the failure, and everything shows the state at that time.
     const failure = await positionOf('RunFailed')
     await dragTo(page, failure, head)
     await shown.type(page).getByText('RunFailed').waitFor()
@@ -108,7 +107,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect(await page.locator('.steps-of').innerText()).toMatch(/lead[\s\S]*RefusedError/)
     await screenshot(page, 'failure')
 
-    // The problems come one after another, each with the error and the state that it met.
+    // A key steps from problem to problem, each with its error and the state before it.
     await page.keyboard.press('Home')
     await page.keyboard.press('e')
     await shown.type(page).getByText('CallFailed').waitFor()
@@ -124,7 +123,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await screenshot(page, 'retry')
   })
 
-  test('filters by text, type and stream, and the keys keep to what matches', async () => {
+  test('filters by text, type and stream, and the keys step through the matches', async () => {
     const { orchestrator, url, positionOf } = await inspected(
       ['a', 'b'],
       ({ agent }) => `a needle of ${agent}`,
@@ -150,7 +149,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     expect(await page.locator('.fact .brief').allInnerTexts()).toEqual(['first'])
   })
 
-  test('goes along with a run that is going on, until somebody looks back', async () => {
+  test('follows a running workflow until the user moves back in time', async () => {
     const answers: (() => void)[] = []
     const { orchestrator, url } = await inspected(team, async ({ agent }) => {
       await new Promise<void>((resolve) => answers.push(resolve))
@@ -180,7 +179,7 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await shown.status(page, 'live').getByText('succeeded').waitFor()
   })
 
-  test('shows hostile output as text, however long it is', async () => {
+  test('shows hostile output as text, of any length', async () => {
     const script = '<script>document.title = "owned"; alert(1)</script><img src=x onerror="alert(2)">'
     const hidden = '\u001b[31mred\u001b[0m \u202Egnp.exe'
     const line = 'x'.repeat(1024 * 1024)
@@ -204,17 +203,17 @@ describe.skipIf(CHROMIUM === undefined)(title, () => {
     await screenshot(page, 'hostile')
   })
 
-  test('lets nobody in with another key', async () => {
+  test('refuses a wrong key', async () => {
     const { orchestrator, url } = await inspected(['a'], () => 'secret')
     await orchestrator.sendTask('a', 'x')
     const page = await openPage(url)
     const answered = await page.context().browser()?.newPage()
     await answered?.goto(url.replace(/token=.*/, 'token=guess'))
     expect(await answered?.locator('body').innerText()).toContain(
-      'Open the address that claude-agents inspect printed',
+      'Open the URL that claude-agents inspect printed',
     )
     await answered?.close()
-    // The address bar of the page that was let in does not show the key.
+    // The address bar does not show the key.
     expect(page.url()).not.toContain('token')
   })
 })

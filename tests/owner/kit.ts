@@ -1,4 +1,4 @@
-/** A store that is open here and served, and a way to reach it as another process does. */
+/** A served store and a client of it, both in this process. */
 import { onTestFinished } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import type { OrchestratorOptions } from '../../src/orchestrator-options.ts'
@@ -9,12 +9,12 @@ import { temporaryDirectory } from '../store/temporary.ts'
 
 export async function connected(baseDir: string): Promise<OwnerClient> {
   const client = await connectOwner(baseDir)
-  if (!client) throw new Error('nobody serves the store')
+  if (!client) throw new Error('no process serves the store')
   onTestFinished(() => client.close())
   return client
 }
 
-/** An orchestrator, and the same one as another process sees it. */
+/** An orchestrator and its remote counterpart, as another process has it. */
 export async function served(script: ScriptedRunnerOptions = {}, options: OrchestratorOptions = {}) {
   const baseDir = await temporaryDirectory()
   const runner = scriptedRunner(script)

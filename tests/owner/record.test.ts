@@ -1,9 +1,9 @@
-/** Who has a store, and whether what says so is believed. */
+/** The owner's record and socket: who has a store open, and which records are trusted. */
 import { existsSync } from 'node:fs'
 import { chmod, cp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
@@ -17,7 +17,7 @@ const open = (baseDir: string, more: object = {}) =>
 const recordOf = async (baseDir: string) => JSON.parse(await readFile(join(baseDir, 'owner.json'), 'utf8'))
 const mode = async (path: string) => (await stat(path)).mode & 0o777
 
-/** A store that nobody has open, with something in the place of the record. */
+/** A store that no process has open, with something else in place of the record. */
 async function forged(write: (file: string, baseDir: string) => Promise<unknown>) {
   const baseDir = await temporaryDirectory()
   await (await open(baseDir)).close()
@@ -31,7 +31,7 @@ const written = (record: object, permissions = 0o600) =>
 const ALIVE = { protocol: 2, pid: process.pid, started: null, storeId: 'x' }
 
 describe('An owner', () => {
-  test('has a socket and a record that are for its user alone, and takes them away', async () => {
+  test('has a socket and a record that are private to its user, and removes them when it closes', async () => {
     const { baseDir, own } = await served()
     const { socket, pid, storeId } = await recordOf(baseDir)
     expect({ pid, storeId }).toEqual({ pid: process.pid, storeId: own.store.storeId })
@@ -44,14 +44,38 @@ describe('An owner', () => {
     expect(existsSync(join(baseDir, 'owner.json'))).toBe(false)
   })
 
-  test('serves nothing when it was told so, or when the store is not its own', async () => {
+  test('that loses its lock ends all work, says why, and closes; its log is intact', async () => {
+    const baseDir = await temporaryDirectory()
+    const failures: string[] = []
+    // A call that is still running.
+    const runner = scriptedRunner({ reply: () => ({ text: 'late', delayMs: 60_000_000 }) })
+    const own = await open(baseDir, {
+      runner,
+      onFailure: ({ _tag }: Error & { _tag: string }) => failures.push(_tag),
+    })
+    const agent = await own.createAgent({ id: 'a', systemPrompt: 'You are a' })
+    const asked = agent.ask('hello').catch((error) => error)
+    await vi.waitFor(() => expect(runner.calls).toHaveLength(1))
+    await rm(join(baseDir, 'lock'))
+    const lost = { _tag: 'StoreLockLost', hint: expect.stringContaining('Restart') }
+    await expect(own.createAgent({ id: 'b', systemPrompt: 'You are b' })).rejects.toMatchObject(lost)
+    expect(await own.failed).toMatchObject(lost)
+    expect(await asked).toMatchObject(lost)
+    await expect(own.createAgent({ id: 'c', systemPrompt: 'You are c' })).rejects.toMatchObject(lost)
+    await own.close()
+    expect(failures).toEqual(['StoreLockLost'])
+    await using next = await open(baseDir)
+    expect((await next.agents()).map(({ id }) => id)).toEqual(['a'])
+  })
+
+  test('does not serve if told not to, or if the store is not one that it opened', async () => {
     const baseDir = await temporaryDirectory()
     await using _first = await open(baseDir, { serve: false })
     await using _second = await open(baseDir, { store: memoryStore() })
     expect(existsSync(join(baseDir, 'owner.json'))).toBe(false)
   })
 
-  test('takes away what one that was killed has left, and nothing that a record only names', async () => {
+  test('removes the socket of a killed owner, but not a file that a record merely names', async () => {
     const { baseDir, own } = await served()
     const { socket } = await recordOf(baseDir)
     const left = join(dirname(socket), `999999999-${'0'.repeat(16)}.sock`)
@@ -76,27 +100,31 @@ describe('An owner', () => {
   })
 })
 
-describe('A record is not followed', () => {
+describe('A record is not trusted', () => {
   test.each([
     ['that is a symbolic link', () => forged((file) => symlink('/etc/hostname', file)), 'symbolic link'],
     ['that is a directory', () => forged((file) => mkdir(file)), 'not a file'],
-    ['that others may change', () => written({ ...ALIVE, socket: '/x' }, 0o644), 'others than this user'],
-    ['that is no record', () => written([]), 'not what an owner writes'],
-    ['that is endless', () => written({ ...ALIVE, socket: 'x'.repeat(5000) }), 'too large'],
     [
-      'to a socket of another program',
+      'that other users can read',
+      () => written({ ...ALIVE, socket: '/x' }, 0o644),
+      'other users have access',
+    ],
+    ['that is not an owner record', () => written([]), 'form of an owner record'],
+    ['that is too large', () => written({ ...ALIVE, socket: 'x'.repeat(5000) }), 'too large'],
+    [
+      'that names the socket of another program',
       () => written({ ...ALIVE, socket: '/run/docker.sock' }),
-      'no socket of an owner',
+      'cannot be that of an owner',
     ],
     [
-      'out of the directory of sockets',
+      'that leads out of the directory of sockets',
       () => written({ ...ALIVE, socket: `/tmp/claude-agents-1/../x/${process.pid}-${'0'.repeat(16)}.sock` }),
-      'no socket of an owner',
+      'cannot be that of an owner',
     ],
     [
-      'to a path that is too long',
+      'that names a path that is too long',
       () => written({ ...ALIVE, socket: `/${'x'.repeat(200)}` }),
-      'no socket of an owner',
+      'cannot be that of an owner',
     ],
   ])('%s', async (_, make, problem) => {
     await expect(connectOwner(await make())).rejects.toMatchObject({
@@ -105,7 +133,7 @@ describe('A record is not followed', () => {
     })
   })
 
-  test('into a directory that others can look into, or to something else than a socket', async () => {
+  test('whose socket is in a directory that is not private, or is not a socket', async () => {
     const folder = join(await temporaryDirectory(), 'claude-agents-1')
     await mkdir(folder, { mode: 0o700 })
     const socket = join(folder, `${process.pid}-${'0'.repeat(16)}.sock`)
@@ -116,12 +144,12 @@ describe('A record is not followed', () => {
     await expect(connectOwner(baseDir)).rejects.toThrow('not private')
   })
 
-  test('to the owner of another store', async () => {
+  test('that leads to the owner of another store', async () => {
     const { baseDir } = await served()
     const other = await written(await recordOf(baseDir))
     await expect(connectOwner(other)).rejects.toMatchObject({
       _tag: 'OwnerRecordRefused',
-      message: expect.stringContaining('somebody else answers'),
+      message: expect.stringContaining('another process answers'),
     })
   })
 
@@ -133,7 +161,7 @@ describe('A record is not followed', () => {
     })
   })
 
-  test('of a process that has ended, or whose number another one has now', async () => {
+  test('of a process that has ended, or whose pid has been reused', async () => {
     expect(await connectOwner(await written({ ...ALIVE, pid: 999999999 }))).toBeNull()
     expect(await connectOwner(await written({ ...ALIVE, started: 'before' }))).toBeNull()
     const gone = `/tmp/claude-agents-${process.getuid?.()}/${process.pid}-${'0'.repeat(16)}.sock`
@@ -141,7 +169,7 @@ describe('A record is not followed', () => {
   })
 })
 
-test('A copy of a whole directory is another store, and not that of the owner of the original', async () => {
+test('A copy of a base directory is not served by the owner of the original', async () => {
   const { baseDir, own } = await served()
   const copy = join(await temporaryDirectory(), 'copy')
   await cp(baseDir, copy, { recursive: true })
@@ -149,7 +177,7 @@ test('A copy of a whole directory is another store, and not that of the owner of
   expect(await connectOwner(copy)).toBeNull()
 })
 
-test('Where there is no store, there is no owner', async () => {
+test('A directory without a store has no owner', async () => {
   const nowhere = join(await temporaryDirectory(), 'nowhere')
   expect(await connectOwner(nowhere)).toBeNull()
   await rm(nowhere, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-/** Each pattern by its marbles: when it asks whom, in which order it answers, what unsubscribing does, how it fails. */
+/** Each pattern as marbles: whom it asks and when, in which order it answers, how it fails, and what unsubscribing does. */
 import { defer, finalize, from as fromInput, Observable, type ObservableInput, tap, throwError } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { describe, expect, test } from 'vitest'
@@ -20,7 +20,7 @@ interface Asked {
   readonly options: StepOptions | undefined
 }
 
-/** Runs a pattern in virtual time. Each agent answers as its marble says: `--a|` with `a` as its name and its text. */
+/** Runs a pattern in virtual time. Each agent answers by its marble diagram: `--a|` answers with its name and its text. */
 function play(
   pattern: Pattern,
   agents: Readonly<Record<string, string | ((prompt: string, count: number) => string)>>,
@@ -67,14 +67,14 @@ const echo = (prompt: string) => `<${prompt.split('\n', 1)[0]}>`
 const whom = (asked: readonly Asked[]) => asked.map(({ who }) => who).join('')
 
 describe('sequential', () => {
-  test('asks one after another and answers with the last', () => {
+  test('asks one after another, and answers with the last answer', () => {
     const asked = play(sequential(['a', 'b']), { a: '--a|', b: '-a|' }, '----x|', { x: 'b' })
     expect(whom(asked)).toBe('ab')
     expect(asked[1]?.prompt).toContain('go')
     expect(asked[1]?.prompt).toContain('so far:\n\na')
   })
 
-  test('makes the next prompt as it is told', () => {
+  test('makes the next prompt with transform', () => {
     const asked = play(
       sequential(['a', 'b'], { transform: (text, { step }) => `${step}: ${text}` }),
       { a: '-a|', b: '-a|' },
@@ -84,11 +84,11 @@ describe('sequential', () => {
     expect(asked[1]?.prompt).toBe('1: a')
   })
 
-  test('fails with the step that fails, and asks nobody after it', () => {
+  test('fails with the failing step, and asks no further agent', () => {
     expect(whom(play(sequential(['a', 'b', 'c']), { a: '-a|', b: '-#', c: '-a|' }, '---#', {}))).toBe('ab')
   })
 
-  test('stops where it is when nobody listens any more', () => {
+  test('stops when it is unsubscribed', () => {
     const asked = play(sequential(['a', 'b']), { a: '--a|', b: '-a|' }, '---', {}, '-!')
     expect(whom(asked)).toBe('a')
     expect(asked.cancelled).toEqual(['a'])
@@ -96,7 +96,7 @@ describe('sequential', () => {
 })
 
 describe('parallel', () => {
-  test('asks all at once, and answers in the order of the agents', () => {
+  test('asks all agents at once, and answers in their order', () => {
     const asked = play(parallel(['a', 'b', 'c']), { a: '---a|', b: '-a|', c: '--a|' }, '----(xyz|)', {
       x: 'a',
       y: 'b',
@@ -105,7 +105,7 @@ describe('parallel', () => {
     expect(whom(asked)).toBe('abc')
   })
 
-  test('has no more at work than it is told', () => {
+  test('runs no more steps at once than its concurrency', () => {
     play(parallel(['a', 'b', 'c'], { concurrency: 1 }), { a: '-a|', b: '-a|', c: '-a|' }, '------(xyz|)', {
       x: 'a',
       y: 'b',
@@ -113,7 +113,7 @@ describe('parallel', () => {
     })
   })
 
-  test('keeps the answers of the others when one fails, and says which failed', () => {
+  test('keeps the other answers when a step fails, and reports the failure', () => {
     play(parallel(['a', 'b', 'c']), { a: '-a|', b: '--#', c: '---a|' }, '----(xyz|)', {
       x: 'a',
       y: '!b failed',
@@ -121,7 +121,7 @@ describe('parallel', () => {
     })
   })
 
-  test('fails at once when it is told to', () => {
+  test('fails at once with onError: fail', () => {
     const agents = { a: '---a|', b: '-#', c: '---a|' }
     const asked = play(parallel(['a', 'b', 'c'], { onError: 'fail' }), agents, '-#', {})
     expect(asked.cancelled).toEqual(['a', 'c'])
@@ -129,23 +129,23 @@ describe('parallel', () => {
 })
 
 describe('race', () => {
-  test('answers with the first good answer', () => {
+  test('answers with the first accepted answer', () => {
     const asked = play(race(['a', 'b']), { a: '---a|', b: '-a|' }, '-(x|)', { x: 'b' })
     expect(asked.cancelled).toContain('a')
   })
 
-  test('passes over those that fail or are not accepted', () => {
+  test('skips answers that fail or are not accepted', () => {
     const accept = ({ text }: Answer) => text !== 'c'
     play(race(['b', 'c', 'a'], { accept }), { b: '-#', c: '--a|', a: '---a|' }, '---(x|)', { x: 'a' })
   })
 
-  test('fails when all have failed', () => {
+  test('fails when all steps have failed', () => {
     play(race(['b']), { b: '-#' }, '-#', {})
   })
 })
 
 describe('pipeline', () => {
-  test('hands each text on, through prompt and parse', () => {
+  test('passes each text on through prompt and parse', () => {
     const asked = play(
       pipeline([
         { agent: 'a', parse: (text) => text.toUpperCase() },
@@ -160,7 +160,7 @@ describe('pipeline', () => {
 })
 
 describe('mapReduce', () => {
-  test('does the pieces side by side, in fresh sessions, and keeps their order', () => {
+  test('works on the pieces side by side in fresh sessions, and keeps their order', () => {
     const pattern = mapReduce({
       split: () => ['one', 'two', 'three'],
       map: pool('worker', { size: 2 }),
@@ -169,7 +169,7 @@ describe('mapReduce', () => {
     expect(asked.map(({ options }) => options?.session)).toEqual(['fresh', 'fresh', 'fresh'])
   })
 
-  test('has the parts made into one answer', () => {
+  test('reduces the results to one answer', () => {
     const pattern = mapReduce({ split: () => ['one', 'two'], map: 'a', reduce: 'b', concurrency: 2 })
     const asked = play(pattern, { a: echo, b: '-a|' }, '---x|', { x: 'b' })
     expect(asked.at(-1)?.prompt).toContain('<one>\n\n---\n\n<two>')
@@ -177,7 +177,7 @@ describe('mapReduce', () => {
 })
 
 describe('vote', () => {
-  test('asks so many times, in sessions that do not see each other, and the majority counts', () => {
+  test('asks several times in separate sessions, and the majority wins', () => {
     const answers = ['Blue', 'red', ' blue ']
     const asked = play(vote(['a']), { a: (_, count) => answers[count] ?? '' }, '--(x|)', { x: 'Blue' })
     expect(asked.map(({ options }) => options?.session)).toEqual(['fresh', 'fresh', 'fresh'])
@@ -190,17 +190,17 @@ describe('vote', () => {
 })
 
 describe('loopUntil and debate', () => {
-  test('goes on until it is good enough', () => {
+  test('repeats until the answer is good enough', () => {
     const pattern = loopUntil('a', { until: (_, round) => round === 3, rounds: 9 })
     expect(whom(play(pattern, { a: (_, count) => `${count}` }, '------(x|)', { x: '2' }))).toBe('aaa')
   })
 
-  test('goes on no longer than it is told', () => {
+  test('stops after the last round', () => {
     const pattern = loopUntil('a', { until: () => false, rounds: 2 })
     expect(whom(play(pattern, { a: (_, count) => `${count}` }, '----(x|)', { x: '1' }))).toBe('aa')
   })
 
-  test('has the writer write again until the critic approves', () => {
+  test('has the writer revise until the critic approves', () => {
     const pattern = debate({ writer: 'a', critic: 'c' })
     const agents = {
       a: (_: string, count: number) => `draft ${count}`,
@@ -213,21 +213,21 @@ describe('loopUntil and debate', () => {
 })
 
 describe('route', () => {
-  test('asks whom the classifier names', () => {
+  test('asks the step that the classifier names', () => {
     const pattern = route({ classifier: 'c', routes: { billing: 'a', technical: 'b' } })
     expect(
       whom(play(pattern, { c: () => 'It is Technical.', a: '-a|', b: '-a|' }, '---x|', { x: 'b' })),
     ).toBe('cb')
   })
 
-  test('falls back when it names nobody', () => {
+  test('takes the fallback if the classifier names no route', () => {
     const pattern = route({ classifier: 'c', routes: { billing: 'b' }, fallback: 'a' })
     expect(whom(play(pattern, { c: () => 'no idea', a: '-a|', b: '-a|' }, '---x|', { x: 'a' }))).toBe('ca')
   })
 })
 
 describe('hierarchical', () => {
-  test('has the manager plan, the workers work side by side, and the manager sum up', () => {
+  test('has the manager plan, the workers work side by side, and the manager merge', () => {
     const pattern = hierarchical({ manager: 'm', workers: ['a', 'b'] })
     const agents = { m: (_: string, count: number) => (count ? 'sum' : 'plan'), a: '--a|', b: '-a|' }
     const asked = play(pattern, agents, '------x|', { x: 'sum' })

@@ -14,7 +14,7 @@ describe('a stage with a form', () => {
   test.each([
     ['of a schema library', standard],
     ['of two functions', plain],
-  ])('%s holds the model to it, and what goes on is decoded', async (_, output) => {
+  ])('%s binds the model to it, and passes on the decoded value', async (_, output) => {
     const { open } = await world()
     const { orchestrator, runner } = await open({
       reply: ({ agent, prompt }) => (agent === 'a' ? '{"name":"Lisbon","people":545796,"more":1}' : prompt),
@@ -26,7 +26,7 @@ describe('a stage with a form', () => {
     expect(JSON.parse(result.metadata.finalOutput)).toMatchObject({ name: 'Lisbon', people: 545_796 })
   })
 
-  test('shows a wrong answer to the model once, and takes the better one', async () => {
+  test('asks once more after an invalid answer, with the reason', async () => {
     const { open } = await world()
     const { orchestrator, runner } = await open({
       reply: ({ prompt }) =>
@@ -38,7 +38,7 @@ describe('a stage with a form', () => {
     expect(runner.calls[1]?.prompt).toContain('people')
   })
 
-  test('fails as unreadable when the second answer is wrong as well', async () => {
+  test('fails with JSONParseError if the second answer is invalid too', async () => {
     const { open } = await world()
     const { orchestrator, runner } = await open({ reply: () => 'no JSON at all' })
     await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })

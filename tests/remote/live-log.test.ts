@@ -1,17 +1,18 @@
-/** A log that is followed from outside goes on whichever process has it open, and is nobody's when nobody has. */
+/** Following a log from outside survives changes of its owner, and never keeps the store open between reads. */
 import { expect, test } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
-import { patiently } from '../../src/remote/access.ts'
 import { followLog, lastMatching, openLog } from '../../src/remote/live-log.ts'
+import { retryWhileInUse } from '../../src/remote/retry.ts'
 import { watchStore } from '../../src/remote/watched-store.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
-/** Whoever follows may be looking at the store just then. */
-const open = (baseDir: string) => patiently(() => Orchestrator.open({ baseDir, runner: scriptedRunner() }))
+/** Retries, because a follower may have the store open just then. */
+const open = (baseDir: string) =>
+  retryWhileInUse(() => Orchestrator.open({ baseDir, runner: scriptedRunner() }))
 
-test('Following goes on over owners, and what was written unseen is not missed', async () => {
+test('Following continues from one owner to the next, and misses nothing written between them', async () => {
   const baseDir = await temporaryDirectory()
   const stop = new AbortController()
   const owners: (number | null)[] = []
@@ -31,8 +32,8 @@ test('Following goes on over owners, and what was written unseen is not missed',
   await first.createAgent({ id: 'a', systemPrompt: 'x' })
   await until(1)
   await first.close()
-  // One that does not serve: its facts are read when it has gone.
-  const silent = await patiently(() => levelStore(baseDir))
+  // An owner without a socket: its facts are read when it has gone.
+  const silent = await retryWhileInUse(() => levelStore(baseDir))
   await silent.append('note/b', [{ type: 'Noted', v: 1, data: {} }])
   await silent[Symbol.asyncDispose]()
   await until(2)
@@ -46,7 +47,7 @@ test('Following goes on over owners, and what was written unseen is not missed',
   expect(owners).toEqual([process.pid, null, process.pid])
 })
 
-test('The last facts of a kind are found however far they lie back', async () => {
+test('The last facts of a kind are found however far back they are', async () => {
   const store = await levelStore(await temporaryDirectory())
   await using _ = store
   const facts = (type: string, count: number) =>
@@ -59,7 +60,7 @@ test('The last facts of a kind are found however far they lie back', async () =>
   expect(await lastMatching(store, 0, () => true)).toBe(3003)
 })
 
-test('A store that is watched can be opened by others between two looks', async () => {
+test('A watched store can be opened by other processes between two reads', async () => {
   const baseDir = await temporaryDirectory()
   await (await open(baseDir)).close()
   const watched = watchStore(baseDir)
@@ -74,7 +75,7 @@ test('A store that is watched can be opened by others between two looks', async 
   expect(await look()).toEqual({ owner: null, agents: 1 })
 })
 
-test('A log is opened here where nobody has it, and read through its owner where somebody has', async () => {
+test('A log is opened here if no process owns it, and read through its owner otherwise', async () => {
   const baseDir = await temporaryDirectory()
   const here = await openLog(baseDir)
   expect(here.owner).toBeNull()

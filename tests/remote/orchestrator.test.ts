@@ -1,4 +1,4 @@
-/** Commands and tasks that go through the owner of a store do what they do in the owner itself. */
+/** Commands and tasks sent through the owner of a store do what they do in the owner itself. */
 import { describe, expect, test } from 'vitest'
 import { describeError } from '../../src/events/errors/base.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
@@ -19,7 +19,7 @@ const failure = async (doing: PromiseLike<unknown>) =>
   )
 
 describe('Commands through the owner', () => {
-  test('create, reset, stop and remove agents, and the reader sees what came of it', async () => {
+  test('create, reset, stop and remove agents, and the reader sees the result', async () => {
     const { own, remote } = await served()
     const agent = await remote.createAgent(A)
     expect(agent.status).toBe('idle')
@@ -50,7 +50,7 @@ describe('Commands through the owner', () => {
     }
   })
 
-  test('set budgets and list what is held, as they do there', async () => {
+  test('set budgets and list held tasks, as they do in the owner', async () => {
     const { own, remote } = await served()
     await own.createAgent(A)
     const set = await remote.budgets.set({ usd: 3 }, { agent: 'a' })
@@ -60,7 +60,7 @@ describe('Commands through the owner', () => {
     expect(await remote.lateAnswers()).toEqual([])
   })
 
-  test('refuse to run or resume a workflow, and say who could', async () => {
+  test('refuse to run or resume a workflow, and name the process that can', async () => {
     const { remote } = await served()
     const refused = expect.objectContaining({ _tag: 'OwnerOnly' })
     expect(() => remote.run(sequential(['a']), 'x')).toThrow(refused)
@@ -68,7 +68,7 @@ describe('Commands through the owner', () => {
     expect(await remote.runs.list()).toEqual([])
   })
 
-  test('are those that are allowed, and no others', async () => {
+  test('are limited to those on the list', async () => {
     const { client, own } = await served()
     const run = (request: object) => failure(all(client.post('/commands', request)))
     for (const request of [
@@ -88,8 +88,8 @@ describe('Commands through the owner', () => {
   })
 })
 
-describe('A task that is asked through the owner', () => {
-  test('streams what is said, and has the reply of its agent', async () => {
+describe('A task sent through the owner', () => {
+  test('streams its messages and gives the reply of its agent', async () => {
     const { own, remote } = await served({ reply: () => ({ text: 'ab', chunks: ['a', 'b'] }) })
     await own.createAgent(A)
     const task = (await remote.agent('a')).ask('say it', { taskId: 'one' })
@@ -98,14 +98,14 @@ describe('A task that is asked through the owner', () => {
     expect(await task).toEqual(await (await own.agent('a')).ask('say it', { taskId: 'one' }))
   })
 
-  test('fails as it fails there', async () => {
+  test('fails with the same error as in the owner', async () => {
     const { own, remote } = await served({ reply: () => new AuthenticationError({ said: 'no key' }) })
     await own.createAgent(A)
     const agent = await remote.agent('a')
     await expect(agent.ask('x')).rejects.toBeInstanceOf(AuthenticationError)
   })
 
-  test('is cancelled by its asker, at once or while it runs, and by anybody who knows its id', async () => {
+  test('can be cancelled by the process that asked, before or while it runs, and by any other that knows its id', async () => {
     const clock = virtualClock()
     const { own, remote, runner } = await served(
       { clock, reply: () => ({ text: 'x', delayMs: 1000 }) },
@@ -130,7 +130,7 @@ describe('A task that is asked through the owner', () => {
     expect(await through.cancel('two', 'not needed')).toBe(false)
   })
 
-  test('goes on when its asker dies, and its answer is kept', async () => {
+  test('continues when the process that asked dies, and its answer is kept', async () => {
     const clock = virtualClock()
     const { baseDir, own, runner } = await served(
       { clock, reply: () => ({ text: 'kept', delayMs: 1000 }) },
@@ -148,7 +148,7 @@ describe('A task that is asked through the owner', () => {
     expect(runner.calls).toHaveLength(1)
   })
 
-  test('tells its asker how to get the answer when the owner closes', async () => {
+  test('fails with a hint how to get the answer when the owner closes', async () => {
     const clock = virtualClock()
     const { baseDir, own, remote, runner } = await served(
       { clock, reply: () => ({ text: 'x', delayMs: 1000 }) },
@@ -169,8 +169,8 @@ describe('A task that is asked through the owner', () => {
   })
 })
 
-describe('An owner that is about to end', () => {
-  test('waits for what others have asked it for, and not for those who follow', async () => {
+describe('An owner that is draining', () => {
+  test('waits for the tasks of other processes, and not for followers', async () => {
     const clock = virtualClock()
     const script = { clock, reply: () => ({ text: 'done', delayMs: 1000 }) }
     const { own, client, remote, runner } = await served(script, { clock })
@@ -189,7 +189,7 @@ describe('An owner that is about to end', () => {
     client.close()
   })
 
-  test('does not wait any longer when it is told so', async () => {
+  test('stops waiting when its signal aborts', async () => {
     const { own, remote, runner } = await served({ reply: () => ({ text: 'x', delayMs: 1e8 }) })
     await own.createAgent(A)
     const asked = (await remote.agent('a')).ask('x')

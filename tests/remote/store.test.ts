@@ -1,4 +1,4 @@
-/** A log that is read through its owner is the log. */
+/** A log read through its owner passes the same contract as the log itself. */
 import { describe, expect, test } from 'vitest'
 import { silentLogger } from '../../src/logger.ts'
 import { serveOwner } from '../../src/owner/socket.ts'
@@ -12,13 +12,13 @@ import { all } from '../../src/testing/contract/kit.ts'
 import { connected, served } from '../owner/kit.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
-const nobody = { agent: () => Promise.reject(new Error('no agents here')) }
+const noAgents = { agent: () => Promise.reject(new Error('no agents here')) }
 
-/** Written to directly, and read through the socket. */
+/** A store that is written directly and read through the socket. */
 async function readThroughSocket(): Promise<EventStore> {
   const baseDir = await temporaryDirectory()
   const store = await levelStore(baseDir)
-  const socket = await serveOwner({ baseDir, store, system: nobody, logger: silentLogger })
+  const socket = await serveOwner({ baseDir, store, system: noAgents, logger: silentLogger })
   const client = await connected(baseDir)
   const remote = remoteStore(client)
   return {
@@ -41,7 +41,7 @@ async function readThroughSocket(): Promise<EventStore> {
 describe('A store that is read through its owner', () => {
   for (const { title, run } of eventStoreContract(readThroughSocket)) test(title, run)
 
-  test('has the records of its owner, verified once more', async () => {
+  test('has the records of its owner, verified again', async () => {
     const { own, remote } = await served()
     for (const id of ['a', 'b', 'c']) await own.createAgent({ id, systemPrompt: 'x' })
     const records = async ({ store }: typeof own) => all(chainedStore(store).chain({ after: 1 }))
@@ -49,7 +49,7 @@ describe('A store that is read through its owner', () => {
     expect(await records(remote)).toHaveLength(2)
   })
 
-  test('refuses what only its owner may write', async () => {
+  test('refuses writes, which only its owner can do', async () => {
     const { remote } = await served()
     const refused = { _tag: 'OwnerOnly', message: expect.stringContaining(String(process.pid)) }
     await expect(remote.store.append('agent/a', [])).rejects.toMatchObject(refused)
@@ -59,8 +59,8 @@ describe('A store that is read through its owner', () => {
   })
 })
 
-describe('Whoever follows a log through its owner', () => {
-  test('sees all that is written until it is closed, and then the end', async () => {
+describe('A follower of a log through its owner', () => {
+  test('gets all that is written until the log is closed, and then ends', async () => {
     const { own, remote } = await served()
     const followed = all(remote.store.follow())
     for (let n = 1; n <= 20; n++) await own.createAgent({ id: `a${n}`, systemPrompt: 'x' })
@@ -70,7 +70,7 @@ describe('Whoever follows a log through its owner', () => {
     )
   })
 
-  test('stops when it has seen enough, and the owner forgets it', async () => {
+  test('can stop at any time', async () => {
     const { own, remote } = await served()
     await own.createAgent({ id: 'a', systemPrompt: 'x' })
     for await (const { position } of remote.store.follow()) if (position === 1) break
@@ -82,7 +82,7 @@ describe('Whoever follows a log through its owner', () => {
   })
 })
 
-test('A reader that does not read holds nobody up, and is not remembered for', async () => {
+test('A stalled reader holds up neither other readers nor closing', async () => {
   const { baseDir, own, client } = await served()
   for (let n = 1; n <= 40; n++)
     await own.store.append('note/n', [{ type: 'Noted', v: 1, data: { text: 'x'.repeat(200_000) } }])

@@ -1,4 +1,4 @@
-/** The spans of a system form the tree of what it did, with the names of the conventions. */
+/** The spans form a tree of runs, tasks and calls, named by the semantic conventions. */
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import {
   BasicTracerProvider,
@@ -34,7 +34,7 @@ async function observed(script: ScriptedRunnerOptions, options: TelemetryOptions
   return { clock, orchestrator, runner, telling, spans: () => exporter.getFinishedSpans() }
 }
 
-/** `parent > child`, for each one that has a parent. */
+/** `parent > child` for each span that has a parent. */
 function links(spans: readonly ReadableSpan[]): string[] {
   const nameOf = new Map(spans.map((span) => [span.spanContext().spanId, span.name]))
   return spans
@@ -46,7 +46,7 @@ function links(spans: readonly ReadableSpan[]): string[] {
 
 const milliseconds = ([seconds, nanoseconds]: readonly [number, number]) => seconds * 1000 + nanoseconds / 1e6
 
-test('A workflow is one tree: the run, its tasks, and their calls', async () => {
+test('a workflow is one tree: the run, its tasks, and their calls', async () => {
   const { clock, orchestrator, telling, spans } = await observed({
     reply: ({ agent, attempt }) =>
       agent === 'b' && attempt === 1
@@ -105,7 +105,7 @@ test('A workflow is one tree: the run, its tasks, and their calls', async () => 
   expect(JSON.stringify(all.map(({ attributes }) => attributes))).not.toContain('secret words')
 })
 
-test('A task that failed and one that was cancelled say so; what is open when telemetry stops is ended', async () => {
+test('failed and cancelled tasks are marked; open spans end when telemetry stops', async () => {
   const { orchestrator, telling, runner, spans } = await observed({
     reply: ({ prompt }) => (prompt === 'fail' ? new Error('no') : { text: 'x', delayMs: 1e9 }),
   })
@@ -136,7 +136,7 @@ test('A task that failed and one that was cancelled say so; what is open when te
   ])
 })
 
-test('Prompts and answers are in the spans where that is asked for, long ones as well', async () => {
+test('spans contain prompts and answers on request, long ones included', async () => {
   const long = 'long '.repeat(20_000)
   const { orchestrator, telling, spans } = await observed({ reply: () => 'the answer' }, { messages: true })
   await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
@@ -150,7 +150,7 @@ test('Prompts and answers are in the spans where that is asked for, long ones as
   expect(message('gen_ai.output.messages')[0].parts[0].content).toBe('the answer')
 })
 
-test('What has happened before can be told as well', async () => {
+test('past facts can be reported too', async () => {
   const { orchestrator, telling, spans } = await observed({ reply: () => 'x' })
   await telling.stop()
   await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })

@@ -1,5 +1,4 @@
-/** Runs the real `claude` once, in a fresh home, as the adapter will: prompt by stdin, stream-json out. */
-
+/** Runs the real `claude` once, in a fresh home, as the runner does: prompt on stdin, stream-json on stdout. */
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

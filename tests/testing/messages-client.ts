@@ -1,8 +1,7 @@
-/** Asks a simulated model by plain HTTP, as a test wants it. */
-
+/** A plain HTTP client of the simulated model. */
 import type { SimulatedModel } from '../../src/testing/model/simulated-model.ts'
 
-/** One user message, and whatever else the request is to hold. */
+/** Sends one user message, with additional fields of the request. */
 export function postMessage(
   model: SimulatedModel,
   content: string,

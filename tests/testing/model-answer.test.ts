@@ -23,7 +23,7 @@ const eventsIn = (body: string) =>
   })
 
 describe('an answer', () => {
-  it('comes as one JSON message when it is not streamed', async () => {
+  it('is one JSON message when it is not streamed', async () => {
     model.enqueue(answer.text('Hello.', { usage: { inputTokens: 7, outputTokens: 3, cacheReadTokens: 2 } }))
     const response = await post('Hi')
     expect(await response.json()).toMatchObject({
@@ -41,7 +41,7 @@ describe('an answer', () => {
     })
   })
 
-  it('comes as server-sent events when it is, cut between characters and not inside one', async () => {
+  it('is a series of server-sent events when streamed, never split inside a character', async () => {
     model.enqueue(answer.text('🦊🦊🦊', { chunkSize: 2 }))
     const response = await post('Hi', { stream: true })
     expect(response.headers.get('content-type')).toMatch('text/event-stream')
@@ -53,7 +53,7 @@ describe('an answer', () => {
     expect(events.flatMap(({ delta }) => delta?.text ?? [])).toEqual(['🦊🦊', '🦊'])
   })
 
-  it('asks for a tool, in a stream with its input as pieces of JSON', async () => {
+  it('uses a tool, with the input as pieces of JSON when streamed', async () => {
     const use = answer.toolUse('Write', { file_path: '/a', content: 'x'.repeat(90) })
     model.enqueue(use, use)
     const whole = (await (await post('Hi')).json()) as { content: unknown[]; stop_reason: string }
@@ -80,13 +80,13 @@ describe('an answer', () => {
     expect(await response.json()).toMatchObject({ type: 'error', error: { type } })
   })
 
-  it('is put off with a 429 that says when to come again', async () => {
+  it('can be a 429 with a retry-after header', async () => {
     model.enqueue(answer.rateLimited(600))
     const response = await post('Hi')
     expect([response.status, response.headers.get('retry-after')]).toEqual([429, '600'])
   })
 
-  it('is refused or cut off, with the stop reason that says so', async () => {
+  it('can be a refusal or be truncated, with the matching stop reason', async () => {
     model.enqueue(answer.refusal(), answer.maxTokens('Once upon'))
     expect(await (await post('Hi')).json()).toMatchObject({ stop_reason: 'refusal' })
     expect(await (await post('Hi')).json()).toMatchObject({ stop_reason: 'max_tokens' })
@@ -96,14 +96,14 @@ describe('an answer', () => {
     ['<html>Bad gateway</html>', 502],
     ['{"half":', 200],
     ['', 200],
-  ])('is anything at all: %j', async (body, status) => {
+  ])('can be any body: %j', async (body, status) => {
     model.enqueue(answer.raw(body, { status, contentType: 'text/html' }))
     const response = await post('Hi', { stream: true })
     expect([await response.text(), response.status]).toEqual([body, status])
   })
 })
 
-describe('an answer that takes its time', () => {
+describe('a delayed answer', () => {
   it('sends its first byte after the delay on the injected clock', async () => {
     model.enqueue(answer.slow(60_000, 'Late.'))
     const response = post('Hi')
@@ -148,14 +148,14 @@ describe('an answer that takes its time', () => {
     expect(received).toMatch('South')
   })
 
-  it('may be released before it is asked for', async () => {
+  it('can be released before its request arrives', async () => {
     model.enqueue(answer.held('At once.'))
     model.release(1)
     expect(await (await post('Hi')).text()).toMatch('At once.')
   })
 })
 
-describe('an answer that breaks', () => {
+describe('an interrupted answer', () => {
   const kinds: [string, ModelAnswer][] = [
     ['dropped before the headers', answer.dropped()],
     ['dropped after one piece', answer.dropped('x'.repeat(200), { afterChunks: 1 })],
@@ -168,7 +168,7 @@ describe('an answer that breaks', () => {
     await expect(read(false)).rejects.toThrow()
   })
 
-  it('is dropped only when the pieces before have left', async () => {
+  it('is dropped only after the pieces before the interruption were sent', async () => {
     model.enqueue(answer.dropped(answer.text('NorthSouth', { chunkSize: 5 }), { afterChunks: 1 }))
     const reader = (await post('Hi', { stream: true })).body?.pipeThrough(new TextDecoderStream()).getReader()
     let received = ''
@@ -180,7 +180,7 @@ describe('an answer that breaks', () => {
     expect(received).not.toMatch('South')
   })
 
-  it('hangs until the model is closed, which cuts it at once', async () => {
+  it('hangs until the model is closed, which ends it at once', async () => {
     model.enqueue(answer.hanging(), answer.hanging('x'.repeat(200), { afterChunks: 2 }), answer.hanging())
     const silent = post('Hi')
     await model.waitForRequest(1)
@@ -192,7 +192,7 @@ describe('an answer that breaks', () => {
     await expect(post('Hi')).rejects.toThrow()
   })
 
-  it('hangs until the client goes, and the next one is answered', async () => {
+  it('hangs until the client disconnects, and the next request is answered', async () => {
     model.enqueue(answer.hanging())
     const leaving = new AbortController()
     const left = fetch(`${model.url}/v1/messages`, {

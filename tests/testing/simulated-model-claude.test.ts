@@ -28,7 +28,7 @@ describe('the real claude with the simulated model', () => {
     expect(model.requests[0]?.tools).toContain('Write')
   })
 
-  it('passes an answer on in the pieces in which it was streamed', async () => {
+  it('passes on an answer in the pieces in which it was streamed', async () => {
     await using model = await simulatedModel({ reply: [answer.text('one two three', { chunkSize: 4 })] })
     await using home = await claudeHome()
     const turn = await runClaude(home, model.environment, 'Count.', ['--include-partial-messages'])
@@ -39,7 +39,7 @@ describe('the real claude with the simulated model', () => {
     expect(pieces).toEqual(['one ', 'two ', 'thre', 'e'])
   })
 
-  it('carries the first turn into the request of a resumed one', async () => {
+  it('repeats the first turn in the request of a resumed session', async () => {
     await using model = await simulatedModel({ reply: ['Hello Ada.', 'Your name is Ada.'] })
     await using home = await claudeHome()
     const [first, second] = [randomUUID(), randomUUID()]
@@ -55,7 +55,7 @@ describe('the real claude with the simulated model', () => {
     ])
   })
 
-  it('comes again after a 429 and succeeds', async () => {
+  it('retries after a 429 and succeeds', async () => {
     await using model = await simulatedModel({ reply: [answer.rateLimited(0), 'At last.'] })
     await using home = await claudeHome()
     const turn = await runClaude(home, model.environment, 'Hurry.')
@@ -64,7 +64,7 @@ describe('the real claude with the simulated model', () => {
     expect(model.requestCount).toBe(2)
   })
 
-  it('asks again, without a stream, when the connection drops in the middle of an answer', async () => {
+  it('retries without streaming when the connection drops in the middle of an answer', async () => {
     const broken = answer.dropped('x'.repeat(200), { afterChunks: 2 })
     await using model = await simulatedModel({ reply: [broken, 'Whole.'] })
     await using home = await claudeHome()
@@ -73,7 +73,7 @@ describe('the real claude with the simulated model', () => {
     expect(model.requests.map(({ prompt }) => prompt)).toEqual(['Tell me.', 'Tell me.'])
   })
 
-  it('uses a tool and comes back with its result', async () => {
+  it('uses a tool and sends its result', async () => {
     await using home = await claudeHome()
     const file_path = join(home.workspace, 'note.txt')
     await using model = await simulatedModel({
@@ -86,7 +86,7 @@ describe('the real claude with the simulated model', () => {
     expect(model.requests[1]?.prompt).toMatch(/^\[result .*note\.txt/)
   })
 
-  it('makes side requests when nothing forbids them, which are kept apart and take no answer', async () => {
+  it('makes side requests unless told not to; they are separate and take no answer from the script', async () => {
     await using model = await simulatedModel({ reply: ['Fine.'] })
     await using home = await claudeHome()
     const everything = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '', DISABLE_TELEMETRY: '' }

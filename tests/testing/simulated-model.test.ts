@@ -12,7 +12,7 @@ afterEach(() => model.close())
 const post = (content: string, fields: Record<string, unknown> = {}) => postMessage(model, content, fields)
 
 describe('a script', () => {
-  it('is a list used in order, then the default reply', async () => {
+  it('can be a list, used in order and followed by the default reply', async () => {
     await model.close()
     model = await simulatedModel({ reply: ['One.', answer.overloaded()] })
     expect(await (await post('Hi')).text()).toMatch('One.')
@@ -20,14 +20,14 @@ describe('a script', () => {
     expect(await (await post('Hi')).text()).toMatch('You said: “Hi”')
   })
 
-  it('is a function of the request, which may leave it to the default', async () => {
+  it('can be a function of the request, which may leave the answer to the default', async () => {
     await model.close()
     model = await simulatedModel({ reply: async ({ prompt }) => (prompt === 'a' ? 'A!' : undefined) })
     expect(await (await post('a')).text()).toMatch('A!')
     expect(await (await post('b')).text()).toMatch('You said: “b”')
   })
 
-  it('that throws becomes an error which says so and is not worth a retry', async () => {
+  it('that throws becomes an error that is not retried', async () => {
     await model.close()
     model = await simulatedModel({
       reply: () => {
@@ -41,7 +41,7 @@ describe('a script', () => {
 })
 
 describe('the record of requests', () => {
-  it('holds the conversation without what the CLI adds by itself', async () => {
+  it('holds the conversation without what the CLI adds itself', async () => {
     const reminder = '<system-reminder>\nToday is Monday.\n</system-reminder>'
     const messages = [
       {
@@ -80,7 +80,7 @@ describe('the record of requests', () => {
     expect(model.requests[0]?.messages).toEqual(messages)
   })
 
-  it('keeps apart what the CLI asks by itself, which takes no answer from the script', async () => {
+  it("separates the CLI's side requests, which take no answer from the script", async () => {
     model.enqueue('For the conversation.')
     await post('x', { system: 'Generate a concise, sentence-case title (3-7 words) that captures the topic' })
     await post('quota', { max_tokens: 1 })
@@ -88,7 +88,7 @@ describe('the record of requests', () => {
     expect([model.requestCount, model.sideRequests.length]).toEqual([1, 2])
   })
 
-  it('answers what else may be asked, and counts it nowhere', async () => {
+  it('answers other requests without counting them', async () => {
     const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x'.repeat(400) }] })
     const counted = await fetch(`${model.url}/v1/messages/count_tokens`, { method: 'POST', body })
     expect(await counted.json()).toEqual({ input_tokens: Math.ceil(body.length / 4) })
@@ -98,7 +98,7 @@ describe('the record of requests', () => {
     expect(model.requestCount).toBe(0)
   })
 
-  it('refuses a body that is no request', async () => {
+  it('refuses an invalid body', async () => {
     for (const body of ['', '{', '[]', 'null', '{"model":"m"}', '{"model":"m","messages":[{}]}']) {
       const response = await fetch(`${model.url}/v1/messages`, { method: 'POST', body })
       expect([body, response.status]).toEqual([body, 400])
@@ -106,7 +106,7 @@ describe('the record of requests', () => {
     expect(model.requestCount).toBe(0)
   })
 
-  it('gives each turn of a conversation an id of its own, also on another server', async () => {
+  it('gives each turn of a conversation its own id, the same on every server', async () => {
     const idOf = async (text: string) => ((await (await post(text)).json()) as { id: string }).id
     const first = await idOf('a')
     await model.close()
@@ -118,7 +118,7 @@ describe('the record of requests', () => {
     expect(await idOf('b')).not.toBe(first)
   })
 
-  it('tells a process what it needs in order to talk to this model', () => {
+  it('provides the environment of a process that talks to this model', () => {
     expect(model.environment).toMatchObject({ ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'simulated' })
     expect(model.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
   })

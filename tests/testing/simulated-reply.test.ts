@@ -10,7 +10,7 @@ function ask(system: string, ...turns: readonly string[]): string {
 }
 
 describe('the default reply', () => {
-  it('is the same for the same request, and worded by the role and the subject', () => {
+  it('is the same for the same request, and depends on the role and the subject', () => {
     const system = `${CLI_PROMPT}\nYou are a careful researcher.`
     const reply = ask(system, 'Research the topic: tidal energy. Give three findings.')
     expect(ask(system, 'Research the topic: tidal energy. Give three findings.')).toBe(reply)
@@ -18,7 +18,7 @@ describe('the default reply', () => {
     expect(reply.match(/^- \*\*/gm)).toHaveLength(3)
   })
 
-  it('takes up the points of the agent before it: research, analysis, report', () => {
+  it('picks up the points of the previous agent: research, analysis, report', () => {
     const research = ask('You are a researcher.', 'Research tidal energy.')
     const analysis = ask('You are an analyst.', `Analyse these findings about tidal energy:\n\n${research}`)
     const report = ask('You are a writer.', `Write a report about tidal energy from this:\n\n${analysis}`)
@@ -27,7 +27,7 @@ describe('the default reply', () => {
     expect(report).toMatch(/Simulated text: no real model was asked/)
   })
 
-  it('has ideas and ranks them, as a brainstorming needs it', () => {
+  it('has ideas and ranks them, for a brainstorming', () => {
     const ideas = ask('You are a visionary. You have ideas.', 'Give five ideas on the subject: a task list')
     const ranking = ask(
       'You are a facilitator who ends a brainstorming with a decision.',
@@ -39,7 +39,7 @@ describe('the default reply', () => {
     expect(ranking).toContain(`1. **${first}.**`)
   })
 
-  it('repeats what it was told when there is no role, and remembers the turn before', () => {
+  it('repeats the prompt if there is no role, and remembers the previous turn', () => {
     const first = ask(CLI_PROMPT, 'My name is Ada.')
     expect(first).toMatch(/^You said: “My name is Ada\.”/)
     expect(ask(CLI_PROMPT, 'My name is Ada.', first, 'hello')).toMatch(
@@ -47,7 +47,7 @@ describe('the default reply', () => {
     )
   })
 
-  it('answers anything: nothing, a megabyte, other scripts, what looks like markup', () => {
+  it('answers any prompt: empty, a megabyte, other scripts, markup', () => {
     for (const prompt of [
       '',
       'x'.repeat(1_000_000),

@@ -23,7 +23,7 @@ describe('the virtual clock', () => {
     expect(clock.nextAt).toBeNull()
   })
 
-  it('lets promises run between timers, so that a chain of pauses passes in one advance', async () => {
+  it('lets promises run between timers, so that one advance completes a chain of pauses', async () => {
     const clock = virtualClock(0)
     const seen: number[] = []
     const work = (async () => {
@@ -37,7 +37,7 @@ describe('the virtual clock', () => {
     await work
   })
 
-  it('does not fire what was called off, even by a timer that is due at the same instant', async () => {
+  it('does not fire a cancelled timer, even if a timer due at the same instant cancels it', async () => {
     const clock = virtualClock()
     const fired: string[] = []
     const stops: (() => void)[] = []
@@ -51,7 +51,7 @@ describe('the virtual clock', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('stands still by itself, except for a delay of nothing', async () => {
+  it('stands still by itself, except for a delay of zero', async () => {
     const clock = virtualClock(7)
     let fired = 0
     clock.after(1, () => {
@@ -79,7 +79,7 @@ describe('the virtual clock', () => {
     expect(clock.now()).toBe(35)
   })
 
-  it('hands on what a timer throws', async () => {
+  it('rejects with what a timer throws', async () => {
     const clock = virtualClock()
     clock.after(1, () => {
       throw new Error('broken')

@@ -29,7 +29,7 @@ describe('a template', () => {
     },
   )
 
-  test('uses the agents that exist as they are, and gives the others what it was told', async () => {
+  test('uses existing agents unchanged, and creates the others with its options', async () => {
     const { orchestrator } = await (await world()).open()
     await orchestrator.createAgent({ id: 'writer', systemPrompt: 'You write in verse.' })
     const workflow = new research(orchestrator, { agents: { model: 'opus' } })
@@ -40,7 +40,7 @@ describe('a template', () => {
     expect(await config('analyst')).toMatchObject({ model: 'opus' })
   })
 
-  test('of research shows the writer the findings and what was made of them', async () => {
+  test('for research gives the writer the findings and the analysis', async () => {
     const { orchestrator, runner } = await (await world()).open({ reply: ({ agent }) => `by ${agent}` })
     const workflow = new research(orchestrator)
     await workflow.setup()
@@ -51,7 +51,7 @@ describe('a template', () => {
     expect(prompts.writer).toMatch(/tidal energy[\s\S]*by researcher[\s\S]*by analyst/)
   })
 
-  test('of a review fails with what there is when one reviewer does, and resumed asks only that one', async () => {
+  test('for a review fails with the other reviews if one reviewer fails, and resumed asks only that one', async () => {
     const here = await world()
     let fails = true
     const { orchestrator, runner } = await here.open({
@@ -76,7 +76,7 @@ describe('a template', () => {
     expect(result).toMatchObject({ success: true, metadata: { finalOutput: 'by lead_reviewer', reused: 3 } })
   })
 
-  test('of a brainstorming lets the critic see all ideas, and who ranks them the criticism', async () => {
+  test('for brainstorming gives the critic all ideas, and the ranker the criticism', async () => {
     const { orchestrator, runner } = await (await world()).open({ reply: ({ agent }) => `by ${agent}` })
     const workflow = new brainstorm(orchestrator)
     await workflow.setup()

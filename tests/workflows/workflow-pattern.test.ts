@@ -5,7 +5,7 @@ import type { JsonObject } from '../../src/events/json.ts'
 import type { Ask, Pattern } from '../../src/patterns/pattern.ts'
 import { workflowPattern } from '../../src/workflows/pattern.ts'
 
-/** Runs a pattern; each agent answers with its name. Gives what was asked, and the answers. */
+/** Runs a pattern whose agents answer with their names. Returns the asks and the answers. */
 async function runOf(pattern: Pattern, prompt = 'go') {
   const asked: string[] = []
   const ask: Ask = (worker, task) => {
@@ -29,7 +29,7 @@ const refusal = (workflow: JsonObject, sources = {}): string => {
   }
 }
 
-describe('agents and the name of a pattern make a pattern:', () => {
+describe('agents and the name of a pattern define a pattern:', () => {
   test.each([
     ['sequential', ['a', 'b'], {}, ['a', 'b'], '[b]'],
     ['parallel', ['a', 'b'], { concurrency: 1 }, ['a', 'b'], '[a] [b]'],
@@ -46,7 +46,7 @@ describe('agents and the name of a pattern make a pattern:', () => {
     expect(ran.text).toBe(text)
   })
 
-  test('with a prompt for each of them', async () => {
+  test('with a prompt for each agent', async () => {
     const pattern = agents('pipeline', ['a', 'b'], { prompts: ['First: {{input}}', null] })
     expect((await runOf(pattern)).asked).toEqual(['a <- First: go', 'b <- [a]'])
   })
@@ -66,19 +66,19 @@ describe('agents and the name of a pattern make a pattern:', () => {
   })
 })
 
-describe('a name makes a pattern:', () => {
+describe('a reference defines a pattern:', () => {
   const workflows: readonly NamedWorkflow[] = [
     { name: 'report', pattern: 'sequential', agents: [{ workflow: 'reviews' }, 'writer'], options: {} },
     { name: 'reviews', pattern: 'parallel', agents: ['a', 'b'], options: {} },
   ]
 
-  test('that of a workflow in the configuration file, which may be made of others', async () => {
+  test('a workflow in the configuration file, which may contain others', async () => {
     const pattern = workflowPattern({ kind: 'config', name: 'report' }, { workflows })
     expect((await runOf(pattern)).asked.map((line) => line.split(' <- ')[0])).toEqual(['a', 'b', 'writer'])
     expect(pattern.agents).toEqual(['a', 'b', 'writer'])
   })
 
-  test('that of a template', () => {
+  test('a template', () => {
     expect(workflowPattern({ kind: 'template', name: 'research' }).agents).toEqual([
       'researcher',
       'analyst',
@@ -86,7 +86,7 @@ describe('a name makes a pattern:', () => {
     ])
   })
 
-  test('that of an export of a module', async () => {
+  test('an export of a module', async () => {
     const twice: Pattern = (ask) =>
       concatMap((task) => ask('a', task).pipe(concatMap(({ text }) => ask('b', { prompt: text }))))
     const pattern = workflowPattern({ kind: 'module', file: 'x.js', export: 'twice' }, { module: { twice } })
@@ -100,10 +100,10 @@ describe('a name makes a pattern:', () => {
     ],
     [{ kind: 'template', name: 'reserch' }, 'there is no "reserch". Did you mean "research"?'],
     [{ kind: 'module', file: 'x.js', export: 'on' }, 'x.js: it exports no "on". Did you mean "one"?'],
-    [{ kind: 'module', file: 'x.js', export: 'one' }, 'its export "one" is no pattern'],
-    [{ kind: 'module', file: 'x.js', export: 'Thing' }, 'its export "Thing" is no pattern'],
-    [{ kind: 'module', file: 'x.js', export: 'plain' }, 'its export "plain" is no pattern'],
-    [{ kind: 'dream' }, 'nothing is known of the kind "dream"'],
+    [{ kind: 'module', file: 'x.js', export: 'one' }, 'its export "one" is not a pattern'],
+    [{ kind: 'module', file: 'x.js', export: 'Thing' }, 'its export "Thing" is not a pattern'],
+    [{ kind: 'module', file: 'x.js', export: 'plain' }, 'its export "plain" is not a pattern'],
+    [{ kind: 'dream' }, '"dream" is an unknown kind of workflow'],
   ])('and %j does not', (workflow, message) => {
     const module = { one: 1, plain: () => 1, Thing: class {} }
     expect(refusal(workflow, { workflows, module })).toContain(message)

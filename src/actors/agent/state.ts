@@ -161,7 +161,7 @@ export const changes: {
     current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
   CallSucceeded: ({ totals, current, session }, { sessionId, usage, costUsd }) => ({
     current: null,
-    // A conversation of its own ends with its task; the agent's goes on where it was.
+    // A fresh conversation ends with its task; the agent's own continues where it was.
     session: current?.session === 'fresh' ? session : sessionId,
     failure: null,
     totals: {

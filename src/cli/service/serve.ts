@@ -31,9 +31,9 @@ async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions
   const keepAlive = setInterval(() => {}, A_DAY_MS)
   try {
     const { closeOnSignal } = await import('../../shutdown.ts')
-    const { patiently } = await import('../../remote/access.ts')
+    const { retryWhileInUse } = await import('../../remote/retry.ts')
     // A short command may have the store open just now.
-    const orchestrator = await patiently(() => openHere(globals, opened, 'at-once'))
+    const orchestrator = await retryWhileInUse(() => openHere(globals, opened, 'at-once'))
     const { closed } = closeOnSignal(orchestrator, {
       signals: ['SIGINT', 'SIGTERM', 'SIGHUP'],
       finishWithinMs: finishWithin * 1000,

@@ -1,9 +1,9 @@
 /** `workflow list | show | cancel`: runs of the past and the present. */
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { dollars, duration, plural } from '../../events/figures.ts'
-import type { RunDetails } from '../../patterns/runs/info.ts'
 import type { RunStatus } from '../../patterns/runs/machine.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
+import type { RunDetails } from '../../patterns/runs/runs.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'

@@ -1,4 +1,4 @@
-/** The options of an agent, and its configuration as the log keeps it, in which nothing is missing. */
+/** The options of an agent, and the complete configuration that the log keeps. */
 import * as Schema from 'effect/Schema'
 import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { Budget } from './budget.ts'
@@ -6,66 +6,65 @@ import { type Decodable, decodedInput } from './decoding.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
 import { Count, Positive, Text } from './values.ts'
 
-/** What an agent is created with, or changed to: its id, its role, and how its calls are made. */
+/** The options of an agent: its id, its role, and how its calls are made. */
 export interface AgentOptions {
   /** Lower-case letters, digits, `_` and `-`; at most 64. */
   readonly id: string
-  /** The role of the agent, added to what `claude` is told by itself. */
+  /** The role of the agent, appended to the system prompt of `claude`. */
   readonly systemPrompt: string
   /** Tools that need no permission. Names without a scope are limited to the workspace. Default: none. */
   readonly allowedTools?: readonly string[]
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
-  /** Default: what `claude` takes. */
+  /** Default: the model that `claude` chooses. */
   readonly model?: string
-  /** How long a task may take in all, retries included, in ms; waiting for the account or for a turn does not count.
-   * Default: 5 minutes. */
+  /** How long a task may take, retries included, in ms; waiting for the account or for a turn does not count. Default: 5 minutes. */
   readonly timeoutMs?: number
   /** Default: 3 retries, the first after up to 1 s, the longest wait 60 s. */
   readonly retry?: Partial<RetryPolicy>
   /**
    * `'bypass'` lets the agent do everything without asking: run commands, and read and change any file that you can.
-   * Default `'workspace'`: it reads and changes files there, and uses what `allowedTools` names.
+   * Default `'workspace'`: it reads and changes files there, and uses the tools of `allowedTools`.
    */
   readonly permissions?: AgentConfig['permissions']
   /**
-   * Whether settings, hooks, MCP servers and CLAUDE.md that lie in the workspace count. Whoever wrote them runs commands
-   * as you. Default: false.
+   * Whether to load settings, hooks, MCP servers and CLAUDE.md from the workspace. Their author can then run commands as
+   * you. Default: false.
    */
   readonly loadProjectSettings?: boolean
-  /** The most that the agent may spend, ever, copies of it in pools included: `{ usd: 3 }`. Default: no limit. */
+  /** The most that the agent may ever spend, including its copies in pools: `{ usd: 3 }`. Default: no limit. */
   readonly budget?: Budget
 }
 
 /** Options for every agent that does not set them itself. */
 export type AgentDefaults = Omit<Partial<AgentOptions>, 'id' | 'systemPrompt'>
 
-/** When to try again, and how often. */
+/** How often to retry, and with which waits. */
 export type RetryPolicy = {
-  /** How many times after the first. 0: never. */
+  /** The number of retries after the first attempt. 0: none. */
   readonly attempts: number
-  /** Before the first retry; doubled for each further one. */
+  /** The wait before the first retry, in ms; doubled for each further one. */
   readonly minDelayMs: number
-  /** The longest wait. */
+  /** The longest wait, in ms. */
   readonly maxDelayMs: number
 }
 
-/** What an agent is. All of it is decided when the agent is created: a changed default never changes an agent. */
+/** The configuration of an agent. It is decided when the agent is created: a changed default never changes an agent. */
 export type AgentConfig = {
   readonly systemPrompt: string
   readonly allowedTools: readonly string[] | null
   readonly maxTurns: number | null
   readonly model: string | null
-  /** How long a task may take in all, from its first call on, retries included. */
+  /** How long a task may take, from its first call, retries included, in ms. */
   readonly timeoutMs: number
   readonly retry: RetryPolicy
-  /** `bypass`: the agent may do everything, without being asked. */
+  /** `bypass`: the agent may do everything without asking. */
   readonly permissions: 'workspace' | 'bypass'
-  /** Whether settings, hooks, servers and instructions that lie in the workspace count. */
+  /** Whether settings, hooks, servers and instructions from the workspace are loaded. */
   readonly loadProjectSettings: boolean
 }
 
-/** The system prompt is part of a fact, so it is bounded. */
+/** In bytes: the system prompt is part of a fact, so it is bounded. */
 const LONGEST_SYSTEM_PROMPT = 64 * 1024
 
 const SystemPrompt = Schema.String.annotate({ description: 'The role of the agent.' })
@@ -79,7 +78,7 @@ const SystemPrompt = Schema.String.annotate({ description: 'The role of the agen
   )
   .annotate({ title: 'The system prompt', problem: 'is not a text', hint: 'Say what the agent is.' })
 
-/** The options without a default. */
+/** The required options. */
 export const IDENTITY = {
   id: Text.check(Schema.isPattern(AGENT_ID_PATTERN)).annotate({
     description: 'Lower-case letters, digits, _ and -; at most 64.',
@@ -140,7 +139,7 @@ export const AgentDefaults: Decodable<AgentDefaults> = explainedBy<AgentDefaults
   Schema.Struct(defaults).annotate({ noun: 'option' }),
 )
 
-/** The configuration that follows from options. Throws InvalidIdError or InvalidInputError. */
+/** The configuration that the options describe. Throws InvalidIdError, InvalidInputError. */
 export function agentConfig(options: AgentOptions): AgentConfig {
   const id = checkAgentId(options.id)
   const whole = { name: `agent "${id}"`, outcome: 'Nothing was written' }

@@ -1,4 +1,4 @@
-/** What may be spent: dollars and tokens, as limits and as amounts. */
+/** Budgets in dollars and tokens: limits, and amounts spent. */
 import * as Schema from 'effect/Schema'
 import { type Decodable, decodedInput } from './decoding.ts'
 import { explainedBy, optional, setting } from './setting.ts'
@@ -14,19 +14,19 @@ const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({
   hint: HINT,
 })
 
-/** A budget: the most that may be spent in all, from its beginning on. What is not named has no limit. */
+/** The most that may be spent in total. What is not set has no limit. */
 export interface Budget {
   /** US dollars. */
   readonly usd?: number | null
-  /** Tokens in and out, without what a cache saved. */
+  /** Input and output tokens, without cached ones. */
   readonly tokens?: number | null
 }
 
-/** Money in US dollars, and tokens: those that went in and those that came out, without what a cache saved. */
+/** US dollars, and input and output tokens without cached ones. */
 export const Amount = Schema.Struct({ usd: Dollars, tokens: Tokens })
 export type Amount = typeof Amount.Type
 
-/** The most that may be spent in all; null is no limit. */
+/** The most that may be spent in total; null means no limit. */
 export const Limit = Schema.Struct({ usd: Schema.NullOr(Dollars), tokens: Schema.NullOr(Tokens) })
 export type Limit = typeof Limit.Type
 
@@ -53,6 +53,6 @@ export const Budget: Decodable<Budget> = explainedBy<Budget>()(
 
 export const CallMinimum = Schema.Struct(optional(CALL_MINIMUM)).annotate(words)
 
-/** Throws {@link InvalidInputError} for what is no budget. */
+/** Returns the budget, or throws {@link InvalidInputError}. */
 export const checkBudget = (budget: Budget): Budget =>
   decodedInput(Budget, budget, { name: 'budget', prefixes: true })

@@ -9,28 +9,28 @@ import { nameHint } from '../nearest-name.ts'
 /** From the root of a value to one of its parts: keys and indices. */
 export type ValuePath = readonly PropertyKey[]
 
-/** What a schema can add to the type of its values, for messages. */
+/** Annotations of a schema that messages use. */
 export interface ValueAnnotations {
-  /** What is wrong with any other value, as the end of a sentence: `is not a number from 0 to 1`. */
+  /** What is wrong with a value that does not match, as the end of a sentence: `is not a number from 0 to 1`. */
   readonly problem?: string | undefined
   /** What to write instead. */
   readonly hint?: string
   /** What a key is called: `there is no limit "mailboxes"`. */
   readonly noun?: string
-  /** The whole message for a file, in place of one per member of a union. */
+  /** The whole message for a file, instead of one per member of a union. */
   readonly message?: string
   /** The name of the value in messages. Default: its path. */
   readonly title?: string
 }
 
-/** One thing that is wrong with a value. */
+/** One mistake in a value. */
 export interface Mistake {
   readonly path: ValuePath
   /** `unknown`: no such key exists. `missing`: the last key of the path is required. `value`: the value is wrong. */
   readonly kind: 'unknown' | 'missing' | 'value'
-  /** What stands there. */
+  /** The value at the path. */
   readonly given: unknown
-  /** What effect expected; empty where the problem is that of a whole union. */
+  /** What effect expected; empty if the annotation of a union describes the problem. */
   readonly expected: string
   readonly annotations: ValueAnnotations
   /** For an unknown key: the keys that exist. */
@@ -40,7 +40,7 @@ export interface Mistake {
 /** A schema that needs no services to decode. */
 export type Decodable<T = unknown> = Schema.Codec<T, unknown>
 
-/** The decoded value. Where it is wrong, `refuse` gets every mistake and throws. */
+/** The decoded value. `refuse` gets every mistake, and throws. */
 export function decoded<T>(
   schema: Decodable<T>,
   given: unknown,
@@ -57,7 +57,7 @@ export function decoded<T>(
   }
 }
 
-/** What an argument is called in an error. */
+/** The name of an argument in error messages. */
 export interface InputName {
   readonly name: string
   /** Whether the paths of its parts begin with the name: `limits.mailbox`, as opposed to `timeoutMs`. */
@@ -79,7 +79,7 @@ export function decodedInput<T>(schema: Decodable<T>, given: unknown, whole: Inp
   })
 }
 
-/** What is wrong and what to write instead, in the words of code. */
+/** What is wrong and what to write instead, in terms of code. */
 export function problemOf(mistake: Mistake): { readonly problem: string; readonly hint?: string } {
   const { kind, path, given, annotations, known } = mistake
   const { problem, hint, noun } = annotations
@@ -93,14 +93,14 @@ export function problemOf(mistake: Mistake): { readonly problem: string; readonl
   return defined({ problem: said, hint })
 }
 
-/** A value as it was written; `it` where it is blank, an object, or long. */
+/** A value as it was written; `it` if it is blank, an object, or long. */
 export function named(given: unknown): string {
   if (typeof given === 'string' && given.trim() === '') return 'it'
   const shown = typeof given === 'number' ? String(given) : JSON.stringify(given)
   return shown === undefined || typeof given === 'object' || shown.length > 60 ? 'it' : shown
 }
 
-/** `agents[0].id`, after the name of the whole. */
+/** `agents[0].id`, appended to `start`. */
 export function pathName(path: ValuePath, start = ''): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`
@@ -123,7 +123,7 @@ const sameValues = (one: ValuePath, other: ValuePath) =>
 
 const formatter = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** `schema` is that of the value at this path. */
+/** `schema` is the one of the value at this path. */
 function mistakes(
   issue: SchemaIssue.Issue,
   path: ValuePath,
@@ -185,7 +185,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 
 const ownAnnotations = (ast: SchemaAST.AST): ValueAnnotations => SchemaAST.resolve(ast) ?? {}
 
-/** The annotations of a schema; a problem that it does not give follows from its type. */
+/** The annotations of a schema; by default, the problem follows from its type. */
 export function annotationsOf(ast: SchemaAST.AST): ValueAnnotations {
   return {
     ...(SchemaAST.isUnion(ast) ? annotationsOfUnion(ast) : { problem: PROBLEMS[ast._tag] }),

@@ -1,4 +1,4 @@
-/** What bounds all agents together, and each agent's mailbox. */
+/** Limits on all agents together, and on each agent's mailbox. */
 import * as Schema from 'effect/Schema'
 import type { Decodable } from './decoding.ts'
 import { explainedBy, optional, setting } from './setting.ts'
@@ -6,13 +6,13 @@ import { Positive } from './values.ts'
 
 export interface Limits {
   /**
-   * How many calls there may be at once, over all agents. Default: what the runner can bear; for `claude` four for each
-   * core, at least 8. An account that refuses calls gets fewer, by itself.
+   * How many calls may run at once, across all agents. Default: what the runner suggests; for `claude` four per core, at
+   * least 8. An account that refuses calls automatically gets fewer.
    */
   readonly callsInFlight?: number
-  /** How many processes may be starting at once. Default: what the runner can bear; for `claude` one for each core. */
+  /** How many processes may be starting at once. Default: what the runner suggests; for `claude` one per core. */
   readonly processStarts?: number
-  /** How many tasks one agent may have, waiting or running; one more is refused with {@link MailboxFullError}. Default: 1,000. */
+  /** How many tasks one agent may have, waiting or running; further ones are refused with {@link MailboxFullError}. Default: 1,000. */
   readonly mailbox?: number
 }
 

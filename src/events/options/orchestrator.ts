@@ -9,10 +9,10 @@ import { Positive, Text } from './values.ts'
 
 export const ORCHESTRATOR = {
   baseDir: setting(Text, 'where the log and the agents live', '.claude-agents'),
-  maxAgents: setting(Positive, 'how many agents there may be at once', 100),
+  maxAgents: setting(Positive, 'how many agents may exist at once', 100),
   sessionPersistence: setting(
     Schema.Boolean,
-    "whether a task continues its agent's conversation; if not, each has one of its own",
+    "whether a task continues its agent's conversation; if not, each task starts a new one",
     true,
   ),
 }

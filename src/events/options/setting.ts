@@ -1,4 +1,4 @@
-/** A value that can be configured: its schema, meaning and default, from which code, configuration and log derive theirs. */
+/** A setting: its schema, meaning and default, from which code, configuration file and log derive theirs. */
 import * as Schema from 'effect/Schema'
 import type { Decodable } from './decoding.ts'
 
@@ -6,7 +6,7 @@ export interface Setting<S extends Schema.Top = Schema.Top, F = unknown> {
   readonly schema: S
   /** A phrase that completes `It is ...`. */
   readonly means: string
-  /** The default; undefined without one. */
+  /** The default; undefined if there is none. */
   readonly fallback: F
 }
 
@@ -66,7 +66,7 @@ type Same<A, B> = [A, keyof A] extends [B, keyof B]
     : false
   : false
 
-/** The schema itself. It compiles only if its type is that of the interface that documents it for users. */
+/** Returns the schema. Compiles only if its type equals `T`, the interface that documents it for users. */
 export const explainedBy =
   <T>() =>
   <S extends Decodable>(schema: S & (Same<T, S['Type']> extends true ? unknown : never)): S =>

@@ -1,11 +1,11 @@
-/** The options of a supervision tree, and its supervisors and children as the log keeps them. */
+/** The options of a supervision tree, and the supervisors and children that the log keeps. */
 import * as Schema from 'effect/Schema'
 import * as SchemaTransformation from 'effect/SchemaTransformation'
 import { annotationsOf, type Decodable } from './decoding.ts'
 import { partial } from './setting.ts'
 import { Count, idOf, Positive } from './values.ts'
 
-/** How long a child may take to end: so many ms, for ever, or no time at all. */
+/** How long a child may take to end: a number of ms, unlimited, or no time at all. */
 const Shutdown = Schema.Union([Count, Schema.Literals(['brutal', 'infinity'])]).annotate({
   problem: 'is neither a number of ms from 0 on, nor "brutal", nor "infinity"',
 })
@@ -17,7 +17,7 @@ export const FIXED_STRATEGIES = ['one-for-one', 'one-for-all', 'rest-for-one'] a
 const Strategy = Schema.Literals([...FIXED_STRATEGIES, 'dynamic'])
 export const AutoShutdown = Schema.Literals(['never', 'any-significant', 'all-significant'])
 
-/** More restarts than this within the time, and the supervisor ends. */
+/** With more restarts than this within the period, the supervisor ends. */
 export const INTENSITY = {
   maxRestarts: Count,
   withinMs: Positive.pipe(Schema.annotateKey({ problem: 'it has no period', hint: 'Say withinMs, in ms.' })),
@@ -27,14 +27,14 @@ export const INTENSITY = {
 export const BACKOFF = {
   minMs: Positive,
   maxMs: Positive,
-  /** The share of the wait that chance may add: 0.2 is up to a fifth. */
+  /** The share of the wait that is added at random: 0.2 is up to a fifth. */
   jitter: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })).annotate({
     problem: 'is not a number from 0 to 1',
   }),
   resetAfterMs: Positive,
 }
 
-/** By which rules a supervisor acts. All of them are decided when it starts. */
+/** The rules of a supervisor. They are decided when it starts. */
 export const SupervisorRules = Schema.Struct({
   strategy: Strategy,
   intensity: Schema.Struct(INTENSITY),
@@ -43,14 +43,14 @@ export const SupervisorRules = Schema.Struct({
 })
 export type SupervisorRules = typeof SupervisorRules.Type
 
-/** A child's specification as the log keeps it: everything but the code. */
+/** The specification of a child as the log keeps it: everything but its code. */
 export const ChildData = Schema.Struct({
   id: Schema.String,
-  /** What is started: an agent, a supervisor, or whatever a function gives. */
+  /** What is started: an agent, a supervisor, or what a function returns. */
   starts: Schema.Literals(['agent', 'supervisor', 'function']),
-  /** The agent's id, where it is one. */
+  /** The id of the agent; null for other children. */
   agent: Schema.NullOr(Schema.String),
-  /** What a dynamic child is started with. */
+  /** The argument that a dynamic child is started with. */
   argument: Schema.optionalKey(Schema.Json),
   restart: Restart,
   shutdown: Shutdown,
@@ -66,7 +66,7 @@ const DEFAULT_BACKOFF = { minMs: 200, maxMs: 10_000, jitter: 0.2 }
 
 type Backoff = NonNullable<SupervisorRules['backoff']>
 
-/** Completes the waits before restarts; null without any. */
+/** The waits before restarts, completed with the defaults; null if there are none. */
 export function completedBackoff(given: Partial<Backoff> | undefined): SupervisorRules['backoff'] {
   if (given === undefined) return null
   const { minMs, maxMs, jitter } = { ...DEFAULT_BACKOFF, ...given }
@@ -78,7 +78,7 @@ export function completedBackoff(given: Partial<Backoff> | undefined): Superviso
   }
 }
 
-/** Also as OTP writes it, with an underscore. */
+/** Also accepts OTP's spelling, with an underscore. */
 const AutoShutdownInCode = Schema.String.annotate({
   problem: annotationsOf(AutoShutdown.ast).problem,
 }).pipe(
@@ -91,12 +91,12 @@ const AutoShutdownInCode = Schema.String.annotate({
   ),
 )
 
-/** The supervisor checks what it returns. */
+/** A start function. The supervisor checks what it returns. */
 const Code = Schema.declare((value): value is (...given: never[]) => unknown => typeof value === 'function', {
   problem: 'is not a function',
 })
 
-/** The options of a child that code and files share. */
+/** The options of a child that code and the configuration file share. */
 export const CHILD = {
   agent: idOf('agent'),
   restart: Restart,
@@ -144,7 +144,7 @@ export const ChildTree: Decodable<ChildTree> = Schema.Struct({
   id: Schema.optionalKey(OWN.id),
 })
 
-/** A child that is started at run time from its supervisor's template. */
+/** A child that is started at run time from the template of its supervisor. */
 export const TemplateChild = Schema.Struct(OWN)
 
 const below = partial({
@@ -154,7 +154,7 @@ const below = partial({
 
 const Nested: Decodable<NestedTree> = Schema.Struct({ ...RULES, ...below })
 
-/** A whole tree. Rules that concern several options are checked where trees are started. */
+/** A whole tree. Rules that involve several options are checked when the tree is started. */
 export const SupervisorTree: Decodable<SupervisorTree> = Schema.Struct({
   id: idOf('supervisor'),
   ...RULES,

@@ -1,8 +1,8 @@
-/** Numbers in a row that grows: what the index keeps of each fact, in as few bytes as it takes. */
+/** Growable columns of numbers, as typed arrays: the index keeps its rows in them, in as few bytes as possible. */
 
 type Numbers = Uint8Array | Uint16Array | Uint32Array | Float64Array
 
-/** *Contract:* `at` of a place that was never pushed is 0. */
+/** *Contract:* `at` an index that was never pushed returns 0. */
 export class Column<N extends Numbers> {
   #numbers: N
   #length = 0
@@ -30,7 +30,7 @@ export class Column<N extends Numbers> {
     return this.#numbers[index] ?? 0
   }
 
-  /** How many of the numbers are at most `value`. They have to be in ascending order. */
+  /** How many of the numbers are at most `value`. They must be in ascending order. */
   countUpTo(value: number): number {
     let low = 0
     let high = this.#length

@@ -1,28 +1,28 @@
 /**
- * What the inspector knows of a log without reading it again: for each fact a row of numbers, for each stream where its
- * facts stand. So the page can be set to any moment without a fold: each actor's last row up to there is its state.
- * It is made by going through the log once, with the folds that the actors themselves use, and then follows it.
+ * The inspector's index of a log: a row of numbers for each fact, and for each stream the positions of its facts. It is
+ * built in one pass over the log, with the actors' own folds, and then follows the log. So any moment can be shown without
+ * a fold: each actor's last row up to that position is its state.
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { AnyKind } from '../../actors/engine/definition.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { factPages } from '../../store/level/fact-pages.ts'
-import type { BrokenPlace } from '../view.ts'
+import type { BrokenRecord } from '../view.ts'
 import { brokenRange } from './reading.ts'
 import { FactTable, nothingMeasured } from './table.ts'
-import { BROKEN } from './tones.ts'
+import { UNREADABLE } from './tones.ts'
 import { StreamTrack } from './track.ts'
 
-/** Requests get their turn after so many facts. */
-const FACTS_A_TURN = 100
-const REMEMBERED_BROKEN_PLACES = 1000
+/** The index yields to requests after this many facts. */
+const FACTS_PER_TURN = 100
+const MOST_BROKEN_RECORDS = 1000
 
 export class LogIndex {
   readonly table = new FactTable()
   readonly tracks: StreamTrack[] = []
-  readonly broken: BrokenPlace[] = []
-  /** Why it does not follow the log any more. */
+  readonly broken: BrokenRecord[] = []
+  /** Why it has stopped following the log; null while it follows it. */
   ended: string | null = null
   readonly #byName = new Map<string, StreamTrack>()
   readonly #listeners = new Set<() => void>()
@@ -32,29 +32,29 @@ export class LogIndex {
     this.#kinds = kinds
   }
 
-  /** The last position that it has. */
+  /** The last position in the index. */
   get position(): number {
     return this.table.length
   }
 
-  /** Calls back whenever it has grown. Returns how to stop that. */
+  /** Calls the listener whenever the index has grown or ended. Returns a function that unsubscribes it. */
   observe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** Goes through the log, and then with it, until aborted. Never rejects: what goes wrong for good is in `ended`. */
+  /** Reads the log and then follows it until aborted. Never rejects: a permanent failure is in `ended`. */
   async follow(store: EventStore, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.ended === null) {
       try {
         for await (const page of factPages(store, { after: this.position })) {
-          for (const { recorded } of page) await this.#see(recorded)
+          for (const { recorded } of page) await this.#add(recorded)
           if (signal.aborted) return
         }
-        for await (const recorded of store.follow({ after: this.position, signal })) await this.#see(recorded)
+        for await (const recorded of store.follow({ after: this.position, signal })) await this.#add(recorded)
         if (!signal.aborted) this.#end('The log was closed.')
       } catch (error) {
-        if (!signal.aborted) await this.#stumble(error, store)
+        if (!signal.aborted) await this.#skipBroken(error, store)
       }
     }
   }
@@ -63,50 +63,46 @@ export class LogIndex {
     return this.#byName.get(stream)
   }
 
-  /** undefined for a place that cannot be read, or that is not there. */
+  /** The stream of the fact at a position; undefined if the record cannot be read or is not in the index. */
   trackAt(position: number): StreamTrack | undefined {
     const number = position >= 1 && position <= this.position ? this.table.stream(position) : null
     return number === null ? undefined : this.tracks[number]
   }
 
-  problemAt(position: number): string {
-    return this.broken.find((place) => place.position === position)?.problem ?? 'It cannot be read.'
+  async #add(recorded: Recorded): Promise<void> {
+    this.#push(recorded)
+    this.#notify()
+    if (recorded.position % FACTS_PER_TURN === 0) await turn()
   }
 
-  async #see(recorded: Recorded): Promise<void> {
-    this.#add(recorded)
-    this.#tell()
-    if (recorded.position % FACTS_A_TURN === 0) await turn()
-  }
-
-  #add(recorded: Recorded): void {
+  #push(recorded: Recorded): void {
     const { stream, position, version, type, at } = recorded
-    while (this.position < position - 1) this.#addBroken('It is missing.')
+    while (this.position < position - 1) this.#pushBroken('It is missing.')
     let track = this.#byName.get(stream)
     if (!track) {
       track = new StreamTrack(stream, this.tracks.length, this.#kinds)
       this.tracks.push(track)
       this.#byName.set(stream, track)
     }
-    this.table.push({ stream: track.number, version, type, atMs: Date.parse(at), ...track.see(recorded) })
+    this.table.push({ stream: track.number, version, type, atMs: Date.parse(at), ...track.add(recorded) })
   }
 
-  #addBroken(problem: string): void {
-    if (this.broken.length < REMEMBERED_BROKEN_PLACES) {
+  #pushBroken(problem: string): void {
+    if (this.broken.length < MOST_BROKEN_RECORDS) {
       this.broken.push({ position: this.position + 1, problem })
     }
     const nothing = { stream: null, version: 0, status: '', atMs: 0, measures: nothingMeasured }
-    this.table.push({ type: BROKEN, ...nothing })
+    this.table.push({ type: UNREADABLE, ...nothing })
   }
 
-  /** Steps over what cannot be read, or gives up where the log itself is gone. */
-  async #stumble(error: unknown, store: EventStore): Promise<void> {
+  /** Skips the records that an error is about, or ends if it is about the log itself. */
+  async #skipBroken(error: unknown, store: EventStore): Promise<void> {
     try {
       const { to, problem } = brokenRange(error, this.position + 1)
       const end = Math.min(to, await store.head())
       if (this.position >= end) throw error
-      while (this.position < end) this.#addBroken(problem)
-      this.#tell()
+      while (this.position < end) this.#pushBroken(problem)
+      this.#notify()
     } catch {
       this.#end(error instanceof Error ? error.message : String(error))
     }
@@ -114,10 +110,10 @@ export class LogIndex {
 
   #end(problem: string): void {
     this.ended = problem
-    this.#tell()
+    this.#notify()
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const listener of this.#listeners) listener()
   }
 }

@@ -1,4 +1,4 @@
-/** The whole system as it was at one position: from the index alone, so that a slider can be dragged. */
+/** The whole system at one position: from the index alone, so that the page stays responsive while its slider is dragged. */
 import { instant } from '../../clock.ts'
 import type { ActorRow, LogView, NamesView, Totals } from '../view.ts'
 import type { LogIndex } from './index.ts'
@@ -6,7 +6,7 @@ import { toneOfStatus } from './tones.ts'
 import type { StreamTrack } from './track.ts'
 
 const LISTED_NAMES = 500
-const LISTED_BROKEN_PLACES = 100
+const LISTED_BROKEN_RECORDS = 100
 
 export const logView = (index: LogIndex, storeId: string, head: number): LogView => ({
   storeId,
@@ -14,7 +14,7 @@ export const logView = (index: LogIndex, storeId: string, head: number): LogView
   indexed: index.position,
   streams: index.tracks.length,
   types: index.table.types.all.length,
-  broken: index.broken.slice(0, LISTED_BROKEN_PLACES),
+  broken: index.broken.slice(0, LISTED_BROKEN_RECORDS),
   ended: index.ended,
 })
 
@@ -29,10 +29,10 @@ export const namesView = (index: LogIndex): NamesView => ({
 export const timeAt = (index: LogIndex, position: number): string =>
   position < 1 || position > index.position ? '' : instant(index.table.time(position))
 
-/** Each kind shows at most so many; the search finds the others. */
-const MOST_OF_A_KIND = 200
+/** Actors listed of each kind; the search finds the others. */
+const LISTED_ACTORS = 200
 
-/** The actors that there were, each as it was. Agents by name, runs and all others newest first. */
+/** The actors that existed at a position, with their state. Agents by name; runs and all others by last fact, newest first. */
 export function actorRows(
   index: LogIndex,
   position: number,
@@ -53,7 +53,7 @@ export function actorRows(
   let more = 0
   for (const [kind, rows] of kinds) {
     rows.sort((a, b) => b.last - a.last)
-    const shown = rows.slice(0, MOST_OF_A_KIND)
+    const shown = rows.slice(0, LISTED_ACTORS)
     if (kind === 'agent') shown.sort((a, b) => (a.track.id < b.track.id ? -1 : 1))
     actors.push(...shown.map(({ track, last }) => actorRow(index, track, last)))
     more += rows.length - shown.length

@@ -1,4 +1,4 @@
-/** Names as numbers: the few names that occur a hundred thousand times. */
+/** Interned names: each gets a number, since a few names occur a hundred thousand times. */
 export class Names {
   readonly #numbers = new Map<string, number>()
   readonly #names: string[] = []

@@ -1,20 +1,20 @@
-/** Reading a log that may be damaged: what cannot be read is a broken place, and reading goes on behind it. */
+/** Reading a log that may be damaged: a record that cannot be read becomes a broken entry, and reading continues after it. */
 import type { Recorded } from '../../events/envelope.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../../store/event-store.ts'
 
-/** A fact, or why there is none that can be read. */
-export type LogPlace =
+/** A fact, or why it cannot be read. */
+export type LogEntry =
   | { readonly position: number; readonly recorded: Recorded }
   | { readonly position: number; readonly recorded: null; readonly problem: string }
 
-/** Every position of the range, both ends included, whatever is wrong with it. */
-export async function* readPlaces(
+/** One entry for every position of the range, both ends included, whatever its damage. */
+export async function* readLogEntries(
   store: EventStore,
   from: number,
   to: number,
-): AsyncGenerator<LogPlace, void, undefined> {
+): AsyncGenerator<LogEntry, void, undefined> {
   let next = from
   while (next <= to) {
     try {
@@ -32,7 +32,7 @@ export async function* readPlaces(
   }
 }
 
-/** The positions that an error is about. What is not about a place in the log is thrown again. */
+/** The end of the range of records that an error is about, and the problem. Rethrows an error that is about no record. */
 export function brokenRange(error: unknown, next: number): { to: number; problem: string } {
   if (!(error instanceof ClaudeAgentError) || error instanceof ClosedError) throw error
   const { position, found } = error.details as { position?: unknown; found?: unknown }
@@ -40,6 +40,6 @@ export function brokenRange(error: unknown, next: number): { to: number; problem
     return { to: found - 1, problem: error.summary }
   }
   if (error._tag !== 'CorruptRecord' && error._tag !== 'SequenceGap') throw error
-  // A page that cannot be read does not say which of its records is to blame: one place is given up at a time.
+  // The error of a damaged page does not say which record is to blame: skip one at a time.
   return { to: Math.max(next, typeof position === 'number' ? position : next), problem: error.summary }
 }

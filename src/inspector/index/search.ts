@@ -1,15 +1,15 @@
-/** Which facts match: found through the index where that is enough, else by reading the log, a piece at each request. */
+/** Searches: by type and stream through the index alone, by text through the log, one piece per request. */
 import { Mailbox } from '../../actors/engine/mailbox.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { type Column, counts } from './columns.ts'
 import type { LogIndex } from './index.ts'
-import { readPlaces } from './reading.ts'
+import { readLogEntries } from './reading.ts'
 import { toneOfType } from './tones.ts'
 
 export interface Filter {
-  /** Anywhere in the fact, whatever the case. */
+  /** Anywhere in the fact; case does not matter. */
   readonly text: string
-  /** A type, or `problems` for all that went wrong. */
+  /** A type, or `problems` for all types that report one. */
   readonly type: string
   readonly stream: string
 }
@@ -17,15 +17,15 @@ export interface Filter {
 export const isEmpty = ({ text, type, stream }: Filter): boolean =>
   text === '' && type === '' && stream === ''
 
-/** A request that looks for a text goes through so many facts; the next request goes on. */
-const READ_AT_ONCE = 4000
+/** Facts that one request searches for a text; the next request continues. */
+const FACTS_PER_REQUEST = 4000
 
 export class Matches {
   readonly #filter: Filter
   readonly #index: LogIndex
   readonly #store: EventStore
   readonly positions = counts()
-  /** Up to where the log has been gone through. */
+  /** The last position that has been searched. */
   searchedTo = 0
   readonly #pieces = new Mailbox()
 
@@ -35,7 +35,7 @@ export class Matches {
     this.#store = store
   }
 
-  /** Goes on to the end of the index, or as far as one request may. */
+  /** Continues to the end of the index, or as far as one request may go. */
   advance(): Promise<void> {
     return this.#pieces.post(() => this.#advance())
   }
@@ -43,7 +43,7 @@ export class Matches {
   async #advance(): Promise<void> {
     const { text } = this.#filter
     const head = this.#index.position
-    const to = text === '' ? head : Math.min(head, this.searchedTo + READ_AT_ONCE)
+    const to = text === '' ? head : Math.min(head, this.searchedTo + FACTS_PER_REQUEST)
     const candidates = this.#candidates(this.searchedTo + 1, to)
     if (text === '') for (const position of candidates) this.positions.push(position)
     else await this.#read(candidates, text.toLowerCase())
@@ -54,7 +54,7 @@ export class Matches {
     const [first, last] = [candidates[0], candidates.at(-1)]
     if (first === undefined || last === undefined) return
     const wanted = candidates.length === last - first + 1 ? null : new Set(candidates)
-    for await (const { position, recorded } of readPlaces(this.#store, first, last)) {
+    for await (const { position, recorded } of readLogEntries(this.#store, first, last)) {
       if (!recorded || (wanted && !wanted.has(position))) continue
       const { type, stream, data, correlationId } = recorded
       const whole = `${type} ${stream} ${correlationId} ${JSON.stringify(data)}`
@@ -70,24 +70,24 @@ export class Matches {
     )
     const track = stream === '' ? undefined : this.#index.track(stream)
     const found: number[] = []
-    const look = (position: number) => {
+    const consider = (position: number) => {
       if (accepts[table.typeNumber(position)]) found.push(position)
     }
     if (track) {
       const { positions } = track
       for (let at = positions.countUpTo(from - 1); at < positions.length && positions.at(at) <= to; at++) {
-        look(positions.at(at))
+        consider(positions.at(at))
       }
     } else if (stream === '') {
-      for (let position = from; position <= to; position++) look(position)
+      for (let position = from; position <= to; position++) consider(position)
     }
     return found
   }
 }
 
-const REMEMBERED = 6
+const KEPT_SEARCHES = 6
 
-/** The last few searches, so that a page can go through what it has found. */
+/** A cache of the last few searches, so that a page can step through the matches. */
 export class Searches {
   readonly #known = new Map<string, Matches>()
   readonly #index: LogIndex
@@ -98,7 +98,7 @@ export class Searches {
     this.#store = store
   }
 
-  /** null for all facts. */
+  /** Advances a search and returns its matches; null if the filter is empty, so that all facts match. */
   async find(filter: Filter): Promise<Matches | null> {
     if (isEmpty(filter)) return null
     const key = JSON.stringify([filter.text, filter.type, filter.stream])
@@ -106,7 +106,7 @@ export class Searches {
     this.#known.delete(key)
     this.#known.set(key, matches)
     for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= REMEMBERED) break
+      if (this.#known.size <= KEPT_SEARCHES) break
       this.#known.delete(oldest)
     }
     await matches.advance()
@@ -114,10 +114,10 @@ export class Searches {
   }
 }
 
-/** Where the match `by` further stands, seen from a position; null where there is none. */
+/** The position of the match that is `by` matches further than a position; null if there is none. */
 export function matchFrom(positions: Column<Uint32Array>, position: number, by: number): number | null {
   const upTo = positions.countUpTo(position)
-  const isOne = positions.at(upTo - 1) === position && upTo > 0
-  const ordinal = by > 0 ? upTo - 1 + by : upTo - (isOne ? 1 : 0) + by
+  const isMatch = positions.at(upTo - 1) === position && upTo > 0
+  const ordinal = by > 0 ? upTo - 1 + by : upTo - (isMatch ? 1 : 0) + by
   return ordinal >= 0 && ordinal < positions.length ? positions.at(ordinal) : null
 }

@@ -1,13 +1,13 @@
-/** One row of numbers for each fact of the log, 56 bytes: what was written where, and what it made of its actor. */
+/** One row of numbers for each fact of the log, 56 bytes: its stream and type, and the state of its actor after it. */
 import { counts, reals, words } from './columns.ts'
 import { Names } from './names.ts'
-import { BROKEN, markOf } from './tones.ts'
+import { markOf, UNREADABLE } from './tones.ts'
 
-/** What is counted of an actor. */
+/** The numbers of an actor. */
 export interface Measures {
-  /** Tasks that an agent has to do; steps that a run has begun. */
+  /** An agent's unfinished tasks; a run's scheduled steps. */
   readonly load: number
-  /** Answers; steps that are done. */
+  /** An agent's answers; a run's finished steps. */
   readonly done: number
   readonly tokens: number
   readonly costUsd: number
@@ -16,11 +16,11 @@ export interface Measures {
 export const nothingMeasured: Measures = { load: 0, done: 0, tokens: 0, costUsd: 0 }
 
 export interface FactRow {
-  /** The number of the stream; null for a place that cannot be read. */
+  /** The number of the stream; null if the record cannot be read. */
   readonly stream: number | null
   readonly version: number
   readonly type: string
-  /** Of the actor, after the fact. */
+  /** The actor's state after the fact. */
   readonly status: string
   readonly atMs: number
   readonly measures: Measures
@@ -41,13 +41,13 @@ export class FactTable {
   readonly #done = counts()
   readonly #tokens = reals()
   readonly #cost = reals()
-  /** Of the whole log up to here. */
+  /** Totals of the log up to each row. */
   readonly #calls = counts()
   readonly #retries = counts()
   readonly #failures = counts()
 
   constructor() {
-    this.types.numberOf(BROKEN)
+    this.types.numberOf(UNREADABLE)
     this.statuses.numberOf('')
   }
 
@@ -64,7 +64,7 @@ export class FactTable {
     this.#version.push(version)
     this.#type.push(this.types.numberOf(type))
     this.#status.push(this.statuses.numberOf(status))
-    // A clock that was set back is not drawn.
+    // Times must ascend, even if the clock was set back.
     this.#time.push(Math.max(this.#time.at(last), Number.isFinite(atMs) ? atMs : 0))
     this.#load.push(measures.load)
     this.#done.push(measures.done)
@@ -73,7 +73,7 @@ export class FactTable {
     this.#stream.push(stream ?? NO_STREAM)
   }
 
-  /** null for a place that cannot be read. */
+  /** The number of the stream; null if the record cannot be read. */
   stream(position: number): number | null {
     const stream = this.#stream.at(position - 1)
     return stream === NO_STREAM ? null : stream
@@ -84,9 +84,9 @@ export class FactTable {
   type = (position: number): string => this.types.nameOf(this.typeNumber(position))
   statusNumber = (position: number): number => this.#status.at(position - 1)
   status = (position: number): string => this.statuses.nameOf(this.statusNumber(position))
-  /** In milliseconds since the epoch; never less than before. */
+  /** In milliseconds since the epoch; never decreases. */
   time = (position: number): number => this.#time.at(position - 1)
-  /** How many facts were written up to a time. */
+  /** How many facts had been written by a time. */
   countUpTo = (ms: number): number => this.#time.countUpTo(ms)
 
   measures(position: number): Measures {
@@ -99,7 +99,7 @@ export class FactTable {
     }
   }
 
-  /** How often each has happened in the whole log, up to here. */
+  /** The totals of the log up to a position. */
   counted(position: number): { calls: number; retries: number; failures: number } {
     const row = position - 1
     return { calls: this.#calls.at(row), retries: this.#retries.at(row), failures: this.#failures.at(row) }

@@ -1,5 +1,4 @@
-/** The log as lanes: what state each actor was in and what happened to it, for as many columns as there are pixels. */
-
+/** The log as lanes: the states of each actor and what happened to it, with one column per pixel. */
 import type { Lane, MarkKind, OverviewView, TimelineView } from '../view.ts'
 import type { LogIndex } from './index.ts'
 import { markOf, toneOfStatus, toneOfType, weightOfStatus } from './tones.ts'
@@ -10,9 +9,9 @@ export interface TimelineRange {
   readonly to: number
   readonly axis: 'order' | 'time'
   readonly columns: number
-  /** Only lanes of streams whose name holds it. */
+  /** Only streams whose name contains this have a lane. */
   readonly text: string
-  /** How many lanes, and which is the first. */
+  /** The number of lanes to return, from `firstLane`. */
   readonly lanes: number
   readonly firstLane: number
 }
@@ -26,7 +25,7 @@ export function timeline(index: LogIndex, range: TimelineRange): TimelineView {
       ? (position: number) => ((index.table.time(position) - fromMs) / (toMs - fromMs)) * columns
       : (position: number) => ((position - from) / (to - from + 1)) * columns
   const tracks = index.tracks
-    .filter((track) => track.name.includes(text) && isIn(track, index, from, to))
+    .filter((track) => track.name.includes(text) && isInRange(track, index, from, to))
     .sort((a, b) => order(a) - order(b) || a.number - b.number)
   return {
     from,
@@ -55,16 +54,16 @@ export function timeline(index: LogIndex, range: TimelineRange): TimelineView {
 /** Runs above the agents that they ask. */
 const order = ({ actorKind }: StreamTrack) => (actorKind === 'run' ? 0 : actorKind === 'agent' ? 1 : 2)
 
-/** Something happened to it in the range; an agent is there until it is removed. */
-function isIn(track: StreamTrack, { table }: LogIndex, from: number, to: number): boolean {
+/** Whether an actor has a fact in the range, or is an agent that exists at its end. */
+function isInRange(track: StreamTrack, { table }: LogIndex, from: number, to: number): boolean {
   const last = track.lastUpTo(to)
   return last >= from || (track.actorKind === 'agent' && last > 0 && table.status(last) !== 'absent')
 }
 
-/** Of a lane with more changes than this for each column, so many columns show one thing. */
-const CHANGES_A_COLUMN = 0.25
-const COLUMNS_TOGETHER = 3
-const COLUMNS_A_MARK = 3
+/** A lane with more facts per column than this is crowded: its spans and its marks cover several columns each. */
+const CROWDED_FROM = 0.25
+const COLUMNS_PER_CELL = 3
+const COLUMNS_PER_MARK = 3
 
 function lane(
   { table }: LogIndex,
@@ -74,8 +73,8 @@ function lane(
 ): Lane {
   const first = positions.countUpTo(from - 1)
   const end = positions.countUpTo(to)
-  const crowded = end - first > columns * CHANGES_A_COLUMN
-  const cells = new Cells(table.statuses.all, columns, crowded ? COLUMNS_TOGETHER : 1)
+  const crowded = end - first > columns * CROWDED_FROM
+  const cells = new Cells(table.statuses.all, columns, crowded ? COLUMNS_PER_CELL : 1)
   const marks = new Marks(crowded)
   let status = first === 0 ? 0 : table.statusNumber(positions.at(first - 1))
   let since = 0
@@ -90,27 +89,28 @@ function lane(
     since = column
   }
   cells.paint(since, columns, status)
-  return { stream: name, kind: actorKind, crowded, spans: cells.spans(), ...marks.found() }
+  return { stream: name, kind: actorKind, crowded, spans: cells.spans(), ...marks.view() }
 }
 
-/** A lane's pixels. Where several states fall on one, that is drawn which asks for most attention. */
+/** A lane's cells. Where several states fall on one, the one that needs most attention wins. */
 class Cells {
   readonly #cells: Uint16Array
   readonly #weights: readonly number[]
   readonly #columns: number
-  readonly #together: number
+  /** Columns per cell. */
+  readonly #width: number
 
-  constructor(statuses: readonly string[], columns: number, together: number) {
+  constructor(statuses: readonly string[], columns: number, width: number) {
     this.#weights = statuses.map(weightOfStatus)
     this.#columns = columns
-    this.#together = together
-    this.#cells = new Uint16Array(Math.ceil(columns / together))
+    this.#width = width
+    this.#cells = new Uint16Array(Math.ceil(columns / width))
   }
 
-  /** Always at least one cell: what was short is seen as well. */
+  /** Paints at least one cell, so that short states are visible as well. */
   paint(from: number, to: number, status: number): void {
-    const first = Math.floor(from / this.#together)
-    const end = Math.max(first + 1, Math.ceil(to / this.#together))
+    const first = Math.floor(from / this.#width)
+    const end = Math.max(first + 1, Math.ceil(to / this.#width))
     const weight = this.#weights[status] ?? 0
     for (let cell = first; cell < end && cell < this.#cells.length; cell++) {
       if (weight >= (this.#weights[this.#cells[cell] ?? 0] ?? 0)) this.#cells[cell] = status
@@ -120,7 +120,7 @@ class Cells {
   spans(): Lane['spans'] {
     const found: [number, number, number][] = []
     this.#cells.forEach((status, cell) => {
-      const [from, to] = [cell * this.#together, Math.min(this.#columns, (cell + 1) * this.#together)]
+      const [from, to] = [cell * this.#width, Math.min(this.#columns, (cell + 1) * this.#width)]
       const last = found.at(-1)
       if (last?.[2] === status && last[1] === from) last[1] = to
       else if (status !== 0) found.push([from, to, status])
@@ -129,7 +129,7 @@ class Cells {
   }
 }
 
-/** What is marked. In a crowd only what went wrong is. */
+/** A lane's marks. A crowded lane has marks for failures only. */
 class Marks {
   readonly #crowded: boolean
   readonly #columns: Partial<Record<MarkKind, Set<number>>> = {}
@@ -144,16 +144,18 @@ class Marks {
     this.#counts[kind] = (this.#counts[kind] ?? 0) + 1
     if (this.#crowded && kind !== 'failure') return
     this.#columns[kind] ??= new Set()
-    this.#columns[kind].add(this.#crowded ? Math.floor(column / COLUMNS_A_MARK) * COLUMNS_A_MARK + 1 : column)
+    this.#columns[kind].add(
+      this.#crowded ? Math.floor(column / COLUMNS_PER_MARK) * COLUMNS_PER_MARK + 1 : column,
+    )
   }
 
-  found(): Pick<Lane, 'marks' | 'counts'> {
+  view(): Pick<Lane, 'marks' | 'counts'> {
     const marks = Object.entries(this.#columns).map(([kind, columns]) => [kind, [...columns]] as const)
     return { marks: Object.fromEntries(marks), counts: this.#counts }
   }
 }
 
-/** How much was written when, and how much of that went wrong. */
+/** Write activity over the whole log: facts per column, and how many of them report a problem. */
 export function overview(index: LogIndex, head: number, columns: number): OverviewView {
   const { table } = index
   const isBad = table.types.all.map((type) => toneOfType(type) === 'bad')

@@ -1,13 +1,13 @@
-/** Which colour a fact and a state have, and how much attention they ask for. */
+/** The colours of facts and states, and how much attention they need. */
 import type { MarkKind, Tone } from '../view.ts'
 
-/** A place that cannot be read has this instead of a type. */
-export const BROKEN = '(unreadable)'
-/** The state of an actor whose facts cannot be folded any more. */
+/** The type of a record that cannot be read. */
+export const UNREADABLE = '(unreadable)'
+/** The state of an actor whose facts can no longer be folded. */
 export const UNKNOWN = 'unknown'
 
 export function toneOfType(type: string): Tone {
-  if (type === BROKEN || /Failed|OutcomeUnknown|Lost|Escalated/.test(type)) return 'bad'
+  if (type === UNREADABLE || /Failed|OutcomeUnknown|Lost|Escalated/.test(type)) return 'bad'
   if (/Retry|Cancelled|Reset|Stopped|Removed|Paused|Restarted|Exited/.test(type)) return 'warn'
   if (/Succeeded|Created/.test(type)) return 'good'
   if (/^Call|^Process|^Step|^Inputs|Started|Resumed/.test(type)) return 'call'
@@ -30,11 +30,11 @@ export const toneOfStatus = (status: string): Tone => STATUS_TONES[status] ?? 'p
 
 const WEIGHTS: Readonly<Record<Tone, number>> = { plain: 1, good: 2, call: 3, warn: 4, bad: 5 }
 
-/** Where a pixel stands for several states, the one that asks for most attention is drawn. */
+/** Where one pixel covers several states, the one with the largest weight is drawn. */
 export const weightOfStatus = (status: string): number =>
   status === 'absent' || status === '' ? 0 : WEIGHTS[toneOfStatus(status)]
 
-/** What is marked on a lane. */
+/** The mark of a fact on its lane; null for none. */
 export function markOf(type: string): MarkKind | null {
   if (type === 'CallStarted' || type === 'StepScheduled') return 'call'
   if (type === 'RetryScheduled' || type === 'RunResumed') return 'retry'

@@ -1,7 +1,9 @@
-/** One stream as the inspector follows it: where its facts stand, its state, and states on the way to fold on from. */
+/** One stream in the index: the positions of its facts, its current state, and checkpoints to fold other states from. */
+
 import type { AgentContext } from '../../actors/agent/state.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
+import { foldFact } from '../../actors/engine/fold-fact.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { kindOf } from '../../history/kinds.ts'
 import type { RunContext } from '../../patterns/runs/machine.ts'
@@ -9,22 +11,21 @@ import { counts } from './columns.ts'
 import { type Measures, nothingMeasured } from './table.ts'
 import { UNKNOWN } from './tones.ts'
 
-/** A state at any version is folded from at most so many facts. */
-const FACTS_BETWEEN_STATES = 512
+/** Any state is folded from at most this many facts. */
+const FACTS_PER_CHECKPOINT = 512
 
 export class StreamTrack {
   readonly name: string
   /** The number of the stream in the table. */
   readonly number: number
   readonly kind: AnyKind | undefined
-  /** By version, from 1. A version that could not be read is not here. */
+  /** The positions of its facts, ascending, without those that could not be read. */
   readonly positions = counts()
-  /** Why its state cannot be told, from where on. */
+  /** Why its state is unknown, and from which version on; null if it is known. */
   damage: { readonly version: number; readonly problem: string } | null = null
   #version = 0
   #state: PlainState | undefined
-  /** After each 512 facts. */
-  readonly #states: PlainState[] = []
+  readonly #checkpoints: PlainState[] = []
   #measures: Measures = nothingMeasured
 
   constructor(name: string, number: number, kinds: readonly AnyKind[]) {
@@ -41,41 +42,45 @@ export class StreamTrack {
     return this.name.slice(this.name.indexOf('/') + 1)
   }
 
-  /** Where the last of its facts stands, up to a position; 0 when there is none. */
+  /** The position of its last fact up to a position; 0 if there is none. */
   lastUpTo(position: number): number {
     return this.positions.at(this.positions.countUpTo(position) - 1)
   }
 
-  /** One more fact, and what it makes of the actor. */
-  see(recorded: Recorded): { readonly status: string; readonly measures: Measures } {
+  /** Adds a fact and returns the actor's state after it. */
+  add(recorded: Recorded): { readonly status: string; readonly measures: Measures } {
     this.positions.push(recorded.position)
     const missing = recorded.version !== this.#version + 1
     this.#version = recorded.version
-    if (missing) this.#damaged(recorded.version, 'A fact before this one cannot be read.')
+    if (missing) this.#markDamaged(recorded.version, 'A fact before this one cannot be read.')
     if (!this.damage) {
       try {
         this.#state = foldOne(this.kind, this.#state, recorded)
-        if (recorded.version % FACTS_BETWEEN_STATES === 0 && this.#state) this.#states.push(this.#state)
-        this.#measures = measured(this.actorKind, this.#state) ?? this.#measures
+        if (recorded.version % FACTS_PER_CHECKPOINT === 0 && this.#state) this.#checkpoints.push(this.#state)
+        this.#measures = measuresOf(this.actorKind, this.#state) ?? this.#measures
       } catch (error) {
-        this.#damaged(recorded.version, (error as Error).message)
+        this.#markDamaged(recorded.version, (error as Error).message)
       }
     }
     return { status: this.damage ? UNKNOWN : statusOf(this.#state), measures: this.#measures }
   }
 
-  /** The last state on the way to a version that was kept. */
-  stateBefore(version: number): { readonly version: number; readonly state: PlainState | undefined } {
-    const kept = Math.min(Math.floor(version / FACTS_BETWEEN_STATES), this.#states.length)
-    return { version: kept * FACTS_BETWEEN_STATES, state: this.#states[kept - 1] }
+  /** The last checkpoint up to a version; the initial state, as undefined at version 0, if there is none. */
+  checkpointBefore(version: number): { readonly version: number; readonly state: PlainState | undefined } {
+    const count = Math.min(Math.floor(version / FACTS_PER_CHECKPOINT), this.#checkpoints.length)
+    return { version: count * FACTS_PER_CHECKPOINT, state: this.#checkpoints[count - 1] }
   }
 
-  #damaged(version: number, problem: string): void {
+  #markDamaged(version: number, problem: string): void {
     this.damage ??= { version, problem }
   }
 }
 
-/** The state after one more fact; undefined where nobody here knows the kind. Throws UnknownFactError. */
+/**
+ * The state after one more fact; undefined if the kind of actor is unknown.
+ *
+ * @throws UnknownFactError
+ */
 export function foldOne(
   kind: AnyKind | undefined,
   state: PlainState | undefined,
@@ -84,14 +89,14 @@ export function foldOne(
   if (!kind) return undefined
   const fold = plainFold(kind.fold)
   const before = state ?? fold.initial
-  return fold.transition(before, kind.facts.read(recorded)) ?? before
+  return foldFact(fold.transition, before, kind.facts, recorded) ?? before
 }
 
 export const statusOf = (state: PlainState | undefined): string =>
   state === undefined ? '' : typeof state.value === 'string' ? state.value : JSON.stringify(state.value)
 
-/** What is counted of the kinds that this package brings along. */
-function measured(kind: string, state: PlainState | undefined): Measures | undefined {
+/** The numbers of an agent or a run; undefined for every other kind. */
+function measuresOf(kind: string, state: PlainState | undefined): Measures | undefined {
   if (!state) return undefined
   if (kind === 'agent') {
     const { queue, current, totals } = state.context as unknown as AgentCounts

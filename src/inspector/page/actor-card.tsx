@@ -1,4 +1,4 @@
-/** One actor as it was at the moment: its chart, its sessions or steps, and its state. */
+/** One actor as of the shown moment: its chart, its sessions or steps, and its state. */
 import type { ActorView } from '../view.ts'
 import { Payload } from './payload.tsx'
 import { SessionTree } from './session-tree.tsx'
@@ -8,16 +8,16 @@ import { StepTree } from './step-tree.tsx'
 import { number } from './words.ts'
 
 export function ActorCard() {
-  const seen = moment.value?.actor
+  const view = moment.value?.actor
   const subject = actor.value || moment.value?.fact?.stream
-  if (!seen) {
+  if (!view) {
     return (
       <section class="card actor-card" aria-label="Actor">
-        <p class="empty">{subject ? `${subject} was not there yet.` : 'No actor.'}</p>
+        <p class="empty">{subject ? `${subject} did not exist yet.` : 'No actor.'}</p>
       </section>
     )
   }
-  const { stream, status, tone, version } = seen
+  const { stream, status, tone, version } = view
   const tabs: readonly (readonly [typeof aspect.value, string])[] = [
     ['chart', 'Chart'],
     ['history', stream.startsWith('run/') ? 'Steps' : 'Sessions'],
@@ -36,15 +36,15 @@ export function ActorCard() {
             onClick={() => {
               actor.value = ''
             }}
-            title="Show the actor of each fact again"
+            title="Show the actor of the selected fact again"
           >
             Unpin
           </button>
         )}
       </header>
-      {/* Not tabs by their role: the arrow keys are for going through the facts. */}
+      {/* Without the role of tabs, which would claim the arrow keys: they step through the facts. */}
       <fieldset class="tabs">
-        <legend class="hidden">What to show of the actor</legend>
+        <legend class="hidden">View of the actor</legend>
         {tabs.map(([name, label]) => (
           <button
             type="button"
@@ -60,29 +60,25 @@ export function ActorCard() {
         ))}
       </fieldset>
       <div class="scroll">
-        {seen.problem !== null && (
-          <p class="notice bad">Its state cannot be told from here on: {seen.problem}</p>
-        )}
-        <Shown seen={seen} />
+        {view.problem !== null && <p class="notice bad">State unknown from here on: {view.problem}</p>}
+        <Aspect view={view} />
       </div>
     </section>
   )
 }
 
-function Shown({ seen }: { readonly seen: ActorView }) {
-  if (aspect.value === 'state') return <Payload value={seen.context} path="context" />
+function Aspect({ view }: { readonly view: ActorView }) {
+  if (aspect.value === 'state') return <Payload value={view.context} path="context" />
   if (aspect.value === 'history') {
-    return seen.run ? (
-      <StepTree run={seen.run} />
+    return view.run ? (
+      <StepTree run={view.run} />
     ) : (
-      <SessionTree sessions={seen.sessions} more={seen.moreSessions} />
+      <SessionTree sessions={view.sessions} more={view.moreSessions} />
     )
   }
-  return seen.chart ? (
-    <StateChartCard chart={seen.chart} status={seen.status} last={seen.last} />
+  return view.chart ? (
+    <StateChartCard chart={view.chart} status={view.status} last={view.last} />
   ) : (
-    <p class="empty">
-      This kind of actor is not known here: its facts can be read, its state cannot be told.
-    </p>
+    <p class="empty">Unknown kind of actor: its facts can be read, but its state cannot be shown.</p>
   )
 }

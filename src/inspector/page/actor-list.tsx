@@ -1,4 +1,4 @@
-/** The actors that there were at the moment, each as it was. */
+/** The actors that existed at the shown moment, each with its state then. */
 import type { ActorRow } from '../view.ts'
 import { actor, actorsText, moment } from './state.ts'
 import { number, usd } from './words.ts'
@@ -6,9 +6,9 @@ import { number, usd } from './words.ts'
 const HEADINGS: Readonly<Record<string, string>> = { agent: 'Agents', run: 'Runs', supervisor: 'Supervisors' }
 
 export function ActorList() {
-  const seen = moment.value
+  const shown = moment.value
   const kinds = new Map<string, ActorRow[]>()
-  for (const row of seen?.actors ?? []) kinds.set(row.kind, [...(kinds.get(row.kind) ?? []), row])
+  for (const row of shown?.actors ?? []) kinds.set(row.kind, [...(kinds.get(row.kind) ?? []), row])
   return (
     <nav class="card actors" aria-label="Actors">
       <label class="find">
@@ -33,9 +33,9 @@ export function ActorList() {
             ))}
           </section>
         ))}
-        {kinds.size === 0 && <p class="empty">Nobody yet.</p>}
-        {(seen?.moreActors ?? 0) > 0 && (
-          <p class="empty">{number(seen?.moreActors ?? 0)} more: find them by name.</p>
+        {kinds.size === 0 && <p class="empty">No actors yet.</p>}
+        {(shown?.moreActors ?? 0) > 0 && (
+          <p class="empty">{number(shown?.moreActors ?? 0)} more: search by name.</p>
         )}
       </div>
     </nav>
@@ -44,15 +44,15 @@ export function ActorList() {
 
 function Actor({ row }: { readonly row: ActorRow }) {
   const { stream, id, status, tone, kind, load, done, costUsd } = row
-  const chosen = (actor.value || moment.value?.fact?.stream) === stream
+  const current = (actor.value || moment.value?.fact?.stream) === stream
   const work = kind === 'run' ? `${done}/${load} steps` : load > 0 ? `${load} to do` : `${done} done`
   return (
     <button
       type="button"
       class="actor"
       aria-pressed={actor.value === stream}
-      aria-current={chosen}
-      title={actor.value === stream ? 'Show the actor of each fact again' : `Keep looking at ${stream}`}
+      aria-current={current}
+      title={actor.value === stream ? 'Show the actor of the selected fact again' : `Pin ${stream}`}
       onClick={() => {
         actor.value = actor.value === stream ? '' : stream
       }}

@@ -1,4 +1,4 @@
-/** The page: what was written when above, everything at one moment below. */
+/** The page: the write activity of the whole log above, everything at one moment below. */
 import { ActorCard } from './actor-card.tsx'
 import { ActorList } from './actor-list.tsx'
 import { FactCard } from './fact-card.tsx'

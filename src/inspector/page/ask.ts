@@ -1,33 +1,33 @@
-/** Asks the server. */
+/** Requests to the server. */
 import type { Answers } from '../view.ts'
 
 export type Query = Readonly<Record<string, string | number>>
 
-/** Rejects with what the server says is wrong. Empty words are not sent. */
+/** Sends a query, without its empty values. Rejects with the server's error message. */
 export async function ask<What extends keyof Answers>(what: What, query: Query): Promise<Answers[What]> {
-  const words = Object.entries(query).filter(([, value]) => value !== '')
-  const address = `/api/${what}?${new URLSearchParams(words.map(([name, value]) => [name, String(value)]))}`
-  const response = await fetch(address, { credentials: 'same-origin' })
+  const given = Object.entries(query).filter(([, value]) => value !== '')
+  const url = `/api/${what}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`
+  const response = await fetch(url, { credentials: 'same-origin' })
   const answer = await response.json()
   if (!response.ok) throw new Error(answer?.error?.message ?? `The inspector answered ${response.status}.`)
   return answer
 }
 
-/** One question at a time: while one is on its way, only the newest of those that come is kept. */
+/** Runs one request at a time. Any number of calls while one is running lead to one more run after it. */
 export function latest(work: () => Promise<void>): () => void {
-  let going = false
+  let running = false
   let again = false
   const run = async () => {
-    if (going) {
+    if (running) {
       again = true
       return
     }
-    going = true
+    running = true
     do {
       again = false
       await work()
     } while (again)
-    going = false
+    running = false
   }
   return () => void run()
 }

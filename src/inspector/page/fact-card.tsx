@@ -1,4 +1,4 @@
-/** The fact that the page stands at, with all that it holds. */
+/** The shown fact, in full. */
 import { Payload } from './payload.tsx'
 import { goTo, moment, stream } from './state.ts'
 import { clock, day, number } from './words.ts'

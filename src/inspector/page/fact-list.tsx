@@ -1,4 +1,4 @@
-/** The facts, as many as there are: only the rows in sight are on the page, and fetched by the hundred. */
+/** The list of facts, of any length: only visible rows are on the page, and they are fetched by the hundred. */
 import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import type { FactLine } from '../view.ts'
@@ -8,8 +8,8 @@ import { clock, number, streamTitle } from './words.ts'
 
 const ROW = 27
 const PAGE = 100
-const REMEMBERED_PAGES = 40
-/** Beyond the rows in sight. */
+const CACHED_PAGES = 40
+/** Rows rendered above and below the visible ones. */
 const MARGIN = 8
 
 const top = signal(0)
@@ -23,11 +23,11 @@ const firstRow = () => Math.max(0, Math.floor(top.peek() / ROW) - MARGIN)
 const rowCount = () => Math.ceil(height.peek() / ROW) + 2 * MARGIN
 
 const load = latest(async () => {
-  // Where the list stands is not known yet.
+  // The list's position is not known yet.
   if (moment.peek() === null) return
-  const asked = filter.peek()
-  if (asked !== pagesOf) {
-    pagesOf = asked
+  const current = filter.peek()
+  if (current !== pagesOf) {
+    pagesOf = current
     pages.value = new Map()
   }
   const first = Math.floor(firstRow() / PAGE)
@@ -36,18 +36,18 @@ const load = latest(async () => {
     const known = pages.peek().get(page)
     if (known?.length === PAGE) continue
     try {
-      const found = await ask('facts', { offset: page * PAGE, limit: PAGE, ...asked })
-      if (asked !== filter.peek()) return
+      const found = await ask('facts', { offset: page * PAGE, limit: PAGE, ...current })
+      if (current !== filter.peek()) return
       total.value = found.total
       searchedTo.value = found.searchedTo
-      const kept = [...pages.peek()].slice(-REMEMBERED_PAGES)
+      const kept = [...pages.peek()].slice(-CACHED_PAGES)
       pages.value = new Map([...kept, [page, found.lines]])
     } catch {
-      // The moment asks the same server, and says what is wrong.
+      // Loading the moment fails in the same way, and shows the problem.
       return
     }
   }
-  // A search goes on as long as somebody waits for it.
+  // Each request searches one piece of the log.
   if (filtered.peek() && searchedTo.peek() < head.peek()) setTimeout(load, 20)
 })
 

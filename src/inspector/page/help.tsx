@@ -1,4 +1,4 @@
-/** The keys, in a dialog. */
+/** The help: a dialog with the keyboard shortcuts. */
 import { useEffect, useRef } from 'preact/hooks'
 import { SHORTCUTS } from './keyboard.ts'
 import { helpOpen } from './state.ts'
@@ -18,7 +18,7 @@ export function Help() {
         helpOpen.value = false
       }}
     >
-      <h2 id="help-title">Keys</h2>
+      <h2 id="help-title">Keyboard shortcuts</h2>
       <table>
         <tbody>
           {SHORTCUTS.map(({ shown, does }) => (
@@ -31,7 +31,7 @@ export function Help() {
           ))}
         </tbody>
       </table>
-      <p>Drag the slider or the lanes to go to a moment. With Ctrl, the wheel zooms.</p>
+      <p>Drag the slider or the timeline to move through the log. Ctrl and the wheel zoom.</p>
       <button
         type="button"
         class="quiet"

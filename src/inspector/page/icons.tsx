@@ -1,4 +1,4 @@
-/** The few drawings of the page. */
+/** The icons of the page. */
 const PATHS = {
   first: 'M4 4v8M12 4l-6 4 6 4z',
   previous: 'M10.5 4l-5 4 5 4',

@@ -1,4 +1,4 @@
-/** The keys: a table, which the help shows as well. */
+/** The keyboard shortcuts, as a table that the help shows as well. */
 import { step } from './loading.ts'
 import {
   clearFilter,
@@ -14,42 +14,42 @@ import {
 import { nextTheme } from './theme.ts'
 
 interface Key {
-  /** As `KeyboardEvent.key` has it, with `Shift+` before the arrows. */
+  /** Values of `KeyboardEvent.key`, with `Shift+` before arrows. */
   readonly keys: readonly string[]
   readonly shown: string
   readonly does: string
   readonly act: () => unknown
 }
 
-const ownStream = () => moment.peek()?.fact?.stream ?? ''
+const shownStream = () => moment.peek()?.fact?.stream ?? ''
 
 export const SHORTCUTS: readonly Key[] = [
   {
     keys: ['ArrowRight', 'ArrowDown'],
     shown: '→ ↓',
-    does: 'the next fact (of those that match)',
+    does: 'next matching fact',
     act: () => step(1),
   },
-  { keys: ['ArrowLeft', 'ArrowUp'], shown: '← ↑', does: 'the previous fact', act: () => step(-1) },
+  { keys: ['ArrowLeft', 'ArrowUp'], shown: '← ↑', does: 'previous matching fact', act: () => step(-1) },
   {
     keys: ['Shift+ArrowRight'],
     shown: '⇧ →',
-    does: 'the next fact of the same actor',
-    act: () => step(1, ownStream()),
+    does: 'next fact of the same actor',
+    act: () => step(1, shownStream()),
   },
   {
     keys: ['Shift+ArrowLeft'],
     shown: '⇧ ←',
-    does: 'the previous fact of the same actor',
-    act: () => step(-1, ownStream()),
+    does: 'previous fact of the same actor',
+    act: () => step(-1, shownStream()),
   },
-  { keys: ['PageDown'], shown: 'Page ↓', does: 'a hundred facts on', act: () => step(100) },
-  { keys: ['PageUp'], shown: 'Page ↑', does: 'a hundred facts back', act: () => step(-100) },
-  { keys: ['Home'], shown: 'Home', does: 'the beginning', act: () => goTo(1) },
-  { keys: ['End'], shown: 'End', does: 'the end', act: () => goTo(head.peek()) },
-  { keys: ['e', ']'], shown: 'e', does: 'the next problem', act: () => step(1, 'problems') },
-  { keys: ['E', '['], shown: '⇧ E', does: 'the previous problem', act: () => step(-1, 'problems') },
-  { keys: [' '], shown: 'Space', does: 'follow the log, or stop following', act: toggleFollowing },
+  { keys: ['PageDown'], shown: 'Page ↓', does: '100 facts forward', act: () => step(100) },
+  { keys: ['PageUp'], shown: 'Page ↑', does: '100 facts back', act: () => step(-100) },
+  { keys: ['Home'], shown: 'Home', does: 'first fact', act: () => goTo(1) },
+  { keys: ['End'], shown: 'End', does: 'last fact', act: () => goTo(head.peek()) },
+  { keys: ['e', ']'], shown: 'e', does: 'next problem', act: () => step(1, 'problems') },
+  { keys: ['E', '['], shown: '⇧ E', does: 'previous problem', act: () => step(-1, 'problems') },
+  { keys: [' '], shown: 'Space', does: 'start or stop following the log', act: toggleFollowing },
   { keys: ['/'], shown: '/', does: 'search', act: () => document.getElementById('search')?.focus() },
   { keys: ['+', '='], shown: '+', does: 'zoom in', act: () => zoom(0.5) },
   { keys: ['-'], shown: '−', does: 'zoom out', act: () => zoom(2) },
@@ -61,19 +61,19 @@ export const SHORTCUTS: readonly Key[] = [
       shownRange.value = null
     },
   },
-  { keys: ['t'], shown: 't', does: 'light, dark, or as the system has it', act: nextTheme },
+  { keys: ['t'], shown: 't', does: 'light, dark or system theme', act: nextTheme },
   {
     keys: ['?'],
     shown: '?',
-    does: 'this help',
+    does: 'show or hide this help',
     act: () => {
       helpOpen.value = !helpOpen.value
     },
   },
-  { keys: ['Escape'], shown: 'Esc', does: 'close this, or take the filter away', act: letGo },
+  { keys: ['Escape'], shown: 'Esc', does: 'close this help, or clear the filter', act: dismiss },
 ]
 
-function letGo(): void {
+function dismiss(): void {
   if (helpOpen.value) helpOpen.value = false
   else if (filtered.value) clearFilter()
 }
@@ -91,10 +91,10 @@ export function listenToKeys(): void {
   })
 }
 
-/** What one types into a field, or presses a button with, is no command. */
+/** Whether a key is a shortcut here: not while typing into a field, and not a space that presses a button. */
 function isFree({ target, key }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement) || key === 'Escape') return true
   if (target.matches('input[type=search], select')) return false
-  // A focused slider and the list of facts move as the page does.
+  // A focused slider or list of facts must not keep the arrow keys for itself.
   return !(target.matches('button, summary') && key === ' ')
 }

@@ -1,4 +1,4 @@
-/** One lane for each actor: its states as spans, calls, retries and failures as marks, and the moment as a line. */
+/** The timeline, one lane per actor: states as spans; calls, retries and failures as marks; the moment as a line. */
 import { useEffect, useRef } from 'preact/hooks'
 import type { Lane, MarkKind, TimelineView } from '../view.ts'
 import { Icon } from './icons.tsx'
@@ -8,19 +8,19 @@ import { clock, number, streamTitle, timeSpan } from './words.ts'
 const HEIGHT = 20
 
 export function Lanes() {
-  const seen = timelineLanes.value
+  const view = timelineLanes.value
   const area = useRef<HTMLDivElement>(null)
   useWidth(area)
   const toMoment = (event: PointerEvent) => {
     const box = area.current?.getBoundingClientRect()
-    if (!box || !seen) return
-    goTo(positionAt(seen, (event.clientX - box.left) / box.width))
+    if (!box || !view) return
+    goTo(positionAt(view, (event.clientX - box.left) / box.width))
   }
   return (
     <section class="card lanes" aria-label="Timeline">
       <header>
         <h2>Timeline</h2>
-        <p class="extent">{seen && extent(seen)}</p>
+        <p class="extent">{view && extent(view)}</p>
         <fieldset class="switch">
           <legend class="hidden">Axis</legend>
           {(['order', 'time'] as const).map((name) => (
@@ -58,7 +58,7 @@ export function Lanes() {
           type="button"
           class="quiet"
           disabled={shownRange.value === null}
-          title="The whole log (0)"
+          title="Show the whole log (0)"
           onClick={() => {
             shownRange.value = null
           }}
@@ -68,8 +68,8 @@ export function Lanes() {
       </header>
       <div class="scroll">
         <div class="grid">
-          {seen?.lanes.map((lane) => (
-            <Row key={lane.stream} lane={lane} seen={seen} />
+          {view?.lanes.map((lane) => (
+            <Row key={lane.stream} lane={lane} view={view} />
           ))}
           <div
             class="area"
@@ -82,26 +82,26 @@ export function Lanes() {
               if (event.buttons === 1) toMoment(event)
             }}
             onWheel={(event) => {
-              if (!(event.ctrlKey || event.metaKey) || !seen) return
+              if (!(event.ctrlKey || event.metaKey) || !view) return
               event.preventDefault()
               const box = event.currentTarget.getBoundingClientRect()
-              zoom(event.deltaY > 0 ? 1.25 : 0.8, positionAt(seen, (event.clientX - box.left) / box.width))
+              zoom(event.deltaY > 0 ? 1.25 : 0.8, positionAt(view, (event.clientX - box.left) / box.width))
             }}
           >
-            {seen && <Playhead seen={seen} />}
+            {view && <Playhead view={view} />}
           </div>
         </div>
-        {(seen?.moreLanes ?? 0) > 0 && (
-          <p class="empty">{number(seen?.moreLanes ?? 0)} more lanes: find them by name.</p>
+        {(view?.moreLanes ?? 0) > 0 && (
+          <p class="empty">{number(view?.moreLanes ?? 0)} more lanes: search for actors by name.</p>
         )}
-        {seen?.lanes.length === 0 && <p class="empty">Nothing has happened yet.</p>}
+        {view?.lanes.length === 0 && <p class="empty">Nothing has happened yet.</p>}
       </div>
       <footer class="legend" aria-hidden="true">
         <span>
           <i class="key span-call" /> busy
         </span>
         <span>
-          <i class="key span-warn" /> waits to retry
+          <i class="key span-warn" /> waiting to retry
         </span>
         <span>
           <i class="key span-bad" /> failed
@@ -126,7 +126,7 @@ export function Lanes() {
   )
 }
 
-function Row({ lane, seen }: { readonly lane: Lane; readonly seen: TimelineView }) {
+function Row({ lane, view }: { readonly lane: Lane; readonly view: TimelineView }) {
   return (
     <>
       <button
@@ -142,12 +142,12 @@ function Row({ lane, seen }: { readonly lane: Lane; readonly seen: TimelineView 
       </button>
       <svg
         class="lane"
-        viewBox={`0 0 ${seen.columns} ${HEIGHT}`}
+        viewBox={`0 0 ${view.columns} ${HEIGHT}`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={laneText(lane, seen)}
+        aria-label={laneText(lane, view)}
       >
-        {seen.statuses.map(({ name, tone }, number) => (
+        {view.statuses.map(({ name, tone }, number) => (
           <path key={name} class={`span-${tone} is-${name}`} d={bars(lane, number)} />
         ))}
         {MARK_KINDS.map((kind) => (
@@ -162,7 +162,7 @@ function Row({ lane, seen }: { readonly lane: Lane; readonly seen: TimelineView 
   )
 }
 
-/** All spans of a state are one path: a page with ten thousand shapes would be slow. */
+/** All spans of a state as one path: ten thousand shapes would make the page slow. */
 const bars = ({ spans }: Lane, wanted: number): string =>
   spans
     .filter(([, , status]) => status === wanted)
@@ -179,16 +179,16 @@ const MARKS: Readonly<Record<MarkKind, (column: number) => string>> = {
   failure: (x) => `M${x - 3.5} ${MIDDLE - 4}l8 8m0-8l-8 8`,
 }
 
-/** In a crowd a mark is no more than that there is something. */
+/** The mark of a crowded lane. */
 const tick = (x: number) => `M${x + 0.5} 1v3`
 
 function laneText({ stream, spans, counts }: Lane, { statuses }: TimelineView): string {
   const { call = 0, retry = 0, failure = 0 } = counts
   const last = statuses[spans.at(-1)?.[2] ?? 0]?.name
-  return `${stream}: ${call} calls, ${retry} retries, ${failure} failures, in the end ${last || 'nothing'}`
+  return `${stream}: ${call} calls, ${retry} retries, ${failure} failures; last state: ${last || 'none'}`
 }
 
-/** Where the moment is, from 0 to 1; outside of that it is not in sight. */
+/** Where a position is on the lanes, from 0 to 1; outside of that range it is not visible. */
 function shareOf({ from, to, axis: shown, positions, columns: width }: TimelineView, at: number): number {
   if (shown === 'order') return (at - from + 0.5) / (to - from + 1)
   const column = positions.findIndex((end) => end >= at)
@@ -204,8 +204,8 @@ function positionAt(
   return positions[Math.floor(inside * width)] ?? to
 }
 
-function Playhead({ seen }: { readonly seen: TimelineView }) {
-  const share = shareOf(seen, position.value)
+function Playhead({ view }: { readonly view: TimelineView }) {
+  const share = shareOf(view, position.value)
   return share < 0 || share > 1 ? null : <div class="playhead" style={{ left: `${share * 100}%` }} />
 }
 
@@ -213,7 +213,7 @@ function extent({ from, to, fromMs, toMs }: TimelineView): string {
   return `${number(from)} to ${number(to)}, ${clock(fromMs)} to ${clock(toMs)} (${timeSpan(toMs - fromMs)})`
 }
 
-/** The server makes the lanes for as many columns as there are pixels. */
+/** Keeps the number of columns equal to the width of the lanes. */
 function useWidth(area: { readonly current: HTMLElement | null }): void {
   useEffect(() => {
     if (!area.current) return

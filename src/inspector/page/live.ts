@@ -1,4 +1,4 @@
-/** Hears from the server how the log grows. The browser connects again by itself. */
+/** Follows the growth of the log through server-sent events. The browser reconnects by itself. */
 import { noteLog } from './loading.ts'
 import { connected, problem } from './state.ts'
 

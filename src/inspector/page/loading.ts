@@ -1,23 +1,23 @@
-/** Asks for what the page shows whenever what it should show has changed. */
+/** Loads what the page shows, whenever the selection or the log changes. */
 import { computed, effect } from '@preact/signals'
 import { ask, latest } from './ask.ts'
 import * as page from './state.ts'
 
-/** Lanes and overview of a growing log are drawn anew at most so often. */
-const REDRAWN_MS = 250
+/** The shortest time between two redraws of the lanes and the overview of a growing log. */
+const REDRAW_MS = 250
 
 export function startLoading(): void {
   const loadMoment = latest(async () => {
-    // Whoever follows wants the end, wherever that is by now.
+    // While following, the server chooses the position: the end has moved on by now.
     const at = page.following.peek() ? '' : page.position.peek()
-    await said(async () => {
+    await reportingProblems(async () => {
       const moment = await ask('moment', { at, ...page.filter.peek(), ...subject() })
       page.moment.value = moment
       noteLog(moment.log.head, moment.log.indexed)
     })
   })
   const loadTimeline = latest(() =>
-    said(async () => {
+    reportingProblems(async () => {
       const range = page.shownRange.peek() ?? {}
       page.timelineLanes.value = await ask('timeline', {
         ...range,
@@ -28,23 +28,23 @@ export function startLoading(): void {
     }),
   )
   const loadNames = latest(() =>
-    said(async () => {
+    reportingProblems(async () => {
       page.names.value = await ask('names', {})
     }),
   )
   const loadOverview = latest(() =>
-    said(async () => {
-      page.overviewLanes.value = await ask('overview', { columns: barCount() })
+    reportingProblems(async () => {
+      page.overviewBars.value = await ask('overview', { columns: barCount() })
     }),
   )
 
   effect(() => {
-    for (const one of [page.position, page.filter, page.actor, page.actorsText, page.aspect]) one.value
+    for (const signal of [page.position, page.filter, page.actor, page.actorsText, page.aspect]) signal.value
     page.keepInSight()
     loadMoment()
   })
   effect(() => {
-    for (const one of [page.shownRange, page.axis, page.columns, page.actorsText]) one.value
+    for (const signal of [page.shownRange, page.axis, page.columns, page.actorsText]) signal.value
     loadTimeline()
   })
   effect(() => {
@@ -66,29 +66,29 @@ export function startLoading(): void {
       redrawing = false
       loadOverview()
       loadTimeline()
-    }, REDRAWN_MS)
+    }, REDRAW_MS)
   })
 }
 
-/** What the log has become; the page goes along where it follows. */
+/** Notes how far the log and the index have grown. If the page follows, it moves to the new end. */
 export function noteLog(head: number, indexed: number): void {
   page.head.value = Math.max(head, page.head.peek())
   page.indexed.value = Math.max(indexed, page.indexed.peek())
   if (!page.following.peek()) return
-  // A long log is shown while it is read, but not so often that reading it would take longer.
-  const reading = page.indexed.peek() < page.head.peek()
-  if (reading && performance.now() < nextShown) return
-  nextShown = performance.now() + SHOWN_WHILE_READING_MS
+  // While a long log is being indexed, moments are shown rarely: each one slows down indexing.
+  const indexing = page.indexed.peek() < page.head.peek()
+  if (indexing && performance.now() < nextMoment) return
+  nextMoment = performance.now() + MOMENT_WHILE_INDEXING_MS
   page.position.value = page.indexed.peek()
 }
 
-const SHOWN_WHILE_READING_MS = 400
-let nextShown = 0
+const MOMENT_WHILE_INDEXING_MS = 400
+let nextMoment = 0
 
-/** Goes to the next (1) or the previous (-1) fact: of those that match, of a stream, or of those that went wrong. */
+/** Moves `by` facts: among the matches or, with `within`, among the facts of a stream or the `problems`. */
 export async function step(by: number, within = ''): Promise<void> {
   if (within === '' && !page.filtered.peek()) return page.goTo(page.position.peek() + by)
-  await said(async () => {
+  await reportingProblems(async () => {
     const at = page.position.peek()
     const moment = await ask('moment', { at, step: by, within, ...page.filter.peek(), ...subject() })
     page.moment.value = moment
@@ -96,7 +96,7 @@ export async function step(by: number, within = ''): Promise<void> {
   })
 }
 
-/** A short log has a bar for each fact. */
+/** At most one bar per fact. */
 const barCount = () => Math.max(1, Math.min(400, page.columns.peek(), page.head.peek()))
 
 const subject = () => ({
@@ -105,7 +105,8 @@ const subject = () => ({
   history: page.aspect.peek() === 'history' ? 1 : '',
 })
 
-async function said(work: () => Promise<void>): Promise<void> {
+/** Shows the failure of `work` on the page, or that there is no problem any more. */
+async function reportingProblems(work: () => Promise<void>): Promise<void> {
   try {
     await work()
     page.problem.value = ''

@@ -9,7 +9,7 @@ import './styles/layout.css'
 import './styles/parts.css'
 import './theme.ts'
 
-// The key is in a cookie now: it need not stand in the address, where a screenshot would show it.
+// The cookie carries the key now: remove it from the URL, where a screenshot would show it.
 history.replaceState(null, '', '/')
 const root = document.getElementById('page')
 if (root) render(<App />, root)

@@ -1,14 +1,14 @@
-/** What a fact or a state holds, as a tree to read: names, values, and texts as texts. All of it is inert. */
+/** The data of a fact or a state as a readable tree. All of it is rendered as text. */
 import { useState } from 'preact/hooks'
 import type { Json } from '../../events/json.ts'
-import type { BodyPlace } from '../view.ts'
+import type { BodyLocation } from '../view.ts'
 import { ask } from './ask.ts'
 import { size } from './words.ts'
 
 interface Whole {
-  /** Where the long texts can be had. */
+  /** The position of the fact that holds the long texts. */
   readonly position: number
-  readonly bodies: readonly BodyPlace[]
+  readonly bodies: readonly BodyLocation[]
 }
 
 const LONG_LINE = 60
@@ -22,7 +22,7 @@ export function Payload({
   readonly path: string
   readonly whole?: Whole
 }) {
-  const body = whole?.bodies.find((place) => place.path === path)
+  const body = whole?.bodies.find((location) => location.path === path)
   if (body && whole) return <LongText value={value} body={body} position={whole.position} />
   if (typeof value === 'string') return <Text text={value} />
   if (value === null || typeof value !== 'object') return <span class="literal">{String(value)}</span>
@@ -54,14 +54,14 @@ const Text = ({ text }: { readonly text: string }) =>
     <pre class="text">{text}</pre>
   )
 
-/** The server sends a long text in pieces, as one asks for them. */
+/** A long text, which loads in pieces on demand. */
 function LongText({
   value,
   body,
   position,
 }: {
   readonly value: Json
-  readonly body: BodyPlace
+  readonly body: BodyLocation
   readonly position: number
 }) {
   const [text, setText] = useState<string | null>(null)

@@ -1,7 +1,7 @@
-/** The slider over the whole log, above how much was written when; and what it all comes to at that moment. */
+/** The slider over the whole log, with the write activity above it, and the totals at the shown moment. */
 import { Icon } from './icons.tsx'
 import { step } from './loading.ts'
-import { goTo, head, indexed, moment, overviewLanes, position } from './state.ts'
+import { goTo, head, indexed, moment, overviewBars, position } from './state.ts'
 import { clock, day, number, tokens, usd } from './words.ts'
 
 export function Scrubber() {
@@ -9,11 +9,11 @@ export function Scrubber() {
   return (
     <section class="scrubber" aria-label="Moment">
       <div class="steps">
-        <Step name="first" title="The beginning (Home)" onClick={() => goTo(1)} />
-        <Step name="previous" title="The previous fact (←)" onClick={() => step(-1)} />
-        <Step name="next" title="The next fact (→)" onClick={() => step(1)} />
-        <Step name="last" title="The end (End)" onClick={() => goTo(head.peek())} />
-        <Step name="problem" title="The next problem (e)" onClick={() => step(1, 'problems')} />
+        <Step name="first" title="First fact (Home)" onClick={() => goTo(1)} />
+        <Step name="previous" title="Previous fact (←)" onClick={() => step(-1)} />
+        <Step name="next" title="Next fact (→)" onClick={() => step(1)} />
+        <Step name="last" title="Last fact (End)" onClick={() => goTo(head.peek())} />
+        <Step name="problem" title="Next problem (e)" onClick={() => step(1, 'problems')} />
       </div>
       <p class="where">
         <strong>{number(position.value)}</strong> <span>of {number(head.value)}</span>
@@ -57,13 +57,13 @@ function Step({
 const HEIGHT = 30
 
 function Overview() {
-  const seen = overviewLanes.value
-  if (!seen) return <svg class="overview" aria-hidden="true" />
-  const { facts, problems, broken } = seen
+  const overview = overviewBars.value
+  if (!overview) return <svg class="overview" aria-hidden="true" />
+  const { facts, problems, broken } = overview
   const most = Math.max(1, ...facts)
   const bar = (count: number) =>
     count === 0 ? 0 : Math.max(3, Math.sqrt(count / most) * HEIGHT * (most === 1 ? 0.5 : 1))
-  // Few bars stand apart; many make an outline.
+  // A few bars have gaps between them; many form an outline.
   const width = facts.length > 150 ? 1 : 0.7
   const bars = (counts: readonly number[]) =>
     counts
@@ -78,11 +78,11 @@ function Overview() {
     >
       <path class="facts" d={bars(facts)} />
       <path class="problems" d={bars(problems)} />
-      {broken.map((place) => (
+      {broken.map((brokenPosition) => (
         <rect
           class="problems"
-          key={place}
-          x={((place - 1) / seen.head) * facts.length}
+          key={brokenPosition}
+          x={((brokenPosition - 1) / overview.head) * facts.length}
           y="0"
           width="1"
           height={HEIGHT}

@@ -1,4 +1,4 @@
-/** An agent's calls as a tree of sessions: each one goes on from another, and a failed attempt is a side branch. */
+/** An agent's calls as a tree of sessions: each session continues its parent, and a failed attempt is a side branch. */
 import type { SessionNode } from '../view.ts'
 import { goTo } from './state.ts'
 import { short, timeSpan, usd } from './words.ts'
@@ -14,11 +14,11 @@ export function SessionTree({
   readonly sessions: readonly SessionNode[]
   readonly more: boolean
 }) {
-  if (sessions.length === 0) return <p class="empty">No call yet.</p>
+  if (sessions.length === 0) return <p class="empty">No calls yet.</p>
   const lanes = branches(sessions)
   const rows = new Map(sessions.map(({ sessionId }, row) => [sessionId, row]))
   const width = (Math.max(...lanes) + 1) * STEP + 6
-  const place = (row: number) => ({ x: (lanes[row] ?? 0) * STEP + STEP / 2 + 2, y: row * ROW + MIDDLE })
+  const node = (row: number) => ({ x: (lanes[row] ?? 0) * STEP + STEP / 2 + 2, y: row * ROW + MIDDLE })
   return (
     <div class="sessions">
       {more && <p class="empty">Only the newest calls are shown.</p>}
@@ -27,11 +27,11 @@ export function SessionTree({
           {sessions.map(({ sessionId, parentSessionId }, row) => {
             const parent = rows.get(parentSessionId ?? '')
             return parent === undefined ? null : (
-              <path key={sessionId} class="rail" d={rail(place(parent), place(row))} />
+              <path key={sessionId} class="rail" d={rail(node(parent), node(row))} />
             )
           })}
           {sessions.map(({ sessionId, outcome }, row) => {
-            const { x, y } = place(row)
+            const { x, y } = node(row)
             return <circle key={sessionId} class={`node is-${outcome}`} cx={x} cy={y} r="4.5" />
           })}
         </svg>
@@ -47,7 +47,7 @@ export function SessionTree({
   )
 }
 
-/** A call in one row: which, how it ended, how long it took, what it cost. */
+/** A call in one row: its name, outcome, duration and cost. */
 export function CallLine({ call, name }: { readonly call: SessionNode; readonly name: string }) {
   const { position, endPosition, outcome, attempt, durationMs, costUsd, taskId, problem } = call
   return (
@@ -60,7 +60,7 @@ export function CallLine({ call, name }: { readonly call: SessionNode; readonly 
       <span class="id">{name}</span>
       <span class={`outcome is-${outcome}`}>
         {outcome}
-        {attempt > 1 ? `, try ${attempt}` : ''}
+        {attempt > 1 ? `, attempt ${attempt}` : ''}
       </span>
       <span class="cost">{costUsd > 0 ? usd(costUsd) : ''}</span>
       <span class="took">{durationMs === null ? '…' : timeSpan(durationMs)}</span>
@@ -69,7 +69,7 @@ export function CallLine({ call, name }: { readonly call: SessionNode; readonly 
   )
 }
 
-/** Which branch each one is on: the answer goes on straight, what came to nothing or came second goes aside. */
+/** The branch of each session: the first one that continues its parent stays on the parent's branch, others fork off. */
 function branches(sessions: readonly SessionNode[]): readonly number[] {
   const lanes = new Map<string, number>()
   const continued = new Set<string>()

@@ -1,4 +1,4 @@
-/** A machine's states on a ring, with the one that is active and the way that led to it. */
+/** A state machine drawn as a ring, with its active state and the transition that led to it. */
 import type { ActorView, ChartView } from '../view.ts'
 
 const WIDTH = 400
@@ -17,7 +17,7 @@ interface Props {
 }
 
 export function StateChartCard({ chart, status, last }: Props) {
-  const places = ring(chart)
+  const points = ring(chart)
   const edges = edgesOf(chart)
   const changed = last !== null && last.from !== last.to
   const isLast = (from: string, to: string) => changed && last.from === from && last.to === to
@@ -51,13 +51,13 @@ export function StateChartCard({ chart, status, last }: Props) {
             <path
               key={`${from} ${to}`}
               class={`edge ${kind}`}
-              d={curve(places.get(from), places.get(to))}
+              d={curve(points.get(from), points.get(to))}
               marker-end={`url(#${kind})`}
             />
           )
         })}
         {chart.states.map(({ name, tone }) => {
-          const { x, y } = places.get(name) ?? { x: 0, y: 0 }
+          const { x, y } = points.get(name) ?? { x: 0, y: 0 }
           const active = name === status
           return (
             <g
@@ -87,7 +87,7 @@ export function StateChartCard({ chart, status, last }: Props) {
       </svg>
       {next.length > 0 ? (
         <details class="next">
-          <summary>What can happen next</summary>
+          <summary>Possible transitions</summary>
           <ul>
             {next.map(({ fact, to }) => (
               <li key={`${fact} ${to}`}>
@@ -97,13 +97,13 @@ export function StateChartCard({ chart, status, last }: Props) {
           </ul>
         </details>
       ) : (
-        <p class="empty">Nothing can happen any more.</p>
+        <p class="empty">Final state: no transitions.</p>
       )}
     </div>
   )
 }
 
-/** The states around an ellipse, the initial one at the left: no way between two of them meets a third. */
+/** The states on an ellipse, the initial one on the left: a line between two of them never crosses a third. */
 function ring({ initial, states }: ChartView): ReadonlyMap<string, Point> {
   const names = states.map(({ name }) => name)
   const start = Math.max(0, names.indexOf(initial))
@@ -121,7 +121,7 @@ function edgesOf({ transitions }: ChartView): readonly (readonly [string, string
   return [...pairs.values()].filter(([from, to]) => from !== to)
 }
 
-/** Bent to one side, so that there and back are two lines. */
+/** A curve bent to one side, so that both directions between two states are visible. */
 function curve(from: Point | undefined, to: Point | undefined): string {
   if (!from || !to) return ''
   const length = Math.hypot(to.x - from.x, to.y - from.y)
@@ -134,7 +134,7 @@ function curve(from: Point | undefined, to: Point | undefined): string {
   return `M${start.x} ${start.y}Q${middle.x} ${middle.y} ${end.x} ${end.y}`
 }
 
-/** Where a line from a box's middle leaves the box. */
+/** The point where a line from the centre of a box leaves it. */
 function border(box: Point, towards: Point): Point {
   const [dx, dy] = [towards.x - box.x, towards.y - box.y]
   const scale = Math.min(

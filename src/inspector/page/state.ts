@@ -1,13 +1,14 @@
-/** What the page shows, as signals: where it stands in the log, what is selected, and what the server has told. */
+/** The state of the page, as signals: its position in the log, what is selected, and the responses of the server. */
 import { computed, signal } from '@preact/signals'
 import type { MomentView, NamesView, OverviewView, TimelineView } from '../view.ts'
 
-/** The moment that the whole page shows: a position in the log. 0 before anything is known. */
+/** The position in the log that the whole page shows; 0 until the first response. */
 export const position = signal(0)
-/** The end of the log, and how far the server has read it. */
+/** The last position of the log. */
 export const head = signal(0)
+/** The last position that the server has indexed. */
 export const indexed = signal(0)
-/** The page goes along with the end of the log. */
+/** Whether the page follows the end of the log. */
 export const following = signal(true)
 export const connected = signal(true)
 export const problem = signal('')
@@ -18,30 +19,30 @@ export const stream = signal('')
 export const filtered = computed(() => text.value !== '' || type.value !== '' || stream.value !== '')
 export const filter = computed(() => ({ text: text.value, type: type.value, stream: stream.value }))
 
-/** The actor that is looked at; empty for the one that the fact belongs to. */
+/** The stream of the pinned actor; empty for the actor of the shown fact. */
 export const actor = signal('')
 export const actorsText = signal('')
 
 export const moment = signal<MomentView | null>(null)
 export const timelineLanes = signal<TimelineView | null>(null)
-export const overviewLanes = signal<OverviewView | null>(null)
+export const overviewBars = signal<OverviewView | null>(null)
 
 export const names = signal<NamesView>({ types: [], streams: [] })
-/** What is shown of the actor. */
+/** Which view of the actor is shown. */
 export const aspect = signal<'chart' | 'history' | 'state'>('chart')
 
 export const axis = signal<'order' | 'time'>('order')
-/** The part of the log that the lanes show; null for all of it. */
+/** The range of the log that the lanes show; null for all of it. */
 export const shownRange = signal<{ readonly from: number; readonly to: number } | null>(null)
-/** How wide the lanes are, in pixels. */
+/** The width of the lanes, in pixels. */
 export const columns = signal(800)
 
 export const helpOpen = signal(false)
 
-/** Sets the page to a moment. Whoever looks back does not want to be carried along. */
-export function goTo(where: number): void {
+/** Moves the page to a position, and stops following the log. */
+export function goTo(target: number): void {
   following.value = false
-  position.value = Math.max(Math.min(1, head.value), Math.min(where, head.value))
+  position.value = Math.max(Math.min(1, head.value), Math.min(target, head.value))
 }
 
 export function toggleFollowing(): void {
@@ -57,7 +58,7 @@ export function clearFilter(): void {
 
 const SMALLEST_RANGE = 20
 
-/** Makes the part of the log that the lanes show smaller or larger, around a position. */
+/** Scales the range that the lanes show, around a position. */
 export function zoom(factor: number, around = position.value): void {
   const end = Math.max(1, indexed.value)
   const { from, to } = shownRange.value ?? { from: 1, to: end }
@@ -71,13 +72,13 @@ export function zoom(factor: number, around = position.value): void {
   show(Math.round(around - share * size), size)
 }
 
-/** Moves the part that is shown so that it begins here, as far as the log reaches. */
+/** Shows a range of the lanes, moved to where the log ends if it reaches further. */
 function show(from: number, size: number): void {
   const first = Math.max(1, Math.min(from, indexed.value - size + 1))
   shownRange.value = { from: first, to: first + size - 1 }
 }
 
-/** Keeps the moment in sight. */
+/** Scrolls the lanes so that the position is visible. */
 export function keepInSight(): void {
   const shown = shownRange.value
   if (!shown || (position.value >= shown.from && position.value <= shown.to)) return

@@ -1,4 +1,4 @@
-/** A run's steps with what each cost and when it ran, and under each step the calls that it took. */
+/** A run's steps with the cost and time of each, and under each step its calls. */
 import type { RunView, StepNode } from '../view.ts'
 import { CallLine } from './session-tree.tsx'
 import { goTo } from './state.ts'
@@ -12,7 +12,7 @@ export function StepTree({ run }: { readonly run: RunView }) {
         <strong>{run.name}</strong> {timeSpan(run.durationMs)}, {usd(run.costUsd)}
       </p>
       {run.moreSteps > 0 && <p class="empty">{number(run.moreSteps)} earlier steps are not shown.</p>}
-      {run.steps.length === 0 && <p class="empty">No step yet.</p>}
+      {run.steps.length === 0 && <p class="empty">No steps yet.</p>}
       <ol>
         {run.steps.map((step) => (
           <li key={step.position}>

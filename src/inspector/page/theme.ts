@@ -1,12 +1,12 @@
-/** Dark, light, or as the system has it; remembered. */
+/** The theme: light, dark, or that of the system. The browser stores the choice. */
 import { effect, signal } from '@preact/signals'
 
 const KEY = 'theme'
 const ORDER = ['system', 'light', 'dark'] as const
 export type Theme = (typeof ORDER)[number]
 
-const remembered = localStorage.getItem(KEY) as Theme | null
-export const theme = signal<Theme>(remembered !== null && ORDER.includes(remembered) ? remembered : 'system')
+const stored = localStorage.getItem(KEY) as Theme | null
+export const theme = signal<Theme>(stored !== null && ORDER.includes(stored) ? stored : 'system')
 
 export function nextTheme(): void {
   theme.value = ORDER[(ORDER.indexOf(theme.value) + 1) % ORDER.length] ?? 'system'

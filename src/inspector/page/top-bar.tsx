@@ -1,4 +1,4 @@
-/** Search and filter, whether the page follows, how it looks; and what is wrong, where something is. */
+/** The top bar with search, filters, following, theme and help; and the notices below it. */
 import { Icon } from './icons.tsx'
 import {
   clearFilter,
@@ -20,7 +20,7 @@ import {
 import { nextTheme, theme } from './theme.ts'
 import { number } from './words.ts'
 
-/** Each letter would be a search of its own. */
+/** Debounces the search: each keystroke would start one. */
 const TYPING_MS = 200
 let typing: ReturnType<typeof setTimeout> | undefined
 
@@ -117,7 +117,7 @@ export function TopBar() {
   )
 }
 
-/** A long log is shown while it is still being read. */
+/** The progress of indexing: a long log is shown while it is still being read. */
 function Reading() {
   if (indexed.value >= head.value) return null
   return (
@@ -137,9 +137,9 @@ export function Notices() {
       {broken.length > 0 && (
         <p class="notice bad">
           {broken.length === 1
-            ? 'One place of the log cannot be read'
-            : `${broken.length} places of the log cannot be read`}
-          {'; what is before and after it is shown. '}
+            ? 'One record of the log cannot be read'
+            : `${broken.length} records of the log cannot be read`}
+          {'; everything before and after is shown. '}
           {broken.slice(0, 5).map(({ position }) => (
             <button type="button" class="link" key={position} onClick={() => goTo(position)}>
               {number(position)}

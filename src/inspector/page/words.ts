@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Numbers, amounts and times as the page shows them. */
 
 export const number = (value: number): string => value.toLocaleString('en')
 

@@ -1,37 +1,46 @@
-/** The `ask` of a durable run: what was answered is answered from the log, and everything else is written down. */
+/**
+ * The `ask` of a durable run: answered from the log, or asked of an agent and recorded.
+ *
+ * A1. A step is scheduled in the log before its agent is asked; its task id follows from the run, the step and the try, so
+ *     a step that a crash interrupted continues as the same task.
+ * A2. A recorded answer is emitted synchronously, and a real ask begins a microtask later: when a race is resumed, the
+ *     winner is known before a loser has begun.
+ * A3. The outcome of an ask is in the log before the pattern gets it. An ask that the end of the process interrupts stays
+ *     scheduled, and the next execution continues it.
+ */
 import { Observable } from 'rxjs'
+import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
-import type { HoldListeners } from '../../actors/agent/tasks/callers.ts'
-import type { Reply } from '../../actors/agent/tasks/handle.ts'
+import { factOf, type Reply, standingFor } from '../../actors/agent/tasks/handle.ts'
 import type { EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
-import { factOf, standingFor } from '../../actors/engine/outcome-facts.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import type { Answer, Ask, StepOptions, Worker } from '../pattern.ts'
-import { callOff, copiedAgents } from './left-steps.ts'
+import { type Answer, type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
+import { cancelAbandoned } from './abandoned-steps.ts'
 import type { runMachine } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type Causes, StepCauses } from './step-causes.ts'
 import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 
-/** What goes on in a run. */
+/** The progress of one step of a run. */
 export interface StepEvent {
   readonly stepKey: string
-  /** Which ask of this execution it is, from 1. */
+  /** The number of the ask in this execution, from 1. */
   readonly ask: number
   readonly agent: string
-  /** `held`: it waits for a yes, or for room in a budget; `released`: it goes on. */
+  /** `held`: it waits for approval, or for room in a budget; `released`: it continues. `reused`: answered from the log. */
   readonly state: 'scheduled' | 'held' | 'released' | 'reused' | 'succeeded' | 'failed' | 'cancelled'
   readonly costUsd: number
   readonly tokens: number
-  /** The answer, where there is one. */
+  /** The answer; null if there is none yet. */
   readonly text: string | null
+  /** Why it is held, or why it failed. */
   readonly problem: string | null
 }
 
@@ -40,15 +49,15 @@ export type RunActor = EventSourcedActor<typeof runMachine, Effect>
 export interface AskContext {
   readonly runId: string
   readonly actor: RunActor
-  /** The id of the fact with which this execution began. */
+  /** The id of the fact that began this execution. */
   readonly begun: string
   readonly agents: AgentSystem
   readonly bodies: Bodies
-  /** What the log knows; kept up to date. */
+  /** The steps that the log records; kept up to date. */
   readonly steps: Map<string, RecordedStep>
-  /** The answers that the log has, as text. */
+  /** The texts of the recorded answers, by step key. */
   readonly answers: ReadonlyMap<string, string>
-  /** Of the agents that the log names, so that their answers can be found without waiting. */
+  /** Of the agents that the log names, so that recorded answers are found without awaiting anything (A2). */
   readonly fingerprints: Map<string, string>
   readonly copyUse: CopyUse
   notify(event: StepEvent): void
@@ -60,38 +69,33 @@ export class DurableAsk {
   readonly #numbers = new StepNumbers()
   readonly #workers: Workers
   readonly #open = new Set<Promise<void>>()
-  /** Steps that an earlier execution had begun, and this one has not asked for yet. */
-  readonly #left = new Map<string, RecordedStep>()
+  /** Steps that an earlier execution scheduled and this one has not asked for yet. */
+  readonly #unclaimed = new Map<string, RecordedStep>()
   #asks = 0
 
   constructor(context: AskContext) {
     this.#context = context
     this.causes = new StepCauses(context.begun)
-    this.#workers = new Workers(context.agents, context.copyUse, copiedAgents(context.steps.values()))
+    this.#workers = new Workers(context.agents, context.copyUse, context.steps.values())
     for (const step of context.steps.values())
-      if (step.state === 'scheduled') this.#left.set(step.stepKey, step)
+      if (step.state === 'scheduled') this.#unclaimed.set(step.stepKey, step)
   }
 
-  /**
-   * An answer from the log is emitted at once, a real ask begins a microtask later: so in a race that is resumed the
-   * winner is known before a loser has begun.
-   */
   readonly ask: Ask = (worker, task, options = {}) =>
     new Observable<Answer>((subscriber) => {
-      const agent = nameOf(worker)
+      const agent = stepName(worker)
       const { causes } = this
       const asked = {
         ...this.#numbers.next(agent, task, options),
         ask: ++this.#asks,
         leading: causes.begin(),
       }
-      const fingerprint = this.#context.fingerprints.get(agent)
       this.#workers.expect(worker)
-      const known = fingerprint === undefined ? undefined : this.#recorded(asked, fingerprint)
       const emit = (answer: Answer) => {
         subscriber.next(answer)
         subscriber.complete()
       }
+      const known = this.#recorded(agent, asked)
       if (known) {
         causes.end(known, () => emit(known.answer))
         return undefined
@@ -100,7 +104,7 @@ export class DurableAsk {
       let isOver = false
       queueMicrotask(() => {
         if (stop.signal.aborted) return causes.end({ factId: undefined })
-        const asking = this.#askNow(worker, task, options, asked, stop.signal).then(
+        const asking = this.#askWorker(worker, task, options, asked, stop.signal).then(
           (answer) => {
             isOver = true
             causes.end({ factId: factOf(answer), text: answer.text }, () => emit(answer))
@@ -114,27 +118,30 @@ export class DurableAsk {
         asking.finally(() => this.#open.delete(asking))
       })
       return () => {
-        // There is nothing to stop then, and aborting costs more than an answer.
+        // Nothing is left to stop then, and an abort costs more than an answer.
         if (!isOver) stop.abort('the workflow no longer needs the answer')
       }
     })
 
   /**
-   * Resolves when all that was asked has come to its end, and been written down. Then what an earlier execution had begun
-   * and this one did not need is called off, and the copies of pools go.
+   * Resolves when every ask has ended and is recorded. Then it cancels the steps that an earlier execution scheduled and
+   * this one did not need, and removes the copies of pools.
    */
   async settle({ forGood }: { readonly forGood: boolean }): Promise<void> {
     while (this.#open.size > 0) await Promise.all(this.#open)
-    const { actor, agents } = this.#context
-    // When the process ends, what they do is gone on with by the next one.
+    const { actor, agents, runId } = this.#context
+    // The process ends, and the next one continues the steps.
     if (actor.closed) return
     const reason = 'the workflow no longer needs it'
-    const facts = await callOff(agents, this.#left.values(), { reason, forGood })
-    if (facts.length > 0) await actor.decide(() => facts, { correlationId: this.#context.runId })
+    const facts = await cancelAbandoned(agents, this.#unclaimed.values(), { reason, forGood })
+    if (facts.length > 0) await actor.decide(() => facts, { correlationId: runId })
     await this.#workers.dismiss()
   }
 
-  #recorded({ ask, ...asked }: Asked, fingerprint: string) {
+  /** The answer from the log; undefined if it has none. */
+  #recorded(agent: string, { ask, ...asked }: NumberedAsk) {
+    const fingerprint = this.#context.fingerprints.get(agent)
+    if (fingerprint === undefined) return undefined
     const stepKey = stepKeyOf(asked, fingerprint)
     const step = this.#context.steps.get(stepKey)
     const text = this.#context.answers.get(stepKey)
@@ -143,91 +150,77 @@ export class DurableAsk {
     return { answer: { agent: step.agent, text }, factId: step.factId, text }
   }
 
-  async #askNow(
+  /** Assigns a worker, and asks it. */
+  async #askWorker(
     worker: Worker,
     task: TaskInput,
     options: StepOptions,
-    asked: Asked,
+    asked: NumberedAsk,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const agent = nameOf(worker)
+    const agent = stepName(worker)
     const stepKey = stepKeyOf(asked, await this.#fingerprint(agent))
     const before = this.#context.steps.get(stepKey)
-    const hired = await this.#workers.hire(worker, before?.state === 'scheduled' ? before.worker : undefined)
+    const previous = before?.state === 'scheduled' ? before.worker : undefined
+    const assigned = await this.#workers.assign(worker, previous)
     try {
       if (signal.aborted)
         throw new TaskCancelledError({ agent, taskId: stepKey, reason: String(signal.reason) })
-      this.#left.delete(stepKey)
-      const reply = await this.#try(
-        {
-          ...{ stepKey, ask: asked.ask, agent, signal, before, hired: hired.agent.id },
-          causes: this.causes.of([task.prompt, task.textInput], asked.leading),
-        },
-        (origin, taskId, listeners) =>
-          hired.agent.ask(task, { taskId, signal, ...options, origin, ...listeners }),
-      )
+      this.#unclaimed.delete(stepKey)
+      const causes = this.causes.of([task.prompt, task.textInput], asked.leading)
+      const step = { stepKey, ask: asked.ask, agent, worker: assigned.agent, task, options, signal, causes }
+      const reply = await this.#attempt(step, before)
       return standingFor({ agent, text: reply.text }, factOf(reply))
     } finally {
-      hired.release()
+      assigned.release()
     }
   }
 
-  /** Schedules, asks, and writes down what came of it. */
-  async #try(
-    step: Attempt,
-    ask: (
-      origin: { correlationId: string; causationId: string; runId: string },
-      taskId: string,
-      listeners: HoldListeners,
-    ) => PromiseLike<Reply>,
-  ): Promise<Reply> {
-    const { stepKey, ask: number, agent, signal, before } = step
+  /** Schedules the step, asks its worker, and records the outcome. */
+  async #attempt(step: AttemptedStep, before: RecordedStep | undefined): Promise<Reply> {
+    const { stepKey, agent, worker, task, options, signal, causes } = step
     const { actor, bodies, runId, notify } = this.#context
-    // Begun before a crash: the agent knows the task by its id, and may have finished it since.
+    // Scheduled before a crash: the agent knows the task by its id, and may have answered it since.
     const isOpen = before?.state === 'scheduled'
     const tries = (before?.tries ?? 0) + (isOpen ? 0 : 1)
     const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`
-    const { causationId, uses } = step.causes
-    const data = { stepKey, agent, worker: step.hired, taskId, ...uses }
-    const factId = isOpen ? before.factId : await this.#record({ type: 'StepScheduled', data }, causationId)
-    const open = { stepKey, agent, worker: step.hired, taskId, tries, factId }
-    this.#context.steps.set(stepKey, { ...begun, ...open })
-    notify({ ...nothingYet, stepKey, ask: number, agent, state: 'scheduled' })
+    const scheduled = { stepKey, agent, worker: worker.id, taskId }
+    const factId = isOpen
+      ? before.factId
+      : await this.#record(
+          { type: 'StepScheduled', data: { ...scheduled, ...causes.uses } },
+          causes.causationId,
+        )
+    this.#context.steps.set(stepKey, { ...SCHEDULED, ...scheduled, tries, factId })
+    const event = { ...UNANSWERED, stepKey, ask: step.ask, agent }
+    notify({ ...event, state: 'scheduled' })
     try {
-      const origin = { correlationId: runId, causationId: factId, runId }
-      const tell = (state: 'held' | 'released', problem: string | null) =>
-        notify({ ...nothingYet, stepKey, ask: number, agent, state, problem })
-      const reply = await ask(origin, taskId, {
-        onHeld: ({ message }) => tell('held', message),
-        onReleased: () => tell('released', null),
+      const reply = await worker.ask(task, {
+        taskId,
+        signal,
+        ...options,
+        origin: { correlationId: runId, causationId: factId, runId },
+        onHeld: ({ message }) => notify({ ...event, state: 'held', problem: message }),
+        onReleased: () => notify({ ...event, state: 'released' }),
       })
-      const { text, sessionId, costUsd, durationMs } = reply
-      const tokens = reply.usage.inputTokens + reply.usage.outputTokens
+      const { text, sessionId, costUsd, durationMs, usage } = reply
+      const tokens = usage.inputTokens + usage.outputTokens
       const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
-      notify({ stepKey, ask: number, agent, state: 'succeeded', costUsd, tokens, text, problem: null })
+      notify({ ...event, state: 'succeeded', costUsd, tokens, text })
       return standingFor(reply, succeeded)
     } catch (error) {
-      // The process ends: the task goes on with the next opening, and so does the step.
+      // The process ends: the next one continues the task, and with it the step.
       if (error instanceof ClosedError || actor.closed) throw error
-      await this.#fail(step, error, signal.aborted || error instanceof TaskCancelledError, factId)
-      if (isOpen && error instanceof TaskCancelledError && !signal.aborted) {
-        return this.#try({ ...step, before: { ...before, state: 'cancelled' } }, ask)
-      }
+      const isCancelled = signal.aborted || error instanceof TaskCancelledError
+      const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled }
+      standingFor(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? factId))
+      notify({ ...event, state: isCancelled ? 'cancelled' : 'failed', problem: data.error.message })
+      // The task was cancelled before this execution asked for it.
+      if (isOpen && error instanceof TaskCancelledError && !signal.aborted)
+        return this.#attempt(step, { ...before, state: 'cancelled' })
       throw error
     }
-  }
-
-  async #fail(
-    { stepKey, ask, agent }: Attempt,
-    error: unknown,
-    cancelled: boolean,
-    scheduled: string,
-  ): Promise<void> {
-    const data = { stepKey, agent, error: callErrorData(error), cancelled }
-    standingFor(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? scheduled))
-    const state = cancelled ? 'cancelled' : 'failed'
-    this.#context.notify({ ...nothingYet, stepKey, ask, agent, state, problem: data.error.message })
   }
 
   /** Returns the id of the fact. */
@@ -247,20 +240,19 @@ export class DurableAsk {
   }
 }
 
-type Asked = AskedStep & { readonly ask: number; readonly leading: string | undefined }
+type NumberedAsk = AskedStep & { readonly ask: number; readonly leading: string | undefined }
 
-interface Attempt {
+interface AttemptedStep {
   readonly stepKey: string
   readonly ask: number
   readonly agent: string
-  /** Who of a pool. */
-  readonly hired: string
+  /** The agent itself, or its copy in a pool. */
+  readonly worker: Agent
+  readonly task: TaskInput
+  readonly options: StepOptions
   readonly signal: AbortSignal
-  readonly before: RecordedStep | undefined
   readonly causes: Causes
 }
 
-const nothingYet = { costUsd: 0, tokens: 0, text: null, problem: null } as const
-const begun = { ...nothingYet, state: 'scheduled', sessionId: null, durationMs: 0 } as const
-
-const nameOf = (worker: Worker) => (typeof worker === 'string' ? worker : worker.pool)
+const UNANSWERED = { costUsd: 0, tokens: 0, text: null, problem: null } as const
+const SCHEDULED = { ...UNANSWERED, state: 'scheduled', sessionId: null, durationMs: 0 } as const

@@ -1,4 +1,4 @@
-/** A new run that begins where another one was at some step: what was answered before it is taken over. */
+/** Forks a run at a step: the new run carries over the answers of the steps before it. */
 import { randomUUID } from 'node:crypto'
 import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Recorded } from '../../events/envelope.ts'
@@ -10,25 +10,25 @@ import type { EventStore } from '../../store/event-store.ts'
 import { runKind } from './machine.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 
-/** Where to branch a run off, and the id of the new one. */
+/** Where to fork a run, and the id of the new one. */
 export interface RunForkOptions {
-  /** The first step that is not taken over: its number, from 1, or its key. */
+  /** The first step that is not carried over: its number, from 1, or its key. */
   readonly at: number | string
-  /** The id of the new run. Default: a new one. */
+  /** The id of the new run. Default: a UUID. */
   readonly as?: string
 }
 
-/** What was made. */
+/** A run that was forked from another one. */
 export interface ForkedRun {
   readonly runId: string
   readonly forkedFrom: { readonly run: string; readonly stepKey: string }
-  /** The steps whose answers were taken over. */
+  /** The keys of the steps whose answers were carried over. */
   readonly carried: readonly string[]
 }
 
 /**
- * Writes the new run down, paused: whoever resumes it asks what comes after. A step that was begun after the one at which
- * it branches is not taken over, also where it was answered first.
+ * Records the new run as paused; resuming it asks the remaining steps. A step that was scheduled after the fork is not
+ * carried over, even if it was answered before.
  */
 export async function forkRun(
   environment: ActorEnvironment,
@@ -50,7 +50,7 @@ export async function forkRun(
   if (actor.version > 0)
     throw new CannotForkError({
       what: `Run "${run}"`,
-      problem: `there is a run "${as}" already`,
+      problem: `run "${as}" already exists`,
       hint: 'Choose another id.',
     })
   const { forkedFrom: _, ...data } = startedData(started)

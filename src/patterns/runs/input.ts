@@ -1,29 +1,40 @@
-/** What a run was started with, on its way into the log, and compared with what somebody asks for again. */
-
+/** The input of a run: written to the log, read back, and compared with the input of a second start. */
 import { isSameTask } from '../../actors/agent/retention.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
-import { withoutCredentials } from '../../events/input-checks.ts'
-import type { JsonObject } from '../../events/json.ts'
-import type { TaskInput } from '../../events/task-input.ts'
+import { defined, type JsonObject } from '../../events/json.ts'
+import { withoutCredentials } from '../../events/material.ts'
+import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { RunContext } from './machine.ts'
 
-type RunInput = NonNullable<RunContext['input']>
+type RecordedInput = NonNullable<RunContext['input']>
 
-/** As the log holds it. */
-export async function writtenInput(
+/** The input as the log holds it. */
+export async function writeRunInput(
   { prompt, textInput, ...material }: TaskInput,
   bodies: Bodies,
-): Promise<RunInput> {
+): Promise<RecordedInput> {
   return {
     prompt: await bodies.write(prompt),
     textInput: textInput === undefined ? null : await bodies.write(textInput),
-    material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
+    material: { ...material, ...defined({ repos: material.repos?.map(withoutCredentials) }) },
   }
 }
 
-/** Also where the log has only hashes left. */
-export function isSameInput(recorded: RunInput, asked: RunInput): boolean {
-  const plain = ({ prompt, textInput, material }: RunInput) =>
+/** The task that a run was started with, without the credentials of its repositories. */
+export async function readRunInput(
+  { prompt, textInput, material }: RecordedInput,
+  bodies: Bodies,
+): Promise<TaskInput> {
+  return checkTaskInput({
+    prompt: await bodies.read(prompt),
+    ...(textInput === null ? {} : { textInput: await bodies.read(textInput) }),
+    ...material,
+  })
+}
+
+/** Whether two inputs are the same. Where compaction has left only hashes in the log, the hashes are compared. */
+export function isSameInput(recorded: RecordedInput, asked: RecordedInput): boolean {
+  const plain = ({ prompt, textInput, material }: RecordedInput) =>
     ({ prompt, textInput, material }) as unknown as JsonObject
   return isSameTask(plain(recorded), plain(asked))
 }

@@ -1,4 +1,4 @@
-/** A run's whole life as one pure state machine. The steps' answers are in the log, not in its state. */
+/** The whole life of a run as one pure state machine. The answers of its steps are in the log, not in its state. */
 import { type SnapshotFrom, setup } from 'xstate'
 import { defineKind, type Effect } from '../../actors/engine/definition.ts'
 import type { Identified } from '../../events/envelope.ts'
@@ -14,7 +14,7 @@ export interface RunContext {
     readonly textInput: Body | null
     readonly material: Material
   } | null
-  /** How many steps were scheduled, and how many of them were answered. */
+  /** How many steps were scheduled, and how many of these were answered. */
   readonly steps: number
   readonly done: number
   readonly costUsd: number
@@ -44,7 +44,7 @@ const count = run.assign(({ context, event }) => {
   }
 })
 
-const goesOn = { RunResumed: 'running', RunCancelled: 'cancelled' } as const
+const resumable = { RunResumed: 'running', RunCancelled: 'cancelled' } as const
 
 export const runMachine = run.createMachine({
   id: 'run',
@@ -57,7 +57,7 @@ export const runMachine = run.createMachine({
         StepScheduled: { actions: count },
         StepSucceeded: { actions: count },
         StepFailed: { actions: count },
-        /** After a crash it is running still, as far as the log knows. */
+        /** After a crash, the log still says that it is running. */
         RunResumed: { target: 'running' },
         RunPaused: 'paused',
         RunSucceeded: 'succeeded',
@@ -65,9 +65,9 @@ export const runMachine = run.createMachine({
         RunCancelled: 'cancelled',
       },
     },
-    paused: { on: goesOn },
-    /** What failed can be tried again: what was answered is there. */
-    failed: { on: goesOn },
+    paused: { on: resumable },
+    /** A failed run can be resumed, and reuses its answers. */
+    failed: { on: resumable },
     succeeded: {},
     cancelled: {},
   },
@@ -75,10 +75,10 @@ export const runMachine = run.createMachine({
 
 /** A state of a run: `value` is its status, `context` holds the rest. */
 export type RunSnapshot = SnapshotFrom<typeof runMachine>
-/** How far a run has come. */
+/** The status of a run. */
 export type RunStatus = RunSnapshot['value']
 
-/** A run has no effects: a workflow is code, and goes on when that code is run again. */
+/** A run has no effects: its workflow is code, and it resumes when that code runs again. */
 export const runKind = defineKind<typeof runMachine, Effect>('run', runMachine, {
   facts: runFacts,
   effects: () => [],

@@ -1,4 +1,4 @@
-/** What going on with a run would reuse and what it would ask again, found without asking anybody. */
+/** Plans the resumption of a run: which steps it would reuse, and which it would ask again, found by a dry run. */
 import { firstValueFrom, Observable, of, toArray } from 'rxjs'
 import type { TaskInput } from '../../events/task-input.ts'
 import { type Answer, type Ask, type Pattern, stepName } from '../pattern.ts'
@@ -7,34 +7,34 @@ import { type AskedStep, StepNumbers, stepKeyOf } from './step-key.ts'
 
 /** What a resumed run would do. */
 export interface RunPlan {
-  /** Answered from the log, with what that had cost. */
+  /** Steps that are answered from the log, with their original cost. */
   readonly reused: readonly { readonly agent: string; readonly stepKey: string; readonly costUsd: number }[]
-  /** Asked, as far as can be known: what is asked may depend on answers that are not there yet. */
+  /** Steps that are asked, as far as known: what is asked may depend on answers that do not exist yet. */
   readonly rerun: readonly { readonly agent: string; readonly stepKey: string }[]
-  /** Whether the workflow could be followed to its end. */
+  /** Whether the plan covers the whole workflow. */
   readonly complete: boolean
 }
 
-/** What the log and the agents know. */
+/** What a plan is made from. */
 export interface PlanSources {
   readonly steps: ReadonlyMap<string, RecordedStep>
   readonly answers: ReadonlyMap<string, string>
   readonly fingerprint: (agent: string) => Promise<string>
 }
 
-/** A workflow that never ends without real answers is not followed any further. */
+/** Without real answers a workflow may never end: the plan stops here. */
 const MOST_STEPS = 10_000
 
 /**
- * Runs the pattern on the answers that the log has. What is not there is answered with a placeholder, so that all that
- * depends on it counts as asked again too.
+ * Runs the pattern with the recorded answers. Other asks are answered with placeholders, so that every step that depends
+ * on one counts as asked too.
  */
 export async function planRun(pattern: Pattern, task: TaskInput, sources: PlanSources): Promise<RunPlan> {
   const dryRun = new DryRun(sources)
   await dryRun.prepare([...(pattern.agents ?? []), ...[...sources.steps.values()].map(({ agent }) => agent)])
   const complete = await firstValueFrom(of(task).pipe(pattern(dryRun.ask), toArray())).then(
     () => true,
-    // A check or a choice that a placeholder cannot pass: what comes after it depends on the real answer.
+    // A placeholder did not pass a check: what follows depends on the real answer.
     () => false,
   )
   return { reused: dryRun.reused, rerun: dryRun.rerun, complete }
@@ -55,7 +55,7 @@ class DryRun {
     for (const agent of agents) await this.#fingerprint(agent)
   }
 
-  /** As in a real run, what is known is there at once, and everything else begins a microtask later. */
+  /** With the timing of a real run: a recorded answer comes at once, any other ask begins a microtask later. */
   readonly ask: Ask = (worker, task, options = {}) =>
     new Observable<Answer>((subscriber) => {
       const agent = stepName(worker)
@@ -69,7 +69,7 @@ class DryRun {
       if (known) return answer(known)
       queueMicrotask(() => {
         if (subscriber.closed) return
-        // All that begin together are noted before the first of them is answered.
+        // Asks that begin together are all noted before the first of them is answered.
         this.#note(agent, asked).then(
           (noted) => setImmediate(answer, noted),
           (error) => subscriber.error(error),
@@ -86,7 +86,7 @@ class DryRun {
   }
 
   async #note(agent: string, asked: AskedStep): Promise<Answer> {
-    if (this.rerun.length >= MOST_STEPS) throw new Error(`this takes more than ${MOST_STEPS} steps`)
+    if (this.rerun.length >= MOST_STEPS) throw new Error(`the plan has more than ${MOST_STEPS} steps`)
     const stepKey = stepKeyOf(asked, await this.#fingerprint(agent))
     this.rerun.push({ agent, stepKey })
     return { agent, text: `[what ${agent} will answer in step ${stepKey}]` }

@@ -1,4 +1,4 @@
-/** One execution of a workflow: await it for the result, iterate or subscribe to it for progress, pause or cancel it. */
+/** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
@@ -8,7 +8,7 @@ import { type Answer, joinAnswers, type Pattern } from '../pattern.ts'
 import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
 
-/** What a run needs before its first step. */
+/** What a run needs to begin. */
 export interface Prepared {
   readonly context: Omit<AskContext, 'notify'>
   readonly task: TaskInput
@@ -20,7 +20,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   readonly #events = new ReplaySubject<StepEvent>()
   readonly #interruption = new AbortController()
 
-  /** @param prepare Makes the run durable, or finds what it has done before; a result where nothing is left to do. */
+  /** @param prepare Records that the run begins or resumes. Returns its result if it has already succeeded. */
   constructor(id: string, pattern: Pattern, prepare: () => Promise<Prepared | WorkflowResult>) {
     this.id = id
     this.#result = prepare().then((prepared) =>
@@ -30,7 +30,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     this.#result.then(end, end)
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: being awaitable is what this class is for
+  // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its result
   then<A = WorkflowResult, B = never>(
     onResult?: ((result: WorkflowResult) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
@@ -38,7 +38,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     return this.#result.then(onResult, onError)
   }
 
-  /** Calls back for each step that was or is taken. */
+  /** Calls back for every event of its steps, past ones included. */
   subscribe(next: (event: StepEvent) => void): Subscription {
     return this.#events.subscribe(next)
   }
@@ -64,7 +64,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     }
   }
 
-  /** Cancels the calls and leaves the run so that it can be resumed. */
+  /** Cancels the calls and pauses the run. It can be resumed. */
   async pause(reason = 'asked to'): Promise<void> {
     this.#interruption.abort({ paused: true, reason })
     await this.#result.catch(() => {})
@@ -104,7 +104,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     return progress.result(this.id, name, finalOutput, errors)
   }
 
-  /** Runs the pattern until it ends, fails or is interrupted. */
+  /** Runs the pattern until it completes, fails or is interrupted. */
   async #emissions(asks: DurableAsk, pattern: Pattern, task: TaskInput) {
     const { signal } = this.#interruption
     let subscription: Subscription | undefined

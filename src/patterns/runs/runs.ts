@@ -1,4 +1,4 @@
-/** The runs of workflows: started, gone on with, looked at. */
+/** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
@@ -14,15 +14,15 @@ import {
 } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
+import type { JsonObject } from '../../events/json.ts'
 import { type Budget, checkBudget } from '../../events/options/budget.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
+import { cancelAbandoned } from './abandoned-steps.ts'
 import type { RunActor } from './durable-ask.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
-import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './info.ts'
-import { isSameInput, writtenInput } from './input.ts'
-import { callOff, copiedAgents } from './left-steps.ts'
+import { isSameInput, readRunInput, writeRunInput } from './input.ts'
 import { type RunStatus, runKind } from './machine.ts'
 import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
@@ -31,27 +31,61 @@ import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 import { recordedResult, type WorkflowResult } from './workflow-result.ts'
 
-const STREAMS = 'run/'
+/** How a run is started: its id, its name, and its budget. */
+export interface RunOptions {
+  /** One id is one run, however often it is started. Default: a UUID. */
+  readonly id?: string
+  /** The name in lists. Default: `workflow`. */
+  readonly name?: string
+  /** A reference from which the pattern can be rebuilt to resume the run. */
+  readonly workflow?: JsonObject
+  /** Aborting it pauses the run. */
+  readonly signal?: AbortSignal
+  /** The most that the run may spend: `{ usd: 5 }`. A step that exceeds it is held until the budget is raised. */
+  readonly budget?: Budget
+}
 
-/** What runs need of the world. */
+/** Options for resuming a run. */
+export type ResumeOptions = Pick<RunOptions, 'signal' | 'budget'>
+
+/** A run in a list. */
+export interface RunInfo {
+  readonly runId: string
+  readonly name: string
+  readonly status: RunStatus
+  /** How many steps were scheduled, and how many of these were answered. */
+  readonly steps: number
+  readonly done: number
+  readonly costUsd: number
+}
+
+/** A run with its steps and its result. */
+export interface RunDetails extends RunInfo {
+  readonly workflow: JsonObject | null
+  readonly taken: readonly RecordedStep[]
+  /** The final output of a run that has ended; null if it has none. */
+  readonly finalOutput: string | null
+}
+
 interface RunsEnvironment extends ActorEnvironment {
   readonly budgets: Budgets
 }
 
-interface Beginning {
-  readonly id: string
-  readonly pattern: Pattern
-  readonly signal: AbortSignal | undefined
-  /** undefined where only the log knows it. */
+/** A run that this process executes. */
+interface ActiveRun {
+  readonly run: Run
+  /** Its input; undefined if only the log knows it. */
   readonly task: TaskInput | undefined
 }
+
+const STREAMS = 'run/'
 
 export class Runs {
   readonly #environment: RunsEnvironment
   readonly #agents: AgentSystem
   readonly #bodies: Bodies
-  readonly #active = new Map<string, Pick<Beginning, 'task'> & { readonly run: Run }>()
-  /** The actors of those. */
+  readonly #active = new Map<string, ActiveRun>()
+  /** The actors of the active runs. */
   readonly #actors = new Map<string, RunActor>()
   readonly #copyUse: CopyUse = new Map()
   #closed = false
@@ -62,31 +96,33 @@ export class Runs {
     this.#bodies = bodiesIn(environment.store)
   }
 
-  /** Starts a run, or goes on with the one of this id. Throws, or the run does, RunConflictError for another input. */
+  /** Starts a run, or resumes the one with this id. RunConflictError if its input is another one, thrown or from the run. */
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? randomUUID())
     const task = checkTaskInput(input)
     if (options.budget !== undefined) checkBudget(options.budget)
     const active = this.#active.get(id)
     if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
-    const prepare = () => this.#prepare(id, pattern, task, options)
-    return active?.run ?? this.#begin({ id, pattern, signal: options.signal, task }, prepare)
+    if (active) return active.run
+    const run = new Run(id, pattern, () => this.#prepare(id, pattern, task, options))
+    return this.#activate({ run, task }, options.signal)
   }
 
-  /** Goes on with a run. Throws (the run does) RunNotFoundError, RunFinishedError, RunActiveError. */
+  /** Resumes a run. Throws RunActiveError; the run rejects with RunNotFoundError, RunFinishedError. */
   resume(id: string, pattern: Pattern, { signal, budget }: ResumeOptions = {}): Run {
     checkId('run', id)
     if (budget !== undefined) checkBudget(budget)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
-    return this.#begin({ id, pattern, signal, task: undefined }, async () => {
+    const run = new Run(id, pattern, async () => {
       const actor = await this.#unfinished(id)
       await this.#checkAgents(pattern)
-      await this.#limit(id, budget)
+      await this.#setBudget(id, budget)
       return this.#resumed(id, actor)
     })
+    return this.#activate({ run, task: undefined }, signal)
   }
 
-  /** What resuming a run with this pattern would do. Throws what resuming it would. Asks nobody and writes nothing. */
+  /** What resuming a run with this pattern would do. Throws as resuming would. Asks no agent and writes nothing. */
   async plan(id: string, pattern: Pattern): Promise<RunPlan> {
     if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
     const actor = await this.#unfinished(id)
@@ -108,7 +144,7 @@ export class Runs {
     return infos
   }
 
-  /** What is known of a run and its steps. Throws RunNotFoundError. */
+  /** A run with its steps. Throws RunNotFoundError. */
   async show(id: string): Promise<RunDetails> {
     const actor = await this.#load(checkId('run', id))
     const { value: status, context } = actor.snapshot
@@ -119,7 +155,7 @@ export class Runs {
     return { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
   }
 
-  /** A new run that takes over what another one had answered before a step. Nothing is asked until it is resumed. */
+  /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
   fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
     return forkRun(this.#environment, checkId('run', id), options)
   }
@@ -130,53 +166,59 @@ export class Runs {
     if (version === 0) throw new RunNotFoundError({ runId: id })
   }
 
-  /** Ends a run for good, also one that no process works on. */
+  /** Ends a run for good, even if no process executes it. */
   async cancel(id: string, reason = 'asked to'): Promise<void> {
     const active = this.#active.get(checkId('run', id))
     if (active) return active.run.cancel(reason)
     const { status, taken } = await this.show(id)
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
-    const calledOff = await callOff(this.#agents, taken, { reason, forGood: true })
+    const abandoned = await cancelAbandoned(this.#agents, taken, { reason, forGood: true })
     const actor = await this.#load(id)
-    const ended: RunFact = { type: 'RunCancelled', data: { reason } }
-    await actor.decide(({ value }) => [...(value === 'running' ? calledOff : []), ended], {
+    const cancelled: RunFact = { type: 'RunCancelled', data: { reason } }
+    await actor.decide(({ value }) => [...(value === 'running' ? abandoned : []), cancelled], {
       correlationId: id,
     })
-    await new Workers(this.#agents, this.#copyUse, copiedAgents(taken)).dismiss()
+    await new Workers(this.#agents, this.#copyUse, taken).dismiss()
   }
 
-  /** Resolves when no run is going on, however they ended. */
+  /** Resolves when all active runs have ended, in whatever way. */
   async settled(): Promise<void> {
     await Promise.allSettled([...this.#active.values()].map(({ run }) => run))
   }
 
-  /** Leaves the runs as they are: the next process can go on with them. */
+  /** Leaves the runs as they are: the next process can resume them. */
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
   }
 
-  #begin({ id, pattern, signal, task }: Beginning, prepare: () => Promise<Prepared | WorkflowResult>): Run {
-    const run = new Run(id, pattern, prepare)
-    this.#active.set(id, { run, task })
+  #activate(active: ActiveRun, signal: AbortSignal | undefined): Run {
+    const { run } = active
+    this.#active.set(run.id, active)
     const pause = () => void run.pause(String(signal?.reason))
     if (signal?.aborted) pause()
     signal?.addEventListener('abort', pause, { once: true })
     const end = () => {
-      this.#active.delete(id)
-      this.#actors.delete(id)
-      void this.#environment.budgets.rest({ run: id }).catch(() => {})
+      this.#active.delete(run.id)
+      this.#actors.delete(run.id)
+      void this.#environment.budgets.rest({ run: run.id }).catch(() => {})
       signal?.removeEventListener('abort', pause)
     }
     run.then(end, end)
     return run
   }
 
-  async #prepare(id: string, pattern: Pattern, task: TaskInput, options: RunOptions) {
+  /** Records that the run starts or resumes; the result if it has already succeeded. */
+  async #prepare(
+    id: string,
+    pattern: Pattern,
+    task: TaskInput,
+    options: RunOptions,
+  ): Promise<Prepared | WorkflowResult> {
     const actor = await this.#load(id)
     const { value, context } = actor.snapshot
     if (value === 'cancelled') throw new RunFinishedError({ runId: id, status: value })
-    const input = await writtenInput(task, this.#bodies)
+    const input = await writeRunInput(task, this.#bodies)
     if (context.input && !isSameInput(context.input, input)) throw new RunConflictError({ runId: id })
     if (value === 'succeeded') {
       const steps = await recordedSteps(this.#environment.store, actor.stream)
@@ -184,26 +226,49 @@ export class Runs {
       return recordedResult(id, context.name, finalOutput, steps, await this.#texts(steps))
     }
     await this.#checkAgents(pattern)
-    await this.#limit(id, options.budget)
+    await this.#setBudget(id, options.budget)
     if (value !== 'absent') return this.#resumed(id, actor)
     const started = { name: options.name ?? 'workflow', workflow: options.workflow ?? null, ...input }
     const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
-    return { context: await this.#context(id, actor, begun), task }
-  }
-
-  /** Before its first step: what it may spend. */
-  async #limit(id: string, budget: Budget | undefined): Promise<void> {
-    if (budget) await this.#environment.budgets.set({ run: id }, budget, 'declared')
+    return this.#prepared(id, actor, task, begun)
   }
 
   async #resumed(id: string, actor: RunActor): Promise<Prepared> {
     const task = await this.#task(id, actor)
-    const origin = { correlationId: id, causationId: await this.#started(actor) }
+    const origin = { correlationId: id, causationId: await this.#startedId(actor) }
     const [begun] = await actor.decide(() => [{ type: 'RunResumed', data: {} }], origin)
-    return { context: await this.#context(id, actor, begun), task }
+    return this.#prepared(id, actor, task, begun)
   }
 
-  /** A run that can be gone on with. */
+  async #prepared(
+    id: string,
+    actor: RunActor,
+    task: TaskInput,
+    begun: Recorded | undefined,
+  ): Promise<Prepared> {
+    // Closed before its first step: the run has not failed.
+    if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
+    this.#actors.set(id, actor)
+    const steps = await recordedSteps(this.#environment.store, actor.stream)
+    const fingerprints = new Map<string, string>()
+    for (const { agent } of steps.values()) {
+      if (!fingerprints.has(agent)) fingerprints.set(agent, await this.#fingerprint(agent))
+    }
+    const context: Prepared['context'] = {
+      runId: id,
+      actor,
+      begun: begun?.id ?? id,
+      agents: this.#agents,
+      bodies: this.#bodies,
+      steps,
+      answers: await this.#texts(steps),
+      fingerprints,
+      copyUse: this.#copyUse,
+    }
+    return { context, task }
+  }
+
+  /** A run that can be resumed. Throws RunNotFoundError, RunFinishedError. */
   async #unfinished(id: string): Promise<RunActor> {
     const actor = await this.#load(id)
     const { value } = actor.snapshot
@@ -213,43 +278,38 @@ export class Runs {
     return actor
   }
 
-  /** What the run was started with. */
-  async #task(id: string, actor: RunActor): Promise<TaskInput> {
-    const { input } = actor.snapshot.context
-    if (!input) throw new RunNotFoundError({ runId: id })
-    const textInput = input.textInput === null ? {} : { textInput: await this.#bodies.read(input.textInput) }
-    return checkTaskInput({
-      prompt: await this.#bodies.read(input.prompt),
-      ...textInput,
-      ...input.material,
-    })
+  #load(id: string): Promise<RunActor> {
+    return EventSourcedActor.load(runKind, id, this.#environment)
   }
 
-  /** The id of the run's first fact. */
-  async #started({ stream }: RunActor): Promise<string | null> {
-    for await (const { id } of this.#environment.store.read(stream, { limit: 1 })) return id
-    return null
+  /** Set before the first step, which it may hold. */
+  async #setBudget(id: string, budget: Budget | undefined): Promise<void> {
+    if (budget) await this.#environment.budgets.set({ run: id }, budget, 'declared')
   }
 
-  async #context(id: string, actor: RunActor, begun: Recorded | undefined): Promise<Prepared['context']> {
-    // It was about to begin: what it has not done is not its failure.
-    if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
-    this.#actors.set(id, actor)
-    const steps = await recordedSteps(this.#environment.store, actor.stream)
-    const fingerprints = new Map<string, string>()
-    for (const { agent } of steps.values()) {
-      if (!fingerprints.has(agent)) fingerprints.set(agent, await this.#fingerprint(agent))
-    }
-    const answers = await this.#texts(steps)
-    const { agents, bodies, copyUse } = { agents: this.#agents, bodies: this.#bodies, copyUse: this.#copyUse }
-    const own = { runId: id, actor, begun: begun?.id ?? id }
-    return { ...own, agents, bodies, steps, answers, fingerprints, copyUse }
+  /** An unknown agent is an error before the first call. */
+  async #checkAgents({ agents = [] }: Pattern): Promise<void> {
+    for (const agent of agents) await this.#agents.get(agent)
   }
 
   async #fingerprint(agent: string): Promise<string> {
     return configFingerprint((await this.#agents.get(agent)).snapshot.context.config)
   }
 
+  /** The task that the run was started with. */
+  async #task(id: string, actor: RunActor): Promise<TaskInput> {
+    const { input } = actor.snapshot.context
+    if (!input) throw new RunNotFoundError({ runId: id })
+    return readRunInput(input, this.#bodies)
+  }
+
+  /** The id of the run's first fact. */
+  async #startedId({ stream }: RunActor): Promise<string | null> {
+    for await (const { id } of this.#environment.store.read(stream, { limit: 1 })) return id
+    return null
+  }
+
+  /** The texts of the answers, by step key. */
   async #texts(steps: ReadonlyMap<string, RecordedStep>): Promise<Map<string, string>> {
     const texts = new Map<string, string>()
     for (const { stepKey, text } of steps.values())
@@ -265,14 +325,5 @@ export class Runs {
         return data.finalOutput === null ? null : this.#bodies.read(data.finalOutput)
     }
     return null
-  }
-
-  /** An agent that is not there is an error before anything is paid for. */
-  async #checkAgents({ agents = [] }: Pattern): Promise<void> {
-    for (const agent of agents) await this.#agents.get(agent)
-  }
-
-  #load(id: string): Promise<RunActor> {
-    return EventSourcedActor.load(runKind, id, this.#environment)
   }
 }

@@ -1,54 +1,55 @@
-/** What led to each ask of an execution, for those who look at the log later: the answers before it. */
-import { GivenAnswers } from './used-answers.ts'
+/**
+ * What led to each ask of a run, so that the log can explain it later.
+ *
+ * A pattern is a black box of streams. The cause of an ask is the answer that the pattern is being handed, else the last
+ * answer if no other ask is open, else an answer that the text of the ask quotes, else the beginning of the execution.
+ */
 
-/** Why a fact of a run is recorded, by the ids of facts. */
+/** Why a fact of a run was recorded, as ids of facts. */
 export interface Causes {
   readonly causationId: string
-  /** The answers whose text is part of it. */
+  /** The answers that its text quotes; no field if there are none. */
   readonly uses: { readonly uses?: readonly string[] }
 }
 
-/**
- * A pattern is a black box of streams. But it asks while it is given an answer, or it makes the text of an answer part of
- * what it asks, or nothing else is under way: whatever holds first says what led to the ask.
- */
+/** The causes of the asks of one execution. */
 export class StepCauses {
-  /** Of the fact with which this execution began. */
+  /** The fact that began this execution. */
   readonly #begun: string
   readonly #given = new GivenAnswers()
-  /** The outcome that is being handed over just now. */
-  #handing: string | undefined
-  /** The one that was handed over last. */
+  /** The outcome that is being handed to the pattern right now. */
+  #current: string | undefined
+  /** The outcome that was handed over last. */
   #last: string | undefined
-  #open = 0
+  #openAsks = 0
 
   constructor(begun: string) {
     this.#begun = begun
   }
 
-  /** An ask begins. Returns what led to it, as far as its text does not say more. */
+  /** Begins an ask. Returns the outcome that led to it; undefined if only its text can tell. */
   begin(): string | undefined {
-    const leading = this.#handing ?? (this.#open === 0 ? this.#last : undefined)
-    this.#open++
+    const leading = this.#current ?? (this.#openAsks === 0 ? this.#last : undefined)
+    this.#openAsks++
     return leading
   }
 
-  /** Hands an outcome over; what the pattern asks meanwhile is caused by it. An ask that is called off hands over nothing. */
+  /** Hands over the outcome of an ask; it causes what the pattern asks meanwhile. A cancelled ask hands over nothing. */
   end(outcome: { readonly factId: string | undefined; readonly text?: string }, handOver = () => {}): void {
-    this.#open--
+    this.#openAsks--
     const { factId, text } = outcome
     if (factId !== undefined && text !== undefined) this.#given.add(factId, text)
-    const before = this.#handing
-    this.#handing = factId
+    const before = this.#current
+    this.#current = factId
     this.#last = factId ?? this.#last
     try {
       handOver()
     } finally {
-      this.#handing = before
+      this.#current = before
     }
   }
 
-  /** @param leading What `begin` said; for the end of the run, the outcome that came last. */
+  /** @param leading The result of `begin`; at the end of the run, the last outcome. */
   of(texts: readonly (string | undefined)[], leading: string | undefined): Causes {
     const uses = this.#given.usedIn(texts, leading)
     return {
@@ -57,7 +58,71 @@ export class StepCauses {
     }
   }
 
+  /** The outcome that was handed over last. */
   get last(): string | undefined {
     return this.#last
   }
 }
+
+interface GivenAnswer {
+  /** The fact that holds it. */
+  readonly factId: string
+  readonly ordinal: number
+  readonly text: string
+}
+
+/** Finds the answers that a text quotes. Answers are kept by their text, so that equal ones are searched for once. */
+export class GivenAnswers {
+  readonly #byText = new Map<string, GivenAnswer[]>()
+  readonly #byId = new Map<string, GivenAnswer>()
+  #count = 0
+
+  add(factId: string, text: string): void {
+    const trimmed = text.trim()
+    if (trimmed === '') return
+    const given = { factId, ordinal: this.#count++, text: trimmed }
+    this.#byId.set(factId, given)
+    const equal = this.#byText.get(trimmed)
+    if (equal) equal.push(given)
+    else this.#byText.set(trimmed, [given])
+  }
+
+  /**
+   * The ids of the answers that one of the texts quotes, as whole words, in the order in which they were given. Of several
+   * equal answers, at most as many are returned as the texts contain: the likely one, and the latest.
+   */
+  usedIn(texts: readonly (string | undefined)[], likely?: string): readonly string[] {
+    const searched = texts.filter((text) => text !== undefined)
+    const preferred = likely === undefined ? undefined : this.#byId.get(likely)
+    const used: GivenAnswer[] = []
+    for (const [text, equal] of this.#byText) {
+      const times = searched.reduce((sum, whole) => sum + occurrences(whole, text, equal.length), 0)
+      if (times > 0) used.push(...mostLikely(equal, times, preferred?.text === text ? preferred : undefined))
+    }
+    return used.sort((one, other) => one.ordinal - other.ordinal).map(({ factId }) => factId)
+  }
+}
+
+/** The latest of equal answers, and the preferred one. Looks at no more than `times` of them: there may be thousands. */
+function mostLikely(
+  equal: readonly GivenAnswer[],
+  times: number,
+  preferred: GivenAnswer | undefined,
+): readonly GivenAnswer[] {
+  const latest = equal.slice(-times)
+  if (preferred === undefined || latest.includes(preferred)) return latest
+  return [preferred, ...latest.slice(1)]
+}
+
+function occurrences(whole: string, part: string, most: number): number {
+  let count = 0
+  for (let at = whole.indexOf(part); at >= 0 && count < most; at = whole.indexOf(part, at + 1)) {
+    // "24" does not quote the answer "4".
+    if (!isInsideWord(whole[at - 1], part[0]) && !isInsideWord(part.at(-1), whole[at + part.length])) count++
+  }
+  return count
+}
+
+const LETTER = /[\p{L}\p{N}]/u
+const isInsideWord = (before: string | undefined, after: string | undefined) =>
+  before !== undefined && after !== undefined && LETTER.test(before) && LETTER.test(after)

@@ -1,4 +1,4 @@
-/** What makes a step the same step when a workflow is run again: its content, not its place. */
+/** What makes a step the same step when its workflow runs again: its content, not its place. */
 import { hash } from 'node:crypto'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { TaskInput } from '../../events/task-input.ts'
@@ -6,27 +6,28 @@ import type { StepOptions } from '../pattern.ts'
 
 const digest = (content: unknown) => hash('sha256', JSON.stringify(content), 'base64url').slice(0, 22)
 
-/** Changes with anything that could change the agent's answer. */
+/** Changes with everything that could change the agent's answer. */
 export const configFingerprint = (config: AgentConfig | null): string => digest(config)
 
-/** What is asked, and which of equals it is. */
+/** What is asked, and a number that tells equal asks apart. */
 export interface AskedStep {
   readonly content: string
   readonly occurrence: number
 }
 
-/** Numbers equal steps, so that the second of two equal asks is not answered with the first one's answer. */
+/** Numbers equal asks, so that the second of two is not answered with the first one's answer. */
 export class StepNumbers {
-  readonly #seen = new Map<string, number>()
+  readonly #occurrences = new Map<string, number>()
 
-  /** In the order of the asks: nothing is waited for before. */
+  /** Must be called in the order of the asks, before anything is awaited. */
   next(agent: string, task: TaskInput, { session = 'chain', outputSchema }: StepOptions): AskedStep {
     const content = digest([agent, task, session, outputSchema])
-    const occurrence = (this.#seen.get(content) ?? 0) + 1
-    this.#seen.set(content, occurrence)
+    const occurrence = (this.#occurrences.get(content) ?? 0) + 1
+    this.#occurrences.set(content, occurrence)
     return { content, occurrence }
   }
 }
 
+/** The key under which the log records the step. */
 export const stepKeyOf = ({ content, occurrence }: AskedStep, fingerprint: string): string =>
   `${digest([content, fingerprint])}.${occurrence}`

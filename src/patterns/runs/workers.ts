@@ -1,10 +1,13 @@
-/** Who does a step: an agent, or whoever of a pool is free. Copies are made when they are needed, and go with the run. */
+/** Assigns a worker to each step: an agent, or a free copy from a pool. Copies are created on demand, and removed with the run. */
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import type { Pool, Worker } from '../pattern.ts'
+import type { RecordedStep } from './recorded-steps.ts'
 
-export interface Hired {
+/** A worker that is reserved for one step. */
+export interface Assigned {
   readonly agent: Agent
+  /** Returns a copy to its pool. */
   release(): void
 }
 
@@ -13,32 +16,33 @@ interface Copies {
   readonly waiting: ((number: number) => void)[]
 }
 
-/** By how many runs of this process each copy is used: a run that ends must not remove those of another. */
+/** How many runs of this process use each copy: a run that ends must not remove the copies of another. */
 export type CopyUse = Map<string, number>
 
 export class Workers {
   readonly #agents: AgentSystem
   readonly #use: CopyUse
   readonly #pools = new Map<string, Copies>()
+  /** The copies that this run uses. */
   readonly #used = new Set<string>()
-  /** Agents that may have copies because of this run. */
+  /** The agents that may have copies because of this run. */
   readonly #copied: Set<string>
 
-  /** @param copied Agents that the run had copies of before. */
-  constructor(agents: AgentSystem, use: CopyUse, copied: Iterable<string>) {
+  /** @param steps The recorded steps of the run: they show which agents it had copies of before. */
+  constructor(agents: AgentSystem, use: CopyUse, steps: Iterable<RecordedStep>) {
     this.#agents = agents
     this.#use = use
-    this.#copied = new Set(copied)
+    this.#copied = new Set([...steps].flatMap(({ agent, worker }) => (worker === agent ? [] : [agent])))
   }
 
-  /** Somebody may be hired: copies that a crash has left behind are then removed, also when nobody is. */
+  /** Announces a worker: copies that a crash has left are then removed, even if this run assigns none. */
   expect(worker: Worker): void {
     if (typeof worker === 'object') this.#copied.add(worker.pool)
   }
 
-  /** @param begunBy Who had begun the step before a crash: only that one knows whether it was done. */
-  async hire(worker: Worker, begunBy?: string): Promise<Hired> {
-    if (begunBy !== undefined) return this.#hireAgain(worker, begunBy)
+  /** @param previous The agent that the step was assigned to before a crash: only it knows whether the step was done. */
+  async assign(worker: Worker, previous?: string): Promise<Assigned> {
+    if (previous !== undefined) return this.#assignAgain(worker, previous)
     if (typeof worker === 'string') return { agent: await this.#agents.get(worker), release: () => {} }
     const number = await this.#take(worker)
     try {
@@ -50,7 +54,7 @@ export class Workers {
     }
   }
 
-  /** The run has come to its end, and no longer needs the copies. */
+  /** Removes the copies that no other run uses: this run has ended. */
   async dismiss(): Promise<void> {
     for (const id of this.#used) {
       const users = (this.#use.get(id) ?? 1) - 1
@@ -61,15 +65,15 @@ export class Workers {
     for (const agent of this.#copied) await this.#agents.removeCopies(agent, (copy) => this.#use.has(copy))
   }
 
-  /** Also one who is busy, or of a pool that has become smaller. */
-  async #hireAgain(worker: Worker, begunBy: string): Promise<Hired> {
-    const [id = '', number] = begunBy.split('.')
+  /** Does not wait for the worker to be free, and also finds a copy of a pool that is smaller now. */
+  async #assignAgain(worker: Worker, previous: string): Promise<Assigned> {
+    const [id = '', number] = previous.split('.')
     if (number === undefined) return { agent: await this.#agents.get(id), release: () => {} }
     const agent = await this.#copy(id, Number(number))
     const free = typeof worker === 'object' ? this.#copies(worker).free : []
-    const place = free.indexOf(Number(number))
-    if (typeof worker === 'string' || place < 0) return { agent, release: () => {} }
-    free.splice(place, 1)
+    const index = free.indexOf(Number(number))
+    if (typeof worker === 'string' || index < 0) return { agent, release: () => {} }
+    free.splice(index, 1)
     return { agent, release: () => this.#give(worker, Number(number)) }
   }
 

@@ -1,21 +1,21 @@
-/** What came of a workflow, and how it is put together from what went on. */
+/** The result of a workflow, collected from the progress of its steps. */
 import { callErrorData } from '../../events/errors/recorded.ts'
 import type { StepError } from '../../events/run-facts.ts'
 import type { StepEvent } from './durable-ask.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 
-/** What came of a workflow. */
+/** The result of a workflow. */
 export interface WorkflowResult {
   readonly pattern: string
-  /** Who was asked, in the order in which they were first. */
+  /** The agents that were asked, in the order of their first asks. */
   readonly agents: readonly string[]
-  /** What each of them answered to what it was asked last. */
+  /** The answer of each agent to its last ask. */
   readonly results: Readonly<Record<string, string>>
   readonly metadata: {
     readonly runId: string
     readonly finalOutput: string
     readonly costUsd: number
-    /** How many asks it took, and how many of them were answered from the log. */
+    /** How many steps it took, and how many of them were answered from the log. */
     readonly steps: number
     readonly reused: number
   }
@@ -23,9 +23,9 @@ export interface WorkflowResult {
   readonly errors: readonly StepError[]
 }
 
-/** What a run has come to so far, from what goes on in it. */
+/** The result of a run so far, from the events of its steps. */
 export class Progress {
-  /** The answer to the latest ask of each agent, whenever it came: so the order of answers does not matter. */
+  /** The answer to the last ask of each agent, no matter in which order the answers come. */
   readonly #results = new Map<string, { readonly ask: number; readonly text: string }>()
   readonly #agents = new Set<string>()
   readonly #problems: { agent: string; message: string }[] = []
@@ -42,7 +42,7 @@ export class Progress {
     this.#costUsd += costUsd
   }
 
-  /** An error that ended the whole, with the agent that it came from, where that can be told. */
+  /** The error that ended the run, with the agent that it came from, if known. */
   failure(error: unknown): StepError {
     const { tag, message } = callErrorData(error)
     return {
@@ -64,7 +64,7 @@ export class Progress {
   }
 }
 
-/** The result of a run that has succeeded, from the log alone. */
+/** The result of a succeeded run, from the log alone. */
 export function recordedResult(
   runId: string,
   name: string,

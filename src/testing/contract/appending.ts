@@ -1,7 +1,8 @@
-/** The store's contract: what is appended, when it is refused, and when it is written only once. */
+/** The store's contract for appends: what is written, when an append is refused, and commit ids. */
 import assert from 'node:assert/strict'
 import type { NewFact } from '../../events/envelope.ts'
-import { VersionConflict } from '../../events/errors/store.ts'
+import { InvalidFactError } from '../../events/errors/fact.ts'
+import { CommitConflict, VersionConflict } from '../../events/errors/store.ts'
 import { InvalidIdError } from '../../events/errors/usage.ts'
 import {
   all,
@@ -16,7 +17,7 @@ import {
 } from './kit.ts'
 
 export const appending: Checks = {
-  async 'An appended fact comes back with its place, its time and its identity'(store) {
+  async 'An append returns the fact with its position, its time and its id'(store) {
     const fact: NewFact = { ...counted(1), correlationId: 'task-1', causationId: 'fact-0' }
     const [recorded] = await store.append('agent/a', [fact])
     assert.ok(recorded)
@@ -35,7 +36,7 @@ export const appending: Checks = {
     assert.ok(id.length > 0)
     assert.equal(new Date(at).toISOString(), at)
   },
-  async 'What an append returns is what a reader gets, whatever JSON it holds'(store) {
+  async 'A reader gets what the append returned, whatever JSON it holds'(store) {
     const data = {
       text: 'ÄÖ \u0000 \n "quoted" \u2028 \u{1f600} \ud800',
       deep: [{ a: null }, [1.5, -1e300, true]],
@@ -55,12 +56,12 @@ export const appending: Checks = {
     data.n = 3
     assert.deepEqual([recorded?.data.n, ...numbers(await all(store.read('agent/a')))], [1, 1])
   },
-  async 'Several facts are appended as one'(store) {
+  async 'Several facts are appended together, in order'(store) {
     const recorded = await store.append('agent/a', countedTo(3))
     assert.deepEqual(versions(recorded), [1, 2, 3])
     assert.deepEqual(positions(recorded), [1, 2, 3])
   },
-  async 'Nothing of an append is written when one of its facts cannot be'(store) {
+  async 'An append with one invalid fact writes nothing'(store) {
     const circle: Record<string, unknown> = {}
     circle.self = circle
     const bad = [{ data: circle }, { data: 'text' }, { data: { n: 1n } }, { data: undefined }]
@@ -70,19 +71,54 @@ export const appending: Checks = {
     }
     assert.equal(await store.head(), 0)
   },
-  async 'Appending nothing writes nothing'(store) {
+  async 'A fact that JSON would change is refused with the place, and nothing is written'(store) {
+    class Point {
+      x = 1
+    }
+    const changed: readonly (readonly [data: unknown, named: RegExp])[] = [
+      [{ n: Number.NaN }, /\.n is NaN/],
+      [{ n: Number.POSITIVE_INFINITY }, /\.n is Infinity/],
+      [{ deep: [{ n: Number.NEGATIVE_INFINITY }] }, /\.deep\[0\]\.n is -Infinity/],
+      [{ map: new Map([['a', 1]]) }, /\.map is a Map/],
+      [{ set: new Set([1]) }, /\.set is a Set/],
+      [{ when: new Date(0) }, /\.when is a Date/],
+      [{ bytes: new Uint8Array(1) }, /\.bytes is a Uint8Array/],
+      [{ point: new Point() }, /\.point is a Point/],
+      [{ call: () => 1 }, /\.call is a function/],
+      [{ mark: Symbol('mark') }, /\.mark is a symbol/],
+      [{ list: [1, undefined] }, /\.list\[1\] is undefined/],
+      [{ list: new Array(1) }, /\.list\[0\] is undefined/],
+      [new Map(), /is a Map/],
+    ]
+    for (const [data, named] of changed) {
+      const fact = { type: 'Counted', v: 1, data } as unknown as NewFact
+      await assert.rejects(store.append('agent/a', [counted(1), fact]), (error: Error) => {
+        assert.match(error.message, named)
+        return error instanceof InvalidFactError
+      })
+    }
+    assert.equal(await store.head(), 0)
+  },
+  async 'A field that is undefined counts as left out'(store) {
+    const data = { n: 1, left: undefined } as unknown as NewFact['data']
+    const [recorded] = await store.append('agent/a', [{ type: 'Counted', v: 1, data }])
+    assert.deepEqual(recorded?.data, { n: 1 })
+  },
+  async 'An append without facts writes nothing'(store) {
     assert.deepEqual(await store.append('agent/a', []), [])
     assert.equal(await store.head(), 0)
     assert.deepEqual(await all(store.streams()), [])
   },
-  async 'An expected version that is right lets the append through'(store) {
+  async 'An append with the right expected version succeeds'(store) {
     await store.append('agent/a', countedTo(2), { expectedVersion: 'none' })
     await store.append('agent/a', [counted(3)], { expectedVersion: 2 })
     await store.append('agent/a', [counted(4)], { expectedVersion: 'any' })
     await store.append('agent/b', [counted(1)], { expectedVersion: 0 })
     assert.deepEqual([await store.head('agent/a'), await store.head('agent/b')], [4, 1])
   },
-  async 'An expected version that is wrong is a conflict that names both, and writes nothing'(store) {
+  async 'An append with a wrong expected version writes nothing, and the conflict names both versions'(
+    store,
+  ) {
     await store.append('agent/a', countedTo(2))
     await assert.rejects(store.append('agent/a', [counted(3)], { expectedVersion: 1 }), isConflict(1, 2))
     await assert.rejects(store.append('agent/a', [counted(3)], { expectedVersion: 3 }), isConflict(3, 2))
@@ -90,7 +126,7 @@ export const appending: Checks = {
     await assert.rejects(store.append('agent/b', [counted(1)], { expectedVersion: 1 }), isConflict(1, 0))
     assert.equal(await store.head(), 2)
   },
-  async 'Of two that create one stream, exactly one wins'(store) {
+  async 'Of several appends that create the same stream, exactly one wins'(store) {
     const create = (n: number) => store.append('agent/a', [counted(n)], { expectedVersion: 'none' })
     const outcomes = await Promise.allSettled([create(1), create(2), create(3)])
     assert.deepEqual(
@@ -99,7 +135,7 @@ export const appending: Checks = {
     )
     assert.deepEqual(numbers(await all(store.read('agent/a'))), [1])
   },
-  async 'Facts have the order of the calls, in the log and in each stream, without a gap'(store) {
+  async 'Facts are in the order of the appends, in the log and in each stream, without a gap'(store) {
     const appends = Array.from({ length: 300 }, (_, index) =>
       store.append(`agent/a${index % 7}`, countedTo(1 + (index % 3))),
     )
@@ -110,7 +146,7 @@ export const appending: Checks = {
       assert.deepEqual(versions(await all(store.read(stream))), upTo(version))
     }
   },
-  async 'A name that is not a stream is refused by every door'(store) {
+  async 'Every method refuses an invalid stream name'(store) {
     for (const name of [
       'a',
       '../x',
@@ -127,7 +163,7 @@ export const appending: Checks = {
     }
     assert.equal(await store.head(), 0)
   },
-  async 'A closed store takes and gives nothing'(store) {
+  async 'A closed store refuses appends and reads'(store) {
     await store[Symbol.asyncDispose]()
     await assert.rejects(store.append('agent/a', [counted(1)]), { _tag: 'ClosedError' })
     await assert.rejects(all(store.readAll()), { _tag: 'ClosedError' })
@@ -136,14 +172,14 @@ export const appending: Checks = {
 }
 
 export const commitIds: Checks = {
-  async 'The same commit id again returns what the first one wrote, and writes nothing'(store) {
+  async 'A repeated commit id returns what the first append wrote, and writes nothing'(store) {
     const options = { commitId: 'commit-1' }
     const recorded = await store.append('agent/a', countedTo(3), options)
     await store.append('agent/a', [counted(4)])
     assert.deepEqual(await store.append('agent/a', countedTo(3), options), recorded)
     assert.equal(await store.head(), 4)
   },
-  async 'A commit id counts whatever version is expected by now'(store) {
+  async 'A repeated commit id is recognized whatever version is expected'(store) {
     const options = { commitId: 'commit-1', expectedVersion: 'none' } as const
     const recorded = await store.append('agent/a', [counted(1)], options)
     assert.deepEqual(await store.append('agent/a', [counted(1)], options), recorded)
@@ -152,13 +188,48 @@ export const commitIds: Checks = {
       recorded,
     )
   },
-  async 'A commit id given twice at the same time is written once'(store) {
+  async 'Two concurrent appends with the same commit id write once'(store) {
     const append = () => store.append('agent/a', countedTo(2), { commitId: 'commit-1' })
     const [one, two] = await Promise.all([append(), append()])
     assert.deepEqual(one, two)
     assert.equal(await store.head(), 2)
   },
-  async 'A commit that was refused has not used its id'(store) {
+  async 'A commit id used again for another stream or other facts is a conflict, and writes nothing'(store) {
+    const options = { commitId: 'commit-1' }
+    const recorded = await store.append('agent/a', countedTo(2), options)
+    const others: readonly (readonly [stream: string, facts: readonly NewFact[]])[] = [
+      ['agent/b', countedTo(2)],
+      ['agent/a', countedTo(1)],
+      ['agent/a', countedTo(3)],
+      ['agent/a', [counted(1), counted(3)]],
+      ['agent/a', [counted(1), { ...counted(2), type: 'Recounted' }]],
+      ['agent/a', []],
+    ]
+    for (const [stream, facts] of others) {
+      await assert.rejects(store.append(stream, facts, options), (error: CommitConflict) => {
+        assert.ok(error instanceof CommitConflict, `a CommitConflict, not ${String(error)}`)
+        assert.deepEqual(error.details, { commitId: 'commit-1', stream: 'agent/a', position: 1 })
+        return true
+      })
+    }
+    assert.deepEqual(await store.append('agent/a', countedTo(2), options), recorded)
+    assert.equal(await store.head(), 2)
+  },
+  async 'Of two concurrent commits with one id and different facts, one is written'(store) {
+    const append = (n: number) => store.append('agent/a', [counted(n)], { commitId: 'commit-1' })
+    const outcomes = await Promise.allSettled([append(1), append(2)])
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected'],
+    )
+    assert.deepEqual(numbers(await all(store.readAll())), [1])
+  },
+  async 'A repeated commit is recognized whatever the order of its fields'(store) {
+    const append = (data: NewFact['data']) =>
+      store.append('agent/a', [{ type: 'Counted', v: 1, data }], { commitId: 'commit-1' })
+    assert.deepEqual(await append({ a: 1, b: [2] }), await append({ b: [2], a: 1 }))
+  },
+  async 'A refused append does not use up its commit id'(store) {
     const refused = store.append('agent/a', [counted(1)], { commitId: 'commit-1', expectedVersion: 5 })
     await assert.rejects(refused, VersionConflict)
     await store.append('agent/a', [counted(2)], { commitId: 'commit-1' })

@@ -1,18 +1,18 @@
-/** What every event store promises, as cases for any test runner. Ours run it; an author of another store can, too. */
+/** The contract of every event store, as cases for any test runner. Authors of other stores can run it too. */
 import type { EventStore } from '../../store/event-store.ts'
 import { appending, commitIds } from './appending.ts'
 import { followingCases } from './following.ts'
 import { bodies, listing, reading } from './reading.ts'
 import { snapshots } from './snapshots.ts'
 
-/** One test of the contract, for any test runner. */
+/** One test case of the contract. */
 export interface ContractCase {
   readonly title: string
   run(): Promise<void>
 }
 
 /**
- * The contract of an {@link EventStore}. `make` gives a new, empty store each time; it is closed after its case.
+ * The contract of an {@link EventStore}. `make` creates a new, empty store for each case, which closes it at its end.
  *
  * @example
  * for (const { title, run } of eventStoreContract(() => memoryStore())) test(title, run)

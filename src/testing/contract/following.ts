@@ -1,22 +1,22 @@
-/** The store's contract: following the log, from what is there to what comes. */
+/** The store's contract for following the log, from its history to live facts. */
 import assert from 'node:assert/strict'
 import type { Recorded } from '../../events/envelope.ts'
 import { all, type Checks, counted, countedTo, first, numbers, positions, upTo } from './kit.ts'
 
 export const followingCases: Checks = {
-  async 'Following gives what is there, and then what comes'(store) {
+  async 'Following yields the existing facts, and then new ones'(store) {
     await store.append('agent/a', countedTo(2))
     const following = first(store.follow(), 4)
     await store.append('agent/b', countedTo(2))
     assert.deepEqual(positions(await following), [1, 2, 3, 4])
   },
-  async 'Following from a position gives only what comes after it'(store) {
+  async 'Following from a position yields only facts after it'(store) {
     await store.append('agent/a', countedTo(3))
     const following = first(store.follow({ after: 2 }), 2)
     await store.append('agent/a', [counted(4)])
     assert.deepEqual(numbers(await following), [3, 4])
   },
-  async 'From history to live there is no gap and no duplicate, while others append'(store) {
+  async 'There is no gap and no duplicate between history and live facts, during concurrent appends'(store) {
     const count = 600
     await store.append('agent/a0', countedTo(100))
     const followers = upTo(5).map((follower) =>
@@ -31,7 +31,7 @@ export const followingCases: Checks = {
     }
     assert.deepEqual(await followers[0], await all(store.readAll({ after: 10 })))
   },
-  async 'Following ends when it is aborted, also while it waits'(store) {
+  async 'Following ends when its signal aborts, even while it waits'(store) {
     await store.append('agent/a', countedTo(2))
     const abort = new AbortController()
     const seen: Recorded[] = []

@@ -1,10 +1,10 @@
-/** What the cases of the store's contract are made of. */
+/** Building blocks for the cases of the store's contract. */
 import assert from 'node:assert/strict'
 import type { NewFact, Recorded } from '../../events/envelope.ts'
 import { VersionConflict } from '../../events/errors/store.ts'
 import type { EventStore } from '../../store/event-store.ts'
 
-/** Cases by title. Each is given a new, empty store. */
+/** Cases by title. Each gets a new, empty store. */
 export type Checks = Record<string, (store: EventStore) => Promise<void>>
 
 export const counted = (n: number): NewFact => ({ type: 'Counted', v: 1, data: { n } })
@@ -18,7 +18,7 @@ export async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return found
 }
 
-/** The first `count` of a sequence that has no end. */
+/** The first `count` items of an endless sequence. */
 export async function first<Item>(items: AsyncIterable<Item>, count: number): Promise<Item[]> {
   const found: Item[] = []
   for await (const item of items) {

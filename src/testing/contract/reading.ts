@@ -1,10 +1,10 @@
-/** The store's contract: reading facts, listing streams, and bodies. */
+/** The store's contract for reading facts, listing streams, and bodies. */
 import assert from 'node:assert/strict'
 import type { EventStore } from '../../store/event-store.ts'
 import { all, type Checks, counted, countedTo, first, numbers, positions, upTo, versions } from './kit.ts'
 
 export const reading: Checks = {
-  async 'A stream is read from, up to, and at most as asked, in both directions'(store) {
+  async 'Reading a stream respects after, to, limit and direction'(store) {
     await store.append('agent/b', countedTo(2))
     await store.append('agent/a', countedTo(10))
     const read = async (options: Parameters<EventStore['read']>[1]) =>
@@ -22,7 +22,14 @@ export const reading: Checks = {
     assert.deepEqual(await read({ direction: 'backwards', limit: 1 }), [10])
     assert.deepEqual(await read({ direction: 'backwards', after: 3, to: 6, limit: 2 }), [6, 5])
   },
-  async 'The whole log is read from, up to, and at most as asked'(store) {
+  async 'An unknown direction is refused'(store) {
+    await store.append('agent/a', countedTo(2))
+    for (const direction of ['backward', 'FORWARDS', '', 1]) {
+      const facts = store.read('agent/a', { direction: direction as never })
+      await assert.rejects(all(facts), { _tag: 'InvalidInputError', message: /direction/ })
+    }
+  },
+  async 'Reading the whole log respects after, to and limit'(store) {
     for (const n of upTo(10)) await store.append(`agent/a${n % 3}`, [counted(n)])
     const read = async (options: Parameters<EventStore['readAll']>[0]) =>
       numbers(await all(store.readAll(options)))
@@ -32,7 +39,7 @@ export const reading: Checks = {
     assert.deepEqual(await read({ limit: 3 }), [1, 2, 3])
     assert.deepEqual(await read({ after: 10 }), [])
   },
-  async 'More facts than fit one page are read whole and in order'(store) {
+  async 'More facts than fit on one page are read completely and in order'(store) {
     const count = 2500
     for (let n = 0; n < count; n += 500) await store.append('agent/a', countedTo(500))
     await store.append('agent/b', [counted(1)])
@@ -43,7 +50,7 @@ export const reading: Checks = {
     )
     assert.deepEqual(positions(await all(store.readAll())), upTo(count + 1))
   },
-  async 'A reader may stop at any time'(store) {
+  async 'A reader can stop at any time'(store) {
     await store.append('agent/a', countedTo(50))
     assert.deepEqual(numbers(await first(store.read('agent/a'), 3)), [1, 2, 3])
     assert.deepEqual(numbers(await first(store.readAll(), 3)), [1, 2, 3])
@@ -65,7 +72,7 @@ export const reading: Checks = {
 }
 
 export const listing: Checks = {
-  async 'The streams are listed by name, with their versions'(store) {
+  async 'Streams are listed in order of their names, with their versions'(store) {
     for (const name of ['run/b', 'agent/b', 'agent/a-1', 'agent/a', 'agent/a_1'])
       await store.append(name, [counted(1)])
     await store.append('agent/b', [counted(2)])
@@ -74,7 +81,7 @@ export const listing: Checks = {
     const agents = (await all(store.streams({ prefix: 'agent/a' }))).map(({ stream }) => stream)
     assert.deepEqual(agents, ['agent/a', 'agent/a-1', 'agent/a_1'])
   },
-  async 'A summary stays until the next one, and says which streams are open'(store) {
+  async 'A summary lasts until the next one, and decides whether its stream is open'(store) {
     const summary = (status: string, open: boolean) => ({ summary: { status, open, info: { status } } })
     await store.append('agent/a', [counted(1)], summary('busy', true))
     await store.append('agent/b', [counted(1)], summary('idle', false))
@@ -93,7 +100,7 @@ export const listing: Checks = {
 }
 
 export const bodies: Checks = {
-  async 'A body comes back as it was put, and putting it again changes nothing'(store) {
+  async 'A body is read as it was written, and writing it again changes nothing'(store) {
     const text = `${'ü'.repeat(100_000)}\u0000\r\n`
     const reference = await store.blobs.put(text)
     assert.equal(reference.bytes, Buffer.byteLength(text))
@@ -104,7 +111,7 @@ export const bodies: Checks = {
     assert.equal(await store.blobs.get(reference), text)
     assert.equal(await store.blobs.get(await store.blobs.put('')), '')
   },
-  async 'A body that is not there is an error, as is a reference that is none'(store) {
+  async 'Reading a missing body is an error, as is an invalid reference'(store) {
     const missing = { sha256: 'a'.repeat(64), bytes: 1 }
     await assert.rejects(store.blobs.get(missing), { _tag: 'CorruptBlob' })
     await assert.rejects(store.blobs.get({ sha256: '../../store.json', bytes: 1 }))

@@ -1,4 +1,4 @@
-/** The store's contract: snapshots, which are a cache and no more. */
+/** The store's contract for snapshots, which are only a cache. */
 import assert from 'node:assert/strict'
 import type { Checks } from './kit.ts'
 
@@ -10,20 +10,20 @@ const snapshot = (version: number) => ({
 })
 
 export const snapshots: Checks = {
-  async 'A snapshot comes back as it was saved, and the last one counts'({ snapshots }) {
+  async 'Loading a snapshot returns the last one that was saved'({ snapshots }) {
     await snapshots.save('agent/a', snapshot(3))
     await snapshots.save('agent/a', snapshot(7))
     await snapshots.save('agent/b', snapshot(1))
     assert.deepEqual(await snapshots.load('agent/a'), snapshot(7))
     assert.deepEqual(await snapshots.load('agent/b'), snapshot(1))
   },
-  async 'Where nothing was saved there is no snapshot, and none of a stream whose name begins alike'({
+  async 'A stream without a snapshot does not get that of a stream whose name begins with its own'({
     snapshots,
   }) {
     await snapshots.save('agent/ab', snapshot(1))
     assert.equal(await snapshots.load('agent/a'), undefined)
   },
-  async 'All snapshots can be forgotten, and the facts stay'(store) {
+  async 'Clearing the snapshots leaves the facts'(store) {
     await store.append('agent/a', [{ type: 'Counted', v: 1, data: { n: 1 } }])
     await store.snapshots.save('agent/a', snapshot(1))
     await store.snapshots.clear()

@@ -1,5 +1,4 @@
-/** Sends an answer: in time, in pieces, and up to the point where it is meant to break. */
-
+/** Sends an answer with its delays, in pieces, up to the point where the script interrupts it. */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { type Clock, pause } from '../../clock.ts'
@@ -11,13 +10,13 @@ export interface DeliveryContext {
   readonly request: ModelRequest
   readonly response: ServerResponse
   readonly clock: Clock
-  /** Aborted when the client has gone or the model is closed. */
+  /** Aborts when the client disconnects or the model is closed. */
   readonly signal: AbortSignal
-  /** Settles when the test releases this request. */
+  /** Resolves when the test releases this request. */
   readonly released: () => Promise<void>
 }
 
-/** Sends it, and resolves when there is no more to be sent: complete, reset, or left by the client. */
+/** Sends an answer. Resolves when it is complete, when the connection was reset, or when the client has disconnected. */
 export async function deliver(given: ModelAnswer, context: DeliveryContext): Promise<void> {
   const { response, signal, clock } = context
   if (given.firstByteAfterMs) await pause(clock, given.firstByteAfterMs, signal)
@@ -58,22 +57,22 @@ async function deliverStream(
   if (!signal.aborted) response.end()
 }
 
-/** Comes back only when the answer may go on, or when the signal has been aborted. */
+/** Interrupts the answer as scripted. Resolves when it may continue, or when the signal aborts. */
 async function interrupt(given: ModelAnswer, { response, signal, released }: DeliveryContext): Promise<void> {
   if (signal.aborted || !given.interruption) return
-  const gone = aborted(signal)
+  const disconnected = aborted(signal)
   switch (given.interruption.how) {
     case 'held':
-      await Promise.race([released(), gone])
+      await Promise.race([released(), disconnected])
       return
     case 'dropped':
-      // A reset throws away what has not left yet, and the pieces before it are part of the script.
-      await Promise.race([flushed(response), gone])
+      // A reset discards unsent bytes, but the pieces before it are part of the script.
+      await Promise.race([flushed(response), disconnected])
       response.socket?.resetAndDestroy()
-      await gone
+      await disconnected
       return
     case 'hanging':
-      await gone
+      await disconnected
   }
 }
 

@@ -1,18 +1,17 @@
-/** An answer as the bytes of the Messages API: a stream of server-sent events, or one JSON document. */
-
+/** An answer as bytes of the Messages API: a stream of server-sent events, or one JSON document. */
 import { createHash } from 'node:crypto'
 import type { AnswerBlock, AnswerUsage, FailureAnswer, MessageAnswer } from './answer.ts'
 import type { ModelRequest } from './messages-api.ts'
 
 const DEFAULT_CHUNK_SIZE = 40
 
-/** A part of a stream. `piece` marks the parts that bring content, which is what pauses and interruptions count. */
+/** A part of a stream. `piece` marks the parts with content: delays and interruptions count only those. */
 export interface StreamPart {
   readonly piece: boolean
   readonly bytes: string
 }
 
-/** The answer as server-sent events, in the order in which the API sends them. */
+/** The answer as server-sent events, in the API's order. */
 export function* streamParts(given: MessageAnswer, request: ModelRequest): Generator<StreamPart> {
   const { output_tokens, ...input } = usageOf(given, request)
   const id = messageId(request)
@@ -49,7 +48,7 @@ export function failureBody({ errorType, message }: FailureAnswer): string {
   return JSON.stringify({ type: 'error', error: { type: errorType, message }, request_id: 'req_simulated' })
 }
 
-/** Four characters a token: near enough to be believed, and the same every time. */
+/** Four characters per token: plausible, and deterministic. */
 export const estimateTokens = (characters: number): number => Math.max(1, Math.ceil(characters / 4))
 
 function event(type: string, fields: Record<string, unknown>): StreamPart {
@@ -69,8 +68,8 @@ function envelope(id: string, request: ModelRequest) {
 }
 
 /**
- * Made of what was said, so that it repeats with the request and yet differs from turn to turn even when each turn
- * meets a new server: the CLI takes two answers with one id for parts of the same message.
+ * A hash of the conversation, so that ids are deterministic and yet differ between turns, even if each turn has a new
+ * server: the CLI takes two answers with the same id for parts of one message.
  */
 function messageId(request: ModelRequest): string {
   const digest = createHash('sha256').update(JSON.stringify(request.messages)).digest('hex')

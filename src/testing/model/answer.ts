@@ -1,21 +1,21 @@
-/** What the simulated model can answer, good and bad, as plain data with a builder for each kind. */
+/** The answers of the simulated model, good and bad, as plain data with a builder for each kind. */
 
-/** How an answer goes out: when, in what pieces, and whether it gets to its end. */
+/** How an answer is sent: when, in which pieces, and whether it is interrupted. */
 export interface Delivery {
-  /** Nothing is sent for this long ('slow'). */
+  /** The delay before the first byte. */
   readonly firstByteAfterMs?: number
-  /** Characters in one streamed piece. */
+  /** Characters per streamed piece. */
   readonly chunkSize?: number
-  /** Waited before each streamed piece. */
+  /** The delay before each streamed piece. */
   readonly chunkDelayMs?: number
   readonly interruption?: StreamInterruption
 }
 
-/** An answer that stops on its way. An answer that is not streamed stops after half of its body. */
+/** An interruption in the middle of an answer. An answer that is not streamed is interrupted after half of its body. */
 export interface StreamInterruption {
   /** `dropped`: the connection is reset. `hanging`: silence until it is closed. `held`: silence until `release()`. */
   readonly how: 'dropped' | 'hanging' | 'held'
-  /** Pieces sent before (0: only the headers and the start of the message). Without it not even headers are sent. */
+  /** Pieces sent before it (0: the headers and the start of the message). If left out, not even the headers are sent. */
   readonly afterChunks?: number
 }
 
@@ -36,7 +36,7 @@ export interface MessageAnswer extends Delivery {
   readonly kind: 'message'
   readonly content: readonly AnswerBlock[]
   readonly stopReason: StopReason
-  /** Numbers left out are estimated at four characters a token. */
+  /** Omitted numbers are estimated at four characters per token. */
   readonly usage?: AnswerUsage
 }
 
@@ -48,7 +48,7 @@ export interface FailureAnswer extends Delivery {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Something that does not speak the protocol: a proxy's HTML page, half a JSON, nothing at all. */
+/** A body outside the protocol: a proxy's HTML page, truncated JSON, nothing at all. */
 export interface RawAnswer extends Delivery {
   readonly kind: 'raw'
   readonly status: number
@@ -56,13 +56,13 @@ export interface RawAnswer extends Delivery {
   readonly body: string
 }
 
-/** What the simulated model answers: a message, an error of the API, or any body. */
+/** An answer of the simulated model: a message, an API error, or any body. */
 export type ModelAnswer = MessageAnswer | FailureAnswer | RawAnswer
 
 type MessageOptions = Delivery & { readonly usage?: AnswerUsage }
 type Where = { readonly afterChunks?: number }
 
-/** The API's own names and texts for its errors, by HTTP status. */
+/** The API's error types and messages, by HTTP status. */
 const FAILURES: Readonly<Record<number, readonly [errorType: string, message: string]>> = {
   400: ['invalid_request_error', 'The request was not valid.'],
   401: ['authentication_error', 'invalid x-api-key'],
@@ -75,7 +75,7 @@ const FAILURES: Readonly<Record<number, readonly [errorType: string, message: st
   529: ['overloaded_error', 'Overloaded'],
 }
 
-/** A builder for every kind of answer. Those that spoil an answer take the one to spoil as their first argument. */
+/** A builder for every kind of answer. The ones that delay or interrupt take the answer to send. */
 export const answer = {
   text: (text: string, options: MessageOptions = {}): MessageAnswer => ({
     kind: 'message',
@@ -83,7 +83,7 @@ export const answer = {
     stopReason: 'end_turn',
     ...options,
   }),
-  /** The model uses a tool; the tool's result comes as the next request and takes the next answer of the script. */
+  /** The model uses a tool. The tool's result is the next request, which takes the next answer of the script. */
   toolUse: (
     name: string,
     input: Readonly<Record<string, unknown>>,
@@ -94,12 +94,12 @@ export const answer = {
     stopReason: 'tool_use',
     ...options,
   }),
-  /** An error of the API with its usual type and text: 400, 401, 402, 403, 404, 413, 429, 500, 529 or another status. */
+  /** An API error with its usual type and message: 400, 401, 402, 403, 404, 413, 429, 500, 529 or another status. */
   failure: (status: number, options: Partial<Omit<FailureAnswer, 'kind' | 'status'>> = {}): FailureAnswer => {
     const [errorType, message] = FAILURES[status] ?? ['api_error', `Simulated failure with status ${status}`]
     return { kind: 'failure', status, errorType, message, ...options }
   },
-  /** 429 with the header that says when to come again. */
+  /** 429 with a `retry-after` header. */
   rateLimited: (retryAfterSeconds: number): FailureAnswer =>
     answer.failure(429, { headers: { 'retry-after': String(retryAfterSeconds) } }),
   /** 529. */
@@ -109,7 +109,7 @@ export const answer = {
     ...answer.text(text, options),
     stopReason: 'refusal',
   }),
-  /** The answer ends where its tokens ran out. */
+  /** The answer is truncated at the token limit. */
   maxTokens: (text: string, options: MessageOptions = {}): MessageAnswer => ({
     ...answer.text(text, options),
     stopReason: 'max_tokens',
@@ -122,29 +122,29 @@ export const answer = {
     body,
     ...options,
   }),
-  /** Silent at first, then the answer. */
+  /** The answer after a delay. */
   slow: (firstByteAfterMs: number, slowed: ModelAnswer | string): ModelAnswer => ({
     ...asAnswer(slowed),
     firstByteAfterMs,
   }),
-  /** The connection is reset before the headers, or after so many pieces of the answer. */
-  dropped: (spoilt: ModelAnswer | string = PLACEHOLDER, where: Where = {}): ModelAnswer => ({
-    ...asAnswer(spoilt),
+  /** The connection is reset before the headers, or after `afterChunks` pieces of the answer. */
+  dropped: (interrupted: ModelAnswer | string = PLACEHOLDER, where: Where = {}): ModelAnswer => ({
+    ...asAnswer(interrupted),
     interruption: { how: 'dropped', ...where },
   }),
-  /** Silence before the headers, or after so many pieces, until either side closes. */
-  hanging: (spoilt: ModelAnswer | string = PLACEHOLDER, where: Where = {}): ModelAnswer => ({
-    ...asAnswer(spoilt),
+  /** Silence before the headers, or after `afterChunks` pieces, until either side closes the connection. */
+  hanging: (interrupted: ModelAnswer | string = PLACEHOLDER, where: Where = {}): ModelAnswer => ({
+    ...asAnswer(interrupted),
     interruption: { how: 'hanging', ...where },
   }),
-  /** Waits before the headers, or after so many pieces, until the test calls `release()`. */
-  held: (kept: ModelAnswer | string = PLACEHOLDER, where: Where = {}): ModelAnswer => ({
-    ...asAnswer(kept),
+  /** A pause before the headers, or after `afterChunks` pieces, until the test calls `release()`. */
+  held: (interrupted: ModelAnswer | string = PLACEHOLDER, where: Where = {}): ModelAnswer => ({
+    ...asAnswer(interrupted),
     interruption: { how: 'held', ...where },
   }),
 }
 
-/** Long enough to be cut into some pieces. */
+/** Long enough for several pieces. */
 const PLACEHOLDER =
   'An answer of the simulated model, in several pieces, so that it can stop between two of them.'
 

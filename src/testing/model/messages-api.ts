@@ -1,5 +1,4 @@
-/** What a request to the Anthropic Messages API holds, read from the wire into what a test wants to look at. */
-
+/** Requests to the Anthropic Messages API, parsed into what a test wants to see. */
 import type { IncomingHttpHeaders } from 'node:http'
 
 /** One block of a message, as sent: text, tool_use, tool_result, image and others. */
@@ -9,15 +8,15 @@ export interface WireBlock {
 }
 
 export interface WireMessage {
-  /** `system` too: the CLI puts its own notes between the turns under that role. */
+  /** Also `system`: the CLI puts its own notes between the turns under that role. */
   readonly role: string
   readonly content: string | readonly WireBlock[]
 }
 
-/** Who said what, without what the CLI adds by itself. */
+/** One turn of the conversation, without what the CLI adds itself. */
 export type ConversationTurn = readonly [role: string, text: string]
 
-/** A request for an answer of the model. */
+/** A request to the model. */
 export interface ModelRequest {
   /** From 1, in the order of arrival among the requests of its kind. */
   readonly ordinal: number
@@ -33,9 +32,9 @@ export interface ModelRequest {
   readonly tools: readonly string[]
   readonly stream: boolean
   readonly maxTokens: number
-  /** The session that the CLI says it is in; null where it does not say. */
+  /** The session according to the CLI's header; null without one. */
   readonly sessionId: string | null
-  /** Of the HTTP headers: those for authentication, version, beta features, session, retries and the program's name. */
+  /** The HTTP headers for authentication, version, beta features, session, retries and the user agent. */
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -49,7 +48,7 @@ const KEPT_HEADERS = [
   'x-stainless-retry-count',
 ]
 
-/** Reads a request, whose ordinal is still 0, or throws an error that says what is wrong with it. */
+/** Parses a request; its ordinal is 0. Throws an error that says what is wrong with an invalid one. */
 export function parseModelRequest(body: string, headers: IncomingHttpHeaders): ModelRequest {
   const parsed: unknown = JSON.parse(body)
   if (!isRecord(parsed)) throw new TypeError('the body is not a JSON object')
@@ -72,7 +71,7 @@ export function parseModelRequest(body: string, headers: IncomingHttpHeaders): M
   }
 }
 
-/** A message's text, its blocks joined; what is not text is shown in square brackets. */
+/** A message's text, its blocks joined; other blocks appear in square brackets. */
 export function textOf(content: WireMessage['content'], separator = '\n'): string {
   if (typeof content === 'string') return content
   return content.map(blockText).join(separator)
@@ -86,7 +85,7 @@ function conversationOf(messages: readonly WireMessage[]): ConversationTurn[] {
   })
 }
 
-/** The CLI speaks to the model in the user's name inside this tag. */
+/** Inside this tag the CLI adds its own text to the user's message. */
 const withoutReminders = (text: string) => text.replace(/<system-reminder>.*?<\/system-reminder>/gs, '')
 
 function blockText(block: WireBlock): string {

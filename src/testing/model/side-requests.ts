@@ -1,5 +1,4 @@
-/** The requests that the `claude` CLI makes by itself, beside the conversation, and a fitting answer to each. */
-
+/** The requests that the `claude` CLI makes itself, outside the conversation, each with an answer that it accepts. */
 import { answer, type ModelAnswer } from './answer.ts'
 import type { ModelRequest } from './messages-api.ts'
 
@@ -8,15 +7,15 @@ interface SideRequest {
   readonly reply: ModelAnswer
 }
 
-/** Seen from 2.1.197 on unless CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC is set; the answers are in the form asked for. */
+/** Observed since 2.1.197, unless CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC is set. */
 const SIDE_REQUESTS: readonly SideRequest[] = [
   {
-    // The title of a session in the list of sessions. Other prompts of the kind begin with the same words.
+    // A title for the list of sessions. Similar prompts begin with the same words.
     matches: ({ system }) => /Generate a concise[^\n]{0,60} title/i.test(system),
     reply: answer.text('{"title": "Simulated session"}'),
   },
   {
-    // Whether the key works and how much of the quota is left.
+    // A check of the key and the remaining quota.
     matches: ({ maxTokens, tools }) => maxTokens === 1 && tools.length === 0,
     reply: answer.maxTokens('#'),
   },

@@ -1,59 +1,60 @@
-/** A model on loopback: an HTTP server that speaks the Anthropic Messages API and answers by script, so that the
- * real `claude` runs without network, login or cost. */
-
+/**
+ * A simulated model: an HTTP server on the loopback address that speaks the Anthropic Messages API and answers from a
+ * script, so that the real `claude` runs without network, login or cost.
+ */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type Clock, systemClock } from '../../clock.ts'
-import { ordinalGate } from '../ordinal-gate.ts'
 import { answer, asAnswer, type ModelAnswer } from './answer.ts'
 import { deliver } from './answer-delivery.ts'
 import { estimateTokens, failureBody } from './answer-wire.ts'
 import { type ModelRequest, parseModelRequest } from './messages-api.ts'
+import { ordinalGate } from './ordinal-gate.ts'
 import { sideReply } from './side-requests.ts'
 import { simulatedReply } from './simulated-reply.ts'
 
-/** Decides on an answer. A string is a text answer; undefined leaves it to the default reply. */
+/** Chooses the answer to a request. A string is a text answer, undefined the default reply. */
 export type ModelScript = (
   request: ModelRequest,
 ) => ModelAnswer | string | undefined | Promise<ModelAnswer | string | undefined>
 
 /** Options of `simulatedModel`. */
 export interface SimulatedModelOptions {
-  /** A function, or answers that are used in order of arrival; after the last one, the default reply. */
+  /** A function, or answers to use in order of arrival; after the last one, the default reply. */
   readonly reply?: ModelScript | readonly (ModelAnswer | string)[]
-  /** Characters in a streamed piece of an answer that does not say so itself; 40 unless told. */
+  /** Characters per streamed piece, for answers that do not set it themselves. Default: 40. */
   readonly chunkSize?: number
-  /** Milliseconds before each piece of an answer that does not say so itself; 0 unless told. */
+  /** The delay before each piece, in ms, for answers that do not set it themselves. Default: 0. */
   readonly chunkDelayMs?: number
-  /** How many requests of the conversation it answers at once: one more is refused with 429. No limit unless told. */
+  /** The most requests of the conversation in flight: more are refused with 429. Default: no limit. */
   readonly maxInFlight?: number
-  /** What it says to those that it refuses for that: when to come again, in seconds. Nothing unless told. */
+  /** The `retry-after` of those 429s, in seconds. Default: none. */
   readonly retryAfterSeconds?: number
-  /** For every delay. The system's unless told. */
+  /** The clock for every delay. Default: the system's. */
   readonly clock?: Clock
 }
 
 export interface SimulatedModel extends AsyncDisposable {
   readonly url: string
-  /** What to add to the environment of a `claude` process, so that it talks to this model and to nothing else. */
+  /** Variables for the environment of a `claude` process, so that it talks to this model only. */
   readonly environment: Readonly<Record<string, string>>
   /** The requests of the conversation, in order of arrival. */
   readonly requests: readonly ModelRequest[]
   readonly requestCount: number
-  /** How many of them were refused as there were too many at once. */
+  /** How many of them were refused because of `maxInFlight`. */
   readonly refusedCount: number
-  /** Requests that the CLI made by itself (a title for the session, a probe of the quota), which no script sees. */
+  /** Requests that the CLI made itself (a session title, a quota check). They do not reach the script. */
   readonly sideRequests: readonly ModelRequest[]
-  /** Everything else that was asked for, such as `HEAD /`. */
+  /** All other requests, such as `HEAD /`. */
   readonly otherRequests: readonly string[]
-  /** Resolves when the n-th request of the conversation has arrived (from 1), which may be before it is answered. */
+  /** Resolves when the n-th request of the conversation has arrived (from 1), possibly before it is answered. */
   waitForRequest(ordinal: number): Promise<ModelRequest>
-  /** Lets the held answers go on: those to all requests that have arrived, or to all up to this one. */
+  /** Releases held answers: to all requests that have arrived, or to all up to this one. */
   release(through?: number): void
   /** Adds answers to the end of the list. */
   enqueue(...answers: readonly (ModelAnswer | string)[]): void
-  /** Cuts every connection at once and frees the port. */
+  /** Closes every connection at once and frees the port. */
   close(): Promise<void>
 }
 
@@ -92,7 +93,7 @@ export async function simulatedModel(options: SimulatedModelOptions = {}): Promi
       const given = queue.shift() ?? (await script(request)) ?? simulatedReply(request)
       return { ...pace, ...asAnswer(given) }
     } catch (cause) {
-      // A mistake in a test's script must not look like a model that is worth asking again.
+      // A bug in a test's script must not look like a temporary failure of the model.
       const message = `The script of the simulated model failed: ${cause}`
       return answer.failure(500, { message, headers: { 'x-should-retry': 'false' } })
     }
@@ -110,15 +111,15 @@ export async function simulatedModel(options: SimulatedModelOptions = {}): Promi
     const side = sideReply(request)
     const numbered = side ? number(request, sideRequests) : number(request, requests)
     if (!side) arrivals.openThrough(numbered.ordinal)
-    const left = new AbortController()
-    response.once('close', () => left.abort())
+    const disconnected = new AbortController()
+    response.once('close', () => disconnected.abort())
     if (!side) inFlight += 1
     try {
       await deliver(side ?? (await answerRequest(numbered)), {
         request: numbered,
         response,
         clock,
-        signal: AbortSignal.any([closing.signal, left.signal]),
+        signal: AbortSignal.any([closing.signal, disconnected.signal]),
         released: () => releases.passed(numbered.ordinal),
       })
     } finally {
@@ -127,7 +128,7 @@ export async function simulatedModel(options: SimulatedModelOptions = {}): Promi
   }
 
   const server = createServer((incoming, response) => {
-    // A client that leaves is an everyday matter here, and must not end the test's process.
+    // Clients disconnect all the time here, which must not end the test's process.
     response.on('error', () => undefined)
     const { method = '', url = '' } = incoming
     if (method === 'POST' && url.startsWith('/v1/messages')) {

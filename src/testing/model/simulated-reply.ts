@@ -1,10 +1,9 @@
-/** What the simulated model says when no script tells it: short, readable Markdown made of nothing but the request. */
-
+/** The simulated model's default reply: short, readable Markdown derived from the request alone. */
 import type { ModelRequest } from './messages-api.ts'
 
 type Craft = 'research' | 'analysis' | 'writing' | 'development' | 'review' | 'ideas' | 'ranking'
 
-/** By the words that name the role, in a system prompt ("You are a market analyst") or else in the task. */
+/** Recognized by words in the role of a system prompt ("You are a market analyst") or else in the task. */
 const CRAFTS: readonly (readonly [RegExp, Craft])[] = [
   [/\bresearch|\binvestigat|\bfind out\b/i, 'research'],
   [/\banaly[sz]/i, 'analysis'],
@@ -16,8 +15,8 @@ const CRAFTS: readonly (readonly [RegExp, Craft])[] = [
 ]
 
 /**
- * The default answer. The same request always gets the same words; the role comes from the system prompt, the
- * subject from what the user said last, and the points in bold that an earlier agent made are taken up again.
+ * The default reply, the same for the same request. The role comes from the system prompt, the subject from the user's
+ * last message, and bold points in the text of an earlier agent are picked up.
  *
  * @example
  * simulatedReply(request) // "## Findings on tidal energy\n\nTidal energy has ..."
@@ -34,7 +33,7 @@ export function simulatedReply(request: ModelRequest): string {
 
 interface Page {
   readonly subject: string
-  /** What earlier text put in bold. */
+  /** The bold points of earlier text. */
   readonly points: readonly string[]
   readonly pick: (...choices: readonly [string, ...string[]]) => string
 }
@@ -119,13 +118,13 @@ function plainReply({ prompt, conversation }: ModelRequest): string {
   return `You said: “${shortened(firstLine(prompt), 80)}”.${memory}\n\nThis is the simulated model: it answers in the same way every time and knows nothing of the world.`
 }
 
-/** The last "You are a ..." is the agent's own; the CLI's comes first and says nothing of a role. */
+/** The last "You are a ..." is the agent's own role; the CLI's comes first and names none. */
 function ownRole(system: string): string {
   const last = [...system.matchAll(/\byou are (?:an?|the) [^.\n]*/gi)].at(-1)?.[0] ?? ''
   return /Claude agent|interactive agent|agent working with the user/.test(last) ? '' : last
 }
 
-/** The craft that is named first. */
+/** The first craft that the text names. */
 function craftOf(text: string): Craft | undefined {
   const found = CRAFTS.map(([words, craft]) => ({ craft, at: text.search(words) })).filter(
     ({ at }) => at >= 0,
@@ -155,7 +154,7 @@ function pointsIn(prompt: string): string[] {
   return [...new Set(bold)].slice(0, 3)
 }
 
-/** Chooses by the text alone, so that another question is worded differently and the same one is not. */
+/** A pseudo-random choice seeded with the text: the same question gets the same wording, another one a different wording. */
 function picker(text: string): Page['pick'] {
   let state = 7
   for (let index = 0; index < text.length; index += 1) state = (state * 31 + text.charCodeAt(index)) >>> 0

@@ -5,7 +5,7 @@ import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
 import type { Call, CallResult } from '../../../src/claude/runner.ts'
 import type { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
-import { crashSweep, live } from '../../../src/testing/crash-sweep.ts'
+import { crashSweep, runIncarnation } from '../../../src/testing/crash-sweep.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'
 import { ECHO } from '../world.ts'
 
@@ -119,7 +119,7 @@ describe('For any asks, stops and raises in between', () => {
         const life = { scenario, store, memory, options: { reply } }
         let startAt = Date.UTC(2026, 0, 1)
         for (const crash of [...crashes, undefined]) {
-          const lived = await live({ ...life, startAt, ...(crash && { crash }) })
+          const lived = await runIncarnation({ ...life, startAt, ...(crash && { crash }) })
           startAt = lived.endedAt
           if (lived.crashed) continue
           expect(lived.result).toMatchObject({

@@ -303,7 +303,7 @@ export const sum = 1 + 1
     const refusal = async (...words: string[]) =>
       failureOf(await run(['workflow', 'run', '--module', ...words, 'go', '--json']))
     expect(await refusal('flows.mjs', '--export', 'twise')).toMatchObject({ hint: 'Did you mean "twice"?' })
-    expect((await refusal('flows.mjs', '--export', 'sum')).message).toContain('is no pattern')
+    expect((await refusal('flows.mjs', '--export', 'sum')).message).toContain('is not a pattern')
     expect((await refusal('none.mjs')).message).toContain('the module cannot be loaded')
   })
 })

@@ -1,11 +1,11 @@
-/** Every fact of a run says what led to it. */
+/** Every fact of a run names its cause. */
 import { concatMap, from } from 'rxjs'
 import { expect, test } from 'vitest'
 import type { Recorded } from '../../../src/events/envelope.ts'
 import { BillingError } from '../../../src/events/errors/call.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import type { Pattern } from '../../../src/patterns/pattern.ts'
-import { GivenAnswers } from '../../../src/patterns/runs/used-answers.ts'
+import { GivenAnswers } from '../../../src/patterns/runs/step-causes.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import { CodeReviewWorkflow } from '../../../src/workflows/code-review.ts'
@@ -27,7 +27,7 @@ async function team(agents: readonly string[], reply: NonNullable<ScriptedRunner
 const named = (type: string, agent: string) => (fact: Recorded) =>
   fact.type === type && fact.data.agent === agent
 
-test('the answer of a code review leads back to the run, and names the four reviews that it is made of', async () => {
+test('the answer of a code review leads back to the run, and names the four reviews that it quotes', async () => {
   const { orchestrator, facts } = await team([], ({ agent }) => `What ${agent} says.`)
   const workflow = new CodeReviewWorkflow(orchestrator)
   await workflow.setup()
@@ -72,7 +72,7 @@ test('a failure leads back to the call that failed', async () => {
   ])
 })
 
-test('what a resumed run asks is caused by the answers of before, or by its resumption', async () => {
+test('the asks of a resumed run are caused by earlier answers, or by the resumption', async () => {
   let isBroken = true
   const { orchestrator, facts } = await team(['a', 'b'], ({ agent }) =>
     agent === 'b' && isBroken ? new BillingError() : `done by ${agent}`,
@@ -88,7 +88,7 @@ test('what a resumed run asks is caused by the answers of before, or by its resu
   expect(causeOf(again)).toBe(all.find(named('StepSucceeded', 'a')))
 })
 
-test('a step is caused by the answer before it also where the pattern thinks in between, and side by side by the run', async () => {
+test('a step is caused by the answer before it, even after a pause; parallel steps are caused by the run', async () => {
   const { orchestrator, facts } = await team(['a', 'b', 'c'], ({ agent }) => `done by ${agent}`)
   const thinking: Pattern = (ask) =>
     concatMap((task) =>
@@ -109,14 +109,14 @@ function given(...texts: readonly string[]): GivenAnswers {
   return answers
 }
 
-test('an answer is found in a text as whole words', () => {
+test('an answer is found in a text only as whole words', () => {
   const answers = given(' 4\n', '', 'long answer.')
   expect(answers.usedIn(['24 and 45', undefined])).toEqual([])
   expect(answers.usedIn(['24 and 4, 45'])).toEqual(['1'])
   expect(answers.usedIn(['nothing', '# A\n\nlong answer.\n'])).toEqual(['3'])
 })
 
-test('of answers that read the same as many count as there are in the text: the probable one, and the latest', () => {
+test('of equal answers, as many count as the text contains: the likely one, and the latest', () => {
   const answers = given('yes', 'yes', 'no', 'yes')
   expect(answers.usedIn(['yes'])).toEqual(['4'])
   expect(answers.usedIn(['yes'], '1')).toEqual(['1'])

@@ -1,9 +1,9 @@
-/** A run that is about to begin when its orchestrator is closed. */
+/** A run that is about to begin when its orchestrator closes. */
 import { expect, test } from 'vitest'
 import { sequential } from '../../../src/patterns/sequential.ts'
 import { ECHO, world } from '../../actors/world.ts'
 
-test('A run that has not begun when the orchestrator is closed has not failed: it can be gone on with', async () => {
+test('a run that has not begun when the orchestrator closes has not failed, and can be resumed', async () => {
   const here = await world()
   const { orchestrator, runner } = await here.open()
   await orchestrator.createAgent(ECHO)

@@ -15,10 +15,10 @@ import { vote } from '../../../src/patterns/vote.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { crashSweep, type PatternSweep } from '../../../src/testing/crash-sweep.ts'
 
-/** Different for each agent and prompt, and short. */
+/** A short answer that differs for each agent and prompt. */
 const distinct: PatternSweep['reply'] = ({ agent, prompt }) => `${agent}(${prompt.length})`
 
-describe('stopped at any append, and run again, the same comes of', () => {
+describe('stopped at any append and run again, the result is the same for', () => {
   test('a pipeline of parallel of agents', async () => {
     const stages = [
       ['a', 'b', 'c'],
@@ -45,7 +45,7 @@ describe('stopped at any append, and run again, the same comes of', () => {
     expect(result).toMatchObject({ success: true, results: { quick: 'by quick', last: 'by last' } })
   })
 
-  test('a race whose agents go on only when they are asked', async () => {
+  test('a race whose agents resume on demand', async () => {
     const { recovered } = await crashSweep({
       agents: ['slow', 'quick'],
       pattern: race(['slow', 'quick']),
@@ -56,7 +56,7 @@ describe('stopped at any append, and run again, the same comes of', () => {
     expect(recovered.unanswered).toBeGreaterThan(0)
   })
 
-  test('a vote, where each ballot is another one', async () => {
+  test('a vote whose ballots all differ', async () => {
     const { result } = await crashSweep({
       agents: ['voter', 'judge'],
       pattern: vote(['voter'], { votes: 3, judge: 'judge' }),
@@ -109,7 +109,7 @@ describe('stopped at any append, and run again, the same comes of', () => {
     })
   })
 
-  test('a parallel in which one agent fails', async () => {
+  test('a parallel in which an agent fails', async () => {
     const { result, recovered } = await crashSweep({
       agents: ['a', 'b', 'c'],
       pattern: parallel(['a', 'b', 'c'], { onError: 'collect' }),
@@ -134,7 +134,7 @@ describe('stopped at any append, and run again, the same comes of', () => {
     })
   })
 
-  test('agents that are overloaded and try again', async () => {
+  test('overloaded agents that retry', async () => {
     await crashSweep({
       agents: ['a', 'b'],
       pattern: sequential(['a', 'b']),
@@ -156,7 +156,7 @@ describe('stopped at any append, and run again, the same comes of', () => {
     })
   })
 
-  test('a scenario that is no workflow', async () => {
+  test('a scenario that is not a workflow', async () => {
     const { result } = await crashSweep({
       async scenario(orchestrator) {
         const known = (await orchestrator.agents()).some(({ id }) => id === 'a')

@@ -6,22 +6,22 @@ import type { Orchestrator } from '../../../src/orchestrator.ts'
 import { type Ask, joinAnswers, type Pattern } from '../../../src/patterns/pattern.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { checkAnsweredOnce, checkLog } from '../../../src/testing/crash-checks.ts'
-import { live } from '../../../src/testing/crash-sweep.ts'
-import type { CrashPoint } from '../../../src/testing/mortal-store.ts'
+import { runIncarnation } from '../../../src/testing/crash-sweep.ts'
+import type { CrashPoint } from '../../../src/testing/crashing-store.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'
 import { AGENTS, answerOf, BROKEN, build, nesting } from './nestings.ts'
 
-/** More of them: `NESTING_RUNS=5000 npx vitest run tests/patterns/nesting.test.ts`; the same ones: `NESTING_SEED`. */
+/** For more nestings: `NESTING_RUNS=5000 npx vitest run tests/patterns/runs/nesting.test.ts`; for the same ones: `NESTING_SEED`. */
 const RUNS = Number(process.env.NESTING_RUNS ?? 40)
 const SEED = Number(process.env.NESTING_SEED ?? 20_261_123)
 
-/** Where a world ends, as a share of what it would have appended in all. */
+/** The appends at which a process crashes, as shares of all appends of an uninterrupted run. */
 const crashes = fc.array(
   fc.record({ share: fc.double({ min: 0, max: 1, noNaN: true }), when: fc.constantFrom('before', 'after') }),
   { minLength: 1, maxLength: 3 },
 )
 
-test(`any nesting of patterns comes to the same live, resumed after any crash, and replayed (seed ${SEED})`, async () => {
+test(`any nesting of patterns has the same result live, resumed after any crash, and replayed (seed ${SEED})`, async () => {
   await fc.assert(
     fc.asyncProperty(nesting, crashes, async (given, ends) => {
       const pattern = build(given) as Pattern
@@ -40,13 +40,13 @@ test(`any nesting of patterns comes to the same live, resumed after any crash, a
       if (!once.result?.success) return
       const calls = stopped.memory.sent.length
       assert.equal((await stopped.live()).result?.finalOutput, once.result?.finalOutput)
-      assert.equal(stopped.memory.sent.length, calls, 'what is replayed calls nobody')
+      assert.equal(stopped.memory.sent.length, calls, 'a replay makes no calls')
     }),
     { numRuns: RUNS, seed: SEED, endOnFailure: RUNS > 1000 },
   )
 })
 
-/** One log, and lives that are spent on it. */
+/** One log, and the processes that work on it one after another. */
 function world(pattern: Pattern) {
   const store = memoryStore()
   const memory = new CallMemory()
@@ -57,7 +57,7 @@ function world(pattern: Pattern) {
     memory,
     async live(crash?: CrashPoint) {
       const life = { scenario, store, memory, options: { reply: answerOf }, startAt }
-      const { endedAt, appends, result } = await live({ ...life, ...(crash && { crash }) })
+      const { endedAt, appends, result } = await runIncarnation({ ...life, ...(crash && { crash }) })
       startAt = endedAt
       return {
         appends: appends.length,
@@ -77,7 +77,7 @@ async function resultOf(orchestrator: Orchestrator, pattern: Pattern) {
   return { success, errors, finalOutput: metadata.finalOutput, left, open }
 }
 
-/** The pattern alone: no log, no time, nobody but the script. */
+/** The pattern alone, without a log and without time: the script answers. */
 async function withoutRun(pattern: Pattern): Promise<string> {
   const ask: Ask = (worker, { prompt }) => {
     const agent = typeof worker === 'string' ? worker : worker.pool

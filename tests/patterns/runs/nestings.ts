@@ -1,4 +1,4 @@
-/** Random nestings of patterns, as data that can be shown and made smaller, and the workflows that they stand for. */
+/** Random nestings of patterns, as data that can be shown and shrunk, and the workflows that they describe. */
 import { hash } from 'node:crypto'
 import fc from 'fast-check'
 import { RefusedError } from '../../../src/events/errors/call.ts'
@@ -34,10 +34,10 @@ const KINDS = [
 type Kind = (typeof KINDS)[number]
 
 export const AGENTS = ['a', 'b', 'c', 'd']
-/** Refuses everything; only part of a `parallel`, which goes on without it. */
+/** Always fails; occurs only in a `parallel`, which continues without it. */
 export const BROKEN = 'broken'
 
-/** A pattern of patterns, three deep at the most. */
+/** A pattern of patterns, at most three levels deep. */
 export const nesting = fc.letrec<{ part: Nesting; pattern: Nesting }>((tie) => ({
   part: fc.oneof(
     { maxDepth: 2, depthSize: 'small' },
@@ -88,7 +88,7 @@ export function build(given: Nesting): Step {
   }
 }
 
-/** A race whose winner does not hang on time: a crash takes time from some and not from others. */
+/** A race whose winner does not depend on time, as a crash delays only some of the steps. */
 function raceWonBy(steps: readonly Step[], winner: number): Step {
   const runners = steps.map((agent, index) =>
     pipeline([{ agent, parse: (text) => `runner ${index}: ${text}` }]),
@@ -96,11 +96,11 @@ function raceWonBy(steps: readonly Step[], winner: number): Step {
   return race(runners, { accept: ({ text }) => text.startsWith(`runner ${winner}: `) })
 }
 
-/** Where an agent must not be named twice, it can still be part of a part. */
+/** Wraps agents for patterns in which no agent may be named twice. */
 const onlyOnce = (steps: readonly Step[]) =>
   steps.map((step, index) => (steps.indexOf(step) === index ? step : sequential([step])))
 
-/** Depends on the agent (not on which copy of it) and the prompt alone; takes from 1 to 20 ms. */
+/** Depends only on the agent (not on the copy) and the prompt; takes from 1 to 20 ms. */
 export function answerOf({ agent, prompt }: { agent: string; prompt: string }): ScriptedAnswer {
   const name = agent.split('.')[0] ?? ''
   if (name === BROKEN) return new RefusedError()

@@ -10,7 +10,7 @@ import { sequential } from '../../../src/patterns/sequential.ts'
 import type { ScriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { until, world } from '../../actors/world.ts'
 
-/** A run of these agents that was paused when all but the stuck ones had answered; each answer costs a cent. */
+/** A run of these agents, paused when all but the stuck ones have answered. Each answer costs a cent. */
 async function pausedRun(pattern: Pattern, stuck: readonly string[]) {
   const here = await world()
   const { orchestrator, runner } = await here.open({
@@ -29,7 +29,7 @@ async function pausedRun(pattern: Pattern, stuck: readonly string[]) {
   return { here, orchestrator, runner }
 }
 
-/** Resolves when the stuck ones were asked, and all others have answered. */
+/** Resolves when the stuck agents have been asked and all others have answered. */
 async function othersAnswered(run: Run, { calls }: ScriptedRunner, stuck: readonly string[]): Promise<void> {
   let answered = 0
   run.subscribe(({ state }) => {
@@ -42,7 +42,7 @@ async function othersAnswered(run: Run, { calls }: ScriptedRunner, stuck: readon
 const names = (steps: readonly { agent: string }[]) => steps.map(({ agent }) => agent)
 
 describe('the plan of a run', () => {
-  test('lists what is reused, with what it had cost, and what is asked again with all that depends on it', async () => {
+  test('lists the reused steps with their cost, and the steps that are asked with all that depend on them', async () => {
     const workflow = (word: string) =>
       pipeline([{ agent: parallel(['a', 'b']) }, { agent: 'c', prompt: `${word} {{input}}` }, { agent: 'd' }])
     const { orchestrator } = await pausedRun(workflow('sum up'), ['d'])
@@ -58,7 +58,7 @@ describe('the plan of a run', () => {
     })
   })
 
-  test('is what resuming then does', async () => {
+  test('is what resuming does', async () => {
     const workflow = (word: string) =>
       sequential([parallel(['a', 'b']), 'c', 'd'], { transform: (text) => `${word} ${text}` })
     const { here, orchestrator } = await pausedRun(workflow('short'), ['d'])
@@ -79,7 +79,7 @@ describe('the plan of a run', () => {
     expect([await here.store.head(), runner.calls.length]).toEqual([head, calls])
   })
 
-  test('counts all who run in a race that is not decided, and none of one that is', async () => {
+  test('lists all steps of an undecided race, and none of a decided one', async () => {
     const open = await pausedRun(sequential(['first', race(['a', 'b'])]), ['a', 'b'])
     const plan = await open.orchestrator.runs.plan('r1', sequential(['first', race(['a', 'b'])]))
     expect(names(plan.rerun)).toEqual(['a', 'b'])
@@ -89,14 +89,14 @@ describe('the plan of a run', () => {
     expect([names(reused), names(rerun)]).toEqual([['quick'], ['last']])
   })
 
-  test('follows a loop to its last round, as nobody approves of a placeholder', async () => {
+  test('follows a loop to its last round, because no check accepts a placeholder', async () => {
     const pattern = sequential(['first', debate({ writer: 'w', critic: 'c', rounds: 3 })])
     const { orchestrator } = await pausedRun(pattern, ['w'])
     const { rerun } = await orchestrator.runs.plan('r1', pattern)
     expect(names(rerun)).toEqual(['w', 'c', 'w', 'c', 'w'])
   })
 
-  test('says that it is not complete where a check needs the real answer', async () => {
+  test('is incomplete if a check needs the real answer', async () => {
     const stages = (check: (text: string) => void) =>
       pipeline([{ agent: 'a' }, { agent: 'b', check }, { agent: 'c' }])
     const { orchestrator } = await pausedRun(
@@ -114,7 +114,7 @@ describe('the plan of a run', () => {
     })
   })
 
-  test('ends, also for a workflow that would not', async () => {
+  test('ends, even for a workflow that would not', async () => {
     const endless: Pattern = Object.assign(
       ((ask) =>
         concatMap((task) =>
@@ -127,7 +127,7 @@ describe('the plan of a run', () => {
     expect([rerun.length, complete]).toEqual([10_000, false])
   })
 
-  test('is refused for a run that is unknown or has ended, and for agents that do not exist', async () => {
+  test('is refused for unknown and ended runs, and for agents that do not exist', async () => {
     const { orchestrator } = await pausedRun(sequential(['a', 'b']), ['b'])
     const refusal = (id: string, pattern: Pattern) =>
       orchestrator.runs.plan(id, pattern).then(

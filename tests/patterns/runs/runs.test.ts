@@ -12,7 +12,7 @@ import { until, world } from '../../actors/world.ts'
 
 type World = Awaited<ReturnType<typeof world>>
 
-/** An orchestrator with agents of these names. */
+/** An orchestrator with these agents. */
 async function team(here: World, names: readonly string[], script: ScriptedRunnerOptions = {}) {
   const opened = await here.open(script)
   for (const id of names) {
@@ -23,13 +23,13 @@ async function team(here: World, names: readonly string[], script: ScriptedRunne
   return opened
 }
 
-/** Answers at once, but for those that are named: they never do. */
+/** Every agent answers at once, except the named ones, which never do. */
 const stuck = (...names: string[]): ScriptedRunnerOptions => ({
   reply: ({ agent, prompt }) =>
     names.includes(agent) ? { text: '', delayMs: 9e12 } : `${agent}: ${prompt.slice(0, 20)}`,
 })
 
-/** Resolves when so many steps of a run have been answered. */
+/** Resolves when this many steps of a run have been answered. */
 async function taken(run: Run, steps: number): Promise<void> {
   let answered = 0
   run.subscribe(({ state }) => {
@@ -41,7 +41,7 @@ async function taken(run: Run, steps: number): Promise<void> {
 const echo: ScriptedRunnerOptions = { reply: ({ agent }) => `by ${agent}` }
 
 describe('a run', () => {
-  test('gives the result of its workflow', async () => {
+  test('resolves with the result of its workflow', async () => {
     const here = await world()
     const { orchestrator } = await team(here, ['a', 'b'], {
       reply: ({ agent }) => ({ text: `by ${agent}`, costUsd: 0.5 }),
@@ -60,7 +60,7 @@ describe('a run', () => {
     ])
   })
 
-  test('keeps the others when one of a parallel fails, and says so', async () => {
+  test('keeps the other answers when a step of a parallel fails, and reports the failure', async () => {
     const { orchestrator } = await team(await world(), ['a', 'b', 'c'], {
       reply: ({ agent }) => (agent === 'b' ? new RefusedError() : `by ${agent}`),
     })
@@ -72,7 +72,7 @@ describe('a run', () => {
     })
   })
 
-  test('that fails names the agent, keeps what there is, and can be gone on with', async () => {
+  test('that fails names the agent, keeps its answers, and can be resumed', async () => {
     const here = await world()
     const first = await team(here, ['a', 'b'], {
       reply: ({ agent }) => (agent === 'b' ? new AuthenticationError() : `by ${agent}`),
@@ -92,7 +92,7 @@ describe('a run', () => {
     expect(runner.calls.map(({ agent }) => agent)).toEqual(['b'])
   })
 
-  test('tells of each step as it is taken', async () => {
+  test('reports each step as it happens', async () => {
     const { orchestrator } = await team(await world(), ['a', 'b'], echo)
     const run = orchestrator.run(sequential(['a', 'b']), 'go')
     const events: string[] = []
@@ -100,7 +100,7 @@ describe('a run', () => {
     expect(events).toEqual(['a scheduled', 'a succeeded', 'b scheduled', 'b succeeded'])
   })
 
-  test('asks each agent in the name of the run, so that it can be found out why', async () => {
+  test('correlates the facts of each agent with the run', async () => {
     const here = await world()
     const { orchestrator } = await team(here, ['a'], echo)
     await orchestrator.run(sequential(['a']), 'go', { id: 'r1' })
@@ -112,8 +112,8 @@ describe('a run', () => {
   })
 })
 
-describe('a run that was left by a crash', () => {
-  test('goes on where it was, and pays for nothing again', async () => {
+describe('a run that a crash interrupted', () => {
+  test('resumes where it was, and pays for nothing twice', async () => {
     const here = await world()
     const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
     const pattern = parallel(names)
@@ -135,7 +135,7 @@ describe('a run that was left by a crash', () => {
     expect(Object.keys(result.results).sort()).toEqual(names)
   })
 
-  test('re-runs just the steps that were changed meanwhile, and what follows from them', async () => {
+  test('asks again only the changed steps, and those that depend on them', async () => {
     const here = await world()
     const workflow = (style: string) =>
       sequential(['a', 'b', 'c'], {
@@ -158,7 +158,7 @@ describe('a run that was left by a crash', () => {
     ])
   })
 
-  test('re-runs the steps of an agent that was made anew with another prompt', async () => {
+  test('asks again the steps of an agent that was recreated with another system prompt', async () => {
     const here = await world()
     const first = await team(here, ['a', 'b'], stuck('b'))
     const run = first.orchestrator.run(parallel(['a', 'b']), 'go', { id: 'r1' })
@@ -176,7 +176,7 @@ describe('a run that was left by a crash', () => {
     expect(runner.calls.map(({ agent }) => agent).sort()).toEqual(['a', 'b'])
   })
 
-  test('starts no loser of a race that was won', async () => {
+  test('starts no loser of a decided race', async () => {
     const here = await world()
     const pattern = sequential([race(['slow', 'quick']), 'last'])
     const first = await team(here, ['slow', 'quick', 'last'], stuck('slow', 'last'))
@@ -192,7 +192,7 @@ describe('a run that was left by a crash', () => {
     expect(runner.calls.map(({ agent }) => agent)).toEqual(['last'])
   })
 
-  test('asks only for the votes that are missing', async () => {
+  test('asks only for the missing votes', async () => {
     const here = await world()
     let answered = 0
     const first = await team(here, ['voter'], {
@@ -216,7 +216,7 @@ describe('a run that was left by a crash', () => {
 })
 
 describe('one run id', () => {
-  test('is one run, however often it is asked for', async () => {
+  test('is one run, however often it is started', async () => {
     const here = await world()
     const { orchestrator, runner } = await team(here, ['a'], echo)
     const start = () => orchestrator.run(sequential(['a']), 'go', { id: 'r1' })
@@ -232,7 +232,7 @@ describe('one run id', () => {
     expect(runner.calls.length).toBe(1)
   })
 
-  test('is one input: another one is refused, while it runs and afterwards, before any call', async () => {
+  test('stands for one input: another input is refused before any call, during the run and afterwards', async () => {
     const here = await world()
     const { orchestrator, runner } = await team(here, ['a'], echo)
     const run = orchestrator.run(sequential(['a']), 'go', { id: 'r1' })
@@ -250,7 +250,7 @@ describe('one run id', () => {
 })
 
 describe('a run that is interrupted', () => {
-  test('is paused by its signal, its calls are cancelled, and it can be gone on with', async () => {
+  test('is paused by its signal, its calls are cancelled, and it can be resumed', async () => {
     const here = await world()
     const { orchestrator, runner } = await team(here, ['a', 'b'], {
       reply: ({ agent, attempt, taskId }) =>
@@ -294,7 +294,7 @@ describe('a run that is interrupted', () => {
 })
 
 describe('a pool', () => {
-  test('does several tasks of an agent at a time, in order, and its copies go with the run', async () => {
+  test('does several tasks of an agent at a time, keeps their order, and its copies go with the run', async () => {
     const here = await world()
     const pieces = Array.from({ length: 100 }, (_, index) => `piece ${index}`)
     let most = 0
@@ -318,7 +318,7 @@ describe('a pool', () => {
 })
 
 describe('a pool that two runs share', () => {
-  test('loses no copy that the other one still needs', async () => {
+  test('loses no copy that the other run still needs', async () => {
     const here = await world()
     const { orchestrator, runner } = await team(here, ['worker'], {
       // The longer run is in the middle of something whenever the shorter one ends.
@@ -339,7 +339,7 @@ describe('a pool that two runs share', () => {
     expect((await orchestrator.agents()).map(({ id }) => id)).toEqual(['worker'])
   })
 
-  test('has no copies left when a run that no process works on is cancelled', async () => {
+  test('has no copies left when a run that no process executes is cancelled', async () => {
     const here = await world()
     const first = await team(here, ['worker'], stuck('worker.1', 'worker.2'))
     const pattern = mapReduce({ split: () => ['one', 'two'], map: pool('worker', { size: 2 }) })
@@ -357,8 +357,8 @@ describe('a pool that two runs share', () => {
   })
 })
 
-describe('one agent that is asked many things at once', () => {
-  test('does them one after another, and Node warns of nothing', async () => {
+describe('one agent that is asked many tasks at once', () => {
+  test('does them one after another, without a warning from Node', async () => {
     const warnings: Error[] = []
     const warn = (warning: Error) => warnings.push(warning)
     process.on('warning', warn)
@@ -370,7 +370,7 @@ describe('one agent that is asked many things at once', () => {
   })
 })
 
-describe('bad input gets a clear error before any call is made:', () => {
+describe('invalid input is refused before any call:', () => {
   test('an unknown agent, an empty prompt, a bad id, an unknown run', async () => {
     const here = await world()
     const { orchestrator, runner } = await team(here, ['a'], echo)
@@ -386,7 +386,7 @@ describe('bad input gets a clear error before any call is made:', () => {
     expect(runner.calls).toEqual([])
   })
 
-  test('a run that is running, or has succeeded, is not gone on with', async () => {
+  test('a run that is running or has succeeded cannot be resumed', async () => {
     const here = await world()
     const { orchestrator } = await team(here, ['a'], echo)
     const run = orchestrator.run(sequential(['a']), 'go', { id: 'r1' })
@@ -397,7 +397,7 @@ describe('bad input gets a clear error before any call is made:', () => {
     })
   })
 
-  test('an overloaded service is not the end of a run: the agent tries again', async () => {
+  test('an overloaded service does not end a run: the agent retries', async () => {
     const here = await world()
     const { orchestrator } = await here.open({
       reply: ({ attempt }) => (attempt === 1 ? new OverloadedError() : 'fine'),

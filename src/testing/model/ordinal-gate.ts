@@ -1,15 +1,15 @@
-/** A gate that opens up to a number: whoever waits for an ordinal passes once it has been opened that far. */
+/** A gate that opens up to an ordinal: a waiter passes once it is open that far. */
 
 export interface OrdinalGate {
-  /** Opens it through this ordinal, for those who wait and for those who come later. */
+  /** Opens the gate through this ordinal, for present and future waiters. */
   openThrough(ordinal: number): void
-  /** Resolves once it is open for the ordinal. */
+  /** Resolves once the gate is open for the ordinal. */
   passed(ordinal: number): Promise<void>
-  /** It will open no further: those who wait are told so. */
+  /** Rejects all waiters, present and future: the gate will open no further. */
   abandon(reason: Error): void
 }
 
-/** Counting up instead of counting waiters: whether one opens or waits first makes no difference. */
+/** Creates a gate. It counts ordinals, not waiters, so the order of opening and waiting does not matter. */
 export function ordinalGate(): OrdinalGate {
   let open = 0
   let abandoned: Error | undefined

@@ -1,4 +1,4 @@
-/** Steps that were begun and that nobody waits for any more: after a crash, the losers of a race that had been won. */
+/** Steps that were scheduled but that nothing waits for any more, such as the losers of a race after a crash. */
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -7,12 +7,12 @@ import type { RunFact } from '../../events/run-facts.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 
 /**
- * Calls off what they have begun. Returns the facts for that.
+ * Cancels the tasks of those of the steps that are still scheduled. Returns the facts that record it.
  *
- * @param forGood The run is not gone on with. Otherwise a step whose task has been answered stays open: that answer is
- * there for whoever goes on with the run.
+ * @param forGood Whether the run will never resume. If it may, a step whose task has been answered stays scheduled, so that
+ * a resumed run finds the answer.
  */
-export async function callOff(
+export async function cancelAbandoned(
   agents: AgentSystem,
   steps: Iterable<RecordedStep>,
   { reason, forGood }: { readonly reason: string; readonly forGood: boolean },
@@ -20,7 +20,7 @@ export async function callOff(
   const facts: RunFact[] = []
   for (const { state, stepKey, agent, worker, taskId } of steps) {
     if (state !== 'scheduled') continue
-    const wasOpen = await cancelled(agents, worker, taskId, reason)
+    const wasOpen = await cancelTask(agents, worker, taskId, reason)
     if (!wasOpen && !forGood) continue
     const error = callErrorData(new TaskCancelledError({ agent: worker, taskId, reason }))
     facts.push({ type: 'StepFailed', data: { stepKey, agent, error, cancelled: true } })
@@ -28,16 +28,13 @@ export async function callOff(
   return facts
 }
 
-async function cancelled(agents: AgentSystem, worker: string, taskId: string, reason: string) {
+/** Whether the task was open. */
+async function cancelTask(agents: AgentSystem, worker: string, taskId: string, reason: string) {
   try {
     return await (await agents.get(worker)).cancel(taskId, reason)
   } catch (error) {
-    // Whoever is gone has nothing to do.
+    // A removed agent has no open tasks.
     if (error instanceof AgentNotFoundError) return false
     throw error
   }
 }
-
-/** The agents of whom copies had begun steps. */
-export const copiedAgents = (steps: Iterable<RecordedStep>): Set<string> =>
-  new Set([...steps].flatMap(({ agent, worker }) => (worker === agent ? [] : [agent])))

@@ -1,32 +1,32 @@
-/** A store whose world ends at an append: from then on nothing that was asked of it is ever answered. */
+/** A store that simulates a crash of its process at an append: from then on, none of its promises settles. */
 import type { NewFact, Recorded } from '../events/envelope.ts'
 import type { AppendOptions, EventStore } from '../store/event-store.ts'
 
-/** Where a world ends: `before` its n-th append happens, or `after` it happened and before anybody hears of it. */
+/** When to crash: `before` the n-th append is written, or `after` it is written but before its caller is told. */
 export interface CrashPoint {
   /** From 1. */
   readonly append: number
   readonly when: 'before' | 'after'
 }
 
-export class MortalStore {
-  /** What the world sees. Closing it leaves the store open for the next world. */
+export class CrashingStore {
+  /** The store to use until the crash. Closing it leaves the underlying store open. */
   readonly store: EventStore
-  /** What each append was to write, in order. */
+  /** A description of each append, in order. */
   readonly appends: string[] = []
-  /** Resolves when the world has ended. */
+  /** Resolves at the crash. */
   readonly crashed: Promise<void>
   readonly #store: EventStore
   readonly #crash: CrashPoint | undefined
-  readonly #working = new Set<Promise<unknown>>()
+  readonly #pending = new Set<Promise<unknown>>()
   #dead = false
-  #end: () => void = () => {}
+  #resolveCrashed: () => void = () => {}
 
   constructor(store: EventStore, crash?: CrashPoint) {
     this.#store = store
     this.#crash = crash
     this.crashed = new Promise((resolve) => {
-      this.#end = resolve
+      this.#resolveCrashed = resolve
     })
     this.store = this.#wrapped()
   }
@@ -35,29 +35,29 @@ export class MortalStore {
     return this.#dead
   }
 
-  /** Whether something is being written or read. */
+  /** Whether a read or a write is in progress. */
   get busy(): boolean {
-    return this.#working.size > 0
+    return this.#pending.size > 0
   }
 
-  /** Resolves when what had been begun before the end has come to its end in the store. */
+  /** Resolves when the operations that began before the crash have finished in the underlying store. */
   async settled(): Promise<void> {
-    await Promise.allSettled(this.#working)
+    await Promise.allSettled(this.#pending)
   }
 
-  /** Does work of the world, as long as there is one. */
+  /** Does work, and settles only if there is no crash meanwhile. */
   async whileAlive<T>(work: () => Promise<T>): Promise<T> {
     if (this.#dead) return never()
-    const working = work()
-    this.#working.add(working)
+    const pending = work()
+    this.#pending.add(pending)
     try {
-      const done = await working
-      return this.#dead ? await never<T>() : done
+      const result = await pending
+      return this.#dead ? await never<T>() : result
     } catch (error) {
       if (this.#dead) return never()
       throw error
     } finally {
-      this.#working.delete(working)
+      this.#pending.delete(pending)
     }
   }
 
@@ -79,7 +79,7 @@ export class MortalStore {
       append: (stream, facts, options) => this.#append(stream, facts, options),
       read: (stream, options) => this.#items(store.read(stream, options)),
       readAll: (options) => this.#items(store.readAll(options)),
-      // It waits for what is to come: that is no work that must be waited for.
+      // Not counted as pending: it waits for facts that may never come.
       follow: (options) => store.follow(options),
       head: (stream) => this.whileAlive(() => store.head(stream)),
       streams: (options) => this.#items(store.streams(options)),
@@ -117,9 +117,9 @@ export class MortalStore {
 
   #die(): void {
     this.#dead = true
-    this.#end()
+    this.#resolveCrashed()
   }
 }
 
-/** A new one each time: what waits for it can be forgotten together with it. */
+/** A promise that never settles. A new one each time, so that it can be collected together with what waits for it. */
 export const never = <T>(): Promise<T> => new Promise(() => {})
