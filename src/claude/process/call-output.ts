@@ -6,7 +6,7 @@
  * lost. A file can be read by our next process.
  */
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Redact } from '../../events/redaction.ts'
 import { openAgentFile } from '../../workspaces/agent-file.ts'
@@ -64,6 +64,8 @@ async function openBoth(home: string, files: OutputFiles): Promise<OpenOutput> {
     }
   } catch (error) {
     await Promise.all(opened.map((file) => file.close()))
+    // Tried again, they must not be there.
+    await Promise.all([files.stdout, files.stderr].map((path) => rm(path, { force: true })))
     throw error
   }
 }
