@@ -1,6 +1,7 @@
-// Fault injection at length: kill -9 under load, random damage to every kind of file, a thousand process starts. `npm test`
-// runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, SEED (the same seed repeats a run,
-// except for timing) and MINUTES, the time limit of each part. KEEP=DIR keeps the damaged stores that were read wrong.
+// Fault injection at length: kill -9 under load, random damage to every kind of file, races of openers, a thousand process
+// starts. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEED (the same
+// seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR keeps the damaged stores that
+// were read wrong.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,12 +12,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const {
   KILLS = '1000',
   CORRUPTIONS = '2000',
+  RACES = '100',
   MINUTES = '30',
   SEED = String(Date.now() % 1_000_000),
 } = process.env
 
 const PARTS = [
   { name: 'kill -9', file: 'tests/store/level/kill.test.ts' },
+  { name: 'races of openers', file: 'tests/store/level/ownership.test.ts' },
   { name: 'kill -9 of owners with busy agents', file: 'tests/processes/owner-kills.test.ts' },
   { name: 'kill -9 of workflows', file: 'tests/e2e/workflow-kill.test.ts' },
   { name: 'random damage', file: 'tests/store/care/random-damage.test.ts' },
@@ -32,6 +35,7 @@ const environment = {
   LONG_TESTS: '1',
   KILLS,
   CORRUPTIONS,
+  RACES,
   SEED,
   FAULTS_REPORT: report,
   TMPDIR: folder,
@@ -71,7 +75,7 @@ function run({ file }) {
   })
 }
 
-console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS}`)
+console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES}`)
 try {
   const rows = []
   for (const part of PARTS) {

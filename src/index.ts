@@ -167,7 +167,7 @@ export {
 } from './events/errors/call.ts'
 export { TaskHeldError, TaskRejectedError } from './events/errors/hold.ts'
 export { RunFinishedError, RunInterruptedError, RunNotFoundError } from './events/errors/run.ts'
-export { StoreInUse } from './events/errors/store.ts'
+export { StoreInUse, StoreLockLost } from './events/errors/store.ts'
 export { SupervisionFailedError } from './events/errors/supervision.ts'
 export { TaskCancelledError } from './events/errors/task.ts'
 export { ClosedError, InvalidInputError } from './events/errors/usage.ts'

@@ -1,9 +1,9 @@
 /** The options of `Orchestrator.open`. */
 import type { Inspection } from './actors/engine/live-machine.ts'
 import type { OwnKind } from './actors/own/definition.ts'
+import type { FatalError } from './actors/supervision/downfall.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
-import type { SupervisionFailedError } from './events/errors/supervision.ts'
 import type { AgentDefaults, AgentOptions } from './events/options/agent.ts'
 import type { Budget } from './events/options/budget.ts'
 import type { Limits } from './events/options/limits.ts'
@@ -49,8 +49,8 @@ export interface OrchestratorOptions {
   readonly serve?: boolean
   /** Your own kinds of actors: those with open work resume on opening, and their streams can be replayed. */
   readonly actors?: readonly OwnKind[]
-  /** Called when a supervision tree has given up; see `Orchestrator.failed`. */
-  readonly onFailure?: (error: SupervisionFailedError) => void
+  /** Called when all work has stopped: a supervision tree gave up, or the log's lock is lost; see `Orchestrator.failed`. */
+  readonly onFailure?: (error: FatalError) => void
   /** Default: `systemClock`. */
   readonly clock?: Clock
   /**

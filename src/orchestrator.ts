@@ -20,7 +20,7 @@ import type { StateAt, When } from './actors/engine/fold-at.ts'
 import type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
 import { OwnActors } from './actors/own/actors.ts'
 import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
-import { Downfall } from './actors/supervision/downfall.ts'
+import { Downfall, type FatalError } from './actors/supervision/downfall.ts'
 import type { supervisorMachine } from './actors/supervision/machine.ts'
 import type { SupervisorSpecification } from './actors/supervision/specification.ts'
 import type { Supervisor } from './actors/supervision/supervisor.ts'
@@ -28,8 +28,9 @@ import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, pause, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
-import type { SupervisionFailedError } from './events/errors/supervision.ts'
+import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
+import { defined } from './events/json.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CALL_MINIMUM } from './events/options/budget.ts'
 import { LIMITS } from './events/options/limits.ts'
@@ -155,14 +156,15 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * This orchestrator, provided that it is open. Throws ClosedError. Every method of the facade reaches the parts through
-   * this guard, or through `#working` if it would begin something: nothing begins once a supervision tree gave up.
+   * this guard, or through `#working` if it would begin something: nothing begins once a supervision tree gave up or the
+   * store's lock was lost.
    */
   get #open(): this {
     if (this.#closing) throw new ClosedError({ what: 'orchestrator' })
     return this
   }
 
-  /** This orchestrator, provided that it is open and no supervision tree gave up. Throws SupervisionFailedError, ClosedError. */
+  /** This orchestrator, provided that it is open and works. Throws SupervisionFailedError, StoreLockLost, ClosedError. */
   get #working(): this {
     this.#open.#downfall.assertNone()
     return this
@@ -176,10 +178,13 @@ export class Orchestrator implements AsyncDisposable {
     checkOptions(options)
     const { resume = 'at-once', clock, logger } = options
     const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
-    const store =
-      options.store ??
-      (await levelStore(baseDir, { ...(clock ? { clock } : {}), ...(logger ? { logger } : {}) }))
+    const lost = new AbortController()
+    const onLost = (error: StoreLockLost) => lost.abort(error)
+    const store = options.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
     const orchestrator = new Orchestrator(options, baseDir, store)
+    lost.signal.addEventListener('abort', () => {
+      orchestrator.#giveUp(lost.signal.reason as StoreLockLost).catch(ignoreLostStore)
+    })
     try {
       if (options.serve !== false && !options.store)
         orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, logger)
@@ -246,18 +251,15 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What works on top of something ends before it; the log is last. */
   async #close(): Promise<void> {
-    await this.#supervisors.close()
-    await this.#ownActors.close()
-    await this.#runs.close()
-    await this.#agents.close()
-    await this.#budgets.close()
-    await this.#feed.close()
+    const parts = [this.#supervisors, this.#ownActors, this.#runs, this.#agents, this.#budgets, this.#feed]
+    // What they would like to write is refused.
+    for (const part of parts) await part.close().catch(ignoreLostStore)
     await this.#socket?.close()
     await this.store[Symbol.asyncDispose]()
   }
 
-  /** A supervision tree gave up, so nothing works any more. `ended` resolves when the tree has stopped. */
-  async #giveUp(error: SupervisionFailedError, ended: Promise<void>): Promise<void> {
+  /** Nothing works any more: a supervision tree gave up, or the log has another owner. `ended` resolves when the tree has stopped. */
+  async #giveUp(error: FatalError, ended: Promise<void> = Promise.resolve()): Promise<void> {
     const stop = () => Promise.allSettled([this.#runs.close(), this.#agents.refuse(error)])
     await this.#downfall.begin(error, stop)
     await ended
@@ -407,8 +409,8 @@ export class Orchestrator implements AsyncDisposable {
     return this.#open.#supervisors.get(id)
   }
 
-  /** Resolves with the error when a supervision tree gives up: from then on nothing works but closing. */
-  get failed(): Promise<SupervisionFailedError> {
+  /** Resolves with the error when a supervision tree gives up, or the lock of the log is taken away: from then on nothing works but closing. */
+  get failed(): Promise<FatalError> {
     return this.#open.#downfall.failed
   }
 
@@ -550,4 +552,8 @@ export interface OrchestratorHistory {
 /** Throws InvalidInputError. */
 function checkOptions({ maxAgents, limits, budget, callMinimum, agentDefaults }: OrchestratorOptions): void {
   checkBounds({ maxAgents, limits, budget, callMinimum, agentDefaults })
+}
+
+function ignoreLostStore(error: unknown): void {
+  if (!(error instanceof StoreLockLost)) throw error
 }

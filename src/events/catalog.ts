@@ -1,7 +1,7 @@
 /** The facts of one kind of actor: each type's schema, its version, and the upcasts from older versions. */
 import * as Schema from 'effect/Schema'
 import type { Fact, Identified, NewFact, Recorded } from './envelope.ts'
-import { InvalidFactError, UnknownFactError } from './errors/fact.ts'
+import { InvalidFactError, UnknownFactError, UnreadableFactError } from './errors/fact.ts'
 import type { JsonObject } from './json.ts'
 
 /** One type of fact. `upcasts[n]` turns data of version n+1 into data of version n+2. */
@@ -29,7 +29,8 @@ export interface FactCatalog<F extends Fact<string, unknown>> {
   typeOf(recorded: Pick<Recorded, 'type'>): string
   /** Checks the data against its schema: nothing malformed enters the log. Throws {@link InvalidFactError}. */
   write(fact: F): NewFact
-  /** Checks type and version, and upcasts; the record's hash vouches for the data. Throws {@link UnknownFactError}. */
+  /** Checks type and version, and upcasts; the record's hash vouches for the data. Throws {@link UnknownFactError}, and
+   * {@link UnreadableFactError} if an upcast throws. */
   read(recorded: Recorded): Identified<F>
 }
 
@@ -95,11 +96,24 @@ export function catalogOf<F extends Fact<string, unknown>>(
           position: recorded.position,
         })
       }
-      let data = recorded.data
-      for (let v = recorded.v; v < definition.v; v++) data = definition.upcasts[v - 1]?.(data) ?? data
+      const data = recorded.v === definition.v ? recorded.data : upcast(recorded, definition)
       return { type, data, id: recorded.id } as Identified<F>
     },
   }
+}
+
+function upcast(recorded: Recorded, { v: newest, upcasts }: CatalogEntry): JsonObject {
+  let { data } = recorded
+  try {
+    for (let v = recorded.v; v < newest; v++) data = upcasts[v - 1]?.(data) ?? data
+  } catch (cause) {
+    const { stream, version, type } = recorded
+    throw new UnreadableFactError(
+      { stream, version, type, step: 'upcast', problem: (cause as Error)?.message ?? String(cause) },
+      { cause },
+    )
+  }
+  return data
 }
 
 /** Defines a type of fact. Its version is one more than its number of upcasts: changing a fact means adding one. */

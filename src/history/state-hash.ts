@@ -1,9 +1,11 @@
 /** Hashes of states, to compare logs: one for the state that each stream folds to, and one over all of them. */
+
 import { hash } from 'node:crypto'
 import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../actors/engine/definition.ts'
+import { foldFact } from '../actors/engine/fold-fact.ts'
 import { plainStateOf } from '../actors/engine/fold-stream.ts'
-import { canonicalJson } from '../events/canonical-json.ts'
+import { canonicalJson } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { kindOf } from './kinds.ts'
 
@@ -56,7 +58,8 @@ export async function hashStates(
 async function folded(store: EventStore, { fold, facts }: AnyKind, stream: string): Promise<unknown> {
   const { initial, transition } = plainFold(fold)
   let state = initial
-  for await (const recorded of store.read(stream)) state = transition(state, facts.read(recorded)) ?? state
+  for await (const recorded of store.read(stream))
+    state = foldFact(transition, state, facts, recorded) ?? state
   return plainStateOf(state)
 }
 

@@ -32,7 +32,7 @@ export function readingRoutes(store: ChainedStore, followers: Followers): Readon
     '/facts': (query) => {
       const stream = query.get('stream')
       if (stream === null) return { values: store.readAll(range(query)) }
-      const direction = query.get('direction') === 'backwards' ? 'backwards' : 'forwards'
+      const direction = (query.get('direction') ?? 'forwards') as 'forwards' | 'backwards'
       return { values: store.read(stream, { ...range(query), direction }) }
     },
     '/follow': (query, signal) => ({ values: followers.follow(number(query, 'after') ?? 0, signal) }),

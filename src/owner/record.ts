@@ -81,10 +81,11 @@ function parsed(text: string): OwnerRecord | null {
   } catch {
     return null
   }
-  const { protocol, pid, started = null, storeId = '', socket = '' } = record ?? {}
+  const { protocol, pid, started = null, pidNamespace = null, storeId = '', socket = '' } = record ?? {}
   const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
   if (!isWhole(protocol) || !isWhole(pid)) return null
   if (typeof storeId !== 'string' || typeof socket !== 'string') return null
   if (started !== null && typeof started !== 'string') return null
-  return { protocol, pid, started, storeId, socket }
+  if (pidNamespace !== null && typeof pidNamespace !== 'string') return null
+  return { protocol, pid, started, pidNamespace, storeId, socket }
 }

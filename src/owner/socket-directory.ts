@@ -4,6 +4,8 @@ import { lstatSync, type Stats } from 'node:fs'
 import { lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { isListening } from '../store/level/kernel-hold.ts'
+import { livenessOf } from '../store/process-identity.ts'
 
 /** In bytes. The kernel takes 107 on Linux and 103 on macOS. */
 const LONGEST_PATH = 100
@@ -80,9 +82,13 @@ export async function removeSocket(path: string): Promise<void> {
 }
 
 /** Removes the sockets that killed owners left behind in a directory. */
-export async function sweepSockets(directory: string, isAlive: (pid: number) => boolean): Promise<void> {
+export async function sweepSockets(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const pid = SOCKET.exec(name)?.[1]
-    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(directory, name), { force: true })
+    // The pid of an owner in another container means nothing here.
+    if (pid === undefined || isRunning(Number(pid)) || (await isListening(join(directory, name)))) continue
+    await rm(join(directory, name), { force: true })
   }
 }
+
+const isRunning = (pid: number) => livenessOf({ pid, started: null, pidNamespace: null }) === 'alive'

@@ -15,7 +15,7 @@ import { dirname } from 'node:path'
 import type { Logger } from '../logger.ts'
 import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
-import { isAlive, thisProcess } from '../store/process-identity.ts'
+import { thisProcess } from '../store/process-identity.ts'
 import { LARGEST_REQUEST, parseBody, readBody, refuseRequest, sendAnswer, sendFailure } from './answers.ts'
 import type { CommandRequest, TaskRequest } from './commands.ts'
 import { Followers } from './followers.ts'
@@ -99,8 +99,7 @@ export class OwnerSocket {
     this.#server.unref()
     const { storeId } = store
     await writeOwnerRecord(baseDir, { protocol: PROTOCOL, ...thisProcess(), storeId, socket: this.#path })
-    const isRunning = (pid: number) => isAlive({ pid, started: null })
-    void sweepSockets(dirname(this.#path), isRunning).catch(() => {})
+    void sweepSockets(dirname(this.#path)).catch(() => {})
   }
 
   /**

@@ -10,7 +10,7 @@ import { socketProblem } from '../owner/socket-directory.ts'
 import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
 import { directoryIdentity } from '../store/directory.ts'
 import { checkFormat, storePaths } from '../store/level/directory.ts'
-import { isAlive } from '../store/process-identity.ts'
+import { livenessOf } from '../store/process-identity.ts'
 
 /** A healthy owner answers in a millisecond; a suspended one never does. */
 const GREETING_MS = 5000
@@ -26,7 +26,8 @@ const NOT_LISTENING = new Set(['ENOENT', 'ECONNREFUSED'])
 export async function connectOwner(baseDir: string): Promise<OwnerClient | null> {
   const base = await realpath(baseDir).catch(() => null)
   const record = base === null ? null : await readOwnerRecord(base)
-  if (base === null || record === null || !isAlive(record)) return null
+  // Whether an owner in another pid namespace lives, its socket tells.
+  if (base === null || record === null || livenessOf(record) === 'dead') return null
   const { protocol: found, pid, socket } = record
   if (found !== PROTOCOL) throw new OwnerProtocolMismatch({ path: base, pid, found, known: PROTOCOL })
   const problem = socketProblem(socket, pid)

@@ -1,7 +1,8 @@
 /** The arguments of `append`, validated and copied as text before any I/O. Every store starts with this. */
-import type { NewFact } from '../events/envelope.ts'
+import { isDeepStrictEqual } from 'node:util'
+import type { NewFact, Recorded } from '../events/envelope.ts'
 import { InvalidFactError } from '../events/errors/fact.ts'
-import { RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
+import { CommitConflict, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
 import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
 import type { AppendOptions, StreamSummary } from './event-store.ts'
@@ -63,8 +64,43 @@ function dataText({ type, v, data }: NewFact): string {
       { cause },
     )
   }
-  if (text?.startsWith('{')) return text
+  if (text?.startsWith('{')) {
+    const problem = jsonProblem(data)
+    if (problem === null) return text
+    throw new InvalidFactError({ type, problem: `its data${problem}` })
+  }
   throw new InvalidFactError({ type, problem: 'its data is not an object' })
+}
+
+/**
+ * Where a value is not what a reader would get, and how, e.g. `.list[0] is NaN`; null if JSON keeps all of it. A field
+ * that is undefined counts as left out. The value has no circles.
+ */
+function jsonProblem(value: unknown): string | null {
+  if (typeof value === 'number') return Number.isFinite(value) ? null : ` is ${value}`
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return null
+  if (typeof value !== 'object')
+    return ` is ${typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`}`
+  if (Array.isArray(value)) {
+    // By index, which finds holes.
+    for (let index = 0; index < value.length; index++) {
+      const problem = jsonProblem(value[index])
+      if (problem !== null) return `[${index}]${problem}`
+    }
+    return null
+  }
+  if (!isPlainObject(value)) return ` is a ${value.constructor?.name || 'class instance'}`
+  for (const [name, field] of Object.entries(value)) {
+    const problem = field === undefined ? null : jsonProblem(field)
+    if (problem !== null) return `.${name}${problem}`
+  }
+  return null
+}
+
+/** Made by a literal, in whatever realm: its prototype is a root. */
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 function checkExpectedVersion(expected: number | 'none' | 'any'): number | null {
@@ -78,6 +114,31 @@ function checkCommitId(commitId: string): string {
   if (COMMIT_ID.test(commitId)) return commitId
   throw new InvalidIdError({ what: 'commit', id: commitId, rule: '1 to 200 printable ASCII characters' })
 }
+
+/** A recorded fact, as far as a repetition is compared with it. */
+export interface CommittedFact {
+  readonly recorded: Recorded
+  /** Whether its bodies were dropped, so that its data cannot be compared. */
+  readonly isReduced: boolean
+}
+
+/** The conflict between a request and what its commit id wrote; null if the request repeats it. */
+export function commitConflict(
+  { stream, facts, commitId }: AppendRequest,
+  committed: readonly CommittedFact[],
+): CommitConflict | null {
+  const isRepeated =
+    facts.length === committed.length &&
+    committed.every((fact, index) => fact.recorded.stream === stream && isSameFact(facts[index], fact))
+  const first = committed[0]?.recorded
+  if (isRepeated || first === undefined || commitId === null) return null
+  return new CommitConflict({ commitId, stream: first.stream, position: first.position })
+}
+
+/** A fact of another version was written by another version of the program: only its type is compared. */
+const isSameFact = (fact: FactText | undefined, { recorded, isReduced }: CommittedFact): boolean =>
+  fact?.type === recorded.type &&
+  (isReduced || fact.v !== recorded.v || isDeepStrictEqual(JSON.parse(fact.data), recorded.data))
 
 /** The conflict between the version that a request expects and the actual one; null when they agree. */
 export function versionConflict(request: AppendRequest, actual: number): VersionConflict | null {

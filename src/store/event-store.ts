@@ -35,8 +35,8 @@ export interface AppendOptions {
   /** The version that the stream must have: 0 or `'none'` for an empty stream, `'any'` (the default) for no check.
    * Any other version is a {@link VersionConflict}. */
   readonly expectedVersion?: number | 'none' | 'any'
-  /** Makes the append idempotent: appending again with the same id writes nothing and returns what the first append
-   * wrote, whatever version is expected. */
+  /** Makes the append idempotent: appending the same facts again with the same id writes nothing and returns what the
+   * first append wrote, whatever version is expected. Another stream or other facts are a {@link CommitConflict}. */
   readonly commitId?: string
   /** A summary of the state after these facts. If omitted, the previous one stays. */
   readonly summary?: StreamSummary

@@ -8,6 +8,7 @@ import { checkStreamName } from '../events/ids.ts'
 import {
   type AppendRequest,
   appendRequest,
+  commitConflict,
   DEFAULT_MAX_RECORD_BYTES,
   versionConflict,
 } from './append-request.ts'
@@ -80,7 +81,15 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       checkOpen()
       const request = appendRequest(stream, facts, options, maxRecordBytes)
       const repeated = request.commitId === null ? undefined : commits.get(request.commitId)
-      if (repeated) return repeated.map((record) => record())
+      if (repeated) {
+        const recorded = repeated.map((record) => record())
+        const reused = commitConflict(
+          request,
+          recorded.map((fact) => ({ recorded: fact, isReduced: false })),
+        )
+        if (reused) throw reused
+        return recorded
+      }
       const conflict = versionConflict(request, streams.get(stream)?.positions.length ?? 0)
       if (conflict) throw conflict
       return facts.length === 0 ? [] : write(request).map((record) => record())

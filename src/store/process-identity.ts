@@ -1,22 +1,43 @@
 /** The identity of a process, such that a later process with the same pid is not mistaken for it. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 
 export interface HostProcess {
   readonly pid: number
   /** Its start time in ticks since boot, and the boot id; null on systems that do not expose them. */
   readonly started: string | null
+  /** The namespace in which its pid means something; null on systems without, and in records of older versions. */
+  readonly pidNamespace: string | null
 }
 
-export const thisProcess = (): HostProcess => ({ pid: process.pid, started: startOf(process.pid) })
+/** `unknown`: its pid means nothing here, because it runs in another pid namespace (another container). */
+export type Liveness = 'alive' | 'dead' | 'unknown'
 
-export function isAlive({ pid, started }: HostProcess): boolean {
+export const thisProcess = (): HostProcess => ({
+  pid: process.pid,
+  started: startOf(process.pid),
+  pidNamespace: namespaceOf('pid'),
+})
+
+/** The namespace of a kind that this process is in; null on systems without. */
+export function namespaceOf(kind: 'pid' | 'net'): string | null {
+  try {
+    return readlinkSync(`/proc/self/ns/${kind}`)
+  } catch {
+    return null
+  }
+}
+
+export function livenessOf({ pid, started, pidNamespace }: HostProcess): Liveness {
+  const boot = bootOf(started)
+  if (boot !== null && boot !== bootId()) return 'dead'
+  if (pidNamespace !== null && pidNamespace !== namespaceOf('pid')) return 'unknown'
   try {
     process.kill(pid, 0)
   } catch (error) {
     // EPERM: the process exists and belongs to another user.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return 'dead'
   }
-  return !isZombie(pid) && (started === null || started === startOf(pid))
+  return !isZombie(pid) && (started === null || started === startOf(pid)) ? 'alive' : 'dead'
 }
 
 /** Dead with all files closed, but not yet reaped by its parent. In containers it may never be. */
@@ -39,10 +60,15 @@ function fieldsOf(pid: number): readonly string[] | null {
 
 function startOf(pid: number): string | null {
   const startTime = fieldsOf(pid)?.[19]
-  if (startTime === undefined) return null
+  const boot = bootId()
+  return startTime === undefined || boot === null ? null : `${startTime} ${boot}`
+}
+
+const bootOf = (started: string | null) => started?.split(' ')[1] ?? null
+
+function bootId(): string | null {
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    return `${startTime} ${boot}`
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   } catch {
     return null
   }

@@ -14,7 +14,7 @@ export function readRange(options: ReadOptions, last: number): ReadRange {
   const after = checkCount('after', options.after ?? 0)
   const to = Math.min(checkCount('to', options.to ?? last), last)
   const limit = checkCount('limit', options.limit ?? last)
-  const backwards = options.direction === 'backwards'
+  const backwards = checkDirection(options.direction ?? 'forwards') === 'backwards'
   return backwards
     ? { from: Math.max(after + 1, to - limit + 1), to, backwards }
     : { from: after + 1, to: Math.min(to, after + limit), backwards }
@@ -31,6 +31,12 @@ export function* chunks({ from, to, backwards }: ReadRange, size: number): Gener
       yield { from: first, to: Math.min(to, first + size - 1), backwards }
     }
   }
+}
+
+function checkDirection(direction: 'forwards' | 'backwards'): 'forwards' | 'backwards' {
+  if (direction === 'forwards' || direction === 'backwards') return direction
+  const problem = `${JSON.stringify(direction)} is neither 'forwards' nor 'backwards'`
+  throw new InvalidInputError({ what: 'direction', problem })
 }
 
 function checkCount(what: string, value: number): number {

@@ -2,12 +2,12 @@
 import { setImmediate } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { Ending, type Exit, KILLED, type Supervised } from '../../src/actors/engine/exit.ts'
+import type { FatalError } from '../../src/actors/supervision/downfall.ts'
 import type {
   ChildSpecification,
   SupervisorSpecification,
 } from '../../src/actors/supervision/specification.ts'
 import type { Supervisor } from '../../src/actors/supervision/supervisor.ts'
-import type { SupervisionFailedError } from '../../src/events/errors/supervision.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import type { OrchestratorOptions } from '../../src/orchestrator-options.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
@@ -32,7 +32,7 @@ export function crew(options: Partial<OrchestratorOptions> = {}) {
   const events: string[] = []
   const running = new Map<string, Member>()
   const failing = new Map<string, number>()
-  const failures: SupervisionFailedError[] = []
+  const failures: FatalError[] = []
   let starts = 0
 
   function member(id: string, stops: StopKind): Member {

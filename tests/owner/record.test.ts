@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { chmod, cp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
@@ -42,6 +42,30 @@ describe('An owner', () => {
     await own.close()
     expect(existsSync(socket)).toBe(false)
     expect(existsSync(join(baseDir, 'owner.json'))).toBe(false)
+  })
+
+  test('that loses its lock ends all work, says why, and closes; its log is intact', async () => {
+    const baseDir = await temporaryDirectory()
+    const failures: string[] = []
+    // A call that is still running.
+    const runner = scriptedRunner({ reply: () => ({ text: 'late', delayMs: 60_000_000 }) })
+    const own = await open(baseDir, {
+      runner,
+      onFailure: ({ _tag }: Error & { _tag: string }) => failures.push(_tag),
+    })
+    const agent = await own.createAgent({ id: 'a', systemPrompt: 'You are a' })
+    const asked = agent.ask('hello').catch((error) => error)
+    await vi.waitFor(() => expect(runner.calls).toHaveLength(1))
+    await rm(join(baseDir, 'lock'))
+    const lost = { _tag: 'StoreLockLost', hint: expect.stringContaining('Restart') }
+    await expect(own.createAgent({ id: 'b', systemPrompt: 'You are b' })).rejects.toMatchObject(lost)
+    expect(await own.failed).toMatchObject(lost)
+    expect(await asked).toMatchObject(lost)
+    await expect(own.createAgent({ id: 'c', systemPrompt: 'You are c' })).rejects.toMatchObject(lost)
+    await own.close()
+    expect(failures).toEqual(['StoreLockLost'])
+    await using next = await open(baseDir)
+    expect((await next.agents()).map(({ id }) => id)).toEqual(['a'])
   })
 
   test('does not serve if told not to, or if the store is not one that it opened', async () => {

@@ -1,10 +1,9 @@
 /** All agents of a store: created, found by name, loaded when first used, resumed, and removed. */
 import { closest, distance } from 'fastest-levenshtein'
-import { canonicalJson } from '../../events/canonical-json.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
-import { defined, type JsonObject } from '../../events/json.ts'
+import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
 import {
   type AgentConfig,
   type AgentDefaults,

@@ -14,7 +14,7 @@
  *   needs no path of its own: folding the log gives the state, and the state says what to run.
  * - I6. Loading and closing add no fact.
  */
-import type { AnyStateMachine, SnapshotFrom } from 'xstate'
+import type { AnyStateMachine, EventObject, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
 import type { NewFact, Recorded } from '../../events/envelope.ts'
 import { InvalidFactError } from '../../events/errors/fact.ts'
@@ -239,7 +239,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     let snapshot = from
     for (const { type, data } of facts) {
       const fact = { type, data, id: '' }
-      const next = this.#definition.live(snapshot, fact)
+      const next = this.#liveStep(snapshot, fact)
       if (next === undefined) {
         const state = JSON.stringify((snapshot as { value?: unknown }).value)
         throw new InvalidFactError({
@@ -250,6 +250,15 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       snapshot = next
     }
     return snapshot
+  }
+
+  #liveStep(from: SnapshotFrom<M>, fact: EventObject): SnapshotFrom<M> | undefined {
+    try {
+      return this.#definition.live(from, fact)
+    } catch (cause) {
+      const problem = `the fold of ${this.stream} (now at version ${this.#version}) failed: ${(cause as Error).message}`
+      throw new InvalidFactError({ type: fact.type, problem }, { cause })
+    }
   }
 
   async #append(

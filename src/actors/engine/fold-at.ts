@@ -1,4 +1,5 @@
 /** States of the past: folds an actor's facts up to a version or a time. */
+
 import type { Recorded } from '../../events/envelope.ts'
 import {
   BeforeFirstFactError,
@@ -11,6 +12,7 @@ import type { Json } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { plainFold } from './compiled-fold.ts'
 import type { AnyKind } from './definition.ts'
+import { foldFact } from './fold-fact.ts'
 import { plainStateOf } from './fold-stream.ts'
 
 /** A version of the stream, or a time (inclusive). */
@@ -44,7 +46,7 @@ export async function foldAt(
   let state = initial
   let newest: Recorded | undefined
   for await (const recorded of store.read(stream, { to })) {
-    state = transition(state, kind.facts.read(recorded)) ?? state
+    state = foldFact(transition, state, kind.facts, recorded) ?? state
     newest = recorded
   }
   const { version = 0, position = null, at = null } = newest ?? {}

@@ -5,6 +5,7 @@ import type { EventStore } from '../../store/event-store.ts'
 import type { Snapshot } from '../../store/snapshots.ts'
 import { type PlainState, plainFold } from './compiled-fold.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
+import { foldFact } from './fold-fact.ts'
 
 export interface FoldedActor<M extends AnyStateMachine> {
   readonly snapshot: SnapshotFrom<M>
@@ -28,7 +29,7 @@ export async function foldStream<M extends AnyStateMachine, E extends Effect>(
   let state = initial
   let version = 0
   for await (const recorded of store.read(stream)) {
-    state = transition(state, facts.read(recorded)) ?? state
+    state = foldFact(transition, state, facts, recorded) ?? state
     version = recorded.version
   }
   return { snapshot: version === 0 ? fold.initial : restored(definition, state), version, savedVersion: 0 }
@@ -50,7 +51,7 @@ async function foldAfter<M extends AnyStateMachine, E extends Effect>(
       if (recorded.version !== saved.version || recorded.id !== saved.factId) return undefined
       state = fold.restore(saved.state) as unknown as PlainState
     } else {
-      state = transition(state, facts.read(recorded)) ?? state
+      state = foldFact(transition, state, facts, recorded) ?? state
       version = recorded.version
     }
   }

@@ -7,6 +7,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
+import { foldFact } from './fold-fact.ts'
 
 /** One fact, with the state before and after it. */
 export interface ReplayStep<M extends AnyStateMachine> {
@@ -27,7 +28,7 @@ export async function* replaySteps<M extends AnyStateMachine, E extends Effect>(
 ): AsyncGenerator<ReplayStep<M>> {
   let before = fold.initial
   for await (const recorded of store.read(stream, defined({ to }))) {
-    const after = fold.transition(before, facts.read(recorded))
+    const after = foldFact(fold.transition, before, facts, recorded)
     yield { recorded, before, after }
     before = after
   }

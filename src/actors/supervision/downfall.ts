@@ -1,16 +1,20 @@
-/** The end of an orchestrator whose supervision tree gave up: everything stops, and the reason is reported. */
+/** The end of an orchestrator whose supervision tree gave up, or that lost its store: everything stops, and the reason is reported. */
+import type { StoreLockLost } from '../../events/errors/store.ts'
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { Logger } from '../../logger.ts'
 
+/** Why nothing works any more. */
+export type FatalError = SupervisionFailedError | StoreLockLost
+
 export class Downfall {
   /** Resolves with the reason. Never rejects, so it may be left unhandled. */
-  readonly failed: Promise<SupervisionFailedError>
-  readonly #report: (error: SupervisionFailedError) => void
+  readonly failed: Promise<FatalError>
+  readonly #report: (error: FatalError) => void
   readonly #logger: Logger
-  #error: SupervisionFailedError | undefined
-  #resolve: (error: SupervisionFailedError) => void = () => {}
+  #error: FatalError | undefined
+  #resolve: (error: FatalError) => void = () => {}
 
-  constructor(logger: Logger, report: (error: SupervisionFailedError) => void = () => {}) {
+  constructor(logger: Logger, report: (error: FatalError) => void = () => {}) {
     this.#logger = logger
     this.#report = report
     this.failed = new Promise((resolve) => {
@@ -28,10 +32,10 @@ export class Downfall {
    *
    * @param stop Halts all work and refuses new work.
    */
-  async begin(error: SupervisionFailedError, stop: () => Promise<unknown>): Promise<void> {
+  async begin(error: FatalError, stop: () => Promise<unknown>): Promise<void> {
     if (this.#error) return
     this.#error = error
-    this.#logger.error({ error }, 'a supervision tree gave up: all work has stopped')
+    this.#logger.error({ error }, 'all work has stopped')
     const stopped = stop()
     this.#resolve(error)
     this.#report(error)

@@ -46,7 +46,7 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
   const owner = await liveOwner(baseDir).catch(() => null)
   yield owner === null
     ? ok('lock', 'no other process has the store open')
-    : ok('lock', `process ${owner.pid} has the store open`)
+    : ok('lock', `${owner.pid === null ? 'another process' : `process ${owner.pid}`} has the store open`)
   if (owner === null) yield await guarded('store', () => checkStore(baseDir))
   if (roundTrip) yield await guarded('round trip', () => checkRoundTrip(roundTrip))
 }

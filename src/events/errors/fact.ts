@@ -10,6 +10,24 @@ export class InvalidFactError extends defineError(
   }),
 ) {}
 
+/** A fact is intact, but the code that reads it threw: an upcast, or the fold of its actor. */
+export class UnreadableFactError extends defineError(
+  'UnreadableFactError',
+  (details: {
+    stream: string
+    version: number
+    type: string
+    step: 'upcast' | 'folded'
+    problem: string
+  }) => {
+    const { stream, version, type, step, problem } = details
+    return {
+      message: `The ${type} at version ${version} of ${stream} cannot be ${step}: ${problem}.`,
+      hint: 'The log is intact. Correct the code that reads this fact, then try again.',
+    }
+  },
+) {}
+
 /** The log contains a fact that only a newer version can read. */
 export class UnknownFactError extends defineError(
   'UnknownFactError',

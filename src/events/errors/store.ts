@@ -14,6 +14,17 @@ export class VersionConflict extends defineError(
   readonly actual = this.details.actual
 }
 
+/** The commit id was used before, for another stream or for other facts. */
+export class CommitConflict extends defineError(
+  'CommitConflict',
+  ({ commitId, stream, position }: { commitId: string; stream: string; position: number }) => ({
+    message: `The commit id ${commitId} was used at position ${position}, in stream ${stream}, for other facts.`,
+    hint: 'Nothing was written: give each commit an id of its own, and repeat a commit unchanged.',
+  }),
+) {
+  readonly position = this.details.position
+}
+
 /** Another process (or another part of this one) has the store open. */
 export class StoreInUse extends defineError(
   'StoreInUse',
@@ -24,6 +35,15 @@ export class StoreInUse extends defineError(
 ) {
   readonly pid = this.details.pid
 }
+
+/** The lock file of an open store was removed or replaced. The store has stopped: it acknowledges nothing more. */
+export class StoreLockLost extends defineError(
+  'StoreLockLost',
+  ({ path, file }: { path: string; file: string }) => ({
+    message: `The store ${path} has stopped: its lock ${file} was removed or replaced while it was open.`,
+    hint: 'What was acknowledged is in the log; what failed with this error may or may not be. Restart this process, and leave the lock alone.',
+  }),
+) {}
 
 /** The directory holds a store of a format that this version does not know. Nothing in it was touched. */
 export class UnsupportedFormat extends defineError(

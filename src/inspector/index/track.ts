@@ -1,7 +1,9 @@
 /** One stream in the index: the positions of its facts, its current state, and checkpoints to fold other states from. */
+
 import type { AgentContext } from '../../actors/agent/state.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
+import { foldFact } from '../../actors/engine/fold-fact.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { kindOf } from '../../history/kinds.ts'
 import type { RunContext } from '../../patterns/runs/machine.ts'
@@ -87,7 +89,7 @@ export function foldOne(
   if (!kind) return undefined
   const fold = plainFold(kind.fold)
   const before = state ?? fold.initial
-  return fold.transition(before, kind.facts.read(recorded)) ?? before
+  return foldFact(fold.transition, before, kind.facts, recorded) ?? before
 }
 
 export const statusOf = (state: PlainState | undefined): string =>

@@ -12,7 +12,7 @@ import { blobReferences } from '../blob-reference.ts'
 import { type Database, LogDatabase, openLevel } from '../level/database.ts'
 import { type StorePaths, storePaths } from '../level/directory.ts'
 import { KEY_PREFIX, numberIn, recordKey, startingWith } from '../level/keys.ts'
-import { lockStore } from '../level/lock.ts'
+import { lockStore, type StoreLock } from '../level/lock.ts'
 import { records } from '../level/reader.ts'
 import { type DecodedRecord, encodeReduced, joinText, splitText } from '../level/record.ts'
 import { logSnapshots } from '../level/snapshots.ts'
@@ -45,7 +45,7 @@ const BATCH_RECORDS = 500
  * Drops the bodies that the retention does not keep, then removes the blobs that no fact refers to any more. A store with
  * any damage is refused and left unchanged.
  *
- * @throws StoreInUse, CompactionRefused
+ * @throws StoreInUse, CompactionRefused, StoreLockLost
  */
 export async function compactStore(
   directory: string,
@@ -60,7 +60,7 @@ export async function compactStore(
   const lock = await lockStore(paths.base)
   try {
     const bytesBefore = await bytesOf(paths)
-    const dropped = await new Compaction(paths, storeId, retention, dryRun).run()
+    const dropped = await new Compaction(paths, storeId, retention, dryRun, lock).run()
     return { ...dropped, bytesBefore, bytesAfter: dryRun ? bytesBefore : await bytesOf(paths) }
   } finally {
     await lock.release()
@@ -75,15 +75,17 @@ class Compaction {
   readonly #storeId: string
   readonly #retention: Retention
   readonly #dryRun: boolean
+  readonly #lock: StoreLock
   readonly #needed = new Set<string>()
   #facts = 0
   #characters = 0
 
-  constructor(paths: StorePaths, storeId: string, retention: Retention, dryRun: boolean) {
+  constructor(paths: StorePaths, storeId: string, retention: Retention, dryRun: boolean, lock: StoreLock) {
     this.#paths = paths
     this.#storeId = storeId
     this.#retention = retention
     this.#dryRun = dryRun
+    this.#lock = lock
   }
 
   async run(): Promise<Pick<CompactionReport, 'facts' | 'characters' | 'orphans'>> {
@@ -92,6 +94,7 @@ class Compaction {
     const database = await LogDatabase.open(this.#paths.log, this.#storeId, open, { createIfMissing: false })
     try {
       await this.#dropBodies(database)
+      this.#lock.check()
       if (this.#facts > 0 && !this.#dryRun) {
         // Snapshots may contain what was dropped. They are made again when needed.
         await logSnapshots(database).clear()
@@ -100,6 +103,8 @@ class Compaction {
     } finally {
       await database.close()
     }
+    // Another owner may have put new ones there.
+    this.#lock.check()
     const orphans = await collectBlobs(this.#paths.blobs, this.#needed, { dryRun: this.#dryRun })
     return { facts: this.#facts, characters: this.#characters, orphans }
   }
@@ -120,9 +125,11 @@ class Compaction {
       if (this.#dryRun) continue
       batch.put(recordKey(recorded.position), value)
       if (batch.length < BATCH_RECORDS) continue
+      this.#lock.check()
       await batch.write({ sync: true })
       batch = database.batch()
     }
+    this.#lock.check()
     if (batch.length > 0) await batch.write({ sync: true })
     else await batch.close()
   }

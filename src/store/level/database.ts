@@ -46,7 +46,8 @@ export class LogDatabase {
   readonly #open: OpenDatabase
   #database: Database
   #reopening: Promise<void> | null = null
-  #closed = false
+  /** Why it was closed; null while it is open. */
+  #closed: Error | null = null
 
   private constructor(path: string, storeId: string, open: OpenDatabase, database: Database) {
     this.path = path
@@ -108,8 +109,9 @@ export class LogDatabase {
     return this.#reopening
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
+  /** @param reason What later reads are told. */
+  async close(reason: Error = new ClosedError({ what: 'store' })): Promise<void> {
+    this.#closed ??= reason
     await this.#database.close()
   }
 
@@ -119,13 +121,13 @@ export class LogDatabase {
   }
 
   async #read<Result>(operation: (database: Database) => Promise<Result>): Promise<Result> {
-    if (this.#closed) throw new ClosedError({ what: 'store' })
+    if (this.#closed) throw this.#closed
     if (this.#reopening) await this.#reopening
     const database = this.#database
     try {
       return await operation(database)
     } catch (cause) {
-      if (this.#closed) throw new ClosedError({ what: 'store' })
+      if (this.#closed) throw this.#closed
       if (this.#reopening || database !== this.#database) return this.#read(operation)
       throw databaseError(this.path, cause)
     }

@@ -28,6 +28,7 @@ export class HeadFile {
   readonly #parts: HeadFileParts
   readonly #file: number
   #end: LogEnd | null = null
+  #isAbandoned = false
   #cancelSync: (() => void) | null = null
 
   constructor(parts: HeadFileParts) {
@@ -42,8 +43,15 @@ export class HeadFile {
 
   /** Notes the new end of the log. The file is written later: appends, whose facts are durable already, do not wait. */
   note(end: LogEnd): void {
+    if (this.#isAbandoned) return
     if (this.#end === null) setImmediate(() => this.#write())
     this.#end = end
+  }
+
+  /** Writes nothing more: the file may be another owner's by now. */
+  abandon(): void {
+    this.#end = null
+    this.#isAbandoned = true
   }
 
   async close(): Promise<void> {

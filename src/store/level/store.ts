@@ -10,7 +10,7 @@
 import { realpath } from 'node:fs/promises'
 import { type Clock, systemClock } from '../../clock.ts'
 import { StoreForReading } from '../../events/errors/archive.ts'
-import { StoreInUse, StoreNotOpened } from '../../events/errors/store.ts'
+import { type StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { type Logger, silentLogger } from '../../logger.ts'
@@ -32,7 +32,7 @@ import {
 } from './directory.ts'
 import { HeadFile } from './head-file.ts'
 import { lostBodyKey } from './keys.ts'
-import { lockStore } from './lock.ts'
+import { lockStore, type StoreLock } from './lock.ts'
 import { checkBeforeOpening } from './opening-check.ts'
 import { listStreams, readStream, recordPages, records } from './reader.ts'
 import { logFileBytes, recoverLog } from './recovery.ts'
@@ -45,6 +45,8 @@ export interface LevelStoreOptions {
   readonly logger?: Logger
   /** The largest accepted record, in bytes. Default 1 MiB. */
   readonly maxRecordBytes?: number
+  /** Called when the lock was removed or replaced: the store has stopped, and this process should end its work. */
+  readonly onLost?: (error: StoreLockLost) => void
   /** Opens the database. Lets tests inject failures. */
   readonly openDatabase?: OpenDatabase
 }
@@ -65,7 +67,7 @@ export async function levelStore(directory: string, options: LevelStoreOptions =
     const forReading = (await checkFormat(paths))?.forReading ?? false
     const lock = await lockStore(paths.base)
     try {
-      return await openLocked(paths, forReading, lock.release, options)
+      return await openLocked(paths, forReading, lock, options)
     } catch (error) {
       await lock.release()
       throw error
@@ -78,7 +80,7 @@ export async function levelStore(directory: string, options: LevelStoreOptions =
 async function openLocked(
   paths: StorePaths,
   forReading: boolean,
-  release: () => Promise<void>,
+  lock: StoreLock,
   options: LevelStoreOptions,
 ): Promise<ChainedStore> {
   const { clock = systemClock, logger = silentLogger, openDatabase = openLevel } = options
@@ -90,6 +92,10 @@ async function openLocked(
     const recovered = await recoverLog(database, paths, unsettledBytes)
     const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
     const watermark = new Watermark()
+    const checkOwner = () => {
+      if (headFile.isGone) throw new Error('its directory was removed')
+      lock.check()
+    }
     const writer = new LogWriter({
       database,
       recovered,
@@ -99,7 +105,17 @@ async function openLocked(
       watermark,
       clock,
       logger,
+      checkOwner,
+      lost(error) {
+        logger.error({ store: paths.base, error: error.message }, 'The store has stopped')
+        headFile.abandon()
+        watermark.end()
+        // LevelDB must not compact, nor remove files, once another process may open them.
+        void database.close(error).finally(lock.release)
+        options.onLost?.(error)
+      },
       async reopen() {
+        checkOwner()
         await checkRoomToWrite(paths.base)
         const unsettled = await logFileBytes(paths.log)
         await database.reopen()
@@ -113,7 +129,7 @@ async function openLocked(
         await headFile.close()
       } finally {
         await database.close()
-        await release()
+        await lock.release()
       }
     }
     const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES

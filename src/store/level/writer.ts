@@ -10,9 +10,9 @@
 import type { Clock } from '../../clock.ts'
 import { instant } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { StoreReadOnly } from '../../events/errors/store.ts'
+import { StoreLockLost, StoreReadOnly } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
-import type { AppendRequest } from '../append-request.ts'
+import { type AppendRequest, type CommittedFact, commitConflict } from '../append-request.ts'
 import type { Watermark } from '../follow.ts'
 import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
 import { CommitQueue, type QueuedRequest } from './commit-queue.ts'
@@ -36,6 +36,10 @@ export interface LogWriterParts {
   readonly watermark: Watermark
   readonly clock: Clock
   readonly logger: Logger
+  /** Throws {@link StoreLockLost} if this process is no longer the owner of the store, and another error if it is gone. */
+  checkOwner(): void
+  /** Called once, when the writer has stopped because this process is no longer the owner. */
+  lost(error: StoreLockLost): void
   /** Reopens and recovers the log after a failed write. Rejects while the log cannot be written. */
   reopen(): Promise<RecoveredLog>
 }
@@ -50,6 +54,8 @@ export class LogWriter {
   #epochIsWritten = false
   /** Why nothing can be written at present; null if all is well. */
   #failure: Error | null = null
+  /** Why nothing can ever be written again; null while this process is the owner. */
+  #lost: StoreLockLost | null = null
 
   constructor(parts: LogWriterParts) {
     this.#parts = parts
@@ -72,13 +78,14 @@ export class LogWriter {
   /** Drains the queue and flushes the index, so that the next opening need not rebuild it. */
   async close(): Promise<void> {
     await this.#queue.idle()
+    if (this.#lost) return
     const behind = this.#index.checkpoint < this.#end.position
     if (behind && this.#epochIsWritten && this.#failure === null) await this.#flushIndex()
   }
 
   async #commit(group: readonly Append[]): Promise<void> {
-    const readOnly = this.#failure === null ? null : await this.#recover()
-    if (readOnly) return rejectAll(group, readOnly)
+    const refusal = this.#lost ?? (this.#failure === null ? null : await this.#recover())
+    if (refusal) return rejectAll(group, refusal)
     const { intact, heads, commits } = await this.#load(group)
     const { storeId, clock } = this.#parts
     const plan = new BatchPlan({ heads, commits }, this.#end, {
@@ -87,21 +94,21 @@ export class LogWriter {
       at: instant(clock.now()),
     })
     const outcomes = intact.map(({ request }) => plan.add(request))
-    if (plan.records.length > 0) {
-      try {
-        await this.#writeRecords(plan)
-        for (const record of plan.records) this.#index.apply(record, heads.get(record.stream))
-      } catch (cause) {
-        return rejectAll(intact, this.#fail(cause))
-      }
-      this.#publish(plan.end)
+    try {
+      if (plan.records.length > 0) await this.#writeRecords(plan)
+      // After the write: every later owner reads it. A repetition is an acknowledgement as well.
+      this.#parts.checkOwner()
+      for (const record of plan.records) this.#index.apply(record, heads.get(record.stream))
+    } catch (cause) {
+      return rejectAll(intact, this.#fail(cause))
     }
+    if (plan.records.length > 0) this.#publish(plan.end)
     for (const [member, outcome] of outcomes.entries()) {
       const append = intact[member]
       if (outcome.kind === 'written') append?.resolve(plan.recorded(outcome.first, outcome.count))
       else if (outcome.kind === 'conflict') append?.reject(outcome.error)
-      // A repeated commit id: nothing was written, and the caller gets the facts of the first append.
-      else append?.resolve(this.#recorded(outcome.entry))
+      // A repeated commit id writes nothing: the caller gets the facts of the first append, or a conflict if its own differ.
+      else append?.resolve(this.#repeated(append.request, outcome.entry))
     }
     if (this.#index.needsFlush) await this.#flushIndex()
   }
@@ -132,8 +139,8 @@ export class LogWriter {
       const entry: EpochEntry = { epoch: this.epoch, position: this.#end.position }
       batch.put(EPOCH_KEY, encodeIndexValue(EPOCH_KEY, entry))
     }
+    this.#parts.checkOwner()
     await batch.write({ sync: true })
-    if (this.#parts.headFile.isGone) throw new Error('its directory was removed')
     this.#epochIsWritten = true
     this.#retry.succeeded()
   }
@@ -157,16 +164,23 @@ export class LogWriter {
     }
   }
 
-  /** The facts that a commit id wrote. */
-  async #recorded({ first, count }: CommitEntry): Promise<Recorded[]> {
-    const found: Recorded[] = []
-    for await (const { recorded } of records(this.#parts.database, first, first + count - 1))
-      found.push(recorded)
-    return found
+  /** The facts that a commit id wrote. Throws {@link CommitConflict} if the request is not the same commit. */
+  async #repeated(request: AppendRequest, { first, count }: CommitEntry): Promise<Recorded[]> {
+    const found: CommittedFact[] = []
+    for await (const { recorded, seal } of records(this.#parts.database, first, first + count - 1))
+      found.push({ recorded, isReduced: seal !== null })
+    const conflict = commitConflict(request, found)
+    if (conflict) throw conflict
+    return found.map(({ recorded }) => recorded)
   }
 
-  #fail(cause: unknown): StoreReadOnly {
+  #fail(cause: unknown): StoreReadOnly | StoreLockLost {
     const { baseDir, logger } = this.#parts
+    if (cause instanceof StoreLockLost) {
+      if (this.#lost === null) this.#parts.lost(cause)
+      this.#lost ??= cause
+      return cause
+    }
     this.#failure = rootCause(cause)
     this.#retry.failed()
     logger.error({ store: baseDir, error: this.#failure.message }, 'Could not write the store')
@@ -179,7 +193,7 @@ export class LogWriter {
   }
 
   /** Reopens the log if a retry is due. Returns null on success, else the error for the pending appends. */
-  async #recover(): Promise<StoreReadOnly | null> {
+  async #recover(): Promise<StoreReadOnly | StoreLockLost | null> {
     const { baseDir, logger, reopen, watermark } = this.#parts
     if (!this.#retry.isDue) return this.#readOnly()
     let recovered: RecoveredLog

@@ -1,7 +1,8 @@
 /** The store's contract for appends: what is written, when an append is refused, and commit ids. */
 import assert from 'node:assert/strict'
 import type { NewFact } from '../../events/envelope.ts'
-import { VersionConflict } from '../../events/errors/store.ts'
+import { InvalidFactError } from '../../events/errors/fact.ts'
+import { CommitConflict, VersionConflict } from '../../events/errors/store.ts'
 import { InvalidIdError } from '../../events/errors/usage.ts'
 import {
   all,
@@ -69,6 +70,39 @@ export const appending: Checks = {
       await assert.rejects(store.append('agent/a', [counted(1), fact]))
     }
     assert.equal(await store.head(), 0)
+  },
+  async 'A fact that JSON would change is refused with the place, and nothing is written'(store) {
+    class Point {
+      x = 1
+    }
+    const changed: readonly (readonly [data: unknown, named: RegExp])[] = [
+      [{ n: Number.NaN }, /\.n is NaN/],
+      [{ n: Number.POSITIVE_INFINITY }, /\.n is Infinity/],
+      [{ deep: [{ n: Number.NEGATIVE_INFINITY }] }, /\.deep\[0\]\.n is -Infinity/],
+      [{ map: new Map([['a', 1]]) }, /\.map is a Map/],
+      [{ set: new Set([1]) }, /\.set is a Set/],
+      [{ when: new Date(0) }, /\.when is a Date/],
+      [{ bytes: new Uint8Array(1) }, /\.bytes is a Uint8Array/],
+      [{ point: new Point() }, /\.point is a Point/],
+      [{ call: () => 1 }, /\.call is a function/],
+      [{ mark: Symbol('mark') }, /\.mark is a symbol/],
+      [{ list: [1, undefined] }, /\.list\[1\] is undefined/],
+      [{ list: new Array(1) }, /\.list\[0\] is undefined/],
+      [new Map(), /is a Map/],
+    ]
+    for (const [data, named] of changed) {
+      const fact = { type: 'Counted', v: 1, data } as unknown as NewFact
+      await assert.rejects(store.append('agent/a', [counted(1), fact]), (error: Error) => {
+        assert.match(error.message, named)
+        return error instanceof InvalidFactError
+      })
+    }
+    assert.equal(await store.head(), 0)
+  },
+  async 'A field that is undefined counts as left out'(store) {
+    const data = { n: 1, left: undefined } as unknown as NewFact['data']
+    const [recorded] = await store.append('agent/a', [{ type: 'Counted', v: 1, data }])
+    assert.deepEqual(recorded?.data, { n: 1 })
   },
   async 'An append without facts writes nothing'(store) {
     assert.deepEqual(await store.append('agent/a', []), [])
@@ -159,6 +193,41 @@ export const commitIds: Checks = {
     const [one, two] = await Promise.all([append(), append()])
     assert.deepEqual(one, two)
     assert.equal(await store.head(), 2)
+  },
+  async 'A commit id used again for another stream or other facts is a conflict, and writes nothing'(store) {
+    const options = { commitId: 'commit-1' }
+    const recorded = await store.append('agent/a', countedTo(2), options)
+    const others: readonly (readonly [stream: string, facts: readonly NewFact[]])[] = [
+      ['agent/b', countedTo(2)],
+      ['agent/a', countedTo(1)],
+      ['agent/a', countedTo(3)],
+      ['agent/a', [counted(1), counted(3)]],
+      ['agent/a', [counted(1), { ...counted(2), type: 'Recounted' }]],
+      ['agent/a', []],
+    ]
+    for (const [stream, facts] of others) {
+      await assert.rejects(store.append(stream, facts, options), (error: CommitConflict) => {
+        assert.ok(error instanceof CommitConflict, `a CommitConflict, not ${String(error)}`)
+        assert.deepEqual(error.details, { commitId: 'commit-1', stream: 'agent/a', position: 1 })
+        return true
+      })
+    }
+    assert.deepEqual(await store.append('agent/a', countedTo(2), options), recorded)
+    assert.equal(await store.head(), 2)
+  },
+  async 'Of two concurrent commits with one id and different facts, one is written'(store) {
+    const append = (n: number) => store.append('agent/a', [counted(n)], { commitId: 'commit-1' })
+    const outcomes = await Promise.allSettled([append(1), append(2)])
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected'],
+    )
+    assert.deepEqual(numbers(await all(store.readAll())), [1])
+  },
+  async 'A repeated commit is recognized whatever the order of its fields'(store) {
+    const append = (data: NewFact['data']) =>
+      store.append('agent/a', [{ type: 'Counted', v: 1, data }], { commitId: 'commit-1' })
+    assert.deepEqual(await append({ a: 1, b: [2] }), await append({ b: [2], a: 1 }))
   },
   async 'A refused append does not use up its commit id'(store) {
     const refused = store.append('agent/a', [counted(1)], { commitId: 'commit-1', expectedVersion: 5 })

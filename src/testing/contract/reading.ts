@@ -22,6 +22,13 @@ export const reading: Checks = {
     assert.deepEqual(await read({ direction: 'backwards', limit: 1 }), [10])
     assert.deepEqual(await read({ direction: 'backwards', after: 3, to: 6, limit: 2 }), [6, 5])
   },
+  async 'An unknown direction is refused'(store) {
+    await store.append('agent/a', countedTo(2))
+    for (const direction of ['backward', 'FORWARDS', '', 1]) {
+      const facts = store.read('agent/a', { direction: direction as never })
+      await assert.rejects(all(facts), { _tag: 'InvalidInputError', message: /direction/ })
+    }
+  },
   async 'Reading the whole log respects after, to and limit'(store) {
     for (const n of upTo(10)) await store.append(`agent/a${n % 3}`, [counted(n)])
     const read = async (options: Parameters<EventStore['readAll']>[0]) =>

@@ -1,12 +1,14 @@
 /** One owner per store: others are refused, and the lock of a dead process is taken over. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { StoreLockLost } from '../../../src/events/errors/store.ts'
+import { verifyStore } from '../../../src/store/care/verification.ts'
 import { lockStore } from '../../../src/store/level/lock.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
-import { counted } from '../store-kit.ts'
+import { all, counted } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 const inUse = (pid: number | undefined) => ({ _tag: 'StoreInUse', pid })
@@ -36,19 +38,94 @@ test('A second opening is refused even if the lock files are gone', async () => 
   await expect(levelStore(directory)).rejects.toMatchObject(inUse(process.pid))
 })
 
+/** An owner in a process of its own, started by a command such as `unshare`. */
+async function ownerProcess(directory: string, ...command: string[]): Promise<ChildProcess> {
+  const program = join(import.meta.dirname, '../fixtures', 'owner.mjs')
+  const [file = '', ...args] = [...command, process.execPath, program, directory]
+  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  await once(child.stdout, 'data')
+  return child
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'close')
+  child.kill('SIGKILL')
+  await gone
+}
+
+test('Another process is refused while the owner lives, even if the lock files are gone', async () => {
+  const directory = await temporaryDirectory()
+  const owner = await ownerProcess(directory)
+  await rm(join(directory, 'lock'))
+  await rm(join(directory, 'log', 'LOCK'))
+  await expect(levelStore(directory)).rejects.toMatchObject({ _tag: 'StoreInUse', pid: null })
+  await expect(verifyStore(directory)).rejects.toMatchObject({ _tag: 'StoreInUse', pid: null })
+  await killed(owner)
+  await using store = await levelStore(directory)
+  expect(await store.head()).toBe(1)
+})
+
+describe('An owner whose lock file is taken away', () => {
+  const takenAway = {
+    removed: (lock: string) => rm(lock),
+    'replaced by a copy': async (lock: string) => {
+      await copyFile(lock, `${lock}.copy`)
+      await rename(`${lock}.copy`, lock)
+    },
+  }
+  test.each(Object.entries(takenAway))('(%s) acknowledges nothing more', async (_how, takeAway) => {
+    const directory = await temporaryDirectory()
+    const lost: string[] = []
+    const onLost = ({ _tag }: StoreLockLost) => void lost.push(_tag)
+    const store = await levelStore(directory, { onLost })
+    const [first] = await store.append('agent/a', [counted(1)], { commitId: 'first' })
+    await takeAway(join(directory, 'lock'))
+    const appends = [
+      store.append('agent/a', [counted(2)]),
+      store.append('agent/b', [counted(1)], { expectedVersion: 7 }),
+      store.append('agent/a', [counted(1)], { commitId: 'first' }),
+    ]
+    for (const { status, reason } of (await Promise.allSettled(appends)) as PromiseRejectedResult[])
+      expect([status, reason._tag]).toEqual(['rejected', 'StoreLockLost'])
+    await expect(store.append('agent/a', [counted(3)])).rejects.toMatchObject({ _tag: 'StoreLockLost' })
+    await expect(all(store.readAll())).rejects.toMatchObject({ _tag: 'StoreLockLost' })
+    expect(await all(store.follow())).toEqual([])
+    expect(lost).toEqual(['StoreLockLost'])
+    await store[Symbol.asyncDispose]()
+
+    await rm(join(directory, 'lock'), { force: true })
+    await using next = await levelStore(directory)
+    expect((await all(next.readAll()))[0]).toEqual(first)
+  })
+})
+
+const APART = ['unshare', '--pid', '--net', '--fork', '--mount-proc', '--kill-child']
+const canUnshare = spawnSync(APART[0] ?? '', [...APART.slice(1), 'true']).status === 0
+
+test.runIf(canUnshare)(
+  'An owner in another container is not taken for a dead one, and a dead one not for a living one',
+  async () => {
+    const directory = await temporaryDirectory()
+    const owner = await ownerProcess(directory, ...APART)
+    const lock = await readFile(join(directory, 'lock'), 'utf8')
+    await expect(levelStore(directory)).rejects.toMatchObject({ _tag: 'StoreInUse', pid: null })
+    expect(await readFile(join(directory, 'lock'), 'utf8')).toBe(lock)
+    await killed(owner)
+    await using store = await levelStore(directory)
+    expect(await store.head()).toBe(1)
+  },
+)
+
 test('Another process is refused with the pid of the owner, even through a symbolic link', async () => {
   const directory = await temporaryDirectory()
   const link = join(await temporaryDirectory(), 'link')
   await symlink(directory, link)
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../fixtures', 'owner.mjs'), directory], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  await once(child.stdout, 'data')
+  const child = await ownerProcess(directory)
   await rm(join(directory, 'log', 'LOCK'))
   await expect(levelStore(directory)).rejects.toMatchObject(inUse(child.pid))
   await expect(levelStore(link)).rejects.toMatchObject(inUse(child.pid))
-  child.kill('SIGKILL')
-  await once(child, 'exit')
+  await killed(child)
   await using store = await levelStore(link)
   expect(await store.head()).toBe(1)
 })

@@ -1,6 +1,8 @@
 /** Whatever is appended in whatever order, both stores contain what the simplest model of a log contains. */
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { CommitConflict, type VersionConflict } from '../../../src/events/errors/store.ts'
 import { defined } from '../../../src/events/json.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
@@ -34,7 +36,10 @@ const history = fc.array(
   },
 )
 
-type Outcome = number[] | { expected: number; actual: number }
+type Outcome =
+  | number[]
+  | { tag: 'CommitConflict' }
+  | { tag: 'VersionConflict'; expected: number; actual: number }
 
 /** The simplest possible log. */
 function model() {
@@ -45,10 +50,17 @@ function model() {
     log,
     append({ stream, numbers, expectedVersion, commitId }: AppendStep): Outcome {
       const repeated = commitId === undefined ? undefined : commits.get(commitId)
-      if (repeated) return repeated
+      if (repeated) {
+        const before = repeated.map((position) => log[position - 1])
+        const isSame = isDeepStrictEqual(
+          before,
+          numbers.map((n) => ({ stream, n })),
+        )
+        return isSame ? repeated : { tag: 'CommitConflict' }
+      }
       const actual = version(stream)
       const expected = expectedVersion === 'none' ? 0 : expectedVersion
-      if (expected !== 'any' && expected !== actual) return { expected, actual }
+      if (expected !== 'any' && expected !== actual) return { tag: 'VersionConflict', expected, actual }
       const positions = numbers.map((n) => log.push({ stream, n }))
       if (commitId !== undefined && numbers.length > 0) commits.set(commitId, positions)
       return positions
@@ -63,8 +75,9 @@ async function append(store: EventStore, step: AppendStep): Promise<Outcome> {
     const recorded = await store.append(stream, numbers.map(counted), options)
     return recorded.map(({ position }) => position)
   } catch (error) {
-    const { expected, actual } = error as { expected: number; actual: number }
-    return { expected, actual }
+    if (error instanceof CommitConflict) return { tag: error._tag }
+    const { _tag: tag, expected, actual } = error as VersionConflict
+    return { tag, expected, actual }
   }
 }
 

@@ -1,5 +1,7 @@
 /** Late answers: those that arrived after their task had ended are recorded, and can be listed. */
+
 import { agentFacts } from '../../../events/agent-facts.ts'
+import { CommitConflict } from '../../../events/errors/store.ts'
 import { checkId } from '../../../events/ids.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
@@ -32,10 +34,17 @@ export async function recordLateAnswer(
   { result, harvested }: Answered,
 ): Promise<void> {
   const fact = lateAnswer(task, call, result, { text: await bodies.write(result.text), harvested })
-  await actor.decide(({ context }) => (context.current?.call?.callId === call.callId ? [] : [fact]), {
-    ...{ correlationId: task.taskId, causationId: task.cause },
-    // Commit ids are part of the log's format: this one keeps the name that the fact once had.
-    commitId: `dead-letter/${call.callId}`,
+  const recording = actor.decide(
+    ({ context }) => (context.current?.call?.callId === call.callId ? [] : [fact]),
+    {
+      ...{ correlationId: task.taskId, causationId: task.cause },
+      // Commit ids are part of the log's format: this one keeps the name that the fact once had.
+      commitId: `dead-letter/${call.callId}`,
+    },
+  )
+  await recording.catch((error) => {
+    // It was recorded before, as it was known then.
+    if (!(error instanceof CommitConflict)) throw error
   })
 }
 

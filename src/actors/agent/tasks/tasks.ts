@@ -1,10 +1,11 @@
 /** Accepts an agent's tasks, durably once per id, and returns their replies. */
 import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../../events/agent-facts.ts'
-import type { Identified } from '../../../events/envelope.ts'
+import type { Identified, Recorded } from '../../../events/envelope.ts'
 import { AgentNotFoundError, AgentStoppedError, MailboxFullError } from '../../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
 import { callErrorFrom } from '../../../events/errors/recorded.ts'
+import { CommitConflict } from '../../../events/errors/store.ts'
 import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
@@ -200,7 +201,7 @@ export class AgentTasks {
     const isAccepted = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
     const { runId: _, ...causation } = origin ?? {}
     let version = 0
-    const [accepted] = await this.#actor.decide(
+    const deciding = this.#actor.decide(
       ({ value, context }) => {
         if (value === 'absent') throw new AgentNotFoundError({ agent: this.#agent, nearest: null })
         if (value === 'stopped') throw new AgentStoppedError({ agent: this.#agent })
@@ -211,11 +212,22 @@ export class AgentTasks {
       },
       { correlationId: taskId, ...causation, commitId: `task/${this.#agent}/${taskId}` },
     )
+    const [accepted] = await deciding.catch((error) => this.#committed(error))
     const isRepeated = accepted !== undefined && accepted.version <= version
     if (isRepeated && !isSameTask(accepted.data, data)) {
       throw new TaskConflictError({ agent: this.#agent, taskId })
     }
     return isRepeated ? accepted.version : undefined
+  }
+
+  /** The facts of the commit that had the same id: the same task may have been asked with another hold, or by another run. */
+  async #committed(error: unknown): Promise<Recorded[]> {
+    if (!(error instanceof CommitConflict)) throw error
+    const { position } = error
+    const recorded: Recorded[] = []
+    for await (const fact of this.#environment.store.readAll({ after: position - 1, to: position }))
+      recorded.push(fact)
+    return recorded
   }
 
   async #isAccepted(taskId: string): Promise<boolean> {
