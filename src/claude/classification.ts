@@ -96,7 +96,7 @@ export const CLASSIFICATION: readonly ClassificationRow[] = [
   { error: CallCancelledError, fits: (e) => e.stopped === 'cancelled' },
   { error: CliIncompatibleError, fits: mentions(/^error: unknown option/m) },
   { error: SessionNotFoundError, fits: mentions(/No conversation found with session ID/) },
-  { error: SessionInUseError, fits: mentions(/Session ID .* is already in use/) },
+  { error: SessionInUseError, fits: mentions(/Session ID .{0,200} is already in use/) },
   {
     error: InvalidSessionIdError,
     fits: mentions(/requires a valid session ID or session title|Invalid session ID\. Must be a valid UUID/),
@@ -190,6 +190,9 @@ export function classify(evidence: Evidence, redact: Redact): ClaudeExecutionErr
   return new row.error(defined({ said: said || undefined, status: evidence.ending?.status || undefined }))
 }
 
+/** Patterns are tried on no more. */
+const LONGEST_STDERR = 16 * 1024
+
 /** The error text: that of the result if there is one, otherwise stderr, otherwise how the process exited. */
 function errorTextOf({ ending, stderr, spawnError, exitCode, signal }: Evidence): string {
   if (ending) {
@@ -198,7 +201,7 @@ function errorTextOf({ ending, stderr, spawnError, exitCode, signal }: Evidence)
       .join('; ')
     if (reported !== '') return reported
   }
-  const printed = stderr.trim()
+  const printed = stderr.slice(0, LONGEST_STDERR).trim()
   if (printed !== '') return printed
   return spawnError ?? signal ?? (exitCode ? `exit code ${exitCode}` : '')
 }

@@ -26,7 +26,7 @@ import type { AgentRunner, Call } from './runner.ts'
 import { branchSession } from './session/branch.ts'
 import { sessionOrigin } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
-import { streamParser } from './stream/parser.ts'
+import { longRecord, streamParser } from './stream/parser.ts'
 import { formatVersion } from './version.ts'
 
 /** Options of `claudeCli`. */
@@ -68,7 +68,9 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
     const program = await locate()
     await prepareDirectories(call.directories)
-    await clearTemporaryFiles(call)
+    await clearTemporaryFiles(call).catch((error: unknown) =>
+      logger.warn({ callId: call.callId, error }, 'could not remove the temporary files of earlier calls'),
+    )
     await writeSystemPrompt(call)
     const plan = await planOf(call, program)
     const redact = redactor({
@@ -81,7 +83,9 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       redact,
       input: call.prompt,
       reader: {
-        read,
+        read: (lines) => lines.flatMap(read),
+        longRecords: longRecord,
+        counted: () => facts.countedBytes,
         hasResult: () => facts.result !== null,
         hopeless: () => hopeless(facts, isLoginFixed(accountContext())),
       },

@@ -54,7 +54,7 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
     })
     const { workspace, home } = call.directories
     const output = outputFiles(home, call.callId)
-    const lines: string[] = []
+    const printed: string[] = []
     const startedAt = context.clock.now()
     return {
       plan: {
@@ -68,9 +68,10 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
       redact,
       input: input(call),
       reader: {
-        read(line): CallMessage[] {
-          lines.push(line)
-          return [{ type: 'text', text: `${line}\n` }]
+        read(lines): CallMessage[] {
+          const text = `${lines.join('\n')}\n`
+          printed.push(text)
+          return [{ type: 'text', text }]
         },
         hasResult: () => false,
       },
@@ -84,7 +85,11 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
         return [
           {
             type: 'result',
-            result: { ...NO_COST, text: lines.join('\n'), durationMs: context.clock.now() - startedAt },
+            result: {
+              ...NO_COST,
+              text: printed.join('').slice(0, -1),
+              durationMs: context.clock.now() - startedAt,
+            },
           },
         ]
       },

@@ -1,8 +1,9 @@
 /** What to spawn for a call, decided as data. */
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { secretsOf } from '../events/redaction.ts'
+import { removeFrom } from '../workspaces/lifecycle.ts'
 import { claudeArguments } from './arguments.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
 import { isOn, type Variables } from './inherited-environment.ts'
@@ -54,7 +55,8 @@ const systemPromptFile = (home: string) => join(home, 'system-prompt.md')
 
 /** Removes the output that the commands of earlier calls left behind. */
 export async function clearTemporaryFiles({ directories }: Call): Promise<void> {
-  await rm(temporaryDirectory(directories.home), { recursive: true, force: true, maxRetries: 3 })
+  const path = temporaryDirectory(directories.home)
+  await removeFrom(dirname(path), basename(path))
 }
 
 /** Writes the system prompt to the plan's path, atomically: an earlier call may still be reading it. */

@@ -15,7 +15,7 @@ import { answerIn } from './session/transcript-reading.ts'
 import { readTranscript } from './session/transcripts.ts'
 import { followFile } from './stream/file-follower.ts'
 import { lineSplitter, type OutputLimits } from './stream/line-splitter.ts'
-import { type StreamFacts, streamParser } from './stream/parser.ts'
+import { longRecord, type StreamFacts, streamParser } from './stream/parser.ts'
 import { endingOf } from './stream/result-record.ts'
 
 export interface RecoveryContext extends TerminationContext {
@@ -117,7 +117,7 @@ const UNSEEN_END = {
 /** Parses whatever output the call left; possibly none. */
 async function readOutput(path: string, redact: Redact, limits: OutputLimits): Promise<StreamFacts> {
   const parser = streamParser(redact)
-  const lines = lineSplitter(limits)
+  const lines = lineSplitter(limits, longRecord)
   const complete = AbortSignal.abort()
   const onChunk = (chunk: Uint8Array) => {
     for (const line of lines.push(chunk)) parser.read(line)

@@ -63,7 +63,10 @@ export interface Usage {
   readonly cacheCreationTokens: number
 }
 
-/** The outcome of an answered call. */
+/**
+ * The outcome of an answered call. Before it is recorded, its counts are rounded up to whole numbers, and numbers that
+ * are negative or missing become 0.
+ */
 export interface CallResult {
   readonly text: string
   readonly costUsd: number
@@ -72,6 +75,7 @@ export interface CallResult {
   /** How many turns the model took; null if unknown (an answer recovered after a crash). */
   readonly turns: number | null
   readonly model: string | null
+  /** At most 100 are recorded, with 1,000 characters of their input. */
   readonly permissionDenials: readonly { readonly tool: string; readonly input: string }[]
 }
 

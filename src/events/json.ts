@@ -1,4 +1,6 @@
-/** JSON as a type: all that a fact may hold, because what comes out of the log must equal what went in. */
+/** JSON: what a fact may hold, without undefined fields, and as one canonical text. */
+
+/** What a fact may hold: what comes out of the log must equal what went in. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
 /** A JSON object. */
@@ -17,4 +19,18 @@ export function defined<const T extends object>(fields: T): Given<T> & MaybeGive
   const kept: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) kept[name] = value
   return kept as Given<T> & MaybeGiven<T>
+}
+
+/** Equal values as equal text: JSON with the fields of each object sorted by name. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part) ? ordered(part) : part,
+  )
+}
+
+function ordered(object: object): object {
+  // Without a prototype, so that a field named __proto__ is a field like any other.
+  const copy: Record<string, unknown> = Object.create(null)
+  for (const name of Object.keys(object).sort()) copy[name] = (object as Record<string, unknown>)[name]
+  return copy
 }

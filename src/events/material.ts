@@ -1,5 +1,10 @@
-/** The material of a task as data: what to bring into the workspace, and what was placed there. */
+/** The material of a task: what to bring into the workspace, checked before anything is read or written, and what was placed there. */
+import { basename, resolve } from 'node:path'
 import * as Schema from 'effect/Schema'
+import { quoted } from './errors/phrases.ts'
+import { InvalidInputError } from './errors/usage.ts'
+import { checkTarget } from './input-target.ts'
+import { checkRepoUrl, type RepoUrlOptions, repoName } from './repo-url.ts'
 
 /** A file to copy into the workspace. */
 export const FileMapping = Schema.Struct({
@@ -55,3 +60,105 @@ export const PlacedInput = Schema.Struct({
   skipped: Count,
 })
 export type PlacedInput = typeof PlacedInput.Type
+
+/** Material whose sources are absolute and whose targets are set. */
+export interface CheckedMaterial {
+  readonly files: readonly CheckedMapping[]
+  readonly folders: readonly CheckedMapping[]
+  readonly repos: readonly CheckedRepo[]
+}
+export type CheckedMapping = Required<FileMapping>
+/** `url` still contains its credentials. */
+export type CheckedRepo = GitHubRepo & { readonly target: string }
+
+/** Throws {@link InvalidInputError} for an invalid source, target, URL or ref, and for inputs with conflicting targets. */
+export function checkMaterial(material: Material, options: RepoUrlOptions = {}): CheckedMaterial {
+  const checked = {
+    files: list(material.files, 'files').map((file, at) => checkMapping(file, `files[${at}]`)),
+    folders: list(material.folders, 'folders').map((folder, at) => checkMapping(folder, `folders[${at}]`)),
+    repos: list(material.repos, 'repos').map((repo, at) => checkRepo(repo, `repos[${at}]`, options)),
+  }
+  refuseOverlaps(checked)
+  return checked
+}
+
+/** A repository as it may be recorded. Cloning it again needs another kind of login, or none. */
+export function withoutCredentials(repo: GitHubRepo): GitHubRepo {
+  return { ...repo, url: checkRepoUrl(repo.url, 'The URL', { allowLocalRepos: true }).url }
+}
+
+function list<Item>(items: readonly Item[] | undefined, what: string): readonly Item[] {
+  if (items === undefined) return []
+  if (!Array.isArray(items)) throw new InvalidInputError({ what, problem: 'it is not a list' })
+  return items
+}
+
+function checkMapping(mapping: FileMapping, what: string): CheckedMapping {
+  refuseOther(mapping, what, ['source', 'target'])
+  const { source, target } = mapping
+  if (typeof source !== 'string' || source === '' || source.includes('\0')) {
+    throw new InvalidInputError({
+      what: `${what}.source`,
+      problem: source === '' ? 'it is empty' : 'it is not a path',
+      hint: 'Name the file or folder to place in the workspace.',
+    })
+  }
+  const absolute = resolve(source)
+  return { source: absolute, target: checkTarget(target ?? basename(absolute), `${what}.target`) }
+}
+
+function checkRepo(repo: GitHubRepo, what: string, options: RepoUrlOptions): CheckedRepo {
+  refuseOther(repo, what, ['url', 'ref', 'target'])
+  const location = checkRepoUrl(repo.url, `${what}.url`, options)
+  if (repo.ref !== undefined) checkRef(repo.ref, `${what}.ref`)
+  // After a restart in another directory, a relative path would name another place.
+  const url = location.transport === 'file' ? location.url : repo.url
+  return { ...repo, url, target: checkTarget(repo.target ?? repoName(location), `${what}.target`) }
+}
+
+/** Unknown properties are errors, so that a misspelt name is not silently ignored. */
+function refuseOther(value: object, what: string, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null) {
+    throw new InvalidInputError({ what, problem: `it is not an object with ${known.join(', ')}` })
+  }
+  const other = Object.keys(value).find((name) => !known.includes(name))
+  if (other === undefined) return
+  throw new InvalidInputError({
+    what,
+    problem: `unknown property ${quoted(other, 40)}`,
+    hint: `It can have ${known.join(', ')}.`,
+  })
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it refuses them
+const NOT_IN_A_REF = /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|(^|\/)\.|\.lock(\/|$)|[./]$|^[-/@]$|^[-/]/
+
+/** Applies the rules of `git check-ref-format`, and refuses a leading hyphen. */
+export function checkRef(ref: unknown, what: string): string {
+  if (typeof ref === 'string' && ref !== '' && ref.length <= 250 && !NOT_IN_A_REF.test(ref)) return ref
+  throw new InvalidInputError({
+    what,
+    problem: 'it is not the name of a branch, tag or commit',
+    hint: 'Give a name such as main or v1.2.0, or the 40 digits of a commit.',
+  })
+}
+
+/** A target may be inside a folder or a repository, which is then placed first, but not inside a file. */
+function refuseOverlaps({ files, folders, repos }: CheckedMaterial): void {
+  const targets = [...files, ...folders, ...repos].map(({ target }) => target)
+  const twice = targets.find((target, at) => targets.indexOf(target) !== at)
+  if (twice !== undefined) {
+    throw new InvalidInputError({
+      what: 'The targets',
+      problem: `${JSON.stringify(twice)} is given twice`,
+      hint: 'Give each input its own target.',
+    })
+  }
+  for (const file of files) {
+    if (!targets.some((target) => target.startsWith(`${file.target}/`))) continue
+    throw new InvalidInputError({
+      what: 'The targets',
+      problem: `${JSON.stringify(file.target)} is a file, but another target is inside it`,
+    })
+  }
+}

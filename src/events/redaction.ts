@@ -23,8 +23,9 @@ const SECRET_PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/(x-api-key|api[_-]?key|auth[_-]?token)(["']?\s*[:=]\s*["']?)[^\s"',}]+/gi, `$1$2${HIDDEN}`],
   // Any scheme, to the end of the header.
   [/(authorization)(["']?\s*[:=]\s*["']?)[^\r\n"',}]+/gi, `$1$2${HIDDEN}`],
-  // Also a token without a user, and a password that contains an @.
-  [/(\w+:\/\/)[^\s/?#"'<>]+@/g, `$1${HIDDEN}@`],
+  // Also a token without a user, and a password that contains an @. Only from the start of a word: a long word
+  // would otherwise be searched again from each of its letters.
+  [/(?<!\w)(\w+:\/\/)[^\s/?#"'<>]+@/g, `$1${HIDDEN}@`],
 ]
 
 /** The values of variables with such a name must not be printed. */
@@ -54,7 +55,17 @@ function passwordIn(address: string): string[] {
 }
 
 /**
- * Returns a function that redacts these secrets and prompts, and everything that looks like a secret.
+ * No more of a text is looked at: what is quoted of it is far shorter. So the work is bounded, whatever a program says,
+ * and no caller has to remember to cut first.
+ */
+const LONGEST_LOOKED_AT = 16 * 1024
+
+/** How far back from a cut a word may begin that is then left out: half a password would not be recognized. */
+const LONGEST_WORD = 1024
+
+/**
+ * Returns a function that redacts these secrets and prompts, and everything that looks like a secret. It keeps only the
+ * beginning of a text that is longer than anything we quote.
  *
  * @example
  * redactor({ secrets: ['hunter2!'] })('the key hunter2! was refused') // 'the key [redacted] was refused'
@@ -70,12 +81,39 @@ export function redactor({ secrets = [], prompts = [] }: Confidential): Redact {
       .flatMap((prompt) => [[prompt, '[prompt]'] as const, [jsonBody(prompt), '[prompt]'] as const]),
   ]
   return (text) => {
-    let clean = text
+    let clean = beginningOf(text, literals)
     for (const [literal, replacement] of literals) clean = clean.replaceAll(literal, replacement)
     for (const [pattern, replacement] of SECRET_PATTERNS) clean = clean.replace(pattern, replacement)
     return clean
   }
 }
+
+/** As much of a text as is looked at, without a secret or a word that the cut would split. */
+function beginningOf(text: string, literals: readonly (readonly [string, string])[]): string {
+  if (text.length <= LONGEST_LOOKED_AT) return text
+  let kept = text.slice(0, LONGEST_LOOKED_AT)
+  for (const [literal] of literals) kept = kept.slice(0, startOfCut(kept, literal))
+  return `${withoutLastWord(kept)}...`
+}
+
+/** Where the literal begins that the text ends in the middle of; the text's end if there is none. */
+function startOfCut(text: string, literal: string): number {
+  const start = literal.slice(0, SHORTEST_SECRET)
+  const first = text.length - literal.length + 1
+  for (let at = text.indexOf(start, Math.max(0, first)); at !== -1; at = text.indexOf(start, at + 1)) {
+    if (literal.startsWith(text.slice(at))) return at
+  }
+  return text.length
+}
+
+function withoutLastWord(text: string): string {
+  const earliest = Math.max(0, text.length - LONGEST_WORD)
+  let end = text.length
+  while (end > earliest && !isBlank(text.charCodeAt(end - 1))) end -= 1
+  return text.slice(0, end)
+}
+
+const isBlank = (code: number) => code <= 0x20
 
 /** Escape sequences that move a terminal's cursor or change its colours. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it removes them
@@ -85,7 +123,11 @@ const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\s]+/g
 
 /** The text as one line of at most `length` characters: control characters and line breaks become spaces. */
 export function oneLine(text: string, length = 300): string {
-  const clean = text.replace(TERMINAL_SEQUENCES, '').replace(CONTROL_CHARACTERS, ' ').trim()
+  const isCut = text.length > LONGEST_LOOKED_AT
+  const clean = (isCut ? `${text.slice(0, LONGEST_LOOKED_AT)}...` : text)
+    .replace(TERMINAL_SEQUENCES, '')
+    .replace(CONTROL_CHARACTERS, ' ')
+    .trim()
   return clean.length > length ? `${clean.slice(0, length - 3)}...` : clean
 }
 

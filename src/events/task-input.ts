@@ -1,8 +1,8 @@
 /** A task as it is asked: a prompt, and the material to work on. */
 import * as Schema from 'effect/Schema'
 import { InvalidInputError } from './errors/usage.ts'
-import { checkMaterial } from './input-checks.ts'
 import type { FileMapping, FolderMapping, GitHubRepo } from './material.ts'
+import { checkMaterial } from './material.ts'
 import type { RepoUrlOptions } from './repo-url.ts'
 
 export { FileMapping, FolderMapping, GitHubRepo, Material, PlacedInput } from './material.ts'

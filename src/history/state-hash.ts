@@ -5,7 +5,7 @@ import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { foldFact } from '../actors/engine/fold-fact.ts'
 import { plainStateOf } from '../actors/engine/fold-stream.ts'
-import { canonicalJson } from '../events/canonical-json.ts'
+import { canonicalJson } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { kindOf } from './kinds.ts'
 

@@ -47,11 +47,24 @@ export async function removeDirectories(directories: AgentDirectories, baseDir?:
     try {
       await unless(['ENOENT'], removeBelow(base, path))
     } catch (cause) {
-      throw new WorkspaceError({ path, problem: 'the directory cannot be removed' }, { cause })
+      throw notRemoved(path, cause)
     }
   }
   // The directory that contains both, unless something else is in it.
   await rmdir(commonDirectory(directories)).catch(() => {})
+}
+
+/** Removes an entry of a directory of ours, whatever an agent has made of it. A missing one is fine. */
+export async function removeFrom(directory: string, name: string): Promise<void> {
+  await using parent = await openNamedDirectory(directory, systemAddressing)
+  await removeEntry(parent, name)
+}
+
+function notRemoved(path: string, cause: unknown): WorkspaceError {
+  const problem = 'the directory cannot be removed'
+  if (!(cause instanceof WorkspaceError)) return new WorkspaceError({ path, problem }, { cause })
+  const { path: of, problem: reason } = cause.details
+  return new WorkspaceError({ path, problem: `${problem} (${of}: ${reason})`, hint: cause.hint }, { cause })
 }
 
 /**

@@ -66,6 +66,12 @@ test.each([
   expect(error).toMatchObject({ _tag: tag })
 })
 
+test('what tools read costs a call nothing, neither one long line nor many', async () => {
+  const { result, error } = await run('tool results beyond every limit')
+  expect(error).toBeNull()
+  expect(result?.text).toBe('fine')
+})
+
 test('a key on stderr does not appear in the error', async () => {
   const { error } = await run('crash')
   expect(String(error)).toContain('Something broke')

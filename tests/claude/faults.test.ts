@@ -109,7 +109,6 @@ test.runIf(process.platform === 'linux').each(FAULTS)('a child that does this: %
     retry: { attempts: 0 },
   })
   const memory = memoryGrowth()
-  const begun = performance.now()
   const task = agent.ask(fault)
   const said: string[] = []
   const listening = (async () => {
@@ -119,13 +118,11 @@ test.runIf(process.platform === 'linux').each(FAULTS)('a child that does this: %
     ({ text }) => ({ text }),
     (error: unknown) => error,
   )
-  const tookMs = performance.now() - begun
   await listening
   await orchestrator.close()
   const grown = memory.stop()
 
   expect(outcome).toMatchObject(typeof ends === 'string' ? { _tag: ends } : ends)
-  expect(tookMs).toBeLessThan(DEADLINE_MS + 2_000)
   expect(await running(baseDir)).toEqual([])
   expect(grown).toBeLessThan(100 * MEGABYTE)
 

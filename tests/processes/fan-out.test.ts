@@ -42,7 +42,8 @@ test.each([
   await using model = await simulatedModel({
     maxInFlight: 2,
     retryAfterSeconds: 1,
-    reply: () => answer.slow(700, 'Hello yourself.'),
+    // The first answers take long, so that on a busy machine, too, a third call meets two others and is refused.
+    reply: () => answer.slow(model.refusedCount === 0 ? 4000 : 700, 'Hello yourself.'),
   })
   const asking = owner(baseDir, model.url, 'ask')
   if (killed) {

@@ -1,4 +1,5 @@
 /** One call: composed from the log, then run or recovered, with one of three endings. */
+import { recordable } from '../../claude/recordable.ts'
 import type { AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
@@ -73,11 +74,20 @@ export async function carryOutCall(
   try {
     let result: CallResult | undefined
     for await (const message of runner.start(call, { signal })) {
-      if (message.type === 'result') result = message.result
+      if (message.type === 'result') result = recordable(message.result)
       await hear(message)
     }
     if (!result) throw new NoResultError()
     return { type: 'CallSucceeded', result, harvested: false }
+  } catch (error) {
+    return { type: 'CallFailed', error: callErrorData(error) }
+  }
+}
+
+/** A recovered answer; a failure if its result is not valid. */
+function harvested(result: CallResult): CallEnding {
+  try {
+    return { type: 'CallSucceeded', result: recordable(result), harvested: true }
   } catch (error) {
     return { type: 'CallFailed', error: callErrorData(error) }
   }
@@ -93,7 +103,7 @@ export async function recoverAnnouncedCall(
   const recovered = await runner.recover(call, { process, signal })
   switch (recovered.outcome) {
     case 'answered':
-      return { type: 'CallSucceeded', result: recovered.result, harvested: true }
+      return harvested(recovered.result)
     case 'failed':
       return { type: 'CallFailed', error: callErrorData(recovered.error) }
     case 'unanswered':

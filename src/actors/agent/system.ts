@@ -1,10 +1,9 @@
 /** All agents of a store: created, found by name, loaded when first used, resumed, and removed. */
 import { closest, distance } from 'fastest-levenshtein'
-import { canonicalJson } from '../../events/canonical-json.ts'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
-import { defined, type JsonObject } from '../../events/json.ts'
+import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
 import {
   type AgentConfig,
   type AgentDefaults,
@@ -16,7 +15,7 @@ import { Mailbox } from '../engine/mailbox.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
-import type { AgentStatus } from './machine.ts'
+import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
@@ -226,6 +225,8 @@ export class AgentSystem {
     this.#count ??= (await this.list()).length
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
     const { runner, directories, budgets } = this.#environment
+    // Its id was used before: whatever a removal left behind is not for the new agent.
+    if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
     const { forkedFrom, factId = null } = fork ?? {}
     if (forkedFrom?.sessionId)
@@ -240,17 +241,25 @@ export class AgentSystem {
 
   async #remove(id: string): Promise<void> {
     const agent = await this.get(id)
-    await agent.record(({ context }) => [
-      ...cancelTasks(context, 'the agent was removed'),
-      { type: 'AgentRemoved', data: {} },
-    ])
-    // A late answer is still recorded.
-    await agent.settled()
+    const { runner, directories } = this.#environment
+    const isWithoutTasks = ({ context }: AgentSnapshot) =>
+      context.current === null && context.queue.length === 0
+    // Its files first: a removal that fails can be repeated, and until then the agent is listed. A task that was asked
+    // meanwhile may have put files there again.
+    for (let isRemoved = false; !isRemoved; ) {
+      await agent.record(({ context }) => cancelTasks(context, 'the agent was removed'))
+      // A late answer is still recorded.
+      await agent.settled()
+      await runner.discard?.(directories(id))
+      const removed = await agent.record((snapshot) =>
+        isWithoutTasks(snapshot) ? [{ type: 'AgentRemoved', data: {} }] : [],
+      )
+      isRemoved = removed.length > 0
+    }
     await agent.close()
     await this.#environment.budgets.forget(id)
     this.#active.delete(id)
     this.#count = undefined
-    await this.#environment.runner.discard?.(this.#environment.directories(id))
   }
 
   async *#infos(prefix: string): AsyncGenerator<AgentInfo> {

@@ -1,7 +1,7 @@
 /** What each commit records about the state it led to, so that a replay can be checked against it. */
 import { hash } from 'node:crypto'
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
-import { canonicalJson } from '../../events/canonical-json.ts'
+import { canonicalJson } from '../../events/json.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
 import { plainStateOf } from './fold-stream.ts'

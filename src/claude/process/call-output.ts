@@ -8,13 +8,15 @@
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Redact } from '../../events/redaction.ts'
+import { removeFrom } from '../../workspaces/lifecycle.ts'
 
 export interface OutputFiles {
   readonly stdout: string
   readonly stderr: string
 }
 
-const callsDirectory = (home: string) => join(home, 'calls')
+const CALLS = 'calls'
+const callsDirectory = (home: string) => join(home, CALLS)
 
 export function outputFiles(home: string, callId: string): OutputFiles {
   // Call ids are ours, but they are read from a log: no id may lead out of the directory.
@@ -32,7 +34,8 @@ export interface OpenOutput extends AsyncDisposable {
  * call at a time, so those are settled.
  */
 export async function openOutput(home: string, files: OutputFiles): Promise<OpenOutput> {
-  await rm(callsDirectory(home), { recursive: true, force: true })
+  // What cannot be removed is in nobody's way: each call has names of its own.
+  await removeFrom(home, CALLS).catch(() => {})
   await mkdir(callsDirectory(home), { recursive: true, mode: 0o700 })
   const stdout = await open(files.stdout, 'wx', 0o600)
   const stderr = await open(files.stderr, 'wx', 0o600)

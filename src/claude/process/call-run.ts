@@ -10,7 +10,13 @@ import {
 import { CALL_MARKER } from '../environment.ts'
 import type { CallMessage } from '../runner.ts'
 import { followFile, limitSize } from '../stream/file-follower.ts'
-import { lineSplitter, type OutputLimits, outputTooLarge } from '../stream/line-splitter.ts'
+import {
+  type LongRecord,
+  lineSplitter,
+  OUTPUT_LIMITS,
+  type OutputLimits,
+  outputTooLarge,
+} from '../stream/line-splitter.ts'
 import type { OutputFiles } from './call-output.ts'
 import { type CallProcess, type LaunchPlan, type ProcessExit, startProcess } from './launch.ts'
 import { messageQueue } from './message-queue.ts'
@@ -49,7 +55,12 @@ export interface CallRunOptions extends TerminationContext, TimeLimits {
 
 /** Interprets the lines that a process prints. */
 export interface OutputReader {
-  read(line: string): CallMessage[]
+  /** The messages in the lines that arrived together. */
+  read(lines: readonly string[]): readonly CallMessage[]
+  /** What becomes of a record that is too long for a line, by its type. Default: the call fails. */
+  longRecords?(type: string): LongRecord
+  /** The bytes that count against the limit of the call. Default: all of them. */
+  counted?(): number
   /** Whether the result has been read: the process should exit by itself now. */
   hasResult(): boolean
   /** The error of a call that cannot succeed and is killed at once; null to let it run. */
@@ -85,11 +96,14 @@ export async function runCall(
     clock,
     limits: context.limits,
     complete: written.signal,
+    reader,
     fail,
-    onLines(lines) {
+    onOutput() {
       watch.reset()
       begun.abort()
-      for (const line of lines) queue.push(...reader.read(line))
+    },
+    onLines(lines) {
+      queue.push(reader.read(lines))
       if (reader.hasResult()) answered.abort()
       const hopeless = reader.hopeless?.() ?? null
       if (hopeless === null || reader.hasResult()) return
@@ -145,6 +159,9 @@ interface OutputFollowing {
   readonly limits: OutputLimits
   /** Aborts when no more output will be written. */
   readonly complete: AbortSignal
+  readonly reader: OutputReader
+  /** Called when anything was printed, even if it is half a line or one to be skipped. */
+  readonly onOutput: () => void
   readonly onLines: (lines: readonly string[]) => void
   /** Called when the output exceeds its limits or cannot be read. */
   readonly fail: (error: ClaudeExecutionError) => void
@@ -153,23 +170,31 @@ interface OutputFollowing {
 /** Resolves when all output has been read, or reading has failed. Never rejects. */
 async function followOutput(
   output: OutputFiles,
-  { clock, limits, complete, onLines, fail }: OutputFollowing,
+  { clock, limits, complete, reader, onOutput, onLines, fail }: OutputFollowing,
 ): Promise<void> {
-  const lines = lineSplitter(limits)
+  const { callBytes, diskBytes = OUTPUT_LIMITS.diskBytes } = limits
+  const lines = lineSplitter(limits, reader.longRecords)
   let excess: OutputTooLargeError | null = null
   // The reader may lag behind, and stderr is not read at all, so the files themselves are watched.
-  const exceeded = () => {
-    excess = outputTooLarge('the output', limits.callBytes)
+  const exceeded = (bytes: number) => () => {
+    excess = outputTooLarge('the output', bytes)
     fail(excess)
   }
-  using _stdout = limitSize(output.stdout, limits.callBytes, exceeded)
-  using _stderr = limitSize(output.stderr, limits.callBytes, exceeded)
+  const stdoutBytes = reader.counted ? diskBytes : callBytes
+  using _stdout = limitSize(output.stdout, stdoutBytes, exceeded(stdoutBytes))
+  using _stderr = limitSize(output.stderr, callBytes, exceeded(callBytes))
   const take = (found: readonly string[]) => {
     if (excess !== null) throw excess
     if (found.length > 0) onLines(found)
+    const counted = reader.counted ? lines.counted + reader.counted() : 0
+    if (counted > callBytes) throw outputTooLarge('the output', callBytes)
+  }
+  const onChunk = (chunk: Uint8Array) => {
+    onOutput()
+    take(lines.push(chunk))
   }
   try {
-    await followFile(output.stdout, { clock, complete, onChunk: (chunk) => take(lines.push(chunk)) })
+    await followFile(output.stdout, { clock, complete, onChunk })
     take(lines.end())
   } catch (cause) {
     const isKnown = cause instanceof ClaudeExecutionError

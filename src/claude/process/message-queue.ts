@@ -1,7 +1,7 @@
 /** An unbounded queue between one producer and one consumer: pushing never waits. */
 
 export interface MessageQueue<T> extends AsyncIterable<T> {
-  push(...items: readonly T[]): void
+  push(items: readonly T[]): void
   /** Ends the queue. Items already queued are still delivered. */
   end(): void
 }
@@ -13,9 +13,9 @@ export function messageQueue<T>(): MessageQueue<T> {
   let wake = () => {}
 
   return {
-    push(...added) {
+    push(added) {
       if (isEnded) return
-      items.push(...added)
+      for (const item of added) items.push(item)
       wake()
     },
     end() {

@@ -47,7 +47,8 @@ async function sweepProcesses(
       const markers = await context.table.environment(entry.pid)
       if (!markers || !fits(markers)) continue
       if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)
-      else for (const kept of descendantsOf(entry.pid, entries)) spared.add(kept.pid)
+      else if (!spared.has(entry.pid))
+        for (const kept of descendantsOf(entry.pid, entries)) spared.add(kept.pid)
     }
     const doomed = marked.filter((entry) => !spared.has(entry.pid))
     if (doomed.length === 0) break

@@ -25,17 +25,22 @@ export async function isRunning(table: ProcessTable, identity: ProcessIdentity):
 
 /** All descendants of a process, as long as the chain of parents is unbroken. */
 export function descendantsOf(pid: number, entries: readonly ProcessEntry[]): ProcessEntry[] {
-  const found: ProcessEntry[] = []
-  const parents = new Set([pid])
-  for (let before = -1; before !== parents.size; ) {
-    before = parents.size
-    for (const entry of entries) {
-      if (!parents.has(entry.parentPid) || parents.has(entry.pid)) continue
-      parents.add(entry.pid)
-      found.push(entry)
+  const children = new Map<number, ProcessEntry[]>()
+  for (const entry of entries) {
+    const siblings = children.get(entry.parentPid)
+    if (siblings) siblings.push(entry)
+    else children.set(entry.parentPid, [entry])
+  }
+  const found = new Map<number, ProcessEntry>()
+  const parents = [pid]
+  for (const parent of parents) {
+    for (const child of children.get(parent) ?? []) {
+      if (child.pid === pid || found.has(child.pid)) continue
+      found.set(child.pid, child)
+      parents.push(child.pid)
     }
   }
-  return found
+  return [...found.values()]
 }
 
 /** Parses /proc/<pid>/stat. The name is in parentheses, and may itself contain parentheses and spaces. */

@@ -1,5 +1,6 @@
 /** Reads from a session's transcript how an unobserved call ended: pure functions over the text. */
 
+import { recordable } from '../recordable.ts'
 import type { CallResult, Usage } from '../runner.ts'
 import { addUsage, usageOf } from '../stream/result-record.ts'
 import {
@@ -40,7 +41,7 @@ export function answerIn(texts: TranscriptTexts, prompt: string): CallResult | n
   if (!last || !isAnswer(last)) return null
   const text = answerText(turn, last)
   if (text === null) return null
-  return {
+  return recordable({
     text,
     costUsd: costOf(texts),
     usage: usageIn(turn),
@@ -48,7 +49,7 @@ export function answerIn(texts: TranscriptTexts, prompt: string): CallResult | n
     turns: null,
     model: stringAt(recordAt(last, 'message'), 'model'),
     permissionDenials: [],
-  }
+  })
 }
 
 /** The id of a transcript's last line if that is an answer; null otherwise. */

@@ -5,7 +5,10 @@ import { type Clock, pause } from '../../clock.ts'
 
 export interface FileFollowOptions {
   readonly clock: Clock
-  /** Receives what was written, in order. If it throws, following ends with that error. */
+  /**
+   * Receives what was written, in order. The bytes are valid until it returns. If it throws, following ends with that
+   * error.
+   */
   readonly onChunk: (chunk: Uint8Array) => void
   /** Aborts when no more will be written: the rest is then read, and following ends. */
   readonly complete: AbortSignal
@@ -22,6 +25,7 @@ export async function followFile(
   { clock, onChunk, complete }: FileFollowOptions,
 ): Promise<void> {
   await using file = await open(path)
+  const buffer = Buffer.allocUnsafe(CHUNK)
   let change = new AbortController()
   using _watching = watchFile(path, () => change.abort())
   const finish = () => change.abort()
@@ -31,7 +35,7 @@ export async function followFile(
       // Checked before the read: what is written in between is found by one more read.
       const isComplete = complete.aborted
       change = new AbortController()
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position)
+      const { bytesRead } = await file.read(buffer, 0, CHUNK, position)
       position += bytesRead
       if (bytesRead > 0) onChunk(buffer.subarray(0, bytesRead))
       else if (isComplete) return

@@ -2,7 +2,10 @@
 import { defined } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
 import type { CallMessage } from '../runner.ts'
+import type { LongRecord } from './line-splitter.ts'
 import {
+  label,
+  labelAt,
   listAt,
   numberAt,
   parseRecord,
@@ -33,6 +36,8 @@ export interface StreamFacts {
   readonly endsUnreadable: boolean
   /** Unknown types, and how often each occurred. */
   readonly unknown: ReadonlyMap<string, number>
+  /** The bytes that count against the limit of the call: text of the answer, and lines that are not understood. */
+  readonly countedBytes: number
 }
 
 export interface StreamParser {
@@ -47,6 +52,15 @@ const SILENT = new Set(
     ' ',
   ),
 )
+
+/** A long result is kept. Whatever else is long is skipped, and costs nothing if its type is a known one. */
+export function longRecord(type: string): LongRecord {
+  if (type === 'result') return 'keep'
+  return SILENT.has(type) || SPOKEN.has(type) ? 'skip' : 'count'
+}
+
+/** Known types that a parser reads. */
+const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'result'])
 
 /**
  * Makes a parser for one call.
@@ -67,6 +81,7 @@ export function streamParser(redact: Redact): StreamParser {
     unreadable: 0,
     endsUnreadable: false,
     unknown: new Map<string, number>(),
+    countedBytes: 0,
   }
   /** The id of the message being streamed, and of those whose text has been reported. */
   let streaming: string | null = null
@@ -76,15 +91,17 @@ export function streamParser(redact: Redact): StreamParser {
     system(record) {
       const subtype = stringAt(record, 'subtype')
       if (subtype === 'init') {
-        facts.model = stringAt(record, 'model')
-        facts.version = stringAt(record, 'claude_code_version')
+        facts.model = labelAt(record, 'model')
+        facts.version = labelAt(record, 'claude_code_version')
         return [
           {
             type: 'init',
-            sessionId: stringAt(record, 'session_id') ?? '',
+            sessionId: labelAt(record, 'session_id') ?? '',
             model: facts.model,
             version: facts.version,
-            tools: listAt(record, 'tools').filter((tool) => typeof tool === 'string'),
+            tools: listAt(record, 'tools')
+              .slice(0, MOST_TOOLS)
+              .flatMap((tool) => (typeof tool === 'string' ? [label(tool)] : [])),
           },
         ]
       }
@@ -100,7 +117,7 @@ export function streamParser(redact: Redact): StreamParser {
       facts.answered = true
       const event = recordAt(record, 'event')
       if (record.parent_tool_use_id) return []
-      if (stringAt(event, 'type') === 'message_start') streaming = stringAt(recordAt(event, 'message'), 'id')
+      if (stringAt(event, 'type') === 'message_start') streaming = labelAt(recordAt(event, 'message'), 'id')
       const delta = recordAt(event, 'delta')
       const text = stringAt(delta, 'type') === 'text_delta' ? stringAt(delta, 'text') : null
       if (!text) return []
@@ -112,13 +129,13 @@ export function streamParser(redact: Redact): StreamParser {
       if (record.parent_tool_use_id) return []
       facts.requested = true
       const message = recordAt(record, 'message')
-      facts.assistantError = stringAt(record, 'error')
-      const model = stringAt(message, 'model')
+      facts.assistantError = labelAt(record, 'error')
+      const model = labelAt(message, 'model')
       // Written by the CLI itself, such as the text of an API error: the result repeats it.
       if (model === '<synthetic>') return []
       facts.model = model ?? facts.model
       facts.answered = true
-      const isReported = reported.has(stringAt(message, 'id') ?? '')
+      const isReported = reported.has(labelAt(message, 'id') ?? '')
       return recordsAt(message, 'content').flatMap((block) => blockMessages(block, isReported))
     },
 
@@ -136,26 +153,45 @@ export function streamParser(redact: Redact): StreamParser {
       facts.endsUnreadable = record === null
       if (record === null) {
         facts.unreadable += 1
-        return [
-          {
-            type: 'warning',
-            message: `claude printed a line that is not JSON: ${oneLine(redact(line), 200)}`,
-          },
-        ]
+        facts.countedBytes += Buffer.byteLength(line) + 1
+        return facts.unreadable > MOST_WARNINGS ? [] : [unreadableLine(oneLine(redact(line), 200), facts)]
       }
-      const type = stringAt(record, 'type') ?? '(none)'
+      const type = labelAt(record, 'type') ?? '(none)'
       const reader = Object.hasOwn(readers, type) ? readers[type] : undefined
-      if (reader) return reader(record)
-      if (!SILENT.has(type)) facts.unknown.set(type, (facts.unknown.get(type) ?? 0) + 1)
+      if (reader) {
+        const messages = reader(record)
+        facts.countedBytes += textBytes(messages)
+        return messages
+      }
+      if (SILENT.has(type)) return []
+      facts.countedBytes += Buffer.byteLength(line) + 1
+      if (facts.unknown.has(type) || facts.unknown.size < MOST_UNKNOWN_TYPES)
+        facts.unknown.set(type, (facts.unknown.get(type) ?? 0) + 1)
       return []
     },
   }
 }
 
+/** Beyond these numbers, the output is not listed more fully. */
+const MOST_WARNINGS = 10
+const MOST_TOOLS = 1000
+const MOST_UNKNOWN_TYPES = 100
+
+const unreadableLine = (line: string, { unreadable }: Pick<StreamFacts, 'unreadable'>): CallMessage => ({
+  type: 'warning',
+  message:
+    unreadable < MOST_WARNINGS
+      ? `claude printed a line that is not JSON: ${line}`
+      : `claude printed another line that is not JSON, and further ones are not reported: ${line}`,
+})
+
+const textBytes = (messages: readonly CallMessage[]): number =>
+  messages.reduce((sum, message) => sum + (message.type === 'text' ? Buffer.byteLength(message.text) : 0), 0)
+
 function blockMessages(block: UntrustedRecord, isReported: boolean): CallMessage[] {
   const type = stringAt(block, 'type')
   if (type === 'tool_use') {
-    return [{ type: 'tool', name: stringAt(block, 'name') ?? '', toolUseId: stringAt(block, 'id') ?? '' }]
+    return [{ type: 'tool', name: labelAt(block, 'name') ?? '', toolUseId: labelAt(block, 'id') ?? '' }]
   }
   const text = type === 'text' && !isReported ? stringAt(block, 'text') : null
   return text ? [{ type: 'text', text }] : []

@@ -1,14 +1,24 @@
 /** Interprets the `result` line that ends a call. */
 import { oneLine, type Redact } from '../../events/redaction.ts'
+import { MOST_DENIALS, recordable } from '../recordable.ts'
 import type { CallResult, Usage } from '../runner.ts'
 import type { StreamFacts } from './parser.ts'
-import { listAt, numberAt, recordAt, recordsAt, stringAt, type UntrustedRecord } from './untrusted-json.ts'
+import {
+  jsonText,
+  labelAt,
+  listAt,
+  numberAt,
+  recordAt,
+  recordsIn,
+  stringAt,
+  type UntrustedRecord,
+} from './untrusted-json.ts'
 
 /** The fields that say how the call ended. */
 export interface ResultEnding {
   readonly subtype: string
   readonly isError: boolean
-  /** The answer, or the text of an error; null in records of type error_*. */
+  /** The beginning of the answer, or of the text of an error; null in records of type error_*. */
   readonly text: string | null
   readonly errors: readonly string[]
   readonly status: number | null
@@ -18,12 +28,18 @@ export interface ResultEnding {
   readonly hasStructuredOutput: boolean
 }
 
+/** What an error says stands at its beginning. */
+const LONGEST_ERROR = 4096
+const MOST_ERRORS = 10
+
 export function endingOf(result: UntrustedRecord): ResultEnding {
   return {
     subtype: stringAt(result, 'subtype') ?? '',
     isError: result.is_error === true,
-    text: stringAt(result, 'result'),
-    errors: listAt(result, 'errors').filter((error) => typeof error === 'string'),
+    text: stringAt(result, 'result')?.slice(0, LONGEST_ERROR) ?? null,
+    errors: listAt(result, 'errors')
+      .slice(0, MOST_ERRORS)
+      .flatMap((error) => (typeof error === 'string' ? [error.slice(0, LONGEST_ERROR)] : [])),
     status: numberAt(result, 'api_error_status'),
     stopReason: stringAt(result, 'stop_reason'),
     terminalReason: stringAt(result, 'terminal_reason'),
@@ -59,20 +75,19 @@ export function callResult(
   facts: StreamFacts,
   context: { readonly costBefore: number; readonly redact: Redact },
 ): CallResult {
-  return {
+  return recordable({
     // Structured output comes in a field of its own, apart from the prose around it.
-    text:
-      result.structured_output === undefined
-        ? (stringAt(result, 'result') ?? '')
-        : JSON.stringify(result.structured_output),
+    text: jsonText(result.structured_output) ?? stringAt(result, 'result') ?? '',
     costUsd: Math.max(0, (numberAt(result, 'total_cost_usd') ?? 0) - context.costBefore),
     usage: usageOf(recordAt(result, 'usage')),
     durationMs: numberAt(result, 'duration_ms') ?? 0,
     turns: numberAt(result, 'num_turns'),
     model: facts.model,
-    permissionDenials: recordsAt(result, 'permission_denials').map((denial) => ({
-      tool: stringAt(denial, 'tool_name') ?? '',
-      input: oneLine(context.redact(JSON.stringify(denial.tool_input ?? null)), 1000),
-    })),
-  }
+    permissionDenials: recordsIn(listAt(result, 'permission_denials').slice(0, MOST_DENIALS)).map(
+      (denial) => ({
+        tool: labelAt(denial, 'tool_name') ?? '',
+        input: oneLine(context.redact(jsonText(denial.tool_input ?? null) ?? ''), 1000),
+      }),
+    ),
+  })
 }

@@ -18,6 +18,15 @@ export function parseRecord(line: string): UntrustedRecord | null {
   }
 }
 
+/** The value as JSON; null if there is none, or if it is nested too deeply to be written. */
+export function jsonText(value: unknown): string | null {
+  try {
+    return JSON.stringify(value) ?? null
+  } catch {
+    return null
+  }
+}
+
 export function recordAt(record: UntrustedRecord | null, key: string): UntrustedRecord | null {
   return asRecord(record?.[key])
 }
@@ -25,6 +34,17 @@ export function recordAt(record: UntrustedRecord | null, key: string): Untrusted
 export function stringAt(record: UntrustedRecord | null, key: string): string | null {
   const value = record?.[key]
   return typeof value === 'string' ? value : null
+}
+
+/** No name or id is longer. */
+const LONGEST_LABEL = 200
+
+/** A text that is a name or an id. */
+export const label = (text: string): string => text.slice(0, LONGEST_LABEL)
+
+export function labelAt(record: UntrustedRecord | null, key: string): string | null {
+  const text = stringAt(record, key)
+  return text === null ? null : label(text)
 }
 
 /** A finite number, or null. */
@@ -38,8 +58,8 @@ export function listAt(record: UntrustedRecord | null, key: string): readonly un
   return Array.isArray(value) ? value : []
 }
 
-export function recordsAt(record: UntrustedRecord | null, key: string): readonly UntrustedRecord[] {
-  return listAt(record, key)
-    .map(asRecord)
-    .filter((item) => item !== null)
-}
+export const recordsAt = (record: UntrustedRecord | null, key: string): readonly UntrustedRecord[] =>
+  recordsIn(listAt(record, key))
+
+export const recordsIn = (items: readonly unknown[]): readonly UntrustedRecord[] =>
+  items.map(asRecord).filter((item) => item !== null)

@@ -196,6 +196,11 @@ export class JSONParseError extends callError('JSONParseError', {
   message: 'The output of claude could not be parsed',
   retries: 'once',
 }) {}
+/** A custom runner gave a result without a text. */
+export class InvalidResultError extends callError('InvalidResultError', {
+  message: 'The runner gave a result that is not valid',
+  hint: 'Correct the runner: a result has the fields of CallResult.',
+}) {}
 /** After a crash: the prompt was sent, and it is unknown whether it was answered. */
 export class OutcomeUnknownError extends callError('OutcomeUnknownError', {
   message: 'This process was killed during the call, and no answer was recorded',
@@ -236,5 +241,6 @@ export const callErrors: Readonly<Record<string, CallErrorClass>> = {
   CliCrashedError,
   CommandFailedError,
   JSONParseError,
+  InvalidResultError,
   OutcomeUnknownError,
 }

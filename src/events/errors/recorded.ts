@@ -21,7 +21,13 @@ export class RecordedError extends ClaudeAgentError<ErrorData['details']> {
   }
 }
 
-/** The data of an error. Of its details, what is not text or a number stays behind. */
+/** What an error of another program says may be of any length, and a fact may not. */
+const LONGEST_TEXT = 16 * 1024
+const MOST_DETAILS = 50
+
+const cut = (text: string) => (text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}...` : text)
+
+/** The data of an error. Of its details, what is not text or a finite number stays behind, and long texts are cut. */
 export function errorData({
   _tag: tag,
   summary: message,
@@ -29,8 +35,12 @@ export function errorData({
   retryable,
   details,
 }: ClaudeAgentError): ErrorData {
-  const plain = Object.entries(details).filter(([, value]) => /^(string|number)$/.test(typeof value))
-  return { tag, message, hint, retryable, details: Object.fromEntries(plain) }
+  const plain: [string, string | number][] = []
+  for (const [name, value] of Object.entries<unknown>({ ...details }).slice(0, MOST_DETAILS)) {
+    if (typeof value === 'string') plain.push([name, cut(value)])
+    else if (typeof value === 'number' && Number.isFinite(value)) plain.push([name, value])
+  }
+  return { tag, message: cut(message), hint: cut(hint), retryable, details: Object.fromEntries(plain) }
 }
 
 /** An error of a call as a fact holds it. An unexpected error counts as a crash of the call. */

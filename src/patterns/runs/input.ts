@@ -1,8 +1,8 @@
 /** The input of a run: written to the log, read back, and compared with the input of a second start. */
 import { isSameTask } from '../../actors/agent/retention.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
-import { withoutCredentials } from '../../events/input-checks.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
+import { withoutCredentials } from '../../events/material.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { RunContext } from './machine.ts'
 

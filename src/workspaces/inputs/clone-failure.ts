@@ -6,13 +6,22 @@ import { oneLine, redactor } from '../../events/redaction.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
 import type { GitOutcome } from './git-process.ts'
 
-/** First match wins: what many failures end with ("the remote end hung up") comes last. */
+/**
+ * First match wins: what many failures end with ("the remote end hung up") comes last. Gaps are bounded, since a server
+ * can make git print anything.
+ */
 export const CLONE_FAILURES: readonly (readonly [pattern: RegExp, problem: CloneProblem])[] = [
-  [/Remote branch .* not found|couldn't find remote ref|not our ref|unadvertised object/i, 'ref-not-found'],
+  [
+    /Remote branch .{0,1000} not found|couldn't find remote ref|not our ref|unadvertised object/i,
+    'ref-not-found',
+  ],
   [/Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/i, 'unknown-host-key'],
   [/Authentication failed|could not read (Username|Password)|terminal prompts disabled/i, 'refused'],
-  [/Permission denied \(|Permission to .* denied|returned error: 40[13]|dubious ownership/i, 'refused'],
-  [/repository .* not found|returned error: 404|does not exist|Repository not found/i, 'not-found'],
+  [
+    /Permission denied \(|Permission to .{0,1000} denied|returned error: 40[13]|dubious ownership/i,
+    'refused',
+  ],
+  [/repository .{0,1000} not found|returned error: 404|does not exist|Repository not found/i, 'not-found'],
   [/does not appear to be a git repository|not valid: is this a git repository/i, 'not-found'],
   [/Could not resolve|Temporary failure|Network is unreachable|No route to host/i, 'network'],
   [/Connection (refused|reset|timed out|closed)|Failed to connect|unable to connect/i, 'network'],
@@ -23,12 +32,16 @@ export const CLONE_FAILURES: readonly (readonly [pattern: RegExp, problem: Clone
   [/SSL_|gnutls|TLS|transfer closed|hung up unexpectedly|Broken pipe/i, 'network'],
 ]
 
+/** The reason is at the end, after the progress and the server's messages. */
+const LONGEST_READ = 16 * 1024
+
 /** The error for a failed clone, quoting git once its message is redacted. */
 export function cloneFailure(location: RepoLocation, { isMissing, stderr }: GitOutcome): CloneError {
   const { url } = location
   if (isMissing) return new CloneError({ url, problem: 'git-missing' })
-  const problem = CLONE_FAILURES.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'failed'
-  const said = whatItSaid(location, stderr)
+  const end = stderr.slice(-LONGEST_READ)
+  const problem = CLONE_FAILURES.find(([pattern]) => pattern.test(end))?.[1] ?? 'failed'
+  const said = whatItSaid(location, end)
   return new CloneError({ url, problem, ...defined({ said: said || undefined }) })
 }
 

@@ -144,10 +144,17 @@ async function watchSize(
 
 /** The total size of all files in bytes, while git writes them. Skips what disappears meanwhile; follows no link. */
 async function diskUse(path: string): Promise<number> {
-  const stats = await lstatIfThere(path)
-  if (!stats) return 0
-  if (!stats.isDirectory()) return Number(stats.size)
   let bytes = 0
-  for (const name of await readdir(path).catch(() => [])) bytes += await diskUse(`${path}/${name}`)
+  const paths = [Buffer.from(path)]
+  for (let current = paths.pop(); current !== undefined; current = paths.pop()) {
+    const stats = await lstatIfThere(current)
+    if (!stats) continue
+    if (!stats.isDirectory()) bytes += Number(stats.size)
+    else
+      for (const name of await readdir(current, { encoding: 'buffer' }).catch(() => []))
+        paths.push(Buffer.concat([current, SEPARATOR, name]))
+  }
   return bytes
 }
+
+const SEPARATOR = Buffer.from('/')

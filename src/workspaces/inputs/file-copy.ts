@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import type { Directory } from './directory.ts'
+import type { Directory, EntryName } from './directory.ts'
 import type { InputAllowance } from './limits.ts'
 
 /** What all copying for one task shares. */
@@ -46,7 +46,7 @@ export const fileMode = (executable: boolean): number => (executable ? 0o700 : 0
 export async function copyContent(
   from: FileHandle,
   into: Directory,
-  name: string,
+  name: EntryName,
   path: string,
   { allowance, signal, source, onStep }: CopyContext,
 ): Promise<CopiedFile> {

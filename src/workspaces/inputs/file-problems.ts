@@ -5,8 +5,12 @@ import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { defined } from '../../events/json.ts'
 
 const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string]>> = {
-  EACCES: ['permission denied'],
-  EPERM: ['the system does not permit it'],
+  EACCES: ['permission denied', 'Change its permissions or its owner, then try again.'],
+  EPERM: [
+    'the system does not permit it',
+    'If it is immutable (lsattr shows an i), make it changeable with chattr -i, then try again.',
+  ],
+  EBUSY: ['it is in use', 'If something is mounted there, unmount it, then try again.'],
   ENOSPC: ['the disk is full', 'Free some space, then try again.'],
   EDQUOT: ['the disk quota is exhausted', 'Free some space, then try again.'],
   EROFS: ['the disk is read-only'],

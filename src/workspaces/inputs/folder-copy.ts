@@ -1,12 +1,21 @@
 /** Copies a folder and everything in it, following no link and never leaving it. */
 import { constants } from 'node:fs'
-import { type FileHandle, open, opendir } from 'node:fs/promises'
-import { type Directory, lstatIfThere, makeChild, openChildIfThere, SWAPPED } from './directory.ts'
+import { type FileHandle, open } from 'node:fs/promises'
+import {
+  type Directory,
+  type EntryName,
+  entriesOf,
+  lstatIfThere,
+  makeChild,
+  openChildIfThere,
+  readName,
+  SWAPPED,
+} from './directory.ts'
 import { type CopyContext, copyContent, READ_FILE } from './file-copy.ts'
 import { about, unless } from './file-problems.ts'
 
 export interface TreeEntry {
-  /** Relative to the folder, with `/`. */
+  /** Relative to the folder, with `/`. Names that are not UTF-8 are read as Latin-1. */
   readonly path: string
   readonly kind: 'file' | 'executable' | 'directory'
   /** Of the content; empty for a directory. */
@@ -41,7 +50,7 @@ export async function copyFolder(
     context.allowance.checkDepth(depth, context.source)
     for (const name of await namesIn(source, context)) {
       context.signal.throwIfAborted()
-      const path = prefix + name
+      const path = prefix + readName(name)
       if (!accepts(path)) continue
       const stats = await lstatIfThere(source.at(name))
       await context.onStep({ name: 'entry-seen', path })
@@ -51,8 +60,14 @@ export async function copyFolder(
     }
   }
 
-  const enter = async (source: Directory, target: Directory, name: string, path: string, depth: number) => {
-    await using child = await about(`${source.path}/${name}`, () => openChildIfThere(source, name))
+  const enter = async (
+    source: Directory,
+    target: Directory,
+    name: EntryName,
+    path: string,
+    depth: number,
+  ) => {
+    await using child = await about(`${source.path}/${readName(name)}`, () => openChildIfThere(source, name))
     if (!child || context.exclude.has(child.identity)) return skip()
     context.allowance.takeEntry(context.source)
     entries.push({ path, kind: 'directory', sha256: '', bytes: 0 })
@@ -60,8 +75,8 @@ export async function copyFolder(
     await walk(child, made, `${path}/`, depth + 1)
   }
 
-  const copyFile = async (source: Directory, target: Directory, name: string, path: string) => {
-    await using file = await about(`${source.path}/${name}`, () => openFileIfThere(source, name))
+  const copyFile = async (source: Directory, target: Directory, name: EntryName, path: string) => {
+    await using file = await about(`${source.path}/${readName(name)}`, () => openFileIfThere(source, name))
     if (!file) return skip()
     const { sha256, bytes, executable } = await copyContent(file, target, name, path, context)
     entries.push({ path, kind: executable ? 'executable' : 'file', sha256, bytes })
@@ -72,18 +87,18 @@ export async function copyFolder(
 }
 
 /** Sorted, so that a limit is always reached at the same entry. Stops reading a directory that is endless. */
-async function namesIn(directory: Directory, { allowance, source }: CopyContext): Promise<string[]> {
-  const names: string[] = []
+async function namesIn(directory: Directory, { allowance, source }: CopyContext): Promise<EntryName[]> {
+  const names: EntryName[] = []
   const limit = 2 * allowance.limits.files
-  for await (const { name } of await opendir(directory.address)) {
+  for await (const { name } of entriesOf(directory)) {
     names.push(name)
     if (names.length > limit) allowance.refuse(source)
   }
-  return names.sort()
+  return names.sort((one, other) => (readName(one) < readName(other) ? -1 : 1))
 }
 
 /** null if it is not a regular file, or is gone. */
-async function openFileIfThere(directory: Directory, name: string): Promise<FileHandle | null> {
+async function openFileIfThere(directory: Directory, name: EntryName): Promise<FileHandle | null> {
   const file = await unless(SWAPPED, open(directory.at(name), READ_FILE | constants.O_NOFOLLOW))
   if (!file) return null
   try {

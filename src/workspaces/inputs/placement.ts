@@ -1,8 +1,8 @@
 /** Places a task's input in its agent's workspace: all of it is made ready before any of it is placed. */
 
 import type { Clock } from '../../clock.ts'
-import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/input-checks.ts'
 import type { Material, PlacedInput } from '../../events/material.ts'
+import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/material.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { type Addressing, type Directory, identityOf, lstatIfThere, systemAddressing } from './directory.ts'
 import type { CopyContext, PlacingStep } from './file-copy.ts'

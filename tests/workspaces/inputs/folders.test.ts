@@ -63,10 +63,12 @@ test('links, pipes and sockets in it are skipped and counted', async () => {
   expect(await listing(world.at('folder'))).toEqual(['file'])
 })
 
-test('a name that is not UTF-8 is skipped and counted', async () => {
+test('a name that is not UTF-8 is copied byte by byte', async () => {
   await world.give('folder/file')
-  await writeFile(Buffer.concat([Buffer.from(world.source('folder/')), Buffer.from([0x66, 0xff])]), 'x')
-  expect((await world.place(folder()))[0]).toMatchObject({ files: 1, skipped: 1 })
+  const name = Buffer.from([0x66, 0xff])
+  await writeFile(Buffer.concat([Buffer.from(world.source('folder/')), name]), 'x')
+  expect((await world.place(folder()))[0]).toMatchObject({ files: 2, skipped: 0 })
+  expect(await readdir(world.at('folder'), { encoding: 'buffer' })).toContainEqual(name)
 })
 
 test('a folder named by a link is followed, as the caller named it', async () => {

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
-import { checkRef } from '../../../src/events/input-checks.ts'
+import { checkRef } from '../../../src/events/material.ts'
 import { checkRepoUrl, repoName } from '../../../src/events/repo-url.ts'
 
 test.each([

@@ -3,7 +3,7 @@
 import * as Schema from 'effect/Schema'
 import { expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
-import { withoutCredentials } from '../../../src/events/input-checks.ts'
+import { withoutCredentials } from '../../../src/events/material.ts'
 import { checkTaskInput, FileMapping, GitHubRepo, type TaskInput } from '../../../src/events/task-input.ts'
 
 const check = (material: Omit<TaskInput, 'prompt'>) => checkTaskInput({ prompt: 'do it', ...material })

@@ -1,0 +1,55 @@
+/** Makes the result of a call safe to record, wherever it comes from: `claude`, a transcript, a custom runner. */
+import { InvalidResultError } from '../events/errors/call.ts'
+import type { CallResult, Usage } from './runner.ts'
+import { asRecord, label, listAt, stringAt, type UntrustedRecord } from './stream/untrusted-json.ts'
+
+/** No call uses more tokens, turns or milliseconds, and sums of such counts stay exact. */
+const LARGEST_COUNT = 1e12
+const LARGEST_COST_USD = 1e9
+/** How many denied tool uses a fact records, and how much of each. */
+export const MOST_DENIALS = 100
+const LONGEST_INPUT = 1000
+
+/**
+ * The result with safe and bounded values. An answer is never lost because of a number: counts become whole and not
+ * negative, and anything but a number counts as 0. Throws {@link InvalidResultError} if it has no text.
+ */
+export function recordable(result: CallResult): CallResult {
+  const given = asRecord(result)
+  if (given === null) throw new InvalidResultError({ said: 'the result is not an object' })
+  const { text } = given
+  if (typeof text !== 'string')
+    throw new InvalidResultError({ said: `result.text is ${kindOf(text)}, not a string` })
+  return {
+    text,
+    costUsd: amount(given.costUsd, LARGEST_COST_USD),
+    usage: usageIn(asRecord(given.usage)),
+    durationMs: amount(given.durationMs, LARGEST_COUNT),
+    turns: typeof given.turns === 'number' ? count(given.turns) : null,
+    model: typeof given.model === 'string' ? label(given.model) : null,
+    permissionDenials: listAt(given, 'permissionDenials')
+      .slice(0, MOST_DENIALS)
+      .map(asRecord)
+      .map((denial) => ({
+        tool: label(stringAt(denial, 'tool') ?? ''),
+        input: (stringAt(denial, 'input') ?? '').slice(0, LONGEST_INPUT),
+      })),
+  }
+}
+
+const usageIn = (usage: UntrustedRecord | null): Usage => ({
+  inputTokens: count(usage?.inputTokens),
+  outputTokens: count(usage?.outputTokens),
+  cacheReadTokens: count(usage?.cacheReadTokens),
+  cacheCreationTokens: count(usage?.cacheCreationTokens),
+})
+
+const count = (value: unknown): number => Math.ceil(amount(value, LARGEST_COUNT))
+
+/** A number from 0 to the largest. An infinite amount is the largest one: it must not look free. */
+function amount(value: unknown, largest: number): number {
+  if (typeof value !== 'number' || Number.isNaN(value)) return 0
+  return Math.min(Math.max(0, value), largest)
+}
+
+const kindOf = (value: unknown) => (value === null ? 'null' : typeof value)

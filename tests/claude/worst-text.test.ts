@@ -1,0 +1,141 @@
+/** The worst that a child can say, in every place where we read it: the work is bounded by us, not by its length. */
+import { expect, test } from 'vitest'
+import { classify } from '../../src/claude/classification.ts'
+import { streamParser } from '../../src/claude/stream/parser.ts'
+import { callResult, endingOf } from '../../src/claude/stream/result-record.ts'
+import { oneLine, redactor } from '../../src/events/redaction.ts'
+import { cloneFailure } from '../../src/workspaces/inputs/clone-failure.ts'
+
+const MEGABYTE = 2 ** 20
+
+/** Each makes some pattern search long and in vain, from many places. */
+const WORST = [
+  ...['a', ' ', '\n', '\\', '"', '{', '[', '\u001b[', '\u009b1;', '-', '://', 'a://', '\u2028', '\ud83d'],
+  ...['Bearer ', 'api_key ', 'x-api-key:', 'authorization\t', 'sk-ant-', 'auth-token "'],
+  ...['Session ID ', 'Remote branch ', 'Permission to ', 'repository ', 'fatal: ', 'a long word@'],
+]
+
+const redact = redactor({
+  secrets: ['hunter2-hunter2', 'a'.repeat(5000)],
+  prompts: ['a'.repeat(100_000), 'x a '.repeat(9000)],
+})
+const facts = () => streamParser(redact).facts
+
+const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+  redaction: redact,
+  'one line': (text) => oneLine(text, 200),
+  'a line that is no JSON': (text) => streamParser(redact).read(text),
+  'the error of a retry': (text) =>
+    streamParser(redact).read(JSON.stringify({ type: 'system', subtype: 'api_retry', error: text })),
+  'a denied tool use': (text) =>
+    callResult({ permission_denials: [{ tool_name: text, tool_input: { content: text } }] }, facts(), {
+      costBefore: 0,
+      redact,
+    }),
+  'the text of an error': (text) => failure({ is_error: true, result: text }),
+  'the entries of errors[]': (text) => failure({ subtype: 'error_during_execution', errors: [text, text] }),
+  'the output for errors': (text) => failure({}, text),
+  'what git says': (text) =>
+    cloneFailure({ url: 'https://host/a', credentials: null } as never, {
+      exitCode: 1,
+      isMissing: false,
+      stderr: text,
+    }),
+}
+
+const failure = (result: Record<string, unknown>, stderr = '') =>
+  classify(
+    {
+      ...{ spawnError: null, workspaceExists: true, stopped: null, exitCode: 1, signal: null, stderr },
+      ending: stderr === '' ? endingOf(result) : null,
+      ...{ assistantError: null, endsUnreadable: false, structuredOutputRequested: false },
+    },
+    redact,
+  )
+
+/** How many characters regular expressions have gone over, and the longest text that one was given. */
+function expressionWork(work: () => unknown): { characters: number; longest: number } {
+  const seen = { characters: 0, longest: 0 }
+  const { exec } = RegExp.prototype
+  RegExp.prototype.exec = function count(text) {
+    const from = this.global || this.sticky ? this.lastIndex : 0
+    const found = exec.call(this, text)
+    const to = found ? found.index + found[0].length : text.length
+    seen.characters += Math.max(0, to - from)
+    seen.longest = Math.max(seen.longest, text.length)
+    return found
+  }
+  try {
+    work()
+  } finally {
+    RegExp.prototype.exec = exec
+  }
+  return seen
+}
+
+/** What we look at, and what is longer by words that stand in place of secrets. */
+const MOST_AT_ONCE = 2 * 16 * 1024
+
+/** Some fifty patterns, each over what we look at. */
+const MOST_CHARACTERS = 50 * MOST_AT_ONCE
+
+test.each(Object.entries(READERS))(
+  '%s: no pattern sees more than we look at, however much is said',
+  (_, read) => {
+    for (const piece of WORST) {
+      const [once, twice] = [1, 2].map((times) =>
+        expressionWork(() => read(piece.repeat((times * MEGABYTE) / piece.length))),
+      )
+      expect({ piece, longest: once?.longest }).toSatisfy(({ longest }) => longest <= MOST_AT_ONCE)
+      expect({ piece, characters: once?.characters }).toSatisfy(
+        ({ characters }) => characters <= MOST_CHARACTERS,
+      )
+      expect({ piece, ...twice }).toEqual({ piece, ...once })
+    }
+  },
+)
+
+test('many lines that are no JSON are reported a few times, and counted', () => {
+  const parser = streamParser(redact)
+  const messages = Array.from({ length: 10_000 }, () => parser.read('no JSON')).flat()
+  expect(messages).toHaveLength(10)
+  expect(messages.at(-1)).toMatchObject({ message: expect.stringContaining('further ones are not reported') })
+  expect(parser.facts.unreadable).toBe(10_000)
+})
+
+test('names of a megabyte, and any number of them, are cut', () => {
+  const parser = streamParser(redact)
+  const long = 'x'.repeat(MEGABYTE)
+  const tools = Array.from({ length: 5000 }, () => long)
+  const init = { type: 'system', subtype: 'init', session_id: long, model: long, claude_code_version: long }
+  const messages = [
+    ...parser.read(JSON.stringify({ ...init, tools: tools.slice(0, 3) })),
+    ...parser.read(JSON.stringify({ ...init, tools: tools.map(() => 'Bash') })),
+    ...parser.read(
+      JSON.stringify({
+        type: 'assistant',
+        message: { content: [{ type: 'tool_use', name: long, id: long }] },
+      }),
+    ),
+  ]
+  for (let count = 0; count < 1000; count += 1)
+    parser.read(JSON.stringify({ type: `${count} ${long.slice(0, 500)}` }))
+  expect(JSON.stringify([messages, [...parser.facts.unknown]]).length).toBeLessThan(50_000)
+})
+
+test('the secret or the prompt in which the beginning of a long text ends is left out', () => {
+  const prompt = 'Tell nobody of the plan to move the office to Lisbon. '.repeat(500)
+  const quoted = redactor({ prompts: [prompt], secrets: ['hunter2-correct-horse'] })
+  expect(quoted(`The request was refused: ${prompt.slice(0, 20_000)}`)).toBe('The request was refused: ...')
+  const filler = 'word '.repeat(3275)
+  expect(quoted(`${filler}hunter2-correct-horse ${filler}`)).not.toContain('hunter2')
+  expect(quoted(`${filler}https://me:secret-word@host/ ${filler}`)).not.toContain('secret')
+})
+
+test('a tool input that is nested too deeply to be quoted does not lose the answer', () => {
+  const tool_input = JSON.parse(`${'['.repeat(200_000)}${']'.repeat(200_000)}`)
+  const record = { result: 'paid', permission_denials: [{ tool_name: 'Write', tool_input }] }
+  expect(callResult(record, facts(), { costBefore: 0, redact })).toMatchObject({ text: 'paid' })
+  const structured = { result: 'paid', structured_output: tool_input }
+  expect(callResult(structured, facts(), { costBefore: 0, redact })).toMatchObject({ text: 'paid' })
+})
