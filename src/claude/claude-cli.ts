@@ -24,7 +24,7 @@ import { sweepBase } from './process/sweep.ts'
 import { recoverCall } from './recovery.ts'
 import type { AgentRunner, Call } from './runner.ts'
 import { branchSession } from './session/branch.ts'
-import { sessionOrigin } from './session/origin.ts'
+import { originToFork } from './session/origin.ts'
 import { pruneTranscripts } from './session/pruning.ts'
 import { longRecord, streamParser } from './stream/parser.ts'
 import { formatVersion } from './version.ts'
@@ -108,7 +108,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   }
 
   async function planOf(call: Call, program: Program) {
-    const origin = await sessionOrigin(call)
+    const origin = await originToFork(call)
     const plan = launchPlan(
       { ...call, parentSessionId: origin?.sessionId ?? call.parentSessionId },
       { program, inherited: process.env, added },

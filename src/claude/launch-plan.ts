@@ -1,8 +1,10 @@
 /** What to spawn for a call, decided as data. */
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { secretsOf } from '../events/redaction.ts'
+import { readAgentFile } from '../workspaces/agent-file.ts'
+import { withDescriptors } from '../workspaces/descriptors.ts'
 import { removeFrom } from '../workspaces/lifecycle.ts'
 import { claudeArguments } from './arguments.ts'
 import { callEnvironment, type Environment, temporaryDirectory } from './environment.ts'
@@ -63,9 +65,14 @@ export async function clearTemporaryFiles({ directories }: Call): Promise<void> 
 export async function writeSystemPrompt(call: Call): Promise<void> {
   const { systemPrompt } = call.settings
   const path = systemPromptFile(call.directories.home)
-  if (systemPrompt === '' || (await readFile(path, 'utf8').catch(() => null)) === systemPrompt) return
+  if (systemPrompt === '' || (await readAgentFile(path, Buffer.byteLength(systemPrompt))) === systemPrompt)
+    return
   // A random name that must not exist yet: an agent that runs commands could have planted a link.
   const draft = `${path}.${randomUUID()}`
-  await writeFile(draft, systemPrompt, { mode: 0o600, flag: 'wx' })
-  await rename(draft, path)
+  await withDescriptors(() => writeFile(draft, systemPrompt, { mode: 0o600, flag: 'wx' }))
+  // An agent may have made a directory of it, which a file cannot replace.
+  await rename(draft, path).catch(async () => {
+    await removeFrom(dirname(path), basename(path))
+    await rename(draft, path)
+  })
 }

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { BinaryNotFoundError, CliIncompatibleError } from '../events/errors/call.ts'
 import { oneLine } from '../events/redaction.ts'
+import { spawnWhenPossible } from '../workspaces/descriptors.ts'
 import { formatVersion, isAtLeast, MINIMUM_VERSION, parseVersion, type Version } from './version.ts'
 
 export interface Program {
@@ -117,13 +118,16 @@ const VERSION_TIMEOUT_MS = 30_000
 
 async function askVersion(path: string): Promise<string> {
   const { execa } = await import('execa')
-  const { stdout, stderr, failed, originalMessage } = await execa(path, ['--version'], {
-    reject: false,
-    stdin: 'ignore',
-    extendEnv: false,
-    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', DISABLE_AUTOUPDATER: '1' },
-    timeout: VERSION_TIMEOUT_MS,
-    maxBuffer: 10_000,
-  })
+  const { child } = await spawnWhenPossible(() =>
+    execa(path, ['--version'], {
+      reject: false,
+      stdin: 'ignore',
+      extendEnv: false,
+      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', DISABLE_AUTOUPDATER: '1' },
+      timeout: VERSION_TIMEOUT_MS,
+      maxBuffer: 10_000,
+    }),
+  )
+  const { stdout, stderr, failed, originalMessage } = await child
   return stdout || stderr || (failed ? (originalMessage ?? '') : '')
 }

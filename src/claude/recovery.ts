@@ -1,6 +1,7 @@
 /** Finds out what became of a call that an earlier process started: answered, failed, unanswered, or never sent. */
-import { systemClock } from '../clock.ts'
+import { OutputTooLargeError } from '../events/errors/call.ts'
 import { type Redact, redactor } from '../events/redaction.ts'
+import { eachChunk } from '../workspaces/agent-file.ts'
 import { classify } from './classification.ts'
 import { CALL_MARKER } from './environment.ts'
 import { hopeless } from './hopeless-call.ts'
@@ -10,11 +11,10 @@ import { sweepCall } from './process/sweep.ts'
 import { isRunning } from './process/table.ts'
 import { type TerminationContext, terminate, waitForEnd } from './process/termination.ts'
 import type { Call, ProcessIdentity, Recovered } from './runner.ts'
-import { historyOf } from './session/origin.ts'
-import { answerIn } from './session/transcript-reading.ts'
-import { readTranscript } from './session/transcripts.ts'
-import { followFile } from './stream/file-follower.ts'
-import { lineSplitter, type OutputLimits } from './stream/line-splitter.ts'
+import { turnStart } from './session/origin.ts'
+import { answerReader } from './session/transcript-reading.ts'
+import { eachLine, findTranscript, isReadable } from './session/transcripts.ts'
+import { lineSplitter, OUTPUT_LIMITS, type OutputLimits } from './stream/line-splitter.ts'
 import { longRecord, type StreamFacts, streamParser } from './stream/parser.ts'
 import { endingOf } from './stream/result-record.ts'
 
@@ -96,10 +96,12 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   // The refusal for which we had killed the call ourselves.
   const refusal = hopeless(facts, false)
   if (refusal !== null) return { outcome: 'failed', error: refusal }
-  const own = await readTranscript(home, call.sessionId)
-  if (own === null) return { outcome: facts.requested ? 'unanswered' : 'unsent' }
-  const before = await historyOf(call, own)
-  const result = answerIn({ own, parent: before.text, costBefore: before.costUsd }, call.prompt)
+  const own = await findTranscript(home, call.sessionId)
+  if (own === null || !(await isReadable(own)))
+    return { outcome: facts.requested || own !== null ? 'unanswered' : 'unsent' }
+  const answer = answerReader(call.prompt, await turnStart(call, own))
+  await eachLine(own, answer.add)
+  const result = answer.result()
   return result === null ? { outcome: 'unanswered' } : { outcome: 'answered', result }
 }
 
@@ -118,15 +120,14 @@ const UNSEEN_END = {
 async function readOutput(path: string, redact: Redact, limits: OutputLimits): Promise<StreamFacts> {
   const parser = streamParser(redact)
   const lines = lineSplitter(limits, longRecord)
-  const complete = AbortSignal.abort()
-  const onChunk = (chunk: Uint8Array) => {
-    for (const line of lines.push(chunk)) parser.read(line)
-  }
   try {
-    await followFile(path, { clock: systemClock, onChunk, complete })
+    await eachChunk(path, limits.diskBytes ?? OUTPUT_LIMITS.diskBytes, (chunk) => {
+      for (const line of lines.push(chunk)) parser.read(line)
+    })
     for (const line of lines.end()) parser.read(line)
-  } catch {
-    // Missing or over its limit: the transcript decides.
+  } catch (error) {
+    // Over its limit: the transcript decides.
+    if (!(error instanceof OutputTooLargeError)) throw error
   }
   return parser.facts
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { recordable } from '../../src/claude/recordable.ts'
 import type { AgentRunner, CallResult } from '../../src/claude/runner.ts'
-import { answerIn } from '../../src/claude/session/transcript-reading.ts'
+import { answerReader } from '../../src/claude/session/transcript-reading.ts'
 import { streamParser } from '../../src/claude/stream/parser.ts'
 import { callResult } from '../../src/claude/stream/result-record.ts'
 import { agentFacts } from '../../src/events/agent-facts.ts'
@@ -108,8 +108,9 @@ test('counts in a transcript are made safe as well', () => {
       },
     },
   ]
-  const text = own.map((line) => JSON.stringify(line)).join('\n')
-  expect(answerIn({ own: text, parent: null }, 'go')).toMatchObject({
+  const answer = answerReader('go', { before: new Set(), costBefore: 0 })
+  for (const line of own) answer.add(JSON.stringify(line))
+  expect(answer.result()).toMatchObject({
     text: 'paid',
     usage: { inputTokens: 2, outputTokens: 0 },
   })

@@ -1,9 +1,11 @@
 /** What recovery finds after a crash in the middle of a call: the real `claude`, real orphans, real kills. */
+
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test, vi } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
 import type { Call } from '../../src/claude/runner.ts'
-import { readTranscript } from '../../src/claude/session/transcripts.ts'
+import { findTranscript } from '../../src/claude/session/transcripts.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { collect, REAL_CLAUDE, type TestAgent, testAgent } from './calls.ts'
@@ -176,7 +178,8 @@ describe.runIf(process.platform === 'linux')('after a crash', () => {
 /** The CLI writes its first lines a moment after it has sent the request. */
 async function transcriptOf(agent: TestAgent, call: Call): Promise<void> {
   await vi.waitFor(async () => {
-    const text = await readTranscript(agent.directories.home, call.sessionId)
+    const path = await findTranscript(agent.directories.home, call.sessionId)
+    const text = path === null ? null : await readFile(path, 'utf8')
     expect(text).toContain(call.prompt)
   }, 10_000)
 }

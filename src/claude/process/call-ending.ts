@@ -4,9 +4,9 @@ import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../.
 import type { Redact } from '../../events/redaction.ts'
 import { classify } from '../classification.ts'
 import type { Call, CallResult } from '../runner.ts'
-import { historyOf } from '../session/origin.ts'
-import { costState } from '../session/transcript-reading.ts'
-import { readTranscript } from '../session/transcripts.ts'
+import { costBefore } from '../session/origin.ts'
+import { costReader } from '../session/transcript-reading.ts'
+import { eachLine, findTranscript } from '../session/transcripts.ts'
 import type { StreamFacts } from '../stream/parser.ts'
 import { callResult, endingOf } from '../stream/result-record.ts'
 import type { UntrustedRecord } from '../stream/untrusted-json.ts'
@@ -61,9 +61,10 @@ export async function resultOf(
   record: UntrustedRecord,
   { facts, redact }: Pick<EndContext, 'facts' | 'redact'>,
 ): Promise<{ readonly result: CallResult; readonly isSessionKept: boolean }> {
-  const own = await readTranscript(call.directories.home, call.sessionId)
+  const path = await findTranscript(call.directories.home, call.sessionId)
+  const cost = costReader()
+  const isSessionKept = path !== null && (await eachLine(path, cost.add))
   // Versions that write a cost state report the whole chain's cost in `total_cost_usd`; others report this call's.
-  const countsChain = own !== null && costState(own) !== null
-  const costBefore = countsChain ? (await historyOf(call, own)).costUsd : 0
-  return { result: callResult(record, facts, { costBefore, redact }), isSessionKept: own !== null }
+  const before = isSessionKept && cost.result() !== null ? await costBefore(call) : 0
+  return { result: callResult(record, facts, { costBefore: before, redact }), isSessionKept }
 }

@@ -5,9 +5,12 @@
  * of 8.6 MB arrived), a leftover tool keeps a pipe open, and whatever a call prints after we are killed would be
  * lost. A file can be read by our next process.
  */
-import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { Redact } from '../../events/redaction.ts'
+import { openAgentFile } from '../../workspaces/agent-file.ts'
+import { withDescriptors } from '../../workspaces/descriptors.ts'
 import { removeFrom } from '../../workspaces/lifecycle.ts'
 
 export interface OutputFiles {
@@ -27,24 +30,41 @@ export function outputFiles(home: string, callId: string): OutputFiles {
 export interface OpenOutput extends AsyncDisposable {
   readonly stdout: FileHandle
   readonly stderr: FileHandle
+  /**
+   * For reading stdout, to be closed by the reader: the file that the process writes, whatever an agent later puts in
+   * its place.
+   */
+  readonly printed: FileHandle
 }
 
 /**
  * Creates both files for a process to write to, and deletes those of the agent's earlier calls. An agent runs one
  * call at a time, so those are settled.
  */
-export async function openOutput(home: string, files: OutputFiles): Promise<OpenOutput> {
+export const openOutput = (home: string, files: OutputFiles): Promise<OpenOutput> =>
+  withDescriptors(() => openBoth(home, files))
+
+async function openBoth(home: string, files: OutputFiles): Promise<OpenOutput> {
   // What cannot be removed is in nobody's way: each call has names of its own.
   await removeFrom(home, CALLS).catch(() => {})
   await mkdir(callsDirectory(home), { recursive: true, mode: 0o700 })
   const stdout = await open(files.stdout, 'wx', 0o600)
-  const stderr = await open(files.stderr, 'wx', 0o600)
-  return {
-    stdout,
-    stderr,
-    async [Symbol.asyncDispose]() {
-      await Promise.all([stdout.close(), stderr.close()])
-    },
+  const opened = [stdout]
+  try {
+    const stderr = await open(files.stderr, 'wx', 0o600)
+    opened.push(stderr)
+    const printed = await open(files.stdout, constants.O_RDONLY | constants.O_NOFOLLOW)
+    return {
+      stdout,
+      stderr,
+      printed,
+      async [Symbol.asyncDispose]() {
+        await Promise.all([stdout.close(), stderr.close()])
+      },
+    }
+  } catch (error) {
+    await Promise.all(opened.map((file) => file.close()))
+    throw error
   }
 }
 
@@ -76,7 +96,8 @@ export async function tidyOutput(
 
 async function readPart(path: string, start: (size: number) => number, length: number): Promise<string> {
   try {
-    await using file = await open(path)
+    await using file = await openAgentFile(path, Number.POSITIVE_INFINITY)
+    if (file === null) return ''
     const { size } = await file.stat()
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start(size))
     return buffer.toString('utf8', 0, bytesRead)
@@ -89,11 +110,14 @@ async function readPart(path: string, start: (size: number) => number, length: n
 async function replace(path: string, text: string): Promise<void> {
   const draft = `${path}.tidy`
   try {
-    await rm(draft, { force: true })
+    await removeFile(draft)
     await writeFile(draft, text, { mode: 0o600, flag: 'wx' })
     await rename(draft, path)
   } catch {
     // Better to keep nothing than something that must not be kept.
-    await Promise.allSettled([rm(path, { force: true }), rm(draft, { force: true })])
+    await Promise.allSettled([removeFile(path), removeFile(draft)])
   }
 }
+
+/** Whatever an agent has put in its place. */
+const removeFile = (path: string) => removeFrom(dirname(path), basename(path))

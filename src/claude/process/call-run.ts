@@ -1,4 +1,5 @@
 /** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
+import type { FileHandle } from 'node:fs/promises'
 import { type Clock, pause } from '../../clock.ts'
 import {
   CallStalledError,
@@ -83,7 +84,7 @@ export async function runCall(
   let failure: ClaudeExecutionError | null = null
 
   const stop = () => stopping.abort()
-  const process = await startProcess(plan, context.table)
+  const process = await startProcess(plan, context.table, { clock, signal })
   const fail = (error: ClaudeExecutionError) => {
     failure ??= error
     // A process in its grace period must not use it to fill the disk.
@@ -92,7 +93,7 @@ export async function runCall(
   }
   const watch = watchTime(context, clock, AbortSignal.any([stopping.signal, answered.signal]), fail)
   // Read as it is written, even if the consumer is slow.
-  const listening = followOutput(plan.output, {
+  const listening = followOutput(process.printed, plan.output, {
     clock,
     limits: context.limits,
     complete: written.signal,
@@ -169,6 +170,7 @@ interface OutputFollowing {
 
 /** Resolves when all output has been read, or reading has failed. Never rejects. */
 async function followOutput(
+  printed: FileHandle,
   output: OutputFiles,
   { clock, limits, complete, reader, onOutput, onLines, fail }: OutputFollowing,
 ): Promise<void> {
@@ -194,11 +196,13 @@ async function followOutput(
     take(lines.push(chunk))
   }
   try {
-    await followFile(output.stdout, { clock, complete, onChunk })
+    await followFile({ file: printed, path: output.stdout }, { clock, complete, onChunk })
     take(lines.end())
   } catch (cause) {
     const isKnown = cause instanceof ClaudeExecutionError
     fail(isKnown ? cause : new CliCrashedError({ said: `its output cannot be read: ${cause}` }, { cause }))
+  } finally {
+    await printed.close()
   }
 }
 

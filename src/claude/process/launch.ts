@@ -1,7 +1,9 @@
 /** One process of a call: spawned, identified, and given its prompt. */
 
+import type { FileHandle } from 'node:fs/promises'
+import { spawnWhenPossible, type Waiting, withDescriptors } from '../../workspaces/descriptors.ts'
 import type { ProcessIdentity } from '../runner.ts'
-import { type OutputFiles, openOutput } from './call-output.ts'
+import { type OpenOutput, type OutputFiles, openOutput } from './call-output.ts'
 import { withSecret } from './secret-descriptor.ts'
 import type { ProcessTable } from './table.ts'
 
@@ -30,6 +32,8 @@ export interface ProcessExit {
 export interface CallProcess {
   /** null if it could not be spawned: `exit` says why. */
   readonly identity: ProcessIdentity | null
+  /** For reading what it prints; its reader closes it. */
+  readonly printed: FileHandle
   /** Resolves when the process has ended. Never rejects. */
   readonly exit: Promise<ProcessExit>
   hasEnded(): boolean
@@ -43,26 +47,46 @@ export interface CallProcess {
  * Spawns the process in a session of its own, so that it survives us: a Ctrl-C in the terminal is ours to handle, and
  * a call that is being paid for should finish even if we are killed.
  */
-export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promise<CallProcess> {
+export async function startProcess(
+  plan: LaunchPlan,
+  table: ProcessTable,
+  waiting: Waiting = {},
+): Promise<CallProcess> {
   await using output = await openOutput(plan.home, plan.output)
+  try {
+    return await spawnInto(output, plan, table, waiting)
+  } catch (error) {
+    await output.printed.close()
+    throw error
+  }
+}
+
+async function spawnInto(
+  output: OpenOutput,
+  plan: LaunchPlan,
+  table: ProcessTable,
+  waiting: Waiting,
+): Promise<CallProcess> {
   const { path, arguments: given, written } = await withSecret(plan, plan.secret)
   // Any descriptor works; execa's types allow only some.
   const [stdout, stderr] = [output.stdout.fd as 3, output.stderr.fd as 3]
   // Imported on demand: commands that spawn nothing start faster.
-  const { execa } = await import('execa')
-  const child = execa(path, given, {
-    cwd: plan.directory,
-    env: plan.environment,
-    extendEnv: false,
-    preferLocal: false,
-    stdio: written === undefined ? ['pipe', stdout, stderr] : ['pipe', stdout, stderr, written],
-    buffer: false,
-    reject: false,
-    cleanup: false,
-    detached: true,
-    forceKillAfterDelay: false,
-    windowsHide: true,
-  })
+  const { execa } = await withDescriptors(() => import('execa'), waiting)
+  const start = () =>
+    execa(path, given, {
+      cwd: plan.directory,
+      env: plan.environment,
+      extendEnv: false,
+      preferLocal: false,
+      stdio: written === undefined ? ['pipe', stdout, stderr] : ['pipe', stdout, stderr, written],
+      buffer: false,
+      reject: false,
+      cleanup: false,
+      detached: true,
+      forceKillAfterDelay: false,
+      windowsHide: true,
+    })
+  const { child } = await spawnWhenPossible(start, waiting)
   // A process that exits early closes its stdin; its exit code says more than the write error.
   child.stdin.on('error', () => {})
   if (plan.preamble !== undefined) child.stdin.write(plan.preamble)
@@ -76,6 +100,7 @@ export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promi
   })
   return {
     identity: child.pid === undefined ? null : await identityOf(child.pid, table),
+    printed: output.printed,
     exit,
     hasEnded: () => hasEnded,
     send: (prompt) => child.stdin.end(prompt),
@@ -84,7 +109,9 @@ export async function startProcess(plan: LaunchPlan, table: ProcessTable): Promi
 }
 
 async function identityOf(pid: number, table: ProcessTable): Promise<ProcessIdentity> {
-  return { pid, startTime: (await table.entry(pid))?.startTime ?? null }
+  // The process runs: whatever is wrong with the table must not lose it.
+  const entry = await table.entry(pid).catch(() => null)
+  return { pid, startTime: entry?.startTime ?? null }
 }
 
 const codeOf = (cause: unknown): string =>

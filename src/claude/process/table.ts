@@ -1,5 +1,6 @@
 /** The process table of this machine: /proc on Linux, `ps` elsewhere. */
 import { readdir, readFile } from 'node:fs/promises'
+import { spawnWhenPossible, withDescriptors } from '../../workspaces/descriptors.ts'
 import type { ProcessIdentity } from '../runner.ts'
 
 export interface ProcessEntry {
@@ -72,13 +73,28 @@ export function parseProcessList(output: string): ProcessEntry[] {
 }
 
 /** A process may exit while it is being read: it then counts as absent. */
-const readOrNull = (path: string) => readFile(path, 'utf8').catch(() => null)
+async function readOrNull(path: string): Promise<string | null> {
+  try {
+    return await withDescriptors(() => readFile(path, 'utf8'))
+  } catch (error) {
+    // It would count as absent though it runs.
+    if (['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    return null
+  }
+}
+
+/** How many processes are read at a time, each through a descriptor. */
+const AT_ONCE = 16
 
 export const linuxProcessTable: ProcessTable = {
   async entries() {
-    const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-    const entries = await Promise.all(names.map((name) => linuxProcessTable.entry(Number(name))))
-    return entries.filter((entry) => entry !== null)
+    const names = (await withDescriptors(() => readdir('/proc'))).filter((name) => /^\d+$/.test(name))
+    const entries: ProcessEntry[] = []
+    for (let start = 0; start < names.length; start += AT_ONCE) {
+      const some = names.slice(start, start + AT_ONCE).map((name) => linuxProcessTable.entry(Number(name)))
+      entries.push(...(await Promise.all(some)).filter((entry) => entry !== null))
+    }
+    return entries
   },
   async entry(pid) {
     const stat = await readOrNull(`/proc/${pid}/stat`)
@@ -94,10 +110,10 @@ export const linuxProcessTable: ProcessTable = {
 export const portableProcessTable: ProcessTable = {
   async entries() {
     const { execa } = await import('execa')
-    const { stdout } = await execa('ps', ['-A', '-o', 'pid=,ppid=,stat=,lstart='], {
-      reject: false,
-      env: { LC_ALL: 'C' },
-    })
+    const { child } = await spawnWhenPossible(() =>
+      execa('ps', ['-A', '-o', 'pid=,ppid=,stat=,lstart='], { reject: false, env: { LC_ALL: 'C' } }),
+    )
+    const { stdout } = await child
     return parseProcessList(stdout ?? '')
   },
   async entry(pid) {

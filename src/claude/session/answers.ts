@@ -4,11 +4,18 @@
  * The CLI copies a session's lines, ids included, into every fork of it, but 2.1.197 does not record which session
  * they come from. So we do, in some 120 bytes per answer.
  */
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openForAppending, readAgentFile } from '../../workspaces/agent-file.ts'
+import { withDescriptors } from '../../workspaces/descriptors.ts'
+import { removeFrom } from '../../workspaces/lifecycle.ts'
 import { numberAt, parseRecord, stringAt } from '../stream/untrusted-json.ts'
 
-const answersFile = (home: string) => join(home, 'answers.ndjson')
+const NAME = 'answers.ndjson'
+const answersFile = (home: string) => join(home, NAME)
+
+/** Half a million answers. What is larger, or not a file at all, was made by the agent, and begins anew. */
+const LARGEST = 64 * 2 ** 20
 
 /** How a session ended. */
 export interface SessionAnswer {
@@ -20,7 +27,7 @@ export interface SessionAnswer {
 
 /** Lines that are incomplete or malformed are skipped: a crash may have cut the last one. */
 export async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAnswer>> {
-  const text = await readFile(answersFile(home), 'utf8').catch(() => '')
+  const text = (await readAgentFile(answersFile(home), LARGEST)) ?? ''
   return new Map(
     text.split('\n').flatMap((entry) => {
       const record = parseRecord(entry)
@@ -34,9 +41,14 @@ export async function readAnswers(home: string): Promise<ReadonlyMap<string, Ses
 /** Durable when it resolves: transcripts are removed on the strength of it. */
 export async function recordAnswer(home: string, session: string, answer: SessionAnswer): Promise<void> {
   if ((await readAnswers(home)).get(session)?.line === answer.line) return
-  await using file = await open(answersFile(home), 'a', 0o600)
+  await using file = (await openForAppending(answersFile(home), LARGEST)) ?? (await createAnswers(home))
   await file.write(`${JSON.stringify({ session, ...answer })}\n`)
   await file.datasync()
+}
+
+async function createAnswers(home: string) {
+  await removeFrom(home, NAME)
+  return withDescriptors(() => open(answersFile(home), 'ax', 0o600))
 }
 
 /** The id is passed on a command line. */

@@ -1,11 +1,13 @@
 /** Copies a session of one agent so that another can continue it. The original files are not changed. */
 
-import { mkdir, realpath, writeFile } from 'node:fs/promises'
+import { mkdir, open, realpath, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import { configDirectory } from '../environment.ts'
 import { readAnswers, recordAnswer } from './answers.ts'
-import { containsLine, type SessionOrigin, sessionOrigin } from './origin.ts'
+import { type SessionOrigin, sessionOrigin } from './origin.ts'
+import { containedReader, containsLine } from './transcript-reading.ts'
+import { eachLine } from './transcripts.ts'
 
 /** A call answered meanwhile may remove the transcript; by then, another one contains its history. */
 const TRIES = 3
@@ -19,32 +21,40 @@ export async function branchSession(
   from: AgentDirectories,
   to: AgentDirectories,
 ): Promise<void> {
-  const origin = await originOf(sessionId, from)
-  if (origin === null) return
-  const history = upToLine(origin)
   // The CLI derives the directory from its working directory like this; 2.1.330 also searches all others.
   const project = (await realpath(to.workspace)).replace(/[^A-Za-z0-9]/g, '-')
   const folder = join(configDirectory(to.home), 'projects', project)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  await writeFile(join(folder, `${origin.sessionId}.jsonl`), history, { mode: 0o600, flag: 'wx' })
-  for (const [session, answer] of await readAnswers(from.home)) {
-    if (containsLine(history, answer.line)) await recordAnswer(to.home, session, answer)
+  const answers = await readAnswers(from.home)
+  const contained = containedReader(new Set([...answers.values()].map(({ line }) => line)))
+  for (let left = TRIES; left > 0; left -= 1) {
+    const origin = await sessionOrigin({ sessionId: '', parentSessionId: sessionId, directories: from })
+    if (origin === null) return
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    if (await copyUpTo(origin, join(folder, `${origin.sessionId}.jsonl`), contained.add)) break
+  }
+  for (const [session, answer] of answers) {
+    if (contained.result().has(answer.line)) await recordAnswer(to.home, session, answer)
   }
 }
 
-async function originOf(sessionId: string, directories: AgentDirectories): Promise<SessionOrigin | null> {
-  for (let left = TRIES; ; left--) {
-    try {
-      return await sessionOrigin({ sessionId: '', parentSessionId: sessionId, directories })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || left === 1) throw error
-    }
+/** Whether it was copied: not if it has disappeared meanwhile. */
+async function copyUpTo(origin: SessionOrigin, path: string, seen: (line: string) => void): Promise<boolean> {
+  await using copy = await open(path, 'wx', 0o600)
+  let text = ''
+  let isOver = false
+  const write = async () => {
+    const piece = text
+    text = ''
+    if (piece !== '') await copy.writeFile(piece)
   }
-}
-
-function upToLine({ text, at }: SessionOrigin): string {
-  if (at === null) return text
-  const lines = text.split('\n')
-  const end = lines.findIndex((line) => containsLine(line, at))
-  return `${lines.slice(0, end + 1).join('\n')}\n`
+  const add = (line: string) => {
+    if (isOver) return
+    text += `${line}\n`
+    seen(line)
+    isOver = origin.at !== null && containsLine(line, origin.at)
+  }
+  const wasRead = await eachLine(origin.path, add, write)
+  await write()
+  if (!wasRead) await rm(path)
+  return wasRead
 }

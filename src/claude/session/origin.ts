@@ -1,69 +1,92 @@
 /** Finds the transcript to fork: that of the parent session, or a later one that contains its history. */
-import { readFile } from 'node:fs/promises'
+import { SessionNotFoundError } from '../../events/errors/call.ts'
 import type { Call } from '../runner.ts'
 import { readAnswers } from './answers.ts'
-import { costState } from './transcript-reading.ts'
-import { listTranscripts } from './transcripts.ts'
+import { containedReader, costReader, idReader, type TurnStart } from './transcript-reading.ts'
+import { eachLine, isReadable, listTranscripts } from './transcripts.ts'
 
 export interface SessionOrigin {
   /** The session to fork. */
   readonly sessionId: string
   /** The line to fork at; null: its end. */
   readonly at: string | null
-  /** The transcript. */
-  readonly text: string
+  /** Its transcript. */
+  readonly path: string
 }
 
+type ForkingCall = Pick<Call, 'sessionId' | 'parentSessionId' | 'directories'>
+
 /** What a call forks; null if it starts a new chain, or if no transcript contains its parent session. */
-export async function sessionOrigin(
-  call: Pick<Call, 'sessionId' | 'parentSessionId' | 'directories'>,
-): Promise<SessionOrigin | null> {
+export async function sessionOrigin(call: ForkingCall): Promise<SessionOrigin | null> {
+  const found = await findOrigin(call)
+  return found === 'unreadable' ? null : found
+}
+
+/**
+ * As {@link sessionOrigin}, before the CLI reads it. Throws {@link SessionNotFoundError} for a transcript that cannot
+ * be read: the CLI would wait for a pipe for ever, or use up the memory.
+ */
+export async function originToFork(call: ForkingCall): Promise<SessionOrigin | null> {
+  const found = await findOrigin(call)
+  if (found !== 'unreadable') return found
+  throw new SessionNotFoundError({ said: `the transcript of session ${call.parentSessionId} cannot be read` })
+}
+
+async function findOrigin(call: ForkingCall): Promise<SessionOrigin | 'unreadable' | null> {
   const { parentSessionId: parent, directories } = call
   if (parent === null) return null
   const files = await listTranscripts(directories.home)
   const own = files.find((file) => file.sessionId === parent)
-  if (own) return { sessionId: parent, at: null, text: await readFile(own.path, 'utf8') }
+  if (own && (await isReadable(own.path))) return { sessionId: parent, at: null, path: own.path }
 
-  const line = (await readAnswers(directories.home)).get(parent)?.line
-  if (line === undefined) return null
-  const candidates: SessionOrigin[] = []
-  for (const { sessionId, path } of files) {
-    if (sessionId === call.sessionId) continue
-    const text = await readFile(path, 'utf8')
-    if (containsLine(text, line)) candidates.push({ sessionId, at: line, text })
-  }
+  const answer = (await readAnswers(directories.home)).get(parent)
+  const candidates: (SessionOrigin & { readonly length: number })[] = []
+  if (answer !== undefined)
+    for (const { sessionId, path } of files) {
+      if (sessionId === call.sessionId || sessionId === parent) continue
+      const length = await lengthIfContaining(path, answer.line)
+      if (length !== null) candidates.push({ sessionId, at: answer.line, path, length })
+    }
   // The shortest is fastest to read; ties are broken by id.
-  candidates.sort(
-    (one, other) => one.text.length - other.text.length || (one.sessionId < other.sessionId ? -1 : 1),
-  )
-  return candidates[0] ?? null
+  candidates.sort((one, other) => one.length - other.length || (one.sessionId < other.sessionId ? -1 : 1))
+  return candidates[0] ?? (own ? 'unreadable' : null)
 }
 
-/** The history that preceded a call which has a transcript. */
-export interface SessionHistory {
-  /** A transcript that contains the history, and nothing of the call. */
-  readonly text: string
-  /** What the history cost, as far as known. */
-  readonly costUsd: number
+async function lengthIfContaining(path: string, line: string): Promise<number | null> {
+  const contained = containedReader(new Set([line]))
+  let length = 0
+  const wasRead = await eachLine(path, (text) => {
+    length += text.length + 1
+    contained.add(text)
+  })
+  return wasRead && contained.result().size > 0 ? length : null
 }
 
 /**
- * A fork leaves its parent unchanged, so this is the text that was forked. It may have been removed since, after the
- * call was answered; then it is the call's own transcript up to the parent's answer.
+ * Where the turn of a call begins that has a transcript, `own`. A fork leaves its parent unchanged, so it begins after
+ * what was forked. That may have been removed since, after the call was answered; then it begins after the parent's
+ * answer in the call's own transcript.
  */
-export async function historyOf(
-  call: Pick<Call, 'sessionId' | 'parentSessionId' | 'directories'>,
-  own: string,
-): Promise<SessionHistory> {
+export async function turnStart(call: ForkingCall, own: string): Promise<TurnStart> {
   const origin = await sessionOrigin(call)
-  if (origin !== null) return { text: origin.text, costUsd: costState(origin.text) ?? 0 }
   const answer = (await readAnswers(call.directories.home)).get(call.parentSessionId ?? '')
-  if (answer === undefined) return { text: '', costUsd: 0 }
-  const lines = own.split('\n')
-  const end = lines.findIndex((line) => containsLine(line, answer.line))
-  return { text: lines.slice(0, end + 1).join('\n'), costUsd: answer.chainCostUsd ?? 0 }
+  if (origin === null && answer === undefined) return { before: new Set(), costBefore: 0 }
+  const ids = idReader(origin === null ? answer?.line : (origin.at ?? undefined))
+  const cost = costReader()
+  await eachLine(origin?.path ?? own, (line) => {
+    ids.add(line)
+    cost.add(line)
+  })
+  const costBefore = origin?.at === null ? cost.result() : (answer?.chainCostUsd ?? null)
+  return { before: ids.result(), costBefore: costBefore ?? 0 }
 }
 
-/** Text inside a line cannot match: its quotes are escaped. */
-export const containsLine = (transcript: string, line: string): boolean =>
-  transcript.includes(`"uuid":"${line}"`)
+/** What the history before a call cost, as far as known. */
+export async function costBefore(call: ForkingCall): Promise<number> {
+  const origin = await sessionOrigin(call)
+  if (origin?.at !== null)
+    return (await readAnswers(call.directories.home)).get(call.parentSessionId ?? '')?.chainCostUsd ?? 0
+  const cost = costReader()
+  await eachLine(origin.path, cost.add)
+  return cost.result() ?? 0
+}

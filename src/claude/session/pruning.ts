@@ -3,12 +3,12 @@
  *
  * A fork's transcript contains the whole history before it: keeping one per turn would take quadratic space.
  */
-import { readFile, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { Call } from '../runner.ts'
 import { readAnswers, recordAnswer, type SessionAnswer } from './answers.ts'
-import { containsLine, sessionOrigin } from './origin.ts'
-import { costState, lastAnswer } from './transcript-reading.ts'
-import { listTranscripts, readTranscript, type TranscriptFile } from './transcripts.ts'
+import { sessionOrigin } from './origin.ts'
+import { containedReader, costReader, lastAnswerReader } from './transcript-reading.ts'
+import { eachLine, findTranscript, listTranscripts, type TranscriptFile } from './transcripts.ts'
 
 /**
  * Call this once a call is answered. It keeps the call's transcript, and that of every answered session that no other
@@ -21,18 +21,18 @@ import { listTranscripts, readTranscript, type TranscriptFile } from './transcri
  */
 export async function pruneTranscripts(call: Call): Promise<void> {
   const { home } = call.directories
-  const own = await readTranscript(home, call.sessionId)
-  const answer = own === null ? null : answerOf(own)
-  if (own === null || answer === null) return
-  await recordAnswer(home, call.sessionId, answer)
+  const path = await findTranscript(home, call.sessionId)
+  const own = path === null ? null : await endOf(path)
+  if (own === null || own === 'unreadable') return
+  await recordAnswer(home, call.sessionId, own)
 
   const origin = await sessionOrigin(call)
-  const kept = new Set(await removeUnanswered(home))
+  const kept = new Set(await withContents(await removeUnanswered(home)))
   for (const transcript of kept) {
-    const { sessionId, path, text, end } = transcript
+    const { sessionId, path, length, end } = transcript
     if (sessionId === call.sessionId) continue
-    if (sessionId === origin?.sessionId && text.length <= SMALL_TRANSCRIPT) continue
-    if (![...kept].some((other) => other !== transcript && containsLine(other.text, end.line))) continue
+    if (sessionId === origin?.sessionId && length <= SMALL_TRANSCRIPT) continue
+    if (![...kept].some((other) => other !== transcript && other.contains.has(end.line))) continue
     await recordAnswer(home, sessionId, end)
     await rm(path)
     kept.delete(transcript)
@@ -40,19 +40,17 @@ export async function pruneTranscripts(call: Call): Promise<void> {
 }
 
 interface AnsweredTranscript extends TranscriptFile {
-  readonly text: string
   readonly end: SessionAnswer
 }
 
-/** Removes the transcripts of failed calls, and returns the others. */
-async function removeUnanswered(home: string): Promise<AnsweredTranscript[]> {
+/** Removes the transcripts of failed calls, and returns the others. What cannot be read is left alone. */
+async function removeUnanswered(home: string): Promise<readonly AnsweredTranscript[]> {
   const answers = await readAnswers(home)
   const answered: AnsweredTranscript[] = []
   for (const file of await listTranscripts(home)) {
-    const text = await readFile(file.path, 'utf8')
-    const end = answers.get(file.sessionId) ?? answerOf(text)
+    const end = answers.get(file.sessionId) ?? (await endOf(file.path))
     if (end === null) await rm(file.path)
-    else answered.push({ ...file, text, end })
+    else if (end !== 'unreadable') answered.push({ ...file, end })
   }
   return answered
 }
@@ -60,7 +58,36 @@ async function removeUnanswered(home: string): Promise<AnsweredTranscript[]> {
 /** In characters. Beyond this, the parent's transcript would be most of what a conversation takes. */
 const SMALL_TRANSCRIPT = 256 * 1024
 
-function answerOf(transcript: string): SessionAnswer | null {
-  const line = lastAnswer(transcript)
-  return line === null ? null : { line, chainCostUsd: costState(transcript) }
+interface ReadTranscript extends AnsweredTranscript {
+  readonly length: number
+  /** Which ends of the others, and of itself, it contains. */
+  readonly contains: ReadonlySet<string>
+}
+
+/** Reads each of them once, however many there are. */
+async function withContents(transcripts: readonly AnsweredTranscript[]): Promise<readonly ReadTranscript[]> {
+  const ends = new Set(transcripts.map(({ end }) => end.line))
+  const read: ReadTranscript[] = []
+  for (const transcript of transcripts) {
+    const contained = containedReader(ends)
+    let length = 0
+    const wasRead = await eachLine(transcript.path, (line) => {
+      length += line.length + 1
+      contained.add(line)
+    })
+    if (wasRead) read.push({ ...transcript, length, contains: contained.result() })
+  }
+  return read
+}
+
+/** The answer that a transcript ends in; null if it ends in none. */
+async function endOf(path: string): Promise<SessionAnswer | 'unreadable' | null> {
+  const [answer, cost] = [lastAnswerReader(), costReader()]
+  const wasRead = await eachLine(path, (text) => {
+    answer.add(text)
+    cost.add(text)
+  })
+  if (!wasRead) return 'unreadable'
+  const line = answer.result()
+  return line === null ? null : { line, chainCostUsd: cost.result() }
 }

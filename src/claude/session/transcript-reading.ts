@@ -1,9 +1,10 @@
-/** Reads from a session's transcript how an unobserved call ended: pure functions over the text. */
+/** Reads from a session's transcript how an unobserved call ended: pure functions over its lines. */
 
 import { recordable } from '../recordable.ts'
 import type { CallResult, Usage } from '../runner.ts'
 import { addUsage, usageOf } from '../stream/result-record.ts'
 import {
+  labelAt,
   numberAt,
   parseRecord,
   recordAt,
@@ -12,81 +13,144 @@ import {
   type UntrustedRecord,
 } from '../stream/untrusted-json.ts'
 
-/** The text of a transcript, and of the one it was forked from, whose history it contains. */
-export interface TranscriptTexts {
-  readonly own: string
-  readonly parent: string | null
-  /** What the history before it cost. Default: the cost that the parent records. */
-  readonly costBefore?: number
-}
-
 /** These end an answer. Any other reason means that the model wanted a tool, or was cut off. */
 const FINAL = new Set(['end_turn', 'stop_sequence'])
+
+/** A reader that is given a transcript line by line: it holds what it needs of them, not the lines. */
+export interface LineReader<Result> {
+  add(line: string): void
+  result(): Result
+}
+
+/** What the turn of a call comes after. */
+export interface TurnStart {
+  /** The ids of the lines before it: a fork's transcript begins with the history of its parent. */
+  readonly before: ReadonlySet<string>
+  /** What that history cost. */
+  readonly costBefore: number
+}
 
 /**
  * The transcript's answer to this prompt; null if there is none.
  *
  * A killed call leaves a prompt without an answer, or ends in a tool use. The CLI's own lines (API errors, "No
  * response requested.") look like answers but are not. Neither is what a subagent said. A prompt that is a mere
- * prefix of ours was cut off when we died while sending it: its answer is to a different task.
+ * prefix of ours was cut off when we died while sending it: its answer is to a different task. A line cut off by a
+ * crash is skipped.
  *
  * The duration is from prompt to answer. The cost is what the transcript records; 2.1.197 records none, so it is 0,
  * because no price is known here.
  */
-export function answerIn(texts: TranscriptTexts, prompt: string): CallResult | null {
-  const turn = ownTurn(texts)
-  const asked = turn.find((line) => isPrompt(line))
-  if (!asked || isCutOff(promptText(asked), prompt)) return null
-  const last = turn.findLast((line) => isMessage(line))
-  if (!last || !isAnswer(last)) return null
-  const text = answerText(turn, last)
-  if (text === null) return null
-  return recordable({
-    text,
-    costUsd: costOf(texts),
-    usage: usageIn(turn),
-    durationMs: Math.max(0, timeOf(last) - timeOf(asked)),
-    turns: null,
-    model: stringAt(recordAt(last, 'message'), 'model'),
-    permissionDenials: [],
-  })
+export function answerReader(
+  prompt: string,
+  { before, costBefore }: TurnStart,
+): LineReader<CallResult | null> {
+  const cost = costReader()
+  let asked: { readonly prompt: string; readonly at: number } | null = null
+  let last: UntrustedRecord | null = null
+  const texts = new Map<string | null, string>()
+  const usage = new Map<string | number, Usage>()
+
+  const addAssistant = (line: UntrustedRecord) => {
+    const message = recordAt(line, 'message')
+    const id = labelAt(message, 'id')
+    // Each block of a message has a line of its own; the answer is the last one with text.
+    for (const block of recordsAt(message, 'content')) {
+      const text = stringAt(block, 'type') === 'text' ? stringAt(block, 'text') : null
+      if (text !== null) texts.set(id, text)
+    }
+    // Every line of a message repeats the usage of the whole message.
+    usage.set(id ?? usage.size, usageOf(recordAt(message, 'usage')))
+  }
+
+  return {
+    add(text) {
+      cost.add(text)
+      const line = parseRecord(text)
+      const uuid = stringAt(line, 'uuid')
+      if (line === null || uuid === null || before.has(uuid) || line.isSidechain === true) return
+      if (asked === null && isPrompt(line)) asked = { prompt: promptText(line), at: timeOf(line) }
+      if (isMessage(line)) last = line
+      if (stringAt(line, 'type') === 'assistant') addAssistant(line)
+    },
+    result() {
+      if (asked === null || isCutOff(asked.prompt, prompt) || last === null || !isAnswer(last)) return null
+      const message = recordAt(last, 'message')
+      const text = texts.get(labelAt(message, 'id'))
+      if (text === undefined) return null
+      return recordable({
+        text,
+        costUsd: (cost.result() ?? 0) - costBefore,
+        usage: [...usage.values()].reduce(addUsage, usageOf(null)),
+        durationMs: timeOf(last) - asked.at,
+        turns: null,
+        model: stringAt(message, 'model'),
+        permissionDenials: [],
+      })
+    },
+  }
 }
 
 /** The id of a transcript's last line if that is an answer; null otherwise. */
-export function lastAnswer(transcript: string): string | null {
-  for (const line of transcript.split('\n').reverse()) {
-    const record = parseRecord(line)
-    if (record === null || record.isSidechain === true || !isMessage(record)) continue
-    return isAnswer(record) ? stringAt(record, 'uuid') : null
+export function lastAnswerReader(): LineReader<string | null> {
+  let answer: string | null = null
+  return {
+    add(line) {
+      const record = parseRecord(line)
+      if (record === null || record.isSidechain === true || !isMessage(record)) return
+      answer = isAnswer(record) ? stringAt(record, 'uuid') : null
+    },
+    result: () => answer,
   }
-  return null
 }
 
 /** What the chain has cost up to this session, which newer versions record; null in older ones. */
-export function costState(transcript: string): number | null {
-  const line = transcript.split('\n').findLast((candidate) => candidate.includes('"cost-state"'))
-  const record = line === undefined ? null : parseRecord(line)
-  return stringAt(record, 'type') === 'cost-state' ? numberAt(record, 'totalCostUSD') : null
+export function costReader(): LineReader<number | null> {
+  let cost: number | null = null
+  return {
+    add(line) {
+      if (!line.includes('"cost-state"')) return
+      const record = parseRecord(line)
+      cost = stringAt(record, 'type') === 'cost-state' ? numberAt(record, 'totalCostUSD') : null
+    },
+    result: () => cost,
+  }
 }
 
-function costOf({ own, parent, costBefore = costState(parent ?? '') ?? 0 }: TranscriptTexts): number {
-  return Math.max(0, (costState(own) ?? 0) - costBefore)
+/** The ids of all lines, up to and including the line `end` if it is given. */
+export function idReader(end?: string): LineReader<ReadonlySet<string>> {
+  const ids = new Set<string>()
+  let isOver = false
+  return {
+    add(line) {
+      if (isOver) return
+      const id = stringAt(parseRecord(line), 'uuid')
+      if (id !== null) ids.add(id)
+      isOver = end !== undefined && containsLine(line, end)
+    },
+    result: () => ids,
+  }
 }
 
-/** The lines that are not the parent's. A line cut off by a crash is skipped. */
-function ownTurn({ own, parent }: TranscriptTexts): readonly UntrustedRecord[] {
-  const before = new Set(recordsOf(parent ?? '').map((line) => stringAt(line, 'uuid')))
-  return recordsOf(own).filter(
-    (line) =>
-      stringAt(line, 'uuid') !== null && !before.has(stringAt(line, 'uuid')) && line.isSidechain !== true,
-  )
-}
+/** Text inside a line cannot match: its quotes are escaped. */
+export const containsLine = (transcript: string, line: string): boolean =>
+  transcript.includes(`"uuid":"${line}"`)
 
-const recordsOf = (text: string): UntrustedRecord[] =>
-  text
-    .split('\n')
-    .map(parseRecord)
-    .filter((record) => record !== null)
+/** Which of these lines the transcript contains. */
+export function containedReader(lines: ReadonlySet<string>): LineReader<ReadonlySet<string>> {
+  const found = new Set<string>()
+  const before = '"uuid":"'
+  const length = 36
+  return {
+    add(text) {
+      for (let at = text.indexOf(before); at !== -1; at = text.indexOf(before, at + before.length)) {
+        const id = text.slice(at + before.length, at + before.length + length)
+        if (lines.has(id) && text[at + before.length + length] === '"') found.add(id)
+      }
+    },
+    result: () => found,
+  }
+}
 
 const isMessage = (line: UntrustedRecord) =>
   line.isMeta !== true && (stringAt(line, 'type') === 'user' || stringAt(line, 'type') === 'assistant')
@@ -123,29 +187,6 @@ function promptText(line: UntrustedRecord): string {
 function isCutOff(written: string, prompt: string): boolean {
   const [kept, whole] = [written.trim(), prompt.trim()]
   return kept.length < whole.length && whole.startsWith(kept)
-}
-
-/** Each block of a message has a line of its own; the answer is the last one with text. */
-function answerText(turn: readonly UntrustedRecord[], last: UntrustedRecord): string | null {
-  const id = stringAt(recordAt(last, 'message'), 'id')
-  const texts = turn
-    .filter(
-      (line) => stringAt(line, 'type') === 'assistant' && stringAt(recordAt(line, 'message'), 'id') === id,
-    )
-    .flatMap((line) => recordsAt(recordAt(line, 'message'), 'content'))
-    .flatMap((block) => (stringAt(block, 'type') === 'text' ? (stringAt(block, 'text') ?? []) : []))
-  return texts.at(-1) ?? null
-}
-
-/** Every line of a message repeats the usage of the whole message. */
-function usageIn(turn: readonly UntrustedRecord[]): Usage {
-  const messages = turn
-    .filter((line) => stringAt(line, 'type') === 'assistant')
-    .map((line) => recordAt(line, 'message'))
-  const byId = new Map(messages.map((message, index) => [stringAt(message, 'id') ?? index, message]))
-  return [...byId.values()]
-    .map((message) => usageOf(recordAt(message, 'usage')))
-    .reduce(addUsage, usageOf(null))
 }
 
 const timeOf = (line: UntrustedRecord) => Date.parse(stringAt(line, 'timestamp') ?? '') || 0

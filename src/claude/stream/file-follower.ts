@@ -1,6 +1,6 @@
 /** Reads a file while another process writes it, and reports when it grows too large. */
 import { watch } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { type FileHandle, stat } from 'node:fs/promises'
 import { type Clock, pause } from '../../clock.ts'
 
 export interface FileFollowOptions {
@@ -19,12 +19,17 @@ const CHUNK = 256 * 1024
 /** The system reports changes; on file systems that do not (some network and container ones), we poll. */
 const POLL_EVERY_MS = 250
 
+/** A file that is open, and its path, which is only watched for changes. */
+export interface FollowedFile {
+  readonly file: FileHandle
+  readonly path: string
+}
+
 /** Follows the file from its start. Resolves when the file is complete and has been read to its end. */
 export async function followFile(
-  path: string,
+  { file, path }: FollowedFile,
   { clock, onChunk, complete }: FileFollowOptions,
 ): Promise<void> {
-  await using file = await open(path)
   const buffer = Buffer.allocUnsafe(CHUNK)
   let change = new AbortController()
   using _watching = watchFile(path, () => change.abort())

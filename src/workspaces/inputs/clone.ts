@@ -1,11 +1,12 @@
 /** Clones a repository into the staging directory, enforcing limits on time and size while git runs. */
 
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, pause } from '../../clock.ts'
 import { CloneError, CloneTimeoutError, InputTooLargeError } from '../../events/errors/workspace.ts'
 import { defined } from '../../events/json.ts'
 import type { RepoLocation } from '../../events/repo-url.ts'
+import { readAgentFile } from '../agent-file.ts'
 import { cloneFailure } from './clone-failure.ts'
 import { lstatIfThere } from './directory.ts'
 import {
@@ -40,6 +41,8 @@ export interface Clone {
 
 /** A server accepts only a complete hash. */
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/i
+/** A HEAD names one branch. */
+const LARGEST_HEAD = 64 * 1024
 /** How often to measure the clone. */
 const POLL_EVERY_MS = 200
 
@@ -105,7 +108,7 @@ async function clone(request: CloneRequest, signal: AbortSignal): Promise<Clone>
     await treeMeter(request, path),
   )
   await git(inClone(location, path, ['read-tree', '--reset', '-u', '--no-recurse-submodules', 'HEAD']))
-  const head = await readFile(join(path, '.git/HEAD'), 'utf8')
+  const head = (await readAgentFile(join(path, '.git/HEAD'), LARGEST_HEAD)) ?? ''
   return { commit, branch: /^ref: refs\/heads\/(.+)$/m.exec(head)?.[1] ?? null }
 }
 

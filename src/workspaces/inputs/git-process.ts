@@ -1,4 +1,5 @@
 /** One run of git, killed with everything it started once the signal aborts. */
+import { spawnWhenPossible } from '../descriptors.ts'
 
 export interface GitRun {
   readonly arguments: readonly string[]
@@ -24,24 +25,27 @@ const LARGEST_STDERR = 256 * 1024
 export async function runGit(run: GitRun): Promise<GitOutcome> {
   const { execa } = await import('execa')
   run.signal.throwIfAborted()
-  const child = execa('git', run.arguments, {
-    cwd: run.directory,
-    env: run.environment,
-    extendEnv: false,
-    preferLocal: false,
-    stdin: 'ignore',
-    stdout: run.onLine ? 'pipe' : 'ignore',
-    buffer: { stdout: false, stderr: true },
-    maxBuffer: LARGEST_STDERR,
-    reject: false,
-    cleanup: false,
-    // A group of its own, so that its helpers (ssh, transfer, unpacking) are killed with it.
-    detached: true,
-    forceKillAfterDelay: false,
-    windowsHide: true,
-  })
+  const start = () =>
+    execa('git', run.arguments, {
+      cwd: run.directory,
+      env: run.environment,
+      extendEnv: false,
+      preferLocal: false,
+      stdin: 'ignore',
+      stdout: run.onLine ? 'pipe' : 'ignore',
+      buffer: { stdout: false, stderr: true },
+      maxBuffer: LARGEST_STDERR,
+      reject: false,
+      cleanup: false,
+      // A group of its own, so that its helpers (ssh, transfer, unpacking) are killed with it.
+      detached: true,
+      forceKillAfterDelay: false,
+      windowsHide: true,
+    })
+  const { child } = await spawnWhenPossible(start, { signal: run.signal })
   const kill = () => killGroup(child.pid)
   run.signal.addEventListener('abort', kill, { once: true })
+  if (run.signal.aborted) kill()
   try {
     if (run.onLine) for await (const line of child.iterable()) run.onLine(line)
   } catch (error) {

@@ -2,10 +2,26 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { answerIn, costState } from '../../../src/claude/session/transcript-reading.ts'
+import {
+  answerReader,
+  costReader,
+  idReader,
+  type LineReader,
+} from '../../../src/claude/session/transcript-reading.ts'
 
 const captured = (name: string) =>
   readFileSync(join(import.meta.dirname, '../fixtures/transcripts', `${name}.jsonl`), 'utf8')
+
+function read<Result>(reader: LineReader<Result>, text: string): Result {
+  for (const line of text.split('\n')) reader.add(line)
+  return reader.result()
+}
+
+const costState = (text: string) => read(costReader(), text)
+const answerIn = ({ own, parent }: { own: string; parent: string | null }, prompt: string) => {
+  const before = read(idReader(), parent ?? '')
+  return read(answerReader(prompt, { before, costBefore: costState(parent ?? '') ?? 0 }), own)
+}
 
 const TOOL_PROMPT = 'TOOL Bash {"command":"echo hi > x.txt"}END'
 

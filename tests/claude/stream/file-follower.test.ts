@@ -1,5 +1,5 @@
 /** Reading a file while it is being written: all of it, in order, then the end. */
-import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -25,7 +25,9 @@ async function follow() {
       })
     }
   }
-  const end = followFile(path, { clock: systemClock, onChunk, complete: complete.signal })
+  const file = await open(path)
+  onTestFinished(() => file.close())
+  const end = followFile({ file, path }, { clock: systemClock, onChunk, complete: complete.signal })
   return { path, complete, end, until, heard: () => heard }
 }
 
