@@ -1,10 +1,10 @@
-/** The everyday interface of the package: `claude-multi-agent`. The rest is in the subpaths of `entry-points/`. */
+/**
+ * The everyday interface of the package: `claude-multi-agent`. The subpaths `/patterns`, `/log`, `/errors`, `/config`,
+ * `/testing` and `/inspect` have the rest; `entry-points/` has a file for each.
+ */
 
 // The orchestrator
 
-export type { Inspection } from './actors/engine/live-machine.ts'
-export { type Clock, systemClock } from './clock.ts'
-export type { Logger } from './logger.ts'
 export {
   Orchestrator,
   type OrchestratorBudgets,
@@ -14,6 +14,12 @@ export {
 } from './orchestrator.ts'
 export type { OrchestratorOptions } from './orchestrator-options.ts'
 export { closeOnSignal, type Shutdown, type ShutdownOptions } from './shutdown.ts'
+
+// What it is opened with
+
+export type { Inspection } from './actors/engine/live-machine.ts'
+export { type Clock, systemClock } from './clock.ts'
+export type { Logger } from './logger.ts'
 
 // Agents and tasks
 

@@ -101,7 +101,7 @@ export class Orchestrator implements AsyncDisposable {
     this.#clock = clock
     this.#budgets = new Budgets({ store, clock, logger }, completed(CALL_MINIMUM, callMinimum))
     const environment: Omit<AgentEnvironment, 'swept'> = {
-      ...surroundings(options, baseDir),
+      ...Orchestrator.#surroundings(options, baseDir),
       store,
       budgets: this.#budgets,
       intake: this.#intake,
@@ -129,6 +129,45 @@ export class Orchestrator implements AsyncDisposable {
     })
     this.#history = new History(store, this.#ownActors)
     this.#feed = new EventFeed(store)
+  }
+
+  /** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
+  static #surroundings(options: OrchestratorOptions, baseDir: string) {
+    const { clock = systemClock, logger = silentLogger, limits = {} } = options
+    const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
+    const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
+    return {
+      baseDir,
+      clock,
+      logger,
+      ...(options.inspect ? { inspect: options.inspect } : {}),
+      runner,
+      governor: new Governor(governorLimits(limits, runner), { clock, logger }),
+      mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
+      random: options.random ?? Math.random,
+      newId: randomUUID,
+      session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
+      directories: (agent: string) => {
+        const own = resolve(baseDir, 'agents', agent)
+        return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
+      },
+    }
+  }
+
+  /**
+   * This orchestrator, provided that it is open. Throws ClosedError. Every method of the facade reaches the parts through
+   * this guard, or through `#working` if it would begin something: nothing begins once a supervision tree gave up or the
+   * store's lock was lost.
+   */
+  get #open(): this {
+    if (this.#closing) throw new ClosedError({ what: 'orchestrator' })
+    return this
+  }
+
+  /** This orchestrator, provided that it is open and works. Throws SupervisionFailedError, StoreLockLost, ClosedError. */
+  get #working(): this {
+    this.#open.#downfall.assertNone()
+    return this
   }
 
   /**
@@ -226,18 +265,6 @@ export class Orchestrator implements AsyncDisposable {
     await ended
     await this.#supervisors.close()
     await this.#ownActors.close()
-  }
-
-  /** This orchestrator, provided that it is open. Throws ClosedError. */
-  get #open(): this {
-    if (this.#closing) throw new ClosedError({ what: 'orchestrator' })
-    return this
-  }
-
-  /** This orchestrator, provided that it is open and works. Throws SupervisionFailedError, StoreLockLost, ClosedError. */
-  get #working(): this {
-    this.#open.#downfall.assertNone()
-    return this
   }
 
   /** Creates an agent. Throws InvalidIdError, InvalidInputError, AgentExistsError, TooManyAgentsError. */
@@ -525,29 +552,6 @@ export interface OrchestratorHistory {
 /** Throws InvalidInputError. */
 function checkOptions({ maxAgents, limits, budget, callMinimum, agentDefaults }: OrchestratorOptions): void {
   checkBounds({ maxAgents, limits, budget, callMinimum, agentDefaults })
-}
-
-/** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
-function surroundings(options: OrchestratorOptions, baseDir: string) {
-  const { clock = systemClock, logger = silentLogger, limits = {} } = options
-  const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
-  const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
-  return {
-    baseDir,
-    clock,
-    logger,
-    ...(options.inspect ? { inspect: options.inspect } : {}),
-    runner,
-    governor: new Governor(governorLimits(limits, runner), { clock, logger }),
-    mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
-    random: options.random ?? Math.random,
-    newId: randomUUID,
-    session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
-    directories: (agent: string) => {
-      const own = resolve(baseDir, 'agents', agent)
-      return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
-    },
-  }
 }
 
 function ignoreLostStore(error: unknown): void {

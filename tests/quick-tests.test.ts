@@ -20,14 +20,14 @@ test('a test is quick unless its imports start a process, lazily or not, or run 
     'tests/kit.ts': "import { execa } from 'execa'",
     'src/git.ts': "export const git = async () => (await import('execa')).execa('git')",
     'src/page.ts': "export const page = new URL('../dist/page/', import.meta.url)",
-    'src/assembly.ts': "import { git } from './git.ts'",
+    'src/orchestrator.ts': "import { git } from './git.ts'",
     'src/types.ts': "import type { ChildProcess } from 'node:child_process'",
     'tests/direct.test.ts': "import { spawn } from 'node:child_process'",
     'tests/kit.test.ts': "import {\n  one,\n} from './kit.ts'",
     'tests/lazy.test.ts': "import { git } from '../src/git.ts'",
     'tests/page.test.ts': "import { page } from '../src/page.ts'",
     'tests/program.test.ts': "const program = join(import.meta.dirname, 'fixtures/writer.mjs')",
-    'tests/facade.test.ts': "import { open } from '../src/assembly.ts'",
+    'tests/facade.test.ts': "import { open } from '../src/orchestrator.ts'",
     'tests/types.test.ts': "import { one } from '../src/types.ts'",
   })
   const { quick, others } = sortTests(root)

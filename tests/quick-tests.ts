@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '..')
 const STARTERS = new Set(['node:child_process', 'execa', 'playwright-core'])
 
 /** Here the ports meet what stands behind them: a test that comes this far says which runner it has. */
-const COMPOSITION = new Set(['src/assembly.ts', 'src/orchestrator.ts', 'src/index.ts'])
+const COMPOSITION = new Set(['src/orchestrator.ts', 'src/index.ts'])
 
 /** The built package, and programs that the tests start. */
 const PROGRAMS = /['"/]dist\/|\bfixtures\/[\w-]+\.(mjs|sh)\b|['"][\w-]+\.(mjs|sh)['"]/

@@ -1,4 +1,7 @@
-/** The command line of a call: a pure function of the call and the CLI's version. */
+/**
+ * The arguments of `claude` for a call: a pure function of the call, the CLI's version and the path of the system prompt.
+ * `claude-cli.ts` prepends `--resume-session-at` where a session is forked before its end.
+ */
 import { InvalidInvocationError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Call } from './runner.ts'

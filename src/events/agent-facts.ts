@@ -63,6 +63,7 @@ const definitions = {
   TaskAccepted: fact(
     Schema.Struct({
       ...onlyTask,
+      /** A `Body` is a text, or its hash if it is a blob (over 64 KiB) or was dropped by compaction. */
       prompt: Body,
       textInput: Schema.NullOr(Body),
       /** Whether it continues the agent's conversation or starts one of its own. */
@@ -114,7 +115,7 @@ const definitions = {
     }),
   ),
   CallFailed: fact(Schema.Struct({ ...callOfTask, error: Failure })),
-  /** This process died during the call and no answer was found: it may have been paid for. */
+  /** The orchestrator's process died during the call, and no answer was found: the call may have been paid for. */
   CallOutcomeUnknown: fact(Schema.Struct(callOfTask)),
   /** After a failed call: when the next one starts. */
   RetryScheduled: fact(

@@ -1,13 +1,15 @@
 /** Formats money, durations and counts for people. */
 
-/** `$2.50`, `$0.0043`, `-$0.50`. To the cent, or with up to four decimals, because a call may cost a fraction of a cent. */
-export const dollars = (amount: number): string =>
-  `${amount < 0 ? '-' : ''}$${Math.abs(amount)
-    .toFixed(4)
-    .replace(/0{1,2}$/, '')}`
+/** `$2.50`, `$0.0043`, `-$0.50`, `$0.00003`: to the cent, and further where a call costs a fraction of one. */
+export function dollars(amount: number): string {
+  const size = Math.abs(amount)
+  const decimals = size > 0 && size < 0.0001 ? Math.min(12, 1 - Math.floor(Math.log10(size))) : 4
+  return `${amount < 0 ? '-' : ''}$${size.toFixed(decimals).replace(/(\.\d\d\d*?)0+$/, '$1')}`
+}
 
-/** `0.4 s`, `12 s`, `3:05`, `2:03:05` */
+/** `45 ms`, `0.4 s`, `12 s`, `3:05`, `2:03:05` */
 export function duration(milliseconds: number): string {
+  if (milliseconds > 0 && milliseconds < 100) return `${Math.round(milliseconds)} ms`
   const seconds = milliseconds / 1000
   if (seconds < 10) return `${seconds.toFixed(1)} s`
   if (seconds < 60) return `${Math.floor(seconds)} s`

@@ -30,7 +30,7 @@ export const DroppedBody = Schema.Struct({
 })
 export type DroppedBody = typeof DroppedBody.Type
 
-/** A body in a fact: the text itself, or a reference to a blob if it is large. */
+/** A text in a fact: the text itself, a reference to a blob if it is large, or its hash if compaction dropped it. */
 export const Body = Schema.Union([
   Schema.String,
   Schema.Struct({ sha256: Schema.String, bytes: Schema.Int }),

@@ -33,11 +33,13 @@ export function ofType<T extends FactType>(
     )
 }
 
-const isOfType = ({ stream, type }: Recorded, types: readonly string[]) =>
-  types.includes(type) && kindOf(stream) !== undefined
+const isOfType = (recorded: Recorded, types: readonly string[]) => {
+  const kind = kindOf(recorded.stream)
+  return kind !== undefined && types.includes(kind.facts.typeOf(recorded))
+}
 
 /** Throws UnknownFactError for a fact that a newer version of this package wrote. */
 function readFact<T extends FactType>(recorded: Recorded): RecordedFact<T> {
   const read = kindOf(recorded.stream)?.facts.read(recorded) as KnownFact | undefined
-  return { ...recorded, ...(read && { data: read.data }) } as RecordedFact<T>
+  return { ...recorded, ...(read && { type: read.type, data: read.data }) } as RecordedFact<T>
 }

@@ -29,8 +29,8 @@ export type Worker = string | Pool
 /** How a step asks its agent. */
 export interface StepOptions {
   /**
-   * `chain` (the default) continues the agent's conversation; `fresh` starts a new one for this ask alone, for asks that
-   * must not see each other.
+   * `chain` (the default, unless the orchestrator sets another) continues the agent's conversation; `fresh` starts a new one
+   * for this ask alone, for asks that must not see each other.
    */
   readonly session?: 'chain' | 'fresh'
   /** The JSON Schema that the answer must match. */

@@ -21,10 +21,11 @@ export function sequential(
   { transform = continueTask }: SequentialOptions = {},
 ): Pattern {
   checkSteps('sequential', steps)
-  return patternOf(steps, (ask, task) => from(ask, steps, transform, task, task, 0))
+  return patternOf(steps, (ask, task) => stepsFrom(ask, steps, transform, task, task, 0))
 }
 
-function from(
+/** The steps from this index on. */
+function stepsFrom(
   ask: Ask,
   steps: readonly Step[],
   transform: NonNullable<SequentialOptions['transform']>,
@@ -37,7 +38,7 @@ function from(
   return joined(answers).pipe(
     concatMap(({ text }) => {
       const prompt = transform(text, { task, step: index + 1 })
-      return from(ask, steps, transform, task, { prompt }, index + 1)
+      return stepsFrom(ask, steps, transform, task, { prompt }, index + 1)
     }),
   )
 }

@@ -7,7 +7,7 @@ function role(id: string, systemPrompt: string) {
   return (overrides: Overrides = {}): AgentOptions => ({ id, systemPrompt, ...overrides })
 }
 
-const FINDINGS = `For each finding: where it is, what can happen, how bad that is (critical, important, minor), and how to fix it.
+const FINDINGS = `For each finding: where it is, what can happen, how bad that is (critical, important, minor), and how to mend it.
 Report only what you can point to. When you find nothing, say so in one sentence. Write Markdown.`
 
 /**

@@ -1,7 +1,8 @@
 /** The rules that every error of this package follows. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { AgentNotFoundError } from '../../src/events/errors/agent.ts'
 import { ClaudeAgentError, describeError, type ErrorOptions } from '../../src/events/errors/base.ts'
 import { CallTimeoutError } from '../../src/events/errors/call.ts'
 import { callErrorFrom, errorData } from '../../src/events/errors/recorded.ts'
@@ -104,4 +105,21 @@ test('the tag discriminates a union of errors for the compiler', () => {
   const versionOf = (error: VersionConflict | CallTimeoutError): number | undefined =>
     error._tag === 'VersionConflict' ? error.details.expected : error.details.status
   expect(versionOf(new CallTimeoutError({ status: 529 }))).toBe(529)
+})
+
+test('an error is an instance of no class but its own and its bases, also where a minifier has renamed all of them', () => {
+  const names = classes.map(([, ErrorClass]) => Object.getOwnPropertyDescriptor(ErrorClass, 'name'))
+  for (const [, ErrorClass] of classes)
+    Object.defineProperty(ErrorClass, 'name', { value: 'e', configurable: true })
+  onTestFinished(() => {
+    for (const [at, [, ErrorClass]] of classes.entries())
+      Object.defineProperty(ErrorClass, 'name', names[at] as PropertyDescriptor)
+  })
+  class OfAProgram extends AgentNotFoundError {}
+  for (const [name, ErrorClass] of classes) {
+    const error = made(name, ErrorClass)
+    expect(classes.filter(([, Other]) => error instanceof Other).map(([other]) => other)).toEqual([name])
+    expect(error).not.toBeInstanceOf(OfAProgram)
+  }
+  expect(new OfAProgram({ agent: 'a', nearest: null })).toBeInstanceOf(AgentNotFoundError)
 })

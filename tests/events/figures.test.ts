@@ -3,7 +3,13 @@ import { expect, test } from 'vitest'
 import { dollars, duration, plural } from '../../src/events/figures.ts'
 
 test('dollars are rounded to the cent, or to four decimals, with a leading sign', () => {
-  expect([0, 2.5, 0.00432, -0.0033].map(dollars)).toEqual(['$0.00', '$2.50', '$0.0043', '-$0.0033'])
+  expect([0, 2.5, 0.00432, -0.0033, 0.00003].map(dollars)).toEqual([
+    '$0.00',
+    '$2.50',
+    '$0.0043',
+    '-$0.0033',
+    '$0.00003',
+  ])
 })
 
 test('durations are in seconds below a minute, and clock times above', () => {

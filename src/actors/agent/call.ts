@@ -64,7 +64,7 @@ export async function composeCall(
   }
 }
 
-/** Runs a call to its end. Never throws. */
+/** Runs a call to its end. Never throws: what the runner or `hear` throws ends the call as `CallFailed`. */
 export async function carryOutCall(
   runner: AgentRunner,
   call: Call,
@@ -93,7 +93,7 @@ function harvested(result: CallResult): CallEnding {
   }
 }
 
-/** Finds out how a call of an earlier process ended. undefined: it was never sent, so start it. */
+/** Finds out how a call of an earlier process ended. undefined: it was never sent, so it can be started. */
 export async function recoverAnnouncedCall(
   runner: AgentRunner,
   call: Call,

@@ -1,4 +1,8 @@
-/** What an agent does next: pure functions from its state to effects and facts. All policy is here, none in the fold. */
+/**
+ * What happens to a task next: pure functions from an agent's state to effects and facts. The fold holds no policy. What
+ * else decides: `failure-policy.ts` about retries, `tasks/tasks.ts` about accepting a task, `tasks/held.ts` about approving
+ * one, and `agent.ts` and `system.ts` about the agent itself.
+ */
 import type { CallResult } from '../../claude/runner.ts'
 import { instant } from '../../clock.ts'
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
@@ -183,7 +187,7 @@ export function callEnded(
     ]
   }
   if (attempt - excused <= retriesAfter(error, config.retry.attempts)) {
-    // A call lost in a crash was no failure to back off from.
+    // A call that a crash interrupted says nothing about the service, so there is no need to wait.
     const delayMs =
       ending.type === 'CallOutcomeUnknown' ? 0 : retryDelayMs(config.retry, attempt - excused, random)
     return [ending, { type: 'RetryScheduled', data: { ...next, dueAt: instant(now + delayMs) } }]

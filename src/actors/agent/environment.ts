@@ -14,7 +14,10 @@ export interface AgentEnvironment extends ActorEnvironment {
   /** Admits calls. */
   readonly governor: Governor
   readonly baseDir: string
-  /** Resolves when the processes that the log does not know have been terminated. */
+  /**
+   * Resolves when the processes that an earlier owner left running have been killed, except those of calls that the log has
+   * as open. No call starts before that. The owner is the process that has the store open.
+   */
   readonly swept: () => Promise<void>
   /** The most tasks an agent may have, queued and running. */
   readonly mailbox: number
@@ -38,9 +41,9 @@ export interface Recovery {
   readonly agent: string
   readonly taskId: string
   /**
-   * `harvested`: its answer was found. `redispatched`: it had not been sent, and is sent now. `retried`: it had failed,
-   * or it had been sent and no answer was found; it is retried. `failed`: it had failed permanently. `unknown`: it had
-   * been sent, no answer was found, and no retry is left.
+   * `harvested`: its answer was found. `redispatched`: it had not been sent, and is sent now, unless its deadline has
+   * passed. `retried`: it had failed, or it had been sent and no answer was found; it is retried. `failed`: it had failed
+   * permanently. `unknown`: it had been sent, no answer was found, and no retry is left.
    */
   readonly outcome: RecoveryOutcome
 }

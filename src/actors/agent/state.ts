@@ -38,7 +38,7 @@ export interface OpenCall {
 
 /** The task that the agent is working on. */
 export interface CurrentTask extends QueuedTask {
-  /** The number of its calls, the open one included. */
+  /** How many calls it has had, including the open one and the excused ones. */
   readonly attempt: number
   readonly deadlineAt: string
   readonly call: OpenCall | null
@@ -46,7 +46,7 @@ export interface CurrentTask extends QueuedTask {
   readonly placed: boolean
   /** When the next call is due, while the agent waits to retry. */
   readonly dueAt: string | null
-  /** Calls that ended through no fault of the task. They do not count as attempts. */
+  /** How many of its calls ended through no fault of the task. They do not count as retries. */
   readonly excused: number
   /** Calls in a row that the account refused. */
   readonly refusals: number

@@ -124,7 +124,7 @@ export class AgentSystem {
     })
   }
 
-  /** Terminates the processes that the log does not know, then starts every agent with open tasks. */
+  /** Kills the processes that an earlier owner left and the log does not know, then starts every agent with open tasks. */
   async resume(): Promise<readonly Agent[]> {
     await this.#swept()
     const agents = await this.#open()
@@ -185,7 +185,7 @@ export class AgentSystem {
     })
   }
 
-  /** Resolves when the processes that an earlier owner left, and that the log does not know, have been terminated. */
+  /** See {@link AgentEnvironment.swept}. One sweep is enough; one that failed is repeated. */
   #swept(): Promise<void> {
     this.#sweeping ??= this.#sweep().catch((error: unknown) => {
       this.#sweeping = undefined

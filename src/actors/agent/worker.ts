@@ -59,7 +59,7 @@ export function agentWorker(
       const recovery = recover(effect, signal)
       lastRecovery = recovery.catch(() => {})
       if (await recovery) return
-      // Its deadline ends it.
+      // Not sent again: the `deadline` effect ends the task.
       if (clock.now() >= Date.parse(effect.task.deadlineAt)) return aborted(signal)
     }
     if (!signal.aborted) await run(effect, signal, slot)
@@ -216,6 +216,8 @@ export function agentWorker(
         return undefined
       case 'deadline':
         await context.pause(msUntil(effect.task.deadlineAt))
+        // The call is recovered only after the sweep. If that fails, the deadline still holds.
+        await environment.swept().catch(() => {})
         await lastRecovery
         await admission.idle
         return context.isWanted ? passDeadline(effect.task) : undefined

@@ -140,7 +140,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * Decides on the state, appends the facts, then lets the machine see them. Resolves when they are durable. Decisions
    * that arrive during an append are taken together and share the next one.
    *
-   * @param decision Throwing writes nothing. *Contract:* repeatable, as it runs again if an append it shared has failed.
+   * @param decision Throwing writes nothing. *Contract:* may be called twice: if an append that it shared with others fails,
+   * it is taken again alone.
    */
   decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],

@@ -1,6 +1,7 @@
 /**
- * A fold without XState's interpreter: the transitions of a flat machine, compiled into tables. A property test over
- * every kind of actor checks that both lead to the same states.
+ * A fold without XState's interpreter: the transitions of a flat machine, compiled into tables. The live actor, loading and
+ * every reader of a state fold with it; only a replay step by step uses XState. A property test over every kind of actor
+ * checks that both lead to the same states.
  */
 import type { AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
 import type { Json } from '../../events/json.ts'

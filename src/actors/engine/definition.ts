@@ -67,7 +67,7 @@ export function defineKind<M extends AnyStateMachine, E extends Effect>(
   sources: readonly object[] = [],
 ): ActorDefinition<M, E> {
   const fingerprint =
-    bundled[kind] ??
+    (Object.hasOwn(bundled, kind) ? bundled[kind] : undefined) ??
     fingerprintOf([machine.config, machine.implementations, parts.facts.versions, ...sources])
   const fold = replayable(machine)
   return { kind, fold, live: liveFold(fold), fingerprint, ...parts }

@@ -1,4 +1,4 @@
-/** A machine as a fold over facts, and the check that it has nothing a replay could not repeat. */
+/** A machine as a fold over facts, and the check that it contains no construct that acts. */
 import type { AnyActorScope, AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
 import { NotReplayableError } from '../../events/errors/actor.ts'
 import type { Json } from '../../events/json.ts'
@@ -53,13 +53,14 @@ export function replayable<M extends AnyStateMachine>(machine: M): Fold<M> {
   }
 }
 
-/** Actions that only compute the next context. All others act or read a clock. */
+/** Actions that only compute the next context, as long as their functions are pure. All others act. */
 const PURE_ACTIONS = new Set(['xstate.assign'])
 
 /**
- * Throws {@link NotReplayableError} if the machine contains something a replay could not repeat: `invoke`, `after`,
- * `spawn`, `emit`, `raise`, `sendTo`, functions as actions, final states, or a context made by a function (XState loses
- * timers on restore and runs invoked promises again).
+ * Rejects a machine with constructs that act: throws {@link NotReplayableError} for `invoke`, `after`, `spawn`, `emit`,
+ * `raise`, `sendTo`, functions as actions, final states, and a context made by a function (XState loses timers on restore
+ * and runs invoked promises again). *Contract:* assigns and guards are pure. That cannot be checked: one that reads a clock
+ * passes.
  *
  * @example
  * assertReplayable(agentMachine)

@@ -99,7 +99,7 @@ const scopeOf = ({ agent, run }: BudgetScope): BudgetScope => defined({ agent, r
 const scopeName = ({ agent, run }: BudgetScope) =>
   agent !== undefined ? `agent ${agent}` : run !== undefined ? `run ${run}` : 'everything'
 
-/** `agent writer: $2.5000 of $3.0000 spent, $0.5000 left` */
+/** `agent writer: $2.50 of $3.00 spent, $0.50 left` */
 export function budgetLine({ scope, limit, spent, remaining }: BudgetInfo): string {
   const parts = [
     limit.usd === null

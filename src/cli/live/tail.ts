@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Recorded } from '../../events/envelope.ts'
 import { checkStreamName } from '../../events/ids.ts'
+import { kindOf } from '../../history/kinds.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { commaSeparated, zeroOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
@@ -86,8 +87,11 @@ function filterOf({ stream, agent, type }: TailOptions): (recorded: Recorded) =>
   ]
   const types = new Set(type)
   return (recorded) =>
-    streams.every((name) => name === recorded.stream) && (types.size === 0 || types.has(recorded.type))
+    streams.every((name) => name === recorded.stream) && (types.size === 0 || types.has(typeOf(recorded)))
 }
+
+/** The type that a fact has today; a type may have had another name when the fact was written. */
+const typeOf = (recorded: Recorded) => kindOf(recorded.stream)?.facts.typeOf(recorded) ?? recorded.type
 
 function ownerNotes(screen: Terminal): (pid: number | null) => void {
   let isFirst = true

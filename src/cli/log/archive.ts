@@ -120,7 +120,7 @@ async function exportLog(
 function noteLost(globals: GlobalOptions, { lostBlobs }: ArchiveSummary): void {
   if (lostBlobs === 0) return
   const what = largeBodies(lostBlobs)
-  terminal(globals).note(`${what} had been lost when the store was repaired, and remain lost.`)
+  terminal(globals).note(`${what} lost when the store was repaired: still missing.`)
 }
 
 /** Stops quietly when the reader has seen enough. */

@@ -18,6 +18,12 @@ export interface ErrorOptions {
 /** Where an error names its classes, in every copy of this package. */
 const CLASSES = Symbol.for('claude-multi-agent/error-classes')
 
+/** Where a base class has its name. Not `name`: a minifier gives one short name to several classes. */
+export const CLASS_NAME = Symbol.for('claude-multi-agent/error-class')
+
+/** Where a class that a builder made has the name of the one class that extends it, which is its tag. */
+export const TAG = Symbol.for('claude-multi-agent/error-tag')
+
 /** The base of all errors that this package throws on purpose. `_tag` tells them apart, also across processes. */
 export abstract class ClaudeAgentError<Details extends object = object> extends Error {
   abstract readonly _tag: string
@@ -41,19 +47,31 @@ export abstract class ClaudeAgentError<Details extends object = object> extends 
 
 Object.defineProperty(ClaudeAgentError.prototype, CLASSES, { get: classesOf })
 Object.defineProperty(ClaudeAgentError, Symbol.hasInstance, { value: isInstance })
+Object.defineProperty(ClaudeAgentError, CLASS_NAME, { value: 'ClaudeAgentError' })
+
+/** The name of a class of this package; undefined for one that a program derives from it. */
+function nameOf(of: object): string | undefined {
+  const own = (owner: object | null, key: symbol): string | undefined =>
+    owner !== null && Object.hasOwn(owner, key) ? (owner as Record<symbol, string>)[key] : undefined
+  return own(of, CLASS_NAME) ?? own(of, TAG) ?? own(Object.getPrototypeOf(of), TAG)
+}
 
 /** The names of an error's classes, up to the base. */
 function classesOf(this: object): string[] {
-  const names: string[] = []
-  for (let of = this.constructor; of !== Error; of = Object.getPrototypeOf(of)) names.push(of.name)
-  return names.filter((name) => name !== '')
+  const names = new Set<string>()
+  for (let of: object = this.constructor; of !== Error; of = Object.getPrototypeOf(of)) {
+    const name = nameOf(of)
+    if (name !== undefined) names.add(name)
+  }
+  return [...names]
 }
 
 /** What `instanceof` says: also true for an error of another copy of this package, such as a loaded module imports. */
-function isInstance(this: { readonly name: string }, value: unknown): boolean {
+function isInstance(this: object, value: unknown): boolean {
   if (Function.prototype[Symbol.hasInstance].call(this as never, value)) return true
+  const name = nameOf(this)
   const classes: readonly string[] | undefined = Object(value)[CLASSES]
-  return classes?.includes(this.name) ?? false
+  return name !== undefined && (classes?.includes(name) ?? false)
 }
 
 /** What a program prints of any error: the shape of `--json` errors. */

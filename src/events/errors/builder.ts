@@ -1,5 +1,5 @@
 /** Makes a class of errors out of its tag and one function, from its details to its words. */
-import { ClaudeAgentError, type ErrorOptions, type ErrorText } from './base.ts'
+import { ClaudeAgentError, type ErrorOptions, type ErrorText, TAG } from './base.ts'
 
 /** An error whose tag is known to the compiler, so that a union of errors is told apart by `_tag`. */
 export interface TaggedError<Tag extends string, Details extends object> extends ClaudeAgentError<Details> {
@@ -28,6 +28,7 @@ export function defineError<const Tag extends string, Given extends object, Deta
   describe: (given: Given) => ErrorText & { readonly details?: Details },
 ): ErrorClass<Tag, Given, Details> {
   return class extends ClaudeAgentError<Details> {
+    static readonly [TAG]: string = tag
     readonly _tag = tag
     // A minifier renames classes.
     override readonly name: string = tag

@@ -1,5 +1,5 @@
 /** How a call can end without an answer. Each class is a row of the classification in `src/claude/classification.ts`. */
-import { ClaudeAgentError, type ErrorOptions } from './base.ts'
+import { CLASS_NAME, ClaudeAgentError, type ErrorOptions, TAG } from './base.ts'
 import type { TaggedError } from './builder.ts'
 import { sentence } from './phrases.ts'
 
@@ -14,7 +14,9 @@ export interface CallErrorDetails {
 }
 
 /** The `claude` process, or the service behind it, gave no answer. The base of all errors of calls. */
-export abstract class ClaudeExecutionError extends ClaudeAgentError<CallErrorDetails> {}
+export abstract class ClaudeExecutionError extends ClaudeAgentError<CallErrorDetails> {
+  static readonly [CLASS_NAME]: string = 'ClaudeExecutionError'
+}
 
 /**
  * How often a task is retried after a failure: never, at most once, or as often as the agent's policy says.
@@ -41,6 +43,7 @@ export interface CallErrorClass<Tag extends string = string> {
 function callError<const Tag extends string>(tag: Tag, row: Row): CallErrorClass<Tag> {
   const { message, hint, retries = 'none' } = row
   return class extends ClaudeExecutionError {
+    static readonly [TAG]: string = tag
     static readonly retries: Retries = retries
     readonly _tag = tag
     override readonly name: string = tag

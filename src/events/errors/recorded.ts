@@ -1,5 +1,5 @@
 /** An error as data, as a fact or the owner's socket carries it, and the error made from that data again. */
-import { ClaudeAgentError } from './base.ts'
+import { CLASS_NAME, ClaudeAgentError } from './base.ts'
 import { type CallErrorDetails, CliCrashedError, callErrors } from './call.ts'
 import { TaskRejectedError } from './hold.ts'
 
@@ -14,6 +14,7 @@ export interface ErrorData {
 
 /** An error from a fact or from another process, whose class is not known there. */
 export class RecordedError extends ClaudeAgentError<ErrorData['details']> {
+  static readonly [CLASS_NAME]: string = 'RecordedError'
   readonly _tag: string
   constructor({ tag, details, ...text }: ErrorData) {
     super(details, text)

@@ -95,9 +95,10 @@ export function problemOf(mistake: Mistake): { readonly problem: string; readonl
 
 /** A value as it was written; `it` if it is blank, an object, or long. */
 export function named(given: unknown): string {
-  if (typeof given === 'string' && given.trim() === '') return 'it'
-  const shown = typeof given === 'number' ? String(given) : JSON.stringify(given)
-  return shown === undefined || typeof given === 'object' || shown.length > 60 ? 'it' : shown
+  if ((typeof given === 'object' && given !== null) || (typeof given === 'string' && given.trim() === ''))
+    return 'it'
+  const shown = typeof given === 'number' || typeof given === 'bigint' ? String(given) : JSON.stringify(given)
+  return shown === undefined || shown.length > 60 ? 'it' : shown
 }
 
 /** `agents[0].id`, appended to `start`. */
@@ -211,14 +212,16 @@ const valueAt = (root: unknown, path: ValuePath): unknown =>
   )
 
 /** An undefined value counts as absent. Only plain objects and lists are searched. */
-function withoutUndefined(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutUndefined)
-  if (typeof value !== 'object' || value === null) return value
+function withoutUndefined(value: unknown, within: readonly unknown[] = []): unknown {
+  // What contains itself is left as it is, for the schema to refuse.
+  if (typeof value !== 'object' || value === null || within.includes(value)) return value
+  const inside = [...within, value]
+  if (Array.isArray(value)) return value.map((part) => withoutUndefined(part, inside))
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) return value
   return Object.fromEntries(
     Object.entries(value).flatMap(([key, part]) =>
-      part === undefined ? [] : [[key, withoutUndefined(part)]],
+      part === undefined ? [] : [[key, withoutUndefined(part, inside)]],
     ),
   )
 }

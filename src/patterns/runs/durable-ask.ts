@@ -7,11 +7,16 @@
  *     winner is known before a loser has begun.
  * A3. The outcome of an ask is in the log before the pattern gets it. An ask that the end of the process interrupts stays
  *     scheduled, and the next execution continues it.
+ *
+ * What the neighbours add: `step-key.ts` names a step by its content; `workers.ts` assigns the agent that answers it, or a
+ * copy from a pool; `step-causes.ts` finds out which answers led to an ask; `rememberFact` and `factOf` (in `handle.ts` of the
+ * agent's tasks) link a reply or an error to the fact that recorded it; `abandoned-steps.ts` cancels the steps that no ask
+ * claims any more.
  */
 import { Observable } from 'rxjs'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
-import { factOf, type Reply, standingFor } from '../../actors/agent/tasks/handle.ts'
+import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
 import type { EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
@@ -118,7 +123,7 @@ export class DurableAsk {
         asking.finally(() => this.#open.delete(asking))
       })
       return () => {
-        // Nothing is left to stop then, and an abort costs more than an answer.
+        // Also called after the answer, when nothing is left to stop: an abort costs more than an answer.
         if (!isOver) stop.abort('the workflow no longer needs the answer')
       }
     })
@@ -170,7 +175,7 @@ export class DurableAsk {
       const causes = this.causes.of([task.prompt, task.textInput], asked.leading)
       const step = { stepKey, ask: asked.ask, agent, worker: assigned.agent, task, options, signal, causes }
       const reply = await this.#attempt(step, before)
-      return standingFor({ agent, text: reply.text }, factOf(reply))
+      return rememberFact({ agent, text: reply.text }, factOf(reply))
     } finally {
       assigned.release()
     }
@@ -208,13 +213,13 @@ export class DurableAsk {
       const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
       notify({ ...event, state: 'succeeded', costUsd, tokens, text })
-      return standingFor(reply, succeeded)
+      return rememberFact(reply, succeeded)
     } catch (error) {
       // The process ends: the next one continues the task, and with it the step.
       if (error instanceof ClosedError || actor.closed) throw error
       const isCancelled = signal.aborted || error instanceof TaskCancelledError
       const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled }
-      standingFor(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? factId))
+      rememberFact(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? factId))
       notify({ ...event, state: isCancelled ? 'cancelled' : 'failed', problem: data.error.message })
       // The task was cancelled before this execution asked for it.
       if (isOpen && error instanceof TaskCancelledError && !signal.aborted)

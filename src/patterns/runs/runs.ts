@@ -96,7 +96,10 @@ export class Runs {
     this.#bodies = bodiesIn(environment.store)
   }
 
-  /** Starts a run, or resumes the one with this id. RunConflictError if its input is another one, thrown or from the run. */
+  /**
+   * Starts a run, or resumes the one with this id. Another input for that id is a RunConflictError: thrown if the run is
+   * active in this process, otherwise the run rejects with it.
+   */
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? randomUUID())
     const task = checkTaskInput(input)

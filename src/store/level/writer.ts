@@ -1,4 +1,12 @@
-/** The single writer of a log: commits appends in groups, one synced write each, and recovers from failed writes. */
+/**
+ * The single writer of a log: commits appends in groups, one synced write each, and recovers from failed writes.
+ *
+ * - `CommitQueue` collects the appends that arrive during a write; the next write commits them together.
+ * - `BatchPlan` checks the appends of a group in order, and turns them into the records of one write.
+ * - `Watermark` is the last position that can be read; followers of the log wait for it to advance.
+ * - `HeadFile` keeps the last position in a file beside the log, so that a lost tail is detected.
+ * - A checkpoint is the position up to which the index on disk is complete. What follows it is indexed again on opening.
+ */
 import type { Clock } from '../../clock.ts'
 import { instant } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
@@ -6,7 +14,6 @@ import { StoreLockLost, StoreReadOnly } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
 import { type AppendRequest, type CommittedFact, commitConflict } from '../append-request.ts'
 import type { Watermark } from '../follow.ts'
-
 import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
 import { CommitQueue, type QueuedRequest } from './commit-queue.ts'
 import { type LogDatabase, rootCause } from './database.ts'
@@ -100,6 +107,7 @@ export class LogWriter {
       const append = intact[member]
       if (outcome.kind === 'written') append?.resolve(plan.recorded(outcome.first, outcome.count))
       else if (outcome.kind === 'conflict') append?.reject(outcome.error)
+      // A repeated commit id writes nothing: the caller gets the facts of the first append, or a conflict if its own differ.
       else append?.resolve(this.#repeated(append.request, outcome.entry))
     }
     if (this.#index.needsFlush) await this.#flushIndex()

@@ -7,6 +7,7 @@ import {
   OutcomeUnknownError,
 } from '../../../src/events/errors/call.ts'
 import { ClosedError } from '../../../src/events/errors/usage.ts'
+import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
 
 const answer: CallResult = {
@@ -131,6 +132,28 @@ describe('after a process that ended in the middle of a call', () => {
       { resume: 'on-demand' },
     )
     expect(await orchestrator.recover()).toMatchObject([{ outcome: 'harvested' }])
+  })
+
+  test('an answer counts even if the deadline passes before leftover processes are killed', async () => {
+    const { open, types, clock } = await interrupted()
+    await clock.advance(10 * 60_000)
+    let endSweep = () => {}
+    const swept = new Promise<number>((resolve) => {
+      endSweep = () => resolve(0)
+    })
+    const scripted = scriptedRunner({ clock, recover: () => ({ outcome: 'answered', result: answer }) })
+    const runner = { ...scripted, sweep: () => swept }
+    const { orchestrator } = await open({}, { resume: 'on-demand', runner })
+    const agent = await orchestrator.agent('echo')
+    const task = agent.ask('x', { taskId: 't1' })
+    task.catch(() => {})
+    await until(() => clock.pending === 0 && agent.isStarted)
+    await clock.advance(1)
+    // Decisions are taken in order: one that the deadline made would be durable now.
+    await agent.record(() => [])
+    endSweep()
+    expect((await task).text).toBe('found')
+    expect((await types('echo')).slice(2)).toEqual(['CallStarted', 'CallSucceeded'])
   })
 
   test('a call that is unanswered after the deadline fails, without another call', async () => {

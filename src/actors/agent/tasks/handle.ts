@@ -91,7 +91,7 @@ export class TaskHandle implements PromiseLike<Reply>, AsyncIterable<CallMessage
 const facts = new WeakMap<object, string>()
 
 /** Remembers the fact that recorded an outcome. Returns the outcome. */
-export function standingFor<Outcome>(outcome: Outcome, factId: string | undefined): Outcome {
+export function rememberFact<Outcome>(outcome: Outcome, factId: string | undefined): Outcome {
   if (typeof outcome === 'object' && outcome !== null && factId !== undefined) facts.set(outcome, factId)
   return outcome
 }

@@ -18,7 +18,7 @@ import type { AgentActor, AgentEnvironment } from '../environment.ts'
 import { isSameTask } from '../retention.ts'
 import type { AgentContext } from '../state.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
-import { type Reply, standingFor, TaskHandle } from './handle.ts'
+import { type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 
 /** Options of `ask`. */
@@ -272,9 +272,9 @@ export class AgentTasks {
   }
 
   async #reply({ type, data, id }: Identified<TaskOutcome>): Promise<Reply> {
-    if (type === 'TaskFailed') throw standingFor(callErrorFrom(data.error), id)
+    if (type === 'TaskFailed') throw rememberFact(callErrorFrom(data.error), id)
     if (type === 'TaskCancelled')
-      throw standingFor(new TaskCancelledError({ agent: this.#agent, ...data }), id)
+      throw rememberFact(new TaskCancelledError({ agent: this.#agent, ...data }), id)
     const { taskId, text, sessionId, parentSessionId, costUsd, usage, durationMs, attempt } = data
     const reply = {
       taskId,
@@ -287,7 +287,7 @@ export class AgentTasks {
       durationMs,
       attempts: attempt,
     }
-    return standingFor(reply, id)
+    return rememberFact(reply, id)
   }
 }
 
