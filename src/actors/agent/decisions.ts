@@ -9,7 +9,7 @@ import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
-import { faultOf, retriesAfter, retryAfterMs, retryDelayMs } from './failure-policy.ts'
+import { faultOf, rejectsRequest, retriesAfter, retryAfterMs, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 
@@ -179,7 +179,8 @@ export function callEnded(
     const leftMs = leftAfterRefusal(current, now)
     return [ending, { type: 'RetryScheduled', data: { ...next, dueAt, because: 'account', leftMs } }]
   }
-  if (fault === 'session' && call && call.parentSessionId !== null && !call.rebuilt) {
+  const isSessionAtFault = fault === 'session' || rejectsRequest(error)
+  if (isSessionAtFault && call && call.parentSessionId !== null && !call.rebuilt) {
     return [
       ending,
       { type: 'SessionLost', data: { taskId, sessionId: call.parentSessionId } },

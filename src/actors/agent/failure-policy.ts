@@ -33,6 +33,15 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 export const faultOf = ({ tag }: Pick<Failure, 'tag'>): Fault =>
   Object.hasOwn(FAULTS, tag) ? (FAULTS[tag] ?? 'agent') : 'agent'
 
+const REJECTED: readonly unknown[] = [400, 413]
+
+/**
+ * Whether the service rejected what it was sent. In a continued session that may be something in the history (an image
+ * that is too large, a broken block), and every later request would be rejected the same way.
+ */
+export const rejectsRequest = ({ tag, details }: Pick<Failure, 'tag' | 'details'>): boolean =>
+  ['InvalidRequestError', 'PromptTooLargeError'].includes(tag) && REJECTED.includes(details.status)
+
 /** How many retries a task has in all after this failure. */
 export function retriesAfter(error: Failure, allowed: number): number {
   if (!error.retryable) return 0

@@ -149,6 +149,7 @@ export class BadUpstreamError extends callError('BadUpstreamError', {
 }) {}
 export class InvalidRequestError extends callError('InvalidRequestError', {
   message: 'The service rejected the request',
+  hint: 'If something in the conversation is the cause, start a new one: claude-agents agent reset.',
 }) {}
 export class ModelNotFoundError extends callError('ModelNotFoundError', {
   message: 'The service does not know the model',

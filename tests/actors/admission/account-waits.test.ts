@@ -2,8 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import {
   CallTimeoutError,
+  InvalidRequestError,
   OverloadedError,
   ProcessKilledError,
+  PromptTooLargeError,
   RateLimitedError,
   SessionNotFoundError,
 } from '../../../src/events/errors/call.ts'
@@ -174,6 +176,37 @@ describe('a session that is lost', () => {
     ])
     expect(runner.calls.at(-1)?.prompt).toContain('one')
     expect((await types('echo')).filter((type) => type === 'SessionLost').length).toBe(1)
+  })
+
+  test.each([
+    ['a rejected request (400)', () => new InvalidRequestError({ status: 400 })],
+    ['a request that is too large (413)', () => new PromptTooLargeError({ status: 413 })],
+  ])('is rebuilt as well after %s: something in its history may be the cause', async (_, rejection) => {
+    const { open, types } = await world()
+    const { orchestrator, runner } = await open({
+      reply: ({ parentSessionId, prompt }) => (parentSessionId === null ? `heard ${prompt}` : rejection()),
+    })
+    const agent = await orchestrator.createAgent(ECHO)
+    await agent.ask('remember zebra')
+    expect((await agent.ask('what was it?')).text).toContain('remember zebra')
+    expect(runner.calls.map(({ parentSessionId }) => parentSessionId !== null)).toEqual([false, true, false])
+    expect((await types('echo')).filter((type) => type === 'SessionLost').length).toBe(1)
+  })
+
+  test('is rebuilt once only: a request that is rejected again is the task that fails', async () => {
+    const { open } = await world()
+    const { orchestrator, runner } = await open({
+      reply: ({ prompt }) => (prompt === 'fine' ? 'yes' : new InvalidRequestError({ status: 400 })),
+    })
+    const agent = await orchestrator.createAgent(ECHO)
+    await agent.ask('fine')
+    await expect(agent.ask('bad')).rejects.toMatchObject({
+      _tag: 'InvalidRequestError',
+      hint: expect.stringContaining('agent reset'),
+    })
+    expect(runner.calls.length).toBe(3)
+    await expect(agent.ask('bad', { session: 'fresh' })).rejects.toBeInstanceOf(InvalidRequestError)
+    expect(runner.calls.length).toBe(4)
   })
 
   test('with a very long conversation keeps the newest turns and says how many it left out', async () => {
