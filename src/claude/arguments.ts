@@ -57,9 +57,11 @@ type SessionPart = 'sessionId' | 'parentSessionId'
 
 /**
  * A new chain starts with our own id. Every later call forks its parent's session, leaving that transcript untouched.
+ * Only a call whose turn was paused continues its own session.
  */
 function sessionArguments({ sessionId, parentSessionId }: Pick<Call, SessionPart>): string[] {
   const own = ['--session-id', checkSessionId(sessionId)]
+  if (parentSessionId === sessionId) return ['--resume', checkSessionId(sessionId)]
   return parentSessionId === null
     ? own
     : ['--resume', checkSessionId(parentSessionId), '--fork-session', ...own]

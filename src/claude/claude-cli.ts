@@ -17,7 +17,8 @@ import { hopeless } from './hopeless-call.ts'
 import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-plan.ts'
 import { locateProgram, type Program } from './locate.ts'
 import { accountOf, isLoginFixed } from './login/account.ts'
-import { callFailure, resultOf } from './process/call-ending.ts'
+import { continuesItself, withContinuations } from './paused-turn.ts'
+import { callFailure, costSoFar, resultOf } from './process/call-ending.ts'
 import { callProcesses } from './process/list.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
@@ -73,6 +74,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     )
     await writeSystemPrompt(call)
     const plan = await planOf(call, program)
+    const costBefore = continuesItself(call) ? await costSoFar(call) : undefined
     const redact = redactor({
       secrets: plan.secrets,
       prompts: [call.prompt, call.settings.systemPrompt],
@@ -100,7 +102,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
         })
         if (error) throw error
         if (facts.result === null) return []
-        const { result, isSessionKept } = await resultOf(call, facts.result, { facts, redact })
+        const { result, isSessionKept } = await resultOf(call, facts.result, { facts, redact, costBefore })
         await prune(call)
         return [...(isSessionKept ? [] : [missingTranscript(call)]), { type: 'result', result }]
       },
@@ -126,7 +128,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
   return {
     capacity: { calls: maxProcesses, starts: maxStarts },
     account: () => accountOf(accountContext()),
-    start: withCautions(start, logger),
+    start: withCautions(withContinuations(start), logger),
     async recover(call, { process: identity, signal }) {
       const recovered = await recoverCall(
         call,

@@ -27,6 +27,7 @@ export function recordable(result: CallResult): CallResult {
     durationMs: amount(given.durationMs, LARGEST_COUNT),
     turns: typeof given.turns === 'number' ? count(given.turns) : null,
     model: typeof given.model === 'string' ? label(given.model) : null,
+    ...(typeof given.stopReason === 'string' ? { stopReason: label(given.stopReason) } : {}),
     permissionDenials: listAt(given, 'permissionDenials')
       .slice(0, MOST_DENIALS)
       .map(asRecord)

@@ -75,6 +75,11 @@ export interface CallResult {
   /** How many turns the model took; null if unknown (an answer recovered after a crash). */
   readonly turns: number | null
   readonly model: string | null
+  /**
+   * Why the model stopped, in the service's words, if known: `end_turn`, or `max_tokens` for an answer that was cut
+   * off.
+   */
+  readonly stopReason?: string | undefined
   /** At most 100 are recorded, with 1,000 characters of their input. */
   readonly permissionDenials: readonly { readonly tool: string; readonly input: string }[]
 }
@@ -90,6 +95,8 @@ export type CallMessage =
       readonly tools: readonly string[]
     }
   | { readonly type: 'text'; readonly text: string }
+  /** The last characters of the text so far do not count: the stream broke, or the call failed, and it is repeated. */
+  | { readonly type: 'retract'; readonly characters: number }
   | { readonly type: 'tool'; readonly name: string; readonly toolUseId: string }
   | {
       readonly type: 'retry'

@@ -109,6 +109,8 @@ const definitions = {
       durationMs: Schema.Finite,
       turns: Schema.NullOr(Count),
       model: NullableString,
+      /** Why the model stopped, in the service's words, if known. */
+      stopReason: Schema.optionalKey(Schema.String),
       permissionDenials: Schema.Array(Schema.Struct({ tool: Schema.String, input: Schema.String })),
       /** Recovered after a crash from what the process had left. */
       harvested: Schema.Boolean,

@@ -31,6 +31,11 @@ test('a later call forks its parent under a new id', () => {
   expect(argv.slice(5, 10)).toEqual(['--resume', PARENT, '--fork-session', '--session-id', SESSION])
 })
 
+test('a call whose turn was paused continues its own session in place', () => {
+  const argv = claudeArguments({ ...first, parentSessionId: SESSION }, oldest)
+  expect(argv.slice(5, 8)).toEqual(['--resume', SESSION, '--setting-sources'])
+})
+
 test('every setting has its flag, and the variadic ones come last', () => {
   const settings = { systemPrompt: 'x', model: 'opus', maxTurns: 3, allowedTools: ['Write', 'Bash(git *)'] }
   const argv = claudeArguments({ ...first, settings }, { version: OLD, systemPromptFile: '/home/prompt.md' })

@@ -6,6 +6,7 @@
 import type { CallResult } from '../../claude/runner.ts'
 import { instant } from '../../clock.ts'
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+import { defined } from '../../events/json.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
@@ -126,7 +127,7 @@ export function callSucceeded(
   result: CallResult,
   answer: { readonly text: Body; readonly harvested: boolean },
 ): AgentFact {
-  const { costUsd, usage, durationMs, turns, model, permissionDenials } = result
+  const { costUsd, usage, durationMs, turns, model, stopReason, permissionDenials } = result
   return {
     type: 'CallSucceeded',
     data: {
@@ -140,6 +141,7 @@ export function callSucceeded(
       durationMs,
       turns,
       model,
+      ...defined({ stopReason }),
       permissionDenials,
       ...answer,
     },

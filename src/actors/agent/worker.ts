@@ -47,6 +47,8 @@ export function agentWorker(
   // One call at a time: a cancelled call's process may still be ending when the next one begins.
   const calls = new Mailbox()
   let lastRecovery: Promise<unknown> = Promise.resolve()
+  /** How many characters of text the listeners of a task have received, without those that were taken back. */
+  let said = { taskId: '', characters: 0 }
 
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
     actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
@@ -66,6 +68,7 @@ export function agentWorker(
   }
 
   async function run(effect: CallEffect, signal: AbortSignal, slot: CallSlot) {
+    takeBack(effect.task)
     const ending =
       (await placeInputs(effect, signal)) ??
       (await composed(effect, (call) =>
@@ -148,7 +151,20 @@ export function agentWorker(
       }
       await decide(task, ({ current }) => (current?.call?.callId === call.callId ? [started] : []))
     }
-    events.emit(`message ${task.taskId}`, message)
+    tell(task, message)
+  }
+
+  function tell({ taskId }: QueuedTask, message: CallMessage) {
+    if (said.taskId !== taskId) said = { taskId, characters: 0 }
+    if (message.type === 'text') said.characters += message.text.length
+    if (message.type === 'retract') said.characters -= message.characters
+    events.emit(`message ${taskId}`, message)
+  }
+
+  /** What an earlier call of the task said does not count: the next one says it again. */
+  function takeBack(task: QueuedTask) {
+    const { taskId, characters } = said
+    if (taskId === task.taskId && characters > 0) tell(task, { type: 'retract', characters })
   }
 
   /** Records how the call ended, unless the task has already ended. */

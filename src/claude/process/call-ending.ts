@@ -55,16 +55,26 @@ export function stoppedError(signal: AbortSignal): ClaudeExecutionError {
     : new CallCancelledError({}, { cause: reason })
 }
 
+/** The cost that a call's own session has recorded so far. */
+export async function costSoFar(call: Call): Promise<number> {
+  const path = await findTranscript(call.directories.home, call.sessionId)
+  const cost = costReader()
+  if (path !== null) await eachLine(path, cost.add)
+  return cost.result() ?? 0
+}
+
 /** The result of an answered call, with the cost of this call alone, and whether its session was saved. */
 export async function resultOf(
   call: Call,
   record: UntrustedRecord,
-  { facts, redact }: Pick<EndContext, 'facts' | 'redact'>,
+  context: Pick<EndContext, 'facts' | 'redact'> & { readonly costBefore?: number | undefined },
 ): Promise<{ readonly result: CallResult; readonly isSessionKept: boolean }> {
   const path = await findTranscript(call.directories.home, call.sessionId)
   const cost = costReader()
   const isSessionKept = path !== null && (await eachLine(path, cost.add))
   // Versions that write a cost state report the whole chain's cost in `total_cost_usd`; others report this call's.
-  const before = isSessionKept && cost.result() !== null ? await costBefore(call) : 0
+  const countsChain = isSessionKept && cost.result() !== null
+  const before = countsChain ? (context.costBefore ?? (await costBefore(call))) : 0
+  const { facts, redact } = context
   return { result: callResult(record, facts, { costBefore: before, redact }), isSessionKept }
 }

@@ -85,6 +85,7 @@ export function answerReader(
         durationMs: timeOf(last) - asked.at,
         turns: null,
         model: stringAt(message, 'model'),
+        stopReason: stringAt(message, 'stop_reason') ?? undefined,
         permissionDenials: [],
       })
     },

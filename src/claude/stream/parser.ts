@@ -67,7 +67,7 @@ const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'result'])
  *
  * Text is taken from partial messages as they stream. If there were none (an older version, or a broken stream that
  * the CLI repeated without streaming), it is taken from the whole message. A subagent's text is never part of the
- * answer.
+ * answer. Text of a message that is then repeated is taken back.
  */
 export function streamParser(redact: Redact): StreamParser {
   const facts = {
@@ -86,6 +86,14 @@ export function streamParser(redact: Redact): StreamParser {
   /** The id of the message being streamed, and of those whose text has been reported. */
   let streaming: string | null = null
   const reported = new Set<string>()
+  /** How many characters of a message have been reported that is not complete. */
+  let unfinished = 0
+  /** The stream broke, and the CLI repeats the message: what was said of it does not count. */
+  const takeBack = (): CallMessage[] => {
+    const characters = unfinished
+    unfinished = 0
+    return characters > 0 ? [{ type: 'retract', characters }] : []
+  }
 
   const readers: Readonly<Record<string, (record: UntrustedRecord) => CallMessage[]>> = {
     system(record) {
@@ -117,11 +125,17 @@ export function streamParser(redact: Redact): StreamParser {
       facts.answered = true
       const event = recordAt(record, 'event')
       if (record.parent_tool_use_id) return []
-      if (stringAt(event, 'type') === 'message_start') streaming = labelAt(recordAt(event, 'message'), 'id')
+      const type = stringAt(event, 'type')
+      if (type === 'message_start') {
+        streaming = labelAt(recordAt(event, 'message'), 'id')
+        return takeBack()
+      }
+      if (type === 'message_stop') unfinished = 0
       const delta = recordAt(event, 'delta')
       const text = stringAt(delta, 'type') === 'text_delta' ? stringAt(delta, 'text') : null
       if (!text) return []
       if (streaming !== null) reported.add(streaming)
+      unfinished += text.length
       return [{ type: 'text', text }]
     },
 
@@ -135,8 +149,12 @@ export function streamParser(redact: Redact): StreamParser {
       if (model === '<synthetic>') return []
       facts.model = model ?? facts.model
       facts.answered = true
-      const isReported = reported.has(labelAt(message, 'id') ?? '')
-      return recordsAt(message, 'content').flatMap((block) => blockMessages(block, isReported))
+      const id = labelAt(message, 'id')
+      const isReported = reported.has(id ?? '')
+      const takenBack = id === streaming ? [] : takeBack()
+      return takenBack.concat(
+        recordsAt(message, 'content').flatMap((block) => blockMessages(block, isReported)),
+      )
     },
 
     result(record) {

@@ -83,6 +83,7 @@ export function callResult(
     durationMs: numberAt(result, 'duration_ms') ?? 0,
     turns: numberAt(result, 'num_turns'),
     model: facts.model,
+    stopReason: stringAt(result, 'stop_reason') ?? undefined,
     permissionDenials: recordsIn(listAt(result, 'permission_denials').slice(0, MOST_DENIALS)).map(
       (denial) => ({
         tool: labelAt(denial, 'tool_name') ?? '',

@@ -65,22 +65,33 @@ export async function printReply(
 }
 
 async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {
-  const markdown = markdownStream(terminal)
+  let markdown = markdownStream(terminal)
   let streamed = false
   for await (const message of task) {
     if (terminal.interactive && message.type === 'text') {
       terminal.write(markdown.take(inert(message.text)))
       streamed = true
+    } else if (streamed && message.type === 'retract') {
+      terminal.line(markdown.end())
+      markdown = markdownStream(terminal)
+      terminal.progress(terminal.accent('yellow', 'The answer broke off. It begins again:'))
     } else note(terminal, message)
   }
   const reply = await task
   if (terminal.json) return terminal.value(reply)
   terminal.line(streamed ? markdown.end() : inert(reply.text))
-  const { attempts, costUsd, usage } = reply
+  const { attempts, costUsd, usage, stopReason } = reply
+  if (stopReason !== null && CUT_OFF.has(stopReason))
+    terminal.progress(
+      terminal.accent('yellow', `The answer is incomplete: the model stopped early (${inert(stopReason)}).`),
+    )
   const calls = attempts === 1 ? '' : `, ${plural(attempts, 'call')}`
   const tokens = plural(usage.inputTokens + usage.outputTokens, 'token')
   terminal.progress(terminal.accent('dim', `${tokens}, ${dollars(costUsd)}${calls}`))
 }
+
+/** The reasons to stop that leave half an answer. */
+const CUT_OFF = new Set(['max_tokens', 'model_context_window_exceeded', 'pause_turn'])
 
 function note(terminal: Terminal, message: CallMessage): void {
   if (message.type === 'tool') terminal.progress(terminal.accent('dim', `uses ${inert(message.name)}`))

@@ -133,6 +133,33 @@ test('a message that was streamed is not repeated, one that was not is reported'
   expect(texts(messages)).toEqual(['Hel', 'lo', 'Again'])
 })
 
+/** What is left of the text that was told, once what was taken back is left out. */
+const kept = (messages: readonly CallMessage[]) =>
+  messages.reduce((said, message) => {
+    if (message.type === 'text') return said + message.text
+    return message.type === 'retract' ? said.slice(0, said.length - message.characters) : said
+  }, '')
+const stop = { type: 'stream_event', event: { type: 'message_stop' } }
+
+test('a stream that breaks and is repeated takes back what it said, and no more', () => {
+  const whole = [start('1'), delta('Let me see.'), assistant('1', 'Let me see.'), stop]
+  const broken = [start('2'), delta('First half of '), delta('a wrong answer')]
+  const repeated = [assistant('3', 'The right answer.')]
+  const streamed = [
+    start('3'),
+    delta('The right'),
+    delta(' answer.'),
+    assistant('3', 'The right answer.'),
+    stop,
+  ]
+  for (const again of [repeated, streamed]) {
+    const { messages } = read(...whole, ...broken, ...again)
+    expect(kept(messages)).toBe('Let me see.The right answer.')
+    expect(messages.filter(({ type }) => type === 'retract')).toEqual([{ type: 'retract', characters: 28 }])
+  }
+  expect(kept(read(...whole, ...streamed).messages)).toBe('Let me see.The right answer.')
+})
+
 test('what a subagent says is not part of the answer', () => {
   const sub = { parent_tool_use_id: 'toolu_1' }
   expect(read(delta('secret', sub), assistant('1', 'secret', sub)).messages).toEqual([])

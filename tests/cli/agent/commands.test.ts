@@ -40,6 +40,7 @@ describe('the JSON of', () => {
       costUsd: expect.any(Number),
       usage: expect.objectContaining({ inputTokens: expect.any(Number), outputTokens: expect.any(Number) }),
       durationMs: expect.any(Number),
+      stopReason: null,
       attempts: 1,
     })
     const link = { sessionId: reply?.sessionId, parentSessionId: null, taskId: reply?.taskId, rebuilt: false }

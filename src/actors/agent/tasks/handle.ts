@@ -14,6 +14,11 @@ export interface Reply {
   readonly costUsd: number
   readonly usage: Usage
   readonly durationMs: number
+  /**
+   * Why the model stopped, in the service's words: `end_turn` for a whole answer, `max_tokens` for one that was cut
+   * off. null if unknown.
+   */
+  readonly stopReason: string | null
   /** The number of calls it took. */
   readonly attempts: number
 }

@@ -275,7 +275,7 @@ export class AgentTasks {
     if (type === 'TaskFailed') throw rememberFact(callErrorFrom(data.error), id)
     if (type === 'TaskCancelled')
       throw rememberFact(new TaskCancelledError({ agent: this.#agent, ...data }), id)
-    const { taskId, text, sessionId, parentSessionId, costUsd, usage, durationMs, attempt } = data
+    const { taskId, text, sessionId, parentSessionId, costUsd, usage, durationMs, stopReason, attempt } = data
     const reply = {
       taskId,
       agent: this.#agent,
@@ -285,6 +285,7 @@ export class AgentTasks {
       costUsd,
       usage,
       durationMs,
+      stopReason: stopReason ?? null,
       attempts: attempt,
     }
     return rememberFact(reply, id)
