@@ -70,7 +70,7 @@ test.runIf(hasTmux)(
     await terminal.type(`${workflow} template research 'tidal energy' --id r1`)
     const working = await terminal.shows(/▸ analyst +working +[1-9]/)
     expect(working).toMatch(
-      /^run r1 \(Ctrl-C pauses it\)\n✓ researcher done +[\d.]+ s +\d+ tokens \$\d\.\d{4}\n▸ analyst +working +[\d.]+ s\n· writer +waiting\n/,
+      /^run r1 \(Ctrl-C pauses it\)\n✓ researcher done +[\d.]+ s +\d+ tokens \$\d\.\d{2,}\n▸ analyst +working +[\d.]+ s\n· writer +waiting\n/,
     )
     await vi.waitFor(() => expect(model.requests.length).toBe(2), { timeout: 30_000 })
     await terminal.press('C-c')
