@@ -2,8 +2,9 @@
  * The arguments of `claude` for a call: a pure function of the call, the CLI's version and the path of the system prompt.
  * `claude-cli.ts` prepends `--resume-session-at` where a session is forked before its end.
  */
-import { InvalidInvocationError } from '../events/errors/call.ts'
+import { InvalidInvocationError, OutputSchemaError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
+import { outputSchema } from './output-schema.ts'
 import type { Call } from './runner.ts'
 import { toolRules } from './tool-rules.ts'
 import { recordsSystemPrompts, type Version } from './version.ts'
@@ -76,9 +77,9 @@ function checkSessionId(id: string): string {
 const LONGEST_SCHEMA = 100_000
 
 function checkSchema(schema: JsonObject): string {
-  const text = JSON.stringify(schema)
+  const text = JSON.stringify(outputSchema(schema).schema)
   if (Buffer.byteLength(text) <= LONGEST_SCHEMA) return text
-  throw new InvalidInvocationError({ said: `the JSON Schema is longer than ${LONGEST_SCHEMA} bytes` })
+  throw new OutputSchemaError({ said: `it is longer than ${LONGEST_SCHEMA} bytes` })
 }
 
 function checkModel(model: string): string {

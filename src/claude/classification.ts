@@ -21,6 +21,7 @@ import {
   MaxTurnsError,
   ModelNotFoundError,
   NoResultError,
+  OutputSchemaError,
   OutputTooLongError,
   OverloadedError,
   ProcessKilledError,
@@ -119,10 +120,12 @@ export const CLASSIFICATION: readonly ClassificationRow[] = [
       status(413),
     ),
   },
+  // The first as a flag, the second as a schema.
+  { error: OutputSchemaError, fits: mentions(/--json-schema is not (valid JSON|a valid JSON Schema)/) },
   {
     error: InvalidInvocationError,
     fits: mentions(
-      /Input must be provided either through stdin|Input contained only whitespace|Settings file not found|Invalid MCP configuration|--json-schema is not valid JSON/,
+      /Input must be provided either through stdin|Input contained only whitespace|Settings file not found|Invalid MCP configuration/,
     ),
   },
   { error: MaxTurnsError, fits: subtype('error_max_turns') },

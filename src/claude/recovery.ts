@@ -87,6 +87,7 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
         stderr: await readStderr(output),
         ending: endingOf(facts.result),
         assistantError: facts.assistantError,
+        structuredOutputRequested: call.settings.outputSchema !== undefined,
       },
       redact,
     )
@@ -113,7 +114,6 @@ const UNSEEN_END = {
   exitCode: null,
   signal: null,
   endsUnreadable: false,
-  structuredOutputRequested: false,
 } as const
 
 /** Parses whatever output the call left; possibly none. */

@@ -51,6 +51,8 @@ const ROWS: [tag: string, evidence: Partial<Evidence>, retryable?: boolean][] = 
     'InvalidInvocationError',
     { stderr: 'Error: Input must be provided either through stdin or as a prompt argument' },
   ],
+  ['OutputSchemaError', { stderr: 'Error: --json-schema is not a valid JSON Schema' }],
+  ['OutputSchemaError', { stderr: 'Error: --json-schema is not valid JSON' }],
   ['InvalidInvocationError', { stderr: 'Error: Input contained only whitespace.' }],
   ['InvalidInvocationError', { stderr: 'Error: Invalid MCP configuration' }],
   ['MaxTurnsError', { ending: endingOf({ subtype: 'error_max_turns', is_error: true }) }],

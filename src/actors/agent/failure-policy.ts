@@ -20,6 +20,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   OutputTooLargeError: 'task',
   MaxTurnsError: 'task',
   BudgetExceededError: 'task',
+  OutputSchemaError: 'task',
   StructuredOutputError: 'task',
   InvalidRequestError: 'task',
   InvalidInputError: 'task',

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../../events/errors/call.ts'
 import type { Redact } from '../../events/redaction.ts'
 import { classify } from '../classification.ts'
+import { unwrapper } from '../output-schema.ts'
 import type { Call, CallResult } from '../runner.ts'
 import { costBefore } from '../session/origin.ts'
 import { costReader } from '../session/transcript-reading.ts'
@@ -76,5 +77,6 @@ export async function resultOf(
   const countsChain = isSessionKept && cost.result() !== null
   const before = countsChain ? (context.costBefore ?? (await costBefore(call))) : 0
   const { facts, redact } = context
-  return { result: callResult(record, facts, { costBefore: before, redact }), isSessionKept }
+  const unwrap = unwrapper(call.settings.outputSchema)
+  return { result: callResult(record, facts, { costBefore: before, redact, unwrap }), isSessionKept }
 }

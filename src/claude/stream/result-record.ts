@@ -73,11 +73,17 @@ export const addUsage = (one: Usage, other: Usage): Usage => ({
 export function callResult(
   result: UntrustedRecord,
   facts: StreamFacts,
-  context: { readonly costBefore: number; readonly redact: Redact },
+  context: {
+    readonly costBefore: number
+    readonly redact: Redact
+    /** Takes the answer out of the structured output. */
+    readonly unwrap?: (output: unknown) => unknown
+  },
 ): CallResult {
+  const { unwrap = (output) => output } = context
   return recordable({
     // Structured output comes in a field of its own, apart from the prose around it.
-    text: jsonText(result.structured_output) ?? stringAt(result, 'result') ?? '',
+    text: jsonText(unwrap(result.structured_output)) ?? stringAt(result, 'result') ?? '',
     costUsd: Math.max(0, (numberAt(result, 'total_cost_usd') ?? 0) - context.costBefore),
     usage: usageOf(recordAt(result, 'usage')),
     durationMs: numberAt(result, 'duration_ms') ?? 0,

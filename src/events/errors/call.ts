@@ -79,6 +79,10 @@ export class StartupRefusedError extends callError('StartupRefusedError', {
 export class InvalidInvocationError extends callError('InvalidInvocationError', {
   message: 'claude did not accept its arguments',
 }) {}
+export class OutputSchemaError extends callError('OutputSchemaError', {
+  message: 'The JSON Schema for the answer was not accepted',
+  hint: 'Correct the schema: it must be valid, and contain all that it refers to.',
+}) {}
 export class PromptTooLargeError extends callError('PromptTooLargeError', {
   message: 'The prompt is too long',
   hint: SHORTEN,
@@ -218,6 +222,7 @@ export const callErrors: Readonly<Record<string, CallErrorClass>> = {
   WorkspaceMissingError,
   StartupRefusedError,
   InvalidInvocationError,
+  OutputSchemaError,
   PromptTooLargeError,
   SessionNotFoundError,
   SessionInUseError,
