@@ -68,7 +68,7 @@ test.runIf(hasTmux)(
     const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })
     const workflow = `${process.execPath} ${MAIN} workflow`
     await terminal.type(`${workflow} template research 'tidal energy' --id r1`)
-    const working = await terminal.shows(/▸ analyst +working +[1-9]/)
+    const working = await terminal.shows(/▸ analyst +working +[1-9][\d.]* s/)
     expect(working).toMatch(
       /^run r1 \(Ctrl-C pauses it\)\n✓ researcher done +[\d.]+ s +\d+ tokens \$\d\.\d{2,}\n▸ analyst +working +[\d.]+ s\n· writer +waiting\n/,
     )
