@@ -44,5 +44,9 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   })
 }
 
-/** A time as recorded in facts: ISO 8601 in UTC, with milliseconds. */
-export const instant = (milliseconds: number): string => new Date(milliseconds).toISOString()
+/** The last instant that a date can hold: in the year 275760. */
+const LAST_INSTANT = 8.64e15
+
+/** A time as recorded in facts: ISO 8601 in UTC, with milliseconds. A later one than a date can hold is the last one. */
+export const instant = (milliseconds: number): string =>
+  new Date(Math.min(milliseconds, LAST_INSTANT)).toISOString()

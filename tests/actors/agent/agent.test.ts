@@ -147,6 +147,23 @@ describe('a task id', () => {
   })
 })
 
+test.each([8.64e15, Number.MAX_SAFE_INTEGER])(
+  'a time limit beyond any date holds as long as dates do: %d ms',
+  async (timeoutMs) => {
+    const { open, store } = await world()
+    const { orchestrator } = await open({
+      reply: ({ attempt }) => (attempt < 2 ? new ApiUnavailableError() : 'fine'),
+    })
+    const retry = { minDelayMs: 0, maxDelayMs: 0 }
+    const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs, retry })
+    expect((await agent.ask('x')).text).toBe('fine')
+    const deadlines: unknown[] = []
+    for await (const { type, data } of store.read('agent/echo'))
+      if (type === 'CallStarted') deadlines.push(data.deadlineAt)
+    expect(deadlines).toEqual(Array(2).fill('+275760-09-13T00:00:00.000Z'))
+  },
+)
+
 describe('a call that fails', () => {
   test('is retried after a growing delay, which is a fact', async () => {
     const { open, types, clock, store } = await world()
