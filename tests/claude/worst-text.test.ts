@@ -1,5 +1,5 @@
 /** The worst that a child can say, in every place where we read it: the work is bounded by us, not by its length. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { classify } from '../../src/claude/classification.ts'
 import { streamParser } from '../../src/claude/stream/parser.ts'
 import { callResult, endingOf } from '../../src/claude/stream/result-record.ts'
@@ -101,6 +101,17 @@ test('many lines that are no JSON are reported a few times, and counted', () => 
   expect(messages).toHaveLength(10)
   expect(messages.at(-1)).toMatchObject({ message: expect.stringContaining('further ones are not reported') })
   expect(parser.facts.unreadable).toBe(10_000)
+})
+
+test('millions of lines that are no JSON do not reach the JSON parser, whose exceptions are dear', () => {
+  const parsing = vi.spyOn(JSON, 'parse')
+  onTestFinished(() => parsing.mockRestore())
+  const parser = streamParser(redact)
+  for (const line of ['no JSON', '{', '}', '[]', '"text"', ' {"half": ', '7', '']) parser.read(line)
+  expect(parsing).not.toHaveBeenCalled()
+  expect(parser.read(' {"type":"assistant","message":{"content":[{"type":"text","text":"hi"}]}} \r')).toEqual(
+    [{ type: 'text', text: 'hi' }],
+  )
 })
 
 test('names of a megabyte, and any number of them, are cut', () => {

@@ -11,8 +11,11 @@ export function asRecord(value: unknown): UntrustedRecord | null {
 
 /** The record in a line of text; null if it is anything else, or not JSON. */
 export function parseRecord(line: string): UntrustedRecord | null {
+  // An exception costs more than a look, and a child may print millions of lines.
+  const text = line.trim()
+  if (!text.startsWith('{') || !text.endsWith('}')) return null
   try {
-    return asRecord(JSON.parse(line))
+    return asRecord(JSON.parse(text))
   } catch {
     return null
   }
