@@ -19,7 +19,7 @@ export const date = (text: string) => {
 }
 
 /** `a,b c`: separated by commas or as arguments of their own. A comma within parentheses belongs to the item. */
-export const names = (text: string, before: readonly string[] = []) => [
+export const listedNames = (text: string, before: readonly string[] = []) => [
   ...before,
   ...text.split(/,\s*(?![^()]*\))/).filter((item) => item !== ''),
 ]
