@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { text as readAll } from 'node:stream/consumers'
 import { type Clock, pause, systemClock } from '../clock.ts'
 
-/** How long to wait for the first byte: whoever started the command may have left a pipe open without a meaning. */
+/** How long to wait for the first byte: a program that starts the command may leave a pipe open and write nothing. */
 const PATIENCE_MS = 3000
 
 interface StandardInput {
@@ -43,7 +43,7 @@ function isPiped(): boolean {
     const found = fstatSync(0)
     return found.isFIFO() || found.isSocket() || found.isFile()
   } catch {
-    // It was closed by whoever started the command.
+    // The parent process has closed it.
     return false
   }
 }

@@ -214,7 +214,7 @@ async function followedPath(path: string): Promise<string> {
   return target === null ? path : followedPath(resolve(dirname(path), target))
 }
 
-/** Whether another file may take the place of what is there: not of a pipe or a device. */
+/** Whether a file may be put at this path; not in place of a pipe or a device. */
 async function isReplaceable(path: string): Promise<boolean> {
   try {
     const found = await stat(path)
