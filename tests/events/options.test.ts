@@ -24,6 +24,10 @@ import { checkBounds, ORCHESTRATOR } from '../../src/events/options/orchestrator
 import { completed, explainedBy } from '../../src/events/options/setting.ts'
 import type { ChildTree, SupervisorTree } from '../../src/events/options/supervision.ts'
 import { supervisorFacts } from '../../src/events/supervisor-facts.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { ECHO, world } from '../actors/world.ts'
 
 let folder: string
@@ -479,4 +483,33 @@ test('the tool names of other frameworks are understood as Claude Code’s, with
     'WebSearch',
     'mcp__github__search',
   ])
+})
+
+test.each<[string, (orchestrator: Orchestrator) => unknown]>([
+  [
+    'The task: there is no part "text_input". Did you mean "textInput"?',
+    (orchestrator) => orchestrator.sendTask('a', { prompt: 'x', text_input: 'y' } as never),
+  ],
+  [
+    'The task: there is no part "outputSchema". Choose one of: prompt, textInput, files, folders, repos.',
+    (orchestrator) => orchestrator.sendTask('a', { prompt: 'x', outputSchema: {} } as never),
+  ],
+  [
+    'The task: there is no part "folder". Did you mean "folders"?',
+    (orchestrator) => orchestrator.run(sequential(['a']), { prompt: 'x', folder: [] } as never),
+  ],
+  [
+    'The options of ask: there is no option "sesion". Did you mean "session"?',
+    (orchestrator) => orchestrator.sendTask('a', 'x', { sesion: 'fresh' } as never),
+  ],
+  [
+    'The options of Orchestrator.open: there is no option "basedir". Did you mean "baseDir"?',
+    () => Orchestrator.open({ basedir: '/nowhere' } as never),
+  ],
+])('a misspelt key is refused before anything is written: %s', async (message, act) => {
+  await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner: scriptedRunner() })
+  await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+  const written = await orchestrator.store.head()
+  await expect((async () => act(orchestrator))()).rejects.toThrow(message)
+  expect(await orchestrator.store.head()).toBe(written)
 })
