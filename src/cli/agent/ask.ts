@@ -11,6 +11,7 @@ import { dollars, duration, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { mappings, repos } from '../arguments.ts'
+import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Session, withSession } from '../session.ts'
 import { pipedText, standardInput } from '../standard-input.ts'
@@ -41,6 +42,7 @@ interface AskCommandOptions {
 }
 
 async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
+  requireAgents(globals, id)
   const input = await readInput(prompt, options, terminal(globals).note)
   const { taskId, approval } = options
   return withSession(globals, (session) => printReply(session, id, input, defined({ taskId, approval })))

@@ -17,7 +17,7 @@ export function budgetCommands(budget: Command): void {
   withScope(budget.command('show'))
     .description('show a budget and what was spent: in all, by an agent, or by a run')
     .action(withGlobals(show))
-  budget.command('list').description('list budgets').action(withGlobals(listBudgets))
+  budget.command('list').alias('ls').description('list budgets').action(withGlobals(listBudgets))
   withScope(budget.command('set'))
     .description('set a budget, and resume held tasks that fit into it')
     .option('--usd <n>', 'limit in dollars, or none', dollarLimit)
