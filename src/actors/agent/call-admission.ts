@@ -33,14 +33,17 @@ export class CallAdmission {
     return this.#admitting
   }
 
-  /** Admits the first ready task that the budgets have room for, and holds those before it. */
+  /**
+   * Admits the first ready task that the budgets have room for, and holds those before it. A task that is cancelled
+   * meanwhile makes no call: as long as none has begun, the effect is wanted and the next task has its turn.
+   */
   async admitNext(context: EffectContext): Promise<void> {
     for (const task of ready(this.#actor.snapshot.context))
-      if (!context.isWanted || (await this.admit(task, context))) return
+      if (context.isWanted) await this.admit(task, context)
   }
 
-  /** Admits the next call of a task. Returns false if a budget has no room for it, and the task is held. */
-  admit(task: QueuedTask, context: EffectContext): Promise<boolean> {
+  /** Admits the next call of a task, or holds the task if a budget has no room for it. */
+  admit(task: QueuedTask, context: EffectContext): Promise<void> {
     const admitted = this.#admit(task, context)
     this.#admitting = admitted.catch(() => {})
     return admitted
@@ -53,7 +56,7 @@ export class CallAdmission {
     return slot ?? this.#environment.governor.adopt(this.caller)
   }
 
-  async #admit(task: QueuedTask, context: EffectContext): Promise<boolean> {
+  async #admit(task: QueuedTask, context: EffectContext): Promise<void> {
     const { governor, newId, clock, budgets, swept } = this.#environment
     const request = this.#request(task, newId())
     // Checked before waiting for a slot, which a call without a budget must not take.
@@ -64,13 +67,12 @@ export class CallAdmission {
     const entering = () => governor.enter(this.caller, context.signal).catch(() => undefined)
     const slot = governor.tryEnter(this.caller) ?? (await entering())
     // The task is no longer wanted.
-    if (!slot) return true
+    if (!slot) return
     this.#slots.set(request.callId, slot)
     try {
       const refused = await budgets.reserve(request)
       if (refused) return await this.#hold(task, refused)
       await this.#announce(task, request.callId, clock.now() - since)
-      return true
     } finally {
       // Still there: no call was announced.
       if (this.#slots.delete(request.callId)) {
@@ -98,13 +100,12 @@ export class CallAdmission {
     )
   }
 
-  async #hold(task: QueuedTask, hold: BudgetHold): Promise<false> {
+  async #hold(task: QueuedTask, hold: BudgetHold): Promise<void> {
     const { taskId } = task
     await this.#actor.decide(({ context }) => holdForBudget(context, taskId, hold), {
       correlationId: taskId,
       causationId: task.cause,
     })
     this.#events.emit(`held ${taskId}`, hold)
-    return false
   }
 }
