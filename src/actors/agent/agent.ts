@@ -97,7 +97,10 @@ export class Agent {
     return this.#tasks.ask(task, options)
   }
 
-  /** Cancels a task, queued or running. Returns false if it had already ended. */
+  /**
+   * Cancels a task, queued or running: no further call of it begins. Resolves when that is durable (on a full disk, once
+   * there is room), with false if the task had already ended.
+   */
   cancel(taskId: string, reason: string): Promise<boolean> {
     return this.#tasks.cancel(taskId, reason)
   }
@@ -242,8 +245,16 @@ export class Agent {
   }
 
   #work(): void {
-    const { bodies, events, materials } = this.#tasks
-    const perform = agentWorker(this.id, this.#actor, this.#environment, bodies, events, materials)
+    const { bodies, events, materials, cancelling } = this.#tasks
+    const perform = agentWorker(
+      this.id,
+      this.#actor,
+      this.#environment,
+      bodies,
+      events,
+      materials,
+      cancelling,
+    )
     this.#actor.start(perform, (error) => this.#supervision.crash(error))
     this.#forgetBudgets()
     this.#forgetBudgets = this.#environment.budgets.onChange(() => {

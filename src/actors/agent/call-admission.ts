@@ -13,15 +13,24 @@ export class CallAdmission {
   readonly #actor: AgentActor
   readonly #environment: AgentEnvironment
   readonly #events: EventEmitter
+  readonly #cancelling: ReadonlyMap<string, Promise<unknown>>
   /** Slots of announced calls, until their effect takes them. */
   readonly #slots = new Map<string, CallSlot>()
   #admitting: Promise<unknown> = Promise.resolve()
 
-  constructor(agent: string, actor: AgentActor, environment: AgentEnvironment, events: EventEmitter) {
+  /** @param cancelling The cancellations of tasks that are not durable yet. They never reject. */
+  constructor(
+    agent: string,
+    actor: AgentActor,
+    environment: AgentEnvironment,
+    events: EventEmitter,
+    cancelling: ReadonlyMap<string, Promise<unknown>>,
+  ) {
     this.#agent = agent
     this.#actor = actor
     this.#environment = environment
     this.#events = events
+    this.#cancelling = cancelling
   }
 
   get caller(): Caller {
@@ -44,7 +53,7 @@ export class CallAdmission {
 
   /** Admits the next call of a task, or holds the task if a budget has no room for it. */
   admit(task: QueuedTask, context: EffectContext): Promise<void> {
-    const admitted = this.#admit(task, context)
+    const admitted = this.#admitUncancelled(task, context)
     this.#admitting = admitted.catch(() => {})
     return admitted
   }
@@ -54,6 +63,14 @@ export class CallAdmission {
     const slot = this.#slots.get(callId)
     this.#slots.delete(callId)
     return slot ?? this.#environment.governor.adopt(this.caller)
+  }
+
+  /** No call begins while a cancellation of its task waits to be written, for example to a full disk. */
+  async #admitUncancelled(task: QueuedTask, context: EffectContext): Promise<void> {
+    do {
+      await this.#cancelling.get(task.taskId)
+      if (context.isWanted) await this.#admit(task, context)
+    } while (context.isWanted && this.#cancelling.has(task.taskId))
   }
 
   async #admit(task: QueuedTask, context: EffectContext): Promise<void> {
@@ -95,7 +112,10 @@ export class CallAdmission {
     const { clock, newId } = this.#environment
     const ids = { callId, sessionId: newId() }
     await this.#actor.decide(
-      ({ context }) => nextCall(context, task.taskId, ids, { now: clock.now() }, waitedMs),
+      ({ context }) =>
+        this.#cancelling.has(task.taskId)
+          ? []
+          : nextCall(context, task.taskId, ids, { now: clock.now() }, waitedMs),
       { correlationId: task.taskId, causationId: task.cause },
     )
   }

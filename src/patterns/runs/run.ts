@@ -70,10 +70,12 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     await this.#result.catch(() => {})
   }
 
-  /** Cancels the calls and ends the run for good. */
+  /** Cancels the calls and ends the run for good. Rejects with a ClosedError if that could not be recorded any more. */
   async cancel(reason = 'asked to'): Promise<void> {
     this.#interruption.abort({ paused: false, reason })
-    await this.#result.catch(() => {})
+    await this.#result.catch((error) => {
+      if (error instanceof ClosedError) throw error
+    })
   }
 
   async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {
@@ -85,15 +87,16 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
     if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
     const { name } = context.actor.snapshot.context
+    const { actor, bodies } = context
     const end = async (fact: RunFact, causationId: string | null = null) =>
-      void (await context.actor.decide(() => [fact], { correlationId: this.id, causationId }))
+      void (await actor.insist(() => actor.decide(() => [fact], { correlationId: this.id, causationId })))
     if (outcome.interrupted) {
       const { paused, reason } = this.#interruption.signal.reason as { paused: boolean; reason: string }
       await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
-    const body = await context.bodies.write(finalOutput)
+    const body = await actor.insist(() => bodies.write(finalOutput))
     const { causationId, uses } = asks.causes.of([finalOutput], asks.causes.last)
     await end(
       errors.length === 0

@@ -56,6 +56,8 @@ export class AgentTasks {
   readonly events = new EventEmitter().setMaxListeners(0)
   /** The materials of running tasks, with the credentials that the log must not contain. */
   readonly materials = new Map<string, Material>()
+  /** The cancellations that are not durable yet, by task: no call of these tasks begins. They never reject. */
+  readonly cancelling = new Map<string, Promise<unknown>>()
   readonly #agent: string
   #actor: AgentActor
   /** Pending while the agent is reloaded; tasks wait for it. */
@@ -99,12 +101,16 @@ export class AgentTasks {
     }
   }
 
+  /** Counts at once for calls that have not begun. Resolves when it is durable, which may have to wait for room on a disk. */
   async cancel(taskId: string, reason: string): Promise<boolean> {
-    if (this.#loading) await this.#loading
-    const cancelled = await this.#actor.decide(({ context }) => cancelTasks(context, reason, taskId), {
-      correlationId: taskId,
-    })
-    return cancelled.length > 0
+    const cancelled = this.#cancel(taskId, reason)
+    const pending = cancelled.catch(() => {})
+    this.cancelling.set(taskId, pending)
+    try {
+      return await cancelled
+    } finally {
+      if (this.cancelling.get(taskId) === pending) this.cancelling.delete(taskId)
+    }
   }
 
   /** Rejects the pending replies: none will come in this process. */
@@ -171,6 +177,21 @@ export class AgentTasks {
       ignoreHolds()
       signal?.removeEventListener('abort', cancel)
       this.materials.delete(taskId)
+    }
+  }
+
+  async #cancel(taskId: string, reason: string): Promise<boolean> {
+    if (this.#loading) await this.#loading
+    const actor = this.#actor
+    try {
+      const cancelled = await actor.insist(() =>
+        actor.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
+      )
+      return cancelled.length > 0
+    } catch (error) {
+      // A restart of the agent does not undo the decision.
+      if (actor !== this.#actor || this.#loading) return this.#cancel(taskId, reason)
+      throw error
     }
   }
 
