@@ -42,7 +42,7 @@ import { EventFeed } from './history/event-feed.ts'
 import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
-import { silentLogger } from './logger.ts'
+import { hostLogger } from './logger.ts'
 import type { OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
@@ -95,7 +95,8 @@ export class Orchestrator implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
-    const { clock = systemClock, logger = silentLogger, callMinimum = {} } = options
+    const { clock = systemClock, callMinimum = {} } = options
+    const logger = hostLogger(options.logger)
     this.baseDir = baseDir
     this.store = store
     this.#clock = clock
@@ -133,7 +134,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
   static #surroundings(options: OrchestratorOptions, baseDir: string) {
-    const { clock = systemClock, logger = silentLogger, limits = {} } = options
+    const { clock = systemClock, limits = {} } = options
+    const logger = hostLogger(options.logger)
     const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
@@ -176,7 +178,8 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', clock, logger } = options
+    const { resume = 'at-once', clock } = options
+    const logger = hostLogger(options.logger)
     const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)

@@ -20,6 +20,7 @@ import type { NewFact, Recorded } from '../../events/envelope.ts'
 import { InvalidFactError } from '../../events/errors/fact.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
+import { callListener } from '../../events/listener.ts'
 import type { Logger } from '../../logger.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
@@ -297,7 +298,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   #fold(recorded: Recorded): void {
     this.machine.send(this.#definition.facts.read(recorded) as never)
     this.#version = recorded.version
-    for (const observer of this.#observers) observer(recorded, this.snapshot)
+    for (const observer of this.#observers) callListener(observer, recorded, this.snapshot)
   }
 
   #reconcile(resumed: boolean): void {
