@@ -217,18 +217,23 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps. Resolves with whether all of it
-   * ended within `withinMs` (default 30 s); what did not is left for the next opening.
+   * ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
     this.#open.#intake.isOpen = false
     const timeUp = new AbortController()
     const settled = this.#runs.settled().then(() => this.#agents.settled())
-    const isDone = await Promise.race([
-      settled.then(() => true),
-      pause(this.#clock, withinMs, timeUp.signal).then(() => false),
-    ])
-    timeUp.abort()
-    return isDone
+    try {
+      return await Promise.race([
+        settled.then(() => true),
+        pause(this.#clock, withinMs, timeUp.signal).then(() => false),
+      ])
+    } catch (error) {
+      if (error instanceof ClosedError) return false
+      throw error
+    } finally {
+      timeUp.abort()
+    }
   }
 
   /**

@@ -37,8 +37,8 @@ export function closeOnSignal(
   const remove = () => {
     for (const signal of signals) process.off(signal, end)
   }
+  const timeUp = new AbortController()
   const finish = async () => {
-    const timeUp = new AbortController()
     const stopped = Promise.all([
       // Running work finishes also if the sources of new work cannot be stopped.
       Promise.resolve().then(before).catch(reportToHost),
@@ -53,6 +53,7 @@ export function closeOnSignal(
     end = () => {
       const isRepeated = isAsked
       isAsked = true
+      if (isRepeated) timeUp.abort()
       const finished = isRepeated ? Promise.resolve() : finish()
       finished
         .catch(() => {})

@@ -1,5 +1,6 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact, StepError } from '../../events/run-facts.ts'
@@ -85,7 +86,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     const outcome = await this.#emissions(asks, pattern, task)
     const errors = outcome.answers ? collected(outcome.answers) : [progress.failure(outcome.error)]
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
-    if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
+    if (context.actor.closed) throw closedBy(outcome.error)
     const { name } = context.actor.snapshot.context
     const { actor, bodies } = context
     const end = async (fact: RunFact, causationId: string | null = null) =>
@@ -129,6 +130,12 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       subscription?.unsubscribe()
     }
   }
+}
+
+/** Why a run has no end in this process. What its pattern made of that is only the cause. */
+function closedBy(error: unknown): unknown {
+  if (error instanceof ClaudeAgentError) return error
+  return new ClosedError({ what: 'orchestrator' }, { cause: error })
 }
 
 const collected = (answers: readonly Answer[]): StepError[] =>
