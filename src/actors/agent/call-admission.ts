@@ -59,10 +59,13 @@ export class CallAdmission {
   }
 
   /** Takes the slot of an announced call. A call that an earlier process announced already runs, and gets a new slot. */
-  takeSlot({ callId }: OpenCall): CallSlot {
+  takeSlot(task: QueuedTask, { callId }: OpenCall): CallSlot {
     const slot = this.#slots.get(callId)
     this.#slots.delete(callId)
-    return slot ?? this.#environment.governor.adopt(this.caller)
+    if (slot) return slot
+    // Its facts may be anywhere in the stream.
+    this.#environment.budgets.adopt({ ...this.#request(task, callId), agentVersion: 0 })
+    return this.#environment.governor.adopt(this.caller)
   }
 
   /** No call begins while a cancellation of its task waits to be written, for example to a full disk. */

@@ -183,7 +183,7 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     if (ending.type === 'CallSucceeded') {
-      if (budgets.areSet) await learnCost({ task, call }, ending)
+      await learnCost({ task, call }, ending)
       const text = await bodies.write(ending.result.text)
       const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
       const recorded = await decide(task, ({ current }) =>
@@ -250,7 +250,7 @@ export function agentWorker(
         await admission.idle
         return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
-        const slot = admission.takeSlot(effect.call)
+        const slot = admission.takeSlot(effect.task, effect.call)
         await calls.post(async () => {
           try {
             await environment.swept()

@@ -5,11 +5,11 @@ import fc from 'fast-check'
 import { test } from 'vitest'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { race } from '../../../src/patterns/race.ts'
-import type { EventStore } from '../../../src/store/event-store.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { repetitions } from '../../repetitions.ts'
+import { unhurried } from '../../unhurried.ts'
 
 const RUNS = repetitions('CANCELLATION_RUNS', { short: 500, long: 5000 })
 const SEED = Number(process.env.CANCELLATION_SEED ?? 20_261_129)
@@ -25,24 +25,6 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ turns: fc.integer({ min: 1, max: 40 }) }) },
   { weight: 2, arbitrary: fc.record({ quiet: fc.constant(true) }) },
 )
-
-/** Appends take as many turns as they are told, before and after the facts are written. */
-function unhurried(store: EventStore, turns: readonly number[]): EventStore {
-  let appends = 0
-  const wait = async () => {
-    const count = turns[appends++ % turns.length] ?? 0
-    for (let turn = 0; turn < count; turn++) await null
-  }
-  return {
-    ...store,
-    async append(...given) {
-      await wait()
-      const recorded = await store.append(...given)
-      await wait()
-      return recorded
-    },
-  }
-}
 
 /** Whether all of it settles without any time passing. */
 async function settles(pending: readonly PromiseLike<unknown>[]): Promise<boolean> {
