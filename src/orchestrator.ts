@@ -43,7 +43,7 @@ import { EventFeed } from './history/event-feed.ts'
 import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
-import { silentLogger } from './logger.ts'
+import { hostLogger } from './logger.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
@@ -96,7 +96,8 @@ export class Orchestrator implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
-    const { clock = systemClock, logger = silentLogger, callMinimum = {} } = options
+    const { clock = systemClock, callMinimum = {} } = options
+    const logger = hostLogger(options.logger)
     this.baseDir = baseDir
     this.store = store
     this.#clock = clock
@@ -134,7 +135,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
   static #surroundings(options: OrchestratorOptions, baseDir: string) {
-    const { clock = systemClock, logger = silentLogger, limits = {} } = options
+    const { clock = systemClock, limits = {} } = options
+    const logger = hostLogger(options.logger)
     const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
@@ -177,7 +179,8 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', clock, logger } = options
+    const { resume = 'at-once', clock } = options
+    const logger = hostLogger(options.logger)
     const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
@@ -215,18 +218,23 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps. Resolves with whether all of it
-   * ended within `withinMs` (default 30 s); what did not is left for the next opening.
+   * ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
     this.#open.#intake.isOpen = false
     const timeUp = new AbortController()
     const settled = this.#runs.settled().then(() => this.#agents.settled())
-    const isDone = await Promise.race([
-      settled.then(() => true),
-      pause(this.#clock, withinMs, timeUp.signal).then(() => false),
-    ])
-    timeUp.abort()
-    return isDone
+    try {
+      return await Promise.race([
+        settled.then(() => true),
+        pause(this.#clock, withinMs, timeUp.signal).then(() => false),
+      ])
+    } catch (error) {
+      if (error instanceof ClosedError) return false
+      throw error
+    } finally {
+      timeUp.abort()
+    }
   }
 
   /**
