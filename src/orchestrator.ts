@@ -316,7 +316,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. */
   async removeAgent(id: string): Promise<void> {
-    return this.#open.#agents.remove(id)
+    await this.#open.#agents.remove(id)
+    this.#supervisors.agentRemoved(id)
   }
 
   /** Removes all agents. */

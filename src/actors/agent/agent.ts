@@ -2,7 +2,7 @@
 import { waitFor } from 'xstate'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { AgentBusyError } from '../../events/errors/agent.ts'
+import { AgentBusyError, AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { Budget } from '../../events/options/budget.ts'
@@ -230,6 +230,7 @@ export class Agent {
       await this.#actor.decide(({ value }) =>
         value === 'error' || value === 'stopped' ? [{ type: 'AgentRestarted', data: {} }] : [],
       )
+      if (this.status === 'absent') throw new AgentNotFoundError({ agent: this.id, nearest: null })
     } catch (error) {
       await child.kill()
       throw error
