@@ -1,5 +1,6 @@
 /** The first accepted answer wins, and the other steps are cancelled. */
 import { catchError, EMPTY, filter, from, mergeMap, take, throwIfEmpty } from 'rxjs'
+import { NoAnswerAcceptedError } from '../events/errors/run.ts'
 import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 
@@ -19,7 +20,7 @@ export interface RaceOptions {
 export function race(steps: readonly Step[], { accept = () => true }: RaceOptions = {}): Pattern {
   checkSteps('race', steps)
   return patternOf(steps, (ask, task) => {
-    let last: unknown = new Error('no answer of the race was accepted')
+    let last: unknown = new NoAnswerAcceptedError({ steps: steps.length })
     return from(steps).pipe(
       mergeMap((step) =>
         runStep(ask, step, task).pipe(

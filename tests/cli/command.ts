@@ -31,6 +31,10 @@ const environment = (more: Readonly<Record<string, string>>) => ({
 export async function commandLine(more: Readonly<Record<string, string>> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return commandLineIn(folder, more)
+}
+
+function commandLineIn(folder: string, more: Readonly<Record<string, string>>) {
   const options = {
     cwd: folder,
     env: { HOME: folder, ...environment(more) },
@@ -39,8 +43,10 @@ export async function commandLine(more: Readonly<Record<string, string>> = {}) {
   } as const satisfies Options
   return {
     folder,
-    /** Starts a command; kill it, write to it, or await it. */
-    start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], options),
+    /** The same in a folder of this one. */
+    at: (name: string) => commandLineIn(join(folder, name), more),
+    /** Starts a command; kill it, or await it. */
+    start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], { ...options, stdin: 'ignore' }),
     /** Runs a command to its end. */
     async run(words: readonly string[], input = ''): Promise<Ran> {
       const { stdout, stderr, exitCode, signal } = await execa(process.execPath, [MAIN, ...words], {

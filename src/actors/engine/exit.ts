@@ -3,6 +3,7 @@ import type { Failure } from '../../events/agent-facts.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
+import { callListener } from '../../events/listener.ts'
 import type { ExitReason } from '../../events/supervisor-facts.ts'
 
 /** How an actor ended. */
@@ -54,7 +55,7 @@ export class Ending {
 
   watch(ended: (exit: Exit) => void): () => void {
     if (this.#exit) {
-      ended(this.#exit)
+      callListener(ended, this.#exit)
       return () => {}
     }
     this.#watchers.add(ended)
@@ -65,7 +66,7 @@ export class Ending {
   end(exit: Exit): void {
     if (this.#exit) return
     this.#exit = exit
-    for (const ended of this.#watchers) ended(exit)
+    for (const ended of this.#watchers) callListener(ended, exit)
     this.#watchers.clear()
   }
 }

@@ -5,8 +5,8 @@ import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
 import { dollars } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { commaSeparated, zeroOrMore } from '../arguments.ts'
-import { hasAgents, noteNoStore } from '../existing-store.ts'
+import { listedNames, zeroOrMore } from '../arguments.ts'
+import { hasAgents, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
 import { type Session, withSession } from '../session.ts'
@@ -19,7 +19,7 @@ export function agentCommands(agent: Command): void {
   agent
     .command('create <id> <system-prompt>')
     .description('create an agent')
-    .option('--tools <names>', 'tools it may use without asking, separated by commas', commaSeparated)
+    .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'time limit of a task, retries included', zeroOrMore)
@@ -33,7 +33,7 @@ export function agentCommands(agent: Command): void {
       'let it do anything without asking: use this only in a container',
     )
     .action(withGlobals(create))
-  agent.command('list').description('list agents').action(withGlobals(listAgents))
+  listCommand(agent.command('list').alias('ls'))
   agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
   agent
     .command('sessions <id>')
@@ -52,9 +52,13 @@ export function agentCommands(agent: Command): void {
     .action(withGlobals(reset))
   agent
     .command('remove <id>')
+    .alias('rm')
     .description('remove an agent and its directories; its history stays in the log')
     .action(withGlobals(remove))
 }
+
+export const listCommand = (command: Command) =>
+  void command.description('list agents').action(withGlobals(listAgents))
 
 interface CreateOptions {
   readonly tools?: readonly string[]
@@ -188,6 +192,7 @@ function reset(globals: GlobalOptions, id: string) {
 }
 
 function remove(globals: GlobalOptions, id: string) {
+  requireAgents(globals, id)
   return withSession(globals, async ({ orchestrator, terminal }) => {
     await orchestrator.removeAgent(id)
     if (terminal.json) return terminal.value({ id, removed: true })
@@ -219,4 +224,7 @@ const withAgent = (
   globals: GlobalOptions,
   id: string,
   work: (agent: Agent, session: Session) => Promise<void>,
-) => withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))
+) => {
+  requireAgents(globals, id)
+  return withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))
+}

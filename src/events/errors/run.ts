@@ -1,11 +1,12 @@
 /** What can go wrong with a run. */
+import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
 import { quoted } from './phrases.ts'
 
 /** No run has this id. */
 export class RunNotFoundError extends defineError('RunNotFoundError', ({ runId }: { runId: string }) => ({
   message: `No run ${quoted(runId)}.`,
-  hint: '(claude-agents workflow list)',
+  hint: 'List them: claude-agents workflow list',
 })) {}
 
 /** A run that has ended cannot be resumed. */
@@ -28,6 +29,15 @@ export class RunActiveError extends defineError('RunActiveError', ({ runId }: { 
   message: `Run ${quoted(runId)} is running.`,
   hint: 'Wait for it, or pause it first.',
 })) {}
+
+/** All steps of a race have ended, and none of their answers was accepted. */
+export class NoAnswerAcceptedError extends defineError(
+  'NoAnswerAcceptedError',
+  ({ steps }: { steps: number }) => ({
+    message: `No answer of the race between ${plural(steps, 'step')} was accepted.`,
+    hint: 'Let more steps race, or accept more: see the option `accept` of race.',
+  }),
+) {}
 
 /** The run was paused or cancelled before it finished. */
 export class RunInterruptedError extends defineError(

@@ -139,7 +139,7 @@ export class DurableAsk {
     if (actor.closed) return
     const reason = 'the workflow no longer needs it'
     const facts = await cancelAbandoned(agents, this.#unclaimed.values(), { reason, forGood })
-    if (facts.length > 0) await actor.decide(() => facts, { correlationId: runId })
+    if (facts.length > 0) await actor.insist(() => actor.decide(() => facts, { correlationId: runId }))
     await this.#workers.dismiss()
   }
 
@@ -210,7 +210,8 @@ export class DurableAsk {
       })
       const { text, sessionId, costUsd, durationMs, usage } = reply
       const tokens = usage.inputTokens + usage.outputTokens
-      const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
+      const body = await actor.insist(() => bodies.write(text))
+      const data = { stepKey, agent, text: body, sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
       notify({ ...event, state: 'succeeded', costUsd, tokens, text })
       return rememberFact(reply, succeeded)
@@ -228,10 +229,10 @@ export class DurableAsk {
     }
   }
 
-  /** Returns the id of the fact. */
+  /** Returns the id of the fact. Waits for room on a full disk: what happened to a step is not repeated. */
   async #record(fact: RunFact, causationId: string): Promise<string> {
     const { actor, runId: correlationId } = this.#context
-    const [recorded] = await actor.decide(() => [fact], { correlationId, causationId })
+    const [recorded] = await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))
     return recorded?.id ?? causationId
   }
 

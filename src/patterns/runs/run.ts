@@ -1,5 +1,6 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact, StepError } from '../../events/run-facts.ts'
@@ -70,10 +71,12 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     await this.#result.catch(() => {})
   }
 
-  /** Cancels the calls and ends the run for good. */
+  /** Cancels the calls and ends the run for good. Rejects with a ClosedError if that could not be recorded any more. */
   async cancel(reason = 'asked to'): Promise<void> {
     this.#interruption.abort({ paused: false, reason })
-    await this.#result.catch(() => {})
+    await this.#result.catch((error) => {
+      if (error instanceof ClosedError) throw error
+    })
   }
 
   async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {
@@ -83,17 +86,18 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     const outcome = await this.#emissions(asks, pattern, task)
     const errors = outcome.answers ? collected(outcome.answers) : [progress.failure(outcome.error)]
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
-    if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
+    if (context.actor.closed) throw closedBy(outcome.error)
     const { name } = context.actor.snapshot.context
+    const { actor, bodies } = context
     const end = async (fact: RunFact, causationId: string | null = null) =>
-      void (await context.actor.decide(() => [fact], { correlationId: this.id, causationId }))
+      void (await actor.insist(() => actor.decide(() => [fact], { correlationId: this.id, causationId })))
     if (outcome.interrupted) {
       const { paused, reason } = this.#interruption.signal.reason as { paused: boolean; reason: string }
       await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
-    const body = await context.bodies.write(finalOutput)
+    const body = await actor.insist(() => bodies.write(finalOutput))
     const { causationId, uses } = asks.causes.of([finalOutput], asks.causes.last)
     await end(
       errors.length === 0
@@ -126,6 +130,12 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       subscription?.unsubscribe()
     }
   }
+}
+
+/** Why a run has no end in this process. What its pattern made of that is only the cause. */
+function closedBy(error: unknown): unknown {
+  if (error instanceof ClaudeAgentError) return error
+  return new ClosedError({ what: 'orchestrator' }, { cause: error })
 }
 
 const collected = (answers: readonly Answer[]): StepError[] =>
