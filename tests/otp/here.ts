@@ -1,13 +1,11 @@
 /** Scripts played on this project's supervisor, with what is seen written as Erlang writes it. */
-
 import type {
   ChildSpecification,
   SupervisorSpecification,
 } from '../../src/actors/supervision/specification.ts'
 import type { Supervisor } from '../../src/actors/supervision/supervisor.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
-import type { Member } from '../actors/crew.ts'
-import { crew, quiet } from '../actors/crew.ts'
+import { crew, type Member, quiet } from '../actors/crew.ts'
 import type { Child, Happening, Script, Step, Tree } from './script.ts'
 
 /**
