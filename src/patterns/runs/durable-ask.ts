@@ -3,13 +3,13 @@
  *
  * A1. A step is scheduled in the log before its agent is asked; its task id follows from the run, the step and the try, so
  *     a step that a crash interrupted continues as the same task.
- * A2. A recorded answer is emitted synchronously, and a real ask begins a microtask later: when a race is resumed, the
- *     winner is known before a loser has begun.
+ * A2. Recorded answers are handed over before anything is awaited, and a real ask begins a microtask later: when a race
+ *     is resumed, the winner is known before a loser has begun.
  * A3. The outcome of an ask is in the log before the pattern gets it. An ask that the end of the process interrupts stays
  *     scheduled, and the next execution continues it.
  *
- * What the neighbours add: `step-key.ts` names a step by its content; `workers.ts` assigns the agent that answers it, or a
- * copy from a pool; `step-causes.ts` finds out which answers led to an ask; `rememberFact` and `factOf` (in `handle.ts` of the
+ * What the neighbours add: `hand-over.ts` hands answers to the pattern, in a loop; `step-key.ts` names a step by its content;
+ * `workers.ts` assigns the agent that answers it, or a copy from a pool; `step-causes.ts` says which answers led to an ask; `rememberFact` and `factOf` (in `handle.ts` of the
  * agent's tasks) link a reply or an error to the fact that recorded it; `abandoned-steps.ts` cancels the steps that no ask
  * claims any more.
  */
@@ -20,13 +20,24 @@ import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handl
 import type { EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
+import type { Clock } from '../../clock.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
+import {
+  type Answer,
+  type Ask,
+  carryMissing,
+  rememberLost,
+  type StepOptions,
+  stepError,
+  stepName,
+  type Worker,
+} from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
+import { HandOver } from './hand-over.ts'
 import type { runMachine } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type Causes, StepCauses } from './step-causes.ts'
@@ -57,6 +68,7 @@ export interface AskContext {
   /** The id of the fact that began this execution. */
   readonly begun: string
   readonly agents: AgentSystem
+  readonly clock: Clock
   readonly bodies: Bodies
   /** The steps that the log records; kept up to date. */
   readonly steps: Map<string, RecordedStep>
@@ -70,6 +82,7 @@ export interface AskContext {
 
 export class DurableAsk {
   readonly causes: StepCauses
+  readonly handOver: HandOver
   readonly #context: AskContext
   readonly #numbers = new StepNumbers()
   readonly #workers: Workers
@@ -78,8 +91,10 @@ export class DurableAsk {
   readonly #unclaimed = new Map<string, RecordedStep>()
   #asks = 0
 
-  constructor(context: AskContext) {
+  /** @param fail Called when the pattern will have no result: see {@link HandOver}. */
+  constructor(context: AskContext, fail: (error: unknown) => void) {
     this.#context = context
+    this.handOver = new HandOver(context.clock, context.runId, fail)
     this.causes = new StepCauses(context.begun)
     this.#workers = new Workers(context.agents, context.copyUse, context.steps.values())
     for (const step of context.steps.values())
@@ -89,34 +104,36 @@ export class DurableAsk {
   readonly ask: Ask = (worker, task, options = {}) =>
     new Observable<Answer>((subscriber) => {
       const agent = stepName(worker)
-      const { causes } = this
+      const { causes, handOver } = this
       const asked = {
         ...this.#numbers.next(agent, task, options),
         ask: ++this.#asks,
         leading: causes.begin(),
       }
+      handOver.begin()
       this.#workers.expect(worker)
-      const emit = (answer: Answer) => {
-        subscriber.next(answer)
-        subscriber.complete()
-      }
+      const end = (factId: string | undefined, outcome = () => {}) =>
+        handOver.end(() => causes.end(factId, outcome))
+      const emit = (text: string, factId: string | undefined) =>
+        end(factId, () => {
+          subscriber.next({ agent, text, ...(factId !== undefined && { facts: [factId] }) })
+          subscriber.complete()
+        })
       const known = this.#recorded(agent, asked)
-      if (known) {
-        causes.end(known, () => emit(known.answer))
-        return undefined
-      }
+      if (known) return emit(known.text, known.factId)
       const stop = new AbortController()
       let isOver = false
       queueMicrotask(() => {
-        if (stop.signal.aborted) return causes.end({ factId: undefined })
+        if (stop.signal.aborted) return end(undefined)
         const asking = this.#askWorker(worker, task, options, asked, stop.signal).then(
-          (answer) => {
+          (reply) => {
             isOver = true
-            causes.end({ factId: factOf(answer), text: answer.text }, () => emit(answer))
+            emit(reply.text, factOf(reply))
           },
           (error) => {
             isOver = true
-            causes.end({ factId: factOf(error) }, () => subscriber.error(error))
+            const failure = rememberLost(error, [stepError(agent, error)])
+            end(factOf(error), () => subscriber.error(failure))
           },
         )
         this.#open.add(asking)
@@ -126,7 +143,7 @@ export class DurableAsk {
         // Also called after the answer, when nothing is left to stop: an abort costs more than an answer.
         if (!isOver) stop.abort('the workflow no longer needs the answer')
       }
-    })
+    }).pipe(carryMissing(options.from))
 
   /**
    * Resolves when every ask has ended and is recorded. Then it cancels the steps that an earlier execution scheduled and
@@ -152,7 +169,7 @@ export class DurableAsk {
     const text = this.#context.answers.get(stepKey)
     if (step?.state !== 'succeeded' || text === undefined) return undefined
     this.#context.notify({ ...step, ask, state: 'reused', text })
-    return { answer: { agent: step.agent, text }, factId: step.factId, text }
+    return { text, factId: step.factId }
   }
 
   /** Assigns a worker, and asks it. */
@@ -162,7 +179,7 @@ export class DurableAsk {
     options: StepOptions,
     asked: NumberedAsk,
     signal: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<Reply> {
     const agent = stepName(worker)
     const stepKey = stepKeyOf(asked, await this.#fingerprint(agent))
     const before = this.#context.steps.get(stepKey)
@@ -172,10 +189,9 @@ export class DurableAsk {
       if (signal.aborted)
         throw new TaskCancelledError({ agent, taskId: stepKey, reason: String(signal.reason) })
       this.#unclaimed.delete(stepKey)
-      const causes = this.causes.of([task.prompt, task.textInput], asked.leading)
+      const causes = this.causes.of(options.from ?? [], asked.leading)
       const step = { stepKey, ask: asked.ask, agent, worker: assigned.agent, task, options, signal, causes }
-      const reply = await this.#attempt(step, before)
-      return rememberFact({ agent, text: reply.text }, factOf(reply))
+      return await this.#attempt(step, before)
     } finally {
       assigned.release()
     }
@@ -183,7 +199,8 @@ export class DurableAsk {
 
   /** Schedules the step, asks its worker, and records the outcome. */
   async #attempt(step: AttemptedStep, before: RecordedStep | undefined): Promise<Reply> {
-    const { stepKey, agent, worker, task, options, signal, causes } = step
+    const { stepKey, agent, worker, task, signal, causes } = step
+    const { from: _, ...options } = step.options
     const { actor, bodies, runId, notify } = this.#context
     // Scheduled before a crash: the agent knows the task by its id, and may have answered it since.
     const isOpen = before?.state === 'scheduled'

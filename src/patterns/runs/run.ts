@@ -2,9 +2,9 @@
 import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
-import type { RunFact, StepError } from '../../events/run-facts.ts'
+import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, joinAnswers, type Pattern } from '../pattern.ts'
+import { type Answer, joinAnswers, lostWith, missingFrom, type Pattern, stepError } from '../pattern.ts'
 import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
 
@@ -77,11 +77,15 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   }
 
   async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {
-    const asks = new DurableAsk({ ...context, notify: (event) => this.#events.next(event) })
+    const stuck = new AbortController()
+    const notify = (event: StepEvent) => this.#events.next(event)
+    const asks = new DurableAsk({ ...context, notify }, (error) => stuck.abort(error))
     const progress = new Progress()
     this.#events.subscribe((event) => progress.note(event))
-    const outcome = await this.#emissions(asks, pattern, task)
-    const errors = outcome.answers ? collected(outcome.answers) : [progress.failure(outcome.error)]
+    const outcome = await this.#emissions(asks, pattern, task, stuck.signal)
+    const errors = outcome.answers
+      ? missingFrom(outcome.answers)
+      : (lostWith(outcome.error) ?? [stepError('', outcome.error)])
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
     if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
     const { name } = context.actor.snapshot.context
@@ -94,7 +98,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
     const body = await context.bodies.write(finalOutput)
-    const { causationId, uses } = asks.causes.of([finalOutput], asks.causes.last)
+    const { causationId, uses } = asks.causes.of(outcome.answers ?? [], asks.causes.last)
     await end(
       errors.length === 0
         ? { type: 'RunSucceeded', data: { finalOutput: body, ...uses } }
@@ -105,7 +109,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   }
 
   /** Runs the pattern until it completes, fails or is interrupted. */
-  async #emissions(asks: DurableAsk, pattern: Pattern, task: TaskInput) {
+  async #emissions(asks: DurableAsk, pattern: Pattern, task: TaskInput, stuck: AbortSignal) {
     const { signal } = this.#interruption
     let subscription: Subscription | undefined
     const interrupted = new Promise<'interrupted'>((resolve) => {
@@ -116,17 +120,25 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       if (signal.aborted) return { interrupted: true }
       const stream = of(task).pipe(pattern(asks.ask), toArray())
       const answers = new Promise<readonly Answer[]>((resolve, reject) => {
-        subscription = stream.subscribe({ next: resolve, error: reject })
+        stuck.addEventListener('abort', () => reject(stuck.reason), { once: true })
+        const done = (settle: () => void) => {
+          asks.handOver.close()
+          settle()
+        }
+        asks.handOver.run(() => {
+          subscription = stream.subscribe({
+            next: (all) => done(() => resolve(all)),
+            error: (error) => done(() => reject(asks.handOver.overflow(error))),
+          })
+        })
       })
       const ended = await Promise.race([answers, interrupted])
       return ended === 'interrupted' ? { interrupted: true } : { interrupted: false, answers: ended }
     } catch (error) {
       return { interrupted: signal.aborted, error }
     } finally {
+      asks.handOver.close()
       subscription?.unsubscribe()
     }
   }
 }
-
-const collected = (answers: readonly Answer[]): StepError[] =>
-  answers.flatMap(({ agent, error }) => (error ? [{ agent, ...error }] : []))
