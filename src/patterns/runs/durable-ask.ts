@@ -86,7 +86,7 @@ export class DurableAsk {
   readonly #context: AskContext
   readonly #numbers = new StepNumbers()
   readonly #workers: Workers
-  readonly #open = new Set<Promise<void>>()
+  readonly #open = new Map<Promise<void>, AbortController>()
   /** Steps that an earlier execution scheduled and this one has not asked for yet. */
   readonly #unclaimed = new Map<string, RecordedStep>()
   #asks = 0
@@ -136,21 +136,26 @@ export class DurableAsk {
             end(factOf(error), () => subscriber.error(failure))
           },
         )
-        this.#open.add(asking)
+        this.#open.set(asking, stop)
         asking.finally(() => this.#open.delete(asking))
       })
       return () => {
         // Also called after the answer, when nothing is left to stop: an abort costs more than an answer.
-        if (!isOver) stop.abort('the workflow no longer needs the answer')
+        if (!isOver) stop.abort(NO_LONGER_NEEDED)
       }
     }).pipe(carryMissing(options.from))
+
+  /** Cancels the asks that are still open: a pattern that ran out of stack does not unsubscribe from them. */
+  abandon(): void {
+    for (const stop of this.#open.values()) if (!stop.signal.aborted) stop.abort(NO_LONGER_NEEDED)
+  }
 
   /**
    * Resolves when every ask has ended and is recorded. Then it cancels the steps that an earlier execution scheduled and
    * this one did not need, and removes the copies of pools.
    */
   async settle({ forGood }: { readonly forGood: boolean }): Promise<void> {
-    while (this.#open.size > 0) await Promise.all(this.#open)
+    while (this.#open.size > 0) await Promise.all(this.#open.keys())
     const { actor, agents, runId } = this.#context
     // The process ends, and the next one continues the steps.
     if (actor.closed) return
@@ -276,5 +281,6 @@ interface AttemptedStep {
   readonly causes: Causes
 }
 
+const NO_LONGER_NEEDED = 'the workflow no longer needs the answer'
 const UNANSWERED = { costUsd: 0, tokens: 0, text: null, problem: null } as const
 const SCHEDULED = { ...UNANSWERED, state: 'scheduled', sessionId: null, durationMs: 0 } as const

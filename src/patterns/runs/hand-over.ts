@@ -4,7 +4,7 @@
  *
  * It also notices a pattern that will never have a result: one that ran out of stack, or waits although nothing is open.
  */
-import { config } from 'rxjs'
+import { config, type Subscription, UnsubscriptionError } from 'rxjs'
 import type { Clock } from '../../clock.ts'
 import { RunStalledError, WorkflowTooDeepError } from '../../events/errors/run.ts'
 
@@ -19,6 +19,7 @@ export class HandOver {
   #isRunning = false
   #open = 0
   #isClosed = false
+  #leaving: unknown
   #forget = () => {}
 
   /** @param fail Called when the pattern will have no result. */
@@ -57,7 +58,7 @@ export class HandOver {
     try {
       for (let next = 0; next < this.#waiting.length; next++) this.#waiting[next]?.()
     } catch (error) {
-      this.#fail(error)
+      this.#fail(this.overflow(error))
     } finally {
       config.onStoppedNotification = report
       this.#waiting.length = 0
@@ -65,8 +66,18 @@ export class HandOver {
     }
     if (this.#open > 0 || this.#isClosed) return
     this.#forget()
+    if (this.#leaving !== undefined) {
+      this.#fail(this.#leaving)
+      return
+    }
     const stalled = () => this.#fail(new RunStalledError({ runId: this.#runId }))
     this.#forget = this.#clock.after(PATIENCE_MS, stalled)
+  }
+
+  /** The process ends: a pattern that waits for no ask fails with this error. The others hear it from their asks. */
+  leave(error: unknown): void {
+    this.#leaving = error
+    if (this.#open === 0 && !this.#isRunning && !this.#isClosed) this.#fail(error)
   }
 
   /** The pattern has a result, or needs none. */
@@ -78,9 +89,23 @@ export class HandOver {
   /** The error with which the run fails: an overflow says what to do about it. */
   overflow(error: unknown): unknown {
     if (!isOverflow(error)) return error
-    return new WorkflowTooDeepError({ runId: this.#runId, problem: error.message }, { cause: error })
+    return new WorkflowTooDeepError(
+      { runId: this.#runId, problem: 'Maximum call stack size exceeded' },
+      { cause: error },
+    )
   }
 }
 
-const isOverflow = (error: unknown): error is RangeError =>
-  error instanceof RangeError && error.message.includes('call stack')
+/** RxJS wraps an overflow that happens while it unsubscribes. */
+const isOverflow = (error: unknown): error is Error =>
+  (error instanceof RangeError && error.message.includes('call stack')) ||
+  (error instanceof UnsubscriptionError && error.errors.some(isOverflow))
+
+/** A subscription that is nested too deeply cannot be unsubscribed as a whole either: what failed is already known. */
+export function unsubscribe(subscription: Subscription | undefined): void {
+  try {
+    subscription?.unsubscribe()
+  } catch (error) {
+    if (!isOverflow(error)) throw error
+  }
+}

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock.ts'
 import { WorkflowTooDeepError } from '../../events/errors/run.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { type Answer, type Ask, type Pattern, stepName } from '../pattern.ts'
-import { HandOver } from './hand-over.ts'
+import { HandOver, unsubscribe } from './hand-over.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type AskedStep, StepNumbers, stepKeyOf } from './step-key.ts'
 
@@ -73,7 +73,7 @@ class DryRun {
       return error === undefined
     } finally {
       this.#handOver.close()
-      subscription?.unsubscribe()
+      unsubscribe(subscription)
     }
   }
 

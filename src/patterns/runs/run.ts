@@ -6,6 +6,7 @@ import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { type Answer, joinAnswers, lostWith, missingFrom, type Pattern, stepError } from '../pattern.ts'
 import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
+import { unsubscribe } from './hand-over.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
 
 /** What a run needs to begin. */
@@ -19,6 +20,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   readonly #result: Promise<WorkflowResult>
   readonly #events = new ReplaySubject<StepEvent>()
   readonly #interruption = new AbortController()
+  #asks: DurableAsk | undefined
 
   /** @param prepare Records that the run begins or resumes. Returns its result if it has already succeeded. */
   constructor(id: string, pattern: Pattern, prepare: () => Promise<Prepared | WorkflowResult>) {
@@ -76,10 +78,16 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     await this.#result.catch(() => {})
   }
 
+  /** The process ends, and the next one can resume the run: it rejects with a ClosedError. */
+  leave(): void {
+    this.#asks?.handOver.leave(new ClosedError({ what: 'orchestrator' }))
+  }
+
   async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {
     const stuck = new AbortController()
     const notify = (event: StepEvent) => this.#events.next(event)
     const asks = new DurableAsk({ ...context, notify }, (error) => stuck.abort(error))
+    this.#asks = asks
     const progress = new Progress()
     this.#events.subscribe((event) => progress.note(event))
     const outcome = await this.#emissions(asks, pattern, task, stuck.signal)
@@ -87,7 +95,8 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       ? missingFrom(outcome.answers)
       : (lostWith(outcome.error) ?? [stepError('', outcome.error)])
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
-    if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
+    if (context.actor.closed)
+      throw outcome.error instanceof ClosedError ? outcome.error : new ClosedError({ what: 'orchestrator' })
     const { name } = context.actor.snapshot.context
     const end = async (fact: RunFact, causationId: string | null = null) =>
       void (await context.actor.decide(() => [fact], { correlationId: this.id, causationId }))
@@ -138,7 +147,8 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       return { interrupted: signal.aborted, error }
     } finally {
       asks.handOver.close()
-      subscription?.unsubscribe()
+      unsubscribe(subscription)
+      asks.abandon()
     }
   }
 }

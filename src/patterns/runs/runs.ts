@@ -194,6 +194,7 @@ export class Runs {
   /** Leaves the runs as they are: the next process can resume them. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const { run } of this.#active.values()) run.leave()
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
   }
 
