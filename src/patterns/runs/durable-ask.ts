@@ -5,8 +5,8 @@
  *     a step that a crash interrupted continues as the same task.
  * A2. Recorded answers are handed over before anything is awaited, and a real ask begins a microtask later: when a race
  *     is resumed, the winner is known before a loser has begun.
- * A3. The outcome of an ask is in the log before the pattern gets it. An ask that the end of the process interrupts stays
- *     scheduled, and the next execution continues it.
+ * A3. The outcome of an ask is in the log before the pattern gets it. A step whose task has not ended stays scheduled, and
+ *     the next execution continues it: when the process ends, and when the agent refuses but keeps the task.
  *
  * What the neighbours add: `hand-over.ts` hands answers to the pattern, in a loop; `step-key.ts` names a step by its content;
  * `workers.ts` assigns the agent that answers it, or a copy from a pool; `step-causes.ts` says which answers led to an ask; `rememberFact` and `factOf` (in `handle.ts` of the
@@ -21,6 +21,7 @@ import type { EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
 import type { Clock } from '../../clock.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
@@ -89,6 +90,8 @@ export class DurableAsk {
   readonly #open = new Map<Promise<void>, AbortController>()
   /** Steps that an earlier execution scheduled and this one has not asked for yet. */
   readonly #unclaimed = new Map<string, RecordedStep>()
+  /** Steps whose agent refused to answer for now, and kept the task. */
+  readonly #kept = new Map<string, RecordedStep>()
   #asks = 0
 
   /** @param fail Called when the pattern will have no result: see {@link HandOver}. */
@@ -160,7 +163,8 @@ export class DurableAsk {
     // The process ends, and the next one continues the steps.
     if (actor.closed) return
     const reason = 'the workflow no longer needs it'
-    const facts = await cancelAbandoned(agents, this.#unclaimed.values(), { reason, forGood })
+    const abandoned = [...this.#unclaimed.values(), ...(forGood ? this.#kept.values() : [])]
+    const facts = await cancelAbandoned(agents, abandoned, { reason, forGood })
     if (facts.length > 0) await actor.decide(() => facts, { correlationId: runId })
     await this.#workers.dismiss()
   }
@@ -239,6 +243,11 @@ export class DurableAsk {
     } catch (error) {
       // The process ends: the next one continues the task, and with it the step.
       if (error instanceof ClosedError || actor.closed) throw error
+      if (factOf(error) === undefined && mayHaveTask(worker, taskId, error)) {
+        this.#kept.set(stepKey, this.#context.steps.get(stepKey) as RecordedStep)
+        notify({ ...event, state: 'failed', problem: callErrorData(error).message })
+        throw error
+      }
       const isCancelled = signal.aborted || error instanceof TaskCancelledError
       const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled }
       rememberFact(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? factId))
@@ -265,6 +274,13 @@ export class DurableAsk {
     this.#context.fingerprints.set(agent, fingerprint)
     return fingerprint
   }
+}
+
+/** Whether the agent has the task, although it did not answer. After a failed append nobody knows what was written. */
+function mayHaveTask({ snapshot }: Agent, taskId: string, error: unknown): boolean {
+  const { current, queue } = snapshot.context
+  const isOpen = current?.taskId === taskId || queue.some((queued) => queued.taskId === taskId)
+  return isOpen || !(error instanceof ClaudeAgentError)
 }
 
 type NumberedAsk = AskedStep & { readonly ask: number; readonly leading: string | undefined }
