@@ -25,6 +25,11 @@ export interface OrchestratorOptions {
   /** Whether a task continues its agent's conversation by default. Default: true. */
   readonly sessionPersistence?: boolean
   /**
+   * Whether the files, folders and repositories of a task replace what the agent has changed of them since they were placed,
+   * if the task does not say (`replace`). What is replaced is kept beside. Default: false, and such a task fails.
+   */
+  readonly replaceInputs?: boolean
+  /**
    * The most that all agents together may ever spend, past spending included: `{ usd: 10 }`. It is kept in the log. A limit
    * that is set by hand later applies until another one is declared here. See docs/budgets.md.
    */

@@ -135,6 +135,7 @@ export class Orchestrator implements AsyncDisposable {
   static #surroundings(options: OrchestratorOptions, baseDir: string) {
     const { clock = systemClock, logger = silentLogger, limits = {} } = options
     const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
+    const { replaceInputs = ORCHESTRATOR.replaceInputs.fallback } = options
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
       baseDir,
@@ -147,6 +148,7 @@ export class Orchestrator implements AsyncDisposable {
       random: options.random ?? Math.random,
       newId: randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
+      replaceInputs,
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)
         return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }

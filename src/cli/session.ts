@@ -94,6 +94,10 @@ function noteOwnModel(screen: Terminal, owner: number): void {
 }
 
 function orchestratorOptions(config: Config) {
-  const { maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents } = config
-  return defined({ maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents })
+  const { maxAgents, limits, budget, callMinimum, sessionPersistence, replaceInputs, agentDefaults, agents } =
+    config
+  return defined({
+    ...{ maxAgents, limits, budget, callMinimum, sessionPersistence, replaceInputs, agentDefaults },
+    agents,
+  })
 }

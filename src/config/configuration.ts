@@ -38,6 +38,7 @@ export interface Config {
   readonly baseDir?: string
   readonly maxAgents?: number
   readonly sessionPersistence?: boolean
+  readonly replaceInputs?: boolean
   readonly agentDefaults?: AgentDefaults
   readonly logLevel?: string
   readonly limits?: Limits
@@ -113,6 +114,7 @@ export async function loadConfig({
     baseDir: from('orchestrator.base_dir', orchestrator?.base_dir),
     maxAgents: orchestrator?.max_agents,
     sessionPersistence: orchestrator?.session_persistence,
+    replaceInputs: orchestrator?.replace_inputs,
     agentDefaults: agent_defaults && agentOptions(agent_defaults),
     limits: limits && inCode(limits),
     budget: amounts(budget?.usd, budget?.tokens),

@@ -301,6 +301,7 @@ describe('a default is defined once:', () => {
     ['orchestrator', 'base_dir', ORCHESTRATOR.baseDir.fallback],
     ['orchestrator', 'max_agents', ORCHESTRATOR.maxAgents.fallback],
     ['orchestrator', 'session_persistence', ORCHESTRATOR.sessionPersistence.fallback],
+    ['orchestrator', 'replace_inputs', ORCHESTRATOR.replaceInputs.fallback],
   ])('the documented default of %s.%s is the one that a program gets', (section, key, value) => {
     expect(SETTINGS[section]?.[key]?.fallback).toEqual(value)
   })
