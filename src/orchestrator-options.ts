@@ -48,6 +48,12 @@ export interface OrchestratorOptions {
    */
   readonly resume?: 'at-once' | 'on-demand'
   /**
+   * When the declared `agents` and `budget` are written to the log: `'at-once'` (the default), or `'on-demand'`, when
+   * `declared` is called, or before the first command of another process that changes something. A program that only reads
+   * then writes nothing.
+   */
+  readonly declare?: 'at-once' | 'on-demand'
+  /**
    * Whether other processes of this user can read the log and send commands while it is open here, through the socket that
    * `owner.json` in the base directory names. Default: true; a custom `store` is never served.
    */

@@ -93,6 +93,8 @@ export class Orchestrator implements AsyncDisposable {
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
   readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
+  /** Writes the declared agents and budget, once. */
+  #declare: () => Promise<void> = async () => {}
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
     const { clock = systemClock, logger = silentLogger, callMinimum = {} } = options
@@ -187,11 +189,14 @@ export class Orchestrator implements AsyncDisposable {
     lost.signal.addEventListener('abort', () => {
       orchestrator.#giveUp(lost.signal.reason as StoreLockLost).catch(ignoreLostStore)
     })
-    try {
-      if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, logger)
+    orchestrator.#declare = onceDone(async () => {
       if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')
       await orchestrator.#agents.declare(options.agents ?? [])
+    })
+    try {
+      if (options.serve !== false && !options.store)
+        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, orchestrator.#declare, logger)
+      if (options.declare !== 'on-demand') await orchestrator.#declare()
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
@@ -278,6 +283,11 @@ export class Orchestrator implements AsyncDisposable {
   async declareAgent(options: AgentOptions): Promise<Agent> {
     await this.#working.#agents.declare([options])
     return this.agent(options.id)
+  }
+
+  /** Resolves when the agents and the budget of the options are in the log, and writes them with `declare: 'on-demand'`. */
+  async declared(): Promise<void> {
+    await this.#working.#declare()
   }
 
   /** Throws AgentNotFoundError, with the id that was probably meant. */
@@ -554,6 +564,18 @@ export interface OrchestratorHistory {
 /** Throws InvalidInputError. */
 function checkOptions({ maxAgents, limits, budget, callMinimum, agentDefaults }: OrchestratorOptions): void {
   checkBounds({ maxAgents, limits, budget, callMinimum, agentDefaults })
+}
+
+/** Does the work once, however often it is asked for; again only if it failed. */
+function onceDone(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work().catch((error) => {
+      done = undefined
+      throw error
+    })
+    return done
+  }
 }
 
 function ignoreLostStore(error: unknown): void {

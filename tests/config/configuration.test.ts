@@ -13,7 +13,9 @@ beforeEach(async () => {
 
 const write = (text: string, name = 'claude-agents.yaml') =>
   writeFile(join(folder, name), text, { mode: 0o644 })
-const load = (sources: ConfigSources = {}) => loadConfig({ directory: folder, environment: {}, ...sources })
+/** Whatever only a trusted file may do: see trust.test.ts. */
+const load = (sources: ConfigSources = {}) =>
+  loadConfig({ directory: folder, environment: {}, untrusted: 'load', ...sources })
 const problem = (sources?: ConfigSources) =>
   load(sources).then(
     () => 'none',

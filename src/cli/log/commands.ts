@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { archiveCommands } from './archive.ts'
 import { factLine } from './fact-line.ts'
 import { repairCommands } from './repair.ts'
@@ -25,7 +25,7 @@ interface LogOptions {
 }
 
 function log(globals: GlobalOptions, options: LogOptions) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     for await (const recorded of orchestrator.history.log({ ...options })) {
       if (terminal.json) terminal.value(recorded)
       else terminal.line(factLine(terminal, recorded))
