@@ -94,6 +94,8 @@ export class Orchestrator implements AsyncDisposable {
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
   readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
+  /** Writes the declared agents and budget, once. */
+  #declare: () => Promise<void> = async () => {}
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
     const { clock = systemClock, callMinimum = {} } = options
@@ -138,6 +140,7 @@ export class Orchestrator implements AsyncDisposable {
     const { clock = systemClock, limits = {} } = options
     const logger = hostLogger(options.logger)
     const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
+    const { replaceInputs = ORCHESTRATOR.replaceInputs.fallback } = options
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
       baseDir,
@@ -150,6 +153,7 @@ export class Orchestrator implements AsyncDisposable {
       random: options.random ?? Math.random,
       newId: randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
+      replaceInputs,
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)
         return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
@@ -189,11 +193,14 @@ export class Orchestrator implements AsyncDisposable {
     lost.signal.addEventListener('abort', () => {
       orchestrator.#giveUp(lost.signal.reason as StoreLockLost).catch(ignoreLostStore)
     })
-    try {
-      if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, logger)
+    orchestrator.#declare = onceDone(async () => {
       if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')
       await orchestrator.#agents.declare(options.agents ?? [])
+    })
+    try {
+      if (options.serve !== false && !options.store)
+        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, orchestrator.#declare, logger)
+      if (options.declare !== 'on-demand') await orchestrator.#declare()
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
@@ -285,6 +292,11 @@ export class Orchestrator implements AsyncDisposable {
   async declareAgent(options: AgentOptions): Promise<Agent> {
     await this.#working.#agents.declare([options])
     return this.agent(options.id)
+  }
+
+  /** Resolves when the agents and the budget of the options are in the log, and writes them with `declare: 'on-demand'`. */
+  async declared(): Promise<void> {
+    await this.#working.#declare()
   }
 
   /** Throws AgentNotFoundError, with the id that was probably meant. */
@@ -564,6 +576,18 @@ function checkOptions(options: OrchestratorOptions): void {
   refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
   const { maxAgents, limits, budget, callMinimum, agentDefaults } = options
   checkBounds({ maxAgents, limits, budget, callMinimum, agentDefaults })
+}
+
+/** Does the work once, however often it is asked for; again only if it failed. */
+function onceDone(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work().catch((error) => {
+      done = undefined
+      throw error
+    })
+    return done
+  }
 }
 
 function ignoreLostStore(error: unknown): void {

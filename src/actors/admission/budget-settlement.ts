@@ -30,6 +30,7 @@ const FREE = new Set([
   'InputNotFoundError',
   'InputKindError',
   'InputTooLargeError',
+  'InputChangedError',
   'CloneError',
   'CloneTimeoutError',
 ])

@@ -123,12 +123,17 @@ export function agentWorker(
     let inputs: readonly PlacedInput[]
     try {
       const material = materials.get(taskId) ?? task.material
-      inputs = await runner.place(environment.directories(agent), material, { signal })
+      const replace = material.replace ?? environment.replaceInputs
+      const placing = task.runId ?? taskId
+      inputs = await runner.place(environment.directories(agent), material, { signal, placing, replace })
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
     const placed: AgentFact = { type: 'InputsPlaced', data: { taskId, callId, inputs } }
     await decide(task, ({ current }) => (current?.call?.callId === callId ? [placed] : []))
+    for (const { target, kept } of inputs)
+      if (kept !== undefined)
+        tell(task, { type: 'warning', message: `${target} was replaced; the agent's work is in ${kept}` })
     return undefined
   }
 
