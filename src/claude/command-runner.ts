@@ -77,21 +77,15 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
       },
       async conclude(end) {
         // Checked even if the exit code is 0: a program that was told to stop may exit cleanly with half an answer.
-        if (end.failure) throw end.failure
-        if (signal.aborted) throw stoppedError(signal)
+        const stopped = end.failure ?? (signal.aborted ? stoppedError(signal) : null)
+        if (stopped) return { messages: [], error: stopped }
         if (end.exitCode !== 0) {
-          throw new CommandFailedError({ said: failureText(command, end, redact(await readStderr(output))) })
+          const said = failureText(command, end, redact(await readStderr(output)))
+          return { messages: [], error: new CommandFailedError({ said }) }
         }
-        return [
-          {
-            type: 'result',
-            result: {
-              ...NO_COST,
-              text: printed.join('').slice(0, -1),
-              durationMs: context.clock.now() - startedAt,
-            },
-          },
-        ]
+        const text = printed.join('').slice(0, -1)
+        const result = { ...NO_COST, text, durationMs: context.clock.now() - startedAt }
+        return { messages: [{ type: 'result', result }] }
       },
     }
   }

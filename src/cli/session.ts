@@ -94,6 +94,8 @@ function noteOwnModel(screen: Terminal, owner: number): void {
 }
 
 function orchestratorOptions(config: Config) {
-  const { maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents } = config
-  return defined({ maxAgents, limits, budget, callMinimum, sessionPersistence, agentDefaults, agents })
+  const { maxAgents, limits, budget, callMinimum, cacheReadWeight } = config
+  const { sessionPersistence, agentDefaults, agents } = config
+  const bounds = { maxAgents, limits, budget, callMinimum, cacheReadWeight }
+  return defined({ ...bounds, sessionPersistence, agentDefaults, agents })
 }

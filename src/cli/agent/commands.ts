@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
-import { dollars } from '../../events/figures.ts'
+import { dollarsSpent } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { commaSeparated, zeroOrMore } from '../arguments.ts'
 import { hasAgents, noteNoStore } from '../existing-store.ts'
@@ -112,7 +112,7 @@ async function listAgents(globals: GlobalOptions) {
           shownStatus(agent),
           agent.queue,
           agent.totalInteractions,
-          dollars(agent.totalCostUsd),
+          dollarsSpent(agent.totalCostUsd, agent.estimatedCostUsd),
         ]),
       ),
     )
@@ -137,7 +137,7 @@ function show(globals: GlobalOptions, id: string) {
       ['working on', current ? `${current.taskId} (call ${current.attempt})` : '-'],
       ['waiting', queue.map(({ taskId }) => taskId).join(', ') || '-'],
       ['tokens', String(metrics.totalTokens)],
-      ['cost', dollars(metrics.totalCostUsd)],
+      ['cost', dollarsSpent(metrics.totalCostUsd, metrics.estimatedCostUsd)],
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
@@ -199,7 +199,7 @@ function remove(globals: GlobalOptions, id: string) {
 /** The shape of `agent show --json`. */
 async function describe(agent: Agent) {
   const { context, value } = agent.snapshot
-  const { totalInteractions, totalTokens, totalCostUsd, sessionCount } = agent.metrics()
+  const { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount } = agent.metrics()
   return {
     id: agent.id,
     status: value,
@@ -211,7 +211,7 @@ async function describe(agent: Agent) {
     queue: context.queue.map(({ taskId, hold }) => ({ taskId, ...(hold && { held: hold.reason }) })),
     held: await agent.held(),
     failure: context.failure && { code: context.failure.tag, message: context.failure.message },
-    metrics: { totalInteractions, totalTokens, totalCostUsd, sessionCount },
+    metrics: { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount },
   }
 }
 
