@@ -31,6 +31,7 @@ import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
 import { defined } from './events/json.ts'
+import { refuseUnknownKeys } from './events/known-keys.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
 import { LIMITS } from './events/options/limits.ts'
@@ -43,7 +44,7 @@ import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import { silentLogger } from './logger.ts'
-import type { OrchestratorOptions } from './orchestrator-options.ts'
+import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
@@ -559,14 +560,9 @@ export interface OrchestratorHistory {
 }
 
 /** Throws InvalidInputError. */
-function checkOptions({
-  maxAgents,
-  limits,
-  budget,
-  callMinimum,
-  cacheReadWeight,
-  agentDefaults,
-}: OrchestratorOptions): void {
+function checkOptions(options: OrchestratorOptions): void {
+  refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
+  const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options
   checkBounds({ maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults })
 }
 

@@ -18,12 +18,11 @@ export const date = (text: string) => {
   throw new InvalidArgumentError('Write it as 2026-01-31 or 2026-01-31T12:00:00Z.')
 }
 
-/** `a, b,c` */
-export const commaSeparated = (text: string) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
+/** `a,b c`: separated by commas or as arguments of their own. A comma within parentheses belongs to the item. */
+export const listedNames = (text: string, before: readonly string[] = []) => [
+  ...before,
+  ...text.split(/,\s*(?![^()]*\))/).filter((item) => item !== ''),
+]
 
 /** `SRC` or `SRC:TARGET`; an existing path may contain a colon itself. */
 export const mappings = (text: string, before: readonly { source: string; target?: string }[] = []) => {

@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join, relative } from 'node:path'
 import type { Config } from '../config/configuration.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 
-const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
+const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
 /** How each line begins. */
 const BEGINNING = '{"level":"'
 
@@ -18,7 +18,8 @@ const BEGINNING = '{"level":"'
 export function logFile(path: string, { file, settings }: Pick<Config, 'file' | 'settings'>) {
   const isFromFile = settings.some(({ key, from }) => key === 'logging.file' && from === 'file')
   if (isFromFile && file !== null) checkPlace(path, dirname(file))
-  const flags = isFromFile ? O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK : 'a'
+  // A pipe that nobody reads must not stop the process.
+  const flags = O_APPEND | O_CREAT | O_NONBLOCK | (isFromFile ? O_RDWR | O_NOFOLLOW : O_WRONLY)
   const withFile = (use: (descriptor: number) => void) => {
     const descriptor = openSync(path, flags, 0o600)
     try {

@@ -1,6 +1,7 @@
 /** A task as it is asked: a prompt, and the material to work on. */
 import * as Schema from 'effect/Schema'
 import { InvalidInputError } from './errors/usage.ts'
+import { type KnownKeys, refuseUnknownKeys } from './known-keys.ts'
 import type { FileMapping, FolderMapping, GitHubRepo } from './material.ts'
 import { checkMaterial } from './material.ts'
 import type { RepoUrlOptions } from './repo-url.ts'
@@ -20,6 +21,8 @@ export interface TaskInput {
   /** Repositories to clone into the workspace first. */
   readonly repos?: readonly GitHubRepo[]
 }
+
+const PARTS: KnownKeys<TaskInput> = { prompt: true, textInput: true, files: true, folders: true, repos: true }
 
 /** What remains of a body that compaction dropped from the log. */
 export const DroppedBody = Schema.Struct({
@@ -56,6 +59,7 @@ export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions
       hint: 'Say what the agent should do.',
     })
   }
+  refuseUnknownKeys(input, PARTS, { what: 'The task', noun: 'part' })
   if (input.textInput !== undefined && typeof input.textInput !== 'string') {
     throw new InvalidInputError({ what: 'textInput', problem: 'it is not a string' })
   }

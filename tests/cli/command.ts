@@ -39,8 +39,8 @@ export async function commandLine(more: Readonly<Record<string, string>> = {}) {
   } as const satisfies Options
   return {
     folder,
-    /** Starts a command; kill it, write to it, or await it. */
-    start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], options),
+    /** Starts a command; kill it, or await it. */
+    start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], { ...options, stdin: 'ignore' }),
     /** Runs a command to its end. */
     async run(words: readonly string[], input = ''): Promise<Ran> {
       const { stdout, stderr, exitCode, signal } = await execa(process.execPath, [MAIN, ...words], {

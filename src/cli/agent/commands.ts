@@ -5,7 +5,7 @@ import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
 import { dollarsSpent } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { commaSeparated, zeroOrMore } from '../arguments.ts'
+import { listedNames, zeroOrMore } from '../arguments.ts'
 import { hasAgents, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
@@ -19,7 +19,7 @@ export function agentCommands(agent: Command): void {
   agent
     .command('create <id> <system-prompt>')
     .description('create an agent')
-    .option('--tools <names>', 'tools it may use without asking, separated by commas', commaSeparated)
+    .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'time limit of a task, retries included', zeroOrMore)

@@ -5,7 +5,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { kindOf } from '../../history/kinds.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { commaSeparated, zeroOrMore } from '../arguments.ts'
+import { listedNames, zeroOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
@@ -17,7 +17,7 @@ export function tailCommand(command: Command): void {
     .description('print the latest facts, then new ones as they are written, by whichever process')
     .option('--stream <name>', 'only this stream, such as agent/researcher')
     .option('--agent <id>', 'only this agent')
-    .option('--type <types>', 'only facts of these types, separated by commas', commaSeparated)
+    .option('--type <types...>', 'only facts of these types', listedNames)
     .option('--after <position>', 'start after this position instead of with the latest facts', zeroOrMore)
     .option('-n, --lines <n>', 'number of facts to start with', zeroOrMore, 10)
     .option('--no-follow', 'exit after the facts written so far')

@@ -7,7 +7,7 @@ export class AgentNotFoundError extends defineError(
   'AgentNotFoundError',
   ({ agent, nearest }: { agent: string; nearest: string | null }) => ({
     message: `No agent ${quoted(agent)}.${nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`}`,
-    hint: '(claude-agents agent list)',
+    hint: 'List them: claude-agents agent list',
   }),
 ) {}
 

@@ -5,7 +5,7 @@ import { quoted } from './phrases.ts'
 /** No run has this id. */
 export class RunNotFoundError extends defineError('RunNotFoundError', ({ runId }: { runId: string }) => ({
   message: `No run ${quoted(runId)}.`,
-  hint: '(claude-agents workflow list)',
+  hint: 'List them: claude-agents workflow list',
 })) {}
 
 /** A run that has ended cannot be resumed. */

@@ -10,6 +10,7 @@ import { TaskCancelledError, TaskConflictError } from '../../../events/errors/ta
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
 import type { JsonObject } from '../../../events/json.ts'
+import { type KnownKeys, refuseUnknownKeys } from '../../../events/known-keys.ts'
 import { withoutCredentials } from '../../../events/material.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
@@ -46,6 +47,17 @@ export interface AskOptions extends HoldListeners {
    * tasks pass it. A string is a note that tells why.
    */
   readonly approval?: boolean | string
+}
+
+const ASK_OPTIONS: KnownKeys<AskOptions> = {
+  signal: true,
+  taskId: true,
+  session: true,
+  outputSchema: true,
+  origin: true,
+  approval: true,
+  onHeld: true,
+  onReleased: true,
 }
 
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
@@ -136,11 +148,16 @@ export class AgentTasks {
     if (reason) this.#outcomes.giveUp(reason)
   }
 
-  async #ask(
-    taskId: string,
-    task: string | TaskInput,
-    { signal, session = this.#environment.session, outputSchema, origin, approval, ...listeners }: AskOptions,
-  ): Promise<Reply> {
+  async #ask(taskId: string, task: string | TaskInput, options: AskOptions): Promise<Reply> {
+    refuseUnknownKeys(options, ASK_OPTIONS, { what: 'The options of ask', noun: 'option' })
+    const {
+      signal,
+      session = this.#environment.session,
+      outputSchema,
+      origin,
+      approval,
+      ...listeners
+    } = options
     checkTaskId(taskId)
     // Tasks of a run that has begun are still accepted.
     if (!origin && !this.#environment.intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
