@@ -15,6 +15,7 @@ import { type PreparedCall, type ProcessOptions, processRunner } from './process
 import { sweepBase } from './process/sweep.ts'
 import { endLeftover } from './recovery.ts'
 import type { AgentRunner, Call, CallMessage, CallResult } from './runner.ts'
+import { OUTPUT_LIMITS } from './stream/line-splitter.ts'
 
 /** Options of `commandRunner`. */
 export interface CommandRunnerOptions extends ProcessOptions {
@@ -43,7 +44,12 @@ const INHERITED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 
  */
 export function commandRunner(options: CommandRunnerOptions): AgentRunner {
   const { command, args = [], input = ({ prompt }) => prompt, environment: added = {} } = options
-  const { start, context } = processRunner(options, prepare)
+  const limits = { ...OUTPUT_LIMITS, ...options.limits }
+  // All that it prints is the answer, and held as such: how it is divided into lines says nothing.
+  const { start, context } = processRunner(
+    { ...options, limits: { ...limits, lineBytes: limits.callBytes } },
+    prepare,
+  )
 
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
     await prepareDirectories(call.directories)

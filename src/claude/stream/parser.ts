@@ -87,9 +87,15 @@ export function streamParser(redact: Redact): StreamParser {
     unknown: new Map<string, number>(),
     countedBytes: 0,
   }
-  /** The id of the message being streamed, and of those whose text has been reported. */
+  /** The id of the message being streamed, and of the last ones whose text has been reported. */
   let streaming: string | null = null
   const reported = new Set<string>()
+  const report = (id: string) => {
+    reported.delete(id)
+    reported.add(id)
+    const [oldest = id] = reported
+    if (reported.size > MOST_REPORTED) reported.delete(oldest)
+  }
   /** How many characters of a message have been reported that is not complete. */
   let unfinished = 0
   /** The stream broke, and the CLI repeats the message: what was said of it does not count. */
@@ -139,7 +145,7 @@ export function streamParser(redact: Redact): StreamParser {
       const delta = recordAt(event, 'delta')
       const text = stringAt(delta, 'type') === 'text_delta' ? stringAt(delta, 'text') : null
       if (!text) return []
-      if (streaming !== null) reported.add(streaming)
+      if (streaming !== null) report(streaming)
       unfinished += text.length
       return [{ type: 'text', text }]
     },
@@ -197,6 +203,9 @@ export function streamParser(redact: Redact): StreamParser {
     },
   }
 }
+
+/** A message is printed whole soon after it has streamed: older ids are not needed. */
+const MOST_REPORTED = 100
 
 /** Beyond these numbers, the output is not listed more fully. */
 const MOST_WARNINGS = 10
