@@ -145,7 +145,7 @@ export class Orchestrator implements AsyncDisposable {
       governor: new Governor(governorLimits(limits, runner), { clock, logger }),
       mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
       random: options.random ?? Math.random,
-      newId: randomUUID,
+      newId: options.newId ?? randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)

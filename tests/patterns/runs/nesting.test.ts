@@ -7,7 +7,7 @@ import { type Ask, joinAnswers, type Pattern } from '../../../src/patterns/patte
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { checkAnsweredOnce, checkLog } from '../../../src/testing/crash-checks.ts'
 import { runIncarnation } from '../../../src/testing/crash-sweep.ts'
-import type { CrashPoint } from '../../../src/testing/crashing-store.ts'
+import type { CrashPoint } from '../../../src/testing/mortal-store.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'
 import { AGENTS, answerOf, BROKEN, build, nesting } from './nestings.ts'
 
