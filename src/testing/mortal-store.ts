@@ -87,6 +87,11 @@ export class MortalStore {
     this.#crash = { append: this.appends.length + append, when }
   }
 
+  /** It will not die at an append. */
+  disarm(): void {
+    this.#crash = undefined
+  }
+
   /** Does work, and settles only if the process lives on. */
   async whileAlive<T>(work: () => Promise<T>): Promise<T> {
     if (this.#dead) return never()
