@@ -20,20 +20,23 @@ export const ERRORS: readonly string[] = Object.keys(callErrors).filter(
   (tag) => tag !== 'CallCancelledError' && tag !== 'OutcomeUnknownError',
 )
 
-/** What every agent answers: it follows from the agent (not from its copy) and the prompt alone. */
+/** What every agent answers: it follows from the agent and the prompt alone. */
 export const answerOf = (agent: string, prompt: string): string => {
-  const name = agent.split('.', 1)[0] ?? agent
-  const asked = withoutConversation(prompt)
-  const number = numberOf(`${name} ${asked}`)
-  if (asked.startsWith('Which of these')) return number % 2 === 0 ? 'left' : 'right'
-  return `${name} says ${number.toString(36)}`
+  const number = numberOf(`${agent} ${prompt}`)
+  if (prompt.startsWith('Which of these')) return number % 2 === 0 ? 'left' : 'right'
+  return `${agent} says ${number.toString(36)}`
 }
 
 /** A prompt says of its call: `answers`, `fails with X`, `fails with X 2 times`, `hangs`, `after 30 ms`, `late`, `and is lost`. */
-export function behaviourOf({ agent, prompt, attempt }: Call): Behaviour {
+export function behaviourOf(
+  { agent, prompt, attempt }: Pick<Call, 'agent' | 'prompt' | 'attempt'>,
+  answer: (agent: string, prompt: string) => string,
+): Behaviour {
+  // A copy in a pool answers as its agent does.
+  const [name = agent] = agent.split('.', 1)
   const words = withoutConversation(prompt)
   const isTold = /^t\d+ (answers|fails|hangs)/.test(words)
-  const number = numberOf(`${agent.split('.', 1)[0]} ${words}`)
+  const number = numberOf(`${name} ${words}`)
   const told = isTold ? words : byChance(number)
   const [, delay] = /after (\d+) ms/.exec(told) ?? []
   const [, tag = '', times] = /fails with (\w+)(?: (\d+) times)?/.exec(told) ?? []
@@ -44,7 +47,7 @@ export function behaviourOf({ agent, prompt, attempt }: Call): Behaviour {
     isLate: /late/.test(told),
     outlives: !/lost/.test(told),
     result: {
-      text: answerOf(agent, prompt),
+      text: answer(name, words),
       costUsd: (1 + (number % 50)) / 1000,
       usage: {
         inputTokens: 10 + (number % 90),

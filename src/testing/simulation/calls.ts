@@ -1,8 +1,8 @@
 /** The calls of all owners: their processes live on when an owner dies, and its successor finds out what became of them. */
 import type { AgentRunner, Call, CallMessage, Recovered } from '../../claude/runner.ts'
 import { type Clock, pause } from '../../clock.ts'
-import { type CallErrorClass, CallCancelledError } from '../../events/errors/call.ts'
-import { type Behaviour, behaviourOf } from './behaviour.ts'
+import { CallCancelledError, type CallErrorClass } from '../../events/errors/call.ts'
+import type { Behaviour } from './behaviour.ts'
 import { Violation } from './violation.ts'
 
 export interface LastingCall {
@@ -40,7 +40,7 @@ export class LastingCalls {
   readonly #behaviour: (call: Call) => Behaviour
   readonly #broken: (violation: Violation) => void
 
-  constructor(broken: (violation: Violation) => void, behaviour = behaviourOf) {
+  constructor(broken: (violation: Violation) => void, behaviour: (call: Call) => Behaviour) {
     this.#broken = broken
     this.#behaviour = behaviour
   }

@@ -8,6 +8,7 @@ import type { World } from './world.ts'
 /** Ends the last life of the script, and resumes once more without faults: then nothing may be open any more. */
 export async function conclude(world: World): Promise<void> {
   world.calm()
+  if (world.life.isClosing) await close(world)
   await world.reopenIfClosed()
   await release(world)
   world.life.checkAtRest('at rest')
@@ -25,6 +26,12 @@ export async function conclude(world: World): Promise<void> {
   await checkBudgets(world)
   await inLife(world, 'compare the states with the log', checkReplay)
   await inLife(world, 'verify the log', checkHistory)
+  await inLife(
+    world,
+    'check',
+    async (orchestrator) => world.subject.check?.(orchestrator),
+    'your own law holds',
+  )
   await close(world)
   await checkLog(world.store)
 }
@@ -60,6 +67,7 @@ async function inLife(
   world: World,
   what: string,
   work: (orchestrator: Orchestrator) => Promise<unknown>,
+  law = 'the log and the states agree',
 ): Promise<void> {
   const { orchestrator } = world.life
   if (!orchestrator) return
@@ -70,7 +78,9 @@ async function inLife(
   await world.drive(what, working)
   if (failure instanceof Violation) throw failure
   if (failure !== undefined)
-    throw new Violation('the log and the states agree', `${what}: ${(failure as Error).message}`, { cause: failure })
+    throw new Violation(law, `${what}: ${(failure as Error).message}`, {
+      cause: failure,
+    })
 }
 
 /** Runs that have not ended are run again, by the same id. */
@@ -93,7 +103,10 @@ function checkTasks({ laws }: World): void {
   for (const { tasks } of laws.agents.values())
     for (const { agent, taskId, end, hold } of tasks.values())
       if (end === null)
-        throw new Violation('every task ends', `task ${taskId} of ${agent} is open${hold ? `, held by ${hold}` : ''}`)
+        throw new Violation(
+          'every task ends',
+          `task ${taskId} of ${agent} is open${hold ? `, held by ${hold}` : ''}`,
+        )
 }
 
 /** What the runner told this process that a call cost is in the log, once. */
@@ -115,8 +128,7 @@ function checkTree({ life }: World): void {
   const { members, orchestrator } = life
   if (!life.hasTree || !orchestrator) return
   const [doubled] = members.doubled
-  if (doubled !== undefined)
-    throw new Violation('a child runs once', `${doubled} was started while it ran`)
+  if (doubled !== undefined) throw new Violation('a child runs once', `${doubled} was started while it ran`)
   const listed = new Set<string>()
   for (const child of childrenOf(orchestrator)) {
     listed.add(child.id)
@@ -183,8 +195,11 @@ async function checkRuns({ laws, runs, subject, store }: World): Promise<void> {
     if (run?.end !== 'succeeded' || isRaced(pattern)) continue
     for (const { agent, taskId, state } of run.steps.values())
       if (state !== 'succeeded' && state !== 'carried')
-        throw new Violation('a run does not succeed without a part', `${id}: the step ${taskId} of ${agent} is ${state}`)
-    const expected = await foretold(patternIn(pattern, subject.workflows), input)
+        throw new Violation(
+          'a run does not succeed without a part',
+          `${id}: the step ${taskId} of ${agent} is ${state}`,
+        )
+    const expected = await foretold(patternIn(pattern, subject.workflows), input, subject.answer)
     for await (const { type, data } of store.read(`run/${id}`))
       if (type === 'RunSucceeded' && data.finalOutput !== expected)
         throw new Violation(

@@ -42,7 +42,10 @@ interface SupervisorRecord {
 
 interface RunRecord {
   /** The last task of each step. */
-  readonly steps: Map<string, { readonly agent: string; readonly worker: string; readonly taskId: string; state: string }>
+  readonly steps: Map<
+    string,
+    { readonly agent: string; readonly worker: string; readonly taskId: string; state: string }
+  >
   /** How its last execution ended; undefined while it has not. */
   end: 'succeeded' | 'failed' | 'cancelled' | undefined
 }
@@ -166,7 +169,12 @@ export class FactLaws {
   /** The first task that nothing holds begins first. */
   #checkOrder({ tasks }: AgentRecord, begun: TaskRecord): void {
     for (const earlier of tasks.values())
-      if (earlier.order < begun.order && earlier.end === null && earlier.hold === null && earlier.attempt === 0)
+      if (
+        earlier.order < begun.order &&
+        earlier.end === null &&
+        earlier.hold === null &&
+        earlier.attempt === 0
+      )
         throw new Violation(
           'tasks begin in the order of their acceptance',
           `${begun.agent} begins ${begun.taskId} before ${earlier.taskId}`,
@@ -181,7 +189,11 @@ export class FactLaws {
       const counts =
         (scope.agent === undefined || scope.agent === nameOf(agent)) &&
         (scope.run === undefined || scope.run === runId)
-      holds(!counts || reserved.has(callId), 'no call begins without room in its budgets', `${taskId} of ${agent}: ${stream}`)
+      holds(
+        !counts || reserved.has(callId),
+        'no call begins without room in its budgets',
+        `${taskId} of ${agent}: ${stream}`,
+      )
     }
   }
 
@@ -252,14 +264,20 @@ export class FactLaws {
       if (!step) return
       step.state =
         fact.type === 'StepFailed'
-          ? fact.data.cancelled ? 'cancelled' : 'failed'
-          : fact.data.carriedFrom === undefined ? 'succeeded' : 'carried'
+          ? fact.data.cancelled
+            ? 'cancelled'
+            : 'failed'
+          : fact.data.carriedFrom === undefined
+            ? 'succeeded'
+            : 'carried'
     }
   }
 
   #supervisorFact(id: string, fact: SupervisorFact): void {
     if (fact.type === 'SupervisorStarted') {
-      const children = fact.data.children.map((child) => [child.id, { restart: child.restart, exit: '' }] as const)
+      const children = fact.data.children.map(
+        (child) => [child.id, { restart: child.restart, exit: '' }] as const,
+      )
       const before = this.#supervisors.get(id)
       this.#supervisors.set(id, {
         limits: fact.data.rules.intensity,

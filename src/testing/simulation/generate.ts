@@ -17,22 +17,26 @@ export interface GenerateOptions {
   readonly seed: number
   readonly steps: number
   readonly faults: ReadonlySet<FaultName>
+  readonly agents: readonly AgentOptions[]
   /** The names of workflows to run instead of random ones. */
   readonly workflows: readonly string[]
   /** How many actors of the user's own there are, by name. */
   readonly actors: readonly string[]
 }
 
-const AGENTS = ['a', 'b', 'c']
-
 /** Errors with which the account asks to wait: a task that got them for ever would never end. */
 const PASSING = new Set(['RateLimitedError', 'OverloadedError'])
 
 export function generate(options: GenerateOptions): Script {
-  const { seed, steps, faults } = options
+  const { seed, steps } = options
   const random = randomOf(seed, 'script')
-  const agents = AGENTS.map((id): AgentOptions => agentOf(id, random))
-  const tree = random.chance(0.35) ? treeOf(random) : null
+  const agents = options.agents.map((agent) => agentOf(agent, random))
+  const tree = random.chance(0.35)
+    ? treeOf(
+        agents.map(({ id }) => id),
+        random,
+      )
+    : null
   const writer = new Writer(random, options, tree !== null)
   return {
     seed,
@@ -45,35 +49,33 @@ export function generate(options: GenerateOptions): Script {
     sessionPersistence: random.chance(0.8),
     budget: random.chance(0.3) ? { usd: random.between(1, 20) / 100 } : null,
     tree,
-    actions: Array.from({ length: steps }, () => ({ gap: gapOf(random, faults), ...writer.next() })) as Action[],
+    actions: Array.from({ length: steps }, () => ({ gap: gapOf(random), ...writer.next() })) as Action[],
   }
 }
 
 /** How much goes on before the next action: often nothing, so that actions meet. */
-const gapOf = (random: Random, _faults: ReadonlySet<FaultName>) =>
-  random.pick([0, 0, 0, 1, 2, 3, 5, 8, 13, 21, 60])
+const gapOf = (random: Random) => random.pick([0, 0, 0, 1, 2, 3, 5, 8, 13, 21, 60])
 
-function agentOf(id: string, random: Random): AgentOptions {
+function agentOf(given: AgentOptions, random: Random): AgentOptions {
   return {
-    id,
-    systemPrompt: `You are ${id}.`,
     timeoutMs: random.pick([500, 5_000, 300_000]),
     retry: { attempts: random.between(0, 3), minDelayMs: random.pick([0, 10, 1000]) },
     ...(random.chance(0.2) ? { budget: { usd: random.between(1, 12) / 100 } } : {}),
+    ...given,
   }
 }
 
-function treeOf(random: Random): Tree {
+function treeOf(agents: readonly string[], random: Random): Tree {
   const members = Array.from({ length: random.between(1, 3) }, (_, number) => ({
     id: `m${number}`,
     ...(random.chance(0.3) ? { stopsAfterMs: random.pick([10, 200]) } : {}),
   }))
-  const agents = AGENTS.slice(0, random.between(0, 2)).map((agent) => ({ agent, id: agent }))
+  const supervised = agents.slice(0, random.between(0, 2)).map((agent) => ({ agent, id: agent }))
   return {
     strategy: random.pick(['one-for-one', 'one-for-all', 'rest-for-one']),
     intensity: { maxRestarts: random.between(0, 4), withinMs: random.pick([10, 1000, 60_000]) },
     backoffMs: random.chance(0.4) ? random.pick([1, 50, 700]) : null,
-    children: [...members, ...agents].map((child) => ({
+    children: [...members, ...supervised].map((child) => ({
       ...child,
       restart: random.pick(['permanent', 'permanent', 'transient', 'temporary']),
     })),
@@ -87,6 +89,7 @@ class Writer {
   readonly #tasks: Extract<Happening, { do: 'ask' }>[] = []
   readonly #runs: Extract<Happening, { do: 'run' }>[] = []
   readonly #kinds: readonly (readonly [weight: number, write: () => Happening | undefined])[]
+  readonly #agents: readonly string[]
   #forks = 0
 
   constructor(random: Random, options: GenerateOptions, hasTree: boolean) {
@@ -95,8 +98,10 @@ class Writer {
     const has = (fault: FaultName) => (options.faults.has(fault) ? 1 : 0)
     const tree = hasTree ? 1 : 0
     const { pick, between, chance } = random
-    const agent = () => pick(AGENTS)
-    const child = () => pick(['m0', 'm0', 'm1', 'm2', 'a', 'b'])
+    const agents = options.agents.map(({ id }) => id)
+    this.#agents = agents
+    const agent = () => pick(agents)
+    const child = () => pick(['m0', 'm0', 'm1', 'm2', ...agents.slice(0, 2)])
     this.#kinds = [
       [22, () => this.#ask()],
       [4, () => this.#again()],
@@ -162,7 +167,7 @@ class Writer {
     const throws = this.#options.faults.has('listeners') && chance(0.1)
     const ask: Extract<Happening, { do: 'ask' }> = {
       do: 'ask',
-      agent: pick(AGENTS),
+      agent: pick(this.#agents),
       task,
       prompt: `${task} ${this.#behaviour()}`,
       ...(chance(0.2) ? { session: 'fresh' as const } : {}),
@@ -204,7 +209,9 @@ class Writer {
     const run = `r${this.#runs.length + 1}`
     const { workflows } = this.#options
     const pattern =
-      workflows.length > 0 ? { workflow: this.#random.pick(workflows) } : nestingOf(this.#random, 2)
+      workflows.length > 0
+        ? { workflow: this.#random.pick(workflows) }
+        : nestingOf(this.#agents, this.#random, 2)
     const happening: Extract<Happening, { do: 'run' }> = { do: 'run', run, pattern, input: `go ${run}` }
     this.#runs.push(happening)
     return happening
@@ -225,11 +232,9 @@ class Writer {
     const { pick, between } = this.#random
     const usd = pick([null, between(1, 30) / 100, between(1, 100) / 100])
     const whose = pick(['all', 'all', 'agent', 'run'])
-    if (whose === 'agent') return { do: 'set budget', agent: pick(AGENTS), usd }
+    if (whose === 'agent') return { do: 'set budget', agent: pick(this.#agents), usd }
     const run = this.#runs.at(-1)?.run
-    return whose === 'run' && run !== undefined
-      ? { do: 'set budget', run, usd }
-      : { do: 'set budget', usd }
+    return whose === 'run' && run !== undefined ? { do: 'set budget', run, usd } : { do: 'set budget', usd }
   }
 
   #tell(): Happening | undefined {
@@ -250,12 +255,10 @@ class Writer {
   }
 }
 
-function nestingOf(random: Random, depth: number): Nesting {
+function nestingOf(agents: readonly string[], random: Random, depth: number): Nesting {
   const part = (): Nesting => {
-    if (depth > 0 && random.chance(0.35)) return nestingOf(random, depth - 1)
-    return random.chance(0.15)
-      ? { pool: random.pick(['a', 'b']), size: 2 }
-      : { agent: random.pick(AGENTS) }
+    if (depth > 0 && random.chance(0.35)) return nestingOf(agents, random, depth - 1)
+    return random.chance(0.15) ? { pool: random.pick(agents), size: 2 } : { agent: random.pick(agents) }
   }
   return {
     kind: random.pick(NESTING_KINDS),

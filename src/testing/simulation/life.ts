@@ -58,6 +58,10 @@ export class Life {
     this.#watch('open', this.#opening)
   }
 
+  /** Whether it is being closed, or was. */
+  get isClosing(): boolean {
+    return this.#closing !== undefined
+  }
 
   /** Asks something of the orchestrator as soon as it is open. */
   ask<T>(

@@ -38,8 +38,7 @@ export class Members {
     const member: Member = {
       watch: (ended) => ending.watch(ended),
       stop: async (reason = 'shutdown') => {
-        if (stopsAfterMs > 0)
-          await new Promise<void>((resolve) => this.#clock.after(stopsAfterMs, resolve))
+        if (stopsAfterMs > 0) await new Promise<void>((resolve) => this.#clock.after(stopsAfterMs, resolve))
         end({ reason, error: null })
       },
       kill: async () => end(KILLED),

@@ -11,7 +11,6 @@ import { race } from '../../patterns/race.ts'
 import { route } from '../../patterns/route.ts'
 import { sequential } from '../../patterns/sequential.ts'
 import { vote } from '../../patterns/vote.ts'
-import { answerOf } from './behaviour.ts'
 import { numberOf } from './random.ts'
 import type { Nesting } from './script.ts'
 
@@ -26,11 +25,15 @@ export const isRaced = (nesting: Nesting): boolean =>
   'kind' in nesting && (nesting.kind === 'race' || nesting.parts.some(isRaced))
 
 /** The final output if every step is answered. */
-export async function foretold(pattern: Pattern, input: string): Promise<string> {
+export async function foretold(
+  pattern: Pattern,
+  input: string,
+  answer: (agent: string, prompt: string) => string,
+): Promise<string> {
   const ask: Ask = (worker, { prompt, textInput }) => {
     const agent = stepName(worker)
     const whole = textInput === undefined ? prompt : `${prompt}\n\n${textInput}`
-    return of({ agent, text: answerOf(agent, whole) })
+    return of({ agent, text: answer(agent, whole) })
   }
   return joinAnswers(await lastValueFrom(of({ prompt: input }).pipe(pattern(ask), toArray())))
 }
@@ -56,7 +59,7 @@ function stepIn(given: Nesting, workflows: Readonly<Record<string, Pattern>>): S
     case 'race':
       return race(steps)
     case 'vote':
-      return vote(steps, { votes: number + 1, ...(number === 1 ? { judge: 'a' } : {}) })
+      return vote(steps, { votes: number + 1, ...(number === 1 ? { judge: first } : {}) })
     case 'loopUntil':
       return loopUntil(first, { until: (text) => numberOf(text) % 3 === 0, rounds: number + 1 })
     case 'mapReduce':
@@ -70,7 +73,7 @@ function stepIn(given: Nesting, workflows: Readonly<Record<string, Pattern>>): S
     case 'hierarchical':
       return hierarchical({ manager: first, workers: onlyOnce(steps), concurrency: number + 1 })
     case 'route':
-      return route({ classifier: 'c', routes: { left: first, right: last }, fallback: 'a' })
+      return route({ classifier: last, routes: { left: first, right: last }, fallback: first })
   }
 }
 

@@ -73,23 +73,29 @@ const performers: Performers = {
     command(
       world,
       `run ${run}`,
-      async (orchestrator) => orchestrator.run(patternIn(pattern, world.subject.workflows), input, { id: run }),
+      async (orchestrator) =>
+        orchestrator.run(patternIn(pattern, world.subject.workflows), input, { id: run }),
       waitsForTree(world),
     )
   },
   'pause run'(world, { run }) {
     const { life } = world
-    command(world, `pause ${run}`, async (orchestrator) => {
-      const known = world.runs.get(run)
-      if (!known || life.isClosed) return
-      const stop = new AbortController()
-      const paused = orchestrator.run(patternIn(known.pattern, world.subject.workflows), known.input, {
-        id: run,
-        signal: stop.signal,
-      })
-      void paused.then(undefined, () => {})
-      await paused.pause('as the script has it')
-    }, waitsForTree(world))
+    command(
+      world,
+      `pause ${run}`,
+      async (orchestrator) => {
+        const known = world.runs.get(run)
+        if (!known || life.isClosed) return
+        const stop = new AbortController()
+        const paused = orchestrator.run(patternIn(known.pattern, world.subject.workflows), known.input, {
+          id: run,
+          signal: stop.signal,
+        })
+        void paused.then(undefined, () => {})
+        await paused.pause('as the script has it')
+      },
+      waitsForTree(world),
+    )
   },
   'cancel run'(world, { run }) {
     command(world, `cancel ${run}`, (orchestrator) => orchestrator.runs.cancel(run), waitsForTree(world))
@@ -100,7 +106,8 @@ const performers: Performers = {
     command(
       world,
       `resume ${run}`,
-      async (orchestrator) => orchestrator.runs.resume(run, patternIn(known.pattern, world.subject.workflows)),
+      async (orchestrator) =>
+        orchestrator.runs.resume(run, patternIn(known.pattern, world.subject.workflows)),
       waitsForTree(world),
     )
   },
@@ -156,10 +163,14 @@ const performers: Performers = {
   },
   'end child': (world, { child, reason }) => world.life.members.exit(child, reason),
   'terminate child'(world, { child }) {
-    command(world, `terminate ${child}`, async (orchestrator) => orchestrator.supervisor(TOP).terminateChild(child))
+    command(world, `terminate ${child}`, async (orchestrator) =>
+      orchestrator.supervisor(TOP).terminateChild(child),
+    )
   },
   'restart child'(world, { child }) {
-    command(world, `restart ${child}`, async (orchestrator) => orchestrator.supervisor(TOP).restartChild(child))
+    command(world, `restart ${child}`, async (orchestrator) =>
+      orchestrator.supervisor(TOP).restartChild(child),
+    )
   },
   'delete child'(world, { child }) {
     command(world, `delete ${child}`, async (orchestrator) => orchestrator.supervisor(TOP).deleteChild(child))
@@ -217,7 +228,11 @@ function askOf(
   work: (agent: Agent) => PromiseLike<{ readonly text: string }>,
 ): void {
   const mayWait = waitsForTree(world)
-  const asked = world.life.ask(what, async (orchestrator) => work(await orchestrator.agent(agent)), () => mayWait() || world.laws.task(agent, task) === undefined)
+  const asked = world.life.ask(
+    what,
+    async (orchestrator) => work(await orchestrator.agent(agent)),
+    () => mayWait() || world.laws.task(agent, task) === undefined,
+  )
   asked.then(
     ({ text }) => world.received.push({ agent, task, text, tag: null }),
     (error: ClaudeAgentError) => world.received.push({ agent, task, text: null, tag: error._tag }),
@@ -237,7 +252,10 @@ function ofHeld(
   })
 }
 
-function specificationOf(world: World, { strategy, intensity, backoffMs, children }: Tree): SupervisorSpecification {
+function specificationOf(
+  world: World,
+  { strategy, intensity, backoffMs, children }: Tree,
+): SupervisorSpecification {
   return {
     id: TOP,
     strategy,
@@ -247,7 +265,10 @@ function specificationOf(world: World, { strategy, intensity, backoffMs, childre
   }
 }
 
-function childOf(world: World, { agent, id, restart, stopsAfterMs = 0 }: Tree['children'][number]): ChildSpecification {
+function childOf(
+  world: World,
+  { agent, id, restart, stopsAfterMs = 0 }: Tree['children'][number],
+): ChildSpecification {
   const { members } = world.life
   if (agent !== undefined) return { agent, id, restart }
   return { id, restart, start: ({ id: name }) => members.start(name, stopsAfterMs) }

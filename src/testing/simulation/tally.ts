@@ -37,9 +37,7 @@ export const tally = defineActor({
     return { facts: [{ type: 'Added' as const, data: { number, by: add } }], reply: sum + add }
   },
   effects: ({ context: { sum } }) =>
-    sum < FULL
-      ? []
-      : [{ key: `clear ${sum}`, run: async ({ self }) => void (await self.tell('clear')) }],
+    sum < FULL ? [] : [{ key: `clear ${sum}`, run: async ({ self }) => void (await self.tell('clear')) }],
 })
 
 const FULL = 10

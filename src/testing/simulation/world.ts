@@ -2,10 +2,12 @@
 import type { ActorRef, OwnKind } from '../../actors/own/definition.ts'
 import type { Clock } from '../../clock.ts'
 import { StoreReadOnly } from '../../events/errors/store.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
 import type { Pattern } from '../../patterns/pattern.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { memoryStore } from '../../store/memory-store.ts'
 import { MortalStore } from '../mortal-store.ts'
+import { behaviourOf } from './behaviour.ts'
 import { LastingCalls } from './calls.ts'
 import { FactLaws } from './fact-laws.ts'
 import { Life } from './life.ts'
@@ -26,6 +28,8 @@ export interface SimulatedActor {
 export interface Subject {
   readonly workflows: Readonly<Record<string, Pattern>>
   readonly actors: Readonly<Record<string, SimulatedActor>>
+  readonly answer: (agent: string, prompt: string) => string
+  readonly check?: (orchestrator: Orchestrator) => Promise<void> | void
 }
 
 /** A reply that somebody got, or the tag of the error that came instead. */
@@ -66,7 +70,10 @@ export class World {
     this.subject = subject
     const clock: Clock = { now: () => this.#now(), after: () => () => {} }
     this.store = memoryStore({ storeId: 'simulated', clock })
-    this.calls = new LastingCalls((violation) => this.fail(violation))
+    this.calls = new LastingCalls(
+      (violation) => this.fail(violation),
+      (call) => behaviourOf(call, subject.answer),
+    )
     this.laws = new FactLaws((callId) => this.calls.all.get(callId)?.toldUsd ?? null)
     this.life = this.#begin()
   }
@@ -155,7 +162,6 @@ export class World {
     this.#end()
     this.life = this.#begin()
   }
-
 
   #now(): number {
     return this.life ? this.life.schedule.time.now() : this.#wall
