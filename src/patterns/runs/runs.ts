@@ -134,7 +134,8 @@ export class Runs {
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
     const fingerprint = (agent: string) => this.#fingerprint(agent)
-    return planRun(pattern, await this.#task(id, actor), { steps, answers, fingerprint })
+    const { clock } = this.#environment
+    return planRun(pattern, await this.#task(id, actor), { steps, answers, fingerprint, clock })
   }
 
   /** All runs, by id. */

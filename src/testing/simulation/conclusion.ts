@@ -1,4 +1,5 @@
 /** The end of a simulation: the faults stop, everything comes to rest, and the laws that hold at rest are checked. */
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { checkLog, checkReplay } from '../crash-checks.ts'
 import { foretold, isRaced, patternIn } from './nestings.ts'
@@ -51,15 +52,20 @@ async function release(world: World): Promise<void> {
     await inLife(world, 'release what is held', async (orchestrator) => {
       const held = await orchestrator.held.list()
       isHeld = held.length > 0
+      // What was asked before may end it, or remove its agent, at the same time.
       for (const { agent, taskId, reason } of held)
-        if (reason === 'approval') await orchestrator.held.approve(taskId, { agent })
+        if (reason === 'approval') await orchestrator.held.approve(taskId, { agent }).catch(onlyExpected)
       for (const { scope } of await orchestrator.budgets.list())
-        await orchestrator.budgets.set({ usd: null, tokens: null }, scope)
+        await orchestrator.budgets.set({ usd: null, tokens: null }, scope).catch(onlyExpected)
     })
     // An agent that its supervisor does not run begins nothing in this life.
     if (!isHeld || (world.life.hasTree && round > 0)) return
   }
   throw new Violation('what is held goes on when there is room', 'some tasks stay held')
+}
+
+function onlyExpected(error: unknown): void {
+  if (!(error instanceof ClaudeAgentError)) throw error
 }
 
 /** Does something with the living orchestrator, and waits for its end. */

@@ -16,6 +16,8 @@ export interface TaskRecord {
   readonly order: number
   readonly runId: string | undefined
   hold: string | null
+  /** Its turn may have passed while it was held. */
+  wasHeld: boolean
   attempt: number
   /** The fact that ended it. */
   end: AgentFact | null
@@ -112,12 +114,23 @@ export class FactLaws {
         holds(task === undefined, 'a task is accepted once', named)
         const { runId } = fact.data
         const order = record.tasks.size
-        const accepted = { agent, taskId: fact.data.taskId, order, runId, hold: null, attempt: 0, end: null }
+        const accepted = {
+          agent,
+          taskId: fact.data.taskId,
+          order,
+          runId,
+          hold: null,
+          wasHeld: false,
+          attempt: 0,
+          end: null,
+        }
         record.tasks.set(fact.data.taskId, accepted)
         return
       }
       case 'TaskHeld':
-        if (task) task.hold = fact.data.hold.reason
+        if (!task) return
+        task.hold = fact.data.hold.reason
+        task.wasHeld = true
         return
       case 'TaskApproved':
         if (task) task.hold = null
@@ -168,17 +181,12 @@ export class FactLaws {
 
   /** The first task that nothing holds begins first. */
   #checkOrder({ tasks }: AgentRecord, begun: TaskRecord): void {
-    for (const earlier of tasks.values())
-      if (
-        earlier.order < begun.order &&
-        earlier.end === null &&
-        earlier.hold === null &&
-        earlier.attempt === 0
-      )
-        throw new Violation(
-          'tasks begin in the order of their acceptance',
-          `${begun.agent} begins ${begun.taskId} before ${earlier.taskId}`,
-        )
+    for (const earlier of tasks.values()) {
+      if (earlier.order >= begun.order) return
+      if (earlier.end !== null || earlier.wasHeld || earlier.attempt > 0) continue
+      const problem = `${begun.agent} begins ${begun.taskId} before ${earlier.taskId}`
+      throw new Violation('tasks begin in the order of their acceptance', problem)
+    }
   }
 
   /** A call has a reservation in every limited budget that it counts against. */
@@ -229,7 +237,7 @@ export class FactLaws {
     const { callId, usd } = data as unknown as Reservation
     let others = 0
     for (const [id, reservation] of record.reserved)
-      if (id !== callId) others += this.#toldUsd(id) ?? reservation.usd
+      if (id !== callId) others += Math.min(this.#toldUsd(id) ?? reservation.usd, reservation.usd)
     const left = record.limit.usd - record.spentUsd - others
     holds(usd <= left + 1e-9, 'what is reserved fits into the budget', `${usd} of ${left} in ${stream}`)
   }

@@ -82,7 +82,7 @@ function treeOf(agents: readonly string[], random: Random): Tree {
   }
 }
 
-/** Writes one action after the other, and remembers what there is to name. */
+/** Writes one action after the other, and remembers the names in it. */
 class Writer {
   readonly #random: Random
   readonly #options: GenerateOptions

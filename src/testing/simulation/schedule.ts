@@ -34,6 +34,7 @@ export class Schedule {
       now,
       monotonic,
       after: (delayMs, fire) => (delayMs > 0 ? after(delayMs, fire) : this.#post('timer', fire)),
+      soon: (fire) => void this.#post('a later turn', fire),
     }
   }
 
