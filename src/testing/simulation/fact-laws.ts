@@ -3,6 +3,7 @@ import { scopeOf } from '../../actors/admission/budget-scope.ts'
 import type { AgentFact, Failure } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
+import { callErrors } from '../../events/errors/call.ts'
 import type { Limit } from '../../events/options/budget.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
@@ -19,12 +20,18 @@ export interface TaskRecord {
   /** Its turn may have passed while it was held. */
   wasHeld: boolean
   attempt: number
+  /** How many of its calls ended through no fault of its own. */
+  excused: number
+  /** The error of its last call. */
+  failure: Failure | null
   /** The fact that ended it. */
   end: AgentFact | null
 }
 
 interface AgentRecord {
   readonly tasks: Map<string, TaskRecord>
+  /** How often it tries again. */
+  retries: number
   /** The call that runs. */
   call: { readonly callId: string; readonly task: TaskRecord } | null
 }
@@ -66,7 +73,8 @@ export class FactLaws {
   readonly booked = new Map<string, Booking>()
   /** The number of facts. */
   facts = 0
-  readonly #versions = new Map<string, number>()
+  /** The last fact of each stream. */
+  readonly last = new Map<string, Recorded>()
   readonly #supervisors = new Map<string, SupervisorRecord>()
   readonly #calls = new Set<string>()
   readonly #toldUsd: (callId: string) => number | null
@@ -93,9 +101,9 @@ export class FactLaws {
     // A repeated commit is told again, and is not new.
     if (position <= this.facts) return
     this.facts += 1
-    const next = (this.#versions.get(stream) ?? 0) + 1
+    const next = (this.last.get(stream)?.version ?? 0) + 1
     holds(position === this.facts && version === next, 'positions and versions have no gap', stream)
-    this.#versions.set(stream, next)
+    this.last.set(stream, recorded)
     const [kind = '', id = ''] = stream.split('/')
     if (kind === 'agent') this.#agentFact(id, recorded as Recorded & AgentFact)
     else if (kind === 'run') this.#runFact(id, recorded as Recorded & RunFact)
@@ -104,7 +112,7 @@ export class FactLaws {
   }
 
   #agentFact(agent: string, fact: AgentFact): void {
-    const record = this.agents.get(agent) ?? { tasks: new Map<string, TaskRecord>(), call: null }
+    const record = this.agents.get(agent) ?? { tasks: new Map<string, TaskRecord>(), retries: 0, call: null }
     this.agents.set(agent, record)
     const taskId = 'taskId' in fact.data ? fact.data.taskId : undefined
     const task = taskId === undefined ? undefined : record.tasks.get(taskId)
@@ -122,6 +130,8 @@ export class FactLaws {
           hold: null,
           wasHeld: false,
           attempt: 0,
+          excused: 0,
+          failure: null,
           end: null,
         }
         record.tasks.set(fact.data.taskId, accepted)
@@ -149,9 +159,20 @@ export class FactLaws {
         record.call = { callId: fact.data.callId, task }
         return
       }
+      case 'AgentCreated':
+      case 'AgentConfigured':
+        record.retries = fact.data.config.retry.attempts
+        return
       case 'CallFailed':
+        record.call = null
+        if (task) task.failure = fact.data.error
+        return
       case 'CallOutcomeUnknown':
         record.call = null
+        if (task) task.failure = null
+        return
+      case 'RetryScheduled':
+        if (task && fact.data.because !== undefined) task.excused += 1
         return
       case 'CallSucceeded':
         this.#book(fact.data.callId, fact.data.costUsd, false)
@@ -164,6 +185,7 @@ export class FactLaws {
       case 'TaskFailed':
       case 'TaskCancelled':
         if (record.call?.task === task) record.call = null
+        if (task && fact.type === 'TaskFailed') this.#checkRetries(record, task, fact.data.error)
         this.#end(task, fact, named)
     }
   }
@@ -187,6 +209,19 @@ export class FactLaws {
       const problem = `${begun.agent} begins ${begun.taskId} before ${earlier.taskId}`
       throw new Violation('tasks begin in the order of their acceptance', problem)
     }
+  }
+
+  /** A task fails only when its last call has used its last retry. */
+  #checkRetries(
+    { retries }: AgentRecord,
+    { agent, taskId, attempt, excused, failure }: TaskRecord,
+    error: Failure,
+  ): void {
+    // A deadline ends a task whatever it has left.
+    if (!error.retryable || error.tag !== failure?.tag || error.tag === 'CallTimeoutError') return
+    const allowed = callErrors[error.tag]?.retries === 'once' ? Math.min(1, retries) : retries
+    const problem = `${taskId} of ${agent} had ${attempt - excused} calls, with ${allowed} retries after ${error.tag}`
+    holds(attempt - excused > allowed, 'a task uses its retries', problem)
   }
 
   /** A call has a reservation in every limited budget that it counts against. */

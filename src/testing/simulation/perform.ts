@@ -7,6 +7,9 @@ import { patternIn } from './nestings.ts'
 import type { Happening, Tree } from './script.ts'
 import type { World } from './world.ts'
 
+/** What a listener of the script throws. The process that runs the simulation hears of it, as of any error of its own. */
+export class ListenerFault extends Error {}
+
 type Of<Name extends Happening['do']> = Extract<Happening, { do: Name }>
 type Performers = {
   readonly [Name in Happening['do']]: (world: World, happening: Of<Name>) => void | Promise<void>
@@ -198,7 +201,7 @@ const performers: Performers = {
 const TOP = 'top'
 
 function fail(): never {
-  throw new Error('a listener of the script throws')
+  throw new ListenerFault('a listener of the script throws')
 }
 
 /** A task of an agent that its supervisor does not run waits for the next life. */

@@ -1,6 +1,6 @@
 /** Plays a script from its beginning to its end, and says which law did not hold. */
 import { conclude } from './conclusion.ts'
-import { perform } from './perform.ts'
+import { ListenerFault, perform } from './perform.ts'
 import type { Script } from './script.ts'
 import { Violation } from './violation.ts'
 import { type Subject, World } from './world.ts'
@@ -15,7 +15,13 @@ export async function play(script: Script, subject: Subject): Promise<Played> {
   const world = new World(script, subject)
   const unheard = (reason: unknown) =>
     world.fail(new Violation('every rejection is heard of', String(reason), { cause: reason }))
+  const uncaught = (error: unknown) => {
+    if (!(error instanceof ListenerFault))
+      world.fail(new Violation('every error is caught', String(error), { cause: error }))
+  }
+  const captures = !process.hasUncaughtExceptionCaptureCallback()
   process.on('unhandledRejection', unheard)
+  if (captures) process.setUncaughtExceptionCaptureCallback(uncaught)
   try {
     for (const action of script.actions) {
       await world.pass(action.gap)
@@ -33,5 +39,6 @@ export async function play(script: Script, subject: Subject): Promise<Played> {
   } finally {
     world.life.store.die()
     process.off('unhandledRejection', unheard)
+    if (captures) process.setUncaughtExceptionCaptureCallback(null)
   }
 }

@@ -160,6 +160,7 @@ export class World {
   /** The process dies, and another one opens the log. */
   async reopen(): Promise<void> {
     this.#end()
+    await this.#leaveSnapshots()
     this.life = this.#begin()
   }
 
@@ -173,6 +174,15 @@ export class World {
     this.#elapsed += schedule.time.monotonic()
     this.#wall = schedule.time.now()
     this.refs.clear()
+  }
+
+  /** Now and then the next process is another version of the program, and finds snapshots of machines that it has not. */
+  async #leaveSnapshots(): Promise<void> {
+    const random = randomOf(this.script.seed, `snapshots ${this.lives}`)
+    const state = { value: 'stopped', context: {} }
+    for (const { stream, version, id: factId } of this.laws.last.values())
+      if (random.chance(0.1))
+        await this.store.snapshots.save(stream, { version, factId, fingerprint: 'of another machine', state })
   }
 
   #begin(): Life {
