@@ -77,6 +77,8 @@ export interface OrchestratorOptions {
   readonly inspect?: Inspection
   /** Returns a number from 0 to 1, for jitter. Default: `Math.random`. */
   readonly random?: () => number
+  /** Returns a new id for a task, a call, a session or a run: at most 64 of a-z, 0-9, `_` and `-`, never the same twice. Default: a UUID. */
+  readonly newId?: () => string
 }
 
 export const OPTIONS: KnownKeys<OrchestratorOptions> = {

@@ -160,7 +160,7 @@ export class Orchestrator implements AsyncDisposable {
       governor: new Governor(governorLimits(limits, runner), { clock, logger }),
       mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
       random: options.random ?? Math.random,
-      newId: randomUUID,
+      newId: options.newId ?? randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
       replaceInputs,
       directories: (agent: string) => {

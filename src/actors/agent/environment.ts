@@ -25,7 +25,7 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */
   readonly random: () => number
-  /** A new UUID. */
+  /** A new id for a task, a call or a session. */
   readonly newId: () => string
   readonly directories: (agent: string) => AgentDirectories
   /** The default of a task: `chain` continues the agent's conversation, `fresh` does not. */

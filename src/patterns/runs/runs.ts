@@ -1,5 +1,4 @@
 /** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
-import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
@@ -70,6 +69,8 @@ export interface RunDetails extends RunInfo {
 
 interface RunsEnvironment extends ActorEnvironment {
   readonly budgets: Budgets
+  /** A new id for a run. */
+  readonly newId: () => string
 }
 
 /** A run that this process executes. */
@@ -104,7 +105,7 @@ export class Runs {
    * active in this process, otherwise the run rejects with it.
    */
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
-    const id = checkId('run', options.id ?? randomUUID())
+    const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
     if (options.budget !== undefined) checkBudget(options.budget)
     const active = this.#active.get(id)
@@ -165,7 +166,10 @@ export class Runs {
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
   fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
-    return forkRun(this.#environment, checkId('run', id), options)
+    return forkRun(this.#environment, checkId('run', id), {
+      ...options,
+      as: options.as ?? this.#environment.newId(),
+    })
   }
 
   /** Throws InvalidIdError, RunNotFoundError. */
