@@ -254,6 +254,16 @@ export const MUTATIONS = [
       'checkLog(log, findings, true)',
     ],
   ),
+  ...breaking(
+    'A torn write is not damage; a lost tail is',
+    { 'tests/store/care/verify.test.ts': ['A table that was cut off is not damage, wherever the cut falls'] },
+    [
+      'any 48 bytes are the end of a table',
+      `${CARE}/verify/file-check.ts`,
+      '!resemblesFooter(content.subarray(end))',
+      'end < 0',
+    ],
+  ),
   ...breaking('A store with missing files is refused', { 'tests/store/level/damage.test.ts': ['without'] }, [
     'a missing CURRENT starts a new log',
     `${STORE}/directory.ts`,
@@ -670,7 +680,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A snapshot is a cache',
-    { 'tests/actors/engine/snapshots.test.ts': ['that cannot be saved or read is ignored'] },
+    { 'tests/actors/engine/snapshots.test.ts': ['of another fold is not used'] },
     [
       'a snapshot of another machine is used',
       'src/actors/engine/fold-stream.ts',
@@ -872,10 +882,10 @@ export const MUTATIONS = [
       ],
     },
     [
-      'a settled call is settled again',
+      'a settled call costs nothing',
       'src/actors/admission/budget-ledger.ts',
-      'settlement && callId in context.reserved\n',
-      'settlement && callId.length > 0 && context\n',
+      'data: { callId, ...settlement } }',
+      'data: { callId, ...settlement, usd: 0 } }',
     ],
   ),
   ...breaking(
@@ -897,10 +907,10 @@ export const MUTATIONS = [
       ],
     },
     [
-      'a task begins without its approval',
-      'src/actors/agent/decisions.ts',
-      "current?.call || task.hold?.reason === 'approval') return []\n  const parent",
-      'current?.call) return []\n  const parent',
+      'a hold has no effect',
+      'src/actors/agent/state.ts',
+      '(queued.taskId === taskId ? { ...queued, hold } : queued)',
+      '(queued.taskId === taskId ? { ...queued, ...(hold.reason === null && { hold }) } : queued)',
     ],
     [
       'a hold is not written',
@@ -941,6 +951,10 @@ export const MUTATIONS = [
       "return data.restart === 'transient' && (reason === 'crashed' || reason === 'killed')",
       "return data.restart === 'transient' && reason.length > 0",
     ],
+  ),
+  ...breaking(
+    'A tree follows OTP',
+    { [SUPERVISOR]: ['restarts the children started after the one that ended'] },
     [
       'rest-for-one restarts all',
       'src/actors/supervision/decisions.ts',
