@@ -1,5 +1,5 @@
 /** Plans the resumption of a run: which steps it would reuse, and which it would ask again, found by a dry run. */
-import { firstValueFrom, Observable, of, type Subscription, toArray } from 'rxjs'
+import { Observable, of, type Subscription, toArray } from 'rxjs'
 import { type Clock, soon } from '../../clock.ts'
 import { WorkflowTooDeepError } from '../../events/errors/run.ts'
 import type { TaskInput } from '../../events/task-input.ts'
@@ -21,7 +21,6 @@ export interface RunPlan {
 /** What a plan is made from. */
 export interface PlanSources {
   readonly runId: string
-  readonly clock: Clock
   readonly steps: ReadonlyMap<string, RecordedStep>
   readonly answers: ReadonlyMap<string, string>
   readonly fingerprint: (agent: string) => Promise<string>
