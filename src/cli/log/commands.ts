@@ -4,7 +4,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { defined } from '../../events/json.ts'
 import { listedNames, since, zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { archiveCommands } from './archive.ts'
 import { type FactFilter, factFilter } from './fact-filter.ts'
 import { factLine } from './fact-line.ts'
@@ -34,7 +34,7 @@ interface LogOptions extends FactFilter {
 function log(globals: GlobalOptions, { after, limit, lines, ...filter }: LogOptions) {
   const isWanted = factFilter(filter)
   const stream = filter.stream ?? (filter.agent === undefined ? undefined : `agent/${filter.agent}`)
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const print = (recorded: Recorded) =>
       terminal.json ? terminal.value(recorded) : terminal.line(factLine(terminal, recorded))
     const latest: Recorded[] = []
