@@ -26,10 +26,11 @@ import type { Logger } from '../../logger.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { foldFact } from './fold-fact.ts'
-import { type FoldedActor, foldStream, plainStateOf } from './fold-stream.ts'
+import { type FoldedActor, foldStream } from './fold-stream.ts'
 import { insist, Wish } from './insistence.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
 import { recordedState } from './recorded-state.ts'
+import { savedState } from './replayable.ts'
 import { type Perform, RunningEffects } from './running-effects.ts'
 
 /** What an actor needs from the world. */
@@ -358,7 +359,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
         version,
         factId,
         fingerprint,
-        state: plainStateOf(this.snapshot),
+        state: savedState(this.snapshot),
       })
     } catch (error) {
       logger.warn({ stream: this.stream, error }, 'a snapshot could not be saved')
