@@ -7,18 +7,23 @@ import type { OwnerSocket } from './socket.ts'
 
 export type { OwnerSocket }
 
-/** Starts the owner's socket; undefined if that fails, which is logged and does not stop the orchestrator from opening. */
+/**
+ * Starts the owner's socket; undefined if that fails, which is logged and does not stop the orchestrator from opening.
+ *
+ * @param prepare Called before the first command of another process that changes something.
+ */
 export async function serveOthers(
   system: OwnedSystem,
   baseDir: string,
   store: EventStore,
+  prepare: () => Promise<void>,
   logger: Logger,
 ): Promise<OwnerSocket | undefined> {
   // On Windows a client could not check who owns the pipe.
   if (process.platform === 'win32') return undefined
   try {
     const { serveOwner } = await import('./socket.ts')
-    return await serveOwner({ baseDir, store: store as ChainedStore, system, logger })
+    return await serveOwner({ baseDir, store: store as ChainedStore, system, prepare, logger })
   } catch (error) {
     logger.warn({ baseDir, error }, 'other processes cannot use this store: the socket could not be created')
     return undefined

@@ -32,6 +32,8 @@ export interface Owned {
   readonly baseDir: string
   readonly store: ChainedStore
   readonly system: OwnedSystem
+  /** Called before each command that changes something. */
+  readonly prepare?: () => Promise<void>
   readonly logger: Logger
 }
 
@@ -68,7 +70,7 @@ export class OwnerSocket {
   constructor(owned: Owned) {
     this.#owned = owned
     this.#followers = new Followers(owned.store)
-    this.#commands = new OwnerCommands(owned.system)
+    this.#commands = new OwnerCommands(owned.system, owned.prepare)
     this.#routes = {
       '/': () => ({ value: this.#greeting() }),
       ...readingRoutes(owned.store, this.#followers),

@@ -1,5 +1,6 @@
 /** How actors end, and what a supervisor needs from something that can end. */
 import type { Failure } from '../../events/agent-facts.ts'
+import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { callListener } from '../../events/listener.ts'
@@ -26,6 +27,12 @@ export interface Supervised {
 }
 
 export const crashedBy = (error: unknown): Exit => ({ reason: 'crashed', error: failureOf(error) })
+
+/** The end of an agent that was removed: it is not replaced. */
+export const removedAgent = (agent: string): Exit => ({
+  reason: 'normal',
+  error: failureOf(new AgentNotFoundError({ agent, nearest: null })),
+})
 
 /** Any error in the form that facts hold. */
 export function failureOf(error: unknown): Failure {

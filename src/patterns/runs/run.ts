@@ -3,10 +3,11 @@ import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
-import type { RunFact, StepError } from '../../events/run-facts.ts'
+import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, joinAnswers, type Pattern } from '../pattern.ts'
+import { type Answer, joinAnswers, lostWith, missingFrom, type Pattern, stepError } from '../pattern.ts'
 import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
+import { unsubscribe } from './hand-over.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
 
 /** What a run needs to begin. */
@@ -20,6 +21,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   readonly #result: Promise<WorkflowResult>
   readonly #events = new ReplaySubject<StepEvent>()
   readonly #interruption = new AbortController()
+  #asks: DurableAsk | undefined
 
   /** @param prepare Records that the run begins or resumes. Returns its result if it has already succeeded. */
   constructor(id: string, pattern: Pattern, prepare: () => Promise<Prepared | WorkflowResult>) {
@@ -79,12 +81,22 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     })
   }
 
+  /** The process ends, and the next one can resume the run: it rejects with a ClosedError. */
+  leave(): void {
+    this.#asks?.handOver.leave(new ClosedError({ what: 'orchestrator' }))
+  }
+
   async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {
-    const asks = new DurableAsk({ ...context, notify: (event) => this.#events.next(event) })
+    const stuck = new AbortController()
+    const notify = (event: StepEvent) => this.#events.next(event)
+    const asks = new DurableAsk({ ...context, notify }, (error) => stuck.abort(error))
+    this.#asks = asks
     const progress = new Progress()
     this.#events.subscribe((event) => progress.note(event))
-    const outcome = await this.#emissions(asks, pattern, task)
-    const errors = outcome.answers ? collected(outcome.answers) : [progress.failure(outcome.error)]
+    const outcome = await this.#emissions(asks, pattern, task, stuck.signal)
+    const errors = outcome.answers
+      ? missingFrom(outcome.answers)
+      : (lostWith(outcome.error) ?? [stepError('', outcome.error)])
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
     if (context.actor.closed) throw closedBy(outcome.error)
     const { name } = context.actor.snapshot.context
@@ -98,7 +110,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
     const body = await actor.insist(() => bodies.write(finalOutput))
-    const { causationId, uses } = asks.causes.of([finalOutput], asks.causes.last)
+    const { causationId, uses } = asks.causes.of(outcome.answers ?? [], asks.causes.last)
     await end(
       errors.length === 0
         ? { type: 'RunSucceeded', data: { finalOutput: body, ...uses } }
@@ -109,7 +121,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   }
 
   /** Runs the pattern until it completes, fails or is interrupted. */
-  async #emissions(asks: DurableAsk, pattern: Pattern, task: TaskInput) {
+  async #emissions(asks: DurableAsk, pattern: Pattern, task: TaskInput, stuck: AbortSignal) {
     const { signal } = this.#interruption
     let subscription: Subscription | undefined
     const interrupted = new Promise<'interrupted'>((resolve) => {
@@ -120,14 +132,26 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       if (signal.aborted) return { interrupted: true }
       const stream = of(task).pipe(pattern(asks.ask), toArray())
       const answers = new Promise<readonly Answer[]>((resolve, reject) => {
-        subscription = stream.subscribe({ next: resolve, error: reject })
+        stuck.addEventListener('abort', () => reject(stuck.reason), { once: true })
+        const done = (settle: () => void) => {
+          asks.handOver.close()
+          settle()
+        }
+        asks.handOver.run(() => {
+          subscription = stream.subscribe({
+            next: (all) => done(() => resolve(all)),
+            error: (error) => done(() => reject(asks.handOver.overflow(error))),
+          })
+        })
       })
       const ended = await Promise.race([answers, interrupted])
       return ended === 'interrupted' ? { interrupted: true } : { interrupted: false, answers: ended }
     } catch (error) {
       return { interrupted: signal.aborted, error }
     } finally {
-      subscription?.unsubscribe()
+      asks.handOver.close()
+      unsubscribe(subscription)
+      asks.abandon()
     }
   }
 }
@@ -137,6 +161,3 @@ function closedBy(error: unknown): unknown {
   if (error instanceof ClaudeAgentError) return error
   return new ClosedError({ what: 'orchestrator' }, { cause: error })
 }
-
-const collected = (answers: readonly Answer[]): StepError[] =>
-  answers.flatMap(({ agent, error }) => (error ? [{ agent, ...error }] : []))

@@ -17,11 +17,12 @@ import { checkTaskInput, type Material, type TaskInput } from '../../../events/t
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
+import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
-import type { AgentContext } from '../state.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
+import { spentOnTask, type TaskSpending, taskSpending } from './task-spending.ts'
 
 /** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
@@ -133,6 +134,11 @@ export class AgentTasks {
     }
   }
 
+  /** See {@link spentOnTask}. */
+  spentOn(taskId: string): Promise<TaskSpending> {
+    return spentOnTask(this.#environment.store, this.#actor.stream, taskId)
+  }
+
   /** Rejects the pending replies: none will come in this process. */
   close(): void {
     this.#outcomes.giveUp(new ClosedError({ what: 'orchestrator' }))
@@ -181,10 +187,10 @@ export class AgentTasks {
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
     }
     if (this.#loading) await this.#loading
-    if (this.#refusal) throw this.#refusal
-    if (signal?.aborted) {
+    if (this.#refusal) return this.#replyDespite(this.#refusal, data)
+    // A task that was accepted before has to be cancelled, durably.
+    if (signal?.aborted && !(await this.#acceptance(taskId)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
-    }
     this.materials.set(taskId, material)
     this.#start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
@@ -242,23 +248,26 @@ export class AgentTasks {
   ): Promise<number | undefined> {
     const { taskId } = data
     const { mailbox } = this.#environment
-    // An accepted task takes no new place in the queue. Looking that up is worth it only if the queue is full.
-    const isFull = ({ queue, current }: AgentContext) => queue.length + (current ? 1 : 0) >= mailbox
-    const isAccepted = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
     const { runId: _, ...causation } = origin ?? {}
     let version = 0
+    let refusal: ClaudeAgentError | undefined
     const deciding = this.#actor.decide(
-      ({ value, context }) => {
-        if (value === 'absent') throw new AgentNotFoundError({ agent: this.#agent, nearest: null })
-        if (value === 'stopped') throw new AgentStoppedError({ agent: this.#agent })
-        if (!isAccepted && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })
+      (snapshot) => {
         version = this.#actor.version
+        refusal = refusalIn(snapshot, this.#agent, mailbox)
+        if (refusal) throw refusal
         const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
         return [{ type: 'TaskAccepted', data }, ...held]
       },
       { correlationId: taskId, ...causation, commitId: `task/${this.#agent}/${taskId}` },
     )
-    const [accepted] = await deciding.catch((error) => this.#committed(error))
+    // A task that was accepted before takes no new place: it is not refused.
+    const [accepted] = await deciding.catch(async (error) => {
+      if (refusal === undefined) return this.#committed(error)
+      const known = await this.#acceptance(taskId)
+      if (known) return [known]
+      throw refusal
+    })
     const isRepeated = accepted !== undefined && accepted.version <= version
     if (isRepeated && !isSameTask(accepted.data, data)) {
       throw new TaskConflictError({ agent: this.#agent, taskId })
@@ -296,11 +305,26 @@ export class AgentTasks {
   async #isAccepted(taskId: string): Promise<boolean> {
     const { queue, current } = this.#actor.snapshot.context
     if (current?.taskId === taskId || queue.some((waiting) => waiting.taskId === taskId)) return true
+    return (await this.#acceptance(taskId)) !== undefined
+  }
+
+  /** The fact that accepted the task; undefined if the agent does not know it. Looked up only before it is refused. */
+  async #acceptance(taskId: string): Promise<Recorded | undefined> {
     const facts = this.#environment.store.read(this.#actor.stream, { direction: 'backwards' })
-    for await (const { type, data } of facts) {
-      if (type === 'TaskAccepted' && data.taskId === taskId) return true
-    }
-    return false
+    for await (const fact of facts)
+      if (fact.type === 'TaskAccepted' && fact.data.taskId === taskId) return fact
+    return undefined
+  }
+
+  /** The reply to a task that has ended, from the log. Throws the refusal for any other. */
+  async #replyDespite(refusal: ClaudeAgentError, data: Accepted): Promise<Reply> {
+    const { taskId } = data
+    const known = await this.#acceptance(taskId)
+    if (!known) throw refusal
+    if (!isSameTask(known.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
+    const past = await this.#outcomeInLog(taskId, known.version)
+    if (!past) throw refusal
+    return this.#reply(past)
   }
 
   /** Tells the caller that the task is held, even if it was held before; checks again whether the budgets have room. */
@@ -338,21 +362,32 @@ export class AgentTasks {
     if (type === 'TaskFailed') throw rememberFact(callErrorFrom(data.error), id)
     if (type === 'TaskCancelled')
       throw rememberFact(new TaskCancelledError({ agent: this.#agent, ...data }), id)
-    const { taskId, text, sessionId, parentSessionId, costUsd, usage, durationMs, stopReason, attempt } = data
+    const { taskId, text, sessionId, parentSessionId, durationMs, stopReason, attempt } = data
     const reply = {
       taskId,
       agent: this.#agent,
       text: await this.bodies.read(text),
       sessionId,
       parentSessionId,
-      costUsd,
-      usage,
+      ...(attempt === 1 ? taskSpending(data) : await this.spentOn(taskId)),
       durationMs,
       stopReason: stopReason ?? null,
       attempts: attempt,
     }
     return rememberFact(reply, id)
   }
+}
+
+/** Why an agent accepts no new task; undefined if it does. */
+function refusalIn(
+  { value, context: { queue, current } }: AgentSnapshot,
+  agent: string,
+  mailbox: number,
+): ClaudeAgentError | undefined {
+  if (value === 'absent') return new AgentNotFoundError({ agent, nearest: null })
+  if (value === 'stopped') return new AgentStoppedError({ agent })
+  if (queue.length + (current ? 1 : 0) >= mailbox) return new MailboxFullError({ agent, mailbox })
+  return undefined
 }
 
 function holdFor(approval: AskOptions['approval']): Hold | undefined {
