@@ -21,6 +21,7 @@ import {
 } from './call.ts'
 import { CallAdmission } from './call-admission.ts'
 import { amountSpent, type CountedSpending, countedSpending } from './counted-spending.ts'
+import { DEAF, unlessDeaf } from './deaf-runner.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { faultOf, retryAfterMs } from './failure-policy.ts'
@@ -80,11 +81,13 @@ export function agentWorker(
 
   async function run(effect: CallEffect, signal: AbortSignal, slot: CallSlot) {
     takeBack(effect.task)
-    const ending =
+    const call = async (): Promise<CallEnding> =>
       (await placeInputs(effect, signal)) ??
       (await composed(effect, (call) =>
         carryOutCall(runner, call, signal, (message) => hear(effect, message, slot)),
       ))
+    const ending = await ended(effect, signal, call())
+    if (ending === DEAF) return
     if (signal.aborted) return record(() => keepLate(effect, ending))
     report(slot, ending)
     if (ending.type === 'CallFailed') {
@@ -93,14 +96,33 @@ export function agentWorker(
     await record(() => settle(effect, ending))
   }
 
+  /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
+  async function ended<Ending extends CallEnding | undefined>(
+    effect: CallEffect,
+    signal: AbortSignal,
+    call: Promise<Ending>,
+  ): Promise<Ending | typeof DEAF> {
+    const ending = await unlessDeaf(call, signal, clock)
+    if (ending !== DEAF) return ending
+    const { taskId } = effect.task
+    logger.warn(
+      { agent, taskId },
+      'the runner does not end a call that is no longer wanted: it is left alone',
+    )
+    call.then((late) => record(() => keepLate(effect, late))).catch(() => {})
+    return DEAF
+  }
+
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
   async function recover(effect: CallEffect, signal: AbortSignal): Promise<boolean> {
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, msUntil(effect.task.deadlineAt), stop).then(() => overdue.abort())
-    const ending = await composed(effect, (call) =>
+    const recovering = composed(effect, (call) =>
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
+    const ending = await ended(effect, stop, recovering)
+    if (ending === DEAF) return signal.aborted
     if (signal.aborted) {
       await record(() => keepLate(effect, ending))
       return true
