@@ -52,6 +52,8 @@ export function agentWorker(
   let lastRecovery: Promise<unknown> = Promise.resolve()
   /** The record of how the last call ended, which waits for room on a full disk. */
   let lastRecord: Promise<unknown> = Promise.resolve()
+  /** Calls whose runner does not end them. */
+  const leftAlone = new Set<string>()
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
@@ -105,11 +107,17 @@ export function agentWorker(
     const ending = await unlessDeaf(call, signal, clock)
     if (ending !== DEAF) return ending
     const { taskId } = effect.task
+    const { callId } = effect.call
     logger.warn(
       { agent, taskId },
       'the runner does not end a call that is no longer wanted: it is left alone',
     )
-    call.then((late) => record(() => keepLate(effect, late))).catch(() => {})
+    leftAlone.add(callId)
+    const end = () => {
+      leftAlone.delete(callId)
+      budgets.ended(callId)
+    }
+    call.then((late) => record(() => keepLate(effect, late))).then(end, end)
     return DEAF
   }
 
@@ -290,7 +298,9 @@ export function agentWorker(
             slot.leave()
           }
         })
-        return budgets.ended(effect.call.callId)
+        // One that is left alone may still spend what is reserved for it.
+        if (!leftAlone.has(effect.call.callId)) budgets.ended(effect.call.callId)
+        return undefined
       }
     }
   }
