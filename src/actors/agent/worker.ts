@@ -21,6 +21,7 @@ import {
 } from './call.ts'
 import { CallAdmission } from './call-admission.ts'
 import { amountSpent, type CountedSpending, countedSpending } from './counted-spending.ts'
+import { DEAF, unlessDeaf } from './deaf-runner.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { faultOf, retryAfterMs } from './failure-policy.ts'
@@ -51,6 +52,8 @@ export function agentWorker(
   let lastRecovery: Promise<unknown> = Promise.resolve()
   /** The record of how the last call ended, which waits for room on a full disk. */
   let lastRecord: Promise<unknown> = Promise.resolve()
+  /** Calls whose runner does not end them. */
+  const leftAlone = new Set<string>()
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
@@ -80,11 +83,13 @@ export function agentWorker(
 
   async function run(effect: CallEffect, signal: AbortSignal, slot: CallSlot) {
     takeBack(effect.task)
-    const ending =
+    const call = async (): Promise<CallEnding> =>
       (await placeInputs(effect, signal)) ??
       (await composed(effect, (call) =>
         carryOutCall(runner, call, signal, (message) => hear(effect, message, slot)),
       ))
+    const ending = await ended(effect, signal, call())
+    if (ending === DEAF) return
     if (signal.aborted) return record(() => keepLate(effect, ending))
     report(slot, ending)
     if (ending.type === 'CallFailed') {
@@ -93,14 +98,39 @@ export function agentWorker(
     await record(() => settle(effect, ending))
   }
 
+  /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
+  async function ended<Ending extends CallEnding | undefined>(
+    effect: CallEffect,
+    signal: AbortSignal,
+    call: Promise<Ending>,
+  ): Promise<Ending | typeof DEAF> {
+    const ending = await unlessDeaf(call, signal, clock)
+    if (ending !== DEAF) return ending
+    const { taskId } = effect.task
+    const { callId } = effect.call
+    logger.warn(
+      { agent, taskId },
+      'the runner does not end a call that is no longer wanted: it is left alone',
+    )
+    leftAlone.add(callId)
+    const end = () => {
+      leftAlone.delete(callId)
+      budgets.ended(callId)
+    }
+    call.then((late) => record(() => keepLate(effect, late))).then(end, end)
+    return DEAF
+  }
+
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
   async function recover(effect: CallEffect, signal: AbortSignal): Promise<boolean> {
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, msUntil(effect.task.deadlineAt), stop).then(() => overdue.abort())
-    const ending = await composed(effect, (call) =>
+    const recovering = composed(effect, (call) =>
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
+    const ending = await ended(effect, stop, recovering)
+    if (ending === DEAF) return signal.aborted
     if (signal.aborted) {
       await record(() => keepLate(effect, ending))
       return true
@@ -188,7 +218,7 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     const spent = countedSpending(ending, budgets.tokensOf)
-    if (spent && budgets.areSet) await learnCost({ task, call }, ending, spent)
+    if (spent) await learnCost({ task, call }, ending, spent)
     if (ending.type === 'CallSucceeded') {
       const text = await bodies.write(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
@@ -268,7 +298,9 @@ export function agentWorker(
             slot.leave()
           }
         })
-        return budgets.ended(effect.call.callId)
+        // One that is left alone may still spend what is reserved for it.
+        if (!leftAlone.has(effect.call.callId)) budgets.ended(effect.call.callId)
+        return undefined
       }
     }
   }

@@ -177,6 +177,7 @@ const ABOUT_ASKING = new Set([
   'ClosedError',
   'StoreReadOnly',
   'TaskConflictError',
+  'TaskNotFoundError',
   'AgentNotFoundError',
   'AgentStoppedError',
   'AgentDownError',
