@@ -1,10 +1,10 @@
 /** A chain of transformations: each stage works on the output of the one before. */
 import { map, type Observable } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
+import { joined } from './answers.ts'
 import {
   type Answer,
   type Ask,
-  joined,
   type Pattern,
   patternOf,
   runStep,

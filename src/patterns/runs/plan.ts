@@ -3,7 +3,7 @@ import { Observable, of, type Subscription, toArray } from 'rxjs'
 import type { Clock } from '../../clock.ts'
 import { WorkflowTooDeepError } from '../../events/errors/run.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, type Ask, type Pattern, stepName } from '../pattern.ts'
+import { type Answer, type Ask, type Pattern, type StepOptions, stepName } from '../pattern.ts'
 import { HandOver, unsubscribe } from './hand-over.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type AskedStep, StepNumbers, stepKeyOf } from './step-key.ts'
@@ -22,6 +22,7 @@ export interface RunPlan {
 export interface PlanSources {
   readonly runId: string
   readonly clock: Clock
+  readonly session: StepOptions['session']
   readonly steps: ReadonlyMap<string, RecordedStep>
   readonly answers: ReadonlyMap<string, string>
   readonly fingerprint: (agent: string) => Promise<string>
@@ -45,13 +46,14 @@ class DryRun {
   readonly reused: RunPlan['reused'][number][] = []
   readonly rerun: RunPlan['rerun'][number][] = []
   readonly #sources: PlanSources
-  readonly #numbers = new StepNumbers()
+  readonly #numbers: StepNumbers
   readonly #fingerprints = new Map<string, string>()
   readonly #handOver: HandOver
   #end: (error?: unknown) => void = () => {}
 
   constructor(sources: PlanSources) {
     this.#sources = sources
+    this.#numbers = new StepNumbers(sources.session)
     this.#handOver = new HandOver(sources.clock, sources.runId, (error) => this.#end(error))
   }
 
