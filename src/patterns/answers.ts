@@ -3,7 +3,24 @@ import { catchError, map, type Observable, type OperatorFunction, toArray } from
 import { describeError } from '../events/errors/base.ts'
 import { defined } from '../events/json.ts'
 import type { StepError } from '../events/run-facts.ts'
-import type { Answer } from './pattern.ts'
+
+/** The answer of an agent, or of a part of a workflow. */
+export interface Answer {
+  readonly agent: string
+  readonly text: string
+  /** Why there is no answer, if the pattern continues without it. */
+  readonly error?: AnswerError
+  /** The parts that it was made without, because they failed. A run that ends with it has not succeeded. */
+  readonly missing?: readonly StepError[]
+  /** The ids of the facts that hold the answers it was made of. */
+  readonly facts?: readonly string[]
+}
+
+/** Why an agent gave no answer: the tag and the message of the error. */
+export interface AnswerError {
+  readonly code: string
+  readonly message: string
+}
 
 /** Several answers as one text. A single answer stays as it is, and failed ones are left out. */
 export function joinAnswers(answers: readonly Answer[]): string {

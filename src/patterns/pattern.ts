@@ -1,27 +1,8 @@
 /** What a workflow is made of: a pattern is plain RxJS, and reaches agents only through the `ask` that it is given. */
 import { concatMap, type Observable, type OperatorFunction, of } from 'rxjs'
 import type { JsonObject } from '../events/json.ts'
-import type { StepError } from '../events/run-facts.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import { carryMissing } from './answers.ts'
-
-/** The answer of an agent, or of a part of a workflow. */
-export interface Answer {
-  readonly agent: string
-  readonly text: string
-  /** Why there is no answer, if the pattern continues without it. */
-  readonly error?: AnswerError
-  /** The parts that it was made without, because they failed. A run that ends with it has not succeeded. */
-  readonly missing?: readonly StepError[]
-  /** The ids of the facts that hold the answers it was made of. */
-  readonly facts?: readonly string[]
-}
-
-/** Why an agent gave no answer: the tag and the message of the error. */
-export interface AnswerError {
-  readonly code: string
-  readonly message: string
-}
+import { type Answer, carryMissing } from './answers.ts'
 
 /** Copies of an agent that work side by side, because an agent does one task at a time. */
 export interface Pool {

@@ -1,11 +1,12 @@
 /** What can go wrong with a run. */
+import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
 import { quoted, sentence } from './phrases.ts'
 
 /** No run has this id. */
 export class RunNotFoundError extends defineError('RunNotFoundError', ({ runId }: { runId: string }) => ({
   message: `No run ${quoted(runId)}.`,
-  hint: '(claude-agents workflow list)',
+  hint: 'List them: claude-agents workflow list',
 })) {}
 
 /** A run that has ended cannot be resumed. */
@@ -29,6 +30,15 @@ export class RunActiveError extends defineError('RunActiveError', ({ runId }: { 
   hint: 'Wait for it, or pause it first.',
 })) {}
 
+/** All steps of a race have ended, and none of their answers was accepted. */
+export class NoAnswerAcceptedError extends defineError(
+  'NoAnswerAcceptedError',
+  ({ steps }: { steps: number }) => ({
+    message: `No answer of the race between ${plural(steps, 'step')} was accepted.`,
+    hint: 'Let more steps race, or accept more: see the option `accept` of race.',
+  }),
+) {}
+
 /** The run was paused or cancelled before it finished. */
 export class RunInterruptedError extends defineError(
   'RunInterruptedError',
@@ -36,15 +46,6 @@ export class RunInterruptedError extends defineError(
     details: { runId, paused },
     message: `Run ${quoted(runId)} was ${paused ? 'paused' : 'cancelled'}: ${reason}.`,
     hint: paused ? `Resume it: claude-agents workflow resume ${runId}` : undefined,
-  }),
-) {}
-
-/** Some steps of a race answered, but no answer was accepted. */
-export class NoAnswerAcceptedError extends defineError(
-  'NoAnswerAcceptedError',
-  ({ steps }: { steps: number }) => ({
-    message: `None of the answers of a race of ${steps} steps was accepted.`,
-    hint: 'Loosen `accept`, or add a step to the race whose answer it accepts.',
   }),
 ) {}
 

@@ -27,8 +27,8 @@ import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { carryMissing, rememberLost, stepError } from '../answers.ts'
-import { type Answer, type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
+import { type Answer, carryMissing, rememberLost, stepError } from '../answers.ts'
+import { type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { HandOver } from './hand-over.ts'
 import type { runMachine } from './machine.ts'
@@ -165,7 +165,7 @@ export class DurableAsk {
     const reason = 'the workflow no longer needs it'
     const abandoned = [...this.#unclaimed.values(), ...(forGood ? this.#kept.values() : [])]
     const facts = await cancelAbandoned(agents, abandoned, { reason, forGood })
-    if (facts.length > 0) await actor.decide(() => facts, { correlationId: runId })
+    if (facts.length > 0) await actor.insist(() => actor.decide(() => facts, { correlationId: runId }))
     await this.#workers.dismiss()
   }
 
@@ -240,7 +240,8 @@ export class DurableAsk {
       })
       const { text, sessionId, costUsd, durationMs, usage } = reply
       const tokens = usage.inputTokens + usage.outputTokens
-      const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
+      const body = await actor.insist(() => bodies.write(text))
+      const data = { stepKey, agent, text: body, sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
       this.#converse({ worker: worker.id, sessionId }, step.options)
       notify({ ...event, state: 'succeeded', costUsd, tokens, text })
@@ -273,10 +274,10 @@ export class DurableAsk {
     if (isOwn && sessionId) this.#conversations.set(worker, sessionId)
   }
 
-  /** Returns the id of the fact. */
+  /** Returns the id of the fact. Waits for room on a full disk: what happened to a step is not repeated. */
   async #record(fact: RunFact, causationId: string): Promise<string> {
     const { actor, runId: correlationId } = this.#context
-    const [recorded] = await actor.decide(() => [fact], { correlationId, causationId })
+    const [recorded] = await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))
     return recorded?.id ?? causationId
   }
 

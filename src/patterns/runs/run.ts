@@ -1,11 +1,12 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { joinAnswers, lostWith, missingFrom, stepError } from '../answers.ts'
-import type { Answer, Pattern } from '../pattern.ts'
+import { type Answer, joinAnswers, lostWith, missingFrom, stepError } from '../answers.ts'
+import type { Pattern } from '../pattern.ts'
 import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
 import { unsubscribe } from './hand-over.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
@@ -73,10 +74,12 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     await this.#result.catch(() => {})
   }
 
-  /** Cancels the calls and ends the run for good. */
+  /** Cancels the calls and ends the run for good. Rejects with a ClosedError if that could not be recorded any more. */
   async cancel(reason = 'asked to'): Promise<void> {
     this.#interruption.abort({ paused: false, reason })
-    await this.#result.catch(() => {})
+    await this.#result.catch((error) => {
+      if (error instanceof ClosedError) throw error
+    })
   }
 
   /** The process ends, and the next one can resume the run: it rejects with a ClosedError. */
@@ -96,18 +99,18 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       ? missingFrom(outcome.answers)
       : (lostWith(outcome.error) ?? [stepError('', outcome.error)])
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
-    if (context.actor.closed)
-      throw outcome.error instanceof ClosedError ? outcome.error : new ClosedError({ what: 'orchestrator' })
+    if (context.actor.closed) throw closedBy(outcome.error)
     const { name } = context.actor.snapshot.context
+    const { actor, bodies } = context
     const end = async (fact: RunFact, causationId: string | null = null) =>
-      void (await context.actor.decide(() => [fact], { correlationId: this.id, causationId }))
+      void (await actor.insist(() => actor.decide(() => [fact], { correlationId: this.id, causationId })))
     if (outcome.interrupted) {
       const { paused, reason } = this.#interruption.signal.reason as { paused: boolean; reason: string }
       await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
-    const body = await context.bodies.write(finalOutput)
+    const body = await actor.insist(() => bodies.write(finalOutput))
     const { causationId, uses } = asks.causes.of(outcome.answers ?? [], asks.causes.last)
     await end(
       errors.length === 0
@@ -152,4 +155,10 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       asks.abandon()
     }
   }
+}
+
+/** Why a run has no end in this process. What its pattern made of that is only the cause. */
+function closedBy(error: unknown): unknown {
+  if (error instanceof ClaudeAgentError) return error
+  return new ClosedError({ what: 'orchestrator' }, { cause: error })
 }

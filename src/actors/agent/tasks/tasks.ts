@@ -3,12 +3,14 @@ import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified, Recorded } from '../../../events/envelope.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
+import { TaskNotFoundError } from '../../../events/errors/history.ts'
 import { callErrorFrom } from '../../../events/errors/recorded.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
 import { defined, type JsonObject } from '../../../events/json.ts'
+import { type KnownKeys, refuseUnknownKeys } from '../../../events/known-keys.ts'
 import { withoutCredentials } from '../../../events/material.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
@@ -16,7 +18,7 @@ import { BEGIN_HELD, cancelTasks } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
 import { isSameTask } from '../retention.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
-import { type Reply, rememberFact, TaskHandle } from './handle.ts'
+import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 import { acceptanceOf, endsTask, outcomeInLog, refusalIn } from './known-tasks.ts'
 import { RunConversations } from './run-conversations.ts'
@@ -52,6 +54,17 @@ export interface AskOptions extends HoldListeners {
   readonly approval?: boolean | string
 }
 
+const ASK_OPTIONS: KnownKeys<AskOptions> = {
+  signal: true,
+  taskId: true,
+  session: true,
+  outputSchema: true,
+  origin: true,
+  approval: true,
+  onHeld: true,
+  onReleased: true,
+}
+
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
 type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
@@ -61,6 +74,8 @@ export class AgentTasks {
   readonly events = new EventEmitter().setMaxListeners(0)
   /** The materials of running tasks, with the credentials that the log must not contain. */
   readonly materials = new Map<string, Material>()
+  /** The cancellations that are not durable yet, by task: no call of these tasks begins. They never reject. */
+  readonly cancelling = new Map<string, Promise<unknown>>()
   readonly #agent: string
   #actor: AgentActor
   /** Pending while the agent is reloaded; tasks wait for it. */
@@ -70,6 +85,8 @@ export class AgentTasks {
   readonly #start: () => void
   readonly #outcomes = new TaskOutcomes()
   readonly #conversations = new RunConversations()
+  /** The asks that have not ended: they may not be in the log yet. */
+  readonly #asked = new Map<string, Promise<Reply>>()
   /** Resolves when the texts of the last asked task are written. */
   #lastWritten: Promise<unknown> = Promise.resolve()
 
@@ -85,32 +102,41 @@ export class AgentTasks {
 
   ask(task: string | TaskInput, options: AskOptions): TaskHandle {
     const taskId = options.taskId ?? this.#environment.newId()
-    const reply = this.#ask(taskId, task, options)
+    const reply = this.#ask(taskId, task, options).finally(() => this.#asked.delete(taskId))
+    this.#asked.set(taskId, reply)
     return new TaskHandle(taskId, reply, this.events, async (reason) => {
       await this.cancel(taskId, reason)
     })
   }
 
-  /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise. */
+  /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
     this.#start()
     const expected = this.#outcomes.expect(taskId)
     const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
       this.#reviewHold(taskId)
-      return await this.#reply((await this.#past(taskId, 0)) ?? (await expected.outcome))
+      const asked = await this.#askedReply(taskId)
+      if (asked) return asked
+      const past = await this.#past(taskId, 0)
+      if (!past) await this.#assertPending(taskId)
+      return await this.#reply(past ?? (await expected.outcome))
     } finally {
       ignoreHolds()
       expected.forget()
     }
   }
 
+  /** Counts at once for calls that have not begun. Resolves when it is durable, which may have to wait for room on a disk. */
   async cancel(taskId: string, reason: string): Promise<boolean> {
-    if (this.#loading) await this.#loading
-    const cancelled = await this.#actor.decide(({ context }) => cancelTasks(context, reason, taskId), {
-      correlationId: taskId,
-    })
-    return cancelled.length > 0
+    const cancelled = this.#cancel(taskId, reason)
+    const pending = cancelled.catch(() => {})
+    this.cancelling.set(taskId, pending)
+    try {
+      return await cancelled
+    } finally {
+      if (this.cancelling.get(taskId) === pending) this.cancelling.delete(taskId)
+    }
   }
 
   /** Rejects the pending replies: none will come in this process. */
@@ -136,11 +162,9 @@ export class AgentTasks {
     if (reason) this.#outcomes.giveUp(reason)
   }
 
-  async #ask(
-    taskId: string,
-    task: string | TaskInput,
-    { signal, session, outputSchema, origin, approval, ...listeners }: AskOptions,
-  ): Promise<Reply> {
+  async #ask(taskId: string, task: string | TaskInput, options: AskOptions): Promise<Reply> {
+    refuseUnknownKeys(options, ASK_OPTIONS, { what: 'The options of ask', noun: 'option' })
+    const { signal, session, outputSchema, origin, approval, ...listeners } = options
     checkTaskId(taskId)
     // Tasks of a run that has begun are still accepted.
     if (!origin && !this.#environment.intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
@@ -180,6 +204,21 @@ export class AgentTasks {
       ignoreHolds()
       signal?.removeEventListener('abort', cancel)
       this.materials.delete(taskId)
+    }
+  }
+
+  async #cancel(taskId: string, reason: string): Promise<boolean> {
+    if (this.#loading) await this.#loading
+    const actor = this.#actor
+    try {
+      const cancelled = await actor.insist(() =>
+        actor.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
+      )
+      return cancelled.length > 0
+    } catch (error) {
+      // A restart of the agent does not undo the decision.
+      if (actor !== this.#actor || this.#loading) return this.#cancel(taskId, reason)
+      throw error
     }
   }
 
@@ -241,6 +280,29 @@ export class AgentTasks {
     for await (const fact of this.#environment.store.readAll({ after: position - 1, to: position }))
       recorded.push(fact)
     return recorded
+  }
+
+  /** The reply to an ask of this process; undefined if there is none, or if it was refused. */
+  async #askedReply(taskId: string): Promise<Reply | undefined> {
+    try {
+      return await this.#asked.get(taskId)
+    } catch (error) {
+      // Refused: an earlier ask may have been accepted.
+      if (factOf(error) === undefined) return undefined
+      throw error
+    }
+  }
+
+  /** Throws TaskNotFoundError for a task that was never accepted, and the reason if the agent works on none. */
+  async #assertPending(taskId: string): Promise<void> {
+    if (!(await this.#isAccepted(taskId))) throw new TaskNotFoundError({ taskId, agent: this.#agent })
+    if (this.#refusal) throw this.#refusal
+  }
+
+  async #isAccepted(taskId: string): Promise<boolean> {
+    const { queue, current } = this.#actor.snapshot.context
+    if (current?.taskId === taskId || queue.some((waiting) => waiting.taskId === taskId)) return true
+    return (await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)) !== undefined
   }
 
   /** The reply to a task that has ended, from the log. Throws the refusal for any other. */
