@@ -1,6 +1,6 @@
 /** Plans the resumption of a run: which steps it would reuse, and which it would ask again, found by a dry run. */
 import { Observable, of, type Subscription, toArray } from 'rxjs'
-import type { Clock } from '../../clock.ts'
+import { type Clock, soon } from '../../clock.ts'
 import { WorkflowTooDeepError } from '../../events/errors/run.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { Answer } from '../answers.ts'
@@ -102,7 +102,7 @@ class DryRun {
         if (subscriber.closed) return this.#handOver.end(() => {})
         // Asks that begin together are all noted before the first of them is answered.
         this.#note(agent, asked).then(
-          (noted) => setImmediate(answer, noted),
+          (noted) => soon(this.#sources.clock, () => answer(noted)),
           (error) => this.#handOver.end(() => subscriber.error(error)),
         )
       })
