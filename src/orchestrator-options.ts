@@ -103,4 +103,5 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   clock: true,
   inspect: true,
   random: true,
+  newId: true,
 }
