@@ -35,24 +35,9 @@ import type { runMachine } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type Causes, StepCauses } from './step-causes.ts'
 import { stepCost } from './step-cost.ts'
+import type { StepEvent } from './step-event.ts'
 import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
-
-/** The progress of one step of a run. */
-export interface StepEvent {
-  readonly stepKey: string
-  /** The number of the ask in this execution, from 1. */
-  readonly ask: number
-  readonly agent: string
-  /** `held`: it waits for approval, or for room in a budget; `released`: it continues. `reused`: answered from the log. */
-  readonly state: 'scheduled' | 'held' | 'released' | 'reused' | 'succeeded' | 'failed' | 'cancelled'
-  readonly costUsd: number
-  readonly tokens: number
-  /** The answer; null if there is none yet. */
-  readonly text: string | null
-  /** Why it is held, or why it failed. */
-  readonly problem: string | null
-}
 
 export type RunActor = EventSourcedActor<typeof runMachine, Effect>
 

@@ -28,11 +28,18 @@ export interface RunOptions {
 /** Options for resuming a run. */
 export type ResumeOptions = Pick<RunOptions, 'signal' | 'budget'>
 
+/**
+ * What a run is doing. The log says of a run that it is running until it has ended; `running` here means that a living
+ * process executes it. Otherwise it is `waiting`: to be resumed. `held`: all its open steps wait for an approval, or for
+ * room in a budget.
+ */
+export type RunCondition = RunStatus | 'waiting' | 'held'
+
 /** A run in a list. */
 export interface RunInfo {
   readonly runId: string
   readonly name: string
-  readonly status: RunStatus
+  readonly status: RunCondition
   /** How many steps were scheduled, and how many of these were answered. */
   readonly steps: number
   readonly done: number

@@ -7,8 +7,9 @@ import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { type Answer, joinAnswers, lostWith, missingFrom, stepError } from '../answers.ts'
 import type { Pattern } from '../pattern.ts'
-import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
+import { type AskContext, DurableAsk } from './durable-ask.ts'
 import { unsubscribe } from './hand-over.ts'
+import type { StepEvent } from './step-event.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
 
 /** What a run needs to begin. */

@@ -19,6 +19,7 @@ import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
+import { atPresent } from './conditions.ts'
 import type { RunActor } from './durable-ask.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
 import { isSameInput, readRunInput, writeRunInput } from './input.ts'
@@ -64,6 +65,7 @@ export class Runs {
   readonly #copyUse: CopyUse = new Map()
   /** Late costs and the loading of runs take turns: a run's stream must have one actor. */
   readonly #late = new Mailbox()
+  readonly #isActive = (id: string) => this.#active.has(id)
   #closed = false
 
   constructor(environment: RunsEnvironment, agents: AgentSystem) {
@@ -124,7 +126,7 @@ export class Runs {
       const status = (summary?.status ?? 'absent') as RunStatus
       infos.push({ runId: stream.slice(STREAMS.length), name, status, steps, done, costUsd })
     }
-    return infos
+    return atPresent(infos, this.#agents, this.#isActive)
   }
 
   /** A run with its steps. Throws RunNotFoundError. */
@@ -135,7 +137,9 @@ export class Runs {
     const { name, steps, done, costUsd, workflow } = context
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
     const finalOutput = await this.#finalOutput(actor)
-    return { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
+    const recorded = { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
+    const [run = recorded] = await atPresent<RunDetails>([recorded], this.#agents, this.#isActive)
+    return run
   }
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
