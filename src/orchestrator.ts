@@ -52,15 +52,10 @@ import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
+import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/options.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
-import {
-  type ResumeOptions,
-  type RunDetails,
-  type RunInfo,
-  type RunOptions,
-  Runs,
-} from './patterns/runs/runs.ts'
+import { Runs } from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'

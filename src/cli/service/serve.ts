@@ -6,6 +6,7 @@ import { openRunner } from '../runner.ts'
 import { openHere } from '../session.ts'
 import { terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
+import { noteWaitingRuns } from '../workflow/runs.ts'
 
 export function serveCommand(command: Command): void {
   command
@@ -54,6 +55,7 @@ async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions
     }
     if (screen.json) screen.value({ pid: process.pid, baseDir: orchestrator.baseDir })
     else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
+    await noteWaitingRuns(orchestrator, screen)
     await Promise.race([closed, failed])
   } finally {
     clearInterval(keepAlive)
