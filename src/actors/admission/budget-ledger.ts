@@ -3,6 +3,7 @@ import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Amount, Limit } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import { isPassing } from '../engine/running-effects.ts'
 import { fits, isLimited, remaining } from './budget-decisions.ts'
 import {
   type BudgetContext,
@@ -13,7 +14,7 @@ import {
   sum,
 } from './budget-machine.ts'
 import { type BudgetPlace, type BudgetScope, scopeOf } from './budget-scope.ts'
-import { settlementOf } from './budget-settlement.ts'
+import { type Settlement, settlementOf } from './budget-settlement.ts'
 
 /** A budget as it stands. */
 export interface BudgetInfo {
@@ -140,9 +141,22 @@ export class BudgetLedger {
     await this.#actor.close()
   }
 
+  /** A call whose cost cannot be read has cost what was reserved for it. */
+  async #settlementOf(reservation: Reservation): Promise<Settlement | undefined> {
+    const { store, logger } = this.#environment
+    try {
+      return await settlementOf(store, reservation)
+    } catch (error) {
+      if (isPassing(error)) throw error
+      const { callId, usd, tokens } = reservation
+      logger.error({ stream: this.stream, callId, error }, 'the cost of a call cannot be read')
+      return { usd, tokens, outcome: 'assumed' }
+    }
+  }
+
   async #settle(reservation: Reservation): Promise<void> {
     const { callId, taskId } = reservation
-    const settling = settlementOf(this.#environment.store, reservation).then((settlement) =>
+    const settling = this.#settlementOf(reservation).then((settlement) =>
       this.decide(
         ({ context }) =>
           settlement && callId in context.reserved

@@ -4,6 +4,7 @@ import { estimate } from '../admission/budget-decisions.ts'
 import type { BudgetHold, CallRequest } from '../admission/budgets.ts'
 import type { Caller, CallSlot } from '../admission/governor.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
+import { endBrokenTask } from './broken-task.ts'
 import { holdForBudget, nextCall, ready } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { OpenCall, QueuedTask } from './state.ts'
@@ -35,8 +36,17 @@ export class CallAdmission {
 
   /** Admits the first ready task that the budgets have room for, and holds those before it. */
   async admitNext(context: EffectContext): Promise<void> {
-    for (const task of ready(this.#actor.snapshot.context))
-      if (!context.isWanted || (await this.admit(task, context))) return
+    for (const task of ready(this.#actor.snapshot.context)) {
+      if (!context.isWanted) return
+      try {
+        if (await this.admit(task, context)) return
+      } catch (error) {
+        if (!context.isWanted) throw error
+        await endBrokenTask(this.#actor, this.#environment, task.taskId, error)
+        // The state has changed: what begins next is another effect.
+        return
+      }
+    }
   }
 
   /** Admits the next call of a task. Returns false if a budget has no room for it, and the task is held. */

@@ -79,7 +79,8 @@ const free = {
   on: {
     ...always,
     CallStarted: { guard: 'isReady', target: 'busy', actions: fold },
-    TaskFailed: rejects,
+    /** It was rejected, or it cannot begin. */
+    TaskFailed: { guard: 'isQueued', actions: fold },
     TaskCancelled: { guard: 'isQueued', actions: fold },
     AgentReset: { target: 'idle', actions: fold },
     AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },

@@ -12,7 +12,9 @@ import type { CallSlot } from '../admission/governor.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { Perform } from '../engine/running-effects.ts'
+import { brokenBy, endBrokenTask, taskOf } from './broken-task.ts'
 import {
+  type Answered,
   type CallEnding,
   carryOutCall,
   composeCall,
@@ -174,13 +176,17 @@ export function agentWorker(
     const spent = countedSpending(ending, budgets.tokensOf)
     if (spent && budgets.areSet) await learnCost({ task, call }, ending, spent)
     if (ending.type === 'CallSucceeded') {
-      const text = await bodies.write(ending.result.text)
+      const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
-      const recorded = await decide(task, ({ current }) =>
-        current?.call?.callId === callId ? [succeeded] : [],
-      )
-      if (recorded.length === 0) await keepLate({ task, call }, ending)
-      return 'harvested'
+      try {
+        const recorded = await decide(task, ({ current }) =>
+          current?.call?.callId === callId ? [succeeded] : [],
+        )
+        if (recorded.length === 0) await keepLate({ task, call }, ending)
+        return 'harvested'
+      } catch (error) {
+        return await keepUnrecordable({ task, call }, ending, error)
+      }
     }
     const { error } = ending
     const ended: AgentFact & { type: typeof ending.type } =
@@ -217,6 +223,18 @@ export function agentWorker(
     await budgets.learn(defined({ agent, callId, runId }), amountSpent(spent))
   }
 
+  /** The log refuses an answer: its task ends at once, and the answer is kept as a late one, or at least its cost. */
+  async function keepUnrecordable(
+    effect: Pick<CallEffect, 'task' | 'call'>,
+    answer: Answered,
+    error: unknown,
+  ): Promise<RecoveryOutcome> {
+    await endBrokenTask(actor, environment, effect.task.taskId, error)
+    const costOnly: CallEnding = { type: 'CallFailed', error: brokenBy(error), spent: answer.result }
+    await keepLate(effect, answer).catch(() => keepLate(effect, costOnly))
+    return 'failed'
+  }
+
   async function passDeadline(task: QueuedTask) {
     await decide(task, (context) =>
       context.current?.taskId === task.taskId
@@ -225,7 +243,7 @@ export function agentWorker(
     )
   }
 
-  return async (effect, context) => {
+  const carryOut: Perform<AgentEffect> = async (effect, context) => {
     switch (effect.type) {
       case 'begin':
         return admission.admitNext(context)
@@ -266,6 +284,17 @@ function report(slot: CallSlot, ending: CallEnding): void {
   else if (faultOf(ending.error) === 'account') slot.refused(retryAfterMs(ending.error))
 }
 
+
+  return async (effect, context) => {
+    try {
+      await carryOut(effect, context)
+    } catch (error) {
+      const taskId = taskOf(effect)
+      if (taskId === undefined || !context.isWanted) throw error
+      await endBrokenTask(actor, environment, taskId, error)
+      if (effect.type === 'call') budgets.ended(effect.call.callId)
+    }
+  }
 const aborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => {
     if (signal.aborted) resolve()

@@ -25,6 +25,9 @@ const NOT_WANTED = 'the state of the actor no longer asks for it'
 const FIRST_RETRY_MS = 500
 const LAST_RETRY_MS = 30_000
 
+/** Whether what failed may well work when it is tried again. */
+export const isPassing = (error: unknown): boolean => error instanceof ClaudeAgentError && error.retryable
+
 export class RunningEffects<E extends Effect> {
   readonly #perform: Perform<E>
   readonly #clock: Clock
@@ -96,7 +99,7 @@ export class RunningEffects<E extends Effect> {
         return await this.#perform(effect, running)
       } catch (error) {
         if (!running.isWanted) return
-        const passing = error instanceof ClaudeAgentError && error.retryable
+        const passing = isPassing(error)
         this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
         if (!passing) return this.#failed(error)
         running.resumed = true

@@ -210,7 +210,7 @@ export class DurableAsk {
         onReleased: () => notify({ ...event, state: 'released' }),
       })
       const { text, sessionId, costUsd, tokens, durationMs } = reply
-      const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
+      const data = { stepKey, agent, text: await bodies.keep(text), sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
       notify({ ...event, state: 'succeeded', costUsd, tokens, text })
       return rememberFact(reply, succeeded)

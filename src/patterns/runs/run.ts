@@ -93,7 +93,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
-    const body = await context.bodies.write(finalOutput)
+    const body = await context.bodies.keep(finalOutput)
     const { causationId, uses } = asks.causes.of([finalOutput], asks.causes.last)
     await end(
       errors.length === 0
