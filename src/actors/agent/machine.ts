@@ -100,6 +100,7 @@ export const agentMachine = agent.createMachine({
     busy: {
       on: {
         ...always,
+        ConversationCut: { guard: 'isOpenCall', actions: fold },
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },

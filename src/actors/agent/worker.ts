@@ -1,6 +1,6 @@
 /** Carries out an agent's effects: begins calls, runs or recovers them, waits for retries and deadlines. */
 import type { EventEmitter } from 'node:events'
-import type { Call, CallMessage } from '../../claude/runner.ts'
+import type { CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
@@ -16,6 +16,7 @@ import { brokenBy, endBrokenTask, taskOf } from './broken-task.ts'
 import {
   type Answered,
   type CallEnding,
+  type ComposedCall,
   carryOutCall,
   composeCall,
   type RecoveryOutcome,
@@ -26,6 +27,7 @@ import { amountSpent, type CountedSpending, countedSpending } from './counted-sp
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { faultOf, retryAfterMs } from './failure-policy.ts'
+import type { LeftOut } from './session/conversation.ts'
 import type { AgentContext, QueuedTask } from './state.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
 
@@ -73,9 +75,10 @@ export function agentWorker(
     takeBack(effect.task)
     const ending =
       (await placeInputs(effect, signal)) ??
-      (await composed(effect, (call) =>
-        carryOutCall(runner, call, signal, (message) => hear(effect, message, slot)),
-      ))
+      (await composed(effect, async ({ call, leftOut }) => {
+        if (leftOut) await recordCut(effect, leftOut)
+        return carryOutCall(runner, call, signal, (message) => hear(effect, message, slot))
+      }))
     if (signal.aborted) return keepLate(effect, ending)
     report(slot, ending)
     if (ending.type === 'CallFailed') {
@@ -89,7 +92,7 @@ export function agentWorker(
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, msUntil(effect.task.deadlineAt), stop).then(() => overdue.abort())
-    const ending = await composed(effect, (call) =>
+    const ending = await composed(effect, ({ call }) =>
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
     if (signal.aborted) {
@@ -124,8 +127,11 @@ export function agentWorker(
   }
 
   /** Composes the call first. If its texts can no longer be read it fails now, not at its deadline. */
-  async function composed<Ending>({ task, call }: CallEffect, carryOut: (call: Call) => Promise<Ending>) {
-    let complete: Call
+  async function composed<Ending>(
+    { task, call }: CallEffect,
+    carryOut: (composed: ComposedCall) => Promise<Ending>,
+  ) {
+    let complete: ComposedCall
     try {
       const { config } = actor.snapshot.context
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
@@ -137,6 +143,11 @@ export function agentWorker(
       return { type: 'CallFailed', error: callErrorData(error) } as const satisfies CallEnding
     }
     return carryOut(complete)
+  }
+
+  async function recordCut({ task, call: { callId } }: CallEffect, leftOut: LeftOut) {
+    const cut: AgentFact = { type: 'ConversationCut', data: { taskId: task.taskId, callId, ...leftOut } }
+    await decide(task, ({ current }) => (current?.call?.callId === callId ? [cut] : []))
   }
 
   /** Handles a message of the running call. */
@@ -212,17 +223,6 @@ export function agentWorker(
     if (isNew) await environment.spentLate(task, call.callId, amountSpent(spent))
   }
 
-  /** Tells the budgets what a call cost before its end is recorded: it is paid for, whatever happens to the log. */
-  async function learnCost(
-    { task: { runId }, call: { callId } }: Pick<CallEffect, 'task' | 'call'>,
-    ending: CallEnding,
-    spent: CountedSpending,
-  ) {
-    // A transcript does not always tell the cost of an answer that was harvested after a crash.
-    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return
-    await budgets.learn(defined({ agent, callId, runId }), amountSpent(spent))
-  }
-
   /** The log refuses an answer: its task ends at once, and the answer is kept as a late one, or at least its cost. */
   async function keepUnrecordable(
     effect: Pick<CallEffect, 'task' | 'call'>,
@@ -233,6 +233,17 @@ export function agentWorker(
     const costOnly: CallEnding = { type: 'CallFailed', error: brokenBy(error), spent: answer.result }
     await keepLate(effect, answer).catch(() => keepLate(effect, costOnly))
     return 'failed'
+  }
+
+  /** Tells the budgets what a call cost before its end is recorded: it is paid for, whatever happens to the log. */
+  async function learnCost(
+    { task: { runId }, call: { callId } }: Pick<CallEffect, 'task' | 'call'>,
+    ending: CallEnding,
+    spent: CountedSpending,
+  ) {
+    // A transcript does not always tell the cost of an answer that was harvested after a crash.
+    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return
+    await budgets.learn(defined({ agent, callId, runId }), amountSpent(spent))
   }
 
   async function passDeadline(task: QueuedTask) {
@@ -273,17 +284,6 @@ export function agentWorker(
       }
     }
   }
-}
-
-/** HTTP statuses with which the service tells the account to wait. */
-const ACCOUNT_STATUSES = new Set([429, 529])
-
-/** Reports the ending of a call to the governor if it says something about the account. */
-function report(slot: CallSlot, ending: CallEnding): void {
-  if (ending.type === 'CallSucceeded') slot.answered()
-  else if (faultOf(ending.error) === 'account') slot.refused(retryAfterMs(ending.error))
-}
-
 
   return async (effect, context) => {
     try {
@@ -295,6 +295,17 @@ function report(slot: CallSlot, ending: CallEnding): void {
       if (effect.type === 'call') budgets.ended(effect.call.callId)
     }
   }
+}
+
+/** HTTP statuses with which the service tells the account to wait. */
+const ACCOUNT_STATUSES = new Set([429, 529])
+
+/** Reports the ending of a call to the governor if it says something about the account. */
+function report(slot: CallSlot, ending: CallEnding): void {
+  if (ending.type === 'CallSucceeded') slot.answered()
+  else if (faultOf(ending.error) === 'account') slot.refused(retryAfterMs(ending.error))
+}
+
 const aborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => {
     if (signal.aborted) resolve()
