@@ -26,6 +26,11 @@ export interface OrchestratorOptions {
   /** Whether a task continues its agent's conversation by default. Default: true. */
   readonly sessionPersistence?: boolean
   /**
+   * Whether the files, folders and repositories of a task replace what the agent has changed of them since they were placed,
+   * if the task does not say (`replace`). What is replaced is kept beside. Default: false, and such a task fails.
+   */
+  readonly replaceInputs?: boolean
+  /**
    * The most that all agents together may ever spend, past spending included: `{ usd: 10 }`. It is kept in the log. A limit
    * that is set by hand later applies until another one is declared here. See docs/budgets.md.
    */
@@ -49,6 +54,12 @@ export interface OrchestratorOptions {
    */
   readonly resume?: 'at-once' | 'on-demand'
   /**
+   * When the declared `agents` and `budget` are written to the log: `'at-once'` (the default), or `'on-demand'`, when
+   * `declared` is called, or before the first command of another process that changes something. A program that only reads
+   * then writes nothing.
+   */
+  readonly declare?: 'at-once' | 'on-demand'
+  /**
    * Whether other processes of this user can read the log and send commands while it is open here, through the socket that
    * `owner.json` in the base directory names. Default: true; a custom `store` is never served.
    */
@@ -66,6 +77,8 @@ export interface OrchestratorOptions {
   readonly inspect?: Inspection
   /** Returns a number from 0 to 1, for jitter. Default: `Math.random`. */
   readonly random?: () => number
+  /** Returns a new id for a task, a call, a session or a run: at most 64 of a-z, 0-9, `_` and `-`, never the same twice. Default: a UUID. */
+  readonly newId?: () => string
 }
 
 export const OPTIONS: KnownKeys<OrchestratorOptions> = {
@@ -74,6 +87,8 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   limits: true,
   agentDefaults: true,
   agents: true,
+  declare: true,
+  replaceInputs: true,
   sessionPersistence: true,
   budget: true,
   callMinimum: true,
@@ -88,4 +103,5 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   clock: true,
   inspect: true,
   random: true,
+  newId: true,
 }

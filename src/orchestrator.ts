@@ -43,7 +43,7 @@ import { EventFeed } from './history/event-feed.ts'
 import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
-import { silentLogger } from './logger.ts'
+import { hostLogger } from './logger.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
@@ -94,9 +94,12 @@ export class Orchestrator implements AsyncDisposable {
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
   readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
+  /** Writes the declared agents and budget, once. */
+  #declare: () => Promise<void> = async () => {}
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
-    const { clock = systemClock, logger = silentLogger, callMinimum = {} } = options
+    const { clock = systemClock, callMinimum = {} } = options
+    const logger = hostLogger(options.logger)
     this.baseDir = baseDir
     this.store = store
     this.#clock = clock
@@ -143,8 +146,10 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
   static #surroundings(options: OrchestratorOptions, baseDir: string) {
-    const { clock = systemClock, logger = silentLogger, limits = {} } = options
+    const { clock = systemClock, limits = {} } = options
+    const logger = hostLogger(options.logger)
     const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
+    const { replaceInputs = ORCHESTRATOR.replaceInputs.fallback } = options
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
       baseDir,
@@ -155,8 +160,9 @@ export class Orchestrator implements AsyncDisposable {
       governor: new Governor(governorLimits(limits, runner), { clock, logger }),
       mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
       random: options.random ?? Math.random,
-      newId: randomUUID,
+      newId: options.newId ?? randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
+      replaceInputs,
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)
         return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
@@ -186,7 +192,8 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', clock, logger } = options
+    const { resume = 'at-once', clock } = options
+    const logger = hostLogger(options.logger)
     const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
@@ -195,11 +202,14 @@ export class Orchestrator implements AsyncDisposable {
     lost.signal.addEventListener('abort', () => {
       orchestrator.#giveUp(lost.signal.reason as StoreLockLost).catch(ignoreLostStore)
     })
-    try {
-      if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, logger)
+    orchestrator.#declare = onceDone(async () => {
       if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')
       await orchestrator.#agents.declare(options.agents ?? [])
+    })
+    try {
+      if (options.serve !== false && !options.store)
+        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, orchestrator.#declare, logger)
+      if (options.declare !== 'on-demand') await orchestrator.#declare()
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
@@ -224,18 +234,23 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps. Resolves with whether all of it
-   * ended within `withinMs` (default 30 s); what did not is left for the next opening.
+   * ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
     this.#open.#intake.isOpen = false
     const timeUp = new AbortController()
     const settled = this.#runs.settled().then(() => this.#agents.settled())
-    const isDone = await Promise.race([
-      settled.then(() => true),
-      pause(this.#clock, withinMs, timeUp.signal).then(() => false),
-    ])
-    timeUp.abort()
-    return isDone
+    try {
+      return await Promise.race([
+        settled.then(() => true),
+        pause(this.#clock, withinMs, timeUp.signal).then(() => false),
+      ])
+    } catch (error) {
+      if (error instanceof ClosedError) return false
+      throw error
+    } finally {
+      timeUp.abort()
+    }
   }
 
   /**
@@ -288,6 +303,11 @@ export class Orchestrator implements AsyncDisposable {
     return this.agent(options.id)
   }
 
+  /** Resolves when the agents and the budget of the options are in the log, and writes them with `declare: 'on-demand'`. */
+  async declared(): Promise<void> {
+    await this.#working.#declare()
+  }
+
   /** Throws AgentNotFoundError, with the id that was probably meant. */
   async agent(id: string): Promise<Agent> {
     return this.#working.#agents.get(id)
@@ -317,7 +337,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. */
   async removeAgent(id: string): Promise<void> {
-    return this.#open.#agents.remove(id)
+    await this.#open.#agents.remove(id)
+    this.#supervisors.agentRemoved(id)
   }
 
   /** Removes all agents. */
@@ -564,6 +585,18 @@ function checkOptions(options: OrchestratorOptions): void {
   refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
   const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options
   checkBounds({ maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults })
+}
+
+/** Does the work once, however often it is asked for; again only if it failed. */
+function onceDone(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work().catch((error) => {
+      done = undefined
+      throw error
+    })
+    return done
+  }
 }
 
 function ignoreLostStore(error: unknown): void {

@@ -159,11 +159,16 @@ export interface AgentRunner {
   prepare?(directories: AgentDirectories): Promise<void>
   /** Whether local repositories (a path or a file URL) may be cloned. Default: false. */
   readonly allowsLocalRepos?: boolean
-  /** Copies or clones a task's files, folders and repositories into the workspace, and returns what was placed. */
+  /**
+   * Copies or clones a task's files, folders and repositories into the workspace, and returns what was placed. *Contract:*
+   * what the agent has changed since an earlier placing is not overwritten: it throws InputChangedError, or keeps it beside
+   * what replaces it if `replace` is true. What was placed for the same `placing` (a task, or a run) stays as the agent has
+   * changed it.
+   */
   place?(
     directories: AgentDirectories,
     material: Material,
-    options: { readonly signal: AbortSignal },
+    options: { readonly signal: AbortSignal; readonly placing?: string; readonly replace?: boolean },
   ): Promise<readonly PlacedInput[]>
   /**
    * Copies a session so that another agent can continue it; the original is not changed. Without it, sessions belong

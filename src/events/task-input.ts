@@ -20,9 +20,21 @@ export interface TaskInput {
   readonly folders?: readonly FolderMapping[]
   /** Repositories to clone into the workspace first. */
   readonly repos?: readonly GitHubRepo[]
+  /**
+   * Whether to place them even where the agent has changed what was placed before: its work is then kept beside the target,
+   * as `TARGET.replaced-1`. Default: the task fails with `InputChangedError`.
+   */
+  readonly replace?: boolean
 }
 
-const PARTS: KnownKeys<TaskInput> = { prompt: true, textInput: true, files: true, folders: true, repos: true }
+const PARTS: KnownKeys<TaskInput> = {
+  prompt: true,
+  textInput: true,
+  files: true,
+  folders: true,
+  repos: true,
+  replace: true,
+}
 
 /** What remains of a body that compaction dropped from the log. */
 export const DroppedBody = Schema.Struct({
@@ -63,13 +75,14 @@ export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions
   if (input.textInput !== undefined && typeof input.textInput !== 'string') {
     throw new InvalidInputError({ what: 'textInput', problem: 'it is not a string' })
   }
-  const { files, folders, repos } = checkMaterial(input, options)
+  const { files, folders, repos, replace } = checkMaterial(input, options)
   return {
     prompt: input.prompt,
     ...(input.textInput !== undefined && { textInput: input.textInput }),
     ...(files.length > 0 && { files }),
     ...(folders.length > 0 && { folders }),
     ...(repos.length > 0 && { repos }),
+    ...(replace && { replace }),
   }
 }
 

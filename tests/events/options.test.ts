@@ -305,6 +305,7 @@ describe('a default is defined once:', () => {
     ['orchestrator', 'base_dir', ORCHESTRATOR.baseDir.fallback],
     ['orchestrator', 'max_agents', ORCHESTRATOR.maxAgents.fallback],
     ['orchestrator', 'session_persistence', ORCHESTRATOR.sessionPersistence.fallback],
+    ['orchestrator', 'replace_inputs', ORCHESTRATOR.replaceInputs.fallback],
   ])('the documented default of %s.%s is the one that a program gets', (section, key, value) => {
     expect(SETTINGS[section]?.[key]?.fallback).toEqual(value)
   })
@@ -491,7 +492,7 @@ test.each<[string, (orchestrator: Orchestrator) => unknown]>([
     (orchestrator) => orchestrator.sendTask('a', { prompt: 'x', text_input: 'y' } as never),
   ],
   [
-    'The task: there is no part "outputSchema". Choose one of: prompt, textInput, files, folders, repos.',
+    'The task: there is no part "outputSchema". Choose one of: prompt, textInput, files, folders, repos, replace.',
     (orchestrator) => orchestrator.sendTask('a', { prompt: 'x', outputSchema: {} } as never),
   ],
   [

@@ -2,7 +2,7 @@
 import type { AgentFact } from '../../events/agent-facts.ts'
 import { TaskBrokenError } from '../../events/errors/call.ts'
 import { type ErrorData, errorData } from '../../events/errors/recorded.ts'
-import { isPassing } from '../engine/running-effects.ts'
+import { mayPass } from '../engine/insistence.ts'
 import type { AgentEffect } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { AgentContext } from './state.ts'
@@ -35,14 +35,14 @@ export async function endBrokenTask(
   taskId: string,
   error: unknown,
 ): Promise<void> {
-  if (isPassing(error)) throw error
+  if (mayPass(error)) throw error
   logger.error({ stream: actor.stream, taskId, error }, 'a task is broken')
   try {
     await actor.decide(({ context }) => taskBroken(context, taskId, brokenBy(error)), {
       correlationId: taskId,
     })
   } catch (next) {
-    throw isPassing(next) ? next : error
+    throw mayPass(next) ? next : error
   }
 }
 

@@ -25,11 +25,13 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */
   readonly random: () => number
-  /** A new UUID. */
+  /** A new id for a task, a call or a session. */
   readonly newId: () => string
   readonly directories: (agent: string) => AgentDirectories
   /** The default of a task: `chain` continues the agent's conversation, `fresh` does not. */
   readonly session: 'chain' | 'fresh'
+  /** Whether a task's material replaces what the agent has changed, if the task does not say. */
+  readonly replaceInputs: boolean
   /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
   /** Limits what calls may cost. */

@@ -37,6 +37,7 @@ type CallEffect = Extract<AgentEffect, { type: 'call' }>
  * @param events Receives the messages of calls as `message TASK`, and `held TASK` if a budget has no room for a call.
  * @param materials The materials of this process's tasks by task id, with the credentials that the log must not contain.
  * For a task of an earlier process, the log's copy is used.
+ * @param cancelling The cancellations of tasks that are not durable yet.
  */
 export function agentWorker(
   agent: string,
@@ -45,17 +46,27 @@ export function agentWorker(
   bodies: Bodies,
   events: EventEmitter,
   materials: ReadonlyMap<string, Material>,
+  cancelling: ReadonlyMap<string, Promise<unknown>>,
 ): Perform<AgentEffect> {
   const { clock, runner, logger, governor, budgets, store } = environment
-  const admission = new CallAdmission(agent, actor, environment, events)
+  const admission = new CallAdmission(agent, actor, environment, events, cancelling)
   // One call at a time: a cancelled call's process may still be ending when the next one begins.
   const calls = new Mailbox()
   let lastRecovery: Promise<unknown> = Promise.resolve()
+  /** The record of how the last call ended, which waits for room on a full disk. */
+  let lastRecord: Promise<unknown> = Promise.resolve()
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
     actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
+
+  /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
+  function record<T>(ending: () => Promise<T>): Promise<T> {
+    const recording = actor.insist(ending)
+    lastRecord = recording.catch(() => {})
+    return recording
+  }
 
   const msUntil = (at: string) => Date.parse(at) - clock.now()
 
@@ -79,12 +90,12 @@ export function agentWorker(
         if (leftOut) await recordCut(effect, leftOut)
         return carryOutCall(runner, call, signal, (message) => hear(effect, message, slot))
       }))
-    if (signal.aborted) return keepLate(effect, ending)
+    if (signal.aborted) return record(() => keepLate(effect, ending))
     report(slot, ending)
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
-    await settle(effect, ending)
+    await record(() => settle(effect, ending))
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
@@ -96,10 +107,10 @@ export function agentWorker(
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
     if (signal.aborted) {
-      await keepLate(effect, ending)
+      await record(() => keepLate(effect, ending))
       return true
     }
-    const outcome = ending ? await settle(effect, ending) : 'redispatched'
+    const outcome = ending ? await record(() => settle(effect, ending)) : 'redispatched'
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
@@ -117,12 +128,17 @@ export function agentWorker(
     let inputs: readonly PlacedInput[]
     try {
       const material = materials.get(taskId) ?? task.material
-      inputs = await runner.place(environment.directories(agent), material, { signal })
+      const replace = material.replace ?? environment.replaceInputs
+      const placing = task.runId ?? taskId
+      inputs = await runner.place(environment.directories(agent), material, { signal, placing, replace })
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
     const placed: AgentFact = { type: 'InputsPlaced', data: { taskId, callId, inputs } }
     await decide(task, ({ current }) => (current?.call?.callId === callId ? [placed] : []))
+    for (const { target, kept } of inputs)
+      if (kept !== undefined)
+        tell(task, { type: 'warning', message: `${target} was replaced; the agent's work is in ${kept}` })
     return undefined
   }
 
@@ -268,10 +284,11 @@ export function agentWorker(
         // The call is recovered only after the sweep. If that fails, the deadline still holds.
         await environment.swept().catch(() => {})
         await lastRecovery
+        await lastRecord
         await admission.idle
         return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
-        const slot = admission.takeSlot(effect.call)
+        const slot = admission.takeSlot(effect.task, effect.call)
         await calls.post(async () => {
           try {
             await environment.swept()

@@ -2,7 +2,7 @@
 import { BodyDropped } from '../../events/errors/archive.ts'
 import { type Body, LARGEST_INLINE_BODY } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { isPassing } from './running-effects.ts'
+import { mayPass } from './insistence.ts'
 
 export interface Bodies {
   write(text: string): Promise<Body>
@@ -21,7 +21,7 @@ export function bodiesIn({ blobs }: EventStore): Bodies {
       try {
         return await write(text)
       } catch (error) {
-        if (isPassing(error)) throw error
+        if (mayPass(error)) throw error
         return text
       }
     },

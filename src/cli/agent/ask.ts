@@ -11,6 +11,7 @@ import { dollars, duration, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { mappings, repos } from '../arguments.ts'
+import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Session, withSession } from '../session.ts'
 import { pipedText, standardInput } from '../standard-input.ts'
@@ -26,6 +27,7 @@ export function askCommand(agent: Command): void {
     .option('--file <src[:target]>', 'copy a file into the workspace first (repeatable)', mappings)
     .option('--folder <src[:target]>', 'copy a folder into the workspace first (repeatable)', mappings)
     .option('--repo <url[#ref]>', 'clone a repository into the workspace first (repeatable)', repos)
+    .option('--replace', 'place them even where the agent has changed them: its work is kept beside')
     .option('--task-id <id>', 'id of the task; asking again under the same id returns the recorded answer')
     .option('--approval [why]', 'hold the task until you approve it (agent approve TASK)')
     .action(withGlobals(ask))
@@ -36,11 +38,13 @@ interface AskCommandOptions {
   readonly file?: NonNullable<TaskInput['files']>
   readonly folder?: NonNullable<TaskInput['folders']>
   readonly repo?: NonNullable<TaskInput['repos']>
+  readonly replace?: boolean
   readonly taskId?: string
   readonly approval?: boolean | string
 }
 
 async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
+  requireAgents(globals, id)
   const input = await readInput(prompt, options, terminal(globals).note)
   const { taskId, approval } = options
   return withSession(globals, (session) => printReply(session, id, input, defined({ taskId, approval })))
@@ -105,7 +109,7 @@ function note(terminal: Terminal, message: CallMessage): void {
 
 async function readInput(
   prompt: string,
-  { text, file, folder, repo }: AskCommandOptions,
+  { text, file, folder, repo, replace }: AskCommandOptions,
   note: (text: string) => void,
 ): Promise<TaskInput> {
   if (prompt === '-' && text === '-') {
@@ -118,6 +122,7 @@ async function readInput(
     files: file,
     folders: folder,
     repos: repo,
+    replace,
   })
 }
 

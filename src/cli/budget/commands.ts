@@ -8,7 +8,7 @@ import { dollars, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { resumeHeld } from '../held/commands.ts'
-import { withSession, withStore } from '../session.ts'
+import { readStore, withSession } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { details } from '../terminal/table.ts'
 import { inert } from '../terminal/text.ts'
@@ -17,7 +17,7 @@ export function budgetCommands(budget: Command): void {
   withScope(budget.command('show'))
     .description('show a budget and what was spent: in all, by an agent, or by a run')
     .action(withGlobals(show))
-  budget.command('list').description('list budgets').action(withGlobals(listBudgets))
+  budget.command('list').alias('ls').description('list budgets').action(withGlobals(listBudgets))
   withScope(budget.command('set'))
     .description('set a budget, and resume held tasks that fit into it')
     .option('--usd <n>', 'limit in dollars, or none', dollarLimit)
@@ -48,7 +48,7 @@ const tokenLimit = (text: string): Limit => {
 }
 
 function show(globals: GlobalOptions, scope: BudgetScope) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const info = await orchestrator.budgets.show(scopeOf(scope))
     if (terminal.json) return terminal.value(info)
     const { limit, spent, reserved, remaining } = info
@@ -64,7 +64,7 @@ function show(globals: GlobalOptions, scope: BudgetScope) {
 }
 
 function listBudgets(globals: GlobalOptions) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const none = 'No budgets yet. Set one: claude-agents budget set --usd N'
     list(terminal, await orchestrator.budgets.list(), none, (budgets) => budgets.map(budgetLine))
   })

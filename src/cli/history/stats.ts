@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { dollarsSpent, duration } from '../../events/figures.ts'
 import { type Grouping, type Statistics, statistics } from '../../history/statistics.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -23,7 +23,7 @@ function stats(
   globals: GlobalOptions,
   { by, csv = false }: { readonly by: Grouping; readonly csv?: boolean },
 ) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const rows = await statistics(orchestrator.store, by)
     if (csv) printCsv(terminal, by, rows)
     else if (terminal.json) for (const { key, ...row } of rows) terminal.value({ [by]: key, ...row })

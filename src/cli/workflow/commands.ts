@@ -23,7 +23,7 @@ export function workflowCommands(workflow: Command): void {
     .option('--file <file>', 'append the text of a file to the input')
     .option('--id <id>', RUN_ID)
     .action(withGlobals(runTemplate))
-  workflow.command('list').description('list runs').action(withGlobals(listRuns))
+  workflow.command('list').alias('ls').description('list runs').action(withGlobals(listRuns))
   workflow
     .command('show <run>')
     .description('show the steps of a run and its result')

@@ -12,6 +12,7 @@ import type { Run } from '../../patterns/runs/run.ts'
 import type { RunOptions } from '../../patterns/runs/runs.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
+import { requireAgents } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { type Session, withSession, withStore } from '../session.ts'
 import { pipedText, standardInput } from '../standard-input.ts'
@@ -32,6 +33,7 @@ export async function runWorkflow(
   { id, ...options }: RunNaming & SourceOptions,
 ) {
   const { reference, pattern, name } = await givenSource(words.slice(0, -1), options, globals.configFile)
+  if (reference.kind === 'agents') requireAgents(globals, pattern.agents?.[0] ?? '')
   const task = await taskFrom(words.at(-1), terminal(globals).note)
   return withSession(globals, async (session) => {
     if (reference.kind === 'agents') await refuseAgentAsTask(session, words.at(-1) ?? '')
@@ -89,7 +91,7 @@ export function resumeRun(
     if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
     await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
   }
-  return withStore(globals, work, () => new RunNotFoundError({ runId }))
+  return withStore(globals, work, () => new RunNotFoundError({ runId }), plan ? 'read' : 'change')
 }
 
 const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> =>

@@ -15,6 +15,11 @@ export const ORCHESTRATOR = {
     "whether a task continues its agent's conversation; if not, each task starts a new one",
     true,
   ),
+  replaceInputs: setting(
+    Schema.Boolean,
+    'whether the files, folders and repositories of a task replace what the agent has changed (kept beside the target); if not, such a task fails',
+    false,
+  ),
 }
 
 const Bounds = Schema.Struct(

@@ -1,5 +1,4 @@
 /** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
-import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
@@ -70,6 +69,8 @@ export interface RunDetails extends RunInfo {
 
 interface RunsEnvironment extends ActorEnvironment {
   readonly budgets: Budgets
+  /** A new id for a run. */
+  readonly newId: () => string
 }
 
 /** A run that this process executes. */
@@ -104,7 +105,7 @@ export class Runs {
    * active in this process, otherwise the run rejects with it.
    */
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
-    const id = checkId('run', options.id ?? randomUUID())
+    const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
     if (options.budget !== undefined) checkBudget(options.budget)
     const active = this.#active.get(id)
@@ -136,7 +137,9 @@ export class Runs {
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
     const fingerprint = (agent: string) => this.#fingerprint(agent)
-    return planRun(pattern, await this.#task(id, actor), { steps, answers, fingerprint })
+    const { clock } = this.#environment
+    const sources = { runId: id, steps, answers, fingerprint, clock }
+    return planRun(pattern, await this.#task(id, actor), sources)
   }
 
   /** All runs, by id. */
@@ -163,7 +166,10 @@ export class Runs {
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
   fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
-    return forkRun(this.#environment, checkId('run', id), options)
+    return forkRun(this.#environment, checkId('run', id), {
+      ...options,
+      as: options.as ?? this.#environment.newId(),
+    })
   }
 
   /** Throws InvalidIdError, RunNotFoundError. */
@@ -212,6 +218,7 @@ export class Runs {
   /** Leaves the runs as they are: the next process can resume them. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const { run } of this.#active.values()) run.leave()
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
   }
 
@@ -281,6 +288,7 @@ export class Runs {
       actor,
       begun: begun?.id ?? id,
       agents: this.#agents,
+      clock: this.#environment.clock,
       bodies: this.#bodies,
       steps,
       answers: await this.#texts(steps),
