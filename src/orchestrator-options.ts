@@ -4,6 +4,7 @@ import type { OwnKind } from './actors/own/definition.ts'
 import type { FatalError } from './actors/supervision/downfall.ts'
 import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
+import type { KnownKeys } from './events/known-keys.ts'
 import type { AgentDefaults, AgentOptions } from './events/options/agent.ts'
 import type { Budget } from './events/options/budget.ts'
 import type { Limits } from './events/options/limits.ts'
@@ -71,4 +72,27 @@ export interface OrchestratorOptions {
   readonly inspect?: Inspection
   /** Returns a number from 0 to 1, for jitter. Default: `Math.random`. */
   readonly random?: () => number
+}
+
+export const OPTIONS: KnownKeys<OrchestratorOptions> = {
+  baseDir: true,
+  maxAgents: true,
+  limits: true,
+  agentDefaults: true,
+  agents: true,
+  sessionPersistence: true,
+  replaceInputs: true,
+  budget: true,
+  callMinimum: true,
+  runner: true,
+  store: true,
+  logger: true,
+  resume: true,
+  declare: true,
+  serve: true,
+  actors: true,
+  onFailure: true,
+  clock: true,
+  inspect: true,
+  random: true,
 }

@@ -31,6 +31,7 @@ import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
 import { defined } from './events/json.ts'
+import { refuseUnknownKeys } from './events/known-keys.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CALL_MINIMUM } from './events/options/budget.ts'
 import { LIMITS } from './events/options/limits.ts'
@@ -42,8 +43,8 @@ import { EventFeed } from './history/event-feed.ts'
 import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
-import { silentLogger } from './logger.ts'
-import type { OrchestratorOptions } from './orchestrator-options.ts'
+import { hostLogger } from './logger.ts'
+import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
@@ -97,7 +98,8 @@ export class Orchestrator implements AsyncDisposable {
   #declare: () => Promise<void> = async () => {}
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
-    const { clock = systemClock, logger = silentLogger, callMinimum = {} } = options
+    const { clock = systemClock, callMinimum = {} } = options
+    const logger = hostLogger(options.logger)
     this.baseDir = baseDir
     this.store = store
     this.#clock = clock
@@ -135,7 +137,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
   static #surroundings(options: OrchestratorOptions, baseDir: string) {
-    const { clock = systemClock, logger = silentLogger, limits = {} } = options
+    const { clock = systemClock, limits = {} } = options
+    const logger = hostLogger(options.logger)
     const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
     const { replaceInputs = ORCHESTRATOR.replaceInputs.fallback } = options
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
@@ -180,7 +183,8 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', clock, logger } = options
+    const { resume = 'at-once', clock } = options
+    const logger = hostLogger(options.logger)
     const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
@@ -221,18 +225,23 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps. Resolves with whether all of it
-   * ended within `withinMs` (default 30 s); what did not is left for the next opening.
+   * ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
     this.#open.#intake.isOpen = false
     const timeUp = new AbortController()
     const settled = this.#runs.settled().then(() => this.#agents.settled())
-    const isDone = await Promise.race([
-      settled.then(() => true),
-      pause(this.#clock, withinMs, timeUp.signal).then(() => false),
-    ])
-    timeUp.abort()
-    return isDone
+    try {
+      return await Promise.race([
+        settled.then(() => true),
+        pause(this.#clock, withinMs, timeUp.signal).then(() => false),
+      ])
+    } catch (error) {
+      if (error instanceof ClosedError) return false
+      throw error
+    } finally {
+      timeUp.abort()
+    }
   }
 
   /**
@@ -319,7 +328,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. */
   async removeAgent(id: string): Promise<void> {
-    return this.#open.#agents.remove(id)
+    await this.#open.#agents.remove(id)
+    this.#supervisors.agentRemoved(id)
   }
 
   /** Removes all agents. */
@@ -562,7 +572,9 @@ export interface OrchestratorHistory {
 }
 
 /** Throws InvalidInputError. */
-function checkOptions({ maxAgents, limits, budget, callMinimum, agentDefaults }: OrchestratorOptions): void {
+function checkOptions(options: OrchestratorOptions): void {
+  refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
+  const { maxAgents, limits, budget, callMinimum, agentDefaults } = options
   checkBounds({ maxAgents, limits, budget, callMinimum, agentDefaults })
 }
 

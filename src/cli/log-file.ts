@@ -27,7 +27,8 @@ const BEGINNING = '{"level":"'
 export function logFile(path: string, { file, settings }: Pick<Config, 'file' | 'settings'>) {
   const isFromFile = settings.some(({ key, from }) => key === 'logging.file' && from === 'file')
   if (isFromFile && file !== null) checkPlace(path, dirname(file))
-  const flags = isFromFile ? O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK : O_WRONLY | O_APPEND
+  // A pipe that nobody reads must not stop the process.
+  const flags = O_APPEND | O_NONBLOCK | (isFromFile ? O_RDWR | O_NOFOLLOW : O_WRONLY)
   const withFile = (create: number, use: (descriptor: number) => void) => {
     const descriptor = openSync(path, flags | create, 0o600)
     try {

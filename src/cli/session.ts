@@ -10,7 +10,7 @@ import type { Orchestrator } from '../orchestrator.ts'
 import type { OrchestratorOptions } from '../orchestrator-options.ts'
 import { hasStore, noteNoStore } from './existing-store.ts'
 import type { GlobalOptions } from './global-options.ts'
-import { listenForInterruption } from './interruption.ts'
+import { type Interruption, listenForInterruption } from './interruption.ts'
 import { type OpenedRunner, openRunner } from './runner.ts'
 import { type Terminal, terminal } from './terminal/output.ts'
 
@@ -59,18 +59,32 @@ export async function withSession(
     try {
       if (owner !== null && purpose === 'change') await orchestrator.declared()
       await work({ orchestrator, owner, terminal: screen, signal: interruption.signal })
-      // Other commands may be working through this process: they finish first.
-      await orchestrator.served(interruption.signal, () => {
-        const text = 'Another command is working through this one: it ends when that ends (Ctrl-C ends both).'
-        screen.progress(screen.accent('dim', text))
-      })
     } finally {
+      await othersServed(orchestrator, interruption, screen)
       interruption.stop()
       await orchestrator.close()
     }
   } finally {
     await opened?.[Symbol.asyncDispose]()
   }
+}
+
+/** Waits for what other commands have asked of this process, however its own work ended. */
+async function othersServed(
+  orchestrator: Orchestrator,
+  { signal, insistence }: Interruption,
+  screen: Terminal,
+): Promise<void> {
+  let isWaiting = false
+  const tell = () => {
+    const how = signal.aborted ? 'Ctrl-C again ends both' : 'Ctrl-C twice ends both'
+    screen.note(`Another command is working through this one, which ends after it (${how}).`)
+  }
+  signal.addEventListener('abort', () => isWaiting && tell(), { once: true })
+  await orchestrator.served(insistence(), () => {
+    isWaiting = true
+    tell()
+  })
 }
 
 /**

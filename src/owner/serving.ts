@@ -1,5 +1,5 @@
 /** Serves an orchestrator to other processes, where the platform allows it. */
-import { type Logger, silentLogger } from '../logger.ts'
+import type { Logger } from '../logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import type { OwnedSystem } from './served-commands.ts'
@@ -17,7 +17,7 @@ export async function serveOthers(
   baseDir: string,
   store: EventStore,
   prepare: () => Promise<void>,
-  logger: Logger = silentLogger,
+  logger: Logger,
 ): Promise<OwnerSocket | undefined> {
   // On Windows a client could not check who owns the pipe.
   if (process.platform === 'win32') return undefined

@@ -12,6 +12,7 @@ import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { callListener } from '../events/listener.ts'
 import type { Logger } from '../logger.ts'
 import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
@@ -110,14 +111,14 @@ export class OwnerSocket {
    *
    * @param onWait Called if there are commands or tasks to wait for.
    */
-  async drained(signal: AbortSignal, onWait: () => void = () => {}): Promise<void> {
+  async drained(signal: AbortSignal, onWait?: () => void): Promise<void> {
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       signal.addEventListener('abort', () => resolve(), { once: true })
     })
     this.#draining = true
     for (const socket of this.#connections) socket.ref()
-    if (this.#writes.size > 0) onWait()
+    if (this.#writes.size > 0) callListener(onWait)
     while (this.#writes.size > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(this.#writes)])
     const timeout = AbortSignal.timeout(READERS_MS)
     while (!signal.aborted && !timeout.aborted && this.#connections.size > this.#followerCount) {

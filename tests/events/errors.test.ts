@@ -38,6 +38,12 @@ const DETAILS = {
 
 const SPECIAL: Readonly<Record<string, object>> = {
   ConfigError: [{ place: 'a.yaml:1:1', problem: 'this must be text', hint: '' }],
+  ConfigNotTrustedError: {
+    file: '/a.yaml',
+    hasChanged: true,
+    problems: [{ place: 'a.yaml:1:1', problem: 'it grants tools to all agents', hint: '' }],
+  },
+  InputChangedError: { target: 'proj', changes: 'edited a.txt' },
   ChildNotFoundError: { ...DETAILS, known: ['b'] },
 }
 

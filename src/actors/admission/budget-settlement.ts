@@ -81,7 +81,7 @@ export async function spentBefore(
   { agent, run }: BudgetScope,
   without: ReadonlySet<string>,
 ): Promise<Amount> {
-  if (run !== undefined) return spentByRun(store, run)
+  if (run !== undefined) return spentByRun(store, run, without)
   const spent: Amount[] = []
   const from = agent === undefined ? 0 : await createdAt(store, agent)
   for await (const { stream } of store.streams({
@@ -105,9 +105,23 @@ async function createdAt(store: EventStore, agent: string): Promise<number> {
   return 0
 }
 
-async function spentByRun(store: EventStore, run: string): Promise<Amount> {
+/** Read where the calls were made: the run hears of an answer only after its agent has recorded it. */
+async function spentByRun(store: EventStore, run: string, without: ReadonlySet<string>): Promise<Amount> {
+  const tasks = new Set<string>()
+  const workers = new Set<string>()
+  for await (const { type, data } of store.read(`run/${run}`)) {
+    // An answer that was carried over from another run belongs to a task of that run.
+    if (type !== 'StepScheduled' || !String(data.taskId).startsWith(`${run}.`)) continue
+    tasks.add(String(data.taskId))
+    workers.add(String(data.worker))
+  }
   const spent: Amount[] = []
-  for await (const { type, data } of store.read(`run/${run}`))
-    if (type === 'StepSucceeded') spent.push({ usd: Number(data.costUsd), tokens: Number(data.tokens) })
+  for (const worker of workers)
+    for await (const recorded of store.read(`agent/${worker}`)) {
+      const { taskId, callId } = recorded.data
+      if (!tasks.has(String(taskId)) || without.has(String(callId))) continue
+      const cost = settledCost(agentFacts.read(recorded) as AgentFact)
+      if (cost) spent.push(cost)
+    }
   return sum(spent)
 }

@@ -33,6 +33,7 @@ type Answered = Extract<CallEnding, { type: 'CallSucceeded' }>
  * @param events Receives the messages of calls as `message TASK`, and `held TASK` if a budget has no room for a call.
  * @param materials The materials of this process's tasks by task id, with the credentials that the log must not contain.
  * For a task of an earlier process, the log's copy is used.
+ * @param cancelling The cancellations of tasks that are not durable yet.
  */
 export function agentWorker(
   agent: string,
@@ -41,17 +42,27 @@ export function agentWorker(
   bodies: Bodies,
   events: EventEmitter,
   materials: ReadonlyMap<string, Material>,
+  cancelling: ReadonlyMap<string, Promise<unknown>>,
 ): Perform<AgentEffect> {
   const { clock, runner, logger, governor, budgets, store } = environment
-  const admission = new CallAdmission(agent, actor, environment, events)
+  const admission = new CallAdmission(agent, actor, environment, events, cancelling)
   // One call at a time: a cancelled call's process may still be ending when the next one begins.
   const calls = new Mailbox()
   let lastRecovery: Promise<unknown> = Promise.resolve()
+  /** The record of how the last call ended, which waits for room on a full disk. */
+  let lastRecord: Promise<unknown> = Promise.resolve()
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
     actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
+
+  /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
+  function record<T>(ending: () => Promise<T>): Promise<T> {
+    const recording = actor.insist(ending)
+    lastRecord = recording.catch(() => {})
+    return recording
+  }
 
   const msUntil = (at: string) => Date.parse(at) - clock.now()
 
@@ -74,12 +85,12 @@ export function agentWorker(
       (await composed(effect, (call) =>
         carryOutCall(runner, call, signal, (message) => hear(effect, message, slot)),
       ))
-    if (signal.aborted) return keepLateAnswer(effect, ending)
+    if (signal.aborted) return record(() => keepLateAnswer(effect, ending))
     report(slot, ending)
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
-    await settle(effect, ending)
+    await record(() => settle(effect, ending))
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
@@ -91,10 +102,10 @@ export function agentWorker(
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
     if (signal.aborted) {
-      await keepLateAnswer(effect, ending)
+      await record(() => keepLateAnswer(effect, ending))
       return true
     }
-    const outcome = ending ? await settle(effect, ending) : 'redispatched'
+    const outcome = ending ? await record(() => settle(effect, ending)) : 'redispatched'
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
@@ -177,7 +188,7 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     if (ending.type === 'CallSucceeded') {
-      if (budgets.areSet) await learnCost({ task, call }, ending)
+      await learnCost({ task, call }, ending)
       const text = await bodies.write(ending.result.text)
       const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
       const recorded = await decide(task, ({ current }) =>
@@ -240,10 +251,11 @@ export function agentWorker(
         // The call is recovered only after the sweep. If that fails, the deadline still holds.
         await environment.swept().catch(() => {})
         await lastRecovery
+        await lastRecord
         await admission.idle
         return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
-        const slot = admission.takeSlot(effect.call)
+        const slot = admission.takeSlot(effect.task, effect.call)
         await calls.post(async () => {
           try {
             await environment.swept()

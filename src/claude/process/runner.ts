@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { type Clock, pause, systemClock } from '../../clock.ts'
 import { ClaudeExecutionError, OutputTooLargeError, StartupRefusedError } from '../../events/errors/call.ts'
 import type { Redact } from '../../events/redaction.ts'
-import { type Logger, silentLogger } from '../../logger.ts'
+import { hostLogger, type Logger } from '../../logger.ts'
 import type { InputOptions } from '../../workspaces/operations.ts'
 import type { Environment } from '../environment.ts'
 import type { Call, CallMessage } from '../runner.ts'
@@ -73,7 +73,8 @@ export function processRunner(
   prepare: (call: Call, signal: AbortSignal) => Promise<PreparedCall>,
   maxStarts = Number.POSITIVE_INFINITY,
 ): ProcessRunner {
-  const { clock = systemClock, logger = silentLogger, graceMs = GRACE_MS } = options
+  const { clock = systemClock, graceMs = GRACE_MS } = options
+  const logger = hostLogger(options.logger)
   const context: CallRunOptions = {
     table: systemProcessTable,
     clock,

@@ -6,8 +6,8 @@ import type { AgentInfo } from '../../actors/agent/system.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { dollars } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { commaSeparated, zeroOrMore } from '../arguments.ts'
-import { hasAgents, hasStore, noteNoStore } from '../existing-store.ts'
+import { listedNames, zeroOrMore } from '../arguments.ts'
+import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
 import { readStore, type Session, withSession } from '../session.ts'
@@ -21,7 +21,7 @@ export function agentCommands(agent: Command): void {
   agent
     .command('create <id> <system-prompt>')
     .description('create an agent')
-    .option('--tools <names>', 'tools it may use without asking, separated by commas', commaSeparated)
+    .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'time limit of a task, retries included', zeroOrMore)
@@ -35,7 +35,7 @@ export function agentCommands(agent: Command): void {
       'let it do anything without asking: use this only in a container',
     )
     .action(withGlobals(create))
-  agent.command('list').description('list agents').action(withGlobals(listAgents))
+  listCommand(agent.command('list').alias('ls'))
   agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
   agent
     .command('sessions <id>')
@@ -54,9 +54,13 @@ export function agentCommands(agent: Command): void {
     .action(withGlobals(reset))
   agent
     .command('remove <id>')
+    .alias('rm')
     .description('remove an agent and its directories; its history stays in the log')
     .action(withGlobals(remove))
 }
+
+export const listCommand = (command: Command) =>
+  void command.description('list agents').action(withGlobals(listAgents))
 
 interface CreateOptions {
   readonly tools?: readonly string[]
@@ -212,6 +216,7 @@ function reset(globals: GlobalOptions, id: string) {
 }
 
 function remove(globals: GlobalOptions, id: string) {
+  requireAgents(globals, id)
   return withSession(globals, async ({ orchestrator, terminal }) => {
     await orchestrator.removeAgent(id)
     if (terminal.json) return terminal.value({ id, removed: true })
@@ -241,11 +246,14 @@ async function describe(agent: Agent) {
 
 type AgentWork = (agent: Agent, session: Session) => Promise<void>
 
-const withAgent = (globals: GlobalOptions, id: string, work: AgentWork) =>
-  withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))
+const withAgent = (globals: GlobalOptions, id: string, work: AgentWork) => {
+  requireAgents(globals, id)
+  return withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))
+}
 
 /** Reads an agent, and creates nothing: not the store, and not an agent that is only declared. */
 function readAgent(globals: GlobalOptions, id: string, work: AgentWork) {
+  requireAgents(globals, id)
   const isDeclared = globals.config.agents?.some((declared) => declared.id === id)
   const missing = () => new AgentNotFoundError({ agent: id, nearest: null })
   const read = async (session: Session) => {

@@ -23,6 +23,10 @@ export function topCommand(command: Command): void {
     .action(withGlobals(top))
 }
 
+/** `status`: `top --once`. */
+export const statusCommand = (command: Command) =>
+  void command.action(withGlobals((globals) => top(globals, { once: true, interval: 1 })))
+
 interface TopOptions {
   readonly once?: boolean
   /** Seconds. */

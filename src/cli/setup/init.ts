@@ -37,7 +37,7 @@ const ROLES: Readonly<Record<string, string>> = {
   developer: 'You are a software developer. Do what you are asked in the simplest way that is correct.',
   reviewer: 'You are a code reviewer. Report what can go wrong, where, and how to fix it.',
 }
-const DEFAULT_WISHES: Wishes = { agents: ['researcher', 'analyst', 'writer'], maxAgents: 10, model: '' }
+const DEFAULT_WISHES: Wishes = { agents: ['researcher', 'analyst', 'writer'], maxAgents: 100, model: '' }
 
 async function init(given: GivenOptions, options: InitOptions): Promise<void> {
   const screen = terminal(given)

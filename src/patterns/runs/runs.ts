@@ -133,7 +133,9 @@ export class Runs {
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
     const fingerprint = (agent: string) => this.#fingerprint(agent)
-    return planRun(pattern, await this.#task(id, actor), { steps, answers, fingerprint })
+    const { clock } = this.#environment
+    const sources = { runId: id, steps, answers, fingerprint, clock }
+    return planRun(pattern, await this.#task(id, actor), sources)
   }
 
   /** All runs, by id. */
@@ -192,6 +194,7 @@ export class Runs {
   /** Leaves the runs as they are: the next process can resume them. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const { run } of this.#active.values()) run.leave()
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
   }
 
@@ -262,6 +265,7 @@ export class Runs {
       actor,
       begun: begun?.id ?? id,
       agents: this.#agents,
+      clock: this.#environment.clock,
       bodies: this.#bodies,
       steps,
       answers: await this.#texts(steps),

@@ -29,6 +29,7 @@ describe('the JSON of', () => {
       '60',
       '--tools',
       'Read, Grep',
+      'web_search',
     ])
     const [reply] = (await run(['agent', 'ask', 'a', 'hello', '--json'])).values
     expect(reply).toEqual({
@@ -113,7 +114,7 @@ describe('the JSON of', () => {
     expect(failureOf(ran)).toEqual({
       code: 'AgentNotFoundError',
       message: 'No agent "reseacher". Did you mean "researcher"?',
-      hint: '(claude-agents agent list)',
+      hint: 'List them: claude-agents agent list',
     })
   })
 })

@@ -91,7 +91,7 @@ test('what is declared is there for a command that works through a process that 
 })
 
 test('a repository cannot change the agents of another store, or grant tools, until its file is trusted', async () => {
-  const { folder, run } = await quickCommandLine()
+  const { folder, run, at } = await quickCommandLine()
   const mine = join(folder, 'mine')
   await run(['--base-dir', mine, 'agent', 'create', 'dev', 'I am mine'])
   const facts = async () =>
@@ -104,7 +104,7 @@ test('a repository cannot change the agents of another store, or grant tools, un
       `orchestrator: { base_dir: ../mine }\nagents: [{ id: dev, system_prompt: ${prompt}, allowed_tools: [Bash] }]\n`,
     )
   await declare('theirs')
-  const inRepo = (...words: string[]) => run(words, '', 'repo')
+  const inRepo = (...words: string[]) => at('repo').run(words)
   for (const words of [
     ['agent', 'list'],
     ['agent', 'create', 'x', 'x'],
@@ -141,9 +141,9 @@ test('a repository cannot change the agents of another store, or grant tools, un
 })
 
 test('a file that init wrote is trusted', async () => {
-  const { folder, run, state } = await quickCommandLine()
+  const { folder, run } = await quickCommandLine()
   await run(['init', '--yes'])
-  expect(await readdir(join(state, 'claude-agents/trusted'))).toHaveLength(1)
+  expect(await readdir(join(`${folder}-state`, 'claude-agents/trusted'))).toHaveLength(1)
   // Even if the directory is elsewhere by a link, which is what the user wants.
   expect((await run(['config', 'untrust'])).stdout).toBe(
     `${join(folder, 'claude-agents.yaml')} is no longer trusted.`,
