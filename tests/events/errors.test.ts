@@ -43,6 +43,7 @@ const SPECIAL: Readonly<Record<string, object>> = {
     hasChanged: true,
     problems: [{ place: 'a.yaml:1:1', problem: 'it grants tools to all agents', hint: '' }],
   },
+  OtherRunnerError: { path: '/store', pid: 19, runner: 'claude', simulate: true },
   InputChangedError: { target: 'proj', changes: 'edited a.txt' },
   ChildNotFoundError: { ...DETAILS, known: ['b'] },
 }
