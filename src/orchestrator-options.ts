@@ -37,6 +37,11 @@ export interface OrchestratorOptions {
   readonly budget?: Budget
   /** The least that a call is estimated to cost under a budget. Default: 0.01 dollars and 100 tokens. */
   readonly callMinimum?: { readonly usd?: number; readonly tokens?: number }
+  /**
+   * How much of each token that is read from the cache counts in budgets and totals of tokens, from 0 to 1. Tokens written
+   * to the cache count in full. Default: 0.1, as they are priced.
+   */
+  readonly cacheReadWeight?: number
   /** Runs the calls. Default: the `claude` command. */
   readonly runner?: AgentRunner
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
@@ -72,6 +77,8 @@ export interface OrchestratorOptions {
   readonly inspect?: Inspection
   /** Returns a number from 0 to 1, for jitter. Default: `Math.random`. */
   readonly random?: () => number
+  /** Returns a new id for a task, a call, a session or a run: at most 64 of a-z, 0-9, `_` and `-`, never the same twice. Default: a UUID. */
+  readonly newId?: () => string
 }
 
 export const OPTIONS: KnownKeys<OrchestratorOptions> = {
@@ -84,6 +91,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   replaceInputs: true,
   budget: true,
   callMinimum: true,
+  cacheReadWeight: true,
   runner: true,
   store: true,
   logger: true,
@@ -95,4 +103,5 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   clock: true,
   inspect: true,
   random: true,
+  newId: true,
 }

@@ -33,7 +33,7 @@ import { ClosedError } from './events/errors/usage.ts'
 import { defined } from './events/json.ts'
 import { refuseUnknownKeys } from './events/known-keys.ts'
 import type { AgentOptions } from './events/options/agent.ts'
-import { type Budget, CALL_MINIMUM } from './events/options/budget.ts'
+import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
 import { LIMITS } from './events/options/limits.ts'
 import { checkBounds, ORCHESTRATOR } from './events/options/orchestrator.ts'
 import { completed } from './events/options/setting.ts'
@@ -105,12 +105,21 @@ export class Orchestrator implements AsyncDisposable {
     this.baseDir = baseDir
     this.store = store
     this.#clock = clock
-    this.#budgets = new Budgets({ store, clock, logger }, completed(CALL_MINIMUM, callMinimum))
+    const { cacheReadWeight = CACHE_READ_WEIGHT.fallback } = options
+    const minimum = completed(CALL_MINIMUM, callMinimum)
+    this.#budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
     const environment: Omit<AgentEnvironment, 'swept'> = {
       ...Orchestrator.#surroundings(options, baseDir),
       store,
       budgets: this.#budgets,
       intake: this.#intake,
+      spentLate: async ({ taskId, runId }, callId, cost) => {
+        try {
+          if (runId !== undefined) await this.#runs.recordLateCost(runId, taskId, callId, cost)
+        } catch (error) {
+          logger.warn({ runId, taskId, error }, 'the cost of a call could not be added to its run')
+        }
+      },
       recovered: (recovery) => {
         logger.info({ ...recovery }, 'a task of an earlier process was settled')
         this.#recoveries.push(recovery)
@@ -154,7 +163,7 @@ export class Orchestrator implements AsyncDisposable {
       governor: new Governor(governorLimits(limits, runner), { clock, logger }),
       mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
       random: options.random ?? Math.random,
-      newId: randomUUID,
+      newId: options.newId ?? randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
       replaceInputs,
       directories: (agent: string) => {
@@ -581,8 +590,8 @@ export interface OrchestratorHistory {
 /** Throws InvalidInputError. */
 function checkOptions(options: OrchestratorOptions): void {
   refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
-  const { maxAgents, limits, budget, callMinimum, agentDefaults } = options
-  checkBounds({ maxAgents, limits, budget, callMinimum, agentDefaults })
+  const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options
+  checkBounds({ maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults })
 }
 
 /** Does the work once, however often it is asked for; again only if it failed. */

@@ -145,6 +145,23 @@ test('a source of work that cannot be stopped does not keep running work from fi
   expect(errors).toEqual([new Error('the server is not running')])
 })
 
+test('a second signal closes at once, and leaves the work to the next opening', async () => {
+  const here = await world()
+  const { orchestrator, runner } = await here.open(slowly)
+  const agent = await orchestrator.createAgent(PATIENT)
+  const taken = agent.ask('one', { taskId: 't1' })
+  taken.catch(() => {})
+  await until(() => runner.calls.length === 1)
+  const { closed } = closeOnSignal(orchestrator, { signals: ['SIGUSR2'], finishWithinMs: 1e9 })
+  process.emit('SIGUSR2')
+  process.emit('SIGUSR2')
+  await closed
+  await expect(taken).rejects.toMatchObject({ _tag: 'ClosedError' })
+  expect(await here.types('echo')).not.toContain('CallSucceeded')
+  const next = await here.open({ recover: () => ({ outcome: 'unsent' }) })
+  expect((await (await next.orchestrator.agent('echo')).ask('one', { taskId: 't1' })).text).toBe('echo: one')
+})
+
 test('a signal stops the sources of work, drains and closes, and removes its handlers', async () => {
   const here = await world()
   const { orchestrator, runner } = await here.open(slowly)

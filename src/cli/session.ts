@@ -140,10 +140,8 @@ export function refuseOtherRunner(
 }
 
 function orchestratorOptions(config: Config) {
-  const { maxAgents, limits, budget, callMinimum, sessionPersistence, replaceInputs, agentDefaults, agents } =
-    config
-  return defined({
-    ...{ maxAgents, limits, budget, callMinimum, sessionPersistence, replaceInputs, agentDefaults },
-    agents,
-  })
+  const { maxAgents, limits, budget, callMinimum, cacheReadWeight } = config
+  const { sessionPersistence, replaceInputs, agentDefaults, agents } = config
+  const bounds = { maxAgents, limits, budget, callMinimum, cacheReadWeight }
+  return defined({ ...bounds, sessionPersistence, replaceInputs, agentDefaults, agents })
 }

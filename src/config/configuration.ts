@@ -47,6 +47,7 @@ export interface Config {
   /** What all agents together may spend, and the least that a call is estimated to cost. */
   readonly budget?: Budget
   readonly callMinimum?: Partial<Amount>
+  readonly cacheReadWeight?: number
   readonly logFile?: string
   /** The `claude` command. */
   readonly claudePath?: string
@@ -142,6 +143,7 @@ export async function loadConfig({
     limits: limits && inCode(limits),
     budget: amounts(budget?.usd, budget?.tokens),
     callMinimum: amounts(budget?.minimum_usd, budget?.minimum_tokens),
+    cacheReadWeight: budget?.cache_read_weight,
     logLevel: logging?.level,
     logFile: from('logging.file', logging?.file),
     claudePath: from('claude.path', claude?.path),

@@ -92,6 +92,13 @@ test('half an answer is no answer, even if the program exits cleanly when termin
   expect(error).toMatchObject({ _tag: 'CallCancelledError' })
 })
 
+test('an answer may be one long line', async () => {
+  const { agent, runner } = await script("head -c 9437184 /dev/zero | tr '\\\\0' x")
+  const { result, error } = await collect(runner, agent.call('x'))
+  expect(error).toBeNull()
+  expect(result?.text).toHaveLength(9_437_184)
+})
+
 test('a program that prints too much is terminated', async () => {
   const { agent, runner } = await script('yes', { limits: { lineBytes: 1_000, callBytes: 100_000 } })
   expect((await collect(runner, agent.call('x'))).error).toMatchObject({ _tag: 'OutputTooLargeError' })

@@ -35,26 +35,22 @@ export async function commandLine(more: Readonly<Record<string, string>> = {}) {
   onTestFinished(async () => {
     for (const made of [folder, state]) await rm(made, { recursive: true, force: true })
   })
-  return commandLineIn(folder, { XDG_STATE_HOME: state, ...more })
-}
-
-function commandLineIn(folder: string, more: Readonly<Record<string, string>>) {
   const options = {
     cwd: folder,
-    env: { HOME: folder, ...environment(more) },
+    env: { HOME: folder, XDG_STATE_HOME: state, ...environment(more) },
     extendEnv: false,
     reject: false,
   } as const satisfies Options
   return {
     folder,
-    /** The same in a folder of this one. */
-    at: (name: string) => commandLineIn(join(folder, name), more),
+    state,
     /** Starts a command; kill it, or await it. */
     start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], { ...options, stdin: 'ignore' }),
-    /** Runs a command to its end. */
-    async run(words: readonly string[], input = ''): Promise<Ran> {
+    /** Runs a command to its end, in the folder or in one below it. */
+    async run(words: readonly string[], input = '', below = '.'): Promise<Ran> {
       const { stdout, stderr, exitCode, signal } = await execa(process.execPath, [MAIN, ...words], {
         ...options,
+        cwd: join(folder, below),
         input,
       })
       const lines = words.includes('--json') ? stdout.split('\n').filter((line) => line !== '') : []

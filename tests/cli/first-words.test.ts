@@ -36,12 +36,12 @@ test('A command for an agent in an empty folder says how to begin, and makes no 
 })
 
 test('A store in a parent folder is mentioned', async () => {
-  const { folder, run, at } = await quickCommandLine()
+  const { folder, run } = await quickCommandLine()
   await run(['agent', 'create', 'a', 'You work.'])
   await mkdir(join(folder, 'sub'))
   const store = join(folder, '.claude-agents')
-  expect((await at('sub').run(['agent', 'list'])).stderr).toContain(`--base-dir ${store}`)
-  expect((await at('sub').run(['agent', 'ask', 'a', 'x'])).stderr).toContain(`--base-dir ${store}`)
+  expect((await run(['agent', 'list'], '', 'sub')).stderr).toContain(`--base-dir ${store}`)
+  expect((await run(['agent', 'ask', 'a', 'x'], '', 'sub')).stderr).toContain(`--base-dir ${store}`)
 })
 
 test('log shows the last facts, of an agent, of types, since a time', async () => {

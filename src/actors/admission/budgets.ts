@@ -1,4 +1,5 @@
 /** All budgets: the cost of a call is reserved in every budget it counts against, or in none and the call is refused. */
+import type { Usage } from '../../claude/runner.ts'
 import type { Hold } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import { defined } from '../../events/json.ts'
@@ -43,6 +44,7 @@ type Manner = 'by hand' | 'declared' | 'new'
 export class Budgets {
   /** The least that a call is estimated to cost. */
   readonly minimum: Amount
+  readonly #cacheReadWeight: number
   readonly #environment: ActorEnvironment
   readonly #listeners = new Set<() => void>()
   /** The budgets that have facts, by stream. */
@@ -58,10 +60,15 @@ export class Budgets {
   #timesSet = 0
   #loaded: ReadonlySet<string> | undefined
 
-  constructor(environment: ActorEnvironment, minimum: Amount) {
+  constructor(environment: ActorEnvironment, minimum: Amount, cacheReadWeight: number) {
     this.#environment = environment
     this.minimum = minimum
+    this.#cacheReadWeight = cacheReadWeight
   }
+
+  /** The tokens of a call as budgets count them. */
+  readonly tokensOf = ({ inputTokens, outputTokens, cacheCreationTokens, cacheReadTokens }: Usage): number =>
+    inputTokens + outputTokens + cacheCreationTokens + Math.ceil(cacheReadTokens * this.#cacheReadWeight)
 
   /** Whether any budget was ever set or is being set. Otherwise no call needs to wait for one. */
   get areSet(): boolean {

@@ -27,16 +27,21 @@ import {
   rejectTask,
   type Verdict,
 } from './tasks/held.ts'
+import type { TaskSpending } from './tasks/task-spending.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
+import { totalTokens } from './totals.ts'
 import { agentWorker } from './worker.ts'
 
-/** Totals over an agent's life. */
+/** Totals over an agent's life, of all calls, however they ended. */
 export interface AgentMetrics {
   readonly agentId: string
   readonly status: AgentStatus
   readonly totalInteractions: number
+  /** As budgets count them. */
   readonly totalTokens: number
   readonly totalCostUsd: number
+  /** The part of the cost that is an estimate, because calls were cut off or reported no price. */
+  readonly estimatedCostUsd: number
   /** Since this process loaded it. */
   readonly uptimeSeconds: number
   readonly currentSession: string | null
@@ -116,6 +121,11 @@ export class Agent {
     return this.#tasks.reply(taskId, listeners)
   }
 
+  /** What the calls of a task have cost, without what was known only after its task had ended. Read from the log. */
+  spentOn(taskId: string): Promise<TaskSpending> {
+    return this.#tasks.spentOn(taskId)
+  }
+
   /** Approves a task that needs approval. Throws TaskNotHeldError. */
   async approve(taskId: string, verdict: Verdict = {}): Promise<void> {
     await this.#actor.decide(({ context }) => approveTask(context, taskId, verdict), {
@@ -173,8 +183,9 @@ export class Agent {
       agentId: this.id,
       status: this.status,
       totalInteractions: totals.interactions,
-      totalTokens: totals.inputTokens + totals.outputTokens,
+      totalTokens: totalTokens(totals),
       totalCostUsd: totals.costUsd,
+      estimatedCostUsd: totals.estimatedUsd ?? 0,
       uptimeSeconds: (this.#environment.clock.now() - this.#loadedAt) / 1000,
       currentSession: session,
       // Each answered call creates one.

@@ -20,14 +20,14 @@ import {
   recoverAnnouncedCall,
 } from './call.ts'
 import { CallAdmission } from './call-admission.ts'
+import { amountSpent, type CountedSpending, countedSpending } from './counted-spending.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { faultOf, retryAfterMs } from './failure-policy.ts'
 import type { AgentContext, QueuedTask } from './state.ts'
-import { recordLateAnswer } from './tasks/late-answers.ts'
+import { recordLateEnding } from './tasks/late-answers.ts'
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
-type Answered = Extract<CallEnding, { type: 'CallSucceeded' }>
 
 /**
  * @param events Receives the messages of calls as `message TASK`, and `held TASK` if a budget has no room for a call.
@@ -85,7 +85,7 @@ export function agentWorker(
       (await composed(effect, (call) =>
         carryOutCall(runner, call, signal, (message) => hear(effect, message, slot)),
       ))
-    if (signal.aborted) return record(() => keepLateAnswer(effect, ending))
+    if (signal.aborted) return record(() => keepLate(effect, ending))
     report(slot, ending)
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
@@ -102,7 +102,7 @@ export function agentWorker(
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
     if (signal.aborted) {
-      await record(() => keepLateAnswer(effect, ending))
+      await record(() => keepLate(effect, ending))
       return true
     }
     const outcome = ending ? await record(() => settle(effect, ending)) : 'redispatched'
@@ -187,46 +187,50 @@ export function agentWorker(
   async function settle({ task, call }: CallEffect, ending: CallEnding): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
+    const spent = countedSpending(ending, budgets.tokensOf)
+    if (spent && budgets.areSet) await learnCost({ task, call }, ending, spent)
     if (ending.type === 'CallSucceeded') {
-      await learnCost({ task, call }, ending)
       const text = await bodies.write(ending.result.text)
-      const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
+      const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
       const recorded = await decide(task, ({ current }) =>
         current?.call?.callId === callId ? [succeeded] : [],
       )
-      if (recorded.length === 0) await keepLateAnswer({ task, call }, ending)
+      if (recorded.length === 0) await keepLate({ task, call }, ending)
       return 'harvested'
     }
     const { error } = ending
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error } }
-        : { type: ending.type, data: { taskId, callId } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent } }
+        : { type: ending.type, data: { taskId, callId, ...spent } }
     const recorded = await decide(task, (context) =>
       context.current?.call?.callId === callId
         ? callEnded(context, ended, error, { now: clock.now(), random: environment.random() })
         : [],
     )
+    if (recorded.length === 0) await keepLate({ task, call }, ending)
     if (recorded.some(({ type }) => type === 'RetryScheduled')) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
 
-  /** Keeps an answer that arrived after its task had ended. */
-  async function keepLateAnswer(answered: Pick<CallEffect, 'task' | 'call'>, ending: CallEnding | undefined) {
-    if (ending?.type !== 'CallSucceeded' || actor.closed) return
-    await learnCost(answered, ending)
-    await recordLateAnswer(actor, bodies, answered, ending)
+  /** Keeps what arrived after its task had ended: an answer, or what the call cost without one. */
+  async function keepLate({ task, call }: Pick<CallEffect, 'task' | 'call'>, ending: CallEnding | undefined) {
+    const spent = ending && countedSpending(ending, budgets.tokensOf)
+    if (!spent) return
+    await learnCost({ task, call }, ending, spent)
+    const isNew = await recordLateEnding(actor, bodies, { task, call, ending, spent })
+    if (isNew) await environment.spentLate(task, call.callId, amountSpent(spent))
   }
 
-  /** Tells the budgets what an answer cost before its end is recorded: it is paid for, whatever happens to the log. */
+  /** Tells the budgets what a call cost before its end is recorded: it is paid for, whatever happens to the log. */
   async function learnCost(
     { task: { runId }, call: { callId } }: Pick<CallEffect, 'task' | 'call'>,
-    { result: { costUsd, usage }, harvested }: Answered,
+    ending: CallEnding,
+    spent: CountedSpending,
   ) {
     // A transcript does not always tell the cost of an answer that was harvested after a crash.
-    if (harvested && costUsd === 0) return
-    const cost = { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens }
-    await budgets.learn(defined({ agent, callId, runId }), cost)
+    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return
+    await budgets.learn(defined({ agent, callId, runId }), amountSpent(spent))
   }
 
   async function passDeadline(task: QueuedTask) {

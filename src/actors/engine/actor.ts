@@ -47,6 +47,8 @@ export interface Causation {
   readonly causationIds?: readonly string[]
   /** See {@link EventStore.append}: a decision repeated under this id writes nothing and returns what the first one wrote. */
   readonly commitId?: string
+  /** What an effect has found out at its end: still recorded while a closing actor waits for that effect. */
+  readonly whileClosing?: boolean
 }
 
 /** A decision that waits for its turn. */
@@ -78,6 +80,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   #saving: Promise<void> = Promise.resolve()
   #halted = false
   #closed = false
+  /** No effect is waited for any more. */
+  #ended = false
 
   private constructor(
     definition: ActorDefinition<M, E>,
@@ -193,8 +197,10 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   async close({ atOnce = false }: { readonly atOnce?: boolean } = {}): Promise<void> {
     this.#closed = true
     this.#life.abort()
+    this.#ended = atOnce
     if (atOnce) this.#effects?.abort()
     await Promise.all([this.#deciding, atOnce ? undefined : this.#effects?.stop()])
+    this.#ended = true
     await this.#saving
     this.machine.stop()
   }
@@ -218,7 +224,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     let foreseen = this.snapshot
     for (const waiting of turn) {
       try {
-        if (this.#closed) throw new ClosedError({ what: `actor ${this.stream}` })
+        if (waiting.origin.whileClosing ? this.#ended : this.#closed)
+          throw new ClosedError({ what: `actor ${this.stream}` })
         const own = this.#drafts(waiting.decision(foreseen), waiting.origin)
         foreseen = this.#foresee(foreseen, own)
         decided.push({ waiting, from: drafts.length, to: drafts.push(...own) })

@@ -42,8 +42,15 @@ export interface PreparedCall {
   readonly redact: Redact
   /** What is written to stdin. */
   readonly input: string
-  /** The last messages of the call, including its result. Throws the error of a call that was not answered. */
-  conclude(end: RunEnd): Promise<readonly CallMessage[]>
+  conclude(end: RunEnd): Promise<Conclusion>
+}
+
+/** How a call ended. */
+export interface Conclusion {
+  /** Its last messages: the result, or what it has cost without one. */
+  readonly messages: readonly CallMessage[]
+  /** Why it was not answered. */
+  readonly error?: ClaudeExecutionError
 }
 
 export interface ProcessRunner {
@@ -120,10 +127,12 @@ export function processRunner(
       yield* run.messages
       const end = await run.over
       logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - startedAt }, 'the process ended')
-      for (const message of await prepared.conclude(end)) {
+      const { messages, error } = await prepared.conclude(end)
+      for (const message of messages) {
         if (message.type === 'warning') logger.warn({ callId: call.callId }, message.message)
         yield message
       }
+      if (error) throw error
     } finally {
       // The output is kept until the next call: we may be killed before the outcome is recorded.
       run.stop()

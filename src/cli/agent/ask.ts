@@ -84,13 +84,13 @@ async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {
   const reply = await task
   if (terminal.json) return terminal.value(reply)
   terminal.line(streamed ? markdown.end() : inert(reply.text))
-  const { attempts, costUsd, usage, stopReason } = reply
+  const { attempts, costUsd, tokens: used, stopReason } = reply
   if (stopReason !== null && CUT_OFF.has(stopReason))
     terminal.progress(
       terminal.accent('yellow', `The answer is incomplete: the model stopped early (${inert(stopReason)}).`),
     )
   const calls = attempts === 1 ? '' : `, ${plural(attempts, 'call')}`
-  const tokens = plural(usage.inputTokens + usage.outputTokens, 'token')
+  const tokens = plural(used, 'token')
   terminal.progress(terminal.accent('dim', `${tokens}, ${dollars(costUsd)}${calls}`))
 }
 

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
-import { dollars } from '../../events/figures.ts'
+import { dollarsSpent } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { listedNames, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
@@ -122,7 +122,7 @@ function withDeclared(agents: readonly AgentInfo[], { config }: GlobalOptions): 
 const UNUSED: Omit<ListedAgent, 'id'> = {
   status: 'declared',
   ...{ version: 0, currentSession: null, queue: 0, held: 0, lateAnswers: 0 },
-  ...{ totalInteractions: 0, totalTokens: 0, totalCostUsd: 0 },
+  ...{ totalInteractions: 0, totalTokens: 0, totalCostUsd: 0, estimatedCostUsd: 0 },
 }
 
 function printAgents(terminal: Terminal, agents: readonly ListedAgent[]): void {
@@ -143,7 +143,7 @@ function printAgents(terminal: Terminal, agents: readonly ListedAgent[]): void {
         shownStatus(agent),
         agent.queue,
         agent.totalInteractions,
-        dollars(agent.totalCostUsd),
+        dollarsSpent(agent.totalCostUsd, agent.estimatedCostUsd),
       ]),
     ),
   )
@@ -169,7 +169,7 @@ function show(globals: GlobalOptions, id: string) {
       ['working on', current ? `${current.taskId} (call ${current.attempt})` : '-'],
       ['waiting', queue.map(({ taskId }) => taskId).join(', ') || '-'],
       ['tokens', String(metrics.totalTokens)],
-      ['cost', dollars(metrics.totalCostUsd)],
+      ['cost', dollarsSpent(metrics.totalCostUsd, metrics.estimatedCostUsd)],
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
@@ -236,7 +236,7 @@ function remove(globals: GlobalOptions, id: string) {
 /** The shape of `agent show --json`. */
 async function describe(agent: Agent) {
   const { context, value } = agent.snapshot
-  const { totalInteractions, totalTokens, totalCostUsd, sessionCount } = agent.metrics()
+  const { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount } = agent.metrics()
   return {
     id: agent.id,
     status: value,
@@ -248,13 +248,13 @@ async function describe(agent: Agent) {
     queue: context.queue.map(({ taskId, hold }) => ({ taskId, ...(hold && { held: hold.reason }) })),
     held: await agent.held(),
     failure: context.failure && { code: context.failure.tag, message: context.failure.message },
-    metrics: { totalInteractions, totalTokens, totalCostUsd, sessionCount },
+    metrics: { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount },
   }
 }
 
 type AgentWork = (agent: Agent, session: Session) => Promise<void>
 
-const withAgent = (globals: GlobalOptions, id: string, work: AgentWork) => {
+function withAgent(globals: GlobalOptions, id: string, work: AgentWork) {
   requireAgents(globals, id)
   return withSession(
     globals,

@@ -1,7 +1,7 @@
 /** The options of an orchestrator that are plain data: limits, budgets, and defaults for agents. */
 import * as Schema from 'effect/Schema'
 import { AgentDefaults } from './agent.ts'
-import { Budget, CallMinimum } from './budget.ts'
+import { Budget, CACHE_READ_WEIGHT, CallMinimum } from './budget.ts'
 import { decodedInput } from './decoding.ts'
 import { Limits } from './limits.ts'
 import { partial, setting } from './setting.ts'
@@ -28,6 +28,7 @@ const Bounds = Schema.Struct(
     limits: Limits,
     budget: Budget,
     callMinimum: CallMinimum,
+    cacheReadWeight: CACHE_READ_WEIGHT.schema,
     agentDefaults: AgentDefaults,
   }),
 )

@@ -42,6 +42,7 @@ import { HandOver } from './hand-over.ts'
 import type { runMachine } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type Causes, StepCauses } from './step-causes.ts'
+import { stepCost } from './step-cost.ts'
 import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 
@@ -234,8 +235,7 @@ export class DurableAsk {
         onHeld: ({ message }) => notify({ ...event, state: 'held', problem: message }),
         onReleased: () => notify({ ...event, state: 'released' }),
       })
-      const { text, sessionId, costUsd, durationMs, usage } = reply
-      const tokens = usage.inputTokens + usage.outputTokens
+      const { text, sessionId, costUsd, tokens, durationMs } = reply
       const body = await actor.insist(() => bodies.write(text))
       const data = { stepKey, agent, text: body, sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
@@ -250,9 +250,10 @@ export class DurableAsk {
         throw error
       }
       const isCancelled = signal.aborted || error instanceof TaskCancelledError
-      const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled }
+      const spent = await stepCost(worker, taskId)
+      const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled, ...spent }
       rememberFact(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? factId))
-      notify({ ...event, state: isCancelled ? 'cancelled' : 'failed', problem: data.error.message })
+      notify({ ...event, ...spent, state: isCancelled ? 'cancelled' : 'failed', problem: data.error.message })
       // The task was cancelled before this execution asked for it.
       if (isOpen && error instanceof TaskCancelledError && !signal.aborted)
         return this.#attempt(step, { ...before, state: 'cancelled' })

@@ -1,6 +1,6 @@
 /** Plans the resumption of a run: which steps it would reuse, and which it would ask again, found by a dry run. */
 import { Observable, of, type Subscription, toArray } from 'rxjs'
-import type { Clock } from '../../clock.ts'
+import { type Clock, soon } from '../../clock.ts'
 import { WorkflowTooDeepError } from '../../events/errors/run.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { type Answer, type Ask, type Pattern, stepName } from '../pattern.ts'
@@ -21,10 +21,10 @@ export interface RunPlan {
 /** What a plan is made from. */
 export interface PlanSources {
   readonly runId: string
-  readonly clock: Clock
   readonly steps: ReadonlyMap<string, RecordedStep>
   readonly answers: ReadonlyMap<string, string>
   readonly fingerprint: (agent: string) => Promise<string>
+  readonly clock: Clock
 }
 
 /** Without real answers a workflow may never end: the plan stops here. */
@@ -99,7 +99,7 @@ class DryRun {
         if (subscriber.closed) return this.#handOver.end(() => {})
         // Asks that begin together are all noted before the first of them is answered.
         this.#note(agent, asked).then(
-          (noted) => setImmediate(answer, noted),
+          (noted) => soon(this.#sources.clock, () => answer(noted)),
           (error) => this.#handOver.end(() => subscriber.error(error)),
         )
       })

@@ -346,7 +346,9 @@ describe('an agent that is stopped', () => {
     await until(() => agent.snapshot.context.queue.length === 1 && clock.pending >= 2)
     await agent.stop('maintenance')
     for (const task of tasks) await expect(task).rejects.toThrow('maintenance')
-    await expect(agent.ask('y')).rejects.toThrow('agent reset echo')
+    await expect(agent.ask('y')).rejects.toMatchObject({
+      ...{ _tag: 'AgentStoppedError', message: expect.stringContaining('agent reset echo') },
+    })
     await agent.reset()
     expect((await agent.ask('z')).text).toBe('z')
   })
@@ -357,7 +359,9 @@ describe('an agent that is stopped', () => {
     const agent = await orchestrator.createAgent(ECHO)
     const task = agent.ask('x')
     await until(() => agent.status === 'busy' && clock.pending >= 2)
-    await expect(agent.reset()).rejects.toThrow('is working')
+    await expect(agent.reset()).rejects.toMatchObject({
+      ...{ _tag: 'AgentBusyError', message: expect.stringContaining('is working') },
+    })
     await clock.advance(1000)
     await task
   })

@@ -152,9 +152,12 @@ describe('A supervised agent', () => {
 
   test('has one supervisor', async () => {
     const { orchestrator } = await team(undefined)
-    await expect(orchestrator.supervise({ id: 'other', children: [{ agent: 'writer' }] })).rejects.toThrow(
-      'Agent "writer" is already supervised by "team"',
-    )
+    await expect(
+      orchestrator.supervise({ id: 'other', children: [{ agent: 'writer' }] }),
+    ).rejects.toMatchObject({
+      message: expect.stringContaining('Agent "writer" is already supervised by "team"'),
+      cause: { _tag: 'AlreadySupervisedError' },
+    })
   })
 
   test('that does not exist is not started, and the error names it', async () => {

@@ -91,7 +91,7 @@ test('what is declared is there for a command that works through a process that 
 })
 
 test('a repository cannot change the agents of another store, or grant tools, until its file is trusted', async () => {
-  const { folder, run, at } = await quickCommandLine()
+  const { folder, run } = await quickCommandLine()
   const mine = join(folder, 'mine')
   await run(['--base-dir', mine, 'agent', 'create', 'dev', 'I am mine'])
   const facts = async () =>
@@ -104,7 +104,7 @@ test('a repository cannot change the agents of another store, or grant tools, un
       `orchestrator: { base_dir: ../mine }\nagents: [{ id: dev, system_prompt: ${prompt}, allowed_tools: [Bash] }]\n`,
     )
   await declare('theirs')
-  const inRepo = (...words: string[]) => at('repo').run(words)
+  const inRepo = (...words: string[]) => run(words, '', 'repo')
   for (const words of [
     ['agent', 'list'],
     ['agent', 'create', 'x', 'x'],

@@ -8,7 +8,7 @@ import { type Ask, joinAnswers, type Pattern } from '../../../src/patterns/patte
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { checkAnsweredOnce, checkLog } from '../../../src/testing/crash-checks.ts'
 import { runIncarnation } from '../../../src/testing/crash-sweep.ts'
-import type { CrashPoint } from '../../../src/testing/crashing-store.ts'
+import type { CrashPoint } from '../../../src/testing/mortal-store.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'
 import type { ScriptedAnswer } from '../../../src/testing/scripted-runner.ts'
 import { AGENTS, answering, answerOf, BROKEN, build, Failures, nesting, refusingSome } from './nestings.ts'

@@ -22,6 +22,7 @@ import { isSameTask } from '../retention.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
+import { spentOnTask, type TaskSpending, taskSpending } from './task-spending.ts'
 
 /** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
@@ -131,6 +132,11 @@ export class AgentTasks {
     } finally {
       if (this.cancelling.get(taskId) === pending) this.cancelling.delete(taskId)
     }
+  }
+
+  /** See {@link spentOnTask}. */
+  spentOn(taskId: string): Promise<TaskSpending> {
+    return spentOnTask(this.#environment.store, this.#actor.stream, taskId)
   }
 
   /** Rejects the pending replies: none will come in this process. */
@@ -356,15 +362,14 @@ export class AgentTasks {
     if (type === 'TaskFailed') throw rememberFact(callErrorFrom(data.error), id)
     if (type === 'TaskCancelled')
       throw rememberFact(new TaskCancelledError({ agent: this.#agent, ...data }), id)
-    const { taskId, text, sessionId, parentSessionId, costUsd, usage, durationMs, stopReason, attempt } = data
+    const { taskId, text, sessionId, parentSessionId, durationMs, stopReason, attempt } = data
     const reply = {
       taskId,
       agent: this.#agent,
       text: await this.bodies.read(text),
       sessionId,
       parentSessionId,
-      costUsd,
-      usage,
+      ...(attempt === 1 ? taskSpending(data) : await this.spentOn(taskId)),
       durationMs,
       stopReason: stopReason ?? null,
       attempts: attempt,
