@@ -59,6 +59,8 @@ test('without --simulate, no command is answered by a process that simulates', a
     expect(stderr).toContain('add --simulate to work through it')
   }
   expect((await run(['log', '--json'])).values).toHaveLength(1)
+  const { stderr } = await run(['--json', 'agent', 'ask', 'a', 'hello'])
+  expect(JSON.parse(stderr).error).toMatchObject({ code: 'OtherRunnerError' })
   // What asks for no answer works through any process.
   expect(await run(['agent', 'cancel', 'a'])).toMatchObject({ exitCode: 0 })
   expect(await run(['--simulate', 'agent', 'ask', 'a', 'hello'])).toMatchObject({ exitCode: 0 })
