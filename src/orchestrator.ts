@@ -90,6 +90,8 @@ export class Orchestrator implements AsyncDisposable {
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
   readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
+  /** What answers the calls, in a word. */
+  readonly #runner: string
   /** Writes the declared agents and budget, once. */
   #declare: () => Promise<void> = async () => {}
 
@@ -120,6 +122,7 @@ export class Orchestrator implements AsyncDisposable {
         this.#recoveries.push(recovery)
       },
     }
+    this.#runner = environment.runner.name ?? 'custom'
     this.#agents = new AgentSystem(
       environment,
       options.maxAgents ?? ORCHESTRATOR.maxAgents.fallback,
@@ -205,7 +208,11 @@ export class Orchestrator implements AsyncDisposable {
     })
     try {
       if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, orchestrator.#declare, logger)
+        orchestrator.#socket = await serveOthers({
+          ...{ baseDir, store, logger, system: orchestrator },
+          prepare: orchestrator.#declare,
+          runner: orchestrator.#runner,
+        })
       if (options.declare !== 'on-demand') await orchestrator.#declare()
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
