@@ -4,6 +4,7 @@ import type { Budgets } from '../../actors/admission/budgets.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
+import { Mailbox } from '../../actors/engine/mailbox.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import {
   RunActiveError,
@@ -14,7 +15,7 @@ import {
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import type { JsonObject } from '../../events/json.ts'
-import { type Budget, checkBudget } from '../../events/options/budget.ts'
+import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
@@ -89,6 +90,8 @@ export class Runs {
   /** The actors of the active runs. */
   readonly #actors = new Map<string, RunActor>()
   readonly #copyUse: CopyUse = new Map()
+  /** Late costs and the loading of runs take turns: a run's stream must have one actor. */
+  readonly #late = new Mailbox()
   #closed = false
 
   constructor(environment: RunsEnvironment, agents: AgentSystem) {
@@ -118,7 +121,7 @@ export class Runs {
     if (budget !== undefined) checkBudget(budget)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     const run = new Run(id, pattern, async () => {
-      const actor = await this.#unfinished(id)
+      const actor = this.#unfinished(id, await this.#loadActive(id))
       await this.#checkAgents(pattern)
       await this.#setBudget(id, budget)
       return this.#resumed(id, actor)
@@ -129,13 +132,14 @@ export class Runs {
   /** What resuming a run with this pattern would do. Throws as resuming would. Asks no agent and writes nothing. */
   async plan(id: string, pattern: Pattern): Promise<RunPlan> {
     if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
-    const actor = await this.#unfinished(id)
+    const actor = this.#unfinished(id, await this.#load(id))
     await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
     const fingerprint = (agent: string) => this.#fingerprint(agent)
     const { clock } = this.#environment
-    return planRun(pattern, await this.#task(id, actor), { steps, answers, fingerprint, clock })
+    const sources = { runId: id, steps, answers, fingerprint, clock }
+    return planRun(pattern, await this.#task(id, actor), sources)
   }
 
   /** All runs, by id. */
@@ -189,6 +193,23 @@ export class Runs {
     await new Workers(this.#agents, this.#copyUse, taken).dismiss()
   }
 
+  /** Adds what a call of a step cost that was known only after its task had ended, once per call. */
+  recordLateCost(
+    id: string,
+    taskId: string,
+    callId: string,
+    { usd: costUsd, tokens }: Amount,
+  ): Promise<void> {
+    return this.#late.post(async () => {
+      const known = this.#actors.get(id)
+      const actor = known && !known.closed ? known : await this.#load(id)
+      if (actor.snapshot.value === 'absent') return
+      const origin = { correlationId: id, commitId: `late-cost/${callId}/${id}` }
+      await actor.decide(() => [{ type: 'StepCostRecorded', data: { taskId, costUsd, tokens } }], origin)
+      if (actor !== known) await actor.close()
+    })
+  }
+
   /** Resolves when all active runs have ended, in whatever way. */
   async settled(): Promise<void> {
     await Promise.allSettled([...this.#active.values()].map(({ run }) => run))
@@ -197,6 +218,7 @@ export class Runs {
   /** Leaves the runs as they are: the next process can resume them. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const { run } of this.#active.values()) run.leave()
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
   }
 
@@ -223,7 +245,7 @@ export class Runs {
     task: TaskInput,
     options: RunOptions,
   ): Promise<Prepared | WorkflowResult> {
-    const actor = await this.#load(id)
+    const actor = await this.#loadActive(id)
     const { value, context } = actor.snapshot
     if (value === 'cancelled') throw new RunFinishedError({ runId: id, status: value })
     const input = await writeRunInput(task, this.#bodies)
@@ -256,7 +278,6 @@ export class Runs {
   ): Promise<Prepared> {
     // Closed before its first step: the run has not failed.
     if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
-    this.#actors.set(id, actor)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const fingerprints = new Map<string, string>()
     for (const { agent } of steps.values()) {
@@ -267,6 +288,7 @@ export class Runs {
       actor,
       begun: begun?.id ?? id,
       agents: this.#agents,
+      clock: this.#environment.clock,
       bodies: this.#bodies,
       steps,
       answers: await this.#texts(steps),
@@ -277,8 +299,7 @@ export class Runs {
   }
 
   /** A run that can be resumed. Throws RunNotFoundError, RunFinishedError. */
-  async #unfinished(id: string): Promise<RunActor> {
-    const actor = await this.#load(id)
+  #unfinished(id: string, actor: RunActor): RunActor {
     const { value } = actor.snapshot
     if (value === 'absent') throw new RunNotFoundError({ runId: id })
     if (value === 'succeeded' || value === 'cancelled')
@@ -288,6 +309,15 @@ export class Runs {
 
   #load(id: string): Promise<RunActor> {
     return EventSourcedActor.load(runKind, id, this.#environment)
+  }
+
+  /** The actor of a run that this process is about to execute. */
+  #loadActive(id: string): Promise<RunActor> {
+    return this.#late.post(async () => {
+      const actor = await this.#load(id)
+      this.#actors.set(id, actor)
+      return actor
+    })
   }
 
   /** Set before the first step, which it may hold. */
