@@ -120,12 +120,14 @@ function checkBooked({ laws, calls, crashed }: World): void {
   for (const { call, toldUsd, toldTo } of calls.all.values()) {
     if (toldUsd === null) continue
     const booked = laws.booked.get(call.callId)
+    // An agent that was halted leaves its call to the next life.
+    if (laws.task(call.agent, call.taskId)?.end === null) continue
     // It died before it could write that down, and nothing may be left that tells it again.
     if (booked === undefined && crashed.has(toldTo)) continue
     if (booked !== toldUsd)
       throw new Violation(
         'what is booked is what was reported',
-        `the call for ${call.taskId} of ${call.agent} cost ${toldUsd}, and ${booked ?? 'nothing'} is booked`,
+        `the call for ${call.taskId} of ${call.agent} cost ${toldUsd} in life ${toldTo}, and ${booked ?? 'nothing'} is booked`,
       )
   }
 }

@@ -363,7 +363,7 @@ export class FactLaws {
   }
 }
 
-/** A step that the workflow asked otherwise, or not at all, when it was resumed is no part of it any more. */
+/** A step that the workflow asked otherwise, or not at all, when it was resumed no longer belongs to it. */
 function failedState({ cancelled, error }: { readonly cancelled: boolean; readonly error: Failure }): string {
   if (!cancelled) return 'failed'
   return error.message.includes('the workflow no longer needs it') ? 'abandoned' : 'cancelled'
