@@ -21,8 +21,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const words = process.argv.slice(2)
 const JOBS = Number(process.env.JOBS ?? Math.min(4, availableParallelism()))
 /** A mutation may make a test wait for ever, which is red as well. */
-const TEST_MS = 30_000
-const RUN_MS = 180_000
+const TEST_MS = 60_000
+const RUN_MS = 240_000
 const NOT_COPIED = new Set(['node_modules', '.git', 'bench'])
 
 const selected = MUTATIONS.filter(({ breaks, file, tests }) => {

@@ -882,6 +882,16 @@ export const MUTATIONS = [
       ],
     },
     [
+      'nothing is reserved',
+      'src/actors/admission/budget-ledger.ts',
+      "value === 'limited' ? [{ type: 'BudgetReserved', data: reservation }] : []",
+      "value === 'limited' && reservation.callId === '' ? [{ type: 'BudgetReserved', data: reservation }] : []",
+    ],
+  ),
+  ...breaking(
+    'Each call is reserved and settled once',
+    { [BUDGETS]: ['hold the second task without a request'] },
+    [
       'a settled call costs nothing',
       'src/actors/admission/budget-ledger.ts',
       'data: { callId, ...settlement } }',
@@ -1012,6 +1022,27 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Keys and tokens are redacted',
+    { 'tests/events/secrets.test.ts': ['is redacted %s', '%j is printed as %j'] },
+    ['tokens of services stay', 'src/events/redaction.ts', '{12,}`', '{1200,}`'],
+    [
+      'values under telling names stay',
+      'src/events/redaction.ts',
+      '`((?:${SECRET_WORDS})(?:',
+      '`((?:no such word)(?:',
+    ],
+  ),
+  ...breaking(
+    'Keys and tokens are redacted',
+    { 'tests/claude/worst-text.test.ts': ['%s: no pattern sees more than we look at'] },
+    [
+      'all of a long text is searched',
+      'src/events/redaction.ts',
+      'if (text.length <= LONGEST_LOOKED_AT) return text',
+      'if (text.length >= 0) return text',
+    ],
+  ),
+  ...breaking(
     'Statistics',
     { 'tests/history/causes.test.ts': ['half of the answers took at most p50'] },
     [
@@ -1074,7 +1105,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A changed workflow re-runs the changed steps',
-    { [RUNS]: ['asks again only the changed steps, and those that depend on them'] },
+    { [RUNS]: ['asks again the steps of an agent that was recreated with another system prompt'] },
     [
       'a changed agent is the same',
       'src/patterns/runs/step-key.ts',
@@ -1086,10 +1117,10 @@ export const MUTATIONS = [
     'A decided race does not restart its losers',
     { [RUNS]: ['starts no loser of a decided race'] },
     [
-      'a recorded answer comes later',
+      'a loser begins although it was stopped',
       'src/patterns/runs/durable-ask.ts',
-      '        causes.end(known, () => emit(known.answer))\n        return undefined',
-      '        setImmediate(() => causes.end(known, () => emit(known.answer)))\n        return undefined',
+      '        if (stop.signal.aborted) return causes.end({ factId: undefined })\n',
+      '',
     ],
   ),
   ...breaking(
@@ -1106,9 +1137,21 @@ export const MUTATIONS = [
   // Other processes
   ...breaking(
     'A task asked through another process finishes even if its client dies',
-    { 'tests/remote/orchestrator.test.ts': ['is kept'] },
+    { 'tests/remote/orchestrator.test.ts': ['continues when the process that asked dies'] },
     [
-      'the owner forgets its clients’ tasks',
+      'a task ends with its client',
+      'src/owner/served-commands.ts',
+      'void lines.write(line)?.catch(() => {})',
+      "void lines.write(line)?.catch(() => stop.abort('the client has gone'))",
+    ],
+  ),
+  ...breaking(
+    'An owner that drains finishes what other processes asked',
+    {
+      'tests/remote/orchestrator.test.ts': ['waits for the tasks of other processes, and not for followers'],
+    },
+    [
+      'their tasks are not counted',
       'src/owner/socket.ts',
       "if (request.method === 'POST') this.#writes.add(answered)",
       '',
