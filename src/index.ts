@@ -121,6 +121,7 @@ export type {
   CallMessage,
   CallResult,
   CallSettings,
+  CallSpending,
   ProcessIdentity,
   Recovered,
   Usage,

@@ -82,11 +82,20 @@ export const supervisorChanges: {
           failure: error,
           dueAt: null,
         }),
-  RestartScheduled: (context, { id, stamp, attempt, dueAt }) => {
+  ChildTerminated: (context, { id, becomes }) =>
+    becomes === 'deleted' ? remove(context, id) : change(context, id, ended),
+  RestartScheduled: (context, { id, stamp, attempt, dueAt, children = [] }) => {
     const { rules, stamps } = context
     const restarts = rules ? addRestart(stamps, stamp, rules.intensity).stamps : stamps
+    const tied = children.reduce(
+      (all, other) =>
+        childIn(all.children, other)?.status === 'stopped'
+          ? change(all, other, { status: 'restarting' })
+          : all,
+      context,
+    )
     const changes = { status: 'restarting', attempt, dueAt, startedAt: null } as const
-    return { ...change(context, id, changes), stamps: restarts }
+    return { ...change(tied, id, changes), stamps: restarts }
   },
   ChildrenRestarted: (context, { children }) =>
     children.reduce((all, id) => {

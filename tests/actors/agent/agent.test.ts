@@ -366,3 +366,46 @@ describe('an agent that is stopped', () => {
     await task
   })
 })
+
+describe('the reply to a task by its id', () => {
+  test('of a task that no one asked is an error at once, which names the agent and the task', async () => {
+    const { orchestrator } = await (await world()).open()
+    const agent = await orchestrator.createAgent(ECHO)
+    await agent.ask('one', { taskId: 'asked' })
+    await expect(agent.reply('never-asked')).rejects.toMatchObject({
+      _tag: 'TaskNotFoundError',
+      message: expect.stringContaining('Agent "echo" was never given a task "never-asked"'),
+    })
+    expect((await agent.reply('asked')).text).toBe('echo: one')
+    await orchestrator.close()
+  })
+
+  test('is there for a task that is being asked, whenever', async () => {
+    const { orchestrator } = await (await world()).open()
+    const agent = await orchestrator.createAgent(ECHO)
+    for (let turns = 0; turns < 40; turns++) {
+      const taskId = `t${turns}`
+      const asked = agent.ask('again', { taskId })
+      for (let turn = 0; turn < turns; turn++) await null
+      expect((await agent.reply(taskId)).text).toBe('echo: again')
+      await asked
+    }
+    await orchestrator.close()
+  })
+
+  test('of a task that was refused is no more known than before', async () => {
+    const { orchestrator } = await (await world()).open()
+    const agent = await orchestrator.createAgent(ECHO)
+    await agent.ask('one', { taskId: 'known' })
+    const conflict = agent.ask('two', { taskId: 'known' })
+    const known = agent.reply('known')
+    await expect(conflict).rejects.toMatchObject({ _tag: 'TaskConflictError' })
+    expect((await known).text).toBe('echo: one')
+    await agent.stop()
+    const refused = agent.ask('three', { taskId: 'refused' })
+    const unknown = agent.reply('refused')
+    await expect(refused).rejects.toMatchObject({ _tag: 'AgentStoppedError' })
+    await expect(unknown).rejects.toMatchObject({ _tag: 'TaskNotFoundError' })
+    await orchestrator.close()
+  })
+})

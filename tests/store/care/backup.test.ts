@@ -1,13 +1,14 @@
 /** Backups: taken during appends by this or another process, and restored to an identical store or refused. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Recorded } from '../../../src/events/envelope.ts'
+import { ArchiveNotWritten } from '../../../src/events/errors/archive.ts'
 import { TailLoss, UnsupportedFormat } from '../../../src/events/errors/store.ts'
 import { archiveFile } from '../../../src/store/care/archive/source.ts'
 import { backup, backupDirectory } from '../../../src/store/care/backup.ts'
@@ -53,6 +54,29 @@ async function storeWithEverything(directory: string): Promise<ChainedStore> {
 }
 
 describe('A backup', () => {
+  test('goes through pipes, devices and links, and replaces none of them', async () => {
+    const directory = await temporaryDirectory()
+    await using store = await storeWithEverything(join(directory, 'store'))
+    const at = (name: string) => join(directory, name)
+    execFileSync('mkfifo', [at('pipe')])
+    const [read] = await Promise.all([readFile(at('pipe')), backup(store, at('pipe'))])
+    expect((await lstat(at('pipe'))).isFIFO()).toBe(true)
+    await writeFile(at('real'), 'old')
+    for (const [link, target] of [
+      ['link', 'real'],
+      ['dangling', 'new'],
+    ] as const) {
+      await symlink(target, at(link))
+      await backup(store, at(link))
+      expect((await lstat(at(link))).isSymbolicLink()).toBe(true)
+      expect(gunzipSync(await readFile(at(target)))).toEqual(gunzipSync(read))
+    }
+    await symlink('circle', at('circle'))
+    await expect(backup(store, at('circle'))).rejects.toThrow(ArchiveNotWritten)
+    await backup(store, '/dev/null')
+    expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true)
+  })
+
   test('restores to the same store: same id, same chain, same bodies, same index', async () => {
     const [directory, target] = [await temporaryDirectory(), await temporaryDirectory()]
     await using store = await storeWithEverything(directory)
