@@ -654,7 +654,7 @@ export const MUTATIONS = [
     [
       'a mailbox has no limit',
       'src/actors/agent/tasks/tasks.ts',
-      'if (!isAccepted && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })\n',
+      '  if (queue.length + (current ? 1 : 0) >= mailbox) return new MailboxFullError({ agent, mailbox })\n',
       '',
     ],
   ),
@@ -711,8 +711,8 @@ export const MUTATIONS = [
     [
       'an unknown outcome counts as unsent',
       'src/actors/agent/call.ts',
-      "return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
-      'return undefined',
+      "    case 'unanswered':\n      return {",
+      "    case 'unanswered':\n      if (recovered !== null) return undefined\n      return {",
     ],
   ),
   ...breaking(
@@ -940,14 +940,14 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      '    await recordLateAnswer(actor, bodies, answered, ending)\n',
-      '',
+      'if (signal.aborted) return record(() => keepLate(effect, ending))',
+      'if (signal.aborted) return',
     ],
     [
       'its cost does not count',
       'src/actors/agent/state.ts',
-      '      ...totals,\n      inputTokens: totals.inputTokens + usage.inputTokens,\n      outputTokens: totals.outputTokens + usage.outputTokens,\n      costUsd: totals.costUsd + costUsd,\n    },\n    deadLetters',
-      '      ...totals,\n      inputTokens: totals.inputTokens + usage.inputTokens,\n      outputTokens: totals.outputTokens + usage.outputTokens,\n      costUsd: totals.costUsd + costUsd * 0,\n    },\n    deadLetters',
+      '    totals: withSpending(totals, data),\n    deadLetters',
+      '    totals: withSpending(totals, { ...data, costUsd: 0 }),\n    deadLetters',
     ],
   ),
 
@@ -1119,7 +1119,7 @@ export const MUTATIONS = [
     [
       'a loser begins although it was stopped',
       'src/patterns/runs/durable-ask.ts',
-      '        if (stop.signal.aborted) return causes.end({ factId: undefined })\n',
+      '        if (stop.signal.aborted) return end(undefined)\n',
       '',
     ],
   ),
