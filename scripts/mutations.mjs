@@ -680,6 +680,16 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A snapshot is a cache',
+    { 'tests/actors/engine/snapshots.test.ts': ['that cannot be saved or read is ignored'] },
+    [
+      'one that cannot be loaded stops its actor',
+      'src/actors/engine/fold-stream.ts',
+      'await foldSnapshot(definition, store, stream).catch(() => undefined)',
+      'await foldSnapshot(definition, store, stream)',
+    ],
+  ),
+  ...breaking(
+    'A snapshot is a cache',
     { 'tests/actors/engine/snapshots.test.ts': ['of another fold is not used'] },
     [
       'a snapshot of another machine is used',
@@ -1117,10 +1127,10 @@ export const MUTATIONS = [
     'A decided race does not restart its losers',
     { [RUNS]: ['starts no loser of a decided race'] },
     [
-      'a loser begins although it was stopped',
+      'what is no longer needed is not stopped',
       'src/patterns/runs/durable-ask.ts',
-      '        if (stop.signal.aborted) return end(undefined)\n',
-      '',
+      'if (!isOver) stop.abort(NO_LONGER_NEEDED)',
+      'if (isOver) stop.abort(NO_LONGER_NEEDED)',
     ],
   ),
   ...breaking(
@@ -1140,9 +1150,9 @@ export const MUTATIONS = [
     { 'tests/remote/orchestrator.test.ts': ['continues when the process that asked dies'] },
     [
       'a task ends with its client',
-      'src/owner/served-commands.ts',
-      'void lines.write(line)?.catch(() => {})',
-      "void lines.write(line)?.catch(() => stop.abort('the client has gone'))",
+      'src/owner/socket.ts',
+      '    const lines = new LineWriter(response)\n',
+      "    const lines = new LineWriter(response)\n    const { agent, taskId } = parseBody(body) as TaskRequest\n    response.once('close', () => void this.#commands.run({ agent, method: 'cancel', args: [taskId, 'gone'] }))\n",
     ],
   ),
   ...breaking(
@@ -1199,10 +1209,10 @@ export const MUTATIONS = [
     'The second signal ends at once',
     { 'tests/shutdown.test.ts': ['a second signal closes at once'] },
     [
-      'a second signal is the first one again',
+      'a second signal is ignored',
       'src/shutdown.ts',
-      'const finished = isRepeated ? Promise.resolve() : finish()',
-      'const finished = isRepeated ? finish() : finish()',
+      '      const isRepeated = isAsked\n',
+      '      const isRepeated = isAsked\n      if (isRepeated) return\n',
     ],
   ),
 
