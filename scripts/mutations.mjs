@@ -1714,9 +1714,9 @@ export const MUTATIONS = [
     },
     [
       'it waits for none',
-      'src/actors/supervision/worker.ts',
-      '    await Promise.all(recorded)\n',
-      '    void Promise.all(recorded)\n',
+      'src/actors/supervision/supervisors.ts',
+      'for (const root of roots.toReversed()) await root.stop()',
+      'for (const root of roots.toReversed()) void root.stop()',
     ],
   ),
 ]
