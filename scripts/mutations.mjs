@@ -1471,8 +1471,8 @@ export const MUTATIONS = [
     [
       'keywords are not checked',
       'src/claude/output-schema.ts',
-      "  if (name === 'required' && !(Array",
-      "  if (name === '' && !(Array",
+      "  if (name === 'type' && !types.every",
+      "  if (name === '' && !types.every",
     ],
   ),
   ...breaking(
