@@ -1377,12 +1377,16 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A full disk undoes no decision and loses no answer',
-    { 'tests/actors/agent/full-disk.test.ts': ['%s counts once there is room: the task never begins'] },
+    {
+      'tests/actors/agent/full-disk.test.ts': [
+        'a run waits for room with what its steps have answered, and asks nothing twice',
+      ],
+    },
     [
-      'a call begins while its cancellation is written',
-      'src/actors/agent/call-admission.ts',
-      '      await this.#cancelling.get(task.taskId)\n',
-      '',
+      'an answer is not recorded once there is room',
+      'src/patterns/runs/durable-ask.ts',
+      'await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))',
+      'await actor.decide(() => [fact], { correlationId, causationId })',
     ],
   ),
   ...breaking(
