@@ -84,11 +84,22 @@ describe('a snapshot', () => {
     for (let ask = 0; ask < 60; ask++) await agent.ask(`${ask}`)
     expect(agent.snapshot.context.totals.interactions).toBe(60)
     await orchestrator.close()
-    here.store.snapshots.load = async () => undefined
-    const again = await here.open()
-    const same = await again.orchestrator.agent('echo')
-    await until(() => same.status === 'idle')
-    expect(same.snapshot.context.totals.interactions).toBe(60)
+    const there = await withHistory()
+    const { load } = there.store.snapshots
+    expect(await load(STREAM)).toMatchObject({ fingerprint: agentKind.fingerprint })
+    const unusable = {
+      'is not there': async () => undefined,
+      'cannot be loaded': failing,
+      'is not a state': async (stream: string) => ({ ...(await load(stream)), state: null }) as never,
+    }
+    for (const [what, other] of Object.entries(unusable)) {
+      there.store.snapshots.load = other
+      const again = await there.open()
+      const same = await again.orchestrator.agent('echo')
+      await until(() => same.status === 'idle')
+      expect([what, same.snapshot.context.totals.interactions]).toEqual([what, 60])
+      await again.orchestrator.close()
+    }
   })
 })
 
