@@ -44,6 +44,7 @@ export class Erlang {
   }
 
   async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return
     const ended = once(this.#process, 'exit')
     this.#process.stdin.end()
     await ended

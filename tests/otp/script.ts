@@ -123,12 +123,13 @@ const drawnStep = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       type: fc.constant('fail' as const),
       at: pick,
       times: fc.integer({ min: 1, max: 3 }),
-      meanwhile: fc.array(drawnHappening, { maxLength: 2 }),
+      meanwhile: fc.array(drawnHappening, { maxLength: 2, size: 'max' }),
+      exits: fc.boolean(),
     }),
   },
   {
@@ -231,7 +232,12 @@ function fitted(steps: readonly DrawnStep[], supervisors: readonly Tree[]): read
       // Other supervisors differ in what they do before a failed start is retried: see docs/supervision.md.
       const isAlike = supervisor?.strategy === 'one-for-one' && supervisor.maxRestarts === UNLIMITED
       const meanwhile = isAlike ? happeningsOf(supervisor, step.meanwhile) : []
-      return [{ type: 'fail', child, times: step.times, supervisor: supervisor?.id ?? '', meanwhile }]
+      const of = supervisor?.id ?? ''
+      const fails: Step = { type: 'fail', child, times: step.times, supervisor: of, meanwhile }
+      const exit: Happening = { type: 'exit', child, reason: 'crashed' }
+      return step.exits && supervisor
+        ? [fails, { type: 'happen', supervisor: of, happenings: [exit] }]
+        : [fails]
     }
     const supervisor = chosen(supervisors, step.at)
     if (!supervisor) return []

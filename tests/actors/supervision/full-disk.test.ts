@@ -4,7 +4,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { StoreReadOnly } from '../../../src/events/errors/store.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
+import { repetitions } from '../../repetitions.ts'
 import { crew, quiet, statuses } from '../crew.ts'
+
+/** In full: `LONG_TESTS=1`. */
+const RUNS = repetitions('FULL_DISK_RUNS', { short: 40, long: 300 })
 
 const MANY = { maxRestarts: 1000, withinMs: 3600_000 }
 
@@ -171,7 +175,7 @@ test('Wherever the disk is full for a while, the children that run are those tha
       assert.deepEqual([...running.keys()], [])
       assert.deepEqual(world.failures, [])
     }),
-    { seed: 20_261_129, numRuns: 150 },
+    { seed: 20_261_129, numRuns: RUNS },
   )
 })
 
@@ -224,6 +228,6 @@ test('Wherever the log ends, a tree that is supervised again runs, and what was 
         await after.close()
       },
     ),
-    { seed: 20_261_129, numRuns: 150 },
+    { seed: 20_261_129, numRuns: RUNS },
   )
 })
