@@ -201,7 +201,7 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     const spent = countedSpending(ending, budgets.tokensOf)
-    if (spent && budgets.areSet) await learnCost({ task, call }, ending, spent)
+    if (spent) await learnCost({ task, call }, ending, spent)
     if (ending.type === 'CallSucceeded') {
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
