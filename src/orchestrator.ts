@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
+import { type AccountInfo, Accounts } from './actors/admission/accounts.ts'
 import type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 import { type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
 import { Budgets } from './actors/admission/budgets.ts'
@@ -79,6 +80,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly #clock: Clock
   readonly #agents: AgentSystem
   readonly #budgets: Budgets
+  readonly #accounts: Accounts
   readonly #heldTasks: HeldTasks
   readonly #runs: Runs
   readonly #supervisors: Supervisors
@@ -100,10 +102,13 @@ export class Orchestrator implements AsyncDisposable {
     this.store = store
     this.#clock = clock
     this.#budgets = new Budgets({ store, clock, logger }, completed(CALL_MINIMUM, callMinimum))
+    const surroundings = Orchestrator.#surroundings(options, baseDir)
+    this.#accounts = new Accounts({ store, clock, logger }, surroundings.governor)
     const environment: Omit<AgentEnvironment, 'swept'> = {
-      ...Orchestrator.#surroundings(options, baseDir),
+      ...surroundings,
       store,
       budgets: this.#budgets,
+      accounts: this.#accounts,
       intake: this.#intake,
       recovered: (recovery) => {
         logger.info({ ...recovery }, 'a task of an earlier process was settled')
@@ -251,7 +256,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What works on top of something ends before it; the log is last. */
   async #close(): Promise<void> {
-    const parts = [this.#supervisors, this.#ownActors, this.#runs, this.#agents, this.#budgets, this.#feed]
+    const money = [this.#budgets, this.#accounts]
+    const parts = [this.#supervisors, this.#ownActors, this.#runs, this.#agents, ...money, this.#feed]
     // What they would like to write is refused.
     for (const part of parts) await part.close().catch(ignoreLostStore)
     await this.#socket?.close()
@@ -340,7 +346,13 @@ export class Orchestrator implements AsyncDisposable {
     if (scope.run !== undefined) await this.#open.#runs.assertKnown(scope.run)
   }
 
-  /** The tasks that wait for an approval, or for room in a budget. */
+  /** The accounts that pay for calls: how far their limits are used, and whether they wait or are held. */
+  readonly accounts: OrchestratorAccounts = {
+    list: async () => this.#open.#accounts.list(),
+    resume: async (options) => this.#open.#accounts.resume(options),
+  }
+
+  /** The tasks that wait for an approval, for room in a budget, or for their account. */
   readonly held: OrchestratorHeld = {
     list: async (of) => this.#open.#heldTasks.list(of),
     approve: async (taskId, verdict) => this.#open.#heldTasks.approve(taskId, verdict),
@@ -470,7 +482,24 @@ export interface OrchestratorBudgets {
 }
 
 /**
- * `orchestrator.held`: the tasks that wait for an approval, or for room in a budget.
+ * `orchestrator.accounts`: the accounts that pay for calls, as the service last described them.
+ *
+ * @example
+ * for (const { account, windows } of await orchestrator.accounts.list())
+ *   for (const { name, utilization, resetsAt } of windows) console.log(account, name, utilization, resetsAt)
+ */
+export interface OrchestratorAccounts {
+  /** The accounts of which anything is known, by name. */
+  list(): Promise<readonly AccountInfo[]>
+  /**
+   * Lets calls begin again: of an account that could not pay, once it can, or of one that waits for a limit that has been
+   * lifted. Of all accounts, unless one is named. Returns those that waited or were held.
+   */
+  resume(options?: { readonly account?: string; readonly by?: string }): Promise<readonly AccountInfo[]>
+}
+
+/**
+ * `orchestrator.held`: the tasks that wait for an approval, for room in a budget, or for their account.
  *
  * @example
  * for (const { taskId, reason } of await orchestrator.held.list())

@@ -1,6 +1,7 @@
 /** What agents need from the world, and the type of their actor. */
 import type { AgentRunner } from '../../claude/runner.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
+import type { Accounts } from '../admission/accounts.ts'
 import type { Budgets } from '../admission/budgets.ts'
 import type { Governor } from '../admission/governor.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
@@ -30,6 +31,8 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly session: 'chain' | 'fresh'
   /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
+  /** What is known of the accounts that pay for calls. */
+  readonly accounts: Accounts
   /** Limits what calls may cost. */
   readonly budgets: Budgets
   /** Called with the recovery of each task that an earlier process left open. */

@@ -98,6 +98,11 @@ export const agentMachine = agent.createMachine({
     busy: {
       on: {
         ...always,
+        /** Its account could not pay for the call: it returns to the queue. */
+        TaskHeld: [
+          { guard: 'isBetweenCalls', target: 'idle', actions: fold },
+          { guard: 'isQueued', actions: fold },
+        ],
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },

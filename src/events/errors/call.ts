@@ -11,6 +11,10 @@ export interface CallErrorDetails {
   readonly status?: number
   /** How long to wait before the next request, in ms, if the service says so. */
   readonly retryAfterMs?: number
+  /** Which limit of the account was reached, in the service's words: `five_hour`. */
+  readonly window?: string
+  /** When that limit resets. */
+  readonly resetsAt?: string
 }
 
 /** The `claude` process, or the service behind it, gave no answer. The base of all errors of calls. */
@@ -127,7 +131,7 @@ export class AuthenticationError extends callError('AuthenticationError', {
 }) {}
 export class BillingError extends callError('BillingError', {
   message: 'The account cannot pay for the call',
-  hint: 'Check the plan and the credit of the account.',
+  hint: 'Add credit or raise the limit, then: claude-agents account resume',
 }) {}
 export class RateLimitedError extends callError('RateLimitedError', {
   message: 'The service is limiting the rate of requests',

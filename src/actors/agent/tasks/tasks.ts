@@ -13,7 +13,7 @@ import type { JsonObject } from '../../../events/json.ts'
 import { withoutCredentials } from '../../../events/material.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
-import { BEGIN_HELD, cancelTasks } from '../decisions.ts'
+import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
 import { isSameTask } from '../retention.ts'
 import type { AgentContext } from '../state.ts'
@@ -240,12 +240,12 @@ export class AgentTasks {
     return false
   }
 
-  /** Tells the caller that the task is held, even if it was held before; checks again whether the budgets have room. */
+  /** Tells the caller that the task is held, even if it was held before; checks again whether it may begin. */
   #reviewHold(taskId: string): void {
     const { queue } = this.#actor.snapshot.context
-    const hold = queue.find((task) => task.taskId === taskId)?.hold
-    if (hold?.reason === 'approval') this.events.emit(`held ${taskId}`, hold)
-    if (hold?.reason === 'budget') this.#actor.again(BEGIN_HELD)
+    const task = queue.find((queued) => queued.taskId === taskId)
+    if (task?.hold?.reason === 'approval') this.events.emit(`held ${taskId}`, task.hold)
+    if (task && isHeldForMoney(task)) this.#actor.again(BEGIN_HELD)
   }
 
   async #held(taskId: string, hold: Hold): Promise<HeldTask> {
