@@ -54,9 +54,27 @@ export const LAST_INSTANT = 8.64e15
 export const instant = (milliseconds: number): string =>
   new Date(Math.min(milliseconds, LAST_INSTANT)).toISOString()
 
+/** A timer as a fact holds it, so that it survives the process that set it. */
+export interface DurableTimer {
+  /** When it is due, as {@link instant}. */
+  readonly dueAt: string
+  /** How long it runs, in ms. A machine's clock may be wrong, so it never runs longer. */
+  readonly delayMs: number
+}
+
 /**
- * What is left of a durable wait, in ms: until the instant that a fact holds, but never longer than the wait that was
- * decided. The machine's clock may have been ahead when the instant was written, or be behind now.
+ * A timer that is due in `delayMs`, to be held by a fact.
+ *
+ * @param now Milliseconds since the epoch.
+ */
+export function durableTimer(now: number, delayMs: number): DurableTimer {
+  const whole = Math.max(0, Math.ceil(delayMs))
+  return { dueAt: instant(now + whole), delayMs: whole }
+}
+
+/**
+ * What is left of a wait that a fact holds, in ms: until its instant, but never longer than was decided. The machine's
+ * clock may have been ahead when the instant was written, or be behind now.
  */
 export const waitLeft = (dueAt: string, longestMs: number, now: number): number =>
   Math.max(0, Math.min(Date.parse(dueAt) - now || 0, longestMs))

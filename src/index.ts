@@ -19,7 +19,7 @@ export { closeOnSignal, type Shutdown, type ShutdownOptions } from './shutdown.t
 // What it is opened with
 
 export type { Inspection } from './actors/engine/live-machine.ts'
-export { type Clock, systemClock } from './clock.ts'
+export { type Clock, type DurableTimer, durableTimer, systemClock } from './clock.ts'
 export type { Logger } from './logger.ts'
 
 // Agents and tasks

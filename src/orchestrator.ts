@@ -194,6 +194,7 @@ export class Orchestrator implements AsyncDisposable {
       if (options.serve !== false && !options.store)
         orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, logger)
       if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')
+      await orchestrator.#accounts.open()
       await orchestrator.#agents.declare(options.agents ?? [])
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()

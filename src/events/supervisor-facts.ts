@@ -39,7 +39,16 @@ const definitions = {
     }),
   ),
   /** A child will be restarted, alone or with the siblings that the strategy ties to it. */
-  RestartScheduled: fact(Schema.Struct({ ...child, stamp: Stamp, attempt: Count, dueAt: Instant })),
+  RestartScheduled: fact(
+    Schema.Struct({
+      ...child,
+      stamp: Stamp,
+      attempt: Count,
+      dueAt: Instant,
+      /** How long the wait is, in ms: it is never longer, whatever a clock shows. Absent in older logs. */
+      delayMs: Schema.optionalKey(Count),
+    }),
+  ),
   /** The child that ended runs again, and so do the siblings that were restarted with it. */
   ChildrenRestarted: fact(Schema.Struct({ ...child, children: Schema.Array(Schema.String) })),
   /** A child that was about to be restarted was ended instead. */

@@ -1,17 +1,14 @@
 /** An account's whole life as one pure state machine: its windows, until when it waits, and whether it is held. */
 import { type SnapshotFrom, setup } from 'xstate'
-import { waitLeft } from '../../clock.ts'
+import { type DurableTimer, waitLeft } from '../../clock.ts'
 import { type AccountFact, accountFacts, type ReportedWindow } from '../../events/account-facts.ts'
 import type { Identified } from '../../events/envelope.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import { defineKind, type Effect } from '../engine/definition.ts'
 
 /** A wait for a limit to end. */
-export interface AccountPause {
+export interface AccountPause extends DurableTimer {
   readonly window: string
-  readonly dueAt: string
-  /** How long it was when it was decided, in ms. */
-  readonly delayMs: number
 }
 
 /** How long an account still waits, in ms. */

@@ -1,6 +1,6 @@
 /** The accounts that pay for calls: what is known of their limits, and whether a call may begin. */
 import type { AccountWindow } from '../../claude/account-window.ts'
-import { instant, waitLeft } from '../../clock.ts'
+import { durableTimer, instant, waitLeft } from '../../clock.ts'
 import type { AccountFact, ReportedWindow } from '../../events/account-facts.ts'
 import type { Hold } from '../../events/agent-facts.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
@@ -38,6 +38,8 @@ export class Accounts {
   readonly #governor: Governor
   readonly #loading = new Map<string, Promise<AccountActor>>()
   readonly #loaded = new Map<string, AccountActor>()
+  /** Accounts that calls of this process count against. */
+  readonly #known = new Set<string>()
   /** Accounts that cannot pay, from the moment that this is known. */
   readonly #held = new Map<string, AccountHold>()
   readonly #listeners = new Set<() => void>()
@@ -54,9 +56,14 @@ export class Accounts {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Resumes the waits of earlier processes. They count from now, however the clock was set since. */
+  async open(): Promise<void> {
+    for (const { account } of await this.list()) await this.#actor(account)
+  }
+
   /** Whether what the log says about an account applies. Otherwise, see `know`. */
   isKnown(account: string): boolean {
-    return this.#loaded.has(account)
+    return this.#known.has(account) && this.#loaded.has(account)
   }
 
   /**
@@ -65,7 +72,8 @@ export class Accounts {
    * @param isNamed The runner tells accounts apart, so a few calls find out whether this one answers.
    */
   async know(account: string, isNamed: boolean): Promise<void> {
-    if (!this.#loading.has(account) && isNamed) this.#governor.doubt(account)
+    if (isNamed) this.#governor.doubt(account)
+    this.#known.add(account)
     await this.#actor(account)
   }
 
@@ -101,7 +109,7 @@ export class Accounts {
       const known = pauses.find((pause) => pause.window === window)
       // Calls that were in flight together meet the same limit.
       if (known && waitLeft(known.dueAt, known.delayMs, now) >= delayMs) return []
-      return [{ type: 'AccountPaused', data: { account, window, dueAt: instant(now + delayMs), delayMs } }]
+      return [{ type: 'AccountPaused', data: { account, window, ...durableTimer(now, delayMs) } }]
     })
   }
 

@@ -4,7 +4,7 @@
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
 import type { CallResult } from '../../claude/runner.ts'
-import { instant } from '../../clock.ts'
+import { durableTimer, instant } from '../../clock.ts'
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import type { Body } from '../../events/task-input.ts'
@@ -175,12 +175,7 @@ export function callEnded(
   const { current, config } = context
   if (!current || !config) return []
   const { taskId, attempt, excused, refusals, call } = current
-  const retry = (delayMs: number) => ({
-    taskId,
-    attempt: attempt + 1,
-    dueAt: instant(now + delayMs),
-    delayMs,
-  })
+  const retry = (delayMs: number) => ({ taskId, attempt: attempt + 1, ...durableTimer(now, delayMs) })
   const leftMs = deadlineLeftMs(current, config, now)
   const fault = faultOf(error)
   if (fault === 'payment')

@@ -1,5 +1,5 @@
 /** What a supervisor does about an exit: pure functions from its state to facts and to the next action. */
-import { instant } from '../../clock.ts'
+import { durableTimer } from '../../clock.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import {
   ChildAlreadyPresentError,
@@ -188,7 +188,7 @@ function restart(
   const attempt = nextAttempt(rules.backoff, child, stamp)
   const delayMs = restartDelayMs(rules.backoff, attempt, random)
   return {
-    facts: [{ type: 'RestartScheduled', data: { id, stamp, attempt, dueAt: instant(now + delayMs) } }],
+    facts: [{ type: 'RestartScheduled', data: { id, stamp, attempt, ...durableTimer(now, delayMs) } }],
     next: { type: 'restart', id, attempt, delayMs },
   }
 }

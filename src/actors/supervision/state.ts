@@ -19,6 +19,8 @@ export interface ChildState {
   readonly startedAt: number | null
   /** When it will be restarted; null if it is restarted together with another child. */
   readonly dueAt: string | null
+  /** How long it waits until then, in ms, as it was decided. Absent in older logs. */
+  readonly delayMs?: number
   /** Why it last ended or failed to start. */
   readonly failure: Failure | null
 }
@@ -82,10 +84,11 @@ export const supervisorChanges: {
           failure: error,
           dueAt: null,
         }),
-  RestartScheduled: (context, { id, stamp, attempt, dueAt }) => {
+  RestartScheduled: (context, { id, stamp, attempt, dueAt, delayMs }) => {
     const { rules, stamps } = context
     const restarts = rules ? addRestart(stamps, stamp, rules.intensity).stamps : stamps
-    const changes = { status: 'restarting', attempt, dueAt, startedAt: null } as const
+    const wait = { dueAt, ...(delayMs === undefined ? {} : { delayMs }) }
+    const changes = { status: 'restarting', attempt, ...wait, startedAt: null } as const
     return { ...change(context, id, changes), stamps: restarts }
   },
   ChildrenRestarted: (context, { children }) =>

@@ -20,6 +20,7 @@ import {
 } from './decisions.ts'
 import type { supervisorMachine } from './machine.ts'
 import { MonotonicStamps } from './monotonic-stamps.ts'
+import { restartLeftMs } from './restart-intensity.ts'
 import type { ChildState, SupervisorContext } from './state.ts'
 import { type RunningChild, SupervisedChildren } from './supervised-children.ts'
 
@@ -98,8 +99,9 @@ export class SupervisorWorker {
       const waits = status === 'restarting' && scheduled.length > 0
       if (status !== 'stopped' && !waits) await this.start(data)
     }
-    for (const { data, dueAt, attempt } of scheduled)
-      this.#arm(data.id, attempt, Date.parse(dueAt ?? '') - this.#clock.now())
+    const { rules } = this.#actor.snapshot.context
+    for (const child of scheduled)
+      this.#arm(child.data.id, child.attempt, restartLeftMs(rules, child, this.#clock.now()))
     await this.#recorded
   }
 

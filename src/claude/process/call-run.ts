@@ -1,6 +1,6 @@
 /** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
 import type { FileHandle } from 'node:fs/promises'
-import { type Clock, pause } from '../../clock.ts'
+import { type Clock, pause, steadyTime } from '../../clock.ts'
 import {
   CallStalledError,
   CallTimeoutError,
@@ -213,10 +213,10 @@ function watchTime(
   over: AbortSignal,
   fail: (error: ClaudeExecutionError) => void,
 ): { reset(): void } {
-  let activeAt = clock.now()
+  let activeAt = steadyTime(clock)
 
   const idle = async () => {
-    for (let left = idleMs; left > 0; left = activeAt + idleMs - clock.now()) {
+    for (let left = idleMs; left > 0; left = activeAt + idleMs - steadyTime(clock)) {
       await pause(clock, left, over)
       if (over.aborted) return
     }
@@ -231,7 +231,7 @@ function watchTime(
   if (callTimeoutMs !== null) void total(callTimeoutMs)
   return {
     reset() {
-      activeAt = clock.now()
+      activeAt = steadyTime(clock)
     },
   }
 }
