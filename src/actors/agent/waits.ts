@@ -1,6 +1,8 @@
 /** How long a task or its account waits: never longer than was decided, and until the end of a limit if that is known. */
 import { type Clock, waitLeft } from '../../clock.ts'
 import type { Failure } from '../../events/agent-facts.ts'
+import { quoted } from '../../events/errors/phrases.ts'
+import { duration } from '../../events/figures.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Accounts } from '../admission/accounts.ts'
@@ -17,6 +19,10 @@ export const deadlineLeftMs = (
   config: Pick<AgentConfig, 'timeoutMs'> | null,
   now: number,
 ): number => waitLeft(deadlineAt, call?.leftMs ?? deadlineInMs ?? config?.timeoutMs ?? 0, now)
+
+/** The limit that a deadline enforces, in words. */
+export const workLimit = (agent: string, config: Pick<AgentConfig, 'timeoutMs'> | null): string =>
+  `agent ${quoted(agent)} may work on a task for ${duration(config?.timeoutMs ?? 0)}, and waiting does not count`
 
 /** An older log does not say how long the wait for a limited account was. */
 const OLD_ACCOUNT_WAIT_MS = 3_600_000

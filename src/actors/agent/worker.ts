@@ -24,7 +24,7 @@ import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './de
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { AgentContext, CurrentTask, QueuedTask } from './state.ts'
 import { recordLateAnswer } from './tasks/late-answers.ts'
-import { deadlineLeftMs, isAboutAccount, reportEnding, waitInWords, waitToRetry } from './waits.ts'
+import { deadlineLeftMs, isAboutAccount, reportEnding, waitInWords, waitToRetry, workLimit } from './waits.ts'
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 type Answered = Extract<CallEnding, { type: 'CallSucceeded' }>
@@ -222,7 +222,10 @@ export function agentWorker(
   async function passDeadline(task: QueuedTask) {
     await decide(task, (context) =>
       context.current?.taskId === task.taskId
-        ? deadlinePassed(context, callErrorData(new CallTimeoutError()))
+        ? deadlinePassed(
+            context,
+            callErrorData(new CallTimeoutError({ said: workLimit(agent, context.config) })),
+          )
         : [],
     )
   }

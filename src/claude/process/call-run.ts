@@ -8,6 +8,7 @@ import {
   CliCrashedError,
   OutputTooLargeError,
 } from '../../events/errors/call.ts'
+import { duration } from '../../events/figures.ts'
 import { CALL_MARKER } from '../environment.ts'
 import type { CallMessage } from '../runner.ts'
 import { followFile, limitSize } from '../stream/file-follower.ts'
@@ -224,7 +225,12 @@ function watchTime(
   }
   const total = async (limitMs: number) => {
     await pause(clock, limitMs, over)
-    if (!over.aborted) fail(new CallTimeoutError({ said: `the limit is ${limitMs} ms` }))
+    if (!over.aborted)
+      fail(
+        new CallTimeoutError({
+          said: `one call may take ${duration(limitMs)}, by callTimeoutMs of the runner`,
+        }),
+      )
   }
 
   void idle()

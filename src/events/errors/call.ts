@@ -108,7 +108,7 @@ export class InvalidSessionIdError extends callError('InvalidSessionIdError', {
 // Time, and our own limits
 export class CallTimeoutError extends callError('CallTimeoutError', {
   message: 'The call exceeded its time limit',
-  hint: 'Allow more time (--timeout), or ask for less.',
+  hint: 'Raise timeoutMs of the agent (in code: createAgent, declareAgent), timeout in the configuration file (agents or agent_defaults, in seconds) or --timeout (agent create, in seconds); or ask for less.',
   retries: 'once',
 }) {}
 /** It printed nothing for so long that no more output is expected. */
