@@ -35,6 +35,7 @@ export default defineConfig({
         },
       },
     ],
+    reporters: ['default', './tests/evidence.ts'],
     testTimeout: 120_000,
     hookTimeout: 60_000,
     // Two cores, and the end-to-end tests start a 240 MB program: more workers only wait for each other.

@@ -1,5 +1,5 @@
 // Fault injection at length: kill -9 under load, random damage to every kind of file, races of openers, a thousand process
-// starts. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEED (the same
+// starts, 10,000 simulated worlds. `npm test` runs the same tests with smaller numbers. Set the numbers with KILLS, CORRUPTIONS, RACES, SEEDS, SEED (the same
 // seed repeats a run, except for timing) and MINUTES, the time limit of each part. KEEP=DIR keeps the damaged stores that
 // were read wrong.
 import { spawn } from 'node:child_process'
@@ -13,6 +13,7 @@ const {
   KILLS = '1000',
   CORRUPTIONS = '2000',
   RACES = '100',
+  SEEDS = '10000',
   MINUTES = '30',
   SEED = String(Date.now() % 1_000_000),
 } = process.env
@@ -25,6 +26,7 @@ const PARTS = [
   { name: 'random damage', file: 'tests/store/care/random-damage.test.ts' },
   { name: 'backups of a busy store', file: 'tests/store/care/backup.test.ts' },
   { name: 'starts of a process', file: 'tests/claude/process/many-starts.test.ts' },
+  { name: 'simulated worlds', file: 'tests/testing/simulation.test.ts' },
 ]
 
 const folder = mkdtempSync(join(tmpdir(), 'faults-'))
@@ -36,6 +38,7 @@ const environment = {
   KILLS,
   CORRUPTIONS,
   RACES,
+  SEEDS,
   SEED,
   FAULTS_REPORT: report,
   TMPDIR: folder,
@@ -75,7 +78,7 @@ function run({ file }) {
   })
 }
 
-console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES}`)
+console.log(`SEED=${SEED} KILLS=${KILLS} CORRUPTIONS=${CORRUPTIONS} RACES=${RACES} SEEDS=${SEEDS}`)
 try {
   const rows = []
   for (const part of PARTS) {

@@ -1,4 +1,6 @@
 /** Time as a port, so that tests control it: nothing else in this project reads the clock or sets a timer. */
+import { setImmediate } from 'node:timers'
+
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number
@@ -9,6 +11,8 @@ export interface Clock {
   monotonic?(): number
   /** Calls `fire` once, `delayMs` from now (at once if zero or less). Returns a function that cancels it. */
   after(delayMs: number, fire: () => void): () => void
+  /** Calls `fire` in a later turn of the event loop: everything that can go on at once goes first. Default: `setImmediate`. */
+  soon?(fire: () => void): void
 }
 
 /** `setTimeout` takes at most 2^31-1 ms (24.8 days), and fires AT ONCE if given more. */
@@ -31,6 +35,12 @@ export const systemClock: Clock = {
     arm()
     return () => clearTimeout(timer)
   },
+}
+
+/** Calls `fire` in a later turn of the event loop. */
+export function soon(clock: Clock, fire: () => void): void {
+  if (clock.soon) clock.soon(fire)
+  else setImmediate(fire)
 }
 
 /** Waits `delayMs` on this clock, or until the signal aborts. Never rejects. */

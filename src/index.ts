@@ -125,6 +125,7 @@ export type {
   CallMessage,
   CallResult,
   CallSettings,
+  CallSpending,
   ProcessIdentity,
   Recovered,
   Usage,

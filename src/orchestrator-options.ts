@@ -6,6 +6,7 @@ import type { AgentRunner } from './claude/runner.ts'
 import type { Clock } from './clock.ts'
 import type { AgentDefaults, AgentOptions } from './events/options/agent.ts'
 import type { Budget } from './events/options/budget.ts'
+import type { KnownKeys } from './events/options/known-keys.ts'
 import type { Limits } from './events/options/limits.ts'
 import type { Logger } from './logger.ts'
 import type { EventStore } from './store/event-store.ts'
@@ -25,12 +26,22 @@ export interface OrchestratorOptions {
   /** Whether a task continues its agent's conversation by default. Default: true. */
   readonly sessionPersistence?: boolean
   /**
+   * Whether the files, folders and repositories of a task replace what the agent has changed of them since they were placed,
+   * if the task does not say (`replace`). What is replaced is kept beside. Default: false, and such a task fails.
+   */
+  readonly replaceInputs?: boolean
+  /**
    * The most that all agents together may ever spend, past spending included: `{ usd: 10 }`. It is kept in the log. A limit
    * that is set by hand later applies until another one is declared here. See docs/budgets.md.
    */
   readonly budget?: Budget
   /** The least that a call is estimated to cost under a budget. Default: 0.01 dollars and 100 tokens. */
   readonly callMinimum?: { readonly usd?: number; readonly tokens?: number }
+  /**
+   * How much of each token that is read from the cache counts in budgets and totals of tokens, from 0 to 1. Tokens written
+   * to the cache count in full. Default: 0.1, as they are priced.
+   */
+  readonly cacheReadWeight?: number
   /** Runs the calls. Default: the `claude` command. */
   readonly runner?: AgentRunner
   /** The log. Default: LevelDB in the base directory. The orchestrator closes it. */
@@ -42,6 +53,12 @@ export interface OrchestratorOptions {
    * `'on-demand'`, when `recover` is called or the agent is used.
    */
   readonly resume?: 'at-once' | 'on-demand'
+  /**
+   * When the declared `agents` and `budget` are written to the log: `'at-once'` (the default), or `'on-demand'`, when
+   * `declared` is called, or before the first command of another process that changes something. A program that only reads
+   * then writes nothing.
+   */
+  readonly declare?: 'at-once' | 'on-demand'
   /**
    * Whether other processes of this user can read the log and send commands while it is open here, through the socket that
    * `owner.json` in the base directory names. Default: true; a custom `store` is never served.
@@ -60,4 +77,31 @@ export interface OrchestratorOptions {
   readonly inspect?: Inspection
   /** Returns a number from 0 to 1, for jitter. Default: `Math.random`. */
   readonly random?: () => number
+  /** Returns a new id for a task, a call, a session or a run: at most 64 of a-z, 0-9, `_` and `-`, never the same twice. Default: a UUID. */
+  readonly newId?: () => string
+}
+
+export const OPTIONS: KnownKeys<OrchestratorOptions> = {
+  baseDir: true,
+  maxAgents: true,
+  limits: true,
+  agentDefaults: true,
+  agents: true,
+  declare: true,
+  replaceInputs: true,
+  sessionPersistence: true,
+  budget: true,
+  callMinimum: true,
+  cacheReadWeight: true,
+  runner: true,
+  store: true,
+  logger: true,
+  resume: true,
+  serve: true,
+  actors: true,
+  onFailure: true,
+  clock: true,
+  inspect: true,
+  random: true,
+  newId: true,
 }

@@ -33,7 +33,8 @@ import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
 import { defined } from './events/json.ts'
 import type { AgentOptions } from './events/options/agent.ts'
-import { type Budget, CALL_MINIMUM } from './events/options/budget.ts'
+import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
+import { refuseUnknownKeys } from './events/options/known-keys.ts'
 import { LIMITS } from './events/options/limits.ts'
 import { checkBounds, ORCHESTRATOR } from './events/options/orchestrator.ts'
 import { completed } from './events/options/setting.ts'
@@ -43,8 +44,8 @@ import { EventFeed } from './history/event-feed.ts'
 import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
-import { silentLogger } from './logger.ts'
-import type { OrchestratorOptions } from './orchestrator-options.ts'
+import { hostLogger } from './logger.ts'
+import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
@@ -95,13 +96,18 @@ export class Orchestrator implements AsyncDisposable {
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
   readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
+  /** Writes the declared agents and budget, once. */
+  #declare: () => Promise<void> = async () => {}
 
   private constructor(options: OrchestratorOptions, baseDir: string, store: EventStore) {
-    const { clock = systemClock, logger = silentLogger, callMinimum = {} } = options
+    const { clock = systemClock, callMinimum = {} } = options
+    const logger = hostLogger(options.logger)
     this.baseDir = baseDir
     this.store = store
     this.#clock = clock
-    this.#budgets = new Budgets({ store, clock, logger }, completed(CALL_MINIMUM, callMinimum))
+    const { cacheReadWeight = CACHE_READ_WEIGHT.fallback } = options
+    const minimum = completed(CALL_MINIMUM, callMinimum)
+    this.#budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
     const surroundings = Orchestrator.#surroundings(options, baseDir)
     this.#accounts = new Accounts({ store, clock, logger }, surroundings.governor)
     const environment: Omit<AgentEnvironment, 'swept'> = {
@@ -110,6 +116,13 @@ export class Orchestrator implements AsyncDisposable {
       budgets: this.#budgets,
       accounts: this.#accounts,
       intake: this.#intake,
+      spentLate: async ({ taskId, runId }, callId, cost) => {
+        try {
+          if (runId !== undefined) await this.#runs.recordLateCost(runId, taskId, callId, cost)
+        } catch (error) {
+          logger.warn({ runId, taskId, error }, 'the cost of a call could not be added to its run')
+        }
+      },
       recovered: (recovery) => {
         logger.info({ ...recovery }, 'a task of an earlier process was settled')
         this.#recoveries.push(recovery)
@@ -138,8 +151,10 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What all actors share that does not belong to one orchestrator's state: time, chance, the runner, and the directories. */
   static #surroundings(options: OrchestratorOptions, baseDir: string) {
-    const { clock = systemClock, logger = silentLogger, limits = {} } = options
+    const { clock = systemClock, limits = {} } = options
+    const logger = hostLogger(options.logger)
     const { sessionPersistence = ORCHESTRATOR.sessionPersistence.fallback } = options
+    const { replaceInputs = ORCHESTRATOR.replaceInputs.fallback } = options
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
       baseDir,
@@ -150,8 +165,9 @@ export class Orchestrator implements AsyncDisposable {
       governor: new Governor(governorLimits(limits, runner), { clock, logger }),
       mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
       random: options.random ?? Math.random,
-      newId: randomUUID,
+      newId: options.newId ?? randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
+      replaceInputs,
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)
         return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
@@ -181,7 +197,8 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', clock, logger } = options
+    const { resume = 'at-once', clock } = options
+    const logger = hostLogger(options.logger)
     const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
@@ -190,12 +207,15 @@ export class Orchestrator implements AsyncDisposable {
     lost.signal.addEventListener('abort', () => {
       orchestrator.#giveUp(lost.signal.reason as StoreLockLost).catch(ignoreLostStore)
     })
+    orchestrator.#declare = onceDone(async () => {
+      if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')
+      await orchestrator.#agents.declare(options.agents ?? [])
+    })
     try {
       if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, logger)
-      if (options.budget) await orchestrator.#budgets.set({}, options.budget, 'declared')
+        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, orchestrator.#declare, logger)
       await orchestrator.#accounts.open()
-      await orchestrator.#agents.declare(options.agents ?? [])
+      if (options.declare !== 'on-demand') await orchestrator.#declare()
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
@@ -220,18 +240,23 @@ export class Orchestrator implements AsyncDisposable {
 
   /**
    * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps. Resolves with whether all of it
-   * ended within `withinMs` (default 30 s); what did not is left for the next opening.
+   * ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
     this.#open.#intake.isOpen = false
     const timeUp = new AbortController()
     const settled = this.#runs.settled().then(() => this.#agents.settled())
-    const isDone = await Promise.race([
-      settled.then(() => true),
-      pause(this.#clock, withinMs, timeUp.signal).then(() => false),
-    ])
-    timeUp.abort()
-    return isDone
+    try {
+      return await Promise.race([
+        settled.then(() => true),
+        pause(this.#clock, withinMs, timeUp.signal).then(() => false),
+      ])
+    } catch (error) {
+      if (error instanceof ClosedError) return false
+      throw error
+    } finally {
+      timeUp.abort()
+    }
   }
 
   /**
@@ -285,6 +310,11 @@ export class Orchestrator implements AsyncDisposable {
     return this.agent(options.id)
   }
 
+  /** Resolves when the agents and the budget of the options are in the log, and writes them with `declare: 'on-demand'`. */
+  async declared(): Promise<void> {
+    await this.#working.#declare()
+  }
+
   /** Throws AgentNotFoundError, with the id that was probably meant. */
   async agent(id: string): Promise<Agent> {
     return this.#working.#agents.get(id)
@@ -314,7 +344,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Cancels an agent's tasks, ends its processes and deletes its directories. Its history stays in the log. */
   async removeAgent(id: string): Promise<void> {
-    return this.#open.#agents.remove(id)
+    await this.#open.#agents.remove(id)
+    this.#supervisors.agentRemoved(id)
   }
 
   /** Removes all agents. */
@@ -580,8 +611,22 @@ export interface OrchestratorHistory {
 }
 
 /** Throws InvalidInputError. */
-function checkOptions({ maxAgents, limits, budget, callMinimum, agentDefaults }: OrchestratorOptions): void {
-  checkBounds({ maxAgents, limits, budget, callMinimum, agentDefaults })
+function checkOptions(options: OrchestratorOptions): void {
+  refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
+  const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options
+  checkBounds({ maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults })
+}
+
+/** Does the work once, however often it is asked for; again only if it failed. */
+function onceDone(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= work().catch((error) => {
+      done = undefined
+      throw error
+    })
+    return done
+  }
 }
 
 function ignoreLostStore(error: unknown): void {

@@ -1,5 +1,6 @@
 /** Shuts a service down: it accepts nothing new, finishes what it can in time, and leaves the rest in the log. */
 import { pause, systemClock } from './clock.ts'
+import { reportToHost } from './events/listener.ts'
 import type { Orchestrator } from './orchestrator.ts'
 
 /** Options of `closeOnSignal`. */
@@ -36,9 +37,13 @@ export function closeOnSignal(
   const remove = () => {
     for (const signal of signals) process.off(signal, end)
   }
+  const timeUp = new AbortController()
   const finish = async () => {
-    const timeUp = new AbortController()
-    const stopped = Promise.all([before(), orchestrator.drain({ withinMs: finishWithinMs })])
+    const stopped = Promise.all([
+      // Running work finishes also if the sources of new work cannot be stopped.
+      Promise.resolve().then(before).catch(reportToHost),
+      orchestrator.drain({ withinMs: finishWithinMs }),
+    ])
     // `before` may never resolve: a server with a keep-alive connection does not close by itself.
     await Promise.race([stopped, pause(systemClock, finishWithinMs, timeUp.signal)])
     timeUp.abort()
@@ -48,6 +53,7 @@ export function closeOnSignal(
     end = () => {
       const isRepeated = isAsked
       isAsked = true
+      if (isRepeated) timeUp.abort()
       const finished = isRepeated ? Promise.resolve() : finish()
       finished
         .catch(() => {})

@@ -42,8 +42,9 @@ const LIBRARIES: Readonly<Record<string, RegExp>> = {
   'classic-level': /^store\//,
   execa: /^(claude|workspaces)\//,
   yaml: /^config\/document\.ts/,
-  xstate: /^actors\/|^patterns\/runs\/machine\.ts|^history\/(kinds|state-chart)\.ts/,
-  rxjs: /^(history\/|patterns\/|workflows\/|orchestrator\.ts)/,
+  xstate:
+    /^actors\/|^patterns\/runs\/machine\.ts|^history\/(kinds|state-chart)\.ts|^testing\/simulation\/tally\.ts/,
+  rxjs: /^(history\/|patterns\/|workflows\/|orchestrator\.ts|testing\/simulation\/nestings\.ts)/,
   'fastest-levenshtein': /^actors\/|^events\/nearest-name\.ts/,
   '@opentelemetry': /^telemetry\//,
   commander: /^cli\//,

@@ -47,7 +47,9 @@ describe('the orchestrator', () => {
     const { orchestrator } = await (await world()).open()
     await orchestrator.createAgent(AgentFactory.createResearcher())
     await expect(orchestrator.agent('reseacher')).rejects.toThrow('Did you mean "researcher"?')
-    await expect(orchestrator.agent('zzz')).rejects.toThrow('No agent "zzz". (claude-agents agent list)')
+    await expect(orchestrator.agent('zzz')).rejects.toThrow(
+      'No agent "zzz". List them: claude-agents agent list',
+    )
   })
 
   test('enforces its limit of agents, even if they are created at once', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { sequential } from '../src/patterns/sequential.ts'
 import { closeOnSignal } from '../src/shutdown.ts'
 import { ECHO, until, world } from './actors/world.ts'
@@ -65,6 +65,101 @@ describe('an orchestrator that is drained', () => {
     const { orchestrator } = await here.open({ recover: () => ({ outcome: 'unsent' }) })
     expect((await (await orchestrator.agent('echo')).ask('one', { taskId: 't1' })).text).not.toBe('')
   })
+})
+
+describe('an orchestrator that is closed while it is drained', () => {
+  const never = { reply: () => ({ text: 'late', delayMs: 1e9 }) }
+
+  /** The store, which stays open, has its own timers; they end soon. */
+  const settledClock = async ({ clock }: Awaited<ReturnType<typeof world>>) => {
+    await clock.advance(10_000)
+    expect(clock.pending).toBe(0)
+  }
+
+  test.each(['a task', 'a run'] as const)('says that %s has not ended, and leaves no timer', async (what) => {
+    const here = await world()
+    const { orchestrator, runner } = await here.open(never)
+    const agent = await orchestrator.createAgent(PATIENT)
+    const open = what === 'a task' ? agent.ask('one') : orchestrator.run(sequential(['echo']), 'one')
+    const ended = expect(open).rejects.toMatchObject({ _tag: 'ClosedError' })
+    await until(() => runner.calls.length === 1)
+    const drained = orchestrator.drain({ withinMs: 60_000 })
+    const recovered = orchestrator.recover()
+    const rejected = expect(recovered).rejects.toMatchObject({ _tag: 'ClosedError' })
+    await orchestrator.close()
+    expect(await drained).toBe(false)
+    await ended
+    await rejected
+    await settledClock(here)
+  })
+
+  test('by a second signal leaves no timer, even if the sources of work do not stop', async () => {
+    const here = await world()
+    const { orchestrator, runner } = await here.open(never)
+    const task = (await orchestrator.createAgent(PATIENT)).ask('one')
+    const ended = expect(task).rejects.toMatchObject({ _tag: 'ClosedError' })
+    await until(() => runner.calls.length === 1)
+    const timers = () => process.getActiveResourcesInfo().filter((type) => type === 'Timeout').length
+    const before = timers()
+    const { closed } = closeOnSignal(orchestrator, {
+      signals: ['SIGUSR2'],
+      finishWithinMs: 1e9,
+      before: () => new Promise(() => {}),
+    })
+    process.emit('SIGUSR2')
+    await until(() => timers() > before)
+    process.emit('SIGUSR2')
+    await closed
+    await ended
+    await settledClock(here)
+    expect(timers()).toBe(before)
+  })
+})
+
+test('a source of work that cannot be stopped does not keep running work from finishing', async () => {
+  const here = await world()
+  const { orchestrator, runner } = await here.open(slowly)
+  const task = (await orchestrator.createAgent(PATIENT)).ask('one')
+  await until(() => runner.calls.length === 1)
+  const uncaught = process.listeners('uncaughtException')
+  const errors: unknown[] = []
+  process.removeAllListeners('uncaughtException').once('uncaughtException', (error) => errors.push(error))
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of uncaught) process.on('uncaughtException', listener)
+  })
+  let isClosed = false
+  const { closed } = closeOnSignal(orchestrator, {
+    signals: ['SIGUSR2'],
+    finishWithinMs: 1e9,
+    before: () => {
+      throw new Error('the server is not running')
+    },
+  })
+  void closed.then(() => {
+    isClosed = true
+  })
+  process.emit('SIGUSR2')
+  while (!isClosed) await here.clock.advance(50)
+  expect((await task).text).toBe('one')
+  expect(errors).toEqual([new Error('the server is not running')])
+})
+
+test('a second signal closes at once, and leaves the work to the next opening', async () => {
+  const here = await world()
+  const { orchestrator, runner } = await here.open(slowly)
+  const agent = await orchestrator.createAgent(PATIENT)
+  const taken = agent.ask('one', { taskId: 't1' })
+  taken.catch(() => {})
+  await until(() => runner.calls.length === 1)
+  const { closed } = closeOnSignal(orchestrator, { signals: ['SIGUSR2'], finishWithinMs: 1e9 })
+  process.emit('SIGUSR2')
+  process.emit('SIGUSR2')
+  await closed
+  await expect(taken).rejects.toMatchObject({ _tag: 'ClosedError' })
+  expect(await here.types('echo')).not.toContain('CallSucceeded')
+  const next = await here.open({ recover: () => ({ outcome: 'unsent' }) })
+  expect((await (await next.orchestrator.agent('echo')).ask('one', { taskId: 't1' })).text).toBe('echo: one')
 })
 
 test('a signal stops the sources of work, drains and closes, and removes its handlers', async () => {

@@ -18,7 +18,7 @@ import { clearTemporaryFiles, launchPlan, writeSystemPrompt } from './launch-pla
 import { locateProgram, type Program } from './locate.ts'
 import { accountOf, isLoginFixed } from './login/account.ts'
 import { continuesItself, withContinuations } from './paused-turn.ts'
-import { callFailure, costSoFar, resultOf } from './process/call-ending.ts'
+import { callFailure, costSoFar, resultOf, spendingOf } from './process/call-ending.ts'
 import { callProcesses } from './process/list.ts'
 import { type PreparedCall, type ProcessOptions, processRunner } from './process/runner.ts'
 import { sweepBase } from './process/sweep.ts'
@@ -79,7 +79,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
       secrets: plan.secrets,
       prompts: [call.prompt, call.settings.systemPrompt],
     })
-    const { read, facts } = streamParser(redact)
+    const { read, facts, streamed } = streamParser(redact)
     return {
       plan,
       redact,
@@ -101,11 +101,13 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
           clock: context.clock,
           structuredOutputRequested: call.settings.outputSchema !== undefined,
         })
-        if (error) throw error
-        if (facts.result === null) return []
+        if (error || facts.result === null) {
+          const spent = await spendingOf(call, { facts, streamed, costBefore })
+          return { messages: spent ? [{ type: 'spent', ...spent }] : [], ...(error && { error }) }
+        }
         const { result, isSessionKept } = await resultOf(call, facts.result, { facts, redact, costBefore })
         await prune(call)
-        return [...(isSessionKept ? [] : [missingTranscript(call)]), { type: 'result', result }]
+        return { messages: [...(isSessionKept ? [] : [missingTranscript(call)]), { type: 'result', result }] }
       },
     }
   }

@@ -15,6 +15,7 @@ import { type PreparedCall, type ProcessOptions, processRunner } from './process
 import { sweepBase } from './process/sweep.ts'
 import { endLeftover } from './recovery.ts'
 import type { AgentRunner, Call, CallMessage, CallResult } from './runner.ts'
+import { OUTPUT_LIMITS } from './stream/line-splitter.ts'
 
 /** Options of `commandRunner`. */
 export interface CommandRunnerOptions extends ProcessOptions {
@@ -43,7 +44,12 @@ const INHERITED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 
  */
 export function commandRunner(options: CommandRunnerOptions): AgentRunner {
   const { command, args = [], input = ({ prompt }) => prompt, environment: added = {} } = options
-  const { start, context } = processRunner(options, prepare)
+  const limits = { ...OUTPUT_LIMITS, ...options.limits }
+  // All that it prints is the answer, and held as such: how it is divided into lines says nothing.
+  const { start, context } = processRunner(
+    { ...options, limits: { ...limits, lineBytes: limits.callBytes } },
+    prepare,
+  )
 
   async function prepare(call: Call, signal: AbortSignal): Promise<PreparedCall> {
     await prepareDirectories(call.directories)
@@ -77,21 +83,15 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
       },
       async conclude(end) {
         // Checked even if the exit code is 0: a program that was told to stop may exit cleanly with half an answer.
-        if (end.failure) throw end.failure
-        if (signal.aborted) throw stoppedError(signal)
+        const stopped = end.failure ?? (signal.aborted ? stoppedError(signal) : null)
+        if (stopped) return { messages: [], error: stopped }
         if (end.exitCode !== 0) {
-          throw new CommandFailedError({ said: failureText(command, end, redact(await readStderr(output))) })
+          const said = failureText(command, end, redact(await readStderr(output)))
+          return { messages: [], error: new CommandFailedError({ said }) }
         }
-        return [
-          {
-            type: 'result',
-            result: {
-              ...NO_COST,
-              text: printed.join('').slice(0, -1),
-              durationMs: context.clock.now() - startedAt,
-            },
-          },
-        ]
+        const text = printed.join('').slice(0, -1)
+        const result = { ...NO_COST, text, durationMs: context.clock.now() - startedAt }
+        return { messages: [{ type: 'result', result }] }
       },
     }
   }

@@ -1,6 +1,6 @@
 /** Continues a call whose turn the service has paused: the model is asked to go on, in the same session. */
-import type { AgentRunner, Call, CallMessage, CallResult } from './runner.ts'
-import { addUsage } from './stream/result-record.ts'
+import type { AgentRunner, Call, CallMessage, CallResult, CallSpending } from './runner.ts'
+import { addUsage, NO_USAGE } from './usage.ts'
 
 const PAUSED = 'pause_turn'
 
@@ -23,19 +23,27 @@ export function withContinuations(start: AgentRunner['start']): AgentRunner['sta
       const next: Call =
         result === null ? call : { ...call, parentSessionId: call.sessionId, prompt: CONTINUE }
       let part: CallResult | null = null
+      let spent: CallSpending | null = result
       try {
         for await (const message of start(next, options)) {
           if (message.type === 'result') part = message.result
+          else if (message.type === 'spent') spent = together(result, message)
           else yield message
         }
       } catch (error) {
-        if (result === null || options.signal.aborted) throw error
+        if (result === null || options.signal.aborted) {
+          if (spent !== null) yield { type: 'spent', ...spendingOf(spent) }
+          throw error
+        }
         // Half an answer was paid for: it is kept, and its stop reason says what it is.
         yield { type: 'warning', message: `the paused turn could not be continued: ${error}` }
-        yield { type: 'result', result }
+        yield { type: 'result', result: { ...result, ...spendingOf(spent ?? result) } }
         return
       }
-      if (part === null) return
+      if (part === null) {
+        if (spent !== null) yield { type: 'spent', ...spendingOf(spent) }
+        return
+      }
       result = result === null ? part : joined(result, part, call)
       if (part.stopReason === PAUSED && left > 0) continue
       yield { type: 'result', result } satisfies CallMessage
@@ -48,9 +56,20 @@ const joined = (one: CallResult, other: CallResult, { settings }: Call): CallRes
   ...other,
   // Structured output is complete in itself.
   text: settings.outputSchema === undefined ? one.text + other.text : other.text,
-  costUsd: one.costUsd + other.costUsd,
-  usage: addUsage(one.usage, other.usage),
+  ...together(one, other),
   durationMs: one.durationMs + other.durationMs,
   turns: one.turns === null || other.turns === null ? null : one.turns + other.turns,
   permissionDenials: [...one.permissionDenials, ...other.permissionDenials],
+})
+
+const spendingOf = ({ costUsd, usage, estimated }: CallSpending): CallSpending => ({
+  costUsd,
+  usage,
+  ...(estimated && { estimated }),
+})
+
+const together = (one: CallSpending | null, other: CallSpending): CallSpending => ({
+  costUsd: (one?.costUsd ?? 0) + other.costUsd,
+  usage: addUsage(one?.usage ?? NO_USAGE, other.usage),
+  ...((one?.estimated ?? other.estimated) && { estimated: true }),
 })

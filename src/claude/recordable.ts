@@ -1,6 +1,6 @@
 /** Makes the result of a call safe to record, wherever it comes from: `claude`, a transcript, a custom runner. */
 import { InvalidResultError } from '../events/errors/call.ts'
-import type { CallResult, Usage } from './runner.ts'
+import type { CallResult, CallSpending, Usage } from './runner.ts'
 import { asRecord, label, listAt, stringAt, type UntrustedRecord } from './stream/untrusted-json.ts'
 
 /** No call uses more tokens, turns or milliseconds, and sums of such counts stay exact. */
@@ -22,8 +22,7 @@ export function recordable(result: CallResult): CallResult {
     throw new InvalidResultError({ said: `result.text is ${kindOf(text)}, not a string` })
   return {
     text,
-    costUsd: amount(given.costUsd, LARGEST_COST_USD),
-    usage: usageIn(asRecord(given.usage)),
+    ...(recordableSpending(given) ?? { costUsd: 0, usage: usageIn(null) }),
     durationMs: amount(given.durationMs, LARGEST_COUNT),
     turns: typeof given.turns === 'number' ? count(given.turns) : null,
     model: typeof given.model === 'string' ? label(given.model) : null,
@@ -35,6 +34,17 @@ export function recordable(result: CallResult): CallResult {
         tool: label(stringAt(denial, 'tool') ?? ''),
         input: (stringAt(denial, 'input') ?? '').slice(0, LONGEST_INPUT),
       })),
+  }
+}
+
+/** The same for what a call has cost, whatever else is said of it; undefined if nothing is said of the cost. */
+export function recordableSpending(spent: unknown): CallSpending | undefined {
+  const given = asRecord(spent)
+  if (typeof given?.costUsd !== 'number' && asRecord(given?.usage) === null) return undefined
+  return {
+    costUsd: amount(given?.costUsd, LARGEST_COST_USD),
+    usage: usageIn(asRecord(given?.usage)),
+    ...(given?.estimated === true ? { estimated: true } : {}),
   }
 }
 

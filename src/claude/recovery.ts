@@ -1,21 +1,22 @@
 /** Finds out what became of a call that an earlier process started: answered, failed, unanswered, or never sent. */
 import { OutputTooLargeError } from '../events/errors/call.ts'
+import { defined } from '../events/json.ts'
 import { type Redact, redactor } from '../events/redaction.ts'
 import { eachChunk } from '../workspaces/agent-file.ts'
 import { classify } from './classification.ts'
 import { CALL_MARKER } from './environment.ts'
 import { hopeless } from './hopeless-call.ts'
-import { resultOf } from './process/call-ending.ts'
+import { resultOf, spendingOf } from './process/call-ending.ts'
 import { lastOutputAt, outputFiles, readStderr } from './process/call-output.ts'
 import { sweepCall } from './process/sweep.ts'
 import { isRunning } from './process/table.ts'
 import { type TerminationContext, terminate, waitForEnd } from './process/termination.ts'
-import type { Call, ProcessIdentity, Recovered } from './runner.ts'
+import type { Call, CallSpending, ProcessIdentity, Recovered } from './runner.ts'
 import { turnStart } from './session/origin.ts'
 import { answerReader } from './session/transcript-reading.ts'
 import { eachLine, findTranscript, isReadable } from './session/transcripts.ts'
 import { lineSplitter, OUTPUT_LIMITS, type OutputLimits } from './stream/line-splitter.ts'
-import { longRecord, type StreamFacts, streamParser } from './stream/parser.ts'
+import { longRecord, type StreamParser, streamParser } from './stream/parser.ts'
 import { endingOf } from './stream/result-record.ts'
 
 export interface RecoveryContext extends TerminationContext {
@@ -79,7 +80,8 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
   const { home } = call.directories
   const output = outputFiles(home, call.callId)
   const redact = redactor({ secrets, prompts: [call.prompt, call.settings.systemPrompt] })
-  const facts = await readOutput(output.stdout, redact, limits)
+  const read = await readOutput(output.stdout, redact, limits)
+  const { facts } = read
   if (facts.result !== null) {
     const error = classify(
       {
@@ -93,19 +95,24 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
       },
       redact,
     )
-    if (error !== null) return { outcome: 'failed', error }
+    if (error !== null) return { outcome: 'failed', error, ...(await spentBy(call, read)) }
     return { outcome: 'answered', result: (await resultOf(call, facts.result, { facts, redact })).result }
   }
   // The refusal for which we had killed the call ourselves.
   const refusal = hopeless(facts, false)
   if (refusal !== null) return { outcome: 'failed', error: refusal }
+  const unanswered = async () => ({ outcome: 'unanswered' as const, ...(await spentBy(call, read)) })
   const own = await findTranscript(home, call.sessionId)
   if (own === null || !(await isReadable(own)))
-    return { outcome: facts.requested || own !== null ? 'unanswered' : 'unsent' }
+    return facts.requested || own !== null ? unanswered() : { outcome: 'unsent' }
   const answer = answerReader(call.prompt, await turnStart(call, own))
   await eachLine(own, answer.add)
   const result = answer.result()
-  return result === null ? { outcome: 'unanswered' } : { outcome: 'answered', result }
+  return result === null ? unanswered() : { outcome: 'answered', result }
+}
+
+async function spentBy(call: Call, read: StreamParser): Promise<{ readonly spent?: CallSpending }> {
+  return defined({ spent: await spendingOf(call, read) })
 }
 
 /** We did not see how the process exited: only its output is evidence. */
@@ -119,7 +126,7 @@ const UNSEEN_END = {
 } as const
 
 /** Parses whatever output the call left; possibly none. */
-async function readOutput(path: string, redact: Redact, limits: OutputLimits): Promise<StreamFacts> {
+async function readOutput(path: string, redact: Redact, limits: OutputLimits): Promise<StreamParser> {
   const parser = streamParser(redact)
   const lines = lineSplitter(limits, longRecord)
   try {
@@ -131,5 +138,5 @@ async function readOutput(path: string, redact: Redact, limits: OutputLimits): P
     // Over its limit: the transcript decides.
     if (!(error instanceof OutputTooLargeError)) throw error
   }
-  return parser.facts
+  return parser
 }

@@ -64,14 +64,21 @@ export interface Usage {
   readonly cacheCreationTokens: number
 }
 
+/** What a call has cost, as far as it is known. */
+export interface CallSpending {
+  /** US dollars. */
+  readonly costUsd: number
+  readonly usage: Usage
+  /** Nobody reported it: it follows from what the call had said when it was cut off, or from what tokens usually cost. */
+  readonly estimated?: true
+}
+
 /**
  * The outcome of an answered call. Before it is recorded, its counts are rounded up to whole numbers, and numbers that
  * are negative or missing become 0.
  */
-export interface CallResult {
+export interface CallResult extends CallSpending {
   readonly text: string
-  readonly costUsd: number
-  readonly usage: Usage
   readonly durationMs: number
   /** How many turns the model took; null if unknown (an answer recovered after a crash). */
   readonly turns: number | null
@@ -85,7 +92,10 @@ export interface CallResult {
   readonly permissionDenials: readonly { readonly tool: string; readonly input: string }[]
 }
 
-/** What a running call reports, in order. A successful call ends with exactly one `result`. */
+/**
+ * What a running call reports, in order. A successful call ends with exactly one `result`. Any other reports what it has
+ * cost as `spent`, as often as it likes: the last one counts.
+ */
 export type CallMessage =
   | ({ readonly type: 'process' } & ProcessIdentity)
   | {
@@ -113,6 +123,7 @@ export type CallMessage =
   /** What the service says about the account. It does not reach those who listen to a task. */
   | { readonly type: 'account'; readonly windows: readonly AccountWindow[] }
   | { readonly type: 'warning'; readonly message: string }
+  | ({ readonly type: 'spent' } & CallSpending)
   | { readonly type: 'result'; readonly result: CallResult }
 
 /** What became of a call whose outcome was not recorded. */
@@ -120,9 +131,9 @@ export type Recovered =
   /** It was answered and paid for: here is the answer. */
   | { readonly outcome: 'answered'; readonly result: CallResult }
   /** It ended in a known error, and is settled as that failure, as if we had seen it live. */
-  | { readonly outcome: 'failed'; readonly error: ClaudeExecutionError }
-  /** The prompt was sent, but no answer was saved. Whether it was paid for is unknown. */
-  | { readonly outcome: 'unanswered' }
+  | { readonly outcome: 'failed'; readonly error: ClaudeExecutionError; readonly spent?: CallSpending }
+  /** The prompt was sent, but no answer was saved. Whether it was paid for is unknown, unless `spent` tells. */
+  | { readonly outcome: 'unanswered'; readonly spent?: CallSpending }
   /** Nothing was sent: the same call can be started again, as if for the first time. */
   | { readonly outcome: 'unsent' }
 
@@ -133,7 +144,8 @@ export interface AgentRunner {
   /** The account that pays for calls: a name that contains no secret, equal for equal accounts. */
   account?(): string
   /**
-   * Starts a call. *Contract:* throws one ClaudeExecutionError, or ends after one `result`. Once the signal aborts,
+   * Starts a call. *Contract:* throws one ClaudeExecutionError, or ends after one `result`. Before it throws, it reports
+   * what the call has cost as `spent`, even if it was cancelled. Once the signal aborts,
    * the process and everything it started are gone before the iteration ends. `process` is yielded before anything is
    * sent.
    */
@@ -150,11 +162,16 @@ export interface AgentRunner {
   prepare?(directories: AgentDirectories): Promise<void>
   /** Whether local repositories (a path or a file URL) may be cloned. Default: false. */
   readonly allowsLocalRepos?: boolean
-  /** Copies or clones a task's files, folders and repositories into the workspace, and returns what was placed. */
+  /**
+   * Copies or clones a task's files, folders and repositories into the workspace, and returns what was placed. *Contract:*
+   * what the agent has changed since an earlier placing is not overwritten: it throws InputChangedError, or keeps it beside
+   * what replaces it if `replace` is true. What was placed for the same `placing` (a task, or a run) stays as the agent has
+   * changed it.
+   */
   place?(
     directories: AgentDirectories,
     material: Material,
-    options: { readonly signal: AbortSignal },
+    options: { readonly signal: AbortSignal; readonly placing?: string; readonly replace?: boolean },
   ): Promise<readonly PlacedInput[]>
   /**
    * Copies a session so that another agent can continue it; the original is not changed. Without it, sessions belong

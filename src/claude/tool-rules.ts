@@ -1,14 +1,12 @@
 /** Turns the tool names that a user gives into the CLI's permission rules. */
 import { InvalidInvocationError } from '../events/errors/call.ts'
+import { isToolRule } from '../events/options/tools.ts'
 import type { CallSettings } from './runner.ts'
 
 export interface ToolRules {
   readonly allowed: readonly string[]
   readonly disallowed: readonly string[]
 }
-
-/** A tool's name, an MCP tool's name, or either with a scope in parentheses. Nothing that could be read as a flag. */
-const RULE = /^[A-Za-z][\w-]*(\([^\n\r\0]*\))?$/
 
 /**
  * Without a scope, these lift the CLI's own limit to the working directory: `Write` alone may write anywhere, `Grep`
@@ -36,7 +34,7 @@ type Granted = Pick<CallSettings, 'allowedTools' | 'permissions'>
  */
 export function toolRules(settings: Granted): ToolRules {
   const allowed = (settings.allowedTools ?? []).map((name) => {
-    if (!RULE.test(name)) {
+    if (!isToolRule(name)) {
       throw new InvalidInvocationError({
         said: `${JSON.stringify(name.slice(0, 80))} is not the name of a tool`,
       })

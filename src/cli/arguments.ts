@@ -18,12 +18,20 @@ export const date = (text: string) => {
   throw new InvalidArgumentError('Write it as 2026-01-31 or 2026-01-31T12:00:00Z.')
 }
 
-/** `a, b,c` */
-export const commaSeparated = (text: string) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
+/** A date, or how long ago: `30m`, `2h`, `7d`. */
+export const since = (text: string) => {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
+  if (count === undefined) return date(text)
+  return new Date(Date.now() - Number(count) * (UNITS_MS[unit] ?? 0))
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `a,b c`: separated by commas or as arguments of their own. A comma within parentheses belongs to the item. */
+export const listedNames = (text: string, before: readonly string[] = []) => [
+  ...before,
+  ...text.split(/,\s*(?![^()]*\))/).filter((item) => item !== ''),
+]
 
 /** `SRC` or `SRC:TARGET`; an existing path may contain a colon itself. */
 export const mappings = (text: string, before: readonly { source: string; target?: string }[] = []) => {

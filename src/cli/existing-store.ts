@@ -1,21 +1,44 @@
 /** Whether there is a store to read, and what to say when there is none: a command that only reads must not make one. */
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { AgentNotFoundError } from '../events/errors/agent.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { terminal } from './terminal/output.ts'
 
 /** Any of these is the sign of a store, if perhaps a damaged one. */
 const STORE_SIGNS = ['store.json', 'head', 'log']
 
-export const hasStore = ({ baseDir }: GlobalOptions) =>
-  STORE_SIGNS.some((name) => existsSync(join(resolve(baseDir), name)))
+const isStore = (directory: string) => STORE_SIGNS.some((name) => existsSync(join(directory, name)))
+
+export const hasStore = ({ baseDir }: GlobalOptions) => isStore(resolve(baseDir))
 
 /** Whether there are agents, or the configuration declares some, which opening the store would create. */
 export const hasAgents = (globals: GlobalOptions) =>
   hasStore(globals) || (globals.config.agents ?? []).length > 0
 
+/** Throws {@link AgentNotFoundError} where there are no agents at all: asking one must not make a store. */
+export function requireAgents(globals: GlobalOptions, id: string): void {
+  if (hasAgents(globals)) return
+  throw new AgentNotFoundError({ agent: id, nearest: null, reason: emptiness(globals) })
+}
+
 export function noteNoStore(globals: GlobalOptions): void {
   terminal(globals).note(
-    `${globals.baseDir} is empty. Create an agent: claude-agents agent create ID "SYSTEM PROMPT"`,
+    `${emptiness(globals)}. Create an agent: claude-agents agent create ID "SYSTEM PROMPT"`,
   )
+}
+
+/** A person in a subfolder may mean the store of the project. */
+function emptiness({ baseDir }: GlobalOptions): string {
+  const above = storeAbove(process.cwd(), baseDir)
+  const none = `${baseDir} is empty`
+  return above === null ? none : `${none}, but ${above} is not: --base-dir ${above}`
+}
+
+function storeAbove(folder: string, baseDir: string): string | null {
+  if (isAbsolute(baseDir)) return null
+  const parent = dirname(folder)
+  if (parent === folder) return null
+  const found = join(parent, baseDir)
+  return isStore(found) ? found : storeAbove(parent, baseDir)
 }

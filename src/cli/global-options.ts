@@ -1,7 +1,7 @@
 /** The options of every command: from the command line, then the environment, then the file, then the defaults. */
 
 import type { Command } from 'commander'
-import type { Config } from '../config/configuration.ts'
+import type { Config, ConfigSources } from '../config/configuration.ts'
 import { defined } from '../events/json.ts'
 
 /** As they were typed. */
@@ -42,9 +42,12 @@ export const withGlobals = <Rest extends unknown[]>(
 
 const rootOf = (command: Command): Command => (command.parent ? rootOf(command.parent) : command)
 
-export async function completeOptions(given: GivenOptions): Promise<GlobalOptions> {
+export async function completeOptions(
+  given: GivenOptions,
+  { untrusted }: Pick<ConfigSources, 'untrusted'> = {},
+): Promise<GlobalOptions> {
   const { loadConfig } = await import('../config/configuration.ts')
-  const config = await loadConfig({ file: given.config, options: settingsOf(given) })
+  const config = await loadConfig(defined({ file: given.config, options: settingsOf(given), untrusted }))
   const { baseDir = '.claude-agents', logLevel = 'warn', claudePath } = config
   return defined({
     baseDir,

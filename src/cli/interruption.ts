@@ -1,4 +1,4 @@
-/** How a command learns that it should end: the first Ctrl-C asks, the second one kills. */
+/** How a command learns that it should end: the first Ctrl-C asks, a later one insists. */
 
 /** The exit code of an interrupted command: 128 plus the number of the signal, as in shells. */
 const EXIT_CODES: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
@@ -6,6 +6,8 @@ const EXIT_CODES: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143
 export interface Interruption {
   /** Aborted on Ctrl-C, or when the system asks the process to end. */
   readonly signal: AbortSignal
+  /** Aborted on the second Ctrl-C, which then does not kill the process; the third does. */
+  insistence(): AbortSignal
   /** Ends the command as if Ctrl-C had been pressed. */
   interrupt(): void
   /** Gives the signals back their default effect. */
@@ -14,15 +16,21 @@ export interface Interruption {
 
 export function listenForInterruption(): Interruption {
   const interruption = new AbortController()
+  let insistence: AbortController | null = null
   const interrupt = (name: NodeJS.Signals) => {
-    if (interruption.signal.aborted) process.exit(EXIT_CODES[name])
+    const controller = interruption.signal.aborted ? insistence : interruption
+    if (controller === null || controller.signal.aborted) process.exit(EXIT_CODES[name])
     process.exitCode = EXIT_CODES[name]
-    interruption.abort(`interrupted by ${name}`)
+    controller.abort(`interrupted by ${name}`)
   }
   const signals = Object.keys(EXIT_CODES) as NodeJS.Signals[]
   for (const name of signals) process.on(name, interrupt)
   return {
     signal: interruption.signal,
+    insistence() {
+      insistence ??= new AbortController()
+      return insistence.signal
+    },
     interrupt: () => interrupt('SIGINT'),
     stop() {
       for (const name of signals) process.off(name, interrupt)

@@ -33,7 +33,9 @@ export async function commandNamed(
   let command = program
   const names: string[] = []
   for (const word of words) {
-    const next = command.commands.find((candidate) => candidate.name() === word)
+    const next = command.commands.find(
+      (candidate) => candidate.name() === word || candidate.aliases().includes(word),
+    )
     if (!next) continue
     command = await loadedCommand(next)
     names.push(word)

@@ -1,10 +1,19 @@
 /** The file that receives the log: a line of JSON at a time, appended only to a log of ours. */
-import { appendFileSync, closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
+import {
+  accessSync,
+  appendFileSync,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+} from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative } from 'node:path'
 import type { Config } from '../config/configuration.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 
-const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants
+const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, W_OK } = constants
 /** How each line begins. */
 const BEGINNING = '{"level":"'
 
@@ -18,22 +27,35 @@ const BEGINNING = '{"level":"'
 export function logFile(path: string, { file, settings }: Pick<Config, 'file' | 'settings'>) {
   const isFromFile = settings.some(({ key, from }) => key === 'logging.file' && from === 'file')
   if (isFromFile && file !== null) checkPlace(path, dirname(file))
-  const flags = isFromFile ? O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK : 'a'
-  const withFile = (use: (descriptor: number) => void) => {
-    const descriptor = openSync(path, flags, 0o600)
+  // A pipe that nobody reads must not stop the process.
+  const flags = O_APPEND | O_NONBLOCK | (isFromFile ? O_RDWR | O_NOFOLLOW : O_WRONLY)
+  const withFile = (create: number, use: (descriptor: number) => void) => {
+    const descriptor = openSync(path, flags | create, 0o600)
     try {
       use(descriptor)
     } finally {
       closeSync(descriptor)
     }
   }
+  const append = (line: string) => withFile(O_CREAT, (descriptor) => appendFileSync(descriptor, `${line}\n`))
   try {
-    withFile((descriptor) => isFromFile && checkLog(path, descriptor))
+    withFile(0, (descriptor) => isFromFile && checkLog(path, descriptor))
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT' && canBeMade(path)) return append
     if (cause instanceof InvalidInputError) throw cause
     throw refused(`${path} cannot be written (${(cause as NodeJS.ErrnoException).code})`, cause)
   }
-  return (line: string) => withFile((descriptor) => appendFileSync(descriptor, `${line}\n`))
+  return append
+}
+
+/** Made with the first line: a command with nothing to log writes nothing. */
+function canBeMade(path: string): boolean {
+  try {
+    accessSync(dirname(path), W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function checkPlace(path: string, folder: string): void {

@@ -11,6 +11,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') void fail(error)
 })
 
+// Notes that nobody reads any more must not end work.
+process.stderr.on('error', () => {})
+
 try {
   await commandProgram().parseAsync()
 } catch (error) {

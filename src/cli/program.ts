@@ -1,6 +1,6 @@
 /** The command line as one program: its global options, and the commands by topic, each loaded when it is used. */
 import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { LOG_LEVELS } from '../logger.ts'
 import { assignments } from './arguments.ts'
 import { addLazyCommand, commandNamed, type Definition, loadedCommand } from './lazy-command.ts'
@@ -103,10 +103,22 @@ const TOPICS: Readonly<Record<string, Commands>> = {
   },
 }
 
+/** What people type first, from other programs. */
+const OTHER_WORDS: Commands = {
+  ls: ['list agents', async () => (await import('./agent/commands.ts')).listCommand],
+  status: [
+    'what agents are doing, what is waiting and what it costs',
+    async () => (await import('./live/top.ts')).statusCommand,
+  ],
+  version: ['print the version', async () => (command) => void command.action(printVersion)],
+}
+
 export function commandProgram(): Command {
   const program = new Command('claude-agents')
     .description('Teams of Claude agents that survive crashes: durable, supervised, replayable.')
-    .version(packageVersion(), '-V, --version', 'print the version')
+    .version(packageVersion(), '-v, --version', 'print the version')
+    .addOption(new Option('-V').hideHelp())
+    .on('option:V', printVersion)
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .option(
@@ -141,6 +153,8 @@ export function commandProgram(): Command {
     for (const [name, [summary, definition]] of Object.entries(commands))
       addLazyCommand(program, name, summary, definition)
   }
+  for (const [name, [summary, definition]] of Object.entries(OTHER_WORDS))
+    addLazyCommand(program, name, summary, definition, { hidden: true })
   addLazyCommand(
     program,
     'complete',
@@ -166,6 +180,12 @@ export async function completeProgram(): Promise<Command> {
 /** `create <id> <system-prompt>`; a command that is not loaded has a name only. */
 const subcommandTerm = (command: Command) =>
   `${command.name()} ${command.usage().replace(/\[options\] ?|\[command\]/g, '')}`.trim()
+
+function printVersion(): never {
+  const version = packageVersion()
+  process.stdout.write(`${version}\n`)
+  throw new CommanderError(0, 'commander.version', version)
+}
 
 function packageVersion(): string {
   const file = new URL('../../package.json', import.meta.url)

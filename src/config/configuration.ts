@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { ConfigError } from '../events/errors/config.ts'
+import { ConfigError, ConfigNotTrustedError, type ConfigProblem } from '../events/errors/config.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
@@ -12,12 +12,14 @@ import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
 import type { Amount, Budget } from '../events/options/budget.ts'
 import { decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
+import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { ConfigDocument } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
 import { describeMistake } from './problems.ts'
 import { ConfigFile, type ConfigValues } from './schema.ts'
 import { type DeclaredTree, declaredTree } from './supervision.ts'
+import { privilegesOf, type ReadFile, trustOf } from './trust.ts'
 import type { NamedWorkflow } from './workflow-definition.ts'
 import { namedWorkflows } from './workflows.ts'
 
@@ -38,12 +40,14 @@ export interface Config {
   readonly baseDir?: string
   readonly maxAgents?: number
   readonly sessionPersistence?: boolean
+  readonly replaceInputs?: boolean
   readonly agentDefaults?: AgentDefaults
   readonly logLevel?: string
   readonly limits?: Limits
   /** What all agents together may spend, and the least that a call is estimated to cost. */
   readonly budget?: Budget
   readonly callMinimum?: Partial<Amount>
+  readonly cacheReadWeight?: number
   readonly logFile?: string
   /** The `claude` command. */
   readonly claudePath?: string
@@ -51,6 +55,8 @@ export interface Config {
   /** Supervision trees, for `orchestrator.supervise`. */
   readonly supervision?: readonly DeclaredTree[]
   readonly workflows?: readonly NamedWorkflow[]
+  /** What only a trusted file may do, if it is not trusted and was loaded all the same (`untrusted: 'load'`). */
+  readonly untrusted?: readonly ConfigProblem[]
   /** Every setting, set or not, with its origin. */
   readonly settings: readonly ResolvedSetting[]
 }
@@ -59,8 +65,13 @@ export interface Config {
 export interface ConfigSources {
   /** Where to look for the file, and upwards. Default: the working directory. */
   readonly directory?: string
-  /** The file to load. */
+  /** The file to load. It counts as trusted, since it was named. */
   readonly file?: string | undefined
+  /**
+   * What to do about a file that was found, is not trusted (`claude-agents config trust`), and does what only a trusted one
+   * may: leave its folder, grant tools, or name a program. Default: `refuse`.
+   */
+  readonly untrusted?: 'refuse' | 'load'
   /** Default: that of the process. `{}` ignores it. */
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** Overrides everything else: `{ 'orchestrator.max_agents': '7' }`. */
@@ -71,7 +82,7 @@ export interface ConfigSources {
  * Loads the configuration from options, then variables (`CLAUDE_AGENTS_*`), then the file: the one named, or the one
  * found in `directory` or above it.
  *
- * @throws ConfigError with file, line and column of each mistake: unknown keys (suggesting the nearest known one), invalid
+ * @throws ConfigNotTrustedError. ConfigError with file, line and column of each mistake: unknown keys (suggesting the nearest known one), invalid
  * values, syntax errors. InvalidInputError for an option whose key is unknown.
  * @example
  * const { baseDir, agents = [] } = await loadConfig()
@@ -82,10 +93,12 @@ export async function loadConfig({
   file,
   environment = process.env,
   options = {},
+  untrusted = 'refuse',
 }: ConfigSources = {}): Promise<Config> {
   checkKeys(options)
   const path = file === undefined ? await findConfigFile(directory) : resolve(file)
-  const document = path === null ? undefined : new ConfigDocument(path, await read(path))
+  const found = path === null ? undefined : { path, text: await readConfigFile(path) }
+  const document = found && new ConfigDocument(found.path, found.text)
   const { raw, origins } = layered(document?.value, { options, environment })
   const placeOf = (part: ValuePath, isKey = false): string => {
     const key = part.join('.')
@@ -100,7 +113,7 @@ export async function loadConfig({
   })
   checkAgentIds(values, placeOf)
   if (path !== null && values.claude?.path !== undefined && !origins.has('claude.path'))
-    await assertTrusted(path)
+    await assertUnwritable(path)
   const settings = resolvedSettings(values, origins, placeOf)
   const from = (key: string, relative: string | undefined) => {
     // A name without a slash is looked up on the PATH.
@@ -108,15 +121,29 @@ export async function loadConfig({
     return path !== null && !origins.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
   const { orchestrator, agent_defaults, limits, budget, logging, claude, agents } = values
+  const baseDir = from('orchestrator.base_dir', orchestrator?.base_dir)
+  const problems =
+    found && file === undefined
+      ? await problemsOfTrust(found, environment, untrusted, {
+          path: found.path,
+          values,
+          baseDir: baseDir ?? resolve(directory, ORCHESTRATOR.baseDir.fallback),
+          isOfFile: (key) => !origins.has(key),
+          placeOf,
+        })
+      : []
   return defined({
     file: path,
-    baseDir: from('orchestrator.base_dir', orchestrator?.base_dir),
+    untrusted: problems.length === 0 ? undefined : problems,
+    baseDir,
     maxAgents: orchestrator?.max_agents,
     sessionPersistence: orchestrator?.session_persistence,
+    replaceInputs: orchestrator?.replace_inputs,
     agentDefaults: agent_defaults && agentOptions(agent_defaults),
     limits: limits && inCode(limits),
     budget: amounts(budget?.usd, budget?.tokens),
     callMinimum: amounts(budget?.minimum_usd, budget?.minimum_tokens),
+    cacheReadWeight: budget?.cache_read_weight,
     logLevel: logging?.level,
     logFile: from('logging.file', logging?.file),
     claudePath: from('claude.path', claude?.path),
@@ -130,6 +157,21 @@ export async function loadConfig({
     workflows: workflows.length === 0 ? undefined : workflows,
     settings,
   })
+}
+
+/** What a file does that only a trusted one may; nothing if it is trusted. Throws ConfigNotTrustedError. */
+async function problemsOfTrust(
+  file: ReadFile,
+  environment: NonNullable<ConfigSources['environment']>,
+  untrusted: 'refuse' | 'load',
+  examined: Parameters<typeof privilegesOf>[0],
+): Promise<readonly ConfigProblem[]> {
+  const problems = await privilegesOf(examined)
+  if (problems.length === 0) return []
+  const trust = await trustOf(file, environment)
+  if (trust === 'trusted') return []
+  if (untrusted === 'load') return problems
+  throw new ConfigNotTrustedError({ file: file.path, hasChanged: trust === 'changed', problems })
 }
 
 /** The configuration file for this directory: in it, or above it; null if there is none. */
@@ -146,7 +188,8 @@ export async function findConfigFile(directory: string): Promise<string | null> 
   return above === resolve(directory) ? null : findConfigFile(above)
 }
 
-async function read(path: string): Promise<string> {
+/** The text of a configuration file. Throws ConfigError. */
+export async function readConfigFile(path: string): Promise<string> {
   try {
     const text = await readFile(path, 'utf8')
     if (text.length <= LARGEST_FILE) return text
@@ -186,7 +229,7 @@ function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ValuePath)
 }
 
 /** Other users must not be able to write to a file that names a program to run. */
-async function assertTrusted(path: string): Promise<void> {
+async function assertUnwritable(path: string): Promise<void> {
   const { uid, mode } = await stat(path)
   const own = process.getuid === undefined || uid === process.getuid() || uid === 0
   if (own && (mode & 0o022) === 0) return

@@ -3,7 +3,7 @@
 import * as Schema from 'effect/Schema'
 import { defined } from '../events/json.ts'
 import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
-import { BUDGET, CALL_MINIMUM } from '../events/options/budget.ts'
+import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
@@ -52,7 +52,12 @@ const SECTIONS = {
   agent_defaults: AGENT_DEFAULTS,
   limits: section(inFile(LIMITS)),
   budget: section(
-    { ...BUDGET, minimum_usd: CALL_MINIMUM.usd, minimum_tokens: CALL_MINIMUM.tokens },
+    {
+      ...BUDGET,
+      minimum_usd: CALL_MINIMUM.usd,
+      minimum_tokens: CALL_MINIMUM.tokens,
+      cache_read_weight: CACHE_READ_WEIGHT,
+    },
     'BUDGET_',
   ),
   logging: section(

@@ -16,10 +16,21 @@ export {
   type SimulatedModelOptions,
   simulatedModel,
 } from '../testing/model/simulated-model.ts'
+export { type CrashPoint, MortalStore, type MortalStoreOptions } from '../testing/mortal-store.ts'
+export { CallMemory, rememberingRunner } from '../testing/remembering-runner.ts'
 export {
   type ScriptedAnswer,
   type ScriptedRunner,
   type ScriptedRunnerOptions,
   scriptedRunner,
 } from '../testing/scripted-runner.ts'
-export { type VirtualClock, virtualClock } from '../testing/virtual-clock.ts'
+export type { FaultName, Script } from '../testing/simulation/script.ts'
+export {
+  replayScript,
+  SimulationFailure,
+  type SimulationOptions,
+  type SimulationReport,
+  simulate,
+} from '../testing/simulation/simulate.ts'
+export type { SimulatedActor } from '../testing/simulation/world.ts'
+export { type VirtualClock, type VirtualClockOptions, virtualClock } from '../testing/virtual-clock.ts'

@@ -27,6 +27,22 @@ const Usage = Schema.Struct({
   cacheCreationTokens: Count,
 })
 
+/** What a call cost. */
+const spending = {
+  costUsd: Schema.Finite,
+  usage: Usage,
+  /** As budgets count them; absent if that is input plus output, as in older logs. */
+  tokens: Schema.optionalKey(Count),
+  /** The call was cut off, or reported no price. */
+  estimated: Schema.optionalKey(Schema.Literal(true)),
+}
+/** The same, as far as a call that was not answered told it. */
+const spendingIfKnown = {
+  ...spending,
+  costUsd: Schema.optionalKey(spending.costUsd),
+  usage: Schema.optionalKey(spending.usage),
+}
+
 /** Why a task is held: it needs approval, its next call exceeds a budget, or its account cannot pay for one. */
 export const Hold = Schema.Union([
   Schema.Struct({ reason: Schema.Literal('approval'), note: NullableString }),
@@ -109,8 +125,7 @@ const definitions = {
       sessionId: Schema.String,
       parentSessionId: NullableString,
       text: Body,
-      costUsd: Schema.Finite,
-      usage: Usage,
+      ...spending,
       durationMs: Schema.Finite,
       turns: Schema.NullOr(Count),
       model: NullableString,
@@ -121,9 +136,9 @@ const definitions = {
       harvested: Schema.Boolean,
     }),
   ),
-  CallFailed: fact(Schema.Struct({ ...callOfTask, error: Failure })),
+  CallFailed: fact(Schema.Struct({ ...callOfTask, error: Failure, ...spendingIfKnown })),
   /** The orchestrator's process died during the call, and no answer was found: the call may have been paid for. */
-  CallOutcomeUnknown: fact(Schema.Struct(callOfTask)),
+  CallOutcomeUnknown: fact(Schema.Struct({ ...callOfTask, ...spendingIfKnown })),
   /** After a failed call: when the next one starts. */
   RetryScheduled: fact(
     Schema.Struct({
@@ -156,13 +171,14 @@ const definitions = {
       sessionId: Schema.String,
       parentSessionId: NullableString,
       text: Body,
-      costUsd: Schema.Finite,
-      usage: Usage,
+      ...spending,
       durationMs: Schema.Finite,
       model: NullableString,
       harvested: Schema.Boolean,
     }),
   ),
+  /** What a call without an answer had cost, known only after its task had ended. */
+  LateCostRecorded: fact(Schema.Struct({ ...callOfTask, ...spending })),
   /** Starts a new session chain; the old one stays in the log. */
   AgentReset: fact(Schema.Struct({})),
   /** Its supervisor has restarted it after an error or a stop. The session chain continues. */

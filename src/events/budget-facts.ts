@@ -32,8 +32,11 @@ const definitions = {
     Schema.Struct({
       callId: Schema.String,
       ...Amount.fields,
-      /** `spent`: the actual cost. `assumed`: the cost is unknown, so the whole reservation. `released`: nothing was sent. */
-      outcome: Schema.Literals(['spent', 'assumed', 'released']),
+      /**
+       * `spent`: the actual cost. `estimated`: what a call that was cut off has cost by what had streamed. `assumed`: the
+       * cost is unknown, so the whole reservation. `released`: nothing was sent.
+       */
+      outcome: Schema.Literals(['spent', 'estimated', 'assumed', 'released']),
     }),
   ),
 }

@@ -7,6 +7,10 @@ export function dollars(amount: number): string {
   return `${amount < 0 ? '-' : ''}$${size.toFixed(decimals).replace(/(\.\d\d\d*?)0+$/, '$1')}`
 }
 
+/** `$2.50`, or `~$2.50` if part of it is an estimate. */
+export const dollarsSpent = (amount: number, estimated: number): string =>
+  `${estimated > 0 ? '~' : ''}${dollars(amount)}`
+
 /** `45 ms`, `0.4 s`, `12 s`, `3:05`, `2:03:05` */
 export function duration(milliseconds: number): string {
   if (milliseconds > 0 && milliseconds < 100) return `${Math.round(milliseconds)} ms`

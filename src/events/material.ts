@@ -35,6 +35,11 @@ export const Material = Schema.Struct({
   files: Schema.optionalKey(Schema.Array(FileMapping)),
   folders: Schema.optionalKey(Schema.Array(FolderMapping)),
   repos: Schema.optionalKey(Schema.Array(GitHubRepo)),
+  /**
+   * Whether to place it even where the agent has changed what was placed before, or has made something of its own: its work
+   * is then kept beside the target, as `TARGET.replaced-1`. Default: the task fails with `InputChangedError`.
+   */
+  replace: Schema.optionalKey(Schema.Boolean),
 })
 export type Material = typeof Material.Type
 
@@ -58,6 +63,10 @@ export const PlacedInput = Schema.Struct({
   bytes: Count,
   /** How many entries were left out: links, sockets, pipes, devices, and files that vanished before they could be read. */
   skipped: Count,
+  /** Where the agent's work that it replaced is kept, relative to the workspace. */
+  kept: Schema.optionalKey(Schema.String),
+  /** It was not placed again: the run had placed it before, and the agent has worked on it since. */
+  left: Schema.optionalKey(Schema.Literal(true)),
 })
 export type PlacedInput = typeof PlacedInput.Type
 
@@ -66,6 +75,7 @@ export interface CheckedMaterial {
   readonly files: readonly CheckedMapping[]
   readonly folders: readonly CheckedMapping[]
   readonly repos: readonly CheckedRepo[]
+  readonly replace: boolean
 }
 export type CheckedMapping = Required<FileMapping>
 /** `url` still contains its credentials. */
@@ -77,6 +87,7 @@ export function checkMaterial(material: Material, options: RepoUrlOptions = {}):
     files: list(material.files, 'files').map((file, at) => checkMapping(file, `files[${at}]`)),
     folders: list(material.folders, 'folders').map((folder, at) => checkMapping(folder, `folders[${at}]`)),
     repos: list(material.repos, 'repos').map((repo, at) => checkRepo(repo, `repos[${at}]`, options)),
+    replace: checkReplace(material.replace),
   }
   refuseOverlaps(checked)
   return checked
@@ -85,6 +96,11 @@ export function checkMaterial(material: Material, options: RepoUrlOptions = {}):
 /** A repository as it may be recorded. Cloning it again needs another kind of login, or none. */
 export function withoutCredentials(repo: GitHubRepo): GitHubRepo {
   return { ...repo, url: checkRepoUrl(repo.url, 'The URL', { allowLocalRepos: true }).url }
+}
+
+function checkReplace(replace: unknown): boolean {
+  if (replace === undefined || typeof replace === 'boolean') return replace ?? false
+  throw new InvalidInputError({ what: 'replace', problem: 'it is not true or false' })
 }
 
 function list<Item>(items: readonly Item[] | undefined, what: string): readonly Item[] {

@@ -53,7 +53,18 @@ const definitions = {
       carriedFrom: Schema.optionalKey(Schema.String),
     }),
   ),
-  StepFailed: fact(Schema.Struct({ ...step, error: Failure, cancelled: Schema.Boolean })),
+  StepFailed: fact(
+    Schema.Struct({
+      ...step,
+      error: Failure,
+      cancelled: Schema.Boolean,
+      /** What the calls of its task cost, if they cost anything. */
+      costUsd: Schema.optionalKey(Cost),
+      tokens: Schema.optionalKey(Schema.Int),
+    }),
+  ),
+  /** What a call of a step had cost, known only after its task had ended. */
+  StepCostRecorded: fact(Schema.Struct({ taskId: Schema.String, costUsd: Cost, tokens: Schema.Int })),
   RunPaused: fact(Schema.Struct({ reason: Schema.String })),
   RunResumed: fact(Schema.Struct({})),
   RunSucceeded: fact(Schema.Struct({ finalOutput: Body, uses: Uses })),

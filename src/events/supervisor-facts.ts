@@ -28,6 +28,8 @@ const definitions = {
   /** `child` is present if it is a new one, started at run time. */
   ChildStarted: fact(Schema.Struct({ ...child, stamp: Stamp, child: Schema.optionalKey(ChildData) })),
   ChildStartFailed: fact(Schema.Struct({ ...child, error: Failure })),
+  /** A command ends a running child. From now on it counts as ended; how it ended is told by the exit that follows. */
+  ChildTerminated: fact(Schema.Struct({ ...child, becomes: Schema.Literals(['kept', 'deleted']) })),
   /** A running child has ended, by itself or because its supervisor ended it; `becomes` says what follows. */
   ChildExited: fact(
     Schema.Struct({
@@ -47,6 +49,8 @@ const definitions = {
       dueAt: Instant,
       /** How long the wait is, in ms: it is never longer, whatever a clock shows. Absent in older logs. */
       delayMs: Schema.optionalKey(Count),
+      /** All that will be restarted together, this one included, in start order; absent if it is this one alone. */
+      children: Schema.optionalKey(Schema.Array(Schema.String)),
     }),
   ),
   /** The child that ended runs again, and so do the siblings that were restarted with it. */

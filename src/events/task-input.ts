@@ -3,6 +3,7 @@ import * as Schema from 'effect/Schema'
 import { InvalidInputError } from './errors/usage.ts'
 import type { FileMapping, FolderMapping, GitHubRepo } from './material.ts'
 import { checkMaterial } from './material.ts'
+import { type KnownKeys, refuseUnknownKeys } from './options/known-keys.ts'
 import type { RepoUrlOptions } from './repo-url.ts'
 
 export { FileMapping, FolderMapping, GitHubRepo, Material, PlacedInput } from './material.ts'
@@ -19,6 +20,20 @@ export interface TaskInput {
   readonly folders?: readonly FolderMapping[]
   /** Repositories to clone into the workspace first. */
   readonly repos?: readonly GitHubRepo[]
+  /**
+   * Whether to place them even where the agent has changed what was placed before: its work is then kept beside the target,
+   * as `TARGET.replaced-1`. Default: the task fails with `InputChangedError`.
+   */
+  readonly replace?: boolean
+}
+
+const PARTS: KnownKeys<TaskInput> = {
+  prompt: true,
+  textInput: true,
+  files: true,
+  folders: true,
+  repos: true,
+  replace: true,
 }
 
 /** What remains of a body that compaction dropped from the log. */
@@ -56,16 +71,18 @@ export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions
       hint: 'Say what the agent should do.',
     })
   }
+  refuseUnknownKeys(input, PARTS, { what: 'The task', noun: 'part' })
   if (input.textInput !== undefined && typeof input.textInput !== 'string') {
     throw new InvalidInputError({ what: 'textInput', problem: 'it is not a string' })
   }
-  const { files, folders, repos } = checkMaterial(input, options)
+  const { files, folders, repos, replace } = checkMaterial(input, options)
   return {
     prompt: input.prompt,
     ...(input.textInput !== undefined && { textInput: input.textInput }),
     ...(files.length > 0 && { files }),
     ...(folders.length > 0 && { folders }),
     ...(repos.length > 0 && { repos }),
+    ...(replace && { replace }),
   }
 }
 

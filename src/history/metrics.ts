@@ -1,6 +1,7 @@
 /** Metrics in the text format of Prometheus, folded from the log. */
 import type { AccountState } from '../actors/admission/account-machine.ts'
 import type { Recorded } from '../events/envelope.ts'
+import { spendingIn } from '../events/spending.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 type Labels = Readonly<Record<string, string>>
@@ -39,8 +40,9 @@ const FAMILIES = {
   claude_agents_calls_started_total: ['counter', 'Calls that were started.'],
   claude_agents_call_failures_total: ['counter', 'Calls that have failed, by error.'],
   claude_agents_retries_total: ['counter', 'Calls that were scheduled again.'],
-  claude_agents_tokens_total: ['counter', 'Tokens of answered calls, by type.'],
-  claude_agents_cost_usd_total: ['counter', 'What answered calls have cost, in US dollars.'],
+  claude_agents_tokens_total: ['counter', 'Tokens of calls, however they ended, by type.'],
+  claude_agents_cost_usd_total: ['counter', 'What calls have cost, however they ended, in US dollars.'],
+  claude_agents_cost_estimated_usd_total: ['counter', 'The part of the cost that is an estimate.'],
   claude_agents_call_duration_seconds: ['histogram', 'How long answered calls took.'],
   claude_agents_steps_total: ['counter', 'Steps of workflows that have ended, by outcome.'],
 } as const satisfies Record<string, readonly [Type, string]>
@@ -54,8 +56,6 @@ const REMOVED = ''
 
 interface Data {
   readonly error?: { readonly tag?: string }
-  readonly usage?: Readonly<Record<string, number>>
-  readonly costUsd?: number
   readonly durationMs?: number
 }
 
@@ -125,19 +125,27 @@ function* changes(type: string, data: Data): Generator<readonly [string, number]
   if (type === 'CallOutcomeUnknown') {
     yield [named('claude_agents_call_failures_total', { error: 'OutcomeUnknownError' }), 1]
   }
+  yield* spent(data)
   if (type !== 'CallSucceeded') return
-  const { usage = {}, costUsd = 0, durationMs = 0 } = data
-  for (const [name, value] of Object.entries(usage)) {
-    const kind = name.replace(/Tokens$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-    yield [named('claude_agents_tokens_total', { type: kind }), value]
-  }
-  yield [named('claude_agents_cost_usd_total'), costUsd]
+  const { durationMs = 0 } = data
   const seconds = durationMs / 1000
   const duration = 'claude_agents_call_duration_seconds'
   for (const bucket of [...BUCKETS, Number.POSITIVE_INFINITY])
     yield [named(duration, { suffix: '_bucket', le: leOf(bucket) }), seconds <= bucket ? 1 : 0]
   yield [named(duration, { suffix: '_sum' }), seconds]
   yield [named(duration, { suffix: '_count' }), 1]
+}
+
+function* spent(data: object): Generator<readonly [string, number]> {
+  const spending = spendingIn({ data })
+  if (!spending) return
+  const { usage, costUsd, estimated } = spending
+  for (const [name, value] of Object.entries(usage)) {
+    const kind = name.replace(/Tokens$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    yield [named('claude_agents_tokens_total', { type: kind }), value]
+  }
+  yield [named('claude_agents_cost_usd_total'), costUsd]
+  if (estimated) yield [named('claude_agents_cost_estimated_usd_total'), costUsd]
 }
 
 const leOf = (bucket: number) => (bucket === Number.POSITIVE_INFINITY ? '+Inf' : String(bucket))

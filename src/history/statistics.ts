@@ -1,5 +1,6 @@
 /** Statistics of a log in one pass: tasks, failures, retries, times, tokens and cost, by agent, run or day. */
 import type { Recorded } from '../events/envelope.ts'
+import { spendingIn } from '../events/spending.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 /** What the figures are grouped by. */
@@ -19,9 +20,14 @@ export interface Statistics {
   /** From acceptance to answer, in ms, with waiting and retries; null if nothing was answered. */
   readonly p50Ms: number | null
   readonly p95Ms: number | null
+  /** Of all calls, however they ended. */
   readonly inputTokens: number
   readonly outputTokens: number
+  /** The same as budgets count them: with those written to the cache, and a share of those read from it. */
+  readonly tokens: number
   readonly costUsd: number
+  /** The part of the cost that is an estimate, because calls were cut off or reported no price. */
+  readonly estimatedCostUsd: number
 }
 
 /** The statistics of all groups, ordered by key. */
@@ -46,7 +52,9 @@ interface Figures {
   readonly times: number[]
   inputTokens: number
   outputTokens: number
+  tokens: number
   costUsd: number
+  estimatedCostUsd: number
 }
 
 class Counting {
@@ -70,6 +78,7 @@ class Counting {
     }
     const task = this.#open.get(key)
     const figures = this.#figures(this.#keyOf(recorded, task))
+    spend(figures, data)
     switch (type) {
       case 'CallFailed':
         count(figures.failures, tagOf(data.error))
@@ -80,32 +89,26 @@ class Counting {
       case 'RetryScheduled':
         figures.retries++
         return
+      // Its call may still tell what it has cost: the task is kept for its run.
       case 'TaskFailed':
         figures.failed++
-        break
+        return
       case 'TaskCancelled':
         figures.cancelled++
-        break
+        return
       case 'CallSucceeded': {
-        const { inputTokens, outputTokens } = data.usage as { inputTokens: number; outputTokens: number }
         figures.succeeded++
-        figures.inputTokens += inputTokens
-        figures.outputTokens += outputTokens
-        figures.costUsd += Number(data.costUsd)
         // The clock may have been set back in between.
         if (task) figures.times.push(Math.max(0, Date.parse(at) - task.acceptedAt))
-        break
+        this.#open.delete(key)
       }
-      default:
-        return
     }
-    this.#open.delete(key)
   }
 
   results(): readonly Statistics[] {
     return [...this.#groups]
-      .filter(([, { succeeded, failed, cancelled, retries, failures }]) =>
-        Boolean(succeeded + failed + cancelled + retries + failures.size),
+      .filter(([, { succeeded, failed, cancelled, retries, failures, costUsd }]) =>
+        Boolean(succeeded + failed + cancelled + retries + failures.size + costUsd),
       )
       .sort(([one], [other]) => ((one ?? '') < (other ?? '') ? -1 : 1))
       .map(([key, { failures, times, ...figures }]) => {
@@ -139,11 +142,23 @@ class Counting {
       times: [],
       inputTokens: 0,
       outputTokens: 0,
+      tokens: 0,
       costUsd: 0,
+      estimatedCostUsd: 0,
     }
     this.#groups.set(key, figures)
     return figures
   }
+}
+
+function spend(figures: Figures, data: object): void {
+  const spending = spendingIn({ data })
+  if (!spending) return
+  figures.inputTokens += spending.usage.inputTokens
+  figures.outputTokens += spending.usage.outputTokens
+  figures.tokens += spending.tokens
+  figures.costUsd += spending.costUsd
+  if (spending.estimated) figures.estimatedCostUsd += spending.costUsd
 }
 
 function count(counts: Map<string, number>, what: string): void {

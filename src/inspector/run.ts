@@ -65,6 +65,10 @@ function stepsIn(facts: readonly Recorded[], startMs: number): readonly MutableS
       open.set(stepKey, step)
       continue
     }
+    if (type === 'StepCostRecorded') {
+      const step = steps.find((one) => one.taskId === taskId)
+      if (step) Object.assign(step, { costUsd: step.costUsd + costUsd, tokens: step.tokens + tokens })
+    }
     const step = open.get(stepKey)
     if (!step) continue
     const ended = { endPosition: position, durationMs: Date.parse(at) - startMs - step.startMs }
@@ -75,7 +79,8 @@ function stepsIn(facts: readonly Recorded[], startMs: number): readonly MutableS
     }
     if (type === 'StepFailed') {
       const problem = error ? brief(`${error.tag}: ${error.message}`, 300) : null
-      Object.assign(step, ended, { state: cancelled ? 'cancelled' : 'failed', problem })
+      const spent = { costUsd: costUsd ?? 0, tokens: tokens ?? 0 }
+      Object.assign(step, ended, spent, { state: cancelled ? 'cancelled' : 'failed', problem })
     }
   }
   return steps

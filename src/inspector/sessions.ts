@@ -38,6 +38,7 @@ export function callsIn(facts: readonly Recorded[], onlyTask?: string): readonly
       continue
     }
     const call = callId === undefined ? newest : calls.get(callId)
+    if (call && type.startsWith('Late')) call.costUsd += (data as EndOfCall).costUsd ?? 0
     const outcome = OUTCOMES[type]
     if (!call || !outcome || call.outcome !== 'open') continue
     const { costUsd = 0, error, reason } = data as EndOfCall

@@ -1,17 +1,20 @@
 /** Untrusted text and values made safe for the page: bounded, and with hidden characters visible. */
+import { withoutHidden } from '../events/hidden-characters.ts'
 import type { Json } from '../events/json.ts'
 import type { BodyLocation } from './view.ts'
 
-/** Control characters except tab and line feed, and those that change the direction of writing. */
+/** Control characters except tab and line feed. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to make visible
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
-/** Replaces hidden characters by escapes such as `\x1b`. */
-export const visible = (text: string): string =>
-  text.replace(HIDDEN, (character) => {
-    const code = character.charCodeAt(0)
-    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`
-  })
+/** Replaces control and hidden characters by escapes such as `\x1b`. */
+export const visible = (text: string): string => withoutHidden(text.replace(CONTROL, escaped), escaped)
+
+function escaped(character: string): string {
+  const code = character.codePointAt(0) ?? 0
+  if (code < 256) return `\\x${code.toString(16).padStart(2, '0')}`
+  return code < 0x10000 ? `\\u${code.toString(16)}` : `\\u{${code.toString(16)}}`
+}
 
 /** The beginning of a text, on one line. */
 export function brief(text: string, length = 160): string {

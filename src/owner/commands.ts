@@ -7,6 +7,7 @@
 export const SYSTEM_COMMANDS: readonly string[] = [
   'createAgent',
   'declareAgent',
+  'declared',
   'removeAgent',
   'fork',
   'processes',
@@ -33,6 +34,17 @@ export const AGENT_COMMANDS: readonly string[] = [
   'setBudget',
   'budget',
 ]
+
+/** The commands, of both kinds, that change nothing. */
+export const READING_COMMANDS: ReadonlySet<string> = new Set([
+  'processes',
+  'budgets.show',
+  'budgets.list',
+  'held.list',
+  'lateAnswers',
+  'held',
+  'budget',
+])
 
 /** Methods of the orchestrator that work only in the owner, each with what it does, for the error. */
 export const OWNER_ONLY: Readonly<Record<string, string>> = {

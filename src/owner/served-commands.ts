@@ -1,6 +1,12 @@
 /** What an owner does for other processes: it calls methods of its orchestrator by name, and runs tasks. */
 import { InvalidInputError } from '../events/errors/usage.ts'
-import { AGENT_COMMANDS, type CommandRequest, SYSTEM_COMMANDS, type TaskRequest } from './commands.ts'
+import {
+  AGENT_COMMANDS,
+  type CommandRequest,
+  READING_COMMANDS,
+  SYSTEM_COMMANDS,
+  type TaskRequest,
+} from './commands.ts'
 import { errorLine, type LineWriter } from './wire.ts'
 
 /** The methods of an agent that tasks need. */
@@ -19,17 +25,20 @@ const LARGEST_BACKLOG = 16 * 1024 * 1024
 
 export class OwnerCommands {
   readonly #system: OwnedSystem
+  readonly #prepare: () => Promise<void>
   /** Unfinished tasks that were asked for through the socket, by agent and id. */
   readonly #tasks = new Map<string, AbortController>()
 
-  constructor(system: OwnedSystem) {
+  constructor(system: OwnedSystem, prepare: () => Promise<void> = async () => {}) {
     this.#system = system
+    this.#prepare = prepare
   }
 
   async run({ agent, method, args }: CommandRequest): Promise<unknown> {
     const allowed = agent === null ? SYSTEM_COMMANDS : AGENT_COMMANDS
     if (!allowed.includes(method) || !Array.isArray(args))
       throw new InvalidInputError({ what: String(method), problem: 'it is not a command of this owner' })
+    if (!READING_COMMANDS.has(method)) await this.#prepare()
     const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)
     const target = agent === null ? this.#system : await this.#system.agent(agent)
     const result = await call(target, method, args)
@@ -42,6 +51,7 @@ export class OwnerCommands {
     const key = `${id} ${taskId}`
     this.#tasks.set(key, stop)
     try {
+      await this.#prepare()
       const agent = await this.#system.agent(id)
       const send = (line: object) => void lines.write(line)?.catch(() => {})
       const handle = agent.ask(task as never, {

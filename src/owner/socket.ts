@@ -12,6 +12,7 @@ import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { callListener } from '../events/listener.ts'
 import type { Logger } from '../logger.ts'
 import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
@@ -31,6 +32,8 @@ export interface Owned {
   readonly baseDir: string
   readonly store: ChainedStore
   readonly system: OwnedSystem
+  /** Called before each command that changes something. */
+  readonly prepare?: () => Promise<void>
   readonly logger: Logger
 }
 
@@ -67,7 +70,7 @@ export class OwnerSocket {
   constructor(owned: Owned) {
     this.#owned = owned
     this.#followers = new Followers(owned.store)
-    this.#commands = new OwnerCommands(owned.system)
+    this.#commands = new OwnerCommands(owned.system, owned.prepare)
     this.#routes = {
       '/': () => ({ value: this.#greeting() }),
       ...readingRoutes(owned.store, this.#followers),
@@ -108,14 +111,14 @@ export class OwnerSocket {
    *
    * @param onWait Called if there are commands or tasks to wait for.
    */
-  async drained(signal: AbortSignal, onWait: () => void = () => {}): Promise<void> {
+  async drained(signal: AbortSignal, onWait?: () => void): Promise<void> {
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       signal.addEventListener('abort', () => resolve(), { once: true })
     })
     this.#draining = true
     for (const socket of this.#connections) socket.ref()
-    if (this.#writes.size > 0) onWait()
+    if (this.#writes.size > 0) callListener(onWait)
     while (this.#writes.size > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(this.#writes)])
     const timeout = AbortSignal.timeout(READERS_MS)
     while (!signal.aborted && !timeout.aborted && this.#connections.size > this.#followerCount) {

@@ -1,17 +1,9 @@
 /** A manager plans, workers do their parts side by side, and the manager makes one answer of them. */
-import { concatMap } from 'rxjs'
+import { map } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import {
-  joinAnswers,
-  joined,
-  type Pattern,
-  patternOf,
-  runStep,
-  type Step,
-  sideBySide,
-  stepName,
-} from './pattern.ts'
+import { type Answer, asOne, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkStep, checkSteps, refuseTwice } from './steps.ts'
+import { inTurn, sideBySide, type Turn } from './turns.ts'
 
 /** Options of `hierarchical`. */
 export interface HierarchicalOptions {
@@ -39,15 +31,19 @@ export function hierarchical(options: HierarchicalOptions): Pattern {
   refuseTwice('hierarchical', workers)
   checkCount('concurrency', concurrency)
   const names = workers.map(stepName)
-  return patternOf([manager, ...workers], (ask, task) =>
-    joined(runStep(ask, manager, { ...task, prompt: planning(task, names) })).pipe(
-      concatMap(({ text: plan }) => {
-        const run = (worker: Step) => runStep(ask, worker, { prompt: split(plan, stepName(worker), task) })
-        return sideBySide(workers, run, concurrency)
-      }),
-      concatMap((parts) => runStep(ask, manager, { prompt: merge(joinAnswers(parts.flat()), task) })),
-    ),
-  )
+  return patternOf([manager, ...workers], (ask, task) => {
+    const divide = (plan: Answer): Turn => {
+      const run = (worker: Step) =>
+        runStep(ask, worker, { prompt: split(plan.text, stepName(worker), task) }, { from: [plan] })
+      const parts = sideBySide(workers, run, concurrency).pipe(map((results) => asOne(results.flat())))
+      return { part: parts, next: (results) => combine(plan, results) }
+    }
+    const combine = (plan: Answer, results: Answer): Turn => ({
+      part: runStep(ask, manager, { prompt: merge(results.text, task) }, { from: [plan, results] }),
+    })
+    const part = runStep(ask, manager, { ...task, prompt: planning(task, names) })
+    return inTurn({ part, next: divide })
+  })
 }
 
 const planning = (task: TaskInput, workers: readonly string[]) =>

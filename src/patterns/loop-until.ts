@@ -1,8 +1,9 @@
 /** Repeats a step until its answer is good enough, or the rounds run out. */
-import { concatMap, type Observable, of } from 'rxjs'
+import { defined } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joined, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkCount, checkStep } from './steps.ts'
+import { inTurn, lastTurn, type Turn } from './turns.ts'
 
 /** Options of `loopUntil`. */
 export interface LoopOptions {
@@ -23,15 +24,16 @@ export interface LoopOptions {
 export function loopUntil(step: Step, { until, rounds = 3, next = improve }: LoopOptions): Pattern {
   checkStep('loopUntil', step)
   checkCount('rounds', rounds)
-  const round = (ask: Ask, task: TaskInput, input: TaskInput, count: number): Observable<Answer> =>
-    joined(runStep(ask, step, input)).pipe(
-      concatMap((answer) =>
+  return patternOf([step], (ask, task) => {
+    const round = (count: number, input: TaskInput, from: readonly Answer[]): Turn => ({
+      part: runStep(ask, step, input, { from }),
+      next: (answer) =>
         count >= rounds || until(answer.text, count)
-          ? of(answer)
-          : round(ask, task, { prompt: next(answer.text, task) }, count + 1),
-      ),
-    )
-  return patternOf([step], (ask, task) => round(ask, task, task, 1))
+          ? lastTurn(answer)
+          : round(count + 1, { prompt: next(answer.text, task) }, [answer]),
+    })
+    return inTurn(round(1, task, []))
+  })
 }
 
 /** Options of `debate`. */
@@ -54,19 +56,20 @@ export function debate({ writer, critic, rounds = 3, approved = saysApproved }: 
   checkStep('debate', writer)
   checkStep('debate', critic)
   checkCount('rounds', rounds)
-  const draft = (ask: Ask, task: TaskInput, input: TaskInput, count: number): Observable<Answer> =>
-    joined(runStep(ask, writer, input)).pipe(
-      concatMap((answer) =>
-        count >= rounds
-          ? of(answer)
-          : joined(runStep(ask, critic, criticize(task, answer))).pipe(
-              concatMap(({ text }) =>
-                approved(text) ? of(answer) : draft(ask, task, revise(task, answer, text), count + 1),
-              ),
-            ),
-      ),
-    )
-  return patternOf([writer, critic], (ask, task) => draft(ask, task, task, 1))
+  return patternOf([writer, critic], (ask, task) => {
+    const draft = (count: number, input: TaskInput, from: readonly Answer[]): Turn => ({
+      part: runStep(ask, writer, input, { from }),
+      next: (answer) => (count >= rounds ? lastTurn(answer) : criticism(count, answer)),
+    })
+    const criticism = (count: number, answer: Answer): Turn => ({
+      part: runStep(ask, critic, criticize(task, answer), { from: [answer] }),
+      next: (critique) =>
+        approved(critique.text)
+          ? lastTurn({ ...answer, ...defined({ missing: critique.missing }) })
+          : draft(count + 1, revise(task, answer, critique.text), [answer, critique]),
+    })
+    return inTurn(draft(1, task, []))
+  })
 }
 
 const improve = (text: string, task: TaskInput) =>

@@ -1,8 +1,9 @@
 /** Splits a task into pieces, works on them side by side, and makes one answer of the results. */
-import { concatMap, of } from 'rxjs'
+import { map } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { joinAnswers, type Pattern, patternOf, runStep, type Step, sideBySide } from './pattern.ts'
+import { type Answer, asOne, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkStep } from './steps.ts'
+import { inTurn, lastTurn, sideBySide } from './turns.ts'
 
 /** Options of `mapReduce`. */
 export interface MapReduceOptions {
@@ -31,14 +32,19 @@ export function mapReduce({ split, map: mapper, reduce, concurrency }: MapReduce
   return patternOf(reduce === undefined ? [mapper] : [mapper, reduce], (ask, task) => {
     const run = (piece: string | TaskInput) =>
       runStep(ask, mapper, typeof piece === 'string' ? { prompt: piece } : piece, { session: 'fresh' })
-    return sideBySide(split(task), run, width).pipe(
-      concatMap((results) => {
-        const texts = results.map(joinAnswers)
-        return reduce === undefined
-          ? of({ agent: typeof mapper === 'object' ? mapper.pool : String(mapper), text: texts.join('\n\n') })
-          : runStep(ask, reduce, { prompt: reducing(task, texts) })
+    let pieces: readonly string[] = []
+    const mapped = sideBySide(split(task), run, width).pipe(
+      map((results): Answer => {
+        const answers = results.map(asOne)
+        pieces = answers.filter(({ error }) => error === undefined).map(({ text }) => text)
+        return { ...asOne(answers), agent: stepName(mapper), text: pieces.join('\n\n') }
       }),
     )
+    const next = (all: Answer) =>
+      reduce === undefined
+        ? lastTurn(all)
+        : { part: runStep(ask, reduce, { prompt: reducing(task, pieces) }, { from: [all] }) }
+    return inTurn({ part: mapped, next })
   })
 }
 

@@ -1,8 +1,17 @@
 /** Several steps at once on the same task; the answers come in the order of the steps. */
 import { catchError, mergeMap, of } from 'rxjs'
-import { describeError } from '../events/errors/base.ts'
-import { type Answer, type Pattern, patternOf, runStep, type Step, sideBySide, stepName } from './pattern.ts'
+import {
+  type Answer,
+  lostWith,
+  type Pattern,
+  patternOf,
+  runStep,
+  type Step,
+  stepError,
+  stepName,
+} from './pattern.ts'
 import { checkCount, checkSteps, refuseTwice } from './steps.ts'
+import { sideBySide } from './turns.ts'
 
 /** Options of `parallel`. */
 export interface ParallelOptions {
@@ -38,6 +47,7 @@ export function parallel(
 }
 
 function failed(step: Step, error: unknown): Answer {
-  const { code, message } = describeError(error)
-  return { agent: stepName(step), text: '', error: { code, message } }
+  const agent = stepName(step)
+  const { code, message } = stepError(agent, error)
+  return { agent, text: '', error: { code, message }, missing: lostWith(error) ?? [{ agent, code, message }] }
 }

@@ -1,9 +1,19 @@
 /** A chain of transformations: each stage works on the output of the one before. */
-import { concatMap, map, type Observable, of } from 'rxjs'
+import { map, type Observable } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joined, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import {
+  type Answer,
+  type Ask,
+  joined,
+  type Pattern,
+  patternOf,
+  runStep,
+  type Step,
+  type StepOptions,
+} from './pattern.ts'
 import { checkSteps } from './steps.ts'
 import { askInForm, type OutputForm } from './structured-output.ts'
+import { inTurn, type Turn } from './turns.ts'
 
 /** One stage of a pipeline: who works on it, with which prompt, and what it passes on. */
 export interface Stage {
@@ -31,22 +41,32 @@ export function pipeline(stages: readonly Stage[]): Pattern {
   )
   return patternOf(
     stages.map(({ agent }) => agent),
-    (ask, task) => from(ask, stages, task),
+    (ask, task) => {
+      const turn = (index: number, input: TaskInput, from: readonly Answer[]): Turn => {
+        const part = runStage(ask, stages[index] as Stage, input, { from })
+        if (index + 1 === stages.length) return { part }
+        return { part, next: (answer) => turn(index + 1, { prompt: answer.text }, [answer]) }
+      }
+      return inTurn(turn(0, task, []))
+    },
   )
 }
 
-function from(ask: Ask, [stage, ...rest]: readonly Stage[], task: TaskInput): Observable<Answer> {
-  if (!stage) return of()
-  const { agent, prompt, output, parse = (text) => text, check } = stage
+function runStage(
+  ask: Ask,
+  { agent, prompt, output, parse = (text) => text, check }: Stage,
+  task: TaskInput,
+  options: StepOptions,
+): Observable<Answer> {
   const input =
     prompt === undefined ? task : { ...task, prompt: prompt.replaceAll('{{input}}', () => task.prompt) }
-  const given = output === undefined ? runStep(ask, agent, input) : askInForm(ask, agent, input, output)
-  const answer = joined(given).pipe(
-    map((one) => {
-      check?.(one.text)
-      return { agent: one.agent, text: parse(one.text) }
+  const given =
+    output === undefined ? runStep(ask, agent, input, options) : askInForm(ask, agent, input, output, options)
+  return joined(given).pipe(
+    map((answer) => {
+      if (answer.error !== undefined) return answer
+      check?.(answer.text)
+      return { ...answer, text: parse(answer.text) }
     }),
   )
-  if (rest.length === 0) return answer
-  return answer.pipe(concatMap(({ text }) => from(ask, rest, { prompt: text })))
 }

@@ -1,6 +1,7 @@
 /** The first accepted answer wins, and the other steps are cancelled. */
-import { catchError, EMPTY, filter, from, mergeMap, take, throwIfEmpty } from 'rxjs'
-import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { catchError, concat, defer, EMPTY, filter, from, mergeMap, of, take, throwError } from 'rxjs'
+import { NoAnswerAcceptedError } from '../events/errors/run.ts'
+import { type Answer, joined, missingFrom, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 
 /** Options of `race`. */
@@ -10,8 +11,8 @@ export interface RaceOptions {
 }
 
 /**
- * Runs several steps at once and answers with the first accepted answer. Fails only if all steps fail, with the last
- * failure.
+ * Runs several steps at once and answers with the first accepted answer. One from which a part is missing wins only if
+ * no whole one is accepted. Fails only if all steps fail, with the last failure.
  *
  * @example
  * orchestrator.run(race(['fast', 'thorough']), 'What is 6 times 7?')
@@ -19,19 +20,30 @@ export interface RaceOptions {
 export function race(steps: readonly Step[], { accept = () => true }: RaceOptions = {}): Pattern {
   checkSteps('race', steps)
   return patternOf(steps, (ask, task) => {
-    let last: unknown = new Error('no answer of the race was accepted')
-    return from(steps).pipe(
+    let partial: Answer | undefined
+    let failed: Answer | undefined
+    let last: unknown = new NoAnswerAcceptedError({ steps: steps.length })
+    const isWhole = (answer: Answer) => {
+      if (missingFrom([answer]).length === 0) return accept(answer)
+      if (answer.error !== undefined) failed = answer
+      else if (accept(answer)) partial ??= answer
+      return false
+    }
+    const whole = from(steps).pipe(
       mergeMap((step) =>
-        runStep(ask, step, task).pipe(
+        (typeof step === 'function' ? joined(runStep(ask, step, task)) : ask(step, task)).pipe(
           catchError((error) => {
             last = error
             return EMPTY
           }),
         ),
       ),
-      filter((answer) => answer.error === undefined && accept(answer)),
-      take(1),
-      throwIfEmpty(() => last),
+      filter(isWhole),
     )
+    const otherwise = defer(() => {
+      const answer = partial ?? failed
+      return answer === undefined ? throwError(() => last) : of(answer)
+    })
+    return concat(whole, otherwise).pipe(take(1))
   })
 }

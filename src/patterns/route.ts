@@ -1,8 +1,8 @@
 /** A classifier chooses the step that gets the task. */
-import { concatMap } from 'rxjs'
 import { InvalidInputError } from '../events/errors/usage.ts'
-import { joined, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkStep } from './steps.ts'
+import { inTurn } from './turns.ts'
 
 /** Options of `route`. */
 export interface RouteOptions {
@@ -27,12 +27,15 @@ export function route({ classifier, routes, fallback }: RouteOptions): Pattern {
   for (const step of Object.values(routes)) checkStep('route', step)
   return patternOf(
     [classifier, ...Object.values(routes), ...(fallback === undefined ? [] : [fallback])],
-    (ask, task) =>
-      joined(
-        runStep(ask, classifier, {
-          prompt: `Which of these is it: ${names.join(', ')}? Answer with that one word and nothing else.\n\n${task.prompt}`,
+    (ask, task) => {
+      const prompt = `Which of these is it: ${names.join(', ')}? Answer with that one word and nothing else.\n\n${task.prompt}`
+      return inTurn({
+        part: runStep(ask, classifier, { prompt }),
+        next: (word) => ({
+          part: runStep(ask, chosen(word.text, routes, fallback), task, { from: [word] }),
         }),
-      ).pipe(concatMap(({ text }) => runStep(ask, chosen(text, routes, fallback), task))),
+      })
+    },
   )
 }
 

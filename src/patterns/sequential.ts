@@ -1,8 +1,8 @@
 /** One step after another: each works on the answer of the one before. */
-import { concatMap, type Observable } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joined, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
+import { inTurn, type Turn } from './turns.ts'
 
 /** Options of `sequential`. */
 export interface SequentialOptions {
@@ -21,26 +21,17 @@ export function sequential(
   { transform = continueTask }: SequentialOptions = {},
 ): Pattern {
   checkSteps('sequential', steps)
-  return patternOf(steps, (ask, task) => stepsFrom(ask, steps, transform, task, task, 0))
-}
-
-/** The steps from this index on. */
-function stepsFrom(
-  ask: Ask,
-  steps: readonly Step[],
-  transform: NonNullable<SequentialOptions['transform']>,
-  task: TaskInput,
-  input: TaskInput,
-  index: number,
-): Observable<Answer> {
-  const answers = runStep(ask, steps[index] as Step, input)
-  if (index === steps.length - 1) return answers
-  return joined(answers).pipe(
-    concatMap(({ text }) => {
-      const prompt = transform(text, { task, step: index + 1 })
-      return stepsFrom(ask, steps, transform, task, { prompt }, index + 1)
-    }),
-  )
+  return patternOf(steps, (ask, task) => {
+    const turn = (index: number, input: TaskInput, from: readonly Answer[]): Turn => {
+      const part = runStep(ask, steps[index] as Step, input, { from })
+      const step = index + 1
+      if (step === steps.length) return { part }
+      const next = (answer: Answer) =>
+        turn(step, { prompt: transform(answer.text, { task, step }) }, [answer])
+      return { part, next }
+    }
+    return inTurn(turn(0, task, []))
+  })
 }
 
 const continueTask = (text: string, { task }: { readonly task: TaskInput }) =>

@@ -1,9 +1,9 @@
 /** Answers in a form: the model is bound to a JSON Schema, and its answer is decoded before it is used. */
-import { catchError, concatMap, from, map, type Observable } from 'rxjs'
+import { catchError, concatMap, from, map, type Observable, of } from 'rxjs'
 import { JSONParseError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joined, runStep, type Step } from './pattern.ts'
+import { type Answer, type Ask, joined, runStep, type Step, type StepOptions } from './pattern.ts'
 
 /** A form without a schema library: a JSON Schema and a decoder. */
 export interface PlainForm {
@@ -35,12 +35,20 @@ interface Issue {
 export type OutputForm = PlainForm | StandardForm
 
 /** Asks for an answer in a form; its text is the JSON of the decoded value. A second mismatch is a JSONParseError. */
-export function askInForm(ask: Ask, step: Step, task: TaskInput, form: OutputForm): Observable<Answer> {
+export function askInForm(
+  ask: Ask,
+  step: Step,
+  task: TaskInput,
+  form: OutputForm,
+  options: StepOptions = {},
+): Observable<Answer> {
   const { jsonSchema, decode } = plainForm(form)
   const attempt = (input: TaskInput) =>
-    joined(runStep(ask, step, input, { outputSchema: jsonSchema })).pipe(
-      concatMap(({ agent, text }) =>
-        from(encoded(text, decode)).pipe(map((json) => ({ agent, text: json }))),
+    joined(runStep(ask, step, input, { ...options, outputSchema: jsonSchema })).pipe(
+      concatMap((answer) =>
+        answer.error === undefined
+          ? from(encoded(answer.text, decode)).pipe(map((text) => ({ ...answer, text })))
+          : of(answer),
       ),
     )
   return attempt(task).pipe(

@@ -1,8 +1,19 @@
 /** Several independent answers to one question, of which one counts: the majority's, or a judge's. */
 import { concatMap, type Observable, of } from 'rxjs'
+import { defined } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, type Pattern, patternOf, runStep, type Step, sideBySide } from './pattern.ts'
+import {
+  type Answer,
+  type Ask,
+  asOne,
+  madeOf,
+  type Pattern,
+  patternOf,
+  runStep,
+  type Step,
+} from './pattern.ts'
 import { checkCount, checkSteps } from './steps.ts'
+import { sideBySide } from './turns.ts'
 
 /** Options of `vote`. */
 export interface VoteOptions {
@@ -33,8 +44,12 @@ export function vote(voters: readonly Step[], options: VoteOptions = {}): Patter
     const run = (voter: Step) => runStep(ask, voter, task, { session: 'fresh' })
     return sideBySide(ballots, run, concurrency).pipe(
       concatMap((cast) => {
-        const answers = cast.flat()
-        return judge === undefined ? of(majority(answers, normalize)) : judged(ask, judge, task, answers)
+        const all = cast.flat()
+        const answers = all.filter(({ error }) => error === undefined)
+        if (answers.length === 0) return of(asOne(all))
+        if (judge !== undefined) return judged(ask, judge, task, answers, all)
+        const { missing } = madeOf(all)
+        return of({ ...majority(answers, normalize), ...defined({ missing }) })
       }),
     )
   })
@@ -49,9 +64,14 @@ function majority(answers: readonly Answer[], normalize: (text: string) => strin
   return answers.find(({ text }) => votesFor(text) === most) ?? { agent: '', text: '' }
 }
 
-function judged(ask: Ask, judge: Step, task: TaskInput, answers: readonly Answer[]): Observable<Answer> {
+function judged(
+  ask: Ask,
+  judge: Step,
+  task: TaskInput,
+  answers: readonly Answer[],
+  from: readonly Answer[],
+): Observable<Answer> {
   const listed = answers.map(({ text }, index) => `Answer ${index + 1}:\n${text}`).join('\n\n')
-  return runStep(ask, judge, {
-    prompt: `${task.prompt}\n\nThese answers were given. Give the best one, corrected where it needs to be:\n\n${listed}`,
-  })
+  const prompt = `${task.prompt}\n\nThese answers were given. Give the best one, corrected where it needs to be:\n\n${listed}`
+  return runStep(ask, judge, { prompt }, { from })
 }

@@ -8,6 +8,7 @@ import type { CallMessage } from '../claude/runner.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
 import { checkTaskId } from '../events/ids.ts'
+import { callListener } from '../events/listener.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import type { TaskRequest } from '../owner/commands.ts'
 import type { OwnerClient } from './client.ts'
@@ -48,8 +49,8 @@ export function remoteAsk(
       for await (const line of client.post('/tasks', request, accept) as AsyncGenerator<Line>) {
         if ('reply' in line) return line.reply
         if ('message' in line) events.emit(`message ${taskId}`, line.message)
-        if ('held' in line) options.onHeld?.(line.held)
-        if ('released' in line) options.onReleased?.()
+        if ('held' in line) callListener(options.onHeld, line.held)
+        if ('released' in line) callListener(options.onReleased)
       }
       throw client.unavailable('gave no answer')
     } catch (error) {

@@ -1,7 +1,7 @@
 /** Files and directories of a store: private to their owner, and durable once a write resolves. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 
 export const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT'
 export const alreadyExists = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST'
@@ -12,6 +12,13 @@ const DIRECTORY_MODE = 0o700
 
 export async function makeDirectory(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: DIRECTORY_MODE })
+}
+
+/** Keeps a new directory out of git: a store in a repository has prompts and transcripts, which `git add -A` would stage. */
+export async function hideFromGit(directory: string): Promise<void> {
+  await writeFile(join(directory, '.gitignore'), '*\n', { flag: 'wx', mode: FILE_MODE }).catch((error) => {
+    if (!alreadyExists(error)) throw error
+  })
 }
 
 /** Identifies a directory regardless of the path that leads to it. A copy has a different identity. */

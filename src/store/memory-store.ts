@@ -24,6 +24,8 @@ export interface MemoryStoreOptions {
   readonly clock?: Clock
   /** The largest accepted record, in bytes. Default 1 MiB. */
   readonly maxRecordBytes?: number
+  /** The id of the store, the first part of the ids of its facts. Default: a UUID. */
+  readonly storeId?: string
 }
 
 interface MemoryStream {
@@ -37,8 +39,7 @@ interface MemoryStream {
  * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }])
  */
 export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
-  const { clock = systemClock, maxRecordBytes = DEFAULT_MAX_RECORD_BYTES } = options
-  const storeId = randomUUID()
+  const { clock = systemClock, maxRecordBytes = DEFAULT_MAX_RECORD_BYTES, storeId = randomUUID() } = options
   const watermark = new Watermark()
   /** Each call makes a fresh copy of the fact, so that no reader can change what others get. */
   const log: (() => Recorded)[] = []

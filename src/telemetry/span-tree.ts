@@ -8,6 +8,7 @@ import type { AgentFact } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { defined } from '../events/json.ts'
 import type { RunFact } from '../events/run-facts.ts'
+import { spendingIn } from '../events/spending.ts'
 import type { Body } from '../events/task-input.ts'
 import type { BlobReference } from '../store/blobs.ts'
 
@@ -87,10 +88,9 @@ export class SpanTree {
       const kind = this.#api.SpanKind.CLIENT
       this.#start(callKey(stream, taskId), taskKey(stream, taskId), name, { attributes, kind })
     },
-    CallSucceeded: async ({ taskId, text, usage, costUsd, model, sessionId, harvested }, { stream }) => {
+    CallSucceeded: async ({ taskId, text, model, sessionId, harvested, ...data }, { stream }) => {
       const attributes = {
-        ...usageAttributes(usage),
-        'claude_agents.cost_usd': costUsd,
+        ...spendingAttributes(data),
         ...(harvested && { 'claude_agents.harvested': true }),
         ...(await this.#message('gen_ai.output.messages', 'assistant', text)),
       }
@@ -98,10 +98,15 @@ export class SpanTree {
       this.#end(callKey(stream, taskId), { ...attributes, ...response })
       this.#end(taskKey(stream, taskId), { ...attributes, 'gen_ai.conversation.id': sessionId })
     },
-    CallFailed: ({ taskId, error }, { stream }) =>
-      this.#fail(callKey(stream, taskId), error.tag, error.message),
-    CallOutcomeUnknown: ({ taskId }, { stream }) =>
-      this.#fail(callKey(stream, taskId), 'OutcomeUnknownError', 'no answer was kept'),
+    CallFailed: ({ taskId, error, ...data }, { stream }) =>
+      this.#fail(callKey(stream, taskId), error.tag, error.message, spendingAttributes(data)),
+    CallOutcomeUnknown: ({ taskId, ...data }, { stream }) =>
+      this.#fail(
+        callKey(stream, taskId),
+        'OutcomeUnknownError',
+        'no answer was kept',
+        spendingAttributes(data),
+      ),
     RetryScheduled: ({ taskId, attempt, dueAt }, { stream }) => {
       const attributes = { 'claude_agents.call.attempt': attempt, 'claude_agents.due_at': dueAt }
       this.#open.get(taskKey(stream, taskId))?.addEvent('retry scheduled', attributes, this.#now)
@@ -134,9 +139,9 @@ export class SpanTree {
     this.#open.set(key, this.#tracer.startSpan(name, { ...options, startTime: this.#now }, context))
   }
 
-  #fail(key: string, type: string, message: string): void {
+  #fail(key: string, type: string, message: string, attributes: Otel.Attributes = {}): void {
     this.#open.get(key)?.setStatus({ code: this.#api.SpanStatusCode.ERROR, message })
-    this.#end(key, { 'error.type': type })
+    this.#end(key, { 'error.type': type, ...attributes })
   }
 
   #end(key: string, attributes: Otel.Attributes = {}): void {
@@ -163,6 +168,17 @@ const agentAttributes = (operation: string, agent: string) => ({
   'gen_ai.agent.id': agent,
   'gen_ai.agent.name': agent,
 })
+
+function spendingAttributes(data: object): Otel.Attributes {
+  const spending = spendingIn({ data })
+  if (!spending) return {}
+  const { usage, costUsd, estimated } = spending
+  return {
+    ...usageAttributes(usage),
+    'claude_agents.cost_usd': costUsd,
+    ...(estimated && { 'claude_agents.cost_estimated': true }),
+  }
+}
 
 /** By the conventions, input tokens include those read from the cache and those written to it. */
 const usageAttributes = ({

@@ -58,7 +58,7 @@ export async function telemetry(
   }
   const end = () => {
     isOver = true
-    ended = work.post(() => tree.end())
+    ended = work.post(() => tree.end()).catch(() => {})
     wake()
   }
   const subscription = orchestrator

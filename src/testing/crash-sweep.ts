@@ -13,7 +13,7 @@ import type { Pattern } from '../patterns/pattern.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import { checkAnsweredOnce, checkLog, checkReplay } from './crash-checks.ts'
-import { CrashingStore, type CrashPoint } from './crashing-store.ts'
+import { type CrashPoint, MortalStore } from './mortal-store.ts'
 import { CallMemory, rememberingRunner } from './remembering-runner.ts'
 import type { ScriptedRunnerOptions } from './scripted-runner.ts'
 import { virtualClock } from './virtual-clock.ts'
@@ -136,13 +136,13 @@ export async function runIncarnation({
   startAt,
   crash,
 }: Incarnation): Promise<IncarnationOutcome> {
-  const crashing = new CrashingStore(store, crash)
+  const mortal = new MortalStore(store, crash ? { crash } : {})
   const clock = virtualClock(startAt)
   const { reply = ({ prompt }) => prompt, resume = 'at-once' } = options
   const run = async () => {
-    const runner = rememberingRunner(memory, crashing, clock, reply)
+    const runner = rememberingRunner(memory, mortal, clock, reply)
     const orchestrator = await Orchestrator.open({
-      store: crashing.store,
+      store: mortal.store,
       runner,
       clock,
       resume,
@@ -154,7 +154,7 @@ export async function runIncarnation({
     await orchestrator.close()
     return { crashed: false, result }
   }
-  const crashed = crashing.crashed.then(() => ({ crashed: true }))
+  const crashed = mortal.died.then(() => ({ crashed: true }))
   let ended = false
   const end = Promise.race([run(), crashed]).finally(() => {
     ended = true
@@ -162,13 +162,13 @@ export async function runIncarnation({
   end.catch(() => {})
   for (let idle = 0; !ended; idle++) {
     await new Promise<void>((resolve) => setImmediate(resolve))
-    if (ended || crashing.busy) idle = 0
+    if (ended || mortal.busy) idle = 0
     else if (clock.nextAt !== null) await clock.advance(clock.nextAt - clock.now())
     else if (idle > MOST_IDLE_TURNS) throw new Error('the scenario is stuck: nothing is left to wait for')
   }
   const outcome = await end
-  await crashing.settled()
-  return { ...outcome, appends: crashing.appends, endedAt: clock.now() }
+  await mortal.settled()
+  return { ...outcome, appends: mortal.appends, endedAt: clock.now() }
 }
 
 /** Creates the missing agents and runs the workflow. Queued tasks and open steps are part of the compared result. */

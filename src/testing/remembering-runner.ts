@@ -2,7 +2,7 @@
 import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
 import type { Clock } from '../clock.ts'
 import { ClaudeExecutionError } from '../events/errors/call.ts'
-import { type CrashingStore, never } from './crashing-store.ts'
+import { type MortalStore, never } from './mortal-store.ts'
 import { type ScriptedAnswer, type ScriptedRunnerOptions, scriptedRunner } from './scripted-runner.ts'
 
 /** The outcomes of all calls, in all incarnations. */
@@ -44,23 +44,23 @@ export class CallMemory {
 /** The runner of one incarnation, which stops at its crash. A call takes 1 ms unless its answer has a delay. */
 export function rememberingRunner(
   memory: CallMemory,
-  crashing: CrashingStore,
+  mortal: MortalStore,
   clock: Clock,
   reply: NonNullable<ScriptedRunnerOptions['reply']>,
 ): AgentRunner {
   const script = scriptedRunner({
     clock,
-    reply: (call) => crashing.whileAlive(async () => takingTime(await reply(call))),
+    reply: (call) => mortal.whileAlive(async () => takingTime(await reply(call))),
   })
   return {
     async *start(call, { signal }): AsyncGenerator<CallMessage> {
-      if (crashing.dead) await never()
+      if (mortal.dead) await never()
       yield { type: 'process', pid: memory.sent.length + 1, startTime: null }
-      if (crashing.dead) await never()
+      if (mortal.dead) await never()
       memory.send(call)
       try {
         for await (const message of script.start(call, { signal })) {
-          if (crashing.dead) await never()
+          if (mortal.dead) await never()
           if (message.type === 'result') memory.answer(call, message.result)
           yield message
         }
@@ -69,7 +69,7 @@ export function rememberingRunner(
         throw error
       }
     },
-    recover: async (call) => (crashing.dead ? never() : memory.recall(call)),
+    recover: async (call) => (mortal.dead ? never() : memory.recall(call)),
   }
 }
 

@@ -1,5 +1,5 @@
 /** A runner that answers from a script, for tests of workflows and agents without a process or a model. */
-import type { AgentRunner, Call, CallMessage, CallResult, Recovered } from '../claude/runner.ts'
+import type { AgentRunner, Call, CallMessage, CallResult, CallSpending, Recovered } from '../claude/runner.ts'
 import { type Clock, pause, systemClock } from '../clock.ts'
 import { CallCancelledError } from '../events/errors/call.ts'
 
@@ -10,6 +10,10 @@ export type ScriptedAnswer =
   | (Partial<CallResult> & {
       /** The duration of the call, in ms of the runner's clock. Default: 0. */
       readonly delayMs?: number
+      /** What the call fails with after its delay, instead of an answer. */
+      readonly error?: Error
+      /** What the call has cost if it fails or is cancelled. */
+      readonly spent?: CallSpending
       /** The pieces in which the text streams. Default: the whole text. */
       readonly chunks?: readonly string[]
     })
@@ -44,13 +48,25 @@ export function scriptedRunner(options: ScriptedRunnerOptions = {}): ScriptedRun
       calls.push(call)
       const answer = await reply(call)
       if (answer instanceof Error) throw answer
-      const { delayMs = 0, chunks, ...given } = typeof answer === 'string' ? { text: answer } : answer
+      const {
+        delayMs = 0,
+        chunks,
+        error,
+        spent,
+        ...given
+      } = typeof answer === 'string' ? { text: answer } : answer
       const text = given.text ?? chunks?.join('') ?? ''
       yield { type: 'init', sessionId: call.sessionId, model: null, version: null, tools: [] }
       if (delayMs > 0) await pause(clock, delayMs, signal)
-      for (const chunk of chunks ?? [text]) {
-        if (signal.aborted) throw new CallCancelledError()
+      const failure = () => (signal.aborted ? new CallCancelledError() : error)
+      for (const chunk of failure() ? [] : (chunks ?? [text])) {
         yield { type: 'text', text: chunk }
+        if (signal.aborted) break
+      }
+      const failed = failure()
+      if (failed) {
+        if (spent) yield { type: 'spent', ...spent }
+        throw failed
       }
       yield { type: 'result', result: { ...nothingSpent, durationMs: delayMs, ...given, text } }
     },

@@ -3,15 +3,28 @@ import { setImmediate } from 'node:timers'
 import type { Clock } from '../clock.ts'
 
 export interface VirtualClock extends Clock {
+  /** Milliseconds that have passed, whatever the time was set to. */
+  monotonic(): number
   /**
    * Advances time by `ms` and fires the timers that become due, in order. Promises that a timer resolves, and timers that
    * they set, run before the next one. Does not wait for the disk or the network.
    */
   advance(ms: number): Promise<void>
+  /** Advances time to the next timer and fires that one alone. Returns false if there is none. */
+  fireNext(): boolean
+  /** Sets the time of day, in milliseconds since the epoch, as a user or a time server does. Timers keep their delays. */
+  set(time: number): void
   /** The number of pending timers. */
   readonly pending: number
   /** When the next of them is due, in milliseconds since the epoch; null if there is none. */
   readonly nextAt: number | null
+}
+
+export interface VirtualClockOptions {
+  /** The time that it shows, in milliseconds since the epoch. Default: 2026-01-01. */
+  readonly start?: number
+  /** A number from 0 to 1, for which of the timers due at the same time fires first. Default: the one set first. */
+  readonly random?: () => number
 }
 
 interface Timer {
@@ -25,30 +38,44 @@ const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
 /**
  * Creates a clock that stands still until it is advanced. A timer with a delay of zero or less fires by itself.
  *
- * @param start The time that it shows, in milliseconds since the epoch. Default: 2026-01-01.
+ * @param options Its start, if it is a number.
  * @example
  * const clock = virtualClock()
  * clock.after(60_000, () => fired.push('a minute'))
  * await clock.advance(60_000)
  */
-export function virtualClock(start: number = Date.UTC(2026, 0, 1)): VirtualClock {
-  let now = start
+export function virtualClock(options: number | VirtualClockOptions = {}): VirtualClock {
+  const { start = Date.UTC(2026, 0, 1), random } = typeof options === 'number' ? { start: options } : options
+  let passed = 0
+  /** What the time of day is ahead of the time that has passed. */
+  let offset = start
   const timers = new Set<Timer>()
 
-  /** Of two timers due at the same time, the one set first: a Set keeps insertion order. */
+  /** Of timers due at the same time, the one set first unless chance decides: a Set keeps insertion order. */
   const earliest = (): Timer | undefined => {
     let found: Timer | undefined
     for (const timer of timers) if (!found || timer.dueAt < found.dueAt) found = timer
     return found
   }
+  const next = (): Timer | undefined => {
+    const first = earliest()
+    if (!first || !random) return first
+    const equal = [...timers].filter(({ dueAt }) => dueAt === first.dueAt)
+    return equal[Math.min(equal.length - 1, Math.floor(random() * equal.length))]
+  }
   const fire = (timer: Timer) => {
     if (timers.delete(timer)) timer.fire()
   }
+  const fireAtItsTime = (timer: Timer) => {
+    passed = Math.max(passed, timer.dueAt)
+    fire(timer)
+  }
 
   return {
-    now: () => now,
+    now: () => passed + offset,
+    monotonic: () => passed,
     after(delayMs, callback) {
-      const timer: Timer = { dueAt: now + Math.max(0, delayMs), fire: callback }
+      const timer: Timer = { dueAt: passed + Math.max(0, delayMs), fire: callback }
       timers.add(timer)
       if (delayMs <= 0) setImmediate(() => fire(timer))
       return () => {
@@ -56,20 +83,28 @@ export function virtualClock(start: number = Date.UTC(2026, 0, 1)): VirtualClock
       }
     },
     async advance(ms) {
-      const target = now + ms
+      const target = passed + ms
       await settle()
-      for (let next = earliest(); next && next.dueAt <= target; next = earliest()) {
-        now = Math.max(now, next.dueAt)
-        fire(next)
+      for (let timer = next(); timer && timer.dueAt <= target; timer = next()) {
+        fireAtItsTime(timer)
         await settle()
       }
-      now = Math.max(now, target)
+      passed = Math.max(passed, target)
+    },
+    fireNext() {
+      const timer = next()
+      if (timer) fireAtItsTime(timer)
+      return timer !== undefined
+    },
+    set(time) {
+      offset = time - passed
     },
     get pending() {
       return timers.size
     },
     get nextAt() {
-      return earliest()?.dueAt ?? null
+      const first = earliest()
+      return first === undefined ? null : first.dueAt + offset
     },
   }
 }

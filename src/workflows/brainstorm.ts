@@ -25,8 +25,14 @@ export class BrainstormWorkflow extends WorkflowTemplate {
     runStep(ask, thinking, { ...task, prompt: inventing(task.prompt) }).pipe(
       whenAllAnswered((answers) => {
         const ideas = joinAnswers(answers)
-        return ask(critic.id, { prompt: criticizing(task.prompt, ideas) }).pipe(
-          concatMap(({ text }) => ask(ranker.id, { prompt: ranking(task.prompt, ideas, text) })),
+        return ask(critic.id, { prompt: criticizing(task.prompt, ideas) }, { from: answers }).pipe(
+          concatMap((criticism) =>
+            ask(
+              ranker.id,
+              { prompt: ranking(task.prompt, ideas, criticism.text) },
+              { from: [...answers, criticism] },
+            ),
+          ),
         )
       }),
     ),

@@ -27,7 +27,9 @@ export class CodeReviewWorkflow extends WorkflowTemplate {
   static readonly roles = [...reviewers, lead]
   static readonly pattern: Pattern = patternOf([reviews, lead.id], (ask, task) =>
     runStep(ask, reviews, { ...task, prompt: reviewing(task.prompt) }).pipe(
-      whenAllAnswered((answers) => ask(lead.id, { prompt: synthesizing(joinAnswers(answers)) })),
+      whenAllAnswered((answers) =>
+        ask(lead.id, { prompt: synthesizing(joinAnswers(answers)) }, { from: answers }),
+      ),
     ),
   )
 

@@ -24,8 +24,14 @@ export class ResearchWorkflow extends WorkflowTemplate {
   static readonly pattern: Pattern = patternOf(['researcher', 'analyst', 'writer'], (ask, task) =>
     ask('researcher', { ...task, prompt: researching(task) }).pipe(
       concatMap((findings) =>
-        ask('analyst', { prompt: analysing(task, findings.text) }).pipe(
-          concatMap((analysis) => ask('writer', { prompt: writing(task, findings.text, analysis.text) })),
+        ask('analyst', { prompt: analysing(task, findings.text) }, { from: [findings] }).pipe(
+          concatMap((analysis) =>
+            ask(
+              'writer',
+              { prompt: writing(task, findings.text, analysis.text) },
+              { from: [findings, analysis] },
+            ),
+          ),
         ),
       ),
     ),

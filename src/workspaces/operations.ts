@@ -9,6 +9,9 @@ import { prepareDirectories, removeDirectories } from './lifecycle.ts'
 /** How files, folders and repositories of tasks are placed. */
 export type InputOptions = Pick<PlaceInputsOptions, 'limits' | 'allowLocalRepos'>
 
+/** How one task's material is placed. */
+export type PlacingOptions = Pick<PlaceInputsOptions, 'signal' | 'placing' | 'replace'>
+
 /** A runner's operations on an agent's directories. */
 export interface DirectoryOperations {
   readonly allowsLocalRepos: boolean
@@ -18,7 +21,7 @@ export interface DirectoryOperations {
   place(
     directories: AgentDirectories,
     material: Material,
-    options: { readonly signal: AbortSignal },
+    options: PlacingOptions,
   ): Promise<readonly PlacedInput[]>
   /** Deletes them. */
   discard(directories: AgentDirectories): Promise<void>
@@ -34,11 +37,11 @@ export function directoryOperations({
   return {
     allowsLocalRepos: inputs.allowLocalRepos ?? false,
     prepare: prepareDirectories,
-    async place(directories, material, { signal }) {
+    async place(directories, material, options) {
       await prepareDirectories(directories)
       // The log and the other agents are never input, whichever folder contains them.
       const exclude = directories.base === undefined ? [] : [directories.base]
-      return placeInputs(directories, material, { ...inputs, signal, clock, exclude })
+      return placeInputs(directories, material, { ...inputs, ...options, clock, exclude })
     },
     discard: removeDirectories,
   }

@@ -31,7 +31,7 @@ export function crew(options: Partial<OrchestratorOptions> = {}) {
   /** What was started and ended, in order: `+a`, `-a`, `!a` (killed), `?a` (could not start). */
   const events: string[] = []
   const running = new Map<string, Member>()
-  const failing = new Map<string, number>()
+  const failing = new Map<string, { left: number; readonly meanwhile: () => void }>()
   const failures: FatalError[] = []
   let starts = 0
 
@@ -66,10 +66,11 @@ export function crew(options: Partial<OrchestratorOptions> = {}) {
 
   function start(id: string, stops: StopKind = 'at-once'): Member {
     starts += 1
-    const left = failing.get(id) ?? 0
-    if (left > 0) {
-      failing.set(id, left - 1)
+    const failure = failing.get(id)
+    if (failure && failure.left > 0) {
+      failure.left -= 1
       events.push(`?${id}`)
+      failure.meanwhile()
       throw new Error(`${id} does not start`)
     }
     events.push(`+${id}`)
@@ -100,8 +101,11 @@ export function crew(options: Partial<OrchestratorOptions> = {}) {
     child,
     start,
     open,
-    /** Makes the next starts of a child fail. */
-    failStarts: (id: string, times = Number.POSITIVE_INFINITY) => failing.set(id, times),
+    /** Makes the next starts of a child fail. @param meanwhile What else each of them does. */
+    failStarts: (id: string, times = Number.POSITIVE_INFINITY, meanwhile = () => {}) =>
+      failing.set(id, { left: times, meanwhile }),
+    /** Whether the next start of a child fails. */
+    fails: (id: string) => (failing.get(id)?.left ?? 0) > 0,
     get starts() {
       return starts
     },

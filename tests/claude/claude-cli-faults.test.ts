@@ -10,6 +10,7 @@ import { silentLogger } from '../../src/logger.ts'
 import { collect, testAgent } from './calls.ts'
 
 const FAKE = join(import.meta.dirname, 'fixtures/fake-claude.mjs')
+const NOTHING = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheCreationTokens: 0 }
 const SECRET = 'sk-ant-this-is-the-key'
 
 let lastCallId = ''
@@ -83,6 +84,48 @@ test('what tools read costs a call nothing, neither one long line nor many', asy
   const { result, error } = await run('tool results beyond every limit')
   expect(error).toBeNull()
   expect(result?.text).toBe('fine')
+})
+
+test.each([
+  [
+    'use up all turns',
+    'MaxTurnsError',
+    { costUsd: 1.25, usage: { ...NOTHING, inputTokens: 10, outputTokens: 20, cacheCreationTokens: 30 } },
+  ],
+  [
+    'run out of credit after a while',
+    'BillingError',
+    { costUsd: 0.75, usage: { ...NOTHING, inputTokens: 10, outputTokens: 20 } },
+  ],
+])('%s: the call fails, and tells what it has cost', async (behaviour, tag, spent) => {
+  const { error, messages } = await run(behaviour)
+  expect(error).toMatchObject({ _tag: tag })
+  expect(messages.at(-1)).toEqual({ type: 'spent', ...spent })
+})
+
+test('a call that is cut off in its middle tells an estimate of what it has cost', async () => {
+  const stop = new AbortController()
+  const { error, messages } = await run('stream, then hang', {
+    signal: stop.signal,
+    onMessage: ({ type }) => type === 'text' && stop.abort(),
+  })
+  expect(error).toMatchObject({ _tag: 'CallCancelledError' })
+  expect(messages.at(-1)).toEqual({
+    type: 'spent',
+    // 4,000 characters, and a prompt of 17, at the usual price.
+    costUsd: expect.closeTo((1000 * 15 + 5 * 3) / 1e6, 9),
+    usage: { ...NOTHING, inputTokens: 5, outputTokens: 1000 },
+    estimated: true,
+  })
+})
+
+test('a call that said nothing before it was cut off tells no cost', async () => {
+  const stop = new AbortController()
+  const { messages } = await run('ignore SIGTERM', {
+    signal: stop.signal,
+    onMessage: ({ type }) => type === 'init' && stop.abort(),
+  })
+  expect(messages.filter(({ type }) => type === 'spent')).toEqual([])
 })
 
 test('a key on stderr does not appear in the error', async () => {

@@ -1,9 +1,13 @@
 /** Any program as a runner: its output is the answer, and it is limited and terminated as `claude` is. */
-import { chmod, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { concatMap } from 'rxjs'
 import { expect, test } from 'vitest'
 import { type CommandRunnerOptions, commandRunner } from '../../src/claude/command-runner.ts'
 import { linuxProcessTable } from '../../src/claude/process/table.ts'
+import type { PlacedInput } from '../../src/events/material.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import type { Pattern } from '../../src/patterns/pattern.ts'
 import { collect, testAgent } from './calls.ts'
 
 /** A program made of these lines of shell. */
@@ -88,6 +92,13 @@ test('half an answer is no answer, even if the program exits cleanly when termin
   expect(error).toMatchObject({ _tag: 'CallCancelledError' })
 })
 
+test('an answer may be one long line', async () => {
+  const { agent, runner } = await script("head -c 9437184 /dev/zero | tr '\\\\0' x")
+  const { result, error } = await collect(runner, agent.call('x'))
+  expect(error).toBeNull()
+  expect(result?.text).toHaveLength(9_437_184)
+})
+
 test('a program that prints too much is terminated', async () => {
   const { agent, runner } = await script('yes', { limits: { lineBytes: 1_000, callBytes: 100_000 } })
   expect((await collect(runner, agent.call('x'))).error).toMatchObject({ _tag: 'OutputTooLargeError' })
@@ -117,3 +128,34 @@ test.runIf(process.platform === 'linux')(
     expect(await runner.recover(call, { process: null, signal })).toEqual({ outcome: 'unsent' })
   },
 )
+
+test('of a run, the material is placed once for its agent: later steps work on what earlier ones made of it', async () => {
+  const agent = await testAgent()
+  const source = join(agent.baseDir, 'source')
+  await mkdir(source)
+  await writeFile(join(source, 'given'), 'x')
+  const runner = commandRunner({
+    command: 'sh',
+    args: ['-c', 'cat >/dev/null; echo made >> proj/made; wc -l < proj/made'],
+  })
+  const open = () => Orchestrator.open({ runner, baseDir: join(agent.baseDir, 'store') })
+  const material = { folders: [{ source, target: 'proj' }] }
+  {
+    await using orchestrator = await open()
+    await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+    const twice: Pattern = (ask) => concatMap((task) => ask('a', task).pipe(concatMap(() => ask('a', task))))
+    const { success, metadata } = await orchestrator.run(twice, { prompt: 'x', ...material })
+    expect({ success, text: metadata.finalOutput }).toEqual({ success: true, text: '2' })
+  }
+  await using orchestrator = await open()
+  await expect(orchestrator.sendTask('a', { prompt: 'y', ...material })).rejects.toMatchObject({
+    _tag: 'InputChangedError',
+    message: expect.stringContaining('new made'),
+  })
+  expect(await orchestrator.sendTask('a', { prompt: 'y', ...material, replace: true })).toBe('1')
+  const placed = []
+  for await (const { type, data } of orchestrator.history.log())
+    if (type === 'InputsPlaced') placed.push(...(data.inputs as unknown as PlacedInput[]))
+  expect(placed.map(({ kept, left }) => kept ?? left)).toEqual([undefined, true, 'proj.replaced-1'])
+  expect(await orchestrator.agents()).toMatchObject([{ id: 'a', status: 'idle' }])
+})

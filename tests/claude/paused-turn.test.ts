@@ -1,7 +1,7 @@
 /** A turn that the service pauses is continued, in the same session, until the answer is whole. */
 import { expect, test } from 'vitest'
 import { withContinuations } from '../../src/claude/paused-turn.ts'
-import type { Call, CallMessage, CallResult } from '../../src/claude/runner.ts'
+import type { Call, CallMessage, CallResult, CallSpending } from '../../src/claude/runner.ts'
 import { CliCrashedError } from '../../src/events/errors/call.ts'
 
 const call = {
@@ -15,17 +15,32 @@ const part = (text: string, stopReason: string): CallResult => ({
 })
 
 /** What a call comes to if its runs give these results. */
-async function run(parts: readonly (CallResult | Error)[], asked: Call = call) {
+async function run(
+  parts: readonly (CallResult | Error | (CallSpending & { readonly error: Error }))[],
+  asked: Call = call,
+  { cancelledAt }: { readonly cancelledAt?: number } = {},
+) {
   const calls: Call[] = []
+  const stop = new AbortController()
   const start = withContinuations(async function* started(next) {
     const given = parts[calls.length] ?? parts.at(-1)
     calls.push(next)
+    if (calls.length === cancelledAt) stop.abort()
     if (given instanceof Error) throw given
+    if (given && 'error' in given) {
+      yield { type: 'spent', costUsd: given.costUsd, usage: given.usage }
+      throw given.error
+    }
     if (given) yield { type: 'result', result: given }
   })
   const messages: CallMessage[] = []
-  for await (const message of start(asked, { signal: new AbortController().signal })) messages.push(message)
-  return { calls, messages }
+  let error: unknown = null
+  try {
+    for await (const message of start(asked, { signal: stop.signal })) messages.push(message)
+  } catch (thrown) {
+    error = thrown
+  }
+  return { calls, messages, error }
 }
 
 test('a whole answer takes one run', async () => {
@@ -65,6 +80,23 @@ test('half an answer is kept if it cannot be continued', async () => {
     { type: 'warning', message: expect.stringContaining('could not be continued') },
     { result: { text: 'half', stopReason: 'pause_turn' } },
   ])
+})
+
+test('the cost of a part that could not be continued counts', async () => {
+  const spent = { costUsd: 0.25, usage: part('', '').usage }
+  const { messages } = await run([part('half', 'pause_turn'), { ...spent, error: new CliCrashedError() }])
+  expect(messages).toMatchObject([
+    { type: 'warning' },
+    { result: { text: 'half', costUsd: 0.75, usage: { inputTokens: 2 } } },
+  ])
+})
+
+test('a paused turn that is cancelled tells what it has cost so far', async () => {
+  const { messages, error } = await run([part('half', 'pause_turn'), new CliCrashedError()], call, {
+    cancelledAt: 2,
+  })
+  expect(error).toBeInstanceOf(CliCrashedError)
+  expect(messages).toEqual([{ type: 'spent', costUsd: 0.5, usage: part('', '').usage }])
 })
 
 test('structured output is that of the last part', async () => {

@@ -30,21 +30,27 @@ const environment = (more: Readonly<Record<string, string>>) => ({
 
 export async function commandLine(more: Readonly<Record<string, string>> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
-  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  // What the command keeps for the user is not in the user's project.
+  const state = `${folder}-state`
+  onTestFinished(async () => {
+    for (const made of [folder, state]) await rm(made, { recursive: true, force: true })
+  })
   const options = {
     cwd: folder,
-    env: { HOME: folder, ...environment(more) },
+    env: { HOME: folder, XDG_STATE_HOME: state, ...environment(more) },
     extendEnv: false,
     reject: false,
   } as const satisfies Options
   return {
     folder,
-    /** Starts a command; kill it, write to it, or await it. */
-    start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], options),
-    /** Runs a command to its end. */
-    async run(words: readonly string[], input = ''): Promise<Ran> {
+    state,
+    /** Starts a command; kill it, or await it. */
+    start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], { ...options, stdin: 'ignore' }),
+    /** Runs a command to its end, in the folder or in one below it. */
+    async run(words: readonly string[], input = '', below = '.'): Promise<Ran> {
       const { stdout, stderr, exitCode, signal } = await execa(process.execPath, [MAIN, ...words], {
         ...options,
+        cwd: join(folder, below),
         input,
       })
       const lines = words.includes('--json') ? stdout.split('\n').filter((line) => line !== '') : []

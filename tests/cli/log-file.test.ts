@@ -54,6 +54,14 @@ describe('a log that a configuration file names', () => {
   })
 })
 
+test('a log that is a pipe without a reader stops nothing: it is refused', async () => {
+  const here = await folder()
+  const file = join(here, 'pipe')
+  execFileSync('mkfifo', [file])
+  const config = await loadConfig({ directory: here, environment: {}, options: { 'logging.file': file } })
+  expect(() => logFile(config.logFile ?? '', config)).toThrow('cannot be written (ENXIO)')
+})
+
 test('a log that the user names can be any file', async () => {
   const [here, elsewhere] = [await folder(), await folder()]
   const file = join(elsewhere, 'notes')

@@ -13,7 +13,9 @@ beforeEach(async () => {
 
 const write = (text: string, name = 'claude-agents.yaml') =>
   writeFile(join(folder, name), text, { mode: 0o644 })
-const load = (sources: ConfigSources = {}) => loadConfig({ directory: folder, environment: {}, ...sources })
+/** Whatever only a trusted file may do: see trust.test.ts. */
+const load = (sources: ConfigSources = {}) =>
+  loadConfig({ directory: folder, environment: {}, untrusted: 'load', ...sources })
 const problem = (sources?: ConfigSources) =>
   load(sources).then(
     () => 'none',
@@ -88,6 +90,7 @@ const VALUES: Readonly<Record<string, readonly [file: string, variable: string, 
   'orchestrator.base_dir': ['/of-file', '/of-variable', '/of-option'],
   'orchestrator.max_agents': ['1', '2', '3'],
   'orchestrator.session_persistence': ['false', 'true', 'FALSE'],
+  'orchestrator.replace_inputs': ['true', 'false', 'true'],
   'agent_defaults.max_turns': ['1', '2', '3'],
   'agent_defaults.timeout': ['1', '2', '3'],
   'agent_defaults.retry_attempts': ['0', '1', '2'],
@@ -100,6 +103,7 @@ const VALUES: Readonly<Record<string, readonly [file: string, variable: string, 
   'budget.tokens': ['1', '2', '3'],
   'budget.minimum_usd': ['0.1', '0.2', '0.3'],
   'budget.minimum_tokens': ['1', '2', '3'],
+  'budget.cache_read_weight': ['0', '0.5', '1'],
   'logging.level': ['ERROR', 'Debug', 'info'],
   'logging.file': ['/of-file', '/of-variable', '/of-option'],
   'claude.path': ['/of-file', '/of-variable', '/of-option'],

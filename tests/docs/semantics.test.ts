@@ -1,27 +1,49 @@
-/** What docs/semantics.md promises has the tests that it names. */
+/** What docs/semantics.md promises has tests, and edits that turn them red. That the tests ran, a whole run checks. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
+import { promisesIn, type Ran, semantics, unexpectedSkips, unshown } from '../evidence.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
-const text = readFileSync(join(ROOT, 'docs/semantics.md'), 'utf8')
+const ROOT = resolve(import.meta.dirname, '../..')
+const promises = promisesIn(semantics())
 
-const named = [...text.matchAll(/^ {2}`(tests\/[^`]+)`: "([^"]+)"$/gm)].map(([, file = '', title = '']) => ({
-  file,
-  title,
-}))
-
-test('Every promise in docs/semantics.md names tests that exist', () => {
-  expect(named.length).toBeGreaterThan(30)
-  const missing = named.filter(({ file, title }) => !readFileSync(join(ROOT, file), 'utf8').includes(title))
+test('Every promise in docs/semantics.md names tests, of files that exist and have their titles', () => {
+  expect(promises.length).toBeGreaterThan(60)
+  expect(promises.filter(({ tests }) => tests.length === 0)).toEqual([])
+  const missing = promises
+    .flatMap(({ tests }) => tests)
+    .filter(({ file, title }) => !readFileSync(join(ROOT, file), 'utf8').includes(title))
   expect(missing).toEqual([])
 })
 
-test('Every promise in docs/semantics.md names at least one', () => {
-  const [promises = ''] = text.split('## What is not promised')
-  const bare = promises
-    .split(/^- /m)
-    .slice(1)
-    .filter((promise) => !/^ {2}`tests\//m.test(promise))
-  expect(bare).toEqual([])
+test('A promise counts as shown only by a test of its title that ran and passed', () => {
+  const [promise] = promisesIn('- **It holds.**\n  `tests/a.test.ts`: "holds for %s"\n')
+  const ran = (state: string, name = 'a group > holds for everyone', file = 'tests/a.test.ts'): Ran[] => [
+    { file, name, state },
+  ]
+  if (!promise) throw new Error('no promise was found')
+  expect(unshown([promise], ran('passed'))).toEqual([])
+  for (const tests of [
+    [],
+    ran('skipped'),
+    ran('failed'),
+    ran('passed', 'holds against'),
+    ran('passed', undefined, 'tests/b.test.ts'),
+  ]) {
+    expect(unshown([promise], tests)).toEqual([
+      'It holds.: tests/a.test.ts has no test "holds for %s" that ran and passed',
+    ])
+  }
+})
+
+test('A skipped test is told unless the list has its file and name', () => {
+  const tests = [
+    { file: 'tests/a.test.ts', name: 'one', state: 'skipped' },
+    { file: 'tests/a.test.ts', name: 'two', state: 'skipped' },
+    { file: 'tests/a.test.ts', name: 'three', state: 'passed' },
+  ]
+  expect(unexpectedSkips(tests, '')).toEqual(['tests/a.test.ts > one', 'tests/a.test.ts > two'])
+  expect(unexpectedSkips(tests, '# why\ntests/a.test.ts > one # no tmux\n')).toEqual([
+    'tests/a.test.ts > two',
+  ])
 })

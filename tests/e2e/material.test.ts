@@ -1,6 +1,8 @@
 /** A task's input, from the command line to the workspace and the log, with the real `claude`. */
+import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { commandLine } from '../cli/command.ts'
@@ -74,4 +76,51 @@ test('input that cannot be placed is rejected before anything is written, or fai
   expect(missing).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('InputNotFoundError') })
   expect(model.requestCount).toBe(0)
   expect((await run(['agent', 'show', 'a', '--json'])).values[0]).toMatchObject({ status: 'idle' })
+})
+
+test("an agent's work is not overwritten: asked again, it is refused, or kept beside with --replace", async () => {
+  await using model = await simulatedModel()
+  const { run, folder } = await commandLine(model.environment)
+  await mkdir(join(folder, 'source'))
+  await writeFile(join(folder, 'source/a.ts'), 'export {}')
+  await run(['agent', 'create', 'a', 'x'])
+  const ask = (...words: string[]) => run(['agent', 'ask', 'a', 'Look', '--folder', 'source', ...words])
+  expect(await ask()).toMatchObject({ exitCode: 0 })
+  expect(await ask()).toMatchObject({ exitCode: 0 })
+  const workspace = join(folder, '.claude-agents/agents/a/workspace')
+  const works = (text: string) => writeFile(join(workspace, 'source/made.ts'), text)
+  await works('first')
+  const before = model.requestCount
+  const refused = await ask()
+  expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('new made.ts') })
+  expect(refused.stderr).toContain('--replace')
+  expect(model.requestCount).toBe(before)
+  expect(await readFile(join(workspace, 'source/made.ts'), 'utf8')).toBe('first')
+
+  expect(await ask('--replace')).toMatchObject({ exitCode: 0 })
+  await works('second')
+  expect(await ask('--set', 'orchestrator.replace_inputs=true')).toMatchObject({ exitCode: 0 })
+  for (const [number, text] of ['first', 'second'].entries())
+    expect(await readFile(join(workspace, `source.replaced-${number + 1}/made.ts`), 'utf8')).toBe(text)
+  expect(await readdir(join(workspace, 'source'))).toEqual(['a.ts'])
+  const kept = (await run(['log', '--json'])).values.flatMap(({ type, data }) =>
+    type === 'InputsPlaced'
+      ? (data as unknown as { inputs: { kept?: string }[] }).inputs.map((input) => input.kept)
+      : [],
+  )
+  expect(kept).toEqual([undefined, undefined, 'source.replaced-1', 'source.replaced-2'])
+})
+
+test('a base directory in a repository is never staged', async () => {
+  await using model = await simulatedModel()
+  const { run, folder } = await commandLine(model.environment)
+  const git = (...words: string[]) => promisify(execFile)('git', words, { cwd: folder })
+  await git('init', '--quiet')
+  await run(['agent', 'create', 'a', 'x'])
+  await git('add', '--all')
+  expect((await git('status', '--porcelain', '--untracked-files=all')).stdout).toBe('')
+  // In a directory with files of the user's own, git keeps seeing them.
+  await writeFile(join(folder, 'mine.txt'), 'mine')
+  await run(['--base-dir', '.', 'agent', 'create', 'a', 'x'])
+  expect((await git('status', '--porcelain')).stdout).toContain('mine.txt')
 })

@@ -1,5 +1,5 @@
 /** The rules that every error of this package follows. */
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AgentNotFoundError } from '../../src/events/errors/agent.ts'
@@ -56,6 +56,15 @@ const classes = modules.flatMap((module) =>
 )
 const made = (name: string, ErrorClass: AnyErrorClass) =>
   new ErrorClass(SPECIAL[name] ?? DETAILS, { cause: 'why' })
+
+test('every error is named in some test beside this one', () => {
+  const folder = join(import.meta.dirname, '..')
+  const tests = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|mjs)$/.test(name) && !name.endsWith('events/errors.test.ts'))
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join('\n')
+  expect(classes.map(([name]) => name).filter((name) => !tests.includes(name))).toEqual([])
+})
 
 test('no two errors have the same tag', () => {
   const tags = classes.map(([name, ErrorClass]) => made(name, ErrorClass)._tag)

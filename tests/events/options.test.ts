@@ -24,6 +24,10 @@ import { checkBounds, ORCHESTRATOR } from '../../src/events/options/orchestrator
 import { completed, explainedBy } from '../../src/events/options/setting.ts'
 import type { ChildTree, SupervisorTree } from '../../src/events/options/supervision.ts'
 import { supervisorFacts } from '../../src/events/supervisor-facts.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
+import { memoryStore } from '../../src/store/memory-store.ts'
+import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { ECHO, world } from '../actors/world.ts'
 
 let folder: string
@@ -57,7 +61,7 @@ describe('an option has the same meaning in a file and in a program:', () => {
         timeout: positive,
         retry_attempts: count,
         model: fc.stringMatching(/^[A-Za-z0-9][a-z0-9.-]{0,10}$/),
-        allowed_tools: fc.array(fc.stringMatching(/^[A-Z][A-Za-z]{0,10}(\([a-z *]*\))?$/)),
+        allowed_tools: fc.array(fc.constantFrom('Read', 'Bash(git *)', 'web_search', 'mcp__a__b')),
         budget: budget.filter((one) => Object.keys(one).length > 0),
       },
       { requiredKeys: ['id', 'system_prompt'] },
@@ -301,6 +305,7 @@ describe('a default is defined once:', () => {
     ['orchestrator', 'base_dir', ORCHESTRATOR.baseDir.fallback],
     ['orchestrator', 'max_agents', ORCHESTRATOR.maxAgents.fallback],
     ['orchestrator', 'session_persistence', ORCHESTRATOR.sessionPersistence.fallback],
+    ['orchestrator', 'replace_inputs', ORCHESTRATOR.replaceInputs.fallback],
   ])('the documented default of %s.%s is the one that a program gets', (section, key, value) => {
     expect(SETTINGS[section]?.[key]?.fallback).toEqual(value)
   })
@@ -356,7 +361,27 @@ describe('a mistake in code is reported with its place:', () => {
     ['timeoutMs: "5m" is not a whole number of at least 1.', agent({ timeoutMs: '5m' })],
     ['retry.attempts: -1 is not a whole number of at least 0.', agent({ retry: { attempts: -1 } })],
     ['allowedTools: it is not a list.', agent({ allowedTools: { Read: true } })],
-    ['allowedTools[1]: "-x" is not the name of a tool.', agent({ allowedTools: ['Read', '-x'] })],
+    [
+      'allowedTools[1]: "Raed" is not a tool of Claude Code. Did you mean "Read"?',
+      agent({ allowedTools: ['Read', 'Raed'] }),
+    ],
+    ['allowedTools[0]: "*" is not the name of a tool. Name each tool.', agent({ allowedTools: ['*'] })],
+    [
+      'allowedTools[0]: "mcp__github__*" is not the name of a tool. Write mcp__github for all tools of a server.',
+      agent({ allowedTools: ['mcp__github__*'] }),
+    ],
+    [
+      'allowedTools[0]: "Read Write" is not the name of a tool. Write each name on its own.',
+      agent({ allowedTools: ['Read Write'] }),
+    ],
+    [
+      'allowedTools[0]: " Bash" is not the name of a tool. Did you mean "Bash"?',
+      agent({ allowedTools: [' Bash'] }),
+    ],
+    [
+      'allowedTools[0]: "frobnicate_all" is not a tool of Claude Code. Write the name as Claude Code has it, such as Read, Edit, Bash(git *), WebSearch or mcp__server__tool.',
+      agent({ allowedTools: ['frobnicate_all'] }),
+    ],
     ['model: "-x" is not the name of a model.', agent({ model: '-x' })],
     ['permissions: "all" is neither "workspace" nor "bypass".', agent({ permissions: 'all' })],
     ['loadProjectSettings: "yes" is neither true nor false.', agent({ loadProjectSettings: 'yes' })],
@@ -442,4 +467,50 @@ test('the documented interfaces have the types of the schemas', () => {
   explainedBy<object>()(schema)
   // @ts-expect-error: the interface allows more
   explainedBy<{ readonly one?: string | number }>()(schema)
+})
+
+test('the tool names of other frameworks are understood as Claude Code’s, with their scopes', () => {
+  const allowedTools = [
+    'read_file',
+    'write_file',
+    'execute_command(git *)',
+    'web_search',
+    'mcp__github__search',
+  ]
+  expect(agentConfig({ id: 'a', systemPrompt: 'x', allowedTools }).allowedTools).toEqual([
+    'Read',
+    'Write',
+    'Bash(git *)',
+    'WebSearch',
+    'mcp__github__search',
+  ])
+})
+
+test.each<[string, (orchestrator: Orchestrator) => unknown]>([
+  [
+    'The task: there is no part "text_input". Did you mean "textInput"?',
+    (orchestrator) => orchestrator.sendTask('a', { prompt: 'x', text_input: 'y' } as never),
+  ],
+  [
+    'The task: there is no part "outputSchema". Choose one of: prompt, textInput, files, folders, repos, replace.',
+    (orchestrator) => orchestrator.sendTask('a', { prompt: 'x', outputSchema: {} } as never),
+  ],
+  [
+    'The task: there is no part "folder". Did you mean "folders"?',
+    (orchestrator) => orchestrator.run(sequential(['a']), { prompt: 'x', folder: [] } as never),
+  ],
+  [
+    'The options of ask: there is no option "sesion". Did you mean "session"?',
+    (orchestrator) => orchestrator.sendTask('a', 'x', { sesion: 'fresh' } as never),
+  ],
+  [
+    'The options of Orchestrator.open: there is no option "basedir". Did you mean "baseDir"?',
+    () => Orchestrator.open({ basedir: '/nowhere' } as never),
+  ],
+])('a misspelt key is refused before anything is written: %s', async (message, act) => {
+  await using orchestrator = await Orchestrator.open({ store: memoryStore(), runner: scriptedRunner() })
+  await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+  const written = await orchestrator.store.head()
+  await expect((async () => act(orchestrator))()).rejects.toThrow(message)
+  expect(await orchestrator.store.head()).toBe(written)
 })

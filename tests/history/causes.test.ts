@@ -8,8 +8,9 @@ import { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { CodeReviewWorkflow } from '../../src/workflows/code-review.ts'
-import { ECHO } from '../actors/world.ts'
+import { ECHO, until } from '../actors/world.ts'
 
 async function lived(reply: NonNullable<ScriptedRunnerOptions['reply']>) {
   const store = memoryStore()
@@ -98,6 +99,34 @@ test('a past task is found with its whole input', async () => {
   await expect(pastTask(store, 'u')).rejects.toMatchObject({ _tag: 'TaskNotFoundError' })
 })
 
+test('half of the answers took at most p50, and 95 of 100 at most p95', async () => {
+  const clock = virtualClock()
+  const orchestrator = await Orchestrator.open({
+    clock,
+    store: memoryStore({ clock }),
+    runner: scriptedRunner({
+      clock,
+      reply: ({ prompt }) => ({ text: 'done', delayMs: Number(prompt) * 1000 }),
+    }),
+  })
+  const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs: 1e9 })
+  const times = async () => {
+    const [{ p50Ms, p95Ms } = { p50Ms: null, p95Ms: null }] = await statistics(orchestrator.store, 'agent')
+    return [p50Ms, p95Ms]
+  }
+  const ask = async (seconds: number) => {
+    const answered = agent.ask(String(seconds))
+    await until(() => agent.status === 'busy' && clock.pending >= 2)
+    await clock.advance(seconds * 1000)
+    await answered
+  }
+  for (const seconds of [5, 1, 4, 2, 3]) await ask(seconds)
+  expect(await times()).toEqual([3000, 5000])
+  for (let seconds = 6; seconds <= 100; seconds += 1) await ask(seconds)
+  expect(await times()).toEqual([50_000, 95_000])
+  await orchestrator.close()
+})
+
 test('statistics are counted by agent, run and day in one pass', async () => {
   const { store, orchestrator } = await lived(({ prompt, attempt }) => {
     if (prompt === 'bad') return new ModelNotFoundError()
@@ -122,6 +151,7 @@ test('statistics are counted by agent, run and day in one pass', async () => {
     },
   })
   expect(figures?.p50Ms).toBeGreaterThanOrEqual(0)
+  expect(figures?.p95Ms).toBeGreaterThanOrEqual(figures?.p50Ms ?? Number.POSITIVE_INFINITY)
   expect((await statistics(store, 'run')).map(({ key, tasks }) => [key, tasks])).toEqual([
     [null, 3],
     ['r', 2],

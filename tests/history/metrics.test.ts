@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { accountKind } from '../../src/actors/admission/account-machine.ts'
 import { EventSourcedActor } from '../../src/actors/engine/actor.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
+import type { JsonObject } from '../../src/events/json.ts'
 import { Counters, metricsText } from '../../src/history/metrics.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { readMetrics, samplesOf } from '../../src/remote/metrics.ts'
@@ -24,6 +25,12 @@ async function worked() {
   await world.own.sendTask('a', 'two')
   await world.own.sendTask('b', 'fail').catch(() => {})
   return world
+}
+
+/** A fact of a run. */
+const FACT = {
+  ...{ position: 1, stream: 'run/r', version: 1, id: 'id', type: '', v: 1, data: {} },
+  ...{ at: '2026-01-01T00:00:00.000Z', correlationId: 'r', causationId: null, epoch: 1 },
 }
 
 const SAMPLE =
@@ -90,6 +97,21 @@ describe('the metrics', () => {
         Date.UTC(2026, 0, 1, 17) / 1000 + 30,
       [`claude_agents_account_held{account="${account}"}`]: 1,
     })
+  })
+
+  test('count the steps of runs by outcome', () => {
+    const counters = new Counters()
+    const step = (type: string, data: JsonObject = {}) =>
+      counters.add({ ...FACT, type, data: { stepKey: 'k', ...data } })
+    step('StepSucceeded')
+    step('StepFailed')
+    step('StepFailed', { cancelled: true })
+    step('StepFailed', { cancelled: true })
+    expect([...counters.samples()]).toEqual([
+      ['claude_agents_steps_total', { outcome: 'succeeded' }, 1],
+      ['claude_agents_steps_total', { outcome: 'failed' }, 1],
+      ['claude_agents_steps_total', { outcome: 'cancelled' }, 2],
+    ])
   })
 
   test('are the same from the owner and from the log, however often they are read', async () => {

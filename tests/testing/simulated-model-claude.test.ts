@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { agentConfig } from '../../src/events/options/agent.ts'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { claudeHome, runClaude } from './claude-process.ts'
@@ -26,6 +27,17 @@ describe('the real claude with the simulated model', () => {
       headers: { 'x-api-key': 'simulated' },
     })
     expect(model.requests[0]?.tools).toContain('Write')
+  })
+
+  it('has no tool that an agent could not be given', async () => {
+    await using model = await simulatedModel({ reply: ['Foxes are red.'] })
+    await using home = await claudeHome()
+    const { lines } = await runClaude(home, model.environment, 'What colour are foxes?')
+    const listed = lines.find(({ subtype }) => subtype === 'init')?.tools as readonly string[]
+    const offered = (model.requests[0]?.tools ?? []) as readonly string[]
+    expect(listed.length).toBeGreaterThan(5)
+    const allowedTools = [...listed, ...offered]
+    expect(agentConfig({ id: 'a', systemPrompt: 'x', allowedTools })).toMatchObject({ allowedTools })
   })
 
   it('passes on an answer in the pieces in which it was streamed', async () => {

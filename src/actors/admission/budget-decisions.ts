@@ -6,9 +6,11 @@ import { type BudgetContext, nameWithoutCopy, sum } from './budget-machine.ts'
 export interface CallCosts {
   readonly totals: {
     readonly interactions: number
+    readonly unanswered?: number
     readonly costUsd: number
     readonly inputTokens: number
     readonly outputTokens: number
+    readonly cacheTokens?: number
   }
   readonly lastCost: Amount | null
 }
@@ -18,9 +20,9 @@ export interface CallCosts {
  * become more expensive), and at least the minimum.
  */
 export function estimate({ totals, lastCost }: CallCosts, minimum: Amount): Amount {
-  const { interactions, costUsd, inputTokens, outputTokens } = totals
-  const calls = Math.max(1, interactions)
-  const mean = { usd: costUsd / calls, tokens: Math.ceil((inputTokens + outputTokens) / calls) }
+  const { interactions, unanswered = 0, costUsd, inputTokens, outputTokens, cacheTokens = 0 } = totals
+  const calls = Math.max(1, interactions + unanswered)
+  const mean = { usd: costUsd / calls, tokens: Math.ceil((inputTokens + outputTokens + cacheTokens) / calls) }
   return sum([largest([mean, lastCost ?? mean, minimum])])
 }
 

@@ -36,8 +36,6 @@ export class BudgetLedger {
   readonly #environment: ActorEnvironment
   /** Reservations that are not durable yet. */
   readonly #promised = new Map<string, Amount>()
-  /** Calls that are known to have ended and are being settled. */
-  readonly #ended = new Set<string>()
   /** Known costs of calls that are not settled yet. */
   readonly #known = new Map<string, Amount>()
   readonly #settling = new Set<Promise<unknown>>()
@@ -64,14 +62,14 @@ export class BudgetLedger {
     })
     if (isForReading(environment.store)) return ledger
     await Promise.all(Object.values(ledger.context.reserved).map((open) => ledger.#settle(open)))
-    actor.start(async ({ reservation }, { signal }) => {
-      const { callId } = reservation
-      if (!ledger.#ended.has(callId)) await ended(callId, signal)
-      if (signal.aborted) return
-      ledger.#ended.add(callId)
-      await ledger.#settle(reservation)
-      ledger.#ended.delete(callId)
-      ledger.#known.delete(callId)
+    actor.start(async ({ reservation }, { signal, resumed }) => {
+      // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
+      for (let isOver = resumed; !signal.aborted; isOver = true) {
+        // Listens before it reads, so that no end is missed.
+        const next = ended(reservation.callId, signal)
+        if (isOver && (await ledger.#settle(reservation))) return
+        await next
+      }
     })
     return ledger
   }
@@ -130,6 +128,12 @@ export class BudgetLedger {
     return this.#actor.decide(decision, correlationId === undefined ? {} : { correlationId })
   }
 
+  /** Settles calls that have ended, as far as the log has their ends. */
+  async settle(callIds: readonly string[]): Promise<void> {
+    const { reserved } = this.context
+    await Promise.all(callIds.flatMap((callId) => (reserved[callId] ? [this.#settle(reserved[callId])] : [])))
+  }
+
   /** Resolves when the calls known to have ended are settled. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#settling)
@@ -140,18 +144,21 @@ export class BudgetLedger {
     await this.#actor.close()
   }
 
-  async #settle(reservation: Reservation): Promise<void> {
-    const { callId, taskId } = reservation
-    const settling = settlementOf(this.#environment.store, reservation).then((settlement) =>
-      this.decide(
-        ({ context }) =>
-          settlement && callId in context.reserved
-            ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }]
-            : [],
-        taskId,
-      ),
-    )
+  /** Returns false while the log has no end of the call. */
+  async #settle(reservation: Reservation): Promise<boolean> {
+    const settling = this.#settled(reservation)
     this.#settling.add(settling)
-    await settling.finally(() => this.#settling.delete(settling))
+    return settling.finally(() => this.#settling.delete(settling))
+  }
+
+  async #settled(reservation: Reservation): Promise<boolean> {
+    const { callId, taskId } = reservation
+    const settlement = await settlementOf(this.#environment.store, reservation)
+    if (!settlement) return false
+    const decide = ({ context }: BudgetSnapshot): readonly BudgetFact[] =>
+      callId in context.reserved ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }] : []
+    await this.decide(decide, taskId)
+    this.#known.delete(callId)
+    return true
   }
 }

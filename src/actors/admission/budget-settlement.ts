@@ -2,6 +2,7 @@
 import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Amount } from '../../events/options/budget.ts'
+import { type Spending, spendingIn } from '../../events/spending.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { nameWithoutCopy, sum } from './budget-machine.ts'
 import type { BudgetScope } from './budget-scope.ts'
@@ -30,13 +31,15 @@ const FREE = new Set([
   'InputNotFoundError',
   'InputKindError',
   'InputTooLargeError',
+  'InputChangedError',
   'CloneError',
   'CloneTimeoutError',
 ])
 
 /**
- * The settlement of a reservation; undefined while the call is open. A call that was never announced, or was refused, has
- * cost nothing; one of unknown cost counts with everything that was reserved for it.
+ * The settlement of a reservation; undefined while the call is open. What a call reported counts, however it ended. A call
+ * that was never announced, or was refused, has cost nothing; one of unknown cost counts with everything that was reserved
+ * for it.
  */
 export async function settlementOf(
   store: EventStore,
@@ -48,12 +51,11 @@ export async function settlementOf(
     const fact = agentFacts.read(recorded) as AgentFact
     if (found === 'open' && endsWithoutCall(fact, taskId)) found = assumed
     if (!('callId' in fact.data) || fact.data.callId !== callId) continue
+    const spending = spendingIn(fact)
+    if (spending) return settled(fact, spending) ?? assumed
     if (fact.type === 'CallStarted') found = 'open'
     if (fact.type === 'CallFailed') found = FREE.has(fact.data.error.tag) ? released : assumed
     if (fact.type === 'CallOutcomeUnknown') found = assumed
-    const cost = settledCost(fact)
-    // After a crash, the cost of an answer is not always known.
-    if (cost) return isUncounted(fact, cost) ? assumed : { ...cost, outcome: 'spent' }
   }
   return found === 'open' ? undefined : found
 }
@@ -64,15 +66,15 @@ const released: Settlement = { usd: 0, tokens: 0, outcome: 'released' }
 const endsWithoutCall = (fact: AgentFact, taskId: string) =>
   fact.type === 'AgentRemoved' || (fact.type === 'TaskCancelled' && fact.data.taskId === taskId)
 
-const isUncounted = ({ data }: AgentFact, { usd }: Amount) =>
-  usd === 0 && 'harvested' in data && data.harvested
-
-/** The cost that a fact records. */
-export function settledCost(fact: AgentFact): Amount | undefined {
-  if (fact.type !== 'CallSucceeded' && fact.type !== 'LateAnswerRecorded') return undefined
-  const { costUsd, usage } = fact.data
-  return { usd: Math.max(0, costUsd), tokens: usage.inputTokens + usage.outputTokens }
+/** undefined if the cost of an answer found after a crash is not known. */
+function settled({ type, data }: AgentFact, spending: Spending): Settlement | undefined {
+  const { usd, tokens } = amountOf(spending)
+  if (usd === 0 && 'harvested' in data && data.harvested) return undefined
+  if (usd === 0 && tokens === 0 && type !== 'CallSucceeded') return released
+  return { usd, tokens, outcome: spending.estimated ? 'estimated' : 'spent' }
 }
+
+const amountOf = ({ costUsd, tokens }: Spending): Amount => ({ usd: Math.max(0, costUsd), tokens })
 
 /** What was spent in a scope so far, without the given calls. Reads its streams from the beginning. */
 export async function spentBefore(
@@ -80,7 +82,7 @@ export async function spentBefore(
   { agent, run }: BudgetScope,
   without: ReadonlySet<string>,
 ): Promise<Amount> {
-  if (run !== undefined) return spentByRun(store, run)
+  if (run !== undefined) return spentByRun(store, run, without)
   const spent: Amount[] = []
   const from = agent === undefined ? 0 : await createdAt(store, agent)
   for await (const { stream } of store.streams({
@@ -90,8 +92,8 @@ export async function spentBefore(
     for await (const recorded of store.read(stream)) {
       const { callId } = recorded.data
       if (typeof callId !== 'string' || recorded.position < from || without.has(callId)) continue
-      const cost = settledCost(agentFacts.read(recorded) as AgentFact)
-      if (cost) spent.push(cost)
+      const spending = spendingIn(agentFacts.read(recorded))
+      if (spending) spent.push(amountOf(spending))
     }
   }
   return sum(spent)
@@ -104,9 +106,23 @@ async function createdAt(store: EventStore, agent: string): Promise<number> {
   return 0
 }
 
-async function spentByRun(store: EventStore, run: string): Promise<Amount> {
+/** Read where the calls were made: the run hears of an answer only after its agent has recorded it. */
+async function spentByRun(store: EventStore, run: string, without: ReadonlySet<string>): Promise<Amount> {
+  const tasks = new Set<string>()
+  const workers = new Set<string>()
+  for await (const { type, data } of store.read(`run/${run}`)) {
+    // An answer that was carried over from another run belongs to a task of that run.
+    if (type !== 'StepScheduled' || !String(data.taskId).startsWith(`${run}.`)) continue
+    tasks.add(String(data.taskId))
+    workers.add(String(data.worker))
+  }
   const spent: Amount[] = []
-  for await (const { type, data } of store.read(`run/${run}`))
-    if (type === 'StepSucceeded') spent.push({ usd: Number(data.costUsd), tokens: Number(data.tokens) })
+  for (const worker of workers)
+    for await (const recorded of store.read(`agent/${worker}`)) {
+      const { taskId, callId } = recorded.data
+      if (!tasks.has(String(taskId)) || without.has(String(callId))) continue
+      const spending = spendingIn(agentFacts.read(recorded))
+      if (spending) spent.push(amountOf(spending))
+    }
   return sum(spent)
 }

@@ -1,4 +1,5 @@
 /** All budgets: the cost of a call is reserved in every budget it counts against, or in none and the call is refused. */
+import type { Usage } from '../../claude/runner.ts'
 import type { Hold } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import { defined } from '../../events/json.ts'
@@ -7,7 +8,7 @@ import type { ActorEnvironment } from '../engine/actor.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { changed, declared, estimateWith, isLimited, UNLIMITED } from './budget-decisions.ts'
 import { type BudgetInfo, BudgetLedger } from './budget-ledger.ts'
-import { budgetKinds, nameWithoutCopy } from './budget-machine.ts'
+import { type BudgetContext, budgetKinds, nameWithoutCopy } from './budget-machine.ts'
 import { type BudgetScope, placeOf, scopeOf, streamOf } from './budget-scope.ts'
 import { spentBefore } from './budget-settlement.ts'
 
@@ -27,6 +28,13 @@ export interface CallRequest extends BudgetedCall {
   readonly estimate: Amount
 }
 
+type DataOfSet = Extract<BudgetFact, { type: 'BudgetSet' }>['data']
+
+interface BegunCall extends CallRequest {
+  /** What it cost, once that is known. */
+  readonly cost?: Amount
+}
+
 /** Why a call may not begin. */
 export type BudgetHold = Hold & { readonly reason: 'budget' }
 
@@ -36,13 +44,14 @@ type Manner = 'by hand' | 'declared' | 'new'
 export class Budgets {
   /** The least that a call is estimated to cost. */
   readonly minimum: Amount
+  readonly #cacheReadWeight: number
   readonly #environment: ActorEnvironment
   readonly #listeners = new Set<() => void>()
   /** The budgets that have facts, by stream. */
   #streams: Promise<Set<string>> | undefined
   readonly #ledgers = new Map<string, Promise<BudgetLedger>>()
   /** Calls of this process that may begin and have not ended. */
-  readonly #begun = new Map<string, CallRequest>()
+  readonly #begun = new Map<string, BegunCall>()
   /** Settlements that wait for the end of a call. */
   readonly #waiting = new Map<string, Set<() => void>>()
   /** No call begins while a budget is being set: no budget would count it. */
@@ -51,10 +60,15 @@ export class Budgets {
   #timesSet = 0
   #loaded: ReadonlySet<string> | undefined
 
-  constructor(environment: ActorEnvironment, minimum: Amount) {
+  constructor(environment: ActorEnvironment, minimum: Amount, cacheReadWeight: number) {
     this.#environment = environment
     this.minimum = minimum
+    this.#cacheReadWeight = cacheReadWeight
   }
+
+  /** The tokens of a call as budgets count them. */
+  readonly tokensOf = ({ inputTokens, outputTokens, cacheCreationTokens, cacheReadTokens }: Usage): number =>
+    inputTokens + outputTokens + cacheCreationTokens + Math.ceil(cacheReadTokens * this.#cacheReadWeight)
 
   /** Whether any budget was ever set or is being set. Otherwise no call needs to wait for one. */
   get areSet(): boolean {
@@ -93,6 +107,11 @@ export class Budgets {
     return undefined
   }
 
+  /** A call that an earlier process began goes on in this one. */
+  adopt(request: CallRequest): void {
+    this.#begun.set(request.callId, request)
+  }
+
   /** The budget that a call would not fit into now. */
   async refusal(request: CallRequest): Promise<BudgetHold | undefined> {
     const ledgers = await this.#limiting(request)
@@ -101,8 +120,12 @@ export class Budgets {
 
   /** Counts the cost of a call before its end is recorded: it is paid for, whatever happens to the log. */
   async learn(call: BudgetedCall, { usd, tokens }: Amount): Promise<void> {
-    for (const ledger of await this.#existing(scopesOf(call)))
-      ledger.learn(call.callId, { usd: Math.max(0, usd), tokens })
+    const cost = { usd: Math.max(0, usd), tokens }
+    const begun = this.#begun.get(call.callId)
+    // A budget that is being set counts the call as well.
+    if (begun) this.#begun.set(call.callId, { ...begun, cost })
+    if (!this.areSet) return
+    for (const ledger of await this.#existing(scopesOf(call))) ledger.learn(call.callId, cost)
   }
 
   /** The call has ended or will not begin. Whatever is known of it is in the log by now. */
@@ -155,14 +178,16 @@ export class Budgets {
     return (await this.#ledger(scopeOf(budget))).info
   }
 
-  /** Evicts a budget from memory, unless it has open reservations. */
-  async rest(scope: BudgetScope): Promise<void> {
+  /** Evicts a budget from memory, unless it has open reservations. Waits for its turn if it is being set. */
+  rest(scope: BudgetScope): Promise<void> {
     const stream = streamOf(placeOf(scope))
-    const ledger = await this.#ledgers.get(stream)
-    await ledger?.settled()
-    if (!ledger || Object.keys(ledger.context.reserved).length > 0) return
-    this.#ledgers.delete(stream)
-    await ledger.close()
+    return this.#settings.post(async () => {
+      const ledger = await this.#ledgers.get(stream)
+      await ledger?.settled()
+      if (!ledger || Object.keys(ledger.context.reserved).length > 0) return
+      this.#ledgers.delete(stream)
+      await ledger.close()
+    })
   }
 
   /** Resolves when all calls known to have ended are settled. */
@@ -185,28 +210,44 @@ export class Budgets {
         ? declared(context, budget)
         : changed(manner === 'new' ? UNLIMITED : context.limit, budget)
     if (limit === undefined) return ledger.info
-    const begins = isLimited(limit) && (manner === 'new' || !ledger.isLimited)
-    const open = begins ? this.#openCalls(stream, context.reserved) : []
-    const spent = begins
-      ? await this.#spent(scope, manner, [...open, ...Object.values(context.reserved)])
-      : undefined
-    const facts: BudgetFact[] = [
-      {
-        type: 'BudgetSet',
-        data: defined({ limit, spent, declared: manner === 'by hand' ? undefined : limit }),
-      },
-      ...open.map(
-        ({ callId, taskId, agent, agentVersion, estimate }): BudgetFact => ({
-          type: 'BudgetReserved',
-          data: { callId, taskId, agent, agentVersion, ...estimate },
-        }),
-      ),
-    ]
-    await ledger.decide(() => facts)
+    const set = defined({ limit, declared: manner === 'by hand' ? undefined : limit })
+    if (isLimited(limit) && (manner === 'new' || !ledger.isLimited)) await this.#begin(ledger, set, manner)
+    else await ledger.decide(() => [{ type: 'BudgetSet', data: set }])
     ;(await this.#known()).add(stream)
-    // Some may have ended during the append.
-    for (const { callId } of open) if (!this.#begun.has(callId)) this.ended(callId)
     return ledger.info
+  }
+
+  /** Sets the first limit of a budget: it takes over what was spent so far, and the calls that are running. */
+  async #begin(ledger: BudgetLedger, set: DataOfSet, manner: Manner): Promise<void> {
+    const { stream } = ledger
+    let open: readonly CallRequest[]
+    let isSet: boolean
+    do {
+      const { reserved } = ledger.context
+      open = this.#openCalls(stream, reserved)
+      const without = [...open, ...Object.values(reserved)]
+      const spent = await this.#spent(scopeOf(stream), manner, without)
+      const facts: readonly BudgetFact[] = [
+        { type: 'BudgetSet', data: { ...set, spent } },
+        ...open.map(
+          ({ callId, taskId, agent, agentVersion, estimate }): BudgetFact => ({
+            type: 'BudgetReserved',
+            data: { callId, taskId, agent, agentVersion, ...estimate },
+          }),
+        ),
+      ]
+      // A call that was settled meanwhile is not in what was spent: that is read again.
+      const isCurrent = (now: BudgetContext) =>
+        Object.keys(reserved).every((callId) => callId in now.reserved)
+      const recorded = await ledger.decide(({ context }) => (isCurrent(context) ? facts : []))
+      isSet = recorded.length > 0
+    } while (!isSet)
+    // Some may have ended during the append, or their costs may be known.
+    for (const { callId } of open) {
+      const cost = this.#begun.get(callId)?.cost
+      if (cost) ledger.learn(callId, cost)
+    }
+    await ledger.settle(open.map(({ callId }) => callId).filter((callId) => !this.#begun.has(callId)))
   }
 
   /** Running calls without a reservation, because there was no limit when they began. */
@@ -282,9 +323,15 @@ export class Budgets {
 
   #whenEnded(callId: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      if (signal.aborted) return resolve()
       const waiting = this.#waiting.get(callId) ?? new Set()
       this.#waiting.set(callId, waiting.add(resolve))
-      signal.addEventListener('abort', () => resolve(), { once: true })
+      const forget = () => {
+        waiting.delete(resolve)
+        if (waiting.size === 0 && this.#waiting.get(callId) === waiting) this.#waiting.delete(callId)
+        resolve()
+      }
+      signal.addEventListener('abort', forget, { once: true })
     })
   }
 

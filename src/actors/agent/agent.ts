@@ -2,8 +2,9 @@
 import { waitFor } from 'xstate'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { AgentBusyError } from '../../events/errors/agent.ts'
+import { AgentBusyError, AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
@@ -26,16 +27,21 @@ import {
   rejectTask,
   type Verdict,
 } from './tasks/held.ts'
+import type { TaskSpending } from './tasks/task-spending.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
+import { totalTokens } from './totals.ts'
 import { agentWorker } from './worker.ts'
 
-/** Totals over an agent's life. */
+/** Totals over an agent's life, of all calls, however they ended. */
 export interface AgentMetrics {
   readonly agentId: string
   readonly status: AgentStatus
   readonly totalInteractions: number
+  /** As budgets count them. */
   readonly totalTokens: number
   readonly totalCostUsd: number
+  /** The part of the cost that is an estimate, because calls were cut off or reported no price. */
+  readonly estimatedCostUsd: number
   /** Since this process loaded it. */
   readonly uptimeSeconds: number
   readonly currentSession: string | null
@@ -51,6 +57,8 @@ export class Agent {
   readonly #loadedAt: number
   readonly #supervision = new AgentSupervision()
   #started = false
+  /** Resolves when the agent is loaded again. Never rejects. */
+  #reloading: Promise<unknown> = Promise.resolve()
   #stopReviews = () => {}
 
   private constructor(id: string, actor: AgentActor, environment: AgentEnvironment) {
@@ -97,14 +105,25 @@ export class Agent {
     return this.#tasks.ask(task, options)
   }
 
-  /** Cancels a task, queued or running. Returns false if it had already ended. */
+  /**
+   * Cancels a task, queued or running: no further call of it begins. Resolves when that is durable (on a full disk, once
+   * there is room), with false if the task had already ended.
+   */
   cancel(taskId: string, reason: string): Promise<boolean> {
     return this.#tasks.cancel(taskId, reason)
   }
 
-  /** Starts the agent and waits for the reply to an accepted task. Throws the error that ended the task otherwise. */
+  /**
+   * Starts the agent and waits for the reply to an accepted task. Throws the error that ended the task otherwise, and
+   * TaskNotFoundError.
+   */
   reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
     return this.#tasks.reply(taskId, listeners)
+  }
+
+  /** What the calls of a task have cost, without what was known only after its task had ended. Read from the log. */
+  spentOn(taskId: string): Promise<TaskSpending> {
+    return this.#tasks.spentOn(taskId)
   }
 
   /** Approves a task that needs approval. Throws TaskNotHeldError. */
@@ -164,8 +183,9 @@ export class Agent {
       agentId: this.id,
       status: this.status,
       totalInteractions: totals.interactions,
-      totalTokens: totals.inputTokens + totals.outputTokens,
+      totalTokens: totalTokens(totals),
       totalCostUsd: totals.costUsd,
+      estimatedCostUsd: totals.estimatedUsd ?? 0,
       uptimeSeconds: (this.#environment.clock.now() - this.#loadedAt) / 1000,
       currentSession: session,
       // Each answered call creates one.
@@ -181,13 +201,20 @@ export class Agent {
     return this.#actor.decide(decision, origin)
   }
 
-  /** Resolves when no task runs and all queued ones are held. */
+  /** Resolves when no task runs and all queued ones are held. Throws ClosedError if the agent is closed before. */
   async settled(): Promise<void> {
-    do {
-      await waitFor(this.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY })
-      await this.#actor.quiet()
-      // A held task may have begun.
-    } while (!isAtRest(this.snapshot))
+    for (;;) {
+      const actor = this.#actor
+      if (!actor.closed) {
+        // Rejects if the actor is closed meanwhile.
+        await waitFor(actor.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY }).catch(() => {})
+        await actor.quiet()
+      }
+      await this.#reloading
+      // A held task may have begun, and a supervisor may have reloaded the agent.
+      if (isAtRest(this.snapshot)) return
+      if (actor.closed && actor === this.#actor) throw new ClosedError({ what: 'orchestrator' })
+    }
   }
 
   /** Whether its state has no task to run. */
@@ -214,6 +241,7 @@ export class Agent {
       await this.#actor.decide(({ value }) =>
         value === 'error' || value === 'stopped' ? [{ type: 'AgentRestarted', data: {} }] : [],
       )
+      if (this.status === 'absent') throw new AgentNotFoundError({ agent: this.id, nearest: null })
     } catch (error) {
       await child.kill()
       throw error
@@ -242,8 +270,16 @@ export class Agent {
   }
 
   #work(): void {
-    const { bodies, events, materials } = this.#tasks
-    const perform = agentWorker(this.id, this.#actor, this.#environment, bodies, events, materials)
+    const { bodies, events, materials, cancelling } = this.#tasks
+    const perform = agentWorker(
+      this.id,
+      this.#actor,
+      this.#environment,
+      bodies,
+      events,
+      materials,
+      cancelling,
+    )
     this.#actor.start(perform, (error) => this.#supervision.crash(error))
     this.#stopReviews()
     const review = () => {
@@ -262,6 +298,7 @@ export class Agent {
       .close({ atOnce: this.#supervision.wasKilled })
       .then(() => EventSourcedActor.load(agentKind, this.id, this.#environment))
     this.#tasks.reload(loading)
+    this.#reloading = loading.catch(() => {})
     this.#actor = await loading
     this.#started = true
     this.#supervision.observe(this.#actor)

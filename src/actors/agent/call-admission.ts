@@ -18,15 +18,24 @@ export class CallAdmission {
   readonly #actor: AgentActor
   readonly #environment: AgentEnvironment
   readonly #events: EventEmitter
+  readonly #cancelling: ReadonlyMap<string, Promise<unknown>>
   /** Slots of announced calls, until their effect takes them. */
   readonly #slots = new Map<string, CallSlot>()
   #admitting: Promise<unknown> = Promise.resolve()
 
-  constructor(agent: string, actor: AgentActor, environment: AgentEnvironment, events: EventEmitter) {
+  /** @param cancelling The cancellations of tasks that are not durable yet. They never reject. */
+  constructor(
+    agent: string,
+    actor: AgentActor,
+    environment: AgentEnvironment,
+    events: EventEmitter,
+    cancelling: ReadonlyMap<string, Promise<unknown>>,
+  ) {
     this.#agent = agent
     this.#actor = actor
     this.#environment = environment
     this.#events = events
+    this.#cancelling = cancelling
   }
 
   get caller(): Caller {
@@ -38,27 +47,41 @@ export class CallAdmission {
     return this.#admitting
   }
 
-  /** Admits the first ready task that its account and the budgets have room for, and holds those before it. */
+  /**
+   * Admits the first ready task that its account and the budgets have room for, and holds those before it. A task that is
+   * cancelled meanwhile makes no call: as long as none has begun, the effect is wanted and the next task has its turn.
+   */
   async admitNext(context: EffectContext): Promise<void> {
     for (const task of ready(this.#actor.snapshot.context))
-      if (!context.isWanted || (await this.admit(task, context))) return
+      if (context.isWanted) await this.admit(task, context)
   }
 
-  /** Admits the next call of a task. Returns false if its account or a budget has no room for it, and the task is held. */
-  admit(task: QueuedTask, context: EffectContext): Promise<boolean> {
-    const admitted = this.#admit(task, context)
+  /** Admits the next call of a task, or holds the task if its account or a budget has no room for it. */
+  admit(task: QueuedTask, context: EffectContext): Promise<void> {
+    const admitted = this.#admitUncancelled(task, context)
     this.#admitting = admitted.catch(() => {})
     return admitted
   }
 
   /** Takes the slot of an announced call. A call that an earlier process announced already runs, and gets a new slot. */
-  takeSlot({ callId }: OpenCall): CallSlot {
+  takeSlot(task: QueuedTask, { callId }: OpenCall): CallSlot {
     const slot = this.#slots.get(callId)
     this.#slots.delete(callId)
-    return slot ?? this.#environment.governor.adopt(this.caller)
+    if (slot) return slot
+    // Its facts may be anywhere in the stream.
+    this.#environment.budgets.adopt({ ...this.#request(task, callId), agentVersion: 0 })
+    return this.#environment.governor.adopt(this.caller)
   }
 
-  async #admit(task: QueuedTask, context: EffectContext): Promise<boolean> {
+  /** No call begins while a cancellation of its task waits to be written, for example to a full disk. */
+  async #admitUncancelled(task: QueuedTask, context: EffectContext): Promise<void> {
+    do {
+      await this.#cancelling.get(task.taskId)
+      if (context.isWanted) await this.#admit(task, context)
+    } while (context.isWanted && this.#cancelling.has(task.taskId))
+  }
+
+  async #admit(task: QueuedTask, context: EffectContext): Promise<void> {
     const { governor, newId, clock, budgets, swept, accounts } = this.#environment
     const { caller } = this
     const { account } = caller
@@ -74,14 +97,13 @@ export class CallAdmission {
     const entering = () => governor.enter(caller, context.signal).catch(() => undefined)
     const slot = governor.tryEnter(caller) ?? (await entering())
     // The task is no longer wanted.
-    if (!slot) return true
+    if (!slot) return
     this.#slots.set(request.callId, slot)
     try {
       // Other calls may have learned meanwhile that it cannot pay.
       const refused = accounts.holdOf(account) ?? (await budgets.reserve(request))
       if (refused) return await this.#hold(task, refused)
       await this.#announce(task, request.callId, Math.round(steadyTime(clock) - since))
-      return true
     } finally {
       // Still there: no call was announced.
       if (this.#slots.delete(request.callId)) {
@@ -104,18 +126,20 @@ export class CallAdmission {
     const { clock, newId } = this.#environment
     const ids = { callId, sessionId: newId() }
     await this.#actor.decide(
-      ({ context }) => nextCall(context, task.taskId, ids, { now: clock.now() }, waitedMs),
+      ({ context }) =>
+        this.#cancelling.has(task.taskId)
+          ? []
+          : nextCall(context, task.taskId, ids, { now: clock.now() }, waitedMs),
       { correlationId: task.taskId, causationId: task.cause },
     )
   }
 
-  async #hold(task: QueuedTask, hold: AccountHold | BudgetHold): Promise<false> {
+  async #hold(task: QueuedTask, hold: AccountHold | BudgetHold): Promise<void> {
     const { taskId } = task
     await this.#actor.decide(({ context }) => holdForMoney(context, taskId, hold), {
       correlationId: taskId,
       causationId: task.cause,
     })
     this.#events.emit(`held ${taskId}`, hold)
-    return false
   }
 }

@@ -1,6 +1,6 @@
 /** One call: composed from the log, then run or recovered, with one of three endings. */
-import { recordable } from '../../claude/recordable.ts'
-import type { AgentRunner, Call, CallMessage, CallResult } from '../../claude/runner.ts'
+import { recordable, recordableSpending } from '../../claude/recordable.ts'
+import type { AgentRunner, Call, CallMessage, CallResult, CallSpending } from '../../claude/runner.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -16,8 +16,17 @@ import type { CurrentTask, OpenCall } from './state.ts'
 /** How a call ended, as the log records it. */
 export type CallEnding =
   | { readonly type: 'CallSucceeded'; readonly result: CallResult; readonly harvested: boolean }
-  | { readonly type: 'CallFailed'; readonly error: Failure }
-  | { readonly type: 'CallOutcomeUnknown'; readonly error: Failure }
+  | Unanswered<'CallFailed'>
+  | Unanswered<'CallOutcomeUnknown'>
+
+export type Answered = CallEnding & { readonly type: 'CallSucceeded' }
+
+interface Unanswered<Type> {
+  readonly type: Type
+  readonly error: Failure
+  /** What the call cost all the same, as far as it is known. */
+  readonly spent?: CallSpending
+}
 
 /** What became of a task that an earlier process left open. */
 export type RecoveryOutcome = 'harvested' | 'redispatched' | 'retried' | 'failed' | 'unknown'
@@ -64,34 +73,41 @@ export async function composeCall(
   }
 }
 
-/** Runs a call to its end. Never throws: what the runner or `hear` throws ends the call as `CallFailed`. */
+/**
+ * Runs a call to its end. Never throws: what the runner or `hear` throws ends the call as `CallFailed`, unless the answer
+ * was there before.
+ */
 export async function carryOutCall(
   runner: AgentRunner,
   call: Call,
   signal: AbortSignal,
   hear: (message: CallMessage) => void | Promise<void>,
 ): Promise<CallEnding> {
+  let given: { readonly result: CallResult } | undefined
+  let spent: CallSpending | undefined
   try {
-    let result: CallResult | undefined
     for await (const message of runner.start(call, { signal })) {
-      if (message.type === 'result') result = recordable(message.result)
+      if (message.type === 'result') given = { result: message.result }
+      if (message.type === 'spent') spent = recordableSpending(message)
       await hear(message)
     }
-    if (!result) throw new NoResultError()
-    return { type: 'CallSucceeded', result, harvested: false }
+    if (!given) throw new NoResultError()
   } catch (error) {
-    return { type: 'CallFailed', error: callErrorData(error) }
+    if (!given) return defined({ type: 'CallFailed', error: callErrorData(error), spent })
+  }
+  return answered(given.result, false)
+}
+
+/** The ending of a call with this result: a failure that tells its cost if the result is not valid. */
+function answered(result: CallResult, harvested: boolean): CallEnding {
+  try {
+    return { type: 'CallSucceeded', result: recordable(result), harvested }
+  } catch (error) {
+    return { type: 'CallFailed', error: callErrorData(error), ...recordedSpending(result) }
   }
 }
 
-/** A recovered answer; a failure if its result is not valid. */
-function harvested(result: CallResult): CallEnding {
-  try {
-    return { type: 'CallSucceeded', result: recordable(result), harvested: true }
-  } catch (error) {
-    return { type: 'CallFailed', error: callErrorData(error) }
-  }
-}
+const recordedSpending = (spent: CallSpending | undefined) => defined({ spent: recordableSpending(spent) })
 
 /** Finds out how a call of an earlier process ended. undefined: it was never sent, so it can be started. */
 export async function recoverAnnouncedCall(
@@ -103,11 +119,19 @@ export async function recoverAnnouncedCall(
   const recovered = await runner.recover(call, { process, signal })
   switch (recovered.outcome) {
     case 'answered':
-      return harvested(recovered.result)
+      return answered(recovered.result, true)
     case 'failed':
-      return { type: 'CallFailed', error: callErrorData(recovered.error) }
+      return {
+        type: 'CallFailed',
+        error: callErrorData(recovered.error),
+        ...recordedSpending(recovered.spent),
+      }
     case 'unanswered':
-      return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }
+      return {
+        type: 'CallOutcomeUnknown',
+        error: callErrorData(new OutcomeUnknownError()),
+        ...recordedSpending(recovered.spent),
+      }
     case 'unsent':
       return undefined
   }

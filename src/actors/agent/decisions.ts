@@ -3,16 +3,18 @@
  * else decides: `failure-policy.ts` about retries, `tasks/tasks.ts` about accepting a task, `tasks/held.ts` about approving
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
-import type { CallResult } from '../../claude/runner.ts'
 import { durableTimer, instant } from '../../clock.ts'
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
+import type { Answered, CallEnding } from './call.ts'
+import type { CountedSpending } from './counted-spending.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import { totalTokens } from './totals.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */
@@ -75,8 +77,9 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
       currentSession: session,
       queue: queue.length + (current ? 1 : 0),
       totalInteractions: totals.interactions,
-      totalTokens: totals.inputTokens + totals.outputTokens,
+      totalTokens: totalTokens(totals),
       totalCostUsd: totals.costUsd,
+      ...(totals.estimatedUsd ? { estimatedCostUsd: totals.estimatedUsd } : {}),
       ...(held === 0 ? {} : { held }),
       ...(deadLetters === 0 ? {} : { deadLetters }),
     },
@@ -123,13 +126,19 @@ export function nextCall(
   ]
 }
 
+/** The parts of an answer that depend on more than the call: where its text is, and how its tokens count. */
+export interface AnswerParts {
+  readonly text: Body
+  readonly spent: CountedSpending
+}
+
 export function callSucceeded(
   task: CurrentTask,
   call: OpenCall,
-  result: CallResult,
-  answer: { readonly text: Body; readonly harvested: boolean },
+  { result, harvested }: Answered,
+  { text, spent }: AnswerParts,
 ): AgentFact {
-  const { costUsd, usage, durationMs, turns, model, stopReason, permissionDenials } = result
+  const { durationMs, turns, model, stopReason, permissionDenials } = result
   return {
     type: 'CallSucceeded',
     data: {
@@ -138,30 +147,33 @@ export function callSucceeded(
       attempt: task.attempt,
       sessionId: call.sessionId,
       parentSessionId: call.parentSessionId,
-      costUsd,
-      usage,
+      ...spent,
       durationMs,
       turns,
       model,
       ...defined({ stopReason }),
       permissionDenials,
-      ...answer,
+      text,
+      harvested,
     },
   }
 }
 
-/** Records an answer that arrived after its task had ended. */
-export function lateAnswer(
-  task: CurrentTask,
+/** Records what arrived after its task had ended: an answer, or what its call cost without one. */
+export function lateEnding(
+  { taskId }: CurrentTask,
   { callId, sessionId, parentSessionId }: OpenCall,
-  { costUsd, usage, durationMs, model }: CallResult,
-  answer: { readonly text: Body; readonly harvested: boolean },
+  ending: CallEnding,
+  { text, spent }: AnswerParts,
 ): AgentFact {
-  const { taskId } = task
-  const call = { taskId, callId, sessionId, parentSessionId }
+  const call = { taskId, callId }
+  if (ending.type !== 'CallSucceeded') return { type: 'LateCostRecorded', data: { ...call, ...spent } }
+  const { harvested, result } = ending
+  const { durationMs, model } = result
+  const session = { sessionId, parentSessionId }
   return {
     type: 'LateAnswerRecorded',
-    data: { ...call, costUsd, usage, durationMs, model, ...answer },
+    data: { ...call, ...session, ...spent, durationMs, model, text, harvested },
   }
 }
 

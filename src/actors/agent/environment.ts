@@ -1,5 +1,6 @@
 /** What agents need from the world, and the type of their actor. */
 import type { AgentRunner } from '../../claude/runner.ts'
+import type { Amount } from '../../events/options/budget.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Accounts } from '../admission/accounts.ts'
 import type { Budgets } from '../admission/budgets.ts'
@@ -8,6 +9,7 @@ import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { RecoveryOutcome } from './call.ts'
 import type { AgentEffect } from './decisions.ts'
 import type { agentMachine } from './machine.ts'
+import type { QueuedTask } from './state.ts'
 
 /** What an agent needs from the world. */
 export interface AgentEnvironment extends ActorEnvironment {
@@ -24,17 +26,21 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */
   readonly random: () => number
-  /** A new UUID. */
+  /** A new id for a task, a call or a session. */
   readonly newId: () => string
   readonly directories: (agent: string) => AgentDirectories
   /** The default of a task: `chain` continues the agent's conversation, `fresh` does not. */
   readonly session: 'chain' | 'fresh'
+  /** Whether a task's material replaces what the agent has changed, if the task does not say. */
+  readonly replaceInputs: boolean
   /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
   /** What is known of the accounts that pay for calls. */
   readonly accounts: Accounts
   /** Limits what calls may cost. */
   readonly budgets: Budgets
+  /** Called with what a call cost, once that is recorded, if it was known only after its task had ended. */
+  readonly spentLate: (task: QueuedTask, callId: string, cost: Amount) => Promise<void>
   /** Called with the recovery of each task that an earlier process left open. */
   readonly recovered: (recovery: Recovery) => void
 }

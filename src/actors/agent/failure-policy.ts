@@ -29,6 +29,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   InputNotFoundError: 'task',
   InputKindError: 'task',
   InputTooLargeError: 'task',
+  InputChangedError: 'task',
   CloneError: 'task',
   CloneTimeoutError: 'task',
 }

@@ -4,10 +4,11 @@ import { defineKind } from '../engine/definition.ts'
 import { type AgentEffect, agentEffects, summarizeAgent } from './decisions.ts'
 import { agentMachine } from './machine.ts'
 import { changes } from './state.ts'
+import { TOTALS_FOLD } from './totals.ts'
 
 export const agentKind = defineKind<typeof agentMachine, AgentEffect>(
   'agent',
   agentMachine,
   { facts: agentFacts, effects: agentEffects, summarize: summarizeAgent },
-  [changes],
+  [changes, TOTALS_FOLD],
 )

@@ -45,9 +45,10 @@ const fold = agent.assign(({ context, event }) => {
   return change(context, event.data, event.id)
 })
 
-/** A late answer can arrive at any time. */
+/** A late answer, or a late cost, can arrive at any time. */
 const late = {
   LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
+  LateCostRecorded: { guard: 'isNotOpenCall', actions: fold },
 } as const
 
 /** What can happen to an agent in every working state. */

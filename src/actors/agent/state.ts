@@ -3,6 +3,7 @@ import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import type { Body, Material } from '../../events/task-input.ts'
+import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */
 export interface QueuedTask {
@@ -57,20 +58,6 @@ export interface CurrentTask extends QueuedTask {
   readonly leftMs: number | null
 }
 
-/** Totals of all answered calls. */
-export interface AgentTotals {
-  readonly interactions: number
-  readonly inputTokens: number
-  readonly outputTokens: number
-  readonly costUsd: number
-}
-
-/** The cost of a call. */
-export interface CallCost {
-  readonly usd: number
-  readonly tokens: number
-}
-
 export interface AgentContext {
   readonly config: AgentConfig | null
   readonly queue: readonly QueuedTask[]
@@ -80,7 +67,7 @@ export interface AgentContext {
   /** A session that should have been continued and is gone. */
   readonly lostSession: string | null
   readonly totals: AgentTotals
-  /** The cost of the last answer. */
+  /** The cost of the last call that told it. */
   readonly lastCost: CallCost | null
   /**
    * How many answers arrived after their task had ended. The field keeps the old name, because hashes of states are in
@@ -162,28 +149,19 @@ export const changes: {
   InputsPlaced: ({ current }) => (current ? { current: { ...current, placed: true } } : {}),
   ProcessStarted: ({ current }, { pid, startTime }) =>
     current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
-  CallSucceeded: ({ totals, current, session }, { sessionId, usage, costUsd }) => ({
+  CallSucceeded: ({ totals, current, session, lastCost }, data) => ({
     current: null,
     // A fresh conversation ends with its task; the agent's own continues where it was.
-    session: current?.session === 'fresh' ? session : sessionId,
+    session: current?.session === 'fresh' ? session : data.sessionId,
     failure: null,
-    totals: {
-      interactions: totals.interactions + 1,
-      inputTokens: totals.inputTokens + usage.inputTokens,
-      outputTokens: totals.outputTokens + usage.outputTokens,
-      costUsd: totals.costUsd + costUsd,
-    },
-    lastCost: { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens },
+    totals: { ...withSpending(totals, data), interactions: totals.interactions + 1 },
+    lastCost: lastCostIn(data) ?? lastCost,
   }),
-  LateAnswerRecorded: ({ totals, deadLetters }, { usage, costUsd }) => ({
-    totals: {
-      ...totals,
-      inputTokens: totals.inputTokens + usage.inputTokens,
-      outputTokens: totals.outputTokens + usage.outputTokens,
-      costUsd: totals.costUsd + costUsd,
-    },
+  LateAnswerRecorded: ({ totals, deadLetters }, data) => ({
+    totals: withSpending(totals, data),
     deadLetters: deadLetters + 1,
   }),
+  LateCostRecorded: ({ totals }, data) => ({ totals: withSpending(totals, data, 1) }),
   CallFailed: endCall,
   CallOutcomeUnknown: endCall,
   RetryScheduled: ({ current }, { dueAt, delayMs, deadlineInMs, because, leftMs }, cause) =>
@@ -227,6 +205,8 @@ const excusedBy = (hold: Hold, { excused, dueAt }: CurrentTask) =>
   hold.reason === 'account' && dueAt === null ? { excused: excused + 1 } : {}
 
 /** A call ended without an answer. The retry or the end of the task that follows is a fact of its own. */
-function endCall({ current }: AgentContext): Change {
-  return current ? { current: { ...current, call: null } } : {}
+function endCall({ current, totals, lastCost }: AgentContext, data: object): Change {
+  const ended = current ? { current: { ...current, call: null } } : {}
+  if (isFree(data)) return ended
+  return { ...ended, totals: withSpending(totals, data, 1), lastCost: lastCostIn(data) ?? lastCost }
 }

@@ -1,8 +1,7 @@
 /** An agent as the child of a supervisor: what counts as its exit. */
-import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { AgentDownError, AlreadySupervisedError } from '../../events/errors/supervision.ts'
-import { crashedBy, Ending, type Exit, KILLED, type Supervised } from '../engine/exit.ts'
+import { crashedBy, Ending, type Exit, KILLED, removedAgent, type Supervised } from '../engine/exit.ts'
 import type { AgentActor } from './environment.ts'
 
 /** What supervision needs from an agent. */
@@ -73,11 +72,7 @@ export class AgentSupervision {
     actor.observe((_, { value, context }) => {
       if (value === 'error') this.#end({ reason: 'crashed', error: context.failure })
       if (value === 'stopped') this.#end({ reason: 'normal', error: null })
-      if (value === 'absent')
-        this.#end({
-          ...crashedBy(new AgentNotFoundError({ agent: nameOf(actor), nearest: null })),
-          reason: 'normal',
-        })
+      if (value === 'absent') this.#end(removedAgent(nameOf(actor)))
     })
   }
 

@@ -28,8 +28,11 @@ export interface AgentInfo {
   /** Tasks that are queued or running. */
   readonly queue: number
   readonly totalInteractions: number
+  /** Of all calls, however they ended, as budgets count them. */
   readonly totalTokens: number
   readonly totalCostUsd: number
+  /** The part of the cost that is an estimate, because calls were cut off or reported no price. */
+  readonly estimatedCostUsd: number
   /** Queued tasks that wait for approval or for room in a budget. */
   readonly held: number
   /** Answers that arrived after their task had ended. */
@@ -296,6 +299,7 @@ function agentInfo(stream: string, version: number, status: string, info: JsonOb
     totalInteractions: Number(info.totalInteractions ?? 0),
     totalTokens: Number(info.totalTokens ?? 0),
     totalCostUsd: Number(info.totalCostUsd ?? 0),
+    estimatedCostUsd: Number(info.estimatedCostUsd ?? 0),
     held: Number(info.held ?? 0),
     lateAnswers: Number(info.deadLetters ?? 0),
   }

@@ -20,19 +20,20 @@ import {
   recoverAnnouncedCall,
 } from './call.ts'
 import { CallAdmission } from './call-admission.ts'
+import { amountSpent, type CountedSpending, countedSpending } from './counted-spending.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { AgentContext, CurrentTask, QueuedTask } from './state.ts'
-import { recordLateAnswer } from './tasks/late-answers.ts'
+import { recordLateEnding } from './tasks/late-answers.ts'
 import { deadlineLeftMs, isAboutAccount, reportEnding, waitInWords, waitToRetry, workLimit } from './waits.ts'
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
-type Answered = Extract<CallEnding, { type: 'CallSucceeded' }>
 
 /**
  * @param events Receives the messages of calls as `message TASK`, and `held TASK` if a budget has no room for a call.
  * @param materials The materials of this process's tasks by task id, with the credentials that the log must not contain.
  * For a task of an earlier process, the log's copy is used.
+ * @param cancelling The cancellations of tasks that are not durable yet.
  */
 export function agentWorker(
   agent: string,
@@ -41,17 +42,27 @@ export function agentWorker(
   bodies: Bodies,
   events: EventEmitter,
   materials: ReadonlyMap<string, Material>,
+  cancelling: ReadonlyMap<string, Promise<unknown>>,
 ): Perform<AgentEffect> {
   const { clock, runner, logger, governor, budgets, accounts, store } = environment
-  const admission = new CallAdmission(agent, actor, environment, events)
+  const admission = new CallAdmission(agent, actor, environment, events, cancelling)
   // One call at a time: a cancelled call's process may still be ending when the next one begins.
   const calls = new Mailbox()
   let lastRecovery: Promise<unknown> = Promise.resolve()
+  /** The record of how the last call ended, which waits for room on a full disk. */
+  let lastRecord: Promise<unknown> = Promise.resolve()
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
     actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
+
+  /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
+  function record<T>(ending: () => Promise<T>): Promise<T> {
+    const recording = actor.insist(ending)
+    lastRecord = recording.catch(() => {})
+    return recording
+  }
 
   const deadlineMs = (task: CurrentTask) => deadlineLeftMs(task, actor.snapshot.context.config, clock.now())
 
@@ -74,12 +85,12 @@ export function agentWorker(
       (await composed(effect, (call) =>
         carryOutCall(runner, call, signal, (message) => hear(effect, message, slot)),
       ))
-    if (signal.aborted) return keepLateAnswer(effect, ending)
-    await reportEnding(ending, slot, admission.caller.account, environment)
+    if (signal.aborted) return record(() => keepLate(effect, ending))
+    await record(() => reportEnding(ending, slot, admission.caller.account, environment))
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
-    await settle(effect, ending)
+    await record(() => settle(effect, ending))
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
@@ -91,11 +102,11 @@ export function agentWorker(
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
     if (signal.aborted) {
-      await keepLateAnswer(effect, ending)
+      await record(() => keepLate(effect, ending))
       return true
     }
-    if (ending) await reportEnding(ending, slot, admission.caller.account, environment)
-    const outcome = ending ? await settle(effect, ending) : 'redispatched'
+    if (ending) await record(() => reportEnding(ending, slot, admission.caller.account, environment))
+    const outcome = ending ? await record(() => settle(effect, ending)) : 'redispatched'
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
@@ -113,12 +124,17 @@ export function agentWorker(
     let inputs: readonly PlacedInput[]
     try {
       const material = materials.get(taskId) ?? task.material
-      inputs = await runner.place(environment.directories(agent), material, { signal })
+      const replace = material.replace ?? environment.replaceInputs
+      const placing = task.runId ?? taskId
+      inputs = await runner.place(environment.directories(agent), material, { signal, placing, replace })
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
     const placed: AgentFact = { type: 'InputsPlaced', data: { taskId, callId, inputs } }
     await decide(task, ({ current }) => (current?.call?.callId === callId ? [placed] : []))
+    for (const { target, kept } of inputs)
+      if (kept !== undefined)
+        tell(task, { type: 'warning', message: `${target} was replaced; the agent's work is in ${kept}` })
     return undefined
   }
 
@@ -174,26 +190,28 @@ export function agentWorker(
   async function settle({ task, call }: CallEffect, ending: CallEnding): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
+    const spent = countedSpending(ending, budgets.tokensOf)
+    if (spent && budgets.areSet) await learnCost({ task, call }, ending, spent)
     if (ending.type === 'CallSucceeded') {
-      if (budgets.areSet) await learnCost({ task, call }, ending)
       const text = await bodies.write(ending.result.text)
-      const succeeded = callSucceeded(task, call, ending.result, { text, harvested: ending.harvested })
+      const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
       const recorded = await decide(task, ({ current }) =>
         current?.call?.callId === callId ? [succeeded] : [],
       )
-      if (recorded.length === 0) await keepLateAnswer({ task, call }, ending)
+      if (recorded.length === 0) await keepLate({ task, call }, ending)
       return 'harvested'
     }
     const { error } = ending
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error } }
-        : { type: ending.type, data: { taskId, callId } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent } }
+        : { type: ending.type, data: { taskId, callId, ...spent } }
     const recorded = await decide(task, (context) =>
       context.current?.call?.callId === callId
         ? callEnded(context, ended, error, { now: clock.now(), random: environment.random() })
         : [],
     )
+    if (recorded.length === 0) await keepLate({ task, call }, ending)
     const retry = recorded.find(({ type }) => type === 'RetryScheduled')
     const warning = waitInWords(error, retry?.data)
     if (warning) tell(task, { type: 'warning', message: warning })
@@ -201,22 +219,24 @@ export function agentWorker(
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
 
-  /** Keeps an answer that arrived after its task had ended. */
-  async function keepLateAnswer(answered: Pick<CallEffect, 'task' | 'call'>, ending: CallEnding | undefined) {
-    if (ending?.type !== 'CallSucceeded' || actor.closed) return
-    await learnCost(answered, ending)
-    await recordLateAnswer(actor, bodies, answered, ending)
+  /** Keeps what arrived after its task had ended: an answer, or what the call cost without one. */
+  async function keepLate({ task, call }: Pick<CallEffect, 'task' | 'call'>, ending: CallEnding | undefined) {
+    const spent = ending && countedSpending(ending, budgets.tokensOf)
+    if (!spent) return
+    await learnCost({ task, call }, ending, spent)
+    const isNew = await recordLateEnding(actor, bodies, { task, call, ending, spent })
+    if (isNew) await environment.spentLate(task, call.callId, amountSpent(spent))
   }
 
-  /** Tells the budgets what an answer cost before its end is recorded: it is paid for, whatever happens to the log. */
+  /** Tells the budgets what a call cost before its end is recorded: it is paid for, whatever happens to the log. */
   async function learnCost(
     { task: { runId }, call: { callId } }: Pick<CallEffect, 'task' | 'call'>,
-    { result: { costUsd, usage }, harvested }: Answered,
+    ending: CallEnding,
+    spent: CountedSpending,
   ) {
     // A transcript does not always tell the cost of an answer that was harvested after a crash.
-    if (harvested && costUsd === 0) return
-    const cost = { usd: costUsd, tokens: usage.inputTokens + usage.outputTokens }
-    await budgets.learn(defined({ agent, callId, runId }), cost)
+    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return
+    await budgets.learn(defined({ agent, callId, runId }), amountSpent(spent))
   }
 
   async function passDeadline(task: QueuedTask) {
@@ -244,10 +264,11 @@ export function agentWorker(
         // The call is recovered only after the sweep. If that fails, the deadline still holds.
         await environment.swept().catch(() => {})
         await lastRecovery
+        await lastRecord
         await admission.idle
         return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
-        const slot = admission.takeSlot(effect.call)
+        const slot = admission.takeSlot(effect.task, effect.call)
         await calls.post(async () => {
           try {
             await environment.swept()

@@ -20,10 +20,12 @@ import type { NewFact, Recorded } from '../../events/envelope.ts'
 import { InvalidFactError } from '../../events/errors/fact.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
+import { callListener } from '../../events/listener.ts'
 import type { Logger } from '../../logger.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { type FoldedActor, foldStream, plainStateOf } from './fold-stream.ts'
+import { insist, Wish } from './insistence.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
 import { recordedState } from './recorded-state.ts'
 import { type Perform, RunningEffects } from './running-effects.ts'
@@ -45,6 +47,8 @@ export interface Causation {
   readonly causationIds?: readonly string[]
   /** See {@link EventStore.append}: a decision repeated under this id writes nothing and returns what the first one wrote. */
   readonly commitId?: string
+  /** What an effect has found out at its end: still recorded while a closing actor waits for that effect. */
+  readonly whileClosing?: boolean
 }
 
 /** A decision that waits for its turn. */
@@ -68,12 +72,16 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly #waiting: Waiting<M>[] = []
   #deciding: Promise<void> | undefined
   #effects: RunningEffects<E> | undefined
+  /** Wanted until the actor closes. */
+  readonly #life: Wish
   #crashed: (error: unknown) => void = () => {}
   #version: number
   #savedVersion: number
   #saving: Promise<void> = Promise.resolve()
   #halted = false
   #closed = false
+  /** No effect is waited for any more. */
+  #ended = false
 
   private constructor(
     definition: ActorDefinition<M, E>,
@@ -86,6 +94,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#environment = environment
     this.#version = loaded.version
     this.#savedVersion = loaded.savedVersion
+    this.#life = new Wish(environment.clock)
     this.machine = liveMachine(definition, stream, loaded.snapshot, environment.inspect)
   }
 
@@ -153,6 +162,16 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     })
   }
 
+  /**
+   * Does work that writes to the log, and does it again as long as its failure may pass, such as that of a full disk. Rejects
+   * with the last failure once the actor closes.
+   */
+  insist<T>(work: () => Promise<T>): Promise<T> {
+    return insist(work, this.#life, (error) =>
+      this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again'),
+    )
+  }
+
   /** Runs a wanted effect again, because something outside the state has changed. */
   again(key: string): void {
     this.#effects?.again(key)
@@ -177,8 +196,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    */
   async close({ atOnce = false }: { readonly atOnce?: boolean } = {}): Promise<void> {
     this.#closed = true
+    this.#life.abort()
+    this.#ended = atOnce
     if (atOnce) this.#effects?.abort()
     await Promise.all([this.#deciding, atOnce ? undefined : this.#effects?.stop()])
+    this.#ended = true
     await this.#saving
     this.machine.stop()
   }
@@ -202,7 +224,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     let foreseen = this.snapshot
     for (const waiting of turn) {
       try {
-        if (this.#closed) throw new ClosedError({ what: `actor ${this.stream}` })
+        if (waiting.origin.whileClosing ? this.#ended : this.#closed)
+          throw new ClosedError({ what: `actor ${this.stream}` })
         const own = this.#drafts(waiting.decision(foreseen), waiting.origin)
         foreseen = this.#foresee(foreseen, own)
         decided.push({ waiting, from: drafts.length, to: drafts.push(...own) })
@@ -282,7 +305,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   #fold(recorded: Recorded): void {
     this.machine.send(this.#definition.facts.read(recorded) as never)
     this.#version = recorded.version
-    for (const observer of this.#observers) observer(recorded, this.snapshot)
+    for (const observer of this.#observers) callListener(observer, recorded, this.snapshot)
   }
 
   #reconcile(resumed: boolean): void {

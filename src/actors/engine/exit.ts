@@ -1,7 +1,9 @@
 /** How actors end, and what a supervisor needs from something that can end. */
 import type { Failure } from '../../events/agent-facts.ts'
+import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
+import { callListener } from '../../events/listener.ts'
 import type { ExitReason } from '../../events/supervisor-facts.ts'
 
 /** How an actor ended. */
@@ -26,6 +28,12 @@ export interface Supervised {
 
 export const crashedBy = (error: unknown): Exit => ({ reason: 'crashed', error: failureOf(error) })
 
+/** The end of an agent that was removed: it is not replaced. */
+export const removedAgent = (agent: string): Exit => ({
+  reason: 'normal',
+  error: failureOf(new AgentNotFoundError({ agent, nearest: null })),
+})
+
 /** Any error in the form that facts hold. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof ClaudeAgentError) return callErrorData(error)
@@ -47,7 +55,7 @@ export class Ending {
 
   watch(ended: (exit: Exit) => void): () => void {
     if (this.#exit) {
-      ended(this.#exit)
+      callListener(ended, this.#exit)
       return () => {}
     }
     this.#watchers.add(ended)
@@ -58,7 +66,7 @@ export class Ending {
   end(exit: Exit): void {
     if (this.#exit) return
     this.#exit = exit
-    for (const ended of this.#watchers) ended(exit)
+    for (const ended of this.#watchers) callListener(ended, exit)
     this.#watchers.clear()
   }
 }

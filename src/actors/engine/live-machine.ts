@@ -11,6 +11,7 @@ import {
   type SnapshotFrom,
 } from 'xstate'
 import { defined } from '../../events/json.ts'
+import { callListener } from '../../events/listener.ts'
 import type { ActorDefinition } from './definition.ts'
 
 /** Receives XState's inspection events: a function or an observer. */
@@ -35,5 +36,11 @@ export function liveMachine<M extends AnyStateMachine>(
     // Inspectors draw the chart from here.
     config: fold.machine.config,
   }
-  return createActor<LiveLogic<M>>(logic, defined({ id, inspect })).start()
+  return createActor<LiveLogic<M>>(logic, defined({ id, inspect: inspect && reporting(inspect) })).start()
+}
+
+/** XState calls inspectors within a transition: what they throw goes to the host, and the transition is finished. */
+function reporting(inspect: Inspection): Inspection {
+  const next = typeof inspect === 'function' ? inspect : inspect.next?.bind(inspect)
+  return (event) => callListener(next, event)
 }

@@ -1,8 +1,8 @@
 /** The running effects of one actor: those its state wants are started, unwanted ones aborted, passing failures retried. */
 import type { Clock } from '../../clock.ts'
-import { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { Logger } from '../../logger.ts'
 import type { Effect } from './definition.ts'
+import { insist, Wish } from './insistence.ts'
 
 export interface EffectContext {
   /** Aborted when the effect is no longer wanted. Created when first read: most effects are short. */
@@ -20,10 +20,6 @@ export type Perform<E extends Effect> = (effect: E, context: EffectContext) => P
 
 /** The reason of an abort. A string, because the default reason is an error, whose stack costs more than the rest of a turn. */
 const NOT_WANTED = 'the state of the actor no longer asks for it'
-
-/** Delays between attempts of an effect that failed retryably (a full disk), in ms. */
-const FIRST_RETRY_MS = 500
-const LAST_RETRY_MS = 30_000
 
 export class RunningEffects<E extends Effect> {
   readonly #perform: Perform<E>
@@ -89,62 +85,44 @@ export class RunningEffects<E extends Effect> {
     await this.quiet()
   }
 
-  /** Retries with exponential back-off as long as the failure is retryable. */
   async #carryOut(effect: E, running: RunningEffect): Promise<void> {
-    for (let delayMs = FIRST_RETRY_MS; running.isWanted; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
-      try {
-        return await this.#perform(effect, running)
-      } catch (error) {
-        if (!running.isWanted) return
-        const passing = error instanceof ClaudeAgentError && error.retryable
-        this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
-        if (!passing) return this.#failed(error)
-        running.resumed = true
-        await running.pause(delayMs)
-      }
+    const report = (error: unknown, passing: boolean) =>
+      this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
+    try {
+      await insist(
+        () => this.#perform(effect, running),
+        running,
+        (error) => {
+          report(error, true)
+          running.resumed = true
+        },
+      )
+    } catch (error) {
+      if (!running.isWanted) return
+      report(error, false)
+      this.#failed(error)
     }
   }
 }
 
 /** One effect that runs. An abort controller costs more than the rest of a turn, so it has one only if `signal` is read. */
-class RunningEffect implements EffectContext {
-  readonly #clock: Clock
-  readonly #pauses = new Set<() => void>()
+class RunningEffect extends Wish implements EffectContext {
   #controller: AbortController | undefined
-  #aborted = false
   resumed: boolean
 
   constructor(clock: Clock, resumed: boolean) {
-    this.#clock = clock
+    super(clock)
     this.resumed = resumed
-  }
-
-  get isWanted(): boolean {
-    return !this.#aborted
   }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
-    if (this.#aborted) this.#controller.abort(NOT_WANTED)
+    if (!this.isWanted) this.#controller.abort(NOT_WANTED)
     return this.#controller.signal
   }
 
-  abort(): void {
-    this.#aborted = true
+  override abort(): void {
+    super.abort()
     this.#controller?.abort(NOT_WANTED)
-    for (const end of this.#pauses) end()
-  }
-
-  pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#aborted) return resolve()
-      const end = () => {
-        cancel()
-        this.#pauses.delete(end)
-        resolve()
-      }
-      const cancel = this.#clock.after(delayMs, end)
-      this.#pauses.add(end)
-    })
   }
 }

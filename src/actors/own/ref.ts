@@ -3,6 +3,7 @@ import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { type DurableTimer, waitLeft } from '../../clock.ts'
 import { ActorStoppedError } from '../../events/errors/actor.ts'
 import { streamName } from '../../events/ids.ts'
+import { callListener } from '../../events/listener.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { FactOfMachine } from '../engine/definition.ts'
@@ -112,7 +113,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
     const actor = await EventSourcedActor.load(definition, this.id, this.#environment)
     const life: Life<C, R, M> = { actor, ending: new Ending(), closed: Promise.resolve() }
     actor.observe((_, snapshot) => {
-      for (const next of this.#listeners) next(snapshot)
+      for (const next of this.#listeners) callListener(next, snapshot)
     })
     this.#life = life
     // Effects run only in the process that owns the store.

@@ -62,6 +62,21 @@ export function childExited(
   return { facts: [exited(id, exit, next.type === 'restart' ? 'restarted' : 'kept'), ...facts], next }
 }
 
+/**
+ * A child's agent was removed, and so it ends with its specification. One that had already ended, or was terminated, ends
+ * without the consequences of an end.
+ */
+export function childRemoved(
+  context: SupervisorContext,
+  id: string,
+  exit: Exit,
+  moment: Moment,
+): ExitDecision {
+  const child = childIn(context.children, id)
+  if (child?.status === 'stopped') return { facts: [{ type: 'ChildDeleted', data: { id } }], next: CONTINUE }
+  return childExited(context, id, exit, moment)
+}
+
 /** A restart whose start failed. It is followed by another restart, which counts as well. */
 export function childStartFailed(
   context: SupervisorContext,
@@ -89,32 +104,61 @@ export function restartedWith(context: SupervisorContext, id: string): readonly 
   }
 }
 
+/** Those of them that wait for it. One that was terminated meanwhile stays so; one that was started meanwhile goes on. */
+export const waitingWith = (context: SupervisorContext, id: string): readonly ChildState[] =>
+  restartedWith(context, id).filter(({ status }) => status === 'restarting')
+
+/** Children that wait for no restart: the child that they were to be restarted with has left. */
+export function strandedIn(context: SupervisorContext): readonly ChildState[] {
+  const scheduled = scheduledIn(context)
+  return inStartOrder(context.children).filter(
+    (child) =>
+      child.status === 'restarting' && child.dueAt === null && !isIncluded(context, child, scheduled),
+  )
+}
+
+/** The children whose restarts are scheduled. */
+export const scheduledIn = ({ children }: SupervisorContext): readonly ChildState[] =>
+  inStartOrder(children).filter(({ status, dueAt }) => status === 'restarting' && dueAt !== null)
+
 /** The exit of a child stopped to be restarted with another one. A temporary child is deleted. */
 export const stoppedWith = ({ data: { id, restart } }: ChildState, exit: Exit): SupervisorFact =>
   exited(id, exit, restart === 'temporary' ? 'deleted' : 'restarted')
 
 /** The exit of a child stopped for good: by command, or because the supervisor ends. */
-export const stoppedForGood = (
-  { rules }: SupervisorContext,
-  { data: { id, restart } }: ChildState,
-  exit: Exit,
-): SupervisorFact => {
-  const isDeleted = restart === 'temporary' || rules?.strategy === 'dynamic' || isRemoved(exit)
-  return exited(id, exit, isDeleted ? 'deleted' : 'kept')
-}
+export const stoppedForGood = (context: SupervisorContext, child: ChildState, exit: Exit): SupervisorFact =>
+  exited(child.data.id, exit, isRemoved(exit) ? 'deleted' : becomesOf(context, child))
 
-/** A removed agent is not replaced. */
+/** A command ends a running child for good. */
+export const terminated = (context: SupervisorContext, child: ChildState): SupervisorFact => ({
+  type: 'ChildTerminated',
+  data: { id: child.data.id, becomes: becomesOf(context, child) },
+})
+
+/** A command ends a child that waits for its restart. */
+export const restartCancelled = (context: SupervisorContext, child: ChildState): SupervisorFact => ({
+  type: becomesOf(context, child) === 'deleted' ? 'ChildDeleted' : 'RestartCancelled',
+  data: { id: child.data.id },
+})
+
+/** Whether the specification of a child that ends for good stays. */
+const becomesOf = ({ rules }: SupervisorContext, { data: { restart } }: ChildState) =>
+  restart === 'temporary' || rules?.strategy === 'dynamic' ? 'deleted' : 'kept'
+
 const isRemoved = ({ error }: Exit) => error?.tag === 'AgentNotFoundError'
 
 /** Whether a scheduled restart is still wanted. Under `rest-for-one`, the restart of an earlier child includes it. */
 export function isDue(context: SupervisorContext, id: string, attempt: number): boolean {
   const child = childIn(context.children, id)
   if (child?.status !== 'restarting' || child.dueAt === null || child.attempt !== attempt) return false
-  if (context.rules?.strategy !== 'rest-for-one') return true
-  return !inStartOrder(context.children).some(
-    ({ order, status, dueAt }) => order < child.order && status === 'restarting' && dueAt !== null,
-  )
+  return context.rules?.strategy !== 'rest-for-one' || !isIncluded(context, child, scheduledIn(context))
 }
+
+/** Whether the restart of one of these children includes this other one. */
+const isIncluded = ({ rules }: SupervisorContext, { order }: ChildState, scheduled: readonly ChildState[]) =>
+  rules?.strategy === 'rest-for-one'
+    ? scheduled.some((other) => other.order < order)
+    : rules?.strategy === 'one-for-all' && scheduled.length > 0
 
 /** Throws if no child with this id can be started, by the rules of `supervisor:start_child`. */
 export function checkNewChild(supervisor: string, context: SupervisorContext, id: string): void {
@@ -187,8 +231,17 @@ function restart(
   }
   const attempt = nextAttempt(rules.backoff, child, stamp)
   const delayMs = restartDelayMs(rules.backoff, attempt, random)
+  const together = restartedWith(context, id).flatMap(({ data }) =>
+    data.restart === 'temporary' && data.id !== id ? [] : [data.id],
+  )
+  const data = { id, stamp, attempt, ...durableTimer(now, delayMs) }
   return {
-    facts: [{ type: 'RestartScheduled', data: { id, stamp, attempt, ...durableTimer(now, delayMs) } }],
+    facts: [
+      {
+        type: 'RestartScheduled',
+        data: together.length > 1 ? { ...data, children: together } : data,
+      },
+    ],
     next: { type: 'restart', id, attempt, delayMs },
   }
 }

@@ -1,6 +1,7 @@
 /** The end of an orchestrator whose supervision tree gave up, or that lost its store: everything stops, and the reason is reported. */
 import type { StoreLockLost } from '../../events/errors/store.ts'
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
+import { callListener } from '../../events/listener.ts'
 import type { Logger } from '../../logger.ts'
 
 /** Why nothing works any more. */
@@ -38,7 +39,7 @@ export class Downfall {
     this.#logger.error({ error }, 'all work has stopped')
     const stopped = stop()
     this.#resolve(error)
-    this.#report(error)
+    callListener(this.#report, error)
     await stopped
   }
 }

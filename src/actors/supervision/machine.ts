@@ -39,6 +39,7 @@ export const supervisorMachine = supervisor.createMachine({
         ...exits,
         /** Its process died with the children: they are started again. */
         SupervisorStarted: { actions: fold },
+        ChildTerminated: { actions: fold },
         RestartScheduled: { actions: fold },
         ChildrenRestarted: { actions: fold },
         Escalated: { target: 'stopping', actions: fold },

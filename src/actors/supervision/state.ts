@@ -84,12 +84,21 @@ export const supervisorChanges: {
           failure: error,
           dueAt: null,
         }),
-  RestartScheduled: (context, { id, stamp, attempt, dueAt, delayMs }) => {
+  ChildTerminated: (context, { id, becomes }) =>
+    becomes === 'deleted' ? remove(context, id) : change(context, id, ended),
+  RestartScheduled: (context, { id, stamp, attempt, dueAt, delayMs, children = [] }) => {
     const { rules, stamps } = context
     const restarts = rules ? addRestart(stamps, stamp, rules.intensity).stamps : stamps
+    const tied = children.reduce(
+      (all, other) =>
+        childIn(all.children, other)?.status === 'stopped'
+          ? change(all, other, { status: 'restarting' })
+          : all,
+      context,
+    )
     const wait = { dueAt, ...(delayMs === undefined ? {} : { delayMs }) }
     const changes = { status: 'restarting', attempt, ...wait, startedAt: null } as const
-    return { ...change(context, id, changes), stamps: restarts }
+    return { ...change(tied, id, changes), stamps: restarts }
   },
   ChildrenRestarted: (context, { children }) =>
     children.reduce((all, id) => {

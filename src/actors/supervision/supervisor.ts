@@ -22,7 +22,14 @@ import {
   templateChild,
 } from './specification.ts'
 import type { ChildState } from './state.ts'
-import { type End, type SupervisionEnvironment, type SupervisorActor, SupervisorWorker } from './worker.ts'
+import {
+  causeOf,
+  type End,
+  isRemovedAgent,
+  type SupervisionEnvironment,
+  type SupervisorActor,
+  SupervisorWorker,
+} from './worker.ts'
 
 /** The running supervisors of this process, by id. */
 export type LivingSupervisors = Map<string, Supervisor>
@@ -75,7 +82,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
       this.id,
       actor,
       environment,
-      (data) => this.#launch(data),
+      (data, again) => this.#launch(data, again),
       (end) => this.#endBySelf(end),
     )
   }
@@ -83,28 +90,40 @@ export class Supervisor implements Supervised, AsyncDisposable {
   /**
    * Starts a tree. If the log says that it was running when its process ended, it resumes with the children that were
    * added and terminated and the restarts so far. Throws ChildStartError, SupervisorExistsError.
+   *
+   * @param again Whether its own supervisor restarts it. Then agents that were removed meanwhile are left out.
    */
   static async start(
     specification: Specification,
     environment: SupervisionEnvironment,
     living: LivingSupervisors,
     parent: string | null = null,
+    again = false,
   ): Promise<Supervisor> {
     const { id, rules, children } = specification
     if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
     const actor = await EventSourcedActor.load(supervisorKind, id, environment)
     if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
     if (environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
+    if (parent !== null && living.get(parent)?.status !== 'running')
+      throw new SupervisorStoppedError({ supervisor: parent })
     const supervisor = new Supervisor(specification, actor, environment, living, parent)
     living.set(id, supervisor)
     const started = { rules, parent, children: children.map(({ data }) => data) }
-    try {
-      await supervisor.#worker.record({ type: 'SupervisorStarted', data: started })
-      await supervisor.#worker.mailbox.post(() => supervisor.#worker.startAll())
-    } catch (error) {
-      await supervisor.#end('not-started', { reason: 'crashed', error: failureOf(error) })
-      throw error
-    }
+    // Within one turn of the mailbox, so that a start that fails has ended before anything else happens.
+    await supervisor.#worker.mailbox.post(async () => {
+      try {
+        await supervisor.#worker.record({ type: 'SupervisorStarted', data: started })
+        await supervisor.#worker.startAll(
+          again,
+          (child) => again || !children.some(({ data }) => data.id === child),
+        )
+      } catch (error) {
+        supervisor.#stopping ??= supervisor.#ended()
+        await supervisor.#end('not-started', { reason: 'crashed', error: failureOf(error) })
+        throw error
+      }
+    })
     return supervisor
   }
 
@@ -147,15 +166,15 @@ export class Supervisor implements Supervised, AsyncDisposable {
   async startChild(specification: ChildSpecification): Promise<ChildInfo> {
     const checked = checkNewSpecification(specification, this.#specification)
     const { id } = checked.data
-    await this.#command(async () => {
+    const { recording } = await this.#command(async () => {
       if (this.#worker.children.has(id))
         throw new ChildAlreadyStartedError({ supervisor: this.id, child: id })
       checkNewChild(this.id, this.snapshot.context, id)
       this.#sources.set(id, checked)
-      await this.#worker.start(checked.data, true)
+      const { type, data } = await this.#worker.start(checked.data, false)
+      return { recording: this.#worker.record({ type, data: { ...data, child: checked.data } }) }
     })
-    await this.#worker.state()
-    return this.#known(id)
+    return this.#started(id, recording)
   }
 
   /** Stops a child; its specification stays, unless it is temporary or dynamic. Throws ChildNotFoundError. */
@@ -174,18 +193,20 @@ export class Supervisor implements Supervised, AsyncDisposable {
    * ChildRunningError, ChildRestartingError, NotForDynamicChildrenError, ChildStartError.
    */
   async restartChild(id: string): Promise<ChildInfo> {
-    await this.#command(async () => {
+    const { recording } = await this.#command(async () => {
       const { data } = checkStopped(this.id, await this.#worker.state(), id, 'restartChild')
       try {
-        await this.#worker.start(data)
+        return { recording: this.#worker.record(await this.#worker.start(data, true)) }
       } catch (error) {
-        const cause = error instanceof Error ? (error.cause ?? error) : error
-        await this.#worker.record({ type: 'ChildStartFailed', data: { id, error: failureOf(cause) } })
+        await this.#worker.record(
+          isRemovedAgent(data, error)
+            ? { type: 'ChildDeleted', data: { id } }
+            : { type: 'ChildStartFailed', data: { id, error: failureOf(causeOf(error)) } },
+        )
         throw error
       }
     })
-    await this.#worker.state()
-    return this.#known(id)
+    return this.#started(id, recording)
   }
 
   /**
@@ -212,7 +233,9 @@ export class Supervisor implements Supervised, AsyncDisposable {
 
   async kill(): Promise<void> {
     if (this.#ending.exit) return
-    this.#stopping ??= new Promise((resolve) => this.watch(() => resolve()))
+    this.#stopping ??= this.#ended()
+    this.#worker.children.leave()
+    for (const starting of this.#starting()) await starting.kill()
     await this.#worker.children.kill()
     await this.#finish('killed', KILLED)
   }
@@ -221,9 +244,25 @@ export class Supervisor implements Supervised, AsyncDisposable {
     return this.stop()
   }
 
+  /** An agent was removed: a child that it was, and that does not run, ends with its specification. */
+  agentRemoved(agent: string): void {
+    this.#worker.agentRemoved(agent)
+  }
+
+  #ended(): Promise<void> {
+    return new Promise((resolve) => this.watch(() => resolve()))
+  }
+
+  /** The supervisors below that are still starting: they are no children yet. */
+  #starting(): readonly Supervisor[] {
+    return [...this.#living.values()].filter(
+      (one) => one.#parent === this.id && !this.#worker.children.has(one.id),
+    )
+  }
+
   /** Its own decision, taken within a turn of the mailbox. */
   async #endBySelf(end: End): Promise<void> {
-    this.#stopping ??= new Promise((resolve) => this.watch(() => resolve()))
+    this.#stopping ??= this.#ended()
     const exit: Exit = { reason: 'shutdown', error: null }
     if (end.reason === 'auto-shutdown') return this.#end(end.reason, exit)
     const failure = escalation(this.#specification, end)
@@ -239,6 +278,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
 
   async #end(reason: Stopped['reason'], exit: Exit): Promise<void> {
     if (this.#ending.exit) return
+    for (const starting of this.#starting()) await starting.stop()
     await this.#worker.stopAll()
     await this.#finish(reason, exit)
   }
@@ -263,11 +303,11 @@ export class Supervisor implements Supervised, AsyncDisposable {
     this.#ending.end(exit)
   }
 
-  #launch(data: ChildData): Supervised | Promise<Supervised> {
+  #launch(data: ChildData, again: boolean): Supervised | Promise<Supervised> {
     const known = this.#sources.get(data.id) ?? templateChild(this.#specification, data)
     this.#sources.set(data.id, known)
     const { start, supervisor } = known
-    if (supervisor) return Supervisor.start(supervisor, this.#environment, this.#living, this.id)
+    if (supervisor) return Supervisor.start(supervisor, this.#environment, this.#living, this.id, again)
     if (start) return start({ id: data.id, argument: data.argument ?? null })
     return this.#environment.startAgent(data.agent ?? data.id, this.id)
   }
@@ -279,6 +319,12 @@ export class Supervisor implements Supervised, AsyncDisposable {
       if (this.#stopping) throw new SupervisorStoppedError({ supervisor: this.id })
       return work()
     })
+  }
+
+  async #started(id: string, recording: Promise<unknown>): Promise<ChildInfo> {
+    await this.#worker.keep(id, recording)
+    if (this.#environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
+    return this.#known(id)
   }
 
   #known(id: string): ChildInfo {

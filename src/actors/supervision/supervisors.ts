@@ -25,6 +25,11 @@ export class Supervisors {
     return supervisor
   }
 
+  /** An agent was removed: where it is a child that does not run, that child ends with its specification. */
+  agentRemoved(agent: string): void {
+    for (const supervisor of this.#living.values()) supervisor.agentRemoved(agent)
+  }
+
   /**
    * Stops the trees, the last one first, also those still starting. Records nothing, so that the next process can resume
    * them.

@@ -5,12 +5,12 @@ import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../.
 import type { Redact } from '../../events/redaction.ts'
 import { classify } from '../classification.ts'
 import { unwrapper } from '../output-schema.ts'
-import type { Call, CallResult } from '../runner.ts'
+import type { Call, CallResult, CallSpending } from '../runner.ts'
 import { costBefore } from '../session/origin.ts'
 import { costReader } from '../session/transcript-reading.ts'
 import { eachLine, findTranscript } from '../session/transcripts.ts'
-import type { StreamFacts } from '../stream/parser.ts'
-import { callResult, endingOf } from '../stream/result-record.ts'
+import type { StreamFacts, StreamParser } from '../stream/parser.ts'
+import { callResult, endingOf, reportedSpending } from '../stream/result-record.ts'
 import type { UntrustedRecord } from '../stream/untrusted-json.ts'
 import { readStderr } from './call-output.ts'
 import type { RunEnd } from './call-run.ts'
@@ -68,19 +68,50 @@ export async function costSoFar(call: Call): Promise<number> {
   return cost.result() ?? 0
 }
 
+interface SessionSoFar {
+  /** Whether the call's session was saved. */
+  readonly isKept: boolean
+  /** The part of the cost in its result that earlier calls have paid. */
+  readonly costBefore: number
+}
+
+async function sessionSoFar(call: Call, known: number | undefined): Promise<SessionSoFar> {
+  const path = await findTranscript(call.directories.home, call.sessionId)
+  const cost = costReader()
+  const isKept = path !== null && (await eachLine(path, cost.add))
+  // Versions that write a cost state report the whole chain's cost in `total_cost_usd`; others report this call's.
+  const countsChain = isKept && cost.result() !== null
+  return { isKept, costBefore: countsChain ? (known ?? (await costBefore(call))) : 0 }
+}
+
+export interface CostContext extends Pick<StreamParser, 'facts' | 'streamed'> {
+  /** The cost of the session before the call, if the call continues it in place. */
+  readonly costBefore?: number | undefined
+}
+
 /** The result of an answered call, with the cost of this call alone, and whether its session was saved. */
 export async function resultOf(
   call: Call,
   record: UntrustedRecord,
-  context: Pick<EndContext, 'facts' | 'redact'> & { readonly costBefore?: number | undefined },
+  { facts, redact, costBefore: known }: Omit<CostContext, 'streamed'> & Pick<EndContext, 'redact'>,
 ): Promise<{ readonly result: CallResult; readonly isSessionKept: boolean }> {
-  const path = await findTranscript(call.directories.home, call.sessionId)
-  const cost = costReader()
-  const isSessionKept = path !== null && (await eachLine(path, cost.add))
-  // Versions that write a cost state report the whole chain's cost in `total_cost_usd`; others report this call's.
-  const countsChain = isSessionKept && cost.result() !== null
-  const before = countsChain ? (context.costBefore ?? (await costBefore(call))) : 0
-  const { facts, redact } = context
+  const { isKept, costBefore } = await sessionSoFar(call, known)
   const unwrap = unwrapper(call.settings.outputSchema)
-  return { result: callResult(record, facts, { costBefore: before, redact, unwrap }), isSessionKept }
+  return { result: callResult(record, facts, { costBefore, redact, unwrap }), isSessionKept: isKept }
+}
+
+/**
+ * What a call without an answer has cost: by its result, or an estimate by what it had said when it was cut off. undefined
+ * if neither tells.
+ */
+export async function spendingOf(
+  call: Call,
+  { facts, streamed, costBefore: known }: CostContext,
+): Promise<CallSpending | undefined> {
+  const { result, model } = facts
+  // A call that failed early has saved no cost of its own: then that of its parent says how its version counts.
+  const reported = result && reportedSpending(result, model, known ?? (await costBefore(call)))
+  const isTold =
+    reported && (reported.costUsd > 0 || Object.values(reported.usage).some((tokens) => tokens > 0))
+  return isTold ? reported : (streamed.spending(call.prompt) ?? reported ?? undefined)
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { type Clock, pause, systemClock } from '../../clock.ts'
 import { ClaudeExecutionError, OutputTooLargeError, StartupRefusedError } from '../../events/errors/call.ts'
 import type { Redact } from '../../events/redaction.ts'
-import { type Logger, silentLogger } from '../../logger.ts'
+import { hostLogger, type Logger } from '../../logger.ts'
 import type { InputOptions } from '../../workspaces/operations.ts'
 import type { Environment } from '../environment.ts'
 import type { Call, CallMessage } from '../runner.ts'
@@ -42,8 +42,15 @@ export interface PreparedCall {
   readonly redact: Redact
   /** What is written to stdin. */
   readonly input: string
-  /** The last messages of the call, including its result. Throws the error of a call that was not answered. */
-  conclude(end: RunEnd): Promise<readonly CallMessage[]>
+  conclude(end: RunEnd): Promise<Conclusion>
+}
+
+/** How a call ended. */
+export interface Conclusion {
+  /** Its last messages: the result, or what it has cost without one. */
+  readonly messages: readonly CallMessage[]
+  /** Why it was not answered. */
+  readonly error?: ClaudeExecutionError
 }
 
 export interface ProcessRunner {
@@ -73,7 +80,8 @@ export function processRunner(
   prepare: (call: Call, signal: AbortSignal) => Promise<PreparedCall>,
   maxStarts = Number.POSITIVE_INFINITY,
 ): ProcessRunner {
-  const { clock = systemClock, logger = silentLogger, graceMs = GRACE_MS } = options
+  const { clock = systemClock, graceMs = GRACE_MS } = options
+  const logger = hostLogger(options.logger)
   const context: CallRunOptions = {
     table: systemProcessTable,
     clock,
@@ -119,10 +127,12 @@ export function processRunner(
       yield* run.messages
       const end = await run.over
       logger.debug({ callId: call.callId, ...end, durationMs: clock.now() - startedAt }, 'the process ended')
-      for (const message of await prepared.conclude(end)) {
+      const { messages, error } = await prepared.conclude(end)
+      for (const message of messages) {
         if (message.type === 'warning') logger.warn({ callId: call.callId }, message.message)
         yield message
       }
+      if (error) throw error
     } finally {
       // The output is kept until the next call: we may be killed before the outcome is recorded.
       run.stop()

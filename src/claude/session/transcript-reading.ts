@@ -1,8 +1,8 @@
 /** Reads from a session's transcript how an unobserved call ended: pure functions over its lines. */
 
+import { estimatedCost } from '../prices.ts'
 import { recordable } from '../recordable.ts'
 import type { CallResult, Usage } from '../runner.ts'
-import { addUsage, usageOf } from '../stream/result-record.ts'
 import {
   labelAt,
   numberAt,
@@ -12,6 +12,7 @@ import {
   stringAt,
   type UntrustedRecord,
 } from '../stream/untrusted-json.ts'
+import { addUsage, NO_USAGE, usageOf } from '../usage.ts'
 
 /** These end an answer. Any other reason means that the model wanted a tool, or was cut off. */
 const FINAL = new Set(['end_turn', 'stop_sequence'])
@@ -38,8 +39,8 @@ export interface TurnStart {
  * prefix of ours was cut off when we died while sending it: its answer is to a different task. A line cut off by a
  * crash is skipped.
  *
- * The duration is from prompt to answer. The cost is what the transcript records; 2.1.197 records none, so it is 0,
- * because no price is known here.
+ * The duration is from prompt to answer. The cost is what the transcript records; 2.1.197 records none, so it is
+ * estimated by the tokens.
  */
 export function answerReader(
   prompt: string,
@@ -78,13 +79,17 @@ export function answerReader(
       const message = recordAt(last, 'message')
       const text = texts.get(labelAt(message, 'id'))
       if (text === undefined) return null
+      const used = [...usage.values()].reduce(addUsage, NO_USAGE)
+      const recorded = cost.result()
+      const model = stringAt(message, 'model')
       return recordable({
         text,
-        costUsd: (cost.result() ?? 0) - costBefore,
-        usage: [...usage.values()].reduce(addUsage, usageOf(null)),
+        costUsd: recorded === null ? estimatedCost(model, used) : recorded - costBefore,
+        ...(recorded === null ? { estimated: true } : {}),
+        usage: used,
         durationMs: timeOf(last) - asked.at,
         turns: null,
-        model: stringAt(message, 'model'),
+        model,
         stopReason: stringAt(message, 'stop_reason') ?? undefined,
         permissionDenials: [],
       })

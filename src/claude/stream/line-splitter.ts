@@ -3,7 +3,10 @@ import { OutputTooLargeError } from '../../events/errors/call.ts'
 import { recordTypeScanner } from './record-type.ts'
 
 export interface OutputLimits {
-  /** Bytes in one line. A longer line of `claude` is skipped unless it is the result. Default: 8 MiB. */
+  /**
+   * Bytes in one line. A longer line of `claude` is skipped unless it is the result; other programs have no such limit.
+   * Default: 8 MiB.
+   */
   readonly lineBytes: number
   /**
    * Bytes in a whole call, without what tools read and what the model streams: output that is not understood, the

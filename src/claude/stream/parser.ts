@@ -5,6 +5,7 @@ import type { AccountWindow } from '../account-window.ts'
 import type { CallMessage } from '../runner.ts'
 import { windowsOf, withNews } from './account-limit.ts'
 import type { LongRecord } from './line-splitter.ts'
+import { type StreamedUsage, streamedUsage } from './streamed-usage.ts'
 import {
   label,
   labelAt,
@@ -48,6 +49,8 @@ export interface StreamParser {
   /** The messages in the line; often none. */
   read(line: string): CallMessage[]
   readonly facts: StreamFacts
+  /** What was said so far, as far as it tells what a call without a result has cost. */
+  readonly streamed: Pick<StreamedUsage, 'spending'>
 }
 
 /** Known types that say nothing a call needs. */
@@ -74,6 +77,7 @@ const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'rate_limit_event
  * answer. Text of a message that is then repeated is taken back.
  */
 export function streamParser(redact: Redact): StreamParser {
+  const streamed = streamedUsage()
   const facts = {
     result: null as UntrustedRecord | null,
     requested: false,
@@ -88,9 +92,15 @@ export function streamParser(redact: Redact): StreamParser {
     unknown: new Map<string, number>(),
     countedBytes: 0,
   }
-  /** The id of the message being streamed, and of those whose text has been reported. */
+  /** The id of the message being streamed, and of the last ones whose text has been reported. */
   let streaming: string | null = null
   const reported = new Set<string>()
+  const report = (id: string) => {
+    reported.delete(id)
+    reported.add(id)
+    const [oldest = id] = reported
+    if (reported.size > MOST_REPORTED) reported.delete(oldest)
+  }
   /** How many characters of a message have been reported that is not complete. */
   let unfinished = 0
   /** The stream broke, and the CLI repeats the message: what was said of it does not count. */
@@ -128,6 +138,7 @@ export function streamParser(redact: Redact): StreamParser {
     stream_event(record) {
       facts.requested = true
       facts.answered = true
+      streamed.add('stream_event', record, facts.model)
       const event = recordAt(record, 'event')
       if (record.parent_tool_use_id) return []
       const type = stringAt(event, 'type')
@@ -139,19 +150,21 @@ export function streamParser(redact: Redact): StreamParser {
       const delta = recordAt(event, 'delta')
       const text = stringAt(delta, 'type') === 'text_delta' ? stringAt(delta, 'text') : null
       if (!text) return []
-      if (streaming !== null) reported.add(streaming)
+      if (streaming !== null) report(streaming)
       unfinished += text.length
       return [{ type: 'text', text }]
     },
 
     assistant(record) {
+      const message = recordAt(record, 'message')
+      const model = labelAt(message, 'model')
+      const isSynthetic = model === '<synthetic>'
+      if (!isSynthetic) streamed.add('assistant', record, facts.model)
       if (record.parent_tool_use_id) return []
       facts.requested = true
-      const message = recordAt(record, 'message')
       facts.assistantError = labelAt(record, 'error')
-      const model = labelAt(message, 'model')
       // Written by the CLI itself, such as the text of an API error: the result repeats it.
-      if (model === '<synthetic>') return []
+      if (isSynthetic) return []
       facts.model = model ?? facts.model
       facts.answered = true
       const id = labelAt(message, 'id')
@@ -176,6 +189,7 @@ export function streamParser(redact: Redact): StreamParser {
 
   return {
     facts,
+    streamed,
     read(line) {
       if (line.trim() === '') return []
       const record = parseRecord(line)
@@ -200,6 +214,9 @@ export function streamParser(redact: Redact): StreamParser {
     },
   }
 }
+
+/** A message is printed whole soon after it has streamed: older ids are not needed. */
+const MOST_REPORTED = 100
 
 /** Beyond these numbers, the output is not listed more fully. */
 const MOST_WARNINGS = 10

@@ -1,7 +1,9 @@
 /** Interprets the `result` line that ends a call. */
 import { oneLine, type Redact } from '../../events/redaction.ts'
+import { estimatedCost } from '../prices.ts'
 import { MOST_DENIALS, recordable } from '../recordable.ts'
-import type { CallResult, Usage } from '../runner.ts'
+import type { CallResult, CallSpending } from '../runner.ts'
+import { NO_USAGE, usageOf } from '../usage.ts'
 import type { StreamFacts } from './parser.ts'
 import {
   jsonText,
@@ -52,22 +54,22 @@ export function endingOf(result: UntrustedRecord): ResultEnding {
 export const isAnswer = (ending: ResultEnding): boolean =>
   ending.subtype === 'success' && !ending.isError && ending.text !== null
 
-/** The service's own token counts. */
-export function usageOf(usage: UntrustedRecord | null): Usage {
-  return {
-    inputTokens: numberAt(usage, 'input_tokens') ?? 0,
-    outputTokens: numberAt(usage, 'output_tokens') ?? 0,
-    cacheReadTokens: numberAt(usage, 'cache_read_input_tokens') ?? 0,
-    cacheCreationTokens: numberAt(usage, 'cache_creation_input_tokens') ?? 0,
-  }
+/**
+ * What the call cost by its result, without `costBefore`, the part of the recorded cost that belongs to earlier calls;
+ * undefined if the result does not tell. A result without a price is estimated by its tokens.
+ */
+export function reportedSpending(
+  result: UntrustedRecord,
+  model: string | null,
+  costBefore: number,
+): CallSpending | undefined {
+  const total = numberAt(result, 'total_cost_usd')
+  const reported = recordAt(result, 'usage')
+  if (total === null && reported === null) return undefined
+  const usage = usageOf(reported)
+  if (total === null) return { costUsd: estimatedCost(model, usage), usage, estimated: true }
+  return { costUsd: Math.max(0, total - costBefore), usage }
 }
-
-export const addUsage = (one: Usage, other: Usage): Usage => ({
-  inputTokens: one.inputTokens + other.inputTokens,
-  outputTokens: one.outputTokens + other.outputTokens,
-  cacheReadTokens: one.cacheReadTokens + other.cacheReadTokens,
-  cacheCreationTokens: one.cacheCreationTokens + other.cacheCreationTokens,
-})
 
 /** The result of an answered call. `costBefore` is the part of the recorded cost that belongs to earlier calls. */
 export function callResult(
@@ -84,8 +86,7 @@ export function callResult(
   return recordable({
     // Structured output comes in a field of its own, apart from the prose around it.
     text: jsonText(unwrap(result.structured_output)) ?? stringAt(result, 'result') ?? '',
-    costUsd: Math.max(0, (numberAt(result, 'total_cost_usd') ?? 0) - context.costBefore),
-    usage: usageOf(recordAt(result, 'usage')),
+    ...(reportedSpending(result, facts.model, context.costBefore) ?? { costUsd: 0, usage: NO_USAGE }),
     durationMs: numberAt(result, 'duration_ms') ?? 0,
     turns: numberAt(result, 'num_turns'),
     model: facts.model,

@@ -1,7 +1,6 @@
 /** `agent ask`: the answer on stdout as it arrives, progress on stderr. */
 
 import { readFile } from 'node:fs/promises'
-import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { TaskHandle } from '../../actors/agent/tasks/handle.ts'
 import type { AskOptions } from '../../actors/agent/tasks/tasks.ts'
@@ -12,20 +11,23 @@ import { dollars, duration, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { mappings, repos } from '../arguments.ts'
+import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Session, withSession } from '../session.ts'
+import { pipedText, standardInput } from '../standard-input.ts'
 import { markdownStream } from '../terminal/markdown-stream.ts'
-import type { Terminal } from '../terminal/output.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 
 export function askCommand(agent: Command): void {
   agent
     .command('ask <id> <prompt>')
-    .description('ask an agent; with - as the prompt, read it from stdin')
-    .option('--text <file>', 'append the text of a file to the prompt')
+    .description('ask an agent; with - as the prompt, read it from stdin; text piped in is appended to it')
+    .option('--text <file>', 'append the text of a file to the prompt; with -, all of stdin')
     .option('--file <src[:target]>', 'copy a file into the workspace first (repeatable)', mappings)
     .option('--folder <src[:target]>', 'copy a folder into the workspace first (repeatable)', mappings)
     .option('--repo <url[#ref]>', 'clone a repository into the workspace first (repeatable)', repos)
+    .option('--replace', 'place them even where the agent has changed them: its work is kept beside')
     .option('--task-id <id>', 'id of the task; asking again under the same id returns the recorded answer')
     .option('--approval [why]', 'hold the task until you approve it (agent approve TASK)')
     .action(withGlobals(ask))
@@ -36,12 +38,14 @@ interface AskCommandOptions {
   readonly file?: NonNullable<TaskInput['files']>
   readonly folder?: NonNullable<TaskInput['folders']>
   readonly repo?: NonNullable<TaskInput['repos']>
+  readonly replace?: boolean
   readonly taskId?: string
   readonly approval?: boolean | string
 }
 
 async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
-  const input = await readInput(prompt, options)
+  requireAgents(globals, id)
+  const input = await readInput(prompt, options, terminal(globals).note)
   const { taskId, approval } = options
   return withSession(globals, (session) => printReply(session, id, input, defined({ taskId, approval })))
 }
@@ -80,13 +84,13 @@ async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {
   const reply = await task
   if (terminal.json) return terminal.value(reply)
   terminal.line(streamed ? markdown.end() : inert(reply.text))
-  const { attempts, costUsd, usage, stopReason } = reply
+  const { attempts, costUsd, tokens: used, stopReason } = reply
   if (stopReason !== null && CUT_OFF.has(stopReason))
     terminal.progress(
       terminal.accent('yellow', `The answer is incomplete: the model stopped early (${inert(stopReason)}).`),
     )
   const calls = attempts === 1 ? '' : `, ${plural(attempts, 'call')}`
-  const tokens = plural(usage.inputTokens + usage.outputTokens, 'token')
+  const tokens = plural(used, 'token')
   terminal.progress(terminal.accent('dim', `${tokens}, ${dollars(costUsd)}${calls}`))
 }
 
@@ -105,18 +109,25 @@ function note(terminal: Terminal, message: CallMessage): void {
 
 async function readInput(
   prompt: string,
-  { text, file, folder, repo }: AskCommandOptions,
+  { text, file, folder, repo, replace }: AskCommandOptions,
+  note: (text: string) => void,
 ): Promise<TaskInput> {
+  if (prompt === '-' && text === '-') {
+    const problem = 'stdin cannot be the prompt as well'
+    throw new InvalidInputError({ what: '--text -', problem })
+  }
   return defined({
-    prompt: prompt === '-' ? await readAll(process.stdin) : prompt,
-    textInput: text === undefined ? undefined : await readText(text),
+    prompt: prompt === '-' ? await standardInput() : prompt,
+    textInput: text !== undefined ? await readText(text) : prompt === '-' ? undefined : await pipedText(note),
     files: file,
     folders: folder,
     repos: repo,
+    replace,
   })
 }
 
 async function readText(file: string): Promise<string> {
+  if (file === '-') return standardInput()
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {

@@ -3,14 +3,16 @@
 import type { Command } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
-import { dollars } from '../../events/figures.ts'
+import { AgentNotFoundError } from '../../events/errors/agent.ts'
+import { dollarsSpent } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { commaSeparated, zeroOrMore } from '../arguments.ts'
-import { hasAgents, noteNoStore } from '../existing-store.ts'
+import { listedNames, zeroOrMore } from '../arguments.ts'
+import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
-import { type Session, withSession } from '../session.ts'
+import { readStore, type Session, withSession } from '../session.ts'
 import { list } from '../terminal/list.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
 import { details, table } from '../terminal/table.ts'
 import { cut } from '../terminal/text.ts'
 import { askCommand } from './ask.ts'
@@ -19,7 +21,7 @@ export function agentCommands(agent: Command): void {
   agent
     .command('create <id> <system-prompt>')
     .description('create an agent')
-    .option('--tools <names>', 'tools it may use without asking, separated by commas', commaSeparated)
+    .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', zeroOrMore)
@@ -33,7 +35,7 @@ export function agentCommands(agent: Command): void {
       'let it do anything without asking: use this only in a container',
     )
     .action(withGlobals(create))
-  agent.command('list').description('list agents').action(withGlobals(listAgents))
+  listCommand(agent.command('list').alias('ls'))
   agent.command('show <id>').description('show the state of an agent').action(withGlobals(show))
   agent
     .command('sessions <id>')
@@ -52,9 +54,13 @@ export function agentCommands(agent: Command): void {
     .action(withGlobals(reset))
   agent
     .command('remove <id>')
+    .alias('rm')
     .description('remove an agent and its directories; its history stays in the log')
     .action(withGlobals(remove))
 }
+
+export const listCommand = (command: Command) =>
+  void command.description('list agents').action(withGlobals(listAgents))
 
 interface CreateOptions {
   readonly tools?: readonly string[]
@@ -94,37 +100,59 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
 
 async function listAgents(globals: GlobalOptions) {
   if (!hasAgents(globals)) return noteNoStore(globals)
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const none = 'No agents yet. Create one: claude-agents agent create ID "SYSTEM PROMPT"'
-    const columns = [
-      { head: 'AGENT' },
-      { head: 'STATUS', width: 7 },
-      { head: 'TASKS', right: true },
-      { head: 'DONE', right: true },
-      { head: 'COST', right: true },
-    ] as const
-    list(terminal, await orchestrator.agents(), none, (agents) =>
-      table(
-        terminal,
-        columns,
-        agents.map((agent) => [
-          agent.id,
-          shownStatus(agent),
-          agent.queue,
-          agent.totalInteractions,
-          dollars(agent.totalCostUsd),
-        ]),
-      ),
-    )
-  })
+  if (!hasStore(globals)) return printAgents(terminal(globals), withDeclared([], globals))
+  return readStore(globals, async ({ orchestrator, terminal }) =>
+    printAgents(terminal, withDeclared(await orchestrator.agents(), globals)),
+  )
+}
+
+/** `declared`: only in the configuration so far; it is created by the first command that works with agents. */
+type ListedAgent = Omit<AgentInfo, 'status'> & { readonly status: AgentInfo['status'] | 'declared' }
+
+function withDeclared(agents: readonly AgentInfo[], { config }: GlobalOptions): readonly ListedAgent[] {
+  const ids = new Set(agents.map(({ id }) => id))
+  const declared = (config.agents ?? []).filter(({ id }) => !ids.has(id)).map(({ id }) => ({ ...UNUSED, id }))
+  return [...agents, ...declared].sort((one, other) => (one.id < other.id ? -1 : 1))
+}
+
+const UNUSED: Omit<ListedAgent, 'id'> = {
+  status: 'declared',
+  ...{ version: 0, currentSession: null, queue: 0, held: 0, lateAnswers: 0 },
+  ...{ totalInteractions: 0, totalTokens: 0, totalCostUsd: 0, estimatedCostUsd: 0 },
+}
+
+function printAgents(terminal: Terminal, agents: readonly ListedAgent[]): void {
+  const none = 'No agents yet. Create one: claude-agents agent create ID "SYSTEM PROMPT"'
+  const columns = [
+    { head: 'AGENT' },
+    { head: 'STATUS', width: 7 },
+    { head: 'TASKS', right: true },
+    { head: 'DONE', right: true },
+    { head: 'COST', right: true },
+  ] as const
+  list(terminal, agents, none, () =>
+    table(
+      terminal,
+      columns,
+      agents.map((agent) => [
+        agent.id,
+        shownStatus(agent),
+        agent.queue,
+        agent.totalInteractions,
+        dollarsSpent(agent.totalCostUsd, agent.estimatedCostUsd),
+      ]),
+    ),
+  )
 }
 
 /** `held`: idle, with nothing but held tasks to do. */
-export const shownStatus = ({ status, held }: Pick<AgentInfo, 'status' | 'held'>) =>
-  status === 'idle' && held > 0 ? 'held' : status
+export const shownStatus = <Status extends string>(agent: {
+  readonly status: Status
+  readonly held: number
+}): Status | 'held' => (agent.status === 'idle' && agent.held > 0 ? 'held' : agent.status)
 
 function show(globals: GlobalOptions, id: string) {
-  return withAgent(globals, id, async (agent, { terminal }) => {
+  return readAgent(globals, id, async (agent, { terminal }) => {
     const view = await describe(agent)
     if (terminal.json) return terminal.value(view)
     const { metrics, current, queue } = view
@@ -137,7 +165,7 @@ function show(globals: GlobalOptions, id: string) {
       ['working on', current ? `${current.taskId} (call ${current.attempt})` : '-'],
       ['waiting', queue.map(({ taskId }) => taskId).join(', ') || '-'],
       ['tokens', String(metrics.totalTokens)],
-      ['cost', dollars(metrics.totalCostUsd)],
+      ['cost', dollarsSpent(metrics.totalCostUsd, metrics.estimatedCostUsd)],
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
@@ -147,7 +175,7 @@ function show(globals: GlobalOptions, id: string) {
 }
 
 function sessions(globals: GlobalOptions, id: string) {
-  return withAgent(globals, id, async (agent, { terminal }) => {
+  return readAgent(globals, id, async (agent, { terminal }) => {
     const { session } = agent.snapshot.context
     list(terminal, await agent.sessions(), `${id} has not answered anything yet.`, (links) =>
       links.map(({ sessionId, parentSessionId, taskId, rebuilt }) => {
@@ -188,6 +216,7 @@ function reset(globals: GlobalOptions, id: string) {
 }
 
 function remove(globals: GlobalOptions, id: string) {
+  requireAgents(globals, id)
   return withSession(globals, async ({ orchestrator, terminal }) => {
     await orchestrator.removeAgent(id)
     if (terminal.json) return terminal.value({ id, removed: true })
@@ -199,7 +228,7 @@ function remove(globals: GlobalOptions, id: string) {
 /** The shape of `agent show --json`. */
 async function describe(agent: Agent) {
   const { context, value } = agent.snapshot
-  const { totalInteractions, totalTokens, totalCostUsd, sessionCount } = agent.metrics()
+  const { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount } = agent.metrics()
   return {
     id: agent.id,
     status: value,
@@ -211,12 +240,30 @@ async function describe(agent: Agent) {
     queue: context.queue.map(({ taskId, hold }) => ({ taskId, ...(hold && { held: hold.reason }) })),
     held: await agent.held(),
     failure: context.failure && { code: context.failure.tag, message: context.failure.message },
-    metrics: { totalInteractions, totalTokens, totalCostUsd, sessionCount },
+    metrics: { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount },
   }
 }
 
-const withAgent = (
-  globals: GlobalOptions,
-  id: string,
-  work: (agent: Agent, session: Session) => Promise<void>,
-) => withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))
+type AgentWork = (agent: Agent, session: Session) => Promise<void>
+
+function withAgent(globals: GlobalOptions, id: string, work: AgentWork) {
+  requireAgents(globals, id)
+  return withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))
+}
+
+/** Reads an agent, and creates nothing: not the store, and not an agent that is only declared. */
+function readAgent(globals: GlobalOptions, id: string, work: AgentWork) {
+  requireAgents(globals, id)
+  const isDeclared = globals.config.agents?.some((declared) => declared.id === id)
+  const missing = () => new AgentNotFoundError({ agent: id, nearest: null })
+  const read = async (session: Session) => {
+    const { orchestrator, terminal } = session
+    const isKnown = !isDeclared || (await orchestrator.agents()).some((agent) => agent.id === id)
+    if (isKnown) return work(await orchestrator.agent(id), session)
+    terminal.note(
+      `${id} is declared in the configuration; the first command that works with agents creates it.`,
+    )
+    throw missing()
+  }
+  return readStore(globals, read, missing)
+}

@@ -8,7 +8,7 @@ import { dollars, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { resumeHeld } from '../held/commands.ts'
-import { withSession, withStore } from '../session.ts'
+import { readStore, withSession } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { details } from '../terminal/table.ts'
 import { inert } from '../terminal/text.ts'
@@ -17,7 +17,7 @@ export function budgetCommands(budget: Command): void {
   withScope(budget.command('show'))
     .description('show a budget and what was spent: in all, by an agent, or by a run')
     .action(withGlobals(show))
-  budget.command('list').description('list budgets').action(withGlobals(listBudgets))
+  budget.command('list').alias('ls').description('list budgets').action(withGlobals(listBudgets))
   withScope(budget.command('set'))
     .description('set a budget, and resume held tasks that fit into it')
     .option('--usd <n>', 'limit in dollars, or none', dollarLimit)
@@ -33,21 +33,22 @@ const withScope = (command: Command) =>
     )
     .option('--run <id>', 'of this run, not of everything')
 
-/** null: no limit. */
-const dollarLimit = (text: string) => {
-  if (text === 'none') return null
+type Limit = number | 'none'
+
+const dollarLimit = (text: string): Limit => {
+  if (text === 'none') return text
   if (/^\d{1,9}(\.\d{1,9})?$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be an amount such as 3 or 2.50, or none.')
 }
 
-const tokenLimit = (text: string) => {
-  if (text === 'none') return null
+const tokenLimit = (text: string): Limit => {
+  if (text === 'none') return text
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('It must be a whole number, or none.')
 }
 
 function show(globals: GlobalOptions, scope: BudgetScope) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const info = await orchestrator.budgets.show(scopeOf(scope))
     if (terminal.json) return terminal.value(info)
     const { limit, spent, reserved, remaining } = info
@@ -63,15 +64,15 @@ function show(globals: GlobalOptions, scope: BudgetScope) {
 }
 
 function listBudgets(globals: GlobalOptions) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const none = 'No budgets yet. Set one: claude-agents budget set --usd N'
     list(terminal, await orchestrator.budgets.list(), none, (budgets) => budgets.map(budgetLine))
   })
 }
 
 interface SetOptions extends BudgetScope {
-  readonly usd?: number | null
-  readonly tokens?: number | null
+  readonly usd?: Limit
+  readonly tokens?: Limit
   readonly wait: boolean
 }
 
@@ -82,7 +83,8 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
   }
   return withSession(globals, async (session) => {
     const { orchestrator, terminal, owner } = session
-    const info = await orchestrator.budgets.set(defined({ usd, tokens }), scopeOf(scope))
+    const budget = defined({ usd: limitOf(usd), tokens: limitOf(tokens) })
+    const info = await orchestrator.budgets.set(budget, scopeOf(scope))
     if (terminal.json) terminal.value(info)
     else terminal.line(budgetLine(info))
     const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
@@ -92,6 +94,9 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
     else terminal.note(`${plural(held.length, 'held task')}: claude-agents recover resumes what fits now`)
   })
 }
+
+/** Here and not in the parser: commander takes null for an option without a value. */
+const limitOf = (limit: Limit | undefined) => (limit === 'none' ? null : limit)
 
 /** Only the options that are a scope, of all that were given. */
 const scopeOf = ({ agent, run }: BudgetScope): BudgetScope => defined({ agent, run })

@@ -1,17 +1,22 @@
 /** `config show | validate | path`: which settings apply here, and where they come from. */
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { findConfigFile, loadConfig } from '../../config/configuration.ts'
+import { findConfigFile, loadConfig, readConfigFile } from '../../config/configuration.ts'
 import type { ResolvedSetting } from '../../config/layers.ts'
+import { trustFile, untrustFile } from '../../config/trust.ts'
 import { ConfigError } from '../../events/errors/config.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
-import { type GivenOptions, type GlobalOptions, withGiven, withGlobals } from '../global-options.ts'
+import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
 import { inert, jsonLine } from '../terminal/text.ts'
 
 export function configCommands(config: Command): void {
-  config.command('show').description('show every setting and where it comes from').action(withGlobals(show))
+  config
+    .command('show')
+    .description('show every setting and where it comes from')
+    .action(withGiven(async (given) => show(await completeOptions(given, { untrusted: 'load' }))))
   config
     .command('validate [file]')
     .description('check a configuration file; exits with 1 if anything is wrong')
@@ -20,6 +25,14 @@ export function configCommands(config: Command): void {
     .command('path')
     .description('print the path of the configuration file in use')
     .action(withGiven(path))
+  config
+    .command('trust [file]')
+    .description('let a configuration file, as it is now, leave its folder and grant tools')
+    .action(withGiven(trust))
+  config
+    .command('untrust [file]')
+    .description('take the trust in a configuration file back')
+    .action(withGiven(untrust))
 }
 
 const NO_FILE = 'There is no configuration file here or in a parent directory.'
@@ -27,7 +40,7 @@ const MAKE_ONE = `${NO_FILE} Create one: claude-agents init`
 
 function show(globals: GlobalOptions): void {
   const screen = terminal(globals)
-  const { file, settings, agents = [], workflows = [] } = globals.config
+  const { file, settings, agents = [], workflows = [], untrusted = [] } = globals.config
   if (screen.json) {
     for (const setting of settings) screen.value(setting)
     return
@@ -41,6 +54,9 @@ function show(globals: GlobalOptions): void {
   screen.line(`agents: ${inert(agents.map(({ id }) => id).join(', ')) || 'none declared'}`)
   screen.line(`workflows: ${inert(workflows.map(({ name }) => name).join(', ')) || 'none declared'}`)
   screen.note(file === null ? NO_FILE : `Configuration file: ${inert(file)}`)
+  for (const { place, problem } of untrusted)
+    screen.note(screen.accent('yellow', `not trusted: ${inert(place)}: ${inert(problem)}`))
+  if (untrusted.length > 0) screen.note('If you want this: claude-agents config trust')
 }
 
 const shownValue = ({ value }: ResolvedSetting) =>
@@ -76,6 +92,33 @@ async function path(given: GivenOptions): Promise<void> {
   else if (found === null) screen.note(MAKE_ONE)
   else screen.line(inert(found))
   if (found === null) process.exitCode = 1
+}
+
+/** Trusts what was read: a file that changes meanwhile is another one. */
+async function trust(given: GivenOptions, named: string | undefined): Promise<void> {
+  const screen = terminal(given)
+  const path = await fileOf(given, named)
+  const text = await readConfigFile(path)
+  // A file with mistakes is not trusted: nobody can say what it does.
+  await loadConfig({ file: path, environment: {} })
+  await trustFile({ path, text }, process.env)
+  if (screen.json) return screen.value({ file: path, trusted: true })
+  screen.line(`Trusted ${inert(path)} as it is now.`)
+  screen.note('When it changes, it has to be trusted again. To take this back: claude-agents config untrust')
+}
+
+async function untrust(given: GivenOptions, named: string | undefined): Promise<void> {
+  const screen = terminal(given)
+  const path = await fileOf(given, named)
+  const wasTrusted = await untrustFile(path, process.env)
+  if (screen.json) return screen.value({ file: path, trusted: false })
+  screen.line(wasTrusted ? `${inert(path)} is no longer trusted.` : `${inert(path)} was not trusted.`)
+}
+
+async function fileOf(given: GivenOptions, named: string | undefined): Promise<string> {
+  const path = await pathOf(given, named)
+  if (path !== null) return path
+  throw new InvalidInputError({ what: 'The file', problem: 'there is none here or in a parent directory' })
 }
 
 async function pathOf({ config }: GivenOptions, named = config): Promise<string | null> {

@@ -9,7 +9,7 @@ import { TaskHeldError, TaskNotHeldError } from '../../events/errors/hold.ts'
 import { dollars } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { type Session, withStore } from '../session.ts'
+import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -45,7 +45,7 @@ interface VerdictOptions extends OfAgent {
 }
 
 function held(globals: GlobalOptions, options: OfAgent) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     list(terminal, await orchestrator.held.list(options), 'No task is held.', (tasks) =>
       tasks.map(({ message, hint }) => `${inert(message)}\n  ${terminal.style('dim', inert(hint))}`),
     )

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { dollars } from '../../events/figures.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -11,7 +11,7 @@ export function lateAnswersCommand(command: Command): void {
 }
 
 function lateAnswers(globals: GlobalOptions, options: { readonly agent?: string }) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     list(terminal, await orchestrator.lateAnswers(options), 'No answer arrived too late.', (answers) =>
       answers.map(({ at, agent, taskId, costUsd, text }) => {
         const head = terminal.style('dim', `${at}  ${agent}  task ${taskId}  ${dollars(costUsd)}`)

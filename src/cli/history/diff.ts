@@ -4,7 +4,7 @@ import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { stateChanges } from '../../history/state-changes.ts'
 import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { changeLine } from './state-lines.ts'
 
 export function diffCommand(command: Command): void {
@@ -17,7 +17,7 @@ export function diffCommand(command: Command): void {
 }
 
 function diff(globals: GlobalOptions, stream: string, from: number, to: number) {
-  return withStore(
+  return readStore(
     globals,
     async ({ orchestrator, terminal }) => {
       const before = await orchestrator.history.stateAt(stream, from)

@@ -11,7 +11,7 @@ import { type StateChange, stateChanges } from '../../history/state-changes.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { inert, jsonLine } from '../terminal/text.ts'
 import { changesInWords } from './state-lines.ts'
@@ -76,7 +76,7 @@ async function stepThroughStream(
   const { checkTerminal, stepThrough } = await import('./step-screen.ts')
   checkTerminal(globals)
   const steps: AnyReplayStep[] = []
-  await withStore(
+  await readStore(
     globals,
     async ({ orchestrator }) => {
       orchestrator.registerActors(await definitionsOf(module))
@@ -89,7 +89,7 @@ async function stepThroughStream(
 }
 
 function printStream(globals: GlobalOptions, stream: string, range: Range, module: string | undefined) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     orchestrator.registerActors(await definitionsOf(module))
     try {
       for await (const one of orchestrator.history.replay(stream, range)) {

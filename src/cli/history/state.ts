@@ -4,7 +4,7 @@ import type { StateAt } from '../../actors/engine/fold-at.ts'
 import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { date, zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { valueLines } from './state-lines.ts'
 
 export function stateCommand(command: Command): void {
@@ -25,7 +25,7 @@ function state(
   stream: string,
   { at, atTime }: { readonly at?: number; readonly atTime?: Date },
 ) {
-  return withStore(
+  return readStore(
     globals,
     async ({ orchestrator, terminal }) => {
       const found = await orchestrator.history.stateAt(stream, at ?? atTime)

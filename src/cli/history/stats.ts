@@ -1,9 +1,9 @@
 /** `stats`: the figures of a log as a table, as lines of JSON or as CSV. */
 import { type Command, Option } from 'commander'
-import { dollars, duration } from '../../events/figures.ts'
+import { dollarsSpent, duration } from '../../events/figures.ts'
 import { type Grouping, type Statistics, statistics } from '../../history/statistics.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -23,7 +23,7 @@ function stats(
   globals: GlobalOptions,
   { by, csv = false }: { readonly by: Grouping; readonly csv?: boolean },
 ) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const rows = await statistics(orchestrator.store, by)
     if (csv) printCsv(terminal, by, rows)
     else if (terminal.json) for (const { key, ...row } of rows) terminal.value({ [by]: key, ...row })
@@ -41,7 +41,9 @@ const FIGURES = [
   'p95Ms',
   'inputTokens',
   'outputTokens',
+  'tokens',
   'costUsd',
+  'estimatedCostUsd',
 ] as const satisfies readonly (keyof Statistics)[]
 
 function printCsv(terminal: Terminal, by: Grouping, rows: readonly Statistics[]): void {
@@ -72,8 +74,8 @@ function tableLines(terminal: Terminal, by: Grouping, rows: readonly Statistics[
       row.key ?? '(no run)',
       ...[row.tasks, row.succeeded, row.failed, row.cancelled, row.retries],
       ...[row.p50Ms, row.p95Ms].map((ms) => (ms === null ? '-' : duration(ms))),
-      row.inputTokens + row.outputTokens,
-      dollars(row.costUsd),
+      row.tokens,
+      dollarsSpent(row.costUsd, row.estimatedCostUsd),
       ['red', failuresOf(row, ', ')],
     ]),
   )

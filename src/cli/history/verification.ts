@@ -7,7 +7,7 @@ import { defined } from '../../events/json.ts'
 import type { ChangedMachine, Divergence, ReplayReport } from '../../history/verify-replay.ts'
 import type { Finding } from '../../store/care/verify/finding.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { type Session, withStore } from '../session.ts'
+import { readStore, type Session } from '../session.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { cut, inert } from '../terminal/text.ts'
 
@@ -25,8 +25,8 @@ export async function verifyHistory(globals: GlobalOptions, stream: string | und
     if (!report.ok) process.exitCode = FAILED
   }
   try {
-    if (stream === undefined) await withStore(globals, verify)
-    else await withStore(globals, verify, () => new StreamNotFoundError({ stream }))
+    if (stream === undefined) await readStore(globals, verify)
+    else await readStore(globals, verify, () => new StreamNotFoundError({ stream }))
   } catch (error) {
     if (!DAMAGE.has((error as { _tag?: string })._tag ?? '')) throw error
     await printDamage(globals, error)

@@ -6,7 +6,7 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { type CauseLine, causesOf, effectsOf } from '../../history/causes.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { cut, inert } from '../terminal/text.ts'
 
@@ -20,7 +20,7 @@ export function whyCommand(command: Command): void {
 
 function why(globals: GlobalOptions, place: string, { forward = false }: { readonly forward?: boolean }) {
   const position = positionIn(place)
-  return withStore(
+  return readStore(
     globals,
     async ({ orchestrator: { store }, terminal }) => {
       const lines = await (forward ? effectsOf(store, position) : causesOf(store, position))

@@ -7,7 +7,7 @@ import type { EventStore } from '../../store/event-store.ts'
 import { port } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -27,7 +27,7 @@ interface InspectOptions {
 
 async function inspect(globals: GlobalOptions, options: InspectOptions): Promise<void> {
   try {
-    await withStore(globals, ({ orchestrator, terminal, signal }) =>
+    await readStore(globals, ({ orchestrator, terminal, signal }) =>
       serveInspector(orchestrator.store, options, terminal, signal),
     )
   } catch (error) {

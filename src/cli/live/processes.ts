@@ -5,7 +5,7 @@ import { listProcesses } from '../../claude/process/list.ts'
 import { duration } from '../../events/figures.ts'
 import { accountLine } from '../account/commands.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { withStore } from '../session.ts'
+import { readStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -18,7 +18,7 @@ export function psCommand(command: Command): void {
 
 async function ps(globals: GlobalOptions): Promise<void> {
   try {
-    await withStore(globals, async ({ orchestrator, terminal }) => {
+    await readStore(globals, async ({ orchestrator, terminal }) => {
       print(terminal, await orchestrator.processes())
       const accounts = await orchestrator.accounts.list()
       if (terminal.json) for (const account of accounts) terminal.value(account)

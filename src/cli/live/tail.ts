@@ -2,13 +2,12 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Recorded } from '../../events/envelope.ts'
-import { checkStreamName } from '../../events/ids.ts'
-import { kindOf } from '../../history/kinds.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { commaSeparated, zeroOrMore } from '../arguments.ts'
+import { listedNames, since, zeroOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
+import { type FactFilter, factFilter } from '../log/fact-filter.ts'
 import { factLine } from '../log/fact-line.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 
@@ -17,24 +16,22 @@ export function tailCommand(command: Command): void {
     .description('print the latest facts, then new ones as they are written, by whichever process')
     .option('--stream <name>', 'only this stream, such as agent/researcher')
     .option('--agent <id>', 'only this agent')
-    .option('--type <types>', 'only facts of these types, separated by commas', commaSeparated)
+    .option('--type <types...>', 'only facts of these types', listedNames)
+    .option('--since <when>', 'only facts since a date, or since 30m, 2h or 7d ago', since)
     .option('--after <position>', 'start after this position instead of with the latest facts', zeroOrMore)
     .option('-n, --lines <n>', 'number of facts to start with', zeroOrMore, 10)
     .option('--no-follow', 'exit after the facts written so far')
     .action(withGlobals(tail))
 }
 
-interface TailOptions {
-  readonly stream?: string
-  readonly agent?: string
-  readonly type?: readonly string[]
+interface TailOptions extends FactFilter {
   readonly after?: number
   readonly lines: number
   readonly follow: boolean
 }
 
 async function tail(globals: GlobalOptions, options: TailOptions): Promise<void> {
-  const isWanted = filterOf(options)
+  const isWanted = factFilter(options)
   if (!hasStore(globals)) return noteNoStore(globals)
   const { followLog, openLog } = await import('../../remote/live-log.ts')
   const baseDir = resolve(globals.baseDir)
@@ -78,20 +75,6 @@ async function printLatest(
   }
   return position
 }
-
-/** Throws InvalidIdError for a name that no stream can have, as it would filter out everything. */
-function filterOf({ stream, agent, type }: TailOptions): (recorded: Recorded) => boolean {
-  const streams = [
-    ...(stream === undefined ? [] : [checkStreamName(stream)]),
-    ...(agent === undefined ? [] : [checkStreamName(`agent/${agent}`)]),
-  ]
-  const types = new Set(type)
-  return (recorded) =>
-    streams.every((name) => name === recorded.stream) && (types.size === 0 || types.has(typeOf(recorded)))
-}
-
-/** The type that a fact has today; a type may have had another name when the fact was written. */
-const typeOf = (recorded: Recorded) => kindOf(recorded.stream)?.facts.typeOf(recorded) ?? recorded.type
 
 function ownerNotes(screen: Terminal): (pid: number | null) => void {
   let isFirst = true

@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import type { AccountInfo } from '../../actors/admission/accounts.ts'
 import type { AgentStatus } from '../../actors/agent/machine.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
-import { dollars, plural } from '../../events/figures.ts'
+import { dollarsSpent, plural } from '../../events/figures.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { accountLine } from '../account/commands.ts'
 import { shownStatus } from '../agent/commands.ts'
@@ -24,6 +24,10 @@ export function topCommand(command: Command): void {
     .option('--interval <seconds>', 'seconds between updates', oneOrMore, 1)
     .action(withGlobals(top))
 }
+
+/** `status`: `top --once`. */
+export const statusCommand = (command: Command) =>
+  void command.action(withGlobals((globals) => top(globals, { once: true, interval: 1 })))
 
 interface TopOptions {
   readonly once?: boolean
@@ -116,7 +120,10 @@ export function topLines(
     tasks,
     sum(({ totalInteractions }) => totalInteractions),
     sum(({ totalTokens }) => totalTokens),
-    dollars(sum(({ totalCostUsd }) => totalCostUsd)),
+    dollarsSpent(
+      sum(({ totalCostUsd }) => totalCostUsd),
+      sum(({ estimatedCostUsd }) => estimatedCostUsd),
+    ),
   ]
   const lines = table(screen, COLUMNS, [...shown.map(cellsOf), total])
   const hidden = agents.length - shown.length
@@ -132,7 +139,7 @@ export function topLines(
 }
 
 function cellsOf(agent: AgentInfo): readonly Cell[] {
-  const { id, queue, totalInteractions, totalTokens, totalCostUsd } = agent
+  const { id, queue, totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd } = agent
   const status = shownStatus(agent)
   return [
     id,
@@ -141,7 +148,7 @@ function cellsOf(agent: AgentInfo): readonly Cell[] {
     queue,
     totalInteractions,
     totalTokens,
-    dollars(totalCostUsd),
+    dollarsSpent(totalCostUsd, estimatedCostUsd),
   ]
 }
 

@@ -15,7 +15,7 @@ import { hasStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { commandLogger } from '../logger.ts'
 import { terminal } from '../terminal/output.ts'
-import { inert } from '../terminal/text.ts'
+import { escapedJson, inert } from '../terminal/text.ts'
 
 export function archiveCommands(log: Command): void {
   log
@@ -130,7 +130,8 @@ async function print(pieces: AsyncIterable<string>): Promise<void> {
     failure = error
   })
   for await (const piece of pieces) {
-    if (!process.stdout.write(piece)) await once(process.stdout, 'drain').catch(() => {})
+    const text = process.stdout.isTTY ? escapedJson(piece) : piece
+    if (!process.stdout.write(text)) await once(process.stdout, 'drain').catch(() => {})
     if (failure) break
   }
   if (failure && failure.code !== 'EPIPE') throw failure

@@ -33,7 +33,7 @@ async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions
     const { closeOnSignal } = await import('../../shutdown.ts')
     const { retryWhileInUse } = await import('../../remote/retry.ts')
     // A short command may have the store open just now.
-    const orchestrator = await retryWhileInUse(() => openHere(globals, opened, 'at-once'))
+    const orchestrator = await retryWhileInUse(() => openHere(globals, opened))
     const { closed } = closeOnSignal(orchestrator, {
       signals: ['SIGINT', 'SIGTERM', 'SIGHUP'],
       finishWithinMs: finishWithin * 1000,

@@ -3,7 +3,7 @@ import { Argument, type Command } from 'commander'
 import { hasAgents, hasStore } from '../existing-store.ts'
 import { completeOptions, type GivenOptions } from '../global-options.ts'
 import { loadedCommand } from '../lazy-command.ts'
-import { withSession } from '../session.ts'
+import { readStore } from '../session.ts'
 
 export function completionCommand(command: Command): void {
   command
@@ -117,14 +117,15 @@ function kindOf(command: Command, argument: string): string {
 
 async function names(given: GivenOptions, kind: string): Promise<readonly string[]> {
   if (kind === '') return []
-  const globals = await completeOptions(given)
+  const globals = await completeOptions(given, { untrusted: 'load' })
   const declared = (globals.config.agents ?? []).map(({ id }) => id)
   if (!hasAgents(globals)) return []
-  if (!hasStore(globals)) return kind === 'agent' ? declared : []
+  if (!hasStore(globals) || globals.config.untrusted) return kind === 'agent' ? declared : []
   let found: readonly string[] = []
-  // A completion changes nothing: declared agents are not created, and nothing is logged.
-  const { agents: _, budget: __, logFile: ___, ...config } = globals.config
-  await withSession({ ...globals, config, json: true, logLevel: 'silent' }, async ({ orchestrator }) => {
+  // A completion changes nothing, not even a log file.
+  const { logFile: _, ...config } = globals.config
+  const quiet = { ...globals, config, json: true, logLevel: 'silent' }
+  await readStore(quiet, async ({ orchestrator }) => {
     const agents = kind === 'run' ? [] : (await orchestrator.agents()).map(({ id }) => id)
     const runs = kind === 'agent' ? [] : (await orchestrator.runs.list()).map(({ runId }) => runId)
     found =

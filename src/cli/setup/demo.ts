@@ -33,7 +33,7 @@ function demo(globals: GlobalOptions, topic: string | undefined = DEFAULT_TOPIC,
       terminal.note(`${terminal.accent('cyan', role.id.padEnd(11))} ${doing} ...`)
       const agent = await orchestrator.agent(role.id)
       const reply = await agent.ask(prompt, { signal })
-      const tokens = plural(reply.usage.inputTokens + reply.usage.outputTokens, 'token')
+      const tokens = plural(reply.tokens, 'token')
       const figures = `${tokens}, ${dollars(reply.costUsd)}, session ${reply.sessionId}`
       terminal.note(`${terminal.accent('green', role.id.padEnd(11))} done: ${figures}`)
       return reply.text

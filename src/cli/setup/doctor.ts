@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { ConfigError } from '../../events/errors/config.ts'
+import { ConfigError, ConfigNotTrustedError } from '../../events/errors/config.ts'
 import { defined } from '../../events/json.ts'
 import { Orchestrator } from '../../orchestrator.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
@@ -45,7 +45,7 @@ async function configuration(given: GivenOptions): Promise<{ globals: GlobalOpti
     const message = globals.config.file ?? 'no file here or in a parent directory; using the defaults'
     return { globals, check: { name, status: 'ok', message, fix: '' } }
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
+    if (!(error instanceof ConfigError || error instanceof ConfigNotTrustedError)) throw error
     const globals = await completeOptions({ ...given, config: '/dev/null' })
     const fix = error.hint || 'Fix each of these, then: claude-agents config validate'
     return { globals, check: { name, status: 'failed', message: error.summary, fix } }

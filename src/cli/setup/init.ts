@@ -2,6 +2,7 @@
 import { appendFile, lstat, readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { trustFile } from '../../config/trust.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type GivenOptions, withGiven } from '../global-options.ts'
 import { terminal } from '../terminal/output.ts'
@@ -36,7 +37,7 @@ const ROLES: Readonly<Record<string, string>> = {
   developer: 'You are a software developer. Do what you are asked in the simplest way that is correct.',
   reviewer: 'You are a code reviewer. Report what can go wrong, where, and how to fix it.',
 }
-const DEFAULT_WISHES: Wishes = { agents: ['researcher', 'analyst', 'writer'], maxAgents: 10, model: '' }
+const DEFAULT_WISHES: Wishes = { agents: ['researcher', 'analyst', 'writer'], maxAgents: 100, model: '' }
 
 async function init(given: GivenOptions, options: InitOptions): Promise<void> {
   const screen = terminal(given)
@@ -47,7 +48,9 @@ async function init(given: GivenOptions, options: InitOptions): Promise<void> {
     process.exitCode = 130
     return screen.note('Nothing was written.')
   }
-  await write(path, configText(wishes), options.force ?? false)
+  const text = configText(wishes)
+  await write(path, text, options.force ?? false)
+  await trustFile({ path, text }, process.env)
   const ignored = await ignore(resolve('.gitignore'))
   if (screen.json) return screen.value({ file: path, agents: wishes.agents, ignored })
   screen.line(`Wrote ${inert(path)}${ignored.length > 0 ? `, and ${ignored.join(', ')} to .gitignore` : ''}.`)
@@ -153,7 +156,7 @@ agent_defaults:
   retry_attempts: 3
   ${model === '' ? '# model: sonnet' : `model: ${JSON.stringify(model)}`}
   # max_turns: 10
-  # allowed_tools: [Read, Grep]
+  # allowed_tools: [Read, Grep] # then: claude-agents config trust
 
 logging:
   level: warn # debug, info, warn, error or silent

@@ -11,17 +11,19 @@ export function workflowCommands(workflow: Command): void {
   withSource(withPattern(workflow.command('run').argument('[words...]')))
     .usage('<agents...> <task> [options]')
     .description(
-      'run agents as a workflow (worker:4 is a pool of four copies); with - as the task, read it from stdin',
+      'run agents as a workflow (worker:4 is a pool of four copies); with - as the task, read it from stdin; text piped in is appended to it',
     )
     .option('--id <id>', RUN_ID)
     .action(withGlobals(runWorkflow))
   workflow
     .command('template <name> [input]')
-    .description('run research, code-review or brainstorm, creating missing agents; - reads stdin')
+    .description(
+      'run research, code-review or brainstorm, creating missing agents; - reads stdin, and text piped in is appended',
+    )
     .option('--file <file>', 'append the text of a file to the input')
     .option('--id <id>', RUN_ID)
     .action(withGlobals(runTemplate))
-  workflow.command('list').description('list runs').action(withGlobals(listRuns))
+  workflow.command('list').alias('ls').description('list runs').action(withGlobals(listRuns))
   workflow
     .command('show <run>')
     .description('show the steps of a run and its result')

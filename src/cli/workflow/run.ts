@@ -1,20 +1,22 @@
 /** `workflow run | template | resume`: a workflow, followed to its end or paused by Ctrl-C. */
 
 import { readFile } from 'node:fs/promises'
-import { text as readAll } from 'node:stream/consumers'
 import { systemClock } from '../../clock.ts'
 import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
+import { AGENT_ID_PATTERN } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import type { Run } from '../../patterns/runs/run.ts'
 import type { RunOptions } from '../../patterns/runs/runs.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
+import { requireAgents } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { type Session, withSession, withStore } from '../session.ts'
-import type { Terminal } from '../terminal/output.ts'
+import { pipedText, standardInput } from '../standard-input.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 import { whenHeld } from './holds.ts'
 import { printPlan } from './plan.ts'
@@ -31,8 +33,10 @@ export async function runWorkflow(
   { id, ...options }: RunNaming & SourceOptions,
 ) {
   const { reference, pattern, name } = await givenSource(words.slice(0, -1), options, globals.configFile)
-  const task = await taskFrom(words.at(-1))
+  if (reference.kind === 'agents') requireAgents(globals, pattern.agents?.[0] ?? '')
+  const task = await taskFrom(words.at(-1), terminal(globals).note)
   return withSession(globals, async (session) => {
+    if (reference.kind === 'agents') await refuseAgentAsTask(session, words.at(-1) ?? '')
     const running = session.orchestrator.run(pattern, task, {
       ...runOptions(session, id),
       name,
@@ -42,6 +46,14 @@ export async function runWorkflow(
   })
 }
 
+/** `workflow run researcher writer` would ask the researcher to do "writer". */
+async function refuseAgentAsTask({ orchestrator }: Session, word: string): Promise<void> {
+  if (!AGENT_ID_PATTERN.test(word) || (await orchestrator.agent(word).catch(() => null)) === null) return
+  const problem = `it is missing: the last word, ${word}, is an agent`
+  const hint = `Put the task last, in quotes. If "${word}" is the task, pipe it: echo ${word} | claude-agents workflow run ... -`
+  throw new InvalidInputError({ what: 'The task', problem, hint })
+}
+
 export async function runTemplate(
   globals: GlobalOptions,
   name: string,
@@ -49,7 +61,7 @@ export async function runTemplate(
   { file, id }: RunNaming & { readonly file?: string },
 ) {
   const Template = templateNamed(name)
-  const task = await taskFrom(input, file)
+  const task = await taskFrom(input, terminal(globals).note, file)
   return withSession(globals, async (session) => {
     const workflow = new Template(session.orchestrator)
     await workflow.setup()
@@ -79,7 +91,7 @@ export function resumeRun(
     if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
     await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
   }
-  return withStore(globals, work, () => new RunNotFoundError({ runId }))
+  return withStore(globals, work, () => new RunNotFoundError({ runId }), plan ? 'read' : 'change')
 }
 
 const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> =>
@@ -120,16 +132,20 @@ function printResult(terminal: Terminal, { metadata, success, errors }: Workflow
   )
 }
 
-async function taskFrom(words: string | undefined, file?: string): Promise<TaskInput> {
-  const prompt = words === '-' ? await readAll(process.stdin) : words
-  if (prompt === undefined && file === undefined) {
+async function taskFrom(
+  words: string | undefined,
+  note: (text: string) => void,
+  file?: string,
+): Promise<TaskInput> {
+  if (words === undefined && file === undefined) {
     const hint = 'Put it last, in quotes; with - it is read from stdin.'
     throw new InvalidInputError({ what: 'The task', problem: 'it is missing', hint })
   }
-  if (file === undefined) return { prompt: prompt ?? '' }
+  const prompt = words === '-' ? await standardInput() : (words ?? `The file ${file}`)
+  if (file === undefined)
+    return defined({ prompt, textInput: words === '-' ? undefined : await pipedText(note) })
   try {
-    const textInput = `File: ${file}\n\n${await readFile(file, 'utf8')}`
-    return { prompt: prompt ?? `The file ${file}`, textInput }
+    return { prompt, textInput: `File: ${file}\n\n${await readFile(file, 'utf8')}` }
   } catch (cause) {
     throw new InvalidInputError({ what: `--file ${file}`, problem: 'the file cannot be read' }, { cause })
   }

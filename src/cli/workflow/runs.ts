@@ -5,7 +5,7 @@ import type { RunStatus } from '../../patterns/runs/machine.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
 import type { RunDetails } from '../../patterns/runs/runs.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { type Session, withStore } from '../session.ts'
+import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -21,7 +21,7 @@ const COLOURS = {
 } as const satisfies Record<RunStatus, string>
 
 export function listRuns(globals: GlobalOptions) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const none = 'No runs yet. Start one: claude-agents workflow template research "TOPIC"'
     const columns = [
       { head: 'RUN' },
@@ -52,7 +52,7 @@ export function showRun(globals: GlobalOptions, runId: string) {
     if (terminal.json) terminal.value(jsonDetails(run))
     else printRun(terminal, run)
   }
-  return withStore(globals, show, () => new RunNotFoundError({ runId }))
+  return readStore(globals, show, () => new RunNotFoundError({ runId }))
 }
 
 export function cancelRun(globals: GlobalOptions, runId: string) {

@@ -73,7 +73,9 @@ export async function patternFrom(reference: WorkflowReference, configFile?: str
   return workflowPattern(reference, await configuration(configFile ?? reference.file))
 }
 
-const configuration = (file: string | undefined): Promise<Config> => loadConfig(defined({ file }))
+/** Of the file only its workflows are used, which every file may have. */
+const configuration = (file: string | undefined): Promise<Config> =>
+  loadConfig(defined({ file, untrusted: 'load' as const }))
 
 /** `worker`, or `worker:4` for a pool of four copies. */
 function stepOf(word: string): StepDefinition {

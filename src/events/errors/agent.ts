@@ -5,10 +5,16 @@ import { NOTHING_WRITTEN, quoted } from './phrases.ts'
 /** No agent has this id. `nearest` is the id that was probably meant, if there is one. */
 export class AgentNotFoundError extends defineError(
   'AgentNotFoundError',
-  ({ agent, nearest }: { agent: string; nearest: string | null }) => ({
-    message: `No agent ${quoted(agent)}.${nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`}`,
-    hint: '(claude-agents agent list)',
-  }),
+  ({ agent, nearest, reason }: { agent: string; nearest: string | null; reason?: string }) =>
+    reason === undefined
+      ? {
+          message: `No agent ${quoted(agent)}.${nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`}`,
+          hint: 'List them: claude-agents agent list',
+        }
+      : {
+          message: `No agent ${quoted(agent)}: ${reason}.`,
+          hint: `Create it: claude-agents agent create ${agent} "SYSTEM PROMPT"`,
+        },
 ) {}
 
 /** There is already an agent with this id. */

@@ -10,6 +10,28 @@ export interface ConfigProblem {
   readonly hint: string
 }
 
+/** A configuration file that was found, not named, asks for what only a trusted one may have. */
+export class ConfigNotTrustedError extends defineError(
+  'ConfigNotTrustedError',
+  ({
+    file,
+    hasChanged,
+    problems,
+  }: {
+    file: string
+    /** Whether it was trusted with another content. */
+    hasChanged: boolean
+    problems: readonly ConfigProblem[]
+  }) => {
+    const reasons = problems.map(({ place, problem }) => `${place}: ${problem}`).join('; ')
+    const state = hasChanged ? 'has changed since you trusted it' : 'is not trusted'
+    return {
+      message: `${file} ${state}, but only a trusted file may do this: ${reasons}.`,
+      hint: `Read it. If you want this, trust it as it is now: claude-agents config trust ${file} (or use it for one command: --config ${file})`,
+    }
+  },
+) {}
+
 /** The configuration cannot be used; everything that is wrong with it is reported at once. */
 export class ConfigError extends defineError('ConfigError', (problems: readonly ConfigProblem[]) => {
   const details = { problems }

@@ -39,11 +39,14 @@ export class PositionNotFoundError extends defineError(
   }),
 ) {}
 
-/** No agent in the log has a task with this id. */
-export class TaskNotFoundError extends defineError('TaskNotFoundError', ({ taskId }: { taskId: string }) => ({
-  message: `No agent was ever given a task ${quoted(taskId)}.`,
-  hint: 'The facts of an agent name its tasks: claude-agents log --stream agent/ID',
-})) {}
+/** No agent in the log, or not the one that was named, has a task with this id. */
+export class TaskNotFoundError extends defineError(
+  'TaskNotFoundError',
+  ({ taskId, agent }: { taskId: string; agent?: string }) => ({
+    message: `${agent === undefined ? 'No agent' : `Agent ${quoted(agent)}`} was ${agent === undefined ? 'ever' : 'never'} given a task ${quoted(taskId)}.`,
+    hint: `The facts of an agent name its tasks: claude-agents log --stream agent/${agent ?? 'ID'}`,
+  }),
+) {}
 
 /** The run has no step with this number or key. */
 export class StepNotFoundError extends defineError(

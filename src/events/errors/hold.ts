@@ -35,7 +35,10 @@ export class TaskNotHeldError extends defineError(
           message: `More than one agent has a task ${quoted(taskId)} that waits for approval: ${agents.join(', ')}.`,
           hint: 'Name the agent: --agent ID',
         }
-      : { message: `No task ${quoted(taskId)} waits for approval.`, hint: '(claude-agents agent held)' }),
+      : {
+          message: `No task ${quoted(taskId)} waits for approval.`,
+          hint: 'List them: claude-agents agent held',
+        }),
   }),
 ) {}
 

@@ -1,11 +1,12 @@
 /** What can go wrong with a run. */
+import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
-import { quoted } from './phrases.ts'
+import { quoted, sentence } from './phrases.ts'
 
 /** No run has this id. */
 export class RunNotFoundError extends defineError('RunNotFoundError', ({ runId }: { runId: string }) => ({
   message: `No run ${quoted(runId)}.`,
-  hint: '(claude-agents workflow list)',
+  hint: 'List them: claude-agents workflow list',
 })) {}
 
 /** A run that has ended cannot be resumed. */
@@ -29,6 +30,15 @@ export class RunActiveError extends defineError('RunActiveError', ({ runId }: { 
   hint: 'Wait for it, or pause it first.',
 })) {}
 
+/** All steps of a race have ended, and none of their answers was accepted. */
+export class NoAnswerAcceptedError extends defineError(
+  'NoAnswerAcceptedError',
+  ({ steps }: { steps: number }) => ({
+    message: `No answer of the race between ${plural(steps, 'step')} was accepted.`,
+    hint: 'Let more steps race, or accept more: see the option `accept` of race.',
+  }),
+) {}
+
 /** The run was paused or cancelled before it finished. */
 export class RunInterruptedError extends defineError(
   'RunInterruptedError',
@@ -36,5 +46,20 @@ export class RunInterruptedError extends defineError(
     details: { runId, paused },
     message: `Run ${quoted(runId)} was ${paused ? 'paused' : 'cancelled'}: ${reason}.`,
     hint: paused ? `Resume it: claude-agents workflow resume ${runId}` : undefined,
+  }),
+) {}
+
+/** The pattern of a run has no result, and has asked nobody who could still answer. */
+export class RunStalledError extends defineError('RunStalledError', ({ runId }: { runId: string }) => ({
+  message: `The workflow of run ${quoted(runId)} has no result, and none of its asks is open: it would wait for ever.`,
+  hint: 'A pattern may wait only for its asks. Fix it, then resume the run: answered steps are not asked again.',
+})) {}
+
+/** The pattern of a run ran out of stack. */
+export class WorkflowTooDeepError extends defineError(
+  'WorkflowTooDeepError',
+  ({ runId, problem }: { runId: string; problem: string }) => ({
+    message: `The workflow of run ${quoted(runId)} is nested too deeply: ${sentence(problem)}`,
+    hint: 'Write it as one sequential, pipeline or loopUntil, which run in a loop, then resume the run: answered steps are not asked again.',
   }),
 ) {}

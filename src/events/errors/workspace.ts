@@ -54,6 +54,19 @@ export class InputKindError extends defineError(
   }),
 ) {}
 
+/** The agent has changed what was placed at the target of an input, or has made something there. */
+export class InputChangedError extends defineError(
+  'InputChangedError',
+  ({ target, changes }: { target: string; changes: string | null }) => ({
+    message:
+      changes === null
+        ? `${target}: the workspace has something of this name that no task has placed. Nothing was placed.`
+        : `${target}: the agent has changed this since it was placed (${changes}). Nothing was placed.`,
+    details: { target, changes: changes ?? '' },
+    hint: 'To continue the work, ask without this input. To place it anyway, ask with --replace (in code: replace: true): the work is then kept beside the target. Or choose another target.',
+  }),
+) {}
+
 /** Why a repository was not cloned. */
 export type CloneProblem =
   | 'git-missing'

@@ -4,6 +4,7 @@ import { AGENT_ID_PATTERN, checkAgentId, ID_RULE } from '../ids.ts'
 import { Budget } from './budget.ts'
 import { type Decodable, decodedInput } from './decoding.ts'
 import { completed, explainedBy, optional, setting, whole } from './setting.ts'
+import { ToolRule, toolRule } from './tools.ts'
 import { Count, Positive, Text } from './values.ts'
 
 /** The options of an agent: its id, its role, and how its calls are made. */
@@ -12,7 +13,10 @@ export interface AgentOptions {
   readonly id: string
   /** The role of the agent, appended to the system prompt of `claude`. */
   readonly systemPrompt: string
-  /** Tools that need no permission. Names without a scope are limited to the workspace. Default: none. */
+  /**
+   * Tools that need no permission, as Claude Code names them: `Read`, `Bash(git *)`, `mcp__server__tool`. File tools
+   * without a scope are limited to the workspace. Default: none.
+   */
   readonly allowedTools?: readonly string[]
   /** The most turns of the model in one call. Default: no limit. */
   readonly maxTurns?: number
@@ -95,12 +99,7 @@ export const RETRY = {
 }
 
 export const AGENT = {
-  allowedTools: setting(
-    Schema.Array(
-      Text.check(Schema.isPattern(/^[A-Za-z]/)).annotate({ problem: 'is not the name of a tool' }),
-    ),
-    'tools that need no permission',
-  ),
+  allowedTools: setting(Schema.Array(ToolRule), 'tools that need no permission'),
   maxTurns: setting(Positive, 'the most turns of the model in one call'),
   model: setting(
     Text.check(Schema.isPattern(/^[A-Za-z0-9]/)).annotate({ problem: 'is not the name of a model' }),
@@ -122,7 +121,13 @@ export const AGENT = {
 export const RetryPolicy: Schema.Codec<RetryPolicy> = explainedBy<RetryPolicy>()(Schema.Struct(whole(RETRY)))
 
 export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()(
-  Schema.Struct({ systemPrompt: Schema.String, ...whole(AGENT), retry: RetryPolicy }),
+  Schema.Struct({
+    systemPrompt: Schema.String,
+    ...whole(AGENT),
+    // As it was written: the tools of Claude Code change.
+    allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
+    retry: RetryPolicy,
+  }),
 )
 
 const defaults = {
@@ -144,5 +149,7 @@ export function agentConfig(options: AgentOptions): AgentConfig {
   const id = checkAgentId(options.id)
   const whole = { name: `agent "${id}"`, outcome: 'Nothing was written' }
   const { systemPrompt, retry = {}, ...rest } = decodedInput(AgentOptions, options, whole)
-  return { systemPrompt, ...completed(AGENT, rest), retry: completed(RETRY, retry) }
+  const config = completed(AGENT, rest)
+  const allowedTools = config.allowedTools?.map(toolRule) ?? null
+  return { systemPrompt, ...config, allowedTools, retry: completed(RETRY, retry) }
 }

@@ -18,11 +18,11 @@ const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)).annotate({
 export interface Budget {
   /** US dollars. */
   readonly usd?: number | null
-  /** Input and output tokens, without cached ones. */
+  /** Input and output tokens, those written to the cache, and a share of those read from it (`cacheReadWeight`). */
   readonly tokens?: number | null
 }
 
-/** US dollars, and input and output tokens without cached ones. */
+/** US dollars, and tokens: input, output, written to the cache, and a share of those read from it. */
 export const Amount = Schema.Struct({ usd: Dollars, tokens: Tokens })
 export type Amount = typeof Amount.Type
 
@@ -41,6 +41,15 @@ export const CALL_MINIMUM = {
   usd: setting(Dollars, 'the least that a call is estimated to cost, in dollars, before it starts', 0.01),
   tokens: setting(Tokens, 'the least that a call is estimated to use, in tokens, before it starts', 100),
 }
+
+/** A token that is read from the cache costs a tenth of one that is sent. */
+export const CACHE_READ_WEIGHT = setting(
+  Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0), Schema.isLessThanOrEqualTo(1)).annotate({
+    problem: 'is not a number from 0 to 1',
+  }),
+  'how much of each token that is read from the cache counts in budgets and totals of tokens; by default, as it is priced',
+  0.1,
+)
 
 const words = { problem: 'is not { usd, tokens }', hint: HINT }
 

@@ -165,8 +165,12 @@ function mistakes(
     case 'MissingKey':
       return [mistake('missing', undefined, (issue.annotations ?? {}) as ValueAnnotations)]
     case 'Filter': {
-      const { message: problem } = (issue.issue as SchemaIssue.InvalidValue).annotations ?? {}
-      const own = { ...(issue.filter.annotations as ValueAnnotations), ...(problem ? { problem } : {}) }
+      const { message: problem, ...said } = (issue.issue as SchemaIssue.InvalidValue).annotations ?? {}
+      const own = {
+        ...(issue.filter.annotations as ValueAnnotations),
+        ...said,
+        ...(problem ? { problem } : {}),
+      }
       return [mistake('value', schema, { ...(schema && annotationsOf(schema)), ...own })]
     }
     case 'InvalidType':

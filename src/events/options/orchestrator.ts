@@ -1,7 +1,7 @@
 /** The options of an orchestrator that are plain data: limits, budgets, and defaults for agents. */
 import * as Schema from 'effect/Schema'
 import { AgentDefaults } from './agent.ts'
-import { Budget, CallMinimum } from './budget.ts'
+import { Budget, CACHE_READ_WEIGHT, CallMinimum } from './budget.ts'
 import { decodedInput } from './decoding.ts'
 import { Limits } from './limits.ts'
 import { partial, setting } from './setting.ts'
@@ -15,6 +15,11 @@ export const ORCHESTRATOR = {
     "whether a task continues its agent's conversation; if not, each task starts a new one",
     true,
   ),
+  replaceInputs: setting(
+    Schema.Boolean,
+    'whether the files, folders and repositories of a task replace what the agent has changed (kept beside the target); if not, such a task fails',
+    false,
+  ),
 }
 
 const Bounds = Schema.Struct(
@@ -23,6 +28,7 @@ const Bounds = Schema.Struct(
     limits: Limits,
     budget: Budget,
     callMinimum: CallMinimum,
+    cacheReadWeight: CACHE_READ_WEIGHT.schema,
     agentDefaults: AgentDefaults,
   }),
 )

@@ -1,6 +1,7 @@
 /** One stream in the index: the positions of its facts, its current state, and checkpoints to fold other states from. */
 
 import type { AgentContext } from '../../actors/agent/state.ts'
+import { totalTokens } from '../../actors/agent/totals.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
 import { foldFact } from '../../actors/engine/fold-fact.ts'
@@ -103,7 +104,7 @@ function measuresOf(kind: string, state: PlainState | undefined): Measures | und
     return {
       load: queue.length + (current ? 1 : 0),
       done: totals.interactions,
-      tokens: totals.inputTokens + totals.outputTokens,
+      tokens: totalTokens(totals),
       costUsd: totals.costUsd,
     }
   }

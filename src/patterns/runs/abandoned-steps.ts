@@ -5,6 +5,7 @@ import { callErrorData } from '../../events/errors/recorded.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { RecordedStep } from './recorded-steps.ts'
+import { stepCost } from './step-cost.ts'
 
 /**
  * Cancels the tasks of those of the steps that are still scheduled. Returns the facts that record it.
@@ -20,21 +21,22 @@ export async function cancelAbandoned(
   const facts: RunFact[] = []
   for (const { state, stepKey, agent, worker, taskId } of steps) {
     if (state !== 'scheduled') continue
-    const wasOpen = await cancelTask(agents, worker, taskId, reason)
+    const { wasOpen, cost } = await cancelTask(agents, worker, taskId, reason)
     if (!wasOpen && !forGood) continue
     const error = callErrorData(new TaskCancelledError({ agent: worker, taskId, reason }))
-    facts.push({ type: 'StepFailed', data: { stepKey, agent, error, cancelled: true } })
+    facts.push({ type: 'StepFailed', data: { stepKey, agent, error, cancelled: true, ...cost } })
   }
   return facts
 }
 
-/** Whether the task was open. */
-async function cancelTask(agents: AgentSystem, worker: string, taskId: string, reason: string) {
+/** Whether the task was open, and what it has cost. */
+async function cancelTask(agents: AgentSystem, id: string, taskId: string, reason: string) {
   try {
-    return await (await agents.get(worker)).cancel(taskId, reason)
+    const worker = await agents.get(id)
+    return { wasOpen: await worker.cancel(taskId, reason), cost: await stepCost(worker, taskId) }
   } catch (error) {
     // A removed agent has no open tasks.
-    if (error instanceof AgentNotFoundError) return false
+    if (error instanceof AgentNotFoundError) return { wasOpen: false, cost: {} }
     throw error
   }
 }

@@ -3,13 +3,13 @@
  *
  * A1. A step is scheduled in the log before its agent is asked; its task id follows from the run, the step and the try, so
  *     a step that a crash interrupted continues as the same task.
- * A2. A recorded answer is emitted synchronously, and a real ask begins a microtask later: when a race is resumed, the
- *     winner is known before a loser has begun.
- * A3. The outcome of an ask is in the log before the pattern gets it. An ask that the end of the process interrupts stays
- *     scheduled, and the next execution continues it.
+ * A2. Recorded answers are handed over before anything is awaited, and a real ask begins a microtask later: when a race
+ *     is resumed, the winner is known before a loser has begun.
+ * A3. The outcome of an ask is in the log before the pattern gets it. A step whose task has not ended stays scheduled, and
+ *     the next execution continues it: when the process ends, and when the agent refuses but keeps the task.
  *
- * What the neighbours add: `step-key.ts` names a step by its content; `workers.ts` assigns the agent that answers it, or a
- * copy from a pool; `step-causes.ts` finds out which answers led to an ask; `rememberFact` and `factOf` (in `handle.ts` of the
+ * What the neighbours add: `hand-over.ts` hands answers to the pattern, in a loop; `step-key.ts` names a step by its content;
+ * `workers.ts` assigns the agent that answers it, or a copy from a pool; `step-causes.ts` says which answers led to an ask; `rememberFact` and `factOf` (in `handle.ts` of the
  * agent's tasks) link a reply or an error to the fact that recorded it; `abandoned-steps.ts` cancels the steps that no ask
  * claims any more.
  */
@@ -20,16 +20,29 @@ import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handl
 import type { EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
+import type { Clock } from '../../clock.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
+import {
+  type Answer,
+  type Ask,
+  carryMissing,
+  rememberLost,
+  type StepOptions,
+  stepError,
+  stepName,
+  type Worker,
+} from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
+import { HandOver } from './hand-over.ts'
 import type { runMachine } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type Causes, StepCauses } from './step-causes.ts'
+import { stepCost } from './step-cost.ts'
 import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 
@@ -57,6 +70,7 @@ export interface AskContext {
   /** The id of the fact that began this execution. */
   readonly begun: string
   readonly agents: AgentSystem
+  readonly clock: Clock
   readonly bodies: Bodies
   /** The steps that the log records; kept up to date. */
   readonly steps: Map<string, RecordedStep>
@@ -70,16 +84,21 @@ export interface AskContext {
 
 export class DurableAsk {
   readonly causes: StepCauses
+  readonly handOver: HandOver
   readonly #context: AskContext
   readonly #numbers = new StepNumbers()
   readonly #workers: Workers
-  readonly #open = new Set<Promise<void>>()
+  readonly #open = new Map<Promise<void>, AbortController>()
   /** Steps that an earlier execution scheduled and this one has not asked for yet. */
   readonly #unclaimed = new Map<string, RecordedStep>()
+  /** Steps whose agent refused to answer for now, and kept the task. */
+  readonly #kept = new Map<string, RecordedStep>()
   #asks = 0
 
-  constructor(context: AskContext) {
+  /** @param fail Called when the pattern will have no result: see {@link HandOver}. */
+  constructor(context: AskContext, fail: (error: unknown) => void) {
     this.#context = context
+    this.handOver = new HandOver(context.clock, context.runId, fail)
     this.causes = new StepCauses(context.begun)
     this.#workers = new Workers(context.agents, context.copyUse, context.steps.values())
     for (const step of context.steps.values())
@@ -89,57 +108,65 @@ export class DurableAsk {
   readonly ask: Ask = (worker, task, options = {}) =>
     new Observable<Answer>((subscriber) => {
       const agent = stepName(worker)
-      const { causes } = this
+      const { causes, handOver } = this
       const asked = {
         ...this.#numbers.next(agent, task, options),
         ask: ++this.#asks,
         leading: causes.begin(),
       }
+      handOver.begin()
       this.#workers.expect(worker)
-      const emit = (answer: Answer) => {
-        subscriber.next(answer)
-        subscriber.complete()
-      }
+      const end = (factId: string | undefined, outcome = () => {}) =>
+        handOver.end(() => causes.end(factId, outcome))
+      const emit = (text: string, factId: string | undefined) =>
+        end(factId, () => {
+          subscriber.next({ agent, text, ...(factId !== undefined && { facts: [factId] }) })
+          subscriber.complete()
+        })
       const known = this.#recorded(agent, asked)
-      if (known) {
-        causes.end(known, () => emit(known.answer))
-        return undefined
-      }
+      if (known) return emit(known.text, known.factId)
       const stop = new AbortController()
       let isOver = false
       queueMicrotask(() => {
-        if (stop.signal.aborted) return causes.end({ factId: undefined })
+        if (stop.signal.aborted) return end(undefined)
         const asking = this.#askWorker(worker, task, options, asked, stop.signal).then(
-          (answer) => {
+          (reply) => {
             isOver = true
-            causes.end({ factId: factOf(answer), text: answer.text }, () => emit(answer))
+            emit(reply.text, factOf(reply))
           },
           (error) => {
             isOver = true
-            causes.end({ factId: factOf(error) }, () => subscriber.error(error))
+            const failure = rememberLost(error, [stepError(agent, error)])
+            end(factOf(error), () => subscriber.error(failure))
           },
         )
-        this.#open.add(asking)
+        this.#open.set(asking, stop)
         asking.finally(() => this.#open.delete(asking))
       })
       return () => {
         // Also called after the answer, when nothing is left to stop: an abort costs more than an answer.
-        if (!isOver) stop.abort('the workflow no longer needs the answer')
+        if (!isOver) stop.abort(NO_LONGER_NEEDED)
       }
-    })
+    }).pipe(carryMissing(options.from))
+
+  /** Cancels the asks that are still open: a pattern that ran out of stack does not unsubscribe from them. */
+  abandon(): void {
+    for (const stop of this.#open.values()) if (!stop.signal.aborted) stop.abort(NO_LONGER_NEEDED)
+  }
 
   /**
    * Resolves when every ask has ended and is recorded. Then it cancels the steps that an earlier execution scheduled and
    * this one did not need, and removes the copies of pools.
    */
   async settle({ forGood }: { readonly forGood: boolean }): Promise<void> {
-    while (this.#open.size > 0) await Promise.all(this.#open)
+    while (this.#open.size > 0) await Promise.all(this.#open.keys())
     const { actor, agents, runId } = this.#context
     // The process ends, and the next one continues the steps.
     if (actor.closed) return
     const reason = 'the workflow no longer needs it'
-    const facts = await cancelAbandoned(agents, this.#unclaimed.values(), { reason, forGood })
-    if (facts.length > 0) await actor.decide(() => facts, { correlationId: runId })
+    const abandoned = [...this.#unclaimed.values(), ...(forGood ? this.#kept.values() : [])]
+    const facts = await cancelAbandoned(agents, abandoned, { reason, forGood })
+    if (facts.length > 0) await actor.insist(() => actor.decide(() => facts, { correlationId: runId }))
     await this.#workers.dismiss()
   }
 
@@ -152,7 +179,7 @@ export class DurableAsk {
     const text = this.#context.answers.get(stepKey)
     if (step?.state !== 'succeeded' || text === undefined) return undefined
     this.#context.notify({ ...step, ask, state: 'reused', text })
-    return { answer: { agent: step.agent, text }, factId: step.factId, text }
+    return { text, factId: step.factId }
   }
 
   /** Assigns a worker, and asks it. */
@@ -162,7 +189,7 @@ export class DurableAsk {
     options: StepOptions,
     asked: NumberedAsk,
     signal: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<Reply> {
     const agent = stepName(worker)
     const stepKey = stepKeyOf(asked, await this.#fingerprint(agent))
     const before = this.#context.steps.get(stepKey)
@@ -172,10 +199,9 @@ export class DurableAsk {
       if (signal.aborted)
         throw new TaskCancelledError({ agent, taskId: stepKey, reason: String(signal.reason) })
       this.#unclaimed.delete(stepKey)
-      const causes = this.causes.of([task.prompt, task.textInput], asked.leading)
+      const causes = this.causes.of(options.from ?? [], asked.leading)
       const step = { stepKey, ask: asked.ask, agent, worker: assigned.agent, task, options, signal, causes }
-      const reply = await this.#attempt(step, before)
-      return rememberFact({ agent, text: reply.text }, factOf(reply))
+      return await this.#attempt(step, before)
     } finally {
       assigned.release()
     }
@@ -183,7 +209,8 @@ export class DurableAsk {
 
   /** Schedules the step, asks its worker, and records the outcome. */
   async #attempt(step: AttemptedStep, before: RecordedStep | undefined): Promise<Reply> {
-    const { stepKey, agent, worker, task, options, signal, causes } = step
+    const { stepKey, agent, worker, task, signal, causes } = step
+    const { from: _, ...options } = step.options
     const { actor, bodies, runId, notify } = this.#context
     // Scheduled before a crash: the agent knows the task by its id, and may have answered it since.
     const isOpen = before?.state === 'scheduled'
@@ -208,19 +235,25 @@ export class DurableAsk {
         onHeld: ({ message }) => notify({ ...event, state: 'held', problem: message }),
         onReleased: () => notify({ ...event, state: 'released' }),
       })
-      const { text, sessionId, costUsd, durationMs, usage } = reply
-      const tokens = usage.inputTokens + usage.outputTokens
-      const data = { stepKey, agent, text: await bodies.write(text), sessionId, costUsd, tokens, durationMs }
+      const { text, sessionId, costUsd, tokens, durationMs } = reply
+      const body = await actor.insist(() => bodies.write(text))
+      const data = { stepKey, agent, text: body, sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
       notify({ ...event, state: 'succeeded', costUsd, tokens, text })
       return rememberFact(reply, succeeded)
     } catch (error) {
       // The process ends: the next one continues the task, and with it the step.
       if (error instanceof ClosedError || actor.closed) throw error
+      if (factOf(error) === undefined && mayHaveTask(worker, taskId, error)) {
+        this.#kept.set(stepKey, this.#context.steps.get(stepKey) as RecordedStep)
+        notify({ ...event, state: 'failed', problem: callErrorData(error).message })
+        throw error
+      }
       const isCancelled = signal.aborted || error instanceof TaskCancelledError
-      const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled }
+      const spent = await stepCost(worker, taskId)
+      const data = { stepKey, agent, error: callErrorData(error), cancelled: isCancelled, ...spent }
       rememberFact(error, await this.#record({ type: 'StepFailed', data }, factOf(error) ?? factId))
-      notify({ ...event, state: isCancelled ? 'cancelled' : 'failed', problem: data.error.message })
+      notify({ ...event, ...spent, state: isCancelled ? 'cancelled' : 'failed', problem: data.error.message })
       // The task was cancelled before this execution asked for it.
       if (isOpen && error instanceof TaskCancelledError && !signal.aborted)
         return this.#attempt(step, { ...before, state: 'cancelled' })
@@ -228,10 +261,10 @@ export class DurableAsk {
     }
   }
 
-  /** Returns the id of the fact. */
+  /** Returns the id of the fact. Waits for room on a full disk: what happened to a step is not repeated. */
   async #record(fact: RunFact, causationId: string): Promise<string> {
     const { actor, runId: correlationId } = this.#context
-    const [recorded] = await actor.decide(() => [fact], { correlationId, causationId })
+    const [recorded] = await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))
     return recorded?.id ?? causationId
   }
 
@@ -243,6 +276,13 @@ export class DurableAsk {
     this.#context.fingerprints.set(agent, fingerprint)
     return fingerprint
   }
+}
+
+/** Whether the agent has the task, although it did not answer. After a failed append nobody knows what was written. */
+function mayHaveTask({ snapshot }: Agent, taskId: string, error: unknown): boolean {
+  const { current, queue } = snapshot.context
+  const isOpen = current?.taskId === taskId || queue.some((queued) => queued.taskId === taskId)
+  return isOpen || !(error instanceof ClaudeAgentError)
 }
 
 type NumberedAsk = AskedStep & { readonly ask: number; readonly leading: string | undefined }
@@ -259,5 +299,6 @@ interface AttemptedStep {
   readonly causes: Causes
 }
 
+const NO_LONGER_NEEDED = 'the workflow no longer needs the answer'
 const UNANSWERED = { costUsd: 0, tokens: 0, text: null, problem: null } as const
 const SCHEDULED = { ...UNANSWERED, state: 'scheduled', sessionId: null, durationMs: 0 } as const

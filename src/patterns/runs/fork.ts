@@ -1,5 +1,4 @@
 /** Forks a run at a step: the new run carries over the answers of the steps before it. */
-import { randomUUID } from 'node:crypto'
 import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { CannotForkError, StepNotFoundError } from '../../events/errors/history.ts'
@@ -33,7 +32,7 @@ export interface ForkedRun {
 export async function forkRun(
   environment: ActorEnvironment,
   run: string,
-  { at, as = randomUUID() }: RunForkOptions,
+  { at, as }: RunForkOptions & { readonly as: string },
 ): Promise<ForkedRun> {
   const { store } = environment
   const stream = streamName('run', run)

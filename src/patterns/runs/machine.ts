@@ -38,13 +38,18 @@ const count = run.assign(({ context, event }) => {
       return { done: context.done + 1, costUsd: context.costUsd + event.data.costUsd }
     case 'StepFailed':
       // What is asked again is scheduled again.
-      return { steps: context.steps - 1 }
+      return { steps: context.steps - 1, costUsd: context.costUsd + (event.data.costUsd ?? 0) }
+    case 'StepCostRecorded':
+      return { costUsd: context.costUsd + event.data.costUsd }
     default:
       return {}
   }
 })
 
-const resumable = { RunResumed: 'running', RunCancelled: 'cancelled' } as const
+/** A call that was cancelled tells what it has cost when the run may have ended. */
+const late = { StepCostRecorded: { actions: count } } as const
+
+const resumable = { ...late, RunResumed: 'running', RunCancelled: 'cancelled' } as const
 
 export const runMachine = run.createMachine({
   id: 'run',
@@ -54,6 +59,7 @@ export const runMachine = run.createMachine({
     absent: { on: { RunStarted: { target: 'running', actions: start } } },
     running: {
       on: {
+        ...late,
         StepScheduled: { actions: count },
         StepSucceeded: { actions: count },
         StepFailed: { actions: count },
@@ -68,8 +74,8 @@ export const runMachine = run.createMachine({
     paused: { on: resumable },
     /** A failed run can be resumed, and reuses its answers. */
     failed: { on: resumable },
-    succeeded: {},
-    cancelled: {},
+    succeeded: { on: late },
+    cancelled: { on: late },
   },
 })
 

@@ -1,7 +1,10 @@
 /** Plans the resumption of a run: which steps it would reuse, and which it would ask again, found by a dry run. */
-import { firstValueFrom, Observable, of, toArray } from 'rxjs'
+import { Observable, of, type Subscription, toArray } from 'rxjs'
+import { type Clock, soon } from '../../clock.ts'
+import { WorkflowTooDeepError } from '../../events/errors/run.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { type Answer, type Ask, type Pattern, stepName } from '../pattern.ts'
+import { HandOver, unsubscribe } from './hand-over.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type AskedStep, StepNumbers, stepKeyOf } from './step-key.ts'
 
@@ -17,9 +20,11 @@ export interface RunPlan {
 
 /** What a plan is made from. */
 export interface PlanSources {
+  readonly runId: string
   readonly steps: ReadonlyMap<string, RecordedStep>
   readonly answers: ReadonlyMap<string, string>
   readonly fingerprint: (agent: string) => Promise<string>
+  readonly clock: Clock
 }
 
 /** Without real answers a workflow may never end: the plan stops here. */
@@ -32,11 +37,7 @@ const MOST_STEPS = 10_000
 export async function planRun(pattern: Pattern, task: TaskInput, sources: PlanSources): Promise<RunPlan> {
   const dryRun = new DryRun(sources)
   await dryRun.prepare([...(pattern.agents ?? []), ...[...sources.steps.values()].map(({ agent }) => agent)])
-  const complete = await firstValueFrom(of(task).pipe(pattern(dryRun.ask), toArray())).then(
-    () => true,
-    // A placeholder did not pass a check: what follows depends on the real answer.
-    () => false,
-  )
+  const complete = await dryRun.follow(pattern, task)
   return { reused: dryRun.reused, rerun: dryRun.rerun, complete }
 }
 
@@ -46,33 +47,60 @@ class DryRun {
   readonly #sources: PlanSources
   readonly #numbers = new StepNumbers()
   readonly #fingerprints = new Map<string, string>()
+  readonly #handOver: HandOver
+  #end: (error?: unknown) => void = () => {}
 
   constructor(sources: PlanSources) {
     this.#sources = sources
+    this.#handOver = new HandOver(sources.clock, sources.runId, (error) => this.#end(error))
+  }
+
+  /** Whether the pattern was followed to its end. Throws {@link WorkflowTooDeepError}. */
+  async follow(pattern: Pattern, task: TaskInput): Promise<boolean> {
+    let subscription: Subscription | undefined
+    try {
+      const problem = await new Promise<unknown>((resolve) => {
+        this.#end = resolve
+        this.#handOver.run(() => {
+          subscription = of(task)
+            .pipe(pattern(this.ask), toArray())
+            .subscribe({ next: () => resolve(undefined), error: resolve })
+        })
+      })
+      const error = this.#handOver.overflow(problem)
+      if (error instanceof WorkflowTooDeepError) throw error
+      // A placeholder did not pass a check: what follows depends on the real answer.
+      return error === undefined
+    } finally {
+      this.#handOver.close()
+      unsubscribe(subscription)
+    }
   }
 
   async prepare(agents: readonly string[]): Promise<void> {
     for (const agent of agents) await this.#fingerprint(agent)
   }
 
-  /** With the timing of a real run: a recorded answer comes at once, any other ask begins a microtask later. */
+  /** With the timing of a real run: recorded answers come first, any other ask begins a microtask later. */
   readonly ask: Ask = (worker, task, options = {}) =>
     new Observable<Answer>((subscriber) => {
       const agent = stepName(worker)
       const asked = this.#numbers.next(agent, task, options)
-      const answer = (given: Answer) => {
-        subscriber.next(given)
-        subscriber.complete()
-      }
+      this.#handOver.begin()
+      const answer = (given: Answer) =>
+        this.#handOver.end(() => {
+          subscriber.next(given)
+          subscriber.complete()
+        })
       const fingerprint = this.#fingerprints.get(agent)
       const known = fingerprint === undefined ? undefined : this.#recorded(stepKeyOf(asked, fingerprint))
       if (known) return answer(known)
       queueMicrotask(() => {
-        if (subscriber.closed) return
+        if (subscriber.closed) return this.#handOver.end(() => {})
         // Asks that begin together are all noted before the first of them is answered.
         this.#note(agent, asked).then(
-          (noted) => setImmediate(answer, noted),
-          (error) => subscriber.error(error),
+          (noted) => soon(this.#sources.clock, () => answer(noted)),
+          (error) => this.#handOver.end(() => subscriber.error(error)),
         )
       })
     })

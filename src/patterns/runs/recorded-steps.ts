@@ -14,6 +14,7 @@ export interface RecordedStep {
   readonly text: Body | null
   /** The session that holds the answer. */
   readonly sessionId: string | null
+  /** Of all calls of all tries, however they ended. */
   readonly costUsd: number
   readonly tokens: number
   readonly durationMs: number
@@ -32,22 +33,36 @@ export async function recordedSteps(store: EventStore, stream: string): Promise<
     const step = steps.get(change.stepKey)
     if (step) steps.set(change.stepKey, { ...step, ...change })
   }
+  /** Which step a task was asked for. */
+  const asked = new Map<string, string>()
+  const withCost = (stepKey: string, { costUsd = 0, tokens = 0 }: Partial<Cost>): Cost => {
+    const before = steps.get(stepKey)
+    return { costUsd: (before?.costUsd ?? 0) + costUsd, tokens: (before?.tokens ?? 0) + tokens }
+  }
   for await (const recorded of store.read(stream)) {
     const fact = runFacts.read(recorded)
     const factId = fact.id
     switch (fact.type) {
       case 'StepScheduled': {
-        const { stepKey } = fact.data
+        const { stepKey, taskId } = fact.data
         const tries = (steps.get(stepKey)?.tries ?? 0) + 1
-        steps.set(stepKey, { ...fact.data, ...UNANSWERED, state: 'scheduled', tries, factId })
+        const cost = withCost(stepKey, {})
+        asked.set(taskId, stepKey)
+        steps.set(stepKey, { ...fact.data, ...UNANSWERED, ...cost, state: 'scheduled', tries, factId })
         break
       }
       case 'StepSucceeded':
-        update({ ...fact.data, state: 'succeeded', factId })
+        update({ ...fact.data, ...withCost(fact.data.stepKey, fact.data), state: 'succeeded', factId })
         break
       case 'StepFailed': {
         const { stepKey, cancelled, error } = fact.data
-        update({ stepKey, state: cancelled ? 'cancelled' : 'failed', problem: error.message, factId })
+        const state = cancelled ? 'cancelled' : 'failed'
+        update({ stepKey, ...withCost(stepKey, fact.data), state, problem: error.message, factId })
+        break
+      }
+      case 'StepCostRecorded': {
+        const stepKey = asked.get(fact.data.taskId)
+        if (stepKey !== undefined) update({ stepKey, ...withCost(stepKey, fact.data) })
         break
       }
     }
@@ -55,4 +70,6 @@ export async function recordedSteps(store: EventStore, stream: string): Promise<
   return steps
 }
 
-const UNANSWERED = { text: null, sessionId: null, costUsd: 0, tokens: 0, durationMs: 0, problem: null }
+type Cost = Pick<RecordedStep, 'costUsd' | 'tokens'>
+
+const UNANSWERED = { text: null, sessionId: null, durationMs: 0, problem: null }

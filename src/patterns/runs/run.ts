@@ -1,11 +1,13 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
 import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
-import type { RunFact, StepError } from '../../events/run-facts.ts'
+import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, joinAnswers, type Pattern } from '../pattern.ts'
+import { type Answer, joinAnswers, lostWith, missingFrom, type Pattern, stepError } from '../pattern.ts'
 import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
+import { unsubscribe } from './hand-over.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
 
 /** What a run needs to begin. */
@@ -19,6 +21,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   readonly #result: Promise<WorkflowResult>
   readonly #events = new ReplaySubject<StepEvent>()
   readonly #interruption = new AbortController()
+  #asks: DurableAsk | undefined
 
   /** @param prepare Records that the run begins or resumes. Returns its result if it has already succeeded. */
   constructor(id: string, pattern: Pattern, prepare: () => Promise<Prepared | WorkflowResult>) {
@@ -70,31 +73,44 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     await this.#result.catch(() => {})
   }
 
-  /** Cancels the calls and ends the run for good. */
+  /** Cancels the calls and ends the run for good. Rejects with a ClosedError if that could not be recorded any more. */
   async cancel(reason = 'asked to'): Promise<void> {
     this.#interruption.abort({ paused: false, reason })
-    await this.#result.catch(() => {})
+    await this.#result.catch((error) => {
+      if (error instanceof ClosedError) throw error
+    })
+  }
+
+  /** The process ends, and the next one can resume the run: it rejects with a ClosedError. */
+  leave(): void {
+    this.#asks?.handOver.leave(new ClosedError({ what: 'orchestrator' }))
   }
 
   async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {
-    const asks = new DurableAsk({ ...context, notify: (event) => this.#events.next(event) })
+    const stuck = new AbortController()
+    const notify = (event: StepEvent) => this.#events.next(event)
+    const asks = new DurableAsk({ ...context, notify }, (error) => stuck.abort(error))
+    this.#asks = asks
     const progress = new Progress()
     this.#events.subscribe((event) => progress.note(event))
-    const outcome = await this.#emissions(asks, pattern, task)
-    const errors = outcome.answers ? collected(outcome.answers) : [progress.failure(outcome.error)]
+    const outcome = await this.#emissions(asks, pattern, task, stuck.signal)
+    const errors = outcome.answers
+      ? missingFrom(outcome.answers)
+      : (lostWith(outcome.error) ?? [stepError('', outcome.error)])
     await asks.settle({ forGood: !outcome.interrupted && errors.length === 0 })
-    if (context.actor.closed) throw outcome.error ?? new ClosedError({ what: 'orchestrator' })
+    if (context.actor.closed) throw closedBy(outcome.error)
     const { name } = context.actor.snapshot.context
+    const { actor, bodies } = context
     const end = async (fact: RunFact, causationId: string | null = null) =>
-      void (await context.actor.decide(() => [fact], { correlationId: this.id, causationId }))
+      void (await actor.insist(() => actor.decide(() => [fact], { correlationId: this.id, causationId })))
     if (outcome.interrupted) {
       const { paused, reason } = this.#interruption.signal.reason as { paused: boolean; reason: string }
       await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
-    const body = await context.bodies.write(finalOutput)
-    const { causationId, uses } = asks.causes.of([finalOutput], asks.causes.last)
+    const body = await actor.insist(() => bodies.write(finalOutput))
+    const { causationId, uses } = asks.causes.of(outcome.answers ?? [], asks.causes.last)
     await end(
       errors.length === 0
         ? { type: 'RunSucceeded', data: { finalOutput: body, ...uses } }
@@ -105,7 +121,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   }
 
   /** Runs the pattern until it completes, fails or is interrupted. */
-  async #emissions(asks: DurableAsk, pattern: Pattern, task: TaskInput) {
+  async #emissions(asks: DurableAsk, pattern: Pattern, task: TaskInput, stuck: AbortSignal) {
     const { signal } = this.#interruption
     let subscription: Subscription | undefined
     const interrupted = new Promise<'interrupted'>((resolve) => {
@@ -116,17 +132,32 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       if (signal.aborted) return { interrupted: true }
       const stream = of(task).pipe(pattern(asks.ask), toArray())
       const answers = new Promise<readonly Answer[]>((resolve, reject) => {
-        subscription = stream.subscribe({ next: resolve, error: reject })
+        stuck.addEventListener('abort', () => reject(stuck.reason), { once: true })
+        const done = (settle: () => void) => {
+          asks.handOver.close()
+          settle()
+        }
+        asks.handOver.run(() => {
+          subscription = stream.subscribe({
+            next: (all) => done(() => resolve(all)),
+            error: (error) => done(() => reject(asks.handOver.overflow(error))),
+          })
+        })
       })
       const ended = await Promise.race([answers, interrupted])
       return ended === 'interrupted' ? { interrupted: true } : { interrupted: false, answers: ended }
     } catch (error) {
       return { interrupted: signal.aborted, error }
     } finally {
-      subscription?.unsubscribe()
+      asks.handOver.close()
+      unsubscribe(subscription)
+      asks.abandon()
     }
   }
 }
 
-const collected = (answers: readonly Answer[]): StepError[] =>
-  answers.flatMap(({ agent, error }) => (error ? [{ agent, ...error }] : []))
+/** Why a run has no end in this process. What its pattern made of that is only the cause. */
+function closedBy(error: unknown): unknown {
+  if (error instanceof ClaudeAgentError) return error
+  return new ClosedError({ what: 'orchestrator' }, { cause: error })
+}

@@ -1,10 +1,10 @@
 /** The runs of workflows: started, resumed, planned, listed, forked and cancelled. */
-import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
+import { Mailbox } from '../../actors/engine/mailbox.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import {
   RunActiveError,
@@ -15,7 +15,7 @@ import {
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import type { JsonObject } from '../../events/json.ts'
-import { type Budget, checkBudget } from '../../events/options/budget.ts'
+import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
@@ -69,6 +69,8 @@ export interface RunDetails extends RunInfo {
 
 interface RunsEnvironment extends ActorEnvironment {
   readonly budgets: Budgets
+  /** A new id for a run. */
+  readonly newId: () => string
 }
 
 /** A run that this process executes. */
@@ -88,6 +90,8 @@ export class Runs {
   /** The actors of the active runs. */
   readonly #actors = new Map<string, RunActor>()
   readonly #copyUse: CopyUse = new Map()
+  /** Late costs and the loading of runs take turns: a run's stream must have one actor. */
+  readonly #late = new Mailbox()
   #closed = false
 
   constructor(environment: RunsEnvironment, agents: AgentSystem) {
@@ -101,7 +105,7 @@ export class Runs {
    * active in this process, otherwise the run rejects with it.
    */
   start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
-    const id = checkId('run', options.id ?? randomUUID())
+    const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
     if (options.budget !== undefined) checkBudget(options.budget)
     const active = this.#active.get(id)
@@ -117,7 +121,7 @@ export class Runs {
     if (budget !== undefined) checkBudget(budget)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     const run = new Run(id, pattern, async () => {
-      const actor = await this.#unfinished(id)
+      const actor = this.#unfinished(id, await this.#loadActive(id))
       await this.#checkAgents(pattern)
       await this.#setBudget(id, budget)
       return this.#resumed(id, actor)
@@ -128,12 +132,14 @@ export class Runs {
   /** What resuming a run with this pattern would do. Throws as resuming would. Asks no agent and writes nothing. */
   async plan(id: string, pattern: Pattern): Promise<RunPlan> {
     if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
-    const actor = await this.#unfinished(id)
+    const actor = this.#unfinished(id, await this.#load(id))
     await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
     const fingerprint = (agent: string) => this.#fingerprint(agent)
-    return planRun(pattern, await this.#task(id, actor), { steps, answers, fingerprint })
+    const { clock } = this.#environment
+    const sources = { runId: id, steps, answers, fingerprint, clock }
+    return planRun(pattern, await this.#task(id, actor), sources)
   }
 
   /** All runs, by id. */
@@ -160,7 +166,10 @@ export class Runs {
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
   fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
-    return forkRun(this.#environment, checkId('run', id), options)
+    return forkRun(this.#environment, checkId('run', id), {
+      ...options,
+      as: options.as ?? this.#environment.newId(),
+    })
   }
 
   /** Throws InvalidIdError, RunNotFoundError. */
@@ -184,6 +193,23 @@ export class Runs {
     await new Workers(this.#agents, this.#copyUse, taken).dismiss()
   }
 
+  /** Adds what a call of a step cost that was known only after its task had ended, once per call. */
+  recordLateCost(
+    id: string,
+    taskId: string,
+    callId: string,
+    { usd: costUsd, tokens }: Amount,
+  ): Promise<void> {
+    return this.#late.post(async () => {
+      const known = this.#actors.get(id)
+      const actor = known && !known.closed ? known : await this.#load(id)
+      if (actor.snapshot.value === 'absent') return
+      const origin = { correlationId: id, commitId: `late-cost/${callId}/${id}` }
+      await actor.decide(() => [{ type: 'StepCostRecorded', data: { taskId, costUsd, tokens } }], origin)
+      if (actor !== known) await actor.close()
+    })
+  }
+
   /** Resolves when all active runs have ended, in whatever way. */
   async settled(): Promise<void> {
     await Promise.allSettled([...this.#active.values()].map(({ run }) => run))
@@ -192,6 +218,7 @@ export class Runs {
   /** Leaves the runs as they are: the next process can resume them. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const { run } of this.#active.values()) run.leave()
     await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
   }
 
@@ -218,7 +245,7 @@ export class Runs {
     task: TaskInput,
     options: RunOptions,
   ): Promise<Prepared | WorkflowResult> {
-    const actor = await this.#load(id)
+    const actor = await this.#loadActive(id)
     const { value, context } = actor.snapshot
     if (value === 'cancelled') throw new RunFinishedError({ runId: id, status: value })
     const input = await writeRunInput(task, this.#bodies)
@@ -251,7 +278,6 @@ export class Runs {
   ): Promise<Prepared> {
     // Closed before its first step: the run has not failed.
     if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
-    this.#actors.set(id, actor)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const fingerprints = new Map<string, string>()
     for (const { agent } of steps.values()) {
@@ -262,6 +288,7 @@ export class Runs {
       actor,
       begun: begun?.id ?? id,
       agents: this.#agents,
+      clock: this.#environment.clock,
       bodies: this.#bodies,
       steps,
       answers: await this.#texts(steps),
@@ -272,8 +299,7 @@ export class Runs {
   }
 
   /** A run that can be resumed. Throws RunNotFoundError, RunFinishedError. */
-  async #unfinished(id: string): Promise<RunActor> {
-    const actor = await this.#load(id)
+  #unfinished(id: string, actor: RunActor): RunActor {
     const { value } = actor.snapshot
     if (value === 'absent') throw new RunNotFoundError({ runId: id })
     if (value === 'succeeded' || value === 'cancelled')
@@ -283,6 +309,15 @@ export class Runs {
 
   #load(id: string): Promise<RunActor> {
     return EventSourcedActor.load(runKind, id, this.#environment)
+  }
+
+  /** The actor of a run that this process is about to execute. */
+  #loadActive(id: string): Promise<RunActor> {
+    return this.#late.post(async () => {
+      const actor = await this.#load(id)
+      this.#actors.set(id, actor)
+      return actor
+    })
   }
 
   /** Set before the first step, which it may hold. */

@@ -1,5 +1,4 @@
 /** The result of a workflow, collected from the progress of its steps. */
-import { callErrorData } from '../../events/errors/recorded.ts'
 import type { StepError } from '../../events/run-facts.ts'
 import type { StepEvent } from './durable-ask.ts'
 import type { RecordedStep } from './recorded-steps.ts'
@@ -28,28 +27,16 @@ export class Progress {
   /** The answer to the last ask of each agent, no matter in which order the answers come. */
   readonly #results = new Map<string, { readonly ask: number; readonly text: string }>()
   readonly #agents = new Set<string>()
-  readonly #problems: { agent: string; message: string }[] = []
   #steps = 0
   #reused = 0
   #costUsd = 0
 
-  note({ agent, ask, state, text, costUsd, problem }: StepEvent): void {
+  note({ agent, ask, state, text, costUsd }: StepEvent): void {
     this.#agents.add(agent)
     if (state === 'scheduled' || state === 'reused') this.#steps++
     if (state === 'reused') this.#reused++
     if (text !== null && ask >= (this.#results.get(agent)?.ask ?? 0)) this.#results.set(agent, { ask, text })
-    if (state === 'failed') this.#problems.push({ agent, message: problem ?? '' })
     this.#costUsd += costUsd
-  }
-
-  /** The error that ended the run, with the agent that it came from, if known. */
-  failure(error: unknown): StepError {
-    const { tag, message } = callErrorData(error)
-    return {
-      agent: this.#problems.find((problem) => problem.message === message)?.agent ?? '',
-      code: tag,
-      message,
-    }
   }
 
   result(runId: string, pattern: string, finalOutput: string, errors: readonly StepError[]): WorkflowResult {

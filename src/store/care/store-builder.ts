@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path'
 import type { Recorded } from '../../events/envelope.ts'
 import { DirectoryNotEmpty } from '../../events/errors/archive.ts'
 import type { BlobReference, Blobs } from '../blobs.ts'
-import { isMissing, makeDirectory, syncDirectory } from '../directory.ts'
+import { hideFromGit, isMissing, makeDirectory, syncDirectory } from '../directory.ts'
 import { fileBlobs } from '../file-blobs.ts'
 import type { LogEnd } from '../level/batch-plan.ts'
 import { type LogDatabase, openLevel } from '../level/database.ts'
@@ -50,6 +50,7 @@ export async function buildStore(
   const paths = storePaths(unfinished)
   try {
     await makeDirectory(unfinished)
+    await hideFromGit(unfinished)
     const database = await createLog(paths, storeId, openLevel)
     const builder = new StoreBuilder(database, fileBlobs(paths.blobs), storeId)
     try {

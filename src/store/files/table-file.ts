@@ -126,6 +126,12 @@ function entryOf(internalKey: Buffer, value: Buffer): Entry | null {
   return { key: internalKey.toString('latin1', 0, end), sequence, value: kind === VALUE ? value : null }
 }
 
+/** Whether bytes are a footer but for some bits. The beginning of a block is nothing like the magic number. */
+export function resemblesFooter(bytes: Buffer): boolean {
+  const different = bytes.readBigUInt64LE(TABLE_FOOTER - 8) ^ MAGIC
+  return different.toString(2).replaceAll('0', '').length <= 16
+}
+
 function footerHandles(footer: Buffer): { readonly meta: BlockHandle; readonly index: BlockHandle } | null {
   if (footer.length < TABLE_FOOTER || footer.readBigUInt64LE(TABLE_FOOTER - 8) !== MAGIC) return null
   try {

@@ -2,6 +2,7 @@
 import { Level } from 'level'
 import { StoreDamaged, StoreInUse, StoreReadOnly } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
+import { syncDirectory } from '../directory.ts'
 
 export type Database = Level<string, string>
 export type Batch = ReturnType<Database['batch']>
@@ -62,7 +63,7 @@ export class LogDatabase {
     open: OpenDatabase,
     options: { readonly createIfMissing: boolean },
   ): Promise<LogDatabase> {
-    return new LogDatabase(path, storeId, open, await translateErrors(path, open(path, options)))
+    return new LogDatabase(path, storeId, open, await openDurably(path, open, options))
   }
 
   batch(): Batch {
@@ -117,7 +118,7 @@ export class LogDatabase {
 
   async #closeAndOpen(): Promise<void> {
     await this.#database.close()
-    this.#database = await translateErrors(this.path, this.#open(this.path, { createIfMissing: false }))
+    this.#database = await openDurably(this.path, this.#open, { createIfMissing: false })
   }
 
   async #read<Result>(operation: (database: Database) => Promise<Result>): Promise<Result> {
@@ -132,6 +133,17 @@ export class LogDatabase {
       throw databaseError(this.path, cause)
     }
   }
+}
+
+/** LevelDB starts a new manifest when it is opened, but does not sync the renaming that makes it the current one. */
+async function openDurably(
+  path: string,
+  open: OpenDatabase,
+  options: { readonly createIfMissing: boolean },
+): Promise<Database> {
+  const database = await translateErrors(path, open(path, options))
+  await syncDirectory(path)
+  return database
 }
 
 async function translateErrors<Result>(path: string, operation: Promise<Result>): Promise<Result> {

@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { access, open, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreDamaged, UnsupportedFormat } from '../../events/errors/store.ts'
-import { FILE_MODE, isMissing, makeDirectory, syncDirectory, writeWholeFile } from '../directory.ts'
+import {
+  FILE_MODE,
+  hideFromGit,
+  isMissing,
+  makeDirectory,
+  syncDirectory,
+  writeWholeFile,
+} from '../directory.ts'
 import { LogDatabase, type OpenDatabase } from './database.ts'
 import { type HeadFileContent, headFileText, readHeadFile } from './head-file.ts'
 import { encodeIndexValue } from './index-value.ts'
@@ -87,6 +94,7 @@ export async function createStoreDirectory(paths: StorePaths, openDatabase: Open
   await Promise.all(
     [paths.log, paths.head, paths.storeFile].map((path) => rm(path, { recursive: true, force: true })),
   )
+  if (await isOurs(paths.base)) await hideFromGit(paths.base)
   const storeId = randomUUID()
   await (await createLog(paths, storeId, openDatabase)).close()
   await writeStoreFiles(paths, { storeId, position: 0, hash: genesisHash(storeId) })
@@ -94,6 +102,10 @@ export async function createStoreDirectory(paths: StorePaths, openDatabase: Open
   await syncDirectory(paths.base)
   return storeId
 }
+
+/** Whether a directory holds nothing of the user's, which git should keep seeing. */
+const isOurs = async (base: string) => (await readdir(base)).every((name) => OUR_NAME.test(name))
+const OUR_NAME = /^(creating|lock|agents|blobs|log|head|store\.json)(\..*)?$/
 
 /** Creates the log of a new store, and its folder for blobs. The caller closes the returned database. */
 export async function createLog(

@@ -10,7 +10,7 @@ import { closeSync, fstatSync, openSync, statSync, writeFileSync } from 'node:fs
 import { link, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreInUse, StoreLockLost } from '../../events/errors/store.ts'
-import { alreadyExists, directoryIdentity, FILE_MODE, isMissing } from '../directory.ts'
+import { alreadyExists, directoryIdentity, FILE_MODE, isMissing, syncDirectory } from '../directory.ts'
 import { type HostProcess, livenessOf, namespaceOf, thisProcess } from '../process-identity.ts'
 import { openLevel } from './database.ts'
 import { holdInKernel, isHeldInKernel } from './kernel-hold.ts'
@@ -54,6 +54,12 @@ export async function lockStore(baseDir: string): Promise<StoreLock> {
       const file = await acquire(path, {
         baseDir,
         heldIn: hold === 'unavailable' ? null : namespaceOf('net'),
+      })
+      // It tells a torn write from damage, so it must outlast a power loss.
+      await syncDirectory(baseDir).catch(async (error) => {
+        closeSync(file.descriptor)
+        await rm(path, { force: true })
+        throw error
       })
       return heldLock(file, baseDir, () => {
         if (hold !== 'unavailable') hold.release()

@@ -13,7 +13,8 @@ import { StoreForReading } from '../../events/errors/archive.ts'
 import { type StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
-import { type Logger, silentLogger } from '../../logger.ts'
+import { callListener } from '../../events/listener.ts'
+import { hostLogger, type Logger } from '../../logger.ts'
 import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
 import type { EventStore } from '../event-store.ts'
@@ -83,7 +84,8 @@ async function openLocked(
   lock: StoreLock,
   options: LevelStoreOptions,
 ): Promise<ChainedStore> {
-  const { clock = systemClock, logger = silentLogger, openDatabase = openLevel } = options
+  const { clock = systemClock, openDatabase = openLevel } = options
+  const logger = hostLogger(options.logger)
   const storeId = (await inspectStoreDirectory(paths)) ?? (await createStoreDirectory(paths, openDatabase))
   await checkBeforeOpening(paths)
   const unsettledBytes = await logFileBytes(paths.log)
@@ -112,7 +114,7 @@ async function openLocked(
         watermark.end()
         // LevelDB must not compact, nor remove files, once another process may open them.
         void database.close(error).finally(lock.release)
-        options.onLost?.(error)
+        callListener(options.onLost, error)
       },
       async reopen() {
         checkOwner()

@@ -52,6 +52,8 @@ export class LogWriter {
   #index: StreamIndex
   #end: LogEnd
   #epochIsWritten = false
+  /** Whether the owner was checked in this turn of the event loop. */
+  #ownerIsChecked = false
   /** Why nothing can be written at present; null if all is well. */
   #failure: Error | null = null
   /** Why nothing can ever be written again; null while this process is the owner. */
@@ -97,7 +99,7 @@ export class LogWriter {
     try {
       if (plan.records.length > 0) await this.#writeRecords(plan)
       // After the write: every later owner reads it. A repetition is an acknowledgement as well.
-      this.#parts.checkOwner()
+      this.#checkOwner()
       for (const record of plan.records) this.#index.apply(record, heads.get(record.stream))
     } catch (cause) {
       return rejectAll(intact, this.#fail(cause))
@@ -139,10 +141,20 @@ export class LogWriter {
       const entry: EpochEntry = { epoch: this.epoch, position: this.#end.position }
       batch.put(EPOCH_KEY, encodeIndexValue(EPOCH_KEY, entry))
     }
-    this.#parts.checkOwner()
+    // An owner that lost the store while it was idle writes nothing. Right after an acknowledgement that check counts.
+    if (!this.#ownerIsChecked) this.#checkOwner()
     await batch.write({ sync: true })
     this.#epochIsWritten = true
     this.#retry.succeeded()
+  }
+
+  #checkOwner(): void {
+    this.#parts.checkOwner()
+    if (this.#ownerIsChecked) return
+    this.#ownerIsChecked = true
+    setImmediate(() => {
+      this.#ownerIsChecked = false
+    })
   }
 
   #publish(end: LogEnd): void {

@@ -1,21 +1,54 @@
-/** Places a task's input in its agent's workspace: all of it is made ready before any of it is placed. */
+/**
+ * Places a task's input in its agent's workspace: all of it is made ready before any of it is placed, and none of it is
+ * placed over what the agent has changed, unless the caller says so.
+ */
 
+import { hash, randomUUID } from 'node:crypto'
+import { basename, dirname, join } from 'node:path/posix'
 import type { Clock } from '../../clock.ts'
+import { InputChangedError } from '../../events/errors/workspace.ts'
 import type { Material, PlacedInput } from '../../events/material.ts'
 import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/material.ts'
 import type { AgentDirectories } from '../directories.ts'
-import { type Addressing, type Directory, identityOf, lstatIfThere, systemAddressing } from './directory.ts'
+import { changesAt, describeChanges } from './changes.ts'
+import {
+  type Addressing,
+  type Directory,
+  identityOf,
+  lstatIfThere,
+  openDirectory,
+  systemAddressing,
+} from './directory.ts'
 import type { CopyContext, PlacingStep } from './file-copy.ts'
+import { about } from './file-problems.ts'
 import type { Inherited } from './git-command.ts'
 import { DEFAULT_INPUT_LIMITS, type InputLimits, inputAllowance } from './limits.ts'
 import { stageFile, stageFolder } from './local.ts'
+import {
+  type PlacedRecord,
+  type PlacedTree,
+  readPlacedRecord,
+  withPlaced,
+  writePlacedRecord,
+} from './placed-record.ts'
 import { putInPlace } from './replacement.ts'
 import { stageRepo } from './repo.ts'
 import { openStaging } from './staging.ts'
+import { type Survey, surveyTree } from './survey.ts'
 
 export interface PlaceInputsOptions {
   readonly signal: AbortSignal
   readonly clock: Clock
+  /**
+   * Names what the input is placed for: a task, or a run. What was placed for it is not placed again over the agent's
+   * changes: a later step of the run works on them. Default: a name of its own.
+   */
+  readonly placing?: string
+  /**
+   * Whether what the agent has changed at a target is moved aside, and kept beside it. Default: what the material says,
+   * or false.
+   */
+  readonly replace?: boolean
   /** Missing limits default to {@link DEFAULT_INPUT_LIMITS}. */
   readonly limits?: Partial<InputLimits>
   /** The environment from which git's allowlist is taken. Default: our own. */
@@ -30,14 +63,29 @@ export interface PlaceInputsOptions {
   readonly addressing?: Addressing
 }
 
+/** An input that is ready to be placed. */
+interface StagedInput extends PlacedTree {
+  readonly input: PlacedInput
+  /** Its name in the staging directory. */
+  readonly name: string
+  /** Names this placing of this source. */
+  readonly placing: string
+  /** What becomes of the entry that is at the target. */
+  readonly found: 'unchanged' | 'kept' | 'left'
+}
+
 /**
  * Copies files and folders and clones repositories into the existing workspace, and returns what was placed, in the
- * order files, folders, repos. Placing the same target again replaces it. *Contract:* run one at a time per agent.
- * Nothing is written outside the agent's two directories, whatever links exist or appear; in a source, no link is
- * followed except the source itself. Everything is staged before the workspace changes.
+ * order files, folders, repos. *Contract:* run one at a time per agent. Nothing is written outside the agent's two
+ * directories, whatever links exist or appear; in a source, no link is followed except the source itself. Everything is
+ * staged, and every target is checked, before the workspace changes.
  *
- * Throws InvalidInputError, InputNotFoundError, InputKindError, InputTooLargeError, CloneError, CloneTimeoutError,
- * WorkspaceError, or the signal's reason. `retryable` says whether trying again may help.
+ * A target that is as it was placed is replaced. One that the agent has changed is refused, or kept beside the new one
+ * if `replace` says so. The check and the placement stand up to a crash at any point: placed again, the same input is
+ * not taken for the agent's work.
+ *
+ * Throws InvalidInputError, InputNotFoundError, InputKindError, InputTooLargeError, InputChangedError, CloneError,
+ * CloneTimeoutError, WorkspaceError, or the signal's reason. `retryable` says whether trying again may help.
  */
 export async function placeInputs(
   directories: AgentDirectories,
@@ -49,22 +97,169 @@ export async function placeInputs(
   if (files.length + folders.length + repos.length === 0) return []
   options.signal.throwIfAborted()
   const { signal, addressing = systemAddressing, onStep = () => {} } = options
+  const { placing = randomUUID(), replace = checked.replace } = options
   await using staging = await openStaging(directories, addressing)
-  const staged = await stageAll(checked, directories, staging.directory, options)
-  // Outer targets first, since placing one replaces everything below it.
-  const order = [...staged.entries()].sort(([, one], [, other]) => depth(one.target) - depth(other.target))
-  for (const [index, { kind, target }] of order) {
+  const inputs = await stageAll(checked, directories, staging.directory, options)
+  const record = await settledRecord(
+    await readPlacedRecord(directories.home),
+    directories.workspace,
+    addressing,
+  )
+  const refs = new Map(repos.map(({ target, ref }) => [target, ref]))
+  const trees = await surveyed(inputs, staging.directory, ({ kind, source, target }) =>
+    hash('sha256', JSON.stringify([placing, kind, source, refs.get(target)])),
+  )
+  const staged = await checkTargets(trees, record, directories.workspace, addressing, replace)
+  const keptAt = await placesToKeep(staged, directories.workspace, addressing)
+  const save = (next: PlacedRecord) => writePlacedRecord(directories.home, staging.directory, next)
+  const kept = {
+    placing,
+    at: record.kept.placing === placing ? new Map([...record.kept.at, ...keptAt]) : keptAt,
+  }
+  const order = staged.filter(({ found }) => found !== 'left')
+  if (order.length > 0) await save({ ...record, kept, pending: order })
+  for (const { input, name, target } of order) {
     signal.throwIfAborted()
+    const keepAs = keptAt.get(target)
     await putInPlace({
       staging: staging.directory,
-      name: stagedName(index),
-      isDirectory: kind !== 'file',
+      name,
+      isDirectory: input.kind !== 'file',
       workspace: directories.workspace,
       target,
+      ...(keepAs === undefined ? {} : { keepAs: basename(keepAs) }),
       onStep,
     })
   }
-  return staged
+  if (order.length > 0) {
+    const survey = order.reduce(withPlaced, record.survey)
+    await save({ survey, pending: [], placedBy: order.reduce(withPlacing, record.placedBy), kept })
+  }
+  return inputs.map((input) => {
+    const isLeft = staged.some(({ target, found }) => target === input.target && found === 'left')
+    const keptInput = kept.at.get(input.target)
+    if (isLeft) return { ...input, left: true }
+    return keptInput === undefined ? input : { ...input, kept: keptInput }
+  })
+}
+
+/** What is staged, in the order in which it is placed: outer targets first, since placing one replaces all below it. */
+async function surveyed(
+  inputs: readonly PlacedInput[],
+  staging: Directory,
+  placingOf: (input: PlacedInput) => string,
+): Promise<readonly Omit<StagedInput, 'found'>[]> {
+  const trees: Omit<StagedInput, 'found'>[] = []
+  for (const [index, input] of inputs.entries()) {
+    const { target } = input
+    const name = stagedName(index)
+    const survey = await surveyTree(staging, name, target)
+    trees.push({ input, name, target, survey, placing: placingOf(input) })
+  }
+  return trees.sort((one, other) => depth(one.target) - depth(other.target))
+}
+
+/** Decides what becomes of what is at each target. Throws InputChangedError. */
+async function checkTargets(
+  trees: readonly Omit<StagedInput, 'found'>[],
+  record: PlacedRecord,
+  workspace: string,
+  addressing: Addressing,
+  replace: boolean,
+): Promise<readonly StagedInput[]> {
+  // What is the same as the new input cannot be lost.
+  const known = [record.survey, trees.reduce(withPlaced, record.survey)]
+  return about(workspace, async () => {
+    await using directory = await openDirectory(workspace, addressing)
+    const staged: StagedInput[] = []
+    for (const tree of trees) {
+      const { target } = tree
+      const moves = staged.some(({ target: outer, found }) => found === 'kept' && isBelow(target, outer))
+      const changes = moves ? null : await fewestChanges(directory, target, known)
+      if (changes === null) staged.push({ ...tree, found: 'unchanged' })
+      else if (record.placedBy.get(target) === tree.placing) staged.push({ ...tree, found: 'left' })
+      else if (replace) staged.push({ ...tree, found: 'kept' })
+      else throw new InputChangedError({ target, changes: record.survey.has(target) ? changes : null })
+    }
+    return staged
+  })
+}
+
+/** The record after a placement that a crash or an error may have ended: with as much of it as is in place. */
+async function settledRecord(
+  record: PlacedRecord,
+  workspace: string,
+  addressing: Addressing,
+): Promise<PlacedRecord> {
+  const { pending } = record
+  if (pending.length === 0) return record
+  return about(workspace, async () => {
+    await using directory = await openDirectory(workspace, addressing)
+    for (let count = pending.length; ; count -= 1) {
+      const placed = pending.slice(0, count)
+      const survey = placed.reduce(withPlaced, record.survey)
+      const changes = await Promise.all(placed.map(({ target }) => changesAt(directory, target, survey)))
+      if (changes.some((one) => one === null || one.length > 0)) continue
+      const next = pending[count]
+      // Its predecessor may have been removed already, and the directories above it made.
+      const isMissing = next && (await changesAt(directory, next.target, survey)) === null
+      return {
+        ...record,
+        survey: isMissing ? withPlaced(survey, { target: next.target, survey: new Map() }) : survey,
+        pending: [],
+      }
+    }
+  })
+}
+
+/** The changes since what was placed, in words; null if what is at the target is nobody's work. */
+async function fewestChanges(
+  workspace: Directory,
+  target: string,
+  known: readonly Survey[],
+): Promise<string | null> {
+  let first: string | undefined
+  for (const survey of known) {
+    const changes = await changesAt(workspace, target, survey)
+    if (changes === null || changes.length === 0) return null
+    first ??= describeChanges(target, changes)
+  }
+  return first ?? null
+}
+
+/** Which placing placed each target, after one more. */
+function withPlacing(
+  placedBy: ReadonlyMap<string, string>,
+  { target, placing }: StagedInput,
+): ReadonlyMap<string, string> {
+  const others = [...placedBy].filter(([other]) => !isBelow(other, target))
+  return new Map([...others, [target, placing]])
+}
+
+/** Where what is replaced is kept: beside its target, under a name that is free. */
+async function placesToKeep(
+  staged: readonly StagedInput[],
+  workspace: string,
+  addressing: Addressing,
+): Promise<ReadonlyMap<string, string>> {
+  const places = new Map<string, string>()
+  for (const { target, found } of staged) {
+    if (found !== 'kept') continue
+    places.set(target, await about(workspace, () => freeName(workspace, target, addressing)))
+  }
+  return places
+}
+
+/** Leaves room for the number in a name of 255 bytes. */
+const LONGEST_KEPT_NAME = 50
+
+async function freeName(workspace: string, target: string, addressing: Addressing): Promise<string> {
+  const name = [...basename(target)].slice(0, LONGEST_KEPT_NAME).join('')
+  await using directory = await openDirectory(workspace, addressing)
+  for (let number = 1; ; number += 1) {
+    const free = join(dirname(target), `${name}.replaced-${number}`)
+    if ((await lstatIfThere(directory.at(free))) === null) return free
+  }
 }
 
 async function stageAll(
@@ -99,6 +294,7 @@ async function stageAll(
 }
 
 const stagedName = (index: number) => `input-${index}`
+const isBelow = (target: string, outer: string) => target.startsWith(`${outer}/`)
 const depth = (target: string) => target.split('/').length
 
 async function identitiesOf(paths: readonly string[]): Promise<ReadonlySet<string>> {

@@ -14,6 +14,8 @@ export interface Replacement {
   readonly workspace: string
   /** Normalized. */
   readonly target: string
+  /** The name beside the target under which the entry that is there is kept. Default: it is removed. */
+  readonly keepAs?: string
   readonly onStep: (step: PlacingStep) => void | Promise<void>
 }
 
@@ -61,22 +63,22 @@ async function openStep(parent: Directory, name: string): Promise<Directory> {
 }
 
 /**
- * A link is replaced itself. If the old or the new entry is a directory, the old one is moved aside first, and back
- * on failure.
+ * A link is replaced itself. If the old entry is kept, or the old or the new one is a directory, the old one is moved
+ * aside first, and back on failure.
  */
 async function replace(
-  { staging, name, isDirectory }: Replacement,
+  { staging, name, isDirectory, keepAs }: Replacement,
   parent: Directory,
   into: string,
 ): Promise<void> {
   const found = await unless(['ENOENT'], lstat(parent.at(into)))
-  const aside = `${name}-replaced`
-  const move = found !== null && (isDirectory || found.isDirectory())
-  if (move) await rename(parent.at(into), staging.at(aside))
+  const aside = keepAs === undefined ? staging.at(`${name}-replaced`) : parent.at(keepAs)
+  const move = found !== null && (keepAs !== undefined || isDirectory || found.isDirectory())
+  if (move) await rename(parent.at(into), aside)
   try {
     await rename(staging.at(name), parent.at(into))
   } catch (error) {
-    if (move) await rename(staging.at(aside), parent.at(into)).catch(() => {})
+    if (move) await rename(aside, parent.at(into)).catch(() => {})
     throw error
   }
 }

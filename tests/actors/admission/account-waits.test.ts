@@ -1,5 +1,7 @@
 /** Failures that are not a task's fault: the account has to wait, or the session to continue is gone. */
+
 import { describe, expect, test } from 'vitest'
+import { pause } from '../../../src/clock.ts'
 import {
   CallTimeoutError,
   InvalidRequestError,
@@ -88,6 +90,59 @@ describe('an account that is rate-limited', () => {
     await clock.advance(1)
     await until(() => same.status === 'idle')
     expect((await same.ask('x', { taskId: 't1' })).text).toBe('echo: x')
+  })
+
+  test('gets one call at a time after a restart, until it answers', async () => {
+    const { open, clock } = await world()
+    const first = await open({
+      reply: async () => {
+        await pause(clock, 1000)
+        return new RateLimitedError({ retryAfterMs: 60_000 })
+      },
+    })
+    const agents = ['a', 'b', 'c'].map((id) => ({ ...ECHO, id }))
+    for (const agent of agents) {
+      const handle = await first.orchestrator.createAgent(agent)
+      handle.ask('x', { taskId: agent.id }).catch(() => {})
+    }
+    await until(() => first.runner.calls.length === 3 && clock.pending >= 6)
+    await clock.advance(1000)
+    for (const { id } of agents) {
+      const agent = await first.orchestrator.agent(id)
+      await until(() => agent.status === 'retry')
+    }
+    await first.orchestrator.close()
+    const { orchestrator, runner } = await open({ reply: () => ({ text: 'fine', delayMs: 1000 }) })
+    await clock.advance(60_000)
+    await until(() => runner.calls.length > 0)
+    await clock.advance(999)
+    expect(runner.calls.length).toBe(1)
+    await clock.advance(1)
+    await until(() => runner.calls.length > 1)
+    await orchestrator.close()
+  })
+
+  test('gives the time of a refused call back to its task, a minute at most', async () => {
+    for (const { tookMs, leftMs } of [
+      { tookMs: 20_000, leftMs: 600_000 },
+      { tookMs: 60_000, leftMs: 600_000 },
+      { tookMs: 150_000, leftMs: 510_000 },
+    ]) {
+      const here = await world()
+      const { orchestrator } = await here.open({
+        reply: async () => {
+          await pause(here.clock, tookMs)
+          return new RateLimitedError({ retryAfterMs: 1000 })
+        },
+      })
+      const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs: 600_000 })
+      agent.ask('x').catch(() => {})
+      await until(() => agent.status === 'busy' && here.clock.pending >= 2)
+      await here.clock.advance(tookMs)
+      await until(() => agent.status === 'retry')
+      expect(agent.snapshot.context.current?.leftMs).toBe(leftMs)
+      await orchestrator.close()
+    }
   })
 
   test('does not use up retries for later failures', async () => {

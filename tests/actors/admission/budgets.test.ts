@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { estimate } from '../../../src/actors/admission/budget-decisions.ts'
 import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
 import { ApiUnavailableError, RefusedError } from '../../../src/events/errors/call.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
@@ -100,7 +101,35 @@ describe('A budget of $3 and calls of $2.50', () => {
   })
 })
 
+test('The next call is estimated at the mean of an agent’s calls, the last one or the minimum, whichever is most', () => {
+  const totals = { interactions: 4, costUsd: 4, inputTokens: 300, outputTokens: 101 }
+  const minimum = { usd: 0.5, tokens: 10 }
+  expect(estimate({ totals, lastCost: { usd: 0.1, tokens: 1 } }, minimum)).toEqual({ usd: 1, tokens: 101 })
+  expect(estimate({ totals, lastCost: { usd: 2.5, tokens: 700 } }, minimum)).toEqual({
+    usd: 2.5,
+    tokens: 700,
+  })
+  expect(estimate({ totals, lastCost: { usd: 2.5, tokens: 7 } }, { usd: 9, tokens: 0 })).toEqual({
+    usd: 9,
+    tokens: 101,
+  })
+  const none = { interactions: 0, costUsd: 0, inputTokens: 0, outputTokens: 0 }
+  expect(estimate({ totals: none, lastCost: null }, minimum)).toEqual(minimum)
+})
+
 describe('A budget', () => {
+  test('holds a call that would fit at the mean of the agent’s calls, but not at the cost of its last one', async () => {
+    const costs = [0.5, 2.5]
+    const { orchestrator, runner } = await (await world()).open({
+      reply: () => ({ text: 'done', costUsd: costs[runner.calls.length - 1] ?? 9 }),
+    })
+    const agent = await orchestrator.createAgent({ ...ECHO, budget: { usd: 5 } })
+    await agent.ask('one')
+    await agent.ask('two')
+    expect(await askHeld(agent, 'three').held).toMatchObject({ reason: 'budget', estimate: { usd: 2.5 } })
+    expect(runner.calls.length).toBe(2)
+  })
+
   test('of several scopes is reserved in all of them or in none', async () => {
     const here = await world()
     const { orchestrator } = await here.open(costing(1), { budget: { usd: 10 } })

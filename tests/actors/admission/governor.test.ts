@@ -180,6 +180,20 @@ describe('an adaptive limit', () => {
     )
   })
 
+  test('pauses an account that refuses single calls twice as long each time, and a minute at most', () => {
+    let account = adaptiveLimit(1)
+    const pauses: number[] = []
+    for (let now = 0; pauses.length < 9; now += 1_000_000) {
+      account = entered(account)
+      account = refused(account, { now, era: account.era, retryAfterMs: 0 })
+      account = left(account)
+      pauses.push(account.openAt - now)
+    }
+    expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000))
+    account = answered(account)
+    expect(refused(account, { now: 1e9, era: account.era, retryAfterMs: 0 }).openAt).toBe(1e9 + 1000)
+  })
+
   test('recovers completely after enough answers', () => {
     let account = adaptiveLimit(8)
     for (let call = 0; call < 8; call += 1) account = entered(account)

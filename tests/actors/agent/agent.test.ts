@@ -376,7 +376,9 @@ describe('an agent that is stopped', () => {
     await until(() => agent.snapshot.context.queue.length === 1 && clock.pending >= 2)
     await agent.stop('maintenance')
     for (const task of tasks) await expect(task).rejects.toThrow('maintenance')
-    await expect(agent.ask('y')).rejects.toThrow('agent reset echo')
+    await expect(agent.ask('y')).rejects.toMatchObject({
+      ...{ _tag: 'AgentStoppedError', message: expect.stringContaining('agent reset echo') },
+    })
     await agent.reset()
     expect((await agent.ask('z')).text).toBe('z')
   })
@@ -387,8 +389,53 @@ describe('an agent that is stopped', () => {
     const agent = await orchestrator.createAgent(ECHO)
     const task = agent.ask('x')
     await until(() => agent.status === 'busy' && clock.pending >= 2)
-    await expect(agent.reset()).rejects.toThrow('is working')
+    await expect(agent.reset()).rejects.toMatchObject({
+      ...{ _tag: 'AgentBusyError', message: expect.stringContaining('is working') },
+    })
     await clock.advance(1000)
     await task
+  })
+})
+
+describe('the reply to a task by its id', () => {
+  test('of a task that no one asked is an error at once, which names the agent and the task', async () => {
+    const { orchestrator } = await (await world()).open()
+    const agent = await orchestrator.createAgent(ECHO)
+    await agent.ask('one', { taskId: 'asked' })
+    await expect(agent.reply('never-asked')).rejects.toMatchObject({
+      _tag: 'TaskNotFoundError',
+      message: expect.stringContaining('Agent "echo" was never given a task "never-asked"'),
+    })
+    expect((await agent.reply('asked')).text).toBe('echo: one')
+    await orchestrator.close()
+  })
+
+  test('is there for a task that is being asked, whenever', async () => {
+    const { orchestrator } = await (await world()).open()
+    const agent = await orchestrator.createAgent(ECHO)
+    for (let turns = 0; turns < 40; turns++) {
+      const taskId = `t${turns}`
+      const asked = agent.ask('again', { taskId })
+      for (let turn = 0; turn < turns; turn++) await null
+      expect((await agent.reply(taskId)).text).toBe('echo: again')
+      await asked
+    }
+    await orchestrator.close()
+  })
+
+  test('of a task that was refused is no more known than before', async () => {
+    const { orchestrator } = await (await world()).open()
+    const agent = await orchestrator.createAgent(ECHO)
+    await agent.ask('one', { taskId: 'known' })
+    const conflict = agent.ask('two', { taskId: 'known' })
+    const known = agent.reply('known')
+    await expect(conflict).rejects.toMatchObject({ _tag: 'TaskConflictError' })
+    expect((await known).text).toBe('echo: one')
+    await agent.stop()
+    const refused = agent.ask('three', { taskId: 'refused' })
+    const unknown = agent.reply('refused')
+    await expect(refused).rejects.toMatchObject({ _tag: 'AgentStoppedError' })
+    await expect(unknown).rejects.toMatchObject({ _tag: 'TaskNotFoundError' })
+    await orchestrator.close()
   })
 })

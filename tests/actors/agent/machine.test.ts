@@ -56,6 +56,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
   .map(({ taskId, callId, attempt, fatal, text, type }) => {
     const session = { sessionId: `s-${callId}`, parentSessionId: null }
     const at = '2026-01-01T00:00:00.000Z'
+    const spent = { costUsd: 0.25, usage, tokens: 7, ...(attempt === 1 ? { estimated: true } : {}) }
     const data = {
       AgentCreated: { config },
       AgentConfigured: { config: { ...config, systemPrompt: `You are ${taskId}.` } },
@@ -83,8 +84,8 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
         permissionDenials: [],
         harvested: fatal,
       },
-      CallFailed: { taskId, callId, error },
-      CallOutcomeUnknown: { taskId, callId },
+      CallFailed: { taskId, callId, error, ...(fatal ? spent : {}) },
+      CallOutcomeUnknown: { taskId, callId, ...(fatal ? spent : {}) },
       RetryScheduled: {
         taskId,
         attempt,
@@ -110,6 +111,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
         model: null,
         harvested: fatal,
       },
+      LateCostRecorded: { taskId, callId, ...spent },
       TaskFailed: { taskId, error, fatal },
       TaskCancelled: { taskId, reason: 'no' },
       AgentReset: {},

@@ -176,10 +176,18 @@ describe('after a process that ended in the middle of a call', () => {
   test('looking at the agent on demand has no effect; asking it does', async () => {
     const { open, types } = await interrupted()
     const before = await types('echo')
-    const { orchestrator, runner } = await open({}, { resume: 'on-demand' })
+    let recovered = 0
+    const recover = () => {
+      recovered += 1
+      return { outcome: 'unsent' } as const
+    }
+    const { orchestrator, runner } = await open({ recover }, { resume: 'on-demand' })
     const agent = await orchestrator.agent('echo')
     expect(agent.status).toBe('busy')
     await orchestrator.agents()
+    // Whatever looking had begun would get on meanwhile.
+    for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    expect([recovered, runner.calls.length]).toEqual([0, 0])
     expect(await types('echo')).toEqual(before)
     await agent.ask('y')
     expect(runner.calls.map(({ prompt }) => prompt)).toEqual(['x', 'y'])

@@ -141,6 +141,7 @@ function checkLiving(supervisor: Supervisor, world: Crew): void {
   const children = supervisor.children()
   if (supervisor.status === 'stopped') assert.deepEqual(children, [])
   for (const { id, status, type, ref } of children) {
+    assert.notEqual(status, 'restarting', `${id} waits for a restart that does not come`)
     if (type === 'supervisor') {
       if (status === 'running') checkLiving(ref as Supervisor, world)
     } else assert.equal(world.running.has(id), status === 'running', `${id} is ${status}`)

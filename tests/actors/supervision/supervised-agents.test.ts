@@ -1,5 +1,7 @@
 /** Agents under a supervisor: what counts as a crash, and what a restart preserves. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { SupervisorSpecification } from '../../../src/actors/supervision/specification.ts'
 import type { Supervisor } from '../../../src/actors/supervision/supervisor.ts'
 import { AuthenticationError, CliCrashedError, RefusedError } from '../../../src/events/errors/call.ts'
 import { UnknownFactError } from '../../../src/events/errors/fact.ts'
@@ -7,7 +9,7 @@ import { Orchestrator } from '../../../src/orchestrator.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { type ScriptedRunnerOptions, scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
-import { crew, quiet } from '../crew.ts'
+import { crew, quiet, statuses } from '../crew.ts'
 
 const AGENTS = ['writer', 'critic']
 const MANY = { maxRestarts: 100, withinMs: 1000 }
@@ -150,9 +152,12 @@ describe('A supervised agent', () => {
 
   test('has one supervisor', async () => {
     const { orchestrator } = await team(undefined)
-    await expect(orchestrator.supervise({ id: 'other', children: [{ agent: 'writer' }] })).rejects.toThrow(
-      'Agent "writer" is already supervised by "team"',
-    )
+    await expect(
+      orchestrator.supervise({ id: 'other', children: [{ agent: 'writer' }] }),
+    ).rejects.toMatchObject({
+      message: expect.stringContaining('Agent "writer" is already supervised by "team"'),
+      cause: { _tag: 'AlreadySupervisedError' },
+    })
   })
 
   test('that does not exist is not started, and the error names it', async () => {
@@ -171,6 +176,143 @@ describe('A supervised agent', () => {
     await quiet()
     await waiting
     expect(failures[0]?.message).toContain('FromTheFuture')
+  })
+})
+
+describe('Removing an agent never brings down its tree', () => {
+  const patience = { minMs: 60_000, maxMs: 60_000, jitter: 0 }
+
+  async function pair(options: Partial<SupervisorSpecification> = {}) {
+    const world = await team(crashesAt('bang'))
+    await world.supervisor.stop()
+    const children = AGENTS.map((agent) => ({ agent }))
+    const supervisor = await world.orchestrator.supervise({
+      id: 'pair',
+      intensity: MANY,
+      children,
+      ...options,
+    })
+    const crash = async (agent: string) => {
+      await (await world.orchestrator.agent(agent)).ask('bang').catch(() => {})
+      await quiet()
+    }
+    return { ...world, supervisor, crash }
+  }
+
+  test('while it waits for its restart', async () => {
+    const { orchestrator, supervisor, crash, clock, failures } = await pair({ backoff: patience })
+    await crash('critic')
+    await orchestrator.removeAgent('critic')
+    await quiet()
+    expect(statuses(supervisor)).toBe('writer running')
+    await clock.advance(120_000)
+    expect([statuses(supervisor), failures]).toEqual(['writer running', []])
+  })
+
+  test.each(['one-for-all', 'rest-for-one'] as const)(
+    'while its siblings wait with it, %s: they are restarted',
+    async (strategy) => {
+      const { orchestrator, supervisor, crash, failures } = await pair({ strategy, backoff: patience })
+      await crash('writer')
+      expect(statuses(supervisor)).toBe('writer restarting, critic restarting')
+      await orchestrator.removeAgent('writer')
+      await quiet()
+      expect([statuses(supervisor), failures]).toEqual(['critic running', []])
+    },
+  )
+
+  test('while it is stopped', async () => {
+    const { orchestrator, supervisor, crash, failures } = await pair({ strategy: 'one-for-all' })
+    await supervisor.terminateChild('critic')
+    await orchestrator.removeAgent('critic')
+    await crash('writer')
+    await quiet()
+    expect([statuses(supervisor), failures]).toEqual(['writer running', []])
+  })
+
+  test('while the supervisor above it waits for its restart', async () => {
+    const { orchestrator, supervisor, crash, clock, failures } = await pair({
+      backoff: patience,
+      children: [
+        {
+          id: 'under',
+          supervisor: {
+            intensity: { maxRestarts: 0, withinMs: 1000 },
+            children: AGENTS.map((agent) => ({ agent })),
+          },
+        },
+      ],
+    })
+    await crash('writer')
+    expect(statuses(supervisor)).toBe('under restarting')
+    await orchestrator.removeAgent('critic')
+    await clock.advance(60_000)
+    await quiet()
+    const under = supervisor.children()[0]?.ref as Supervisor
+    expect([statuses(under), failures]).toEqual(['writer running', []])
+  })
+
+  test('as the last significant child ends its supervisor, as any end of it does', async () => {
+    const { orchestrator, supervisor, crash, failures } = await pair({
+      backoff: patience,
+      autoShutdown: 'all-significant',
+      children: [{ agent: 'writer' }, { agent: 'critic', restart: 'transient', significant: true }],
+    })
+    await crash('critic')
+    await orchestrator.removeAgent('critic')
+    await quiet()
+    expect([supervisor.status, failures]).toEqual(['stopped', []])
+  })
+
+  test('before the program supervises again, if it was added at run time', async () => {
+    const { orchestrator, store, clock } = await team(undefined)
+    await orchestrator.createAgent({ id: 'guest', systemPrompt: 'You visit.' })
+    await orchestrator.supervisor('team').startChild({ agent: 'guest' })
+    await orchestrator.close()
+    const again = await crew({ store, clock }).open()
+    await again.removeAgent('guest')
+    const children = AGENTS.map((agent) => ({ agent }))
+    expect(statuses(await again.supervise({ id: 'team', children }))).toBe('writer running, critic running')
+  })
+
+  test('for any moment of a removal', async () => {
+    const move = fc.oneof(
+      fc.record({ crash: fc.constantFrom(...AGENTS) }),
+      fc.record({ terminate: fc.constantFrom(...AGENTS) }),
+      fc.record({ remove: fc.constantFrom(...AGENTS) }),
+      fc.record({ waits: fc.constantFrom(1, 60_000) }),
+    )
+    const strategies = fc.constantFrom('one-for-one', 'one-for-all', 'rest-for-one')
+    await fc.assert(
+      fc.asyncProperty(
+        strategies,
+        fc.boolean(),
+        fc.array(move, { maxLength: 6 }),
+        async (strategy, waits, moves) => {
+          const world = await pair({ strategy, ...(waits ? { backoff: patience } : {}) })
+          const removed = new Set<string>()
+          for (const one of moves) {
+            if ('waits' in one) await world.clock.advance(one.waits)
+            if ('crash' in one && !removed.has(one.crash)) void world.crash(one.crash)
+            if ('terminate' in one) void world.supervisor.terminateChild(one.terminate).catch(() => {})
+            if ('remove' in one && !removed.has(one.remove)) {
+              removed.add(one.remove)
+              await world.orchestrator.removeAgent(one.remove)
+            }
+            await quiet()
+          }
+          await world.clock.advance(120_000)
+          await quiet()
+          expect(world.failures).toEqual([])
+          for (const { id, status } of world.supervisor.children()) {
+            expect(removed.has(id), id).toBe(false)
+            expect(status).not.toBe('restarting')
+          }
+          await world.orchestrator.close()
+        },
+      ),
+      { seed: 20_261_129, numRuns: 60 },
+    )
   })
 })
 

@@ -17,9 +17,12 @@ describe('A supervisor', () => {
   test('whose third child fails to start stops the first two and does not start', async () => {
     const { child, heard, supervise, failStarts, types } = crew()
     failStarts('c')
-    await expect(supervise([child('a'), child('b'), child('c'), child('d')])).rejects.toThrow(
-      'Child "c" of supervisor "top" could not be started: c does not start',
-    )
+    await expect(supervise([child('a'), child('b'), child('c'), child('d')])).rejects.toMatchObject({
+      _tag: 'ChildStartError',
+      message: expect.stringContaining(
+        'Child "c" of supervisor "top" could not be started: c does not start',
+      ),
+    })
     expect(heard()).toBe('+a +b ?c -b -a')
     expect((await types()).at(-1)).toBe('SupervisorStopped')
   })
@@ -253,8 +256,11 @@ describe('A child', () => {
   test('that is terminated is kept, can be restarted, and can be deleted only while stopped', async () => {
     const { child, heard, supervise } = crew()
     const supervisor = await supervise([child('a')])
-    await expect(supervisor.deleteChild('a')).rejects.toThrow('is running')
-    await expect(supervisor.restartChild('a')).rejects.toThrow('is running')
+    for (const command of ['deleteChild', 'restartChild'] as const) {
+      await expect(supervisor[command]('a')).rejects.toMatchObject({
+        ...{ _tag: 'ChildRunningError', message: expect.stringContaining('is running') },
+      })
+    }
     await supervisor.terminateChild('a')
     await supervisor.terminateChild('a')
     expect(statuses(supervisor)).toBe('a stopped')
@@ -270,15 +276,20 @@ describe('A child', () => {
     const { child, supervise, exits } = crew()
     const supervisor = await supervise([child('a')], { backoff: { minMs: 1000 } })
     await exits('a')
-    await expect(supervisor.restartChild('a')).rejects.toThrow('is being restarted')
-    await expect(supervisor.deleteChild('a')).rejects.toThrow('is being restarted')
+    for (const command of ['deleteChild', 'restartChild'] as const) {
+      await expect(supervisor[command]('a')).rejects.toMatchObject({
+        ...{ _tag: 'ChildRestartingError', message: expect.stringContaining('is being restarted') },
+      })
+    }
   })
 
   test('that does not exist is reported, with the closest id', async () => {
     const { child, supervise } = crew()
     const supervisor = await supervise([child('writer')])
     for (const command of ['terminateChild', 'restartChild', 'deleteChild'] as const)
-      await expect(supervisor[command]('wirter')).rejects.toThrow('Did you mean "writer"?')
+      await expect(supervisor[command]('wirter')).rejects.toMatchObject({
+        ...{ _tag: 'ChildNotFoundError', message: expect.stringContaining('Did you mean "writer"?') },
+      })
   })
 
   test('whose id is taken is not started, whether the other one runs or not', async () => {
@@ -418,8 +429,11 @@ describe('Dynamic children', () => {
     const { child, supervise } = crew()
     const supervisor = await supervise([], { strategy: 'dynamic' })
     await supervisor.startChild(child('a'))
-    await expect(supervisor.restartChild('a')).rejects.toThrow('dynamic')
-    await expect(supervisor.deleteChild('a')).rejects.toThrow('dynamic')
+    for (const command of ['deleteChild', 'restartChild'] as const) {
+      await expect(supervisor[command]('a')).rejects.toMatchObject({
+        ...{ _tag: 'NotForDynamicChildrenError', message: expect.stringContaining('dynamic') },
+      })
+    }
   })
 })
 

@@ -29,6 +29,7 @@ describe('the JSON of', () => {
       '60',
       '--tools',
       'Read, Grep',
+      'web_search',
     ])
     const [reply] = (await run(['agent', 'ask', 'a', 'hello', '--json'])).values
     expect(reply).toEqual({
@@ -39,6 +40,7 @@ describe('the JSON of', () => {
       parentSessionId: null,
       costUsd: expect.any(Number),
       usage: expect.objectContaining({ inputTokens: expect.any(Number), outputTokens: expect.any(Number) }),
+      tokens: expect.any(Number),
       durationMs: expect.any(Number),
       stopReason: null,
       attempts: 1,
@@ -61,6 +63,7 @@ describe('the JSON of', () => {
           totalInteractions: 1,
           totalTokens: expect.any(Number),
           totalCostUsd: reply?.costUsd,
+          estimatedCostUsd: 0,
           sessionCount: 1,
         },
       },
@@ -113,7 +116,7 @@ describe('the JSON of', () => {
     expect(failureOf(ran)).toEqual({
       code: 'AgentNotFoundError',
       message: 'No agent "reseacher". Did you mean "researcher"?',
-      hint: '(claude-agents agent list)',
+      hint: 'List them: claude-agents agent list',
     })
   })
 })

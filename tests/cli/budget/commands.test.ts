@@ -32,6 +32,22 @@ test('A budget without room holds a task with exit code 75, and raising it resum
   expect(await run(['budget', 'set', '--usd', '-1'])).toMatchObject({ exitCode: 2 })
 })
 
+test('`none` removes a limit, of dollars and of tokens, of everything and of an agent', async () => {
+  const { run } = await quickCommandLine()
+  await run(['agent', 'create', 'a', 'You write.'])
+  for (const scope of [[], ['--agent', 'a']]) {
+    await run(['budget', 'set', '--usd', '3', '--tokens', '9', ...scope])
+    expect(await run(['budget', 'set', '--usd', 'none', '--json', ...scope])).toMatchObject({
+      exitCode: 0,
+      values: [{ limit: { usd: null, tokens: 9 } }],
+    })
+    expect(await run(['budget', 'set', '--tokens', 'none', '--json', ...scope])).toMatchObject({
+      exitCode: 0,
+      values: [{ limit: { usd: null, tokens: null } }],
+    })
+  }
+})
+
 test('An overspent budget shows a negative amount', () => {
   const tokens = { usd: null, tokens: null }
   const line = budgetLine({

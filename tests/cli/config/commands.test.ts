@@ -45,18 +45,25 @@ describe('the configuration, on the command line', () => {
     ])
   })
 
-  test('declares agents, which exist from the first command on', async () => {
+  test('declares agents, which exist from the first command on that changes something', async () => {
     const { run, folder } = await commandLine()
     const declare = (prompt: string) =>
       writeFile(
         join(folder, 'claude-agents.yaml'),
         `agent_defaults: { max_turns: 2 }\nagents: [{ id: a, system_prompt: ${prompt} }]\n`,
       )
+    const list = async () => (await run(['--json', 'agent', 'list'])).values
     await declare('one')
-    expect((await run(['--json', 'agent', 'list'])).values).toMatchObject([{ id: 'a', status: 'idle' }])
+    expect(await list()).toMatchObject([{ id: 'a', status: 'declared' }])
+    await run(['agent', 'create', 'b', 'x'])
+    expect(await list()).toMatchObject([
+      { id: 'a', status: 'idle' },
+      { id: 'b', status: 'idle' },
+    ])
     await declare('two')
+    await run(['agent', 'reset', 'a'])
     expect((await run(['--json', 'agent', 'show', 'a'])).values).toMatchObject([{ systemPrompt: 'two' }])
-    const { values } = await run(['--json', 'log'])
-    expect(values.map(({ type }) => type)).toEqual(['AgentCreated', 'AgentConfigured'])
+    const { values } = await run(['--json', 'log', '--stream', 'agent/a'])
+    expect(values.map(({ type }) => type)).toEqual(['AgentCreated', 'AgentConfigured', 'AgentReset'])
   })
 })

@@ -2,7 +2,11 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { commandLine } from '../command.ts'
+import { commandLine, type Ran } from '../command.ts'
+
+/** The code of the error that a command with --json ended with. */
+const codeOf = ({ stderr }: Ran): string =>
+  JSON.parse(stderr.split('\n').findLast((line) => line.startsWith('{"error"')) ?? '{"error":{}}').error.code
 
 test('A task that needs approval waits for agent approve, or agent reject with a reason', async () => {
   const { run } = await commandLine()
@@ -10,6 +14,8 @@ test('A task that needs approval waits for agent approve, or agent reject with a
   const ask = (id: string) =>
     run(['agent', 'ask', 'writer', 'hello', '--task-id', id, '--simulate', '--approval', 'it goes out'])
   expect(await ask('t1')).toMatchObject({ exitCode: 75, stderr: expect.stringContaining('(it goes out)') })
+  const again = await run(['agent', 'ask', 'writer', 'hello', '--task-id', 't1', '--simulate', '--json'])
+  expect(codeOf(again)).toBe('TaskHeldError')
   expect((await run(['agent', 'held', '--json'])).values).toMatchObject([
     { taskId: 't1', reason: 'approval' },
   ])
@@ -35,6 +41,8 @@ test('A run that waits for approval ends with exit code 75, and can be resumed',
   for (const id of ['a', 'b']) await run(['agent', 'create', id, 'You write.'])
   const left = await run(['workflow', 'run', '--module', './flow.mjs', 'go', '--id', 'r1', '--simulate'])
   expect(left).toMatchObject({ exitCode: 75, stderr: expect.stringContaining('workflow resume r1') })
+  const again = await run(['workflow', 'resume', 'r1', '--simulate', '--json'])
+  expect(codeOf(again)).toBe('RunHeldError')
   const [held] = (await run(['agent', 'held', '--json'])).values
   await run(['agent', 'approve', String(held?.taskId), '--no-wait'])
   const done = await run(['workflow', 'resume', 'r1', '--simulate', '--json'])

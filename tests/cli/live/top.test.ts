@@ -12,6 +12,7 @@ const agent = (id: string, status: 'idle' | 'busy', queue: number) => ({
   totalInteractions: 2,
   totalTokens: 1000,
   totalCostUsd: 0.5,
+  estimatedCostUsd: 0,
   held: 0,
   lateAnswers: 0,
 })

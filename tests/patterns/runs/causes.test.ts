@@ -5,7 +5,6 @@ import type { Recorded } from '../../../src/events/envelope.ts'
 import { ModelNotFoundError } from '../../../src/events/errors/call.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import type { Pattern } from '../../../src/patterns/pattern.ts'
-import { GivenAnswers } from '../../../src/patterns/runs/step-causes.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import { CodeReviewWorkflow } from '../../../src/workflows/code-review.ts'
@@ -103,23 +102,36 @@ test('a step is caused by the answer before it, even after a pause; parallel ste
   expect(causeOf(all.find(named('StepScheduled', 'b')))).toBe(all.find(named('StepSucceeded', 'a')))
 })
 
-function given(...texts: readonly string[]): GivenAnswers {
-  const answers = new GivenAnswers()
-  for (const [index, text] of texts.entries()) answers.add(String(index + 1), text)
-  return answers
-}
-
-test('an answer is found in a text only as whole words', () => {
-  const answers = given(' 4\n', '', 'long answer.')
-  expect(answers.usedIn(['24 and 45', undefined])).toEqual([])
-  expect(answers.usedIn(['24 and 4, 45'])).toEqual(['1'])
-  expect(answers.usedIn(['nothing', '# A\n\nlong answer.\n'])).toEqual(['3'])
+test('a step names the answers that it was made from, whatever their texts are', async () => {
+  const { orchestrator, facts } = await team(['a', 'b', 'c', 'd'], () => 'yes')
+  await orchestrator.run(sequential([parallel(['a', 'b']), 'c', 'd'], { transform: () => 'and now?' }), 'go')
+  const { all } = await facts()
+  const answerOf = (agent: string) => all.find(named('StepSucceeded', agent))?.id
+  const uses = (agent: string) => all.find(named('StepScheduled', agent))?.data.uses
+  expect(uses('a')).toBeUndefined()
+  expect(uses('c')).toEqual([answerOf('a'), answerOf('b')])
+  expect(uses('d')).toEqual([answerOf('c')])
+  expect(all.find(({ type }) => type === 'RunSucceeded')?.data.uses).toEqual([answerOf('d')])
 })
 
-test('of equal answers, as many count as the text contains: the likely one, and the latest', () => {
-  const answers = given('yes', 'yes', 'no', 'yes')
-  expect(answers.usedIn(['yes'])).toEqual(['4'])
-  expect(answers.usedIn(['yes'], '1')).toEqual(['1'])
-  expect(answers.usedIn(['yes, no, yes'], '1')).toEqual(['1', '3', '4'])
-  expect(answers.usedIn(['yes yes yes yes yes'])).toEqual(['1', '2', '4'])
+test('an ask of a pattern of your own names the answers that it says it was made from', async () => {
+  const { orchestrator, facts } = await team(['a', 'b', 'c'], ({ agent }) => `by ${agent}`)
+  const own: Pattern = (ask) =>
+    concatMap((task) =>
+      ask('a', task).pipe(
+        concatMap((first) =>
+          ask('b', task).pipe(
+            concatMap(({ text }) => ask('c', { prompt: `${first.text}, ${text}` }, { from: [first] })),
+          ),
+        ),
+      ),
+    )
+  await orchestrator.run(own, 'go')
+  const { all, causeOf } = await facts()
+  const answerOf = (agent: string) => all.find(named('StepSucceeded', agent))
+  expect(all.find(named('StepScheduled', 'c'))?.data.uses).toEqual([answerOf('a')?.id])
+  // An ask that names none was caused by the answer that came before it.
+  const second = all.find(named('StepScheduled', 'b'))
+  expect(second?.data.uses).toBeUndefined()
+  expect(causeOf(second)).toBe(answerOf('a'))
 })

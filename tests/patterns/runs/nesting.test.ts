@@ -2,14 +2,16 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { lastValueFrom, of, throwError, toArray } from 'rxjs'
 import { test } from 'vitest'
+import type { Call } from '../../../src/claude/runner.ts'
 import type { Orchestrator } from '../../../src/orchestrator.ts'
 import { type Ask, joinAnswers, type Pattern } from '../../../src/patterns/pattern.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 import { checkAnsweredOnce, checkLog } from '../../../src/testing/crash-checks.ts'
 import { runIncarnation } from '../../../src/testing/crash-sweep.ts'
-import type { CrashPoint } from '../../../src/testing/crashing-store.ts'
+import type { CrashPoint } from '../../../src/testing/mortal-store.ts'
 import { CallMemory } from '../../../src/testing/remembering-runner.ts'
-import { AGENTS, answerOf, BROKEN, build, nesting } from './nestings.ts'
+import type { ScriptedAnswer } from '../../../src/testing/scripted-runner.ts'
+import { AGENTS, answering, answerOf, BROKEN, build, Failures, nesting, refusingSome } from './nestings.ts'
 
 /** For more nestings: `NESTING_RUNS=5000 npx vitest run tests/patterns/runs/nesting.test.ts`; for the same ones: `NESTING_SEED`. */
 const RUNS = Number(process.env.NESTING_RUNS ?? 40)
@@ -46,8 +48,31 @@ test(`any nesting of patterns has the same result live, resumed after any crash,
   )
 })
 
+test(`any nesting of patterns succeeds if and only if no part is missing, and is resumed for the missing ones alone (seed ${SEED})`, async () => {
+  let [whole, broken] = [0, 0]
+  await fc.assert(
+    fc.asyncProperty(nesting, fc.string(), async (given, salt) => {
+      const failures = new Failures()
+      const here = world(failures.watch(build(given)), refusingSome(salt))
+      const { result } = await here.live()
+      assert.equal(result?.success, failures.count === 0)
+      assert.equal(result?.errors.length === 0, result?.success)
+      for (const { code } of result?.errors ?? []) assert.equal(code, 'RefusedError')
+      await checkLog(here.store)
+      result?.success ? whole++ : broken++
+      if (result?.success) return
+
+      const resumed = await here.live(undefined, answering)
+      assert.equal(resumed.result?.success, true)
+      await checkAnsweredOnce(here.store, here.memory.answered)
+    }),
+    { numRuns: RUNS, seed: SEED, endOnFailure: RUNS > 1000 },
+  )
+  assert.ok(Math.min(whole, broken) > RUNS / 8, `${whole} whole and ${broken} broken runs`)
+})
+
 /** One log, and the processes that work on it one after another. */
-function world(pattern: Pattern) {
+function world(pattern: Pattern, script: (call: Call) => ScriptedAnswer = answerOf) {
   const store = memoryStore()
   const memory = new CallMemory()
   let startAt = Date.UTC(2026, 0, 1)
@@ -55,8 +80,8 @@ function world(pattern: Pattern) {
   return {
     store,
     memory,
-    async live(crash?: CrashPoint) {
-      const life = { scenario, store, memory, options: { reply: answerOf }, startAt }
+    async live(crash?: CrashPoint, reply = script) {
+      const life = { scenario, store, memory, options: { reply }, startAt }
       const { endedAt, appends, result } = await runIncarnation({ ...life, ...(crash && { crash }) })
       startAt = endedAt
       return {

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { JsonObject } from '../../../src/events/json.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
+import { BLOCK_TRAILER } from '../../../src/store/files/block.ts'
+import { carveBlocks } from '../../../src/store/files/carving.ts'
 import {
   checkpointKey,
   commitKey,
@@ -119,6 +121,23 @@ describe('A file that a killed process left in the log, and that is not part of 
     await writeFile(file, content.subarray(0, content.length * 0.6))
     expect(await verifyStore(directory)).toMatchObject({ ok: true, facts: 11 })
   })
+})
+
+test('A table that was cut off is not damage, wherever the cut falls', async () => {
+  // Reopening turns the log into a table.
+  await (await levelStore(directory))[Symbol.asyncDispose]()
+  const name = (await readdir(log())).find((other) => other.endsWith('.ldb')) ?? ''
+  const content = await readFile(join(log(), name))
+  const [first] = carveBlocks(content)
+  const end = (first?.size ?? 0) + BLOCK_TRAILER
+  const file = join(log(), '999999.ldb')
+  for (let length = 1; length <= 60; length++) {
+    await writeFile(file, Buffer.concat([content.subarray(0, end), content.subarray(0, length)]))
+    expect(await verifyStore(directory), `${length} bytes after a block`).toMatchObject({
+      ok: true,
+      notes: [expect.stringContaining(`${file} is not part`)],
+    })
+  }
 })
 
 describe('A finding on facts', () => {

@@ -95,8 +95,9 @@ test('Only the owner may access the directory and its files', async () => {
   const modes = async (names: readonly string[]) =>
     Promise.all(names.map(async (name) => ((await stat(join(directory, name))).mode & 0o777).toString(8)))
   expect(await modes(['.', 'blobs', 'log'])).toEqual(['700', '700', '700'])
-  expect(await modes(['store.json', 'head', 'lock'])).toEqual(['600', '600', '600'])
-  expect((await readdir(directory)).sort()).toEqual(['blobs', 'head', 'lock', 'log', 'store.json'])
+  expect(await modes(['store.json', 'head', 'lock', '.gitignore'])).toEqual(['600', '600', '600', '600'])
+  const names = ['.gitignore', 'blobs', 'head', 'lock', 'log', 'store.json']
+  expect((await readdir(directory)).sort()).toEqual(names)
 })
 
 test('A store whose creation was interrupted is created again', async () => {

@@ -1,18 +1,7 @@
 /** Files placed in a workspace: what is there afterwards, and what is never touched. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  chmod,
-  link,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises'
+import { chmod, link, lstat, mkdir, readdir, readFile, rename, stat, symlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import * as Schema from 'effect/Schema'
@@ -20,7 +9,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { InputKindError, InputNotFoundError, WorkspaceError } from '../../../src/events/errors/workspace.ts'
 import { PlacedInput } from '../../../src/events/material.ts'
-import { makeWorld, type World } from './world.ts'
+import { leftInHome, makeWorld, type World } from './world.ts'
 
 let world: World
 
@@ -55,30 +44,33 @@ test('of the mode, only the execute permission is kept', async () => {
   expect(await modeOf(world.at('plain'))).toBe(0o600)
 })
 
-test('placing again replaces the target, with the same result', async () => {
+test('placing again what the agent has not changed replaces the target, with the same result', async () => {
   const source = await world.give('x', 'first')
   const once = await world.place({ files: [{ source }] })
-  await writeFile(world.at('x'), 'the agent was here')
   expect(await world.place({ files: [{ source }] })).toEqual(once)
-  expect(await readFile(world.at('x'), 'utf8')).toBe('first')
+  await world.give('x', 'second')
+  await world.place({ files: [{ source }] })
+  expect(await readFile(world.at('x'), 'utf8')).toBe('second')
   expect(await readdir(world.directories.workspace)).toEqual(['x'])
 })
 
-test('a directory at the target is replaced too', async () => {
+test('a directory at the target is replaced if the task says so, and kept beside', async () => {
   const source = await world.give('x', 'file')
   await mkdir(world.at('x/deep'), { recursive: true })
   await symlink(world.outside('precious'), world.at('x/deep/link'))
-  await world.place({ files: [{ source }] })
+  await world.refusal({ files: [{ source }] })
+  expect(await world.place({ files: [{ source }], replace: true })).toMatchObject([{ kept: 'x.replaced-1' }])
   expect(await readFile(world.at('x'), 'utf8')).toBe('file')
+  expect(await readdir(world.at('x.replaced-1/deep'))).toEqual(['link'])
   expect(await readFile(world.outside('precious'), 'utf8')).toBe('precious')
-  expect(await readdir(world.directories.home)).toEqual([])
+  expect(await leftInHome(world)).toEqual([])
 })
 
 test('what a crash left behind is removed by the next placement', async () => {
   await mkdir(join(world.directories.home, 'incoming-old/deep'), { recursive: true })
   await symlink(world.outside('.'), join(world.directories.home, 'incoming-old/deep/link'))
   await world.place({ files: [{ source: await world.give('x') }] })
-  expect(await readdir(world.directories.home)).toEqual([])
+  expect(await leftInHome(world)).toEqual([])
   expect(await readdir(world.outside('.'))).toEqual(['precious'])
 })
 
@@ -86,7 +78,7 @@ describe('a link in the workspace', () => {
   test('at the target is replaced, not followed', async () => {
     const source = await world.give('x', 'new')
     await symlink(world.outside('precious'), world.at('x'))
-    await world.place({ files: [{ source }] })
+    await world.place({ files: [{ source }], replace: true })
     expect((await lstat(world.at('x'))).isFile()).toBe(true)
     expect(await readFile(world.outside('precious'), 'utf8')).toBe('precious')
   })
@@ -94,7 +86,7 @@ describe('a link in the workspace', () => {
   test('to a directory at the target is replaced, not entered', async () => {
     const source = await world.give('x', 'new')
     await symlink(world.outside('.'), world.at('x'))
-    await world.place({ files: [{ source }] })
+    await world.place({ files: [{ source }], replace: true })
     expect(await readdir(world.outside('.'))).toEqual(['precious'])
     expect(await readFile(world.at('x'), 'utf8')).toBe('new')
   })
@@ -102,14 +94,14 @@ describe('a link in the workspace', () => {
   test('that dangles at the target does not create its target', async () => {
     const source = await world.give('x', 'new')
     await symlink(world.outside('marker'), world.at('x'))
-    await world.place({ files: [{ source }] })
+    await world.place({ files: [{ source }], replace: true })
     expect(await readdir(world.outside('.'))).toEqual(['precious'])
   })
 
   test('that is hard leaves the other name unchanged', async () => {
     const source = await world.give('x', 'new')
     await link(world.outside('precious'), world.at('x'))
-    await world.place({ files: [{ source }] })
+    await world.place({ files: [{ source }], replace: true })
     expect(await readFile(world.outside('precious'), 'utf8')).toBe('precious')
   })
 

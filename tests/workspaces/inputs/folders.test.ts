@@ -77,16 +77,18 @@ test('a folder named by a link is followed, as the caller named it', async () =>
   expect((await world.place(folder('link')))[0]).toMatchObject({ files: 1, skipped: 0 })
 })
 
-test('placing again replaces the whole folder, and a link in its place', async () => {
+test('placing again replaces the whole folder, and a link in its place if the task says so', async () => {
   await world.give('folder/file')
+  await world.give('folder/old')
+  await world.place(folder())
+  await rm(world.source('folder/old'))
   const once = await world.place(folder())
-  await writeFile(world.at('folder/added'), 'by the agent')
-  expect(await world.place(folder())).toEqual(once)
   expect(await listing(world.at('folder'))).toEqual(['file'])
 
   await rm(world.at('folder'), { recursive: true })
   await symlink(world.outside('.'), world.at('folder'))
-  expect(await world.place(folder())).toEqual(once)
+  await world.refusal(folder())
+  expect(await world.place({ ...folder(), replace: true })).toMatchObject(once)
   expect(await readdir(world.outside('.'))).toEqual(['precious'])
   expect(await listing(world.at('folder'))).toEqual(['file'])
 })

@@ -43,12 +43,13 @@ test('a repository is cloned shallowly, and git works in it', async () => {
   await git(clone, 'commit', '--quiet', '--all', '--message=by the agent')
 })
 
-test('placing again gives the same, and what was there is gone', async () => {
+test('placing again gives the same, and what was there is gone if the task says so', async () => {
   const repo = await repository(world)
   const once = await place({ url: repo.path })
+  expect(await place({ url: repo.path })).toEqual(once)
   await writeFile(world.at('repo/added'), 'x')
   await mkdir(world.at('repo/.git/hooks'))
-  expect(await place({ url: repo.path })).toEqual(once)
+  expect(await world.place({ repos: [{ url: repo.path }], replace: true }, LOCAL)).toMatchObject(once)
   expect((await readdir(world.at('repo'))).sort()).toEqual(['.git', 'README.md'])
   expect(await readdir(world.at('repo/.git'))).not.toContain('hooks')
 })

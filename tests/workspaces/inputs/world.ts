@@ -9,6 +9,7 @@ import { systemClock } from '../../../src/clock.ts'
 import type { ClaudeAgentError } from '../../../src/events/errors/base.ts'
 import type { Material, PlacedInput } from '../../../src/events/material.ts'
 import type { AgentDirectories } from '../../../src/workspaces/directories.ts'
+import { RECORD_NAME } from '../../../src/workspaces/inputs/placed-record.ts'
 import { type PlaceInputsOptions, placeInputs } from '../../../src/workspaces/inputs/placement.ts'
 
 export interface World {
@@ -64,9 +65,13 @@ export async function makeWorld(): Promise<World> {
   return world
 }
 
+/** What placing leaves in the home, without the record of what was placed. */
+export const leftInHome = async ({ directories: { home } }: World): Promise<string[]> =>
+  (await readdir(home)).filter((name) => name !== RECORD_NAME)
+
 /** Nothing half-placed in the home, and the outside unchanged. */
 export async function expectNothingLeft(world: World): Promise<void> {
-  expect(await readdir(world.directories.home)).toEqual([])
+  expect(await leftInHome(world)).toEqual([])
   expect(await readdir(world.outside('.'))).toEqual(['precious'])
   expect(existsSync(world.outside('precious'))).toBe(true)
 }

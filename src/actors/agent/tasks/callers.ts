@@ -2,6 +2,7 @@
 import type { EventEmitter } from 'node:events'
 import type { Hold, TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
+import { callListener } from '../../../events/listener.ts'
 import type { HeldTask } from './held.ts'
 
 interface Caller {
@@ -74,11 +75,11 @@ export function noticeHolds(
     if (reason === lastReason) return
     lastReason = reason
     // By then the task may have resumed or ended, or the store may be closing.
-    const tell = (task: HeldTask) => void (isHeld && onHeld?.(task))
+    const tell = (task: HeldTask) => isHeld && callListener(onHeld, task)
     describe(hold).then(tell, () => {})
   }
   const released = () => {
-    if (isHeld) onReleased?.()
+    if (isHeld) callListener(onReleased)
     isHeld = false
     lastReason = undefined
   }

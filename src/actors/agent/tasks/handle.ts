@@ -10,9 +10,11 @@ export interface Reply {
   /** The session that contains this answer; the agent's next task continues it. */
   readonly sessionId: string
   readonly parentSessionId: string | null
-  /** Of the call that answered. 0 if the answer was found after a crash and the transcript does not tell. */
+  /** Of all calls of the task. If a call was cut off, or a transcript told no cost after a crash, it is an estimate. */
   readonly costUsd: number
   readonly usage: Usage
+  /** As budgets count them. */
+  readonly tokens: number
   readonly durationMs: number
   /**
    * Why the model stopped, in the service's words: `end_turn` for a whole answer, `max_tokens` for one that was cut

@@ -3,10 +3,12 @@
 import { agentFacts } from '../../../events/agent-facts.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { checkId } from '../../../events/ids.ts'
+import { spendingIn } from '../../../events/spending.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import type { CallEnding } from '../call.ts'
-import { lateAnswer } from '../decisions.ts'
+import { amountSpent, type CountedSpending } from '../counted-spending.ts'
+import { lateEnding } from '../decisions.ts'
 import type { AgentActor } from '../environment.ts'
 import type { CurrentTask, OpenCall } from '../state.ts'
 
@@ -24,28 +26,40 @@ export interface LateAnswer {
   readonly at: string
 }
 
-type Answered = CallEnding & { readonly type: 'CallSucceeded' }
+interface LateEnding {
+  readonly task: CurrentTask
+  readonly call: OpenCall
+  readonly ending: CallEnding
+  readonly spent: CountedSpending
+}
 
-/** Records an answer whose task has ended, once per call. */
-export async function recordLateAnswer(
+/** Records what arrived after its task had ended, once per call: an answer, or a cost. Returns whether that was new. */
+export async function recordLateEnding(
   actor: AgentActor,
   bodies: Bodies,
-  { task, call }: { readonly task: CurrentTask; readonly call: OpenCall },
-  { result, harvested }: Answered,
-): Promise<void> {
-  const fact = lateAnswer(task, call, result, { text: await bodies.write(result.text), harvested })
-  const recording = actor.decide(
-    ({ context }) => (context.current?.call?.callId === call.callId ? [] : [fact]),
-    {
-      ...{ correlationId: task.taskId, causationId: task.cause },
-      // Commit ids are part of the log's format: this one keeps the name that the fact once had.
-      commitId: `dead-letter/${call.callId}`,
-    },
-  )
-  await recording.catch((error) => {
+  { task, call, ending, spent }: LateEnding,
+): Promise<boolean> {
+  const isAnswer = ending.type === 'CallSucceeded'
+  const { usd, tokens } = amountSpent(spent)
+  if (!isAnswer && usd === 0 && tokens === 0) return false
+  const text = isAnswer ? await bodies.write(ending.result.text) : ''
+  const fact = lateEnding(task, call, ending, { text, spent })
+  try {
+    const recorded = await actor.decide(
+      ({ context }) => (context.current?.call?.callId === call.callId ? [] : [fact]),
+      {
+        ...{ correlationId: task.taskId, causationId: task.cause },
+        // Commit ids are part of the log's format: that of an answer keeps the name that the fact once had.
+        commitId: `${isAnswer ? 'dead-letter' : 'late-cost'}/${call.callId}`,
+        whileClosing: true,
+      },
+    )
+    return recorded.length > 0
+  } catch (error) {
     // It was recorded before, as it was known then.
     if (!(error instanceof CommitConflict)) throw error
-  })
+    return false
+  }
 }
 
 const STREAMS = 'agent/'
@@ -67,8 +81,8 @@ async function lateAnswersOf(store: EventStore, agent: string): Promise<readonly
     if (agentFacts.typeOf(recorded) !== 'LateAnswerRecorded') continue
     const fact = agentFacts.read(recorded)
     if (fact.type !== 'LateAnswerRecorded') continue
-    const { taskId, callId, sessionId, text, costUsd, usage } = fact.data
-    const tokens = usage.inputTokens + usage.outputTokens
+    const { taskId, callId, sessionId, text, costUsd } = fact.data
+    const tokens = spendingIn(fact)?.tokens ?? 0
     const said = await bodies.read(text)
     answers.push({ agent, taskId, callId, sessionId, text: said, costUsd, tokens, at: recorded.at })
   }

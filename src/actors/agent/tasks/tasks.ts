@@ -4,6 +4,7 @@ import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../.
 import type { Identified, Recorded } from '../../../events/envelope.ts'
 import { AgentNotFoundError, AgentStoppedError, MailboxFullError } from '../../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
+import { TaskNotFoundError } from '../../../events/errors/history.ts'
 import { callErrorFrom } from '../../../events/errors/recorded.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
@@ -11,15 +12,17 @@ import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
 import type { JsonObject } from '../../../events/json.ts'
 import { withoutCredentials } from '../../../events/material.ts'
+import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
+import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
-import type { AgentContext } from '../state.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
-import { type Reply, rememberFact, TaskHandle } from './handle.ts'
+import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
+import { spentOnTask, type TaskSpending, taskSpending } from './task-spending.ts'
 
 /** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
@@ -47,6 +50,17 @@ export interface AskOptions extends HoldListeners {
   readonly approval?: boolean | string
 }
 
+const ASK_OPTIONS: KnownKeys<AskOptions> = {
+  signal: true,
+  taskId: true,
+  session: true,
+  outputSchema: true,
+  origin: true,
+  approval: true,
+  onHeld: true,
+  onReleased: true,
+}
+
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
 type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
@@ -56,6 +70,8 @@ export class AgentTasks {
   readonly events = new EventEmitter().setMaxListeners(0)
   /** The materials of running tasks, with the credentials that the log must not contain. */
   readonly materials = new Map<string, Material>()
+  /** The cancellations that are not durable yet, by task: no call of these tasks begins. They never reject. */
+  readonly cancelling = new Map<string, Promise<unknown>>()
   readonly #agent: string
   #actor: AgentActor
   /** Pending while the agent is reloaded; tasks wait for it. */
@@ -64,6 +80,8 @@ export class AgentTasks {
   readonly #environment: AgentEnvironment
   readonly #start: () => void
   readonly #outcomes = new TaskOutcomes()
+  /** The asks that have not ended: they may not be in the log yet. */
+  readonly #asked = new Map<string, Promise<Reply>>()
   /** Resolves when the texts of the last asked task are written. */
   #lastWritten: Promise<unknown> = Promise.resolve()
 
@@ -79,32 +97,46 @@ export class AgentTasks {
 
   ask(task: string | TaskInput, options: AskOptions): TaskHandle {
     const taskId = options.taskId ?? this.#environment.newId()
-    const reply = this.#ask(taskId, task, options)
+    const reply = this.#ask(taskId, task, options).finally(() => this.#asked.delete(taskId))
+    this.#asked.set(taskId, reply)
     return new TaskHandle(taskId, reply, this.events, async (reason) => {
       await this.cancel(taskId, reason)
     })
   }
 
-  /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise. */
+  /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
     this.#start()
     const expected = this.#outcomes.expect(taskId)
     const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
       this.#reviewHold(taskId)
-      return await this.#reply((await this.#outcomeInLog(taskId, 0)) ?? (await expected.outcome))
+      const asked = await this.#askedReply(taskId)
+      if (asked) return asked
+      const past = await this.#outcomeInLog(taskId, 0)
+      if (!past) await this.#assertPending(taskId)
+      return await this.#reply(past ?? (await expected.outcome))
     } finally {
       ignoreHolds()
       expected.forget()
     }
   }
 
+  /** Counts at once for calls that have not begun. Resolves when it is durable, which may have to wait for room on a disk. */
   async cancel(taskId: string, reason: string): Promise<boolean> {
-    if (this.#loading) await this.#loading
-    const cancelled = await this.#actor.decide(({ context }) => cancelTasks(context, reason, taskId), {
-      correlationId: taskId,
-    })
-    return cancelled.length > 0
+    const cancelled = this.#cancel(taskId, reason)
+    const pending = cancelled.catch(() => {})
+    this.cancelling.set(taskId, pending)
+    try {
+      return await cancelled
+    } finally {
+      if (this.cancelling.get(taskId) === pending) this.cancelling.delete(taskId)
+    }
+  }
+
+  /** See {@link spentOnTask}. */
+  spentOn(taskId: string): Promise<TaskSpending> {
+    return spentOnTask(this.#environment.store, this.#actor.stream, taskId)
   }
 
   /** Rejects the pending replies: none will come in this process. */
@@ -130,11 +162,16 @@ export class AgentTasks {
     if (reason) this.#outcomes.giveUp(reason)
   }
 
-  async #ask(
-    taskId: string,
-    task: string | TaskInput,
-    { signal, session = this.#environment.session, outputSchema, origin, approval, ...listeners }: AskOptions,
-  ): Promise<Reply> {
+  async #ask(taskId: string, task: string | TaskInput, options: AskOptions): Promise<Reply> {
+    refuseUnknownKeys(options, ASK_OPTIONS, { what: 'The options of ask', noun: 'option' })
+    const {
+      signal,
+      session = this.#environment.session,
+      outputSchema,
+      origin,
+      approval,
+      ...listeners
+    } = options
     checkTaskId(taskId)
     // Tasks of a run that has begun are still accepted.
     if (!origin && !this.#environment.intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
@@ -150,10 +187,10 @@ export class AgentTasks {
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
     }
     if (this.#loading) await this.#loading
-    if (this.#refusal) throw this.#refusal
-    if (signal?.aborted) {
+    if (this.#refusal) return this.#replyDespite(this.#refusal, data)
+    // A task that was accepted before has to be cancelled, durably.
+    if (signal?.aborted && !(await this.#acceptance(taskId)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
-    }
     this.materials.set(taskId, material)
     this.#start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
@@ -171,6 +208,21 @@ export class AgentTasks {
       ignoreHolds()
       signal?.removeEventListener('abort', cancel)
       this.materials.delete(taskId)
+    }
+  }
+
+  async #cancel(taskId: string, reason: string): Promise<boolean> {
+    if (this.#loading) await this.#loading
+    const actor = this.#actor
+    try {
+      const cancelled = await actor.insist(() =>
+        actor.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
+      )
+      return cancelled.length > 0
+    } catch (error) {
+      // A restart of the agent does not undo the decision.
+      if (actor !== this.#actor || this.#loading) return this.#cancel(taskId, reason)
+      throw error
     }
   }
 
@@ -196,23 +248,26 @@ export class AgentTasks {
   ): Promise<number | undefined> {
     const { taskId } = data
     const { mailbox } = this.#environment
-    // An accepted task takes no new place in the queue. Looking that up is worth it only if the queue is full.
-    const isFull = ({ queue, current }: AgentContext) => queue.length + (current ? 1 : 0) >= mailbox
-    const isAccepted = isFull(this.#actor.snapshot.context) && (await this.#isAccepted(taskId))
     const { runId: _, ...causation } = origin ?? {}
     let version = 0
+    let refusal: ClaudeAgentError | undefined
     const deciding = this.#actor.decide(
-      ({ value, context }) => {
-        if (value === 'absent') throw new AgentNotFoundError({ agent: this.#agent, nearest: null })
-        if (value === 'stopped') throw new AgentStoppedError({ agent: this.#agent })
-        if (!isAccepted && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })
+      (snapshot) => {
         version = this.#actor.version
+        refusal = refusalIn(snapshot, this.#agent, mailbox)
+        if (refusal) throw refusal
         const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
         return [{ type: 'TaskAccepted', data }, ...held]
       },
       { correlationId: taskId, ...causation, commitId: `task/${this.#agent}/${taskId}` },
     )
-    const [accepted] = await deciding.catch((error) => this.#committed(error))
+    // A task that was accepted before takes no new place: it is not refused.
+    const [accepted] = await deciding.catch(async (error) => {
+      if (refusal === undefined) return this.#committed(error)
+      const known = await this.#acceptance(taskId)
+      if (known) return [known]
+      throw refusal
+    })
     const isRepeated = accepted !== undefined && accepted.version <= version
     if (isRepeated && !isSameTask(accepted.data, data)) {
       throw new TaskConflictError({ agent: this.#agent, taskId })
@@ -230,14 +285,46 @@ export class AgentTasks {
     return recorded
   }
 
+  /** The reply to an ask of this process; undefined if there is none, or if it was refused. */
+  async #askedReply(taskId: string): Promise<Reply | undefined> {
+    try {
+      return await this.#asked.get(taskId)
+    } catch (error) {
+      // Refused: an earlier ask may have been accepted.
+      if (factOf(error) === undefined) return undefined
+      throw error
+    }
+  }
+
+  /** Throws TaskNotFoundError for a task that was never accepted, and the reason if the agent works on none. */
+  async #assertPending(taskId: string): Promise<void> {
+    if (!(await this.#isAccepted(taskId))) throw new TaskNotFoundError({ taskId, agent: this.#agent })
+    if (this.#refusal) throw this.#refusal
+  }
+
   async #isAccepted(taskId: string): Promise<boolean> {
     const { queue, current } = this.#actor.snapshot.context
     if (current?.taskId === taskId || queue.some((waiting) => waiting.taskId === taskId)) return true
+    return (await this.#acceptance(taskId)) !== undefined
+  }
+
+  /** The fact that accepted the task; undefined if the agent does not know it. Looked up only before it is refused. */
+  async #acceptance(taskId: string): Promise<Recorded | undefined> {
     const facts = this.#environment.store.read(this.#actor.stream, { direction: 'backwards' })
-    for await (const { type, data } of facts) {
-      if (type === 'TaskAccepted' && data.taskId === taskId) return true
-    }
-    return false
+    for await (const fact of facts)
+      if (fact.type === 'TaskAccepted' && fact.data.taskId === taskId) return fact
+    return undefined
+  }
+
+  /** The reply to a task that has ended, from the log. Throws the refusal for any other. */
+  async #replyDespite(refusal: ClaudeAgentError, data: Accepted): Promise<Reply> {
+    const { taskId } = data
+    const known = await this.#acceptance(taskId)
+    if (!known) throw refusal
+    if (!isSameTask(known.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
+    const past = await this.#outcomeInLog(taskId, known.version)
+    if (!past) throw refusal
+    return this.#reply(past)
   }
 
   /** Tells the caller that the task is held, even if it was held before; checks again whether it may begin. */
@@ -275,21 +362,32 @@ export class AgentTasks {
     if (type === 'TaskFailed') throw rememberFact(callErrorFrom(data.error), id)
     if (type === 'TaskCancelled')
       throw rememberFact(new TaskCancelledError({ agent: this.#agent, ...data }), id)
-    const { taskId, text, sessionId, parentSessionId, costUsd, usage, durationMs, stopReason, attempt } = data
+    const { taskId, text, sessionId, parentSessionId, durationMs, stopReason, attempt } = data
     const reply = {
       taskId,
       agent: this.#agent,
       text: await this.bodies.read(text),
       sessionId,
       parentSessionId,
-      costUsd,
-      usage,
+      ...(attempt === 1 ? taskSpending(data) : await this.spentOn(taskId)),
       durationMs,
       stopReason: stopReason ?? null,
       attempts: attempt,
     }
     return rememberFact(reply, id)
   }
+}
+
+/** Why an agent accepts no new task; undefined if it does. */
+function refusalIn(
+  { value, context: { queue, current } }: AgentSnapshot,
+  agent: string,
+  mailbox: number,
+): ClaudeAgentError | undefined {
+  if (value === 'absent') return new AgentNotFoundError({ agent, nearest: null })
+  if (value === 'stopped') return new AgentStoppedError({ agent })
+  if (queue.length + (current ? 1 : 0) >= mailbox) return new MailboxFullError({ agent, mailbox })
+  return undefined
 }
 
 function holdFor(approval: AskOptions['approval']): Hold | undefined {

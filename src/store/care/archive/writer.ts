@@ -1,6 +1,6 @@
 /** Writing a log as an archive: as a stream of text, or atomically to a file. */
 import { createHash, randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { constants, type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -9,7 +9,7 @@ import { ClaudeAgentError } from '../../../events/errors/base.ts'
 import { checkStreamName } from '../../../events/ids.ts'
 import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
-import { FILE_MODE, syncDirectory } from '../../directory.ts'
+import { FILE_MODE, isMissing, syncDirectory } from '../../directory.ts'
 import { storedTextOf } from '../../fact-text.ts'
 import type { ChainedStore } from '../../level/chained-store.ts'
 import { type DecodedRecord, genesisHash, joinText } from '../../level/record.ts'
@@ -148,23 +148,40 @@ function redactedLine({ recorded, note, previousHash, hash }: DecodedRecord): Re
   return { ...recorded, data, ...(bare === null ? {} : { note: bare }), previousHash, hash }
 }
 
-/** Writes an archive to a file. The file gets its name once it is complete and on disk, replacing any of the same name. */
+/**
+ * Writes an archive to a file. The file gets its name once it is complete and on disk, replacing any of the same name;
+ * a link is followed and stays. A pipe or a device is written through.
+ */
 export async function writeArchive(
   store: ChainedStore,
   file: string,
   { compressed = false, ...options }: ExportOptions & { readonly compressed?: boolean },
 ): Promise<ArchiveSummary> {
-  const path = resolve(file)
-  const unfinished = `${path}.${randomUUID()}.unfinished`
   const tally = noneYet(store)
+  const write = async (handle: FileHandle) => {
+    const text = archiveText(store, options, tally)
+    const append = async (chunks: AsyncIterable<string | Uint8Array>) => {
+      for await (const chunk of chunks) await handle.appendFile(chunk)
+    }
+    await (compressed ? pipeline(text, createGzip(), append) : append(text))
+  }
+  try {
+    const path = await followedPath(resolve(file))
+    await ((await isReplaceable(path)) ? replaceFile(path, write) : writeThrough(path, write))
+  } catch (error) {
+    throw writingError(file, error)
+  }
+  return tally
+}
+
+type Write = (handle: FileHandle) => Promise<void>
+
+async function replaceFile(path: string, write: Write): Promise<void> {
+  const unfinished = `${path}.${randomUUID()}.unfinished`
   try {
     const handle = await open(unfinished, 'wx', FILE_MODE)
     try {
-      const text = archiveText(store, options, tally)
-      const write = async (chunks: AsyncIterable<string | Uint8Array>) => {
-        for await (const chunk of chunks) await handle.appendFile(chunk)
-      }
-      await (compressed ? pipeline(text, createGzip(), write) : write(text))
+      await write(handle)
       await handle.sync()
     } finally {
       await handle.close()
@@ -172,10 +189,40 @@ export async function writeArchive(
     await rename(unfinished, path)
   } catch (error) {
     await rm(unfinished, { force: true }).catch(() => {})
-    throw writingError(file, error)
+    throw error
   }
   await syncDirectory(dirname(path))
-  return tally
+}
+
+async function writeThrough(path: string, write: Write): Promise<void> {
+  const handle = await open(path, constants.O_WRONLY)
+  try {
+    await write(handle)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Where a path leads to, whether or not that exists. */
+async function followedPath(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (error) {
+    if (!isMissing(error)) throw error
+  }
+  const target = await readlink(path).catch(() => null)
+  return target === null ? path : followedPath(resolve(dirname(path), target))
+}
+
+/** Whether a file may be put at this path; not in place of a pipe or a device. */
+async function isReplaceable(path: string): Promise<boolean> {
+  try {
+    const found = await stat(path)
+    return found.isFile() || found.isDirectory()
+  } catch (error) {
+    if (isMissing(error)) return true
+    throw error
+  }
 }
 
 /** Turns a system error into ArchiveNotWritten; any other error is returned unchanged. */

@@ -10,7 +10,7 @@ import {
   type TableOnDisk,
 } from '../../files/log-directory.ts'
 import { type LogFileDamage, scanLogFile } from '../../files/log-file.ts'
-import { readEntries, TABLE_FOOTER, TableFile } from '../../files/table-file.ts'
+import { readEntries, resemblesFooter, TABLE_FOOTER, TableFile } from '../../files/table-file.ts'
 import { decodeBatch } from '../../files/write-batch.ts'
 import { damagedTableSource, type EntrySource, entriesSource, tableSource } from './entry-source.ts'
 import type { Findings } from './finding.ts'
@@ -139,6 +139,7 @@ function unfinishedDamage(content: Buffer): LogFileDamage | null {
     if (offset !== end) return { offset: end, problem: 'a block: its checksum does not match' }
     end = offset + size + BLOCK_TRAILER
   }
-  if (end === 0 || content.length - end !== TABLE_FOOTER) return null
+  if (end === 0 || content.length - end !== TABLE_FOOTER || !resemblesFooter(content.subarray(end)))
+    return null
   return { offset: end, problem: 'its end is damaged' }
 }

@@ -1,0 +1,1203 @@
+// The protections of this project: for each, the promise in docs/semantics.md or elsewhere, edits that remove it, and the
+// tests that must notice. `npm run mutants` tries them one at a time.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are texts of sources
+
+const STORE = 'src/store/level'
+const CARE = 'src/store/care'
+const POWER_LOSS = 'tests/store/level/power-loss.test.ts'
+const CONTRACT = 'tests/store/contract.test.ts'
+const LOCK = 'tests/store/level/lock.test.ts'
+const BACKUP = 'tests/store/care/backup.test.ts'
+const GOVERNOR = 'tests/actors/admission/governor.test.ts'
+const ACCOUNT_WAITS = 'tests/actors/admission/account-waits.test.ts'
+const BUDGETS = 'tests/actors/admission/budgets.test.ts'
+const AGENT = 'tests/actors/agent/agent.test.ts'
+const RECOVERY = 'tests/actors/agent/recovery.test.ts'
+const RUNS = 'tests/patterns/runs/runs.test.ts'
+const SUPERVISOR = 'tests/actors/supervision/supervisor.test.ts'
+const CALL_RECOVERY = 'tests/claude/recovery.test.ts'
+const OWNER_RECORD = 'tests/owner/record.test.ts'
+
+/** Edits that break one promise: what each breaks, the file, the text and what replaces it. */
+const breaking = (promise, tests, ...edits) =>
+  edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
+
+export const MUTATIONS = [
+  // The log
+  ...breaking(
+    'A power loss at any moment',
+    { [POWER_LOSS]: ['loses nothing acknowledged, tears no append'] },
+    [
+      'an append is not synced',
+      `${STORE}/writer.ts`,
+      'await batch.write({ sync: true })\n    this.#epochIsWritten = true',
+      'await batch.write({ sync: false })\n    this.#epochIsWritten = true',
+    ],
+    ['a file gets its name before its content', 'src/store/directory.ts', '      await file.sync()\n', ''],
+    [
+      'the name of a file is not synced',
+      'src/store/directory.ts',
+      '  await syncDirectory(dirname(path))\n',
+      '',
+    ],
+    [
+      'the names of LevelDB’s files are not synced',
+      `${STORE}/database.ts`,
+      '  await syncDirectory(path)\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A power loss at any moment',
+    { [POWER_LOSS]: ['leaves a finished copy whole'] },
+    [
+      'a copy gets its name before its content',
+      `${CARE}/archive/writer.ts`,
+      '      await handle.sync()\n',
+      '',
+    ],
+    [
+      'the name of a copy is not synced',
+      `${CARE}/archive/writer.ts`,
+      '  await syncDirectory(dirname(path))\n',
+      '',
+    ],
+    [
+      'the name of a restored store is not synced',
+      `${CARE}/store-builder.ts`,
+      '    await syncDirectory(dirname(target))\n',
+      '',
+    ],
+    [
+      'restored facts are not synced',
+      `${CARE}/store-builder.ts`,
+      'write({ sync: true })',
+      'write({ sync: false })',
+    ],
+  ),
+  ...breaking(
+    'A power loss at any moment',
+    { [POWER_LOSS]: ['during a compaction leaves every state as it was'] },
+    [
+      'blobs are removed before their facts are synced',
+      `${CARE}/compaction.ts`,
+      'if (batch.length > 0) await batch.write({ sync: true })',
+      'if (batch.length > 0) await batch.write({ sync: false })',
+    ],
+  ),
+  ...breaking(
+    'An append is atomic',
+    {
+      'tests/store/level/reopening.test.ts': ['A record over the size limit is refused'],
+      [CONTRACT]: ['A store on LevelDB'],
+    },
+    [
+      'an append with a conflict is written nevertheless',
+      `${STORE}/batch-plan.ts`,
+      "    if (error) return { kind: 'conflict', error }\n",
+      '',
+    ],
+  ),
+  ...breaking(
+    'A fact is read as it was appended',
+    { [CONTRACT]: ['A store on LevelDB'] },
+    [
+      'data that JSON changes is accepted',
+      'src/store/append-request.ts',
+      'if (problem === null) return text',
+      'return text',
+    ],
+    [
+      'NaN is accepted',
+      'src/store/append-request.ts',
+      'return Number.isFinite(value) ? null : ` is ${value}`',
+      'return null',
+    ],
+  ),
+  ...breaking('The expected version', { [CONTRACT]: ['A store on LevelDB'] }, [
+    'any version is accepted',
+    'src/store/append-request.ts',
+    'if (expectedVersion === null || expectedVersion === actual) return null',
+    'return null',
+  ]),
+  ...breaking(
+    'A fact whose upcast or fold throws is named',
+    {
+      'tests/actors/engine/fold-fact.test.ts': [
+        'is named with its stream, version and type, whoever reads it',
+      ],
+    },
+    [
+      'the error of a fold passes as it is',
+      'src/actors/engine/fold-fact.ts',
+      '    throw new UnreadableFactError(',
+      '    throw cause ?? new UnreadableFactError(',
+    ],
+  ),
+  ...breaking(
+    'A commit id is written once',
+    { [CONTRACT]: ['A store on LevelDB'] },
+    [
+      'a repeated id is written again',
+      `${STORE}/batch-plan.ts`,
+      "    if (entry) return { kind: 'repeated', entry }\n",
+      '',
+    ],
+    ['other facts under a known id pass', `${STORE}/writer.ts`, '    if (conflict) throw conflict\n', ''],
+  ),
+  ...breaking(
+    'A commit id is written once',
+    { 'tests/store/level/reopening.test.ts': ['A reopened store has everything'] },
+    [
+      'commit ids are not kept',
+      `${STORE}/batch-plan.ts`,
+      '...(commitId === null ? {} : { commitId, count: facts.length }),',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Positions and versions have no gaps',
+    { 'tests/store/level/model.test.ts': ['on LevelDB, even if the store is reopened in between'] },
+    [
+      'a version is left out',
+      `${STORE}/batch-plan.ts`,
+      'this.#versions.set(stream, next)',
+      'this.#versions.set(stream, next + 1)',
+    ],
+  ),
+  ...breaking(
+    'The log matches its model',
+    { 'tests/store/level/model.test.ts': ['on LevelDB, even if the store is reopened in between'] },
+    [
+      'a limit takes one fact too many',
+      'src/store/read-range.ts',
+      'to: Math.min(to, after + limit), backwards }',
+      'to: Math.min(to, after + limit + 1), backwards }',
+    ],
+  ),
+  ...breaking(
+    'A follower sees each fact once',
+    {
+      'tests/store/level/write-failure.test.ts': [
+        'A batch that failed but was written after all is there once',
+      ],
+      [CONTRACT]: ['A store on LevelDB'],
+    },
+    [
+      'a follower repeats its last fact',
+      'src/store/follow.ts',
+      'this.#position > position ||',
+      'this.#position >= position ||',
+    ],
+    [
+      'readers are not told of a recovered write',
+      `${STORE}/writer.ts`,
+      '    watermark.advance(this.#end.position)\n    this.#failure = null',
+      '    this.#failure = null',
+    ],
+  ),
+
+  // Damage
+  ...breaking(
+    'A reader gets what was written, or an error that names the location',
+    { 'tests/store/level/corruption.test.ts': ['A changed byte anywhere in the log causes an error'] },
+    [
+      'a hash is not compared',
+      `${STORE}/record.ts`,
+      'if (sha256(covered + text) !== (seal ?? own))',
+      'if (own.length === 0)',
+    ],
+    [
+      'files are not checked before they are opened',
+      `${STORE}/opening-check.ts`,
+      '  if (!problem) return\n',
+      '  if (problem !== null) return\n  if (!problem) return\n',
+    ],
+  ),
+  ...breaking(
+    'A reader gets what was written, or an error that names the location',
+    { 'tests/store/level/damage.test.ts': ['that is missing in the middle'] },
+    [
+      'a missing record is skipped',
+      `${STORE}/reader.ts`,
+      'if (found !== position) throw new SequenceGap({ stream: null, expected: position, found, file })',
+      'position = found',
+    ],
+  ),
+  ...breaking(
+    '`log verify` finds any flipped bit',
+    { 'tests/store/care/verify.test.ts': ['Every flipped bit of every file of the database is found'] },
+    [
+      'checksums of blocks are not compared',
+      `${CARE}/verify/file-check.ts`,
+      'if (problem !== null) report(offset, `a block: ${problem}`)',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A lost tail is detected',
+    { 'tests/store/level/damage.test.ts': ['that is missing at the end is a lost tail'] },
+    [
+      'the end is not compared with head',
+      `${STORE}/recovery.ts`,
+      'if (end.position < head.position) {',
+      'if (end.position < 0) {',
+    ],
+  ),
+  ...breaking(
+    'A torn write is not damage; a lost tail is',
+    { 'tests/store/level/torn-log.test.ts': ['A store that was closed has no torn record'] },
+    [
+      'a torn record always passes',
+      `${CARE}/verify/file-check.ts`,
+      'checkLog(log, findings, killed && isLast)',
+      'checkLog(log, findings, true)',
+    ],
+  ),
+  ...breaking(
+    'A torn write is not damage; a lost tail is',
+    { 'tests/store/care/verify.test.ts': ['A table that was cut off is not damage, wherever the cut falls'] },
+    [
+      'any 48 bytes are the end of a table',
+      `${CARE}/verify/file-check.ts`,
+      '!resemblesFooter(content.subarray(end))',
+      'end < 0',
+    ],
+  ),
+  ...breaking('A store with missing files is refused', { 'tests/store/level/damage.test.ts': ['without'] }, [
+    'a missing CURRENT starts a new log',
+    `${STORE}/directory.ts`,
+    "  if (manifest === undefined) throw damaged(current, 'the CURRENT file of its log is missing')\n",
+    '  if (manifest === undefined) return store.storeId\n',
+  ]),
+  ...breaking(
+    'A repair does not change the damaged store',
+    {
+      'tests/store/care/repair.test.ts': [
+        'keeps a fact only if the next one names it',
+        'keeps no part of an append',
+        'A repair keeps what is intact',
+      ],
+    },
+    [
+      'a stream is not cut',
+      `${CARE}/repair.ts`,
+      '      cut: new Set(streams.map(({ stream }) => stream)),',
+      '      cut: new Set(),',
+    ],
+  ),
+  ...breaking(
+    'Work resumes on a repaired store',
+    { 'tests/store/care/repair.test.ts': ['A lost body is in the report, and recorded as lost'] },
+    [
+      'a lost body is not recorded',
+      `${CARE}/repair/new-store.ts`,
+      '          builder.loseBody({ sha256, bytes })\n',
+      '',
+    ],
+  ),
+
+  // Copies
+  ...breaking(
+    'A backup is a prefix of the log',
+    { [BACKUP]: ['taken during appends at full speed is a prefix of the log'] },
+    [
+      'a backup goes on beyond where it began',
+      `${CARE}/archive/writer.ts`,
+      'const last = Math.min(to ?? Number.POSITIVE_INFINITY, await store.head())',
+      'const last = Math.max(0, (await store.head()) - 1)',
+    ],
+  ),
+  ...breaking(
+    'A restored or imported store equals the original',
+    { [BACKUP]: ['restores to the same store'] },
+    [
+      'facts lose their notes',
+      `${CARE}/restore.ts`,
+      '  return { recorded, note, value, hash }\n',
+      '  return { recorded, note: null, value, hash }\n',
+    ],
+  ),
+  ...breaking(
+    'A damaged copy is refused',
+    {
+      [BACKUP]: [
+        'refuses %s, names the line, and leaves nothing behind',
+        'refuses a file that was truncated or has a flipped bit',
+      ],
+    },
+    [
+      'a fact need not follow the one before it',
+      `${CARE}/archive/reader.ts`,
+      "return previousHash === expected ? null : 'it does not follow the previous fact'",
+      'return expected === null ? null : null',
+    ],
+    [
+      'the hash of a fact is not compared',
+      `${CARE}/archive/reader.ts`,
+      "    if (!matches) throw this.#invalid('its hash does not match', position)\n",
+      '',
+    ],
+    [
+      'the end may be missing',
+      `${CARE}/archive/reader.ts`,
+      "    if (!ended) throw this.#invalid('its end is missing: the file is incomplete')\n",
+      '',
+    ],
+  ),
+  ...breaking(
+    'A redacted export contains no text',
+    { 'tests/store/care/redacted-export.test.ts': ['no text of a fact or a summary is in it'] },
+    [
+      'the texts of summaries stay',
+      `${CARE}/archive/redaction.ts`,
+      'info: info && fields(info) })',
+      'info })',
+    ],
+    [
+      'the hash of a state stays',
+      `${CARE}/archive/redaction.ts`,
+      'const { state, info, ...summary } = note.summary',
+      'const { info, ...summary } = note.summary',
+    ],
+    [
+      'texts in lists stay',
+      `${CARE}/archive/redaction.ts`,
+      'if (isList(value)) return value.map((item) => redacted(name, item))',
+      'if (isList(value)) return value',
+    ],
+  ),
+  ...breaking(
+    'Old logs stay readable, always',
+    { 'tests/store/level/format-1.test.ts': ['are read as if written today'] },
+    [
+      'old facts are not upcast',
+      'src/events/catalog.ts',
+      'data = upcasts[v - 1]?.(data) ?? data',
+      'data = upcasts.length > 0 && v > 0 ? data : data',
+    ],
+  ),
+  ...breaking(
+    'Identical logs have identical hashes',
+    { 'tests/events/json.test.ts': ['equal values have one canonical text'] },
+    [
+      'the order of fields stays',
+      'src/events/json.ts',
+      'of Object.keys(object).sort())',
+      'of Object.keys(object))',
+    ],
+  ),
+
+  // Disk, files and locks
+  ...breaking(
+    'A full disk makes the store read-only',
+    { 'tests/store/level/write-failure.test.ts': ['A failed write'] },
+    ['writing goes on after a failed write', `${STORE}/writer.ts`, 'this.#failure = rootCause(cause)\n', ''],
+  ),
+  ...breaking(
+    'If its directory is removed, an open store',
+    { 'tests/store/level/faults.test.ts': ['A store whose directory is removed while it is open'] },
+    [
+      'a removed directory is not noticed',
+      `${STORE}/store.ts`,
+      "if (headFile.isGone) throw new Error('its directory was removed')\n",
+      '',
+    ],
+  ),
+  ...breaking(
+    'One owner at a time',
+    { [LOCK]: ['Another process is refused while the owner lives, even if the lock files are gone'] },
+    [
+      'the kernel is not asked',
+      `${STORE}/lock.ts`,
+      "if (hold === 'taken') throw",
+      'if (hold === null) throw',
+    ],
+  ),
+  ...breaking(
+    'A second process is told the pid of the first',
+    { [LOCK]: ['Another process is refused with the pid of the owner'] },
+    ['the pid is left out', `${STORE}/lock.ts`, 'pid: pidOf(await readOwner(path)) })', 'pid: null })'],
+  ),
+  ...breaking(
+    'An owner whose lock file is removed or replaced stops',
+    { [LOCK]: ['(%s) acknowledges nothing more'] },
+    [
+      'the lock is not checked before an acknowledgement',
+      `${STORE}/writer.ts`,
+      '      this.#checkOwner()\n      for',
+      '      for',
+    ],
+    [
+      'another file under its name passes',
+      `${STORE}/lock.ts`,
+      'return found?.ino === own.ino && found.dev === own.dev',
+      'return found !== undefined',
+    ],
+  ),
+  ...breaking(
+    'The lock of a dead process is ignored',
+    { 'tests/store/level/takeover.test.ts': ['looks again, and finds the one that was faster'] },
+    [
+      'a process that takes over does not look again',
+      `${STORE}/lock.ts`,
+      'if (owner?.pid !== dead.pid || owner.started !== dead.started) return false',
+      'if (owner === null) return false',
+    ],
+  ),
+  ...breaking(
+    'The lock of a dead process is ignored',
+    { [LOCK]: ['The lock of a dead process is taken over'] },
+    [
+      'a pid that was reused counts as the owner',
+      'src/store/process-identity.ts',
+      '(started === null || started === startOf(pid))',
+      "(started !== '')",
+    ],
+  ),
+  ...breaking(
+    'A record over the size limit is refused',
+    { 'tests/store/level/reopening.test.ts': ['A record over the size limit is refused'] },
+    [
+      'any size is accepted',
+      'src/store/append-request.ts',
+      'if (bytes > maxRecordBytes) throw',
+      'if (bytes < 0) throw',
+    ],
+  ),
+  ...breaking(
+    'A store of a newer format is refused',
+    { 'tests/store/level/damage.test.ts': ['of a newer format is refused and left unchanged'] },
+    [
+      'any format is opened',
+      `${STORE}/directory.ts`,
+      '  if (format > FORMAT) throw new UnsupportedFormat({ path: paths.base, found: format, known: FORMAT })\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Files of a store are private to their user',
+    { [OWNER_RECORD]: ['has a socket and a record that are private to its user'] },
+    [
+      'others may read its files',
+      'src/store/directory.ts',
+      'export const FILE_MODE = 0o600',
+      'export const FILE_MODE = 0o644',
+    ],
+  ),
+
+  // Agents
+  ...breaking(
+    'State is the fold of the facts',
+    { 'tests/actors/agent/machine.test.ts': ['leads to the same state live and replayed'] },
+    [
+      'a fold takes a chance',
+      'src/actors/agent/state.ts',
+      'SessionLost: (_, { sessionId }) => ({ lostSession: sessionId }),',
+      'SessionLost: (_, { sessionId }) => ({ lostSession: `${sessionId} ${Math.random()}` }),',
+    ],
+  ),
+  ...breaking(
+    'A task ends exactly once',
+    { 'tests/actors/agent/machine.test.ts': ['ends each task exactly once, whatever happens'] },
+    [
+      'a cancelled task stays in the queue',
+      'src/actors/agent/state.ts',
+      '  TaskCancelled: ({ current, queue }, { taskId }) =>\n    current?.taskId === taskId\n      ? { current: null }\n      : { queue: queue.filter((queued) => queued.taskId !== taskId) },',
+      '  TaskCancelled: ({ current, queue }, { taskId }) =>\n    current?.taskId === taskId ? { current: null } : { queue },',
+    ],
+  ),
+  ...breaking(
+    'A task id identifies one task',
+    {
+      [AGENT]: [
+        'identifies one task: asked twice, it runs once and has one reply',
+        'still has its reply after a restart',
+      ],
+    },
+    [
+      'a known id is a new task',
+      'src/actors/agent/tasks/tasks.ts',
+      ', commitId: `task/${this.#agent}/${taskId}` },',
+      ' },',
+    ],
+  ),
+  ...breaking('A task id identifies one task', { [AGENT]: ['cannot be used for another task'] }, [
+    'another task under a known id gets the old reply',
+    'src/actors/agent/tasks/tasks.ts',
+    'if (isRepeated && !isSameTask(accepted.data, data)) {',
+    'if (isRepeated && taskId.length === 0) {',
+  ]),
+  ...breaking(
+    'One task at a time, in the order asked',
+    { [AGENT]: ['does one task at a time, in the order in which they were asked'] },
+    [
+      'the newest task is first',
+      'src/actors/agent/state.ts',
+      '({ queue: [...queue, { ...task, cause }] })',
+      '({ queue: [{ ...task, cause }, ...queue] })',
+    ],
+  ),
+  ...breaking(
+    'A task whose text is lost fails immediately',
+    { 'tests/actors/engine/lost-bodies.test.ts': ['A task whose prompt is lost fails at once'] },
+    [
+      'a lost text is an effect that failed',
+      'src/actors/agent/worker.ts',
+      'if (!(error instanceof ClaudeAgentError) || error.retryable) throw error',
+      'if (error !== null) throw error',
+    ],
+  ),
+  ...breaking(
+    'A deadline holds',
+    {
+      [AGENT]: [
+        'fails at its deadline during a call, and the call is terminated',
+        'fails at its deadline while it waits to retry',
+      ],
+    },
+    [
+      'a deadline has no effect',
+      'src/actors/agent/decisions.ts',
+      'return current.leftMs === null ? [retry, deadline] : [retry]',
+      'return [retry]',
+    ],
+  ),
+  ...breaking(
+    'A deadline counts the task’s own time',
+    { [GOVERNOR]: ['do not lose time between two attempts either'] },
+    [
+      'the wait for admission counts',
+      'src/actors/agent/decisions.ts',
+      'Date.parse(deadlineAt) + waitedMs - now',
+      'Date.parse(deadlineAt) - now',
+    ],
+  ),
+  ...breaking(
+    'A deadline counts the task’s own time',
+    { [ACCOUNT_WAITS]: ['gives the time of a refused call back to its task'] },
+    ['the time of a refused call is lost', 'src/actors/agent/decisions.ts', 'left + START_MS)', 'left)'],
+    [
+      'more than a minute is given back',
+      'src/actors/agent/decisions.ts',
+      'const START_MS = 60_000',
+      'const START_MS = 600_000',
+    ],
+  ),
+  ...breaking(
+    'A rate limit delays tasks and fails none of them',
+    {
+      [ACCOUNT_WAITS]: [
+        'makes the task wait, longer each time',
+        'does not use up retries for later failures',
+      ],
+    },
+    [
+      'a refusal counts as a retry',
+      'src/actors/agent/state.ts',
+      'excused: current.excused + (because === undefined ? 0 : 1),',
+      'excused: current.excused,',
+    ],
+  ),
+  ...breaking(
+    'A rate limit delays tasks and fails none of them',
+    { [GOVERNOR]: ['pauses an account that refuses single calls twice as long each time'] },
+    [
+      'pauses are not doubled',
+      'src/actors/admission/adaptive-limit.ts',
+      'FIRST_PAUSE_MS * 2 ** (refusals - 1)',
+      'FIRST_PAUSE_MS',
+    ],
+    [
+      'pauses have no end',
+      'src/actors/admission/adaptive-limit.ts',
+      'Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (refusals - 1))',
+      'FIRST_PAUSE_MS * 2 ** (refusals - 1)',
+    ],
+    [
+      'an answer does not begin anew',
+      'src/actors/admission/adaptive-limit.ts',
+      'return { ...account, refusals: 0, limit:',
+      'return { ...account, limit:',
+    ],
+  ),
+  ...breaking(
+    'A rate limit delays tasks and fails none of them',
+    { [ACCOUNT_WAITS]: ['gets one call at a time after a restart'] },
+    [
+      'a restart forgets refusals',
+      'src/actors/agent/worker.ts',
+      'if (context.resumed && effect.task.refusals > 0) governor',
+      'if (context.resumed && effect.task.refusals > 1e9) governor',
+    ],
+    [
+      'a restart begins with any number',
+      'src/actors/admission/adaptive-limit.ts',
+      'limit: Math.min(account.limit, 1), era: 1 }',
+      'era: 1 }',
+    ],
+  ),
+  ...breaking(
+    'Scheduling is fair',
+    { [GOVERNOR]: ['gives each agent its turn, and all copies of an agent one together'] },
+    [
+      'an agent keeps its turn',
+      'src/actors/admission/fair-queue.ts',
+      '      this.#lines.delete(owner)\n      if (line',
+      '      if (line.length === 0) this.#lines.delete(owner)\n      if (line',
+    ],
+    ['each copy has a turn', 'src/actors/admission/governor.ts', "agent.split('.', 1)[0] ?? agent", 'agent'],
+  ),
+  ...breaking(
+    'A full mailbox refuses before anything is written',
+    { [GOVERNOR]: ['refuses at once with a hint; queued tasks are durable and get done'] },
+    [
+      'a mailbox has no limit',
+      'src/actors/agent/tasks/tasks.ts',
+      'if (!isAccepted && isFull(context)) throw new MailboxFullError({ agent: this.#agent, mailbox })\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Timers survive a restart',
+    { [RECOVERY]: ['a retry is due at its recorded time, neither earlier nor later'] },
+    [
+      'a retry is made at once',
+      'src/actors/agent/worker.ts',
+      '        await context.pause(msUntil(effect.dueAt))\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Reading has no side effects',
+    { [RECOVERY]: ['looking at the agent on demand has no effect; asking it does'] },
+    [
+      'a loaded agent starts',
+      'src/actors/agent/system.ts',
+      "if (agent.status !== 'absent') return agent\n    this.#active.delete(id)",
+      "if (agent.status !== 'absent') {\n      agent.start()\n      return agent\n    }\n    this.#active.delete(id)",
+    ],
+  ),
+  ...breaking(
+    'A snapshot is a cache',
+    { 'tests/actors/engine/snapshots.test.ts': ['of another fold is not used'] },
+    [
+      'a snapshot of another machine is used',
+      'src/actors/engine/fold-stream.ts',
+      'const fits = saved?.fingerprint === definition.fingerprint',
+      'const fits = saved !== undefined && saved !== null',
+    ],
+  ),
+
+  // Calls
+  ...breaking(
+    'An answer that was paid for is not paid for again',
+    {
+      [RECOVERY]: [
+        'an answer that was paid for is harvested: no second call',
+        'an answer counts even if the deadline has passed in the meantime',
+      ],
+    },
+    [
+      'what became of a call is not looked up',
+      'src/actors/agent/worker.ts',
+      '    if (resumed) {\n      const recovery',
+      '    if (resumed && effect.key.length === 0) {\n      const recovery',
+    ],
+  ),
+  ...breaking(
+    'A call with an unknown outcome is recorded as such',
+    { [RECOVERY]: ['a call without an answer is recorded as unknown and retried'] },
+    [
+      'an unknown outcome counts as unsent',
+      'src/actors/agent/call.ts',
+      "return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
+      'return undefined',
+    ],
+  ),
+  ...breaking(
+    'A call that was never sent is sent again under its own ids',
+    { [RECOVERY]: ['a call that was never sent is sent again under the same ids'] },
+    [
+      'a call that was never sent is unknown',
+      'src/actors/agent/call.ts',
+      "    case 'unsent':\n      return undefined",
+      "    case 'unsent':\n      return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
+    ],
+  ),
+  ...breaking(
+    'A transcript does not change once it is answered',
+    { [AGENT]: ['continues its session chain: each call forks the answer before it'] },
+    [
+      'a call continues no session',
+      'src/actors/agent/decisions.ts',
+      "const parentSessionId = task.session === 'fresh' ? null : session",
+      "const parentSessionId = task.session === 'fresh' ? session : null",
+    ],
+  ),
+  ...breaking(
+    'Losing a transcript does not lose the conversation',
+    { [ACCOUNT_WAITS]: ['is rebuilt: the next call begins a new one with the conversation so far'] },
+    [
+      'a lost session is begun without its conversation',
+      'src/actors/agent/call.ts',
+      'prompt: `${before}${prompt}`,',
+      'prompt,',
+    ],
+  ),
+  ...breaking(
+    'One bad block does not end a conversation',
+    { [ACCOUNT_WAITS]: ['is rebuilt as well after %s', 'is rebuilt once only'] },
+    [
+      'a rejected request ends the task',
+      'src/actors/agent/decisions.ts',
+      "fault === 'session' || rejectsRequest(error)",
+      "fault === 'session'",
+    ],
+    [
+      'it is rebuilt without end',
+      'src/actors/agent/decisions.ts',
+      'call.parentSessionId !== null && !call.rebuilt) {',
+      'call.parentSessionId !== null) {',
+    ],
+  ),
+  ...breaking(
+    'An answer is never lost because of a number',
+    { 'tests/claude/recordable.test.ts': ['any result with a text can be recorded'] },
+    [
+      'a negative number passes',
+      'src/claude/recordable.ts',
+      'Math.min(Math.max(0, value), largest)',
+      'Math.min(value, largest)',
+    ],
+    [
+      'a fraction of a token passes',
+      'src/claude/recordable.ts',
+      'Math.ceil(amount(value, LARGEST_COUNT))',
+      'amount(value, LARGEST_COUNT)',
+    ],
+    ['any number of denials passes', 'src/claude/recordable.ts', '      .slice(0, MOST_DENIALS)\n', ''],
+  ),
+  ...breaking(
+    'What listeners receive adds up to the answer',
+    { 'tests/actors/agent/messages.test.ts': ['what a failed call has said is taken back'] },
+    ['nothing is taken back', 'src/actors/agent/worker.ts', '    takeBack(effect.task)\n', ''],
+  ),
+  ...breaking(
+    'What a tool reads never costs an answer',
+    { 'tests/claude/stream/long-lines.test.ts': ['what a tool read may be of any length'] },
+    [
+      'a long line of a tool counts',
+      'src/claude/stream/parser.ts',
+      "return SILENT.has(type) || SPOKEN.has(type) ? 'skip' : 'count'",
+      "return SPOKEN.has(type) ? 'skip' : 'count'",
+    ],
+  ),
+  ...breaking(
+    'No process is left behind',
+    { [CALL_RECOVERY]: ['a process that reused the pid is left alone'] },
+    [
+      'any process with the pid is ended',
+      'src/claude/recovery.ts',
+      'return environment === null || environment.get(CALL_MARKER) === call.callId',
+      'return environment === null || environment.size >= 0',
+    ],
+  ),
+  ...breaking(
+    'No process is left behind',
+    {
+      'tests/claude/process/processes.test.ts': [
+        'a sweep kills the processes with the marker of a call',
+        'a sweep of a base directory spares the calls to keep',
+        'a sweep spares the sweeping process',
+      ],
+    },
+    ['a sweep kills nothing', 'src/claude/process/sweep.ts', '    await killAll(doomed, context)\n', ''],
+    [
+      'a sweep spares no call',
+      'src/claude/process/sweep.ts',
+      "if (!keep.has(markers.get(CALL_MARKER) ?? '')) marked.push(entry)",
+      'marked.push(entry)\n      if (keep.size < 0) continue',
+    ],
+    [
+      'a sweep spares no ancestor',
+      'src/claude/process/sweep.ts',
+      'new Set([...ancestorsOf(process.pid, entries), process.pid])',
+      'new Set<number>()',
+    ],
+  ),
+  ...breaking(
+    'Whatever an agent made is removed with it',
+    {
+      'tests/actors/agent/removal.test.ts': [
+        'a removal is recorded when the files are gone',
+        'an agent under a name used before gets none of the files',
+      ],
+    },
+    ['files stay', 'src/actors/agent/system.ts', '      await runner.discard?.(directories(id))\n', ''],
+    [
+      'a new agent gets what an old one left',
+      'src/actors/agent/system.ts',
+      '    if (agent.version > 0) await runner.discard?.(directories(agent.id))\n',
+      '',
+    ],
+  ),
+
+  // Budgets, approvals, late answers
+  ...breaking(
+    'No call starts without room in its budgets',
+    { [BUDGETS]: ['hold the second task without a request', 'of zero holds everything'] },
+    [
+      'everything fits',
+      'src/actors/admission/budget-decisions.ts',
+      'left === null || (left > 0 && needed <= left)',
+      'left === null || needed >= 0',
+    ],
+  ),
+  ...breaking(
+    'No call starts without room in its budgets',
+    { [BUDGETS]: ['The next call is estimated at the mean', 'but not at the cost of its last one'] },
+    [
+      'the last call does not count',
+      'src/actors/admission/budget-decisions.ts',
+      'largest([mean, lastCost ?? mean, minimum])',
+      'largest([mean, minimum])',
+    ],
+  ),
+  ...breaking(
+    'A task that does not fit is held without a request',
+    { [BUDGETS]: ['hold it across a restart that raises the budget'] },
+    [
+      'a raised budget is not noticed',
+      'src/actors/agent/decisions.ts',
+      "return queue.some(isForBudget) ? [{ key: BEGIN_HELD, type: 'begin' }] : []",
+      'return []',
+    ],
+  ),
+  ...breaking(
+    'Each call is reserved and settled once',
+    {
+      'tests/actors/admission/budget-crashes.test.ts': [
+        'stopped at any append, each is reserved, settled and answered once',
+      ],
+    },
+    [
+      'a settled call costs nothing',
+      'src/actors/admission/budget-ledger.ts',
+      'data: { callId, ...settlement } }',
+      'data: { callId, ...settlement, usd: 0 } }',
+    ],
+  ),
+  ...breaking(
+    'A reservation is made in all applicable budgets or in none',
+    { [BUDGETS]: ['of several scopes is reserved in all of them or in none'] },
+    [
+      'only one budget counts',
+      'src/actors/admission/budgets.ts',
+      'Promise.all(ledgers.map((ledger) => ledger.reserve(reservation)))',
+      'Promise.all(ledgers.slice(0, 1).map((ledger) => ledger.reserve(reservation)))',
+    ],
+  ),
+  ...breaking(
+    'A task that needs approval waits durably',
+    {
+      'tests/actors/agent/approvals.test.ts': [
+        'is held, lets later tasks pass',
+        'waits across a restart without a request',
+      ],
+    },
+    [
+      'a hold has no effect',
+      'src/actors/agent/state.ts',
+      '(queued.taskId === taskId ? { ...queued, hold } : queued)',
+      '(queued.taskId === taskId ? { ...queued, ...(hold.reason === null && { hold }) } : queued)',
+    ],
+    [
+      'a hold is not written',
+      'src/actors/agent/tasks/tasks.ts',
+      "return [{ type: 'TaskAccepted', data }, ...held]",
+      "return held.length < 0 ? held : [{ type: 'TaskAccepted', data }]",
+    ],
+  ),
+  ...breaking(
+    'A late answer is recorded and its cost counted',
+    {
+      'tests/actors/agent/late-answers.test.ts': [
+        'was cancelled is kept with its text and its cost',
+        'timed out is kept as well',
+      ],
+    },
+    [
+      'a late answer is dropped',
+      'src/actors/agent/worker.ts',
+      '    await recordLateAnswer(actor, bodies, answered, ending)\n',
+      '',
+    ],
+    [
+      'its cost does not count',
+      'src/actors/agent/state.ts',
+      '      ...totals,\n      inputTokens: totals.inputTokens + usage.inputTokens,\n      outputTokens: totals.outputTokens + usage.outputTokens,\n      costUsd: totals.costUsd + costUsd,\n    },\n    deadLetters',
+      '      ...totals,\n      inputTokens: totals.inputTokens + usage.inputTokens,\n      outputTokens: totals.outputTokens + usage.outputTokens,\n      costUsd: totals.costUsd + costUsd * 0,\n    },\n    deadLetters',
+    ],
+  ),
+
+  // Supervision
+  ...breaking(
+    'A tree follows OTP',
+    { 'tests/actors/supervision/laws.test.ts': ["OTP's laws hold, and the log folds to the living tree"] },
+    [
+      'a transient child is always restarted',
+      'src/actors/supervision/decisions.ts',
+      "return data.restart === 'transient' && (reason === 'crashed' || reason === 'killed')",
+      "return data.restart === 'transient' && reason.length > 0",
+    ],
+  ),
+  ...breaking(
+    'A tree follows OTP',
+    { [SUPERVISOR]: ['restarts the children started after the one that ended'] },
+    [
+      'rest-for-one restarts all',
+      'src/actors/supervision/decisions.ts',
+      'filter(({ order }) => order >= child.order)',
+      'filter(({ order }) => order >= 0)',
+    ],
+  ),
+  ...breaking(
+    'Restarts are bounded',
+    {
+      [SUPERVISOR]: [
+        'with intensity 2 ends at the third restart, together with its children',
+        'escalates up to the root',
+      ],
+    },
+    [
+      'one restart more is allowed',
+      'src/actors/supervision/restart-intensity.ts',
+      'recent.length > maxRestarts }',
+      'recent.length > maxRestarts + 1 }',
+    ],
+  ),
+  ...breaking(
+    'A tree survives a restart of the program',
+    {
+      [SUPERVISOR]: ['a tree resumes from the log: terminated children, counted restarts, pending restarts'],
+    },
+    [
+      'restarts are not counted across programs',
+      'src/actors/supervision/restart-intensity.ts',
+      'stamps.filter((stamp) => stamp >= now - withinMs)',
+      'stamps.filter((stamp) => stamp >= now)',
+    ],
+  ),
+
+  // History
+  ...breaking(
+    'Verification detects a modified log',
+    { 'tests/history/verify-replay.test.ts': ['a snapshot or a state that differs is named'] },
+    [
+      'states are not compared',
+      'src/history/verify-replay.ts',
+      'const isSame = canonicalJson(replayed) === canonicalJson(recorded)',
+      'const isSame = canonicalJson(replayed) === canonicalJson(recorded) || replayed !== undefined',
+    ],
+  ),
+  ...breaking(
+    'Metrics agree with the log',
+    { 'tests/history/metrics.test.ts': ['count the steps of runs by outcome'] },
+    [
+      'a cancelled step counts as failed',
+      'src/history/metrics.ts',
+      "cancelled ? 'cancelled' : 'failed'",
+      "cancelled ? 'failed' : 'failed'",
+    ],
+  ),
+  ...breaking(
+    'Statistics',
+    { 'tests/history/causes.test.ts': ['half of the answers took at most p50'] },
+    [
+      'p95 is another share',
+      'src/history/statistics.ts',
+      'percentile(sorted, 0.95)',
+      'percentile(sorted, 0.9)',
+    ],
+    [
+      'p50 is another share',
+      'src/history/statistics.ts',
+      'percentile(sorted, 0.5)',
+      'percentile(sorted, 0.4)',
+    ],
+    [
+      'times are not sorted',
+      'src/history/statistics.ts',
+      'times.sort((one, other) => one - other)',
+      'times.sort()',
+    ],
+  ),
+
+  // Workflow runs
+  ...breaking(
+    'An answered step is not asked again',
+    { 'tests/patterns/runs/crash-sweep.test.ts': ['a pipeline of parallel of agents'] },
+    [
+      'a step that a crash interrupted is another task',
+      'src/patterns/runs/durable-ask.ts',
+      'const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`',
+      'const taskId = `${runId}.${stepKey}.${tries + (isOpen ? 1 : 0)}`',
+    ],
+  ),
+  ...breaking('An answered step is not asked again', { [RUNS]: ['asks again only the changed steps'] }, [
+    'answers in the log are not used',
+    'src/patterns/runs/durable-ask.ts',
+    "if (step?.state !== 'succeeded' || text === undefined) return undefined\n    this.#context",
+    "if (step?.state !== 'succeeded' || text === undefined || ask > 0) return undefined\n    this.#context",
+  ]),
+  ...breaking(
+    'One run id is one run',
+    {
+      [RUNS]: [
+        'is one run, however often it is started',
+        'stands for one input: another input is refused before any call',
+      ],
+    },
+    [
+      'a run is started again',
+      'src/patterns/runs/runs.ts',
+      '    if (active) return active.run\n    const run',
+      '    const run',
+    ],
+    [
+      'another input passes',
+      'src/patterns/runs/runs.ts',
+      'if (context.input && !isSameInput(context.input, input)) throw',
+      'if (context.input && id.length === 0) throw',
+    ],
+  ),
+  ...breaking(
+    'A changed workflow re-runs the changed steps',
+    { [RUNS]: ['asks again only the changed steps, and those that depend on them'] },
+    [
+      'a changed agent is the same',
+      'src/patterns/runs/step-key.ts',
+      '`${digest([content, fingerprint])}.${occurrence}`',
+      '`${digest([content, fingerprint.length])}.${occurrence}`',
+    ],
+  ),
+  ...breaking(
+    'A decided race does not restart its losers',
+    { [RUNS]: ['starts no loser of a decided race'] },
+    [
+      'a recorded answer comes later',
+      'src/patterns/runs/durable-ask.ts',
+      '        causes.end(known, () => emit(known.answer))\n        return undefined',
+      '        setImmediate(() => causes.end(known, () => emit(known.answer)))\n        return undefined',
+    ],
+  ),
+  ...breaking(
+    'Pool copies are removed when their run has ended',
+    { 'tests/patterns/runs/crash-sweep.test.ts': ['a map over a pool, whose copies are gone afterwards'] },
+    [
+      'copies stay',
+      'src/patterns/runs/workers.ts',
+      'for (const agent of this.#copied) await this.#agents.removeCopies(agent, (copy) => this.#use.has(copy))',
+      '',
+    ],
+  ),
+
+  // Other processes
+  ...breaking(
+    'A task asked through another process finishes even if its client dies',
+    { 'tests/remote/orchestrator.test.ts': ['is kept'] },
+    [
+      'the owner forgets its clients’ tasks',
+      'src/owner/socket.ts',
+      "if (request.method === 'POST') this.#writes.add(answered)",
+      '',
+    ],
+  ),
+  ...breaking(
+    '`owner.json` is trusted only if this user alone can have written it',
+    { [OWNER_RECORD]: ['A record is not trusted'] },
+    [
+      'others may write it',
+      'src/owner/record.ts',
+      "    if (process.getuid && (found.mode & 0o077) !== 0) throw refused('other users have access to it')\n",
+      '',
+    ],
+    ['it may be a link', 'src/owner/record.ts', '(constants.O_NOFOLLOW ?? 0)', '0'],
+    [
+      'its socket may be in a public directory',
+      'src/owner/socket-directory.ts',
+      "    if (!isPrivateDirectory(lstatSync(directory)))\n      return 'the directory of its socket is not private to this user'\n",
+      '',
+    ],
+    ['its owner may be another one', 'src/owner/record.ts', 'if (!found.isFile())', 'if (found.size < 0)'],
+  ),
+  ...breaking(
+    'The owner bounds what it takes',
+    { 'tests/owner/limits.test.ts': ['A request that is too large is refused'] },
+    [
+      'a request of any size is read',
+      'src/owner/answers.ts',
+      '    if (bytes > LARGEST_REQUEST) return null\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'The owner bounds what it takes',
+    { 'tests/owner/limits.test.ts': ['Connections are bounded'] },
+    [
+      'any number of connections is taken',
+      'src/owner/socket.ts',
+      '    this.#server.maxConnections = MOST_CONNECTIONS\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'The second signal ends at once',
+    { 'tests/shutdown.test.ts': ['a second signal closes at once'] },
+    [
+      'a second signal is the first one again',
+      'src/shutdown.ts',
+      'const finished = isRepeated ? Promise.resolve() : finish()',
+      'const finished = isRepeated ? finish() : finish()',
+    ],
+  ),
+
+  // The inspector
+  ...breaking(
+    'The inspector serves its own page only',
+    {
+      'tests/inspector/access.test.ts': [
+        'nothing is served without the key',
+        'an unexpected Host header is refused',
+        'a page of another origin is refused',
+        'every method but GET is refused',
+        'large ones are clamped',
+      ],
+    },
+    [
+      'no token is needed',
+      'src/inspector/guard.ts',
+      'if (given.some((one) => one !== null && equal(one, token))) return null',
+      'if (given.length > 0) return null',
+    ],
+    [
+      'any host name passes',
+      'src/inspector/guard.ts',
+      "if (!hosts.includes(headers.host ?? ''))",
+      'if (hosts.length === 0)',
+    ],
+    [
+      'any origin passes',
+      'src/inspector/guard.ts',
+      'if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) {',
+      'if (origin !== undefined && hosts.length === 0) {',
+    ],
+    [
+      'any method passes',
+      'src/inspector/guard.ts',
+      "if (method !== 'GET') return",
+      "if (method === '') return",
+    ],
+  ),
+]

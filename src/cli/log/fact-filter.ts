@@ -1,0 +1,28 @@
+/** Which facts `log` and `tail` print. */
+import type { Recorded } from '../../events/envelope.ts'
+import { checkStreamName } from '../../events/ids.ts'
+import { kindOf } from '../../history/kinds.ts'
+
+export interface FactFilter {
+  readonly stream?: string
+  readonly agent?: string
+  readonly type?: readonly string[]
+  readonly since?: Date
+}
+
+/** Throws InvalidIdError for a name that no stream can have, as it would filter out everything. */
+export function factFilter({ stream, agent, type, since }: FactFilter): (recorded: Recorded) => boolean {
+  const streams = [
+    ...(stream === undefined ? [] : [checkStreamName(stream)]),
+    ...(agent === undefined ? [] : [checkStreamName(`agent/${agent}`)]),
+  ]
+  const types = new Set(type)
+  const from = since?.toISOString() ?? ''
+  return (recorded) =>
+    recorded.at >= from &&
+    streams.every((name) => name === recorded.stream) &&
+    (types.size === 0 || types.has(typeOf(recorded)))
+}
+
+/** The type that a fact has today; a type may have had another name when the fact was written. */
+const typeOf = (recorded: Recorded) => kindOf(recorded.stream)?.facts.typeOf(recorded) ?? recorded.type

@@ -1,0 +1,20 @@
+/**
+ * Characters that a reader does not see, and that change what is read: those that turn the direction of writing, have no
+ * width, or are tags and selectors in which a text can be hidden (Unicode Technical Report 36; Trojan Source,
+ * CVE-2021-42574).
+ */
+
+const UNSEEN =
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: each is meant on its own
+  /[\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u
+/** A joiner is a letter's or an emoji's own where both its neighbours are: it joins nothing else. */
+const STRAY_JOINER =
+  /(?<![\p{L}\p{M}\p{Extended_Pictographic}\p{Emoji_Modifier}])[\u200c\u200d]|(?<=\p{ASCII})[\u200c\u200d]|[\u200c\u200d](?![\p{L}\p{M}\p{Extended_Pictographic}])|[\u200c\u200d](?=\p{ASCII})/u
+/** The second of two selectors selects nothing. */
+const STRAY_SELECTOR = /(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]/u
+
+const HIDDEN = new RegExp([UNSEEN, STRAY_JOINER, STRAY_SELECTOR].map(({ source }) => source).join('|'), 'gu')
+
+/** The text with each hidden character replaced. */
+export const withoutHidden = (text: string, replacement: (character: string) => string): string =>
+  text.replace(HIDDEN, replacement)

@@ -1,0 +1,151 @@
+/** Commands in a repository whose configuration file the user has not written. */
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { quickCommandLine } from '../command.ts'
+
+/** Every command that only reads. */
+const READING: readonly (readonly string[])[] = [
+  ...[
+    ['agent', 'list'],
+    ['agent', 'show', 'a'],
+    ['agent', 'sessions', 'a'],
+    ['agent', 'held'],
+  ],
+  ...[['budget', 'show'], ['budget', 'list'], ['late-answers'], ['ps'], ['metrics'], ['stats']],
+  ...[
+    ['workflow', 'list'],
+    ['workflow', 'show', 'r1'],
+    ['workflow', 'resume', 'r2', '--plan'],
+  ],
+  ...[['log'], ['log', 'verify'], ['tail', '--no-follow'], ['top', '--once'], ['why', '2'], ['why', 'none']],
+  ...[
+    ['replay', 'agent/a'],
+    ['replay', '--verify'],
+    ['state', 'agent/a'],
+    ['diff', 'agent/a', '1', '2'],
+  ],
+  ...[
+    ['config', 'show'],
+    ['config', 'path'],
+    ['config', 'validate'],
+    ['doctor'],
+    ['complete', '--', 'agent', 'show', ''],
+  ],
+]
+
+test('no command that only reads writes anything, whatever the configuration declares', async () => {
+  const { folder, run } = await quickCommandLine()
+  await run(['agent', 'create', 'a', 'mine', '--tools', 'Bash'])
+  await run(['workflow', 'run', 'a', 'hello', '--id', 'r1'])
+  const facts = async () => (await run(['log', '--json'])).stdout
+  const before = await facts()
+  await writeFile(
+    join(folder, 'claude-agents.yaml'),
+    `agents: [{ id: a, system_prompt: theirs }, { id: b, system_prompt: new }]
+budget: { usd: 3 }
+logging: { level: warn, file: ./agents.log }
+`,
+  )
+  for (const words of READING) {
+    const { stdout, stderr } = await run(words)
+    expect({ words, said: stdout + stderr }).toMatchObject({ said: expect.stringMatching(/./) })
+  }
+  expect(await facts()).toBe(before)
+  expect(await readdir(folder)).not.toContain('agents.log')
+  // The first command that changes something writes what is declared.
+  await run(['agent', 'reset', 'a'])
+  const added = (await facts()).slice(before.length)
+  for (const type of ['AgentConfigured', 'AgentCreated', 'BudgetSet', 'AgentReset'])
+    expect(added).toContain(type)
+})
+
+test('where there is no store, a command that only reads makes none', async () => {
+  const { folder, run } = await quickCommandLine()
+  await writeFile(join(folder, 'claude-agents.yaml'), 'agents: [{ id: a, system_prompt: x }]\n')
+  for (const words of READING) await run(words)
+  expect(await readdir(folder)).toEqual(['claude-agents.yaml'])
+})
+
+test('what is declared is there for a command that works through a process that only reads', async () => {
+  const { folder, run, start } = await quickCommandLine()
+  await run(['agent', 'create', 'b', 'x'])
+  await writeFile(join(folder, 'claude-agents.yaml'), 'agents: [{ id: a, system_prompt: x }]\n')
+  const inspecting = start('inspect', '--no-open')
+  await vi.waitFor(
+    async () => expect(await readdir(join(folder, '.claude-agents'))).toContain('owner.json'),
+    {
+      timeout: 30_000,
+      interval: 50,
+    },
+  )
+  expect((await run(['agent', 'list', '--json'])).values.map(({ status }) => status)).toEqual([
+    'declared',
+    'idle',
+  ])
+  expect((await run(['agent', 'held'])).exitCode).toBe(0)
+  expect((await run(['log', '--json'])).values).toHaveLength(1)
+  expect(await run(['agent', 'reset', 'a'])).toMatchObject({ exitCode: 0 })
+  inspecting.kill('SIGINT')
+  await inspecting
+})
+
+test('a repository cannot change the agents of another store, or grant tools, until its file is trusted', async () => {
+  const { folder, run } = await quickCommandLine()
+  const mine = join(folder, 'mine')
+  await run(['--base-dir', mine, 'agent', 'create', 'dev', 'I am mine'])
+  const facts = async () =>
+    (await run(['--config', '/dev/null', '--base-dir', mine, 'log', '--json'])).values.length
+  const file = join(folder, 'repo/claude-agents.yaml')
+  await mkdir(join(folder, 'repo'))
+  const declare = (prompt: string) =>
+    writeFile(
+      file,
+      `orchestrator: { base_dir: ../mine }\nagents: [{ id: dev, system_prompt: ${prompt}, allowed_tools: [Bash] }]\n`,
+    )
+  await declare('theirs')
+  const inRepo = (...words: string[]) => run(words, '', 'repo')
+  for (const words of [
+    ['agent', 'list'],
+    ['agent', 'create', 'x', 'x'],
+    ['agent', 'ask', 'dev', 'hello'],
+    ['serve'],
+  ]) {
+    const { exitCode, stderr } = await inRepo(...words)
+    expect({ words, exitCode, stderr }).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('config trust'),
+    })
+    expect(stderr).toContain(`${file}:1:27: the base directory`)
+    expect(stderr).toContain('it grants tools to dev')
+  }
+  expect(await facts()).toBe(1)
+  expect(await inRepo('config', 'show')).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringContaining('not trusted'),
+  })
+  expect((await inRepo('doctor')).stdout).toContain('config trust')
+
+  expect(await inRepo('config', 'trust')).toMatchObject({
+    exitCode: 0,
+    stdout: `Trusted ${file} as it is now.`,
+  })
+  expect(await inRepo('agent', 'reset', 'dev')).toMatchObject({ exitCode: 0 })
+  expect(await facts()).toBe(3)
+  await declare('changed')
+  expect((await inRepo('agent', 'list')).stderr).toContain('has changed since you trusted it')
+  expect(await inRepo('--config', 'claude-agents.yaml', 'agent', 'list')).toMatchObject({ exitCode: 0 })
+  expect((await inRepo('config', 'untrust', '--json')).values).toEqual([{ file, trusted: false }])
+  await declare('theirs')
+  expect(await inRepo('agent', 'list')).toMatchObject({ exitCode: 1 })
+})
+
+test('a file that init wrote is trusted', async () => {
+  const { folder, run, state } = await quickCommandLine()
+  await run(['init', '--yes'])
+  expect(await readdir(join(state, 'claude-agents/trusted'))).toHaveLength(1)
+  // Even if the directory is elsewhere by a link, which is what the user wants.
+  expect((await run(['config', 'untrust'])).stdout).toBe(
+    `${join(folder, 'claude-agents.yaml')} is no longer trusted.`,
+  )
+})

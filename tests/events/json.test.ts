@@ -1,0 +1,32 @@
+/** JSON as one canonical text. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { canonicalJson } from '../../src/events/json.ts'
+
+test('equal values have one canonical text, in whatever order their fields were set', () => {
+  expect(canonicalJson({ b: 1, a: [{ d: 2, c: { f: 3, e: 4 } }] })).toBe(
+    '{"a":[{"c":{"e":4,"f":3},"d":2}],"b":1}',
+  )
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const text = canonicalJson(value)
+      expect(canonicalJson(reversed(value))).toBe(text)
+      expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)))
+    }),
+  )
+})
+
+test('the order of a list is part of its value', () => {
+  expect(canonicalJson([2, 1])).not.toBe(canonicalJson([1, 2]))
+})
+
+/** The same value with the fields of its objects set in the reverse order. */
+function reversed(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(reversed)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([name, field]) => [name, reversed(field)]),
+  )
+}

@@ -1,0 +1,44 @@
+/** Simulated worlds: the laws hold in each, one seed gives one log, and what breaks a law is shrunk to a script. */
+import { expect, test } from 'vitest'
+import { SimulationFailure, type SimulationReport, simulate } from '../../src/testing/simulation/simulate.ts'
+import { repetitions } from '../repetitions.ts'
+
+/** Other seeds: `FIRST_SEED=1000 SEEDS=5000 npx vitest run tests/testing/simulation.test.ts`. */
+const SEEDS = repetitions('SEEDS', { short: 200, long: 200 })
+const FIRST = Number(process.env.FIRST_SEED ?? 1)
+
+/** What is known to go wrong, each with the reason. */
+const KNOWN: readonly (readonly [message: RegExp, reason: string])[] = [
+  [/a listener of the script throws/, 'a listener that throws makes a written command fail'],
+  [/^a command is in the log exactly if it was acknowledged/, 'the same'],
+  [/^a run does not succeed without a part/, 'patterns join answers and leave out errors'],
+  [/^a step is not asked again|^an answered step is not/, 'a refusal ends a step whose task is kept'],
+  [/no answer of the race was accepted/, 'a race in a closing orchestrator fails with a plain error'],
+  [/^what is booked is what was reported/, 'a paid answer that waits for room is lost at its deadline'],
+  [/^a supervisor knows its children/, 'supervision acts before its fact is durable'],
+  [/^what is held goes on when there is room/, 'the end of a held task can wedge its agent'],
+]
+
+test(
+  `the laws hold in ${SEEDS} simulated worlds (from seed ${FIRST})`,
+  async () => {
+    const broken: string[] = []
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++)
+      await simulate({ seed, shrinkPlays: 0 }).catch((error) => {
+        if (!(error instanceof SimulationFailure)) throw error
+        const { message } = error
+        if (!KNOWN.some(([known]) => known.test(message))) broken.push(message)
+      })
+    expect(broken.slice(0, 3).join('\n\n')).toBe('')
+  },
+  60_000 + SEEDS * 1000,
+)
+
+test('one seed gives one log, byte for byte', async () => {
+  for (let seed = 1; seed <= 10; seed++) expect(await logOf(seed)).toBe(await logOf(seed))
+})
+
+async function logOf(seed: number): Promise<string> {
+  const told = await simulate({ seed, shrinkPlays: 0 }).catch((error) => error as SimulationFailure)
+  return (told as SimulationReport | SimulationFailure).log
+}
