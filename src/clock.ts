@@ -18,15 +18,18 @@ export interface Clock {
 /** `setTimeout` takes at most 2^31-1 ms (24.8 days), and fires AT ONCE if given more. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
+/** For durations within one process: time that no setting of the machine's clock moves. */
+export const steadyTime = (clock: Clock): number => clock.monotonic?.() ?? clock.now()
+
 /** The machine's clock. A pending timer keeps the process alive, as expected of pending work. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, fire) {
-    const dueAt = Date.now() + delayMs
+    const dueAt = performance.now() + delayMs
     let timer: NodeJS.Timeout
     const arm = () => {
-      const left = Math.max(0, dueAt - Date.now())
+      const left = Math.max(0, dueAt - performance.now())
       timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS) : setTimeout(fire, left)
     }
     arm()
@@ -55,8 +58,33 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /** The last instant that a date can hold: in the year 275760. */
-const LAST_INSTANT = 8.64e15
+export const LAST_INSTANT = 8.64e15
 
 /** A time as recorded in facts: ISO 8601 in UTC, with milliseconds. A later one than a date can hold is the last one. */
 export const instant = (milliseconds: number): string =>
   new Date(Math.min(milliseconds, LAST_INSTANT)).toISOString()
+
+/** A timer as a fact holds it, so that it survives the process that set it. */
+export interface DurableTimer {
+  /** When it is due, as {@link instant}. */
+  readonly dueAt: string
+  /** How long it runs, in ms. A machine's clock may be wrong, so it never runs longer. */
+  readonly delayMs: number
+}
+
+/**
+ * A timer that is due in `delayMs`, to be held by a fact.
+ *
+ * @param now Milliseconds since the epoch.
+ */
+export function durableTimer(now: number, delayMs: number): DurableTimer {
+  const whole = Math.max(0, Math.ceil(delayMs))
+  return { dueAt: instant(now + whole), delayMs: whole }
+}
+
+/**
+ * What is left of a wait that a fact holds, in ms: until its instant, but never longer than was decided. The machine's
+ * clock may have been ahead when the instant was written, or be behind now.
+ */
+export const waitLeft = (dueAt: string, longestMs: number, now: number): number =>
+  Math.max(0, Math.min(Date.parse(dueAt) - now || 0, longestMs))

@@ -7,6 +7,7 @@
 
 export {
   Orchestrator,
+  type OrchestratorAccounts,
   type OrchestratorBudgets,
   type OrchestratorHeld,
   type OrchestratorHistory,
@@ -18,7 +19,7 @@ export { closeOnSignal, type Shutdown, type ShutdownOptions } from './shutdown.t
 // What it is opened with
 
 export type { Inspection } from './actors/engine/live-machine.ts'
-export { type Clock, systemClock } from './clock.ts'
+export { type Clock, type DurableTimer, durableTimer, systemClock } from './clock.ts'
 export type { Logger } from './logger.ts'
 
 // Agents and tasks
@@ -44,13 +45,15 @@ export type {
 export { AgentFactory } from './workflows/agent-factory.ts'
 export type { AgentDirectories } from './workspaces/directories.ts'
 
-// Limits, budgets and held tasks
+// Limits, accounts, budgets and held tasks
 
+export type { AccountInfo } from './actors/admission/accounts.ts'
 export type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 export type { BudgetScope } from './actors/admission/budget-scope.ts'
 export type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 export type { OfAgent } from './actors/agent/tasks/held-tasks.ts'
 export type { LateAnswer } from './actors/agent/tasks/late-answers.ts'
+export type { ReportedWindow } from './events/account-facts.ts'
 export type { Hold } from './events/agent-facts.ts'
 export type { Budget } from './events/options/budget.ts'
 export type { Limits } from './events/options/limits.ts'
@@ -112,6 +115,7 @@ export type { FactSchema, FactsOf, OwnFact, OwnFacts, StandardSchema } from './e
 
 // Runners
 
+export type { AccountWindow } from './claude/account-window.ts'
 export { type ClaudeCliOptions, claudeCli } from './claude/claude-cli.ts'
 export { type CommandRunnerOptions, commandRunner } from './claude/command-runner.ts'
 export { type ListedProcess, listProcesses } from './claude/process/list.ts'

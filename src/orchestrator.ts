@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
+import { type AccountInfo, Accounts } from './actors/admission/accounts.ts'
 import type { BudgetInfo } from './actors/admission/budget-ledger.ts'
 import { type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
 import { Budgets } from './actors/admission/budgets.ts'
@@ -31,9 +32,9 @@ import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
 import { defined } from './events/json.ts'
-import { refuseUnknownKeys } from './events/known-keys.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
+import { refuseUnknownKeys } from './events/options/known-keys.ts'
 import { LIMITS } from './events/options/limits.ts'
 import { checkBounds, ORCHESTRATOR } from './events/options/orchestrator.ts'
 import { completed } from './events/options/setting.ts'
@@ -76,6 +77,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly #logger: Logger
   readonly #agents: AgentSystem
   readonly #budgets: Budgets
+  readonly #accounts: Accounts
   readonly #heldTasks: HeldTasks
   readonly #runs: Runs
   readonly #supervisors: Supervisors
@@ -105,10 +107,13 @@ export class Orchestrator implements AsyncDisposable {
     const { cacheReadWeight = CACHE_READ_WEIGHT.fallback } = options
     const minimum = completed(CALL_MINIMUM, callMinimum)
     this.#budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
+    const surroundings = Orchestrator.#surroundings(options, baseDir)
+    this.#accounts = new Accounts({ store, clock, logger }, surroundings.governor)
     const environment: Omit<AgentEnvironment, 'swept'> = {
-      ...Orchestrator.#surroundings(options, baseDir),
+      ...surroundings,
       store,
       budgets: this.#budgets,
+      accounts: this.#accounts,
       intake: this.#intake,
       spentLate: async ({ taskId, runId }, callId, cost) => {
         try {
@@ -213,6 +218,7 @@ export class Orchestrator implements AsyncDisposable {
           prepare: orchestrator.#declare,
           runner: orchestrator.#runner,
         })
+      await orchestrator.#accounts.open()
       if (options.declare !== 'on-demand') await orchestrator.#declare()
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
@@ -280,7 +286,8 @@ export class Orchestrator implements AsyncDisposable {
 
   /** What works on top of something ends before it; the log is last. */
   async #close(): Promise<void> {
-    const parts = [this.#supervisors, this.#ownActors, this.#runs, this.#agents, this.#budgets, this.#feed]
+    const money = [this.#budgets, this.#accounts]
+    const parts = [this.#supervisors, this.#ownActors, this.#runs, this.#agents, ...money, this.#feed]
     const problems: unknown[] = []
     const attempt = async (closing: Promise<void> | undefined) => {
       // What the parts would like to write is refused.
@@ -394,7 +401,13 @@ export class Orchestrator implements AsyncDisposable {
     if (scope.run !== undefined) await this.#open.#runs.assertKnown(scope.run)
   }
 
-  /** The tasks that wait for an approval, or for room in a budget. */
+  /** The accounts that pay for calls: how far their limits are used, and whether they wait or are held. */
+  readonly accounts: OrchestratorAccounts = {
+    list: async () => this.#open.#accounts.list(),
+    resume: async (options) => this.#open.#accounts.resume(options),
+  }
+
+  /** The tasks that wait for an approval, for room in a budget, or for their account. */
   readonly held: OrchestratorHeld = {
     list: async (of) => this.#open.#heldTasks.list(of),
     approve: async (taskId, verdict) => this.#open.#heldTasks.approve(taskId, verdict),
@@ -524,7 +537,24 @@ export interface OrchestratorBudgets {
 }
 
 /**
- * `orchestrator.held`: the tasks that wait for an approval, or for room in a budget.
+ * `orchestrator.accounts`: the accounts that pay for calls, as the service last described them.
+ *
+ * @example
+ * for (const { account, windows } of await orchestrator.accounts.list())
+ *   for (const { name, utilization, resetsAt } of windows) console.log(account, name, utilization, resetsAt)
+ */
+export interface OrchestratorAccounts {
+  /** The accounts of which anything is known, by name. */
+  list(): Promise<readonly AccountInfo[]>
+  /**
+   * Lets calls begin again: of an account that could not pay, once it can, or of one that waits for a limit that has been
+   * lifted. Of all accounts, unless one is named. Returns those that waited or were held.
+   */
+  resume(options?: { readonly account?: string; readonly by?: string }): Promise<readonly AccountInfo[]>
+}
+
+/**
+ * `orchestrator.held`: the tasks that wait for an approval, for room in a budget, or for their account.
  *
  * @example
  * for (const { taskId, reason } of await orchestrator.held.list())

@@ -1,5 +1,6 @@
 /** Why a call failed: an ordered table of evidence and errors. The first row that fits decides. */
 
+import { instant } from '../clock.ts'
 import {
   ApiUnavailableError,
   AuthenticationError,
@@ -9,6 +10,7 @@ import {
   BudgetExceededError,
   CallCancelledError,
   type CallErrorClass,
+  type CallErrorDetails,
   CallTimeoutError,
   type ClaudeExecutionError,
   CliCrashedError,
@@ -36,6 +38,8 @@ import {
 } from '../events/errors/call.ts'
 import { defined } from '../events/json.ts'
 import { oneLine, type Redact } from '../events/redaction.ts'
+import type { AccountWindow } from './account-window.ts'
+import { limitOf, resetIn } from './stream/account-limit.ts'
 import { isAnswer, type ResultEnding } from './stream/result-record.ts'
 
 /** Everything known about a call that has ended. */
@@ -55,6 +59,10 @@ export interface Evidence {
   readonly endsUnreadable: boolean
   /** The call asked for structured output. */
   readonly structuredOutputRequested: boolean
+  /** What was said about the windows of the account. */
+  readonly windows?: readonly AccountWindow[]
+  /** When the call ended, in ms since the epoch: an error may tell only a time of day. */
+  readonly saidAt?: number | undefined
 }
 
 export interface ClassificationRow {
@@ -149,11 +157,25 @@ export const CLASSIFICATION: readonly ClassificationRow[] = [
   },
   {
     error: BillingError,
-    fits: any(modelError('billing_error'), status(402), mentions(/Credit balance is too low/)),
+    fits: any(
+      modelError('billing_error'),
+      status(402),
+      // A limit that resets by itself is one to wait for.
+      both(
+        mentions(
+          /Credit balance is too low|\bspend(?:ing)? limit\b|\bout of (?:usage )?credits\b|\bout of extra usage\b/i,
+        ),
+        (e) => resetIn(errorTextOf(e), e.saidAt ?? 0) === null,
+      ),
+    ),
   },
   {
     error: RateLimitedError,
-    fits: any(modelError('rate_limit'), status(429), mentions(/^You've hit your|usage limit reached/im)),
+    fits: any(
+      modelError('rate_limit'),
+      status(429),
+      mentions(/^You['’]ve (?:hit|reached) your|usage limit reached|\bout of extra usage\b/im),
+    ),
   },
   { error: OverloadedError, fits: any(status(529), mentions(/Repeated 529/), modelError('overloaded')) },
   {
@@ -189,8 +211,19 @@ export function classify(evidence: Evidence, redact: Redact): ClaudeExecutionErr
     (candidate) => (!answered || candidate.alsoOnAnswers) && candidate.fits(evidence),
   )
   if (!row) return null
-  const said = oneLine(redact(answered ? '' : errorTextOf(evidence)))
-  return new row.error(defined({ said: said || undefined, status: evidence.ending?.status || undefined }))
+  const text = answered ? '' : errorTextOf(evidence)
+  return new row.error(
+    defined({
+      said: oneLine(redact(text)) || undefined,
+      status: evidence.ending?.status || undefined,
+      ...(row.error === RateLimitedError ? endOfLimit(evidence, text) : {}),
+    }),
+  )
+}
+
+function endOfLimit({ windows = [], saidAt }: Evidence, text: string): CallErrorDetails {
+  const limit = limitOf(windows, saidAt === undefined ? '' : text, saidAt ?? 0)
+  return limit === null ? {} : { window: limit.window, resetsAt: instant(limit.resetsAt) }
 }
 
 /** Patterns are tried on no more. */

@@ -103,6 +103,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
           facts,
           redact,
           signal,
+          clock: context.clock,
           structuredOutputRequested: call.settings.outputSchema !== undefined,
         })
         if (error || facts.result === null) {

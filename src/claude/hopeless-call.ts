@@ -1,5 +1,6 @@
 /** When to give up on a call instead of waiting for the CLI to retry its first request. */
 
+import { instant } from '../clock.ts'
 import {
   AuthenticationError,
   type ClaudeExecutionError,
@@ -7,6 +8,7 @@ import {
   RateLimitedError,
 } from '../events/errors/call.ts'
 import { defined } from '../events/json.ts'
+import { limitOf } from './stream/account-limit.ts'
 import type { StreamFacts } from './stream/parser.ts'
 
 /**
@@ -20,13 +22,15 @@ import type { StreamFacts } from './stream/parser.ts'
  *   up the task's time.
  */
 export function hopeless(
-  { retry, answered }: Pick<StreamFacts, 'retry' | 'answered'>,
+  { retry, answered, windows }: Pick<StreamFacts, 'retry' | 'answered' | 'windows'>,
   isLoginFixed: boolean,
 ): ClaudeExecutionError | null {
   if (retry === null || answered) return null
   const { status, retryAfterMs, problem } = retry
   const details = defined({ said: problem, status, retryAfterMs })
-  if (status === 429) return new RateLimitedError(details)
+  const limit = limitOf(windows, '', 0)
+  const end = limit === null ? {} : { window: limit.window, resetsAt: instant(limit.resetsAt) }
+  if (status === 429) return new RateLimitedError({ ...details, ...end })
   if (status === 529) return new OverloadedError(details)
   if (isLoginFixed && (status === 401 || status === 403)) return new AuthenticationError(details)
   return null

@@ -7,7 +7,7 @@ import { classify } from './classification.ts'
 import { CALL_MARKER } from './environment.ts'
 import { hopeless } from './hopeless-call.ts'
 import { resultOf, spendingOf } from './process/call-ending.ts'
-import { outputFiles, readStderr } from './process/call-output.ts'
+import { lastOutputAt, outputFiles, readStderr } from './process/call-output.ts'
 import { sweepCall } from './process/sweep.ts'
 import { isRunning } from './process/table.ts'
 import { type TerminationContext, terminate, waitForEnd } from './process/termination.ts'
@@ -90,6 +90,8 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
         ending: endingOf(facts.result),
         assistantError: facts.assistantError,
         structuredOutputRequested: call.settings.outputSchema !== undefined,
+        windows: facts.windows,
+        saidAt: await lastOutputAt(output),
       },
       redact,
     )

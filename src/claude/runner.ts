@@ -3,6 +3,7 @@ import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
+import type { AccountWindow } from './account-window.ts'
 
 /** One call: one run of an agent's program for a task. Everything in it was decided and logged before it starts. */
 export interface Call {
@@ -119,6 +120,8 @@ export type CallMessage =
       /** How long the service asks us to back off, in ms, if it says. */
       readonly retryAfterMs?: number
     }
+  /** What the service says about the account. It does not reach those who listen to a task. */
+  | { readonly type: 'account'; readonly windows: readonly AccountWindow[] }
   | { readonly type: 'warning'; readonly message: string }
   | ({ readonly type: 'spent' } & CallSpending)
   | { readonly type: 'result'; readonly result: CallResult }

@@ -54,6 +54,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
   },
   Money: {
     budget: ['limit spending', async () => (await import('./budget/commands.ts')).budgetCommands],
+    account: [
+      'show the limits of accounts, and resume one that waits',
+      async () => (await import('./account/commands.ts')).accountCommands,
+    ],
     'late-answers': [
       'list answers that arrived after their task had ended',
       async () => (await import('./held/late-answers.ts')).lateAnswersCommand,

@@ -38,7 +38,7 @@ const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(
     Positive,
-    'how many seconds a task may take, including retries',
+    'how many seconds a task may be worked on, including retries',
     AGENT.timeoutMs.fallback / 1000,
   ),
   retry_attempts: RETRY.attempts,

@@ -43,7 +43,7 @@ const spendingIfKnown = {
   usage: Schema.optionalKey(spending.usage),
 }
 
-/** Why a task is held: it needs approval, or its next call exceeds a budget. */
+/** Why a task is held: it needs approval, its next call exceeds a budget, or its account cannot pay for one. */
 export const Hold = Schema.Union([
   Schema.Struct({ reason: Schema.Literal('approval'), note: NullableString }),
   Schema.Struct({
@@ -53,6 +53,11 @@ export const Hold = Schema.Union([
     /** The estimated cost of the call. */
     usd: Schema.Finite,
     tokens: Count,
+  }),
+  Schema.Struct({
+    reason: Schema.Literal('account'),
+    /** What the service said. */
+    said: Schema.String,
   }),
 ])
 export type Hold = typeof Hold.Type
@@ -94,7 +99,7 @@ const definitions = {
       runId: Schema.optionalKey(Schema.String),
     }),
   ),
-  /** It is held until it is approved or the budget has room. It blocks no other task. */
+  /** It is held until it is approved, the budget has room, or the account can pay. It blocks no other task. */
   TaskHeld: fact(Schema.Struct({ ...onlyTask, hold: Hold })),
   TaskApproved: fact(Schema.Struct({ ...onlyTask, by: NullableString })),
   /** Money is about to be spent: durable before the process starts. */
@@ -144,6 +149,10 @@ const definitions = {
       ...onlyTask,
       attempt: Count,
       dueAt: Instant,
+      /** How long the wait is, in ms: it is never longer, whatever a clock shows. Absent in older logs. */
+      delayMs: Schema.optionalKey(Count),
+      /** In how many ms the deadline comes, if it does not stand still. Absent in older logs. */
+      deadlineInMs: Schema.optionalKey(Count),
       /**
        * The task is not at fault, so this does not count as a retry. `account`: the service limits the account or is
        * overloaded. `session`: the session to continue was lost.

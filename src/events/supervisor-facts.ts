@@ -47,6 +47,8 @@ const definitions = {
       stamp: Stamp,
       attempt: Count,
       dueAt: Instant,
+      /** How long the wait is, in ms: it is never longer, whatever a clock shows. Absent in older logs. */
+      delayMs: Schema.optionalKey(Count),
       /** All that will be restarted together, this one included, in start order; absent if it is this one alone. */
       children: Schema.optionalKey(Schema.Array(Schema.String)),
     }),

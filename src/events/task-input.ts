@@ -1,9 +1,9 @@
 /** A task as it is asked: a prompt, and the material to work on. */
 import * as Schema from 'effect/Schema'
 import { InvalidInputError } from './errors/usage.ts'
-import { type KnownKeys, refuseUnknownKeys } from './known-keys.ts'
 import type { FileMapping, FolderMapping, GitHubRepo } from './material.ts'
 import { checkMaterial } from './material.ts'
+import { type KnownKeys, refuseUnknownKeys } from './options/known-keys.ts'
 import type { RepoUrlOptions } from './repo-url.ts'
 
 export { FileMapping, FolderMapping, GitHubRepo, Material, PlacedInput } from './material.ts'

@@ -1,11 +1,12 @@
 /** The built-in kinds of actors. Reading a log with them loads no worker. */
+import { accountKind } from '../actors/admission/account-machine.ts'
 import { budgetKinds } from '../actors/admission/budget-machine.ts'
 import { agentKind } from '../actors/agent/kind.ts'
 import { type AnyKind, kindIn } from '../actors/engine/definition.ts'
 import { supervisorKind } from '../actors/supervision/machine.ts'
 import { runKind } from '../patterns/runs/machine.ts'
 
-const ALL = [agentKind, runKind, supervisorKind, ...Object.values(budgetKinds)]
+const ALL = [agentKind, runKind, supervisorKind, accountKind, ...Object.values(budgetKinds)]
 
 export const KINDS = ALL as unknown as readonly AnyKind[]
 

@@ -1,4 +1,5 @@
 /** Metrics in the text format of Prometheus, folded from the log. */
+import type { AccountState } from '../actors/admission/account-machine.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { spendingIn } from '../events/spending.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -11,9 +12,28 @@ const FAMILIES = {
   claude_agents_log_position: ['gauge', 'The last position of the log.'],
   claude_agents_agents: ['gauge', 'Existing agents, by status.'],
   claude_agents_tasks_pending: ['gauge', 'Tasks that wait or run, by agent.'],
-  claude_agents_tasks_held: ['gauge', 'Tasks that wait for an approval or a budget, by agent.'],
+  claude_agents_tasks_held: [
+    'gauge',
+    'Tasks that wait for an approval, a budget or their account, by agent.',
+  ],
   claude_agents_late_answers: ['gauge', 'Answers that arrived after their task had ended, by agent.'],
   claude_agents_calls_in_flight: ['gauge', 'Calls that run, by agent.'],
+  claude_agents_account_window_used_ratio: [
+    'gauge',
+    'How much of a limit of an account is used, 1 being all, as it was last told.',
+  ],
+  claude_agents_account_window_resets_at_seconds: [
+    'gauge',
+    'When a limit of an account resets, in seconds since the epoch.',
+  ],
+  claude_agents_account_waits_until_seconds: [
+    'gauge',
+    'Until when an account waits for a limit to end, in seconds since the epoch; it may have passed.',
+  ],
+  claude_agents_account_held: [
+    'gauge',
+    'Whether an account cannot pay, and is held until a person resumes it.',
+  ],
   claude_agents_runs: ['gauge', 'Runs of workflows, by status.'],
   claude_agents_tasks_accepted_total: ['counter', 'Tasks that were accepted.'],
   claude_agents_tasks_total: ['counter', 'Tasks that have ended, by outcome.'],
@@ -130,14 +150,17 @@ function* spent(data: object): Generator<readonly [string, number]> {
 
 const leOf = (bucket: number) => (bucket === Number.POSITIVE_INFINITY ? '+Inf' : String(bucket))
 
+type Gauge = readonly [Family, Labels, number]
+
 /** The current values, from the summaries that the store keeps for lists. */
-async function* gauges(store: EventStore): AsyncGenerator<readonly [Family, Labels, number]> {
+async function* gauges(store: EventStore): AsyncGenerator<Gauge> {
   yield ['claude_agents_log_position', {}, await store.head()]
   const counts: Series = new Map()
   for await (const { stream, summary } of store.streams()) {
     if (!summary || summary.status === 'absent') continue
     if (stream.startsWith('run/'))
       increase(counts, named('claude_agents_runs', { status: summary.status }), 1)
+    if (stream.startsWith('account/')) yield* accountGauges(summary.info as unknown as AccountState)
     if (!stream.startsWith('agent/')) continue
     const agent = agentOf(stream)
     increase(counts, named('claude_agents_agents', { status: summary.status }), 1)
@@ -147,6 +170,22 @@ async function* gauges(store: EventStore): AsyncGenerator<readonly [Family, Labe
     increase(counts, named('claude_agents_calls_in_flight', { agent }), summary.status === 'busy' ? 1 : 0)
   }
   for (const [key, value] of counts) yield [...(JSON.parse(key) as [Family, Labels]), value]
+}
+
+function* accountGauges({ account, windows, pauses, said }: AccountState): Generator<Gauge> {
+  for (const { name: window, utilization, resetsAt } of windows) {
+    if (utilization !== null)
+      yield ['claude_agents_account_window_used_ratio', { account, window }, utilization]
+    if (resetsAt !== null)
+      yield [
+        'claude_agents_account_window_resets_at_seconds',
+        { account, window },
+        Date.parse(resetsAt) / 1000,
+      ]
+  }
+  const until = pauses.map(({ dueAt }) => Date.parse(dueAt) / 1000)
+  if (until.length > 0) yield ['claude_agents_account_waits_until_seconds', { account }, Math.max(...until)]
+  yield ['claude_agents_account_held', { account }, said === null ? 0 : 1]
 }
 
 /**

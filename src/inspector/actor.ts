@@ -1,5 +1,7 @@
 /** One actor at a position of the log: its state folded from its facts, its chart, and its sessions or steps. */
+import { type AccountState, pauseLeftMs } from '../actors/admission/account-machine.ts'
 import type { PlainState } from '../actors/engine/compiled-fold.ts'
+import { instant } from '../clock.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { stateChart } from '../history/state-chart.ts'
@@ -12,7 +14,7 @@ import { foldOne, type StreamTrack } from './index/track.ts'
 import { runAt } from './run.ts'
 import { sessionsAt } from './sessions.ts'
 import { bounded } from './text.ts'
-import type { ActorView, ChartView } from './view.ts'
+import type { AccountView, ActorView, ChartView } from './view.ts'
 
 /** null if the actor did not exist yet. */
 export async function actorAt(
@@ -48,6 +50,31 @@ export async function actorAt(
     if (!(error instanceof ClaudeAgentError) || error instanceof ClosedError) throw error
     return { ...rest, ...nothing, problem: error.summary }
   }
+}
+
+/** More than a program uses. */
+const MOST_ACCOUNTS = 20
+
+/** The accounts of which anything was known. */
+export async function accountsAt(
+  store: EventStore,
+  index: LogIndex,
+  position: number,
+): Promise<readonly AccountView[]> {
+  const views: AccountView[] = []
+  const now = Date.parse(timeAt(index, position))
+  for (const track of index.tracks
+    .filter(({ actorKind }) => actorKind === 'account')
+    .slice(0, MOST_ACCOUNTS)) {
+    const last = track.lastUpTo(position)
+    if (last === 0 || track.damage) continue
+    const state = await stateAt(store, track, index.table.version(last))
+    if (!state) continue
+    const { account, windows, said, pauses } = state.context as unknown as AccountState
+    const leftMs = pauseLeftMs(pauses, now)
+    views.push({ account, windows, said, waitsUntil: leftMs > 0 ? instant(now + leftMs) : null })
+  }
+  return views
 }
 
 /** Folds from the last checkpoint of the index. */

@@ -1,7 +1,7 @@
 /** The requests of the page and their handlers. Every parameter is validated and bounded before anything is read. */
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { actorAt } from './actor.ts'
+import { accountsAt, actorAt } from './actor.ts'
 import { bodyView, factLines, factView } from './facts.ts'
 import type { LogIndex } from './index/index.ts'
 import { actorRows, logView, namesView, timeAt, totals } from './index/moment.ts'
@@ -72,6 +72,7 @@ async function moment(
     actors,
     moreActors: more,
     totals: totals(index, position),
+    accounts: await accountsAt(store, index, position),
     fact: position === 0 ? null : await factView(store, index, position),
     actor:
       stream === '' ? null : await actorAt(store, index, stream, position, parameters.text('history') !== ''),

@@ -120,10 +120,27 @@ export interface MomentView {
   /** How many actors are not in `actors`. */
   readonly moreActors: number
   readonly totals: Totals
+  readonly accounts: readonly AccountView[]
   readonly fact: FactView | null
   readonly actor: ActorView | null
   /** The fact's index among the matching facts; if it does not match, that of the last match before it. */
   readonly ordinal: number
+}
+
+/** What was known of an account's limits at a moment. */
+export interface AccountView {
+  readonly account: string
+  readonly windows: readonly {
+    readonly name: string
+    readonly status: string
+    /** 1 is all of it; null if unknown. */
+    readonly utilization: number | null
+    readonly resetsAt: string | null
+  }[]
+  /** Until when it waited; null if it did not. */
+  readonly waitsUntil: string | null
+  /** Why it could not pay; null if it could. */
+  readonly said: string | null
 }
 
 /** An actor as of a moment. */

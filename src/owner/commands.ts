@@ -18,6 +18,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'budgets.set',
   'budgets.show',
   'budgets.list',
+  'accounts.resume',
   'held.list',
   'held.approve',
   'held.reject',

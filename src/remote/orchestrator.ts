@@ -29,6 +29,7 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
     ...replaced,
     runs: { ...system.runs, ...methodsOf('runs', replaced) },
     budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
+    accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
     agent: (id: string) => remoteAgent(client, store, id),
     createAgent: creating('createAgent'),

@@ -76,6 +76,17 @@ const ROWS: [tag: string, evidence: Partial<Evidence>, retryable?: boolean][] = 
   ['AuthenticationError', { ending: failed({ result: 'Not logged in · Please run /login' }) }],
   ['BillingError', { ending: failed({ api_error_status: 402 }) }],
   ['BillingError', { ending: failed({ result: 'Credit balance is too low' }) }],
+  [
+    'BillingError',
+    { ending: failed({ result: "You've hit your monthly spend limit · raise it in settings" }) },
+  ],
+  ['BillingError', { ending: failed({ result: "You're out of usage credits. See Usage in Settings" }) }],
+  [
+    'RateLimitedError',
+    { ending: failed({ result: "You've hit your spend limit · resets 3pm (UTC)" }) },
+    true,
+  ],
+  ['RateLimitedError', { ending: failed({ result: "You're out of extra usage · resets 3pm (UTC)" }) }, true],
   ['RateLimitedError', { ending: failed({ api_error_status: 429 }), assistantError: 'rate_limit' }, true],
   ['RateLimitedError', { ending: failed({ result: "You've hit your session limit" }) }, true],
   ['OverloadedError', { ending: failed({ api_error_status: 529 }), assistantError: 'server_error' }, true],

@@ -38,6 +38,19 @@ afterEach(async () => {
   expect(environments.filter((environment) => environment?.get(CALL_MARKER) === lastCallId)).toEqual([])
 })
 
+test.each([
+  ['a session limit', { window: 'five_hour', resetsAt: '2100-01-01T00:00:00.000Z' }],
+  ['a weekly limit', { window: 'seven_day', resetsAt: expect.stringMatching(/^\d{4}-07-15T00:00:00.000Z$/) }],
+])('%s is a rate limit that tells when it ends', async (behaviour, details) => {
+  const { error } = await run(behaviour)
+  expect(error).toMatchObject({ _tag: 'RateLimitedError', details })
+})
+
+test.each(['a spend limit', 'used-up credits'])('%s is what only a person can end', async (behaviour) => {
+  const { error } = await run(behaviour)
+  expect(error).toMatchObject({ _tag: 'BillingError', hint: expect.stringContaining('account resume') })
+})
+
 test('of two results, the last one counts', async () => {
   expect((await run('two results')).result?.text).toBe('second')
 })

@@ -316,7 +316,7 @@ describe('a default is defined once:', () => {
       allowedTools: null,
       maxTurns: null,
       model: null,
-      timeoutMs: 300_000,
+      timeoutMs: 1_800_000,
       retry: { attempts: 3, minDelayMs: 1000, maxDelayMs: 60_000 },
       permissions: 'workspace',
       loadProjectSettings: false,

@@ -1,6 +1,6 @@
 /** Causes lead back to the command, across agents and runs; effects lead forward. */
 import { expect, test } from 'vitest'
-import { BillingError, OverloadedError } from '../../src/events/errors/call.ts'
+import { ModelNotFoundError, OverloadedError } from '../../src/events/errors/call.ts'
 import { type CauseLine, causesOf, effectsOf } from '../../src/history/causes.ts'
 import { pastTask } from '../../src/history/past-task.ts'
 import { statistics } from '../../src/history/statistics.ts'
@@ -62,7 +62,7 @@ test.each([['different reviews'], ['equal reviews']])(
 
 test('a retry leads back to the failure before it, and a failed run to the error', async () => {
   const { store, orchestrator, position } = await lived(({ attempt }) =>
-    attempt === 1 ? new OverloadedError() : new BillingError(),
+    attempt === 1 ? new OverloadedError() : new ModelNotFoundError(),
   )
   await orchestrator.createAgent({ ...ECHO, retry: { attempts: 1, minDelayMs: 0, maxDelayMs: 0 } })
   await orchestrator.run(sequential(['echo']), 'hello', { id: 'r' })
@@ -129,7 +129,7 @@ test('half of the answers took at most p50, and 95 of 100 at most p95', async ()
 
 test('statistics are counted by agent, run and day in one pass', async () => {
   const { store, orchestrator } = await lived(({ prompt, attempt }) => {
-    if (prompt === 'bad') return new BillingError()
+    if (prompt === 'bad') return new ModelNotFoundError()
     if (prompt === 'twice' && attempt === 1) return new OverloadedError()
     const usage = { inputTokens: 10, outputTokens: 5, cacheReadTokens: 0, cacheCreationTokens: 0 }
     return { text: 'done', costUsd: 0.5, usage }
@@ -143,7 +143,12 @@ test('statistics are counted by agent, run and day in one pass', async () => {
   expect(others).toEqual([])
   expect(figures).toMatchObject({
     ...{ key: 'echo', tasks: 5, succeeded: 4, failed: 1, cancelled: 0, retries: 1 },
-    ...{ failures: { BillingError: 1, OverloadedError: 1 }, inputTokens: 40, outputTokens: 20, costUsd: 2 },
+    ...{
+      failures: { ModelNotFoundError: 1, OverloadedError: 1 },
+      inputTokens: 40,
+      outputTokens: 20,
+      costUsd: 2,
+    },
   })
   expect(figures?.p50Ms).toBeGreaterThanOrEqual(0)
   expect(figures?.p95Ms).toBeGreaterThanOrEqual(figures?.p50Ms ?? Number.POSITIVE_INFINITY)

@@ -1,10 +1,14 @@
 /** The metrics agree with the log, in the text format of Prometheus. */
 import { describe, expect, test } from 'vitest'
+import { accountKind } from '../../src/actors/admission/account-machine.ts'
+import { EventSourcedActor } from '../../src/actors/engine/actor.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
 import type { JsonObject } from '../../src/events/json.ts'
 import { Counters, metricsText } from '../../src/history/metrics.ts'
+import { silentLogger } from '../../src/logger.ts'
 import { readMetrics, samplesOf } from '../../src/remote/metrics.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { served } from '../owner/kit.ts'
 
 const USAGE = { inputTokens: 10, outputTokens: 5, cacheReadTokens: 2, cacheCreationTokens: 1 }
@@ -69,6 +73,29 @@ describe('the metrics', () => {
       'claude_agents_call_duration_seconds_bucket{agent="a",le="+Inf"}': 2,
       'claude_agents_call_duration_seconds_sum{agent="a"}': 6,
       'claude_agents_call_duration_seconds_count{agent="a"}': 2,
+    })
+  })
+
+  test('tell the limits of accounts, when they reset, and whether an account is held', async () => {
+    const { own } = await worked()
+    const window = { status: 'rejected', utilization: 1, resetsAt: '2026-01-01T17:00:00.000Z' }
+    const account = 'api.anthropic.com#3f9a'
+    const facts = [
+      ['WindowsReported', { account, windows: [{ name: 'five_hour', ...window }] }],
+      ['AccountPaused', { account, window: 'five_hour', dueAt: '2026-01-01T17:00:30.000Z', delayMs: 1 }],
+      ['AccountHeld', { account, said: 'no credit' }],
+    ] as const
+    const actor = await EventSourcedActor.load(accountKind, 'acme', {
+      ...{ store: own.store, clock: virtualClock(), logger: silentLogger },
+    })
+    for (const [type, data] of facts) await actor.decide(() => [{ type, data } as never])
+    const labels = `account="${account}",window="five_hour"`
+    expect(Object.fromEntries(samples(await metricsText(own.store, new Counters())))).toMatchObject({
+      [`claude_agents_account_window_used_ratio{${labels}}`]: 1,
+      [`claude_agents_account_window_resets_at_seconds{${labels}}`]: Date.UTC(2026, 0, 1, 17) / 1000,
+      [`claude_agents_account_waits_until_seconds{account="${account}"}`]:
+        Date.UTC(2026, 0, 1, 17) / 1000 + 30,
+      [`claude_agents_account_held{account="${account}"}`]: 1,
     })
   })
 

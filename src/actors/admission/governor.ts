@@ -1,6 +1,6 @@
 /** Admits calls: as many as this machine and their account can take, with agents taking turns. */
 import type { AgentRunner } from '../../claude/runner.ts'
-import type { Clock } from '../../clock.ts'
+import { type Clock, steadyTime } from '../../clock.ts'
 import type { Limits } from '../../events/options/limits.ts'
 import type { Logger } from '../../logger.ts'
 import {
@@ -8,9 +8,13 @@ import {
   adaptiveLimit,
   answered,
   cautious,
+  closed,
+  doubted,
   entered,
   hasRoom,
   left,
+  opened,
+  proven,
   refused,
 } from './adaptive-limit.ts'
 import { FairQueue } from './fair-queue.ts'
@@ -41,6 +45,8 @@ export interface CallSlot {
   /** The process has produced its first output: another may start. */
   begun(): void
   answered(): void
+  /** The account has let the call through: its answer has begun. */
+  proven(): void
   /** The account refused the call or asked it to wait. */
   refused(retryAfterMs: number): void
   /** The call has ended. Idempotent. */
@@ -53,6 +59,9 @@ interface Waiting extends Caller {
 
 /** After this time a silent process no longer counts as starting, so that it cannot block others forever. */
 const STARTS_WITHIN_MS = 30_000
+
+/** An account that refuses a call does so at once. One that thinks for this long has let it through. */
+const REFUSES_WITHIN_MS = 5_000
 
 /** Copies in a pool share the turn of their agent. */
 const turnOf = ({ agent }: Caller) => agent.split('.', 1)[0] ?? agent
@@ -75,8 +84,7 @@ export class Governor {
 
   /** A slot if one is free and no call waits; undefined otherwise. */
   tryEnter(caller: Caller): CallSlot | undefined {
-    const isFree =
-      this.#queue.isEmpty && this.#machineHasRoom() && this.#accountHasRoom(caller, this.#clock.now())
+    const isFree = this.#queue.isEmpty && this.#machineHasRoom() && this.#accountHasRoom(caller, this.#now())
     return isFree ? this.adopt(caller) : undefined
   }
 
@@ -109,13 +117,28 @@ export class Governor {
     this.#inFlight += 1
     const begun = this.#start()
     let isIn = true
+    let cancelProof = () => {}
+    const prove = () => {
+      cancelProof()
+      if (this.#account(account).isProven) return
+      this.#change(account, proven)
+      this.#admit()
+    }
     return {
-      begun,
+      begun: () => {
+        begun()
+        if (isIn && !this.#account(account).isProven) {
+          cancelProof()
+          cancelProof = this.#clock.after(REFUSES_WITHIN_MS, prove)
+        }
+      },
       answered: () => this.#change(account, answered),
+      proven: prove,
       refused: (retryAfterMs) => this.#refuse(account, era, retryAfterMs),
       leave: () => {
         if (!isIn) return
         isIn = false
+        cancelProof()
         this.#inFlight -= 1
         this.#change(account, left)
         begun()
@@ -127,6 +150,28 @@ export class Governor {
   /** This account refused an earlier process, whose task still waits for it. */
   remember(account: string): void {
     this.#change(account, cautious)
+  }
+
+  /** Nothing is known of this account yet: a few calls go first. */
+  doubt(account: string): void {
+    this.#change(account, doubted)
+  }
+
+  /** No call of this account begins within this time, and then a few go first. */
+  close(account: string, waitMs: number): void {
+    this.#change(account, (limit) => closed(limit, this.#now() + waitMs))
+    this.#admit()
+  }
+
+  /** What closed the account is over. */
+  open(account: string): void {
+    this.#change(account, opened)
+    this.#admit()
+  }
+
+  /** The machine's clock may be set while calls wait. */
+  #now(): number {
+    return steadyTime(this.#clock)
   }
 
   #start(): () => void {
@@ -147,10 +192,10 @@ export class Governor {
 
   #refuse(account: string, era: number, retryAfterMs: number): void {
     const before = this.#account(account)
-    this.#change(account, (limit) => refused(limit, { now: this.#clock.now(), era, retryAfterMs }))
+    this.#change(account, (limit) => refused(limit, { now: this.#now(), era, retryAfterMs }))
     const { limit, openAt, era: now } = this.#account(account)
     if (now === before.era) return
-    const pauseMs = Math.max(0, openAt - this.#clock.now())
+    const pauseMs = Math.max(0, openAt - this.#now())
     this.#logger.warn(
       { account, callsInFlight: limit, pauseMs },
       'the account is limited: fewer calls at once',
@@ -182,7 +227,7 @@ export class Governor {
       this.#cancelWake?.()
       return
     }
-    const now = this.#clock.now()
+    const now = this.#now()
     while (this.#machineHasRoom()) {
       const next = this.#queue.take((waiting) => this.#accountHasRoom(waiting, now))
       if (!next) break

@@ -11,7 +11,7 @@ import { isForReading } from '../../store/level/chained-store.ts'
 import type { BudgetInfo } from '../admission/budget-ledger.ts'
 import { type Causation, EventSourcedActor } from '../engine/actor.ts'
 import type { RecoveryOutcome } from './call.ts'
-import { BEGIN_HELD, cancelTasks } from './decisions.ts'
+import { BEGIN_HELD, cancelTasks, isHeldForMoney } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
@@ -59,7 +59,7 @@ export class Agent {
   #started = false
   /** Resolves when the agent is loaded again. Never rejects. */
   #reloading: Promise<unknown> = Promise.resolve()
-  #forgetBudgets = () => {}
+  #stopReviews = () => {}
 
   private constructor(id: string, actor: AgentActor, environment: AgentEnvironment) {
     this.id = id
@@ -264,7 +264,7 @@ export class Agent {
 
   /** Stops without recording anything: a running call is terminated, and settled when the store is next opened. */
   async close(): Promise<void> {
-    this.#forgetBudgets()
+    this.#stopReviews()
     this.#tasks.close()
     await this.#actor.close()
   }
@@ -281,11 +281,15 @@ export class Agent {
       cancelling,
     )
     this.#actor.start(perform, (error) => this.#supervision.crash(error))
-    this.#forgetBudgets()
-    this.#forgetBudgets = this.#environment.budgets.onChange(() => {
-      if (this.snapshot.context.queue.some(({ hold }) => hold?.reason === 'budget'))
-        this.#actor.again(BEGIN_HELD)
-    })
+    this.#stopReviews()
+    const review = () => {
+      if (this.snapshot.context.queue.some(isHeldForMoney)) this.#actor.again(BEGIN_HELD)
+    }
+    const { budgets, accounts } = this.#environment
+    const forget = [budgets.onChange(review), accounts.onChange(review)]
+    this.#stopReviews = () => {
+      for (const stop of forget) stop()
+    }
   }
 
   async #reload(): Promise<void> {

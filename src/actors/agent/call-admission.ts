@@ -1,13 +1,18 @@
-/** Admits an agent's calls: room in the budgets and a slot from the governor come first, then the call is announced. */
+/** Admits an agent's calls: an account that can pay, room in the budgets and a slot from the governor come first. */
 import type { EventEmitter } from 'node:events'
+import { steadyTime } from '../../clock.ts'
+import type { AccountHold } from '../admission/accounts.ts'
 import { estimate } from '../admission/budget-decisions.ts'
 import type { BudgetHold, CallRequest } from '../admission/budgets.ts'
 import type { Caller, CallSlot } from '../admission/governor.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
 import { endBrokenTask } from './broken-task.ts'
-import { holdForBudget, nextCall, ready } from './decisions.ts'
+import { holdForMoney, nextCall, ready } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { OpenCall, QueuedTask } from './state.ts'
+
+/** The account of a runner that does not tell accounts apart. */
+const UNNAMED = 'default'
 
 export class CallAdmission {
   readonly #agent: string
@@ -35,7 +40,7 @@ export class CallAdmission {
   }
 
   get caller(): Caller {
-    return { agent: this.#agent, account: this.#environment.runner.account?.() ?? 'default' }
+    return { agent: this.#agent, account: this.#environment.runner.account?.() ?? UNNAMED }
   }
 
   /** Resolves when no call waits for admission. The wait for other agents does not count against a task's deadline. */
@@ -44,8 +49,8 @@ export class CallAdmission {
   }
 
   /**
-   * Admits the first ready task that the budgets have room for, and holds those before it. A task that is cancelled
-   * meanwhile makes no call: as long as none has begun, the effect is wanted and the next task has its turn.
+   * Admits the first ready task that its account and the budgets have room for, and holds those before it. A task that is
+   * cancelled meanwhile makes no call: as long as none has begun, the effect is wanted and the next task has its turn.
    */
   async admitNext(context: EffectContext): Promise<void> {
     for (const task of ready(this.#actor.snapshot.context)) {
@@ -59,7 +64,7 @@ export class CallAdmission {
     }
   }
 
-  /** Admits the next call of a task, or holds the task if a budget has no room for it. */
+  /** Admits the next call of a task, or holds the task if its account or a budget has no room for it. */
   admit(task: QueuedTask, context: EffectContext): Promise<void> {
     const admitted = this.#admitUncancelled(task, context)
     this.#admitting = admitted.catch(() => {})
@@ -85,22 +90,28 @@ export class CallAdmission {
   }
 
   async #admit(task: QueuedTask, context: EffectContext): Promise<void> {
-    const { governor, newId, clock, budgets, swept } = this.#environment
+    const { governor, newId, clock, budgets, swept, accounts } = this.#environment
+    const { caller } = this
+    const { account } = caller
+    if (!accounts.isKnown(account)) await accounts.know(account, account !== UNNAMED)
+    const unpaid = accounts.holdOf(account)
+    if (unpaid) return this.#hold(task, unpaid)
     const request = this.#request(task, newId())
     // Checked before waiting for a slot, which a call without a budget must not take.
     const full = budgets.areSet ? await budgets.refusal(request) : undefined
     if (full) return this.#hold(task, full)
     await swept()
-    const since = clock.now()
-    const entering = () => governor.enter(this.caller, context.signal).catch(() => undefined)
-    const slot = governor.tryEnter(this.caller) ?? (await entering())
+    const since = steadyTime(clock)
+    const entering = () => governor.enter(caller, context.signal).catch(() => undefined)
+    const slot = governor.tryEnter(caller) ?? (await entering())
     // The task is no longer wanted.
     if (!slot) return
     this.#slots.set(request.callId, slot)
     try {
-      const refused = await budgets.reserve(request)
+      // Other calls may have learned meanwhile that it cannot pay.
+      const refused = accounts.holdOf(account) ?? (await budgets.reserve(request))
       if (refused) return await this.#hold(task, refused)
-      await this.#announce(task, request.callId, clock.now() - since)
+      await this.#announce(task, request.callId, Math.round(steadyTime(clock) - since))
     } finally {
       // Still there: no call was announced.
       if (this.#slots.delete(request.callId)) {
@@ -131,9 +142,9 @@ export class CallAdmission {
     )
   }
 
-  async #hold(task: QueuedTask, hold: BudgetHold): Promise<void> {
+  async #hold(task: QueuedTask, hold: AccountHold | BudgetHold): Promise<void> {
     const { taskId } = task
-    await this.#actor.decide(({ context }) => holdForBudget(context, taskId, hold), {
+    await this.#actor.decide(({ context }) => holdForMoney(context, taskId, hold), {
       correlationId: taskId,
       causationId: task.cause,
     })

@@ -3,18 +3,19 @@
  * else decides: `failure-policy.ts` about retries, `tasks/tasks.ts` about accepting a task, `tasks/held.ts` about approving
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
-import { instant } from '../../clock.ts'
+import { durableTimer, instant } from '../../clock.ts'
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
-import { defined } from '../../events/json.ts'
+import { canonicalJson, defined } from '../../events/json.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
 import type { Answered, CallEnding } from './call.ts'
 import type { CountedSpending } from './counted-spending.ts'
-import { faultOf, rejectsRequest, retriesAfter, retryAfterMs, retryDelayMs } from './failure-policy.ts'
+import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 import { totalTokens } from './totals.ts'
+import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */
 export type AgentEffect = Effect &
@@ -25,14 +26,16 @@ export type AgentEffect = Effect &
     | { readonly type: 'deadline'; readonly task: CurrentTask }
   )
 
-/** The key of the effect that runs again when a budget has changed, to see if a held task fits now. */
+/** The key of the effect that runs again when a budget or an account has changed, to see if a held task may begin now. */
 export const BEGIN_HELD = 'begin held'
 
-const isForBudget = ({ hold }: QueuedTask) => hold?.reason === 'budget'
+/** Whether it waits for a budget or an account. */
+export const isHeldForMoney = ({ hold }: QueuedTask): boolean =>
+  hold !== undefined && hold.reason !== 'approval'
 
 /**
  * The tasks that may begin, in the order in which they are tried: the first one that nothing holds, preceded by those
- * before it that a budget holds. Tasks that need approval are passed over.
+ * before it that a budget or their account holds. Tasks that need approval are passed over.
  */
 export function ready({ queue }: AgentContext): readonly QueuedTask[] {
   const next = queue.findIndex(({ hold }) => hold === undefined)
@@ -44,7 +47,7 @@ export function agentEffects({ value, context: { current, queue } }: AgentSnapsh
   if (value === 'idle' || value === 'error') {
     const next = queue.find(({ hold }) => hold === undefined)
     if (next) return [{ key: `begin ${next.taskId}`, type: 'begin' }]
-    return queue.some(isForBudget) ? [{ key: BEGIN_HELD, type: 'begin' }] : []
+    return queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' }] : []
   }
   if (!current) return []
   const { call, dueAt, taskId } = current
@@ -104,7 +107,9 @@ export function nextCall(
   const task = [...(current ? [current] : queue)].find((one) => one.taskId === taskId)
   if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
   const parentSessionId = { chain: session, run: task.continues ?? null, fresh: null }[task.session]
-  const leftMs = current ? timeLeft(current, now, waitedMs) : config.timeoutMs
+  const leftMs = current
+    ? (current.leftMs ?? deadlineLeftMs(current, config, now - waitedMs))
+    : config.timeoutMs
   return [
     {
       type: 'CallStarted',
@@ -120,9 +125,6 @@ export function nextCall(
     },
   ]
 }
-
-const timeLeft = ({ leftMs, deadlineAt }: CurrentTask, now: number, waitedMs: number): number =>
-  leftMs ?? Math.max(0, Date.parse(deadlineAt) + waitedMs - now)
 
 /** The parts of an answer that depend on more than the call: where its text is, and how its tokens count. */
 export interface AnswerParts {
@@ -185,50 +187,43 @@ export function callEnded(
   const { current, config } = context
   if (!current || !config) return []
   const { taskId, attempt, excused, refusals, call } = current
-  const next = { taskId, attempt: attempt + 1 }
+  const retry = (delayMs: number) => ({ taskId, attempt: attempt + 1, ...durableTimer(now, delayMs) })
+  const leftMs = deadlineLeftMs(current, config, now)
   const fault = faultOf(error)
+  if (fault === 'payment')
+    return [ending, { type: 'TaskHeld', data: { taskId, hold: { reason: 'account', said: error.message } } }]
   if (fault === 'account') {
-    const delayMs = Math.max(retryAfterMs(error), retryDelayMs(config.retry, refusals + 1, random))
-    const dueAt = instant(now + delayMs)
-    const leftMs = leftAfterRefusal(current, now)
-    return [ending, { type: 'RetryScheduled', data: { ...next, dueAt, because: 'account', leftMs } }]
+    const backOffMs = retryDelayMs(config.retry, refusals + 1, random)
+    const delayMs = Math.max(retryAfterMs(error), limitLeftMs(error, { now, random }) || backOffMs)
+    const given = { because: 'account', leftMs: leftAfterRefusal(call, leftMs) } as const
+    return [ending, { type: 'RetryScheduled', data: { ...retry(delayMs), ...given } }]
   }
   const isSessionAtFault = fault === 'session' || rejectsRequest(error)
   if (isSessionAtFault && call && call.parentSessionId !== null && !call.rebuilt) {
     return [
       ending,
       { type: 'SessionLost', data: { taskId, sessionId: call.parentSessionId } },
-      { type: 'RetryScheduled', data: { ...next, dueAt: instant(now), because: 'session' } },
+      { type: 'RetryScheduled', data: { ...retry(0), deadlineInMs: leftMs, because: 'session' } },
     ]
   }
   if (attempt - excused <= retriesAfter(error, config.retry.attempts)) {
     // A call that a crash interrupted says nothing about the service, so there is no need to wait.
     const delayMs =
       ending.type === 'CallOutcomeUnknown' ? 0 : retryDelayMs(config.retry, attempt - excused, random)
-    return [ending, { type: 'RetryScheduled', data: { ...next, dueAt: instant(now + delayMs) } }]
+    return [ending, { type: 'RetryScheduled', data: { ...retry(delayMs), deadlineInMs: leftMs } }]
   }
   return [ending, { type: 'TaskFailed', data: { taskId, error, fatal: fault !== 'task' } }]
 }
 
-/** Up to this much of a refused call's time is given back to its task: the call spent it starting, for nothing. */
-const START_MS = 60_000
-
-/** How much time a task has left after the account refused its call. */
-function leftAfterRefusal({ deadlineAt, call }: CurrentTask, now: number): number {
-  const left = Math.max(0, Date.parse(deadlineAt) - now)
-  return Math.min(call?.leftMs ?? left, left + START_MS)
-}
-
-/** Holds a task whose next call does not fit into a budget. No fact if it is already held for the same reason. */
-export function holdForBudget(
+/** Holds a task whose next call may not begin. No fact if it is already held for the same reason. */
+export function holdForMoney(
   { current, queue }: AgentContext,
   taskId: string,
-  hold: Hold & { readonly reason: 'budget' },
+  hold: Exclude<Hold, { readonly reason: 'approval' }>,
 ): readonly AgentFact[] {
   const task = [...(current ? [current] : []), ...queue].find((one) => one.taskId === taskId)
   if (!task || current?.call || task.hold?.reason === 'approval') return []
-  const { hold: before } = task
-  if (before?.budget === hold.budget && before.usd === hold.usd && before.tokens === hold.tokens) return []
+  if (canonicalJson(task.hold) === canonicalJson(hold)) return []
   return [{ type: 'TaskHeld', data: { taskId, hold } }]
 }
 

@@ -2,6 +2,7 @@
 import type { AgentRunner } from '../../claude/runner.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
+import type { Accounts } from '../admission/accounts.ts'
 import type { Budgets } from '../admission/budgets.ts'
 import type { Governor } from '../admission/governor.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
@@ -34,6 +35,8 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly replaceInputs: boolean
   /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
+  /** What is known of the accounts that pay for calls. */
+  readonly accounts: Accounts
   /** Limits what calls may cost. */
   readonly budgets: Budgets
   /** Called with what a call cost, once that is recorded, if it was known only after its task had ended. */

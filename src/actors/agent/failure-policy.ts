@@ -4,15 +4,17 @@ import { callErrors } from '../../events/errors/call.ts'
 import type { RetryPolicy } from '../../events/options/agent.ts'
 
 /**
- * `account`: nothing has failed; the account has to wait, and the task with it. `session`: the session to continue is
+ * `account`: nothing has failed; the account has to wait, and the task with it. `payment`: the account cannot pay, and
+ * only a person can change that: the task is held. `session`: the session to continue is
  * gone and is rebuilt. `task`: a retry would fail the same way, and the agent is fine. `agent`: everything else; when no
  * retry is left, the agent enters its error state.
  */
-export type Fault = 'account' | 'session' | 'task' | 'agent'
+export type Fault = 'account' | 'payment' | 'session' | 'task' | 'agent'
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   RateLimitedError: 'account',
   OverloadedError: 'account',
+  BillingError: 'payment',
   SessionNotFoundError: 'session',
   PromptTooLargeError: 'task',
   RefusedError: 'task',
@@ -48,12 +50,6 @@ export const rejectsRequest = ({ tag, details }: Pick<Failure, 'tag' | 'details'
 export function retriesAfter(error: Failure, allowed: number): number {
   if (!error.retryable) return 0
   return callErrors[error.tag]?.retries === 'once' ? Math.min(1, allowed) : allowed
-}
-
-/** How long the service asked us to wait, in ms; 0 if it did not say. */
-export function retryAfterMs({ details }: Pick<Failure, 'details'>): number {
-  const { retryAfterMs: asked } = details
-  return typeof asked === 'number' && asked > 0 ? asked : 0
 }
 
 /**

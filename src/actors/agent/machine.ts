@@ -101,6 +101,11 @@ export const agentMachine = agent.createMachine({
       on: {
         ...always,
         ConversationCut: { guard: 'isOpenCall', actions: fold },
+        /** Its account could not pay for the call: it returns to the queue. */
+        TaskHeld: [
+          { guard: 'isBetweenCalls', target: 'idle', actions: fold },
+          { guard: 'isQueued', actions: fold },
+        ],
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },

@@ -49,6 +49,9 @@ export interface CurrentTask extends QueuedTask {
   readonly placed: boolean
   /** When the next call is due, while the agent waits to retry. */
   readonly dueAt: string | null
+  /** How long that wait was when it was decided, and in how many ms the deadline came then. Absent in older logs. */
+  readonly delayMs?: number
+  readonly deadlineInMs?: number
   /** How many of its calls ended through no fault of the task. They do not count as retries. */
   readonly excused: number
   /** Calls in a row that the account refused. */
@@ -107,7 +110,7 @@ export const changes: {
   TaskAccepted: ({ queue }, task, cause) => ({ queue: [...queue, { ...task, cause }] }),
   TaskHeld: ({ queue, current }, { taskId, hold }) =>
     current?.taskId === taskId
-      ? { current: null, queue: [{ ...queuedAgain(current), hold }, ...queue] }
+      ? { current: null, queue: [{ ...queuedAgain(current), ...excusedBy(hold, current), hold }, ...queue] }
       : { queue: queue.map((queued) => (queued.taskId === taskId ? { ...queued, hold } : queued)) },
   TaskApproved: ({ queue }, { taskId }, cause) => ({
     queue: queue.map(({ hold, ...queued }) =>
@@ -166,13 +169,15 @@ export const changes: {
   LateCostRecorded: ({ totals }, data) => ({ totals: withSpending(totals, data, 1) }),
   CallFailed: endCall,
   CallOutcomeUnknown: endCall,
-  RetryScheduled: ({ current }, { dueAt, because, leftMs }, cause) =>
+  RetryScheduled: ({ current }, { dueAt, delayMs, deadlineInMs, because, leftMs }, cause) =>
     current
       ? {
           current: {
             ...current,
             cause,
             dueAt,
+            ...(delayMs === undefined ? {} : { delayMs }),
+            ...(deadlineInMs === undefined ? {} : { deadlineInMs }),
             leftMs: leftMs ?? null,
             excused: current.excused + (because === undefined ? 0 : 1),
             refusals: because === 'account' ? current.refusals + 1 : 0,
@@ -207,9 +212,14 @@ function continuedBy(
 }
 
 /** A task that returns to the queue between two calls. Its next call gets a new deadline. */
-function queuedAgain({ call, deadlineAt, dueAt, refusals, leftMs, ...task }: CurrentTask): QueuedTask {
+function queuedAgain(current: CurrentTask): QueuedTask {
+  const { call, deadlineAt, dueAt, delayMs, deadlineInMs, refusals, leftMs, ...task } = current
   return task
 }
+
+/** A call that the account could not pay for does not count as one of the task's retries. */
+const excusedBy = (hold: Hold, { excused, dueAt }: CurrentTask) =>
+  hold.reason === 'account' && dueAt === null ? { excused: excused + 1 } : {}
 
 /** A call ended without an answer. The retry or the end of the task that follows is a fact of its own. */
 function endCall({ current, totals, lastCost }: AgentContext, data: object): Change {

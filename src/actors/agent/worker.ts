@@ -27,10 +27,10 @@ import { amountSpent, type CountedSpending, countedSpending } from './counted-sp
 import { DEAF, unlessDeaf } from './deaf-runner.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
-import { faultOf, retryAfterMs } from './failure-policy.ts'
 import type { LeftOut } from './session/conversation.ts'
-import type { AgentContext, QueuedTask } from './state.ts'
+import type { AgentContext, CurrentTask, QueuedTask } from './state.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
+import { deadlineLeftMs, isAboutAccount, reportEnding, waitInWords, waitToRetry, workLimit } from './waits.ts'
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 
@@ -49,7 +49,7 @@ export function agentWorker(
   materials: ReadonlyMap<string, Material>,
   cancelling: ReadonlyMap<string, Promise<unknown>>,
 ): Perform<AgentEffect> {
-  const { clock, runner, logger, governor, budgets, store } = environment
+  const { clock, runner, logger, governor, budgets, accounts, store } = environment
   const admission = new CallAdmission(agent, actor, environment, events, cancelling)
   // One call at a time: a cancelled call's process may still be ending when the next one begins.
   const calls = new Mailbox()
@@ -71,16 +71,16 @@ export function agentWorker(
     return recording
   }
 
-  const msUntil = (at: string) => Date.parse(at) - clock.now()
+  const deadlineMs = (task: CurrentTask) => deadlineLeftMs(task, actor.snapshot.context.config, clock.now())
 
   /** Runs or recovers a call and records its end. */
   async function resumeOrRun(effect: CallEffect, signal: AbortSignal, resumed: boolean, slot: CallSlot) {
     if (resumed) {
-      const recovery = recover(effect, signal)
+      const recovery = recover(effect, signal, slot)
       lastRecovery = recovery.catch(() => {})
       if (await recovery) return
       // Not sent again: the `deadline` effect ends the task.
-      if (clock.now() >= Date.parse(effect.task.deadlineAt)) return aborted(signal)
+      if (deadlineMs(effect.task) <= 0) return aborted(signal)
     }
     if (!signal.aborted) await run(effect, signal, slot)
   }
@@ -96,7 +96,7 @@ export function agentWorker(
     const ending = await ended(effect, signal, call())
     if (ending === DEAF) return
     if (signal.aborted) return record(() => keepLate(effect, ending))
-    report(slot, ending)
+    await record(() => reportEnding(ending, slot, admission.caller.account, environment))
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
@@ -127,10 +127,10 @@ export function agentWorker(
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
-  async function recover(effect: CallEffect, signal: AbortSignal): Promise<boolean> {
+  async function recover(effect: CallEffect, signal: AbortSignal, slot: CallSlot): Promise<boolean> {
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
-    void pause(clock, msUntil(effect.task.deadlineAt), stop).then(() => overdue.abort())
+    void pause(clock, deadlineMs(effect.task), stop).then(() => overdue.abort())
     const recovering = composed(effect, ({ call }) =>
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
@@ -140,6 +140,7 @@ export function agentWorker(
       await record(() => keepLate(effect, ending))
       return true
     }
+    if (ending) await record(() => reportEnding(ending, slot, admission.caller.account, environment))
     const outcome = ending ? await record(() => settle(effect, ending)) : 'redispatched'
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
@@ -199,7 +200,9 @@ export function agentWorker(
   /** Handles a message of the running call. */
   async function hear({ task, call }: CallEffect, message: CallMessage, slot: CallSlot) {
     if (message.type !== 'process') slot.begun()
-    if (message.type === 'retry' && ACCOUNT_STATUSES.has(message.status ?? 0)) {
+    if (message.type === 'text' || message.type === 'tool') slot.proven()
+    if (message.type === 'account') return accounts.report(admission.caller.account, message.windows)
+    if (message.type === 'retry' && isAboutAccount(message.status)) {
       slot.refused(message.retryAfterMs ?? 0)
     }
     if (message.type === 'process') {
@@ -256,7 +259,10 @@ export function agentWorker(
         : [],
     )
     if (recorded.length === 0) await keepLate({ task, call }, ending)
-    if (recorded.some(({ type }) => type === 'RetryScheduled')) return 'retried'
+    const retry = recorded.find(({ type }) => type === 'RetryScheduled')
+    const warning = waitInWords(error, retry?.data)
+    if (warning) tell(task, { type: 'warning', message: warning })
+    if (retry) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
 
@@ -295,7 +301,10 @@ export function agentWorker(
   async function passDeadline(task: QueuedTask) {
     await decide(task, (context) =>
       context.current?.taskId === task.taskId
-        ? deadlinePassed(context, callErrorData(new CallTimeoutError()))
+        ? deadlinePassed(
+            context,
+            callErrorData(new CallTimeoutError({ said: workLimit(agent, context.config) })),
+          )
         : [],
     )
   }
@@ -306,11 +315,11 @@ export function agentWorker(
         return admission.admitNext(context)
       case 'retry':
         if (context.resumed && effect.task.refusals > 0) governor.remember(admission.caller.account)
-        await context.pause(msUntil(effect.dueAt))
+        await waitToRetry(effect.task, actor.snapshot.context.config, context, environment)
         if (context.isWanted) await admission.admit(effect.task, context)
         return undefined
       case 'deadline':
-        await context.pause(msUntil(effect.task.deadlineAt))
+        await context.pause(deadlineMs(effect.task))
         // The call is recovered only after the sweep. If that fails, the deadline still holds.
         await environment.swept().catch(() => {})
         await lastRecovery
@@ -344,15 +353,6 @@ export function agentWorker(
       if (effect.type === 'call') budgets.ended(effect.call.callId)
     }
   }
-}
-
-/** HTTP statuses with which the service tells the account to wait. */
-const ACCOUNT_STATUSES = new Set([429, 529])
-
-/** Reports the ending of a call to the governor if it says something about the account. */
-function report(slot: CallSlot, ending: CallEnding): void {
-  if (ending.type === 'CallSucceeded') slot.answered()
-  else if (faultOf(ending.error) === 'account') slot.refused(retryAfterMs(ending.error))
 }
 
 const aborted = (signal: AbortSignal) =>

@@ -1,6 +1,6 @@
 /** Definitions of users' own actors: facts, machine, decisions and effects, typed end to end. */
 import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
-import type { Clock } from '../../clock.ts'
+import type { Clock, DurableTimer } from '../../clock.ts'
 import { InvalidIdError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { type FactsOf, type OwnFactOf, type OwnFacts, ownFactCatalog } from '../../events/own-facts.ts'
@@ -49,6 +49,11 @@ export interface EffectRun<C, R, S> {
   /** An earlier attempt, or an earlier process, may already have carried it out. */
   readonly resumed: boolean
   readonly clock: Clock
+  /**
+   * Waits for a timer that a fact holds, or until the signal aborts: until `dueAt`, but never longer than `delayMs`, the
+   * wait that was decided, whatever the clock of the machine showed then or shows now. `durableTimer` makes one.
+   */
+  wait(timer: DurableTimer): Promise<void>
   readonly self: Pick<ActorRef<C, R, S>, 'id' | 'snapshot' | 'tell' | 'ask'>
   /** Ends the actor normally. */
   end(): void

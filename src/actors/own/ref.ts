@@ -1,5 +1,6 @@
 /** The address of a user's own actor, and the lives behind it: each loaded, started and ended. */
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
+import { type DurableTimer, waitLeft } from '../../clock.ts'
 import { ActorStoppedError } from '../../events/errors/actor.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
@@ -125,12 +126,14 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
   }
 
   #runOf(life: Life<C, R, M>, context: EffectContext) {
+    const { clock } = this.#environment
     return {
       get signal() {
         return context.signal
       },
       resumed: context.resumed,
-      clock: this.#environment.clock,
+      clock,
+      wait: ({ dueAt, delayMs }: DurableTimer) => context.pause(waitLeft(dueAt, delayMs, clock.now())),
       self: this,
       end: () => void this.#end(life, { reason: 'normal', error: null }),
     }

@@ -1,5 +1,5 @@
 /** What a supervisor does about an exit: pure functions from its state to facts and to the next action. */
-import { instant } from '../../clock.ts'
+import { durableTimer } from '../../clock.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import {
   ChildAlreadyPresentError,
@@ -234,7 +234,7 @@ function restart(
   const together = restartedWith(context, id).flatMap(({ data }) =>
     data.restart === 'temporary' && data.id !== id ? [] : [data.id],
   )
-  const data = { id, stamp, attempt, dueAt: instant(now + delayMs) }
+  const data = { id, stamp, attempt, ...durableTimer(now, delayMs) }
   return {
     facts: [
       {

@@ -1,4 +1,5 @@
 /** How often children may be restarted, and after which delay: the rules of OTP's supervisor and Pekko's back-off. */
+import { waitLeft } from '../../clock.ts'
 import type { SupervisorRules } from '../../events/options/supervision.ts'
 
 /**
@@ -38,4 +39,16 @@ export function nextAttempt(
   const isQuiet =
     backoff !== null && before.startedAt !== null && now - before.startedAt >= backoff.resetAfterMs
   return isQuiet ? 1 : before.attempt + 1
+}
+
+/** How long a child still waits for a restart that an earlier process decided, in ms: never longer than it decided. */
+export function restartLeftMs(
+  rules: SupervisorRules | null,
+  { dueAt, delayMs }: { readonly dueAt: string | null; readonly delayMs?: number },
+  now: number,
+): number {
+  const { backoff = null } = rules ?? {}
+  // An older log does not say how long the wait was.
+  const longestMs = delayMs ?? (backoff ? backoff.maxMs * (1 + backoff.jitter) : 0)
+  return dueAt === null ? 0 : waitLeft(dueAt, longestMs, now)
 }

@@ -19,6 +19,8 @@ export interface ChildState {
   readonly startedAt: number | null
   /** When it will be restarted; null if it is restarted together with another child. */
   readonly dueAt: string | null
+  /** How long it waits until then, in ms, as it was decided. Absent in older logs. */
+  readonly delayMs?: number
   /** Why it last ended or failed to start. */
   readonly failure: Failure | null
 }
@@ -84,7 +86,7 @@ export const supervisorChanges: {
         }),
   ChildTerminated: (context, { id, becomes }) =>
     becomes === 'deleted' ? remove(context, id) : change(context, id, ended),
-  RestartScheduled: (context, { id, stamp, attempt, dueAt, children = [] }) => {
+  RestartScheduled: (context, { id, stamp, attempt, dueAt, delayMs, children = [] }) => {
     const { rules, stamps } = context
     const restarts = rules ? addRestart(stamps, stamp, rules.intensity).stamps : stamps
     const tied = children.reduce(
@@ -94,7 +96,8 @@ export const supervisorChanges: {
           : all,
       context,
     )
-    const changes = { status: 'restarting', attempt, dueAt, startedAt: null } as const
+    const wait = { dueAt, ...(delayMs === undefined ? {} : { delayMs }) }
+    const changes = { status: 'restarting', attempt, ...wait, startedAt: null } as const
     return { ...change(tied, id, changes), stamps: restarts }
   },
   ChildrenRestarted: (context, { children }) =>

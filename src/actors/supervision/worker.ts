@@ -30,6 +30,7 @@ import {
 } from './decisions.ts'
 import type { supervisorMachine } from './machine.ts'
 import { MonotonicStamps } from './monotonic-stamps.ts'
+import { restartLeftMs } from './restart-intensity.ts'
 import type { ChildState, SupervisorContext } from './state.ts'
 import { type RunningChild, SupervisedChildren } from './supervised-children.ts'
 
@@ -306,8 +307,9 @@ export class SupervisorWorker {
     if (childIn(children, id)?.status !== 'running') await this.children.stop(id, true)
   }
 
-  #armAsScheduled({ data, attempt, dueAt }: ChildState): void {
-    this.#arm(data.id, attempt, Date.parse(dueAt ?? '') - this.#clock.now())
+  #armAsScheduled(child: ChildState): void {
+    const { rules } = this.#actor.snapshot.context
+    this.#arm(child.data.id, child.attempt, restartLeftMs(rules, child, this.#clock.now()))
   }
 
   /** Restarts by way of the mailbox, and of the event loop: a child that never starts must not keep others from their turn. */

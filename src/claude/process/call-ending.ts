@@ -1,5 +1,6 @@
 /** What a call came to: its result, or the one error it ended in. */
 import { existsSync } from 'node:fs'
+import type { Clock } from '../../clock.ts'
 import { CallCancelledError, CallTimeoutError, ClaudeExecutionError } from '../../events/errors/call.ts'
 import type { Redact } from '../../events/redaction.ts'
 import { classify } from '../classification.ts'
@@ -20,6 +21,7 @@ export interface EndContext {
   readonly facts: StreamFacts
   readonly redact: Redact
   readonly signal: AbortSignal
+  readonly clock: Clock
   /** Whether the call asked for structured output. */
   readonly structuredOutputRequested: boolean
 }
@@ -38,6 +40,8 @@ export async function callFailure(end: RunEnd, context: EndContext): Promise<Cla
       assistantError: facts.assistantError,
       endsUnreadable: facts.endsUnreadable,
       structuredOutputRequested,
+      windows: facts.windows,
+      saidAt: context.clock.now(),
     },
     redact,
   )

@@ -82,6 +82,12 @@ export async function readStderr({ stderr }: OutputFiles): Promise<string> {
   return end.slice(line === -1 ? TAIL / 4 : line + 1)
 }
 
+/** When the process last printed anything, in ms since the epoch; undefined if its output is gone. */
+export async function lastOutputAt({ stdout }: OutputFiles): Promise<number | undefined> {
+  await using file = await openAgentFile(stdout, Number.POSITIVE_INFINITY)
+  return (await file?.stat())?.mtimeMs
+}
+
 /**
  * Prepares the output to be kept until the next call: the redacted tail of stderr, and only the head of a stdout that
  * was too large, which still shows whether a request was sent.

@@ -1,6 +1,6 @@
 /** Runs one call's process from start to end: follows its output, enforces its limits, and reaps what it leaves. */
 import type { FileHandle } from 'node:fs/promises'
-import { type Clock, pause } from '../../clock.ts'
+import { type Clock, pause, steadyTime } from '../../clock.ts'
 import {
   CallStalledError,
   CallTimeoutError,
@@ -8,6 +8,7 @@ import {
   CliCrashedError,
   OutputTooLargeError,
 } from '../../events/errors/call.ts'
+import { duration } from '../../events/figures.ts'
 import { CALL_MARKER } from '../environment.ts'
 import type { CallMessage } from '../runner.ts'
 import { followFile, limitSize } from '../stream/file-follower.ts'
@@ -213,10 +214,10 @@ function watchTime(
   over: AbortSignal,
   fail: (error: ClaudeExecutionError) => void,
 ): { reset(): void } {
-  let activeAt = clock.now()
+  let activeAt = steadyTime(clock)
 
   const idle = async () => {
-    for (let left = idleMs; left > 0; left = activeAt + idleMs - clock.now()) {
+    for (let left = idleMs; left > 0; left = activeAt + idleMs - steadyTime(clock)) {
       await pause(clock, left, over)
       if (over.aborted) return
     }
@@ -224,14 +225,19 @@ function watchTime(
   }
   const total = async (limitMs: number) => {
     await pause(clock, limitMs, over)
-    if (!over.aborted) fail(new CallTimeoutError({ said: `the limit is ${limitMs} ms` }))
+    if (!over.aborted)
+      fail(
+        new CallTimeoutError({
+          said: `one call may take ${duration(limitMs)}, by callTimeoutMs of the runner`,
+        }),
+      )
   }
 
   void idle()
   if (callTimeoutMs !== null) void total(callTimeoutMs)
   return {
     reset() {
-      activeAt = clock.now()
+      activeAt = steadyTime(clock)
     },
   }
 }

@@ -1,7 +1,9 @@
 /** Parses the output of `claude` line by line: pure, and assuming nothing about its shape. */
 import { defined } from '../../events/json.ts'
 import { oneLine, type Redact } from '../../events/redaction.ts'
+import type { AccountWindow } from '../account-window.ts'
 import type { CallMessage } from '../runner.ts'
+import { windowsOf, withNews } from './account-limit.ts'
 import type { LongRecord } from './line-splitter.ts'
 import { type StreamedUsage, streamedUsage } from './streamed-usage.ts'
 import {
@@ -28,6 +30,8 @@ export interface StreamFacts {
   readonly retry: Extract<CallMessage, { type: 'retry' }> | null
   /** The error of the model's last message, such as "rate_limit"; null if that message was fine. */
   readonly assistantError: string | null
+  /** What was last said about the windows of the account. */
+  readonly windows: readonly AccountWindow[]
   /** The model that answered last: with a fallback, not the one requested. */
   readonly model: string | null
   readonly version: string | null
@@ -51,7 +55,7 @@ export interface StreamParser {
 
 /** Known types that say nothing a call needs. */
 const SILENT = new Set(
-  'user command_lifecycle conversation_reset control_request control_response rate_limit_event tool_progress keep_alive auth_status prompt_suggestion'.split(
+  'user command_lifecycle conversation_reset control_request control_response tool_progress keep_alive auth_status prompt_suggestion'.split(
     ' ',
   ),
 )
@@ -63,7 +67,7 @@ export function longRecord(type: string): LongRecord {
 }
 
 /** Known types that a parser reads. */
-const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'result'])
+const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'rate_limit_event', 'result'])
 
 /**
  * Makes a parser for one call.
@@ -80,6 +84,7 @@ export function streamParser(redact: Redact): StreamParser {
     answered: false,
     retry: null as StreamFacts['retry'],
     assistantError: null as string | null,
+    windows: [] as readonly AccountWindow[],
     model: null as string | null,
     version: null as string | null,
     unreadable: 0,
@@ -168,6 +173,12 @@ export function streamParser(redact: Redact): StreamParser {
       return takenBack.concat(
         recordsAt(message, 'content').flatMap((block) => blockMessages(block, isReported)),
       )
+    },
+
+    rate_limit_event(record) {
+      const windows = windowsOf(record)
+      facts.windows = withNews(facts.windows, windows)
+      return windows.length > 0 ? [{ type: 'account', windows }] : []
     },
 
     result(record) {

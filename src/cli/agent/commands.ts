@@ -24,7 +24,7 @@ export function agentCommands(agent: Command): void {
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
     .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
     .option('--model <name>', 'model to use')
-    .option('--timeout <seconds>', 'time limit of a task, retries included', zeroOrMore)
+    .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', zeroOrMore)
     .option('--retries <n>', 'how often to retry a call that failed temporarily', zeroOrMore)
     .option(
       '--load-project-settings',

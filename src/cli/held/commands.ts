@@ -1,4 +1,4 @@
-/** `agent held | approve | reject`: tasks that wait for approval, or for room in a budget. */
+/** `agent held | approve | reject`: tasks that wait for approval, for room in a budget, or for their account. */
 
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
@@ -17,7 +17,7 @@ import { inert } from '../terminal/text.ts'
 export function heldCommands(agent: Command): void {
   agent
     .command('held')
-    .description('list tasks that wait for approval, or for room in a budget')
+    .description('list tasks that wait for approval, for room in a budget, or for their account')
     .option('--agent <id>', 'only tasks of this agent')
     .action(withGlobals(held))
   agent
@@ -120,7 +120,7 @@ async function replyOf({ orchestrator, signal }: Session, { agent: id, taskId }:
 const verdict = (by = userName(), agent: string | undefined) => defined({ by, agent })
 
 /** Empty for a user without an entry in the system. */
-function userName(): string {
+export function userName(): string {
   try {
     return userInfo().username
   } catch {

@@ -1,8 +1,9 @@
-/** `ps`: the processes of running calls. It neither starts nor ends any. */
+/** `ps`: the processes of running calls, and the limits of their accounts. It neither starts nor ends any. */
 import type { Command } from 'commander'
 import type { RunningProcess } from '../../actors/agent/processes.ts'
 import { listProcesses } from '../../claude/process/list.ts'
 import { duration } from '../../events/figures.ts'
+import { accountLine } from '../account/commands.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { readStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
@@ -19,6 +20,9 @@ async function ps(globals: GlobalOptions): Promise<void> {
   try {
     await readStore(globals, async ({ orchestrator, terminal }) => {
       print(terminal, await orchestrator.processes())
+      const accounts = await orchestrator.accounts.list()
+      if (terminal.json) for (const account of accounts) terminal.value(account)
+      else for (const account of accounts) terminal.note(accountLine(account))
     })
   } catch (error) {
     const owner = ownerOf(error)

@@ -3,10 +3,12 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
+import type { AccountInfo } from '../../actors/admission/accounts.ts'
 import type { AgentStatus } from '../../actors/agent/machine.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
+import { accountLine } from '../account/commands.ts'
 import { shownStatus } from '../agent/commands.ts'
 import { oneOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
@@ -36,6 +38,7 @@ interface TopOptions {
 interface View {
   readonly agents: readonly AgentInfo[]
   readonly runs: number
+  readonly accounts: readonly AccountInfo[]
   readonly owner: number | null
 }
 
@@ -57,12 +60,17 @@ async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
 const viewOf = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
   agents: await orchestrator.agents(),
   runs: (await orchestrator.runs.list()).filter(({ status }) => status === 'running').length,
+  accounts: await orchestrator.accounts.list(),
   owner,
 })
 
 function print(screen: Terminal, view: View): void {
-  if (!screen.json) for (const line of topLines(screen, view)) screen.line(line)
-  else for (const agent of view.agents) screen.value({ ...agent, callsInFlight: callsOf(agent) })
+  if (!screen.json) {
+    for (const line of topLines(screen, view)) screen.line(line)
+    return
+  }
+  for (const agent of view.agents) screen.value({ ...agent, callsInFlight: callsOf(agent) })
+  for (const account of view.accounts) screen.value(account)
 }
 
 /** A call is in flight exactly while the agent is busy. */
@@ -91,7 +99,7 @@ const COLUMNS = [
 /** The table, cut to a screen of so many rows. */
 export function topLines(
   screen: Pick<Terminal, 'style'>,
-  { agents, runs, owner }: View,
+  { agents, runs, accounts, owner }: View,
   rows = Number.POSITIVE_INFINITY,
 ): readonly string[] {
   const sum = (of: (agent: AgentInfo) => number) => agents.reduce((total, agent) => total + of(agent), 0)
@@ -104,7 +112,7 @@ export function topLines(
     `${plural(runs, 'run')} in progress`,
   ]
   const who = owner === null ? 'no process has the store open' : `process ${owner} has the store open`
-  const shown = agents.slice(0, Math.max(1, rows - 6))
+  const shown = agents.slice(0, Math.max(1, rows - 6 - accounts.length))
   const total: readonly Cell[] = [
     'total',
     '',
@@ -121,6 +129,9 @@ export function topLines(
   const hidden = agents.length - shown.length
   return [
     `${counts.join(', ')}  ${screen.style('dim', who)}`,
+    ...accounts.map((account) =>
+      account.status === 'open' ? accountLine(account) : screen.style('yellow', accountLine(account)),
+    ),
     ...lines.slice(0, -1),
     ...(hidden > 0 ? [screen.style('dim', `and ${hidden} more`)] : []),
     ...lines.slice(-1),

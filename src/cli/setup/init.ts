@@ -152,7 +152,7 @@ orchestrator:
 
 # Defaults for all agents.
 agent_defaults:
-  timeout: 300 # time limit of a task in seconds, retries included
+  timeout: 1800 # seconds of work on a task, retries included; waiting does not count
   retry_attempts: 3
   ${model === '' ? '# model: sonnet' : `model: ${JSON.stringify(model)}`}
   # max_turns: 10

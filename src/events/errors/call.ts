@@ -11,6 +11,10 @@ export interface CallErrorDetails {
   readonly status?: number
   /** How long to wait before the next request, in ms, if the service says so. */
   readonly retryAfterMs?: number
+  /** Which limit of the account was reached, in the service's words: `five_hour`. */
+  readonly window?: string
+  /** When that limit resets. */
+  readonly resetsAt?: string
 }
 
 /** The `claude` process, or the service behind it, gave no answer. The base of all errors of calls. */
@@ -104,7 +108,7 @@ export class InvalidSessionIdError extends callError('InvalidSessionIdError', {
 // Time, and our own limits
 export class CallTimeoutError extends callError('CallTimeoutError', {
   message: 'The call exceeded its time limit',
-  hint: 'Allow more time (--timeout), or ask for less.',
+  hint: 'Raise timeoutMs of the agent (in code: createAgent, declareAgent), timeout in the configuration file (agents or agent_defaults, in seconds) or --timeout (agent create, in seconds); or ask for less.',
   retries: 'once',
 }) {}
 /** It printed nothing for so long that no more output is expected. */
@@ -127,7 +131,7 @@ export class AuthenticationError extends callError('AuthenticationError', {
 }) {}
 export class BillingError extends callError('BillingError', {
   message: 'The account cannot pay for the call',
-  hint: 'Check the plan and the credit of the account.',
+  hint: 'Add credit or raise the limit, then: claude-agents account resume',
 }) {}
 export class RateLimitedError extends callError('RateLimitedError', {
   message: 'The service is limiting the rate of requests',

@@ -1,4 +1,4 @@
-/** What can go wrong with a task that waits for approval or for budget. */
+/** What can go wrong with a task that is held: for approval, for budget, or for its account. */
 import { defineError } from './builder.ts'
 import { quoted } from './phrases.ts'
 
@@ -16,7 +16,7 @@ export class TaskHeldError extends defineError(
   (given: {
     agent: string
     taskId: string
-    reason: 'approval' | 'budget'
+    reason: 'approval' | 'budget' | 'account'
     message: string
     hint: string
   }) => {

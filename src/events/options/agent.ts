@@ -22,7 +22,7 @@ export interface AgentOptions {
   readonly maxTurns?: number
   /** Default: the model that `claude` chooses. */
   readonly model?: string
-  /** How long a task may take, retries included, in ms; waiting for the account or for a turn does not count. Default: 5 minutes. */
+  /** How long a task may be worked on, retries included, in ms; waiting for the account or for a turn does not count. Default: 30 minutes. */
   readonly timeoutMs?: number
   /** Default: 3 retries, the first after up to 1 s, the longest wait 60 s. */
   readonly retry?: Partial<RetryPolicy>
@@ -105,7 +105,7 @@ export const AGENT = {
     Text.check(Schema.isPattern(/^[A-Za-z0-9]/)).annotate({ problem: 'is not the name of a model' }),
     'the model; by default the one that claude chooses',
   ),
-  timeoutMs: setting(Positive, 'how long a task may take, retries included, in ms', 5 * 60_000),
+  timeoutMs: setting(Positive, 'how long a task may be worked on, retries included, in ms', 30 * 60_000),
   permissions: setting(
     Schema.Literals(['workspace', 'bypass']).annotate({ problem: 'is neither "workspace" nor "bypass"' }),
     'what it may do without being asked',

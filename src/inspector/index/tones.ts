@@ -19,6 +19,7 @@ const STATUS_TONES: Readonly<Record<string, Tone>> = {
   running: 'call',
   retry: 'warn',
   paused: 'warn',
+  held: 'warn',
   cancelled: 'warn',
   error: 'bad',
   failed: 'bad',

@@ -1,4 +1,5 @@
 /** The top bar with search, filters, following, theme and help; and the notices below it. */
+import type { AccountView } from '../view.ts'
 import { Icon } from './icons.tsx'
 import {
   clearFilter,
@@ -18,7 +19,7 @@ import {
   type,
 } from './state.ts'
 import { nextTheme, theme } from './theme.ts'
-import { number } from './words.ts'
+import { minute, number } from './words.ts'
 
 /** Debounces the search: each keystroke would start one. */
 const TYPING_MS = 200
@@ -128,11 +129,31 @@ function Reading() {
   )
 }
 
+/** How far the limits of an account are used, and when they reset. */
+function Account({ account, windows, waitsUntil, said }: AccountView) {
+  const facts = [
+    ...windows.map(({ name, status, utilization, resetsAt }) => {
+      const used = utilization === null ? status : `${Math.round(utilization * 100)}% used`
+      return `${name} ${used}${resetsAt === null ? '' : `, resets ${minute(resetsAt)}`}`
+    }),
+    ...(waitsUntil === null ? [] : [`waits until ${minute(waitsUntil)}`]),
+    ...(said === null ? [] : [`held: ${said}`]),
+  ]
+  return (
+    <p class={waitsUntil === null && said === null ? 'notice' : 'notice bad'}>
+      {account}: {facts.join('; ') || 'open'}
+    </p>
+  )
+}
+
 export function Notices() {
   const log = moment.value?.log
   const broken = log?.broken ?? []
   return (
     <div class="notices" aria-live="polite">
+      {moment.value?.accounts.map((account) => (
+        <Account key={account.account} {...account} />
+      ))}
       {problem.value !== '' && <p class="notice bad">{problem.value}</p>}
       {broken.length > 0 && (
         <p class="notice bad">

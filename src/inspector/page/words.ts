@@ -29,10 +29,12 @@ export function size(characters: number): string {
 
 const local = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en-GB', options)
 const CLOCK = local({ hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 })
+const MINUTE = local({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' })
 const DAY = local({ day: 'numeric', month: 'short', year: 'numeric' })
 
 /** In the reader's own time zone. */
 export const clock = (at: string | number): string => (at === '' ? '' : CLOCK.format(new Date(at)))
+export const minute = (at: string | number): string => MINUTE.format(new Date(at))
 export const day = (at: string | number): string => (at === '' ? '' : DAY.format(new Date(at)))
 
 export const short = (id: string): string => (id.length > 12 ? id.slice(0, 8) : id)

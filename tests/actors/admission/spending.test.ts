@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AgentRunner, Call, CallMessage, CallResult, CallSpending } from '../../../src/claude/runner.ts'
 import {
-  BillingError,
+  AuthenticationError,
   CallCancelledError,
   CliCrashedError,
   MaxTurnsError,
@@ -110,7 +110,7 @@ function reportingRunner(endings: readonly Ending[]) {
           throw new CliCrashedError()
         case 'is refused after it cost something':
           yield costOnly(cost)
-          throw new BillingError()
+          throw new AuthenticationError()
       }
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
       if (way.endsWith('answers late')) return yield answer(cost)

@@ -260,6 +260,36 @@ describe('a call that fails', () => {
 })
 
 describe('a task that takes too long', () => {
+  test.each([
+    ['29 minutes is answered', 29, true],
+    ['31 minutes fails', 31, false],
+  ])('by default, one of %s', async (_, minutes, isAnswered) => {
+    const { open, clock } = await world()
+    const { orchestrator } = await open({ reply: () => ({ text: 'done', delayMs: minutes * 60_000 }) })
+    const agent = await orchestrator.createAgent(ECHO)
+    const outcome = agent.ask('x').then(
+      () => true,
+      () => false,
+    )
+    await until(() => agent.status === 'busy' && clock.pending >= 2)
+    await clock.advance(31 * 60_000)
+    expect(await outcome).toBe(isAnswered)
+  })
+
+  test('says which limit it was, and what to raise in code, in the configuration and on the command line', async () => {
+    const { open, clock } = await world()
+    const { orchestrator } = await open({ reply: () => ({ text: 'too late', delayMs: 9e9 }) })
+    const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs: 90_000 })
+    const task = agent.ask('x')
+    await until(() => agent.status === 'busy' && clock.pending >= 2)
+    await clock.advance(90_000)
+    await expect(task).rejects.toMatchObject({
+      summary:
+        'The call exceeded its time limit: agent "echo" may work on a task for 1:30, and waiting does not count.',
+      hint: expect.stringMatching(/timeoutMs .*timeout in the configuration file .*--timeout /),
+    })
+  })
+
   test('fails at its deadline during a call, and the call is terminated', async () => {
     const { open, clock, types } = await world()
     const { orchestrator } = await open({ reply: () => ({ text: 'too late', delayMs: 10_000 }) })

@@ -126,7 +126,7 @@ describe('after a process that ended in the middle of a call', () => {
 
   test('an answer counts even if the deadline has passed in the meantime', async () => {
     const { open, clock } = await interrupted()
-    await clock.advance(10 * 60_000)
+    await clock.advance(40 * 60_000)
     const { orchestrator } = await open(
       { recover: () => ({ outcome: 'answered', result: answer }) },
       { resume: 'on-demand' },
@@ -136,7 +136,7 @@ describe('after a process that ended in the middle of a call', () => {
 
   test('an answer counts even if the deadline passes before leftover processes are killed', async () => {
     const { open, types, clock } = await interrupted()
-    await clock.advance(10 * 60_000)
+    await clock.advance(40 * 60_000)
     let endSweep = () => {}
     const swept = new Promise<number>((resolve) => {
       endSweep = () => resolve(0)
@@ -158,7 +158,7 @@ describe('after a process that ended in the middle of a call', () => {
 
   test('a call that is unanswered after the deadline fails, without another call', async () => {
     const { open, clock } = await interrupted()
-    await clock.advance(10 * 60_000)
+    await clock.advance(40 * 60_000)
     const { orchestrator, runner } = await open({ recover: () => ({ outcome: 'unsent' }) })
     const agent = await orchestrator.agent('echo')
     await expect(agent.ask('x', { taskId: 't1' })).rejects.toBeInstanceOf(CallTimeoutError)

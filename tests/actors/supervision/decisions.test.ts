@@ -139,7 +139,7 @@ describe('The back-off', () => {
     const verdict = childExited(tree, 'a', exit('crashed'), { now: 1000, stamp: 7, random: 1 })
     expect(verdict.facts[1]).toEqual({
       type: 'RestartScheduled',
-      data: { id: 'a', stamp: 7, attempt: 1, dueAt: '1970-01-01T00:00:01.150Z' },
+      data: { id: 'a', stamp: 7, attempt: 1, dueAt: '1970-01-01T00:00:01.150Z', delayMs: 150 },
     })
   })
 })

@@ -22,7 +22,7 @@ describe('the configuration, on the command line', () => {
     })
     expect(said('orchestrator.base_dir')).toMatchObject({ value: './agents', from: 'file' })
     expect(said('agent_defaults.model')).toMatchObject({ value: 'opus', from: 'command line' })
-    expect(said('agent_defaults.timeout')).toMatchObject({ value: 300, from: 'default' })
+    expect(said('agent_defaults.timeout')).toMatchObject({ value: 1800, from: 'default' })
     const { stdout } = await run(['--log-level', 'INFO', 'config', 'show'])
     expect(stdout).toMatch(/^logging\.level +info +command line$/m)
   })

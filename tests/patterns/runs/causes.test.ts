@@ -2,7 +2,7 @@
 import { concatMap, from } from 'rxjs'
 import { expect, test } from 'vitest'
 import type { Recorded } from '../../../src/events/envelope.ts'
-import { BillingError } from '../../../src/events/errors/call.ts'
+import { ModelNotFoundError } from '../../../src/events/errors/call.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import type { Pattern } from '../../../src/patterns/pattern.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
@@ -58,7 +58,7 @@ test('the answer of a code review leads back to the run, and names the four revi
 })
 
 test('a failure leads back to the call that failed', async () => {
-  const { orchestrator, facts } = await team(['a'], () => new BillingError())
+  const { orchestrator, facts } = await team(['a'], () => new ModelNotFoundError())
   await orchestrator.run(sequential(['a']), 'go')
   const { all, causeOf } = await facts()
   const chain = [all.find(({ type }) => type === 'RunFailed')]
@@ -74,7 +74,7 @@ test('a failure leads back to the call that failed', async () => {
 test('the asks of a resumed run are caused by earlier answers, or by the resumption', async () => {
   let isBroken = true
   const { orchestrator, facts } = await team(['a', 'b'], ({ agent }) =>
-    agent === 'b' && isBroken ? new BillingError() : `done by ${agent}`,
+    agent === 'b' && isBroken ? new ModelNotFoundError() : `done by ${agent}`,
   )
   const pattern = sequential(['a', 'b'])
   await orchestrator.run(pattern, 'go', { id: 'r' })

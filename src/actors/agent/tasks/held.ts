@@ -9,7 +9,7 @@ import { nameOfBudget } from '../../admission/budget-scope.ts'
 import type { Budgets } from '../../admission/budgets.ts'
 import type { AgentContext, QueuedTask } from '../state.ts'
 
-/** A task that waits for an approval, or for room in a budget. */
+/** A task that waits for an approval, for room in a budget, or for its account to be able to pay. */
 export interface HeldTask {
   readonly agent: string
   readonly taskId: string
@@ -21,7 +21,7 @@ export interface HeldTask {
   readonly hint: string
   /** The budget that has no room for it, as it stands. */
   readonly budget: BudgetInfo | null
-  /** The estimated cost of its next call; null if it needs approval. */
+  /** The estimated cost of its next call; null unless it waits for a budget. */
   readonly estimate: { readonly usd: number; readonly tokens: number } | null
 }
 
@@ -38,6 +38,13 @@ export function heldTask(
       ...{ agent, taskId, runId, reason: hold.reason, budget: null, estimate: null },
       message: `${what}: it needs approval${hold.note === null ? '' : ` (${hold.note})`}.`,
       hint: `claude-agents agent approve ${taskId}, or: claude-agents agent reject ${taskId} --reason "..."`,
+    }
+  }
+  if (hold.reason === 'account') {
+    return {
+      ...{ agent, taskId, runId, reason: hold.reason, budget: null, estimate: null },
+      message: `${what}: ${hold.said}`,
+      hint: 'Nothing is sent until you say so. Add credit or raise the limit, then: claude-agents account resume',
     }
   }
   const { usd, tokens } = hold

@@ -10,11 +10,11 @@ import { TaskCancelledError, TaskConflictError } from '../../../events/errors/ta
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
 import { defined, type JsonObject } from '../../../events/json.ts'
-import { type KnownKeys, refuseUnknownKeys } from '../../../events/known-keys.ts'
 import { withoutCredentials } from '../../../events/material.ts'
+import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
-import { BEGIN_HELD, cancelTasks } from '../decisions.ts'
+import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
 import { isSameTask } from '../retention.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
@@ -322,12 +322,12 @@ export class AgentTasks {
     return this.#reply(past)
   }
 
-  /** Tells the caller that the task is held, even if it was held before; checks again whether the budgets have room. */
+  /** Tells the caller that the task is held, even if it was held before; checks again whether it may begin. */
   #reviewHold(taskId: string): void {
     const { queue } = this.#actor.snapshot.context
-    const hold = queue.find((task) => task.taskId === taskId)?.hold
-    if (hold?.reason === 'approval') this.events.emit(`held ${taskId}`, hold)
-    if (hold?.reason === 'budget') this.#actor.again(BEGIN_HELD)
+    const task = queue.find((queued) => queued.taskId === taskId)
+    if (task?.hold?.reason === 'approval') this.events.emit(`held ${taskId}`, task.hold)
+    if (task && isHeldForMoney(task)) this.#actor.again(BEGIN_HELD)
   }
 
   async #held(taskId: string, hold: Hold): Promise<HeldTask> {

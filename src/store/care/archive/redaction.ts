@@ -13,6 +13,8 @@ const HARMLESS = new Set([
   'startTime',
   'deadlineAt',
   'dueAt',
+  'resetsAt',
+  'window',
   'model',
   'allowedTools',
   'tool',

@@ -1,6 +1,6 @@
 /** Refuses misspelt keys of an argument, which would otherwise be ignored. */
-import { InvalidInputError } from './errors/usage.ts'
-import { nameHint } from './nearest-name.ts'
+import { InvalidInputError } from '../errors/usage.ts'
+import { nameHint } from '../nearest-name.ts'
 
 /** Every key of a type: the compiler asks for new ones. */
 export type KnownKeys<T> = Readonly<Record<keyof T, true>>

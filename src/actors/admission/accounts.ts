@@ -1,0 +1,218 @@
+/** The accounts that pay for calls: what is known of their limits, and whether a call may begin. */
+import type { AccountWindow } from '../../claude/account-window.ts'
+import { durableTimer, instant, waitLeft } from '../../clock.ts'
+import type { AccountFact, ReportedWindow } from '../../events/account-facts.ts'
+import type { Hold } from '../../events/agent-facts.ts'
+import { isForReading } from '../../store/level/chained-store.ts'
+import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { Effect } from '../engine/definition.ts'
+import { type AccountState, accountKind, type accountMachine, pauseLeftMs } from './account-machine.ts'
+import type { Governor } from './governor.ts'
+
+/** An account as it stands. */
+export interface AccountInfo {
+  /** The service's host and a fingerprint of the login. */
+  readonly account: string
+  /** `waiting`: a limit ends at a known time. `held`: it cannot pay, and waits for `orchestrator.accounts.resume()`. */
+  readonly status: 'open' | 'waiting' | 'held'
+  /** The limits that the service told of, as it last told them. */
+  readonly windows: readonly ReportedWindow[]
+  /** Until when it waits; null unless it does. */
+  readonly waitsUntil: string | null
+  /** Why it cannot pay; null unless it is held. */
+  readonly said: string | null
+}
+
+/** Why a call may not begin: its account cannot pay for it. */
+export type AccountHold = Hold & { readonly reason: 'account' }
+
+type AccountActor = EventSourcedActor<typeof accountMachine, Effect>
+
+const STREAMS = 'account/'
+
+/** Written for less than this, the log would have one fact more with each call. */
+const NEWS = { utilization: 0.05, resetMs: 60_000 }
+
+export class Accounts {
+  readonly #environment: ActorEnvironment
+  readonly #governor: Governor
+  readonly #loading = new Map<string, Promise<AccountActor>>()
+  readonly #loaded = new Map<string, AccountActor>()
+  /** Accounts that calls of this process count against. */
+  readonly #known = new Set<string>()
+  /** Accounts that cannot pay, from the moment that this is known. */
+  readonly #held = new Map<string, AccountHold>()
+  readonly #listeners = new Set<() => void>()
+  readonly #writing = new Set<Promise<unknown>>()
+
+  constructor(environment: ActorEnvironment, governor: Governor) {
+    this.#environment = environment
+    this.#governor = governor
+  }
+
+  /** Calls back whenever a person resumes an account. Returns the function that stops it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Resumes the waits of earlier processes. They count from now, however the clock was set since. */
+  async open(): Promise<void> {
+    for (const { account } of await this.list()) await this.#actor(account)
+  }
+
+  /** Whether what the log says about an account applies. Otherwise, see `know`. */
+  isKnown(account: string): boolean {
+    return this.#known.has(account) && this.#loaded.has(account)
+  }
+
+  /**
+   * Learns what the log says about an account: waits that are left close it here as well.
+   *
+   * @param isNamed The runner tells accounts apart, so a few calls find out whether this one answers.
+   */
+  async know(account: string, isNamed: boolean): Promise<void> {
+    if (isNamed) this.#governor.doubt(account)
+    this.#known.add(account)
+    await this.#actor(account)
+  }
+
+  /** Why no call of a known account may begin; undefined if it may. */
+  holdOf(account: string): AccountHold | undefined {
+    return this.#held.get(account)
+  }
+
+  /** Records what the service says about windows, if it is news. Resolves at once: no call waits for it. */
+  report(account: string, windows: readonly AccountWindow[]): void {
+    const recorded = windows.map(({ resetsAt, ...window }) => ({
+      ...window,
+      resetsAt: resetsAt === null ? null : instant(resetsAt),
+    }))
+    this.#write(account, ({ windows: known }) => {
+      const news = recorded.filter((window) => isNews(window, known))
+      return news.length === 0 ? [] : [{ type: 'WindowsReported', data: { account, windows: news } }]
+    }).catch((error: unknown) =>
+      this.#environment.logger.warn({ account, error }, 'a limit was not recorded'),
+    )
+  }
+
+  /** A limit was reached: no call of the account begins before it ends, in this process or the next. */
+  async pause(account: string, window: string, waitMs: number): Promise<void> {
+    const delayMs = Math.ceil(waitMs)
+    this.#governor.close(account, delayMs)
+    this.#environment.logger.warn(
+      { account, window, waitMs: delayMs },
+      'the account waits for its limit to end',
+    )
+    const now = this.#environment.clock.now()
+    await this.#write(account, ({ pauses }) => {
+      const known = pauses.find((pause) => pause.window === window)
+      // Calls that were in flight together meet the same limit.
+      if (known && waitLeft(known.dueAt, known.delayMs, now) >= delayMs) return []
+      return [{ type: 'AccountPaused', data: { account, window, ...durableTimer(now, delayMs) } }]
+    })
+  }
+
+  /** The account cannot pay: no call of it begins until it is resumed. */
+  async hold(account: string, said: string): Promise<void> {
+    this.#held.set(account, { reason: 'account', said })
+    await this.#write(account, (context) =>
+      context.said === null ? [{ type: 'AccountHeld', data: { account, said } }] : [],
+    )
+  }
+
+  /** Lets calls of an account begin again: all that wait or are held, by default. Returns those that did. */
+  async resume({
+    account,
+    by = null,
+  }: {
+    account?: string
+    by?: string | null
+  } = {}): Promise<readonly AccountInfo[]> {
+    const resumed: AccountInfo[] = []
+    for (const info of await this.list()) {
+      if (info.status === 'open' || (account !== undefined && info.account !== account)) continue
+      await this.#write(info.account, () => [{ type: 'AccountResumed', data: { by } }])
+      this.#held.delete(info.account)
+      this.#governor.open(info.account)
+      resumed.push({ ...info, status: 'open', waitsUntil: null, said: null })
+    }
+    for (const listener of this.#listeners) listener()
+    return resumed
+  }
+
+  /** The accounts of which anything is known, by name. */
+  async list(): Promise<readonly AccountInfo[]> {
+    const infos: AccountInfo[] = []
+    for await (const { summary } of this.#environment.store.streams({ prefix: STREAMS }))
+      if (summary?.info)
+        infos.push(accountInfo(summary.info as unknown as AccountState, this.#environment.clock.now()))
+    return infos
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#writing)
+    for (const actor of this.#loaded.values()) await actor.close()
+  }
+
+  #write(account: string, decision: (context: AccountState) => readonly AccountFact[]): Promise<unknown> {
+    const writing = this.#actor(account).then((actor) => actor.decide(({ context }) => decision(context)))
+    this.#writing.add(writing)
+    const written = () => this.#writing.delete(writing)
+    writing.then(written, written)
+    return writing
+  }
+
+  #actor(account: string): Promise<AccountActor> {
+    const known = this.#loading.get(account)
+    if (known) return known
+    const loading = EventSourcedActor.load(accountKind, accountId(account), this.#environment).then(
+      (actor) => {
+        this.#loaded.set(account, actor)
+        if (!isForReading(this.#environment.store)) this.#apply(account, actor.snapshot.context)
+        return actor
+      },
+    )
+    this.#loading.set(account, loading)
+    // A store that cannot be read now may be readable after a repair.
+    loading.catch(() => this.#loading.delete(account))
+    return loading
+  }
+
+  #apply(account: string, { said, pauses }: AccountState): void {
+    if (said !== null) this.#held.set(account, { reason: 'account', said })
+    const leftMs = pauseLeftMs(pauses, this.#environment.clock.now())
+    if (leftMs > 0) this.#governor.close(account, leftMs)
+  }
+}
+
+function accountInfo({ account, windows, pauses, said }: AccountState, now: number): AccountInfo {
+  const leftMs = pauseLeftMs(pauses, now)
+  return {
+    account,
+    status: said !== null ? 'held' : leftMs > 0 ? 'waiting' : 'open',
+    windows,
+    waitsUntil: leftMs > 0 ? instant(now + leftMs) : null,
+    said,
+  }
+}
+
+function isNews(window: ReportedWindow, known: readonly ReportedWindow[]): boolean {
+  const before = known.find(({ name }) => name === window.name)
+  if (!before || before.status !== window.status) return true
+  const moved = (one: number | null, other: number | null, least: number) =>
+    (one === null) !== (other === null) || Math.abs((one ?? 0) - (other ?? 0)) >= least
+  const at = (instantText: string | null) => (instantText === null ? null : Date.parse(instantText))
+  return (
+    moved(window.utilization, before.utilization, NEWS.utilization) ||
+    moved(at(window.resetsAt), at(before.resetsAt), NEWS.resetMs)
+  )
+}
+
+/** The name as an id: `api.anthropic.com#3f9a` is `api-anthropic-com-3f9a`. The fingerprint stays, as it tells accounts apart. */
+function accountId(account: string): string {
+  const id = account.toLowerCase().replace(/[^a-z0-9]+/g, '-')
+  return id.slice(-LONGEST_ID).replace(/^-+|-+$/g, '') || 'unnamed'
+}
+
+const LONGEST_ID = 64
