@@ -11,9 +11,6 @@ const FIRST = Number(process.env.FIRST_SEED ?? 1)
 const KNOWN: readonly (readonly [message: RegExp, reason: string])[] = [
   [/a listener of the script throws/, 'a listener that throws makes a written command fail'],
   [/^a command is in the log exactly if it was acknowledged/, 'the same'],
-  [/^a run does not succeed without a part/, 'patterns join answers and leave out errors'],
-  [/^a step is not asked again|^an answered step is not/, 'a refusal ends a step whose task is kept'],
-  [/no answer of the race was accepted/, 'a race in a closing orchestrator fails with a plain error'],
   [/^what is booked is what was reported/, 'a paid answer that waits for room is lost at its deadline'],
   [/^a supervisor knows its children/, 'supervision acts before its fact is durable'],
   [/^what is held goes on when there is room/, 'the end of a held task can wedge its agent'],

@@ -200,7 +200,7 @@ async function checkRuns({ laws, runs, subject, store }: World): Promise<void> {
     const run = laws.runs.get(id)
     if (run?.end !== 'succeeded' || isRaced(pattern)) continue
     for (const { agent, taskId, state } of run.steps.values())
-      if (state !== 'succeeded' && state !== 'carried')
+      if (state !== 'succeeded' && state !== 'carried' && state !== 'superseded')
         throw new Violation(
           'a run does not succeed without a part',
           `${id}: the step ${taskId} of ${agent} is ${state}`,

@@ -49,6 +49,10 @@ interface SupervisorRecord {
   readonly children: Map<string, { readonly restart: string; exit: string }>
 }
 
+/** A step that an earlier execution began and this one did not ask for is not missing. */
+const cancelledStateOf = (message: string) =>
+  message.endsWith('the workflow no longer needs it.') ? 'superseded' : 'cancelled'
+
 interface RunRecord {
   /** The last task of each step. */
   readonly steps: Map<
@@ -283,7 +287,12 @@ export class FactLaws {
     if (fact.type === 'RunSucceeded') record.end = 'succeeded'
     if (fact.type === 'RunFailed') record.end = 'failed'
     if (fact.type === 'RunCancelled') record.end = 'cancelled'
-    if (fact.type === 'RunResumed') record.end = undefined
+    if (fact.type === 'RunResumed') {
+      record.end = undefined
+      // What the run asks again is scheduled again, perhaps as another step: its agent may have another configuration now.
+      for (const step of record.steps.values())
+        if (step.state === 'failed' || step.state === 'cancelled') step.state = 'superseded'
+    }
     if (fact.type === 'StepScheduled') {
       const { stepKey, agent, worker, taskId } = fact.data
       const before = record.steps.get(stepKey)
@@ -308,7 +317,7 @@ export class FactLaws {
       step.state =
         fact.type === 'StepFailed'
           ? fact.data.cancelled
-            ? 'cancelled'
+            ? cancelledStateOf(fact.data.error.message)
             : 'failed'
           : fact.data.carriedFrom === undefined
             ? 'succeeded'
