@@ -111,6 +111,8 @@ const definitions = {
       rebuilt: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
+  /** The conversation for a rebuilt call was too long: what its prompt does not contain. */
+  ConversationCut: fact(Schema.Struct({ ...callOfTask, turns: Count, characters: Count })),
   /** The material of the task is in the workspace. */
   InputsPlaced: fact(Schema.Struct({ ...callOfTask, inputs: Schema.Array(PlacedInput) })),
   ProcessStarted: fact(Schema.Struct({ ...callOfTask, pid: Count, startTime: NullableString })),

@@ -146,6 +146,7 @@ export const changes: {
       },
     }
   },
+  ConversationCut: () => ({}),
   InputsPlaced: ({ current }) => (current ? { current: { ...current, placed: true } } : {}),
   ProcessStarted: ({ current }, { pid, startTime }) =>
     current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},

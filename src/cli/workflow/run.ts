@@ -96,7 +96,7 @@ export function resumeRun(
     if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
     await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
   }
-  return withStore(globals, work, () => new RunNotFoundError({ runId }), plan ? 'read' : 'change')
+  return withStore(globals, work, () => new RunNotFoundError({ runId }), plan ? 'read' : 'call')
 }
 
 const runOptions = (

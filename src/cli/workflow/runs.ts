@@ -64,7 +64,7 @@ export function cancelRun(globals: GlobalOptions, runId: string) {
     terminal.line(`Cancelled run ${runId}.`)
     terminal.note(`What it did stays in the log: claude-agents workflow show ${runId}`)
   }
-  return withStore(globals, cancel, () => new RunNotFoundError({ runId }))
+  return withStore(globals, cancel, () => new RunNotFoundError({ runId }), 'change')
 }
 
 /** The shape of `workflow show --json`, without the answers of the steps, which are many and long. */

@@ -225,7 +225,7 @@ export class DurableAsk {
         onReleased: () => notify({ ...event, state: 'released' }),
       })
       const { text, sessionId, costUsd, tokens, durationMs } = reply
-      const body = await actor.insist(() => bodies.write(text))
+      const body = await actor.insist(() => bodies.keep(text))
       const data = { stepKey, agent, text: body, sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
       this.#converse({ worker: worker.id, sessionId }, step.options)

@@ -111,7 +111,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
-    const body = await actor.insist(() => bodies.write(finalOutput))
+    const body = await actor.insist(() => bodies.keep(finalOutput))
     const { causationId, uses } = asks.causes.of(outcome.answers ?? [], asks.causes.last)
     await end(
       errors.length === 0
