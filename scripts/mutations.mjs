@@ -1660,9 +1660,7 @@ export const MUTATIONS = [
   ...breaking(
     'Runs do not bleed into each other',
     {
-      'tests/patterns/runs/sessions.test.ts': [
-        'a run over another input carries nothing of the first along',
-      ],
+      'tests/patterns/runs/sessions.test.ts': ['a run over another input carries nothing of the first along'],
     },
     [
       'a run continues the conversation of the agent',
@@ -1674,9 +1672,7 @@ export const MUTATIONS = [
   ...breaking(
     'A run is `running` only while a living process executes it',
     {
-      'tests/patterns/runs/conditions.test.ts': [
-        'a run is running only while a living process executes it',
-      ],
+      'tests/patterns/runs/conditions.test.ts': ['a run is running only while a living process executes it'],
     },
     [
       'one that its process has left is running',
