@@ -1658,6 +1658,30 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Runs do not bleed into each other',
+    {
+      'tests/patterns/runs/sessions.test.ts': ['a run over another input carries nothing of the first along'],
+    },
+    [
+      'a run continues the conversation of the agent',
+      'src/actors/agent/decisions.ts',
+      'run: task.continues ?? null',
+      'run: task.continues ?? session',
+    ],
+  ),
+  ...breaking(
+    'A run is `running` only while a living process executes it',
+    {
+      'tests/patterns/runs/conditions.test.ts': ['a run is running only while a living process executes it'],
+    },
+    [
+      'one that its process has left is running',
+      'src/patterns/runs/conditions.ts',
+      "isActive(runId) ? 'running' : 'waiting'",
+      "isActive(runId) ? 'running' : 'running'",
+    ],
+  ),
+  ...breaking(
     'A step is never paid twice because its task was kept',
     {
       'tests/patterns/runs/kept-tasks.test.ts': [

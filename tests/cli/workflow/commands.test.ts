@@ -88,6 +88,20 @@ describe('workflow run', () => {
     expect(model.requestCount - before).toBe(1)
   })
 
+  test('has conversations of its own, or with --session chain those of its agents', async () => {
+    const { run } = await team(['a'])
+    for (const more of [[], [], ['--session', 'chain'], ['--session', 'chain']])
+      expect((await run(['workflow', 'run', 'a', 'go', ...more])).exitCode).toBe(0)
+    const links = (await run(['agent', 'sessions', 'a', '--json'])).values
+    expect(links.map(({ parentSessionId }) => parentSessionId)).toEqual([
+      null,
+      null,
+      null,
+      links[2]?.sessionId,
+    ])
+    expect((await run(['workflow', 'run', 'a', 'go', '--session', 'mine'])).exitCode).toBe(2)
+  })
+
   test('keeps the other answers when an agent fails, names it, and exits with 1', async () => {
     const own = await simulatedModel({
       reply: ({ system }) => (system.includes('You are b.') ? answer.failure(413) : 'fine'),
