@@ -16,16 +16,108 @@ const HIDDEN = '[redacted]'
 const SHORTEST_SECRET = 6
 const SHORTEST_PROMPT = 12
 
-/** Text that looks like a secret. */
+/** How the tokens of services begin. The formats follow the default rules of gitleaks (MIT licence), 2026. */
+const TOKEN_PREFIXES = [
+  ...[
+    'sk-',
+    'sk_live_',
+    'sk_test_',
+    'rk_live_',
+    'rk_test_',
+    'whsec_',
+    'gsk_',
+    'xai-',
+    'pplx-',
+    'nvapi-',
+    'r8_',
+    'hf_',
+  ],
+  ...[
+    'gh[oprsu]_',
+    'github_pat_',
+    'gl[a-z]{1,8}-',
+    'ATATT3',
+    'ATCTT3',
+    'ATBB',
+    'lin_api_',
+    'figd_',
+    'ntn_',
+    'PMAK-',
+  ],
+  ...[
+    'xox[a-z](?:\\.xox[a-z])?-',
+    'xapp-',
+    'npm_',
+    'pypi-',
+    'rubygems_',
+    'dckr_[op]at_',
+    'oy2',
+    'NRAK-',
+    'glsa_',
+    'glc_',
+  ],
+  ...[
+    'AIza',
+    'ya29\\.',
+    'GOCSPX-',
+    'do[opr]_v1_',
+    'shp[a-z]{2}_',
+    'SG\\.',
+    'hv[bs]\\.',
+    'dapi',
+    'pscale_[a-z]+_',
+    'sntry[su]_',
+  ],
+  ...[
+    'dp\\.[a-z]{2,7}\\.',
+    'EAAC',
+    'sq0[a-z]{3}-',
+    'tskey-[a-z]+-',
+    'vercel_',
+    'sbp_',
+    'AGE-SECRET-KEY-1',
+    'ops_eyJ',
+  ],
+]
+
+/** What a name ends with whose value is a secret, as in `DB_PASSWORD=x` or `"apiKey": "x"`. */
+const SECRET_WORDS =
+  'password|passwd|pwd|passphrase|secret|token|credentials?|(?:api|access|account|auth|private|secret|signing|encryption)[_-]?key'
+
+/** A value, in quotes or up to the next space or separator. The quotes are the second and the third group. */
+const VALUE = `(?:(["'])(?:(?!\\\\?\\2)[^\\r\\n])*(\\\\?\\2)|[^\\s"',;&}\\\\]+)`
+const HIDDEN_VALUE = `$1$2${HIDDEN}$3`
+
+/**
+ * Text that looks like a secret. Each pattern begins where no earlier try can have come by, and has no two parts that fit the
+ * same text in a row: so the work grows with the text, not with its square. Those that make a text longer come last.
+ */
 const SECRET_PATTERNS: readonly (readonly [RegExp, string])[] = [
+  [
+    /-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|$)/g,
+    HIDDEN,
+  ],
   [/sk-ant-[\w-]{4,}/g, HIDDEN],
+  [new RegExp(`(?<![\\w-])(?:${TOKEN_PREFIXES.join('|')})[\\w.~+/=-]{12,}`, 'g'), HIDDEN],
+  // A JSON Web Token: its header is a JSON object in base64.
+  [/(?<![\w-])eyJ[\w-]{8,}(?:\.[\w-]*){1,4}/g, HIDDEN],
+  [
+    /(?<![A-Z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AGPA|AIDA|AIPA|AKIA|ANPA|ANVA|AROA|ASIA|LTAI)[A-Z0-9]{12,}/g,
+    HIDDEN,
+  ],
+  // A bot of Telegram.
+  [/(?<!\d)\d{8,10}:AA[\w-]{30,}/g, HIDDEN],
+  [/(hooks\.slack\.com\/|discord(?:app)?\.com\/api\/webhooks\/)[\w/-]{8,}/gi, `$1${HIDDEN}`],
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, `$1 ${HIDDEN}`],
-  [/(x-api-key|api[_-]?key|auth[_-]?token)(["']?\s*[:=]\s*["']?)[^\s"',}]+/gi, `$1$2${HIDDEN}`],
   // Any scheme, to the end of the header.
-  [/(authorization)(["']?\s*[:=]\s*["']?)[^\r\n"',}]+/gi, `$1$2${HIDDEN}`],
+  [/(authorization|cookie)(["']?\s*[:=]\s*["']?)[^\r\n"',}]+/gi, `$1$2${HIDDEN}`],
   // Also a token without a user, and a password that contains an @. Only from the start of a word: a long word
   // would otherwise be searched again from each of its letters.
   [/(?<!\w)(\w+:\/\/)[^\s/?#"'<>]+@/g, `$1${HIDDEN}@`],
+  // Of a program like curl.
+  [/((?:^|\s)(?:-u|--user)[ =]+[^\s:]+:)\S+/g, `$1${HIDDEN}`],
+  [new RegExp(`((?:^|\\s)--(?:[a-z]+-)?(?:${SECRET_WORDS})[ =]+)${VALUE}`, 'gi'), HIDDEN_VALUE],
+  [new RegExp(`((?:${SECRET_WORDS})(?:\\\\?["'])?\\s*[:=]\\s*\\\\?)${VALUE}`, 'gi'), HIDDEN_VALUE],
 ]
 
 /** The values of variables with such a name must not be printed. */

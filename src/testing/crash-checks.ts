@@ -1,7 +1,7 @@
 /** The invariants of a log after any number of crashes, as checks that throw. */
 import assert from 'node:assert/strict'
 import { agentKind } from '../actors/agent/kind.ts'
-import { endsTask } from '../actors/agent/tasks/tasks.ts'
+import { endsTask } from '../actors/agent/tasks/known-tasks.ts'
 import { foldStream } from '../actors/engine/fold-stream.ts'
 import { recordedState } from '../actors/engine/recorded-state.ts'
 import type { Call } from '../claude/runner.ts'
@@ -28,7 +28,10 @@ export async function checkLog(store: EventStore): Promise<void> {
     assert.equal(ends.length, 1, `${task} has the outcomes ${JSON.stringify(ends)}`)
 }
 
-/** Checks that nothing was answered, and so paid for, twice. A step may have had more than one task. */
+/**
+ * Checks that nothing was answered, and so paid for, twice. A step may have had more than one task, and whatever a run asked
+ * is one of its steps.
+ */
 export async function checkAnsweredOnce(store: EventStore, answered: readonly Call[]): Promise<void> {
   const steps = await stepsOfTasks(store)
   const units = new Set<string>()
@@ -43,6 +46,8 @@ async function stepsOfTasks(store: EventStore): Promise<Map<string, string>> {
   const steps = new Map<string, string>()
   for await (const { stream, type, data } of store.readAll()) {
     if (type === 'StepScheduled') steps.set(String(data.taskId), `step ${data.stepKey} of ${stream}`)
+    if (type === 'TaskAccepted' && typeof data.runId === 'string')
+      assert.ok(steps.has(String(data.taskId)), `${data.taskId} of ${stream} is no step of run ${data.runId}`)
   }
   return steps
 }

@@ -12,6 +12,27 @@ const MEGABYTE = 2 ** 20
 const WORST = [
   ...['a', ' ', '\n', '\\', '"', '{', '[', '\u001b[', '\u009b1;', '-', '://', 'a://', '\u2028', '\ud83d'],
   ...['Bearer ', 'api_key ', 'x-api-key:', 'authorization\t', 'sk-ant-', 'auth-token "'],
+  ...[
+    'token=',
+    'password: "',
+    'password=x ',
+    "secret: 'x",
+    'tokentoken',
+    '--token ',
+    '-u ',
+    'cookie:',
+    'eyJ',
+    'eyJabcdefgh.',
+  ],
+  ...[
+    'ghp_',
+    'AKIA',
+    'xoxb-',
+    '-----BEGIN PRIVATE KEY',
+    '-----BEGIN PRIVATE KEY-----',
+    '1234567890:AA',
+    'hooks.slack.com/',
+  ],
   ...['Session ID ', 'Remote branch ', 'Permission to ', 'repository ', 'fatal: ', 'a long word@'],
 ]
 

@@ -20,9 +20,8 @@ export async function foldStream<M extends AnyStateMachine, E extends Effect>(
   store: EventStore,
   stream: string,
 ): Promise<FoldedActor<M>> {
-  const saved = await store.snapshots.load(stream)
-  const fits = saved?.fingerprint === definition.fingerprint
-  const resumed = saved && fits ? await foldAfter(definition, store, stream, saved) : undefined
+  // Only a cache: if it cannot be loaded or used, the facts decide, and tell what is wrong.
+  const resumed = await foldSnapshot(definition, store, stream).catch(() => undefined)
   if (resumed) return resumed
   const { facts, fold } = definition
   const { initial, transition } = plainFold(fold)
@@ -33,6 +32,17 @@ export async function foldStream<M extends AnyStateMachine, E extends Effect>(
     version = recorded.version
   }
   return { snapshot: version === 0 ? fold.initial : restored(definition, state), version, savedVersion: 0 }
+}
+
+/** Folds from the snapshot; undefined if there is none that fits. */
+async function foldSnapshot<M extends AnyStateMachine, E extends Effect>(
+  definition: ActorDefinition<M, E>,
+  store: EventStore,
+  stream: string,
+): Promise<FoldedActor<M> | undefined> {
+  const saved = await store.snapshots.load(stream)
+  const fits = saved?.fingerprint === definition.fingerprint
+  return saved && fits ? foldAfter(definition, store, stream, saved) : undefined
 }
 
 /** Folds the facts after a snapshot; undefined if the snapshot belongs to another history of the stream. */

@@ -180,6 +180,7 @@ const ABOUT_ASKING = new Set([
   'ClosedError',
   'StoreReadOnly',
   'TaskConflictError',
+  'TaskNotFoundError',
   'AgentNotFoundError',
   'TaskNotFoundError',
   'AgentStoppedError',

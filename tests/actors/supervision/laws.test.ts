@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { foldStream } from '../../../src/actors/engine/fold-stream.ts'
 import { recordedState } from '../../../src/actors/engine/recorded-state.ts'
+import { type ChildTable, withChild, withoutChild } from '../../../src/actors/supervision/child-table.ts'
 import { supervisorKind } from '../../../src/actors/supervision/machine.ts'
 import type {
   ChildSpecification,
@@ -176,8 +177,25 @@ async function checkLog({ store }: Crew): Promise<void> {
   }
 }
 
+/** Counts the entries of objects that are listed from now on. Returns what stops that, and returns their number. */
+function countEntries(): () => number {
+  let count = 0
+  const { keys, values, entries } = Object
+  const counted = (list: (object: object) => unknown[]) => (object: object) => {
+    const listed = list(object)
+    count += listed.length
+    return listed
+  }
+  // Not a spy, which would keep every call.
+  Object.assign(Object, { keys: counted(keys), values: counted(values), entries: counted(entries) })
+  return () => {
+    Object.assign(Object, { keys, values, entries })
+    return count
+  }
+}
+
 describe('The cost of children', () => {
-  /** The cost of a tree with this many children in facts, appends, and (for copied entries) time. */
+  /** The cost of a tree with this many children in facts, appends, and entries of objects that are gone through. */
   async function cost(children: number) {
     const appends: number[] = []
     const store = memoryStore()
@@ -196,25 +214,39 @@ describe('The cost of children', () => {
       intensity: { maxRestarts: children, withinMs: 1000 },
       child: { start: ({ id }) => world.start(id) },
     })
-    const before = process.cpuUsage()
+    const entries = countEntries()
     await Promise.all(Array.from({ length: children }, (_, at) => supervisor.startChild({ id: `c${at}` })))
     for (let at = 0; at < children; at += 10) world.running.get(`c${at}`)?.exit('crashed')
     await quiet()
     while (world.starts < children + children / 10) await quiet()
     await supervisor.stop()
-    const { user, system } = process.cpuUsage(before)
     const facts = appends.reduce((sum, one) => sum + one, 0)
-    return { facts, appends: appends.length, starts: world.starts, cpu: user + system }
+    return { facts, appends: appends.length, starts: world.starts, entries: entries() }
   }
 
-  test('is proportional to their number: 1,000 and 10,000', async () => {
-    await cost(200)
-    const [few, many] = [await cost(1000), await cost(10_000)]
-    expect([few.starts, many.starts]).toEqual([1100, 11_000])
+  test('is proportional to their number: 300 and 3,000', async () => {
+    const [few, many] = [await cost(300), await cost(3000)]
+    expect([few.starts, many.starts]).toEqual([330, 3300])
     // Each started and stopped, one in ten exited, scheduled, started and restarted, and the supervisor's own two.
-    expect([few.facts, many.facts]).toEqual([2402, 24_002])
+    expect([few.facts, many.facts]).toEqual([722, 7202])
     expect(many.appends / few.appends).toBeLessThan(20)
     // 10 would be linear, 100 quadratic.
-    expect(many.cpu / few.cpu).toBeLessThan(40)
+    expect(many.entries / few.entries).toBeLessThan(40)
   }, 60_000)
+
+  test('a changed table of 10,000 copies some hundred entries, and shares the others', () => {
+    let table: ChildTable<number> = {}
+    for (let at = 0; at < 10_000; at += 1) table = withChild(table, `c${at}`, at)
+    const copied = (changed: ChildTable<number>) =>
+      Object.keys(changed).length +
+      Object.entries(changed)
+        .filter(([bucket, children]) => children !== table[bucket])
+        .reduce((sum, [, children]) => sum + Object.keys(children).length, 0)
+    for (const changed of [
+      withChild(table, 'c77', -1),
+      withChild(table, 'new', 1),
+      withoutChild(table, 'c77'),
+    ])
+      expect(copied(changed)).toBeLessThan(400)
+  })
 })
