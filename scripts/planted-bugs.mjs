@@ -14,14 +14,14 @@ const BUGS = [
   {
     bug: 'recovery ignores the answer',
     file: `${AGENT}/call.ts`,
-    from: 'return harvested(recovered.result)',
+    from: 'return answered(recovered.result, true)',
     to: "return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
   },
   {
     bug: 'an unanswered call is taken as unsent',
     file: `${AGENT}/call.ts`,
-    from: "return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
-    to: 'return undefined',
+    from: "case 'unanswered':\n",
+    to: "case 'unanswered':\n      return undefined\n",
   },
   {
     bug: 'commit ids are forgotten',
@@ -38,8 +38,8 @@ const BUGS = [
   {
     bug: 'a reservation is settled for the reserved amount',
     file: `${ADMISSION}/budget-settlement.ts`,
-    from: "isUncounted(fact, cost) ? assumed : { ...cost, outcome: 'spent' }",
-    to: 'assumed',
+    from: "return { usd, tokens, outcome: spending.estimated ? 'estimated' : 'spent' }",
+    to: 'return undefined',
   },
   {
     bug: 'a queue is partly last in, first out',
@@ -56,7 +56,7 @@ const BUGS = [
   {
     bug: 'late answers are dropped',
     file: `${AGENT}/worker.ts`,
-    from: 'if (signal.aborted) return keepLateAnswer(effect, ending)',
+    from: 'if (signal.aborted) return record(() => keepLate(effect, ending))',
     to: 'if (signal.aborted) return',
   },
   {
