@@ -972,16 +972,6 @@ export const MUTATIONS = [
   // Supervision
   ...breaking(
     'A tree follows OTP',
-    { 'tests/actors/supervision/laws.test.ts': ["OTP's laws hold, and the log folds to the living tree"] },
-    [
-      'a temporary child is restarted',
-      'src/actors/supervision/decisions.ts',
-      "return data.restart === 'transient' && (reason",
-      "return data.restart !== 'permanent' && (reason",
-    ],
-  ),
-  ...breaking(
-    'A tree follows OTP',
     { [SUPERVISOR]: ['restarts the children started after the one that ended'] },
     [
       'rest-for-one restarts all',
@@ -1383,10 +1373,10 @@ export const MUTATIONS = [
       ],
     },
     [
-      'an answer is not recorded once there is room',
-      'src/patterns/runs/durable-ask.ts',
-      'await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))',
-      'await actor.decide(() => [fact], { correlationId, causationId })',
+      'what may pass is not tried again',
+      'src/actors/engine/insistence.ts',
+      'if (!wish.isWanted || !mayPass(error)) throw error',
+      'if (!wish.isWanted || !mayPass(error) || delayMs > 0) throw error',
     ],
   ),
   ...breaking(
@@ -1399,8 +1389,8 @@ export const MUTATIONS = [
     [
       'a placement replaces what has changed',
       'src/workspaces/inputs/placement.ts',
-      '      else throw new InputChangedError({ target, changes: record.survey.has(target) ? changes : null })',
-      "      else if (target === '') throw new InputChangedError({ target, changes: record.survey.has(target) ? changes : null })",
+      'if (changes === null) staged',
+      'if (changes === null || !replace) staged',
     ],
   ),
   ...breaking(
