@@ -71,13 +71,13 @@ export {
 
 // Runs
 
-export type { StepEvent } from './patterns/runs/durable-ask.ts'
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'
+export type { ResumeOptions, RunCondition, RunDetails, RunInfo, RunOptions } from './patterns/runs/options.ts'
 export type { RunPlan } from './patterns/runs/plan.ts'
 export type { RecordedStep } from './patterns/runs/recorded-steps.ts'
 export { Run } from './patterns/runs/run.ts'
-export type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/runs.ts'
+export type { StepEvent } from './patterns/runs/step-event.ts'
 export type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 
 // Supervision

@@ -43,7 +43,7 @@ import { EventFeed } from './history/event-feed.ts'
 import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
-import { hostLogger } from './logger.ts'
+import { hostLogger, type Logger } from './logger.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
@@ -52,15 +52,10 @@ import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
+import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/options.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
-import {
-  type ResumeOptions,
-  type RunDetails,
-  type RunInfo,
-  type RunOptions,
-  Runs,
-} from './patterns/runs/runs.ts'
+import { Runs } from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
@@ -78,6 +73,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly store: EventStore
 
   readonly #clock: Clock
+  readonly #logger: Logger
   readonly #agents: AgentSystem
   readonly #budgets: Budgets
   readonly #heldTasks: HeldTasks
@@ -94,6 +90,8 @@ export class Orchestrator implements AsyncDisposable {
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
   readonly #recoveries: Recovery[] = []
   #closing: Promise<void> | undefined
+  /** What answers the calls, in a word. */
+  readonly #runner: string
   /** Writes the declared agents and budget, once. */
   #declare: () => Promise<void> = async () => {}
 
@@ -103,6 +101,7 @@ export class Orchestrator implements AsyncDisposable {
     this.baseDir = baseDir
     this.store = store
     this.#clock = clock
+    this.#logger = logger
     const { cacheReadWeight = CACHE_READ_WEIGHT.fallback } = options
     const minimum = completed(CALL_MINIMUM, callMinimum)
     this.#budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
@@ -123,6 +122,7 @@ export class Orchestrator implements AsyncDisposable {
         this.#recoveries.push(recovery)
       },
     }
+    this.#runner = environment.runner.name ?? 'custom'
     this.#agents = new AgentSystem(
       environment,
       options.maxAgents ?? ORCHESTRATOR.maxAgents.fallback,
@@ -208,7 +208,11 @@ export class Orchestrator implements AsyncDisposable {
     })
     try {
       if (options.serve !== false && !options.store)
-        orchestrator.#socket = await serveOthers(orchestrator, baseDir, store, orchestrator.#declare, logger)
+        orchestrator.#socket = await serveOthers({
+          ...{ baseDir, store, logger, system: orchestrator },
+          prepare: orchestrator.#declare,
+          runner: orchestrator.#runner,
+        })
       if (options.declare !== 'on-demand') await orchestrator.#declare()
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
@@ -277,10 +281,29 @@ export class Orchestrator implements AsyncDisposable {
   /** What works on top of something ends before it; the log is last. */
   async #close(): Promise<void> {
     const parts = [this.#supervisors, this.#ownActors, this.#runs, this.#agents, this.#budgets, this.#feed]
-    // What they would like to write is refused.
-    for (const part of parts) await part.close().catch(ignoreLostStore)
-    await this.#socket?.close()
+    const problems: unknown[] = []
+    const attempt = async (closing: Promise<void> | undefined) => {
+      // What the parts would like to write is refused.
+      await closing?.catch((error) => error instanceof StoreLockLost || problems.push(error))
+    }
+    for (const part of parts) await attempt(this.#closed(part))
+    await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()
+    if (problems.length > 0) throw problems[0]
+  }
+
+  /** Waits until a part is closed. One that waits for code that never ends does not keep the log open. */
+  async #closed(part: { close(): Promise<void> }): Promise<void> {
+    const closing = part.close()
+    // How long its children may take is the rule of each supervisor.
+    if (part === this.#supervisors) return closing
+    const isClosed = new AbortController()
+    const tooLong = pause(this.#clock, CLOSES_WITHIN_MS, isClosed.signal).then(() => {
+      const { name } = part.constructor
+      if (!isClosed.signal.aborted)
+        this.#logger.warn({ part: name }, 'closed without waiting for work that does not end')
+    })
+    await Promise.race([closing, tooLong]).finally(() => isClosed.abort())
   }
 
   /** Nothing works any more: a supervision tree gave up, or the log has another owner. `ended` resolves when the tree has stopped. */
@@ -579,6 +602,9 @@ export interface OrchestratorHistory {
   /** What led to the fact at a position, through agents and runs, back to the command. Throws PositionNotFoundError. */
   why(position: number): Promise<readonly CauseLine[]>
 }
+
+/** How long a part may take to close, in ms: longer than a runner that does not heed its signal. */
+const CLOSES_WITHIN_MS = 30_000
 
 /** Throws InvalidInputError. */
 function checkOptions(options: OrchestratorOptions): void {

@@ -39,6 +39,11 @@ export interface ClaudeCliOptions extends ProcessOptions {
    * cores, twelve at once took over 30 s to reach their first request.
    */
   readonly maxStarts?: number
+  /**
+   * Whether `environment` leads to a simulated model. Other processes are told: `claude-agents --simulate` works through this
+   * one only then, and commands that mean the real model do not. Default: false.
+   */
+  readonly simulated?: boolean
 }
 
 /**
@@ -128,6 +133,7 @@ export function claudeCli(options: ClaudeCliOptions = {}): AgentRunner {
     )
 
   return {
+    name: options.simulated ? 'simulated' : 'claude',
     capacity: { calls: maxProcesses, starts: maxStarts },
     account: () => accountOf(accountContext()),
     start: withCautions(withContinuations(start), logger),

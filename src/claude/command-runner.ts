@@ -97,6 +97,7 @@ export function commandRunner(options: CommandRunnerOptions): AgentRunner {
   }
 
   return {
+    name: 'command',
     start,
     async recover(call, { process: identity }) {
       // Its output may be half an answer, and its exit code was visible only to its parent, so there is nothing to

@@ -136,6 +136,11 @@ export type Recovered =
 
 /** What runs calls: `claudeCli`, `commandRunner`, or your own. Only `start` and `recover` are required. */
 export interface AgentRunner {
+  /**
+   * What answers the calls, in a word: `claude`, `simulated`, `command`. Other processes that work through the one that has
+   * the store open are told, so that none reaches an account that it does not mean to. Default: `custom`.
+   */
+  readonly name?: string
   /** How much this machine can run at once. Without it, there is no limit. */
   readonly capacity?: { readonly calls: number; readonly starts: number }
   /** The account that pays for calls: a name that contains no secret, equal for equal accounts. */

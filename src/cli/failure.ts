@@ -6,7 +6,7 @@ import { inert, jsonLine } from './terminal/text.ts'
 const USAGE = 2
 
 /** Wrong words on the command line, as opposed to something that went wrong. */
-const USAGE_ERRORS = new Set(['InvalidIdError', 'InvalidInputError'])
+const USAGE_ERRORS = new Set(['InvalidIdError', 'InvalidInputError', 'OtherRunnerError'])
 
 /** The task is kept and waits for the user: EX_TEMPFAIL of sysexits.h. */
 const HELD = 75

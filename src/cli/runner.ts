@@ -25,6 +25,7 @@ export async function openRunner(options: GlobalOptions, screen: Terminal): Prom
       maxStarts: processStarts,
       path: options.claude,
       environment: model?.environment,
+      simulated: options.simulate,
     }),
   )
   return {

@@ -4,7 +4,9 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { resolve } from 'node:path'
 import type { Config } from '../config/configuration.ts'
+import { OtherRunnerError } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import type { OrchestratorOptions } from '../orchestrator-options.ts'
@@ -31,14 +33,17 @@ const shared = new AsyncLocalStorage<Session>()
 /** Runs something whose commands all work in this session. */
 export const sharing = <T>(session: Session, run: () => Promise<T>): Promise<T> => shared.run(session, run)
 
-/** `read`: the command changes nothing, so what the configuration declares is not written either. */
-type Purpose = 'read' | 'change'
+/**
+ * `read`: the command changes nothing, so what the configuration declares is not written either. `change`: it changes
+ * something, and asks for no answer. `call`: it asks for answers, which cost money unless the model is simulated.
+ */
+type Purpose = 'read' | 'change' | 'call'
 
 /** Opens, works, closes; within an interactive session it just works. */
 export async function withSession(
   options: GlobalOptions,
   work: Work,
-  purpose: Purpose = 'change',
+  purpose: Purpose = 'call',
 ): Promise<void> {
   const own = shared.getStore()
   if (own) return work({ ...own, terminal: terminal(options) })
@@ -47,7 +52,7 @@ export async function withSession(
   const { accessStore } = await import('../remote/access.ts')
   let opened: OpenedRunner | undefined
   try {
-    const { orchestrator, owner } = await accessStore(options.baseDir, async () => {
+    const { orchestrator, owner, runner } = await accessStore(options.baseDir, async () => {
       opened ??= await openRunner(options, screen)
       // A command that only reads must not resume work that costs money.
       return openHere(options, opened, {
@@ -55,9 +60,9 @@ export async function withSession(
         declare: purpose === 'read' ? 'on-demand' : 'at-once',
       })
     })
-    if (owner !== null && options.simulate) noteOwnModel(screen, owner)
     try {
-      if (owner !== null && purpose === 'change') await orchestrator.declared()
+      if (owner !== null) refuseOtherRunner(options, { pid: owner, runner: runner ?? '' }, purpose)
+      if (owner !== null && purpose !== 'read') await orchestrator.declared()
       await work({ orchestrator, owner, terminal: screen, signal: interruption.signal })
     } finally {
       await othersServed(orchestrator, interruption, screen)
@@ -96,7 +101,7 @@ export async function withStore(
   options: GlobalOptions,
   work: Work,
   missing?: () => Error,
-  purpose: Purpose = 'change',
+  purpose: Purpose = 'call',
 ): Promise<void> {
   if (hasStore(options)) return withSession(options, work, purpose)
   if (missing) throw missing()
@@ -123,9 +128,15 @@ export async function openHere(
   })
 }
 
-function noteOwnModel(screen: Terminal, owner: number): void {
-  const text = `process ${owner} has the store open and uses its own claude: --simulate has no effect`
-  screen.note(screen.accent('yellow', text))
+/** Throws OtherRunnerError: a command never reaches an account that it does not mean to, and is never answered by a simulation. */
+export function refuseOtherRunner(
+  { baseDir, simulate }: GlobalOptions,
+  { pid, runner }: { readonly pid: number; readonly runner: string },
+  purpose: Purpose,
+): void {
+  const isSimulated = runner === 'simulated'
+  if (simulate ? isSimulated || purpose === 'read' : !isSimulated || purpose !== 'call') return
+  throw new OtherRunnerError({ path: resolve(baseDir), pid, runner, simulate })
 }
 
 function orchestratorOptions(config: Config) {

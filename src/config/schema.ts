@@ -127,6 +127,7 @@ const Workflow = Schema.Struct({
   judge: Schema.optionalKey(Text),
   fallback: Schema.optionalKey(Text),
   split: Schema.optionalKey(Schema.Literals(['paragraphs', 'lines'])),
+  session: Schema.optionalKey(Schema.Literals(['run', 'chain', 'fresh'])),
 })
 export type WorkflowEntry = typeof Workflow.Type
 

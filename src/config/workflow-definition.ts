@@ -24,6 +24,8 @@ export type DefinitionOptions = {
   readonly fallback?: string
   /** How the task is split into pieces. Default: by paragraph. */
   readonly split?: 'paragraphs' | 'lines'
+  /** The conversations in which its steps ask. Default: those of the run. */
+  readonly session?: 'run' | 'chain' | 'fresh'
 }
 
 export interface WorkflowDefinition {
@@ -76,7 +78,7 @@ export function checkDefinition({ pattern, agents, options }: WorkflowDefinition
   if (!shape) complain('pattern', `there is no pattern "${pattern}"`, nameHint(pattern, known))
   checkAgents(pattern, shape, agents, complain)
   for (const option of Object.keys(options)) {
-    if (!(shape.options as readonly string[]).includes(option))
+    if (!optionsOf(shape).includes(option))
       complain(option, `the pattern ${pattern} has no such option`, optionsHint(pattern, shape))
   }
   const { prompts } = options
@@ -105,7 +107,8 @@ function checkAgents(
     complain('agents', `${pattern} cannot have ${duplicate} twice`, 'Name each agent once.')
 }
 
-const optionsHint = (pattern: string, { options }: Shape) =>
-  options.length === 0
-    ? `${pattern} has no options.`
-    : `The options of ${pattern} are: ${options.join(', ')}.`
+/** Every pattern has steps, and so a session for them. */
+const optionsOf = ({ options }: Shape): readonly string[] => [...options, 'session']
+
+const optionsHint = (pattern: string, shape: Shape) =>
+  `The options of ${pattern} are: ${optionsOf(shape).join(', ')}.`

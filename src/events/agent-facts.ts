@@ -82,8 +82,10 @@ const definitions = {
       /** A `Body` is a text, or its hash if it is a blob (over 64 KiB) or was dropped by compaction. */
       prompt: Body,
       textInput: Schema.NullOr(Body),
-      /** Whether it continues the agent's conversation or starts one of its own. */
-      session: Schema.Literals(['chain', 'fresh']),
+      /** Whether it continues the agent's conversation, its run's conversation with the agent, or none. */
+      session: Schema.Literals(['chain', 'run', 'fresh']),
+      /** The session of the agent's last answer in the run before this task; none if it is the first. */
+      continues: Schema.optionalKey(Schema.String),
       /** The JSON Schema that the answer must match. */
       outputSchema: Schema.optionalKey(Schema.JsonObject),
       /** URLs are without their credentials. */
@@ -109,6 +111,8 @@ const definitions = {
       rebuilt: Schema.optionalKey(Schema.Literal(true)),
     }),
   ),
+  /** The conversation for a rebuilt call was too long: what its prompt does not contain. */
+  ConversationCut: fact(Schema.Struct({ ...callOfTask, turns: Count, characters: Count })),
   /** The material of the task is in the workspace. */
   InputsPlaced: fact(Schema.Struct({ ...callOfTask, inputs: Schema.Array(PlacedInput) })),
   ProcessStarted: fact(Schema.Struct({ ...callOfTask, pid: Count, startTime: NullableString })),

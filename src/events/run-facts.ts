@@ -27,6 +27,8 @@ const definitions = {
       prompt: Body,
       textInput: Schema.NullOr(Body),
       material: Material,
+      /** The session in which its steps ask by default; in older logs, that of any task. */
+      session: Schema.optionalKey(Schema.Literals(['run', 'chain', 'fresh'])),
       /** The run that it was forked from, and the first step of that run that was not carried over. */
       forkedFrom: Schema.optionalKey(Schema.Struct({ run: Schema.String, stepKey: Schema.String })),
     }),

@@ -10,7 +10,10 @@ export interface PastTask {
   readonly agent: string
   readonly taskId: string
   readonly input: TaskInput
-  readonly session: 'chain' | 'fresh'
+  /** Undefined for a task of a run: it continues what that run had told the agent. */
+  readonly session?: 'chain' | 'fresh'
+  /** What a task of a run continued; null if it was the run's first of this agent. */
+  readonly continues?: string | null
   readonly outputSchema?: JsonObject
   /** The id of its TaskAccepted fact. */
   readonly factId: string
@@ -19,7 +22,8 @@ export interface PastTask {
 interface Accepted {
   readonly prompt: Body
   readonly textInput: Body | null
-  readonly session: 'chain' | 'fresh'
+  readonly session: 'chain' | 'run' | 'fresh'
+  readonly continues?: string
   readonly outputSchema?: JsonObject
   readonly material: Material
 }
@@ -36,7 +40,14 @@ export async function pastTask(store: EventStore, taskId: string): Promise<PastT
   }
   if (!found?.stream.startsWith('agent/')) throw new TaskNotFoundError({ taskId })
   const bodies = bodiesIn(store)
-  const { prompt, textInput, session, outputSchema, material } = found.data as unknown as Accepted
+  const {
+    prompt,
+    textInput,
+    session,
+    continues = null,
+    outputSchema,
+    material,
+  } = found.data as unknown as Accepted
   return {
     agent: found.stream.slice('agent/'.length),
     taskId,
@@ -45,7 +56,7 @@ export async function pastTask(store: EventStore, taskId: string): Promise<PastT
       ...(textInput === null ? {} : { textInput: await bodies.read(textInput) }),
       ...material,
     },
-    session,
+    ...(session === 'run' ? { continues } : { session }),
     ...defined({ outputSchema }),
     factId: found.id,
   }

@@ -1,8 +1,8 @@
 /** Verifies a log by replaying it, and comparing the results with the recorded summaries, state hashes and snapshots. */
 
 import type { AnyKind } from '../actors/engine/definition.ts'
-import { plainStateOf } from '../actors/engine/fold-stream.ts'
 import { foldName, stateDigest } from '../actors/engine/recorded-state.ts'
+import { savedState } from '../actors/engine/replayable.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { describeError } from '../events/errors/base.ts'
 import { canonicalJson, defined, type Json } from '../events/json.ts'
@@ -119,7 +119,7 @@ class Comparison {
     const snapshot = this.#snapshots.get(stream)
     if (snapshot?.version !== version || snapshot.factId !== id) return
     this.#compare(folded, 'snapshots', 'snapshot', foldName(snapshot.fingerprint), snapshot.state, () =>
-      plainStateOf(folded.state),
+      savedState(folded.state),
     )
   }
 

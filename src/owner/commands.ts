@@ -11,6 +11,8 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'removeAgent',
   'fork',
   'processes',
+  'runs.list',
+  'runs.show',
   'runs.cancel',
   'runs.fork',
   'budgets.set',

@@ -12,6 +12,8 @@ export interface OwnerRecord extends HostProcess {
   readonly protocol: number
   readonly storeId: string
   readonly socket: string
+  /** What answers its calls: see `AgentRunner.name`. */
+  readonly runner?: string
 }
 
 export const ownerFile = (baseDir: string) => join(baseDir, 'owner.json')
@@ -81,11 +83,28 @@ function parsed(text: string): OwnerRecord | null {
   } catch {
     return null
   }
-  const { protocol, pid, started = null, pidNamespace = null, storeId = '', socket = '' } = record ?? {}
+  const {
+    protocol,
+    pid,
+    started = null,
+    pidNamespace = null,
+    storeId = '',
+    socket = '',
+    runner,
+  } = record ?? {}
   const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0
   if (!isWhole(protocol) || !isWhole(pid)) return null
   if (typeof storeId !== 'string' || typeof socket !== 'string') return null
   if (started !== null && typeof started !== 'string') return null
   if (pidNamespace !== null && typeof pidNamespace !== 'string') return null
-  return { protocol, pid, started, pidNamespace, storeId, socket }
+  if (runner !== undefined && typeof runner !== 'string') return null
+  return {
+    protocol,
+    pid,
+    started,
+    pidNamespace,
+    storeId,
+    socket,
+    ...(runner === undefined ? {} : { runner }),
+  }
 }

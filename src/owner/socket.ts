@@ -32,6 +32,8 @@ export interface Owned {
   readonly baseDir: string
   readonly store: ChainedStore
   readonly system: OwnedSystem
+  /** What answers its calls. Default: `custom`. */
+  readonly runner?: string
   /** Called before each command that changes something. */
   readonly prepare?: () => Promise<void>
   readonly logger: Logger
@@ -101,7 +103,8 @@ export class OwnerSocket {
     await chmod(this.#path, FILE_MODE)
     this.#server.unref()
     const { storeId } = store
-    await writeOwnerRecord(baseDir, { protocol: PROTOCOL, ...thisProcess(), storeId, socket: this.#path })
+    const owner = { protocol: PROTOCOL, ...thisProcess(), storeId, socket: this.#path, runner: this.#runner }
+    await writeOwnerRecord(baseDir, owner)
     void sweepSockets(dirname(this.#path)).catch(() => {})
   }
 
@@ -147,9 +150,21 @@ export class OwnerSocket {
     await removeSocket(this.#path)
   }
 
+  get #runner(): string {
+    return this.#owned.runner ?? 'custom'
+  }
+
   #greeting(): Greeting {
     const { storeId, epoch, forReading } = this.#owned.store
-    return { protocol: PROTOCOL, pid: process.pid, storeId, epoch, forReading, directory: this.#directory }
+    return {
+      protocol: PROTOCOL,
+      pid: process.pid,
+      storeId,
+      epoch,
+      forReading,
+      directory: this.#directory,
+      runner: this.#runner,
+    }
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): void {

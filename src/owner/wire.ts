@@ -16,6 +16,8 @@ export interface Greeting {
   readonly forReading: boolean
   /** The device and inode of the base directory: a copy of the directory has the same record, but not this owner. */
   readonly directory: string
+  /** What answers its calls: see `AgentRunner.name`. */
+  readonly runner: string
 }
 
 /** The last line of a list that failed: the only line that is not one of its values. */

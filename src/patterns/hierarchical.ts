@@ -1,7 +1,8 @@
 /** A manager plans, workers do their parts side by side, and the manager makes one answer of them. */
 import { map } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, asOne, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
+import { type Answer, asOne } from './answers.ts'
+import { type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkStep, checkSteps, refuseTwice } from './steps.ts'
 import { inTurn, sideBySide, type Turn } from './turns.ts'
 

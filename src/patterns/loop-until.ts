@@ -1,7 +1,8 @@
 /** Repeats a step until its answer is good enough, or the rounds run out. */
 import { defined } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import type { Answer } from './answers.ts'
+import { type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkCount, checkStep } from './steps.ts'
 import { inTurn, lastTurn, type Turn } from './turns.ts'
 

@@ -1,7 +1,8 @@
 /** Splits a task into pieces, works on them side by side, and makes one answer of the results. */
 import { map } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, asOne, type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
+import { type Answer, asOne } from './answers.ts'
+import { type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkStep } from './steps.ts'
 import { inTurn, lastTurn, sideBySide } from './turns.ts'
 

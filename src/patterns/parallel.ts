@@ -1,15 +1,7 @@
 /** Several steps at once on the same task; the answers come in the order of the steps. */
 import { catchError, mergeMap, of } from 'rxjs'
-import {
-  type Answer,
-  lostWith,
-  type Pattern,
-  patternOf,
-  runStep,
-  type Step,
-  stepError,
-  stepName,
-} from './pattern.ts'
+import { type Answer, lostWith, stepError } from './answers.ts'
+import { type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
 import { checkCount, checkSteps, refuseTwice } from './steps.ts'
 import { sideBySide } from './turns.ts'
 

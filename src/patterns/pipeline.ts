@@ -1,16 +1,8 @@
 /** A chain of transformations: each stage works on the output of the one before. */
 import { map, type Observable } from 'rxjs'
 import type { TaskInput } from '../events/task-input.ts'
-import {
-  type Answer,
-  type Ask,
-  joined,
-  type Pattern,
-  patternOf,
-  runStep,
-  type Step,
-  type StepOptions,
-} from './pattern.ts'
+import { type Answer, joined } from './answers.ts'
+import { type Ask, type Pattern, patternOf, runStep, type Step, type StepOptions } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 import { askInForm, type OutputForm } from './structured-output.ts'
 import { inTurn, type Turn } from './turns.ts'

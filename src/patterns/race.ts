@@ -1,7 +1,8 @@
 /** The first accepted answer wins, and the other steps are cancelled. */
 import { catchError, concat, defer, EMPTY, filter, from, mergeMap, of, take, throwError } from 'rxjs'
 import { NoAnswerAcceptedError } from '../events/errors/run.ts'
-import { type Answer, joined, missingFrom, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import { type Answer, joined, missingFrom } from './answers.ts'
+import { type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 
 /** Options of `race`. */

@@ -1,6 +1,7 @@
 /** One step after another: each works on the answer of the one before. */
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
+import type { Answer } from './answers.ts'
+import { type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkSteps } from './steps.ts'
 import { inTurn, type Turn } from './turns.ts'
 

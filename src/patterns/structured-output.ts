@@ -3,7 +3,8 @@ import { catchError, concatMap, from, map, type Observable, of } from 'rxjs'
 import { JSONParseError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import { type Answer, type Ask, joined, runStep, type Step, type StepOptions } from './pattern.ts'
+import { type Answer, joined } from './answers.ts'
+import { type Ask, runStep, type Step, type StepOptions } from './pattern.ts'
 
 /** A form without a schema library: a JSON Schema and a decoder. */
 export interface PlainForm {

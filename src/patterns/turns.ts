@@ -1,6 +1,6 @@
 /** Runs the parts of a pattern in turn or side by side, in loops: a workflow of any length needs the stack of one part. */
 import { Observable, of, Subscription } from 'rxjs'
-import { type Answer, asOne } from './pattern.ts'
+import { type Answer, asOne } from './answers.ts'
 
 /** A part of a pattern, and what its answer leads to. Without `next` it is the last part, and its answers are the result. */
 export interface Turn {

@@ -2,16 +2,8 @@
 import { concatMap, type Observable, of } from 'rxjs'
 import { defined } from '../events/json.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import {
-  type Answer,
-  type Ask,
-  asOne,
-  madeOf,
-  type Pattern,
-  patternOf,
-  runStep,
-  type Step,
-} from './pattern.ts'
+import { type Answer, asOne, madeOf } from './answers.ts'
+import { type Ask, type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkCount, checkSteps } from './steps.ts'
 import { sideBySide } from './turns.ts'
 

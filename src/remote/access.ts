@@ -8,6 +8,8 @@ export interface Access {
   readonly orchestrator: Orchestrator
   /** The process that has the store open; null if it is this one. */
   readonly owner: number | null
+  /** What answers the owner's calls: see `AgentRunner.name`. null if the owner is this process. */
+  readonly runner: string | null
 }
 
 /**
@@ -18,7 +20,10 @@ export interface Access {
 export function accessStore(baseDir: string, open: () => Promise<Orchestrator>): Promise<Access> {
   return retryWhileInUse(async () => {
     const client = await connectOwner(baseDir)
-    if (client) return { orchestrator: await remoteOrchestrator(client), owner: client.pid }
-    return { orchestrator: await open(), owner: null }
+    if (client) {
+      const { pid, greeting } = client
+      return { orchestrator: await remoteOrchestrator(client), owner: pid, runner: greeting.runner }
+    }
+    return { orchestrator: await open(), owner: null, runner: null }
   })
 }

@@ -1,7 +1,7 @@
 /** The invariants of a log after any number of crashes, as checks that throw. */
 import assert from 'node:assert/strict'
 import { agentKind } from '../actors/agent/kind.ts'
-import { endsTask } from '../actors/agent/tasks/tasks.ts'
+import { endsTask } from '../actors/agent/tasks/known-tasks.ts'
 import { foldStream } from '../actors/engine/fold-stream.ts'
 import { recordedState } from '../actors/engine/recorded-state.ts'
 import type { Call } from '../claude/runner.ts'

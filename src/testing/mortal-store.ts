@@ -23,6 +23,8 @@ export interface MortalStoreOptions {
 }
 
 /**
+ * A store for a process that dies.
+ *
  * @example
  * const lasting = memoryStore()
  * const mortal = new MortalStore(lasting, { crash: { append: 3, when: 'after' } })

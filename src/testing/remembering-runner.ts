@@ -5,7 +5,7 @@ import { ClaudeExecutionError } from '../events/errors/call.ts'
 import { type MortalStore, never } from './mortal-store.ts'
 import { type ScriptedAnswer, type ScriptedRunnerOptions, scriptedRunner } from './scripted-runner.ts'
 
-/** The outcomes of all calls, in all incarnations. */
+/** The outcomes of all calls of all processes, by which the next process learns what became of them. */
 export class CallMemory {
   /** Every call whose prompt was sent, in order. */
   readonly sent: Call[] = []
@@ -41,7 +41,15 @@ export class CallMemory {
   }
 }
 
-/** The runner of one incarnation, which stops at its crash. A call takes 1 ms unless its answer has a delay. */
+/**
+ * The runner of one process that may die: it stops at the death, and the next one recovers its calls from the memory. A
+ * call takes 1 ms unless its answer has a delay.
+ *
+ * @example
+ * const mortal = new MortalStore(lasting, { crash: { append: 4, when: 'before' } })
+ * const runner = rememberingRunner(memory, mortal, clock, ({ prompt }) => `an answer to ${prompt}`)
+ * const orchestrator = await Orchestrator.open({ store: mortal.store, runner, clock })
+ */
 export function rememberingRunner(
   memory: CallMemory,
   mortal: MortalStore,

@@ -1,7 +1,8 @@
 /** The brainstorming workflow: several agents have ideas side by side, a critic criticizes them, and they are ranked. */
 import { concatMap } from 'rxjs'
+import { joinAnswers } from '../patterns/answers.ts'
 import { parallel } from '../patterns/parallel.ts'
-import { joinAnswers, type Pattern, patternOf, runStep } from '../patterns/pattern.ts'
+import { type Pattern, patternOf, runStep } from '../patterns/pattern.ts'
 import { AgentFactory } from './agent-factory.ts'
 import { type TemplateOptions, type WorkflowHost, WorkflowTemplate, whenAllAnswered } from './template.ts'
 

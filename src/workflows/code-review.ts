@@ -1,6 +1,8 @@
 /** The code review workflow: four reviewers side by side, each with one concern, then a lead who merges the reviews. */
+
+import { joinAnswers } from '../patterns/answers.ts'
 import { parallel } from '../patterns/parallel.ts'
-import { joinAnswers, type Pattern, patternOf, runStep } from '../patterns/pattern.ts'
+import { type Pattern, patternOf, runStep } from '../patterns/pattern.ts'
 import { AgentFactory } from './agent-factory.ts'
 import { type TemplateOptions, type WorkflowHost, WorkflowTemplate, whenAllAnswered } from './template.ts'
 

@@ -11,7 +11,7 @@ import { hierarchical } from '../patterns/hierarchical.ts'
 import { debate } from '../patterns/loop-until.ts'
 import { mapReduce } from '../patterns/map-reduce.ts'
 import { parallel } from '../patterns/parallel.ts'
-import { type Pattern, type Step, stepName } from '../patterns/pattern.ts'
+import { type Pattern, patternOf, runStep, type Step, stepName } from '../patterns/pattern.ts'
 import { pipeline } from '../patterns/pipeline.ts'
 import { pool } from '../patterns/pool.ts'
 import { race } from '../patterns/race.ts'
@@ -55,7 +55,11 @@ export function definedPattern(
   workflows: readonly NamedWorkflow[],
 ): Pattern {
   const steps = agents.map((agent, index) => prompted(stepOf(agent, workflows), options.prompts?.[index]))
-  return (BUILD[pattern] as Build)(steps, options)
+  const built = (BUILD[pattern] as Build)(steps, options)
+  const { session } = options
+  return session === undefined
+    ? built
+    : patternOf([built], (ask, task) => runStep(ask, built, task, { session }))
 }
 
 function stepOf(step: StepDefinition, workflows: readonly NamedWorkflow[]): Step {

@@ -4,9 +4,10 @@ import { AgentExistsError } from '../events/errors/agent.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { AgentOptions } from '../events/options/agent.ts'
 import type { TaskInput } from '../events/task-input.ts'
-import type { Answer, Pattern } from '../patterns/pattern.ts'
+import type { Answer } from '../patterns/answers.ts'
+import type { Pattern } from '../patterns/pattern.ts'
+import type { RunOptions } from '../patterns/runs/options.ts'
 import type { Run } from '../patterns/runs/run.ts'
-import type { RunOptions } from '../patterns/runs/runs.ts'
 
 /** The part of an orchestrator that a template needs. */
 export interface WorkflowHost {
@@ -53,7 +54,10 @@ export abstract class WorkflowTemplate {
   }
 
   /** Runs the workflow. The run can be resumed, from the command line too. */
-  execute(input: string | TaskInput, options: Pick<RunOptions, 'id' | 'signal'> = {}): Run {
+  execute(
+    input: string | TaskInput,
+    options: Pick<RunOptions, 'id' | 'signal' | 'session' | 'budget'> = {},
+  ): Run {
     const { template, pattern } = this.#definition
     const workflow: JsonObject = { kind: 'template', name: template }
     return this.#host.run(pattern, input, { ...options, name: template, workflow })

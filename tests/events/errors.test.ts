@@ -38,6 +38,13 @@ const DETAILS = {
 
 const SPECIAL: Readonly<Record<string, object>> = {
   ConfigError: [{ place: 'a.yaml:1:1', problem: 'this must be text', hint: '' }],
+  ConfigNotTrustedError: {
+    file: '/a.yaml',
+    hasChanged: true,
+    problems: [{ place: 'a.yaml:1:1', problem: 'it grants tools to all agents', hint: '' }],
+  },
+  OtherRunnerError: { path: '/store', pid: 19, runner: 'claude', simulate: true },
+  InputChangedError: { target: 'proj', changes: 'edited a.txt' },
   ChildNotFoundError: { ...DETAILS, known: ['b'] },
 }
 

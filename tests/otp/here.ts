@@ -1,14 +1,12 @@
 /** Scripts played on this project's supervisor, with what is seen written as Erlang writes it. */
-
 import type {
   ChildSpecification,
   SupervisorSpecification,
 } from '../../src/actors/supervision/specification.ts'
 import type { Supervisor } from '../../src/actors/supervision/supervisor.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
-import type { Member } from '../actors/crew.ts'
-import { crew, quiet } from '../actors/crew.ts'
-import type { Child, Happening, Script, Step, Tree } from './script.ts'
+import { crew, type Member, quiet } from '../actors/crew.ts'
+import { type Child, type Happening, oneByOne, type Script, type Step, type Tree } from './script.ts'
 
 /**
  * When a back-off ends: `none`: there is none, as in Erlang. `run-out`: before anything else happens. `middle`: steps may
@@ -48,6 +46,7 @@ export async function playHere(script: Script, waits: Waits): Promise<Played> {
   const orchestrator = await world.open()
   const failing = new Set(script.fails)
   for (const child of script.fails) world.failStarts(child, 1)
+  const isFailing = () => [...failing].some((id) => world.fails(id))
 
   const see = (answers: readonly string[], tree: string) => {
     const events = world.events.splice(0).filter((event) => !/^[x!]/.test(event))
@@ -62,13 +61,18 @@ export async function playHere(script: Script, waits: Waits): Promise<Played> {
   }
   const look = async (answers: readonly string[]) => {
     await settled(world)
-    if (waits === 'run-out' || (waits === 'middle' && [...failing].some((id) => world.fails(id))))
-      await runOut(world)
+    if (waits === 'run-out' || (waits === 'middle' && isFailing())) await runOut(world)
     return see(answers, top.status === 'stopped' ? '' : treeOf(top, script.tree))
   }
   const seen = [await look([])]
   const steps: Step[] = []
-  for (const step of script.steps) {
+  const left = [...script.steps]
+  for (let step = left.shift(); step; step = left.shift()) {
+    if (waits === 'run-out' || isFailing()) {
+      const [first, ...others] = oneByOne(step)
+      left.unshift(...others)
+      step = first ?? step
+    }
     let answers: string[] = []
     let done: Step | undefined = step
     if (step.type !== 'happen') {
@@ -154,6 +158,7 @@ async function answerTo(asked: Promise<unknown>): Promise<string> {
     await asked
     return 'ok'
   } catch (error) {
+    // See ANSWERS.
     if (/it is restarting/.test((error as Error).message)) return 'already_started'
     return ANSWERS[(error as { _tag: string })._tag] ?? String(error)
   }

@@ -53,6 +53,8 @@ export interface Script {
 
 /** Numbers choose among what there is, so that any script fits any tree, and shrinks. */
 const pick = fc.nat(30)
+const rarely = <T>(arbitrary: fc.Arbitrary<T>, weight: number) =>
+  fc.oneof({ weight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
 const restarts = fc.constantFrom<RestartType>('permanent', 'transient', 'temporary')
 const reasons = fc.constantFrom<Reason>('crashed', 'normal', 'shutdown')
 
@@ -75,18 +77,25 @@ const drawnChild = (depth: number): fc.Arbitrary<DrawnChild> => {
   })
 }
 
+/** More restarts than a script has. */
+const UNLIMITED = 100
+
 /** Periods that no sum of the times that pass comes close to: the clocks of the two sides are not one. */
 const drawnTree = (depth: number): fc.Arbitrary<DrawnTree> =>
   fc.record({
-    strategy: fc.constantFrom('one-for-one', 'one-for-all', 'rest-for-one', 'dynamic'),
-    maxRestarts: fc.nat(4),
+    strategy: fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom('one-for-one', 'one-for-all', 'rest-for-one') },
+      { weight: 1, arbitrary: fc.constant('dynamic' as const) },
+    ),
+    // A tree that has ended shows nothing more.
+    maxRestarts: fc.constantFrom(UNLIMITED, UNLIMITED, 1, 2, 3, 0),
     withinSeconds: fc.constantFrom(10, 1000),
-    autoShutdown: fc.constantFrom('never', 'any-significant', 'all-significant'),
-    children: fc.array(drawnChild(depth), { minLength: 1, maxLength: 4 }),
+    autoShutdown: fc.constantFrom('never', 'never', 'any-significant', 'all-significant'),
+    children: fc.array(drawnChild(depth), { minLength: 1, maxLength: 4, size: 'max' }),
   })
 
 const drawnHappening = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('exit' as const), at: pick, reason: reasons }) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant('exit' as const), at: pick, reason: reasons }) },
   {
     weight: 3,
     arbitrary: fc.record({ type: fc.constantFrom('terminate', 'restart', 'delete'), at: pick }),
@@ -97,7 +106,7 @@ const drawnHappening = fc.oneof(
       type: fc.constant('start' as const),
       restart: restarts,
       significant: fc.boolean(),
-      known: fc.option(pick, { freq: 3, nil: undefined }),
+      known: rarely(pick, 3),
     }),
   },
 )
@@ -108,7 +117,7 @@ const drawnStep = fc.oneof(
       type: fc.constant('happen' as const),
       at: pick,
       happenings: fc.oneof(
-        { weight: 2, arbitrary: fc.array(drawnHappening, { minLength: 1, maxLength: 1 }) },
+        { weight: 1, arbitrary: fc.array(drawnHappening, { minLength: 1, maxLength: 1 }) },
         { weight: 1, arbitrary: fc.array(drawnHappening, { minLength: 2, maxLength: 4 }) },
       ),
     }),
@@ -123,7 +132,7 @@ const drawnStep = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({ type: fc.constant('pass' as const), seconds: fc.constantFrom(4, 30) }),
   },
 )
@@ -131,11 +140,7 @@ const drawnStep = fc.oneof(
 /** Any script. @param depth How many supervisors may stand above each other, less one. */
 export const scripts = (depth: number): fc.Arbitrary<Script> =>
   fc
-    .tuple(
-      drawnTree(depth),
-      fc.array(drawnStep, { maxLength: 14 }),
-      fc.option(pick, { freq: 12, nil: undefined }),
-    )
+    .tuple(drawnTree(depth), fc.array(drawnStep, { maxLength: 20, size: 'max' }), rarely(pick, 15))
     .map(([drawn, steps, failsAt]) => {
       const tree = named('t', drawn)
       const supervisors = supervisorsIn(tree)
@@ -209,7 +214,10 @@ function fitted(steps: readonly DrawnStep[], supervisors: readonly Tree[]): read
     all.flatMap((drawn): Happening[] => {
       if (drawn.type === 'start') return [started(supervisor, drawn)]
       const child = chosen(ids.get(supervisor.id) ?? [], drawn.at)
-      if (child === undefined) return []
+      if (child === undefined)
+        return [
+          started(supervisor, { type: 'start', restart: 'permanent', significant: false, known: undefined }),
+        ]
       if (drawn.type !== 'exit') return [{ type: drawn.type as 'terminate', child }]
       return ids.has(child) ? [] : [{ type: 'exit', child, reason: drawn.reason }]
     })
@@ -220,8 +228,9 @@ function fitted(steps: readonly DrawnStep[], supervisors: readonly Tree[]): read
       const child = chosen([...[...ids.values()].flat(), `n${count + 1}`, `d${count + 1}`], step.at)
       if (child === undefined || ids.has(child)) return []
       const supervisor = parents.get(child)
-      // Siblings that wait with a child whose start failed can be asked for more in Erlang: see docs/supervision.md.
-      const meanwhile = supervisor?.strategy === 'one-for-one' ? happeningsOf(supervisor, step.meanwhile) : []
+      // Other supervisors differ in what they do before a failed start is retried: see docs/supervision.md.
+      const isAlike = supervisor?.strategy === 'one-for-one' && supervisor.maxRestarts === UNLIMITED
+      const meanwhile = isAlike ? happeningsOf(supervisor, step.meanwhile) : []
       return [{ type: 'fail', child, times: step.times, supervisor: supervisor?.id ?? '', meanwhile }]
     }
     const supervisor = chosen(supervisors, step.at)
@@ -235,13 +244,9 @@ function fitted(steps: readonly DrawnStep[], supervisors: readonly Tree[]): read
   })
 }
 
-/** The same script with one happening a step, so that none falls into a back-off. */
-export const oneByOne = (script: Script): Script => ({
-  ...script,
-  steps: script.steps.flatMap((step): Step[] =>
-    step.type === 'happen' ? step.happenings.map((one) => ({ ...step, happenings: [one] })) : [step],
-  ),
-})
+/** The same as steps of one happening each, so that none falls into a back-off, or before a retry of a failed start. */
+export const oneByOne = (step: Step): readonly Step[] =>
+  step.type === 'happen' ? step.happenings.map((one) => ({ ...step, happenings: [one] })) : [step]
 
 /** The same script without what happens during a failing start. */
 export const withoutMeanwhile = (script: Script): Script => ({

@@ -3,6 +3,7 @@ import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Amount, Limit } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import { mayPass } from '../engine/insistence.ts'
 import { fits, isLimited, remaining } from './budget-decisions.ts'
 import {
   type BudgetContext,
@@ -13,7 +14,7 @@ import {
   sum,
 } from './budget-machine.ts'
 import { type BudgetPlace, type BudgetScope, scopeOf } from './budget-scope.ts'
-import { settlementOf } from './budget-settlement.ts'
+import { type Settlement, settlementOf } from './budget-settlement.ts'
 
 /** A budget as it stands. */
 export interface BudgetInfo {
@@ -144,6 +145,19 @@ export class BudgetLedger {
     await this.#actor.close()
   }
 
+  /** A call whose cost cannot be read has cost what was reserved for it. */
+  async #settlementOf(reservation: Reservation): Promise<Settlement | undefined> {
+    const { store, logger } = this.#environment
+    try {
+      return await settlementOf(store, reservation)
+    } catch (error) {
+      if (mayPass(error)) throw error
+      const { callId, usd, tokens } = reservation
+      logger.error({ stream: this.stream, callId, error }, 'the cost of a call cannot be read')
+      return { usd, tokens, outcome: 'assumed' }
+    }
+  }
+
   /** Returns false while the log has no end of the call. */
   async #settle(reservation: Reservation): Promise<boolean> {
     const settling = this.#settled(reservation)
@@ -153,7 +167,7 @@ export class BudgetLedger {
 
   async #settled(reservation: Reservation): Promise<boolean> {
     const { callId, taskId } = reservation
-    const settlement = await settlementOf(this.#environment.store, reservation)
+    const settlement = await this.#settlementOf(reservation)
     if (!settlement) return false
     const decide = ({ context }: BudgetSnapshot): readonly BudgetFact[] =>
       callId in context.reserved ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }] : []

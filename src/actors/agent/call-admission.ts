@@ -4,6 +4,7 @@ import { estimate } from '../admission/budget-decisions.ts'
 import type { BudgetHold, CallRequest } from '../admission/budgets.ts'
 import type { Caller, CallSlot } from '../admission/governor.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
+import { endBrokenTask } from './broken-task.ts'
 import { holdForBudget, nextCall, ready } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { OpenCall, QueuedTask } from './state.ts'
@@ -47,8 +48,15 @@ export class CallAdmission {
    * meanwhile makes no call: as long as none has begun, the effect is wanted and the next task has its turn.
    */
   async admitNext(context: EffectContext): Promise<void> {
-    for (const task of ready(this.#actor.snapshot.context))
-      if (context.isWanted) await this.admit(task, context)
+    for (const task of ready(this.#actor.snapshot.context)) {
+      if (!context.isWanted) return
+      try {
+        await this.admit(task, context)
+      } catch (error) {
+        if (!context.isWanted) throw error
+        await endBrokenTask(this.#actor, this.#environment, task.taskId, error)
+      }
+    }
   }
 
   /** Admits the next call of a task, or holds the task if a budget has no room for it. */

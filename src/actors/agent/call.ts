@@ -10,7 +10,7 @@ import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Bodies } from '../engine/bodies.ts'
-import { conversationBefore } from './session/conversation.ts'
+import { conversationBefore, type LeftOut } from './session/conversation.ts'
 import type { CurrentTask, OpenCall } from './state.ts'
 
 /** How a call ended, as the log records it. */
@@ -39,6 +39,12 @@ export interface CallSources {
   readonly directories: AgentDirectories
 }
 
+/** A call, and what its prompt leaves out of a conversation that had to be rebuilt. */
+export interface ComposedCall {
+  readonly call: Call
+  readonly leftOut: LeftOut | null
+}
+
 /** Composes what the runner needs from the log. */
 export async function composeCall(
   agent: string,
@@ -46,20 +52,21 @@ export async function composeCall(
   task: CurrentTask,
   { callId, sessionId, parentSessionId, rebuilt }: OpenCall,
   sources: CallSources,
-): Promise<Call> {
+): Promise<ComposedCall> {
   const { systemPrompt, allowedTools, maxTurns, model, permissions, loadProjectSettings } = config
   const { bodies, directories } = sources
   const textInput = task.textInput === null ? undefined : await bodies.read(task.textInput)
   const prompt = composePrompt(defined({ prompt: await bodies.read(task.prompt), textInput }))
-  const before = rebuilt && parentSessionId !== null ? await conversationBefore(parentSessionId, sources) : ''
-  return {
+  const before =
+    rebuilt && parentSessionId !== null ? await conversationBefore(parentSessionId, sources) : null
+  const call: Call = {
     agent,
     callId,
     sessionId,
     parentSessionId: rebuilt ? null : parentSessionId,
     taskId: task.taskId,
     attempt: task.attempt,
-    prompt: `${before}${prompt}`,
+    prompt: `${before?.text ?? ''}${prompt}`,
     settings: defined({
       systemPrompt,
       allowedTools: allowedTools ?? undefined,
@@ -71,6 +78,8 @@ export async function composeCall(
     }),
     directories,
   }
+  const { turns = 0, characters = 0 } = before?.leftOut ?? {}
+  return { call, leftOut: turns + characters > 0 ? { turns, characters } : null }
 }
 
 /**

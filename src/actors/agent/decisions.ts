@@ -103,7 +103,7 @@ export function nextCall(
 ): readonly AgentFact[] {
   const task = [...(current ? [current] : queue)].find((one) => one.taskId === taskId)
   if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
-  const parentSessionId = task.session === 'fresh' ? null : session
+  const parentSessionId = { chain: session, run: task.continues ?? null, fresh: null }[task.session]
   const leftMs = current ? timeLeft(current, now, waitedMs) : config.timeoutMs
   return [
     {

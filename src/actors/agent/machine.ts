@@ -79,7 +79,8 @@ const free = {
   on: {
     ...always,
     CallStarted: { guard: 'isReady', target: 'busy', actions: fold },
-    TaskFailed: rejects,
+    /** It was rejected, or it cannot begin. */
+    TaskFailed: { guard: 'isQueued', actions: fold },
     TaskCancelled: { guard: 'isQueued', actions: fold },
     AgentReset: { target: 'idle', actions: fold },
     AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },
@@ -99,6 +100,7 @@ export const agentMachine = agent.createMachine({
     busy: {
       on: {
         ...always,
+        ConversationCut: { guard: 'isOpenCall', actions: fold },
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },

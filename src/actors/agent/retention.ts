@@ -119,8 +119,8 @@ export function isSameTask(accepted: JsonObject, asked: JsonObject): boolean {
   return content(accepted) === content({ ...asked, ...Object.fromEntries(dropped) })
 }
 
-/** The run that asks does not matter; older facts do not name it. */
-const content = ({ runId, ...task }: JsonObject) => JSON.stringify(task)
+/** The run that asks does not matter, nor how far it has come; older facts do not name it. */
+const content = ({ runId, continues, ...task }: JsonObject) => JSON.stringify(task)
 
 function droppedBody(body: Json | undefined): DroppedBody | undefined {
   if (typeof body === 'string') {

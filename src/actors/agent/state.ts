@@ -12,7 +12,9 @@ export interface QueuedTask {
   readonly textInput: Body | null
   readonly material: Material
   readonly outputSchema?: JsonObject
-  readonly session: 'chain' | 'fresh'
+  readonly session: 'chain' | 'run' | 'fresh'
+  /** The head of its run's conversation with the agent. */
+  readonly continues?: string
   /** The run that asked. */
   readonly runId?: string
   /** Why it is held. */
@@ -120,7 +122,7 @@ export const changes: {
     const task = current ?? queue.find((queued) => queued.taskId === taskId)
     if (!task) return {}
     const call: OpenCall = { callId, sessionId, parentSessionId, rebuilt, leftMs, process: null }
-    const { prompt, textInput, material, session, outputSchema, runId } = task
+    const { prompt, textInput, material, session, continues, outputSchema, runId } = task
     return {
       queue: queue.filter((queued) => queued.taskId !== taskId),
       current: {
@@ -129,6 +131,7 @@ export const changes: {
         textInput,
         material,
         session,
+        ...(continues === undefined ? {} : { continues }),
         ...(outputSchema === undefined ? {} : { outputSchema }),
         ...(runId === undefined ? {} : { runId }),
         cause,
@@ -143,13 +146,15 @@ export const changes: {
       },
     }
   },
+  ConversationCut: () => ({}),
   InputsPlaced: ({ current }) => (current ? { current: { ...current, placed: true } } : {}),
   ProcessStarted: ({ current }, { pid, startTime }) =>
     current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
-  CallSucceeded: ({ totals, current, session, lastCost }, data) => ({
+  CallSucceeded: ({ totals, current, session, queue, lastCost }, data) => ({
     current: null,
-    // A fresh conversation ends with its task; the agent's own continues where it was.
-    session: current?.session === 'fresh' ? session : data.sessionId,
+    // A fresh conversation ends with its task, and that of a run continues in its tasks; the agent's own stays where it was.
+    session: (current?.session ?? 'chain') === 'chain' ? data.sessionId : session,
+    queue: continuedBy(queue, current, data.sessionId),
     failure: null,
     totals: { ...withSpending(totals, data), interactions: totals.interactions + 1 },
     lastCost: lastCostIn(data) ?? lastCost,
@@ -187,6 +192,18 @@ export const changes: {
   AgentRestarted: () => ({ failure: null }),
   AgentStopped: () => ({}),
   AgentRemoved: ({ deadLetters }) => ({ ...absent, deadLetters }),
+}
+
+/** The queue after an answer: the tasks of the same run continue from it. */
+function continuedBy(
+  queue: readonly QueuedTask[],
+  current: CurrentTask | null,
+  sessionId: string,
+): readonly QueuedTask[] {
+  if (current?.session !== 'run') return queue
+  return queue.map((task) =>
+    task.session === 'run' && task.runId === current.runId ? { ...task, continues: sessionId } : task,
+  )
 }
 
 /** A task that returns to the queue between two calls. Its next call gets a new deadline. */

@@ -1,6 +1,6 @@
 /** Carries out an agent's effects: begins calls, runs or recovers them, waits for retries and deadlines. */
 import type { EventEmitter } from 'node:events'
-import type { Call, CallMessage } from '../../claude/runner.ts'
+import type { CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
@@ -12,8 +12,11 @@ import type { CallSlot } from '../admission/governor.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { Perform } from '../engine/running-effects.ts'
+import { brokenBy, endBrokenTask, taskOf } from './broken-task.ts'
 import {
+  type Answered,
   type CallEnding,
+  type ComposedCall,
   carryOutCall,
   composeCall,
   type RecoveryOutcome,
@@ -21,9 +24,11 @@ import {
 } from './call.ts'
 import { CallAdmission } from './call-admission.ts'
 import { amountSpent, type CountedSpending, countedSpending } from './counted-spending.ts'
+import { DEAF, unlessDeaf } from './deaf-runner.ts'
 import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import { faultOf, retryAfterMs } from './failure-policy.ts'
+import type { LeftOut } from './session/conversation.ts'
 import type { AgentContext, QueuedTask } from './state.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
 
@@ -51,6 +56,8 @@ export function agentWorker(
   let lastRecovery: Promise<unknown> = Promise.resolve()
   /** The record of how the last call ended, which waits for room on a full disk. */
   let lastRecord: Promise<unknown> = Promise.resolve()
+  /** Calls whose runner does not end them. */
+  const leftAlone = new Set<string>()
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
@@ -80,11 +87,14 @@ export function agentWorker(
 
   async function run(effect: CallEffect, signal: AbortSignal, slot: CallSlot) {
     takeBack(effect.task)
-    const ending =
+    const call = async (): Promise<CallEnding> =>
       (await placeInputs(effect, signal)) ??
-      (await composed(effect, (call) =>
-        carryOutCall(runner, call, signal, (message) => hear(effect, message, slot)),
-      ))
+      (await composed(effect, async ({ call, leftOut }) => {
+        if (leftOut) await recordCut(effect, leftOut)
+        return carryOutCall(runner, call, signal, (message) => hear(effect, message, slot))
+      }))
+    const ending = await ended(effect, signal, call())
+    if (ending === DEAF) return
     if (signal.aborted) return record(() => keepLate(effect, ending))
     report(slot, ending)
     if (ending.type === 'CallFailed') {
@@ -93,14 +103,39 @@ export function agentWorker(
     await record(() => settle(effect, ending))
   }
 
+  /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
+  async function ended<Ending extends CallEnding | undefined>(
+    effect: CallEffect,
+    signal: AbortSignal,
+    call: Promise<Ending>,
+  ): Promise<Ending | typeof DEAF> {
+    const ending = await unlessDeaf(call, signal, clock)
+    if (ending !== DEAF) return ending
+    const { taskId } = effect.task
+    const { callId } = effect.call
+    logger.warn(
+      { agent, taskId },
+      'the runner does not end a call that is no longer wanted: it is left alone',
+    )
+    leftAlone.add(callId)
+    const end = () => {
+      leftAlone.delete(callId)
+      budgets.ended(callId)
+    }
+    call.then((late) => record(() => keepLate(effect, late))).then(end, end)
+    return DEAF
+  }
+
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
   async function recover(effect: CallEffect, signal: AbortSignal): Promise<boolean> {
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, msUntil(effect.task.deadlineAt), stop).then(() => overdue.abort())
-    const ending = await composed(effect, (call) =>
+    const recovering = composed(effect, ({ call }) =>
       recoverAnnouncedCall(runner, call, effect.call.process, stop),
     )
+    const ending = await ended(effect, stop, recovering)
+    if (ending === DEAF) return signal.aborted
     if (signal.aborted) {
       await record(() => keepLate(effect, ending))
       return true
@@ -138,8 +173,11 @@ export function agentWorker(
   }
 
   /** Composes the call first. If its texts can no longer be read it fails now, not at its deadline. */
-  async function composed<Ending>({ task, call }: CallEffect, carryOut: (call: Call) => Promise<Ending>) {
-    let complete: Call
+  async function composed<Ending>(
+    { task, call }: CallEffect,
+    carryOut: (composed: ComposedCall) => Promise<Ending>,
+  ) {
+    let complete: ComposedCall
     try {
       const { config } = actor.snapshot.context
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
@@ -151,6 +189,11 @@ export function agentWorker(
       return { type: 'CallFailed', error: callErrorData(error) } as const satisfies CallEnding
     }
     return carryOut(complete)
+  }
+
+  async function recordCut({ task, call: { callId } }: CallEffect, leftOut: LeftOut) {
+    const cut: AgentFact = { type: 'ConversationCut', data: { taskId: task.taskId, callId, ...leftOut } }
+    await decide(task, ({ current }) => (current?.call?.callId === callId ? [cut] : []))
   }
 
   /** Handles a message of the running call. */
@@ -188,15 +231,19 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     const spent = countedSpending(ending, budgets.tokensOf)
-    if (spent && budgets.areSet) await learnCost({ task, call }, ending, spent)
+    if (spent) await learnCost({ task, call }, ending, spent)
     if (ending.type === 'CallSucceeded') {
-      const text = await bodies.write(ending.result.text)
+      const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
-      const recorded = await decide(task, ({ current }) =>
-        current?.call?.callId === callId ? [succeeded] : [],
-      )
-      if (recorded.length === 0) await keepLate({ task, call }, ending)
-      return 'harvested'
+      try {
+        const recorded = await decide(task, ({ current }) =>
+          current?.call?.callId === callId ? [succeeded] : [],
+        )
+        if (recorded.length === 0) await keepLate({ task, call }, ending)
+        return 'harvested'
+      } catch (error) {
+        return await keepUnrecordable({ task, call }, ending, error)
+      }
     }
     const { error } = ending
     const ended: AgentFact & { type: typeof ending.type } =
@@ -222,6 +269,18 @@ export function agentWorker(
     if (isNew) await environment.spentLate(task, call.callId, amountSpent(spent))
   }
 
+  /** The log refuses an answer: its task ends at once, and the answer is kept as a late one, or at least its cost. */
+  async function keepUnrecordable(
+    effect: Pick<CallEffect, 'task' | 'call'>,
+    answer: Answered,
+    error: unknown,
+  ): Promise<RecoveryOutcome> {
+    await endBrokenTask(actor, environment, effect.task.taskId, error)
+    const costOnly: CallEnding = { type: 'CallFailed', error: brokenBy(error), spent: answer.result }
+    await keepLate(effect, answer).catch(() => keepLate(effect, costOnly))
+    return 'failed'
+  }
+
   /** Tells the budgets what a call cost before its end is recorded: it is paid for, whatever happens to the log. */
   async function learnCost(
     { task: { runId }, call: { callId } }: Pick<CallEffect, 'task' | 'call'>,
@@ -241,7 +300,7 @@ export function agentWorker(
     )
   }
 
-  return async (effect, context) => {
+  const carryOut: Perform<AgentEffect> = async (effect, context) => {
     switch (effect.type) {
       case 'begin':
         return admission.admitNext(context)
@@ -268,8 +327,21 @@ export function agentWorker(
             slot.leave()
           }
         })
-        return budgets.ended(effect.call.callId)
+        // One that is left alone may still spend what is reserved for it.
+        if (!leftAlone.has(effect.call.callId)) budgets.ended(effect.call.callId)
+        return undefined
       }
+    }
+  }
+
+  return async (effect, context) => {
+    try {
+      await carryOut(effect, context)
+    } catch (error) {
+      const taskId = taskOf(effect)
+      if (taskId === undefined || !context.isWanted) throw error
+      await endBrokenTask(actor, environment, taskId, error)
+      if (effect.type === 'call') budgets.ended(effect.call.callId)
     }
   }
 }

@@ -18,16 +18,19 @@ import type { AnyStateMachine, EventObject, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
 import type { NewFact, Recorded } from '../../events/envelope.ts'
 import { InvalidFactError } from '../../events/errors/fact.ts'
+import { VersionConflict } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
 import type { Logger } from '../../logger.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
-import { type FoldedActor, foldStream, plainStateOf } from './fold-stream.ts'
+import { foldFact } from './fold-fact.ts'
+import { type FoldedActor, foldStream } from './fold-stream.ts'
 import { insist, Wish } from './insistence.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
 import { recordedState } from './recorded-state.ts'
+import { savedState } from './replayable.ts'
 import { type Perform, RunningEffects } from './running-effects.ts'
 
 /** What an actor needs from the world. */
@@ -149,8 +152,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * Decides on the state, appends the facts, then lets the machine see them. Resolves when they are durable. Decisions
    * that arrive during an append are taken together and share the next one.
    *
-   * @param decision Throwing writes nothing. *Contract:* may be called twice: if an append that it shared with others fails,
-   * it is taken again alone.
+   * @param decision Throwing writes nothing. *Contract:* may be called more than once: if an append that it shared with others
+   * fails, it is taken again alone; if something else was appended first, it is taken again on the new state.
    */
   decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
@@ -240,10 +243,43 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       for (const { waiting, from, to } of decided)
         waiting.resolve(decided.length === 1 ? recorded : recorded.slice(from, to))
     } catch (error) {
-      // One invalid decision must not fail the others.
-      if (decided.length === 1) decided[0]?.waiting.reject(error)
-      else for (const { waiting } of decided) await this.#takeTurn([waiting])
+      await this.#takeAgain(
+        decided.map(({ waiting }) => waiting),
+        error,
+      )
     }
+  }
+
+  /** Takes decisions again whose append has failed. Those that fail by themselves are rejected. */
+  async #takeAgain(turn: readonly Waiting<M>[], error: unknown): Promise<void> {
+    let problem = error
+    try {
+      if (error instanceof VersionConflict && (await this.#catchUp())) return await this.#takeTurn(turn)
+    } catch (unreadable) {
+      problem = unreadable
+    }
+    // One invalid decision must not fail the others.
+    if (turn.length === 1) turn[0]?.reject(problem)
+    else for (const waiting of turn) await this.#takeTurn([waiting])
+  }
+
+  /**
+   * Folds what something else has appended to the stream: a program that uses the store directly, or a write of this actor
+   * that was reported as failed. Returns whether there was anything. Throws UnknownFactError, UnreadableFactError.
+   */
+  async #catchUp(): Promise<boolean> {
+    const { store } = this.#environment
+    const { live, facts } = this.#definition
+    const before = this.#version
+    try {
+      for await (const recorded of store.read(this.stream, { after: before })) {
+        foldFact(live, this.snapshot, facts, recorded)
+        this.#fold(recorded)
+      }
+    } finally {
+      this.#reconcile(false)
+    }
+    return this.#version > before
   }
 
   #drafts(
@@ -330,7 +366,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
         version,
         factId,
         fingerprint,
-        state: plainStateOf(this.snapshot),
+        state: savedState(this.snapshot),
       })
     } catch (error) {
       logger.warn({ stream: this.stream, error }, 'a snapshot could not be saved')

@@ -2,16 +2,29 @@
 import { BodyDropped } from '../../events/errors/archive.ts'
 import { type Body, LARGEST_INLINE_BODY } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { mayPass } from './insistence.ts'
 
 export interface Bodies {
   write(text: string): Promise<Body>
+  /** For a text that was paid for: as `write`, or else in the fact itself, if no blob can be written. */
+  keep(text: string): Promise<Body>
   /** Throws {@link BodyDropped} if only the hash is left. */
   read(body: Body): Promise<string>
 }
 
 export function bodiesIn({ blobs }: EventStore): Bodies {
+  const write = async (text: string) =>
+    Buffer.byteLength(text) > LARGEST_INLINE_BODY ? blobs.put(text) : text
   return {
-    write: async (text) => (Buffer.byteLength(text) > LARGEST_INLINE_BODY ? blobs.put(text) : text),
+    write,
+    async keep(text) {
+      try {
+        return await write(text)
+      } catch (error) {
+        if (mayPass(error)) throw error
+        return text
+      }
+    },
     async read(body) {
       if (typeof body === 'string') return body
       if ('dropped' in body) throw new BodyDropped({ sha256: body.sha256, bytes: body.bytes })

@@ -4,7 +4,7 @@ import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { FactCatalog } from '../../events/catalog.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import { type LiveFold, liveFold } from './compiled-fold.ts'
-import { type Fold, replayable } from './replayable.ts'
+import { type Fold, hasHistoryStates, replayable } from './replayable.ts'
 
 /** Something that should run while the actor is in a state. The key is its identity: the same key is started once. */
 export interface Effect {
@@ -68,10 +68,19 @@ export function defineKind<M extends AnyStateMachine, E extends Effect>(
 ): ActorDefinition<M, E> {
   const fingerprint =
     (Object.hasOwn(bundled, kind) ? bundled[kind] : undefined) ??
-    fingerprintOf([machine.config, machine.implementations, parts.facts.versions, ...sources])
+    fingerprintOf([
+      machine.config,
+      machine.implementations,
+      parts.facts.versions,
+      ...sources,
+      ...saving(machine),
+    ])
   const fold = replayable(machine)
   return { kind, fold, live: liveFold(fold), fingerprint, ...parts }
 }
+
+/** Snapshots once lacked what history states remember: those are not used. */
+const saving = (machine: AnyStateMachine) => (hasHistoryStates(machine) ? [{ saves: 'history' }] : [])
 
 /** A hash of data and of the text of functions. Another build of the same code may have another one; that only costs snapshots. */
 function fingerprintOf(parts: readonly object[]): string {

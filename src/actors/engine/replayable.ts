@@ -9,7 +9,7 @@ export interface Fold<M extends AnyStateMachine> {
   readonly initial: SnapshotFrom<M>
   /** The state after one more fact. Pure: no clock, no effects, no messages. */
   readonly transition: (snapshot: SnapshotFrom<M>, fact: EventObject) => SnapshotFrom<M>
-  /** Restores a state that was saved as `{ value, context }`. */
+  /** Restores a state from its JSON: see `savedState`. */
   readonly restore: (state: Json) => SnapshotFrom<M>
 }
 
@@ -47,7 +47,7 @@ export function replayable<M extends AnyStateMachine>(machine: M): Fold<M> {
   return {
     machine,
     initial: machine.getInitialSnapshot(inertScope) as SnapshotFrom<M>,
-    restore: (state) => machine.resolveState(state as never) as SnapshotFrom<M>,
+    restore: (state) => machine.resolveState(withHistory(machine, state) as never) as SnapshotFrom<M>,
     transition: (snapshot, fact) =>
       machine.transition(snapshot as never, fact, inertScope) as SnapshotFrom<M>,
   }
@@ -55,6 +55,39 @@ export function replayable<M extends AnyStateMachine>(machine: M): Fold<M> {
 
 /** Actions that only compute the next context, as long as their functions are pure. All others act. */
 const PURE_ACTIONS = new Set(['xstate.assign'])
+
+/** Where each history state of a machine would return to: the ids of states, by the id of the history state. */
+type HistoryIds = Readonly<Record<string, readonly string[]>>
+
+/** The whole of a state as JSON. What history states remember is part of it; other machines have none. */
+export function savedState(snapshot: object): Json {
+  const {
+    value,
+    context,
+    historyValue = {},
+  } = snapshot as {
+    readonly value: Json
+    readonly context: Json
+    readonly historyValue?: Readonly<Record<string, readonly { readonly id: string }[]>>
+  }
+  const history = Object.entries(historyValue).map(
+    ([id, nodes]) => [id, nodes.map((node) => node.id).sort()] as const,
+  )
+  return history.length === 0 ? { value, context } : { value, context, history: Object.fromEntries(history) }
+}
+
+function withHistory(machine: AnyStateMachine, state: Json): object {
+  const { history, ...plain } = state as { readonly history?: HistoryIds }
+  if (history === undefined) return plain
+  const nodes = new Map(statesOf(machine.root).map((node) => [node.id, node]))
+  const historyValue = Object.entries(history).map(
+    ([id, ids]) => [id, ids.map((one) => nodes.get(one))] as const,
+  )
+  return { ...plain, historyValue: Object.fromEntries(historyValue) }
+}
+
+export const hasHistoryStates = (machine: AnyStateMachine): boolean =>
+  statesOf(machine.root).some(({ type }) => type === 'history')
 
 /**
  * Rejects a machine with constructs that act: throws {@link NotReplayableError} for `invoke`, `after`, `spawn`, `emit`,

@@ -6,8 +6,10 @@ import { checkId } from '../../events/ids.ts'
 import { type FactsOf, type OwnFactOf, type OwnFacts, ownFactCatalog } from '../../events/own-facts.ts'
 import { type ActorDefinition, type Circumstances, defineKind, type Effect } from '../engine/definition.ts'
 import type { Exit, Supervised } from '../engine/exit.ts'
+import type { Decided } from './decided.ts'
 
 export type { AnyStateMachine, SnapshotFrom } from 'xstate'
+export type { Decided } from './decided.ts'
 
 /** The address of an actor. It stays the same through restarts. */
 export interface ActorRef<C = never, R = unknown, S = unknown> extends Supervised {
@@ -31,9 +33,6 @@ export interface ActorRef<C = never, R = unknown, S = unknown> extends Supervise
   /** Calls back with each new state. */
   subscribe(next: (snapshot: S) => void): { unsubscribe(): void }
 }
-
-/** The decision on a command: facts, possibly none, and the reply to the caller. */
-export type Decided<F, R> = readonly F[] | { readonly facts?: readonly F[]; readonly reply: R }
 
 /** Something that runs while the actor is in a state. */
 export interface OwnEffect<C = never, R = unknown, S = unknown> extends Effect {
@@ -63,7 +62,10 @@ export interface ActorParts<D extends OwnFacts, M extends AnyStateMachine, C, R>
   readonly facts: D
   /** A pure XState machine whose events are the facts. See `assertReplayable`. */
   readonly machine: M
-  /** Maps a command and the state to facts. *Contract:* pure. Throwing rejects the command and writes nothing. */
+  /**
+   * Maps a command and the state to facts. *Contract:* pure and synchronous: what needs I/O is an effect, or is done before
+   * the command. Throwing rejects the command and writes nothing.
+   */
   decide(
     command: C,
     snapshot: SnapshotFrom<M>,
@@ -116,10 +118,15 @@ const RESERVED = new Set([
 export function defineActor<const D extends OwnFacts, M extends AnyStateMachine, C, R = undefined>(
   parts: ActorParts<D, M, C, R> & { readonly machine: Folds<D, M> },
 ): OwnKind<C, R, M> {
-  const { kind, facts, machine, effects = () => [] } = parts
+  const { kind, facts, machine } = parts
   checkKind(kind)
   if (typeof parts.decide !== 'function')
     throw new InvalidInputError({ what: `Kind "${kind}"`, problem: 'decide is not a function' })
+  const effects = (snapshot: SnapshotFrom<M>) => {
+    const wanted = parts.effects?.(snapshot) ?? []
+    if (Array.isArray(wanted)) return wanted as readonly OwnEffect<C, R, SnapshotFrom<M>>[]
+    throw new InvalidInputError({ what: `The effects of kind "${kind}"`, problem: 'they are not a list' })
+  }
   const definition = defineKind<M, OwnEffect<C, R, SnapshotFrom<M>>>(kind, machine as M, {
     facts: ownFactCatalog(kind, facts) as never,
     effects,

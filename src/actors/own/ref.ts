@@ -8,6 +8,7 @@ import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { FactOfMachine } from '../engine/definition.ts'
 import { crashedBy, Ending, type Exit, KILLED } from '../engine/exit.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
+import { checkDecided } from './decided.ts'
 import type { ActorRef, OwnEffect, OwnKind } from './definition.ts'
 
 export interface OwnEnvironment extends ActorEnvironment {
@@ -74,8 +75,8 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
     let reply: R | undefined
     await actor.decide((snapshot) => {
       const decided = this.#own.decide(command, snapshot, { now: clock.now(), random: random() })
-      const { facts = [], ...rest } = 'length' in decided ? { facts: decided } : decided
-      reply = 'reply' in rest ? rest.reply : undefined
+      const { facts, reply: replied } = checkDecided(this.kind, decided)
+      reply = replied
       return facts as readonly FactOfMachine<M>[]
     })
     return reply as R

@@ -120,8 +120,7 @@ export class SupervisorWorker {
         recorded.push(this.record({ type: 'ChildDeleted', data: { id: child.data.id } }))
       }
     }
-    for (const { data, dueAt, attempt } of scheduled)
-      this.#arm(data.id, attempt, Date.parse(dueAt ?? '') - this.#clock.now())
+    for (const child of scheduled) this.#armAsScheduled(child)
     await Promise.all(recorded)
   }
 
@@ -214,8 +213,8 @@ export class SupervisorWorker {
   /** A child that others waited for is restarted no more: they are, at once or when their own restart is due. */
   async #restartStranded(id: string): Promise<void> {
     const context = await this.state()
-    for (const { data, attempt, dueAt } of scheduledIn(context))
-      if (!this.#timers.has(data.id)) this.#arm(data.id, attempt, Date.parse(dueAt ?? '') - this.#clock.now())
+    for (const child of scheduledIn(context))
+      if (!this.#timers.has(child.data.id)) this.#armAsScheduled(child)
     const stranded = strandedIn(context)
     if (stranded.length > 0) await this.#startTogether(id, stranded)
   }
@@ -305,6 +304,10 @@ export class SupervisorWorker {
   async #stopUnlisted(id: string): Promise<void> {
     const { children } = this.#actor.snapshot.context
     if (childIn(children, id)?.status !== 'running') await this.children.stop(id, true)
+  }
+
+  #armAsScheduled({ data, attempt, dueAt }: ChildState): void {
+    this.#arm(data.id, attempt, Date.parse(dueAt ?? '') - this.#clock.now())
   }
 
   /** Restarts by way of the mailbox, and of the event loop: a child that never starts must not keep others from their turn. */

@@ -76,26 +76,30 @@ interface CreateOptions {
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
   const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
     options
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    const agent = await orchestrator.createAgent(
-      defined({
-        id,
-        systemPrompt,
-        allowedTools: tools,
-        maxTurns,
-        model,
-        timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-        retry: retries === undefined ? undefined : { attempts: retries },
-        loadProjectSettings,
-        permissions: dangerouslySkipPermissions ? 'bypass' : undefined,
-      }),
-    )
-    if (dangerouslySkipPermissions)
-      terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
-    if (terminal.json) return terminal.value(await describe(agent))
-    terminal.line(`Created ${id}.`)
-    terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
-  })
+  return withSession(
+    globals,
+    async ({ orchestrator, terminal }) => {
+      const agent = await orchestrator.createAgent(
+        defined({
+          id,
+          systemPrompt,
+          allowedTools: tools,
+          maxTurns,
+          model,
+          timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+          retry: retries === undefined ? undefined : { attempts: retries },
+          loadProjectSettings,
+          permissions: dangerouslySkipPermissions ? 'bypass' : undefined,
+        }),
+      )
+      if (dangerouslySkipPermissions)
+        terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
+      if (terminal.json) return terminal.value(await describe(agent))
+      terminal.line(`Created ${id}.`)
+      terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
+    },
+    'change',
+  )
 }
 
 async function listAgents(globals: GlobalOptions) {
@@ -217,12 +221,16 @@ function reset(globals: GlobalOptions, id: string) {
 
 function remove(globals: GlobalOptions, id: string) {
   requireAgents(globals, id)
-  return withSession(globals, async ({ orchestrator, terminal }) => {
-    await orchestrator.removeAgent(id)
-    if (terminal.json) return terminal.value({ id, removed: true })
-    terminal.line(`Removed ${id}.`)
-    terminal.note(`Its history stays in the log: claude-agents log --stream agent/${id}`)
-  })
+  return withSession(
+    globals,
+    async ({ orchestrator, terminal }) => {
+      await orchestrator.removeAgent(id)
+      if (terminal.json) return terminal.value({ id, removed: true })
+      terminal.line(`Removed ${id}.`)
+      terminal.note(`Its history stays in the log: claude-agents log --stream agent/${id}`)
+    },
+    'change',
+  )
 }
 
 /** The shape of `agent show --json`. */
@@ -248,7 +256,11 @@ type AgentWork = (agent: Agent, session: Session) => Promise<void>
 
 function withAgent(globals: GlobalOptions, id: string, work: AgentWork) {
   requireAgents(globals, id)
-  return withSession(globals, async (session) => work(await session.orchestrator.agent(id), session))
+  return withSession(
+    globals,
+    async (session) => work(await session.orchestrator.agent(id), session),
+    'change',
+  )
 }
 
 /** Reads an agent, and creates nothing: not the store, and not an agent that is only declared. */

@@ -81,18 +81,22 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
     const hint = 'As in: claude-agents budget set --usd 3'
     throw new InvalidInputError({ what: 'The budget', problem: 'neither --usd nor --tokens is given', hint })
   }
-  return withSession(globals, async (session) => {
-    const { orchestrator, terminal, owner } = session
-    const budget = defined({ usd: limitOf(usd), tokens: limitOf(tokens) })
-    const info = await orchestrator.budgets.set(budget, scopeOf(scope))
-    if (terminal.json) terminal.value(info)
-    else terminal.line(budgetLine(info))
-    const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
-    // Another process that has the store open resumes them itself.
-    if (held.length === 0 || owner !== null) return
-    if (wait) await resumeHeld(session, held)
-    else terminal.note(`${plural(held.length, 'held task')}: claude-agents recover resumes what fits now`)
-  })
+  return withSession(
+    globals,
+    async (session) => {
+      const { orchestrator, terminal, owner } = session
+      const budget = defined({ usd: limitOf(usd), tokens: limitOf(tokens) })
+      const info = await orchestrator.budgets.set(budget, scopeOf(scope))
+      if (terminal.json) terminal.value(info)
+      else terminal.line(budgetLine(info))
+      const held = (await orchestrator.held.list()).filter(({ reason }) => reason === 'budget')
+      // Another process that has the store open resumes them itself.
+      if (held.length === 0 || owner !== null) return
+      if (wait) await resumeHeld(session, held)
+      else terminal.note(`${plural(held.length, 'held task')}: claude-agents recover resumes what fits now`)
+    },
+    'change',
+  )
 }
 
 /** Here and not in the parser: commander takes null for an option without a value. */

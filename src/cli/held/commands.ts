@@ -80,7 +80,7 @@ function reject(
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, rejected: true })
     terminal.line(`Rejected ${taskId} of ${task.agent}.`)
   }
-  return withStore(globals, work, () => new TaskNotHeldError({ taskId }))
+  return withStore(globals, work, () => new TaskNotHeldError({ taskId }), 'change')
 }
 
 /** Resumes held tasks as far as there is room now, and reports what became of each. */

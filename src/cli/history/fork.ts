@@ -62,6 +62,7 @@ function forkAgentAt(globals: GlobalOptions, agent: string, version: number | nu
       terminal.note(`Ask it something: claude-agents agent ask ${as} "..."`)
     },
     () => new AgentNotFoundError({ agent, nearest: null }),
+    'change',
   )
 }
 
@@ -76,5 +77,6 @@ function forkRunAt(globals: GlobalOptions, run: string, at: string, as: string |
       terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
     },
     () => new RunNotFoundError({ runId: run }),
+    'change',
   )
 }

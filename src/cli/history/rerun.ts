@@ -36,11 +36,12 @@ async function rerun(
       input,
       outputSchema,
       session: kind,
+      continues,
       factId,
     } = await pastTask(session.orchestrator.store, taskId)
     const task: TaskInput = prompt === undefined ? input : { ...input, prompt }
     const newId = crypto.randomUUID()
-    const origin = { correlationId: newId, causationId: factId }
+    const origin = { correlationId: newId, causationId: factId, ...defined({ continues }) }
     await printReply(session, agent, task, defined({ taskId: newId, session: kind, outputSchema, origin }))
   })
 }

@@ -3,10 +3,13 @@ import type { Command } from 'commander'
 import type { Recovery } from '../../actors/agent/environment.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { withStore } from '../session.ts'
+import { noteWaitingRuns } from '../workflow/runs.ts'
 
 export function recoverCommand(command: Command): void {
   command
-    .description('settle what a killed process left behind: collect answers, ask again, report it')
+    .description(
+      'settle what a killed process left behind: collect answers, ask again, report it, and list the runs that wait',
+    )
     .action(withGlobals(recover))
 }
 
@@ -28,6 +31,8 @@ function recover(globals: GlobalOptions) {
       if (terminal.json) terminal.value(recovery)
       else terminal.line(`${recovery.agent}: task ${recovery.taskId} ${EXPLANATIONS[recovery.outcome]}`)
     }
-    if (recoveries?.length === 0) terminal.progress('Nothing was left behind.')
+    if (recoveries === undefined) return
+    const waiting = await noteWaitingRuns(orchestrator, terminal)
+    if (recoveries.length === 0 && waiting === 0) terminal.progress('Nothing was left behind.')
   })
 }

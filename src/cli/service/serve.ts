@@ -3,9 +3,10 @@ import type { Command } from 'commander'
 import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
-import { openHere } from '../session.ts'
+import { openHere, refuseOtherRunner } from '../session.ts'
 import { terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
+import { noteWaitingRuns } from '../workflow/runs.ts'
 
 export function serveCommand(command: Command): void {
   command
@@ -32,8 +33,14 @@ async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions
   try {
     const { closeOnSignal } = await import('../../shutdown.ts')
     const { retryWhileInUse } = await import('../../remote/retry.ts')
+    const { connectOwner } = await import('../../remote/client.ts')
     // A short command may have the store open just now.
-    const orchestrator = await retryWhileInUse(() => openHere(globals, opened))
+    const orchestrator = await retryWhileInUse(() => openHere(globals, opened)).catch(async (error) => {
+      const client = await connectOwner(globals.baseDir).catch(() => null)
+      client?.close()
+      if (client) refuseOtherRunner(globals, { pid: client.pid, runner: client.greeting.runner }, 'call')
+      throw error
+    })
     const { closed } = closeOnSignal(orchestrator, {
       signals: ['SIGINT', 'SIGTERM', 'SIGHUP'],
       finishWithinMs: finishWithin * 1000,
@@ -54,6 +61,7 @@ async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions
     }
     if (screen.json) screen.value({ pid: process.pid, baseDir: orchestrator.baseDir })
     else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
+    await noteWaitingRuns(orchestrator, screen)
     await Promise.race([closed, failed])
   } finally {
     clearInterval(keepAlive)

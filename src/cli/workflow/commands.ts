@@ -7,6 +7,12 @@ import { cancelRun, listRuns, showRun } from './runs.ts'
 
 const RUN_ID = 'id of the run; running again under the same id continues it and repeats nothing'
 
+const sessionOption = () =>
+  new Option(
+    '--session <which>',
+    'conversations its steps continue: of this run (default), of the agents (chain), or none (fresh)',
+  ).choices(['run', 'chain', 'fresh'])
+
 export function workflowCommands(workflow: Command): void {
   withSource(withPattern(workflow.command('run').argument('[words...]')))
     .usage('<agents...> <task> [options]')
@@ -14,6 +20,7 @@ export function workflowCommands(workflow: Command): void {
       'run agents as a workflow (worker:4 is a pool of four copies); with - as the task, read it from stdin; text piped in is appended to it',
     )
     .option('--id <id>', RUN_ID)
+    .addOption(sessionOption())
     .action(withGlobals(runWorkflow))
   workflow
     .command('template <name> [input]')
@@ -22,6 +29,7 @@ export function workflowCommands(workflow: Command): void {
     )
     .option('--file <file>', 'append the text of a file to the input')
     .option('--id <id>', RUN_ID)
+    .addOption(sessionOption())
     .action(withGlobals(runTemplate))
   workflow.command('list').alias('ls').description('list runs').action(withGlobals(listRuns))
   workflow

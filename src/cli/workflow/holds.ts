@@ -1,8 +1,8 @@
 /** Notices that a run can only wait for the user, which may take days: the command ends then. */
 import type { Clock } from '../../clock.ts'
 import { RunHeldError } from '../../events/errors/hold.ts'
-import type { StepEvent } from '../../patterns/runs/durable-ask.ts'
 import type { Run } from '../../patterns/runs/run.ts'
+import type { StepEvent } from '../../patterns/runs/step-event.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 

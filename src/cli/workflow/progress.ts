@@ -1,8 +1,8 @@
 /** What a team is doing, one line per agent, while the user watches: state, time, tokens, cost. */
 import type { Clock } from '../../clock.ts'
 import { dollars, duration, plural } from '../../events/figures.ts'
-import type { StepEvent } from '../../patterns/runs/durable-ask.ts'
 import type { Run } from '../../patterns/runs/run.ts'
+import type { StepEvent } from '../../patterns/runs/step-event.ts'
 import { drawLive, endLive } from '../terminal/live-lines.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'

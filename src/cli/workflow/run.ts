@@ -8,8 +8,8 @@ import { dollars, plural } from '../../events/figures.ts'
 import { AGENT_ID_PATTERN } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
+import type { RunOptions } from '../../patterns/runs/options.ts'
 import type { Run } from '../../patterns/runs/run.ts'
-import type { RunOptions } from '../../patterns/runs/runs.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
 import { requireAgents } from '../existing-store.ts'
@@ -25,12 +25,13 @@ import { givenSource, namedReference, patternFrom, type SourceOptions } from './
 
 interface RunNaming {
   readonly id?: string
+  readonly session?: NonNullable<RunOptions['session']>
 }
 
 export async function runWorkflow(
   globals: GlobalOptions,
   words: readonly string[],
-  { id, ...options }: RunNaming & SourceOptions,
+  { id, session: conversations, ...options }: RunNaming & SourceOptions,
 ) {
   const { reference, pattern, name } = await givenSource(words.slice(0, -1), options, globals.configFile)
   if (reference.kind === 'agents') requireAgents(globals, pattern.agents?.[0] ?? '')
@@ -38,7 +39,7 @@ export async function runWorkflow(
   return withSession(globals, async (session) => {
     if (reference.kind === 'agents') await refuseAgentAsTask(session, words.at(-1) ?? '')
     const running = session.orchestrator.run(pattern, task, {
-      ...runOptions(session, id),
+      ...runOptions(session, id, conversations),
       name,
       workflow: { ...reference },
     })
@@ -58,14 +59,18 @@ export async function runTemplate(
   globals: GlobalOptions,
   name: string,
   input: string | undefined,
-  { file, id }: RunNaming & { readonly file?: string },
+  { file, id, session: conversations }: RunNaming & { readonly file?: string },
 ) {
   const Template = templateNamed(name)
   const task = await taskFrom(input, terminal(globals).note, file)
   return withSession(globals, async (session) => {
     const workflow = new Template(session.orchestrator)
     await workflow.setup()
-    await follow(session, workflow.execute(task, runOptions(session, id)), Template.pattern.agents)
+    await follow(
+      session,
+      workflow.execute(task, runOptions(session, id, conversations)),
+      Template.pattern.agents,
+    )
   })
 }
 
@@ -91,11 +96,14 @@ export function resumeRun(
     if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
     await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
   }
-  return withStore(globals, work, () => new RunNotFoundError({ runId }), plan ? 'read' : 'change')
+  return withStore(globals, work, () => new RunNotFoundError({ runId }), plan ? 'read' : 'call')
 }
 
-const runOptions = ({ signal }: Session, id: string | undefined): Pick<RunOptions, 'id' | 'signal'> =>
-  defined({ signal, id })
+const runOptions = (
+  { signal }: Session,
+  id: string | undefined,
+  session: RunOptions['session'],
+): Pick<RunOptions, 'id' | 'signal' | 'session'> => defined({ signal, id, session })
 
 /** Shows the progress of a run until it ends, then its result. */
 async function follow({ terminal }: Session, running: Run, agents: readonly string[] = []): Promise<void> {

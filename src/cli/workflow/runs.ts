@@ -1,9 +1,9 @@
 /** `workflow list | show | cancel`: runs of the past and the present. */
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { dollars, duration, plural } from '../../events/figures.ts'
-import type { RunStatus } from '../../patterns/runs/machine.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import type { RunCondition, RunDetails } from '../../patterns/runs/options.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
-import type { RunDetails } from '../../patterns/runs/runs.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
@@ -14,11 +14,13 @@ import { inert } from '../terminal/text.ts'
 const COLOURS = {
   absent: 'dim',
   running: 'cyan',
+  waiting: 'yellow',
+  held: 'yellow',
   paused: 'yellow',
   succeeded: 'green',
   failed: 'red',
   cancelled: 'yellow',
-} as const satisfies Record<RunStatus, string>
+} as const satisfies Record<RunCondition, string>
 
 export function listRuns(globals: GlobalOptions) {
   return readStore(globals, async ({ orchestrator, terminal }) => {
@@ -62,7 +64,7 @@ export function cancelRun(globals: GlobalOptions, runId: string) {
     terminal.line(`Cancelled run ${runId}.`)
     terminal.note(`What it did stays in the log: claude-agents workflow show ${runId}`)
   }
-  return withStore(globals, cancel, () => new RunNotFoundError({ runId }))
+  return withStore(globals, cancel, () => new RunNotFoundError({ runId }), 'change')
 }
 
 /** The shape of `workflow show --json`, without the answers of the steps, which are many and long. */
@@ -79,8 +81,24 @@ function printRun(terminal: Terminal, run: RunDetails): void {
     terminal.line(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
   })
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
-  if (status === 'running' || status === 'paused' || status === 'failed')
-    terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
+  if (status === 'waiting') terminal.note('No process works on it.')
+  if (status === 'held') terminal.note('Its open steps are held: claude-agents agent held')
+  if (RESUMABLE.has(status)) terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
+}
+
+const RESUMABLE = new Set<RunCondition>(['waiting', 'held', 'paused', 'failed'])
+
+/** Says which runs no process works on: nothing resumes them by itself. */
+export async function noteWaitingRuns(orchestrator: Orchestrator, terminal: Terminal): Promise<number> {
+  const runs = (await orchestrator.runs.list()).filter(
+    ({ status }) => status === 'waiting' || status === 'held',
+  )
+  for (const { runId, name, status } of runs) {
+    const why =
+      status === 'held' ? 'is held (claude-agents agent held)' : 'waits for a process that works on it'
+    terminal.note(`Run ${runId} (${inert(name)}) ${why}. Resume it: claude-agents workflow resume ${runId}`)
+  }
+  return runs.length
 }
 
 const STATES = { scheduled: 'open', succeeded: 'done', failed: 'failed', cancelled: 'cancelled' } as const

@@ -1,6 +1,6 @@
 /** What can go wrong with an actor of the user's own. */
 import { defineError } from './builder.ts'
-import { quoted } from './phrases.ts'
+import { NOTHING_WRITTEN, quoted } from './phrases.ts'
 
 /** The actor is not running: it has ended, and nothing has started it again. */
 export class ActorStoppedError extends defineError(
@@ -8,6 +8,15 @@ export class ActorStoppedError extends defineError(
   ({ stream, reason }: { stream: string; reason: string }) => ({
     message: `Actor ${quoted(stream)} is not running: it has ended (${reason}).`,
     hint: 'Spawn it again: its state is in the log. A supervisor does so by itself.',
+  }),
+) {}
+
+/** The `decide` of an actor returned something that is no decision. */
+export class InvalidDecisionError extends defineError(
+  'InvalidDecisionError',
+  ({ kind, problem }: { kind: string; problem: string }) => ({
+    message: `The decide of kind ${quoted(kind)} returned no decision: ${problem}. ${NOTHING_WRITTEN}`,
+    hint: 'Return a list of facts, possibly empty, or { facts, reply }. For work that is asynchronous, use an effect.',
   }),
 ) {}
 

@@ -209,6 +209,11 @@ export class InvalidResultError extends callError('InvalidResultError', {
   message: 'The runner gave a result that is not valid',
   hint: 'Correct the runner: a result has the fields of CallResult.',
 }) {}
+/** Something that a task needed has failed for good, such as a fact that the store refuses. */
+export class TaskBrokenError extends callError('TaskBrokenError', {
+  message: 'The task could not be carried through',
+  hint: 'Check the log (claude-agents log verify), then ask again. If an answer was paid for: claude-agents late-answers',
+}) {}
 /** After a crash: the prompt was sent, and it is unknown whether it was answered. */
 export class OutcomeUnknownError extends callError('OutcomeUnknownError', {
   message: 'This process was killed during the call, and no answer was recorded',
@@ -251,5 +256,6 @@ export const callErrors: Readonly<Record<string, CallErrorClass>> = {
   CommandFailedError,
   JSONParseError,
   InvalidResultError,
+  TaskBrokenError,
   OutcomeUnknownError,
 }

@@ -36,6 +36,26 @@ export class OwnerRecordRefused extends defineError(
   }),
 ) {}
 
+/** The process that has the store open answers calls with another model than the command means: it was not asked. */
+export class OtherRunnerError extends defineError(
+  'OtherRunnerError',
+  ({ path, pid, runner, simulate }: { path: string; pid: number; runner: string; simulate: boolean }) => ({
+    details: { path, pid, runner },
+    message: simulate
+      ? `The store ${path} is in use by process ${pid}, which answers calls with ${RUNNERS[runner] ?? runner}, not with a simulated model. Nothing was asked.`
+      : `The store ${path} is in use by process ${pid}, which answers calls with a simulated model. Nothing was asked.`,
+    hint: simulate
+      ? 'Stop that process first, try it in a directory of its own (--base-dir DIR), or leave out --simulate to work through that process.'
+      : 'Stop that process first, or add --simulate to work through it.',
+  }),
+) {}
+
+const RUNNERS: Readonly<Record<string, string>> = {
+  claude: 'the real claude',
+  command: 'a program',
+  custom: 'a runner of its own',
+}
+
 /** Only the process that has the store open can do this. */
 export class OwnerOnly extends defineError(
   'OwnerOnly',

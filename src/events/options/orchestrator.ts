@@ -12,7 +12,7 @@ export const ORCHESTRATOR = {
   maxAgents: setting(Positive, 'how many agents may exist at once', 100),
   sessionPersistence: setting(
     Schema.Boolean,
-    "whether a task continues its agent's conversation; if not, each task starts a new one",
+    "whether a task continues its agent's conversation, and a step that of its run; if not, each starts a new one",
     true,
   ),
   replaceInputs: setting(

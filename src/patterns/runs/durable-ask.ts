@@ -27,40 +27,17 @@ import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import {
-  type Answer,
-  type Ask,
-  carryMissing,
-  rememberLost,
-  type StepOptions,
-  stepError,
-  stepName,
-  type Worker,
-} from '../pattern.ts'
+import { type Answer, carryMissing, rememberLost, stepError } from '../answers.ts'
+import { type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { HandOver } from './hand-over.ts'
 import type { runMachine } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type Causes, StepCauses } from './step-causes.ts'
 import { stepCost } from './step-cost.ts'
+import type { StepEvent } from './step-event.ts'
 import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
-
-/** The progress of one step of a run. */
-export interface StepEvent {
-  readonly stepKey: string
-  /** The number of the ask in this execution, from 1. */
-  readonly ask: number
-  readonly agent: string
-  /** `held`: it waits for approval, or for room in a budget; `released`: it continues. `reused`: answered from the log. */
-  readonly state: 'scheduled' | 'held' | 'released' | 'reused' | 'succeeded' | 'failed' | 'cancelled'
-  readonly costUsd: number
-  readonly tokens: number
-  /** The answer; null if there is none yet. */
-  readonly text: string | null
-  /** Why it is held, or why it failed. */
-  readonly problem: string | null
-}
 
 export type RunActor = EventSourcedActor<typeof runMachine, Effect>
 
@@ -71,6 +48,8 @@ export interface AskContext {
   readonly begun: string
   readonly agents: AgentSystem
   readonly clock: Clock
+  /** The session of asks that choose none; undefined in runs of older logs. */
+  readonly session: StepOptions['session']
   readonly bodies: Bodies
   /** The steps that the log records; kept up to date. */
   readonly steps: Map<string, RecordedStep>
@@ -86,7 +65,9 @@ export class DurableAsk {
   readonly causes: StepCauses
   readonly handOver: HandOver
   readonly #context: AskContext
-  readonly #numbers = new StepNumbers()
+  readonly #numbers: StepNumbers
+  /** The sessions of the last answers in the run's own conversations, by worker. */
+  readonly #conversations = new Map<string, string>()
   readonly #workers: Workers
   readonly #open = new Map<Promise<void>, AbortController>()
   /** Steps that an earlier execution scheduled and this one has not asked for yet. */
@@ -98,6 +79,7 @@ export class DurableAsk {
   /** @param fail Called when the pattern will have no result: see {@link HandOver}. */
   constructor(context: AskContext, fail: (error: unknown) => void) {
     this.#context = context
+    this.#numbers = new StepNumbers(context.session)
     this.handOver = new HandOver(context.clock, context.runId, fail)
     this.causes = new StepCauses(context.begun)
     this.#workers = new Workers(context.agents, context.copyUse, context.steps.values())
@@ -124,7 +106,10 @@ export class DurableAsk {
           subscriber.complete()
         })
       const known = this.#recorded(agent, asked)
-      if (known) return emit(known.text, known.factId)
+      if (known) {
+        this.#converse(known, options)
+        return emit(known.text, known.factId)
+      }
       const stop = new AbortController()
       let isOver = false
       queueMicrotask(() => {
@@ -179,7 +164,7 @@ export class DurableAsk {
     const text = this.#context.answers.get(stepKey)
     if (step?.state !== 'succeeded' || text === undefined) return undefined
     this.#context.notify({ ...step, ask, state: 'reused', text })
-    return { text, factId: step.factId }
+    return { ...step, text }
   }
 
   /** Assigns a worker, and asks it. */
@@ -210,7 +195,7 @@ export class DurableAsk {
   /** Schedules the step, asks its worker, and records the outcome. */
   async #attempt(step: AttemptedStep, before: RecordedStep | undefined): Promise<Reply> {
     const { stepKey, agent, worker, task, signal, causes } = step
-    const { from: _, ...options } = step.options
+    const { from: _, session = this.#context.session, ...options } = step.options
     const { actor, bodies, runId, notify } = this.#context
     // Scheduled before a crash: the agent knows the task by its id, and may have answered it since.
     const isOpen = before?.state === 'scheduled'
@@ -231,14 +216,19 @@ export class DurableAsk {
         taskId,
         signal,
         ...options,
-        origin: { correlationId: runId, causationId: factId, runId },
+        ...(session === 'run' || session === undefined ? {} : { session }),
+        origin: {
+          ...{ correlationId: runId, causationId: factId, runId },
+          ...(session === 'run' && { continues: this.#conversations.get(worker.id) ?? null }),
+        },
         onHeld: ({ message }) => notify({ ...event, state: 'held', problem: message }),
         onReleased: () => notify({ ...event, state: 'released' }),
       })
       const { text, sessionId, costUsd, tokens, durationMs } = reply
-      const body = await actor.insist(() => bodies.write(text))
+      const body = await actor.insist(() => bodies.keep(text))
       const data = { stepKey, agent, text: body, sessionId, costUsd, tokens, durationMs }
       const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
+      this.#converse({ worker: worker.id, sessionId }, step.options)
       notify({ ...event, state: 'succeeded', costUsd, tokens, text })
       return rememberFact(reply, succeeded)
     } catch (error) {
@@ -259,6 +249,15 @@ export class DurableAsk {
         return this.#attempt(step, { ...before, state: 'cancelled' })
       throw error
     }
+  }
+
+  /** What is asked of the worker next continues from this answer. */
+  #converse(
+    { worker, sessionId }: Pick<RecordedStep, 'worker' | 'sessionId'>,
+    { session }: StepOptions,
+  ): void {
+    const isOwn = (session ?? this.#context.session) === 'run'
+    if (isOwn && sessionId) this.#conversations.set(worker, sessionId)
   }
 
   /** Returns the id of the fact. Waits for room on a full disk: what happened to a step is not repeated. */

@@ -2,7 +2,7 @@
 import { type SnapshotFrom, setup } from 'xstate'
 import { defineKind, type Effect } from '../../actors/engine/definition.ts'
 import type { Identified } from '../../events/envelope.ts'
-import type { JsonObject } from '../../events/json.ts'
+import { defined, type JsonObject } from '../../events/json.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import type { Body, Material } from '../../events/task-input.ts'
 
@@ -14,6 +14,8 @@ export interface RunContext {
     readonly textInput: Body | null
     readonly material: Material
   } | null
+  /** The session in which its steps ask by default; undefined in older logs. */
+  readonly session?: 'run' | 'chain' | 'fresh'
   /** How many steps were scheduled, and how many of these were answered. */
   readonly steps: number
   readonly done: number
@@ -26,8 +28,8 @@ const run = setup({ types: {} as { context: RunContext; events: Identified<RunFa
 
 const start = run.assign(({ event }) => {
   if (event.type !== 'RunStarted') return {}
-  const { name, workflow, ...input } = event.data
-  return { ...nothing, name, workflow: workflow as JsonObject | null, input }
+  const { name, workflow, session, ...input } = event.data
+  return { ...nothing, name, workflow: workflow as JsonObject | null, input, ...defined({ session }) }
 })
 
 const count = run.assign(({ context, event }) => {

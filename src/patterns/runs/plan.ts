@@ -3,7 +3,8 @@ import { Observable, of, type Subscription, toArray } from 'rxjs'
 import { type Clock, soon } from '../../clock.ts'
 import { WorkflowTooDeepError } from '../../events/errors/run.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, type Ask, type Pattern, stepName } from '../pattern.ts'
+import type { Answer } from '../answers.ts'
+import { type Ask, type Pattern, type StepOptions, stepName } from '../pattern.ts'
 import { HandOver, unsubscribe } from './hand-over.ts'
 import type { RecordedStep } from './recorded-steps.ts'
 import { type AskedStep, StepNumbers, stepKeyOf } from './step-key.ts'
@@ -21,10 +22,11 @@ export interface RunPlan {
 /** What a plan is made from. */
 export interface PlanSources {
   readonly runId: string
+  readonly clock: Clock
+  readonly session: StepOptions['session']
   readonly steps: ReadonlyMap<string, RecordedStep>
   readonly answers: ReadonlyMap<string, string>
   readonly fingerprint: (agent: string) => Promise<string>
-  readonly clock: Clock
 }
 
 /** Without real answers a workflow may never end: the plan stops here. */
@@ -45,13 +47,14 @@ class DryRun {
   readonly reused: RunPlan['reused'][number][] = []
   readonly rerun: RunPlan['rerun'][number][] = []
   readonly #sources: PlanSources
-  readonly #numbers = new StepNumbers()
+  readonly #numbers: StepNumbers
   readonly #fingerprints = new Map<string, string>()
   readonly #handOver: HandOver
   #end: (error?: unknown) => void = () => {}
 
   constructor(sources: PlanSources) {
     this.#sources = sources
+    this.#numbers = new StepNumbers(sources.session)
     this.#handOver = new HandOver(sources.clock, sources.runId, (error) => this.#end(error))
   }
 

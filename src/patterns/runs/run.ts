@@ -5,9 +5,11 @@ import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
-import { type Answer, joinAnswers, lostWith, missingFrom, type Pattern, stepError } from '../pattern.ts'
-import { type AskContext, DurableAsk, type StepEvent } from './durable-ask.ts'
+import { type Answer, joinAnswers, lostWith, missingFrom, stepError } from '../answers.ts'
+import type { Pattern } from '../pattern.ts'
+import { type AskContext, DurableAsk } from './durable-ask.ts'
 import { unsubscribe } from './hand-over.ts'
+import type { StepEvent } from './step-event.ts'
 import { Progress, type WorkflowResult } from './workflow-result.ts'
 
 /** What a run needs to begin. */
@@ -109,7 +111,7 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
     const finalOutput = outcome.answers ? joinAnswers(outcome.answers) : ''
-    const body = await actor.insist(() => bodies.write(finalOutput))
+    const body = await actor.insist(() => bodies.keep(finalOutput))
     const { causationId, uses } = asks.causes.of(outcome.answers ?? [], asks.causes.last)
     await end(
       errors.length === 0

@@ -14,16 +14,23 @@ import {
 } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
-import type { JsonObject } from '../../events/json.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
+import { atPresent } from './conditions.ts'
 import type { RunActor } from './durable-ask.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
 import { isSameInput, readRunInput, writeRunInput } from './input.ts'
 import { type RunStatus, runKind } from './machine.ts'
+import {
+  checkSession,
+  type ResumeOptions,
+  type RunDetails,
+  type RunInfo,
+  type RunOptions,
+} from './options.ts'
 import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
@@ -31,44 +38,10 @@ import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 import { recordedResult, type WorkflowResult } from './workflow-result.ts'
 
-/** How a run is started: its id, its name, and its budget. */
-export interface RunOptions {
-  /** One id is one run, however often it is started. Default: a UUID. */
-  readonly id?: string
-  /** The name in lists. Default: `workflow`. */
-  readonly name?: string
-  /** A reference from which the pattern can be rebuilt to resume the run. */
-  readonly workflow?: JsonObject
-  /** Aborting it pauses the run. */
-  readonly signal?: AbortSignal
-  /** The most that the run may spend: `{ usd: 5 }`. A step that exceeds it is held until the budget is raised. */
-  readonly budget?: Budget
-}
-
-/** Options for resuming a run. */
-export type ResumeOptions = Pick<RunOptions, 'signal' | 'budget'>
-
-/** A run in a list. */
-export interface RunInfo {
-  readonly runId: string
-  readonly name: string
-  readonly status: RunStatus
-  /** How many steps were scheduled, and how many of these were answered. */
-  readonly steps: number
-  readonly done: number
-  readonly costUsd: number
-}
-
-/** A run with its steps and its result. */
-export interface RunDetails extends RunInfo {
-  readonly workflow: JsonObject | null
-  readonly taken: readonly RecordedStep[]
-  /** The final output of a run that has ended; null if it has none. */
-  readonly finalOutput: string | null
-}
-
 interface RunsEnvironment extends ActorEnvironment {
   readonly budgets: Budgets
+  /** The session of a task that chooses none. */
+  readonly session: 'chain' | 'fresh'
   /** A new id for a run. */
   readonly newId: () => string
 }
@@ -92,6 +65,7 @@ export class Runs {
   readonly #copyUse: CopyUse = new Map()
   /** Late costs and the loading of runs take turns: a run's stream must have one actor. */
   readonly #late = new Mailbox()
+  readonly #isActive = (id: string) => this.#active.has(id)
   #closed = false
 
   constructor(environment: RunsEnvironment, agents: AgentSystem) {
@@ -108,6 +82,7 @@ export class Runs {
     const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
     if (options.budget !== undefined) checkBudget(options.budget)
+    checkSession(options.session)
     const active = this.#active.get(id)
     if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
     if (active) return active.run
@@ -138,7 +113,8 @@ export class Runs {
     const answers = await this.#texts(steps)
     const fingerprint = (agent: string) => this.#fingerprint(agent)
     const { clock } = this.#environment
-    const sources = { runId: id, steps, answers, fingerprint, clock }
+    const { session } = actor.snapshot.context
+    const sources = { runId: id, steps, answers, fingerprint, clock, session }
     return planRun(pattern, await this.#task(id, actor), sources)
   }
 
@@ -150,7 +126,7 @@ export class Runs {
       const status = (summary?.status ?? 'absent') as RunStatus
       infos.push({ runId: stream.slice(STREAMS.length), name, status, steps, done, costUsd })
     }
-    return infos
+    return atPresent(infos, this.#agents, this.#isActive)
   }
 
   /** A run with its steps. Throws RunNotFoundError. */
@@ -161,7 +137,9 @@ export class Runs {
     const { name, steps, done, costUsd, workflow } = context
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
     const finalOutput = await this.#finalOutput(actor)
-    return { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
+    const recorded = { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
+    const [run = recorded] = await atPresent<RunDetails>([recorded], this.#agents, this.#isActive)
+    return run
   }
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
@@ -258,7 +236,9 @@ export class Runs {
     await this.#checkAgents(pattern)
     await this.#setBudget(id, options.budget)
     if (value !== 'absent') return this.#resumed(id, actor)
-    const started = { name: options.name ?? 'workflow', workflow: options.workflow ?? null, ...input }
+    const ownSession = this.#environment.session === 'fresh' ? 'fresh' : 'run'
+    const { name = 'workflow', workflow = null, session = ownSession } = options
+    const started = { name, workflow, ...input, session }
     const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
     return this.#prepared(id, actor, task, begun)
   }
@@ -289,6 +269,7 @@ export class Runs {
       begun: begun?.id ?? id,
       agents: this.#agents,
       clock: this.#environment.clock,
+      session: actor.snapshot.context.session,
       bodies: this.#bodies,
       steps,
       answers: await this.#texts(steps),

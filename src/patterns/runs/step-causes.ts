@@ -5,7 +5,7 @@
  * the answer that the pattern is being handed, else the last one if no other ask is open, else the beginning of the
  * execution.
  */
-import { type Answer, madeOf } from '../pattern.ts'
+import { type Answer, madeOf } from '../answers.ts'
 
 /** Why a fact of a run was recorded, as ids of facts. */
 export interface Causes {

@@ -17,10 +17,17 @@ export interface AskedStep {
 
 /** Numbers equal asks, so that the second of two is not answered with the first one's answer. */
 export class StepNumbers {
+  /** The session of asks that choose none; undefined in runs of older logs. */
+  readonly #session: StepOptions['session']
   readonly #occurrences = new Map<string, number>()
 
+  constructor(session: StepOptions['session']) {
+    this.#session = session
+  }
+
   /** Must be called in the order of the asks, before anything is awaited. */
-  next(agent: string, task: TaskInput, { session = 'chain', outputSchema }: StepOptions): AskedStep {
+  next(agent: string, task: TaskInput, options: StepOptions): AskedStep {
+    const { session = this.#session ?? 'chain', outputSchema } = options
     const content = digest([agent, task, session, outputSchema])
     const occurrence = (this.#occurrences.get(content) ?? 0) + 1
     this.#occurrences.set(content, occurrence)

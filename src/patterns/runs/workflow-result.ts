@@ -1,7 +1,7 @@
 /** The result of a workflow, collected from the progress of its steps. */
 import type { StepError } from '../../events/run-facts.ts'
-import type { StepEvent } from './durable-ask.ts'
 import type { RecordedStep } from './recorded-steps.ts'
+import type { StepEvent } from './step-event.ts'
 
 /** The result of a workflow. */
 export interface WorkflowResult {

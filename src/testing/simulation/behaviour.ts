@@ -10,6 +10,8 @@ export interface Behaviour {
   readonly ends: 'answers' | 'hangs' | CallErrorClass
   /** Whether a call that is told to end is answered all the same. */
   readonly isLate: boolean
+  /** Whether it tells what it cost although it was not answered. */
+  readonly tellsCost: boolean
   /** Whether its process lives on when its owner dies. Otherwise nobody knows what became of it. */
   readonly outlives: boolean
   readonly result: CallResult
@@ -46,6 +48,7 @@ export function behaviourOf(
     ends: error ?? (/hangs/.test(told) ? 'hangs' : 'answers'),
     isLate: /late/.test(told),
     outlives: !/lost/.test(told),
+    tellsCost: number % 3 === 0,
     result: {
       text: answer(name, words),
       costUsd: (1 + (number % 50)) / 1000,

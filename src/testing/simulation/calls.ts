@@ -1,5 +1,5 @@
 /** The calls of all owners: their processes live on when an owner dies, and its successor finds out what became of them. */
-import type { AgentRunner, Call, CallMessage, Recovered } from '../../claude/runner.ts'
+import type { AgentRunner, Call, CallMessage, CallSpending, Recovered } from '../../claude/runner.ts'
 import { type Clock, pause } from '../../clock.ts'
 import { CallCancelledError, type CallErrorClass } from '../../events/errors/call.ts'
 import type { Behaviour } from './behaviour.ts'
@@ -82,39 +82,44 @@ export class LastingCalls {
     await turn(`end ${call.taskId}`)
     if (signal.aborted && !(behaviour.isLate && behaviour.ends === 'answers')) {
       lasting.state = 'ended'
+      yield* this.#spent(lasting, owner)
       throw new CallCancelledError()
     }
     const outcome = this.#end(lasting)
-    if (outcome.outcome === 'failed') throw outcome.error
+    if (outcome.outcome === 'failed') {
+      yield* this.#spent(lasting, owner)
+      throw outcome.error
+    }
     if (outcome.outcome !== 'answered') return
     yield { type: 'text', text: outcome.result.text }
-    lasting.toldUsd = outcome.result.costUsd
-    lasting.toldTo = owner.number
+    tell(lasting, owner)
     yield { type: 'result', result: outcome.result }
+  }
+
+  /** What a call without an answer has cost, if it tells. */
+  *#spent(lasting: LastingCall, owner: Owner): Generator<CallMessage> {
+    const { tellsCost, result } = lasting.behaviour
+    if (!tellsCost) return
+    tell(lasting, owner)
+    yield { type: 'spent', costUsd: result.costUsd, usage: result.usage }
   }
 
   async #recover(call: Call, signal: AbortSignal, owner: Owner): Promise<Recovered> {
     const lasting = this.all.get(call.callId)
     if (!lasting || lasting.state === 'starting') return { outcome: 'unsent' }
-    if (lasting.state === 'ended' || !lasting.behaviour.outlives) {
-      if (lasting.state === 'sent') lasting.state = 'ended'
-      if (lasting.state === 'ended') return { outcome: 'unanswered' }
-    }
-    if (lasting.state === 'sent') {
-      const { ends } = lasting.behaviour
+    const { ends, outlives } = lasting.behaviour
+    if (lasting.state === 'sent' && outlives) {
       const { clock } = owner
       await (ends === 'hangs' ? aborted(signal) : pause(clock, lasting.endsAt - owner.elapsed(), signal))
-      if (signal.aborted) {
-        lasting.state = 'ended'
-        return { outcome: 'unanswered' }
-      }
     }
+    if (lasting.state === 'sent' && (!outlives || signal.aborted)) lasting.state = 'ended'
+    if (lasting.state === 'ended' || (!outlives && lasting.toldUsd === null))
+      return { outcome: 'unanswered', ...toldSpending(lasting) }
     const outcome = this.#end(lasting)
-    if (outcome.outcome === 'answered') {
-      lasting.toldUsd = outcome.result.costUsd
-      lasting.toldTo = owner.number
-    }
-    return outcome
+    if (outcome.outcome === 'answered') tell(lasting, owner)
+    if (outcome.outcome !== 'failed') return outcome
+    if (lasting.behaviour.tellsCost) tell(lasting, owner)
+    return { ...outcome, ...toldSpending(lasting) }
   }
 
   #end(lasting: LastingCall): Recovered {
@@ -135,6 +140,17 @@ export class LastingCalls {
           new Violation('no answered task is asked again', `task ${taskId} of ${agent} has an answer`),
         )
   }
+}
+
+function tell(lasting: LastingCall, { number }: Owner): void {
+  lasting.toldUsd = lasting.behaviour.result.costUsd
+  lasting.toldTo = number
+}
+
+/** What an owner was told before is told again. */
+function toldSpending({ toldUsd, behaviour }: LastingCall): { readonly spent?: CallSpending } {
+  const { costUsd, usage } = behaviour.result
+  return toldUsd === null ? {} : { spent: { costUsd, usage } }
 }
 
 const errorOf = (type: CallErrorClass) => new type({ said: 'as the script has it' })

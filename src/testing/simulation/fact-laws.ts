@@ -6,6 +6,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { callErrors } from '../../events/errors/call.ts'
 import type { Limit } from '../../events/options/budget.ts'
 import type { RunFact } from '../../events/run-facts.ts'
+import { spendingIn } from '../../events/spending.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
 import { Violation } from './violation.ts'
 
@@ -59,18 +60,12 @@ interface RunRecord {
   end: 'succeeded' | 'failed' | 'cancelled' | undefined
 }
 
-/** What has been booked for a call. */
-export interface Booking {
-  readonly usd: number
-  readonly isLate: boolean
-}
-
 export class FactLaws {
   readonly agents = new Map<string, AgentRecord>()
   readonly runs = new Map<string, RunRecord>()
   readonly budgets = new Map<string, BudgetRecord>()
-  /** By call id. */
-  readonly booked = new Map<string, Booking>()
+  /** What is booked for each call, in dollars. */
+  readonly booked = new Map<string, number>()
   /** The number of facts. */
   facts = 0
   /** The last fact of each stream. */
@@ -117,6 +112,8 @@ export class FactLaws {
     const taskId = 'taskId' in fact.data ? fact.data.taskId : undefined
     const task = taskId === undefined ? undefined : record.tasks.get(taskId)
     const named = `task ${taskId} of ${agent}`
+    const spending = spendingIn(fact)
+    if (spending && 'callId' in fact.data) this.#book(fact.data.callId, spending.costUsd)
     switch (fact.type) {
       case 'TaskAccepted': {
         holds(task === undefined, 'a task is accepted once', named)
@@ -175,12 +172,8 @@ export class FactLaws {
         if (task && fact.data.because !== undefined) task.excused += 1
         return
       case 'CallSucceeded':
-        this.#book(fact.data.callId, fact.data.costUsd, false)
         record.call = null
         this.#end(task, fact, named)
-        return
-      case 'LateAnswerRecorded':
-        this.#book(fact.data.callId, fact.data.costUsd, true)
         return
       case 'TaskFailed':
       case 'TaskCancelled':
@@ -196,9 +189,9 @@ export class FactLaws {
     task.end = fact
   }
 
-  #book(callId: string, usd: number, isLate: boolean): void {
+  #book(callId: string, usd: number): void {
     holds(!this.booked.has(callId), 'a call is booked once', callId)
-    this.booked.set(callId, { usd, isLate })
+    this.booked.set(callId, usd)
   }
 
   /** The first task that nothing holds begins first. */
@@ -257,11 +250,11 @@ export class FactLaws {
     holds(record.reserved.delete(callId), 'a reservation is settled once', `${callId} in ${stream}`)
     const booked = this.booked.get(callId)
     if (outcome !== 'released') record.spentUsd += usd
-    if (booked && booked.usd > 0)
+    if (booked !== undefined && booked > 0)
       holds(
-        outcome === 'spent' && usd === booked.usd,
+        (outcome === 'spent' || outcome === 'estimated') && usd === booked,
         'a reservation is settled with what the call cost',
-        `${callId} cost ${booked.usd} and is ${outcome} at ${usd} in ${stream}`,
+        `${callId} cost ${booked} and is ${outcome} at ${usd} in ${stream}`,
       )
   }
 
@@ -283,7 +276,12 @@ export class FactLaws {
     if (fact.type === 'RunSucceeded') record.end = 'succeeded'
     if (fact.type === 'RunFailed') record.end = 'failed'
     if (fact.type === 'RunCancelled') record.end = 'cancelled'
-    if (fact.type === 'RunResumed') record.end = undefined
+    if (fact.type === 'RunResumed') {
+      record.end = undefined
+      // What failed before may be asked otherwise now.
+      for (const step of record.steps.values())
+        if (step.state === 'failed' || step.state === 'cancelled') step.state = 'abandoned'
+    }
     if (fact.type === 'StepScheduled') {
       const { stepKey, agent, worker, taskId } = fact.data
       const before = record.steps.get(stepKey)
@@ -307,9 +305,7 @@ export class FactLaws {
       if (!step) return
       step.state =
         fact.type === 'StepFailed'
-          ? fact.data.cancelled
-            ? 'cancelled'
-            : 'failed'
+          ? failedState(fact.data)
           : fact.data.carriedFrom === undefined
             ? 'succeeded'
             : 'carried'
@@ -365,6 +361,12 @@ export class FactLaws {
         `${id} after ${fact.data.restarts} of ${limits.maxRestarts} restarts`,
       )
   }
+}
+
+/** A step that the workflow asked otherwise, or not at all, when it was resumed no longer belongs to it. */
+function failedState({ cancelled, error }: { readonly cancelled: boolean; readonly error: Failure }): string {
+  if (!cancelled) return 'failed'
+  return error.message.includes('the workflow no longer needs it') ? 'abandoned' : 'cancelled'
 }
 
 const isBeyondRestart = (error: Failure | null) =>

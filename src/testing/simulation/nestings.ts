@@ -1,10 +1,11 @@
 /** Workflows described by data: as patterns to run, and what they must answer if every step is answered. */
 import { lastValueFrom, of, toArray } from 'rxjs'
+import { joinAnswers } from '../../patterns/answers.ts'
 import { hierarchical } from '../../patterns/hierarchical.ts'
 import { loopUntil } from '../../patterns/loop-until.ts'
 import { mapReduce } from '../../patterns/map-reduce.ts'
 import { parallel } from '../../patterns/parallel.ts'
-import { type Ask, joinAnswers, type Pattern, type Step, stepName } from '../../patterns/pattern.ts'
+import { type Ask, type Pattern, type Step, stepName } from '../../patterns/pattern.ts'
 import { pipeline } from '../../patterns/pipeline.ts'
 import { pool } from '../../patterns/pool.ts'
 import { race } from '../../patterns/race.ts'

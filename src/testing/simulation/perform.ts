@@ -231,11 +231,7 @@ function askOf(
   work: (agent: Agent) => PromiseLike<{ readonly text: string }>,
 ): void {
   const mayWait = waitsForTree(world)
-  const asked = world.life.ask(
-    what,
-    async (orchestrator) => work(await orchestrator.agent(agent)),
-    () => mayWait() || world.laws.task(agent, task) === undefined,
-  )
+  const asked = world.life.ask(what, async (orchestrator) => work(await orchestrator.agent(agent)), mayWait)
   asked.then(
     ({ text }) => world.received.push({ agent, task, text, tag: null }),
     (error: ClaudeAgentError) => world.received.push({ agent, task, text: null, tag: error._tag }),

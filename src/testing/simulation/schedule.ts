@@ -15,6 +15,8 @@ interface Waiting {
 
 /** How often a timer fires although something else could go on: work that takes time. */
 const TIME_PASSES = 0.02
+/** Work takes no longer than this, in ms. */
+const LONGEST_WORK_MS = 10_000
 
 export class Schedule {
   readonly time: VirtualClock
@@ -58,8 +60,7 @@ export class Schedule {
   async step(): Promise<boolean> {
     await setImmediate()
     this.#steps += 1
-    const isTime = this.#waiting.length === 0 || (this.time.pending > 0 && this.#random.chance(TIME_PASSES))
-    if (isTime) return this.time.fireNext()
+    if (this.#waiting.length === 0 || this.#timePasses()) return this.time.fireNext()
     const [next] = this.#waiting.splice(this.#choice(), 1)
     next?.go()
     return true
@@ -72,6 +73,11 @@ export class Schedule {
       const index = this.#waiting.indexOf(waiting)
       if (index >= 0) this.#waiting.splice(index, 1)
     }
+  }
+
+  #timePasses(): boolean {
+    const { nextAt } = this.time
+    return nextAt !== null && nextAt - this.time.now() <= LONGEST_WORK_MS && this.#random.chance(TIME_PASSES)
   }
 
   #choice(): number {

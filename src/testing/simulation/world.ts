@@ -57,6 +57,8 @@ export class World {
   /** Commands to actors by number: whether they were acknowledged. */
   readonly told = new Map<number, { readonly actor: string; isAcknowledged: boolean | null }>()
   readonly refs = new Map<string, ActorRef<unknown, unknown, unknown>>()
+  /** The lives that ended in a crash. */
+  readonly crashed = new Set<number>()
   lives = 0
   life: Life
   #broken: Violation | undefined
@@ -154,11 +156,16 @@ export class World {
     life.checkAtRest('after closing')
     const { pending } = life.schedule
     if (pending > 0) throw new Violation('nothing is left after closing', `${pending} timers or calls`)
-    await this.reopen()
+    await this.#next()
   }
 
   /** The process dies, and another one opens the log. */
   async reopen(): Promise<void> {
+    this.crashed.add(this.life.number)
+    await this.#next()
+  }
+
+  async #next(): Promise<void> {
     this.#end()
     await this.#leaveSnapshots()
     this.life = this.#begin()

@@ -11,6 +11,7 @@ import {
   RateLimitedError,
   SessionNotFoundError,
 } from '../../../src/events/errors/call.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
 import { ECHO, until, world } from '../world.ts'
 
 type World = Awaited<ReturnType<typeof world>>
@@ -265,10 +266,11 @@ describe('a session that is lost', () => {
   })
 
   test('with a very long conversation keeps the newest turns and says how many it left out', async () => {
-    const { open } = await world()
+    const { open, store } = await world()
     let isLost = false
     const { orchestrator, runner } = await open(losing(() => isLost))
     const agent = await orchestrator.createAgent(ECHO)
+    const cuts = () => cutsIn(store)
     for (let turn = 1; turn <= 5; turn += 1) await agent.ask(`turn ${turn} ${'x'.repeat(60_000)}`)
     isLost = true
     await agent.ask('Go on.')
@@ -276,5 +278,39 @@ describe('a session that is lost', () => {
     expect([1, 2, 3, 4, 5].filter((turn) => prompt.includes(`turn ${turn} `))).toEqual([3, 4, 5])
     expect(prompt).toContain('(2 earlier turns are left out)')
     expect(prompt.length).toBeLessThan(210_000)
+    expect(await cuts()).toEqual([{ turns: 2, characters: 0 }])
+  })
+
+  test.each([
+    ['the answer', 10, 150_000, 0],
+    ['the prompt', 150_000, 100_000, 50_010],
+    ['both', 300_000, 300_000, 400_020],
+  ])('whose newest turn is too long keeps its end: %s', async (_, prompt, answer, characters) => {
+    const here = await world()
+    let isLost = false
+    const { orchestrator, runner } = await here.open({
+      reply: ({ parentSessionId }) =>
+        parentSessionId !== null && isLost ? new SessionNotFoundError() : `${'a'.repeat(answer)} the end`,
+    })
+    const agent = await orchestrator.createAgent(ECHO)
+    await agent.ask('the oldest turn')
+    await agent.ask(`${'p'.repeat(prompt)} asked`)
+    isLost = true
+    await agent.ask('Go on.')
+    const text = runner.calls.at(-1)?.prompt ?? ''
+    expect(text).toContain('a the end\n</assistant>\n</conversation>')
+    if (prompt + answer < 400_000) expect(text).toContain('p asked\n</user>')
+    expect(text.length).toBeLessThan(201_000)
+    if (characters > 0) expect(text).toMatch(/\(\d+ characters are left out\)/)
+    expect((await cutsIn(here.store))[0]?.characters ?? 0).toBeCloseTo(characters, -2)
   })
 })
+
+/** What the facts say was left out of rebuilt conversations. */
+async function cutsIn(store: EventStore) {
+  const cuts: { turns: number; characters: number }[] = []
+  for await (const { type, data } of store.read('agent/echo'))
+    if (type === 'ConversationCut')
+      cuts.push({ turns: Number(data.turns), characters: Number(data.characters) })
+  return cuts
+}

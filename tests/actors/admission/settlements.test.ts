@@ -160,6 +160,7 @@ test.each(['brutal', 5000] as const)(
     const asked = agent.ask('work')
     await clock.advance(500)
     sibling.end(crashedBy(new Error('boom')))
+    await quiet()
     await clock.advance(60_000)
     expect((await asked).text).toBe('done')
     await quiet()

@@ -67,6 +67,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
         session: fatal ? 'fresh' : 'chain',
         material: {},
       },
+      ConversationCut: { taskId, callId, turns: attempt, characters: 0 },
       InputsPlaced: { taskId, callId, inputs: [] },
       CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at },
       ProcessStarted: { taskId, callId, pid: attempt, startTime: null },

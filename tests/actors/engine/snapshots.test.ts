@@ -1,7 +1,19 @@
+import * as Schema from 'effect/Schema'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { assign, setup } from 'xstate'
 import { agentKind } from '../../../src/actors/agent/kind.ts'
+import { EventSourcedActor } from '../../../src/actors/engine/actor.ts'
+import type { AnyKind } from '../../../src/actors/engine/definition.ts'
 import { foldStream } from '../../../src/actors/engine/fold-stream.ts'
+import { savedState } from '../../../src/actors/engine/replayable.ts'
+import { defineActor } from '../../../src/actors/own/definition.ts'
+import type { FactsOf } from '../../../src/events/own-facts.ts'
+import { verifyReplay } from '../../../src/history/verify-replay.ts'
+import { silentLogger } from '../../../src/logger.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
+import { memoryStore } from '../../../src/store/memory-store.ts'
+import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { ECHO, until, world } from '../world.ts'
 
 const STREAM = 'agent/echo'
@@ -88,5 +100,103 @@ describe('a snapshot', () => {
       expect([what, same.snapshot.context.totals.interactions]).toEqual([what, 60])
       await again.orchestrator.close()
     }
+  })
+})
+
+describe('a snapshot of a machine with nested, parallel and history states', () => {
+  const facts = {
+    Entered: Schema.Struct({}),
+    Left: Schema.Struct({}),
+    Returned: Schema.Struct({ deep: Schema.Boolean }),
+    Moved: Schema.Struct({}),
+    Turned: Schema.Struct({}),
+  }
+  const house = defineActor({
+    kind: 'house',
+    facts,
+    machine: setup({
+      types: {} as { context: { moves: number }; events: FactsOf<typeof facts> },
+    }).createMachine({
+      id: 'house',
+      initial: 'outside',
+      context: { moves: 0 },
+      states: {
+        outside: {
+          on: {
+            Entered: 'inside',
+            Returned: [
+              { guard: ({ event }) => event.data.deep, target: 'inside.exactly' },
+              { target: 'inside.roughly' },
+            ],
+          },
+        },
+        inside: {
+          id: 'in.side',
+          initial: 'below',
+          on: { Left: 'outside', Moved: { actions: assign({ moves: ({ context }) => context.moves + 1 }) } },
+          states: {
+            exactly: { type: 'history', history: 'deep' },
+            roughly: { type: 'history' },
+            below: { on: { Moved: 'above' } },
+            above: {
+              type: 'parallel',
+              on: { Entered: 'below' },
+              states: {
+                light: {
+                  initial: 'off',
+                  states: { off: { on: { Turned: 'on' } }, on: { on: { Turned: 'off' } } },
+                },
+                door: {
+                  initial: 'shut',
+                  states: { shut: { on: { Moved: 'open' } }, open: { on: { Moved: 'shut' } } },
+                },
+              },
+            },
+          },
+        },
+      },
+    }),
+    decide: () => [],
+  })
+  const definition = { ...house.definition, factsBetweenSnapshots: () => 1 }
+  type HouseFact = Parameters<typeof definition.facts.write>[0]
+  const fact: fc.Arbitrary<HouseFact> = fc.constantFrom<HouseFact>(
+    { type: 'Entered', data: {} },
+    { type: 'Left', data: {} },
+    { type: 'Returned', data: { deep: true } },
+    { type: 'Returned', data: { deep: false } },
+    { type: 'Moved', data: {} },
+    { type: 'Turned', data: {} },
+  )
+
+  test('leads wherever the whole history leads', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fact, { minLength: 1, maxLength: 30 }),
+        fc.array(fact),
+        async (before, after) => {
+          const environment = { store: memoryStore(), clock: virtualClock(), logger: silentLogger }
+          const actor = await EventSourcedActor.load(definition, 'one', environment)
+          for (const one of before) await actor.decide(() => [one]).catch(() => {})
+          await actor.close()
+          const quick = await foldStream(definition, environment.store, 'house/one')
+          expect(quick.savedVersion).toBe(quick.version)
+          const kinds = [definition as unknown as AnyKind]
+          expect((await verifyReplay(environment.store, { kinds })).divergences).toEqual([])
+          const { transition, initial } = definition.fold
+          let [one, other] = [quick.snapshot, initial]
+          for await (const recorded of environment.store.read('house/one'))
+            other = transition(other, definition.facts.read(recorded))
+          for (const next of [undefined, ...after]) {
+            if (next) {
+              one = transition(one, next)
+              other = transition(other, next)
+            }
+            expect(savedState(one)).toEqual(savedState(other))
+          }
+        },
+      ),
+      { numRuns: 150, seed: 20_261_129 },
+    )
   })
 })

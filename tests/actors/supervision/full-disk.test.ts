@@ -16,6 +16,8 @@ function crewOnDisk() {
   const world = crew({
     store: {
       ...store,
+      // It is opened again.
+      [Symbol.asyncDispose]: async () => {},
       async append(...given: Parameters<typeof store.append>) {
         if (disk.room > 0) disk.room -= 1
         else if (disk.refusals > 0) {
@@ -169,6 +171,59 @@ test('Wherever the disk is full for a while, the children that run are those tha
       assert.deepEqual([...running.keys()], [])
       assert.deepEqual(world.failures, [])
     }),
+    { seed: 20_261_129, numRuns: 150 },
+  )
+})
+
+test('Wherever the log ends, a tree that is supervised again runs, and what was terminated stays so', async () => {
+  const id = fc.constantFrom('a', 'b', 'c')
+  const happening = fc.oneof(
+    fc.record({ exits: id, reason: fc.constantFrom('crashed', 'normal') }),
+    fc.record({ command: fc.constantFrom('terminateChild', 'restartChild'), id }),
+  )
+  const backoff = { minMs: 1000, maxMs: 1000, jitter: 0 }
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom('one-for-one', 'one-for-all', 'rest-for-one'),
+      fc.array(happening, { minLength: 1, maxLength: 8 }),
+      fc.nat(25),
+      async (strategy, happenings, room) => {
+        const { child, open, exits, running, clock, fill, free } = crewOnDisk()
+        const children = ['a', 'b', 'c'].map((one) => child(one))
+        const specification = { id: 'top', strategy, intensity: MANY, backoff, children }
+        const before = await open()
+        const supervisor = await before.supervise(specification)
+        fill(room)
+        const terminated = new Set<string>()
+        for (const what of happenings) {
+          if ('exits' in what) {
+            // With them, a strategy restarts what was terminated, as in OTP.
+            if (strategy !== 'one-for-one') terminated.clear()
+            await exits(what.exits, what.reason)
+            continue
+          }
+          if (what.command === 'restartChild') terminated.delete(what.id)
+          const acknowledged = () => {
+            if (what.command === 'terminateChild') terminated.add(what.id)
+          }
+          supervisor[what.command](what.id).then(acknowledged, () => {})
+          await quiet()
+        }
+        await before.close()
+        assert.deepEqual([...running.keys()], [])
+        free()
+        const after = await open()
+        const again = await after.supervise(specification)
+        await clock.advance(1000)
+        await quiet()
+        for (const { id: one, status } of again.children()) {
+          assert.equal(running.has(one), status === 'running', one)
+          assert.notEqual(status, 'restarting', one)
+          if (terminated.has(one)) assert.equal(status, 'stopped', one)
+        }
+        await after.close()
+      },
+    ),
     { seed: 20_261_129, numRuns: 150 },
   )
 })

@@ -141,9 +141,9 @@ test('a repository cannot change the agents of another store, or grant tools, un
 })
 
 test('a file that init wrote is trusted', async () => {
-  const { folder, run, state } = await quickCommandLine()
+  const { folder, run } = await quickCommandLine()
   await run(['init', '--yes'])
-  expect(await readdir(join(state, 'claude-agents/trusted'))).toHaveLength(1)
+  expect(await readdir(join(`${folder}-state`, 'claude-agents/trusted'))).toHaveLength(1)
   // Even if the directory is elsewhere by a link, which is what the user wants.
   expect((await run(['config', 'untrust'])).stdout).toBe(
     `${join(folder, 'claude-agents.yaml')} is no longer trusted.`,

@@ -1,7 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { concatMap, NEVER } from 'rxjs'
 import { expect, test, vi } from 'vitest'
+import { Orchestrator } from '../../../src/orchestrator.ts'
+import { patternOf } from '../../../src/patterns/pattern.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
+import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { commandLine } from '../command.ts'
 
 test('serve keeps the store open for other commands, supervises as configured, and shuts down cleanly', async () => {
@@ -45,4 +49,37 @@ test('an invalid supervision tree is refused before it is started', async () => 
   const empty = await run(['serve'])
   expect(empty.exitCode).toBeGreaterThan(0)
   expect(empty.stderr).toContain('supervisor "team", child 1')
+})
+
+/** A store with a run that its process has left in the middle. */
+async function abandonedRun(baseDir: string) {
+  const pattern = patternOf(['a'], (ask, task) => ask('a', task).pipe(concatMap(() => NEVER)))
+  await using orchestrator = await Orchestrator.open({ baseDir, runner: scriptedRunner() })
+  await orchestrator.createAgent({ id: 'a', systemPrompt: 'You help.' })
+  const run = orchestrator.run(pattern, 'go', { id: 'r1', name: 'report' })
+  run.then(
+    () => {},
+    () => {},
+  )
+  for await (const { state } of run) if (state === 'succeeded') break
+}
+
+test('a run that no process works on waits: the list, recover and serve say so', async () => {
+  const { folder, run, start } = await commandLine()
+  await abandonedRun(join(folder, '.claude-agents'))
+  const says =
+    'Run r1 (report) waits for a process that works on it. Resume it: claude-agents workflow resume r1'
+  expect((await run(['workflow', 'list', '--json'])).values).toMatchObject([
+    { runId: 'r1', status: 'waiting' },
+  ])
+  expect((await run(['workflow', 'show', 'r1'])).stderr).toContain('No process works on it.')
+  const recovered = await run(['recover'])
+  expect(recovered.stderr).toContain(says)
+  expect(recovered.stderr).not.toContain('Nothing was left behind')
+  const service = start('serve')
+  const lines: string[] = []
+  service.stderr.on('data', (data) => lines.push(String(data)))
+  await vi.waitFor(() => expect(lines.join('')).toContain(says), { timeout: 30_000, interval: 50 })
+  service.kill('SIGTERM')
+  await service
 })

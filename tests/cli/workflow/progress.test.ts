@@ -1,7 +1,7 @@
 /** What a user at a terminal sees of a run. */
 import { describe, expect, test, vi } from 'vitest'
 import { ProgressLines } from '../../../src/cli/workflow/progress.ts'
-import type { StepEvent } from '../../../src/patterns/runs/durable-ask.ts'
+import type { StepEvent } from '../../../src/patterns/runs/step-event.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { CLAUDE, commandLine, MAIN } from '../command.ts'

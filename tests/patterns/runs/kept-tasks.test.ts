@@ -79,7 +79,10 @@ describe('a step that was answered before a crash is answered from the log of it
     here.hold()
     const other = agent.ask('something else', { taskId: 'other' })
     const known = (await orchestrator.runs.show('r1')).taken[0]?.taskId ?? ''
-    const again = agent.ask('go', { taskId: known })
+    const again = agent.ask('go', {
+      taskId: known,
+      origin: { correlationId: 'r1', causationId: 'r1', runId: 'r1', continues: null },
+    })
     expect((await again).text).toBe('by a')
     await other.cancel()
     expect(await orchestrator.runs.resume('r1', PATTERN)).toMatchObject({ success: true })

@@ -1,10 +1,11 @@
 /** A run settles, however long it is: live, resumed with recorded answers, planned, and when its pattern never ends. */
 import { catchError, concatMap, expand, from, last, NEVER, type Observable, of, take } from 'rxjs'
 import { describe, expect, test } from 'vitest'
+import type { Answer } from '../../../src/patterns/answers.ts'
 import { debate, loopUntil } from '../../../src/patterns/loop-until.ts'
 import { mapReduce } from '../../../src/patterns/map-reduce.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
-import { type Answer, type Ask, type Pattern, patternOf } from '../../../src/patterns/pattern.ts'
+import { type Ask, type Pattern, patternOf } from '../../../src/patterns/pattern.ts'
 import { pipeline } from '../../../src/patterns/pipeline.ts'
 import { pool } from '../../../src/patterns/pool.ts'
 import { race } from '../../../src/patterns/race.ts'

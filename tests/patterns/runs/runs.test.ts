@@ -128,7 +128,7 @@ describe('a run that a crash interrupted', () => {
     await expect(run).rejects.toMatchObject({ _tag: 'ClosedError' })
 
     const { orchestrator, runner } = await here.open(echo)
-    expect((await orchestrator.runs.list())[0]).toMatchObject({ status: 'running', steps: 7, done: 5 })
+    expect((await orchestrator.runs.list())[0]).toMatchObject({ status: 'waiting', steps: 7, done: 5 })
     const result = await orchestrator.runs.resume('r1', pattern)
     expect(runner.calls.map(({ agent }) => agent).sort()).toEqual(['f', 'g'])
     expect(result).toMatchObject({ success: true, metadata: { steps: 7, reused: 5 } })

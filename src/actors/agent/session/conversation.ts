@@ -17,36 +17,75 @@ interface Turn {
   readonly answered: DataOf<'CallSucceeded'>
 }
 
+/** What a rebuilt conversation does not contain. */
+export interface LeftOut {
+  /** The oldest turns. */
+  readonly turns: number
+  /** Characters at the beginning of the newest turn, if that alone is too long. */
+  readonly characters: number
+}
+
+/** A conversation as text to put before a prompt. */
+export interface RebuiltConversation {
+  /** Empty if the log does not know the session. */
+  readonly text: string
+  readonly leftOut: LeftOut
+}
+
 /**
- * The prompts and answers of a session and its ancestors, oldest first, as text to put before a prompt. If that is too
- * long, the oldest turns are left out, and the text says so. Empty if the log does not know the session.
+ * The prompts and answers of a session and its ancestors, oldest first. If that is too long, what is newest is kept: the
+ * oldest turns are left out, and of a single turn the beginning. The text says so.
  */
 export async function conversationBefore(
   sessionId: string,
   { store, stream, bodies }: { readonly store: EventStore; readonly stream: string; readonly bodies: Bodies },
   longest = LONGEST_CONVERSATION,
-): Promise<string> {
+): Promise<RebuiltConversation> {
   const turns = await chainOf(sessionId, store, stream)
   const told: string[] = []
   let left = longest
+  let characters = 0
   for (const turn of turns) {
-    const text = await turnText(turn, bodies)
-    if (text.length > left && told.length > 0) break
-    told.unshift(text.length > left ? `${text.slice(0, left)}\n(cut here)` : text)
-    left -= text.length
+    const texts = await turnTexts(turn, bodies)
+    const length = texts.prompt.length + texts.answer.length
+    if (length > left && told.length > 0) break
+    characters = Math.max(characters, length - left)
+    told.unshift(turnText(endOf(texts, left)))
+    left -= length
   }
-  if (told.length === 0) return ''
-  const omitted = turns.length - told.length
+  const leftOut = { turns: turns.length - told.length, characters }
+  return { text: told.length === 0 ? '' : framed(told, leftOut), leftOut }
+}
+
+function framed(told: readonly string[], { turns }: LeftOut): string {
   return [
     'This conversation could not be continued where it was. What was said in it so far, oldest first:',
     '<conversation>',
-    ...(omitted > 0 ? [`(${omitted} earlier ${omitted === 1 ? 'turn is' : 'turns are'} left out)`] : []),
+    ...(turns > 0 ? [`(${turns} earlier ${turns === 1 ? 'turn is' : 'turns are'} left out)`] : []),
     ...told,
     '</conversation>',
     'Go on from there:',
     '',
     '',
   ].join('\n')
+}
+
+interface TurnTexts {
+  readonly prompt: string
+  readonly answer: string
+}
+
+/** The last characters of a turn: the answer is newer than the prompt. */
+const endOf = ({ prompt, answer }: TurnTexts, length: number): TurnTexts => ({
+  answer: lastOf(answer, length),
+  prompt: lastOf(prompt, Math.max(0, length - answer.length)),
+})
+
+function lastOf(text: string, length: number): string {
+  if (text.length <= length) return text
+  // Half of a surrogate pair is no character.
+  const end = text.slice(text.length - length).replace(/^[\udc00-\udfff]/, '')
+  return `(${text.length - end.length} characters are left out)\n${end}`
 }
 
 /** The turns of the chain that ends in this session, newest first. */
@@ -68,7 +107,7 @@ async function chainOf(sessionId: string, store: EventStore, stream: string): Pr
   return chain
 }
 
-async function turnText({ asked, answered }: Turn, bodies: Bodies): Promise<string> {
+async function turnTexts({ asked, answered }: Turn, bodies: Bodies): Promise<TurnTexts> {
   const read = async (body: Parameters<Bodies['read']>[0]) => {
     try {
       return await bodies.read(body)
@@ -79,5 +118,8 @@ async function turnText({ asked, answered }: Turn, bodies: Bodies): Promise<stri
   }
   const textInput = asked.textInput === null ? undefined : await read(asked.textInput)
   const prompt = composePrompt(defined({ prompt: await read(asked.prompt), textInput }))
-  return `<user>\n${prompt}\n</user>\n<assistant>\n${await read(answered.text)}\n</assistant>`
+  return { prompt, answer: await read(answered.text) }
 }
+
+const turnText = ({ prompt, answer }: TurnTexts) =>
+  `<user>\n${prompt}\n</user>\n<assistant>\n${answer}\n</assistant>`

@@ -42,7 +42,7 @@ export async function recordLateEnding(
   const isAnswer = ending.type === 'CallSucceeded'
   const { usd, tokens } = amountSpent(spent)
   if (!isAnswer && usd === 0 && tokens === 0) return false
-  const text = isAnswer ? await bodies.write(ending.result.text) : ''
+  const text = isAnswer ? await bodies.keep(ending.result.text) : ''
   const fact = lateEnding(task, call, ending, { text, spent })
   try {
     const recorded = await actor.decide(

@@ -2,7 +2,6 @@
 import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified, Recorded } from '../../../events/envelope.ts'
-import { AgentNotFoundError, AgentStoppedError, MailboxFullError } from '../../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
 import { TaskNotFoundError } from '../../../events/errors/history.ts'
 import { callErrorFrom } from '../../../events/errors/recorded.ts'
@@ -10,18 +9,19 @@ import { CommitConflict } from '../../../events/errors/store.ts'
 import { TaskCancelledError, TaskConflictError } from '../../../events/errors/task.ts'
 import { ClosedError } from '../../../events/errors/usage.ts'
 import { checkTaskId } from '../../../events/ids.ts'
-import type { JsonObject } from '../../../events/json.ts'
+import { defined, type JsonObject } from '../../../events/json.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../../../events/known-keys.ts'
 import { withoutCredentials } from '../../../events/material.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
-import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
+import { acceptanceOf, endsTask, outcomeInLog, refusalIn } from './known-tasks.ts'
+import { RunConversations } from './run-conversations.ts'
 import { spentOnTask, type TaskSpending, taskSpending } from './task-spending.ts'
 
 /** Options of `ask`. */
@@ -42,6 +42,11 @@ export interface AskOptions extends HoldListeners {
     readonly correlationId: string
     readonly causationId: string
     readonly runId?: string
+    /**
+     * The last answer's session in the conversation that the task continues instead of the agent's own; null if it
+     * begins one.
+     */
+    readonly continues?: string | null
   }
   /**
    * Whether the task needs approval first (`orchestrator.approve`). Until then it is held, across restarts too, and later
@@ -80,6 +85,7 @@ export class AgentTasks {
   readonly #environment: AgentEnvironment
   readonly #start: () => void
   readonly #outcomes = new TaskOutcomes()
+  readonly #conversations = new RunConversations()
   /** The asks that have not ended: they may not be in the log yet. */
   readonly #asked = new Map<string, Promise<Reply>>()
   /** Resolves when the texts of the last asked task are written. */
@@ -113,7 +119,7 @@ export class AgentTasks {
       this.#reviewHold(taskId)
       const asked = await this.#askedReply(taskId)
       if (asked) return asked
-      const past = await this.#outcomeInLog(taskId, 0)
+      const past = await this.#past(taskId, 0)
       if (!past) await this.#assertPending(taskId)
       return await this.#reply(past ?? (await expected.outcome))
     } finally {
@@ -164,14 +170,7 @@ export class AgentTasks {
 
   async #ask(taskId: string, task: string | TaskInput, options: AskOptions): Promise<Reply> {
     refuseUnknownKeys(options, ASK_OPTIONS, { what: 'The options of ask', noun: 'option' })
-    const {
-      signal,
-      session = this.#environment.session,
-      outputSchema,
-      origin,
-      approval,
-      ...listeners
-    } = options
+    const { signal, session, outputSchema, origin, approval, ...listeners } = options
     checkTaskId(taskId)
     // Tasks of a run that has begun are still accepted.
     if (!origin && !this.#environment.intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
@@ -181,7 +180,10 @@ export class AgentTasks {
     const data: Accepted = {
       taskId,
       ...(await this.#writtenInTurn(prompt, textInput)),
-      session,
+      session: session ?? (origin?.continues === undefined ? this.#environment.session : 'run'),
+      ...(typeof origin?.continues === 'string' && session === undefined
+        ? { continues: origin.continues }
+        : {}),
       ...(outputSchema === undefined ? {} : { outputSchema }),
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
@@ -189,7 +191,7 @@ export class AgentTasks {
     if (this.#loading) await this.#loading
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
-    if (signal?.aborted && !(await this.#acceptance(taskId)))
+    if (signal?.aborted && !(await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     this.materials.set(taskId, material)
     this.#start()
@@ -201,7 +203,7 @@ export class AgentTasks {
       this.#reviewHold(taskId)
       signal?.addEventListener('abort', cancel, { once: true })
       if (signal?.aborted) cancel()
-      const past = before === undefined ? undefined : await this.#outcomeInLog(taskId, before)
+      const past = before === undefined ? undefined : await this.#past(taskId, before)
       return await this.#reply(past ?? (await expected.outcome))
     } finally {
       expected.forget()
@@ -248,7 +250,7 @@ export class AgentTasks {
   ): Promise<number | undefined> {
     const { taskId } = data
     const { mailbox } = this.#environment
-    const { runId: _, ...causation } = origin ?? {}
+    const { runId: _, continues: __, ...causation } = origin ?? {}
     let version = 0
     let refusal: ClaudeAgentError | undefined
     const deciding = this.#actor.decide(
@@ -257,14 +259,15 @@ export class AgentTasks {
         refusal = refusalIn(snapshot, this.#agent, mailbox)
         if (refusal) throw refusal
         const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
-        return [{ type: 'TaskAccepted', data }, ...held]
+        const continues = data.session === 'run' ? this.#conversations.of(data.runId) : undefined
+        return [{ type: 'TaskAccepted', data: { ...data, ...defined({ continues }) } }, ...held]
       },
       { correlationId: taskId, ...causation, commitId: `task/${this.#agent}/${taskId}` },
     )
     // A task that was accepted before takes no new place: it is not refused.
     const [accepted] = await deciding.catch(async (error) => {
       if (refusal === undefined) return this.#committed(error)
-      const known = await this.#acceptance(taskId)
+      const known = await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)
       if (known) return [known]
       throw refusal
     })
@@ -305,24 +308,16 @@ export class AgentTasks {
   async #isAccepted(taskId: string): Promise<boolean> {
     const { queue, current } = this.#actor.snapshot.context
     if (current?.taskId === taskId || queue.some((waiting) => waiting.taskId === taskId)) return true
-    return (await this.#acceptance(taskId)) !== undefined
-  }
-
-  /** The fact that accepted the task; undefined if the agent does not know it. Looked up only before it is refused. */
-  async #acceptance(taskId: string): Promise<Recorded | undefined> {
-    const facts = this.#environment.store.read(this.#actor.stream, { direction: 'backwards' })
-    for await (const fact of facts)
-      if (fact.type === 'TaskAccepted' && fact.data.taskId === taskId) return fact
-    return undefined
+    return (await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)) !== undefined
   }
 
   /** The reply to a task that has ended, from the log. Throws the refusal for any other. */
   async #replyDespite(refusal: ClaudeAgentError, data: Accepted): Promise<Reply> {
     const { taskId } = data
-    const known = await this.#acceptance(taskId)
+    const known = await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)
     if (!known) throw refusal
     if (!isSameTask(known.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
-    const past = await this.#outcomeInLog(taskId, known.version)
+    const past = await this.#past(taskId, known.version)
     if (!past) throw refusal
     return this.#reply(past)
   }
@@ -341,7 +336,9 @@ export class AgentTasks {
   }
 
   #observe(actor: AgentActor): void {
+    this.#conversations.load(actor.snapshot.context)
     actor.observe((recorded) => {
+      this.#conversations.see(recorded)
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
         this.#outcomes.settle(taskId, agentFacts.read(recorded) as Identified<TaskOutcome>)
@@ -350,12 +347,8 @@ export class AgentTasks {
     })
   }
 
-  async #outcomeInLog(taskId: string, after: number): Promise<Identified<TaskOutcome> | undefined> {
-    for await (const recorded of this.#environment.store.read(this.#actor.stream, { after })) {
-      const fact = agentFacts.read(recorded)
-      if (endsTask(fact, taskId)) return fact as Identified<TaskOutcome>
-    }
-    return undefined
+  #past(taskId: string, after: number): Promise<Identified<TaskOutcome> | undefined> {
+    return outcomeInLog(taskId, this.#environment.store, this.#actor.stream, after)
   }
 
   async #reply({ type, data, id }: Identified<TaskOutcome>): Promise<Reply> {
@@ -378,29 +371,7 @@ export class AgentTasks {
   }
 }
 
-/** Why an agent accepts no new task; undefined if it does. */
-function refusalIn(
-  { value, context: { queue, current } }: AgentSnapshot,
-  agent: string,
-  mailbox: number,
-): ClaudeAgentError | undefined {
-  if (value === 'absent') return new AgentNotFoundError({ agent, nearest: null })
-  if (value === 'stopped') return new AgentStoppedError({ agent })
-  if (queue.length + (current ? 1 : 0) >= mailbox) return new MailboxFullError({ agent, mailbox })
-  return undefined
-}
-
 function holdFor(approval: AskOptions['approval']): Hold | undefined {
   if (approval === undefined || approval === false) return undefined
   return { reason: 'approval', note: typeof approval === 'string' ? approval : null }
 }
-
-const TASK_ENDS = new Set<string>([
-  'CallSucceeded',
-  'TaskFailed',
-  'TaskCancelled',
-] satisfies AgentFact['type'][])
-
-/** Whether a fact ends the task with this id. */
-export const endsTask = ({ type, data }: { type: string; data: object }, taskId: string): boolean =>
-  TASK_ENDS.has(type) && 'taskId' in data && data.taskId === taskId
