@@ -656,7 +656,7 @@ export const MUTATIONS = [
     { [GOVERNOR]: ['refuses at once with a hint; queued tasks are durable and get done'] },
     [
       'a mailbox has no limit',
-      'src/actors/agent/tasks/tasks.ts',
+      'src/actors/agent/tasks/known-tasks.ts',
       '  if (queue.length + (current ? 1 : 0) >= mailbox) return new MailboxFullError({ agent, mailbox })\n',
       '',
     ],
@@ -744,8 +744,8 @@ export const MUTATIONS = [
     [
       'a call continues no session',
       'src/actors/agent/decisions.ts',
-      "const parentSessionId = task.session === 'fresh' ? null : session",
-      "const parentSessionId = task.session === 'fresh' ? session : null",
+      '{ chain: session, run:',
+      '{ chain: null, run:',
     ],
   ),
   ...breaking(
@@ -754,7 +754,7 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/call.ts',
-      'prompt: `${before}${prompt}`,',
+      "prompt: `${before?.text ?? ''}${prompt}`,",
       'prompt,',
     ],
   ),
@@ -943,8 +943,8 @@ export const MUTATIONS = [
     [
       'a hold is not written',
       'src/actors/agent/tasks/tasks.ts',
-      "return [{ type: 'TaskAccepted', data }, ...held]",
-      "return held.length < 0 ? held : [{ type: 'TaskAccepted', data }]",
+      '...defined({ continues }) } }, ...held]',
+      '...defined({ continues }) } }]',
     ],
   ),
   ...breaking(
@@ -1361,8 +1361,8 @@ export const MUTATIONS = [
     [
       'a cancelled task ends the turn of those behind it',
       'src/actors/agent/call-admission.ts',
-      '      if (context.isWanted) await this.admit(task, context)',
-      '      if (context.isWanted) return await this.admit(task, context)',
+      '        await this.admit(task, context)\n',
+      '        return await this.admit(task, context)\n',
     ],
   ),
   ...breaking(
@@ -1628,7 +1628,7 @@ export const MUTATIONS = [
     },
     [
       'an error is not a missing part',
-      'src/patterns/pattern.ts',
+      'src/patterns/answers.ts',
       'missing ?? (error === undefined ? [] : [{ agent, ...error }])',
       "missing ?? (error === undefined || agent !== '' ? [] : [{ agent, ...error }])",
     ],
