@@ -656,7 +656,7 @@ export const MUTATIONS = [
     { [GOVERNOR]: ['refuses at once with a hint; queued tasks are durable and get done'] },
     [
       'a mailbox has no limit',
-      'src/actors/agent/tasks/tasks.ts',
+      'src/actors/agent/tasks/known-tasks.ts',
       '  if (queue.length + (current ? 1 : 0) >= mailbox) return new MailboxFullError({ agent, mailbox })\n',
       '',
     ],
@@ -744,8 +744,8 @@ export const MUTATIONS = [
     [
       'a call continues no session',
       'src/actors/agent/decisions.ts',
-      "const parentSessionId = task.session === 'fresh' ? null : session",
-      "const parentSessionId = task.session === 'fresh' ? session : null",
+      '{ chain: session, run:',
+      '{ chain: null, run:',
     ],
   ),
   ...breaking(
@@ -754,7 +754,7 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/call.ts',
-      'prompt: `${before}${prompt}`,',
+      "prompt: `${before?.text ?? ''}${prompt}`,",
       'prompt,',
     ],
   ),
@@ -943,8 +943,8 @@ export const MUTATIONS = [
     [
       'a hold is not written',
       'src/actors/agent/tasks/tasks.ts',
-      "return [{ type: 'TaskAccepted', data }, ...held]",
-      "return held.length < 0 ? held : [{ type: 'TaskAccepted', data }]",
+      '...defined({ continues }) } }, ...held]',
+      '...defined({ continues }) } }]',
     ],
   ),
   ...breaking(
@@ -970,16 +970,6 @@ export const MUTATIONS = [
   ),
 
   // Supervision
-  ...breaking(
-    'A tree follows OTP',
-    { 'tests/actors/supervision/laws.test.ts': ["OTP's laws hold, and the log folds to the living tree"] },
-    [
-      'a temporary child is restarted',
-      'src/actors/supervision/decisions.ts',
-      "return data.restart === 'transient' && (reason",
-      "return data.restart !== 'permanent' && (reason",
-    ],
-  ),
   ...breaking(
     'A tree follows OTP',
     { [SUPERVISOR]: ['restarts the children started after the one that ended'] },
@@ -1371,8 +1361,8 @@ export const MUTATIONS = [
     [
       'a cancelled task ends the turn of those behind it',
       'src/actors/agent/call-admission.ts',
-      '      if (context.isWanted) await this.admit(task, context)',
-      '      if (context.isWanted) return await this.admit(task, context)',
+      '        await this.admit(task, context)\n',
+      '        return await this.admit(task, context)\n',
     ],
   ),
   ...breaking(
@@ -1383,10 +1373,10 @@ export const MUTATIONS = [
       ],
     },
     [
-      'an answer is not recorded once there is room',
-      'src/patterns/runs/durable-ask.ts',
-      'await actor.insist(() => actor.decide(() => [fact], { correlationId, causationId }))',
-      'await actor.decide(() => [fact], { correlationId, causationId })',
+      'what may pass is not tried again',
+      'src/actors/engine/insistence.ts',
+      'if (!wish.isWanted || !mayPass(error)) throw error',
+      'if (!wish.isWanted || !mayPass(error) || delayMs > 0) throw error',
     ],
   ),
   ...breaking(
@@ -1399,8 +1389,8 @@ export const MUTATIONS = [
     [
       'a placement replaces what has changed',
       'src/workspaces/inputs/placement.ts',
-      '      else throw new InputChangedError({ target, changes: record.survey.has(target) ? changes : null })',
-      "      else if (target === '') throw new InputChangedError({ target, changes: record.survey.has(target) ? changes : null })",
+      'if (changes === null) staged',
+      'if (changes === null || !replace) staged',
     ],
   ),
   ...breaking(
@@ -1638,7 +1628,7 @@ export const MUTATIONS = [
     },
     [
       'an error is not a missing part',
-      'src/patterns/pattern.ts',
+      'src/patterns/answers.ts',
       'missing ?? (error === undefined ? [] : [{ agent, ...error }])',
       "missing ?? (error === undefined || agent !== '' ? [] : [{ agent, ...error }])",
     ],
