@@ -57,6 +57,7 @@ async function release(world: World): Promise<void> {
         if (reason === 'approval') await orchestrator.held.approve(taskId, { agent }).catch(onlyExpected)
       for (const { scope } of await orchestrator.budgets.list())
         await orchestrator.budgets.set({ usd: null, tokens: null }, scope).catch(onlyExpected)
+      await orchestrator.accounts.resume()
     })
     // An agent that its supervisor does not run begins nothing in this life.
     if (!isHeld || (world.life.hasTree && round > 0)) return
