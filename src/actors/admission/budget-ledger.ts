@@ -129,10 +129,11 @@ export class BudgetLedger {
     return this.#actor.decide(decision, correlationId === undefined ? {} : { correlationId })
   }
 
-  /** Settles calls that have ended, as far as the log has their ends. */
+  /** Settles calls that have ended, as far as the log has their ends. Waits for room if it cannot be written. */
   async settle(callIds: readonly string[]): Promise<void> {
     const { reserved } = this.context
-    await Promise.all(callIds.flatMap((callId) => (reserved[callId] ? [this.#settle(reserved[callId])] : [])))
+    const ended = callIds.flatMap((callId) => reserved[callId] ?? [])
+    await Promise.all(ended.map((reservation) => this.#actor.insist(() => this.#settle(reservation))))
   }
 
   /** Resolves when the calls known to have ended are settled. */

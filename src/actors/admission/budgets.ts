@@ -241,7 +241,11 @@ export class Budgets {
         Object.keys(reserved).every((callId) => callId in now.reserved)
       const recorded = await ledger.decide(({ context }) => (isCurrent(context) ? facts : []))
       isSet = recorded.length > 0
-    } while (!isSet)
+    } while (
+      !isSet
+      // It limits from here on, even if no settlement can be written now.
+    )
+    ;(await this.#known()).add(stream)
     // Some may have ended during the append, or their costs may be known.
     for (const { callId } of open) {
       const cost = this.#begun.get(callId)?.cost
