@@ -1,5 +1,6 @@
 /** Carries out an agent's effects: begins calls, runs or recovers them, waits for retries and deadlines. */
 import type { EventEmitter } from 'node:events'
+import { recordableWindows } from '../../claude/recordable.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
@@ -201,7 +202,8 @@ export function agentWorker(
   async function hear({ task, call }: CallEffect, message: CallMessage, slot: CallSlot) {
     if (message.type !== 'process') slot.begun()
     if (message.type === 'text' || message.type === 'tool') slot.proven()
-    if (message.type === 'account') return accounts.report(admission.caller.account, message.windows)
+    if (message.type === 'account')
+      return accounts.report(admission.caller.account, recordableWindows(message.windows))
     if (message.type === 'retry' && isAboutAccount(message.status)) {
       slot.refused(message.retryAfterMs ?? 0)
     }

@@ -305,4 +305,28 @@ describe('what the service says about its windows', () => {
     })
     expect(info?.windows[0]?.utilization).toBeGreaterThan(0.2)
   })
+
+  test.each<[string, unknown]>([
+    ['no list', undefined],
+    ['nothing', null],
+    ['a reset at no time', [{ ...five, resetsAt: Number.NaN }]],
+    ['a reset before the first instant', [{ ...five, resetsAt: -1e300 }]],
+    ['a reset that is missing', [{ name: 'five_hour', status: 'allowed', utilization: null }]],
+    ['a use without end', [{ ...five, utilization: Number.POSITIVE_INFINITY }]],
+    ['a window without a name', [null, { status: 'allowed' }]],
+  ])('never ends a call, whatever a custom runner says: %s', async (_, windows) => {
+    const here = lasting()
+    const scripted = scriptedRunner({ clock: here.clock })
+    const runner: ScriptedRunner = {
+      ...scripted,
+      account: () => 'acme',
+      async *start(call, options) {
+        yield { type: 'account', windows } as CallMessage
+        yield* scripted.start(call, options)
+      },
+    }
+    const orchestrator = await here.open(runner)
+    const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x', retry: { attempts: 0 } })
+    expect((await agent.ask('x')).text).toBe('echo: x')
+  })
 })
