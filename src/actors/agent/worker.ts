@@ -4,6 +4,7 @@ import { recordableWindows } from '../../claude/recordable.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
+import type { Recorded } from '../../events/envelope.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -11,11 +12,11 @@ import { defined } from '../../events/json.ts'
 import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
 import type { CallSlot } from '../admission/governor.ts'
 import type { Bodies } from '../engine/bodies.ts'
+import { mayPass } from '../engine/insistence.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { Perform } from '../engine/running-effects.ts'
 import { brokenBy, endBrokenTask, taskOf } from './broken-task.ts'
 import {
-  type Answered,
   type CallEnding,
   type ComposedCall,
   carryOutCall,
@@ -255,11 +256,16 @@ export function agentWorker(
       ending.type === 'CallFailed'
         ? { type: ending.type, data: { taskId, callId, error, ...spent } }
         : { type: ending.type, data: { taskId, callId, ...spent } }
-    const recorded = await decide(task, (context) =>
-      context.current?.call?.callId === callId
-        ? callEnded(context, ended, error, { now: clock.now(), random: environment.random() })
-        : [],
-    )
+    let recorded: readonly Recorded[]
+    try {
+      recorded = await decide(task, (context) =>
+        context.current?.call?.callId === callId
+          ? callEnded(context, ended, error, { now: clock.now(), random: environment.random() })
+          : [],
+      )
+    } catch (refused) {
+      return await keepUnrecordable({ task, call }, ending, refused)
+    }
     if (recorded.length === 0) await keepLate({ task, call }, ending)
     const retry = recorded.find(({ type }) => type === 'RetryScheduled')
     const warning = waitInWords(error, retry?.data)
@@ -268,24 +274,31 @@ export function agentWorker(
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
 
-  /** Keeps what arrived after its task had ended: an answer, or what the call cost without one. */
+  /** Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it. */
   async function keepLate({ task, call }: Pick<CallEffect, 'task' | 'call'>, ending: CallEnding | undefined) {
     const spent = ending && countedSpending(ending, budgets.tokensOf)
     if (!spent) return
     await learnCost({ task, call }, ending, spent)
-    const isNew = await recordLateEnding(actor, bodies, { task, call, ending, spent })
+    const late = { task, call, ending, spent }
+    const isNew = await recordLateEnding(actor, bodies, late).catch((error: unknown) => {
+      if (ending.type !== 'CallSucceeded' || mayPass(error)) throw error
+      logger.error({ agent, taskId: task.taskId, error }, 'a late answer is lost: the log refuses it')
+      return recordLateEnding(actor, bodies, {
+        ...late,
+        ending: { type: 'CallFailed', error: brokenBy(error) },
+      })
+    })
     if (isNew) await environment.spentLate(task, call.callId, amountSpent(spent))
   }
 
-  /** The log refuses an answer: its task ends at once, and the answer is kept as a late one, or at least its cost. */
+  /** The log refuses an ending: its task ends at once, and what the call brought or cost is kept as late. */
   async function keepUnrecordable(
     effect: Pick<CallEffect, 'task' | 'call'>,
-    answer: Answered,
+    ending: CallEnding,
     error: unknown,
   ): Promise<RecoveryOutcome> {
     await endBrokenTask(actor, environment, effect.task.taskId, error)
-    const costOnly: CallEnding = { type: 'CallFailed', error: brokenBy(error), spent: answer.result }
-    await keepLate(effect, answer).catch(() => keepLate(effect, costOnly))
+    await keepLate(effect, ending)
     return 'failed'
   }
 
@@ -338,21 +351,32 @@ export function agentWorker(
             slot.leave()
           }
         })
-        // One that is left alone may still spend what is reserved for it.
-        if (!leftAlone.has(effect.call.callId)) budgets.ended(effect.call.callId)
         return undefined
       }
     }
   }
 
-  return async (effect, context) => {
+  const carryOutOrBreak: Perform<AgentEffect> = async (effect, context) => {
     try {
       await carryOut(effect, context)
     } catch (error) {
       const taskId = taskOf(effect)
       if (taskId === undefined || !context.isWanted) throw error
       await endBrokenTask(actor, environment, taskId, error)
-      if (effect.type === 'call') budgets.ended(effect.call.callId)
+    }
+  }
+
+  return async (effect, context) => {
+    let isOver = true
+    try {
+      await carryOutOrBreak(effect, context)
+    } catch (error) {
+      isOver = !context.isWanted || !mayPass(error)
+      throw error
+    } finally {
+      // One that is left alone may still spend what is reserved for it.
+      if (effect.type === 'call' && isOver && !leftAlone.has(effect.call.callId))
+        budgets.ended(effect.call.callId)
     }
   }
 }
