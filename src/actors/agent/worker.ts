@@ -98,11 +98,10 @@ export function agentWorker(
     const ending = await ended(effect, signal, call())
     if (ending === DEAF) return
     if (signal.aborted) return record(() => keepLate(effect, ending))
-    await record(() => reportEnding(ending, slot, admission.caller.account, environment))
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
-    await record(() => settle(effect, ending))
+    await conclude(effect, ending, slot)
   }
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
@@ -142,8 +141,7 @@ export function agentWorker(
       await record(() => keepLate(effect, ending))
       return true
     }
-    if (ending) await record(() => reportEnding(ending, slot, admission.caller.account, environment))
-    const outcome = ending ? await record(() => settle(effect, ending)) : 'redispatched'
+    const outcome = ending ? await conclude(effect, ending, slot) : 'redispatched'
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
@@ -230,6 +228,16 @@ export function agentWorker(
   function takeBack(task: QueuedTask) {
     const { taskId, characters } = said
     if (taskId === task.taskId && characters > 0) tell(task, { type: 'retract', characters })
+  }
+
+  /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
+  function conclude(effect: CallEffect, ending: CallEnding, slot: CallSlot): Promise<RecoveryOutcome> {
+    let isReported = false
+    return record(async () => {
+      if (!isReported) await reportEnding(ending, slot, admission.caller.account, environment)
+      isReported = true
+      return settle(effect, ending)
+    })
   }
 
   /** Records how the call ended, unless the task has already ended. */
