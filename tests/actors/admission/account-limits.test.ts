@@ -369,4 +369,42 @@ describe('what the service says about its windows', () => {
     const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x', retry: { attempts: 0 } })
     expect((await agent.ask('x')).text).toBe('echo: x')
   })
+
+  test('fills neither the log nor the state, however much it says', async () => {
+    const here = lasting()
+    const scripted = scriptedRunner({ clock: here.clock })
+    const runner: ScriptedRunner = {
+      ...scripted,
+      account: () => 'acme',
+      async *start(call, options) {
+        for (let line = 0; line < 500; line += 1) {
+          const status = line % 2 === 0 ? 'allowed' : 'rejected'
+          yield {
+            type: 'account',
+            windows: [
+              { ...five, status },
+              { ...five, name: `window ${line}` },
+            ],
+          }
+        }
+        yield* scripted.start(call, options)
+      },
+    }
+    const orchestrator = await here.open(runner)
+    const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+    await agent.ask('x')
+    await here.clock.advance(60_000)
+    await agent.ask('x')
+    await orchestrator.close()
+    expect(await here.store.head('account/acme')).toBeLessThanOrEqual(4)
+    const again = await here.open(scripted)
+    const [info] = await again.accounts.list()
+    expect(info?.windows).toHaveLength(20)
+    expect(info?.windows).toContainEqual({
+      ...five,
+      status: 'rejected',
+      resetsAt: '2026-01-01T05:00:00.000Z',
+    })
+    expect(info?.windows.map(({ name }) => name)).toContain('window 499')
+  })
 })
