@@ -52,7 +52,7 @@ export class Accounts {
   readonly #known = new Set<string>()
   /** Accounts that cannot pay, from the moment that this is known. */
   readonly #held = new Map<string, AccountHold>()
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(accounts: ReadonlySet<string>) => void>()
   /** What services said that was not written yet, by account. */
   readonly #said = new Map<string, readonly ReportedWindow[]>()
   /** Accounts of which a report was written a moment ago, each with what stops its timer. */
@@ -64,8 +64,8 @@ export class Accounts {
     this.#governor = governor
   }
 
-  /** Calls back whenever a person resumes an account. Returns the function that stops it. */
-  onChange(listener: () => void): () => void {
+  /** Calls back with the accounts that a person resumes. Returns the function that stops it. */
+  onResume(listener: (accounts: ReadonlySet<string>) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -168,7 +168,10 @@ export class Accounts {
       this.#governor.open(info.account)
       resumed.push({ ...info, status: 'open', waitsUntil: null, said: null })
     }
-    for (const listener of this.#listeners) listener()
+    const accounts = new Set(resumed.map((info) => info.account))
+    // A limit of one model keeps tasks waiting, and leaves the account open.
+    if (account !== undefined) accounts.add(account)
+    if (accounts.size > 0) for (const listener of this.#listeners) listener(accounts)
     return resumed
   }
 

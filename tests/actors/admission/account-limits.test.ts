@@ -198,6 +198,61 @@ describe('a limit that ends at a known time', () => {
   })
 })
 
+describe('an account that is resumed', () => {
+  async function refused() {
+    const here = lasting()
+    let account = 'one'
+    const scripted = scriptedRunner({
+      clock: here.clock,
+      reply: () =>
+        new RateLimitedError(
+          account === 'one'
+            ? { window: 'seven_day_opus', resetsAt: '2026-01-04T00:00:00.000Z' }
+            : { window: 'five_hour', resetsAt: '2026-01-01T05:00:00.000Z' },
+        ),
+    })
+    const orchestrator = await here.open({ ...scripted, account: () => account })
+    const [first, second] = await team({ runner: scripted, orchestrator }, 2)
+    if (!first || !second) throw new Error('there are two')
+    asked(first, 'by one')
+    await settled(here)
+    account = 'two'
+    asked(second, 'by two')
+    await settled(here)
+    const prompts = () => scripted.calls.map(({ prompt }) => prompt)
+    expect(prompts()).toEqual(['by one', 'by two'])
+    const logIn = (name: string) => {
+      account = name
+    }
+    return { here, orchestrator, prompts, logIn }
+  }
+
+  test('wakes its own tasks, and none of another account', async () => {
+    const { here, orchestrator, prompts } = await refused()
+    expect(await orchestrator.accounts.resume({ account: 'two' })).toMatchObject([{ account: 'two' }])
+    await settled(here)
+    expect(prompts()).toEqual(['by one', 'by two', 'by two'])
+  })
+
+  test('wakes the tasks that a limit of one model keeps waiting, if it is named', async () => {
+    const { here, orchestrator, prompts, logIn } = await refused()
+    await orchestrator.accounts.resume()
+    await settled(here)
+    expect(prompts()).toEqual(['by one', 'by two', 'by two'])
+    logIn('one')
+    await orchestrator.accounts.resume({ account: 'one' })
+    await settled(here)
+    expect(prompts()).toEqual(['by one', 'by two', 'by two', 'by one'])
+  })
+
+  test('wakes nothing if its name is not known', async () => {
+    const { here, orchestrator, prompts } = await refused()
+    expect(await orchestrator.accounts.resume({ account: 'three' })).toEqual([])
+    await settled(here)
+    expect(prompts()).toHaveLength(2)
+  })
+})
+
 describe('an account that cannot pay', () => {
   const unpaid = () => limited(() => new BillingError({ said: "You're out of usage credits" }))
 
