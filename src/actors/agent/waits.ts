@@ -74,9 +74,18 @@ const isForAllModels = ({ details }: Pick<Failure, 'details'>): boolean =>
 /** A wait of which the next process has to know as well, and those who listen. */
 const LONG_WAIT_MS = 60_000
 
-/** A long wait, in words; undefined for a short one. */
-export const waitInWords = ({ message }: Failure, { delayMs, dueAt }: JsonObject = {}): string | undefined =>
-  Number(delayMs) >= LONG_WAIT_MS ? `${message} The task is kept, and continues at ${dueAt}.` : undefined
+/** A long wait, in words, and how to end it before its time; undefined for a short one. */
+export function waitInWords(
+  failure: Failure,
+  account: string,
+  { delayMs, dueAt }: JsonObject = {},
+): string | undefined {
+  if (!(Number(delayMs) >= LONG_WAIT_MS)) return undefined
+  const kept = `${failure.message} The task is kept, and continues at ${dueAt}.`
+  return faultOf(failure) === 'account'
+    ? `${kept} If the limit is lifted before: claude-agents account resume ${account}`
+    : kept
+}
 
 /** Waits for the next call. A person who resumes the account that refused the last one ends the wait. */
 export async function waitToRetry(

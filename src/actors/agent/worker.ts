@@ -276,7 +276,7 @@ export function agentWorker(
     }
     if (recorded.length === 0) await keepLate({ task, call }, ending)
     const retry = recorded.find(({ type }) => type === 'RetryScheduled')
-    const warning = waitInWords(error, retry?.data)
+    const warning = waitInWords(error, admission.caller.account, retry?.data)
     if (warning) tell(task, { type: 'warning', message: warning })
     if (retry) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'

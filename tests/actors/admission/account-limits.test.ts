@@ -178,7 +178,9 @@ describe('a limit that ends at a known time', () => {
     expect(heard).toMatchObject([
       {
         type: 'warning',
-        message: expect.stringMatching(/The task is kept, and continues at 2026-01-01T05:0/),
+        message: expect.stringMatching(
+          /The task is kept, and continues at 2026-01-01T05:0.*: claude-agents account resume api\.example\.com#3f9a$/,
+        ),
       },
     ])
   })
