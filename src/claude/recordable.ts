@@ -1,7 +1,19 @@
-/** Makes the result of a call safe to record, wherever it comes from: `claude`, a transcript, a custom runner. */
+/** Makes what a call says safe to record, wherever it comes from: `claude`, a transcript, a custom runner. */
+import { LAST_INSTANT } from '../clock.ts'
 import { InvalidResultError } from '../events/errors/call.ts'
+import type { AccountWindow } from './account-window.ts'
 import type { CallResult, CallSpending, Usage } from './runner.ts'
-import { asRecord, label, listAt, stringAt, type UntrustedRecord } from './stream/untrusted-json.ts'
+import { MOST_WINDOWS } from './stream/account-limit.ts'
+import {
+  asRecord,
+  label,
+  labelAt,
+  listAt,
+  numberAt,
+  recordsIn,
+  stringAt,
+  type UntrustedRecord,
+} from './stream/untrusted-json.ts'
 
 /** No call uses more tokens, turns or milliseconds, and sums of such counts stay exact. */
 const LARGEST_COUNT = 1e12
@@ -46,6 +58,24 @@ export function recordableSpending(spent: unknown): CallSpending | undefined {
     usage: usageIn(asRecord(given?.usage)),
     ...(given?.estimated === true ? { estimated: true } : {}),
   }
+}
+
+/** The same for what is said of an account's windows, each once. A window without a name is left out. */
+export function recordableWindows(given: unknown): readonly AccountWindow[] {
+  const windows = new Map<string, AccountWindow>()
+  for (const record of recordsIn(Array.isArray(given) ? given.slice(0, MOST_WINDOWS) : [])) {
+    const name = labelAt(record, 'name')
+    if (name === null || windows.has(name)) continue
+    const utilization = numberAt(record, 'utilization')
+    const resetsAt = numberAt(record, 'resetsAt')
+    windows.set(name, {
+      name,
+      status: labelAt(record, 'status') ?? 'unknown',
+      utilization: utilization === null ? null : Math.max(0, utilization),
+      resetsAt: resetsAt !== null && resetsAt > 0 && resetsAt <= LAST_INSTANT ? resetsAt : null,
+    })
+  }
+  return [...windows.values()]
 }
 
 const usageIn = (usage: UntrustedRecord | null): Usage => ({

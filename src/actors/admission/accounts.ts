@@ -6,6 +6,7 @@ import type { Hold } from '../../events/agent-facts.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
+import { mayPass } from '../engine/insistence.ts'
 import { type AccountState, accountKind, type accountMachine, pauseLeftMs } from './account-machine.ts'
 import type { Governor } from './governor.ts'
 
@@ -58,7 +59,7 @@ export class Accounts {
 
   /** Resumes the waits of earlier processes. They count from now, however the clock was set since. */
   async open(): Promise<void> {
-    for (const { account } of await this.list()) await this.#actor(account)
+    for (const { account } of await this.list()) await this.#read(account)
   }
 
   /** Whether what the log says about an account applies. Otherwise, see `know`. */
@@ -72,9 +73,9 @@ export class Accounts {
    * @param isNamed The runner tells accounts apart, so a few calls find out whether this one answers.
    */
   async know(account: string, isNamed: boolean): Promise<void> {
-    if (isNamed) this.#governor.doubt(account)
+    if (isNamed && !this.#known.has(account)) this.#governor.doubt(account)
     this.#known.add(account)
-    await this.#actor(account)
+    await this.#read(account)
   }
 
   /** Why no call of a known account may begin; undefined if it may. */
@@ -161,6 +162,16 @@ export class Accounts {
     const written = () => this.#writing.delete(writing)
     writing.then(written, written)
     return writing
+  }
+
+  /** An account whose facts cannot be read stops no work: a call finds out whether it answers. */
+  async #read(account: string): Promise<void> {
+    try {
+      await this.#actor(account)
+    } catch (error) {
+      if (mayPass(error)) throw error
+      this.#environment.logger.error({ account, error }, 'what is known of an account cannot be read')
+    }
   }
 
   #actor(account: string): Promise<AccountActor> {

@@ -5,9 +5,11 @@ import { quoted } from '../../events/errors/phrases.ts'
 import { duration } from '../../events/figures.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
+import type { Logger } from '../../logger.ts'
 import type { Accounts } from '../admission/accounts.ts'
 import type { CallSlot } from '../admission/governor.ts'
 import type { Circumstances } from '../engine/definition.ts'
+import { mayPass } from '../engine/insistence.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
 import type { CallEnding } from './call.ts'
 import { faultOf } from './failure-policy.ts'
@@ -81,7 +83,7 @@ export async function waitToRetry(
   task: CurrentTask,
   config: AgentConfig | null,
   context: EffectContext,
-  { accounts, clock }: Learner,
+  { accounts, clock }: Pick<Learner, 'accounts' | 'clock'>,
 ): Promise<void> {
   let stop = () => {}
   const lifted = new Promise<void>((resolve) => {
@@ -101,10 +103,28 @@ interface Learner {
   readonly accounts: Accounts
   readonly clock: Clock
   readonly random: () => number
+  readonly logger: Logger
 }
 
-/** Learns what the ending of a call says about its account. No further call of it begins before that is known. */
+/**
+ * Learns what the ending of a call says about its account. No further call of it begins before that is known. An account
+ * whose facts cannot be written ends no task: this process knows what it was told.
+ */
 export async function reportEnding(
+  ending: CallEnding,
+  slot: CallSlot,
+  account: string,
+  learner: Learner,
+): Promise<void> {
+  try {
+    await learnFrom(ending, slot, account, learner)
+  } catch (error) {
+    if (mayPass(error)) throw error
+    learner.logger.error({ account, error }, 'what a call says about its account was not recorded')
+  }
+}
+
+async function learnFrom(
   ending: CallEnding,
   slot: CallSlot,
   account: string,

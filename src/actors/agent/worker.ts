@@ -1,8 +1,10 @@
 /** Carries out an agent's effects: begins calls, runs or recovers them, waits for retries and deadlines. */
 import type { EventEmitter } from 'node:events'
+import { recordableWindows } from '../../claude/recordable.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
+import type { Recorded } from '../../events/envelope.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -10,11 +12,11 @@ import { defined } from '../../events/json.ts'
 import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
 import type { CallSlot } from '../admission/governor.ts'
 import type { Bodies } from '../engine/bodies.ts'
+import { mayPass } from '../engine/insistence.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { Perform } from '../engine/running-effects.ts'
 import { brokenBy, endBrokenTask, taskOf } from './broken-task.ts'
 import {
-  type Answered,
   type CallEnding,
   type ComposedCall,
   carryOutCall,
@@ -96,11 +98,10 @@ export function agentWorker(
     const ending = await ended(effect, signal, call())
     if (ending === DEAF) return
     if (signal.aborted) return record(() => keepLate(effect, ending))
-    await record(() => reportEnding(ending, slot, admission.caller.account, environment))
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
-    await record(() => settle(effect, ending))
+    await conclude(effect, ending, slot)
   }
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
@@ -140,8 +141,7 @@ export function agentWorker(
       await record(() => keepLate(effect, ending))
       return true
     }
-    if (ending) await record(() => reportEnding(ending, slot, admission.caller.account, environment))
-    const outcome = ending ? await record(() => settle(effect, ending)) : 'redispatched'
+    const outcome = ending ? await conclude(effect, ending, slot) : 'redispatched'
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
@@ -201,7 +201,8 @@ export function agentWorker(
   async function hear({ task, call }: CallEffect, message: CallMessage, slot: CallSlot) {
     if (message.type !== 'process') slot.begun()
     if (message.type === 'text' || message.type === 'tool') slot.proven()
-    if (message.type === 'account') return accounts.report(admission.caller.account, message.windows)
+    if (message.type === 'account')
+      return accounts.report(admission.caller.account, recordableWindows(message.windows))
     if (message.type === 'retry' && isAboutAccount(message.status)) {
       slot.refused(message.retryAfterMs ?? 0)
     }
@@ -229,6 +230,16 @@ export function agentWorker(
     if (taskId === task.taskId && characters > 0) tell(task, { type: 'retract', characters })
   }
 
+  /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
+  function conclude(effect: CallEffect, ending: CallEnding, slot: CallSlot): Promise<RecoveryOutcome> {
+    let isReported = false
+    return record(async () => {
+      if (!isReported) await reportEnding(ending, slot, admission.caller.account, environment)
+      isReported = true
+      return settle(effect, ending)
+    })
+  }
+
   /** Records how the call ended, unless the task has already ended. */
   async function settle({ task, call }: CallEffect, ending: CallEnding): Promise<RecoveryOutcome> {
     const { callId } = call
@@ -253,11 +264,16 @@ export function agentWorker(
       ending.type === 'CallFailed'
         ? { type: ending.type, data: { taskId, callId, error, ...spent } }
         : { type: ending.type, data: { taskId, callId, ...spent } }
-    const recorded = await decide(task, (context) =>
-      context.current?.call?.callId === callId
-        ? callEnded(context, ended, error, { now: clock.now(), random: environment.random() })
-        : [],
-    )
+    let recorded: readonly Recorded[]
+    try {
+      recorded = await decide(task, (context) =>
+        context.current?.call?.callId === callId
+          ? callEnded(context, ended, error, { now: clock.now(), random: environment.random() })
+          : [],
+      )
+    } catch (refused) {
+      return await keepUnrecordable({ task, call }, ending, refused)
+    }
     if (recorded.length === 0) await keepLate({ task, call }, ending)
     const retry = recorded.find(({ type }) => type === 'RetryScheduled')
     const warning = waitInWords(error, retry?.data)
@@ -266,24 +282,31 @@ export function agentWorker(
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
 
-  /** Keeps what arrived after its task had ended: an answer, or what the call cost without one. */
+  /** Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it. */
   async function keepLate({ task, call }: Pick<CallEffect, 'task' | 'call'>, ending: CallEnding | undefined) {
     const spent = ending && countedSpending(ending, budgets.tokensOf)
     if (!spent) return
     await learnCost({ task, call }, ending, spent)
-    const isNew = await recordLateEnding(actor, bodies, { task, call, ending, spent })
+    const late = { task, call, ending, spent }
+    const isNew = await recordLateEnding(actor, bodies, late).catch((error: unknown) => {
+      if (ending.type !== 'CallSucceeded' || mayPass(error)) throw error
+      logger.error({ agent, taskId: task.taskId, error }, 'a late answer is lost: the log refuses it')
+      return recordLateEnding(actor, bodies, {
+        ...late,
+        ending: { type: 'CallFailed', error: brokenBy(error) },
+      })
+    })
     if (isNew) await environment.spentLate(task, call.callId, amountSpent(spent))
   }
 
-  /** The log refuses an answer: its task ends at once, and the answer is kept as a late one, or at least its cost. */
+  /** The log refuses an ending: its task ends at once, and what the call brought or cost is kept as late. */
   async function keepUnrecordable(
     effect: Pick<CallEffect, 'task' | 'call'>,
-    answer: Answered,
+    ending: CallEnding,
     error: unknown,
   ): Promise<RecoveryOutcome> {
     await endBrokenTask(actor, environment, effect.task.taskId, error)
-    const costOnly: CallEnding = { type: 'CallFailed', error: brokenBy(error), spent: answer.result }
-    await keepLate(effect, answer).catch(() => keepLate(effect, costOnly))
+    await keepLate(effect, ending)
     return 'failed'
   }
 
@@ -336,21 +359,32 @@ export function agentWorker(
             slot.leave()
           }
         })
-        // One that is left alone may still spend what is reserved for it.
-        if (!leftAlone.has(effect.call.callId)) budgets.ended(effect.call.callId)
         return undefined
       }
     }
   }
 
-  return async (effect, context) => {
+  const carryOutOrBreak: Perform<AgentEffect> = async (effect, context) => {
     try {
       await carryOut(effect, context)
     } catch (error) {
       const taskId = taskOf(effect)
       if (taskId === undefined || !context.isWanted) throw error
       await endBrokenTask(actor, environment, taskId, error)
-      if (effect.type === 'call') budgets.ended(effect.call.callId)
+    }
+  }
+
+  return async (effect, context) => {
+    let isOver = true
+    try {
+      await carryOutOrBreak(effect, context)
+    } catch (error) {
+      isOver = !context.isWanted || !mayPass(error)
+      throw error
+    } finally {
+      // One that is left alone may still spend what is reserved for it.
+      if (effect.type === 'call' && isOver && !leftAlone.has(effect.call.callId))
+        budgets.ended(effect.call.callId)
     }
   }
 }

@@ -12,7 +12,7 @@ import {
 } from './untrusted-json.ts'
 
 /** More windows than any account has. */
-const MOST_WINDOWS = 20
+export const MOST_WINDOWS = 20
 
 /** The windows in a `rate_limit_event`, each once; the one that the event is about comes first. */
 export function windowsOf(event: UntrustedRecord): readonly AccountWindow[] {

@@ -272,6 +272,46 @@ describe('an account that cannot pay', () => {
   })
 })
 
+describe('an account whose facts cannot be kept', () => {
+  test.each([
+    ['of a limit', new RateLimitedError({ window: 'five_hour', resetsAt: '2026-01-01T01:00:00.000Z' })],
+    ['of a payment', new BillingError({ said: 'no credit' })],
+  ])('ends no task: what a call says %s counts in this process', async (_, refusal) => {
+    const here = limited(() => refusal)
+    const append = here.store.append
+    here.store.append = async (stream, ...rest) => {
+      if (stream.startsWith('account/')) throw new Error('the store is broken')
+      return append(stream, ...rest)
+    }
+    const opened = await here.open()
+    const [first, second] = await team(opened, 2)
+    if (!first || !second) throw new Error('there are two')
+    const outcomes = [asked(first, 'one')]
+    await settled(here)
+    outcomes.push(asked(second, 'two'))
+    await settled(here)
+    expect(first.status).not.toBe('error')
+    expect(opened.runner.calls).toHaveLength(1)
+  })
+
+  test('does not keep an orchestrator from opening, or a call from being made', async () => {
+    const here = limited(() => new BillingError({ said: 'no credit' }))
+    const first = await here.open()
+    for (const agent of await team(first, 1)) asked(agent, 'x')
+    await settled(here)
+    await first.orchestrator.close()
+    const read = here.store.read
+    here.store.read = (stream, range) => {
+      if (stream.startsWith('account/')) throw new Error('the stream is broken')
+      return read(stream, range)
+    }
+    here.account.isOpen = true
+    const second = await here.open()
+    const late = await second.orchestrator.createAgent({ id: 'late', systemPrompt: 'x' })
+    expect((await late.ask('y')).text).toBe('done: y')
+  })
+})
+
 describe('what the service says about its windows', () => {
   const five = { name: 'five_hour', status: 'allowed', utilization: 0.2, resetsAt: Date.UTC(2026, 0, 1, 5) }
 
@@ -304,5 +344,29 @@ describe('what the service says about its windows', () => {
       windows: [{ name: 'five_hour', status: 'allowed', resetsAt: '2026-01-01T05:00:00.000Z' }],
     })
     expect(info?.windows[0]?.utilization).toBeGreaterThan(0.2)
+  })
+
+  test.each<[string, unknown]>([
+    ['no list', undefined],
+    ['nothing', null],
+    ['a reset at no time', [{ ...five, resetsAt: Number.NaN }]],
+    ['a reset before the first instant', [{ ...five, resetsAt: -1e300 }]],
+    ['a reset that is missing', [{ name: 'five_hour', status: 'allowed', utilization: null }]],
+    ['a use without end', [{ ...five, utilization: Number.POSITIVE_INFINITY }]],
+    ['a window without a name', [null, { status: 'allowed' }]],
+  ])('never ends a call, whatever a custom runner says: %s', async (_, windows) => {
+    const here = lasting()
+    const scripted = scriptedRunner({ clock: here.clock })
+    const runner: ScriptedRunner = {
+      ...scripted,
+      account: () => 'acme',
+      async *start(call, options) {
+        yield { type: 'account', windows } as CallMessage
+        yield* scripted.start(call, options)
+      },
+    }
+    const orchestrator = await here.open(runner)
+    const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x', retry: { attempts: 0 } })
+    expect((await agent.ask('x')).text).toBe('echo: x')
   })
 })

@@ -123,6 +123,62 @@ describe('A task ends at once', () => {
   })
 })
 
+describe('An answer that the log refuses after its task was cancelled', () => {
+  async function cancelled(isRefused: (fact: NewFact) => boolean) {
+    let answer = () => {}
+    const waiting = new Promise<void>((resolve) => (answer = resolve))
+    const scripted = scriptedRunner({ reply: () => waiting.then(paid) })
+    const runner: AgentRunner = {
+      ...scripted,
+      start: (call) => scripted.start(call, { signal: new AbortController().signal }),
+    }
+    const opened = await open({ store: refusing(isRefused), runner })
+    const task = opened.agent.ask('x', { taskId: 't1' })
+    task.catch(() => {})
+    while (scripted.calls.length === 0) await new Promise(setImmediate)
+    await task.cancel('not needed')
+    answer()
+    await opened.agent.settled()
+    await opened.orchestrator.recover()
+    return opened
+  }
+
+  test('leaves its cost in the log, and counts once', async () => {
+    const { orchestrator, agent } = await cancelled(({ type }) => type === 'LateAnswerRecorded')
+    expect(agent.metrics().totalCostUsd).toBe(2)
+    expect(await orchestrator.budgets.show()).toMatchObject({ spent: { usd: 2 }, reserved: { usd: 0 } })
+    await orchestrator.close()
+  })
+
+  test('leaves no reservation open, even if its cost is refused as well', async () => {
+    const { orchestrator } = await cancelled(({ type }) => /^Late/.test(type))
+    const settled: unknown[] = []
+    for await (const { type, data } of orchestrator.history.log())
+      if (type === 'BudgetSettled') settled.push(data.outcome)
+    expect(settled).toEqual(['assumed'])
+    await orchestrator.close()
+  })
+})
+
+test('What a failed call cost is kept if its failure cannot be recorded', async () => {
+  const usage = { inputTokens: 3, outputTokens: 4, cacheReadTokens: 0, cacheCreationTokens: 0 }
+  const runner: AgentRunner = {
+    ...scriptedRunner(),
+    async *start() {
+      yield { type: 'spent', costUsd: 2, usage }
+      throw new Error('no good')
+    },
+  }
+  const isDetailed = ({ type, data }: NewFact) =>
+    type === 'CallFailed' && (data.error as { tag?: string } | undefined)?.tag === 'CliCrashedError'
+  const { orchestrator, agent } = await open({ store: refusing(isDetailed), runner })
+  await expect(agent.ask('x')).rejects.toMatchObject(broken)
+  await agent.settled()
+  expect(agent.metrics().totalCostUsd).toBe(2)
+  await orchestrator.recover()
+  expect(await orchestrator.budgets.show()).toMatchObject({ spent: { usd: 2 }, reserved: { usd: 0 } })
+})
+
 test('An answer too long for a fact is delivered if no blob can be written', async () => {
   const store = memoryStore()
   const blobs = {
