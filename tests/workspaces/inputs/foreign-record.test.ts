@@ -65,3 +65,15 @@ test.each(['../../../outside/precious', 'proj/../..', '..', '/x', '/'])(
     }
   },
 )
+
+test('a record of thousands of inputs that were never placed does not hold up a placement', async () => {
+  await world.give('folder/a.txt')
+  const numbers = Array.from({ length: 3000 }, (_, number) => number)
+  const pending = numbers.map((number) => ({ target: `missing-${number}`, survey: [] }))
+  const survey = numbers.map((number) => file(`placed-${number}`))
+  await writeFile(recordFile(), JSON.stringify({ ...records('a', 'a', 'a'), survey, pending }))
+  await world.place({ folders: [{ source: world.source('folder'), target: 'proj' }] })
+  const record = await readPlacedRecord(world.directories.home)
+  expect(record).toMatchObject({ pending: [] })
+  expect(record.survey.get('placed-2999')).toBeDefined()
+})
