@@ -551,7 +551,8 @@ export interface OrchestratorAccounts {
   list(): Promise<readonly AccountInfo[]>
   /**
    * Lets calls begin again: of an account that could not pay, once it can, or of one that waits for a limit that has been
-   * lifted. Of all accounts, unless one is named. Returns those that waited or were held.
+   * lifted. Of all accounts, unless one is named; naming it also ends the waits for a limit of one model, which leaves the
+   * account open. Returns those that waited or were held.
    */
   resume(options?: { readonly account?: string; readonly by?: string }): Promise<readonly AccountInfo[]>
 }

@@ -15,6 +15,22 @@ export interface AccountPause extends DurableTimer {
 export const pauseLeftMs = (pauses: readonly AccountPause[], now: number): number =>
   Math.max(0, ...pauses.map(({ dueAt, delayMs }) => waitLeft(dueAt, delayMs, now)))
 
+/** More names than the windows of any account have: they come from a service, and the state must not grow with them. */
+const MOST_NAMES = 20
+
+/** What is known of windows once more was said about some of them, the latest first. */
+export const withReported = (
+  before: readonly ReportedWindow[],
+  said: readonly ReportedWindow[],
+): readonly ReportedWindow[] =>
+  [...said, ...before.filter(({ name }) => said.every((window) => window.name !== name))].slice(0, MOST_NAMES)
+
+/** Of too many, the one that ends first is forgotten: the account waits for the others anyway. */
+const bounded = (pauses: readonly AccountPause[]): readonly AccountPause[] =>
+  pauses.length <= MOST_NAMES
+    ? pauses
+    : pauses.toSorted((one, other) => Date.parse(one.dueAt) - Date.parse(other.dueAt)).slice(-MOST_NAMES)
+
 export interface AccountState {
   /** Its name, as the runner tells it. */
   readonly account: string
@@ -34,11 +50,11 @@ const changes: {
 } = {
   WindowsReported: ({ windows: before }, { account, windows }) => ({
     account,
-    windows: [...windows, ...before.filter(({ name }) => windows.every((window) => window.name !== name))],
+    windows: withReported(before, windows),
   }),
   AccountPaused: ({ pauses }, { account, ...pause }) => ({
     account,
-    pauses: [...pauses.filter(({ window }) => window !== pause.window), pause],
+    pauses: bounded([...pauses.filter(({ window }) => window !== pause.window), pause]),
   }),
   AccountHeld: (_, { account, said }) => ({ account, said }),
   AccountResumed: () => ({ pauses: [], said: null }),

@@ -7,7 +7,13 @@ import { isForReading } from '../../store/level/chained-store.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
 import { mayPass } from '../engine/insistence.ts'
-import { type AccountState, accountKind, type accountMachine, pauseLeftMs } from './account-machine.ts'
+import {
+  type AccountState,
+  accountKind,
+  type accountMachine,
+  pauseLeftMs,
+  withReported,
+} from './account-machine.ts'
 import type { Governor } from './governor.ts'
 
 /** An account as it stands. */
@@ -34,6 +40,9 @@ const STREAMS = 'account/'
 /** Written for less than this, the log would have one fact more with each call. */
 const NEWS = { utilization: 0.05, resetMs: 60_000 }
 
+/** There is at most one report of an account within this time, unless a limit is reached. */
+const REPORT_EVERY_MS = 10_000
+
 export class Accounts {
   readonly #environment: ActorEnvironment
   readonly #governor: Governor
@@ -43,7 +52,11 @@ export class Accounts {
   readonly #known = new Set<string>()
   /** Accounts that cannot pay, from the moment that this is known. */
   readonly #held = new Map<string, AccountHold>()
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(accounts: ReadonlySet<string>) => void>()
+  /** What services said that was not written yet, by account. */
+  readonly #said = new Map<string, readonly ReportedWindow[]>()
+  /** Accounts of which a report was written a moment ago, each with what stops its timer. */
+  readonly #resting = new Map<string, () => void>()
   readonly #writing = new Set<Promise<unknown>>()
 
   constructor(environment: ActorEnvironment, governor: Governor) {
@@ -51,8 +64,8 @@ export class Accounts {
     this.#governor = governor
   }
 
-  /** Calls back whenever a person resumes an account. Returns the function that stops it. */
-  onChange(listener: () => void): () => void {
+  /** Calls back with the accounts that a person resumes. Returns the function that stops it. */
+  onResume(listener: (accounts: ReadonlySet<string>) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -83,14 +96,29 @@ export class Accounts {
     return this.#held.get(account)
   }
 
-  /** Records what the service says about windows, if it is news. Resolves at once: no call waits for it. */
+  /** Records what the service says about windows, if it is news, now or soon. Resolves at once: no call waits for it. */
   report(account: string, windows: readonly AccountWindow[]): void {
-    const recorded = windows.map(({ resetsAt, ...window }) => ({
+    const said = windows.map(({ resetsAt, ...window }) => ({
       ...window,
       resetsAt: resetsAt === null ? null : instant(resetsAt),
     }))
+    this.#said.set(account, withReported(this.#said.get(account) ?? [], said))
+    if (!this.#resting.has(account)) this.#writeReport(account)
+  }
+
+  /** Writes what was said since the last report, then rests: a service that says much must not fill the log. */
+  #writeReport(account: string): void {
+    const said = this.#said.get(account)
+    if (!said) return
+    this.#said.delete(account)
+    this.#resting.get(account)?.()
+    const rested = () => {
+      this.#resting.delete(account)
+      this.#writeReport(account)
+    }
+    this.#resting.set(account, this.#environment.clock.after(REPORT_EVERY_MS, rested))
     this.#write(account, ({ windows: known }) => {
-      const news = recorded.filter((window) => isNews(window, known))
+      const news = said.filter((window) => isNews(window, known))
       return news.length === 0 ? [] : [{ type: 'WindowsReported', data: { account, windows: news } }]
     }).catch((error: unknown) =>
       this.#environment.logger.warn({ account, error }, 'a limit was not recorded'),
@@ -100,6 +128,7 @@ export class Accounts {
   /** A limit was reached: no call of the account begins before it ends, in this process or the next. */
   async pause(account: string, window: string, waitMs: number): Promise<void> {
     const delayMs = Math.ceil(waitMs)
+    this.#writeReport(account)
     this.#governor.close(account, delayMs)
     this.#environment.logger.warn(
       { account, window, waitMs: delayMs },
@@ -116,6 +145,7 @@ export class Accounts {
 
   /** The account cannot pay: no call of it begins until it is resumed. */
   async hold(account: string, said: string): Promise<void> {
+    this.#writeReport(account)
     this.#held.set(account, { reason: 'account', said })
     await this.#write(account, (context) =>
       context.said === null ? [{ type: 'AccountHeld', data: { account, said } }] : [],
@@ -138,7 +168,10 @@ export class Accounts {
       this.#governor.open(info.account)
       resumed.push({ ...info, status: 'open', waitsUntil: null, said: null })
     }
-    for (const listener of this.#listeners) listener()
+    const accounts = new Set(resumed.map((info) => info.account))
+    // A limit of one model keeps tasks waiting, and leaves the account open.
+    if (account !== undefined) accounts.add(account)
+    if (accounts.size > 0) for (const listener of this.#listeners) listener(accounts)
     return resumed
   }
 
@@ -152,6 +185,9 @@ export class Accounts {
   }
 
   async close(): Promise<void> {
+    for (const account of this.#said.keys()) this.#writeReport(account)
+    for (const stop of this.#resting.values()) stop()
+    this.#resting.clear()
     await Promise.allSettled(this.#writing)
     for (const actor of this.#loaded.values()) await actor.close()
   }

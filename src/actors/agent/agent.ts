@@ -286,7 +286,7 @@ export class Agent {
       if (this.snapshot.context.queue.some(isHeldForMoney)) this.#actor.again(BEGIN_HELD)
     }
     const { budgets, accounts } = this.#environment
-    const forget = [budgets.onChange(review), accounts.onChange(review)]
+    const forget = [budgets.onChange(review), accounts.onResume(review)]
     this.#stopReviews = () => {
       for (const stop of forget) stop()
     }

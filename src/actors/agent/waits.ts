@@ -78,16 +78,17 @@ const LONG_WAIT_MS = 60_000
 export const waitInWords = ({ message }: Failure, { delayMs, dueAt }: JsonObject = {}): string | undefined =>
   Number(delayMs) >= LONG_WAIT_MS ? `${message} The task is kept, and continues at ${dueAt}.` : undefined
 
-/** Waits for the next call. A limit of the account that is lifted before its time ends the wait. */
+/** Waits for the next call. A person who resumes the account that refused the last one ends the wait. */
 export async function waitToRetry(
   task: CurrentTask,
+  account: string,
   config: AgentConfig | null,
   context: EffectContext,
   { accounts, clock }: Pick<Learner, 'accounts' | 'clock'>,
 ): Promise<void> {
   let stop = () => {}
   const lifted = new Promise<void>((resolve) => {
-    if (task.refusals > 0) stop = accounts.onChange(resolve)
+    if (task.refusals > 0) stop = accounts.onResume((resumed) => resumed.has(account) && resolve())
   })
   await Promise.race([context.pause(retryLeftMs(task, config, clock.now())), lifted])
   stop()

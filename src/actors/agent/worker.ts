@@ -336,11 +336,13 @@ export function agentWorker(
     switch (effect.type) {
       case 'begin':
         return admission.admitNext(context)
-      case 'retry':
-        if (context.resumed && effect.task.refusals > 0) governor.remember(admission.caller.account)
-        await waitToRetry(effect.task, actor.snapshot.context.config, context, environment)
+      case 'retry': {
+        const { account } = admission.caller
+        if (context.resumed && effect.task.refusals > 0) governor.remember(account)
+        await waitToRetry(effect.task, account, actor.snapshot.context.config, context, environment)
         if (context.isWanted) await admission.admit(effect.task, context)
         return undefined
+      }
       case 'deadline':
         await context.pause(deadlineMs(effect.task))
         // The call is recovered only after the sweep. If that fails, the deadline still holds.

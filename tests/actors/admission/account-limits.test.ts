@@ -198,6 +198,61 @@ describe('a limit that ends at a known time', () => {
   })
 })
 
+describe('an account that is resumed', () => {
+  async function refused() {
+    const here = lasting()
+    let account = 'one'
+    const scripted = scriptedRunner({
+      clock: here.clock,
+      reply: () =>
+        new RateLimitedError(
+          account === 'one'
+            ? { window: 'seven_day_opus', resetsAt: '2026-01-04T00:00:00.000Z' }
+            : { window: 'five_hour', resetsAt: '2026-01-01T05:00:00.000Z' },
+        ),
+    })
+    const orchestrator = await here.open({ ...scripted, account: () => account })
+    const [first, second] = await team({ runner: scripted, orchestrator }, 2)
+    if (!first || !second) throw new Error('there are two')
+    asked(first, 'by one')
+    await settled(here)
+    account = 'two'
+    asked(second, 'by two')
+    await settled(here)
+    const prompts = () => scripted.calls.map(({ prompt }) => prompt)
+    expect(prompts()).toEqual(['by one', 'by two'])
+    const logIn = (name: string) => {
+      account = name
+    }
+    return { here, orchestrator, prompts, logIn }
+  }
+
+  test('wakes its own tasks, and none of another account', async () => {
+    const { here, orchestrator, prompts } = await refused()
+    expect(await orchestrator.accounts.resume({ account: 'two' })).toMatchObject([{ account: 'two' }])
+    await settled(here)
+    expect(prompts()).toEqual(['by one', 'by two', 'by two'])
+  })
+
+  test('wakes the tasks that a limit of one model keeps waiting, if it is named', async () => {
+    const { here, orchestrator, prompts, logIn } = await refused()
+    await orchestrator.accounts.resume()
+    await settled(here)
+    expect(prompts()).toEqual(['by one', 'by two', 'by two'])
+    logIn('one')
+    await orchestrator.accounts.resume({ account: 'one' })
+    await settled(here)
+    expect(prompts()).toEqual(['by one', 'by two', 'by two', 'by one'])
+  })
+
+  test('wakes nothing if its name is not known', async () => {
+    const { here, orchestrator, prompts } = await refused()
+    expect(await orchestrator.accounts.resume({ account: 'three' })).toEqual([])
+    await settled(here)
+    expect(prompts()).toHaveLength(2)
+  })
+})
+
 describe('an account that cannot pay', () => {
   const unpaid = () => limited(() => new BillingError({ said: "You're out of usage credits" }))
 
@@ -368,5 +423,43 @@ describe('what the service says about its windows', () => {
     const orchestrator = await here.open(runner)
     const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x', retry: { attempts: 0 } })
     expect((await agent.ask('x')).text).toBe('echo: x')
+  })
+
+  test('fills neither the log nor the state, however much it says', async () => {
+    const here = lasting()
+    const scripted = scriptedRunner({ clock: here.clock })
+    const runner: ScriptedRunner = {
+      ...scripted,
+      account: () => 'acme',
+      async *start(call, options) {
+        for (let line = 0; line < 500; line += 1) {
+          const status = line % 2 === 0 ? 'allowed' : 'rejected'
+          yield {
+            type: 'account',
+            windows: [
+              { ...five, status },
+              { ...five, name: `window ${line}` },
+            ],
+          }
+        }
+        yield* scripted.start(call, options)
+      },
+    }
+    const orchestrator = await here.open(runner)
+    const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+    await agent.ask('x')
+    await here.clock.advance(60_000)
+    await agent.ask('x')
+    await orchestrator.close()
+    expect(await here.store.head('account/acme')).toBeLessThanOrEqual(4)
+    const again = await here.open(scripted)
+    const [info] = await again.accounts.list()
+    expect(info?.windows).toHaveLength(20)
+    expect(info?.windows).toContainEqual({
+      ...five,
+      status: 'rejected',
+      resetsAt: '2026-01-01T05:00:00.000Z',
+    })
+    expect(info?.windows.map(({ name }) => name)).toContain('window 499')
   })
 })
