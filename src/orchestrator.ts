@@ -18,6 +18,7 @@ import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import { type LateAnswer, lateAnswersIn } from './actors/agent/tasks/late-answers.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
 import type { StateAt, When } from './actors/engine/fold-at.ts'
+import { mayPass } from './actors/engine/insistence.ts'
 import type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
 import { OwnActors } from './actors/own/actors.ts'
 import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
@@ -119,6 +120,8 @@ export class Orchestrator implements AsyncDisposable {
         try {
           if (runId !== undefined) await this.#runs.recordLateCost(runId, taskId, callId, cost)
         } catch (error) {
+          // A full disk: its ending is recorded again, with its cost.
+          if (mayPass(error)) throw error
           logger.warn({ runId, taskId, error }, 'the cost of a call could not be added to its run')
         }
       },

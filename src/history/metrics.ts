@@ -34,7 +34,10 @@ const FAMILIES = {
     'gauge',
     'Whether an account cannot pay, and is held until a person resumes it.',
   ],
-  claude_agents_runs: ['gauge', 'Runs of workflows, by status.'],
+  claude_agents_runs: [
+    'gauge',
+    'Runs of workflows, by their status in the log: running counts those of a killed process too.',
+  ],
   claude_agents_tasks_accepted_total: ['counter', 'Tasks that were accepted.'],
   claude_agents_tasks_total: ['counter', 'Tasks that have ended, by outcome.'],
   claude_agents_calls_started_total: ['counter', 'Calls that were started.'],

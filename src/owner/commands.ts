@@ -40,6 +40,8 @@ export const AGENT_COMMANDS: readonly string[] = [
 /** The commands, of both kinds, that change nothing. */
 export const READING_COMMANDS: ReadonlySet<string> = new Set([
   'processes',
+  'runs.list',
+  'runs.show',
   'budgets.show',
   'budgets.list',
   'held.list',

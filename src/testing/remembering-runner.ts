@@ -46,7 +46,7 @@ export class CallMemory {
  * call takes 1 ms unless its answer has a delay.
  *
  * @example
- * const mortal = new MortalStore(lasting, { crash: { append: 4, when: 'before' } })
+ * const mortal = new MortalStore(lasting, { crash: { append: 5, when: 'before' } })
  * const runner = rememberingRunner(memory, mortal, clock, ({ prompt }) => `an answer to ${prompt}`)
  * const orchestrator = await Orchestrator.open({ store: mortal.store, runner, clock })
  */

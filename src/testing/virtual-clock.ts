@@ -20,6 +20,7 @@ export interface VirtualClock extends Clock {
   readonly nextAt: number | null
 }
 
+/** Options of `virtualClock`. */
 export interface VirtualClockOptions {
   /** The time that it shows, in milliseconds since the epoch. Default: 2026-01-01. */
   readonly start?: number

@@ -116,6 +116,61 @@ test.each(Object.entries(READERS))(
   },
 )
 
+/** The regular expressions that a text is searched with. */
+function patternsOf(read: (text: string) => unknown): readonly RegExp[] {
+  const patterns = new Set<RegExp>()
+  const { exec } = RegExp.prototype
+  RegExp.prototype.exec = function note(text) {
+    patterns.add(this)
+    return exec.call(this, text)
+  }
+  try {
+    read('x')
+  } finally {
+    RegExp.prototype.exec = exec
+  }
+  return [...patterns]
+}
+
+/** One part of a pattern with how often it may come; brackets stand for themselves, and what only looks around is left out. */
+const PART =
+  /\(\?<?[!=](?:\\.|[^()\\])*\)|(?<part>\\.|\[(?:\\.|[^\]\\])*\]|\(\?:|[^?*+{])(?<times>[*+?]|\{\d+,?\d*\})?\??/g
+const BRACKETS = ['(', '(?:', ')']
+const CHARACTERS = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code))
+
+/** The parts of a pattern that are repeated without end, fit the same text in a row, and have more to follow. */
+function ambiguousParts({ source, flags }: RegExp): readonly string[] {
+  const parts = [...source.matchAll(PART)].flatMap(({ groups }) =>
+    groups?.part === undefined || BRACKETS.includes(groups.part)
+      ? []
+      : [{ part: groups.part, times: groups.times ?? '' }],
+  )
+  const isEndless = (times: string) => /[*+]|,\}/.test(times)
+  const fits = (part: string) => {
+    const expression = new RegExp(`^${part}$`, flags.replace('g', ''))
+    return CHARACTERS.filter((character) => expression.test(character))
+  }
+  return parts.flatMap(({ part, times }, at) => {
+    if (!isEndless(times)) return []
+    const next = parts.findIndex((other, place) => place > at && !/^[?*]|\{0/.test(other.times))
+    const rivals = parts.slice(at + 1, next + 1).filter((other) => isEndless(other.times))
+    return next === parts.length - 1 ||
+      !rivals.some((rival) => fits(rival.part).some((one) => fits(part).includes(one)))
+      ? []
+      : [`${part}${times}${rivals[0]?.part}`]
+  })
+}
+
+test('no two parts of a pattern that redacts fit the same text in a row, which would be searched over and over', () => {
+  expect(ambiguousParts(/-u[ =]+[^:]+:/)).toHaveLength(1)
+  expect(ambiguousParts(/-u(?:[ =]+)([^:]+):/)).toHaveLength(1)
+  expect(ambiguousParts(/-u[ =]+[^ =:]+:/)).toEqual([])
+  const patterns = patternsOf(redact)
+  expect(patterns.length).toBeGreaterThan(10)
+  for (const pattern of patterns)
+    expect({ pattern, parts: ambiguousParts(pattern) }).toEqual({ pattern, parts: [] })
+})
+
 test('many lines that are no JSON are reported a few times, and counted', () => {
   const parser = streamParser(redact)
   const messages = Array.from({ length: 10_000 }, () => parser.read('no JSON')).flat()

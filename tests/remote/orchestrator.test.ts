@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { describeError } from '../../src/events/errors/base.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
+import { SYSTEM_COMMANDS } from '../../src/owner/commands.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
@@ -58,6 +59,21 @@ describe('Commands through the owner', () => {
     expect(await remote.budgets.list()).toEqual(await own.budgets.list())
     expect(await remote.held.list()).toEqual([])
     expect(await remote.lateAnswers()).toEqual([])
+  })
+
+  test('write what is declared before a change, and never before a command that only reads', async () => {
+    const changing = /create|declare|remove|fork|cancel|set$|resume|approve|reject/
+    const reading = SYSTEM_COMMANDS.filter((method) => !changing.test(method))
+    expect(reading).toEqual(expect.arrayContaining(['processes', 'runs.list', 'budgets.list']))
+    const { own, client } = await served({}, { agents: [A], declare: 'on-demand' })
+    const run = (method: string) =>
+      failure(all(client.post('/commands', { agent: null, method, args: ['r1'] })))
+    for (const method of reading) {
+      await run(method)
+      expect({ method, written: await all(own.history.log()) }).toEqual({ method, written: [] })
+    }
+    await run('budgets.set')
+    expect(await all(own.history.log())).toMatchObject([{ type: 'AgentCreated' }])
   })
 
   test('refuse to run or resume a workflow, and name the process that can', async () => {

@@ -205,7 +205,7 @@ function continuedBy(
   current: CurrentTask | null,
   sessionId: string,
 ): readonly QueuedTask[] {
-  if (current?.session !== 'run') return queue
+  if (current?.session !== 'run' || current.runId === undefined) return queue
   return queue.map((task) =>
     task.session === 'run' && task.runId === current.runId ? { ...task, continues: sessionId } : task,
   )

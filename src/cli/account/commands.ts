@@ -8,7 +8,7 @@ import { hasStore, noteNoStore } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { withGlobals } from '../global-options.ts'
 import { resumeHeld, userName } from '../held/commands.ts'
-import { withSession, withStore } from '../session.ts'
+import { readStore, type Session, withSession } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -26,7 +26,7 @@ export function accountCommands(account: Command): void {
 }
 
 function listAccounts(globals: GlobalOptions) {
-  return withStore(globals, async ({ orchestrator, terminal }) => {
+  return readStore(globals, async ({ orchestrator, terminal }) => {
     const none = 'Nothing is known of any account: its limits are told with the answers of claude.'
     list(terminal, await orchestrator.accounts.list(), none, (accounts) => accounts.map(accountLine))
   })
@@ -38,14 +38,14 @@ function resume(
   { wait, by = userName() }: { readonly wait: boolean; readonly by?: string },
 ) {
   if (!hasStore(globals)) return noteNoStore(globals)
-  return withSession(globals, async (session) => {
+  const work = async (session: Session) => {
     const { orchestrator, terminal, owner } = session
     const known = (await orchestrator.accounts.list()).map((info) => info.account)
     if (account !== undefined && !known.includes(account))
       throw new InvalidInputError({
         what: `Account "${account}"`,
         problem: 'nothing is known of it',
-        hint: '(claude-agents account list)',
+        hint: 'List them: claude-agents account list',
       })
     const resumed = await orchestrator.accounts.resume(defined({ account, by }))
     if (terminal.json) for (const info of resumed) terminal.value(info)
@@ -56,7 +56,8 @@ function resume(
     if (held.length === 0 || owner !== null) return
     if (wait) await resumeHeld(session, held)
     else terminal.note(`${plural(held.length, 'held task')}: claude-agents recover resumes them`)
-  })
+  }
+  return withSession(globals, work, wait ? 'call' : 'change')
 }
 
 /** `api.anthropic.com#3f9a: five_hour 85% used, resets 2026-01-01 05:00 UTC; waits until 2026-01-01 05:00 UTC` */

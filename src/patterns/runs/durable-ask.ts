@@ -23,6 +23,7 @@ import type { Effect } from '../../actors/engine/definition.ts'
 import type { Clock } from '../../clock.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
+import { StoreReadOnly } from '../../events/errors/store.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { RunFact } from '../../events/run-facts.ts'
@@ -281,7 +282,7 @@ export class DurableAsk {
 function mayHaveTask({ snapshot }: Agent, taskId: string, error: unknown): boolean {
   const { current, queue } = snapshot.context
   const isOpen = current?.taskId === taskId || queue.some((queued) => queued.taskId === taskId)
-  return isOpen || !(error instanceof ClaudeAgentError)
+  return isOpen || error instanceof StoreReadOnly || !(error instanceof ClaudeAgentError)
 }
 
 type NumberedAsk = AskedStep & { readonly ask: number; readonly leading: string | undefined }

@@ -100,4 +100,5 @@ export type Happening =
 
 /** The faults that a simulation may inject. */
 export const FAULTS = ['crashes', 'full disks', 'clocks', 'listeners', 'calls'] as const
+/** The name of a fault that a simulation may inject. */
 export type FaultName = (typeof FAULTS)[number]

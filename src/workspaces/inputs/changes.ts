@@ -1,5 +1,4 @@
 /** What an agent has changed of what was placed in its workspace, and how a person is told. */
-import { dirname } from 'node:path/posix'
 import { plural } from '../../events/figures.ts'
 import { type Directory, openChildIfThere } from './directory.ts'
 import { isGitIndex, type Survey, type SurveyedEntry, walkTree } from './survey.ts'
@@ -45,8 +44,18 @@ export async function changesAt(
     }),
   )
   if (seen.size === 0) return null
-  const isDeleted = (path: string): boolean =>
-    !seen.has(path) && (entered.has(dirname(path)) || isDeleted(dirname(path)))
+  // From the target down to the first that is missing: of a long path, no more is looked at.
+  const isDeleted = (path: string) => {
+    let above = target
+    for (let end = target.length; end !== path.length; ) {
+      const next = path.indexOf('/', end + 1)
+      end = next === -1 ? path.length : next
+      const step = path.slice(0, end)
+      if (!seen.has(step)) return entered.has(above)
+      above = step
+    }
+    return false
+  }
   for (const [path, { kind }] of expected)
     if (kind !== 'directory' && path.startsWith(`${target}/`) && isDeleted(path))
       changes.push({ path, what: 'deleted' })

@@ -5,6 +5,7 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dirname } from 'node:path/posix'
+import { checkTarget } from '../../events/input-target.ts'
 import { readAgentFile } from '../agent-file.ts'
 import { type Directory, openDirectory } from './directory.ts'
 import { writeNewFile } from './file-copy.ts'
@@ -46,10 +47,10 @@ export function withPlaced(survey: Survey, { target, survey: placed }: PlacedTre
 }
 
 export const RECORD_NAME = 'placed.json'
-/** Far more than the inputs of many tasks need. */
-const LARGEST_RECORD = 256 * 1024 * 1024
+/** Room for some hundred thousand entries, which are parsed at once. */
+const LARGEST_RECORD = 32 * 1024 * 1024
 
-/** An unreadable record counts as none, so what is in the workspace is not overwritten. */
+/** An unreadable record counts as none, so what is in the workspace is not overwritten. The agent can write what it likes. */
 export async function readPlacedRecord(home: string): Promise<PlacedRecord> {
   const text = await readAgentFile(join(home, RECORD_NAME), LARGEST_RECORD)
   if (text === null) return NOTHING
@@ -57,9 +58,12 @@ export async function readPlacedRecord(home: string): Promise<PlacedRecord> {
     const { survey, pending, placedBy, kept } = JSON.parse(text) as RecordFile
     return {
       survey: surveyOf(survey),
-      pending: pending.map((tree) => ({ target: String(tree.target), survey: surveyOf(tree.survey) })),
-      placedBy: new Map(placedBy),
-      kept: { placing: String(kept.placing), at: new Map(kept.at) },
+      pending: pending.map((tree) => ({ target: targetOf(tree.target), survey: surveyOf(tree.survey) })),
+      placedBy: new Map(placedBy.map(([target, placing]) => [targetOf(target), String(placing)])),
+      kept: {
+        placing: String(kept.placing),
+        at: new Map(kept.at.map(([target, place]) => [targetOf(target), pathOf(place)])),
+      },
     }
   } catch {
     return NOTHING
@@ -100,7 +104,17 @@ interface RecordFile {
 }
 
 const surveyOf = (rows: readonly Row[]): Survey =>
-  new Map(rows.map(([path, kind, bytes, sha256]) => [path, { kind, bytes, sha256 }]))
+  new Map(rows.map(([path, kind, bytes, sha256]) => [pathOf(path), { kind, bytes, sha256 }]))
+
+const targetOf = (target: string) => checkTarget(target, RECORD_NAME)
+
+/** A path that cannot lead out of the workspace. Unlike a target, it may have any name: an agent or a repository chose it. */
+function pathOf(path: string): string {
+  if (path.split('/').some((step) => NO_STEPS.includes(step))) throw new Error('it is no path of a workspace')
+  return path
+}
+
+const NO_STEPS = ['', '.', '..']
 
 const rowsOf = (survey: Survey): readonly Row[] =>
   [...survey].map(([path, { kind, bytes, sha256 }]) => [path, kind, bytes, sha256])

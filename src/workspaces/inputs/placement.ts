@@ -196,6 +196,9 @@ async function settledRecord(
   return about(workspace, async () => {
     await using directory = await openDirectory(workspace, addressing)
     for (let count = pending.length; ; count -= 1) {
+      const last = pending[count - 1]
+      // Most often it tells, and without a survey of all that came before it.
+      if (last && (await changesAt(directory, last.target, last.survey))?.length !== 0) continue
       const placed = pending.slice(0, count)
       const survey = placed.reduce(withPlaced, record.survey)
       const changes = await Promise.all(placed.map(({ target }) => changesAt(directory, target, survey)))

@@ -159,3 +159,39 @@ test('whenever the disk is full: each answer is recorded once with its cost, and
 })
 
 const NEVER = new AbortController().signal
+
+test('a budget that was set limits the next call, also if the disk was full when the call before it was settled', async () => {
+  const clock = virtualClock()
+  const { disk, store } = onFullDisk(memoryStore())
+  const append: typeof store.append = async (stream, facts, options) => {
+    if (!facts.some(({ type }) => type === 'BudgetSet')) return store.append(stream, facts, options)
+    // The call ends while the budget is being set, and only the budget still finds room.
+    await clock.advance(1000)
+    await quiet()
+    const recorded = await store.append(stream, facts, options)
+    disk.isFull = true
+    return recorded
+  }
+  const runner = scriptedRunner({ clock, reply: () => ({ text: 'answered', costUsd: 1, delayMs: 500 }) })
+  const orchestrator = await Orchestrator.open({
+    store: { ...store, append },
+    runner,
+    clock,
+    random: () => 1,
+  })
+  onTestFinished(() => orchestrator.close())
+  const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+  const first = outcomeOf(agent.ask('first'))
+  await quiet()
+  const set = orchestrator.budgets.set({ usd: 0.5 })
+  while (!disk.isFull) await quiet()
+  await clock.advance(10_000)
+  disk.isFull = false
+  await clock.advance(60_000)
+  expect(await set).toMatchObject({ spent: { usd: 1 }, reserved: { usd: 0 } })
+  expect(await first).toBe('answered')
+  void outcomeOf(agent.ask('second'))
+  await quiet()
+  expect(await orchestrator.held.list()).toMatchObject([{ reason: 'budget' }])
+  expect(runner.calls).toHaveLength(1)
+})

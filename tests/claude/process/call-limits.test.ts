@@ -113,7 +113,7 @@ test('a call that exceeds the time limit is a timeout', async () => {
   })
   expect(error).toMatchObject({
     _tag: 'CallTimeoutError',
-    details: { said: expect.stringContaining('5000 ms') },
+    details: { said: expect.stringContaining('5.0 s') },
   })
   expect(clock.pending).toBe(0)
 })

@@ -57,6 +57,6 @@ test('An account that cannot pay holds a task with exit code 75, and resuming it
   expect((await run(['account', 'list', '--json'])).values).toMatchObject([{ status: 'open', said: null }])
   expect(await run(['account', 'resume', 'nobody'])).toMatchObject({
     exitCode: 2,
-    stderr: expect.stringContaining('nothing is known of it'),
+    stderr: expect.stringMatching(/nothing is known of it\.\n *List them: claude-agents account list/),
   })
 })

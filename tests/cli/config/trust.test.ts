@@ -1,7 +1,9 @@
 /** Commands in a repository whose configuration file the user has not written. */
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { expect, test, vi } from 'vitest'
+import { completeProgram } from '../../../src/cli/program.ts'
 import { quickCommandLine } from '../command.ts'
 
 /** Every command that only reads. */
@@ -12,7 +14,15 @@ const READING: readonly (readonly string[])[] = [
     ['agent', 'sessions', 'a'],
     ['agent', 'held'],
   ],
-  ...[['budget', 'show'], ['budget', 'list'], ['late-answers'], ['ps'], ['metrics'], ['stats']],
+  ...[
+    ['budget', 'show'],
+    ['budget', 'list'],
+    ['account', 'list'],
+    ['late-answers'],
+    ['ps'],
+    ['metrics'],
+    ['stats'],
+  ],
   ...[
     ['workflow', 'list'],
     ['workflow', 'show', 'r1'],
@@ -26,6 +36,9 @@ const READING: readonly (readonly string[])[] = [
     ['diff', 'agent/a', '1', '2'],
   ],
   ...[
+    ['ls'],
+    ['status'],
+    ['log', 'hash'],
     ['config', 'show'],
     ['config', 'path'],
     ['config', 'validate'],
@@ -33,6 +46,44 @@ const READING: readonly (readonly string[])[] = [
     ['complete', '--', 'agent', 'show', ''],
   ],
 ]
+
+/** Every other command: it changes something, needs no store, or does not end by itself. */
+const OTHERS = [
+  ...[
+    'agent approve',
+    'agent ask',
+    'agent cancel',
+    'agent create',
+    'agent reject',
+    'agent remove',
+    'agent reset',
+  ],
+  ...[
+    'account resume',
+    'budget set',
+    'config trust',
+    'config untrust',
+    'fork',
+    'inspect',
+    'interactive',
+    'recover',
+  ],
+  ...['log backup', 'log compact', 'log export', 'log import', 'log repair', 'log restore', 'rerun', 'serve'],
+  ...['workflow cancel', 'workflow run', 'workflow template'],
+  ...['completion', 'demo', 'help', 'init', 'version'],
+]
+
+test('each command is known to read only, or to do more', async () => {
+  const names = (command: Command, before: readonly string[]): readonly string[] => {
+    const own = [...before, command.name()]
+    const below = command.commands.flatMap((each) => names(each, own))
+    return below.length === 0 ? [own.join(' ')] : below
+  }
+  const program = await completeProgram()
+  const reading = (name: string) => READING.some((words) => `${words.join(' ')} `.startsWith(`${name} `))
+  const others = program.commands.flatMap((each) => names(each, [])).filter((name) => !reading(name))
+  expect(others.toSorted()).toEqual(OTHERS.toSorted())
+})
 
 test('no command that only reads writes anything, whatever the configuration declares', async () => {
   const { folder, run } = await quickCommandLine()

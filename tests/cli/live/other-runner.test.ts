@@ -17,6 +17,7 @@ const ASKING = [
   ['workflow', 'run', 'a', 'hello'],
   ['workflow', 'template', 'research', 'hello'],
   ['agent', 'approve', 'held-1'],
+  ['account', 'resume'],
   ['recover'],
   ['serve'],
 ]
@@ -39,7 +40,14 @@ test('with --simulate, no command makes a process that has the store open ask th
     expect({ words, ...(await run(['--simulate', ...words])) }).toMatchObject(refused(words))
   expect(model.requestCount).toBe(0)
   expect((await run(['log', '--json'])).values).toHaveLength(1)
-  for (const words of [['agent', 'list'], ['agent', 'show', 'a'], ['log'], ['top'], ['stats']])
+  for (const words of [
+    ['agent', 'list'],
+    ['agent', 'show', 'a'],
+    ['account', 'list'],
+    ['log'],
+    ['top'],
+    ['stats'],
+  ])
     expect({ words, ...(await run(['--simulate', ...words])) }).toMatchObject({ words, exitCode: 0 })
   expect(await run(['agent', 'ask', 'a', 'hello'])).toMatchObject({ exitCode: 0 })
   expect(model.requestCount).toBe(1)
@@ -62,6 +70,11 @@ test('without --simulate, no command is answered by a process that simulates', a
   const { stderr } = await run(['--json', 'agent', 'ask', 'a', 'hello'])
   expect(JSON.parse(stderr).error).toMatchObject({ code: 'OtherRunnerError' })
   // What asks for no answer works through any process.
+  for (const words of [
+    ['account', 'list'],
+    ['account', 'resume', '--no-wait'],
+  ])
+    expect({ words, ...(await run(words)) }).toMatchObject({ words, exitCode: 0 })
   expect(await run(['agent', 'cancel', 'a'])).toMatchObject({ exitCode: 0 })
   expect(await run(['--simulate', 'agent', 'ask', 'a', 'hello'])).toMatchObject({ exitCode: 0 })
   expect(model.requestCount).toBe(0)

@@ -122,3 +122,11 @@ describe('a run in which one agent refuses, deep within', () => {
     },
   )
 })
+
+test('A race of which no answer is accepted fails with that as its reason', async () => {
+  const { open } = await world()
+  const { orchestrator } = await open()
+  for (const id of ['a', 'b']) await orchestrator.createAgent({ id, systemPrompt: 'x' })
+  const { success, errors } = await orchestrator.run(race(['a', 'b'], { accept: () => false }), 'go')
+  expect({ success, errors }).toMatchObject({ success: false, errors: [{ code: 'NoAnswerAcceptedError' }] })
+})
