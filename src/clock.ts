@@ -11,7 +11,7 @@ export interface Clock {
   monotonic?(): number
   /** Calls `fire` once, `delayMs` from now (at once if zero or less). Returns a function that cancels it. */
   after(delayMs: number, fire: () => void): () => void
-  /** Calls `fire` in a later turn of the event loop: everything that can go on at once goes first. Default: `setImmediate`. */
+  /** Calls `fire` in a later turn of the event loop: everything that can continue at once goes first. Default: `setImmediate`. */
   soon?(fire: () => void): void
 }
 

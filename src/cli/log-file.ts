@@ -27,7 +27,7 @@ const BEGINNING = '{"level":"'
 export function logFile(path: string, { file, settings }: Pick<Config, 'file' | 'settings'>) {
   const isFromFile = settings.some(({ key, from }) => key === 'logging.file' && from === 'file')
   if (isFromFile && file !== null) checkPlace(path, dirname(file))
-  // A pipe that nobody reads must not stop the process.
+  // A pipe without a reader must not stop the process.
   const flags = O_APPEND | O_NONBLOCK | (isFromFile ? O_RDWR | O_NOFOLLOW : O_WRONLY)
   const withFile = (create: number, use: (descriptor: number) => void) => {
     const descriptor = openSync(path, flags | create, 0o600)

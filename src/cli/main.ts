@@ -11,7 +11,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') void fail(error)
 })
 
-// Notes that nobody reads any more must not end work.
+// A closed stderr must not end work.
 process.stderr.on('error', () => {})
 
 try {

@@ -15,7 +15,7 @@ export interface AdaptiveLimit {
   readonly era: number
   /** Refusals since the last answer that lowered the limit. */
   readonly refusals: number
-  /** No call enters before this time, in ms of a clock that nobody sets. */
+  /** No call enters before this time, in ms of steady time. */
   readonly openAt: number
   /** Whether the account has let a call through since it was last in doubt. */
   readonly isProven: boolean

@@ -107,7 +107,7 @@ export class Budgets {
     return undefined
   }
 
-  /** A call that an earlier process began goes on in this one. */
+  /** A call that an earlier process began continues in this one. */
   adopt(request: CallRequest): void {
     this.#begun.set(request.callId, request)
   }

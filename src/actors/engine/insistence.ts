@@ -17,7 +17,7 @@ export const mayPass = (error: unknown): boolean => error instanceof ClaudeAgent
  */
 export async function insist<T>(
   work: () => Promise<T>,
-  wish: Wish,
+  wish: Pick<Wish, 'isWanted' | 'pause'>,
   failed: (error: unknown) => void = () => {},
 ): Promise<T> {
   for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {

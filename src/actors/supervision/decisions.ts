@@ -104,7 +104,7 @@ export function restartedWith(context: SupervisorContext, id: string): readonly 
   }
 }
 
-/** Those of them that wait for it. One that was terminated meanwhile stays so; one that was started meanwhile goes on. */
+/** Those of them that wait for it. One that was terminated meanwhile stays so; one that was started meanwhile keeps running. */
 export const waitingWith = (context: SupervisorContext, id: string): readonly ChildState[] =>
   restartedWith(context, id).filter(({ status }) => status === 'restarting')
 

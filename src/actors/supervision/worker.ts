@@ -2,7 +2,6 @@
 import { clearImmediate, setImmediate } from 'node:timers'
 import { type Clock, pause } from '../../clock.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
-import { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { ChildData } from '../../events/options/supervision.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
@@ -10,6 +9,7 @@ import type { Logger } from '../../logger.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
 import { type Exit, failureOf, removedAgent, type Supervised } from '../engine/exit.ts'
+import { insist } from '../engine/insistence.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { childIn, inStartOrder } from './child-table.ts'
 import {
@@ -346,23 +346,27 @@ export class SupervisorWorker {
    * Decides on the state about something that has happened, and records the facts before anything is done about it. It cannot
    * be refused, so a failure that may pass is retried.
    */
-  async #decide(decision: (context: SupervisorContext) => ExitDecision): Promise<ExitDecision> {
-    for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
-      let decided: ExitDecision | undefined
-      try {
-        const recording = this.#actor.decide(({ context }) => {
-          decided = decision(context)
-          return decided.facts
-        })
-        this.#recorded = recording
-        await recording
-        return decided as unknown as ExitDecision
-      } catch (error) {
-        if (this.#isEnding || !(error instanceof ClaudeAgentError && error.retryable)) throw error
-        this.#logger.warn({ stream: this.#actor.stream, error, delayMs }, NOT_RECORDED)
-        await pause(this.#clock, delayMs, this.children.leaving)
-      }
+  #decide(decision: (context: SupervisorContext) => ExitDecision): Promise<ExitDecision> {
+    const supervisor = this
+    const wish = {
+      get isWanted() {
+        return !supervisor.#isEnding
+      },
+      pause: (delayMs: number) => pause(this.#clock, delayMs, this.children.leaving),
     }
+    const decide = async () => {
+      let decided: ExitDecision | undefined
+      const recording = this.#actor.decide(({ context }) => {
+        decided = decision(context)
+        return decided.facts
+      })
+      this.#recorded = recording
+      await recording
+      return decided as unknown as ExitDecision
+    }
+    return insist(decide, wish, (error) =>
+      this.#logger.warn({ stream: this.#actor.stream, error }, NOT_RECORDED),
+    )
   }
 
   /** Posts work that no caller awaits. If it cannot be recorded, the supervisor ends. */
@@ -389,10 +393,6 @@ export class SupervisorWorker {
 type StartedFact = Extract<SupervisorFact, { type: 'ChildStarted' }>
 
 const NOT_RECORDED = 'what happened to a child could not be recorded'
-
-/** Delays between attempts to record what has happened, in ms. */
-const FIRST_RETRY_MS = 500
-const LAST_RETRY_MS = 30_000
 
 /** What made a start fail. */
 export const causeOf = (error: unknown): unknown => (error instanceof Error && error.cause) || error

@@ -45,7 +45,7 @@ export const openOutput = (home: string, files: OutputFiles): Promise<OpenOutput
   withDescriptors(() => openBoth(home, files))
 
 async function openBoth(home: string, files: OutputFiles): Promise<OpenOutput> {
-  // What cannot be removed is in nobody's way: each call has names of its own.
+  // What cannot be removed does no harm: each call has names of its own.
   await removeFrom(home, CALLS).catch(() => {})
   await mkdir(callsDirectory(home), { recursive: true, mode: 0o700 })
   const stdout = await open(files.stdout, 'wx', 0o600)

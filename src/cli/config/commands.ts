@@ -99,7 +99,7 @@ async function trust(given: GivenOptions, named: string | undefined): Promise<vo
   const screen = terminal(given)
   const path = await fileOf(given, named)
   const text = await readConfigFile(path)
-  // A file with mistakes is not trusted: nobody can say what it does.
+  // A file with mistakes is not trusted: what it does is unknown.
   await loadConfig({ file: path, environment: {} })
   await trustFile({ path, text }, process.env)
   if (screen.json) return screen.value({ file: path, trusted: true })

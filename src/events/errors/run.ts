@@ -49,7 +49,7 @@ export class RunInterruptedError extends defineError(
   }),
 ) {}
 
-/** The pattern of a run has no result, and has asked nobody who could still answer. */
+/** The pattern of a run has no result, and none of its asks is open. */
 export class RunStalledError extends defineError('RunStalledError', ({ runId }: { runId: string }) => ({
   message: `The workflow of run ${quoted(runId)} has no result, and none of its asks is open: it would wait for ever.`,
   hint: 'A pattern may wait only for its asks. Fix it, then resume the run: answered steps are not asked again.',

@@ -278,7 +278,7 @@ export class DurableAsk {
   }
 }
 
-/** Whether the agent has the task, although it did not answer. After a failed append nobody knows what was written. */
+/** Whether the agent has the task, although it did not answer. After a failed append it is unknown what was written. */
 function mayHaveTask({ snapshot }: Agent, taskId: string, error: unknown): boolean {
   const { current, queue } = snapshot.context
   const isOpen = current?.taskId === taskId || queue.some((queued) => queued.taskId === taskId)

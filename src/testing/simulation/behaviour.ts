@@ -12,7 +12,7 @@ export interface Behaviour {
   readonly isLate: boolean
   /** Whether it tells what it cost although it was not answered. */
   readonly tellsCost: boolean
-  /** Whether its process lives on when its owner dies. Otherwise nobody knows what became of it. */
+  /** Whether its process lives on when its owner dies. Otherwise its outcome is unknown. */
   readonly outlives: boolean
   readonly result: CallResult
 }

@@ -8,7 +8,7 @@ import { Violation } from './violation.ts'
 export interface LastingCall {
   readonly call: Call
   readonly behaviour: Behaviour
-  /** `starting`: nothing was sent. `ended`: it ended without an answer, and nobody knows more. */
+  /** `starting`: nothing was sent. `ended`: it ended without an answer; nothing more is known. */
   state: 'starting' | 'sent' | 'answered' | 'failed' | 'ended'
   /** When it ends, in ms since the world began. */
   endsAt: number

@@ -215,7 +215,7 @@ async function settledRecord(
   })
 }
 
-/** The changes since what was placed, in words; null if what is at the target is nobody's work. */
+/** The changes since what was placed, in words; null if what is at the target is no one's work. */
 async function fewestChanges(
   workspace: Directory,
   target: string,
