@@ -1,6 +1,5 @@
 /** Does a supervisor's work, strictly in turn: starts its children, handles their exits, restarts and stops them. */
-import { clearImmediate, setImmediate } from 'node:timers'
-import { type Clock, pause } from '../../clock.ts'
+import { type Clock, pause, soon } from '../../clock.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { ChildData } from '../../events/options/supervision.ts'
@@ -269,7 +268,7 @@ export class SupervisorWorker {
       (child, exit) => this.#happened(stoppedWith(child, exit)),
     )
     if (isRetry || next.delayMs > 0) return this.#arm(next.id, next.attempt, next.delayMs)
-    await eventLoop()
+    await new Promise<void>((resolve) => soon(this.#clock, resolve))
     await this.#restart(next.id, next.attempt)
   }
 
@@ -319,7 +318,7 @@ export class SupervisorWorker {
       this.#post(() => this.#restart(id, attempt))
     }
     this.#timers.get(id)?.()
-    const cancel = delayMs > 0 ? this.#clock.after(delayMs, due) : soon(due)
+    const cancel = delayMs > 0 ? this.#clock.after(delayMs, due) : later(this.#clock, due)
     this.#timers.set(id, () => {
       cancel()
       this.#timers.delete(id)
@@ -401,10 +400,11 @@ export const causeOf = (error: unknown): unknown => (error instanceof Error && e
 export const isRemovedAgent = ({ starts }: ChildData, error: unknown): boolean =>
   starts === 'agent' && causeOf(error) instanceof AgentNotFoundError
 
-/** Calls back at the next turn of the event loop. Returns the function that cancels it. */
-function soon(fire: () => void): () => void {
-  const immediate = setImmediate(fire)
-  return () => clearImmediate(immediate)
+/** Calls back in a later turn of the event loop. Returns the function that cancels it. */
+function later(clock: Clock, fire: () => void): () => void {
+  let isWanted = true
+  soon(clock, () => isWanted && fire())
+  return () => {
+    isWanted = false
+  }
 }
-
-const eventLoop = () => new Promise<void>((resolve) => soon(resolve))
