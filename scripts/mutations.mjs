@@ -1719,8 +1719,8 @@ export const MUTATIONS = [
     [
       'it acts before',
       'src/actors/supervision/worker.ts',
-      '        await recording\n        return decided',
-      '        await Promise.race([recording, Promise.resolve()])\n        return decided',
+      '      await recording\n      return decided',
+      '      await Promise.race([recording, Promise.resolve()])\n      return decided',
     ],
   ),
   ...breaking(
