@@ -148,6 +148,7 @@ export type {
   EventStore,
   FollowOptions,
   ReadOptions,
+  StreamAppend,
   StreamHead,
   StreamSummary,
   StreamsOptions,
