@@ -29,8 +29,12 @@ export interface BudgetInfo {
   readonly remaining: Limit
 }
 
-/** Resolves when this process knows that a call has ended, or when the signal aborts. */
-export type CallEnded = (callId: string, signal: AbortSignal) => Promise<void>
+/** The calls of this process: their costs may come after the log says that their tasks have ended. */
+export interface OpenCalls {
+  has(callId: string): boolean
+  /** Resolves when a call has ended, or when the signal aborts. */
+  ended(callId: string, signal: AbortSignal): Promise<void>
+}
 
 export class BudgetLedger {
   readonly #actor: EventSourcedActor<typeof budgetMachine, BudgetEffect>
@@ -53,7 +57,7 @@ export class BudgetLedger {
   static async load(
     { of, id }: BudgetPlace,
     environment: ActorEnvironment,
-    ended: CallEnded,
+    calls: OpenCalls,
     changed: () => void,
   ): Promise<BudgetLedger> {
     const actor = await EventSourcedActor.load(budgetKinds[of], id, environment)
@@ -62,12 +66,13 @@ export class BudgetLedger {
       if (type !== 'BudgetReserved') changed()
     })
     if (isForReading(environment.store)) return ledger
-    await Promise.all(Object.values(ledger.context.reserved).map((open) => ledger.#settle(open)))
+    const left = Object.values(ledger.context.reserved).filter(({ callId }) => !calls.has(callId))
+    await Promise.all(left.map((open) => ledger.#settle(open)))
     actor.start(async ({ reservation }, { signal, resumed }) => {
       // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
-      for (let isOver = resumed; !signal.aborted; isOver = true) {
+      for (let isOver = resumed && !calls.has(reservation.callId); !signal.aborted; isOver = true) {
         // Listens before it reads, so that no end is missed.
-        const next = ended(reservation.callId, signal)
+        const next = calls.ended(reservation.callId, signal)
         if (isOver && (await ledger.#settle(reservation))) return
         await next
       }

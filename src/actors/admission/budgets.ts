@@ -317,7 +317,10 @@ export class Budgets {
     const loading = BudgetLedger.load(
       place,
       this.#environment,
-      (callId, signal) => this.#whenEnded(callId, signal),
+      {
+        has: (callId) => this.#begun.has(callId),
+        ended: (callId, signal) => this.#whenEnded(callId, signal),
+      },
       () => this.#notify(),
     )
     this.#ledgers.set(stream, loading)
