@@ -1,5 +1,5 @@
 /** A simulated world: one log, the calls that outlive their owners, and the lives of the process one after the other. */
-import type { ActorRef, OwnKind } from '../../actors/own/definition.ts'
+import type { OwnKind } from '../../actors/own/definition.ts'
 import type { Clock } from '../../clock.ts'
 import { StoreReadOnly } from '../../events/errors/store.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
@@ -56,7 +56,6 @@ export class World {
   readonly runs = new Map<string, { readonly pattern: Nesting; readonly input: string }>()
   /** Commands to actors by number: whether they were acknowledged. */
   readonly told = new Map<number, { readonly actor: string; isAcknowledged: boolean | null }>()
-  readonly refs = new Map<string, ActorRef<unknown, unknown, unknown>>()
   /** The lives that ended in a crash. */
   readonly crashed = new Set<number>()
   lives = 0
@@ -180,7 +179,6 @@ export class World {
     store.die()
     this.#elapsed += schedule.time.monotonic()
     this.#wall = schedule.time.now()
-    this.refs.clear()
   }
 
   /** Now and then the next process is another version of the program, and finds snapshots of machines that it has not. */
