@@ -72,8 +72,13 @@ export function agentWorker(
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
+  /** What an effect has found out is written down while its actor closes, too: it may have cost something. */
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
-    actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
+    actor.decide(({ context }) => decision(context), {
+      correlationId: task.taskId,
+      causationId: task.cause,
+      whileClosing: true,
+    })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
