@@ -161,7 +161,8 @@ export function agentWorker(
       const material = materials.get(taskId) ?? task.material
       const replace = material.replace ?? environment.replaceInputs
       const placing = task.runId ?? taskId
-      inputs = await runner.place(environment.directories(agent), material, { signal, placing, replace })
+      const options = { signal, placing, replace, limits: environment.inputLimits }
+      inputs = await runner.place(environment.directories(agent), material, options)
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
