@@ -17,7 +17,7 @@ export interface OrchestratorOptions {
   readonly baseDir?: string
   /** How many agents may exist at once. Default: 100. */
   readonly maxAgents?: number
-  /** Limits on all agents together, and on each agent's mailbox. */
+  /** Limits on all agents together, on each agent's mailbox, and on the inputs of a task. */
   readonly limits?: Limits
   /** Defaults for the options of new agents. */
   readonly agentDefaults?: AgentDefaults

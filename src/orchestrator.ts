@@ -61,6 +61,7 @@ import { Runs } from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
+import { inputLimits } from './workspaces/inputs/limits.ts'
 import { thisPlace } from './workspaces/place.ts'
 
 /**
@@ -175,6 +176,7 @@ export class Orchestrator implements AsyncDisposable {
       newId: options.newId ?? randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
       replaceInputs,
+      inputLimits: inputLimits(limits),
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)
         return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
