@@ -189,13 +189,34 @@ export const MUTATIONS = [
     [
       'a follower repeats its last fact',
       'src/store/follow.ts',
-      'store.readAll({ after: position })',
-      'store.readAll({ after: Math.max(0, position - 1) })',
+      'this.#store.readAll({ after, to: last })',
+      'this.#store.readAll({ after: Math.max(0, after - 1), to: last })',
     ],
     [
       'followers are not told of what is written',
       'src/store/level/writer.ts',
       'this.#parts.watermark.advance(end.position)',
+      '',
+    ],
+  ),
+
+  ...breaking(
+    'Followers do not hold up a writer',
+    { 'tests/store/level/followers.test.ts': ['64 followers from position 0'] },
+    [
+      'each follower reads for itself',
+      'src/store/follow.ts',
+      '    let page = this.#pages.get(key)\n',
+      '    let page: Promise<FollowedPage> | undefined\n',
+    ],
+  ),
+  ...breaking(
+    'Followers do not hold up a writer',
+    { 'tests/store/level/followers.test.ts': ['An append waits for two pages at most'] },
+    [
+      'pages are read one after another while a write waits',
+      'src/store/follow.ts',
+      '      await Promise.race([this.#written(), advanced])\n',
       '',
     ],
   ),
@@ -1691,8 +1712,8 @@ export const MUTATIONS = [
     [
       'a follower misses a fact',
       'src/owner/followers.ts',
-      'this.#store.follow({ after,',
-      'this.#store.follow({ after: after + 1,',
+      'pages(this.#store, { after,',
+      'pages(this.#store, { after: after + 1,',
     ],
   ),
   ...breaking(

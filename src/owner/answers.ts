@@ -21,10 +21,12 @@ export async function sendAnswer(response: ServerResponse, answer: OwnerAnswer):
   }
   response.flushHeaders()
   try {
-    for await (const value of answer.values) {
-      await lines.write(value)
-      if (response.destroyed) return
-    }
+    if ('pages' in answer) for await (const page of answer.pages) await lines.writePage(page)
+    else
+      for await (const value of answer.values) {
+        await lines.write(value)
+        if (response.destroyed) return
+      }
   } catch (error) {
     await lines.write(errorLine(error))?.catch(() => {})
   }

@@ -16,7 +16,7 @@ import { blobReference, checkBlob, checkReference } from './blob-reference.ts'
 import type { Blobs } from './blobs.ts'
 import type { EventStore, StreamSummary } from './event-store.ts'
 import { type FactStamp, recordedFact } from './fact-text.ts'
-import { follow, Watermark } from './follow.ts'
+import { Following, Watermark } from './follow.ts'
 import { type ReadRange, readRange } from './read-range.ts'
 import { memorySnapshots } from './snapshots.ts'
 
@@ -108,7 +108,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       const { from, to } = readRange(options, log.length)
       for (const record of log.slice(from - 1, Math.max(from - 1, to))) yield record()
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
     async head(stream) {
       checkOpen()
       return stream === undefined ? log.length : (streams.get(checkStreamName(stream))?.positions.length ?? 0)
@@ -124,6 +124,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       watermark.end()
     },
   }
+  const following = new Following(store, watermark)
   return store
 }
 
