@@ -1179,12 +1179,7 @@ export const MUTATIONS = [
     {
       'tests/remote/orchestrator.test.ts': ['waits for the tasks of other processes, and not for followers'],
     },
-    [
-      'their tasks are not counted',
-      'src/owner/socket.ts',
-      "if (request.method === 'POST') this.#writes.add(answered)",
-      '',
-    ],
+    ['their tasks are not counted', 'src/owner/socket.ts', 'this.#writes.add(done)', ''],
   ),
   ...breaking(
     '`owner.json` is trusted only if this user alone can have written it',
@@ -1220,8 +1215,28 @@ export const MUTATIONS = [
     [
       'any number of connections is taken',
       'src/owner/socket.ts',
-      '    this.#server.maxConnections = MOST_CONNECTIONS\n',
-      '',
+      'this.#connections.size >= MOST_CONNECTIONS',
+      'false',
+    ],
+  ),
+  ...breaking(
+    'No client holds up another one, or the end of the owner',
+    { 'tests/owner/limits.test.ts': ['in the middle of its request holds up no other client'] },
+    [
+      'half of a request counts as work',
+      'src/owner/socket.ts',
+      '    const body = await readBody(request)\n',
+      '    const body = await this.#written(readBody(request))\n',
+    ],
+  ),
+  ...breaking(
+    'No client holds up another one, or the end of the owner',
+    { 'tests/owner/limits.test.ts': ['before it reads the reply to its task holds up no other client'] },
+    [
+      'a task lasts until its reply is read',
+      'src/owner/served-commands.ts',
+      'send({ reply: await handle })',
+      'await lines.write({ reply: await handle })',
     ],
   ),
   ...breaking(
