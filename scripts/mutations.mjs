@@ -232,13 +232,34 @@ export const MUTATIONS = [
     [
       'a follower repeats its last fact',
       'src/store/follow.ts',
-      'store.readAll({ after: position })',
-      'store.readAll({ after: Math.max(0, position - 1) })',
+      'this.#store.readAll({ after, to: last })',
+      'this.#store.readAll({ after: Math.max(0, after - 1), to: last })',
     ],
     [
       'followers are not told of what is written',
       'src/store/level/writer.ts',
       'this.#parts.watermark.advance(end.position)',
+      '',
+    ],
+  ),
+
+  ...breaking(
+    'Followers do not hold up a writer',
+    { 'tests/store/level/followers.test.ts': ['64 followers from position 0'] },
+    [
+      'each follower reads for itself',
+      'src/store/follow.ts',
+      '    let page = this.#pages.get(key)\n',
+      '    let page: Promise<FollowedPage> | undefined\n',
+    ],
+  ),
+  ...breaking(
+    'Followers do not hold up a writer',
+    { 'tests/store/level/followers.test.ts': ['An append waits for two pages at most'] },
+    [
+      'pages are read one after another while a write waits',
+      'src/store/follow.ts',
+      '      await Promise.race([this.#written(), advanced])\n',
       '',
     ],
   ),
@@ -1236,12 +1257,7 @@ export const MUTATIONS = [
     {
       'tests/remote/orchestrator.test.ts': ['waits for the tasks of other processes, and not for followers'],
     },
-    [
-      'their tasks are not counted',
-      'src/owner/socket.ts',
-      "if (request.method === 'POST') this.#writes.add(answered)",
-      '',
-    ],
+    ['their tasks are not counted', 'src/owner/socket.ts', 'this.#writes.add(done)', ''],
   ),
   ...breaking(
     '`owner.json` is trusted only if this user alone can have written it',
@@ -1277,8 +1293,28 @@ export const MUTATIONS = [
     [
       'any number of connections is taken',
       'src/owner/socket.ts',
-      '    this.#server.maxConnections = MOST_CONNECTIONS\n',
-      '',
+      'this.#connections.size >= MOST_CONNECTIONS',
+      'false',
+    ],
+  ),
+  ...breaking(
+    'No client holds up another one, or the end of the owner',
+    { 'tests/owner/limits.test.ts': ['in the middle of its request holds up no other client'] },
+    [
+      'half of a request counts as work',
+      'src/owner/socket.ts',
+      '    const body = await readBody(request)\n',
+      '    const body = await this.#written(readBody(request))\n',
+    ],
+  ),
+  ...breaking(
+    'No client holds up another one, or the end of the owner',
+    { 'tests/owner/limits.test.ts': ['before it reads the reply to its task holds up no other client'] },
+    [
+      'a task lasts until its reply is read',
+      'src/owner/served-commands.ts',
+      'send({ reply: await handle })',
+      'await lines.write({ reply: await handle })',
     ],
   ),
   ...breaking(
@@ -1769,8 +1805,8 @@ export const MUTATIONS = [
     [
       'a follower misses a fact',
       'src/owner/followers.ts',
-      'this.#store.follow({ after,',
-      'this.#store.follow({ after: after + 1,',
+      'pages(this.#store, { after,',
+      'pages(this.#store, { after: after + 1,',
     ],
   ),
   ...breaking(

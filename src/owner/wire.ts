@@ -68,6 +68,11 @@ export class LineWriter {
     return undefined
   }
 
+  /** Lines that are encoded already. */
+  writePage(page: Buffer): Promise<void> | undefined {
+    return this.#send(page)
+  }
+
   /** Disconnects the reader, which notices that the list is incomplete. */
   abandon(): void {
     this.#response.destroy()
@@ -83,9 +88,12 @@ export class LineWriter {
     this.#flushing = undefined
     const chunk = this.#buffer
     this.#buffer = ''
+    return chunk === '' ? undefined : this.#send(chunk)
+  }
+
+  #send(chunk: string | Buffer): Promise<void> | undefined {
     if (this.#response.destroyed) return Promise.reject(DISCONNECTED)
-    if (chunk === '' || this.#response.write(chunk)) return undefined
-    return drained(this.#response)
+    return this.#response.write(chunk) ? undefined : drained(this.#response)
   }
 }
 

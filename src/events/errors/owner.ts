@@ -6,13 +6,24 @@ export class OwnerUnavailable extends defineError(
   'OwnerUnavailable',
   ({ path, pid, problem, hint }: { path: string; pid: number; problem: string; hint?: string }) => ({
     details: { path, pid },
-    message: `Process ${pid}, which had the store ${path} open, ${problem}.`,
+    message: `Process ${pid}, the owner of the store ${path}, ${problem}.`,
     hint: hint ?? 'Try again: everything that was written is in the log.',
     retryable: true,
   }),
 ) {
   readonly pid = this.details.pid
 }
+
+/** The owner serves as many clients as it can. */
+export class OwnerBusy extends defineError(
+  'OwnerBusy',
+  ({ path, pid }: { path: string; pid: number }) => ({
+    details: { path, pid },
+    message: `Process ${pid}, which has the store ${path} open, takes no more clients at present.`,
+    hint: 'Nothing was asked of it. Try again when some of them have ended.',
+    retryable: true,
+  }),
+) {}
 
 /** The owner speaks another version of the protocol. */
 export class OwnerProtocolMismatch extends defineError(

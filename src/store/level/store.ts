@@ -19,7 +19,7 @@ import { appendGroup, DEFAULT_MAX_RECORD_BYTES, perAppend } from '../append-requ
 import { makeDirectory } from '../directory.ts'
 import type { EventStore, StreamAppend } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
-import { follow, Watermark } from '../follow.ts'
+import { Following, Watermark } from '../follow.ts'
 import { readRange } from '../read-range.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
@@ -225,7 +225,8 @@ function eventStore({
       const { from, to } = readRange(range, watermark.position)
       yield* recordPages(database, from, to)
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
+    followPages: (options) => following.pages(options),
     async head(stream) {
       checkOpen()
       return stream === undefined
@@ -241,5 +242,6 @@ function eventStore({
       return closing
     },
   }
+  const following = new Following(store, watermark, () => writer.idle())
   return store
 }
