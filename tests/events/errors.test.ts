@@ -102,6 +102,7 @@ describe.each(classes)('%s', (name, ErrorClass) => {
   test("is the same at the other end of the owner's socket", () => {
     const arrived = errorFrom(JSON.parse(JSON.stringify(errorLine(error))))
     const { _tag, summary, message, hint, retryable } = error
+    expect(arrived).toBeInstanceOf(ErrorClass)
     expect(arrived).toMatchObject({ _tag, summary, message, hint, retryable })
     expect(arrived.details).toEqual(errorData(error).details)
   })

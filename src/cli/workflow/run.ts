@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { systemClock } from '../../clock.ts'
+import { OwnerOnly } from '../../events/errors/owner.ts'
 import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
@@ -64,7 +65,11 @@ export async function runTemplate(
   const Template = templateNamed(name)
   const task = await taskFrom(input, terminal(globals).note, file)
   return withSession(globals, async (session) => {
-    const workflow = new Template(session.orchestrator)
+    const { orchestrator, owner } = session
+    // Before it creates agents that nothing would ask.
+    if (owner !== null)
+      throw new OwnerOnly({ path: orchestrator.baseDir, pid: owner, what: 'running a workflow' })
+    const workflow = new Template(orchestrator)
     await workflow.setup()
     await follow(
       session,

@@ -62,6 +62,6 @@ export class OwnerOnly extends defineError(
   ({ path, pid, what, hint }: { path: string; pid: number; what: string; hint?: string }) => ({
     details: { path, pid, what },
     message: `The store ${path} is in use by process ${pid}, and ${what} does not work through another process.`,
-    hint: hint ?? 'Do it in that process, or stop that process first.',
+    hint: hint ?? 'Do it in that process, stop that process first, or use another store: --base-dir DIR',
   }),
 ) {}

@@ -391,3 +391,20 @@ describe('bad input gets a clear error before any call is made:', () => {
     })
   })
 })
+
+test('template beside the owner of the store says what cannot be done there, and creates no agents', async () => {
+  const cli = await commandLine(model.environment)
+  await using owner = await Orchestrator.open({ baseDir: join(cli.folder, '.claude-agents') })
+  for (const id of [undefined, 'visionary']) {
+    if (id !== undefined) await owner.createAgent({ id, systemPrompt: 'You are here already.' })
+    const refused = await cli.run(['workflow', 'template', 'brainstorm', 'features', '--json'])
+    expect(refused.exitCode).toBe(1)
+    expect(failureOf(refused)).toMatchObject({
+      code: 'OwnerOnly',
+      message: expect.stringContaining(
+        `process ${process.pid}, and running a workflow does not work through`,
+      ),
+    })
+    expect((await owner.agents()).map((agent) => agent.id)).toEqual(id === undefined ? [] : [id])
+  }
+})
