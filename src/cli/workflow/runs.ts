@@ -78,7 +78,7 @@ function printRun(terminal: Terminal, run: RunDetails): void {
   terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${done} of ${steps} steps  ${dollars(costUsd)}`)
   const width = Math.max(0, ...taken.map(({ worker }) => worker.length))
   taken.forEach((step, index) => {
-    terminal.line(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
+    terminal.row(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
   })
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
   if (status === 'waiting') terminal.note('No process works on it.')
