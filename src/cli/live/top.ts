@@ -60,7 +60,7 @@ async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
 
 const viewOf = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
   agents: await orchestrator.agents(),
-  runs: (await orchestrator.runs.list()).filter(({ status }) => status === 'running').length,
+  runs: (await orchestrator.runs.list({ open: true })).filter(({ status }) => status === 'running').length,
   accounts: await orchestrator.accounts.list(),
   owner,
 })
