@@ -575,7 +575,7 @@ export interface OrchestratorHeld {
   list(of?: OfAgent): Promise<readonly HeldTask[]>
   /** Lets a task that waits for an approval start. Throws TaskNotHeldError. */
   approve(taskId: string, verdict?: Verdict & OfAgent): Promise<HeldTask>
-  /** Ends a task that waits for an approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
+  /** Ends a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   reject(taskId: string, rejection?: Rejection & OfAgent): Promise<HeldTask>
 }
 

@@ -134,7 +134,7 @@ export class Agent {
     this.start()
   }
 
-  /** Rejects a task that needs approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
+  /** Rejects a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
     await this.#actor.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,
