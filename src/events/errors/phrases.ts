@@ -1,8 +1,11 @@
 /** The phrases that the messages of several errors share. */
 
 /** A name as it stands in a message: in quotes, in one line, and not longer than it helps. */
-export const quoted = (name: string, longest = 200): string =>
-  JSON.stringify(name.length > longest ? `${name.slice(0, longest - 3)}...` : name)
+export function quoted(name: string, longest = 200): string {
+  // What is wrong with a name may be that it is none.
+  const text = String(name)
+  return JSON.stringify(text.length > longest ? `${text.slice(0, longest - 3)}...` : text)
+}
 
 export const NOTHING_WRITTEN = 'Nothing was written.'
 

@@ -15,6 +15,7 @@ import {
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
@@ -166,7 +167,8 @@ export class Runs {
   }
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
-  fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
+  async fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
+    checkArgument('The options of fork', options, 'an object')
     return forkRun(this.#environment, checkId('run', id), {
       ...options,
       as: options.as ?? this.#environment.newId(),
