@@ -93,8 +93,7 @@ export function resumeRun(
     const reference = isNamed ? await namedReference(options, configFile) : workflow
     if (reference === null) {
       const problem = 'a program started it, and its workflow exists only in code'
-      const hint =
-        'Resume it there: orchestrator.runs.resume(runId, pattern). Or name the code: --module FILE.'
+      const hint = 'Resume it in that program, or name its code: --module FILE'
       throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
     }
     const pattern = await patternFrom(reference as WorkflowReference, configFile)

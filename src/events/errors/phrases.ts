@@ -13,6 +13,12 @@ export const NOTHING_WRITTEN = 'Nothing was written.'
 export const WRITTEN_BY_NEWER =
   'It was written by a newer claude-multi-agent. Upgrade: npm install claude-multi-agent@latest'
 
+/** How to get a `claude`, and how to log it in: for the whole machine or in a project. */
+export const INSTALL_CLAUDE =
+  'npm install -g @anthropic-ai/claude-code@latest (without -g: for this project alone)'
+export const LOG_IN =
+  'Log in (run claude, or npx claude in a project that has it, then /login), or set ANTHROPIC_API_KEY.'
+
 /** The hint where a store is damaged. */
 export const VERIFY_OR_REPAIR =
   'Nothing was changed. claude-agents log verify lists everything that is wrong; claude-agents log repair --to DIR saves what is intact.'

@@ -29,7 +29,7 @@ export class InputTooLargeError extends defineError(
   'InputTooLargeError',
   ({ source, limitedBy, limit }: { source: string; limitedBy: LimitedBy; limit: number }) => ({
     message: `${source}: with this, the inputs of the task exceed the limit of ${limit} ${LIMIT_NAMES[limitedBy]}. Nothing was placed.`,
-    hint: 'Name only what the task needs, or raise the limits of inputs.',
+    hint: 'Name only what the task needs: a folder within it, or single files.',
   }),
 ) {}
 
@@ -49,7 +49,7 @@ export class InputKindError extends defineError(
     message: `${source}: this is a ${found}, not a ${kind}.`,
     hint:
       found === 'file' || found === 'folder'
-        ? `Pass it as a ${found}.`
+        ? `Pass it as a ${found}: --${found} (in code: ${found}s).`
         : 'Only regular files and folders can be placed in a workspace.',
   }),
 ) {}
@@ -128,7 +128,7 @@ export class CloneTimeoutError extends defineError(
   'CloneTimeoutError',
   ({ url, limitMs }: { url: string; limitMs: number }) => ({
     message: `${url}: the clone exceeded its time limit of ${limitMs / 1000} s and was stopped.`,
-    hint: 'Try again later, or raise the time limit of clones.',
+    hint: 'Try again later; or clone it yourself and pass the folder: --folder DIR (in code: folders).',
     retryable: true,
   }),
 ) {}
