@@ -52,8 +52,9 @@ async function reportUsage(
 }
 
 function print({ code, message, hint }: FailureText, json: boolean): void {
+  const typed = asTyped(hint)
   const text = json
-    ? jsonLine({ error: { code, message, hint } })
-    : inert(`error: ${message}${hint ? `\n  ${asTyped(hint)}` : ''}`)
+    ? jsonLine({ error: { code, message, hint: typed } })
+    : inert(`error: ${message}${typed ? `\n  ${typed}` : ''}`)
   process.stderr.write(`${text}\n`)
 }

@@ -10,7 +10,7 @@ import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
 import type { Amount, Budget } from '../events/options/budget.ts'
-import { decoded, type ValuePath } from '../events/options/decoding.ts'
+import { checkArgument, decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { ConfigDocument } from './document.ts'
@@ -174,8 +174,9 @@ async function problemsOfTrust(
   throw new ConfigNotTrustedError({ file: file.path, hasChanged: trust === 'changed', problems })
 }
 
-/** The configuration file for this directory: in it, or above it; null if there is none. */
-export async function findConfigFile(directory: string): Promise<string | null> {
+/** The configuration file for a directory (default: the working directory): in it, or above it; null if there is none. */
+export async function findConfigFile(directory: string = process.cwd()): Promise<string | null> {
+  checkArgument('The directory', directory, 'a text')
   for (const name of NAMES) {
     const path = join(resolve(directory), name)
     const isFile = await stat(path).then(

@@ -11,6 +11,7 @@ import {
   agentConfig,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
@@ -77,7 +78,9 @@ export class AgentSystem {
   }
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
-  async fork(id: string, { at, as }: ForkOptions): Promise<Agent> {
+  async fork(id: string, options: ForkOptions): Promise<Agent> {
+    checkArgument('The options of fork', options, 'an object')
+    const { at, as } = options
     checkAgentId(as)
     const { store } = this.#environment
     if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
@@ -206,6 +209,7 @@ export class AgentSystem {
   }
 
   #complete(options: AgentOptions): AgentOptions {
+    checkArgument('The options of the agent', options, 'an object')
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
   }
 

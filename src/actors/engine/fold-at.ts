@@ -9,6 +9,7 @@ import {
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import type { Json } from '../../events/json.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { plainFold } from './compiled-fold.ts'
 import type { AnyKind } from './definition.ts'
@@ -55,6 +56,7 @@ export async function foldAt(
 
 /** Throws InvalidIdError for an invalid stream name, StreamNotFoundError for a stream without facts. */
 export async function lastVersion(store: EventStore, stream: string): Promise<number> {
+  checkArgument('The store', store, 'a store')
   const last = await store.head(checkStreamName(stream))
   if (last === 0) throw new StreamNotFoundError({ stream })
   return last

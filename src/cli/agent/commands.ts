@@ -13,6 +13,7 @@ import { heldCommands } from '../held/commands.ts'
 import { readStore, type Session, withSession } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { asTyped } from '../terminal/own-name.ts'
 import { details, table } from '../terminal/table.ts'
 import { cut } from '../terminal/text.ts'
 import { askCommand } from './ask.ts'
@@ -172,7 +173,7 @@ function show(globals: GlobalOptions, id: string) {
       ['cost', dollarsSpent(metrics.totalCostUsd, metrics.estimatedCostUsd)],
     ]
     for (const { taskId, message, hint } of view.held)
-      pairs.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
+      pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
     if (view.failure) pairs.push(['last failure', view.failure.message])
     for (const line of details(terminal, pairs)) terminal.line(line)
   })

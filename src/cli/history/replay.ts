@@ -95,7 +95,7 @@ function printStream(globals: GlobalOptions, stream: string, range: Range, modul
       for await (const one of orchestrator.history.replay(stream, range)) {
         const changes = stateChanges(stateOf(one.before), stateOf(one.after))
         if (terminal.json) terminal.value(jsonStep(stream, one, changes))
-        else terminal.line(stepLine(terminal, one, changes))
+        else terminal.row(stepLine(terminal, one, changes))
       }
     } catch (error) {
       if (!(error instanceof UnknownKindError)) throw error
@@ -150,6 +150,6 @@ async function printFacts(
   for await (const recorded of history.log(range)) {
     const { version, type, data } = recorded
     if (terminal.json) terminal.value({ version, type, data, before: null, after: null })
-    else terminal.line(`${numbered(recorded)}  ${terminal.style('dim', inert(jsonLine(data)))}`)
+    else terminal.row(`${numbered(recorded)}  ${terminal.style('dim', inert(jsonLine(data)))}`)
   }
 }

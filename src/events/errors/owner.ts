@@ -15,15 +15,12 @@ export class OwnerUnavailable extends defineError(
 }
 
 /** The owner serves as many clients as it can. */
-export class OwnerBusy extends defineError(
-  'OwnerBusy',
-  ({ path, pid }: { path: string; pid: number }) => ({
-    details: { path, pid },
-    message: `Process ${pid}, which has the store ${path} open, takes no more clients at present.`,
-    hint: 'Nothing was asked of it. Try again when some of them have ended.',
-    retryable: true,
-  }),
-) {}
+export class OwnerBusy extends defineError('OwnerBusy', ({ path, pid }: { path: string; pid: number }) => ({
+  details: { path, pid },
+  message: `Process ${pid}, which has the store ${path} open, takes no more clients at present.`,
+  hint: 'Nothing was asked of it. Try again when some of them have ended.',
+  retryable: true,
+})) {}
 
 /** The owner speaks another version of the protocol. */
 export class OwnerProtocolMismatch extends defineError(
@@ -73,6 +70,6 @@ export class OwnerOnly extends defineError(
   ({ path, pid, what, hint }: { path: string; pid: number; what: string; hint?: string }) => ({
     details: { path, pid, what },
     message: `The store ${path} is in use by process ${pid}, and ${what} does not work through another process.`,
-    hint: hint ?? 'Do it in that process, or stop that process first.',
+    hint: hint ?? 'Do it in that process, stop that process first, or use another store: --base-dir DIR',
   }),
 ) {}

@@ -27,7 +27,7 @@ export class RunConflictError extends defineError('RunConflictError', ({ runId }
 /** The run is already running in this process. */
 export class RunActiveError extends defineError('RunActiveError', ({ runId }: { runId: string }) => ({
   message: `Run ${quoted(runId)} is running.`,
-  hint: 'Wait for it, or pause it first.',
+  hint: 'Wait for it, or pause it first: Ctrl-C where it runs (in code: run.pause()).',
 })) {}
 
 /** All steps of a race have ended, and none of their answers was accepted. */
@@ -35,7 +35,7 @@ export class NoAnswerAcceptedError extends defineError(
   'NoAnswerAcceptedError',
   ({ steps }: { steps: number }) => ({
     message: `No answer of the race between ${plural(steps, 'step')} was accepted.`,
-    hint: 'Let more steps race, or accept more: see the option `accept` of race.',
+    hint: 'Let more steps race (in code: or accept more, with the option `accept` of race).',
   }),
 ) {}
 

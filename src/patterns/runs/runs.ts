@@ -15,11 +15,12 @@ import {
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
-import { atPresent } from './conditions.ts'
+import { atPresent, courseOf } from './conditions.ts'
 import type { RunActor } from './durable-ask.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
 import { isSameInput, readRunInput, writeRunInput } from './input.ts'
@@ -29,6 +30,7 @@ import {
   type ResumeOptions,
   type RunDetails,
   type RunInfo,
+  type RunListOptions,
   type RunOptions,
 } from './options.ts'
 import { planRun, type RunPlan } from './plan.ts'
@@ -118,15 +120,25 @@ export class Runs {
     return planRun(pattern, await this.#task(id, actor), sources)
   }
 
-  /** All runs, by id. */
-  async list(): Promise<readonly RunInfo[]> {
-    const infos: RunInfo[] = []
-    for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS })) {
+  /** The runs, the newest first. */
+  async list({ open = false }: RunListOptions = {}): Promise<readonly RunInfo[]> {
+    const found: (RunInfo & { readonly position: number })[] = []
+    for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS, open })) {
+      const runId = stream.slice(STREAMS.length)
       const { name = '', steps = 0, done = 0, costUsd = 0 } = (summary?.info ?? {}) as Partial<RunInfo>
       const status = (summary?.status ?? 'absent') as RunStatus
-      infos.push({ runId: stream.slice(STREAMS.length), name, status, steps, done, costUsd })
+      found.push({ runId, name, status, steps, done, costUsd, ...(await this.#course(runId)) })
     }
-    return atPresent(infos, this.#agents, this.#isActive)
+    const newestFirst = found
+      .sort((one, other) => other.position - one.position)
+      .map(({ position: _, ...info }) => info)
+    return atPresent<RunInfo>(newestFirst, this.#agents, this.#isActive)
+  }
+
+  #course(runId: string) {
+    const { store, clock } = this.#environment
+    const place = { store, now: clock.now() }
+    return courseOf(place, `${STREAMS}${runId}`, this.#bodies, this.#isActive(runId))
   }
 
   /** A run with its steps. Throws RunNotFoundError. */
@@ -137,13 +149,26 @@ export class Runs {
     const { name, steps, done, costUsd, workflow } = context
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
     const finalOutput = await this.#finalOutput(actor)
-    const recorded = { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
+    const { position: _, ...course } = await this.#course(id)
+    const recorded = {
+      runId: id,
+      name,
+      status,
+      ...course,
+      steps,
+      done,
+      costUsd,
+      workflow,
+      taken,
+      finalOutput,
+    }
     const [run = recorded] = await atPresent<RunDetails>([recorded], this.#agents, this.#isActive)
     return run
   }
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
-  fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
+  async fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
+    checkArgument('The options of fork', options, 'an object')
     return forkRun(this.#environment, checkId('run', id), {
       ...options,
       as: options.as ?? this.#environment.newId(),
