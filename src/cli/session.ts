@@ -117,7 +117,7 @@ export const readStore = (options: GlobalOptions, work: Work, missing?: () => Er
 export async function openHere(
   options: GlobalOptions,
   { runner, logger }: OpenedRunner,
-  when: Pick<OrchestratorOptions, 'resume' | 'declare'> = {},
+  when: Pick<OrchestratorOptions, 'resume' | 'onStop'> = {},
 ): Promise<Orchestrator> {
   const { Orchestrator } = await import('../orchestrator.ts')
   return Orchestrator.open({
