@@ -232,6 +232,7 @@ export class Orchestrator implements AsyncDisposable {
           ...{ baseDir, store, logger, system: orchestrator },
           prepare: orchestrator.#declare,
           runner: orchestrator.#runner,
+          ...defined({ stop: options.onStop }),
         })
       await orchestrator.#accounts.open()
       if (options.declare !== 'on-demand') await orchestrator.#declare()

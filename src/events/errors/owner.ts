@@ -64,6 +64,16 @@ const RUNNERS: Readonly<Record<string, string>> = {
   custom: 'a runner of its own',
 }
 
+/** An owner that was to run in the background ended before it served. */
+export class OwnerNotStarted extends defineError(
+  'OwnerNotStarted',
+  ({ path, file, said }: { path: string; file: string; said: string }) => ({
+    details: { path, file },
+    message: `The process that was to serve ${path} has ended${said === '' ? '' : `, saying "${said}"`}.`,
+    hint: `Its log is ${file}. To watch it start, run it in this terminal: claude-agents serve`,
+  }),
+) {}
+
 /** Only the process that has the store open can do this. */
 export class OwnerOnly extends defineError(
   'OwnerOnly',
