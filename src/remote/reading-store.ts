@@ -92,12 +92,13 @@ export async function readingStore(baseDir: string, options: LevelStoreOptions =
     }
   }
 
-  const { storeId, epoch, append } = (await current()).store
+  const { storeId, epoch, append, appendAll } = (await current()).store
   return {
     storeId,
     epoch,
     forReading: true,
     append,
+    appendAll,
     blobs: {
       put: async (text) => once((store) => store.blobs.put(text)),
       get: async (reference) => once((store) => store.blobs.get(reference)),
