@@ -49,11 +49,16 @@ export class AgentSystem {
   readonly #active = new Map<string, Promise<Agent>>()
   #count: number | undefined
   #sweeping: Promise<void> | undefined
+  #isSwept = false
   /** Agents are created and removed one after the other, so that two cannot both be the last that fits. */
   readonly #changes = new Mailbox()
 
-  constructor(environment: Omit<AgentEnvironment, 'swept'>, maxAgents: number, defaults: AgentDefaults) {
-    this.#environment = { ...environment, swept: () => this.#swept() }
+  constructor(
+    environment: Omit<AgentEnvironment, 'swept' | 'isSwept'>,
+    maxAgents: number,
+    defaults: AgentDefaults,
+  ) {
+    this.#environment = { ...environment, swept: () => this.#swept(), isSwept: () => this.#isSwept }
     this.#maxAgents = maxAgents
     this.#defaults = defaults
   }
@@ -199,9 +204,9 @@ export class AgentSystem {
 
   async #sweep(): Promise<void> {
     const { runner, baseDir, logger } = this.#environment
-    if (!runner.sweep) return
-    const keep = (await this.#calls()).map(({ call }) => call.callId)
-    const ended = await runner.sweep({ baseDir, keep })
+    const keep = runner.sweep ? (await this.#calls()).map(({ call }) => call.callId) : []
+    const ended = (await runner.sweep?.({ baseDir, keep })) ?? 0
+    this.#isSwept = true
     if (ended > 0) logger.warn({ ended }, 'terminated processes that the log does not know')
   }
 
