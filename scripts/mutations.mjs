@@ -797,6 +797,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A call that began elsewhere is never made again without a word',
+    { 'tests/actors/agent/elsewhere.test.ts': ['has an unknown outcome'] },
+    [
+      'what is not here was never sent',
+      'src/actors/agent/call.ts',
+      "isGone && found.outcome === 'unsent' ? UNANSWERED : found",
+      'found',
+    ],
+  ),
+  ...breaking(
     'A transcript does not change once it is answered',
     { [AGENT]: ['continues its session chain: each call forks the answer before it'] },
     [

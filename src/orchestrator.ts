@@ -61,6 +61,7 @@ import { Runs } from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
+import { thisPlace } from './workspaces/place.ts'
 
 /**
  * A team of agents and its log: the way in to everything else. One process at a time has a base directory open.
@@ -164,6 +165,7 @@ export class Orchestrator implements AsyncDisposable {
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
       baseDir,
+      place: () => thisPlace(baseDir),
       clock,
       logger,
       ...(options.inspect ? { inspect: options.inspect } : {}),

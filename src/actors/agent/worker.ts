@@ -249,7 +249,7 @@ export function agentWorker(
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, deadlineMs(effect.task), stop).then(() => overdue.abort())
     const recovering = composed(effect, ({ call }) =>
-      recoverAnnouncedCall(runner, call, effect.call.process, stop),
+      recoverAnnouncedCall(runner, call, effect.call.process, environment.place(), stop),
     )
     const ending = await ended(effect, stop, recovering, admitted)
     if (ending === DEAF) return signal.aborted
@@ -321,7 +321,7 @@ export function agentWorker(
       const { pid, startTime } = message
       const started: AgentFact = {
         type: 'ProcessStarted',
-        data: { taskId: task.taskId, callId: call.callId, pid, startTime },
+        data: { taskId: task.taskId, callId: call.callId, pid, startTime, ...environment.place() },
       }
       await decide(task, ({ current }) => (current?.call?.callId === call.callId ? [started] : []))
     }

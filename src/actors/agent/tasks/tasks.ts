@@ -24,9 +24,10 @@ import { type AskingStep, type HoldListeners, noticeHolds, TaskOutcomes } from '
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 import {
-  acceptanceOf,
   endsTask,
   outcomeInLog,
+  type RecordedTask,
+  recordedTask,
   refusalIn,
   spentOnTask,
   type TaskSpending,
@@ -137,9 +138,10 @@ export class AgentTasks {
       this.#reviewHold(taskId)
       const asked = await this.#askedReply(taskId)
       if (asked) return asked
-      const past = await this.#past(taskId, 0)
-      if (!past) await this.#assertPending(taskId)
-      return await this.#reply(past ?? (await expected.outcome))
+      const known = await this.#known(taskId)
+      if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
+      if (!known.outcome && this.#refusal) throw this.#refusal
+      return await this.#reply(known.outcome ?? (await expected.outcome))
     } finally {
       ignoreHolds()
       expected.forget()
@@ -209,7 +211,7 @@ export class AgentTasks {
     if (this.#loading) await this.#loading
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
-    if (signal?.aborted && !(await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)))
+    if (signal?.aborted && !(await this.#known(taskId)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     this.materials.set(taskId, material)
     if (origin?.step) this.steps.set(taskId, origin.step)
@@ -222,7 +224,10 @@ export class AgentTasks {
       this.#reviewHold(taskId)
       signal?.addEventListener('abort', cancel, { once: true })
       if (signal?.aborted) cancel()
-      const past = before === undefined ? undefined : await this.#past(taskId, before)
+      const past =
+        before === undefined
+          ? undefined
+          : await outcomeInLog(taskId, this.#environment.store, this.#actor.stream, before)
       return await this.#reply(past ?? (await expected.outcome))
     } finally {
       expected.forget()
@@ -357,8 +362,8 @@ export class AgentTasks {
     // A task that was accepted before takes no new place: it is not refused.
     const [accepted] = await deciding.catch(async (error) => {
       if (refusal === undefined) return this.#committed(error)
-      const known = await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)
-      if (known) return [known]
+      const known = await this.#known(taskId)
+      if (known) return [known.accepted]
       throw refusal
     })
     const isRepeated = accepted !== undefined && accepted.version <= version
@@ -389,27 +394,18 @@ export class AgentTasks {
     }
   }
 
-  /** Throws TaskNotFoundError for a task that was never accepted, and the reason if the agent works on none. */
-  async #assertPending(taskId: string): Promise<void> {
-    if (!(await this.#isAccepted(taskId))) throw new TaskNotFoundError({ taskId, agent: this.#agent })
-    if (this.#refusal) throw this.#refusal
-  }
-
-  async #isAccepted(taskId: string): Promise<boolean> {
-    const { queue, current } = this.#actor.snapshot.context
-    if (current?.taskId === taskId || queue.some((waiting) => waiting.taskId === taskId)) return true
-    return (await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)) !== undefined
+  #known(taskId: string): Promise<RecordedTask | undefined> {
+    return recordedTask(taskId, this.#environment.store, this.#actor.stream)
   }
 
   /** The reply to a task that has ended, from the log. Throws the refusal for any other. */
   async #replyDespite(refusal: ClaudeAgentError, data: Accepted): Promise<Reply> {
     const { taskId } = data
-    const known = await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)
+    const known = await this.#known(taskId)
     if (!known) throw refusal
-    if (!isSameTask(known.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
-    const past = await this.#past(taskId, known.version)
-    if (!past) throw refusal
-    return this.#reply(past)
+    if (!isSameTask(known.accepted.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
+    if (!known.outcome) throw refusal
+    return this.#reply(known.outcome)
   }
 
   /** Tells the caller that the task is held, even if it was held before; checks again whether it may begin. */
@@ -434,10 +430,6 @@ export class AgentTasks {
       if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
         this.events.emit(`released ${taskId}`)
     })
-  }
-
-  #past(taskId: string, after: number): Promise<Identified<TaskOutcome> | undefined> {
-    return outcomeInLog(taskId, this.#environment.store, this.#actor.stream, after)
   }
 
   async #reply({ type, data, id }: Identified<TaskOutcome>): Promise<Reply> {
