@@ -135,6 +135,26 @@ export const MUTATIONS = [
       '',
     ],
   ),
+  ...breaking(
+    'A step writes to the log twice',
+    {
+      'tests/patterns/runs/appends.test.ts': [
+        'A step of a run writes twice: when it begins, and when it is answered',
+      ],
+    },
+    [
+      'the beginning is written apart',
+      'src/actors/agent/tasks/tasks.ts',
+      'if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined',
+      '',
+    ],
+    [
+      'the answer is written apart',
+      'src/actors/agent/worker.ts',
+      'if (!step || task.attempt > 1) return',
+      'if (step || task.attempt > 1) return',
+    ],
+  ),
   ...breaking('A fact names its cause', { [CONTRACT]: ['A store on LevelDB'] }, [
     'a cause of the same append is counted from the beginning of its own stream',
     `${STORE}/batch-plan.ts`,

@@ -122,7 +122,7 @@ export class Orchestrator implements AsyncDisposable {
     const accounts = new Accounts({ store, clock, logger }, governor)
     this.#budgets = budgets
     this.#accounts = accounts
-    const environment: Omit<AgentEnvironment, 'swept'> = {
+    const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
       admission: localAdmission({ runner, accounts, budgets, governor, clock, logger }),

@@ -33,6 +33,11 @@ export interface EventStore extends AsyncDisposable {
   head(stream?: string): Promise<number>
   /** The streams, ordered by name. */
   streams(options?: StreamsOptions): AsyncIterable<StreamHead>
+  /**
+   * How many streams of a kind (`agent`) have a summary with another status than `absent`. The cost does not depend on their
+   * number. Optional: without it, they are listed.
+   */
+  count?(kind: string): Promise<number>
 }
 
 /** How an append is checked and made idempotent. */

@@ -25,6 +25,7 @@ import { type FactStamp, recordedFact } from './fact-text.ts'
 import { Following, Watermark } from './follow.ts'
 import { type ReadRange, readRange } from './read-range.ts'
 import { memorySnapshots } from './snapshots.ts'
+import { isThere, kindOfStream } from './stream-count.ts'
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock
@@ -133,6 +134,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
         const { positions, summary } = streams.get(stream) ?? { positions: [], summary: null }
         if (!open || summary?.open) yield { stream, version: positions.length, summary }
       }
+    },
+    async count(kind) {
+      checkOpen()
+      let count = 0
+      for (const [stream, { summary }] of streams)
+        if (kindOfStream(stream) === kind && isThere(summary)) count += 1
+      return count
     },
     async [Symbol.asyncDispose]() {
       watermark.end()

@@ -272,17 +272,9 @@ export class Agent {
   }
 
   #work(): void {
-    const { bodies, events, materials, cancelling } = this.#tasks
-    const perform = agentWorker(
-      this.id,
-      this.#actor,
-      this.#environment,
-      bodies,
-      events,
-      materials,
-      cancelling,
-    )
-    this.#actor.start(perform, (error) => this.#supervision.crash(error))
+    const worker = agentWorker(this.id, this.#actor, this.#environment, this.#tasks)
+    this.#tasks.worker = worker
+    this.#actor.start(worker.perform, (error) => this.#supervision.crash(error))
     this.#stopReviews()
     const review = () => {
       if (this.snapshot.context.queue.some(isHeldForMoney)) this.#actor.again(BEGIN_HELD)

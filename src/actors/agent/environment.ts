@@ -24,6 +24,8 @@ export interface AgentEnvironment extends ActorEnvironment {
    * as open. No call starts before that. The owner is the process that has the store open.
    */
   readonly swept: () => Promise<void>
+  /** Whether that has happened. */
+  readonly isSwept: () => boolean
   /** The most tasks an agent may have, queued and running. */
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */

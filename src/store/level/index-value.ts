@@ -27,6 +27,12 @@ export interface CheckpointEntry {
   readonly previous: number
 }
 
+/** The streams that are there, by kind. Older versions do not write it: it counts only at its own checkpoint. */
+export interface CountsEntry {
+  readonly checkpoint: number
+  readonly counts: Readonly<Record<string, number>>
+}
+
 /** `b!`: the size of a lost body. */
 export interface LostBodyEntry {
   readonly bytes: number

@@ -238,6 +238,10 @@ function eventStore({
       checkOpen()
       yield* listStreams(database, writer.index, options)
     },
+    async count(kind) {
+      checkOpen()
+      return writer.index.count(kind)
+    },
     [Symbol.asyncDispose]() {
       closing ??= close()
       return closing
