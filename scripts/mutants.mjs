@@ -44,9 +44,9 @@ async function main() {
     const began = performance.now()
     const { breaks, file } = mutation
     const { result, by } = await resultOf(runner, mutation)
-    const seconds = Math.round((performance.now() - began) / 1000)
-    rows.push({ breaks, file, result, by, seconds })
-    console.log(`${result.padEnd(8)} ${String(seconds).padStart(4)} s  ${file}: ${breaks} (${by})`)
+    const durationMs = performance.now() - began
+    rows.push({ breaks, file, result, by, seconds: Math.round(durationMs / 1000) })
+    console.log(line(result, durationMs, `${file}: ${breaks} (${by})`))
   })
   for (const runner of runners) runner.kill()
   rows.sort((one, other) => (one.file < other.file ? -1 : 1))
@@ -55,6 +55,9 @@ async function main() {
   console.log(`${reds.length} of ${rows.length} turn a test red`)
   if (reds.length < rows.length || !isSound) process.exitCode = 1
 }
+
+const line = (result, durationMs, text) =>
+  `${result.padEnd(8)} ${String(Math.round(durationMs / 1000)).padStart(4)} s  ${text}`
 
 /** How long the tests of each file took without any mutation, in ms. */
 const durations = new Map()
@@ -69,7 +72,9 @@ async function asTheyAre(runners) {
   await inTurn(runners, [...files], async (runner, [file, titles]) => {
     const began = performance.now()
     const { passed = [], failed = [], problem } = await runner.run({ tests: { [file]: titles } }, FILE_MS)
-    durations.set(file, performance.now() - began)
+    const durationMs = performance.now() - began
+    durations.set(file, durationMs)
+    console.log(line('as it is', durationMs, file))
     const missing = titles.filter((title) => !passed.some((name) => new RegExp(pattern(title)).test(name)))
     const problems = [
       ...failed.map(({ test, error }) => `red without any mutation: ${test}: ${error}`),
