@@ -7,36 +7,36 @@ import { transformWithOxc } from 'vite'
 import { createVitest } from 'vitest/node'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-/** A test that takes longer than this with an edit waits for something that never comes. */
-const TEST_MS = 60_000
 
 let passed = []
 let failed = []
 const reporter = {
   onTestCaseResult(test) {
-    const { state } = test.result()
+    const { state, errors } = test.result()
     if (state === 'passed') passed.push(test.fullName)
-    if (state === 'failed') failed.push(test.fullName)
+    if (state === 'failed') failed.push({ test: test.fullName, error: errors[0]?.message })
   },
   onTestModuleEnd(module) {
     // Such as an edit with which a file cannot be loaded, or a hook that fails.
-    if (module.state() === 'failed' && module.errors().length > 0) failed.push(module.moduleId)
+    if (module.state() !== 'failed') return
+    for (const { message } of module.errors()) failed.push({ test: module.moduleId, error: message })
   },
   onTestRunEnd(_modules, errors) {
-    failed.push(...errors.map(({ message }) => message))
+    for (const { message } of errors) failed.push({ test: 'no test', error: message })
   },
 }
 
 const vitest = await createVitest('test', {
   ...{ root, watch: false, cache: false, maxWorkers: 1, bail: 1, reporters: [reporter] },
-  ...{ testTimeout: TEST_MS, hookTimeout: TEST_MS },
 })
 const projects = new Map()
 for (const { moduleId, project } of await vitest.globTestSpecifications()) projects.set(moduleId, project)
 
-process.on('message', async ({ edit, patterns }) => {
+process.on('message', async ({ edit, patterns, testMs }) => {
   passed = []
   failed = []
+  for (const { config } of vitest.projects)
+    Object.assign(config, { testTimeout: testMs, hookTimeout: testMs })
   const undo = edit ? await apply(edit) : () => {}
   try {
     const specifications = Object.entries(patterns).map(([file, pattern]) => {

@@ -2,12 +2,24 @@
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 // @ts-expect-error: a script without types
+import { BUGS } from '../scripts/bugs.mjs'
+// @ts-expect-error: a script without types
 import { MUTATIONS, staleness } from '../scripts/mutations.mjs'
 import { promisesIn, semantics } from './evidence.ts'
 
 test('Each mutation finds its line once, and the tests that must turn red', () => {
   expect(MUTATIONS.length).toBeGreaterThan(190)
   expect(staleness(MUTATIONS, resolve(import.meta.dirname, '..'))).toEqual([])
+})
+
+test('Each bug to plant finds its line once', () => {
+  const edits = (BUGS as readonly { readonly bug: string }[]).map(({ bug, ...edit }) => ({
+    ...edit,
+    breaks: bug,
+    tests: {},
+  }))
+  expect(edits.length).toBe(12)
+  expect(staleness(edits, resolve(import.meta.dirname, '..'))).toEqual([])
 })
 
 test('Each promise of docs/semantics.md is broken by a mutation', () => {
