@@ -52,7 +52,7 @@ test.concurrent.each(pages)(
           env: {
             HOME: folder,
             ...model.environment,
-            CLAUDE_AGENTS_CLAUDE_PATH: isLong && isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
+            CLAUDE_AGENTS_CLAUDE_PATH: isTriedWithClaude(page) ? CLAUDE : QUICK_CLAUDE,
           },
         })
         expect({ code, exitCode, stderr }).toMatchObject({ exitCode: 0 })
