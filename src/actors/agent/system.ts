@@ -1,9 +1,9 @@
 /** All agents of a store: created, found by name, loaded when first used, resumed, and removed. */
-import { closest, distance } from 'fastest-levenshtein'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
+import { nearestName } from '../../events/nearest-name.ts'
 import {
   type AgentConfig,
   type AgentDefaults,
@@ -287,9 +287,10 @@ export class AgentSystem {
   }
 
   async #nearest(id: string): Promise<string | null> {
-    const ids = (await this.list()).map((agent) => agent.id)
-    const nearest = ids.length > 0 ? closest(id, ids) : null
-    return nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3) ? nearest : null
+    return nearestName(
+      id,
+      (await this.list()).map((agent) => agent.id),
+    )
   }
 }
 
