@@ -5,6 +5,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigError, ConfigNotTrustedError, type ConfigProblem } from '../events/errors/config.ts'
+import { systemProblem } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
@@ -195,7 +196,7 @@ export async function readConfigFile(path: string): Promise<string> {
     const text = await readFile(path, 'utf8')
     if (text.length <= LARGEST_FILE) return text
   } catch (cause) {
-    const problem = { place: path, problem: 'it cannot be read', hint: (cause as Error).message }
+    const problem = { place: path, problem: `it cannot be read: ${systemProblem(cause)}`, hint: '' }
     throw new ConfigError([problem], { cause })
   }
   throw new ConfigError([{ place: path, problem: `it is larger than ${LARGEST_FILE} bytes`, hint: '' }])

@@ -1,9 +1,9 @@
 /** All agents of a store: created, found by name, loaded when first used, resumed, and removed. */
-import { closest, distance } from 'fastest-levenshtein'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
+import { nearestName } from '../../events/nearest-name.ts'
 import {
   type AgentConfig,
   type AgentDefaults,
@@ -302,8 +302,8 @@ export class AgentSystem {
     const all = await this.#idsLike('')
     for (const part of all.areAll ? [0] : [id.length - 1, id.length * 0.75, id.length / 2, id.length / 4]) {
       const { ids } = part === 0 ? all : await this.#idsLike(id.slice(0, Math.ceil(part)))
-      const nearest = ids.length > 0 ? closest(id, ids) : null
-      if (nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3)) return nearest
+      const nearest = nearestName(id, ids)
+      if (nearest !== null) return nearest
     }
     return null
   }

@@ -6,7 +6,7 @@ import type { AgentInfo } from '../../actors/agent/system.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { dollarsSpent } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { listedNames, zeroOrMore } from '../arguments.ts'
+import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
@@ -23,9 +23,9 @@ export function agentCommands(agent: Command): void {
     .command('create <id> <system-prompt>')
     .description('create an agent')
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
-    .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
+    .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
-    .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', zeroOrMore)
+    .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
     .option('--retries <n>', 'how often to retry a call that failed temporarily', zeroOrMore)
     .option(
       '--load-project-settings',

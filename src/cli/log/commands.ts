@@ -47,5 +47,6 @@ function log(globals: GlobalOptions, { after, limit, lines, ...filter }: LogOpti
       if (++count === limit) break
     }
     latest.forEach(print)
+    if (count === 0) terminal.note('No fact matches.')
   })
 }

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { systemClock } from '../../clock.ts'
 import { OwnerOnly } from '../../events/errors/owner.ts'
+import { systemProblem } from '../../events/errors/phrases.ts'
 import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
@@ -159,6 +160,9 @@ async function taskFrom(
   try {
     return { prompt, textInput: `File: ${file}\n\n${await readFile(file, 'utf8')}` }
   } catch (cause) {
-    throw new InvalidInputError({ what: `--file ${file}`, problem: 'the file cannot be read' }, { cause })
+    throw new InvalidInputError(
+      { what: `--file ${file}`, problem: `it cannot be read: ${systemProblem(cause)}` },
+      { cause },
+    )
   }
 }

@@ -1,6 +1,6 @@
 /** What can go wrong with an agent: it is unknown, taken, stopped, busy or full. */
 import { defineError } from './builder.ts'
-import { NOTHING_WRITTEN, quoted } from './phrases.ts'
+import { didYouMean, NOTHING_WRITTEN, quoted } from './phrases.ts'
 
 /** No agent has this id. `nearest` is the id that was probably meant, if there is one. */
 export class AgentNotFoundError extends defineError(
@@ -8,7 +8,7 @@ export class AgentNotFoundError extends defineError(
   ({ agent, nearest, reason }: { agent: string; nearest: string | null; reason?: string }) =>
     reason === undefined
       ? {
-          message: `No agent ${quoted(agent)}.${nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`}`,
+          message: `No agent ${quoted(agent)}.${didYouMean(nearest)}`,
           hint: 'List them: claude-agents agent list',
         }
       : {

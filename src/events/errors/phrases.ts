@@ -7,6 +7,10 @@ export function quoted(name: string, longest = 200): string {
   return JSON.stringify(text.length > longest ? `${text.slice(0, longest - 3)}...` : text)
 }
 
+/** The end of a message about an unknown name. */
+export const didYouMean = (nearest: string | null): string =>
+  nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`
+
 export const NOTHING_WRITTEN = 'Nothing was written.'
 
 /** The hint where a newer version left something that this one cannot read. */
@@ -29,3 +33,24 @@ export const bodyInBackup = (before: string): string =>
 
 /** A text as a sentence: it ends with one full stop. */
 export const sentence = (text: string): string => `${text.replace(/\.$/, '')}.`
+
+const SYSTEM_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'a part of its path is not a directory',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+  EPERM: 'the system does not permit it',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is exhausted',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files',
+  ELOOP: 'it is a link to itself',
+  ENAMETOOLONG: 'its name is too long',
+}
+
+/** What the system said of a file, in words. */
+export function systemProblem(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return SYSTEM_PROBLEMS[code] ?? message
+}

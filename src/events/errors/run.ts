@@ -1,13 +1,16 @@
 /** What can go wrong with a run. */
 import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
-import { quoted, sentence } from './phrases.ts'
+import { didYouMean, quoted, sentence } from './phrases.ts'
 
-/** No run has this id. */
-export class RunNotFoundError extends defineError('RunNotFoundError', ({ runId }: { runId: string }) => ({
-  message: `No run ${quoted(runId)}.`,
-  hint: 'List them: claude-agents workflow list',
-})) {}
+/** No run has this id. `nearest` is the id that was probably meant, if there is one. */
+export class RunNotFoundError extends defineError(
+  'RunNotFoundError',
+  ({ runId, nearest = null }: { runId: string; nearest?: string | null }) => ({
+    message: `No run ${quoted(runId)}.${didYouMean(nearest)}`,
+    hint: 'List them: claude-agents workflow list',
+  }),
+) {}
 
 /** A run that has ended cannot be resumed. */
 export class RunFinishedError extends defineError(

@@ -14,6 +14,7 @@ import {
 } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
+import { nearestName } from '../../events/nearest-name.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
@@ -98,7 +99,7 @@ export class Runs {
     if (budget !== undefined) checkBudget(budget)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     const run = new Run(id, pattern, async () => {
-      const actor = this.#unfinished(id, await this.#loadActive(id))
+      const actor = await this.#unfinished(id, await this.#loadActive(id))
       await this.#checkAgents(pattern)
       await this.#setBudget(id, budget)
       return this.#resumed(id, actor)
@@ -109,7 +110,7 @@ export class Runs {
   /** What resuming a run with this pattern would do. Throws as resuming would. Asks no agent and writes nothing. */
   async plan(id: string, pattern: Pattern): Promise<RunPlan> {
     if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
-    const actor = this.#unfinished(id, await this.#load(id))
+    const actor = await this.#unfinished(id, await this.#load(id))
     await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
@@ -145,7 +146,7 @@ export class Runs {
   async show(id: string): Promise<RunDetails> {
     const actor = await this.#load(checkId('run', id))
     const { value: status, context } = actor.snapshot
-    if (status === 'absent') throw new RunNotFoundError({ runId: id })
+    if (status === 'absent') throw await this.#unknown(id)
     const { name, steps, done, costUsd, workflow } = context
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
     const finalOutput = await this.#finalOutput(actor)
@@ -169,7 +170,8 @@ export class Runs {
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
   async fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
     checkArgument('The options of fork', options, 'an object')
-    return forkRun(this.#environment, checkId('run', id), {
+    await this.assertKnown(id)
+    return forkRun(this.#environment, id, {
       ...options,
       as: options.as ?? this.#environment.newId(),
     })
@@ -178,7 +180,7 @@ export class Runs {
   /** Throws InvalidIdError, RunNotFoundError. */
   async assertKnown(id: string): Promise<void> {
     const version = await this.#environment.store.head(`${STREAMS}${checkId('run', id)}`)
-    if (version === 0) throw new RunNotFoundError({ runId: id })
+    if (version === 0) throw await this.#unknown(id)
   }
 
   /** Ends a run for good, even if no process executes it. */
@@ -305,12 +307,20 @@ export class Runs {
   }
 
   /** A run that can be resumed. Throws RunNotFoundError, RunFinishedError. */
-  #unfinished(id: string, actor: RunActor): RunActor {
+  async #unfinished(id: string, actor: RunActor): Promise<RunActor> {
     const { value } = actor.snapshot
-    if (value === 'absent') throw new RunNotFoundError({ runId: id })
+    if (value === 'absent') throw await this.#unknown(id)
     if (value === 'succeeded' || value === 'cancelled')
       throw new RunFinishedError({ runId: id, status: value })
     return actor
+  }
+
+  /** The error for an unknown run, with the id that was probably meant. */
+  async #unknown(id: string): Promise<RunNotFoundError> {
+    const known: string[] = []
+    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS }))
+      known.push(stream.slice(STREAMS.length))
+    return new RunNotFoundError({ runId: id, nearest: nearestName(id, known) })
   }
 
   #load(id: string): Promise<RunActor> {
@@ -343,7 +353,7 @@ export class Runs {
   /** The task that the run was started with. */
   async #task(id: string, actor: RunActor): Promise<TaskInput> {
     const { input } = actor.snapshot.context
-    if (!input) throw new RunNotFoundError({ runId: id })
+    if (!input) throw await this.#unknown(id)
     return readRunInput(input, this.#bodies)
   }
 
