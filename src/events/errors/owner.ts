@@ -15,15 +15,12 @@ export class OwnerUnavailable extends defineError(
 }
 
 /** The owner serves as many clients as it can. */
-export class OwnerBusy extends defineError(
-  'OwnerBusy',
-  ({ path, pid }: { path: string; pid: number }) => ({
-    details: { path, pid },
-    message: `Process ${pid}, which has the store ${path} open, takes no more clients at present.`,
-    hint: 'Nothing was asked of it. Try again when some of them have ended.',
-    retryable: true,
-  }),
-) {}
+export class OwnerBusy extends defineError('OwnerBusy', ({ path, pid }: { path: string; pid: number }) => ({
+  details: { path, pid },
+  message: `Process ${pid}, which has the store ${path} open, takes no more clients at present.`,
+  hint: 'Nothing was asked of it. Try again when some of them have ended.',
+  retryable: true,
+})) {}
 
 /** The owner speaks another version of the protocol. */
 export class OwnerProtocolMismatch extends defineError(
