@@ -5,6 +5,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigError, ConfigNotTrustedError, type ConfigProblem } from '../events/errors/config.ts'
+import { NotAFileError } from '../events/errors/store.ts'
 import { InvalidSpecificationError } from '../events/errors/supervision.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
@@ -15,6 +16,7 @@ import { decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
+import { readPlainFile } from '../store/directory.ts'
 import { ConfigDocument } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
@@ -181,23 +183,27 @@ async function problemsOfTrust(
 export async function findConfigFile(directory: string): Promise<string | null> {
   for (const name of NAMES) {
     const path = join(resolve(directory), name)
-    const isFile = await stat(path).then(
-      (found) => found.isFile(),
+    const isThere = await stat(path).then(
+      () => true,
       () => false,
     )
-    if (isFile) return path
+    if (isThere) return path
   }
   const above = dirname(resolve(directory))
   return above === resolve(directory) ? null : findConfigFile(above)
 }
 
+/** What a shell gives in place of a file: `--config <(...)`. */
+const OF_SHELL = /^\/(dev|proc\/self)\/fd\//
+
 /** The text of a configuration file. Throws ConfigError. */
 export async function readConfigFile(path: string): Promise<string> {
   try {
-    const text = await readFile(path, 'utf8')
+    const text = OF_SHELL.test(path) ? await readFile(path, 'utf8') : String(await readPlainFile(path))
     if (text.length <= LARGEST_FILE) return text
   } catch (cause) {
-    const problem = { place: path, problem: 'it cannot be read', hint: (cause as Error).message }
+    const said = cause instanceof NotAFileError ? cause.summary : (cause as Error).message
+    const problem = { place: path, problem: 'it cannot be read', hint: said }
     throw new ConfigError([problem], { cause })
   }
   throw new ConfigError([{ place: path, problem: `it is larger than ${LARGEST_FILE} bytes`, hint: '' }])

@@ -10,7 +10,7 @@ import { copyFile, link, mkdir, readdir, readFile, rm, symlink } from 'node:fs/p
 import { join } from 'node:path'
 import { LiveCopyFailed } from '../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { alreadyExists, isMissing, makeDirectory } from '../directory.ts'
+import { alreadyExists, isMissing, makeDirectory, openPlainFile } from '../directory.ts'
 import { type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
 import { writingError } from './archive/writer.ts'
@@ -59,21 +59,27 @@ const isInconsistent = (error: unknown) =>
  */
 async function copyStore(source: StorePaths, copy: StorePaths, held: string): Promise<void> {
   await Promise.all([makeDirectory(copy.log), makeDirectory(held)])
-  await copyFile(source.head, copy.head)
-  await copyFile(source.storeFile, copy.storeFile)
+  await copyPlainFile(source.head, copy.head)
+  await copyPlainFile(source.storeFile, copy.storeFile)
   // Blobs are never changed, only added, so they are read in place.
   await symlink(source.blobs, copy.blobs)
   await hold(source.log, held)
   const current = join(copy.log, 'CURRENT')
-  await copyFile(join(source.log, 'CURRENT'), current)
+  await copyPlainFile(join(source.log, 'CURRENT'), current)
   const manifest = (await readFile(current, 'utf8')).trim()
-  await copyFile(join(source.log, manifest), join(copy.log, manifest))
+  await copyPlainFile(join(source.log, manifest), join(copy.log, manifest))
   await hold(source.log, held)
   // LevelDB must not open the links themselves: it creates files under new numbers, which the owner may be using by now.
   // The newest log is copied first: once it exists, older ones no longer grow.
   for (const name of (await readdir(held)).sort(byNumber).reverse()) {
-    await copyFile(join(held, name), join(copy.log, name))
+    await copyPlainFile(join(held, name), join(copy.log, name))
   }
+}
+
+/** Opened before it is copied, because copying a pipe would wait for what is written to it. */
+async function copyPlainFile(from: string, to: string): Promise<void> {
+  await (await openPlainFile(from)).close()
+  await copyFile(from, to)
 }
 
 const TABLE_OR_LOG = /^\d+\.(?:ldb|sst|log)$/
