@@ -28,13 +28,15 @@ const environment = (more: Readonly<Record<string, string>>) => ({
   ...more,
 })
 
-export async function commandLine(more: Readonly<Record<string, string>> = {}) {
+/** @param ofTest Whether its folder is removed when the test has finished; otherwise call `remove`. */
+export async function commandLine(more: Readonly<Record<string, string>> = {}, ofTest = true) {
   const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   // What the command keeps for the user is not in the user's project.
   const state = `${folder}-state`
-  onTestFinished(async () => {
+  const remove = async () => {
     for (const made of [folder, state]) await rm(made, { recursive: true, force: true })
-  })
+  }
+  if (ofTest) onTestFinished(remove)
   const options = {
     cwd: folder,
     env: { HOME: folder, XDG_STATE_HOME: state, ...environment(more) },
@@ -44,6 +46,7 @@ export async function commandLine(more: Readonly<Record<string, string>> = {}) {
   return {
     folder,
     state,
+    remove,
     /** Starts a command; kill it, or await it. */
     start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], { ...options, stdin: 'ignore' }),
     /** Runs a command to its end, in the folder or in one below it. */
@@ -56,5 +59,5 @@ export async function commandLine(more: Readonly<Record<string, string>> = {}) {
 }
 
 /** The same with the stand-in. */
-export const quickCommandLine = (more: Readonly<Record<string, string>> = {}) =>
-  commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE, ...more })
+export const quickCommandLine = (more: Readonly<Record<string, string>> = {}, ofTest = true) =>
+  commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE, ...more }, ofTest)

@@ -14,6 +14,7 @@ test('files and folders are in the workspace before the call, and the log says w
   await mkdir(join(folder, 'source'))
   await writeFile(join(folder, 'source/a.ts'), 'export {}')
   await symlink('/etc/passwd', join(folder, 'source/secret'))
+  await symlink('a.ts', join(folder, 'source/b.ts'))
   await run(['agent', 'create', 'a', 'x'])
   const asked = await run([
     'agent',
@@ -29,7 +30,8 @@ test('files and folders are in the workspace before the call, and the log says w
   expect(asked).toMatchObject({ exitCode: 0 })
   const workspace = join(folder, '.claude-agents/agents/a/workspace')
   expect(await readFile(join(workspace, 'docs/notes.txt'), 'utf8')).toBe('three notes')
-  expect(await readdir(join(workspace, 'source'))).toEqual(['a.ts'])
+  expect((await readdir(join(workspace, 'source'))).sort()).toEqual(['a.ts', 'b.ts'])
+  expect(await readFile(join(workspace, 'source/b.ts'), 'utf8')).toBe('export {}')
   const log = (await run(['log', '--json'])).values
   const placed = log.find(({ type }) => type === 'InputsPlaced') as
     | { data?: { inputs?: unknown } }
@@ -38,6 +40,10 @@ test('files and folders are in the workspace before the call, and the log says w
     { kind: 'file', target: 'docs/notes.txt', bytes: 11, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     { kind: 'folder', target: 'source', files: 1, skipped: 1 },
   ])
+  // What is missing is told to the user and to the model.
+  const leftOut = 'source: 1 entry was left out: "secret" (a link that may lead out of it)'
+  expect(asked.stderr.replaceAll('\\"', '"')).toContain(leftOut)
+  expect(model.requests.at(-1)?.conversation.at(-1)?.[1]).toContain(leftOut)
   expect(log.findIndex(({ type }) => type === 'InputsPlaced')).toBeLessThan(
     log.findIndex(({ type }) => type === 'ProcessStarted'),
   )
