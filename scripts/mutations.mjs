@@ -2007,6 +2007,20 @@ export const MUTATIONS = [
       'if (error !== undefined) throw error',
     ],
   ),
+  ...breaking(
+    'A full disk undoes no decision and loses no answer',
+    {
+      'tests/actors/agent/full-disk.test.ts': [
+        'what a call cost waits for room while its agent is restarted',
+      ],
+    },
+    [
+      'a restart gives up what waits for room',
+      'src/actors/agent/agent.ts',
+      'wasKilled, insists: true })',
+      'wasKilled })',
+    ],
+  ),
 ]
 
 /** What keeps mutations from being tried: a line that has changed, or a test that is gone. */
