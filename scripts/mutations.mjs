@@ -1634,6 +1634,7 @@ export const MUTATIONS = [
     {
       'tests/patterns/runs/missing-parts.test.ts': [
         'is no success, names the agent, and resumes with what is missing',
+        'a race is won by a whole answer, even if one with a missing part is earlier',
       ],
     },
     [
@@ -1763,7 +1764,7 @@ export const MUTATIONS = [
     [
       'the next process does not know it',
       'src/actors/admission/accounts.ts',
-      '    for (const { account } of await this.list()) await this.#read(account)\n',
+      '    if (leftMs > 0) this.#governor.close(account, leftMs)\n',
       '',
     ],
   ),
