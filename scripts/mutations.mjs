@@ -102,7 +102,65 @@ export const MUTATIONS = [
       "    if (error) return { kind: 'conflict', error }\n",
       '',
     ],
+    [
+      'only the first append of a group is checked',
+      'src/store/append-request.ts',
+      'for (const { stream, expectedVersion, facts } of group) {',
+      'for (const { stream, expectedVersion, facts } of group.slice(0, 1)) {',
+    ],
   ),
+  ...breaking(
+    'An append is atomic',
+    { 'tests/store/level/kill.test.ts': ['times kill -9 under load loses nothing acknowledged'] },
+    [
+      'each append of a group is written alone',
+      `${STORE}/store.ts`,
+      'return perAppend(group, await writer.append(group))',
+      'return Promise.all(group.map(async (one) => (await new Promise((next) => setTimeout(next, 5)), writer.append([one]))))',
+    ],
+  ),
+  ...breaking(
+    'A stale writer is fenced',
+    { [CONTRACT]: ['A store on LevelDB'] },
+    [
+      'an earlier token is accepted',
+      'src/store/claims.ts',
+      'token !== null && token !== this.#tokens.get(stream)',
+      'token !== null && !this.#tokens.has(stream)',
+    ],
+    [
+      'a claim does not wait for what is being written',
+      `${STORE}/writer.ts`,
+      '    await this.#queue.push([])\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A step writes to the log twice',
+    {
+      'tests/patterns/runs/appends.test.ts': [
+        'A step of a run writes twice: when it begins, and when it is answered',
+      ],
+    },
+    [
+      'the beginning is written apart',
+      'src/actors/agent/tasks/tasks.ts',
+      'if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined',
+      '',
+    ],
+    [
+      'the answer is written apart',
+      'src/actors/agent/worker.ts',
+      'if (!step || task.attempt > 1) return',
+      'if (step || task.attempt > 1) return',
+    ],
+  ),
+  ...breaking('A fact names its cause', { [CONTRACT]: ['A store on LevelDB'] }, [
+    'a cause of the same append is counted from the beginning of its own stream',
+    `${STORE}/batch-plan.ts`,
+    'placedFact(fact, this.#writer.storeId, first)',
+    'placedFact(fact, this.#writer.storeId, this.#start + this.records.length + 1 - index)',
+  ]),
   ...breaking(
     'A fact is read as it was appended',
     { [CONTRACT]: ['A store on LevelDB'] },
@@ -122,8 +180,8 @@ export const MUTATIONS = [
   ...breaking('The expected version', { [CONTRACT]: ['A store on LevelDB'] }, [
     'any version is accepted',
     'src/store/append-request.ts',
-    'if (expectedVersion === null || expectedVersion === actual) return null',
-    'return null',
+    'if (expectedVersion !== null && expectedVersion !== actual)',
+    'if (Number.isNaN(actual))',
   ]),
   ...breaking(
     'A fact whose upcast or fold throws is named',
@@ -145,7 +203,7 @@ export const MUTATIONS = [
     [
       'a repeated id is written again',
       `${STORE}/batch-plan.ts`,
-      "    if (entry) return { kind: 'repeated', entry }\n",
+      "    if (repetition) return { kind: 'repeated', repetition }\n",
       '',
     ],
     ['other facts under a known id pass', `${STORE}/writer.ts`, '    if (conflict) throw conflict\n', ''],
@@ -166,8 +224,8 @@ export const MUTATIONS = [
     [
       'a version is left out',
       `${STORE}/batch-plan.ts`,
-      'this.#versions.set(stream, next)',
-      'this.#versions.set(stream, next + 1)',
+      'this.#versions.set(stream, version)',
+      'this.#versions.set(stream, version + 1)',
     ],
   ),
   ...breaking(
@@ -194,13 +252,34 @@ export const MUTATIONS = [
     [
       'a follower repeats its last fact',
       'src/store/follow.ts',
-      'store.readAll({ after: position })',
-      'store.readAll({ after: Math.max(0, position - 1) })',
+      'this.#store.readAll({ after, to: last })',
+      'this.#store.readAll({ after: Math.max(0, after - 1), to: last })',
     ],
     [
       'followers are not told of what is written',
       'src/store/level/writer.ts',
       'this.#parts.watermark.advance(end.position)',
+      '',
+    ],
+  ),
+
+  ...breaking(
+    'Followers do not hold up a writer',
+    { 'tests/store/level/followers.test.ts': ['64 followers from position 0'] },
+    [
+      'each follower reads for itself',
+      'src/store/follow.ts',
+      '    let page = this.#pages.get(key)\n',
+      '    let page: Promise<FollowedPage> | undefined\n',
+    ],
+  ),
+  ...breaking(
+    'Followers do not hold up a writer',
+    { 'tests/store/level/followers.test.ts': ['An append waits for two pages at most'] },
+    [
+      'pages are read one after another while a write waits',
+      'src/store/follow.ts',
+      '      await Promise.race([this.#written(), advanced])\n',
       '',
     ],
   ),
@@ -640,8 +719,8 @@ export const MUTATIONS = [
     [
       'a restart forgets refusals',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && effect.task.refusals > 0) governor',
-      'if (context.resumed && effect.task.refusals > 1e9) governor',
+      'if (context.resumed && effect.task.refusals > 0) admission',
+      'if (context.resumed && effect.task.refusals > 1e9) admission',
     ],
     [
       'a restart begins with any number',
@@ -655,7 +734,7 @@ export const MUTATIONS = [
     { [GOVERNOR]: ['gives each agent its turn, and all copies of an agent one together'] },
     [
       'an agent keeps its turn',
-      'src/actors/admission/fair-queue.ts',
+      'src/actors/admission/governor.ts',
       '      this.#lines.delete(owner)\n      if (line',
       '      if (line.length === 0) this.#lines.delete(owner)\n      if (line',
     ],
@@ -746,6 +825,16 @@ export const MUTATIONS = [
       'src/actors/agent/call.ts',
       "    case 'unsent':\n      return undefined",
       "    case 'unsent':\n      return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
+    ],
+  ),
+  ...breaking(
+    'A call that began elsewhere is never made again without a word',
+    { 'tests/actors/agent/elsewhere.test.ts': ['has an unknown outcome'] },
+    [
+      'what is not here was never sent',
+      'src/actors/agent/call.ts',
+      "isGone && found.outcome === 'unsent' ? UNANSWERED : found",
+      'found',
     ],
   ),
   ...breaking(
@@ -877,7 +966,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['hold the second task without a request', 'of zero holds everything'] },
     [
       'everything fits',
-      'src/actors/admission/budget-decisions.ts',
+      'src/actors/admission/budget.ts',
       'left === null || (left > 0 && needed <= left)',
       'left === null || needed >= 0',
     ],
@@ -887,7 +976,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['The next call is estimated at the mean', 'but not at the cost of its last one'] },
     [
       'the last call does not count',
-      'src/actors/admission/budget-decisions.ts',
+      'src/actors/admission/budget.ts',
       'largest([mean, lastCost ?? mean, minimum])',
       'largest([mean, minimum])',
     ],
@@ -912,7 +1001,7 @@ export const MUTATIONS = [
     [
       'nothing is reserved',
       'src/actors/admission/budget-ledger.ts',
-      "value === 'limited' ? [{ type: 'BudgetReserved', data: reservation }] : []",
+      "value === 'limited' && !isRefused ? [{ type: 'BudgetReserved', data: reservation }] : []",
       "value === 'limited' && reservation.callId === '' ? [{ type: 'BudgetReserved', data: reservation }] : []",
     ],
   ),
@@ -934,6 +1023,26 @@ export const MUTATIONS = [
       'src/actors/admission/budgets.ts',
       'Promise.all(ledgers.map((ledger) => ledger.reserve(reservation)))',
       'Promise.all(ledgers.slice(0, 1).map((ledger) => ledger.reserve(reservation)))',
+    ],
+  ),
+  ...breaking(
+    'Two processes may spend from one budget',
+    { 'tests/actors/admission/shared-budgets.test.ts': ['starve nobody', 'notice that another process'] },
+    [
+      'what another process gives back is not noticed',
+      'src/actors/admission/budgets.ts',
+      '    if (!signal.aborted) this.#notify()\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Two processes may spend from one budget',
+    { 'tests/actors/admission/shared-budgets.test.ts': ['do not both take the last room'] },
+    [
+      'what another process has taken is not noticed',
+      'src/actors/admission/budget-ledger.ts',
+      "isRefused = value === 'limited' && !fits(",
+      "isRefused = value === 'none' && !fits(",
     ],
   ),
   ...breaking(
@@ -1168,12 +1277,7 @@ export const MUTATIONS = [
     {
       'tests/remote/orchestrator.test.ts': ['waits for the tasks of other processes, and not for followers'],
     },
-    [
-      'their tasks are not counted',
-      'src/owner/socket.ts',
-      "if (request.method === 'POST') this.#writes.add(answered)",
-      '',
-    ],
+    ['their tasks are not counted', 'src/owner/socket.ts', 'this.#writes.add(done)', ''],
   ),
   ...breaking(
     '`owner.json` is trusted only if this user alone can have written it',
@@ -1209,8 +1313,28 @@ export const MUTATIONS = [
     [
       'any number of connections is taken',
       'src/owner/socket.ts',
-      '    this.#server.maxConnections = MOST_CONNECTIONS\n',
-      '',
+      'this.#connections.size >= MOST_CONNECTIONS',
+      'false',
+    ],
+  ),
+  ...breaking(
+    'No client holds up another one, or the end of the owner',
+    { 'tests/owner/limits.test.ts': ['in the middle of its request holds up no other client'] },
+    [
+      'half of a request counts as work',
+      'src/owner/socket.ts',
+      '    const body = await readBody(request)\n',
+      '    const body = await this.#written(readBody(request))\n',
+    ],
+  ),
+  ...breaking(
+    'No client holds up another one, or the end of the owner',
+    { 'tests/owner/limits.test.ts': ['before it reads the reply to its task holds up no other client'] },
+    [
+      'a task lasts until its reply is read',
+      'src/owner/served-commands.ts',
+      'send({ reply: await handle })',
+      'await lines.write({ reply: await handle })',
     ],
   ),
   ...breaking(
@@ -1370,9 +1494,9 @@ export const MUTATIONS = [
     },
     [
       'a cancelled task ends the turn of those behind it',
-      'src/actors/agent/call-admission.ts',
-      '        await this.admit(task, context)\n',
-      '        return await this.admit(task, context)\n',
+      'src/actors/agent/worker.ts',
+      '        await begin(task, context)\n      } catch',
+      '        return await begin(task, context)\n      } catch',
     ],
   ),
   ...breaking(
@@ -1522,9 +1646,9 @@ export const MUTATIONS = [
     { 'tests/actors/admission/spending.test.ts': ['Cached tokens count by the weight that is set'] },
     [
       'cached tokens are free',
-      'src/actors/agent/counted-spending.ts',
-      '  const tokens = tokensOf(usage)',
-      '  const tokens = tokensOf.length * 0 + usage.inputTokens + usage.outputTokens',
+      'src/actors/agent/worker.ts',
+      'recordedSpending(spent, admission.tokensOf(spent.usage))',
+      'recordedSpending(spent, spent.usage.inputTokens + spent.usage.outputTokens)',
     ],
   ),
   ...breaking(
@@ -1702,8 +1826,8 @@ export const MUTATIONS = [
     [
       'a follower misses a fact',
       'src/owner/followers.ts',
-      'this.#store.follow({ after,',
-      'this.#store.follow({ after: after + 1,',
+      'pages(this.#store, { after,',
+      'pages(this.#store, { after: after + 1,',
     ],
   ),
   ...breaking(
