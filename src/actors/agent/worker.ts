@@ -78,6 +78,7 @@ export function agentWorker(
   { bodies, events, materials, cancelling, steps }: AskedTasks,
 ): AgentWorker {
   const { clock, runner, logger, admission, store, newId } = environment
+  const directories = environment.directories(agent)
   /** Announced calls, until their effect takes them. */
   const announced = new Map<string, Admitted>()
   /** The wait for other agents does not count against a task's deadline. */
@@ -277,7 +278,7 @@ export function agentWorker(
       const material = materials.get(taskId) ?? task.material
       const replace = material.replace ?? environment.replaceInputs
       const placing = task.runId ?? taskId
-      inputs = await runner.place(environment.directories(agent), material, { signal, placing, replace })
+      inputs = await runner.place(directories, material, { signal, placing, replace })
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
@@ -298,7 +299,6 @@ export function agentWorker(
     try {
       const { config } = actor.snapshot.context
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
-      const directories = environment.directories(agent)
       const sources = { store, stream: actor.stream, bodies, directories }
       complete = await composeCall(agent, config, task, call, sources)
     } catch (error) {
