@@ -36,7 +36,7 @@ export class StoreInUse extends defineError(
   'StoreInUse',
   ({ path, pid }: { path: string; pid: number | null }) => ({
     message: `The store ${path} is in use by ${pid === null ? 'another process' : `process ${pid}`}.`,
-    hint: 'Wait until it ends, or choose another --base-dir.',
+    hint: 'Wait until it ends, or use another store: --base-dir DIR (in code: baseDir)',
   }),
 ) {
   readonly pid = this.details.pid
