@@ -213,8 +213,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       `${STORE}/opening-check.ts`,
-      '  if (!problem) return\n',
-      '  if (problem !== null) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
@@ -739,6 +739,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A verified table is read again before it is used',
+    { 'tests/store/level/remembered-tables.test.ts': ['rots in a table without a trace'] },
+    [
+      'a table is trusted by its time',
+      `${STORE}/opening-check.ts`,
+      'table.smallest <= to && table.largest >= from)) await',
+      'table.smallest <= to && table.largest < from)) await',
+    ],
+  ),
+  ...breaking(
     'A call that began elsewhere is never made again without a word',
     { 'tests/actors/agent/elsewhere.test.ts': ['has an unknown outcome'] },
     [
@@ -898,7 +908,7 @@ export const MUTATIONS = [
     [
       'a raised budget is not noticed',
       'src/actors/agent/decisions.ts',
-      "return queue.some(isForBudget) ? [{ key: BEGIN_HELD, type: 'begin' }] : []",
+      "return queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' }] : []",
       'return []',
     ],
   ),
@@ -988,7 +998,7 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      'if (signal.aborted) return record(() => keepLate(effect, ending))',
+      'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
       'if (signal.aborted) return',
     ],
     [
@@ -1303,8 +1313,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       'src/store/level/opening-check.ts',
-      '  if (!problem) return\n',
-      '  if (problem !== undefined) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(

@@ -56,7 +56,7 @@ const BUGS = [
   {
     bug: 'late answers are dropped',
     file: `${AGENT}/worker.ts`,
-    from: 'if (signal.aborted) return record(() => keepLate(effect, ending))',
+    from: 'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
     to: 'if (signal.aborted) return',
   },
   {
