@@ -19,7 +19,7 @@ export const BUGS = [
   {
     bug: 'commit ids are forgotten',
     file: 'src/actors/engine/actor.ts',
-    from: '...(commitId === undefined ? {} : { commitId }),',
+    from: '...(commitId !== undefined && { commitId }),',
     to: '',
   },
   {

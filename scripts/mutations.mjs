@@ -610,8 +610,8 @@ export const MUTATIONS = [
     [
       'a known id is a new task',
       'src/actors/agent/tasks/tasks.ts',
-      ', commitId: `task/${this.#agent}/${taskId}` },',
-      ' },',
+      'return `task/${this.#agent}/${taskId}`',
+      'return `task/${this.#agent}/${taskId}/${this.#environment.newId()}`',
     ],
   ),
   ...breaking('A task id identifies one task', { [AGENT]: ['cannot be used for another task'] }, [
@@ -1072,8 +1072,8 @@ export const MUTATIONS = [
     [
       'a hold is not written',
       'src/actors/agent/tasks/tasks.ts',
-      '...defined({ continues }) } }, ...held]',
-      '...defined({ continues }) } }]',
+      "    if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })\n",
+      '',
     ],
   ),
   ...breaking(
