@@ -1589,7 +1589,7 @@ export const MUTATIONS = [
     [
       'its effects do not run',
       'src/actors/own/ref.ts',
-      '    if (isForReading(this.#environment.store)) return\n    actor.start(',
+      '    if (isForReading(this.#environment.store)) return\n    life.start(',
       '    if (isForReading(this.#environment.store) || this.stream.length > 0) return\n    actor.start(',
     ],
   ),

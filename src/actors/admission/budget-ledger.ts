@@ -2,8 +2,9 @@
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Amount, Limit } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
-import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { ActorEnvironment } from '../engine/actor.ts'
 import { mayPass } from '../engine/insistence.ts'
+import { type Decides, Life } from '../engine/life.ts'
 import { fits, isLimited, remaining } from './budget-decisions.ts'
 import {
   type BudgetContext,
@@ -33,7 +34,7 @@ export interface BudgetInfo {
 export type CallEnded = (callId: string, signal: AbortSignal) => Promise<void>
 
 export class BudgetLedger {
-  readonly #actor: EventSourcedActor<typeof budgetMachine, BudgetEffect>
+  readonly #actor: Life<typeof budgetMachine, BudgetEffect>
   readonly #environment: ActorEnvironment
   /** Reservations that are not durable yet. */
   readonly #promised = new Map<string, Amount>()
@@ -41,10 +42,7 @@ export class BudgetLedger {
   readonly #known = new Map<string, Amount>()
   readonly #settling = new Set<Promise<unknown>>()
 
-  private constructor(
-    actor: EventSourcedActor<typeof budgetMachine, BudgetEffect>,
-    environment: ActorEnvironment,
-  ) {
+  private constructor(actor: Life<typeof budgetMachine, BudgetEffect>, environment: ActorEnvironment) {
     this.#actor = actor
     this.#environment = environment
   }
@@ -56,19 +54,19 @@ export class BudgetLedger {
     ended: CallEnded,
     changed: () => void,
   ): Promise<BudgetLedger> {
-    const actor = await EventSourcedActor.load(budgetKinds[of], id, environment)
+    const actor = await Life.load(budgetKinds[of], id, environment)
     const ledger = new BudgetLedger(actor, environment)
     actor.observe(({ type }) => {
       if (type !== 'BudgetReserved') changed()
     })
     if (isForReading(environment.store)) return ledger
     await Promise.all(Object.values(ledger.context.reserved).map((open) => ledger.#settle(open)))
-    actor.start(async ({ reservation }, { signal, resumed }) => {
+    actor.start((by) => async ({ reservation }, { signal, resumed }) => {
       // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
       for (let isOver = resumed; !signal.aborted; isOver = true) {
         // Listens before it reads, so that no end is missed.
         const next = ended(reservation.callId, signal)
-        if (isOver && (await ledger.#settle(reservation))) return
+        if (isOver && (await ledger.#settle(reservation, by))) return
         await next
       }
     })
@@ -160,19 +158,19 @@ export class BudgetLedger {
   }
 
   /** Returns false while the log has no end of the call. */
-  async #settle(reservation: Reservation): Promise<boolean> {
-    const settling = this.#settled(reservation)
+  async #settle(reservation: Reservation, by: Decides<typeof budgetMachine> = this.#actor): Promise<boolean> {
+    const settling = this.#settled(reservation, by)
     this.#settling.add(settling)
     return settling.finally(() => this.#settling.delete(settling))
   }
 
-  async #settled(reservation: Reservation): Promise<boolean> {
+  async #settled(reservation: Reservation, by: Decides<typeof budgetMachine>): Promise<boolean> {
     const { callId, taskId } = reservation
     const settlement = await this.#settlementOf(reservation)
     if (!settlement) return false
     const decide = ({ context }: BudgetSnapshot): readonly BudgetFact[] =>
       callId in context.reserved ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }] : []
-    await this.decide(decide, taskId)
+    await by.decide(decide, { correlationId: taskId })
     this.#known.delete(callId)
     return true
   }

@@ -9,10 +9,11 @@ import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import type { BudgetInfo } from '../admission/budget-ledger.ts'
-import { type Causation, EventSourcedActor } from '../engine/actor.ts'
+import type { Causation } from '../engine/actor.ts'
+import { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from './decisions.ts'
-import type { AgentActor, AgentEnvironment } from './environment.ts'
+import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
@@ -51,28 +52,26 @@ export interface AgentMetrics {
 /** An agent. Its commands are recorded as facts in its stream, `agent/<id>`. */
 export class Agent {
   readonly id: string
-  #actor: AgentActor
+  readonly #life: AgentLife
   readonly #environment: AgentEnvironment
   readonly #tasks: AgentTasks
   readonly #loadedAt: number
   readonly #supervision = new AgentSupervision()
   #started = false
-  /** Resolves when the agent is loaded again. Never rejects. */
-  #reloading: Promise<unknown> = Promise.resolve()
   #stopReviews = () => {}
 
-  private constructor(id: string, actor: AgentActor, environment: AgentEnvironment) {
+  private constructor(id: string, life: AgentLife, environment: AgentEnvironment) {
     this.id = id
-    this.#actor = actor
+    this.#life = life
     this.#environment = environment
-    this.#tasks = new AgentTasks(id, actor, environment, () => this.start())
+    this.#tasks = new AgentTasks(id, life, environment, () => this.start())
     this.#loadedAt = environment.clock.now()
-    this.#supervision.observe(actor)
+    this.#supervision.observe(life)
   }
 
   /** Folds the agent's facts. It does not work until `start` or the first `ask`. */
   static async load(id: string, environment: AgentEnvironment): Promise<Agent> {
-    return new Agent(id, await EventSourcedActor.load(agentKind, id, environment), environment)
+    return new Agent(id, await Life.load(agentKind, id, environment), environment)
   }
 
   /** `absent`, `idle`, `busy`, `retry`, `error` or `stopped`. */
@@ -82,7 +81,7 @@ export class Agent {
 
   /** The whole state, as XState has it: `value`, `context`, `matches`, `can`. */
   get snapshot(): AgentSnapshot {
-    return this.#actor.snapshot
+    return this.#life.snapshot
   }
 
   /** Whether this process runs the agent's tasks. */
@@ -92,12 +91,12 @@ export class Agent {
 
   /** The number of facts folded into the state. */
   get version(): number {
-    return this.#actor.version
+    return this.#life.version
   }
 
   /** The live XState actor, to subscribe to or to inspect. */
   get machine(): AgentActor['machine'] {
-    return this.#actor.machine
+    return this.#life.machine
   }
 
   /** Gives the agent a task. It is durable before it begins, and one task runs at a time. */
@@ -128,7 +127,7 @@ export class Agent {
 
   /** Approves a task that needs approval. Throws TaskNotHeldError. */
   async approve(taskId: string, verdict: Verdict = {}): Promise<void> {
-    await this.#actor.decide(({ context }) => approveTask(context, taskId, verdict), {
+    await this.#life.decide(({ context }) => approveTask(context, taskId, verdict), {
       correlationId: taskId,
     })
     this.start()
@@ -136,13 +135,14 @@ export class Agent {
 
   /** Rejects a task that needs approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
-    await this.#actor.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
+    await this.#life.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,
     })
   }
 
   /** The tasks that wait for approval or for room in a budget. */
-  held(): Promise<readonly HeldTask[]> {
+  async held(): Promise<readonly HeldTask[]> {
+    await this.#life.use()
     return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.budgets)
   }
 
@@ -158,7 +158,7 @@ export class Agent {
 
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
   async reset(): Promise<void> {
-    await this.#actor.decide(({ value }) => {
+    await this.#life.decide(({ value }) => {
       if (value === 'busy' || value === 'retry') throw new AgentBusyError({ agent: this.id })
       return [{ type: 'AgentReset', data: {} }]
     })
@@ -166,7 +166,7 @@ export class Agent {
 
   /** Cancels all its tasks and refuses new ones until it is reset. */
   async stop(reason = 'asked to'): Promise<void> {
-    await this.#actor.decide(({ context }) => [
+    await this.#life.decide(({ context }) => [
       ...cancelTasks(context, `the agent was stopped: ${reason}`),
       { type: 'AgentStopped', data: { reason } },
     ])
@@ -174,7 +174,7 @@ export class Agent {
 
   /** The session chain, oldest first; each link names its parent. A fork's chain begins with the original's. */
   async sessions(): Promise<readonly SessionLink[]> {
-    return sessionLinks(this.#environment.store, this.#actor.stream)
+    return sessionLinks(this.#environment.store, this.#life.stream)
   }
 
   metrics(): AgentMetrics {
@@ -198,22 +198,21 @@ export class Agent {
     decision: (snapshot: AgentSnapshot) => readonly AgentFact[],
     origin?: Causation,
   ): Promise<readonly Recorded[]> {
-    return this.#actor.decide(decision, origin)
+    return this.#life.decide(decision, origin)
   }
 
   /** Resolves when no task runs and all queued ones are held. Throws ClosedError if the agent is closed before. */
   async settled(): Promise<void> {
     for (;;) {
-      const actor = this.#actor
-      if (!actor.closed) {
-        // Rejects if the actor is closed meanwhile.
-        await waitFor(actor.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY }).catch(() => {})
-        await actor.quiet()
+      if (!this.#life.closed) {
+        // Rejects if the actor ends meanwhile.
+        await waitFor(this.#life.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY }).catch(() => {})
+        // A supervisor may have reloaded the agent.
+        await this.#life.quiet()
       }
-      await this.#reloading
-      // A held task may have begun, and a supervisor may have reloaded the agent.
-      if (isAtRest(this.snapshot)) return
-      if (actor.closed && actor === this.#actor) throw new ClosedError({ what: 'orchestrator' })
+      // A held task may have begun.
+      if (isAtRest(this.snapshot) || this.#life.isLost) return
+      if (this.#life.closed) throw new ClosedError({ what: 'orchestrator' })
     }
   }
 
@@ -237,8 +236,8 @@ export class Agent {
   async runUnder(supervisor: string): Promise<SupervisedAgent<Agent>> {
     const { child, hasEnded } = this.#supervision.begin(this, supervisor)
     try {
-      if (hasEnded) await this.#reload()
-      await this.#actor.decide(({ value }) =>
+      if (hasEnded) await this.#life.reload({ atOnce: this.#supervision.wasKilled })
+      await this.#life.decide(({ value }) =>
         value === 'error' || value === 'stopped' ? [{ type: 'AgentRestarted', data: {} }] : [],
       )
       if (this.status === 'absent') throw new AgentNotFoundError({ agent: this.id, nearest: null })
@@ -247,14 +246,16 @@ export class Agent {
       throw error
     }
     this.#tasks.refuse(undefined)
-    if (hasEnded) this.#work()
-    else this.start()
+    if (hasEnded) {
+      this.#started = true
+      this.#work()
+    } else this.start()
     return child
   }
 
   /** Aborts its effects. It still accepts tasks, which wait. */
   halt(): Promise<void> {
-    return this.#actor.halt()
+    return this.#life.halt()
   }
 
   /** Refuses tasks and rejects pending replies with the reason. */
@@ -266,42 +267,23 @@ export class Agent {
   async close(): Promise<void> {
     this.#stopReviews()
     this.#tasks.close()
-    await this.#actor.close()
+    await this.#life.close()
   }
 
   #work(): void {
     const { bodies, events, materials, cancelling } = this.#tasks
-    const perform = agentWorker(
-      this.id,
-      this.#actor,
-      this.#environment,
-      bodies,
-      events,
-      materials,
-      cancelling,
-    )
-    this.#actor.start(perform, (error) => this.#supervision.crash(error))
+    const perform = (actor: AgentActor) =>
+      agentWorker(this.id, actor, this.#environment, bodies, events, materials, cancelling)
+    this.#life.start(perform, (error) => this.#supervision.crash(error))
     this.#stopReviews()
     const review = () => {
-      if (this.snapshot.context.queue.some(isHeldForMoney)) this.#actor.again(BEGIN_HELD)
+      if (this.snapshot.context.queue.some(isHeldForMoney)) this.#life.again(BEGIN_HELD)
     }
     const { budgets, accounts } = this.#environment
     const forget = [budgets.onChange(review), accounts.onResume(review)]
     this.#stopReviews = () => {
       for (const stop of forget) stop()
     }
-  }
-
-  async #reload(): Promise<void> {
-    const old = this.#actor
-    const loading = old
-      .close({ atOnce: this.#supervision.wasKilled })
-      .then(() => EventSourcedActor.load(agentKind, this.id, this.#environment))
-    this.#tasks.reload(loading)
-    this.#reloading = loading.catch(() => {})
-    this.#actor = await loading
-    this.#started = true
-    this.#supervision.observe(this.#actor)
   }
 
   /** Reports tasks that an earlier process left without a call in flight: they need no recovery and simply resume. */

@@ -6,6 +6,7 @@ import type { Accounts } from '../admission/accounts.ts'
 import type { Budgets } from '../admission/budgets.ts'
 import type { Governor } from '../admission/governor.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
 import type { AgentEffect } from './decisions.ts'
 import type { agentMachine } from './machine.ts'
@@ -57,5 +58,8 @@ export interface Recovery {
   readonly outcome: RecoveryOutcome
 }
 
-/** An agent as an actor. */
+/** What an agent's users work with: a life with one actor after the other. */
+export type AgentLife = Life<typeof agentMachine, AgentEffect>
+
+/** What an agent's effects work with: they end with their actor. */
 export type AgentActor = EventSourcedActor<typeof agentMachine, AgentEffect>

@@ -13,19 +13,20 @@
  * - I5. Effects follow from state: after each append, missing effects start and unwanted ones are aborted. So a crash
  *   needs no path of its own: folding the log gives the state, and the state says what to run.
  * - I6. Loading and closing add no fact.
+ * - I7. Whoever writes to the stream besides the actor ends it: its effects end at once, and it decides nothing more. Its
+ *   owner, a `Life`, folds the facts afresh.
  */
 import type { AnyStateMachine, EventObject, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
 import type { NewFact, Recorded } from '../../events/envelope.ts'
 import { InvalidFactError } from '../../events/errors/fact.ts'
-import { VersionConflict } from '../../events/errors/store.ts'
+import { Fenced, VersionConflict } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
 import type { Logger } from '../../logger.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
-import { foldFact } from './fold-fact.ts'
 import { type FoldedActor, foldStream } from './fold-stream.ts'
 import { insist, Wish } from './insistence.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
@@ -78,6 +79,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** Wanted until the actor closes. */
   readonly #life: Wish
   #crashed: (error: unknown) => void = () => {}
+  readonly #left: (actor: this) => void
+  #lost: VersionConflict | Fenced | undefined
   #version: number
   #savedVersion: number
   #saving: Promise<void> = Promise.resolve()
@@ -91,8 +94,10 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     stream: string,
     environment: ActorEnvironment,
     loaded: FoldedActor<M>,
+    left: (actor: EventSourcedActor<M, E>) => void,
   ) {
     this.stream = stream
+    this.#left = left
     this.#definition = definition
     this.#environment = environment
     this.#version = loaded.version
@@ -101,11 +106,16 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.machine = liveMachine(definition, stream, loaded.snapshot, environment.inspect)
   }
 
-  /** Folds the actor's facts. No effect runs until `start`. */
+  /**
+   * Folds the actor's facts. No effect runs until `start`.
+   *
+   * @param left Called once it is lost.
+   */
   static async load<M extends AnyStateMachine, E extends Effect>(
     definition: ActorDefinition<M, E>,
     id: string,
     environment: ActorEnvironment,
+    left: (actor: EventSourcedActor<M, E>) => void = () => {},
   ): Promise<EventSourcedActor<M, E>> {
     const stream = streamName(definition.kind, id)
     return new EventSourcedActor(
@@ -113,6 +123,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       stream,
       environment,
       await foldStream(definition, environment.store, stream),
+      left,
     )
   }
 
@@ -128,6 +139,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** Whether decisions are refused. */
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Why it was lost: something else has written to the stream. */
+  get lost(): VersionConflict | Fenced | undefined {
+    return this.#lost
   }
 
   /**
@@ -153,7 +169,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * that arrive during an append are taken together and share the next one.
    *
    * @param decision Throwing writes nothing. *Contract:* may be called more than once: if an append that it shared with others
-   * fails, it is taken again alone; if something else was appended first, it is taken again on the new state.
+   * fails, it is taken again alone.
    */
   decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
@@ -228,7 +244,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     for (const waiting of turn) {
       try {
         if (waiting.origin.whileClosing ? this.#ended : this.#closed)
-          throw new ClosedError({ what: `actor ${this.stream}` })
+          throw this.#lost ?? new ClosedError({ what: `actor ${this.stream}` })
         const own = this.#drafts(waiting.decision(foreseen), waiting.origin)
         foreseen = this.#foresee(foreseen, own)
         decided.push({ waiting, from: drafts.length, to: drafts.push(...own) })
@@ -252,34 +268,23 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   /** Takes decisions again whose append has failed. Those that fail by themselves are rejected. */
   async #takeAgain(turn: readonly Waiting<M>[], error: unknown): Promise<void> {
-    let problem = error
-    try {
-      if (error instanceof VersionConflict && (await this.#catchUp())) return await this.#takeTurn(turn)
-    } catch (unreadable) {
-      problem = unreadable
-    }
+    if (error instanceof VersionConflict || error instanceof Fenced) this.#lose(error)
     // One invalid decision must not fail the others.
-    if (turn.length === 1) turn[0]?.reject(problem)
+    if (turn.length === 1 || this.#lost) for (const { reject } of turn) reject(error)
     else for (const waiting of turn) await this.#takeTurn([waiting])
   }
 
-  /**
-   * Folds what something else has appended to the stream: a program that uses the store directly, or a write of this actor
-   * that was reported as failed. Returns whether there was anything. Throws UnknownFactError, UnreadableFactError.
-   */
-  async #catchUp(): Promise<boolean> {
-    const { store } = this.#environment
-    const { live, facts } = this.#definition
-    const before = this.#version
-    try {
-      for await (const recorded of store.read(this.stream, { after: before })) {
-        foldFact(live, this.snapshot, facts, recorded)
-        this.#fold(recorded)
-      }
-    } finally {
-      this.#reconcile(false)
-    }
-    return this.#version > before
+  /** The state is not that of the log any more. Effects hear of it before their decisions are rejected. */
+  #lose(error: VersionConflict | Fenced): void {
+    if (this.#lost) return
+    this.#lost = error
+    this.#closed = true
+    this.#ended = true
+    this.#life.abort()
+    this.#effects?.abort()
+    this.#environment.logger.warn({ stream: this.stream, error }, 'something else has written to this stream')
+    this.#left(this)
+    this.machine.stop()
   }
 
   #drafts(
@@ -330,7 +335,16 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       ...(commitId === undefined ? {} : { commitId }),
       summary: recordedState(this.#definition, foreseen),
     })
-    for (const one of recorded) if (one.version > this.#version) this.#fold(one)
+    for (const one of recorded) {
+      // A repeated commit may come after facts of another writer.
+      if (one.version > this.#version + 1) {
+        this.#lose(
+          new VersionConflict({ stream: this.stream, expected: this.#version, actual: one.version - 1 }),
+        )
+        return recorded
+      }
+      if (one.version > this.#version) this.#fold(one)
+    }
     this.#reconcile(false)
     const last = recorded.at(-1)
     const between = this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS

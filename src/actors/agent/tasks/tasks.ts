@@ -15,7 +15,7 @@ import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
-import type { AgentActor, AgentEnvironment } from '../environment.ts'
+import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import { isSameTask } from '../retention.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
@@ -78,9 +78,7 @@ export class AgentTasks {
   /** The cancellations that are not durable yet, by task: no call of these tasks begins. They never reject. */
   readonly cancelling = new Map<string, Promise<unknown>>()
   readonly #agent: string
-  #actor: AgentActor
-  /** Pending while the agent is reloaded; tasks wait for it. */
-  #loading: Promise<AgentActor> | undefined
+  readonly #life: AgentLife
   #refusal: ClaudeAgentError | undefined
   readonly #environment: AgentEnvironment
   readonly #start: () => void
@@ -92,13 +90,15 @@ export class AgentTasks {
   #lastWritten: Promise<unknown> = Promise.resolve()
 
   /** @param start Starts the agent; called once a task is valid. */
-  constructor(agent: string, actor: AgentActor, environment: AgentEnvironment, start: () => void) {
+  constructor(agent: string, life: AgentLife, environment: AgentEnvironment, start: () => void) {
     this.#agent = agent
-    this.#actor = actor
+    this.#life = life
     this.#environment = environment
     this.#start = start
     this.bodies = bodiesIn(environment.store)
-    this.#observe(actor)
+    this.#observe()
+    // Their callers ask again, here or where the agent lives now.
+    life.lost = (error) => this.#outcomes.giveUp(error)
   }
 
   ask(task: string | TaskInput, options: AskOptions): TaskHandle {
@@ -142,23 +142,12 @@ export class AgentTasks {
 
   /** See {@link spentOnTask}. */
   spentOn(taskId: string): Promise<TaskSpending> {
-    return spentOnTask(this.#environment.store, this.#actor.stream, taskId)
+    return spentOnTask(this.#environment.store, this.#life.stream, taskId)
   }
 
   /** Rejects the pending replies: none will come in this process. */
   close(): void {
     this.#outcomes.giveUp(new ClosedError({ what: 'orchestrator' }))
-  }
-
-  /** The agent is being reloaded: new tasks wait for it, and pending replies stay pending. */
-  reload(loading: Promise<AgentActor>): void {
-    this.#loading = loading.then((actor) => {
-      this.#actor = actor
-      this.#observe(actor)
-      this.#loading = undefined
-      return actor
-    })
-    this.#loading.catch(() => {})
   }
 
   /** Refuses tasks from now on and rejects pending replies, both with the reason; undefined accepts tasks again. */
@@ -188,10 +177,10 @@ export class AgentTasks {
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
     }
-    if (this.#loading) await this.#loading
+    await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
-    if (signal?.aborted && !(await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)))
+    if (signal?.aborted && !(await acceptanceOf(taskId, this.#environment.store, this.#life.stream)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     this.materials.set(taskId, material)
     this.#start()
@@ -214,18 +203,10 @@ export class AgentTasks {
   }
 
   async #cancel(taskId: string, reason: string): Promise<boolean> {
-    if (this.#loading) await this.#loading
-    const actor = this.#actor
-    try {
-      const cancelled = await actor.insist(() =>
-        actor.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
-      )
-      return cancelled.length > 0
-    } catch (error) {
-      // A restart of the agent does not undo the decision.
-      if (actor !== this.#actor || this.#loading) return this.#cancel(taskId, reason)
-      throw error
-    }
+    const cancelled = await this.#life.insist(() =>
+      this.#life.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
+    )
+    return cancelled.length > 0
   }
 
   /** Writes the texts. Waits for those of earlier tasks, however long they are, because tasks keep their order. */
@@ -253,9 +234,9 @@ export class AgentTasks {
     const { runId: _, continues: __, ...causation } = origin ?? {}
     let version = 0
     let refusal: ClaudeAgentError | undefined
-    const deciding = this.#actor.decide(
+    const deciding = this.#life.decide(
       (snapshot) => {
-        version = this.#actor.version
+        version = this.#life.version
         refusal = refusalIn(snapshot, this.#agent, mailbox)
         if (refusal) throw refusal
         const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
@@ -267,7 +248,7 @@ export class AgentTasks {
     // A task that was accepted before takes no new place: it is not refused.
     const [accepted] = await deciding.catch(async (error) => {
       if (refusal === undefined) return this.#committed(error)
-      const known = await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)
+      const known = await acceptanceOf(taskId, this.#environment.store, this.#life.stream)
       if (known) return [known]
       throw refusal
     })
@@ -306,15 +287,15 @@ export class AgentTasks {
   }
 
   async #isAccepted(taskId: string): Promise<boolean> {
-    const { queue, current } = this.#actor.snapshot.context
+    const { queue, current } = this.#life.snapshot.context
     if (current?.taskId === taskId || queue.some((waiting) => waiting.taskId === taskId)) return true
-    return (await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)) !== undefined
+    return (await acceptanceOf(taskId, this.#environment.store, this.#life.stream)) !== undefined
   }
 
   /** The reply to a task that has ended, from the log. Throws the refusal for any other. */
   async #replyDespite(refusal: ClaudeAgentError, data: Accepted): Promise<Reply> {
     const { taskId } = data
-    const known = await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)
+    const known = await acceptanceOf(taskId, this.#environment.store, this.#life.stream)
     if (!known) throw refusal
     if (!isSameTask(known.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
     const past = await this.#past(taskId, known.version)
@@ -324,10 +305,10 @@ export class AgentTasks {
 
   /** Tells the caller that the task is held, even if it was held before; checks again whether it may begin. */
   #reviewHold(taskId: string): void {
-    const { queue } = this.#actor.snapshot.context
+    const { queue } = this.#life.snapshot.context
     const task = queue.find((queued) => queued.taskId === taskId)
     if (task?.hold?.reason === 'approval') this.events.emit(`held ${taskId}`, task.hold)
-    if (task && isHeldForMoney(task)) this.#actor.again(BEGIN_HELD)
+    if (task && isHeldForMoney(task)) this.#life.again(BEGIN_HELD)
   }
 
   async #held(taskId: string, hold: Hold): Promise<HeldTask> {
@@ -335,9 +316,9 @@ export class AgentTasks {
     return heldTask({ agent: this.#agent, taskId }, hold, budget)
   }
 
-  #observe(actor: AgentActor): void {
-    this.#conversations.load(actor.snapshot.context)
-    actor.observe((recorded) => {
+  #observe(): void {
+    this.#conversations.load(this.#life.snapshot.context)
+    this.#life.observe((recorded) => {
       this.#conversations.see(recorded)
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
@@ -348,7 +329,7 @@ export class AgentTasks {
   }
 
   #past(taskId: string, after: number): Promise<Identified<TaskOutcome> | undefined> {
-    return outcomeInLog(taskId, this.#environment.store, this.#actor.stream, after)
+    return outcomeInLog(taskId, this.#environment.store, this.#life.stream, after)
   }
 
   async #reply({ type, data, id }: Identified<TaskOutcome>): Promise<Reply> {
