@@ -13,8 +13,8 @@
  * - I5. Effects follow from state: after each append, missing effects start and unwanted ones are aborted. So a crash
  *   needs no path of its own: folding the log gives the state, and the state says what to run.
  * - I6. Loading and closing add no fact.
- * - I7. Whoever writes to the stream besides the actor ends it: its effects end at once, and it decides nothing more. Its
- *   owner, a `Life`, folds the facts afresh.
+ * - I7. Another writer to the stream ends the actor: its effects end at once, and it decides nothing more. Its owner, a
+ *   `Life`, folds the facts afresh.
  */
 import type { AnyStateMachine, EventObject, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
