@@ -677,8 +677,8 @@ export const MUTATIONS = [
     [
       'a loaded agent starts',
       'src/actors/agent/system.ts',
-      "if (agent.status !== 'absent') return agent\n    this.#active.delete(id)",
-      "if (agent.status !== 'absent') {\n      agent.start()\n      return agent\n    }\n    this.#active.delete(id)",
+      "if (agent.status !== 'absent') return agent\n    this.#here.forget(id)",
+      "if (agent.status !== 'absent') {\n      agent.start()\n      return agent\n    }\n    this.#here.forget(id)",
     ],
   ),
   ...breaking(

@@ -54,24 +54,38 @@ export class Agent {
   readonly id: string
   readonly #life: AgentLife
   readonly #environment: AgentEnvironment
-  readonly #tasks: AgentTasks
+  readonly #used: (agent: Agent) => void
+  /** The tasks of this process; none while the agent rests. */
+  #tasksHere: AgentTasks | undefined
   readonly #loadedAt: number
   readonly #supervision = new AgentSupervision()
   #started = false
+  /** Whether a user has its machine: it may be subscribed to. */
+  #isWatched = false
   #stopReviews = () => {}
 
-  private constructor(id: string, life: AgentLife, environment: AgentEnvironment) {
+  private constructor(id: string, environment: AgentEnvironment, used: (agent: Agent) => void) {
     this.id = id
-    this.#life = life
+    this.#life = new Life(agentKind, id, environment)
     this.#environment = environment
-    this.#tasks = new AgentTasks(id, life, environment, () => this.start())
+    this.#used = used
     this.#loadedAt = environment.clock.now()
-    this.#supervision.observe(life)
+    this.#supervision.observe(this.#life)
+    this.#life.woken = () => used(this)
+    this.#life.observe(() => used(this))
+    // Their callers ask again, here or where the agent lives now.
+    this.#life.lost = (error) => this.#tasksHere?.giveUp(error)
   }
 
-  /** Folds the agent's facts. It does not work until `start` or the first `ask`. */
-  static async load(id: string, environment: AgentEnvironment): Promise<Agent> {
-    return new Agent(id, await Life.load(agentKind, id, environment), environment)
+  /**
+   * Folds the agent's facts. It does not work until `start` or the first `ask`.
+   *
+   * @param used Called when it is in memory, and whenever it is used.
+   */
+  static async load(id: string, environment: AgentEnvironment, used: (agent: Agent) => void): Promise<Agent> {
+    const agent = new Agent(id, environment, used)
+    await agent.use()
+    return agent
   }
 
   /** `absent`, `idle`, `busy`, `retry`, `error` or `stopped`. */
@@ -94,14 +108,48 @@ export class Agent {
     return this.#life.version
   }
 
-  /** The live XState actor, to subscribe to or to inspect. */
+  /** The live XState actor, to subscribe to or to inspect. From now on, the agent stays in memory. */
   get machine(): AgentActor['machine'] {
+    this.#isWatched = true
     return this.#life.machine
+  }
+
+  /** Whether nothing needs it in memory: no task, no caller, no supervisor, and no subscriber. */
+  get isIdle(): boolean {
+    const { current, queue } = this.snapshot.context
+    const isFree = current === null && queue.length === 0 && !this.#isWatched
+    return isFree && !this.#supervision.isSupervised && this.#tasksHere?.isIdle !== false && this.#life.isIdle
+  }
+
+  /** Loads it unless it is in memory. */
+  async use(): Promise<void> {
+    await this.#life.use()
+    this.#used(this)
+  }
+
+  /** Evicts it from memory. It loads again when it is used. */
+  rest(): void {
+    this.#tasksHere?.leave()
+    this.#tasksHere = undefined
+    this.#stopReviews()
+    this.#life.rest()
   }
 
   /** Gives the agent a task. It is durable before it begins, and one task runs at a time. */
   ask(task: string | TaskInput, options: AskOptions = {}): TaskHandle {
     return this.#tasks.ask(task, options)
+  }
+
+  /**
+   * Gives the agent a task, and waits for no more than that it is durable. Returns its id, for {@link reply}: in this
+   * process or a later one.
+   *
+   * @example
+   * const taskId = await agent.accept('Summarize the report')
+   * const { text } = await agent.reply(taskId)
+   */
+  accept(task: string | TaskInput, options: AskOptions = {}): Promise<string> {
+    return this.#tasks.accept(task, options)
   }
 
   /**
@@ -204,12 +252,12 @@ export class Agent {
   /** Resolves when no task runs and all queued ones are held. Throws ClosedError if the agent is closed before. */
   async settled(): Promise<void> {
     for (;;) {
-      if (!this.#life.closed) {
+      if (!this.#life.closed && !isAtRest(this.snapshot)) {
         // Rejects if the actor ends meanwhile.
         await waitFor(this.#life.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY }).catch(() => {})
-        // A supervisor may have reloaded the agent.
-        await this.#life.quiet()
       }
+      // A supervisor may have reloaded the agent.
+      if (!this.#life.closed) await this.#life.quiet()
       // A held task may have begun.
       if (isAtRest(this.snapshot) || this.#life.isLost) return
       if (this.#life.closed) throw new ClosedError({ what: 'orchestrator' })
@@ -266,15 +314,29 @@ export class Agent {
   /** Stops without recording anything: a running call is terminated, and settled when the store is next opened. */
   async close(): Promise<void> {
     this.#stopReviews()
-    this.#tasks.close()
+    this.#tasksHere?.close()
     await this.#life.close()
   }
 
+  get #tasks(): AgentTasks {
+    this.#tasksHere ??= new AgentTasks(this.id, this.#life, this.#environment, {
+      start: () => this.start(),
+      settled: () => this.#used(this),
+    })
+    return this.#tasksHere
+  }
+
   #work(): void {
-    const { bodies, events, materials, cancelling } = this.#tasks
-    const perform = (actor: AgentActor) =>
-      agentWorker(this.id, actor, this.#environment, bodies, events, materials, cancelling)
+    const perform = (actor: AgentActor) => {
+      const { bodies, events, materials, cancelling } = this.#tasks
+      this.#review()
+      return agentWorker(this.id, actor, this.#environment, bodies, events, materials, cancelling)
+    }
     this.#life.start(perform, (error) => this.#supervision.crash(error))
+  }
+
+  /** Held tasks may begin when there is money again. */
+  #review(): void {
     this.#stopReviews()
     const review = () => {
       if (this.snapshot.context.queue.some(isHeldForMoney)) this.#life.again(BEGIN_HELD)

@@ -23,6 +23,11 @@ export class AgentSupervision {
   #ending: Ending | undefined
   #halt: () => Promise<void> = async () => {}
 
+  /** Whether it is some supervisor's child, running or not. */
+  get isSupervised(): boolean {
+    return this.#supervisor !== null
+  }
+
   /** Whether its last exit was a kill. */
   get wasKilled(): boolean {
     return this.#ending?.exit?.reason === 'killed'

@@ -118,13 +118,19 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     left: (actor: EventSourcedActor<M, E>) => void = () => {},
   ): Promise<EventSourcedActor<M, E>> {
     const stream = streamName(definition.kind, id)
-    return new EventSourcedActor(
-      definition,
-      stream,
-      environment,
-      await foldStream(definition, environment.store, stream),
-      left,
-    )
+    const folded = await foldStream(definition, environment.store, stream)
+    return new EventSourcedActor(definition, stream, environment, folded, left)
+  }
+
+  /** An actor whose facts were folded before. */
+  static from<M extends AnyStateMachine, E extends Effect>(
+    definition: ActorDefinition<M, E>,
+    id: string,
+    environment: ActorEnvironment,
+    folded: FoldedActor<M>,
+    left: (actor: EventSourcedActor<M, E>) => void = () => {},
+  ): EventSourcedActor<M, E> {
+    return new EventSourcedActor(definition, streamName(definition.kind, id), environment, folded, left)
   }
 
   get snapshot(): SnapshotFrom<M> {
@@ -134,6 +140,16 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** The number of facts folded into the state. */
   get version(): number {
     return this.#version
+  }
+
+  /** What it was folded to, for another one to continue from. */
+  get folded(): FoldedActor<M> {
+    return { snapshot: this.snapshot, version: this.#version, savedVersion: this.#savedVersion }
+  }
+
+  /** Whether it decides nothing now, and no effect runs. */
+  get isIdle(): boolean {
+    return this.#deciding === undefined && !this.#effects?.isRunning
   }
 
   /** Whether decisions are refused. */

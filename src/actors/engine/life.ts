@@ -10,6 +10,7 @@ import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
 import { type ActorEnvironment, type Causation, EventSourcedActor } from './actor.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
+import type { FoldedActor } from './fold-stream.ts'
 import type { Perform } from './running-effects.ts'
 
 /** What can decide: a life, or one actor, whose decisions end with it. */
@@ -23,14 +24,18 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
   readonly #id: string
   readonly #environment: ActorEnvironment
   readonly #observers = new Set<Observer<M>>()
-  /** The actor of now, or the last one. */
+  /** The actor of now, or the last one; undefined while it rests. */
   #actor: EventSourcedActor<M, E> | undefined
+  /** What it rests on. */
+  #rested: FoldedActor<M> | undefined
   #loading: Promise<EventSourcedActor<M, E>> | undefined
   #starting: ((actor: EventSourcedActor<M, E>) => unknown) | undefined
   #isHalted = false
   #closed = false
   /** Called when it is lost and no use has folded it afresh. */
   lost: (error: unknown) => void = () => {}
+  /** Called when an actor is in memory. */
+  woken: () => void = () => {}
 
   constructor(definition: ActorDefinition<M, E>, id: string, environment: ActorEnvironment) {
     this.stream = streamName(definition.kind, id)
@@ -52,12 +57,12 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
 
   /** The state, or the last one that is known. */
   get snapshot(): SnapshotFrom<M> {
-    return this.#actor?.snapshot ?? this.#definition.fold.initial
+    return (this.#actor ?? this.#rested)?.snapshot ?? this.#definition.fold.initial
   }
 
   /** The number of facts folded into the state. */
   get version(): number {
-    return this.#actor?.version ?? 0
+    return (this.#actor ?? this.#rested)?.version ?? 0
   }
 
   get closed(): boolean {
@@ -69,8 +74,24 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     return this.#actor?.lost !== undefined && !this.#loading
   }
 
-  /** The live XState actor. Another one after the facts are folded afresh. */
+  /** Whether its actor does nothing now, and is not being loaded. */
+  get isIdle(): boolean {
+    return !this.#closed && this.#ready?.isIdle === true
+  }
+
+  /** The live XState actor. Another one after it has rested, or after the facts are folded afresh. */
   get machine(): EventSourcedActor<M, E>['machine'] {
+    if (!this.#actor && this.#rested && !this.#closed) {
+      const actor = EventSourcedActor.from(
+        this.#definition,
+        this.#id,
+        this.#environment,
+        this.#rested,
+        this.#drop,
+      )
+      this.#adopt(actor)
+      this.#starting?.(actor)
+    }
     if (!this.#actor) throw new ClosedError({ what: `actor ${this.stream}` })
     return this.#actor.machine
   }
@@ -152,6 +173,14 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     await this.#load(() => before?.close(options))
   }
 
+  /** Evicts an idle actor from memory: the next use loads it again. Its state stays, as the last one that is known. */
+  rest(): void {
+    if (!this.isIdle) return
+    this.#rested = this.#actor?.folded
+    void this.#actor?.close()
+    this.#actor = undefined
+  }
+
   /** See {@link EventSourcedActor.close}. */
   async close(options: { readonly atOnce?: boolean } = {}): Promise<void> {
     this.#closed = true
@@ -173,29 +202,32 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
 
   async #loaded(before: () => Promise<void> | undefined): Promise<EventSourcedActor<M, E>> {
     const last = this.#actor
+    const known = (last ?? this.#rested)?.version
     await before()
     if (this.#closed) throw new ClosedError({ what: `actor ${this.stream}` })
-    const actor = await EventSourcedActor.load(this.#definition, this.#id, this.#environment, (lost) =>
-      this.#drop(lost),
-    )
-    actor.observe((recorded, snapshot) => this.#notify(recorded, snapshot))
-    this.#actor = actor
+    const actor = await EventSourcedActor.load(this.#definition, this.#id, this.#environment, this.#drop)
     if (this.#closed) await actor.close()
+    const { version, snapshot } = actor
+    this.#adopt(actor)
     // What others have written meanwhile is news as well.
-    if (last && actor.version > last.version)
-      for await (const recorded of this.#environment.store.read(this.stream, {
-        after: last.version,
-        to: actor.version,
-      }))
-        this.#notify(recorded, actor.snapshot)
-    // Those of a lost actor may still be ending.
+    if (known !== undefined && version > known)
+      for await (const recorded of this.#environment.store.read(this.stream, { after: known, to: version }))
+        this.#notify(recorded, snapshot)
+    // The effects of a lost actor may still be ending.
     if (!last?.lost) this.#starting?.(actor)
     else void last.quiet().then(() => this.#starting?.(actor))
     return actor
   }
 
+  #adopt(actor: EventSourcedActor<M, E>): void {
+    actor.observe((recorded, snapshot) => this.#notify(recorded, snapshot))
+    this.#actor = actor
+    this.#rested = undefined
+    this.woken()
+  }
+
   /** An actor that works here needs no use to be folded afresh, unless another writer has claimed its stream. */
-  #drop({ lost }: EventSourcedActor<M, E>): void {
+  readonly #drop = ({ lost }: EventSourcedActor<M, E>): void => {
     if (!(lost instanceof VersionConflict)) this.lost(lost)
     else if (this.#starting) this.use().catch((error) => this.lost(error))
   }

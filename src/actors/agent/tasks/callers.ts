@@ -20,6 +20,10 @@ export interface ExpectedOutcome {
 export class TaskOutcomes {
   readonly #callers = new Map<string, Set<Caller>>()
 
+  get size(): number {
+    return this.#callers.size
+  }
+
   expect(taskId: string): ExpectedOutcome {
     const callers = this.#callers.get(taskId) ?? new Set<Caller>()
     this.#callers.set(taskId, callers)

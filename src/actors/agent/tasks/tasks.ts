@@ -81,7 +81,8 @@ export class AgentTasks {
   readonly #life: AgentLife
   #refusal: ClaudeAgentError | undefined
   readonly #environment: AgentEnvironment
-  readonly #start: () => void
+  readonly #agentDoes: { readonly start: () => void; readonly settled: () => void }
+  readonly #unobserve: () => void
   readonly #outcomes = new TaskOutcomes()
   readonly #conversations = new RunConversations()
   /** The asks that have not ended: they may not be in the log yet. */
@@ -89,21 +90,46 @@ export class AgentTasks {
   /** Resolves when the texts of the last asked task are written. */
   #lastWritten: Promise<unknown> = Promise.resolve()
 
-  /** @param start Starts the agent; called once a task is valid. */
-  constructor(agent: string, life: AgentLife, environment: AgentEnvironment, start: () => void) {
+  /** @param agentDoes `start` is called once a task is valid, `settled` when an ask has ended. */
+  constructor(
+    agent: string,
+    life: AgentLife,
+    environment: AgentEnvironment,
+    agentDoes: { readonly start: () => void; readonly settled: () => void },
+  ) {
     this.#agent = agent
     this.#life = life
     this.#environment = environment
-    this.#start = start
+    this.#agentDoes = agentDoes
     this.bodies = bodiesIn(environment.store)
-    this.#observe()
-    // Their callers ask again, here or where the agent lives now.
-    life.lost = (error) => this.#outcomes.giveUp(error)
+    this.#unobserve = this.#observe()
   }
 
-  ask(task: string | TaskInput, options: AskOptions): TaskHandle {
+  /** Whether no ask, reply or cancellation is pending, and tasks are accepted. */
+  get isIdle(): boolean {
+    return this.#asked.size + this.#outcomes.size + this.cancelling.size === 0 && !this.#refusal
+  }
+
+  /** Observes its agent no more. */
+  leave(): void {
+    this.#unobserve()
+  }
+
+  /** Resolves with the id of the task when that is durable. */
+  accept(task: string | TaskInput, options: AskOptions): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const asked = this.ask(task, options, () => resolve(asked.taskId))
+      asked.then(() => resolve(asked.taskId), reject)
+    })
+  }
+
+  /** @param accepted Called when the task is durable. */
+  ask(task: string | TaskInput, options: AskOptions, accepted = () => {}): TaskHandle {
     const taskId = options.taskId ?? this.#environment.newId()
-    const reply = this.#ask(taskId, task, options).finally(() => this.#asked.delete(taskId))
+    const reply = this.#ask(taskId, task, options, accepted).finally(() => {
+      if (this.#asked.get(taskId) === reply) this.#asked.delete(taskId)
+      this.#agentDoes.settled()
+    })
     this.#asked.set(taskId, reply)
     return new TaskHandle(taskId, reply, this.events, async (reason) => {
       await this.cancel(taskId, reason)
@@ -112,10 +138,11 @@ export class AgentTasks {
 
   /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
-    this.#start()
+    this.#agentDoes.start()
     const expected = this.#outcomes.expect(taskId)
     const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
+      await this.#life.use()
       this.#reviewHold(taskId)
       const asked = await this.#askedReply(taskId)
       if (asked) return asked
@@ -147,7 +174,12 @@ export class AgentTasks {
 
   /** Rejects the pending replies: none will come in this process. */
   close(): void {
-    this.#outcomes.giveUp(new ClosedError({ what: 'orchestrator' }))
+    this.giveUp(new ClosedError({ what: 'orchestrator' }))
+  }
+
+  /** Rejects the pending replies with the reason; new tasks are accepted. */
+  giveUp(reason: unknown): void {
+    this.#outcomes.giveUp(reason)
   }
 
   /** Refuses tasks from now on and rejects pending replies, both with the reason; undefined accepts tasks again. */
@@ -157,7 +189,12 @@ export class AgentTasks {
     if (reason) this.#outcomes.giveUp(reason)
   }
 
-  async #ask(taskId: string, task: string | TaskInput, options: AskOptions): Promise<Reply> {
+  async #ask(
+    taskId: string,
+    task: string | TaskInput,
+    options: AskOptions,
+    accepted: () => void,
+  ): Promise<Reply> {
     refuseUnknownKeys(options, ASK_OPTIONS, { what: 'The options of ask', noun: 'option' })
     const { signal, session, outputSchema, origin, approval, ...listeners } = options
     checkTaskId(taskId)
@@ -183,12 +220,13 @@ export class AgentTasks {
     if (signal?.aborted && !(await acceptanceOf(taskId, this.#environment.store, this.#life.stream)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     this.materials.set(taskId, material)
-    this.#start()
+    this.#agentDoes.start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
     const expected = this.#outcomes.expect(taskId)
     const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
       const before = await this.#accept(data, origin, holdFor(approval))
+      accepted()
       this.#reviewHold(taskId)
       signal?.addEventListener('abort', cancel, { once: true })
       if (signal?.aborted) cancel()
@@ -316,9 +354,9 @@ export class AgentTasks {
     return heldTask({ agent: this.#agent, taskId }, hold, budget)
   }
 
-  #observe(): void {
+  #observe(): () => void {
     this.#conversations.load(this.#life.snapshot.context)
-    this.#life.observe((recorded) => {
+    return this.#life.observe((recorded) => {
       this.#conversations.see(recorded)
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
