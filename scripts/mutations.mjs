@@ -129,7 +129,7 @@ export const MUTATIONS = [
     },
     [
       'the error of a fold passes as it is',
-      'src/actors/engine/fold-fact.ts',
+      'src/actors/engine/history.ts',
       '    throw new UnreadableFactError(',
       '    throw cause ?? new UnreadableFactError(',
     ],
@@ -686,9 +686,9 @@ export const MUTATIONS = [
     { 'tests/actors/engine/snapshots.test.ts': ['that cannot be saved or read is ignored'] },
     [
       'one that cannot be loaded stops its actor',
-      'src/actors/engine/fold-stream.ts',
-      'await foldSnapshot(definition, store, stream).catch(() => undefined)',
-      'await foldSnapshot(definition, store, stream)',
+      'src/actors/engine/history.ts',
+      'await foldSnapshot(kind, store, stream).catch(() => undefined)',
+      'await foldSnapshot(kind, store, stream)',
     ],
   ),
   ...breaking(
@@ -696,8 +696,8 @@ export const MUTATIONS = [
     { 'tests/actors/engine/snapshots.test.ts': ['of another fold is not used'] },
     [
       'a snapshot of another machine is used',
-      'src/actors/engine/fold-stream.ts',
-      'const fits = saved?.fingerprint === definition.fingerprint',
+      'src/actors/engine/history.ts',
+      'const fits = saved?.fingerprint === kind.fingerprint',
       'const fits = saved !== undefined && saved !== null',
     ],
   ),
@@ -1601,8 +1601,8 @@ export const MUTATIONS = [
     [
       'one fact more is folded',
       'src/actors/engine/fold-at.ts',
-      'store.read(stream, { to }))',
-      'store.read(stream, { to: to + 1 }))',
+      'history(kind, store, stream, { to })',
+      'history(kind, store, stream, { to: to + 1 })',
     ],
   ),
   ...breaking(

@@ -2,7 +2,7 @@
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import type { StateAt, When } from '../actors/engine/fold-at.ts'
-import type { AnyReplayStep } from '../actors/engine/replay.ts'
+import type { AnyReplayStep } from '../actors/engine/history.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { StreamNotFoundError } from '../events/errors/history.ts'
 import { checkStreamName } from '../events/ids.ts'

@@ -14,7 +14,7 @@ import {
   agentConfig,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
-import { foldStream } from '../engine/fold-stream.ts'
+import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Registry, type Residence } from '../engine/registry.ts'
 import { Agent } from './agent.ts'

@@ -10,7 +10,7 @@ import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
 import { type ActorEnvironment, type Causation, EventSourcedActor } from './actor.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
-import type { FoldedActor } from './fold-stream.ts'
+import type { FoldedActor } from './history.ts'
 import type { Perform } from './running-effects.ts'
 
 /** What can decide: a life, or one actor, whose decisions end with it. */

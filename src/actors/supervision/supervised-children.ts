@@ -120,7 +120,9 @@ export class SupervisedChildren {
     if (data.shutdown === 'brutal') return undefined
     const stopping = settled(() => child.stop('shutdown'))
     const stopped =
-      data.shutdown === 'infinity' ? await stopping : await inTime(this.#clock, stopping, data.shutdown, undefined)
+      data.shutdown === 'infinity'
+        ? await stopping
+        : await inTime(this.#clock, stopping, data.shutdown, undefined)
     if (!stopped || stopped.error === undefined) return stopped && SHUTDOWN
     this.#report(data, stopped.error)
     await this.#kill(running)
