@@ -630,8 +630,8 @@ export const MUTATIONS = [
     [
       'a restart forgets refusals',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && effect.task.refusals > 0) governor',
-      'if (context.resumed && effect.task.refusals > 1e9) governor',
+      'if (context.resumed && effect.task.refusals > 0) admission',
+      'if (context.resumed && effect.task.refusals > 1e9) admission',
     ],
     [
       'a restart begins with any number',
@@ -645,7 +645,7 @@ export const MUTATIONS = [
     { [GOVERNOR]: ['gives each agent its turn, and all copies of an agent one together'] },
     [
       'an agent keeps its turn',
-      'src/actors/admission/fair-queue.ts',
+      'src/actors/admission/governor.ts',
       '      this.#lines.delete(owner)\n      if (line',
       '      if (line.length === 0) this.#lines.delete(owner)\n      if (line',
     ],
@@ -867,7 +867,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['hold the second task without a request', 'of zero holds everything'] },
     [
       'everything fits',
-      'src/actors/admission/budget-decisions.ts',
+      'src/actors/admission/budget.ts',
       'left === null || (left > 0 && needed <= left)',
       'left === null || needed >= 0',
     ],
@@ -877,7 +877,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['The next call is estimated at the mean', 'but not at the cost of its last one'] },
     [
       'the last call does not count',
-      'src/actors/admission/budget-decisions.ts',
+      'src/actors/admission/budget.ts',
       'largest([mean, lastCost ?? mean, minimum])',
       'largest([mean, minimum])',
     ],
@@ -902,7 +902,7 @@ export const MUTATIONS = [
     [
       'nothing is reserved',
       'src/actors/admission/budget-ledger.ts',
-      "value === 'limited' ? [{ type: 'BudgetReserved', data: reservation }] : []",
+      "value === 'limited' && !isRefused ? [{ type: 'BudgetReserved', data: reservation }] : []",
       "value === 'limited' && reservation.callId === '' ? [{ type: 'BudgetReserved', data: reservation }] : []",
     ],
   ),
@@ -924,6 +924,26 @@ export const MUTATIONS = [
       'src/actors/admission/budgets.ts',
       'Promise.all(ledgers.map((ledger) => ledger.reserve(reservation)))',
       'Promise.all(ledgers.slice(0, 1).map((ledger) => ledger.reserve(reservation)))',
+    ],
+  ),
+  ...breaking(
+    'Two processes may spend from one budget',
+    { 'tests/actors/admission/shared-budgets.test.ts': ['starve nobody', 'notice that another process'] },
+    [
+      'what another process gives back is not noticed',
+      'src/actors/admission/budgets.ts',
+      '    if (!signal.aborted) this.#notify()\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Two processes may spend from one budget',
+    { 'tests/actors/admission/shared-budgets.test.ts': ['do not both take the last room'] },
+    [
+      'what another process has taken is not noticed',
+      'src/actors/admission/budget-ledger.ts',
+      "isRefused = value === 'limited' && !fits(",
+      "isRefused = value === 'none' && !fits(",
     ],
   ),
   ...breaking(
@@ -1360,9 +1380,9 @@ export const MUTATIONS = [
     },
     [
       'a cancelled task ends the turn of those behind it',
-      'src/actors/agent/call-admission.ts',
-      '        await this.admit(task, context)\n',
-      '        return await this.admit(task, context)\n',
+      'src/actors/agent/worker.ts',
+      '        await begin(task, context)\n      } catch',
+      '        return await begin(task, context)\n      } catch',
     ],
   ),
   ...breaking(
@@ -1512,9 +1532,9 @@ export const MUTATIONS = [
     { 'tests/actors/admission/spending.test.ts': ['Cached tokens count by the weight that is set'] },
     [
       'cached tokens are free',
-      'src/actors/agent/counted-spending.ts',
-      '  const tokens = tokensOf(usage)',
-      '  const tokens = tokensOf.length * 0 + usage.inputTokens + usage.outputTokens',
+      'src/actors/agent/worker.ts',
+      'recordedSpending(spent, admission.tokensOf(spent.usage))',
+      'recordedSpending(spent, spent.usage.inputTokens + spent.usage.outputTokens)',
     ],
   ),
   ...breaking(

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
 import { type AccountInfo, Accounts } from './actors/admission/accounts.ts'
-import type { BudgetInfo } from './actors/admission/budget-ledger.ts'
-import { type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
+import { localAdmission } from './actors/admission/admission.ts'
+import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget.ts'
 import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { Agent } from './actors/agent/agent.ts'
@@ -107,14 +107,17 @@ export class Orchestrator implements AsyncDisposable {
     this.#logger = logger
     const { cacheReadWeight = CACHE_READ_WEIGHT.fallback } = options
     const minimum = completed(CALL_MINIMUM, callMinimum)
-    this.#budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
     const surroundings = Orchestrator.#surroundings(options, baseDir)
-    this.#accounts = new Accounts({ store, clock, logger }, surroundings.governor)
+    const { runner } = surroundings
+    const governor = new Governor(governorLimits(options.limits ?? {}, runner), { clock, logger })
+    const budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
+    const accounts = new Accounts({ store, clock, logger }, governor)
+    this.#budgets = budgets
+    this.#accounts = accounts
     const environment: Omit<AgentEnvironment, 'swept'> = {
       ...surroundings,
       store,
-      budgets: this.#budgets,
-      accounts: this.#accounts,
+      admission: localAdmission({ runner, accounts, budgets, governor, clock, logger }),
       intake: this.#intake,
       spentLate: async ({ taskId, runId }, callId, cost) => {
         try {
@@ -141,7 +144,7 @@ export class Orchestrator implements AsyncDisposable {
       },
     )
     this.#heldTasks = new HeldTasks(this.#agents)
-    this.#runs = new Runs(environment, this.#agents)
+    this.#runs = new Runs({ ...environment, budgets }, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [])
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
@@ -169,7 +172,6 @@ export class Orchestrator implements AsyncDisposable {
       logger,
       ...(options.inspect ? { inspect: options.inspect } : {}),
       runner,
-      governor: new Governor(governorLimits(limits, runner), { clock, logger }),
       mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
       random: options.random ?? Math.random,
       newId: options.newId ?? randomUUID,

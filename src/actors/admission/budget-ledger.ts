@@ -1,71 +1,84 @@
 /** One budget: calls are checked against what is in memory, and every change is durable before it counts. */
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
-import type { Amount, Limit } from '../../events/options/budget.ts'
+import { defined } from '../../events/json.ts'
+import type { Amount } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import { mayPass } from '../engine/insistence.ts'
 import { type Decides, Life } from '../engine/life.ts'
-import { fits, isLimited, remaining } from './budget-decisions.ts'
 import {
   type BudgetContext,
   type BudgetEffect,
+  type BudgetInfo,
+  type BudgetPlace,
   type BudgetSnapshot,
   budgetKinds,
   type budgetMachine,
+  fits,
+  isLimited,
+  remaining,
+  scopeOf,
   sum,
-} from './budget-machine.ts'
-import { type BudgetPlace, type BudgetScope, scopeOf } from './budget-scope.ts'
+} from './budget.ts'
 import { type Settlement, settlementOf } from './budget-settlement.ts'
 
-/** A budget as it stands. */
-export interface BudgetInfo {
-  /** What it limits; empty for the orchestrator's budget, which covers everything. */
-  readonly scope: BudgetScope
-  /** null: no limit. */
-  readonly limit: Limit
-  readonly spent: Amount
-  /** Reserved for calls that have not ended. */
-  readonly reserved: Amount
-  /** What can still be spent; null without a limit. Below zero if a call cost more than estimated. */
-  readonly remaining: Limit
+/** What this process knows of calls. */
+export interface CallsHere {
+  /** Whether a call may begin, or has begun and not ended. */
+  isOpen(callId: string): boolean
+  /** Resolves when a call is known to have ended, or when the signal aborts. */
+  ended(callId: string, signal: AbortSignal): Promise<void>
 }
 
-/** Resolves when this process knows that a call has ended, or when the signal aborts. */
-export type CallEnded = (callId: string, signal: AbortSignal) => Promise<void>
+type BudgetLife = Life<typeof budgetMachine, BudgetEffect>
 
 export class BudgetLedger {
-  readonly #actor: Life<typeof budgetMachine, BudgetEffect>
+  readonly #life: BudgetLife
   readonly #environment: ActorEnvironment
+  readonly #calls: CallsHere
+  /** Whether another process has written to the budget as well. */
+  #isShared = false
   /** Reservations that are not durable yet. */
   readonly #promised = new Map<string, Amount>()
+  /** The calls of this process that have a reservation. */
+  readonly #own = new Set<string>()
   /** Known costs of calls that are not settled yet. */
   readonly #known = new Map<string, Amount>()
   readonly #settling = new Set<Promise<unknown>>()
 
-  private constructor(actor: Life<typeof budgetMachine, BudgetEffect>, environment: ActorEnvironment) {
-    this.#actor = actor
+  private constructor(life: BudgetLife, environment: ActorEnvironment, calls: CallsHere) {
+    this.#life = life
     this.#environment = environment
+    this.#calls = calls
   }
 
-  /** Folds the budget's facts and first settles the calls that ended in the meantime. */
+  /**
+   * Folds the budget's facts and first settles the calls that ended in the meantime.
+   *
+   * @param changed Called when the budget may have gained room.
+   */
   static async load(
     { of, id }: BudgetPlace,
     environment: ActorEnvironment,
-    ended: CallEnded,
+    calls: CallsHere,
     changed: () => void,
   ): Promise<BudgetLedger> {
-    const actor = await Life.load(budgetKinds[of], id, environment)
-    const ledger = new BudgetLedger(actor, environment)
-    actor.observe(({ type }) => {
+    const life = await Life.load(budgetKinds[of], id, environment)
+    const ledger = new BudgetLedger(life, environment, calls)
+    life.observe(({ type }) => {
       if (type !== 'BudgetReserved') changed()
     })
+    // Only another process makes it fold the facts afresh.
+    life.woken = () => {
+      ledger.#isShared = true
+    }
     if (isForReading(environment.store)) return ledger
     await Promise.all(Object.values(ledger.context.reserved).map((open) => ledger.#settle(open)))
-    actor.start((by) => async ({ reservation }, { signal, resumed }) => {
+    life.start((by) => async ({ reservation }, { signal, resumed }) => {
       // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
       for (let isOver = resumed; !signal.aborted; isOver = true) {
         // Listens before it reads, so that no end is missed.
-        const next = ended(reservation.callId, signal)
+        const next = calls.ended(reservation.callId, signal)
         if (isOver && (await ledger.#settle(reservation, by))) return
         await next
       }
@@ -74,11 +87,16 @@ export class BudgetLedger {
   }
 
   get stream(): string {
-    return this.#actor.stream
+    return this.#life.stream
+  }
+
+  /** The number of facts folded into the state. */
+  get version(): number {
+    return this.#life.version
   }
 
   get context(): BudgetContext {
-    return this.#actor.snapshot.context
+    return this.#life.snapshot.context
   }
 
   get isLimited(): boolean {
@@ -86,15 +104,18 @@ export class BudgetLedger {
   }
 
   get info(): BudgetInfo {
-    const { limit, spent, reserved } = this.context
+    return this.#infoOf(this.context, this.#promised)
+  }
+
+  #infoOf({ limit, spent, reserved }: BudgetContext, promised: ReadonlyMap<string, Amount>): BudgetInfo {
     const open = Object.values(reserved)
     const inFlight = sum([
-      ...[...this.#promised].flatMap(([callId, cost]) => (callId in reserved ? [] : [cost])),
+      ...[...promised].flatMap(([callId, cost]) => (callId in reserved ? [] : [cost])),
       ...open.filter(({ callId }) => !this.#known.has(callId)),
     ])
     const spentSoFar = sum([spent, ...open.flatMap(({ callId }) => this.#known.get(callId) ?? [])])
     return {
-      scope: scopeOf(this.#actor.stream),
+      scope: scopeOf(this.#life.stream),
       limit,
       spent: spentSoFar,
       reserved: inFlight,
@@ -111,27 +132,42 @@ export class BudgetLedger {
     return fits(this.info.remaining, cost)
   }
 
-  /** Counts the reservation at once; resolves when it is durable. */
-  async reserve(reservation: Reservation): Promise<void> {
-    this.#promised.set(reservation.callId, reservation)
+  /**
+   * Counts the reservation at once. Resolves with whether it is durable, or not needed: another process may have taken the
+   * room meanwhile.
+   */
+  async reserve(reservation: Reservation): Promise<boolean> {
+    const { callId } = reservation
+    this.#promised.set(callId, reservation)
+    this.#own.add(callId)
+    let isRefused = false
     try {
-      await this.decide(({ value }) =>
-        value === 'limited' ? [{ type: 'BudgetReserved', data: reservation }] : [],
-      )
+      await this.decide(({ value, context }) => {
+        isRefused = value === 'limited' && !fits(this.#infoOf(context, NONE).remaining, reservation)
+        return value === 'limited' && !isRefused ? [{ type: 'BudgetReserved', data: reservation }] : []
+      })
+      return !isRefused
     } finally {
-      this.#promised.delete(reservation.callId)
+      this.#promised.delete(callId)
+      if (!(callId in this.context.reserved)) this.#own.delete(callId)
     }
   }
 
+  /** Decides on the state that all processes have led to. */
   decide(decision: (snapshot: BudgetSnapshot) => readonly BudgetFact[], correlationId?: string) {
-    return this.#actor.decide(decision, correlationId === undefined ? {} : { correlationId })
+    return this.#life.decide(decision, defined({ correlationId }))
+  }
+
+  /** Folds the budget afresh if another process has written to it. Returns whether one had. */
+  refresh(): Promise<boolean> {
+    return this.#life.refresh()
   }
 
   /** Settles calls that have ended, as far as the log has their ends. Waits for room if it cannot be written. */
   async settle(callIds: readonly string[]): Promise<void> {
     const { reserved } = this.context
     const ended = callIds.flatMap((callId) => reserved[callId] ?? [])
-    await Promise.all(ended.map((reservation) => this.#actor.insist(() => this.#settle(reservation))))
+    await Promise.all(ended.map((reservation) => this.#life.insist(() => this.#settle(reservation))))
   }
 
   /** Resolves when the calls known to have ended are settled. */
@@ -141,14 +177,19 @@ export class BudgetLedger {
 
   async close(): Promise<void> {
     await this.settled()
-    await this.#actor.close()
+    await this.#life.close()
+  }
+
+  /** Whether a call that the log does not have may still be announced, by this process or by another one. */
+  #mayBegin(callId: string): boolean {
+    return this.#calls.isOpen(callId) || (this.#isShared && !this.#own.has(callId))
   }
 
   /** A call whose cost cannot be read has cost what was reserved for it. */
   async #settlementOf(reservation: Reservation): Promise<Settlement | undefined> {
     const { store, logger } = this.#environment
     try {
-      return await settlementOf(store, reservation)
+      return await settlementOf(store, reservation, this.#mayBegin(reservation.callId))
     } catch (error) {
       if (mayPass(error)) throw error
       const { callId, usd, tokens } = reservation
@@ -158,7 +199,7 @@ export class BudgetLedger {
   }
 
   /** Returns false while the log has no end of the call. */
-  async #settle(reservation: Reservation, by: Decides<typeof budgetMachine> = this.#actor): Promise<boolean> {
+  async #settle(reservation: Reservation, by: Decides<typeof budgetMachine> = this.#life): Promise<boolean> {
     const settling = this.#settled(reservation, by)
     this.#settling.add(settling)
     return settling.finally(() => this.#settling.delete(settling))
@@ -172,6 +213,9 @@ export class BudgetLedger {
       callId in context.reserved ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }] : []
     await by.decide(decide, { correlationId: taskId })
     this.#known.delete(callId)
+    this.#own.delete(callId)
     return true
   }
 }
+
+const NONE: ReadonlyMap<string, Amount> = new Map()

@@ -8,7 +8,7 @@ import { ClosedError } from '../../events/errors/usage.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
-import type { BudgetInfo } from '../admission/budget-ledger.ts'
+import type { BudgetInfo } from '../admission/admission.ts'
 import type { Causation } from '../engine/actor.ts'
 import { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
@@ -28,7 +28,7 @@ import {
   rejectTask,
   type Verdict,
 } from './tasks/held.ts'
-import type { TaskSpending } from './tasks/task-spending.ts'
+import type { TaskSpending } from './tasks/known-tasks.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
 import { totalTokens } from './totals.ts'
 import { agentWorker } from './worker.ts'
@@ -191,17 +191,17 @@ export class Agent {
   /** The tasks that wait for approval or for room in a budget. */
   async held(): Promise<readonly HeldTask[]> {
     await this.#life.use()
-    return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.budgets)
+    return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.admission)
   }
 
   /** Sets what the agent may spend: a field left out keeps its limit, null removes it. */
   setBudget(budget: Budget): Promise<BudgetInfo> {
-    return this.#environment.budgets.set({ agent: this.id }, budget)
+    return this.#environment.admission.setBudget(this.id, budget)
   }
 
   /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo> {
-    return this.#environment.budgets.show({ agent: this.id })
+    return this.#environment.admission.budgetOf(this.id)
   }
 
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
@@ -341,11 +341,7 @@ export class Agent {
     const review = () => {
       if (this.snapshot.context.queue.some(isHeldForMoney)) this.#life.again(BEGIN_HELD)
     }
-    const { budgets, accounts } = this.#environment
-    const forget = [budgets.onChange(review), accounts.onResume(review)]
-    this.#stopReviews = () => {
-      for (const stop of forget) stop()
-    }
+    this.#stopReviews = this.#environment.admission.changes(review)
   }
 
   /** Reports tasks that an earlier process left without a call in flight: they need no recovery and simply resume. */

@@ -2,9 +2,7 @@
 import type { AgentRunner } from '../../claude/runner.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
-import type { Accounts } from '../admission/accounts.ts'
-import type { Budgets } from '../admission/budgets.ts'
-import type { Governor } from '../admission/governor.ts'
+import type { Admission } from '../admission/admission.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
@@ -15,8 +13,8 @@ import type { QueuedTask } from './state.ts'
 /** What an agent needs from the world. */
 export interface AgentEnvironment extends ActorEnvironment {
   readonly runner: AgentRunner
-  /** Admits calls. */
-  readonly governor: Governor
+  /** Says whether a call may begin. */
+  readonly admission: Admission
   readonly baseDir: string
   /**
    * Resolves when the processes that an earlier owner left running have been killed, except those of calls that the log has
@@ -36,10 +34,6 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly replaceInputs: boolean
   /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
-  /** What is known of the accounts that pay for calls. */
-  readonly accounts: Accounts
-  /** Limits what calls may cost. */
-  readonly budgets: Budgets
   /** Called with what a call cost, once that is recorded, if it was known only after its task had ended. */
   readonly spentLate: (task: QueuedTask, callId: string, cost: Amount) => Promise<void>
   /** Called with the recovery of each task that an earlier process left open. */

@@ -230,7 +230,7 @@ export class AgentSystem {
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
     const agent = await this.#here.get(id)
     if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
-    if (budget) await this.#environment.budgets.set({ agent: id }, budget, 'declared')
+    if (budget) await this.#environment.admission.setBudget(id, budget, 'declared')
     await agent.record(({ context }) =>
       canonicalJson(context.config) === canonicalJson(config)
         ? []
@@ -245,7 +245,7 @@ export class AgentSystem {
   ): Promise<Agent> {
     this.#count ??= (await this.list()).length
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
-    const { runner, directories, budgets } = this.#environment
+    const { runner, directories, admission } = this.#environment
     // Its id was used before: whatever a removal left behind is not for the new agent.
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
@@ -253,7 +253,7 @@ export class AgentSystem {
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
-    if (budget) await budgets.set({ agent: agent.id }, budget, 'new')
+    if (budget) await admission.setBudget(agent.id, budget, 'new')
     const data = defined({ config, forkedFrom })
     await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
     this.#count += 1
@@ -278,7 +278,7 @@ export class AgentSystem {
       isRemoved = removed.length > 0
     }
     await agent.close()
-    await this.#environment.budgets.forget(id)
+    await this.#environment.admission.forget(id)
     this.#here.forget(id)
     this.#count = undefined
   }

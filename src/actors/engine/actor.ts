@@ -284,14 +284,14 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   /** Takes decisions again whose append has failed. Those that fail by themselves are rejected. */
   async #takeAgain(turn: readonly Waiting<M>[], error: unknown): Promise<void> {
-    if (error instanceof VersionConflict || error instanceof Fenced) this.#lose(error)
+    if (error instanceof VersionConflict || error instanceof Fenced) this.lose(error)
     // One invalid decision must not fail the others.
     if (turn.length === 1 || this.#lost) for (const { reject } of turn) reject(error)
     else for (const waiting of turn) await this.#takeTurn([waiting])
   }
 
   /** The state is not that of the log any more. Effects hear of it before their decisions are rejected. */
-  #lose(error: VersionConflict | Fenced): void {
+  lose(error: VersionConflict | Fenced): void {
     if (this.#lost) return
     this.#lost = error
     this.#closed = true
@@ -354,7 +354,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     for (const one of recorded) {
       // A repeated commit may come after facts of another writer.
       if (one.version > this.#version + 1) {
-        this.#lose(
+        this.lose(
           new VersionConflict({ stream: this.stream, expected: this.#version, actual: one.version - 1 }),
         )
         return recorded

@@ -117,6 +117,18 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     }
   }
 
+  /** Folds the facts afresh if something else has written to the stream. Returns whether something had. */
+  async refresh(): Promise<boolean> {
+    const actor = await this.use()
+    const head = await this.#environment.store.head(this.stream)
+    // What is being written here is folded first.
+    if (head > actor.version) await actor.decide(() => []).catch(() => {})
+    if (head <= actor.version || actor.closed) return actor.lost !== undefined
+    actor.lose(new VersionConflict({ stream: this.stream, expected: actor.version, actual: head }))
+    await this.use()
+    return true
+  }
+
   /** See {@link EventSourcedActor.insist}. Work that ends with an actor is done again with the next one. */
   async insist<T>(work: () => Promise<T>): Promise<T> {
     const actor = await this.use()

@@ -20,9 +20,16 @@ import { isSameTask } from '../retention.ts'
 import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
-import { acceptanceOf, endsTask, outcomeInLog, refusalIn } from './known-tasks.ts'
+import {
+  acceptanceOf,
+  endsTask,
+  outcomeInLog,
+  refusalIn,
+  spentOnTask,
+  type TaskSpending,
+  taskSpending,
+} from './known-tasks.ts'
 import { RunConversations } from './run-conversations.ts'
-import { spentOnTask, type TaskSpending, taskSpending } from './task-spending.ts'
 
 /** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
@@ -349,9 +356,8 @@ export class AgentTasks {
     if (task && isHeldForMoney(task)) this.#life.again(BEGIN_HELD)
   }
 
-  async #held(taskId: string, hold: Hold): Promise<HeldTask> {
-    const budget = hold.reason === 'budget' ? await this.#environment.budgets.of(hold) : null
-    return heldTask({ agent: this.#agent, taskId }, hold, budget)
+  #held(taskId: string, hold: Hold): Promise<HeldTask> {
+    return heldTask({ agent: this.#agent, taskId }, hold, this.#environment.admission)
   }
 
   #observe(): () => void {
