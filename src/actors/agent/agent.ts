@@ -18,7 +18,7 @@ import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
-import type { HoldListeners } from './tasks/callers.ts'
+import type { HoldListeners } from './tasks/channel.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
 import {
   approveTask,
@@ -328,9 +328,8 @@ export class Agent {
 
   #work(): void {
     const perform = (actor: AgentActor) => {
-      const { bodies, events, materials, cancelling } = this.#tasks
       this.#review()
-      return agentWorker(this.id, actor, this.#environment, bodies, events, materials, cancelling)
+      return agentWorker(this.id, actor, this.#environment, this.#tasks)
     }
     this.#life.start(perform, (error) => this.#supervision.crash(error))
   }

@@ -1,17 +1,15 @@
 /** Carries out an agent's effects: begins calls, runs or recovers them, waits for retries and deadlines. */
-import type { EventEmitter } from 'node:events'
 import type { CallMessage } from '../../claude/runner.ts'
-import { pause } from '../../clock.ts'
+import { inTime, pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
-import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
+import { hasMaterial, type PlacedInput } from '../../events/material.ts'
 import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
-import type { Bodies } from '../engine/bodies.ts'
 import { mayPass } from '../engine/insistence.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { EffectContext, Perform } from '../engine/running-effects.ts'
@@ -24,7 +22,6 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { DEAF, unlessDeaf } from './deaf-runner.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -38,24 +35,25 @@ import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { LeftOut } from './session/conversation.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
+import type { AgentTasks } from './tasks/tasks.ts'
 import { deadlineLeftMs, newsOf, waitInWords, waitToRetry, workLimit } from './waits.ts'
+
+/** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
+const DEAF_AFTER_MS = 20_000
+
+const DEAF = Symbol('the runner does not heed its signal')
 
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 
 /**
- * @param events Receives the messages of calls as `message TASK`, and `held TASK` if its next call may not begin yet.
- * @param materials The materials of this process's tasks by task id, with the credentials that the log must not contain.
- * For a task of an earlier process, the log's copy is used.
- * @param cancelling The cancellations of tasks that are not durable yet. They never reject.
+ * @param tasks The tasks of this process. Of a task of an earlier process, the log's copy of the material is used, which
+ * has no credentials.
  */
 export function agentWorker(
   agent: string,
   actor: AgentActor,
   environment: AgentEnvironment,
-  bodies: Bodies,
-  events: EventEmitter,
-  materials: ReadonlyMap<string, Material>,
-  cancelling: ReadonlyMap<string, Promise<unknown>>,
+  { bodies, channel, materials, cancelling }: AgentTasks,
 ): Perform<AgentEffect> {
   const { clock, runner, logger, admission, store, newId } = environment
   /** Announced calls, until their effect takes them. */
@@ -122,7 +120,7 @@ export function agentWorker(
     if (isHeld(admitted)) {
       const { hold } = admitted
       await decide(task, (state) => holdForMoney(state, taskId, hold))
-      events.emit(`held ${taskId}`, hold)
+      channel.tell(taskId, { type: 'held', hold })
       return
     }
     announced.set(ids.callId, admitted)
@@ -190,7 +188,7 @@ export function agentWorker(
     call: Promise<Ending>,
     admitted: Admitted,
   ): Promise<Ending | typeof DEAF> {
-    const ending = await unlessDeaf(call, signal, clock)
+    const ending = await inTime(clock, call, DEAF_AFTER_MS, DEAF, signal)
     if (ending !== DEAF) return ending
     const { taskId } = effect.task
     const { callId } = effect.call
@@ -296,7 +294,7 @@ export function agentWorker(
     if (said.taskId !== taskId) said = { taskId, characters: 0 }
     if (message.type === 'text') said.characters += message.text.length
     if (message.type === 'retract') said.characters -= message.characters
-    events.emit(`message ${taskId}`, message)
+    channel.tell(taskId, { type: 'message', message })
   }
 
   /** What an earlier call of the task said does not count: the next one says it again. */

@@ -1,5 +1,4 @@
 /** Accepts an agent's tasks, durably once per id, and returns their replies. */
-import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified, Recorded } from '../../../events/envelope.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
@@ -17,7 +16,7 @@ import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import { isSameTask } from '../retention.ts'
-import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
+import { type HoldListeners, noticeHolds, TaskChannel } from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 import {
@@ -78,8 +77,7 @@ type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
 export class AgentTasks {
   readonly bodies: Bodies
-  /** `message TASK` for each message of a task's calls; `held TASK`, `released TASK` and `ended TASK`. */
-  readonly events = new EventEmitter().setMaxListeners(0)
+  readonly channel = new TaskChannel()
   /** The materials of running tasks, with the credentials that the log must not contain. */
   readonly materials = new Map<string, Material>()
   /** The cancellations that are not durable yet, by task: no call of these tasks begins. They never reject. */
@@ -90,7 +88,6 @@ export class AgentTasks {
   readonly #environment: AgentEnvironment
   readonly #agentDoes: { readonly start: () => void; readonly settled: () => void }
   readonly #unobserve: () => void
-  readonly #outcomes = new TaskOutcomes()
   readonly #conversations = new RunConversations()
   /** The asks that have not ended: they may not be in the log yet. */
   readonly #asked = new Map<string, Promise<Reply>>()
@@ -114,7 +111,7 @@ export class AgentTasks {
 
   /** Whether no ask, reply or cancellation is pending, and tasks are accepted. */
   get isIdle(): boolean {
-    return this.#asked.size + this.#outcomes.size + this.cancelling.size === 0 && !this.#refusal
+    return this.#asked.size + this.cancelling.size === 0 && !this.channel.isHeard && !this.#refusal
   }
 
   /** Observes its agent no more. */
@@ -138,7 +135,7 @@ export class AgentTasks {
       this.#agentDoes.settled()
     })
     this.#asked.set(taskId, reply)
-    return new TaskHandle(taskId, reply, this.events, async (reason) => {
+    return new TaskHandle(taskId, reply, this.channel, async (reason) => {
       await this.cancel(taskId, reason)
     })
   }
@@ -146,8 +143,8 @@ export class AgentTasks {
   /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
     this.#agentDoes.start()
-    const expected = this.#outcomes.expect(taskId)
-    const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
+    const expected = this.channel.expect(taskId)
+    const ignoreHolds = noticeHolds(this.channel, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
       await this.#life.use()
       this.#reviewHold(taskId)
@@ -186,14 +183,14 @@ export class AgentTasks {
 
   /** Rejects the pending replies with the reason; new tasks are accepted. */
   giveUp(reason: unknown): void {
-    this.#outcomes.giveUp(reason)
+    this.channel.giveUp(reason)
   }
 
   /** Refuses tasks from now on and rejects pending replies, both with the reason; undefined accepts tasks again. */
   refuse(reason: ClaudeAgentError | undefined): void {
     // The first reason is the one that led to the others.
     this.#refusal = reason && (this.#refusal ?? reason)
-    if (reason) this.#outcomes.giveUp(reason)
+    if (reason) this.channel.giveUp(reason)
   }
 
   async #ask(
@@ -229,8 +226,8 @@ export class AgentTasks {
     this.materials.set(taskId, material)
     this.#agentDoes.start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
-    const expected = this.#outcomes.expect(taskId)
-    const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
+    const expected = this.channel.expect(taskId)
+    const ignoreHolds = noticeHolds(this.channel, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
       const before = await this.#accept(data, origin, holdFor(approval))
       accepted()
@@ -352,7 +349,7 @@ export class AgentTasks {
   #reviewHold(taskId: string): void {
     const { queue } = this.#life.snapshot.context
     const task = queue.find((queued) => queued.taskId === taskId)
-    if (task?.hold?.reason === 'approval') this.events.emit(`held ${taskId}`, task.hold)
+    if (task?.hold?.reason === 'approval') this.channel.tell(taskId, { type: 'held', hold: task.hold })
     if (task && isHeldForMoney(task)) this.#life.again(BEGIN_HELD)
   }
 
@@ -366,9 +363,12 @@ export class AgentTasks {
       this.#conversations.see(recorded)
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
-        this.#outcomes.settle(taskId, agentFacts.read(recorded) as Identified<TaskOutcome>)
+        this.channel.tell(taskId, {
+          type: 'ended',
+          outcome: agentFacts.read(recorded) as Identified<TaskOutcome>,
+        })
       if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
-        this.events.emit(`released ${taskId}`)
+        this.channel.tell(String(taskId), { type: 'released' })
     })
   }
 
