@@ -97,7 +97,65 @@ export const MUTATIONS = [
       "    if (error) return { kind: 'conflict', error }\n",
       '',
     ],
+    [
+      'only the first append of a group is checked',
+      'src/store/append-request.ts',
+      'for (const { stream, expectedVersion, facts } of group) {',
+      'for (const { stream, expectedVersion, facts } of group.slice(0, 1)) {',
+    ],
   ),
+  ...breaking(
+    'An append is atomic',
+    { 'tests/store/level/kill.test.ts': ['times kill -9 under load loses nothing acknowledged'] },
+    [
+      'each append of a group is written alone',
+      `${STORE}/store.ts`,
+      'return perAppend(group, await writer.append(group))',
+      'return Promise.all(group.map(async (one) => (await new Promise((next) => setTimeout(next, 5)), writer.append([one]))))',
+    ],
+  ),
+  ...breaking(
+    'A stale writer is fenced',
+    { [CONTRACT]: ['A store on LevelDB'] },
+    [
+      'an earlier token is accepted',
+      'src/store/claims.ts',
+      'token !== null && token !== this.#tokens.get(stream)',
+      'token !== null && !this.#tokens.has(stream)',
+    ],
+    [
+      'a claim does not wait for what is being written',
+      `${STORE}/writer.ts`,
+      '    await this.#queue.push([])\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A step writes to the log twice',
+    {
+      'tests/patterns/runs/appends.test.ts': [
+        'A step of a run writes twice: when it begins, and when it is answered',
+      ],
+    },
+    [
+      'the beginning is written apart',
+      'src/actors/agent/tasks/tasks.ts',
+      'if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined',
+      '',
+    ],
+    [
+      'the answer is written apart',
+      'src/actors/agent/worker.ts',
+      'if (!step || task.attempt > 1) return',
+      'if (step || task.attempt > 1) return',
+    ],
+  ),
+  ...breaking('A fact names its cause', { [CONTRACT]: ['A store on LevelDB'] }, [
+    'a cause of the same append is counted from the beginning of its own stream',
+    `${STORE}/batch-plan.ts`,
+    'placedFact(fact, this.#writer.storeId, first)',
+    'placedFact(fact, this.#writer.storeId, this.#start + this.records.length + 1 - index)',
+  ]),
   ...breaking(
     'A fact is read as it was appended',
     { [CONTRACT]: ['A store on LevelDB'] },
@@ -117,8 +175,8 @@ export const MUTATIONS = [
   ...breaking('The expected version', { [CONTRACT]: ['A store on LevelDB'] }, [
     'any version is accepted',
     'src/store/append-request.ts',
-    'if (expectedVersion === null || expectedVersion === actual) return null',
-    'return null',
+    'if (expectedVersion !== null && expectedVersion !== actual)',
+    'if (Number.isNaN(actual))',
   ]),
   ...breaking(
     'A fact whose upcast or fold throws is named',
@@ -140,7 +198,7 @@ export const MUTATIONS = [
     [
       'a repeated id is written again',
       `${STORE}/batch-plan.ts`,
-      "    if (entry) return { kind: 'repeated', entry }\n",
+      "    if (repetition) return { kind: 'repeated', repetition }\n",
       '',
     ],
     ['other facts under a known id pass', `${STORE}/writer.ts`, '    if (conflict) throw conflict\n', ''],
@@ -161,8 +219,8 @@ export const MUTATIONS = [
     [
       'a version is left out',
       `${STORE}/batch-plan.ts`,
-      'this.#versions.set(stream, next)',
-      'this.#versions.set(stream, next + 1)',
+      'this.#versions.set(stream, version)',
+      'this.#versions.set(stream, version + 1)',
     ],
   ),
   ...breaking(
@@ -736,6 +794,16 @@ export const MUTATIONS = [
       'src/actors/agent/call.ts',
       "    case 'unsent':\n      return undefined",
       "    case 'unsent':\n      return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
+    ],
+  ),
+  ...breaking(
+    'A call that began elsewhere is never made again without a word',
+    { 'tests/actors/agent/elsewhere.test.ts': ['has an unknown outcome'] },
+    [
+      'what is not here was never sent',
+      'src/actors/agent/call.ts',
+      "isGone && found.outcome === 'unsent' ? UNANSWERED : found",
+      'found',
     ],
   ),
   ...breaking(

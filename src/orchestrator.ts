@@ -61,6 +61,7 @@ import { Runs } from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
+import { thisPlace } from './workspaces/place.ts'
 
 /**
  * A team of agents and its log: the way in to everything else. One process at a time has a base directory open.
@@ -114,7 +115,7 @@ export class Orchestrator implements AsyncDisposable {
     const accounts = new Accounts({ store, clock, logger }, governor)
     this.#budgets = budgets
     this.#accounts = accounts
-    const environment: Omit<AgentEnvironment, 'swept'> = {
+    const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
       admission: localAdmission({ runner, accounts, budgets, governor, clock, logger }),
@@ -168,6 +169,7 @@ export class Orchestrator implements AsyncDisposable {
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
       baseDir,
+      place: () => thisPlace(baseDir),
       clock,
       logger,
       ...(options.inspect ? { inspect: options.inspect } : {}),

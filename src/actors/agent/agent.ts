@@ -329,7 +329,9 @@ export class Agent {
   #work(): void {
     const perform = (actor: AgentActor) => {
       this.#review()
-      return agentWorker(this.id, actor, this.#environment, this.#tasks)
+      const worker = agentWorker(this.id, actor, this.#environment, this.#tasks)
+      this.#tasks.worker = worker
+      return worker.perform
     }
     this.#life.start(perform, (error) => this.#supervision.crash(error))
   }

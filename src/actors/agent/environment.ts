@@ -2,6 +2,7 @@
 import type { AgentRunner } from '../../claude/runner.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
+import type { Place } from '../../workspaces/place.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { Life } from '../engine/life.ts'
@@ -16,11 +17,15 @@ export interface AgentEnvironment extends ActorEnvironment {
   /** Says whether a call may begin. */
   readonly admission: Admission
   readonly baseDir: string
+  /** Where this process runs. */
+  readonly place: () => Place
   /**
    * Resolves when the processes that an earlier owner left running have been killed, except those of calls that the log has
    * as open. No call starts before that. The owner is the process that has the store open.
    */
   readonly swept: () => Promise<void>
+  /** Whether that has happened. */
+  readonly isSwept: () => boolean
   /** The most tasks an agent may have, queued and running. */
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */

@@ -14,6 +14,8 @@ import {
   agentConfig,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
+import type { StreamsOptions } from '../../store/event-store.ts'
+import { countStreams, isThere } from '../../store/stream-count.ts'
 import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Registry, type Residence } from '../engine/registry.ts'
@@ -47,6 +49,9 @@ export interface AgentInfo {
 
 const STREAMS = 'agent/'
 
+/** How many agents whose ids begin alike a typo is compared with. */
+const MOST_LOOKED_AT = 200
+
 export class AgentSystem {
   readonly #environment: AgentEnvironment
   readonly #maxAgents: number
@@ -54,16 +59,17 @@ export class AgentSystem {
   readonly #here: Registry<Agent>
   #count: number | undefined
   #sweeping: Promise<void> | undefined
+  #isSwept = false
   /** Agents are created and removed one after the other, so that two cannot both be the last that fits. */
   readonly #changes = new Mailbox()
 
   constructor(
-    environment: Omit<AgentEnvironment, 'swept'>,
+    environment: Omit<AgentEnvironment, 'swept' | 'isSwept'>,
     maxAgents: number,
     defaults: AgentDefaults,
     residence: Residence,
   ) {
-    this.#environment = { ...environment, swept: () => this.#swept() }
+    this.#environment = { ...environment, swept: () => this.#swept(), isSwept: () => this.#isSwept }
     const used = (agent: Agent) => this.#here.used(agent.id, agent)
     this.#here = new Registry((id) => Agent.load(id, this.#environment, used), environment.clock, residence)
     this.#maxAgents = maxAgents
@@ -118,10 +124,10 @@ export class AgentSystem {
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
 
-  /** By name. The cost does not depend on the length of their histories. */
-  async list(): Promise<readonly AgentInfo[]> {
+  /** By name, all of them or those that have tasks. The cost does not depend on the length of their histories. */
+  async list({ open = false }: { readonly open?: boolean } = {}): Promise<readonly AgentInfo[]> {
     const infos: AgentInfo[] = []
-    for await (const info of this.#infos(STREAMS)) infos.push(info)
+    for await (const info of this.#infos({ prefix: STREAMS, open })) infos.push(info)
     return infos
   }
 
@@ -133,7 +139,7 @@ export class AgentSystem {
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
       const unused: Promise<void>[] = []
-      for await (const copy of this.#infos(`${STREAMS}${id}.`))
+      for await (const copy of this.#infos({ prefix: `${STREAMS}${id}.` }))
         if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
       await Promise.all(unused)
     })
@@ -217,9 +223,9 @@ export class AgentSystem {
 
   async #sweep(): Promise<void> {
     const { runner, baseDir, logger } = this.#environment
-    if (!runner.sweep) return
-    const keep = (await this.#calls()).map(({ call }) => call.callId)
-    const ended = await runner.sweep({ baseDir, keep })
+    const keep = runner.sweep ? (await this.#calls()).map(({ call }) => call.callId) : []
+    const ended = (await runner.sweep?.({ baseDir, keep })) ?? 0
+    this.#isSwept = true
     if (ended > 0) logger.warn({ ended }, 'terminated processes that the log does not know')
   }
 
@@ -243,7 +249,7 @@ export class AgentSystem {
     config: AgentConfig,
     { budget, fork }: { readonly budget?: Budget | undefined; readonly fork?: ForkPoint } = {},
   ): Promise<Agent> {
-    this.#count ??= (await this.list()).length
+    this.#count ??= await countStreams(this.#environment.store, agentKind.kind)
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
     const { runner, directories, admission } = this.#environment
     // Its id was used before: whatever a removal left behind is not for the new agent.
@@ -280,20 +286,37 @@ export class AgentSystem {
     await agent.close()
     await this.#environment.admission.forget(id)
     this.#here.forget(id)
-    this.#count = undefined
+    if (this.#count !== undefined) this.#count -= 1
   }
 
-  async *#infos(prefix: string): AsyncGenerator<AgentInfo> {
-    for await (const { stream, version, summary } of this.#environment.store.streams({ prefix })) {
-      if (!summary || summary.status === 'absent') continue
+  async *#infos(options: StreamsOptions): AsyncGenerator<AgentInfo> {
+    for await (const { stream, version, summary } of this.#environment.store.streams(options)) {
+      if (!summary || !isThere(summary)) continue
       yield agentInfo(stream, version, summary.status, summary.info ?? {})
     }
   }
 
+  /** The agent that was probably meant. Of many, only those whose ids begin alike are looked at. */
   async #nearest(id: string): Promise<string | null> {
-    const ids = (await this.list()).map((agent) => agent.id)
-    const nearest = ids.length > 0 ? closest(id, ids) : null
-    return nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3) ? nearest : null
+    const all = await this.#idsLike('')
+    for (const part of all.areAll ? [0] : [id.length - 1, id.length * 0.75, id.length / 2, id.length / 4]) {
+      const { ids } = part === 0 ? all : await this.#idsLike(id.slice(0, Math.ceil(part)))
+      const nearest = ids.length > 0 ? closest(id, ids) : null
+      if (nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3)) return nearest
+    }
+    return null
+  }
+
+  async #idsLike(beginning: string): Promise<{ readonly ids: readonly string[]; readonly areAll: boolean }> {
+    const ids: string[] = []
+    let looked = 0
+    for await (const { stream, summary } of this.#environment.store.streams({
+      prefix: `${STREAMS}${beginning}`,
+    })) {
+      if (++looked > MOST_LOOKED_AT) return { ids, areAll: false }
+      if (isThere(summary)) ids.push(idOf(stream))
+    }
+    return { ids, areAll: true }
   }
 }
 

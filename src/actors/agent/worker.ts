@@ -7,9 +7,10 @@ import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
-import { hasMaterial, type PlacedInput } from '../../events/material.ts'
+import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
 import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
+import type { Bodies } from '../engine/bodies.ts'
 import { mayPass } from '../engine/insistence.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import type { EffectContext, Perform } from '../engine/running-effects.ts'
@@ -34,8 +35,8 @@ import {
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { LeftOut } from './session/conversation.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import type { AskingStep, TaskChannel } from './tasks/channel.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
-import type { AgentTasks } from './tasks/tasks.ts'
 import { deadlineLeftMs, newsOf, waitInWords, waitToRetry, workLimit } from './waits.ts'
 
 /** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
@@ -43,18 +44,41 @@ const DEAF_AFTER_MS = 20_000
 
 const DEAF = Symbol('the runner does not heed its signal')
 
+type AnswerFact = Extract<AgentFact, { type: 'CallSucceeded' }>
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 
-/**
- * @param tasks The tasks of this process. Of a task of an earlier process, the log's copy of the material is used, which
- * has no credentials.
- */
+/** What an agent's worker knows of the tasks that were asked in this process, by their ids. */
+export interface AskedTasks {
+  readonly bodies: Bodies
+  readonly channel: TaskChannel
+  /** Their materials, with the credentials that the log must not contain. For other tasks, the log's copy is used. */
+  readonly materials: ReadonlyMap<string, Material>
+  /** The cancellations of tasks that are not durable yet. They never reject. */
+  readonly cancelling: ReadonlyMap<string, Promise<unknown>>
+  /** The steps of runs that wait for them. */
+  readonly steps: ReadonlyMap<string, AskingStep>
+}
+
+/** A first call that may begin as soon as its task is accepted. */
+export interface ReadyCall {
+  /** Its announcement, in the state in which the task was just accepted. */
+  announce(context: AgentContext): readonly AgentFact[]
+  /** Lets go of its place if it was not announced. */
+  end(): void
+}
+
+/** What carries out an agent's effects, and begins a call at once if nothing stands in its way. */
+export interface AgentWorker {
+  readonly perform: Perform<AgentEffect>
+  readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined
+}
+
 export function agentWorker(
   agent: string,
   actor: AgentActor,
   environment: AgentEnvironment,
-  { bodies, channel, materials, cancelling }: AgentTasks,
-): Perform<AgentEffect> {
+  { bodies, channel, materials, cancelling, steps }: AskedTasks,
+): AgentWorker {
   const { clock, runner, logger, admission, store, newId } = environment
   /** Announced calls, until their effect takes them. */
   const announced = new Map<string, Admitted>()
@@ -129,15 +153,33 @@ export function agentWorker(
         cancelling.has(taskId) ? [] : nextCall(state, taskId, ids, { now: clock.now() }, admitted.waitedMs),
       )
     } finally {
-      // Still there: no call was announced.
-      if (announced.delete(ids.callId)) {
-        admitted.leave()
-        admission.settle(ids.callId)
-      }
+      forget(ids.callId, admitted)
     }
   }
 
-  function requestOf({ taskId, runId }: QueuedTask, callId: string) {
+  function readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined {
+    if (!environment.isSwept() || !actor.isWorking) return undefined
+    const ids = { callId: newId(), sessionId: newId() }
+    const admitted = admission.admitNow?.(requestOf(task, ids.callId))
+    if (!admitted) return undefined
+    const { taskId } = task
+    announced.set(ids.callId, admitted)
+    return {
+      // Taken again with another actor, it would begin with nothing admitted.
+      announce: (state) =>
+        cancelling.has(taskId) || !actor.isWorking ? [] : nextCall(state, taskId, ids, { now: clock.now() }),
+      end: () => forget(ids.callId, admitted),
+    }
+  }
+
+  /** If it is still there, no call was announced. */
+  function forget(callId: string, admitted: Admitted): void {
+    if (!announced.delete(callId)) return
+    admitted.leave()
+    admission.settle(callId)
+  }
+
+  function requestOf({ taskId, runId }: Pick<QueuedTask, 'taskId' | 'runId'>, callId: string) {
     const { totals, lastCost } = actor.snapshot.context
     const agentVersion = actor.version
     return { ...defined({ callId, taskId, agent, agentVersion, runId }), costs: { totals, lastCost } }
@@ -211,7 +253,7 @@ export function agentWorker(
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, deadlineMs(effect.task), stop).then(() => overdue.abort())
     const recovering = composed(effect, ({ call }) =>
-      recoverAnnouncedCall(runner, call, effect.call.process, stop),
+      recoverAnnouncedCall(runner, call, effect.call.process, environment.place(), stop),
     )
     const ending = await ended(effect, stop, recovering, admitted)
     if (ending === DEAF) return signal.aborted
@@ -283,7 +325,7 @@ export function agentWorker(
       const { pid, startTime } = message
       const started: AgentFact = {
         type: 'ProcessStarted',
-        data: { taskId: task.taskId, callId: call.callId, pid, startTime },
+        data: { taskId: task.taskId, callId: call.callId, pid, startTime, ...environment.place() },
       }
       await decide(task, ({ current }) => (current?.call?.callId === call.callId ? [started] : []))
     }
@@ -328,9 +370,7 @@ export function agentWorker(
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
       try {
-        const recorded = await decide(task, ({ current }) =>
-          current?.call?.callId === callId ? [succeeded] : [],
-        )
+        const recorded = await recordAnswer(task, succeeded)
         if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
         return 'harvested'
       } catch (error) {
@@ -358,6 +398,25 @@ export function agentWorker(
     if (warning) tell(task, { type: 'warning', message: warning })
     if (retry) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
+  }
+
+  /** Records an answer, in one append with that of the step that waits for it. */
+  async function recordAnswer(task: CurrentTask, succeeded: AnswerFact): Promise<readonly Recorded[]> {
+    const { taskId, callId } = succeeded.data
+    const answering = ({ current }: AgentContext) => (current?.call?.callId === callId ? [succeeded] : [])
+    const step = steps.get(taskId)
+    // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
+    if (!step || task.attempt > 1) return decide(task, answering)
+    const origin = { correlationId: taskId, causationId: task.cause, isFirst: true }
+    const part = actor.join(({ context }) => answering(context), origin)
+    try {
+      await step.succeed(part, succeeded.data)
+      return await part.recorded
+    } catch (error) {
+      if (mayPass(error)) throw error
+      // The run cannot record it now: the agent's own fact is enough for the next execution of the run.
+      return decide(task, answering)
+    }
   }
 
   /** Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it. */
@@ -459,7 +518,7 @@ export function agentWorker(
     }
   }
 
-  return async (effect, context) => {
+  const perform: Perform<AgentEffect> = async (effect, context) => {
     let isOver = true
     try {
       await carryOutOrBreak(effect, context)
@@ -472,6 +531,7 @@ export function agentWorker(
         admission.settle(effect.call.callId)
     }
   }
+  return { perform, readyCall }
 }
 
 const aborted = (signal: AbortSignal) =>

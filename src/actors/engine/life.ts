@@ -11,6 +11,7 @@ import { callListener } from '../../events/listener.ts'
 import { type ActorEnvironment, type Causation, EventSourcedActor } from './actor.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import type { FoldedActor } from './history.ts'
+import type { Part } from './part.ts'
 import type { Perform } from './running-effects.ts'
 
 /** What can decide: a life, or one actor, whose decisions end with it. */
@@ -76,7 +77,7 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
 
   /** Whether its actor does nothing now, and is not being loaded. */
   get isIdle(): boolean {
-    return !this.#closed && this.#ready?.isIdle === true
+    return !this.#closed && this.current?.isIdle === true
   }
 
   /** The live XState actor. Another one after it has rested, or after the facts are folded afresh. */
@@ -98,16 +99,26 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
 
   /** The actor, loaded if necessary. Throws whatever loading throws. */
   async use(): Promise<EventSourcedActor<M, E>> {
-    return this.#ready ?? this.#loading ?? this.#load(() => undefined)
+    return this.current ?? this.#loading ?? this.#load(() => undefined)
   }
 
-  /** See {@link EventSourcedActor.decide}. Taken again on the new state if something else was appended first. */
+  /** The actor, if it need not be loaded. */
+  get current(): EventSourcedActor<M, E> | undefined {
+    return this.#loading || this.#actor?.lost ? undefined : this.#actor
+  }
+
+  /**
+   * See {@link EventSourcedActor.decide}. Taken again on the new state if something else was appended first, except together
+   * with another actor.
+   */
   async decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
     origin?: Causation,
+    part?: Part,
   ): Promise<readonly Recorded[]> {
+    if (part) return this.#decideWith(part, decision, origin)
     for (;;) {
-      const actor = this.#ready ?? (await this.use())
+      const actor = this.current ?? (await this.use())
       try {
         return await actor.decide(decision, origin)
       } catch (error) {
@@ -157,7 +168,7 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     crashed: (error: unknown) => void = () => {},
   ): void {
     this.#starting = (actor) => this.#isHalted || actor.start(perform(actor), crashed)
-    if (this.#ready) this.#starting(this.#ready)
+    if (this.current) this.#starting(this.current)
   }
 
   /** See {@link EventSourcedActor.again}. */
@@ -200,8 +211,16 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     await this.#actor?.close(options)
   }
 
-  get #ready(): EventSourcedActor<M, E> | undefined {
-    return this.#loading || this.#actor?.lost ? undefined : this.#actor
+  #decideWith(
+    part: Part,
+    decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
+    origin?: Causation,
+  ): Promise<readonly Recorded[]> {
+    if (this.current) return this.current.decide(decision, origin, part)
+    // The other actor waits for this one: it must not wait for a load.
+    const problem = this.#actor?.lost ?? new ClosedError({ what: `actor ${this.stream}` })
+    part.fail(problem)
+    return Promise.reject(problem)
   }
 
   #load(before: () => Promise<void> | undefined): Promise<EventSourcedActor<M, E>> {

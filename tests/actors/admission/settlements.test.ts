@@ -1,10 +1,12 @@
 /** Budgets that are set while calls run and end, and calls that are cut off: each call is counted once, and settled. */
+
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { BudgetScope } from '../../../src/actors/admission/budget.ts'
 import { crashedBy, Ending, KILLED, type Supervised } from '../../../src/actors/engine/exit.ts'
+import type { NewFact } from '../../../src/events/envelope.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
@@ -38,6 +40,19 @@ const costsOf = (answers: readonly AnswerCost[], { agent, run }: BudgetScope): n
 function counting(store: EventStore) {
   const answers: AnswerCost[] = []
   const costs = (scope: BudgetScope) => costsOf(answers, scope)
+  const count = (stream: string, facts: readonly NewFact[]) => {
+    for (const { type, data } of facts) {
+      if (type === 'CallSucceeded')
+        answers.push({
+          agent: stream.slice('agent/'.length),
+          taskId: String(data.taskId),
+          usd: Number(data.costUsd),
+        })
+      if (type !== 'BudgetSet') continue
+      const before = [...answers]
+      counted.costsWhenSet = (of) => costsOf(before, of)
+    }
+  }
   const counted = {
     costs,
     costsWhenSet: costs,
@@ -45,17 +60,12 @@ function counting(store: EventStore) {
       ...store,
       async append(...[stream, facts, options]) {
         const recorded = await store.append(stream, facts, options)
-        for (const { type, data } of facts) {
-          if (type === 'CallSucceeded')
-            answers.push({
-              agent: stream.slice('agent/'.length),
-              taskId: String(data.taskId),
-              usd: Number(data.costUsd),
-            })
-          if (type !== 'BudgetSet') continue
-          const before = [...answers]
-          counted.costsWhenSet = (of) => costsOf(before, of)
-        }
+        count(stream, facts)
+        return recorded
+      },
+      async appendAll(appends) {
+        const recorded = await store.appendAll(appends)
+        for (const { stream, facts } of appends) count(stream, facts)
         return recorded
       },
     } satisfies EventStore,

@@ -21,14 +21,25 @@ export function refusalIn(
   return undefined
 }
 
-/** The fact that accepted a task; undefined if the agent does not know it. Looked up only before it is refused. */
-export async function acceptanceOf(
+/** A task as its agent's log has it. */
+export interface RecordedTask {
+  readonly accepted: Recorded
+  /** How it ended; absent while it is open. */
+  readonly outcome?: Identified<TaskOutcome>
+}
+
+/** What the log has of a task; undefined if the agent does not know it. Reads back to its acceptance, and no further. */
+export async function recordedTask(
   taskId: string,
   store: EventStore,
   stream: string,
-): Promise<Recorded | undefined> {
-  for await (const fact of store.read(stream, { direction: 'backwards' }))
-    if (fact.type === 'TaskAccepted' && fact.data.taskId === taskId) return fact
+): Promise<RecordedTask | undefined> {
+  let outcome: Identified<TaskOutcome> | undefined
+  for await (const recorded of store.read(stream, { direction: 'backwards' })) {
+    if (recorded.data.taskId !== taskId) continue
+    if (recorded.type === 'TaskAccepted') return { accepted: recorded, ...(outcome && { outcome }) }
+    if (endsTask(recorded, taskId)) outcome = agentFacts.read(recorded) as Identified<TaskOutcome>
+  }
   return undefined
 }
 
