@@ -579,8 +579,8 @@ export const MUTATIONS = [
     [
       'a known id is a new task',
       'src/actors/agent/tasks/tasks.ts',
-      ', commitId: `task/${this.#agent}/${taskId}` },',
-      ' },',
+      '...causation, commitId: this.#commitId(taskId) },',
+      '...causation },',
     ],
   ),
   ...breaking('A task id identifies one task', { [AGENT]: ['cannot be used for another task'] }, [
@@ -1031,8 +1031,8 @@ export const MUTATIONS = [
     [
       'a hold is not written',
       'src/actors/agent/tasks/tasks.ts',
-      '...defined({ continues }) } }, ...held]',
-      '...defined({ continues }) } }]',
+      "    if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })\n",
+      '',
     ],
   ),
   ...breaking(

@@ -462,8 +462,10 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     for (const one of recorded) {
       const { stream, version } = one
       // A repeated commit may come after facts of another writer.
-      if (version > this.#version + 1)
-        return this.lose(new VersionConflict({ stream, expected: this.#version, actual: version - 1 }))
+      if (version > this.#version + 1) {
+        this.lose(new VersionConflict({ stream, expected: this.#version, actual: version - 1 }))
+        return
+      }
       if (version > this.#version) this.#fold(one)
     }
     this.#reconcile(false)
