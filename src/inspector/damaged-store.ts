@@ -6,7 +6,7 @@ import { checkStreamName } from '../events/ids.ts'
 import { entriesInFiles } from '../store/care/repair/salvaged-entries.ts'
 import type { EventStore, ReadOptions } from '../store/event-store.ts'
 import { fileBlobs } from '../store/file-blobs.ts'
-import { follow, Watermark } from '../store/follow.ts'
+import { Following, Watermark } from '../store/follow.ts'
 import { checkFormat, type StorePaths, storePaths } from '../store/level/directory.ts'
 import { readHeadFile } from '../store/level/head-file.ts'
 import { numberIn, recordKey } from '../store/level/keys.ts'
@@ -59,7 +59,7 @@ export async function damagedStore(directory: string): Promise<EventStore> {
         yield recorded
       }
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
     async head(stream) {
       return stream === undefined ? watermark.position : Math.max(0, (streams.get(stream)?.length ?? 0) - 1)
     },
@@ -72,6 +72,7 @@ export async function damagedStore(directory: string): Promise<EventStore> {
       watermark.end()
     },
   }
+  const following = new Following(store, watermark)
   return store
 }
 

@@ -22,7 +22,7 @@ import type { Blobs } from './blobs.ts'
 import { Claims } from './claims.ts'
 import type { EventStore, StreamAppend, StreamSummary } from './event-store.ts'
 import { type FactStamp, recordedFact } from './fact-text.ts'
-import { follow, Watermark } from './follow.ts'
+import { Following, Watermark } from './follow.ts'
 import { type ReadRange, readRange } from './read-range.ts'
 import { memorySnapshots } from './snapshots.ts'
 import { isThere, kindOfStream } from './stream-count.ts'
@@ -123,7 +123,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       const { from, to } = readRange(options, log.length)
       for (const record of log.slice(from - 1, Math.max(from - 1, to))) yield record()
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
     async head(stream) {
       checkOpen()
       return stream === undefined ? log.length : (streams.get(checkStreamName(stream))?.positions.length ?? 0)
@@ -146,6 +146,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       watermark.end()
     },
   }
+  const following = new Following(store, watermark)
   return store
 }
 

@@ -73,10 +73,13 @@ export class BudgetLedger {
       ledger.#isShared = true
     }
     if (isForReading(environment.store)) return ledger
-    await Promise.all(Object.values(ledger.context.reserved).map((open) => ledger.#settle(open)))
+    // The cost of a call of this process may come after the log says that its task has ended.
+    const isOpen = ({ callId }: Reservation) => calls.isOpen(callId)
+    const left = Object.values(ledger.context.reserved).filter((reservation) => !isOpen(reservation))
+    await Promise.all(left.map((reservation) => ledger.#settle(reservation)))
     life.start((by) => async ({ reservation }, { signal, resumed }) => {
       // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
-      for (let isOver = resumed; !signal.aborted; isOver = true) {
+      for (let isOver = resumed && !isOpen(reservation); !signal.aborted; isOver = true) {
         // Listens before it reads, so that no end is missed.
         const next = calls.ended(reservation.callId, signal)
         if (isOver && (await ledger.#settle(reservation, by))) return

@@ -5,6 +5,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { AgentBusyError, AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
+import { checkTaskId } from '../../events/ids.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
@@ -164,7 +165,8 @@ export class Agent {
    * Starts the agent and waits for the reply to an accepted task. Throws the error that ended the task otherwise, and
    * TaskNotFoundError.
    */
-  reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
+  async reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
+    checkTaskId(taskId)
     return this.#tasks.reply(taskId, listeners)
   }
 
@@ -181,7 +183,7 @@ export class Agent {
     this.start()
   }
 
-  /** Rejects a task that needs approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
+  /** Rejects a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
     await this.#life.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,

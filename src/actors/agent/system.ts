@@ -2,11 +2,11 @@
  * All agents of a store: created, listed, resumed and removed. Names, lists and counts come from the summaries that the
  * store keeps, and load no agent; the agents that live in this process are in a registry.
  */
-import { closest, distance } from 'fastest-levenshtein'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
+import { nearestName } from '../../events/nearest-name.ts'
 import {
   type AgentConfig,
   type AgentDefaults,
@@ -14,6 +14,7 @@ import {
   agentConfig,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import type { StreamsOptions } from '../../store/event-store.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
 import { foldStream } from '../engine/history.ts'
@@ -95,7 +96,9 @@ export class AgentSystem {
   }
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
-  async fork(id: string, { at, as }: ForkOptions): Promise<Agent> {
+  async fork(id: string, options: ForkOptions): Promise<Agent> {
+    checkArgument('The options of fork', options, 'an object')
+    const { at, as } = options
     checkAgentId(as)
     const { store } = this.#environment
     if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
@@ -230,6 +233,7 @@ export class AgentSystem {
   }
 
   #complete(options: AgentOptions): AgentOptions {
+    checkArgument('The options of the agent', options, 'an object')
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
   }
 
@@ -301,8 +305,8 @@ export class AgentSystem {
     const all = await this.#idsLike('')
     for (const part of all.areAll ? [0] : [id.length - 1, id.length * 0.75, id.length / 2, id.length / 4]) {
       const { ids } = part === 0 ? all : await this.#idsLike(id.slice(0, Math.ceil(part)))
-      const nearest = ids.length > 0 ? closest(id, ids) : null
-      if (nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3)) return nearest
+      const nearest = nearestName(id, ids)
+      if (nearest !== null) return nearest
     }
     return null
   }

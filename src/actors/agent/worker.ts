@@ -7,7 +7,7 @@ import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
-import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
+import { hasMaterial, leftOutOf, type Material, type PlacedInput } from '../../events/material.ts'
 import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { Bodies } from '../engine/bodies.ts'
@@ -94,8 +94,13 @@ export function agentWorker(
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
+  /** What an effect has found out is written down while its actor closes, too: it may have cost something. */
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
-    actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
+    actor.decide(({ context }) => decision(context), {
+      correlationId: task.taskId,
+      causationId: task.cause,
+      whileClosing: true,
+    })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
@@ -281,15 +286,19 @@ export function agentWorker(
       const material = materials.get(taskId) ?? task.material
       const replace = material.replace ?? environment.replaceInputs
       const placing = task.runId ?? taskId
-      inputs = await runner.place(environment.directories(agent), material, { signal, placing, replace })
+      const options = { signal, placing, replace, limits: environment.inputLimits }
+      inputs = await runner.place(environment.directories(agent), material, options)
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
     const placed: AgentFact = { type: 'InputsPlaced', data: { taskId, callId, inputs } }
     await decide(task, ({ current }) => (current?.call?.callId === callId ? [placed] : []))
-    for (const { target, kept } of inputs)
-      if (kept !== undefined)
-        tell(task, { type: 'warning', message: `${target} was replaced; the agent's work is in ${kept}` })
+    for (const input of inputs) {
+      const { target, kept } = input
+      if (kept !== undefined) warn(task, `${target} was replaced; the agent's work is in ${kept}`)
+      const leftOut = leftOutOf(input)
+      if (leftOut !== null) warn(task, leftOut)
+    }
     return undefined
   }
 
@@ -300,11 +309,13 @@ export function agentWorker(
   ) {
     let complete: ComposedCall
     try {
-      const { config } = actor.snapshot.context
+      const { config, current } = actor.snapshot.context
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
+      // Its inputs were placed after the effect was computed.
+      const asked = current?.call?.callId === call.callId ? current : task
       const directories = environment.directories(agent)
       const sources = { store, stream: actor.stream, bodies, directories }
-      complete = await composeCall(agent, config, task, call, sources)
+      complete = await composeCall(agent, config, asked, call, sources)
     } catch (error) {
       if (!(error instanceof ClaudeAgentError) || error.retryable) throw error
       return { type: 'CallFailed', error: callErrorData(error) } as const satisfies CallEnding
@@ -337,6 +348,11 @@ export function agentWorker(
     if (message.type === 'text') said.characters += message.text.length
     if (message.type === 'retract') said.characters -= message.characters
     channel.tell(taskId, { type: 'message', message })
+  }
+
+  function warn(task: QueuedTask, message: string) {
+    logger.warn({ agent, taskId: task.taskId }, message)
+    tell(task, { type: 'warning', message })
   }
 
   /** What an earlier call of the task said does not count: the next one says it again. */

@@ -28,7 +28,7 @@ import type { Logger } from '../../logger.ts'
 import type { EventStore, StreamAppend } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { type FoldedActor, foldStream } from './history.ts'
-import { insist, Wish } from './insistence.ts'
+import { insist, mayPass, Wish } from './insistence.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
 import { Part } from './part.ts'
 import { recordedState } from './recorded-state.ts'
@@ -233,13 +233,20 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   }
 
   /**
-   * Does work that writes to the log, and does it again as long as its failure may pass, such as that of a full disk. Rejects
-   * with the last failure once the actor closes.
+   * Does work that writes to the log, and does it again as long as its failure may pass, such as that of a full disk. Does it
+   * once more when the actor closes, as there may be room by then, and rejects with the failure before if that fails as well.
    */
-  insist<T>(work: () => Promise<T>): Promise<T> {
-    return insist(work, this.#life, (error) =>
-      this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again'),
-    )
+  async insist<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await insist(work, this.#life, (error) =>
+        this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again'),
+      )
+    } catch (error) {
+      if (this.#life.isWanted || !mayPass(error)) throw error
+      return work().catch(() => {
+        throw error
+      })
+    }
   }
 
   /** Runs a wanted effect again, because something outside the state has changed. */

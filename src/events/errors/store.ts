@@ -36,7 +36,7 @@ export class StoreInUse extends defineError(
   'StoreInUse',
   ({ path, pid }: { path: string; pid: number | null }) => ({
     message: `The store ${path} is in use by ${pid === null ? 'another process' : `process ${pid}`}.`,
-    hint: 'Wait until it ends, or choose another --base-dir.',
+    hint: 'Wait until it ends, or use another store: --base-dir DIR (in code: baseDir)',
   }),
 ) {
   readonly pid = this.details.pid
@@ -107,6 +107,17 @@ export class StoreDamaged extends defineError(
   ({ path, file, problem }: { path: string; file: string; problem: string }) => ({
     message: `The store ${path} cannot be opened: ${problem} (${file}).`,
     hint: VERIFY_OR_REPAIR,
+  }),
+) {
+  readonly file = this.details.file
+}
+
+/** Something else is in place of a file: a pipe, a directory, a socket. It was not touched. */
+export class NotAFileError extends defineError(
+  'NotAFileError',
+  ({ file, kind }: { file: string; kind: string }) => ({
+    message: `${file} is ${kind}, not a file.`,
+    hint: 'Find out what put it there, and move it away.',
   }),
 ) {
   readonly file = this.details.file

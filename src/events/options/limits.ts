@@ -1,4 +1,4 @@
-/** Limits on all agents together, and on each agent's mailbox. */
+/** Limits on all agents together, on each agent's mailbox, and on the inputs of a task. */
 import * as Schema from 'effect/Schema'
 import type { Decodable } from './decoding.ts'
 import { explainedBy, optional, setting } from './setting.ts'
@@ -21,6 +21,12 @@ export interface Limits {
   readonly agentsInMemory?: number
   /** How long an agent that has nothing to do stays in memory, in ms. Default: 300,000 (5 minutes). */
   readonly quietMs?: number
+  /** How many bytes the files, folders and repositories of one task may have. Default: 100,000,000. */
+  readonly inputBytes?: number
+  /** How many files they may have, and as many folders and links. Default: 10,000. */
+  readonly inputFiles?: number
+  /** How many seconds the clone of a repository may take. Default: 120. */
+  readonly cloneSeconds?: number
 }
 
 export const LIMITS = {
@@ -36,6 +42,13 @@ export const LIMITS = {
     1000,
   ),
   quietMs: setting(Positive, 'how long an agent that has nothing to do stays in memory, in ms', 300_000),
+  inputBytes: setting(
+    Positive,
+    'how many bytes the files, folders and repositories of one task may have',
+    100_000_000,
+  ),
+  inputFiles: setting(Positive, 'how many files they may have, and as many folders and links', 10_000),
+  cloneSeconds: setting(Positive, 'how many seconds the clone of a repository may take', 120),
 }
 
 export const Limits: Decodable<Limits> = explainedBy<Limits>()(

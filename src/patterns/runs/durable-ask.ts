@@ -344,4 +344,7 @@ interface AttemptedStep {
 
 const NO_LONGER_NEEDED = 'the workflow no longer needs the answer'
 const UNANSWERED = { costUsd: 0, tokens: 0, text: null, problem: null } as const
-const SCHEDULED = { ...UNANSWERED, state: 'scheduled', sessionId: null, durationMs: 0 } as const
+const SCHEDULED = {
+  ...UNANSWERED,
+  ...({ state: 'scheduled', sessionId: null, durationMs: 0, carriedFrom: null } as const),
+} as const

@@ -14,12 +14,13 @@ import { type StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
 import { appendGroup, DEFAULT_MAX_RECORD_BYTES, perAppend } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
 import type { EventStore, StreamAppend } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
-import { follow, Watermark } from '../follow.ts'
+import { Following, Watermark } from '../follow.ts'
 import { readRange } from '../read-range.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
@@ -38,7 +39,6 @@ import { checkBeforeOpening } from './opening-check.ts'
 import { listStreams, readStream, recordPages, records } from './reader.ts'
 import { logFileBytes, recoverLog } from './recovery.ts'
 import { logSnapshots } from './snapshots.ts'
-
 import { LogWriter } from './writer.ts'
 
 export interface LevelStoreOptions {
@@ -62,6 +62,7 @@ export interface LevelStoreOptions {
  * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }], { expectedVersion: 'none' })
  */
 export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
+  checkArgument('The directory of the store', directory, 'a text')
   try {
     await makeDirectory(directory)
     const paths = storePaths(await realpath(directory))
@@ -225,7 +226,8 @@ function eventStore({
       const { from, to } = readRange(range, watermark.position)
       yield* recordPages(database, from, to)
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
+    followPages: (options) => following.pages(options),
     async head(stream) {
       checkOpen()
       return stream === undefined
@@ -245,5 +247,6 @@ function eventStore({
       return closing
     },
   }
+  const following = new Following(store, watermark, () => writer.idle())
   return store
 }

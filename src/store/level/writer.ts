@@ -94,6 +94,11 @@ export class LogWriter {
     return token
   }
 
+  /** Resolves when no append is waiting. */
+  idle(): Promise<void> {
+    return this.#queue.idle()
+  }
+
   /** Drains the queue and flushes the index, so that the next opening need not rebuild it. */
   async close(): Promise<void> {
     await this.#queue.idle()

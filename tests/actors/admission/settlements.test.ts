@@ -6,7 +6,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { BudgetScope } from '../../../src/actors/admission/budget.ts'
 import { crashedBy, Ending, KILLED, type Supervised } from '../../../src/actors/engine/exit.ts'
+import type { AgentRunner } from '../../../src/claude/runner.ts'
 import type { NewFact } from '../../../src/events/envelope.ts'
+import { CallCancelledError } from '../../../src/events/errors/call.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
@@ -178,3 +180,42 @@ test.each(['brutal', 5000] as const)(
     await orchestrator.close()
   },
 )
+
+test('a call of an earlier process that still runs is settled when it has ended, although its task was cancelled', async () => {
+  const clock = virtualClock()
+  const store = { ...memoryStore(), [Symbol.asyncDispose]: async () => {} }
+  let isEnding = false
+  let starts = 0
+  const usage = { inputTokens: 1, outputTokens: 1, cacheReadTokens: 0, cacheCreationTokens: 0 }
+  const runner: AgentRunner = {
+    async *start(_call, { signal }) {
+      starts += 1
+      while (!(signal.aborted && isEnding)) await setImmediate()
+      yield { type: 'spent', costUsd: 2, usage }
+      throw new CallCancelledError()
+    },
+    recover: async () => ({ outcome: 'unsent' }),
+  }
+  const open = () => Orchestrator.open({ store, runner, clock, random: () => 1 })
+
+  const first = await open()
+  await first.budgets.set({ usd: 10 })
+  const agent = await first.createAgent({ id: 'a', systemPrompt: 'x' })
+  agent.ask('work', { taskId: 't' }).catch(() => {})
+  while (starts < 1) await setImmediate()
+  isEnding = true
+  await first.close()
+  isEnding = false
+
+  const second = await open()
+  while (starts < 2) await setImmediate()
+  await (await second.agent('a')).cancel('t', 'not needed')
+  // Here the budget is read for the first time.
+  await second.budgets.show()
+  isEnding = true
+  await second.recover()
+  await (await second.agent('a')).settled()
+  await quiet()
+  expect(await second.budgets.show()).toMatchObject({ spent: { usd: 2 }, reserved: { usd: 0 } })
+  await second.close()
+})
