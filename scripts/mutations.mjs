@@ -1780,6 +1780,7 @@ export const MUTATIONS = [
     {
       'tests/patterns/runs/missing-parts.test.ts': [
         'is no success, names the agent, and resumes with what is missing',
+        'a race is won by a whole answer, even if one with a missing part is earlier',
       ],
     },
     [
@@ -1909,7 +1910,7 @@ export const MUTATIONS = [
     [
       'the next process does not know it',
       'src/actors/admission/accounts.ts',
-      '    for (const { account } of await this.list()) await this.#read(account)\n',
+      '    if (leftMs > 0) this.#governor.close(account, leftMs)\n',
       '',
     ],
   ),
@@ -2151,6 +2152,20 @@ export const MUTATIONS = [
       'src/actors/engine/actor.ts',
       'if (this.#life.isWanted || !mayPass(error)) throw error',
       'if (error !== undefined) throw error',
+    ],
+  ),
+  ...breaking(
+    'A full disk undoes no decision and loses no answer',
+    {
+      'tests/actors/agent/full-disk.test.ts': [
+        'what a call cost waits for room while its agent is restarted',
+      ],
+    },
+    [
+      'a restart gives up what waits for room',
+      'src/actors/agent/agent.ts',
+      'wasKilled, insists: true })',
+      'wasKilled })',
     ],
   ),
 ]

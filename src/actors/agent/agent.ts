@@ -286,7 +286,7 @@ export class Agent {
   async runUnder(supervisor: string): Promise<SupervisedAgent<Agent>> {
     const { child, hasEnded } = this.#supervision.begin(this, supervisor)
     try {
-      if (hasEnded) await this.#life.reload({ atOnce: this.#supervision.wasKilled })
+      if (hasEnded) await this.#life.reload({ atOnce: this.#supervision.wasKilled, insists: true })
       await this.#life.decide(({ value }) =>
         value === 'error' || value === 'stopped' ? [{ type: 'AgentRestarted', data: {} }] : [],
       )

@@ -189,7 +189,7 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
   }
 
   /** Closes the actor and loads it again, to be started again; what is decided meanwhile waits. See {@link close}. */
-  async reload(options: { readonly atOnce?: boolean } = {}): Promise<void> {
+  async reload(options: { readonly atOnce?: boolean; readonly insists?: boolean } = {}): Promise<void> {
     const before = this.#actor
     this.#starting = undefined
     this.#isHalted = false
