@@ -72,8 +72,8 @@ export const BUGS = [
   },
   {
     bug: "a snapshot is used that is not its machine's",
-    file: 'src/actors/engine/fold-stream.ts',
-    from: 'saved?.fingerprint === definition.fingerprint',
+    file: 'src/actors/engine/history.ts',
+    from: 'saved?.fingerprint === kind.fingerprint',
     to: 'saved !== undefined',
   },
 ]

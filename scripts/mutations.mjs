@@ -192,7 +192,7 @@ export const MUTATIONS = [
     },
     [
       'the error of a fold passes as it is',
-      'src/actors/engine/fold-fact.ts',
+      'src/actors/engine/history.ts',
       '    throw new UnreadableFactError(',
       '    throw cause ?? new UnreadableFactError(',
     ],
@@ -766,8 +766,8 @@ export const MUTATIONS = [
     [
       'a loaded agent starts',
       'src/actors/agent/system.ts',
-      "if (agent.status !== 'absent') return agent\n    this.#active.delete(id)",
-      "if (agent.status !== 'absent') {\n      agent.start()\n      return agent\n    }\n    this.#active.delete(id)",
+      "if (agent.status !== 'absent') return agent\n    this.#here.forget(id)",
+      "if (agent.status !== 'absent') {\n      agent.start()\n      return agent\n    }\n    this.#here.forget(id)",
     ],
   ),
   ...breaking(
@@ -775,9 +775,9 @@ export const MUTATIONS = [
     { 'tests/actors/engine/snapshots.test.ts': ['that cannot be saved or read is ignored'] },
     [
       'one that cannot be loaded stops its actor',
-      'src/actors/engine/fold-stream.ts',
-      'await foldSnapshot(definition, store, stream).catch(() => undefined)',
-      'await foldSnapshot(definition, store, stream)',
+      'src/actors/engine/history.ts',
+      'await foldSnapshot(kind, store, stream).catch(() => undefined)',
+      'await foldSnapshot(kind, store, stream)',
     ],
   ),
   ...breaking(
@@ -785,8 +785,8 @@ export const MUTATIONS = [
     { 'tests/actors/engine/snapshots.test.ts': ['of another fold is not used'] },
     [
       'a snapshot of another machine is used',
-      'src/actors/engine/fold-stream.ts',
-      'const fits = saved?.fingerprint === definition.fingerprint',
+      'src/actors/engine/history.ts',
+      'const fits = saved?.fingerprint === kind.fingerprint',
       'const fits = saved !== undefined && saved !== null',
     ],
   ),
@@ -1755,7 +1755,7 @@ export const MUTATIONS = [
     [
       'its effects do not run',
       'src/actors/own/ref.ts',
-      '    if (isForReading(this.#environment.store)) return\n    actor.start(',
+      '    if (isForReading(this.#environment.store)) return\n    life.start(',
       '    if (isForReading(this.#environment.store) || this.stream.length > 0) return\n    actor.start(',
     ],
   ),
@@ -1767,8 +1767,8 @@ export const MUTATIONS = [
     [
       'one fact more is folded',
       'src/actors/engine/fold-at.ts',
-      'store.read(stream, { to }))',
-      'store.read(stream, { to: to + 1 }))',
+      'history(kind, store, stream, { to })',
+      'history(kind, store, stream, { to: to + 1 })',
     ],
   ),
   ...breaking(
@@ -2096,7 +2096,7 @@ export const MUTATIONS = [
     { [DEAF_RUNNER]: ['a deaf call that is %s does not hold up the next task'] },
     [
       'a deaf call is waited for',
-      'src/actors/agent/deaf-runner.ts',
+      'src/actors/agent/worker.ts',
       'const DEAF_AFTER_MS = 20_000',
       'const DEAF_AFTER_MS = 20_000_000',
     ],
@@ -2125,9 +2125,9 @@ export const MUTATIONS = [
     },
     [
       'a decision that came second is not taken again',
-      'src/actors/engine/actor.ts',
-      'if (error instanceof VersionConflict && (await this.#catchUp()))',
-      'if (turn.length < 0 && error instanceof VersionConflict && (await this.#catchUp()))',
+      'src/actors/engine/life.ts',
+      'if (!(error instanceof VersionConflict) || error !== actor.lost) throw error',
+      'if (error !== undefined) throw error',
     ],
   ),
   ...breaking(

@@ -14,6 +14,8 @@ export interface Clock {
   after(delayMs: number, fire: () => void): () => void
   /** Calls `fire` in a later turn of the event loop: everything that can continue at once goes first. Default: `setImmediate`. */
   soon?(fire: () => void): void
+  /** The same as `after`, but a pending timer does not keep the process alive. Default: `after`. */
+  background?(delayMs: number, fire: () => void): () => void
 }
 
 /** `setTimeout` takes at most 2^31-1 ms (24.8 days), and fires AT ONCE if given more. */
@@ -36,6 +38,10 @@ export const systemClock: Clock = {
     arm()
     return () => clearTimeout(timer)
   },
+  background(delayMs, fire) {
+    const timer = setTimeout(fire, Math.min(delayMs, LONGEST_TIMER_MS)).unref()
+    return () => clearTimeout(timer)
+  },
 }
 
 /** Calls `fire` in a later turn of the event loop. */
@@ -43,6 +49,10 @@ export function soon(clock: Clock, fire: () => void): void {
   if (clock.soon) clock.soon(fire)
   else setImmediate(fire)
 }
+
+/** Calls `fire` once, `delayMs` from now, if the process is still alive. Returns a function that cancels it. */
+export const inBackground = (clock: Clock, delayMs: number, fire: () => void): (() => void) =>
+  clock.background ? clock.background(delayMs, fire) : clock.after(delayMs, fire)
 
 /** Waits `delayMs` on this clock, or until the signal aborts. Never rejects. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
@@ -55,6 +65,33 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     }
     const cancel = clock.after(delayMs, finish)
     signal?.addEventListener('abort', finish, { once: true })
+  })
+}
+
+/**
+ * What work comes to, or `late` once its time is up; the work itself goes on.
+ *
+ * @param since Its time counts from when this aborts.
+ */
+export function inTime<T, Late>(
+  clock: Clock,
+  work: Promise<T>,
+  withinMs: number,
+  late: Late,
+  since?: AbortSignal,
+): Promise<T | Late> {
+  return new Promise((resolve, reject) => {
+    let cancel = () => {}
+    const begin = () => {
+      cancel = clock.after(withinMs, () => resolve(late))
+    }
+    const end = () => {
+      cancel()
+      since?.removeEventListener('abort', begin)
+    }
+    if (!since || since.aborted) begin()
+    else since.addEventListener('abort', begin, { once: true })
+    work.finally(end).then(resolve, reject)
   })
 }
 

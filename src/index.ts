@@ -133,7 +133,7 @@ export type {
 // The log
 
 export type { StateAt, When } from './actors/engine/fold-at.ts'
-export type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
+export type { AnyReplayStep, ReplayStep } from './actors/engine/history.ts'
 export type { AgentFact } from './events/agent-facts.ts'
 export type { Fact, NewFact, Recorded } from './events/envelope.ts'
 export type { CauseLine } from './history/causes.ts'

@@ -18,8 +18,8 @@ import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import { type LateAnswer, lateAnswersIn } from './actors/agent/tasks/late-answers.ts'
 import type { AskOptions } from './actors/agent/tasks/tasks.ts'
 import type { StateAt, When } from './actors/engine/fold-at.ts'
+import type { AnyReplayStep, ReplayStep } from './actors/engine/history.ts'
 import { mayPass } from './actors/engine/insistence.ts'
-import type { AnyReplayStep, ReplayStep } from './actors/engine/replay.ts'
 import { OwnActors } from './actors/own/actors.ts'
 import type { ActorRef, AnyStateMachine, OwnKind, SnapshotFrom } from './actors/own/definition.ts'
 import { Downfall, type FatalError } from './actors/supervision/downfall.ts'
@@ -28,7 +28,7 @@ import type { SupervisorSpecification } from './actors/supervision/specification
 import type { Supervisor } from './actors/supervision/supervisor.ts'
 import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
-import { type Clock, pause, systemClock } from './clock.ts'
+import { type Clock, inTime, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
@@ -146,6 +146,10 @@ export class Orchestrator implements AsyncDisposable {
       environment,
       options.maxAgents ?? ORCHESTRATOR.maxAgents.fallback,
       options.agentDefaults ?? {},
+      {
+        most: options.limits?.agentsInMemory ?? LIMITS.agentsInMemory.fallback,
+        quietMs: options.limits?.quietMs ?? LIMITS.quietMs.fallback,
+      },
     )
     this.#heldTasks = new HeldTasks(this.#agents)
     this.#runs = new Runs({ ...environment, budgets }, this.#agents)
@@ -264,18 +268,13 @@ export class Orchestrator implements AsyncDisposable {
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
     this.#open.#intake.isOpen = false
-    const timeUp = new AbortController()
     const settled = this.#runs.settled().then(() => this.#agents.settled())
     try {
-      return await Promise.race([
-        settled.then(() => true),
-        pause(this.#clock, withinMs, timeUp.signal).then(() => false),
-      ])
+      const drained = settled.then(() => true)
+      return await inTime(this.#clock, drained, withinMs, false)
     } catch (error) {
       if (error instanceof ClosedError) return false
       throw error
-    } finally {
-      timeUp.abort()
     }
   }
 
@@ -320,13 +319,10 @@ export class Orchestrator implements AsyncDisposable {
     const closing = part.close()
     // How long its children may take is the rule of each supervisor.
     if (part === this.#supervisors) return closing
-    const isClosed = new AbortController()
-    const tooLong = pause(this.#clock, CLOSES_WITHIN_MS, isClosed.signal).then(() => {
-      const { name } = part.constructor
-      if (!isClosed.signal.aborted)
-        this.#logger.warn({ part: name }, 'closed without waiting for work that does not end')
-    })
-    await Promise.race([closing, tooLong]).finally(() => isClosed.abort())
+    const late = Symbol('late')
+    if ((await inTime(this.#clock, closing, CLOSES_WITHIN_MS, late)) !== late) return
+    const { name } = part.constructor
+    this.#logger.warn({ part: name }, 'closed without waiting for work that does not end')
   }
 
   /** Nothing works any more: a supervision tree gave up, or the log has another owner. `ended` resolves when the tree has stopped. */

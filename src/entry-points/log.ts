@@ -25,7 +25,7 @@ export type { RestoredStore } from '../store/care/restore.ts'
 // Replay and compare
 
 export type { StateAt, When } from '../actors/engine/fold-at.ts'
-export type { AnyReplayStep, ReplayStep } from '../actors/engine/replay.ts'
+export type { AnyReplayStep, ReplayStep } from '../actors/engine/history.ts'
 export { stateHash } from '../history/log-archive.ts'
 export { type ReplayOptions, replayStream } from '../history/replay-stream.ts'
 export { stateAt } from '../history/state-at.ts'

@@ -18,3 +18,33 @@ export function reportToHost(error: unknown): void {
     throw error
   })
 }
+
+/**
+ * What a source tells its listener, as an async iterable: from when it is iterated until the source ends.
+ *
+ * @param listen Returns the function that stops listening.
+ */
+export async function* heard<T>(
+  listen: (next: (value: T) => void, end: () => void) => () => void,
+): AsyncGenerator<T> {
+  const waiting: T[] = []
+  let isOver = false
+  let wake = () => {}
+  const next = (value: T) => {
+    waiting.push(value)
+    wake()
+  }
+  const end = () => {
+    isOver = true
+    wake()
+  }
+  const stop = listen(next, end)
+  try {
+    while (!isOver || waiting.length > 0) {
+      if (waiting.length > 0) yield waiting.shift() as T
+      else await new Promise<void>((resolve) => (wake = resolve))
+    }
+  } finally {
+    stop()
+  }
+}

@@ -2,7 +2,7 @@
 
 import { type PlainFold, type PlainState, plainFold } from '../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../actors/engine/definition.ts'
-import { foldFact } from '../actors/engine/fold-fact.ts'
+import { foldFact } from '../actors/engine/history.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { defined } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -53,7 +53,7 @@ function step(folded: FoldedStream, recorded: Recorded): boolean {
   folded.version = recorded.version
   folded.position = recorded.position
   if (!folded.kind) return true
-  const next = foldFact(folded.fold.transition, folded.state, folded.kind.facts, recorded)
+  const next = foldFact(folded.fold.transition, folded.state, folded.kind, recorded)
   if (next === undefined) return false
   folded.state = next
   return true

@@ -2,7 +2,7 @@
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { lastVersion, type StateAt, type When } from '../actors/engine/fold-at.ts'
-import type { AnyReplayStep } from '../actors/engine/replay.ts'
+import type { AnyReplayStep } from '../actors/engine/history.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { defined } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'

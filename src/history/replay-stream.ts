@@ -2,7 +2,8 @@
 
 import type { AnyKind } from '../actors/engine/definition.ts'
 import { checkVersion } from '../actors/engine/fold-at.ts'
-import { type AnyReplayStep, replaySteps } from '../actors/engine/replay.ts'
+import { type AnyReplayStep, replaySteps } from '../actors/engine/history.ts'
+import { defined } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { KINDS } from './kinds.ts'
 import { knownStream } from './state-at.ts'
@@ -31,5 +32,6 @@ export async function* replayStream(
 ): AsyncGenerator<AnyReplayStep> {
   const { kind, last } = await knownStream(store, stream, kinds)
   checkVersion(stream, from, last)
-  for await (const step of replaySteps(kind, store, stream, to)) if (step.recorded.version >= from) yield step
+  for await (const step of replaySteps(kind, store, stream, defined({ to })))
+    if (step.recorded.version >= from) yield step
 }

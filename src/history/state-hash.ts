@@ -1,10 +1,8 @@
 /** Hashes of states, to compare logs: one for the state that each stream folds to, and one over all of them. */
 
 import { hash } from 'node:crypto'
-import { plainFold } from '../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../actors/engine/definition.ts'
-import { foldFact } from '../actors/engine/fold-fact.ts'
-import { plainStateOf } from '../actors/engine/fold-stream.ts'
+import { history, plainStateOf } from '../actors/engine/history.ts'
 import { canonicalJson } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { kindOf } from './kinds.ts'
@@ -35,7 +33,9 @@ export async function* streamHashes(
 ): AsyncGenerator<StreamHash, void, undefined> {
   for await (const { stream, version } of store.streams()) {
     const definition = kindOf(stream, kinds)
-    const state = definition ? await folded(store, definition, stream) : await facts(store, stream)
+    const state = definition
+      ? plainStateOf((await history(definition, store, stream)).state)
+      : await facts(store, stream)
     yield { stream, version, hash: sha256(state), folded: definition !== undefined }
   }
 }
@@ -53,14 +53,6 @@ export async function hashStates(
     all.push([one.stream, one.version, one.hash])
   }
   return { hash: sha256(all), streams: all.length, position }
-}
-
-async function folded(store: EventStore, { fold, facts }: AnyKind, stream: string): Promise<unknown> {
-  const { initial, transition } = plainFold(fold)
-  let state = initial
-  for await (const recorded of store.read(stream))
-    state = foldFact(transition, state, facts, recorded) ?? state
-  return plainStateOf(state)
 }
 
 async function facts(store: EventStore, stream: string): Promise<unknown> {

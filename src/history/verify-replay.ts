@@ -160,7 +160,7 @@ class Comparison {
     const { kind } = folded
     if (!kind) return
     this.#summarized.set(folded.stream, folded.version)
-    const replayed = () => kind.summarize(folded.state as never)
+    const replayed = () => asFarAs(recorded, kind.summarize(folded.state as never))
     this.#compare(folded, 'summaries', 'summary', fold, recorded as unknown as Json, replayed)
     if (state !== undefined)
       this.#compare(folded, 'states', 'state', fold, state, () => stateDigest(folded.state))
@@ -209,4 +209,11 @@ class Comparison {
     if (!this.#divergences.has(stream))
       this.#divergences.set(stream, { stream, version, position, what, recorded, replayed })
   }
+}
+
+/** Summaries of earlier versions do not name the open call of an agent. */
+function asFarAs(recorded: StreamSummary, { info, ...summary }: StreamSummary): StreamSummary {
+  if (!info || !('call' in info) || 'call' in (recorded.info ?? {})) return defined({ ...summary, info })
+  const { call: _, ...rest } = info
+  return { ...summary, info: rest }
 }

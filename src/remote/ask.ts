@@ -1,6 +1,6 @@
 /** A task that runs in the owner: its messages and its reply come back through the socket. */
 import { randomUUID } from 'node:crypto'
-import { EventEmitter } from 'node:events'
+import { TaskChannel } from '../actors/agent/tasks/channel.ts'
 import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
 import type { HeldTask } from '../actors/agent/tasks/held.ts'
 import type { AskOptions } from '../actors/agent/tasks/tasks.ts'
@@ -26,7 +26,7 @@ export function remoteAsk(
   task: string | TaskInput,
   { signal, taskId = randomUUID(), ...options }: AskOptions = {},
 ): TaskHandle {
-  const events = new EventEmitter().setMaxListeners(0)
+  const channel = new TaskChannel()
   let accept = () => {}
   const accepted = new Promise<void>((resolve) => {
     accept = resolve
@@ -48,7 +48,7 @@ export function remoteAsk(
       const request: TaskRequest = { agent, taskId, task: input, options }
       for await (const line of client.post('/tasks', request, accept) as AsyncGenerator<Line>) {
         if ('reply' in line) return line.reply
-        if ('message' in line) events.emit(`message ${taskId}`, line.message)
+        if ('message' in line) channel.tell(taskId, { type: 'message', message: line.message })
         if ('held' in line) callListener(options.onHeld, line.held)
         if ('released' in line) callListener(options.onReleased)
       }
@@ -60,7 +60,7 @@ export function remoteAsk(
       signal?.removeEventListener('abort', abort)
     }
   }
-  return new TaskHandle(taskId, reply(), events, cancel)
+  return new TaskHandle(taskId, reply(), channel, cancel)
 }
 
 /** If the owner has gone, the task has not failed: the next owner resumes it, and the hint says how to get its reply. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { agentKind } from '../actors/agent/kind.ts'
 import { endsTask } from '../actors/agent/tasks/known-tasks.ts'
-import { foldStream } from '../actors/engine/fold-stream.ts'
+import { foldStream } from '../actors/engine/history.ts'
 import { recordedState } from '../actors/engine/recorded-state.ts'
 import type { Call } from '../claude/runner.ts'
 import type { Orchestrator } from '../orchestrator.ts'

@@ -14,7 +14,7 @@ export interface VirtualClock extends Clock {
   fireNext(): boolean
   /** Sets the time of day, in milliseconds since the epoch, as a user or a time server does. Timers keep their delays. */
   set(time: number): void
-  /** The number of pending timers. */
+  /** The number of pending timers, without those in the background. */
   readonly pending: number
   /** When the next of them is due, in milliseconds since the epoch; null if there is none. */
   readonly nextAt: number | null
@@ -51,11 +51,12 @@ export function virtualClock(options: number | VirtualClockOptions = {}): Virtua
   /** What the time of day is ahead of the time that has passed. */
   let offset = start
   const timers = new Set<Timer>()
+  const background = new Set<Timer>()
 
   /** Of timers due at the same time, the one set first unless chance decides: a Set keeps insertion order. */
-  const earliest = (): Timer | undefined => {
+  const earliest = (among: Iterable<Timer> = timers): Timer | undefined => {
     let found: Timer | undefined
-    for (const timer of timers) if (!found || timer.dueAt < found.dueAt) found = timer
+    for (const timer of among) if (!found || timer.dueAt < found.dueAt) found = timer
     return found
   }
   const next = (): Timer | undefined => {
@@ -65,7 +66,7 @@ export function virtualClock(options: number | VirtualClockOptions = {}): Virtua
     return equal[Math.min(equal.length - 1, Math.floor(random() * equal.length))]
   }
   const fire = (timer: Timer) => {
-    if (timers.delete(timer)) timer.fire()
+    if (timers.delete(timer) || background.delete(timer)) timer.fire()
   }
   const fireAtItsTime = (timer: Timer) => {
     passed = Math.max(passed, timer.dueAt)
@@ -83,10 +84,21 @@ export function virtualClock(options: number | VirtualClockOptions = {}): Virtua
         timers.delete(timer)
       }
     },
+    background(delayMs, callback) {
+      const timer: Timer = { dueAt: passed + Math.max(0, delayMs), fire: callback }
+      background.add(timer)
+      return () => {
+        background.delete(timer)
+      }
+    },
     async advance(ms) {
       const target = passed + ms
       await settle()
-      for (let timer = next(); timer && timer.dueAt <= target; timer = next()) {
+      const nextOfAll = () => {
+        const [first, behind] = [next(), earliest(background)]
+        return first && !(behind && behind.dueAt < first.dueAt) ? first : behind
+      }
+      for (let timer = nextOfAll(); timer && timer.dueAt <= target; timer = nextOfAll()) {
         fireAtItsTime(timer)
         await settle()
       }

@@ -4,9 +4,10 @@ import { durableTimer, instant, waitLeft } from '../../clock.ts'
 import type { AccountFact, ReportedWindow } from '../../events/account-facts.ts'
 import type { Hold } from '../../events/agent-facts.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
-import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
 import { mayPass } from '../engine/insistence.ts'
+import { Life } from '../engine/life.ts'
 import {
   type AccountState,
   accountKind,
@@ -33,7 +34,7 @@ export interface AccountInfo {
 /** Why a call may not begin: its account cannot pay for it. */
 export type AccountHold = Hold & { readonly reason: 'account' }
 
-type AccountActor = EventSourcedActor<typeof accountMachine, Effect>
+type AccountActor = Life<typeof accountMachine, Effect>
 
 const STREAMS = 'account/'
 
@@ -213,13 +214,11 @@ export class Accounts {
   #actor(account: string): Promise<AccountActor> {
     const known = this.#loading.get(account)
     if (known) return known
-    const loading = EventSourcedActor.load(accountKind, accountId(account), this.#environment).then(
-      (actor) => {
-        this.#loaded.set(account, actor)
-        if (!isForReading(this.#environment.store)) this.#apply(account, actor.snapshot.context)
-        return actor
-      },
-    )
+    const loading = Life.load(accountKind, accountId(account), this.#environment).then((actor) => {
+      this.#loaded.set(account, actor)
+      if (!isForReading(this.#environment.store)) this.#apply(account, actor.snapshot.context)
+      return actor
+    })
     this.#loading.set(account, loading)
     // A store that cannot be read now may be readable after a repair.
     loading.catch(() => this.#loading.delete(account))

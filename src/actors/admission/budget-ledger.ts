@@ -1,12 +1,11 @@
 /** One budget: calls are checked against what is in memory, and every change is durable before it counts. */
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
-import { VersionConflict } from '../../events/errors/store.ts'
-import { ClosedError } from '../../events/errors/usage.ts'
 import { defined } from '../../events/json.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
-import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { ActorEnvironment } from '../engine/actor.ts'
 import { mayPass } from '../engine/insistence.ts'
+import { type Decides, Life } from '../engine/life.ts'
 import {
   type BudgetContext,
   type BudgetEffect,
@@ -31,17 +30,14 @@ export interface CallsHere {
   ended(callId: string, signal: AbortSignal): Promise<void>
 }
 
-type BudgetActor = EventSourcedActor<typeof budgetMachine, BudgetEffect>
+type BudgetLife = Life<typeof budgetMachine, BudgetEffect>
 
 export class BudgetLedger {
-  readonly #place: BudgetPlace
+  readonly #life: BudgetLife
   readonly #environment: ActorEnvironment
   readonly #calls: CallsHere
-  readonly #changed: () => void
-  #actor: BudgetActor
   /** Whether another process has written to the budget as well. */
   #isShared = false
-  #refreshing: Promise<boolean> | undefined
   /** Reservations that are not durable yet. */
   readonly #promised = new Map<string, Amount>()
   /** The calls of this process that have a reservation. */
@@ -50,18 +46,10 @@ export class BudgetLedger {
   readonly #known = new Map<string, Amount>()
   readonly #settling = new Set<Promise<unknown>>()
 
-  private constructor(
-    place: BudgetPlace,
-    actor: BudgetActor,
-    environment: ActorEnvironment,
-    calls: CallsHere,
-    changed: () => void,
-  ) {
-    this.#place = place
-    this.#actor = actor
+  private constructor(life: BudgetLife, environment: ActorEnvironment, calls: CallsHere) {
+    this.#life = life
     this.#environment = environment
     this.#calls = calls
-    this.#changed = changed
   }
 
   /**
@@ -70,28 +58,48 @@ export class BudgetLedger {
    * @param changed Called when the budget may have gained room.
    */
   static async load(
-    place: BudgetPlace,
+    { of, id }: BudgetPlace,
     environment: ActorEnvironment,
     calls: CallsHere,
     changed: () => void,
   ): Promise<BudgetLedger> {
-    const actor = await actorOf(place, environment)
-    const ledger = new BudgetLedger(place, actor, environment, calls, changed)
-    await ledger.#begin()
+    const life = await Life.load(budgetKinds[of], id, environment)
+    const ledger = new BudgetLedger(life, environment, calls)
+    life.observe(({ type }) => {
+      if (type !== 'BudgetReserved') changed()
+    })
+    // Only another process makes it fold the facts afresh.
+    life.woken = () => {
+      ledger.#isShared = true
+    }
+    if (isForReading(environment.store)) return ledger
+    // The cost of a call of this process may come after the log says that its task has ended.
+    const isOpen = ({ callId }: Reservation) => calls.isOpen(callId)
+    const left = Object.values(ledger.context.reserved).filter((reservation) => !isOpen(reservation))
+    await Promise.all(left.map((reservation) => ledger.#settle(reservation)))
+    life.start((by) => async ({ reservation }, { signal, resumed }) => {
+      // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
+      for (let isOver = resumed && !isOpen(reservation); !signal.aborted; isOver = true) {
+        // Listens before it reads, so that no end is missed.
+        const next = calls.ended(reservation.callId, signal)
+        if (isOver && (await ledger.#settle(reservation, by))) return
+        await next
+      }
+    })
     return ledger
   }
 
   get stream(): string {
-    return this.#actor.stream
+    return this.#life.stream
   }
 
   /** The number of facts folded into the state. */
   get version(): number {
-    return this.#actor.version
+    return this.#life.version
   }
 
   get context(): BudgetContext {
-    return this.#actor.snapshot.context
+    return this.#life.snapshot.context
   }
 
   get isLimited(): boolean {
@@ -110,7 +118,7 @@ export class BudgetLedger {
     ])
     const spentSoFar = sum([spent, ...open.flatMap(({ callId }) => this.#known.get(callId) ?? [])])
     return {
-      scope: scopeOf(this.#actor.stream),
+      scope: scopeOf(this.#life.stream),
       limit,
       spent: spentSoFar,
       reserved: inFlight,
@@ -149,32 +157,20 @@ export class BudgetLedger {
   }
 
   /** Decides on the state that all processes have led to. */
-  async decide(decision: (snapshot: BudgetSnapshot) => readonly BudgetFact[], correlationId?: string) {
-    for (;;) {
-      const actor = this.#actor
-      try {
-        return await actor.decide(decision, defined({ correlationId }))
-      } catch (error) {
-        if (error instanceof ClosedError && actor !== this.#actor) continue
-        if (error instanceof VersionConflict && (actor !== this.#actor || (await this.refresh()))) continue
-        throw error
-      }
-    }
+  decide(decision: (snapshot: BudgetSnapshot) => readonly BudgetFact[], correlationId?: string) {
+    return this.#life.decide(decision, defined({ correlationId }))
   }
 
   /** Folds the budget afresh if another process has written to it. Returns whether one had. */
   refresh(): Promise<boolean> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined
-    })
-    return this.#refreshing
+    return this.#life.refresh()
   }
 
   /** Settles calls that have ended, as far as the log has their ends. Waits for room if it cannot be written. */
   async settle(callIds: readonly string[]): Promise<void> {
     const { reserved } = this.context
     const ended = callIds.flatMap((callId) => reserved[callId] ?? [])
-    await Promise.all(ended.map((reservation) => this.#actor.insist(() => this.#settle(reservation))))
+    await Promise.all(ended.map((reservation) => this.#life.insist(() => this.#settle(reservation))))
   }
 
   /** Resolves when the calls known to have ended are settled. */
@@ -184,42 +180,7 @@ export class BudgetLedger {
 
   async close(): Promise<void> {
     await this.settled()
-    await this.#actor.close()
-  }
-
-  async #refresh(): Promise<boolean> {
-    const before = this.#actor
-    const head = await this.#environment.store.head(before.stream)
-    // What this process is writing is folded first.
-    if (head > before.version) await before.decide(() => []).catch(() => {})
-    if (head <= before.version || before.closed) return false
-    this.#actor = await actorOf(this.#place, this.#environment)
-    this.#isShared = true
-    await before.close({ atOnce: true })
-    await this.#begin()
-    return true
-  }
-
-  /** Settles what has ended, and what ends from now on. */
-  async #begin(): Promise<void> {
-    const actor = this.#actor
-    actor.observe(({ type }) => {
-      if (type !== 'BudgetReserved') this.#changed()
-    })
-    if (isForReading(this.#environment.store)) return
-    // The cost of a call of this process may come after the log says that its task has ended.
-    const isOpen = ({ callId }: Reservation) => this.#calls.isOpen(callId)
-    const left = Object.values(this.context.reserved).filter((reservation) => !isOpen(reservation))
-    await Promise.all(left.map((reservation) => this.#settle(reservation)))
-    actor.start(async ({ reservation }, { signal, resumed }) => {
-      // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
-      for (let isOver = resumed && !isOpen(reservation); !signal.aborted; isOver = true) {
-        // Listens before it reads, so that no end is missed.
-        const next = this.#calls.ended(reservation.callId, signal)
-        if (isOver && (await this.#settle(reservation))) return
-        await next
-      }
-    })
+    await this.#life.close()
   }
 
   /** Whether a call that the log does not have may still be announced, by this process or by another one. */
@@ -241,19 +202,19 @@ export class BudgetLedger {
   }
 
   /** Returns false while the log has no end of the call. */
-  async #settle(reservation: Reservation): Promise<boolean> {
-    const settling = this.#settled(reservation)
+  async #settle(reservation: Reservation, by: Decides<typeof budgetMachine> = this.#life): Promise<boolean> {
+    const settling = this.#settled(reservation, by)
     this.#settling.add(settling)
     return settling.finally(() => this.#settling.delete(settling))
   }
 
-  async #settled(reservation: Reservation): Promise<boolean> {
+  async #settled(reservation: Reservation, by: Decides<typeof budgetMachine>): Promise<boolean> {
     const { callId, taskId } = reservation
     const settlement = await this.#settlementOf(reservation)
     if (!settlement) return false
     const decide = ({ context }: BudgetSnapshot): readonly BudgetFact[] =>
       callId in context.reserved ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }] : []
-    await this.decide(decide, taskId)
+    await by.decide(decide, { correlationId: taskId })
     this.#known.delete(callId)
     this.#own.delete(callId)
     return true
@@ -261,6 +222,3 @@ export class BudgetLedger {
 }
 
 const NONE: ReadonlyMap<string, Amount> = new Map()
-
-const actorOf = ({ of, id }: BudgetPlace, environment: ActorEnvironment): Promise<BudgetActor> =>
-  EventSourcedActor.load(budgetKinds[of], id, environment)

@@ -10,15 +10,16 @@ import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import type { BudgetInfo } from '../admission/admission.ts'
-import { type Causation, EventSourcedActor } from '../engine/actor.ts'
+import type { Causation } from '../engine/actor.ts'
+import { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from './decisions.ts'
-import type { AgentActor, AgentEnvironment } from './environment.ts'
+import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
 import { AgentSupervision, type SupervisedAgent } from './supervision.ts'
-import type { HoldListeners } from './tasks/callers.ts'
+import type { HoldListeners } from './tasks/channel.ts'
 import type { Reply, TaskHandle } from './tasks/handle.ts'
 import {
   approveTask,
@@ -52,28 +53,40 @@ export interface AgentMetrics {
 /** An agent. Its commands are recorded as facts in its stream, `agent/<id>`. */
 export class Agent {
   readonly id: string
-  #actor: AgentActor
+  readonly #life: AgentLife
   readonly #environment: AgentEnvironment
-  readonly #tasks: AgentTasks
+  readonly #used: (agent: Agent) => void
+  /** The tasks of this process; none while the agent rests. */
+  #tasksHere: AgentTasks | undefined
   readonly #loadedAt: number
   readonly #supervision = new AgentSupervision()
   #started = false
-  /** Resolves when the agent is loaded again. Never rejects. */
-  #reloading: Promise<unknown> = Promise.resolve()
+  /** Whether a user has its machine: it may be subscribed to. */
+  #isWatched = false
   #stopReviews = () => {}
 
-  private constructor(id: string, actor: AgentActor, environment: AgentEnvironment) {
+  private constructor(id: string, environment: AgentEnvironment, used: (agent: Agent) => void) {
     this.id = id
-    this.#actor = actor
+    this.#life = new Life(agentKind, id, environment)
     this.#environment = environment
-    this.#tasks = new AgentTasks(id, actor, environment, () => this.start())
+    this.#used = used
     this.#loadedAt = environment.clock.now()
-    this.#supervision.observe(actor)
+    this.#supervision.observe(this.#life)
+    this.#life.woken = () => used(this)
+    this.#life.observe(() => used(this))
+    // Their callers ask again, here or where the agent lives now.
+    this.#life.lost = (error) => this.#tasksHere?.giveUp(error)
   }
 
-  /** Folds the agent's facts. It does not work until `start` or the first `ask`. */
-  static async load(id: string, environment: AgentEnvironment): Promise<Agent> {
-    return new Agent(id, await EventSourcedActor.load(agentKind, id, environment), environment)
+  /**
+   * Folds the agent's facts. It does not work until `start` or the first `ask`.
+   *
+   * @param used Called when it is in memory, and whenever it is used.
+   */
+  static async load(id: string, environment: AgentEnvironment, used: (agent: Agent) => void): Promise<Agent> {
+    const agent = new Agent(id, environment, used)
+    await agent.use()
+    return agent
   }
 
   /** `absent`, `idle`, `busy`, `retry`, `error` or `stopped`. */
@@ -83,7 +96,7 @@ export class Agent {
 
   /** The whole state, as XState has it: `value`, `context`, `matches`, `can`. */
   get snapshot(): AgentSnapshot {
-    return this.#actor.snapshot
+    return this.#life.snapshot
   }
 
   /** Whether this process runs the agent's tasks. */
@@ -93,17 +106,51 @@ export class Agent {
 
   /** The number of facts folded into the state. */
   get version(): number {
-    return this.#actor.version
+    return this.#life.version
   }
 
-  /** The live XState actor, to subscribe to or to inspect. */
+  /** The live XState actor, to subscribe to or to inspect. From now on, the agent stays in memory. */
   get machine(): AgentActor['machine'] {
-    return this.#actor.machine
+    this.#isWatched = true
+    return this.#life.machine
+  }
+
+  /** Whether nothing needs it in memory: no task, no caller, no supervisor, and no subscriber. */
+  get isIdle(): boolean {
+    const { current, queue } = this.snapshot.context
+    const isFree = current === null && queue.length === 0 && !this.#isWatched
+    return isFree && !this.#supervision.isSupervised && this.#tasksHere?.isIdle !== false && this.#life.isIdle
+  }
+
+  /** Loads it unless it is in memory. */
+  async use(): Promise<void> {
+    await this.#life.use()
+    this.#used(this)
+  }
+
+  /** Evicts it from memory. It loads again when it is used. */
+  rest(): void {
+    this.#tasksHere?.leave()
+    this.#tasksHere = undefined
+    this.#stopReviews()
+    this.#life.rest()
   }
 
   /** Gives the agent a task. It is durable before it begins, and one task runs at a time. */
   ask(task: string | TaskInput, options: AskOptions = {}): TaskHandle {
     return this.#tasks.ask(task, options)
+  }
+
+  /**
+   * Gives the agent a task, and waits for no more than that it is durable. Returns its id, for {@link reply}: in this
+   * process or a later one.
+   *
+   * @example
+   * const taskId = await agent.accept('Summarize the report')
+   * const { text } = await agent.reply(taskId)
+   */
+  accept(task: string | TaskInput, options: AskOptions = {}): Promise<string> {
+    return this.#tasks.accept(task, options)
   }
 
   /**
@@ -130,7 +177,7 @@ export class Agent {
 
   /** Approves a task that needs approval. Throws TaskNotHeldError. */
   async approve(taskId: string, verdict: Verdict = {}): Promise<void> {
-    await this.#actor.decide(({ context }) => approveTask(context, taskId, verdict), {
+    await this.#life.decide(({ context }) => approveTask(context, taskId, verdict), {
       correlationId: taskId,
     })
     this.start()
@@ -138,13 +185,14 @@ export class Agent {
 
   /** Rejects a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
-    await this.#actor.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
+    await this.#life.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,
     })
   }
 
   /** The tasks that wait for approval or for room in a budget. */
-  held(): Promise<readonly HeldTask[]> {
+  async held(): Promise<readonly HeldTask[]> {
+    await this.#life.use()
     return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.admission)
   }
 
@@ -160,7 +208,7 @@ export class Agent {
 
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
   async reset(): Promise<void> {
-    await this.#actor.decide(({ value }) => {
+    await this.#life.decide(({ value }) => {
       if (value === 'busy' || value === 'retry') throw new AgentBusyError({ agent: this.id })
       return [{ type: 'AgentReset', data: {} }]
     })
@@ -168,7 +216,7 @@ export class Agent {
 
   /** Cancels all its tasks and refuses new ones until it is reset. */
   async stop(reason = 'asked to'): Promise<void> {
-    await this.#actor.decide(({ context }) => [
+    await this.#life.decide(({ context }) => [
       ...cancelTasks(context, `the agent was stopped: ${reason}`),
       { type: 'AgentStopped', data: { reason } },
     ])
@@ -176,7 +224,7 @@ export class Agent {
 
   /** The session chain, oldest first; each link names its parent. A fork's chain begins with the original's. */
   async sessions(): Promise<readonly SessionLink[]> {
-    return sessionLinks(this.#environment.store, this.#actor.stream)
+    return sessionLinks(this.#environment.store, this.#life.stream)
   }
 
   metrics(): AgentMetrics {
@@ -200,22 +248,21 @@ export class Agent {
     decision: (snapshot: AgentSnapshot) => readonly AgentFact[],
     origin?: Causation,
   ): Promise<readonly Recorded[]> {
-    return this.#actor.decide(decision, origin)
+    return this.#life.decide(decision, origin)
   }
 
   /** Resolves when no task runs and all queued ones are held. Throws ClosedError if the agent is closed before. */
   async settled(): Promise<void> {
     for (;;) {
-      const actor = this.#actor
-      if (!actor.closed) {
-        // Rejects if the actor is closed meanwhile.
-        await waitFor(actor.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY }).catch(() => {})
-        await actor.quiet()
+      if (!this.#life.closed && !isAtRest(this.snapshot)) {
+        // Rejects if the actor ends meanwhile.
+        await waitFor(this.#life.machine, isAtRest, { timeout: Number.POSITIVE_INFINITY }).catch(() => {})
       }
-      await this.#reloading
-      // A held task may have begun, and a supervisor may have reloaded the agent.
-      if (isAtRest(this.snapshot)) return
-      if (actor.closed && actor === this.#actor) throw new ClosedError({ what: 'orchestrator' })
+      // A supervisor may have reloaded the agent.
+      if (!this.#life.closed) await this.#life.quiet()
+      // A held task may have begun.
+      if (isAtRest(this.snapshot) || this.#life.isLost) return
+      if (this.#life.closed) throw new ClosedError({ what: 'orchestrator' })
     }
   }
 
@@ -239,8 +286,8 @@ export class Agent {
   async runUnder(supervisor: string): Promise<SupervisedAgent<Agent>> {
     const { child, hasEnded } = this.#supervision.begin(this, supervisor)
     try {
-      if (hasEnded) await this.#reload()
-      await this.#actor.decide(({ value }) =>
+      if (hasEnded) await this.#life.reload({ atOnce: this.#supervision.wasKilled, insists: true })
+      await this.#life.decide(({ value }) =>
         value === 'error' || value === 'stopped' ? [{ type: 'AgentRestarted', data: {} }] : [],
       )
       if (this.status === 'absent') throw new AgentNotFoundError({ agent: this.id, nearest: null })
@@ -249,14 +296,16 @@ export class Agent {
       throw error
     }
     this.#tasks.refuse(undefined)
-    if (hasEnded) this.#work()
-    else this.start()
+    if (hasEnded) {
+      this.#started = true
+      this.#work()
+    } else this.start()
     return child
   }
 
   /** Aborts its effects. It still accepts tasks, which wait. */
   halt(): Promise<void> {
-    return this.#actor.halt()
+    return this.#life.halt()
   }
 
   /** Refuses tasks and rejects pending replies with the reason. */
@@ -267,31 +316,35 @@ export class Agent {
   /** Stops without recording anything: a running call is terminated, and settled when the store is next opened. */
   async close(): Promise<void> {
     this.#stopReviews()
-    this.#tasks.close()
-    await this.#actor.close()
+    this.#tasksHere?.close()
+    await this.#life.close()
+  }
+
+  get #tasks(): AgentTasks {
+    this.#tasksHere ??= new AgentTasks(this.id, this.#life, this.#environment, {
+      start: () => this.start(),
+      settled: () => this.#used(this),
+    })
+    return this.#tasksHere
   }
 
   #work(): void {
-    const worker = agentWorker(this.id, this.#actor, this.#environment, this.#tasks)
-    this.#tasks.worker = worker
-    this.#actor.start(worker.perform, (error) => this.#supervision.crash(error))
-    this.#stopReviews()
-    const review = () => {
-      if (this.snapshot.context.queue.some(isHeldForMoney)) this.#actor.again(BEGIN_HELD)
+    const perform = (actor: AgentActor) => {
+      this.#review()
+      const worker = agentWorker(this.id, actor, this.#environment, this.#tasks)
+      this.#tasks.worker = worker
+      return worker.perform
     }
-    this.#stopReviews = this.#environment.admission.changes(review)
+    this.#life.start(perform, (error) => this.#supervision.crash(error))
   }
 
-  async #reload(): Promise<void> {
-    const old = this.#actor
-    const loading = old
-      .close({ atOnce: this.#supervision.wasKilled, insists: true })
-      .then(() => EventSourcedActor.load(agentKind, this.id, this.#environment))
-    this.#tasks.reload(loading)
-    this.#reloading = loading.catch(() => {})
-    this.#actor = await loading
-    this.#started = true
-    this.#supervision.observe(this.#actor)
+  /** Held tasks may begin when there is money again. */
+  #review(): void {
+    this.#stopReviews()
+    const review = () => {
+      if (this.snapshot.context.queue.some(isHeldForMoney)) this.#life.again(BEGIN_HELD)
+    }
+    this.#stopReviews = this.#environment.admission.changes(review)
   }
 
   /** Reports tasks that an earlier process left without a call in flight: they need no recovery and simply resume. */

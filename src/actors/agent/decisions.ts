@@ -82,6 +82,10 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
       ...(totals.estimatedUsd ? { estimatedCostUsd: totals.estimatedUsd } : {}),
       ...(held === 0 ? {} : { held }),
       ...(deadLetters === 0 ? {} : { deadLetters }),
+      // Of an agent at work, for those who look for its process.
+      ...(current === null
+        ? {}
+        : { call: current.call && { taskId: current.taskId, callId: current.call.callId } }),
     },
   }
 }

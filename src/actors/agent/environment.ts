@@ -6,6 +6,7 @@ import type { PlacingOptions } from '../../workspaces/operations.ts'
 import type { Place } from '../../workspaces/place.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
 import type { AgentEffect } from './decisions.ts'
 import type { agentMachine } from './machine.ts'
@@ -59,5 +60,8 @@ export interface Recovery {
   readonly outcome: RecoveryOutcome
 }
 
-/** An agent as an actor. */
+/** What an agent's users work with: a life with one actor after the other. */
+export type AgentLife = Life<typeof agentMachine, AgentEffect>
+
+/** What an agent's effects work with: they end with their actor. */
 export type AgentActor = EventSourcedActor<typeof agentMachine, AgentEffect>

@@ -1,6 +1,6 @@
 /** The running processes of calls, matched with what the log knows of them: a pure function. */
 import type { CallProcesses } from '../../claude/runner.ts'
-import type { OpenCall } from './state.ts'
+import type { StreamSummary } from '../../store/event-store.ts'
 
 /** The processes of one call. */
 export interface RunningProcess {
@@ -26,10 +26,14 @@ export interface RunningProcess {
 export interface KnownCall {
   readonly agent: string
   readonly taskId: string
-  readonly call: OpenCall
+  readonly call: { readonly callId: string }
   /** Whether this process manages it. */
   readonly isOurs: boolean
 }
+
+/** The ids of the open call that an agent's summary names; null if there is none, undefined if the summary is too old to tell. */
+export const callIn = (summary: StreamSummary | null) =>
+  summary?.info?.call as { readonly taskId: string; readonly callId: string } | null | undefined
 
 /** Matches the processes found with the calls the log knows. */
 export function runningProcesses(

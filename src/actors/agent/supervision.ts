@@ -2,7 +2,7 @@
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { AgentDownError, AlreadySupervisedError } from '../../events/errors/supervision.ts'
 import { crashedBy, Ending, type Exit, KILLED, removedAgent, type Supervised } from '../engine/exit.ts'
-import type { AgentActor } from './environment.ts'
+import type { AgentLife } from './environment.ts'
 
 /** What supervision needs from an agent. */
 interface Worker {
@@ -22,6 +22,11 @@ export class AgentSupervision {
   #supervisor: string | null = null
   #ending: Ending | undefined
   #halt: () => Promise<void> = async () => {}
+
+  /** Whether it is some supervisor's child, running or not. */
+  get isSupervised(): boolean {
+    return this.#supervisor !== null
+  }
 
   /** Whether its last exit was a kill. */
   get wasKilled(): boolean {
@@ -68,11 +73,11 @@ export class AgentSupervision {
   }
 
   /** Its error state, a stop and a removal count as exits. */
-  observe(actor: AgentActor): void {
-    actor.observe((_, { value, context }) => {
+  observe(life: AgentLife): void {
+    life.observe((_, { value, context }) => {
       if (value === 'error') this.#end({ reason: 'crashed', error: context.failure })
       if (value === 'stopped') this.#end({ reason: 'normal', error: null })
-      if (value === 'absent') this.#end(removedAgent(nameOf(actor)))
+      if (value === 'absent') this.#end(removedAgent(nameOf(life)))
     })
   }
 
@@ -84,4 +89,4 @@ export class AgentSupervision {
   }
 }
 
-const nameOf = ({ stream }: AgentActor) => stream.slice('agent/'.length)
+const nameOf = ({ stream }: AgentLife) => stream.slice('agent/'.length)

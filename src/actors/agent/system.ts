@@ -1,4 +1,7 @@
-/** All agents of a store: created, found by name, loaded when first used, resumed, and removed. */
+/**
+ * All agents of a store: created, listed, resumed and removed. Names, lists and counts come from the summaries that the
+ * store keeps, and load no agent; the agents that live in this process are in a registry.
+ */
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
@@ -14,13 +17,15 @@ import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import type { StreamsOptions } from '../../store/event-store.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
+import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
+import { Registry, type Residence } from '../engine/registry.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
-import { type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
+import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
 
 /** An agent in a list, known without folding its facts. */
@@ -52,8 +57,7 @@ export class AgentSystem {
   readonly #environment: AgentEnvironment
   readonly #maxAgents: number
   readonly #defaults: AgentDefaults
-  /** The agents in memory. */
-  readonly #active = new Map<string, Promise<Agent>>()
+  readonly #here: Registry<Agent>
   #count: number | undefined
   #sweeping: Promise<void> | undefined
   #isSwept = false
@@ -64,8 +68,11 @@ export class AgentSystem {
     environment: Omit<AgentEnvironment, 'swept' | 'isSwept'>,
     maxAgents: number,
     defaults: AgentDefaults,
+    residence: Residence,
   ) {
     this.#environment = { ...environment, swept: () => this.#swept(), isSwept: () => this.#isSwept }
+    const used = (agent: Agent) => this.#here.used(agent.id, agent)
+    this.#here = new Registry((id) => Agent.load(id, this.#environment, used), environment.clock, residence)
     this.#maxAgents = maxAgents
     this.#defaults = defaults
   }
@@ -73,7 +80,7 @@ export class AgentSystem {
   async create(options: AgentOptions): Promise<Agent> {
     const config = agentConfig(this.#complete(options))
     return this.#changes.post(async () => {
-      const agent = await this.#activate(options.id)
+      const agent = await this.#here.get(options.id)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
       return this.#create(agent, config, { budget: this.#complete(options).budget })
     })
@@ -97,7 +104,7 @@ export class AgentSystem {
     if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
     const point = await forkPoint(store, id, at)
     return this.#changes.post(async () => {
-      const agent = await this.#activate(as)
+      const agent = await this.#here.get(as)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: as })
       return this.#create(agent, point.config, { fork: point })
     })
@@ -107,16 +114,16 @@ export class AgentSystem {
   async copy(id: string, number: number): Promise<Agent> {
     const { config } = (await this.get(id)).snapshot.context
     return this.#changes.post(async () => {
-      const agent = await this.#activate(`${id}.${number}`)
+      const agent = await this.#here.get(`${id}.${number}`)
       return agent.status === 'absent' && config ? this.#create(agent, config) : agent
     })
   }
 
   async get(id: string): Promise<Agent> {
     checkId('agent', id)
-    const agent = await this.#activate(id)
+    const agent = await this.#here.get(id)
     if (agent.status !== 'absent') return agent
-    this.#active.delete(id)
+    this.#here.forget(id)
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
 
@@ -144,9 +151,20 @@ export class AgentSystem {
   /** Kills the processes that an earlier owner left and the log does not know, then starts every agent with open tasks. */
   async resume(): Promise<readonly Agent[]> {
     await this.#swept()
-    const agents = await this.#open()
-    for (const agent of agents) agent.start()
+    const agents: Agent[] = []
+    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS, open: true })) {
+      const agent = await this.#here.get(idOf(stream))
+      agent.start()
+      agents.push(agent)
+    }
     return agents
+  }
+
+  /** The state of an agent, without loading it for that. */
+  async stateOf(id: string): Promise<AgentSnapshot> {
+    const agent = this.#here.peek(id)
+    if (agent) return agent.snapshot
+    return (await foldStream(agentKind, this.#environment.store, streamName('agent', id))).snapshot
   }
 
   /** The running processes of calls, oldest first. */
@@ -158,48 +176,43 @@ export class AgentSystem {
 
   /** Resolves when no agent started in this process has a task to run. */
   async settled(): Promise<void> {
-    const agents = await Promise.allSettled(this.#active.values())
-    const started = agents.flatMap((agent) =>
-      agent.status === 'fulfilled' && agent.value.isStarted ? [agent.value] : [],
-    )
+    const started = (await this.#here.living()).filter(({ isStarted }) => isStarted)
     await Promise.all(started.map((agent) => agent.settled()))
   }
 
   /** Halts the agents in memory: they refuse tasks and reject pending replies with the reason. */
   async refuse(reason: ClaudeAgentError): Promise<void> {
-    for (const loading of this.#active.values()) {
-      const agent = await loading.catch(() => undefined)
-      agent?.refuse(reason)
-      void agent?.halt()
+    for (const agent of await this.#here.known()) {
+      agent.refuse(reason)
+      void agent.halt()
     }
   }
 
   /** Closes the agents in memory and terminates the processes they leave behind. */
   async close(): Promise<void> {
     await this.#changes.idle()
-    const agents = await Promise.allSettled(this.#active.values())
-    await Promise.all(agents.map((agent) => (agent.status === 'fulfilled' ? agent.value.close() : undefined)))
+    this.#here.close()
+    await Promise.all((await this.#here.known()).map((agent) => agent.close()))
     // If no call was ever made, no process can be left.
     if (this.#sweeping) await this.#sweep()
   }
 
-  /** Loads the agents with open tasks. */
-  async #open(): Promise<readonly Agent[]> {
-    const agents: Agent[] = []
-    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS, open: true })) {
-      agents.push(await this.#activate(stream.slice(STREAMS.length)))
-    }
-    return agents
-  }
-
   /** The calls that the log has as open. */
   async #calls(): Promise<readonly KnownCall[]> {
-    return (await this.#open()).flatMap(({ id, isStarted, snapshot }) => {
-      const { current } = snapshot.context
-      return current?.call
-        ? [{ agent: id, taskId: current.taskId, call: current.call, isOurs: isStarted }]
-        : []
-    })
+    const calls: KnownCall[] = []
+    for await (const { stream, summary } of this.#environment.store.streams({
+      prefix: STREAMS,
+      open: true,
+    })) {
+      const agent = idOf(stream)
+      let call = callIn(summary)
+      // Older summaries do not name it.
+      if (call === undefined && summary?.status === 'busy')
+        call = callIn(agentKind.summarize(await this.stateOf(agent)))
+      if (!call) continue
+      calls.push({ agent, taskId: call.taskId, call, isOurs: this.#here.peek(agent)?.isStarted === true })
+    }
+    return calls
   }
 
   /** See {@link AgentEnvironment.swept}. One sweep is enough; one that failed is repeated. */
@@ -225,7 +238,7 @@ export class AgentSystem {
   }
 
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
-    const agent = await this.#activate(id)
+    const agent = await this.#here.get(id)
     if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
     if (budget) await this.#environment.admission.setBudget(id, budget, 'declared')
     await agent.record(({ context }) =>
@@ -276,7 +289,7 @@ export class AgentSystem {
     }
     await agent.close()
     await this.#environment.admission.forget(id)
-    this.#active.delete(id)
+    this.#here.forget(id)
     if (this.#count !== undefined) this.#count -= 1
   }
 
@@ -285,16 +298,6 @@ export class AgentSystem {
       if (!summary || !isThere(summary)) continue
       yield agentInfo(stream, version, summary.status, summary.info ?? {})
     }
-  }
-
-  #activate(id: string): Promise<Agent> {
-    const known = this.#active.get(id)
-    if (known) return known
-    const loading = Agent.load(id, this.#environment)
-    this.#active.set(id, loading)
-    // A store that cannot be read now may be readable after a repair.
-    loading.catch(() => this.#active.delete(id))
-    return loading
   }
 
   /** The agent that was probably meant. Of many, only those whose ids begin alike are looked at. */
@@ -315,15 +318,17 @@ export class AgentSystem {
       prefix: `${STREAMS}${beginning}`,
     })) {
       if (++looked > MOST_LOOKED_AT) return { ids, areAll: false }
-      if (isThere(summary)) ids.push(stream.slice(STREAMS.length))
+      if (isThere(summary)) ids.push(idOf(stream))
     }
     return { ids, areAll: true }
   }
 }
 
+const idOf = (stream: string) => stream.slice(STREAMS.length)
+
 function agentInfo(stream: string, version: number, status: string, info: JsonObject): AgentInfo {
   return {
-    id: stream.slice(STREAMS.length),
+    id: idOf(stream),
     status: status as AgentStatus,
     version,
     currentSession: typeof info.currentSession === 'string' ? info.currentSession : null,

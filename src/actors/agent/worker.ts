@@ -1,7 +1,6 @@
 /** Carries out an agent's effects: begins calls, runs or recovers them, waits for retries and deadlines. */
-import type { EventEmitter } from 'node:events'
 import type { CallMessage } from '../../claude/runner.ts'
-import { pause } from '../../clock.ts'
+import { inTime, pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
@@ -24,7 +23,6 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { DEAF, unlessDeaf } from './deaf-runner.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -37,9 +35,14 @@ import {
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { LeftOut } from './session/conversation.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-import type { AskingStep } from './tasks/callers.ts'
+import type { AskingStep, TaskChannel } from './tasks/channel.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
 import { deadlineLeftMs, newsOf, waitInWords, waitToRetry, workLimit } from './waits.ts'
+
+/** How long a runner may take to end a call that is no longer wanted, in ms. `claude` is killed within 15 s. */
+const DEAF_AFTER_MS = 20_000
+
+const DEAF = Symbol('the runner does not heed its signal')
 
 type AnswerFact = Extract<AgentFact, { type: 'CallSucceeded' }>
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
@@ -47,8 +50,7 @@ type CallEffect = Extract<AgentEffect, { type: 'call' }>
 /** What an agent's worker knows of the tasks that were asked in this process, by their ids. */
 export interface AskedTasks {
   readonly bodies: Bodies
-  /** Receives the messages of calls as `message TASK`, and `held TASK` if its next call may not begin yet. */
-  readonly events: EventEmitter
+  readonly channel: TaskChannel
   /** Their materials, with the credentials that the log must not contain. For other tasks, the log's copy is used. */
   readonly materials: ReadonlyMap<string, Material>
   /** The cancellations of tasks that are not durable yet. They never reject. */
@@ -75,7 +77,7 @@ export function agentWorker(
   agent: string,
   actor: AgentActor,
   environment: AgentEnvironment,
-  { bodies, events, materials, cancelling, steps }: AskedTasks,
+  { bodies, channel, materials, cancelling, steps }: AskedTasks,
 ): AgentWorker {
   const { clock, runner, logger, admission, store, newId } = environment
   const directories = environment.directories(agent)
@@ -148,7 +150,7 @@ export function agentWorker(
     if (isHeld(admitted)) {
       const { hold } = admitted
       await decide(task, (state) => holdForMoney(state, taskId, hold))
-      events.emit(`held ${taskId}`, hold)
+      channel.tell(taskId, { type: 'held', hold })
       return
     }
     announced.set(ids.callId, admitted)
@@ -169,7 +171,9 @@ export function agentWorker(
     const { taskId } = task
     announced.set(ids.callId, admitted)
     return {
-      announce: (state) => (cancelling.has(taskId) ? [] : nextCall(state, taskId, ids, { now: clock.now() })),
+      // Taken again with another actor, it would begin with nothing admitted.
+      announce: (state) =>
+        cancelling.has(taskId) || !actor.isWorking ? [] : nextCall(state, taskId, ids, { now: clock.now() }),
       end: () => forget(ids.callId, admitted),
     }
   }
@@ -232,7 +236,7 @@ export function agentWorker(
     call: Promise<Ending>,
     admitted: Admitted,
   ): Promise<Ending | typeof DEAF> {
-    const ending = await unlessDeaf(call, signal, clock)
+    const ending = await inTime(clock, call, DEAF_AFTER_MS, DEAF, signal)
     if (ending !== DEAF) return ending
     const { taskId } = effect.task
     const { callId } = effect.call
@@ -343,7 +347,7 @@ export function agentWorker(
     if (said.taskId !== taskId) said = { taskId, characters: 0 }
     if (message.type === 'text') said.characters += message.text.length
     if (message.type === 'retract') said.characters -= message.characters
-    events.emit(`message ${taskId}`, message)
+    channel.tell(taskId, { type: 'message', message })
   }
 
   function warn(task: QueuedTask, message: string) {

@@ -13,20 +13,21 @@
  * - I5. Effects follow from state: after each append, missing effects start and unwanted ones are aborted. So a crash
  *   needs no path of its own: folding the log gives the state, and the state says what to run.
  * - I6. Loading and closing add no fact.
+ * - I7. Another writer to the stream ends the actor: its effects end at once, and it decides nothing more. Its owner, a
+ *   `Life`, folds the facts afresh.
  */
 import type { AnyStateMachine, EventObject, SnapshotFrom } from 'xstate'
 import type { Clock } from '../../clock.ts'
 import type { NewFact, Recorded } from '../../events/envelope.ts'
 import { InvalidFactError } from '../../events/errors/fact.ts'
-import { VersionConflict } from '../../events/errors/store.ts'
+import { Fenced, VersionConflict } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
 import type { Logger } from '../../logger.ts'
 import type { EventStore, StreamAppend } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
-import { foldFact } from './fold-fact.ts'
-import { type FoldedActor, foldStream } from './fold-stream.ts'
+import { type FoldedActor, foldStream } from './history.ts'
 import { insist, mayPass, Wish } from './insistence.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
 import { Part } from './part.ts'
@@ -93,6 +94,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** Wanted until the actor closes. */
   readonly #life: Wish
   #crashed: (error: unknown) => void = () => {}
+  readonly #left: (actor: this) => void
+  #lost: VersionConflict | Fenced | undefined
   #version: number
   #savedVersion: number
   #saving: Promise<void> = Promise.resolve()
@@ -106,8 +109,10 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     stream: string,
     environment: ActorEnvironment,
     loaded: FoldedActor<M>,
+    left: (actor: EventSourcedActor<M, E>) => void,
   ) {
     this.stream = stream
+    this.#left = left
     this.#definition = definition
     this.#environment = environment
     this.#version = loaded.version
@@ -116,19 +121,31 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.machine = liveMachine(definition, stream, loaded.snapshot, environment.inspect)
   }
 
-  /** Folds the actor's facts. No effect runs until `start`. */
+  /**
+   * Folds the actor's facts. No effect runs until `start`.
+   *
+   * @param left Called once it is lost.
+   */
   static async load<M extends AnyStateMachine, E extends Effect>(
     definition: ActorDefinition<M, E>,
     id: string,
     environment: ActorEnvironment,
+    left: (actor: EventSourcedActor<M, E>) => void = () => {},
   ): Promise<EventSourcedActor<M, E>> {
     const stream = streamName(definition.kind, id)
-    return new EventSourcedActor(
-      definition,
-      stream,
-      environment,
-      await foldStream(definition, environment.store, stream),
-    )
+    const folded = await foldStream(definition, environment.store, stream)
+    return new EventSourcedActor(definition, stream, environment, folded, left)
+  }
+
+  /** An actor whose facts were folded before. */
+  static from<M extends AnyStateMachine, E extends Effect>(
+    definition: ActorDefinition<M, E>,
+    id: string,
+    environment: ActorEnvironment,
+    folded: FoldedActor<M>,
+    left: (actor: EventSourcedActor<M, E>) => void = () => {},
+  ): EventSourcedActor<M, E> {
+    return new EventSourcedActor(definition, streamName(definition.kind, id), environment, folded, left)
   }
 
   get snapshot(): SnapshotFrom<M> {
@@ -140,9 +157,24 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     return this.#version
   }
 
+  /** What it was folded to, for another one to continue from. */
+  get folded(): FoldedActor<M> {
+    return { snapshot: this.snapshot, version: this.#version, savedVersion: this.#savedVersion }
+  }
+
+  /** Whether it decides nothing now, and no effect runs. */
+  get isIdle(): boolean {
+    return this.#deciding === undefined && !this.#effects?.isRunning
+  }
+
   /** Whether decisions are refused. */
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Why it was lost: something else has written to the stream. */
+  get lost(): VersionConflict | Fenced | undefined {
+    return this.#lost
   }
 
   /**
@@ -168,7 +200,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * that arrive during an append are taken together and share the next one.
    *
    * @param decision Throwing writes nothing. *Contract:* may be called more than once: if an append that it shared with others
-   * fails, it is taken again alone; if something else was appended first, it is taken again on the new state.
+   * fails, it is taken again alone.
    * @param part A decision of another actor, whose facts are appended in the same append, all or nothing.
    */
   decide(decision: Decision<M>, origin: Causation = {}, part?: Part): Promise<readonly Recorded[]> {
@@ -189,6 +221,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       return this.#appendOf(facts, origin.commitId, this.#foresee(this.snapshot, facts))
     }
     const part = new Part(this.stream, origin.isFirst, take, (recorded) => this.#see(recorded))
+    part.recorded.catch((error) => this.#loseBy(error))
     this.#waiting.push(part)
     this.#deciding ??= this.#decideAll()
     return part
@@ -287,7 +320,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   }
 
   #assertOpen({ whileClosing = false }: Causation): void {
-    if (whileClosing ? this.#ended : this.#closed) throw new ClosedError({ what: `actor ${this.stream}` })
+    if (whileClosing ? this.#ended : this.#closed)
+      throw this.#lost ?? new ClosedError({ what: `actor ${this.stream}` })
   }
 
   async #takeTurn(turn: readonly Waiting<M>[]): Promise<void> {
@@ -327,37 +361,33 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   /** Takes decisions again whose append has failed. Those that fail by themselves are rejected. */
   async #takeAgain(turn: readonly Waiting<M>[], error: unknown): Promise<void> {
-    let problem = error
-    try {
-      if (error instanceof VersionConflict && (await this.#catchUp())) return await this.#takeTurn(turn)
-    } catch (unreadable) {
-      problem = unreadable
-    }
+    this.#loseBy(error)
     // One invalid decision must not fail the others.
-    const [only] = turn
-    if (turn.length === 1) {
-      only?.reject(problem)
-      only?.part?.fail(problem)
-    } else for (const waiting of turn) await this.#takeTurn([waiting])
+    if (turn.length > 1 && !this.#lost) for (const waiting of turn) await this.#takeTurn([waiting])
+    else
+      for (const { reject, part } of turn) {
+        reject(error)
+        part?.fail(error)
+      }
   }
 
-  /**
-   * Folds what something else has appended to the stream: a program that uses the store directly, or a write of this actor
-   * that was reported as failed. Returns whether there was anything. Throws UnknownFactError, UnreadableFactError.
-   */
-  async #catchUp(): Promise<boolean> {
-    const { store } = this.#environment
-    const { live, facts } = this.#definition
-    const before = this.#version
-    try {
-      for await (const recorded of store.read(this.stream, { after: before })) {
-        foldFact(live, this.snapshot, facts, recorded)
-        this.#fold(recorded)
-      }
-    } finally {
-      this.#reconcile(false)
-    }
-    return this.#version > before
+  /** Of two actors that decide together, only one may be lost. */
+  #loseBy(error: unknown): void {
+    if (!(error instanceof VersionConflict || error instanceof Fenced)) return
+    if (error.details.stream === this.stream) this.lose(error)
+  }
+
+  /** The state is not that of the log any more. Effects hear of it before their decisions are rejected. */
+  lose(error: VersionConflict | Fenced): void {
+    if (this.#lost) return
+    this.#lost = error
+    this.#closed = true
+    this.#ended = true
+    this.#life.abort()
+    this.#effects?.abort()
+    this.#environment.logger.warn({ stream: this.stream, error }, 'something else has written to this stream')
+    this.#left(this)
+    this.machine.stop()
   }
 
   #drafts(
@@ -444,7 +474,15 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   /** Folds what was appended, and runs the effects of the new state. */
   #see(recorded: readonly Recorded[]): void {
     if (recorded.length === 0) return
-    for (const one of recorded) if (one.version > this.#version) this.#fold(one)
+    for (const one of recorded) {
+      const { stream, version } = one
+      // A repeated commit may come after facts of another writer.
+      if (version > this.#version + 1) {
+        this.lose(new VersionConflict({ stream, expected: this.#version, actual: version - 1 }))
+        return
+      }
+      if (version > this.#version) this.#fold(one)
+    }
     this.#reconcile(false)
     const last = recorded.at(-1)
     const between = this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS

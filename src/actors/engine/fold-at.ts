@@ -1,6 +1,5 @@
 /** States of the past: folds an actor's facts up to a version or a time. */
 
-import type { Recorded } from '../../events/envelope.ts'
 import {
   BeforeFirstFactError,
   StreamNotFoundError,
@@ -12,10 +11,8 @@ import type { Json } from '../../events/json.ts'
 import { nearestName } from '../../events/nearest-name.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { plainFold } from './compiled-fold.ts'
 import type { AnyKind } from './definition.ts'
-import { foldFact } from './fold-fact.ts'
-import { plainStateOf } from './fold-stream.ts'
+import { history, plainStateOf } from './history.ts'
 
 /** A version of the stream, or a time (inclusive). */
 export type When = number | Date
@@ -44,13 +41,7 @@ export async function foldAt(
 ): Promise<StateAt> {
   const last = await lastVersion(store, stream)
   const to = await versionAt(store, stream, when ?? last, last)
-  const { initial, transition } = plainFold(kind.fold)
-  let state = initial
-  let newest: Recorded | undefined
-  for await (const recorded of store.read(stream, { to })) {
-    state = foldFact(transition, state, kind.facts, recorded) ?? state
-    newest = recorded
-  }
+  const { state, last: newest } = await history(kind, store, stream, { to })
   const { version = 0, position = null, at = null } = newest ?? {}
   return { stream, version, position, at, state: plainStateOf(state) as unknown as StateAt['state'] }
 }

@@ -4,7 +4,7 @@ import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { canonicalJson } from '../../events/json.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect } from './definition.ts'
-import { plainStateOf } from './fold-stream.ts'
+import { plainStateOf } from './history.ts'
 
 const DIGITS = 16
 

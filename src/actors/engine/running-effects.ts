@@ -70,6 +70,11 @@ export class RunningEffects<E extends Effect> {
     this.#running.delete(key)
   }
 
+  /** Whether any has not ended. */
+  get isRunning(): boolean {
+    return this.#ending.size > 0
+  }
+
   /** Resolves when the effects that run now have ended. */
   async quiet(): Promise<void> {
     await Promise.all(this.#ending)

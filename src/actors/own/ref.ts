@@ -5,9 +5,10 @@ import { ActorStoppedError } from '../../events/errors/actor.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
-import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { ActorEnvironment } from '../engine/actor.ts'
 import type { FactOfMachine } from '../engine/definition.ts'
 import { crashedBy, Ending, type Exit, KILLED } from '../engine/exit.ts'
+import { type Decides, Life } from '../engine/life.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
 import { checkDecided } from './decided.ts'
 import type { ActorRef, OwnEffect, OwnKind } from './definition.ts'
@@ -16,9 +17,9 @@ export interface OwnEnvironment extends ActorEnvironment {
   readonly random: () => number
 }
 
-/** One life, from a start to an end. */
-interface Life<C, R, M extends AnyStateMachine> {
-  readonly actor: EventSourcedActor<M, OwnEffect<C, R, SnapshotFrom<M>>>
+/** One run, from a start to an end. */
+interface OwnRun<C, R, M extends AnyStateMachine> {
+  readonly life: Life<M, OwnEffect<C, R, SnapshotFrom<M>>>
   readonly ending: Ending
   /** Resolves when it can no longer write to the log. */
   closed: Promise<void>
@@ -31,7 +32,7 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
   readonly #own: OwnKind<C, R, M>
   readonly #environment: OwnEnvironment
   readonly #listeners = new Set<(snapshot: SnapshotFrom<M>) => void>()
-  #life: Life<C, R, M> | undefined
+  #run: OwnRun<C, R, M> | undefined
   #starting: Promise<void> | undefined
 
   constructor(own: OwnKind<C, R, M>, id: string, environment: OwnEnvironment) {
@@ -43,15 +44,15 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
   }
 
   get snapshot(): SnapshotFrom<M> {
-    return this.#life?.actor.snapshot ?? this.#own.definition.fold.initial
+    return this.#run?.life.snapshot ?? this.#own.definition.fold.initial
   }
 
   get version(): number {
-    return this.#life?.actor.version ?? 0
+    return this.#run?.life.version ?? 0
   }
 
   get isAlive(): boolean {
-    return this.#life !== undefined && this.#life.ending.exit === undefined
+    return this.#run !== undefined && this.#run.ending.exit === undefined
   }
 
   /** Loads and starts the actor unless it runs. */
@@ -69,24 +70,16 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
 
   async ask(command: C): Promise<R> {
     await this.#starting
-    const { ending, actor } = this.#life ?? {}
-    if (!actor || ending?.exit)
+    const { ending, life } = this.#run ?? {}
+    if (!life || ending?.exit)
       throw new ActorStoppedError({ stream: this.stream, reason: ending?.exit?.reason ?? 'not started' })
-    const { clock, random } = this.#environment
-    let reply: R | undefined
-    await actor.decide((snapshot) => {
-      const decided = this.#own.decide(command, snapshot, { now: clock.now(), random: random() })
-      const { facts, reply: replied } = checkDecided(this.kind, decided)
-      reply = replied
-      return facts as readonly FactOfMachine<M>[]
-    })
-    return reply as R
+    return this.#ask(life, command)
   }
 
   watch(ended: (exit: Exit) => void): () => void
   watch(): AsyncIterable<Exit>
   watch(ended?: (exit: Exit) => void): (() => void) | AsyncIterable<Exit> {
-    const ending = this.#life?.ending ?? new Ending()
+    const ending = this.#run?.ending ?? new Ending()
     return ended ? ending.watch(ended) : ends(ending)
   }
 
@@ -97,36 +90,49 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
 
   async stop(reason: 'normal' | 'shutdown' = 'normal'): Promise<void> {
     await this.#starting?.catch(() => {})
-    const life = this.#life
-    if (!life || life.ending.exit) return
-    life.closed = life.actor.close()
-    await life.closed
-    life.ending.end({ reason, error: null })
+    const run = this.#run
+    if (!run || run.ending.exit) return
+    run.closed = run.life.close()
+    await run.closed
+    run.ending.end({ reason, error: null })
   }
 
   async kill(): Promise<void> {
-    await this.#end(this.#life, KILLED)
+    await this.#end(this.#run, KILLED)
   }
 
   async #start(): Promise<void> {
-    await this.#life?.closed
-    const { definition } = this.#own
-    const actor = await EventSourcedActor.load(definition, this.id, this.#environment)
-    const life: Life<C, R, M> = { actor, ending: new Ending(), closed: Promise.resolve() }
-    actor.observe((_, snapshot) => {
+    await this.#run?.closed
+    const life = await Life.load(this.#own.definition, this.id, this.#environment)
+    const run: OwnRun<C, R, M> = { life, ending: new Ending(), closed: Promise.resolve() }
+    life.observe((_, snapshot) => {
       for (const next of this.#listeners) callListener(next, snapshot)
     })
-    this.#life = life
+    this.#run = run
     // Effects run only in the process that owns the store.
     if (isForReading(this.#environment.store)) return
-    actor.start(
-      async (effect, context) => effect.run(this.#runOf(life, context)),
-      (error) => void this.#end(life, crashedBy(error)),
+    life.start(
+      (actor) => async (effect, context) => effect.run(this.#contextOf(run, actor, context)),
+      (error) => void this.#end(run, crashedBy(error)),
     )
   }
 
-  #runOf(life: Life<C, R, M>, context: EffectContext) {
+  async #ask(by: Decides<M>, command: C): Promise<R> {
+    const { clock, random } = this.#environment
+    let reply: R | undefined
+    await by.decide((snapshot) => {
+      const decided = this.#own.decide(command, snapshot, { now: clock.now(), random: random() })
+      const { facts, reply: replied } = checkDecided(this.kind, decided)
+      reply = replied
+      return facts as readonly FactOfMachine<M>[]
+    })
+    return reply as R
+  }
+
+  /** @param by Ends with the effect: what a lost actor's effect still decides is refused. */
+  #contextOf(run: OwnRun<C, R, M>, by: Decides<M>, context: EffectContext) {
     const { clock } = this.#environment
+    const ref = this
     return {
       get signal() {
         return context.signal
@@ -134,17 +140,24 @@ export class OwnActorRef<C, R, M extends AnyStateMachine> implements ActorRef<C,
       resumed: context.resumed,
       clock,
       wait: ({ dueAt, delayMs }: DurableTimer) => context.pause(waitLeft(dueAt, delayMs, clock.now())),
-      self: this,
-      end: () => void this.#end(life, { reason: 'normal', error: null }),
+      self: {
+        id: this.id,
+        get snapshot() {
+          return ref.snapshot
+        },
+        ask: (command: C) => this.#ask(by, command),
+        tell: async (command: C) => void (await this.#ask(by, command)),
+      },
+      end: () => void this.#end(run, { reason: 'normal', error: null }),
     }
   }
 
-  /** Ends a life at once: running effects are aborted and not awaited. */
-  async #end(life: Life<C, R, M> | undefined, exit: Exit): Promise<void> {
-    if (!life || life.ending.exit) return
-    life.closed = life.actor.close({ atOnce: true })
-    life.ending.end(exit)
-    await life.closed
+  /** Ends a run at once: running effects are aborted and not awaited. */
+  async #end(run: OwnRun<C, R, M> | undefined, exit: Exit): Promise<void> {
+    if (!run || run.ending.exit) return
+    run.closed = run.life.close({ atOnce: true })
+    run.ending.end(exit)
+    await run.closed
   }
 }
 

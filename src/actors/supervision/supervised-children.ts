@@ -1,5 +1,5 @@
 /** The running children of one supervisor: started, watched, and stopped within their shutdown times. */
-import { type Clock, pause } from '../../clock.ts'
+import { type Clock, inTime } from '../../clock.ts'
 import { ChildStartError } from '../../events/errors/supervision.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type ChildData, DEFAULT_SHUTDOWN_MS } from '../../events/options/supervision.ts'
@@ -120,7 +120,9 @@ export class SupervisedChildren {
     if (data.shutdown === 'brutal') return undefined
     const stopping = settled(() => child.stop('shutdown'))
     const stopped =
-      data.shutdown === 'infinity' ? await stopping : await this.#within(data.shutdown, stopping)
+      data.shutdown === 'infinity'
+        ? await stopping
+        : await inTime(this.#clock, stopping, data.shutdown, undefined)
     if (!stopped || stopped.error === undefined) return stopped && SHUTDOWN
     this.#report(data, stopped.error)
     await this.#kill(running)
@@ -129,10 +131,8 @@ export class SupervisedChildren {
 
   /** A kill that fails, or never settles, holds up nothing. */
   async #kill({ child, data }: RunningChild): Promise<Exit> {
-    const killed = await this.#within(
-      DEFAULT_SHUTDOWN_MS,
-      settled(() => child.kill()),
-    )
+    const killing = settled(() => child.kill())
+    const killed = await inTime(this.#clock, killing, DEFAULT_SHUTDOWN_MS, undefined)
     if (killed && killed.error === undefined) return KILLED
     const error = killed?.error ?? new Error(`kill() did not settle within ${DEFAULT_SHUTDOWN_MS} ms`)
     this.#report(data, error)
@@ -145,14 +145,6 @@ export class SupervisedChildren {
       { supervisor: this.#supervisor, child: id, error },
       'shutdown_error: a child did not end as it was told to',
     )
-  }
-
-  async #within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
-    const waited = new AbortController()
-    const tooLong = pause(this.#clock, ms, waited.signal).then(() => undefined)
-    const result = await Promise.race([work, tooLong])
-    waited.abort()
-    return result
   }
 
   async #launch(launch: () => Supervised | Promise<Supervised>): Promise<Supervised> {

@@ -9,8 +9,8 @@ import {
 import { ClosedError } from '../../events/errors/usage.ts'
 import type { ChildData } from '../../events/options/supervision.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
-import { EventSourcedActor } from '../engine/actor.ts'
 import { Ending, type Exit, failureOf, KILLED, type Supervised } from '../engine/exit.ts'
+import { Life } from '../engine/life.ts'
 import { inStartOrder } from './child-table.ts'
 import { checkNewChild, checkStopped, knownChild, type Next } from './decisions.ts'
 import { supervisorKind } from './machine.ts'
@@ -102,7 +102,7 @@ export class Supervisor implements Supervised, AsyncDisposable {
   ): Promise<Supervisor> {
     const { id, rules, children } = specification
     if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
-    const actor = await EventSourcedActor.load(supervisorKind, id, environment)
+    const actor = await Life.load(supervisorKind, id, environment)
     if (living.has(id)) throw new SupervisorExistsError({ supervisor: id })
     if (environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
     if (parent !== null && living.get(parent)?.status !== 'running')

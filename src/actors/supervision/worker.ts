@@ -5,10 +5,11 @@ import type { SupervisionFailedError } from '../../events/errors/supervision.ts'
 import type { ChildData } from '../../events/options/supervision.ts'
 import type { SupervisorFact } from '../../events/supervisor-facts.ts'
 import type { Logger } from '../../logger.ts'
-import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
+import type { ActorEnvironment } from '../engine/actor.ts'
 import type { Effect } from '../engine/definition.ts'
 import { type Exit, failureOf, removedAgent, type Supervised } from '../engine/exit.ts'
 import { insist } from '../engine/insistence.ts'
+import type { Life } from '../engine/life.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { childIn, inStartOrder } from './child-table.ts'
 import {
@@ -33,7 +34,7 @@ import { restartLeftMs } from './restart-intensity.ts'
 import type { ChildState, SupervisorContext } from './state.ts'
 import { type RunningChild, SupervisedChildren } from './supervised-children.ts'
 
-export type SupervisorActor = EventSourcedActor<typeof supervisorMachine, Effect>
+export type SupervisorActor = Life<typeof supervisorMachine, Effect>
 
 /** What a supervisor needs from the world. */
 export interface SupervisionEnvironment extends ActorEnvironment {

@@ -1,7 +1,7 @@
 /** `replay`: the history of a stream fact by fact, printed or on the screen, or verified against what was recorded. */
 
 import type { Command } from 'commander'
-import type { AnyReplayStep } from '../../actors/engine/replay.ts'
+import type { AnyReplayStep } from '../../actors/engine/history.ts'
 import type { OwnKind } from '../../actors/own/definition.ts'
 import { UnknownKindError } from '../../events/errors/actor.ts'
 import { StreamNotFoundError } from '../../events/errors/history.ts'

@@ -1,6 +1,6 @@
 /** States of actors as `replay` shows them. */
 import type { AgentSnapshot } from '../../actors/agent/machine.ts'
-import type { AnyReplayStep } from '../../actors/engine/replay.ts'
+import type { AnyReplayStep } from '../../actors/engine/history.ts'
 import type { SupervisorSnapshot } from '../../actors/supervision/machine.ts'
 import type { Json } from '../../events/json.ts'
 import type { RunSnapshot } from '../../patterns/runs/machine.ts'

@@ -1,7 +1,7 @@
 /** `replay --step`: one fact and the state after it on the screen, moved through with the keyboard. */
 import { on } from 'node:events'
 import { emitKeypressEvents } from 'node:readline'
-import type { AnyReplayStep } from '../../actors/engine/replay.ts'
+import type { AnyReplayStep } from '../../actors/engine/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type StateChange, stateChanges } from '../../history/state-changes.ts'
 import type { GlobalOptions } from '../global-options.ts'

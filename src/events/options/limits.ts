@@ -14,6 +14,13 @@ export interface Limits {
   readonly processStarts?: number
   /** How many tasks one agent may have, waiting or running; further ones are refused with {@link MailboxFullError}. Default: 1,000. */
   readonly mailbox?: number
+  /**
+   * How many agents may stay in memory although they have nothing to do; beyond these, the one used longest ago is evicted,
+   * and loaded again when it is used. Default: 1,000.
+   */
+  readonly agentsInMemory?: number
+  /** How long an agent that has nothing to do stays in memory, in ms. Default: 300,000 (5 minutes). */
+  readonly quietMs?: number
   /** How many bytes the files, folders and repositories of one task may have. Default: 100,000,000. */
   readonly inputBytes?: number
   /** How many files they may have, and as many folders and links. Default: 10,000. */
@@ -29,6 +36,12 @@ export const LIMITS = {
   ),
   processStarts: setting(Positive, 'how many processes may be starting at once; by default one per core'),
   mailbox: setting(Positive, 'how many tasks one agent may have, waiting or running', 1000),
+  agentsInMemory: setting(
+    Positive,
+    'how many agents may stay in memory although they have nothing to do',
+    1000,
+  ),
+  quietMs: setting(Positive, 'how long an agent that has nothing to do stays in memory, in ms', 300_000),
   inputBytes: setting(
     Positive,
     'how many bytes the files, folders and repositories of one task may have',

@@ -4,7 +4,7 @@ import type { AgentContext } from '../../actors/agent/state.ts'
 import { totalTokens } from '../../actors/agent/totals.ts'
 import { type PlainState, plainFold } from '../../actors/engine/compiled-fold.ts'
 import type { AnyKind } from '../../actors/engine/definition.ts'
-import { foldFact } from '../../actors/engine/fold-fact.ts'
+import { foldFact } from '../../actors/engine/history.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { kindOf } from '../../history/kinds.ts'
 import type { RunContext } from '../../patterns/runs/machine.ts'
@@ -90,7 +90,7 @@ export function foldOne(
   if (!kind) return undefined
   const fold = plainFold(kind.fold)
   const before = state ?? fold.initial
-  return foldFact(fold.transition, before, kind.facts, recorded) ?? before
+  return foldFact(fold.transition, before, kind, recorded) ?? before
 }
 
 export const statusOf = (state: PlainState | undefined): string =>

@@ -16,12 +16,12 @@
 import { Observable } from 'rxjs'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
-import type { AskingStep } from '../../actors/agent/tasks/callers.ts'
+import type { AskingStep } from '../../actors/agent/tasks/channel.ts'
 import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
 import { taskSpending } from '../../actors/agent/tasks/known-tasks.ts'
-import type { EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
+import type { Life } from '../../actors/engine/life.ts'
 import type { Part } from '../../actors/engine/part.ts'
 import type { Clock } from '../../clock.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
@@ -42,7 +42,7 @@ import type { StepEvent } from './step-event.ts'
 import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
 
-export type RunActor = EventSourcedActor<typeof runMachine, Effect>
+export type RunActor = Life<typeof runMachine, Effect>
 
 export interface AskContext {
   readonly runId: string

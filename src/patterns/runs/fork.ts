@@ -1,5 +1,6 @@
 /** Forks a run at a step: the new run carries over the answers of the steps before it. */
-import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
+import type { ActorEnvironment } from '../../actors/engine/actor.ts'
+import { Life } from '../../actors/engine/life.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { CannotForkError, StepNotFoundError } from '../../events/errors/history.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
@@ -45,7 +46,7 @@ export async function forkRun(
     steps.findIndex((step) => step.stepKey === stepKey),
   )
   const carried = before.filter(({ state }) => state === 'succeeded')
-  const actor = await EventSourcedActor.load(runKind, checkId('run', as), environment)
+  const actor = await Life.load(runKind, checkId('run', as), environment)
   if (actor.version > 0)
     throw new CannotForkError({
       what: `Run "${run}"`,

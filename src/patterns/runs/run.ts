@@ -3,6 +3,7 @@ import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
+import { heard } from '../../events/listener.ts'
 import type { RunFact } from '../../events/run-facts.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { type Answer, joinAnswers, lostWith, missingFrom, stepError } from '../answers.ts'
@@ -48,25 +49,11 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     return this.#events.subscribe(next)
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<StepEvent> {
-    const waiting: StepEvent[] = []
-    let wake = () => {}
-    const subscription = this.#events.subscribe({
-      next: (event) => {
-        waiting.push(event)
-        wake()
-      },
-      complete: () => wake(),
+  [Symbol.asyncIterator](): AsyncIterator<StepEvent> {
+    return heard<StepEvent>((next, complete) => {
+      const subscription = this.#events.subscribe({ next, complete })
+      return () => subscription.unsubscribe()
     })
-    try {
-      while (!subscription.closed || waiting.length > 0) {
-        const event = waiting.shift()
-        if (event) yield event
-        else await new Promise<void>((resolve) => (wake = resolve))
-      }
-    } finally {
-      subscription.unsubscribe()
-    }
   }
 
   /** Cancels the calls and pauses the run. It can be resumed. */

@@ -2,8 +2,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Budgets } from '../../actors/admission/budgets.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
-import { type ActorEnvironment, EventSourcedActor } from '../../actors/engine/actor.ts'
+import type { ActorEnvironment } from '../../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
+import { Life } from '../../actors/engine/life.ts'
 import { Mailbox } from '../../actors/engine/mailbox.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import {
@@ -324,13 +325,15 @@ export class Runs {
   }
 
   #load(id: string): Promise<RunActor> {
-    return EventSourcedActor.load(runKind, id, this.#environment)
+    return Life.load(runKind, id, this.#environment)
   }
 
   /** The actor of a run that this process is about to execute. */
   #loadActive(id: string): Promise<RunActor> {
     return this.#late.post(async () => {
       const actor = await this.#load(id)
+      // Another process executes the run now: nothing more is recorded here.
+      actor.lost = () => void actor.close()
       this.#actors.set(id, actor)
       return actor
     })

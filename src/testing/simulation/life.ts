@@ -26,7 +26,7 @@ export interface LifeParts {
   readonly broken: (violation: Violation) => void
 }
 
-export class Life {
+export class SimulatedLife {
   readonly number: number
   readonly schedule: Schedule
   readonly store: MortalStore

@@ -10,7 +10,7 @@ import { MortalStore } from '../mortal-store.ts'
 import { behaviourOf } from './behaviour.ts'
 import { LastingCalls } from './calls.ts'
 import { FactLaws } from './fact-laws.ts'
-import { Life } from './life.ts'
+import { SimulatedLife } from './life.ts'
 import { Members } from './members.ts'
 import { randomOf } from './random.ts'
 import { Schedule } from './schedule.ts'
@@ -59,7 +59,7 @@ export class World {
   /** The lives that may not have written what they knew: they ended in a crash, or were closed while the disk was full. */
   readonly cutOff = new Set<number>()
   lives = 0
-  life: Life
+  life: SimulatedLife
   #broken: Violation | undefined
   #steps = 0
   #elapsed = 0
@@ -190,7 +190,7 @@ export class World {
         await this.store.snapshots.save(stream, { version, factId, fingerprint: 'of another machine', state })
   }
 
-  #begin(): Life {
+  #begin(): SimulatedLife {
     const { script } = this
     const number = ++this.lives
     const schedule = new Schedule(randomOf(script.seed, `schedule ${number}`), script.order, this.#wall)
@@ -218,7 +218,7 @@ export class World {
     const random = randomOf(script.seed, `chance ${number}`)
     let ids = 0
     const { agents, limits, sessionPersistence, budget } = script
-    return new Life({
+    return new SimulatedLife({
       number,
       schedule,
       store,

@@ -1,6 +1,7 @@
 /** A handle on an asked task: await it for the reply, iterate it for the messages, or cancel it. */
-import { type EventEmitter, on } from 'node:events'
 import type { CallMessage, Usage } from '../../../claude/runner.ts'
+import { heard } from '../../../events/listener.ts'
+import type { TaskChannel } from './channel.ts'
 
 /** An agent's answer. */
 export interface Reply {
@@ -25,9 +26,6 @@ export interface Reply {
   readonly attempts: number
 }
 
-/** Emits `message TASK` for each message of a task, and `ended TASK` after the last one. */
-export type TaskEvents = EventEmitter
-
 /**
  * A task that was asked. Awaiting it gives the reply; iterating it gives the messages as they arrive.
  *
@@ -39,26 +37,21 @@ export type TaskEvents = EventEmitter
 export class TaskHandle implements PromiseLike<Reply>, AsyncIterable<CallMessage> {
   readonly taskId: string
   readonly #reply: Promise<Reply>
-  readonly #events: TaskEvents
+  readonly #channel: TaskChannel
   readonly #cancel: (reason: string) => Promise<void>
-  #settled = false
 
   constructor(
     taskId: string,
     reply: Promise<Reply>,
-    events: TaskEvents,
+    channel: TaskChannel,
     cancel: (reason: string) => Promise<void>,
   ) {
     this.taskId = taskId
     this.#reply = reply
-    this.#events = events
+    this.#channel = channel
     this.#cancel = cancel
     // Handles the rejection, so that a caller who never awaits the task does not crash the process.
-    const settle = () => {
-      this.#settled = true
-      events.emit(`ended ${taskId}`)
-    }
-    reply.then(settle, settle)
+    reply.catch(() => {})
   }
 
   // biome-ignore lint/suspicious/noThenProperty: being awaitable is what this class is for
@@ -79,12 +72,10 @@ export class TaskHandle implements PromiseLike<Reply>, AsyncIterable<CallMessage
 
   /** The messages from now on, until the task ends. Throws the task's error if it fails. */
   async *[Symbol.asyncIterator](): AsyncIterator<CallMessage> {
-    if (!this.#settled) {
-      const messages = on(this.#events, `message ${this.taskId}`, {
-        close: [`ended ${this.taskId}`],
-      } as object)
-      for await (const [message] of messages) yield message as CallMessage
-    }
+    yield* heard<CallMessage>((next, end) => {
+      this.#reply.then(end, end)
+      return this.#channel.listen(this.taskId, (news) => news.type === 'message' && next(news.message))
+    })
     await this.#reply
   }
 

@@ -1,5 +1,4 @@
 /** Accepts an agent's tasks, durably once per id, and returns their replies. */
-import { EventEmitter } from 'node:events'
 import { type AgentFact, agentFacts, type Hold, type TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified, Recorded } from '../../../events/envelope.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
@@ -15,12 +14,12 @@ import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
-import type { AgentActor, AgentEnvironment } from '../environment.ts'
+import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
 import { changes } from '../state.ts'
 import type { AgentWorker, ReadyCall } from '../worker.ts'
-import { type AskingStep, type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
+import { type AskingStep, type HoldListeners, noticeHolds, TaskChannel } from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 import {
@@ -84,8 +83,7 @@ type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
 export class AgentTasks {
   readonly bodies: Bodies
-  /** `message TASK` for each message of a task's calls; `held TASK`, `released TASK` and `ended TASK`. */
-  readonly events = new EventEmitter().setMaxListeners(0)
+  readonly channel = new TaskChannel()
   /** The materials of running tasks, with the credentials that the log must not contain. */
   readonly materials = new Map<string, Material>()
   /** The cancellations that are not durable yet, by task: no call of these tasks begins. They never reject. */
@@ -95,13 +93,11 @@ export class AgentTasks {
   /** Set when the agent is started. */
   worker: AgentWorker | undefined
   readonly #agent: string
-  #actor: AgentActor
-  /** Pending while the agent is reloaded; tasks wait for it. */
-  #loading: Promise<AgentActor> | undefined
+  readonly #life: AgentLife
   #refusal: ClaudeAgentError | undefined
   readonly #environment: AgentEnvironment
-  readonly #start: () => void
-  readonly #outcomes = new TaskOutcomes()
+  readonly #agentDoes: { readonly start: () => void; readonly settled: () => void }
+  readonly #unobserve: () => void
   readonly #conversations = new RunConversations()
   /** How many tasks are being accepted. */
   #accepting = 0
@@ -110,31 +106,59 @@ export class AgentTasks {
   /** Resolves when the texts of the last asked task are written. */
   #lastWritten: Promise<unknown> = Promise.resolve()
 
-  /** @param start Starts the agent; called once a task is valid. */
-  constructor(agent: string, actor: AgentActor, environment: AgentEnvironment, start: () => void) {
+  /** @param agentDoes `start` is called once a task is valid, `settled` when an ask has ended. */
+  constructor(
+    agent: string,
+    life: AgentLife,
+    environment: AgentEnvironment,
+    agentDoes: { readonly start: () => void; readonly settled: () => void },
+  ) {
     this.#agent = agent
-    this.#actor = actor
+    this.#life = life
     this.#environment = environment
-    this.#start = start
+    this.#agentDoes = agentDoes
     this.bodies = bodiesIn(environment.store)
-    this.#observe(actor)
+    this.#unobserve = this.#observe()
   }
 
-  ask(task: string | TaskInput, options: AskOptions): TaskHandle {
+  /** Whether no ask, reply or cancellation is pending, and tasks are accepted. */
+  get isIdle(): boolean {
+    return this.#asked.size + this.cancelling.size === 0 && !this.channel.isHeard && !this.#refusal
+  }
+
+  /** Observes its agent no more. */
+  leave(): void {
+    this.#unobserve()
+  }
+
+  /** Resolves with the id of the task when that is durable. */
+  accept(task: string | TaskInput, options: AskOptions): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const asked = this.ask(task, options, () => resolve(asked.taskId))
+      asked.then(() => resolve(asked.taskId), reject)
+    })
+  }
+
+  /** @param accepted Called when the task is durable. */
+  ask(task: string | TaskInput, options: AskOptions, accepted = () => {}): TaskHandle {
     const taskId = options.taskId ?? this.#environment.newId()
-    const reply = this.#ask(taskId, task, options).finally(() => this.#asked.delete(taskId))
+    const reply = this.#ask(taskId, task, options, accepted).finally(() => {
+      if (this.#asked.get(taskId) === reply) this.#asked.delete(taskId)
+      this.#agentDoes.settled()
+    })
     this.#asked.set(taskId, reply)
-    return new TaskHandle(taskId, reply, this.events, async (reason) => {
+    return new TaskHandle(taskId, reply, this.channel, async (reason) => {
       await this.cancel(taskId, reason)
     })
   }
 
   /** Waits for the reply to an accepted task. Throws the error that ended the task otherwise, and TaskNotFoundError. */
   async reply(taskId: string, listeners: HoldListeners): Promise<Reply> {
-    this.#start()
-    const expected = this.#outcomes.expect(taskId)
-    const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
+    this.#agentDoes.start()
+    const expected = this.channel.expect(taskId)
+    const ignoreHolds = noticeHolds(this.channel, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
+      await this.#life.use()
       this.#reviewHold(taskId)
       const asked = await this.#askedReply(taskId)
       if (asked) return asked
@@ -162,33 +186,32 @@ export class AgentTasks {
 
   /** See {@link spentOnTask}. */
   spentOn(taskId: string): Promise<TaskSpending> {
-    return spentOnTask(this.#environment.store, this.#actor.stream, taskId)
+    return spentOnTask(this.#environment.store, this.#life.stream, taskId)
   }
 
   /** Rejects the pending replies: none will come in this process. */
   close(): void {
-    this.#outcomes.giveUp(new ClosedError({ what: 'orchestrator' }))
+    this.giveUp(new ClosedError({ what: 'orchestrator' }))
   }
 
-  /** The agent is being reloaded: new tasks wait for it, and pending replies stay pending. */
-  reload(loading: Promise<AgentActor>): void {
-    this.#loading = loading.then((actor) => {
-      this.#actor = actor
-      this.#observe(actor)
-      this.#loading = undefined
-      return actor
-    })
-    this.#loading.catch(() => {})
+  /** Rejects the pending replies with the reason; new tasks are accepted. */
+  giveUp(reason: unknown): void {
+    this.channel.giveUp(reason)
   }
 
   /** Refuses tasks from now on and rejects pending replies, both with the reason; undefined accepts tasks again. */
   refuse(reason: ClaudeAgentError | undefined): void {
     // The first reason is the one that led to the others.
     this.#refusal = reason && (this.#refusal ?? reason)
-    if (reason) this.#outcomes.giveUp(reason)
+    if (reason) this.channel.giveUp(reason)
   }
 
-  async #ask(taskId: string, task: string | TaskInput, options: AskOptions): Promise<Reply> {
+  async #ask(
+    taskId: string,
+    task: string | TaskInput,
+    options: AskOptions,
+    accepted: () => void,
+  ): Promise<Reply> {
     refuseUnknownKeys(options, ASK_OPTIONS, { what: 'The options of ask', noun: 'option' })
     const { signal, session, outputSchema, origin, approval, ...listeners } = options
     checkTaskId(taskId)
@@ -208,26 +231,27 @@ export class AgentTasks {
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
     }
-    if (this.#loading) await this.#loading
+    await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
     if (signal?.aborted && !(await this.#known(taskId)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     this.materials.set(taskId, material)
     if (origin?.step) this.steps.set(taskId, origin.step)
-    this.#start()
+    this.#agentDoes.start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
-    const expected = this.#outcomes.expect(taskId)
-    const ignoreHolds = noticeHolds(this.events, taskId, listeners, (hold) => this.#held(taskId, hold))
+    const expected = this.channel.expect(taskId)
+    const ignoreHolds = noticeHolds(this.channel, taskId, listeners, (hold) => this.#held(taskId, hold))
     try {
       const before = await this.#accept(data, origin, holdFor(approval))
+      accepted()
       this.#reviewHold(taskId)
       signal?.addEventListener('abort', cancel, { once: true })
       if (signal?.aborted) cancel()
       const past =
         before === undefined
           ? undefined
-          : await outcomeInLog(taskId, this.#environment.store, this.#actor.stream, before)
+          : await outcomeInLog(taskId, this.#environment.store, this.#life.stream, before)
       return await this.#reply(past ?? (await expected.outcome))
     } finally {
       expected.forget()
@@ -239,18 +263,10 @@ export class AgentTasks {
   }
 
   async #cancel(taskId: string, reason: string): Promise<boolean> {
-    if (this.#loading) await this.#loading
-    const actor = this.#actor
-    try {
-      const cancelled = await actor.insist(() =>
-        actor.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
-      )
-      return cancelled.length > 0
-    } catch (error) {
-      // A restart of the agent does not undo the decision.
-      if (actor !== this.#actor || this.#loading) return this.#cancel(taskId, reason)
-      throw error
-    }
+    const cancelled = await this.#life.insist(() =>
+      this.#life.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
+    )
+    return cancelled.length > 0
   }
 
   /** Writes the texts. Waits for those of earlier tasks, however long they are, because tasks keep their order. */
@@ -273,7 +289,7 @@ export class AgentTasks {
     origin: AskOptions['origin'],
     hold: Hold | undefined,
   ): Promise<number | undefined> {
-    const isAlone = this.#accepting === 0 && isFree(this.#actor.snapshot)
+    const isAlone = this.#accepting === 0 && isFree(this.#life.snapshot)
     const call = isAlone && !hold ? this.worker?.readyCall(data) : undefined
     this.#accepting += 1
     try {
@@ -297,7 +313,9 @@ export class AgentTasks {
     schedule: NonNullable<AskingStep['schedule']>,
   ): Promise<boolean> {
     const { taskId } = data
-    const part = this.#actor.join((snapshot) => this.#acceptance(snapshot, data, undefined, call), {
+    const actor = this.#life.current
+    if (!actor) return false
+    const part = actor.join((snapshot) => this.#acceptance(snapshot, data, undefined, call), {
       ...{ correlationId, commitId: this.#commitId(taskId), consequences: taskId },
       isFirst: false,
     })
@@ -344,9 +362,9 @@ export class AgentTasks {
     const { runId: _, continues: __, step: ___, ...causation } = origin ?? {}
     let version = 0
     let refusal: unknown
-    const deciding = this.#actor.decide(
+    const deciding = this.#life.decide(
       (snapshot) => {
-        version = this.#actor.version
+        version = this.#life.version
         try {
           return this.#acceptance(snapshot, data, hold, call)
         } catch (error) {
@@ -395,7 +413,7 @@ export class AgentTasks {
   }
 
   #known(taskId: string): Promise<RecordedTask | undefined> {
-    return recordedTask(taskId, this.#environment.store, this.#actor.stream)
+    return recordedTask(taskId, this.#environment.store, this.#life.stream)
   }
 
   /** The reply to a task that has ended, from the log. Throws the refusal for any other. */
@@ -410,25 +428,28 @@ export class AgentTasks {
 
   /** Tells the caller that the task is held, even if it was held before; checks again whether it may begin. */
   #reviewHold(taskId: string): void {
-    const { queue } = this.#actor.snapshot.context
+    const { queue } = this.#life.snapshot.context
     const task = queue.find((queued) => queued.taskId === taskId)
-    if (task?.hold?.reason === 'approval') this.events.emit(`held ${taskId}`, task.hold)
-    if (task && isHeldForMoney(task)) this.#actor.again(BEGIN_HELD)
+    if (task?.hold?.reason === 'approval') this.channel.tell(taskId, { type: 'held', hold: task.hold })
+    if (task && isHeldForMoney(task)) this.#life.again(BEGIN_HELD)
   }
 
   #held(taskId: string, hold: Hold): Promise<HeldTask> {
     return heldTask({ agent: this.#agent, taskId }, hold, this.#environment.admission)
   }
 
-  #observe(actor: AgentActor): void {
-    this.#conversations.load(actor.snapshot.context)
-    actor.observe((recorded) => {
+  #observe(): () => void {
+    this.#conversations.load(this.#life.snapshot.context)
+    return this.#life.observe((recorded) => {
       this.#conversations.see(recorded)
       const { taskId } = recorded.data
       if (typeof taskId === 'string' && endsTask(recorded, taskId))
-        this.#outcomes.settle(taskId, agentFacts.read(recorded) as Identified<TaskOutcome>)
+        this.channel.tell(taskId, {
+          type: 'ended',
+          outcome: agentFacts.read(recorded) as Identified<TaskOutcome>,
+        })
       if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
-        this.events.emit(`released ${taskId}`)
+        this.channel.tell(String(taskId), { type: 'released' })
     })
   }
 

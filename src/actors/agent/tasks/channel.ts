@@ -1,5 +1,5 @@
-/** Notifies the callers of tasks when a task is held, released or ended. */
-import type { EventEmitter } from 'node:events'
+/** One channel for all that is heard of an agent's tasks: the messages of their calls, and when they are held, released or ended. */
+import type { CallMessage } from '../../../claude/runner.ts'
 import type { AgentFact, Hold, TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
 import { callListener } from '../../../events/listener.ts'
@@ -15,10 +15,14 @@ export interface AskingStep {
   succeed(answering: Part, answer: Extract<AgentFact, { type: 'CallSucceeded' }>['data']): Promise<unknown>
 }
 
-interface Caller {
-  resolve(outcome: Identified<TaskOutcome>): void
-  reject(error: unknown): void
-}
+/** What is heard of a task. */
+export type TaskNews =
+  | { readonly type: 'message'; readonly message: CallMessage }
+  | { readonly type: 'held'; readonly hold: Hold }
+  | { readonly type: 'released' }
+  | { readonly type: 'ended'; readonly outcome: Identified<TaskOutcome> }
+  /** How it ends will not be known in this process. */
+  | { readonly type: 'given up'; readonly reason: unknown }
 
 export interface ExpectedOutcome {
   readonly outcome: Promise<Identified<TaskOutcome>>
@@ -26,34 +30,46 @@ export interface ExpectedOutcome {
   forget(): void
 }
 
-/** The callers that wait for outcomes. A task may have several. */
-export class TaskOutcomes {
-  readonly #callers = new Map<string, Set<Caller>>()
+export class TaskChannel {
+  /** By task, which may have several. */
+  readonly #listeners = new Map<string, Set<(news: TaskNews) => void>>()
+
+  /** Whether anything listens. */
+  get isHeard(): boolean {
+    return this.#listeners.size > 0
+  }
+
+  tell(taskId: string, news: TaskNews): void {
+    const listeners = this.#listeners.get(taskId)
+    if (listeners) for (const listener of [...listeners]) listener(news)
+  }
+
+  /** No outcome will be known in this process. */
+  giveUp(reason: unknown): void {
+    for (const taskId of [...this.#listeners.keys()]) this.tell(taskId, { type: 'given up', reason })
+  }
+
+  /** Returns the function that stops listening. */
+  listen(taskId: string, listener: (news: TaskNews) => void): () => void {
+    const listeners = this.#listeners.get(taskId) ?? new Set()
+    this.#listeners.set(taskId, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.#listeners.get(taskId) === listeners) this.#listeners.delete(taskId)
+    }
+  }
 
   expect(taskId: string): ExpectedOutcome {
-    const callers = this.#callers.get(taskId) ?? new Set<Caller>()
-    this.#callers.set(taskId, callers)
     let forget = () => {}
     const outcome = new Promise<Identified<TaskOutcome>>((resolve, reject) => {
-      const caller: Caller = { resolve, reject }
-      callers.add(caller)
-      forget = () => {
-        callers.delete(caller)
-        if (callers.size === 0) this.#callers.delete(taskId)
-      }
+      forget = this.listen(taskId, (news) => {
+        if (news.type === 'ended') resolve(news.outcome)
+        if (news.type === 'given up') reject(news.reason)
+      })
     })
     // It may reject before the caller awaits it.
     outcome.catch(() => {})
     return { outcome, forget }
-  }
-
-  settle(taskId: string, outcome: Identified<TaskOutcome>): void {
-    for (const { resolve } of this.#callers.get(taskId) ?? []) resolve(outcome)
-  }
-
-  /** No outcome will be known in this process. */
-  giveUp(error: unknown): void {
-    for (const callers of this.#callers.values()) for (const { reject } of callers) reject(error)
   }
 }
 
@@ -65,12 +81,12 @@ export interface HoldListeners {
 }
 
 /**
- * Listens to `held TASK` and `released TASK`. Returns the function that stops listening.
+ * Tells the listeners of a task when it is held and released. Returns the function that stops it.
  *
  * @param describe Turns the hold into what the caller is told.
  */
 export function noticeHolds(
-  events: EventEmitter,
+  channel: TaskChannel,
   taskId: string,
   { onHeld, onReleased }: HoldListeners,
   describe: (hold: Hold) => Promise<HeldTask>,
@@ -93,9 +109,12 @@ export function noticeHolds(
     isHeld = false
     lastReason = undefined
   }
-  events.on(`held ${taskId}`, held).on(`released ${taskId}`, released)
+  const ignore = channel.listen(taskId, (news) => {
+    if (news.type === 'held') held(news.hold)
+    if (news.type === 'released') released()
+  })
   return () => {
     isHeld = false
-    events.off(`held ${taskId}`, held).off(`released ${taskId}`, released)
+    ignore()
   }
 }
