@@ -147,6 +147,7 @@ export type {
   EventStore,
   FollowOptions,
   ReadOptions,
+  StreamAppend,
   StreamHead,
   StreamSummary,
   StreamsOptions,

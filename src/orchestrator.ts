@@ -54,13 +54,20 @@ import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
-import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/options.ts'
+import type {
+  ResumeOptions,
+  RunDetails,
+  RunInfo,
+  RunListOptions,
+  RunOptions,
+} from './patterns/runs/options.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
+import { inputLimits } from './workspaces/inputs/limits.ts'
 import { thisPlace } from './workspaces/place.ts'
 
 /**
@@ -115,7 +122,7 @@ export class Orchestrator implements AsyncDisposable {
     const accounts = new Accounts({ store, clock, logger }, governor)
     this.#budgets = budgets
     this.#accounts = accounts
-    const environment: Omit<AgentEnvironment, 'swept'> = {
+    const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
       admission: localAdmission({ runner, accounts, budgets, governor, clock, logger }),
@@ -175,6 +182,7 @@ export class Orchestrator implements AsyncDisposable {
       newId: options.newId ?? randomUUID,
       session: sessionPersistence ? ('chain' as const) : ('fresh' as const),
       replaceInputs,
+      inputLimits: inputLimits(limits),
       directories: (agent: string) => {
         const own = resolve(baseDir, 'agents', agent)
         return { workspace: resolve(own, 'workspace'), home: resolve(own, 'home'), base: baseDir }
@@ -224,6 +232,7 @@ export class Orchestrator implements AsyncDisposable {
           ...{ baseDir, store, logger, system: orchestrator },
           prepare: orchestrator.#declare,
           runner: orchestrator.#runner,
+          ...defined({ stop: options.onStop }),
         })
       await orchestrator.#accounts.open()
       if (options.declare !== 'on-demand') await orchestrator.#declare()
@@ -459,7 +468,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** The runs of workflows: what they have done, and how they continue. */
   readonly runs: OrchestratorRuns = {
-    list: async () => this.#open.#runs.list(),
+    list: async (which) => this.#open.#runs.list(which),
     show: async (runId) => this.#open.#runs.show(runId),
     plan: async (runId, pattern) => this.#open.#runs.plan(runId, pattern),
     resume: (runId, pattern, options) => this.#working.#runs.resume(runId, pattern, options),
@@ -573,7 +582,7 @@ export interface OrchestratorHeld {
   list(of?: OfAgent): Promise<readonly HeldTask[]>
   /** Lets a task that waits for an approval start. Throws TaskNotHeldError. */
   approve(taskId: string, verdict?: Verdict & OfAgent): Promise<HeldTask>
-  /** Ends a task that waits for an approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
+  /** Ends a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   reject(taskId: string, rejection?: Rejection & OfAgent): Promise<HeldTask>
 }
 
@@ -585,8 +594,8 @@ export interface OrchestratorHeld {
  *   if (status === 'paused') await orchestrator.runs.resume(runId, sequential(['researcher', 'writer']))
  */
 export interface OrchestratorRuns {
-  /** All runs, by id. */
-  list(): Promise<readonly RunInfo[]>
+  /** All runs, or only those that are running, waiting or held (`{ open: true }`); the newest first. */
+  list(which?: RunListOptions): Promise<readonly RunInfo[]>
   /** A run and its steps. Throws RunNotFoundError. */
   show(runId: string): Promise<RunDetails>
   /**

@@ -1,5 +1,6 @@
 /** Copies of an agent, so that it does several tasks at the same time. */
 import { checkId } from '../events/ids.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { Pool } from './pattern.ts'
 import { checkCount } from './steps.ts'
 
@@ -10,7 +11,9 @@ import { checkCount } from './steps.ts'
  * @example
  * mapReduce({ split, map: pool('summarizer', { size: 8 }) })
  */
-export function pool(agent: string, { size }: { readonly size: number }): Pool {
+export function pool(agent: string, options: { readonly size: number }): Pool {
+  checkArgument('The options of pool', options, 'an object')
+  const { size } = options
   checkId('agent', agent)
   checkCount('size', size)
   return { pool: agent, size }

@@ -64,6 +64,8 @@ export interface Admission {
    * @param wanted Its signal is read only if the call has to wait.
    */
   admit(request: CallRequest, wanted: { readonly signal: AbortSignal }): Promise<Admitted | Held | undefined>
+  /** Admits a call that may begin at once, without asking anything; otherwise undefined, and `admit` says more. */
+  admitNow?(request: CallRequest): Admitted | undefined
   /** A call that an earlier process announced already runs, whether or not there is room. */
   adopt(request: CallRequest): Admitted
   /** A call has ended or will not begin: whatever is known of it is in the log. */
@@ -179,6 +181,15 @@ export function localAdmission({
       if (!refused) return admitted(request, account, slot, Math.round(steadyTime(clock) - since))
       slot.leave()
       return { hold: refused }
+    },
+    admitNow(request) {
+      const account = accountNow()
+      if (!accounts.isKnown(account) || accounts.holdOf(account) || budgets.areSet) return undefined
+      const slot = governor.tryEnter({ agent: request.agent, account })
+      if (!slot) return undefined
+      // No budget is set, so it awaits nothing.
+      void budgets.reserve(request)
+      return admitted(request, account, slot, 0)
     },
     adopt(request) {
       const account = accountNow()

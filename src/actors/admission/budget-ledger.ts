@@ -207,10 +207,13 @@ export class BudgetLedger {
       if (type !== 'BudgetReserved') this.#changed()
     })
     if (isForReading(this.#environment.store)) return
-    await Promise.all(Object.values(this.context.reserved).map((open) => this.#settle(open)))
+    // The cost of a call of this process may come after the log says that its task has ended.
+    const isOpen = ({ callId }: Reservation) => this.#calls.isOpen(callId)
+    const left = Object.values(this.context.reserved).filter((reservation) => !isOpen(reservation))
+    await Promise.all(left.map((reservation) => this.#settle(reservation)))
     actor.start(async ({ reservation }, { signal, resumed }) => {
       // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
-      for (let isOver = resumed; !signal.aborted; isOver = true) {
+      for (let isOver = resumed && !isOpen(reservation); !signal.aborted; isOver = true) {
         // Listens before it reads, so that no end is missed.
         const next = this.#calls.ended(reservation.callId, signal)
         if (isOver && (await this.#settle(reservation))) return

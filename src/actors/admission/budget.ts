@@ -200,7 +200,7 @@ export type BudgetHold = Hold & { readonly reason: 'budget' }
 export function budgetHoldInWords(hold: Amount, budget: BudgetInfo | null) {
   return {
     message: `its next call does not fit into ${budget ? shortageIn(budget, hold) : 'a budget'}.`,
-    hint: `It resumes when the budget has room: claude-agents budget set${budget ? optionsOf(budget) : ''}.`,
+    hint: `It resumes when the budget has room: claude-agents budget set${budget ? optionsOf(budget) : ''}`,
   }
 }
 

@@ -5,6 +5,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { AgentBusyError, AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
+import { checkTaskId } from '../../events/ids.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
@@ -117,7 +118,8 @@ export class Agent {
    * Starts the agent and waits for the reply to an accepted task. Throws the error that ended the task otherwise, and
    * TaskNotFoundError.
    */
-  reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
+  async reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
+    checkTaskId(taskId)
     return this.#tasks.reply(taskId, listeners)
   }
 
@@ -134,7 +136,7 @@ export class Agent {
     this.start()
   }
 
-  /** Rejects a task that needs approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
+  /** Rejects a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
     await this.#actor.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,
@@ -270,17 +272,9 @@ export class Agent {
   }
 
   #work(): void {
-    const { bodies, events, materials, cancelling } = this.#tasks
-    const perform = agentWorker(
-      this.id,
-      this.#actor,
-      this.#environment,
-      bodies,
-      events,
-      materials,
-      cancelling,
-    )
-    this.#actor.start(perform, (error) => this.#supervision.crash(error))
+    const worker = agentWorker(this.id, this.#actor, this.#environment, this.#tasks)
+    this.#tasks.worker = worker
+    this.#actor.start(worker.perform, (error) => this.#supervision.crash(error))
     this.#stopReviews()
     const review = () => {
       if (this.snapshot.context.queue.some(isHeldForMoney)) this.#actor.again(BEGIN_HELD)

@@ -12,6 +12,7 @@ import type { Failure } from '../../events/agent-facts.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
+import { leftOutOf } from '../../events/material.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -74,7 +75,7 @@ export async function composeCall(
     parentSessionId: rebuilt ? null : parentSessionId,
     taskId: task.taskId,
     attempt: task.attempt,
-    prompt: `${before?.text ?? ''}${prompt}`,
+    prompt: `${before?.text ?? ''}${prompt}${noteOf(task)}`,
     settings: defined({
       systemPrompt,
       allowedTools: allowedTools ?? undefined,
@@ -88,6 +89,14 @@ export async function composeCall(
   }
   const { turns = 0, characters = 0 } = before?.leftOut ?? {}
   return { call, leftOut: turns + characters > 0 ? { turns, characters } : null }
+}
+
+/** What the model must know of its inputs beyond what it sees. */
+function noteOf({ incomplete = [] }: CurrentTask): string {
+  const told = incomplete.map((input) => `- ${leftOutOf(input)}`)
+  return told.length === 0
+    ? ''
+    : `\n\n(Of the inputs in the workspace, not everything is there:\n${told.join('\n')})`
 }
 
 /**

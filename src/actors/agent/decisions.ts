@@ -137,7 +137,7 @@ export function callSucceeded(
   call: OpenCall,
   { result, harvested }: Answered,
   { text, spent }: AnswerParts,
-): AgentFact {
+): Extract<AgentFact, { type: 'CallSucceeded' }> {
   const { durationMs, turns, model, stopReason, permissionDenials } = result
   return {
     type: 'CallSucceeded',

@@ -2,6 +2,7 @@
 import type { AgentRunner } from '../../claude/runner.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
+import type { PlacingOptions } from '../../workspaces/operations.ts'
 import type { Place } from '../../workspaces/place.ts'
 import type { Admission } from '../admission/admission.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
@@ -23,6 +24,8 @@ export interface AgentEnvironment extends ActorEnvironment {
    * as open. No call starts before that. The owner is the process that has the store open.
    */
   readonly swept: () => Promise<void>
+  /** Whether that has happened. */
+  readonly isSwept: () => boolean
   /** The most tasks an agent may have, queued and running. */
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */
@@ -34,6 +37,8 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly session: 'chain' | 'fresh'
   /** Whether a task's material replaces what the agent has changed, if the task does not say. */
   readonly replaceInputs: boolean
+  /** How much material a task may bring; what is missing is the runner's to say. */
+  readonly inputLimits: NonNullable<PlacingOptions['limits']>
   /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
   /** Called with what a call cost, once that is recorded, if it was known only after its task had ended. */

@@ -2,7 +2,7 @@
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
-import type { Body, Material } from '../../events/task-input.ts'
+import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
 import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */
@@ -22,6 +22,8 @@ export interface QueuedTask {
   /** Kept from its earlier calls if it was held between two. */
   readonly attempt?: number
   readonly placed?: boolean
+  /** The inputs of which something was left out. Absent if there are none. */
+  readonly incomplete?: readonly PlacedInput[]
   readonly excused?: number
   /** The id of the fact that last moved the task: the cause of what happens to it next. */
   readonly cause: string
@@ -151,6 +153,7 @@ export const changes: {
         deadlineAt,
         call,
         placed: task.placed ?? false,
+        ...(task.incomplete === undefined ? {} : { incomplete: task.incomplete }),
         dueAt: null,
         excused: task.excused ?? 0,
         refusals: current?.refusals ?? 0,
@@ -159,7 +162,11 @@ export const changes: {
     }
   },
   ConversationCut: () => ({}),
-  InputsPlaced: ({ current }) => (current ? { current: { ...current, placed: true } } : {}),
+  InputsPlaced({ current }, { inputs }) {
+    if (!current) return {}
+    const incomplete = inputs.filter(({ leftOut }) => leftOut !== undefined)
+    return { current: { ...current, placed: true, ...(incomplete.length > 0 ? { incomplete } : {}) } }
+  },
   ProcessStarted: ({ current }, { pid, startTime, machine, home }) => {
     if (!current?.call) return {}
     const process: PlacedProcess = {

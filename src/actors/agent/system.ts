@@ -1,9 +1,9 @@
 /** All agents of a store: created, found by name, loaded when first used, resumed, and removed. */
-import { closest, distance } from 'fastest-levenshtein'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
+import { nearestName } from '../../events/nearest-name.ts'
 import {
   type AgentConfig,
   type AgentDefaults,
@@ -11,6 +11,7 @@ import {
   agentConfig,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import type { StreamsOptions } from '../../store/event-store.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
 import { Mailbox } from '../engine/mailbox.ts'
@@ -55,11 +56,16 @@ export class AgentSystem {
   readonly #active = new Map<string, Promise<Agent>>()
   #count: number | undefined
   #sweeping: Promise<void> | undefined
+  #isSwept = false
   /** Agents are created and removed one after the other, so that two cannot both be the last that fits. */
   readonly #changes = new Mailbox()
 
-  constructor(environment: Omit<AgentEnvironment, 'swept'>, maxAgents: number, defaults: AgentDefaults) {
-    this.#environment = { ...environment, swept: () => this.#swept() }
+  constructor(
+    environment: Omit<AgentEnvironment, 'swept' | 'isSwept'>,
+    maxAgents: number,
+    defaults: AgentDefaults,
+  ) {
+    this.#environment = { ...environment, swept: () => this.#swept(), isSwept: () => this.#isSwept }
     this.#maxAgents = maxAgents
     this.#defaults = defaults
   }
@@ -83,7 +89,9 @@ export class AgentSystem {
   }
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
-  async fork(id: string, { at, as }: ForkOptions): Promise<Agent> {
+  async fork(id: string, options: ForkOptions): Promise<Agent> {
+    checkArgument('The options of fork', options, 'an object')
+    const { at, as } = options
     checkAgentId(as)
     const { store } = this.#environment
     if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
@@ -205,13 +213,14 @@ export class AgentSystem {
 
   async #sweep(): Promise<void> {
     const { runner, baseDir, logger } = this.#environment
-    if (!runner.sweep) return
-    const keep = (await this.#calls()).map(({ call }) => call.callId)
-    const ended = await runner.sweep({ baseDir, keep })
+    const keep = runner.sweep ? (await this.#calls()).map(({ call }) => call.callId) : []
+    const ended = (await runner.sweep?.({ baseDir, keep })) ?? 0
+    this.#isSwept = true
     if (ended > 0) logger.warn({ ended }, 'terminated processes that the log does not know')
   }
 
   #complete(options: AgentOptions): AgentOptions {
+    checkArgument('The options of the agent', options, 'an object')
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
   }
 
@@ -293,8 +302,8 @@ export class AgentSystem {
     const all = await this.#idsLike('')
     for (const part of all.areAll ? [0] : [id.length - 1, id.length * 0.75, id.length / 2, id.length / 4]) {
       const { ids } = part === 0 ? all : await this.#idsLike(id.slice(0, Math.ceil(part)))
-      const nearest = ids.length > 0 ? closest(id, ids) : null
-      if (nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3)) return nearest
+      const nearest = nearestName(id, ids)
+      if (nearest !== null) return nearest
     }
     return null
   }

@@ -8,7 +8,7 @@ import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
-import { hasMaterial, type Material, type PlacedInput } from '../../events/material.ts'
+import { hasMaterial, leftOutOf, type Material, type PlacedInput } from '../../events/material.ts'
 import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { Bodies } from '../engine/bodies.ts'
@@ -37,26 +37,46 @@ import {
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { LeftOut } from './session/conversation.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import type { AskingStep } from './tasks/callers.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
 import { deadlineLeftMs, newsOf, waitInWords, waitToRetry, workLimit } from './waits.ts'
 
+type AnswerFact = Extract<AgentFact, { type: 'CallSucceeded' }>
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 
-/**
- * @param events Receives the messages of calls as `message TASK`, and `held TASK` if its next call may not begin yet.
- * @param materials The materials of this process's tasks by task id, with the credentials that the log must not contain.
- * For a task of an earlier process, the log's copy is used.
- * @param cancelling The cancellations of tasks that are not durable yet. They never reject.
- */
+/** What an agent's worker knows of the tasks that were asked in this process, by their ids. */
+export interface AskedTasks {
+  readonly bodies: Bodies
+  /** Receives the messages of calls as `message TASK`, and `held TASK` if its next call may not begin yet. */
+  readonly events: EventEmitter
+  /** Their materials, with the credentials that the log must not contain. For other tasks, the log's copy is used. */
+  readonly materials: ReadonlyMap<string, Material>
+  /** The cancellations of tasks that are not durable yet. They never reject. */
+  readonly cancelling: ReadonlyMap<string, Promise<unknown>>
+  /** The steps of runs that wait for them. */
+  readonly steps: ReadonlyMap<string, AskingStep>
+}
+
+/** A first call that may begin as soon as its task is accepted. */
+export interface ReadyCall {
+  /** Its announcement, in the state in which the task was just accepted. */
+  announce(context: AgentContext): readonly AgentFact[]
+  /** Lets go of its place if it was not announced. */
+  end(): void
+}
+
+/** What carries out an agent's effects, and begins a call at once if nothing stands in its way. */
+export interface AgentWorker {
+  readonly perform: Perform<AgentEffect>
+  readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined
+}
+
 export function agentWorker(
   agent: string,
   actor: AgentActor,
   environment: AgentEnvironment,
-  bodies: Bodies,
-  events: EventEmitter,
-  materials: ReadonlyMap<string, Material>,
-  cancelling: ReadonlyMap<string, Promise<unknown>>,
-): Perform<AgentEffect> {
+  { bodies, events, materials, cancelling, steps }: AskedTasks,
+): AgentWorker {
   const { clock, runner, logger, admission, store, newId } = environment
   /** Announced calls, until their effect takes them. */
   const announced = new Map<string, Admitted>()
@@ -72,8 +92,13 @@ export function agentWorker(
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
+  /** What an effect has found out is written down while its actor closes, too: it may have cost something. */
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
-    actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
+    actor.decide(({ context }) => decision(context), {
+      correlationId: task.taskId,
+      causationId: task.cause,
+      whileClosing: true,
+    })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
@@ -131,15 +156,31 @@ export function agentWorker(
         cancelling.has(taskId) ? [] : nextCall(state, taskId, ids, { now: clock.now() }, admitted.waitedMs),
       )
     } finally {
-      // Still there: no call was announced.
-      if (announced.delete(ids.callId)) {
-        admitted.leave()
-        admission.settle(ids.callId)
-      }
+      forget(ids.callId, admitted)
     }
   }
 
-  function requestOf({ taskId, runId }: QueuedTask, callId: string) {
+  function readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined {
+    if (!environment.isSwept() || !actor.isWorking) return undefined
+    const ids = { callId: newId(), sessionId: newId() }
+    const admitted = admission.admitNow?.(requestOf(task, ids.callId))
+    if (!admitted) return undefined
+    const { taskId } = task
+    announced.set(ids.callId, admitted)
+    return {
+      announce: (state) => (cancelling.has(taskId) ? [] : nextCall(state, taskId, ids, { now: clock.now() })),
+      end: () => forget(ids.callId, admitted),
+    }
+  }
+
+  /** If it is still there, no call was announced. */
+  function forget(callId: string, admitted: Admitted): void {
+    if (!announced.delete(callId)) return
+    admitted.leave()
+    admission.settle(callId)
+  }
+
+  function requestOf({ taskId, runId }: Pick<QueuedTask, 'taskId' | 'runId'>, callId: string) {
     const { totals, lastCost } = actor.snapshot.context
     const agentVersion = actor.version
     return { ...defined({ callId, taskId, agent, agentVersion, runId }), costs: { totals, lastCost } }
@@ -241,15 +282,19 @@ export function agentWorker(
       const material = materials.get(taskId) ?? task.material
       const replace = material.replace ?? environment.replaceInputs
       const placing = task.runId ?? taskId
-      inputs = await runner.place(environment.directories(agent), material, { signal, placing, replace })
+      const options = { signal, placing, replace, limits: environment.inputLimits }
+      inputs = await runner.place(environment.directories(agent), material, options)
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
     const placed: AgentFact = { type: 'InputsPlaced', data: { taskId, callId, inputs } }
     await decide(task, ({ current }) => (current?.call?.callId === callId ? [placed] : []))
-    for (const { target, kept } of inputs)
-      if (kept !== undefined)
-        tell(task, { type: 'warning', message: `${target} was replaced; the agent's work is in ${kept}` })
+    for (const input of inputs) {
+      const { target, kept } = input
+      if (kept !== undefined) warn(task, `${target} was replaced; the agent's work is in ${kept}`)
+      const leftOut = leftOutOf(input)
+      if (leftOut !== null) warn(task, leftOut)
+    }
     return undefined
   }
 
@@ -260,11 +305,13 @@ export function agentWorker(
   ) {
     let complete: ComposedCall
     try {
-      const { config } = actor.snapshot.context
+      const { config, current } = actor.snapshot.context
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
+      // Its inputs were placed after the effect was computed.
+      const asked = current?.call?.callId === call.callId ? current : task
       const directories = environment.directories(agent)
       const sources = { store, stream: actor.stream, bodies, directories }
-      complete = await composeCall(agent, config, task, call, sources)
+      complete = await composeCall(agent, config, asked, call, sources)
     } catch (error) {
       if (!(error instanceof ClaudeAgentError) || error.retryable) throw error
       return { type: 'CallFailed', error: callErrorData(error) } as const satisfies CallEnding
@@ -299,6 +346,11 @@ export function agentWorker(
     events.emit(`message ${taskId}`, message)
   }
 
+  function warn(task: QueuedTask, message: string) {
+    logger.warn({ agent, taskId: task.taskId }, message)
+    tell(task, { type: 'warning', message })
+  }
+
   /** What an earlier call of the task said does not count: the next one says it again. */
   function takeBack(task: QueuedTask) {
     const { taskId, characters } = said
@@ -330,9 +382,7 @@ export function agentWorker(
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
       try {
-        const recorded = await decide(task, ({ current }) =>
-          current?.call?.callId === callId ? [succeeded] : [],
-        )
+        const recorded = await recordAnswer(task, succeeded)
         if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
         return 'harvested'
       } catch (error) {
@@ -360,6 +410,25 @@ export function agentWorker(
     if (warning) tell(task, { type: 'warning', message: warning })
     if (retry) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
+  }
+
+  /** Records an answer, in one append with that of the step that waits for it. */
+  async function recordAnswer(task: CurrentTask, succeeded: AnswerFact): Promise<readonly Recorded[]> {
+    const { taskId, callId } = succeeded.data
+    const answering = ({ current }: AgentContext) => (current?.call?.callId === callId ? [succeeded] : [])
+    const step = steps.get(taskId)
+    // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
+    if (!step || task.attempt > 1) return decide(task, answering)
+    const origin = { correlationId: taskId, causationId: task.cause, isFirst: true }
+    const part = actor.join(({ context }) => answering(context), origin)
+    try {
+      await step.succeed(part, succeeded.data)
+      return await part.recorded
+    } catch (error) {
+      if (mayPass(error)) throw error
+      // The run cannot record it now: the agent's own fact is enough for the next execution of the run.
+      return decide(task, answering)
+    }
   }
 
   /** Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it. */
@@ -461,7 +530,7 @@ export function agentWorker(
     }
   }
 
-  return async (effect, context) => {
+  const perform: Perform<AgentEffect> = async (effect, context) => {
     let isOver = true
     try {
       await carryOutOrBreak(effect, context)
@@ -474,6 +543,7 @@ export function agentWorker(
         admission.settle(effect.call.callId)
     }
   }
+  return { perform, readyCall }
 }
 
 const aborted = (signal: AbortSignal) =>

@@ -99,6 +99,30 @@ test('a run waits for room with what its steps have answered, and asks nothing t
   expect(runner.calls.map(({ agent }) => agent)).toEqual(['a', 'b'])
 })
 
+test('an answer that waits for room is written while everything closes, if there is room by then', async () => {
+  const { clock, disk, store, runner, orchestrator } = await opened({
+    reply: () => ({ text: 'answered', costUsd: 1, delayMs: 1000 }),
+  })
+  const written: string[] = []
+  const { append } = store
+  Object.assign(store, {
+    append: async (...given: Parameters<typeof append>) => {
+      const recorded = await append(...given)
+      written.push(...recorded.map(({ type }) => type))
+      return recorded
+    },
+  })
+  const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'x' })
+  agent.ask('work').catch(() => {})
+  while (runner.calls.length === 0) await quiet()
+  disk.isFull = true
+  await clock.advance(1000)
+  await quiet()
+  disk.isFull = false
+  await orchestrator.close()
+  expect(written.at(-1)).toBe('CallSucceeded')
+})
+
 const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ ask: fc.constantFrom(0, 400, 3000) }) },
   { weight: 2, arbitrary: fc.record({ cancel: fc.nat(5) }) },

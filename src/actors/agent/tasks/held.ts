@@ -76,24 +76,20 @@ export interface Rejection extends Verdict {
 }
 
 /** Throws TaskNotHeldError unless the task needs approval. */
-export function approveTask(context: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
-  checkNeedsApproval(context, taskId)
+export function approveTask({ queue }: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
+  const needsApproval = queue.some((task) => task.taskId === taskId && task.hold?.reason === 'approval')
+  if (!needsApproval) throw new TaskNotHeldError({ taskId })
   return [{ type: 'TaskApproved', data: { taskId, by: by ?? null } }]
 }
 
-/** Throws TaskNotHeldError unless the task needs approval. */
+/** Throws TaskNotHeldError unless the task is held, for whatever reason. */
 export function rejectTask(
-  context: AgentContext,
+  { queue }: AgentContext,
   agent: string,
   taskId: string,
   { by = '', reason = '' }: Rejection,
 ): readonly AgentFact[] {
-  checkNeedsApproval(context, taskId)
+  if (!queue.some((task) => task.taskId === taskId && task.hold)) throw new TaskNotHeldError({ taskId })
   const error = callErrorData(new TaskRejectedError({ agent, taskId, by, reason }))
   return [{ type: 'TaskFailed', data: { taskId, error, fatal: false } }]
-}
-
-function checkNeedsApproval({ queue }: AgentContext, taskId: string): void {
-  const isHeld = queue.some((task) => task.taskId === taskId && task.hold?.reason === 'approval')
-  if (!isHeld) throw new TaskNotHeldError({ taskId })
 }

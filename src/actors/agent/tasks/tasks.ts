@@ -16,8 +16,11 @@ import { checkTaskInput, type Material, type TaskInput } from '../../../events/t
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
+import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
-import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
+import { changes } from '../state.ts'
+import type { AgentWorker, ReadyCall } from '../worker.ts'
+import { type AskingStep, type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 import {
@@ -50,6 +53,8 @@ export interface AskOptions extends HoldListeners {
     readonly correlationId: string
     readonly causationId: string
     readonly runId?: string
+    /** That step: what it records together with its task. */
+    readonly step?: AskingStep
     /**
      * The last answer's session in the conversation that the task continues instead of the agent's own; null if it
      * begins one.
@@ -85,6 +90,10 @@ export class AgentTasks {
   readonly materials = new Map<string, Material>()
   /** The cancellations that are not durable yet, by task: no call of these tasks begins. They never reject. */
   readonly cancelling = new Map<string, Promise<unknown>>()
+  /** The steps of runs that wait for their tasks. */
+  readonly steps = new Map<string, AskingStep>()
+  /** Set when the agent is started. */
+  worker: AgentWorker | undefined
   readonly #agent: string
   #actor: AgentActor
   /** Pending while the agent is reloaded; tasks wait for it. */
@@ -94,6 +103,8 @@ export class AgentTasks {
   readonly #start: () => void
   readonly #outcomes = new TaskOutcomes()
   readonly #conversations = new RunConversations()
+  /** How many tasks are being accepted. */
+  #accepting = 0
   /** The asks that have not ended: they may not be in the log yet. */
   readonly #asked = new Map<string, Promise<Reply>>()
   /** Resolves when the texts of the last asked task are written. */
@@ -203,6 +214,7 @@ export class AgentTasks {
     if (signal?.aborted && !(await this.#known(taskId)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     this.materials.set(taskId, material)
+    if (origin?.step) this.steps.set(taskId, origin.step)
     this.#start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
     const expected = this.#outcomes.expect(taskId)
@@ -222,6 +234,7 @@ export class AgentTasks {
       ignoreHolds()
       signal?.removeEventListener('abort', cancel)
       this.materials.delete(taskId)
+      this.steps.delete(taskId)
     }
   }
 
@@ -260,21 +273,91 @@ export class AgentTasks {
     origin: AskOptions['origin'],
     hold: Hold | undefined,
   ): Promise<number | undefined> {
+    const isAlone = this.#accepting === 0 && isFree(this.#actor.snapshot)
+    const call = isAlone && !hold ? this.worker?.readyCall(data) : undefined
+    this.#accepting += 1
+    try {
+      const schedule = origin?.step?.schedule
+      if (!origin || !schedule) return await this.#acceptAlone(data, origin, hold, call)
+      if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined
+      call?.end()
+      const causationId = await schedule()
+      return await this.#acceptAlone(data, { ...origin, causationId }, hold, undefined)
+    } finally {
+      this.#accepting -= 1
+      call?.end()
+    }
+  }
+
+  /** Accepts a task and begins its call in one append with its step. Returns whether that was possible. */
+  async #acceptWithStep(
+    data: Accepted,
+    { correlationId }: NonNullable<AskOptions['origin']>,
+    call: ReadyCall,
+    schedule: NonNullable<AskingStep['schedule']>,
+  ): Promise<boolean> {
     const { taskId } = data
-    const { mailbox } = this.#environment
-    const { runId: _, continues: __, ...causation } = origin ?? {}
+    const part = this.#actor.join((snapshot) => this.#acceptance(snapshot, data, undefined, call), {
+      ...{ correlationId, commitId: this.#commitId(taskId), consequences: taskId },
+      isFirst: false,
+    })
+    try {
+      await schedule(part)
+      return true
+    } catch {
+      // Nothing of it is in the log, and each part meets its own problem.
+      return false
+    }
+  }
+
+  #commitId(taskId: string): string {
+    return `task/${this.#agent}/${taskId}`
+  }
+
+  /** The facts that accept a task, and begin its call if nothing stands in its way. Throws why it is refused. */
+  #acceptance(
+    snapshot: AgentSnapshot,
+    data: Accepted,
+    hold: Hold | undefined,
+    call: ReadyCall | undefined,
+  ): readonly AgentFact[] {
+    const { taskId } = data
+    const refusal = refusalIn(snapshot, this.#agent, this.#environment.mailbox)
+    if (refusal) throw refusal
+    const continues = data.session === 'run' ? this.#conversations.of(data.runId) : undefined
+    const accepted = { ...data, ...defined({ continues }) }
+    const facts: AgentFact[] = [{ type: 'TaskAccepted', data: accepted }]
+    if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })
+    const { context } = snapshot
+    if (call && isFree(snapshot))
+      facts.push(...call.announce({ ...context, ...changes.TaskAccepted(context, accepted, '') }))
+    return facts
+  }
+
+  async #acceptAlone(
+    data: Accepted,
+    origin: AskOptions['origin'],
+    hold: Hold | undefined,
+    call: ReadyCall | undefined,
+  ): Promise<number | undefined> {
+    const { taskId } = data
+    const { runId: _, continues: __, step: ___, ...causation } = origin ?? {}
     let version = 0
-    let refusal: ClaudeAgentError | undefined
+    let refusal: unknown
     const deciding = this.#actor.decide(
       (snapshot) => {
         version = this.#actor.version
-        refusal = refusalIn(snapshot, this.#agent, mailbox)
-        if (refusal) throw refusal
-        const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
-        const continues = data.session === 'run' ? this.#conversations.of(data.runId) : undefined
-        return [{ type: 'TaskAccepted', data: { ...data, ...defined({ continues }) } }, ...held]
+        try {
+          return this.#acceptance(snapshot, data, hold, call)
+        } catch (error) {
+          refusal = error
+          throw error
+        }
       },
-      { correlationId: taskId, ...causation, commitId: `task/${this.#agent}/${taskId}` },
+      {
+        ...{ correlationId: taskId, ...causation, commitId: this.#commitId(taskId) },
+        ...(call && { consequences: taskId }),
+      },
     )
     // A task that was accepted before takes no new place: it is not refused.
     const [accepted] = await deciding.catch(async (error) => {
@@ -368,6 +451,10 @@ export class AgentTasks {
     return rememberFact(reply, id)
   }
 }
+
+/** Whether a task may begin as soon as it is accepted. */
+const isFree = ({ value, context: { current, queue } }: AgentSnapshot): boolean =>
+  (value === 'idle' || value === 'error') && current === null && queue.length === 0
 
 function holdFor(approval: AskOptions['approval']): Hold | undefined {
   if (approval === undefined || approval === false) return undefined
