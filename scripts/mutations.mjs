@@ -1271,6 +1271,28 @@ export const MUTATIONS = [
     ],
   ),
 
+  // Configuration
+  ...breaking(
+    'A configuration file is refused for what the commands refuse, and for nothing else',
+    { 'tests/config/same-rules.test.ts': ['The file has a supervision tree'] },
+    [
+      'the rules of a tree are left to its start',
+      'src/config/configuration.ts',
+      '      checkSupervisor(tree, supervisors)\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A configuration file is refused for what the commands refuse, and for nothing else',
+    { 'tests/config/same-rules.test.ts': ['The file has a workflow'] },
+    [
+      'an empty prompt is left to the run',
+      'src/config/workflow-definition.ts',
+      'Schema.NullOr(NotBlank)',
+      'Schema.NullOr(Schema.String)',
+    ],
+  ),
+
   // Other processes
   ...breaking(
     'A task asked through another process finishes even if its client dies',
@@ -1768,6 +1790,7 @@ export const MUTATIONS = [
     {
       'tests/patterns/runs/missing-parts.test.ts': [
         'is no success, names the agent, and resumes with what is missing',
+        'a race is won by a whole answer, even if one with a missing part is earlier',
       ],
     },
     [
@@ -1897,7 +1920,7 @@ export const MUTATIONS = [
     [
       'the next process does not know it',
       'src/actors/admission/accounts.ts',
-      '    for (const { account } of await this.list()) await this.#read(account)\n',
+      '    if (leftMs > 0) this.#governor.close(account, leftMs)\n',
       '',
     ],
   ),
@@ -2139,6 +2162,20 @@ export const MUTATIONS = [
       'src/actors/engine/actor.ts',
       'if (this.#life.isWanted || !mayPass(error)) throw error',
       'if (error !== undefined) throw error',
+    ],
+  ),
+  ...breaking(
+    'A full disk undoes no decision and loses no answer',
+    {
+      'tests/actors/agent/full-disk.test.ts': [
+        'what a call cost waits for room while its agent is restarted',
+      ],
+    },
+    [
+      'a restart gives up what waits for room',
+      'src/actors/agent/agent.ts',
+      'wasKilled, insists: true })',
+      'wasKilled })',
     ],
   ),
 ]

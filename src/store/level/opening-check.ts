@@ -4,13 +4,14 @@
  * process on some damaged blocks. So every checksum is verified before LevelDB reads the file (decision 5): those of its log
  * files and of new tables before it opens the log, those of other tables before they are used (decision 18).
  */
+
 import { randomUUID } from 'node:crypto'
 import { link, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import { StoreDamaged } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
-import { makeDirectory, writeWholeFile } from '../directory.ts'
+import { makeDirectory, readPlainFile, writeWholeFile } from '../directory.ts'
 import {
   type FileProblem,
   type LogDirectory,
@@ -48,7 +49,7 @@ export async function checkBeforeOpening(paths: StorePaths): Promise<UnreadTable
 async function firstLogProblem({ logs }: LogDirectory): Promise<FileProblem | null> {
   let torn: FileProblem | null = null
   for (const { path: file } of logs) {
-    const content = await readFile(file)
+    const content = await readPlainFile(file)
     const { records, damage, tornAt } = scanLogFile(content)
     if (damage[0]) return { file, ...damage[0] }
     for (const { offset, payload } of records) {
