@@ -1909,9 +1909,9 @@ export const MUTATIONS = [
     { [ACCOUNT_LIMITS]: ['is waited for once, by all agents of the account'] },
     [
       'only the task that met it waits',
-      'src/actors/agent/waits.ts',
-      'if (isForAllModels(error)) await accounts.pause(',
-      'if (leftMs < 0) await accounts.pause(',
+      'src/actors/admission/admission.ts',
+      'return accounts.pause(account, news.window, news.leftMs)',
+      'return',
     ],
   ),
   ...breaking(
@@ -1945,9 +1945,9 @@ export const MUTATIONS = [
     ],
     [
       'its other tasks are tried',
-      'src/actors/agent/waits.ts',
-      "if (fault === 'payment') return accounts.hold(account, error.message)",
-      "if (fault === 'payment') return",
+      'src/actors/admission/admission.ts',
+      'return accounts.hold(account, news.why)',
+      'return',
     ],
   ),
   ...breaking(
@@ -2057,7 +2057,7 @@ export const MUTATIONS = [
     [
       'its answer is lost',
       'src/actors/agent/worker.ts',
-      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n    await keepLate(effect, ending)\n',
+      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n    await keepLate(effect, ending, admitted)\n',
       'await endBrokenTask(actor, environment, effect.task.taskId, error)\n',
     ],
   ),
@@ -2086,9 +2086,9 @@ export const MUTATIONS = [
     { [ACCOUNT_LIMITS]: ['ends no task: what a call says %s counts in this process'] },
     [
       'its task waits for it',
-      'src/actors/agent/waits.ts',
-      '    if (mayPass(error)) throw error\n',
-      '    if (error !== undefined) throw error\n',
+      'src/actors/admission/admission.ts',
+      '          if (mayPass(error)) throw error\n',
+      '          if (error !== undefined) throw error\n',
     ],
   ),
   ...breaking(
