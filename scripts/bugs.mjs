@@ -19,7 +19,7 @@ export const BUGS = [
   {
     bug: 'commit ids are forgotten',
     file: 'src/actors/engine/actor.ts',
-    from: '...(commitId === undefined ? {} : { commitId }),',
+    from: '...(commitId !== undefined && { commitId }),',
     to: '',
   },
   {
@@ -49,7 +49,7 @@ export const BUGS = [
   {
     bug: 'late answers are dropped',
     file: `${AGENT}/worker.ts`,
-    from: 'if (signal.aborted) return record(() => keepLate(effect, ending))',
+    from: 'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
     to: 'if (signal.aborted) return',
   },
   {
