@@ -1262,6 +1262,28 @@ export const MUTATIONS = [
     ],
   ),
 
+  // Configuration
+  ...breaking(
+    'A configuration file is refused for what the commands refuse, and for nothing else',
+    { 'tests/config/same-rules.test.ts': ['The file has a supervision tree'] },
+    [
+      'the rules of a tree are left to its start',
+      'src/config/configuration.ts',
+      '      checkSupervisor(tree, supervisors)\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A configuration file is refused for what the commands refuse, and for nothing else',
+    { 'tests/config/same-rules.test.ts': ['The file has a workflow'] },
+    [
+      'an empty prompt is left to the run',
+      'src/config/workflow-definition.ts',
+      'Schema.NullOr(NotBlank)',
+      'Schema.NullOr(Schema.String)',
+    ],
+  ),
+
   // Other processes
   ...breaking(
     'A task asked through another process finishes even if its client dies',

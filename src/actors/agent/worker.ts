@@ -78,6 +78,7 @@ export function agentWorker(
   { bodies, events, materials, cancelling, steps }: AskedTasks,
 ): AgentWorker {
   const { clock, runner, logger, admission, store, newId } = environment
+  const directories = environment.directories(agent)
   /** Announced calls, until their effect takes them. */
   const announced = new Map<string, Admitted>()
   /** The wait for other agents does not count against a task's deadline. */
@@ -283,7 +284,7 @@ export function agentWorker(
       const replace = material.replace ?? environment.replaceInputs
       const placing = task.runId ?? taskId
       const options = { signal, placing, replace, limits: environment.inputLimits }
-      inputs = await runner.place(environment.directories(agent), material, options)
+      inputs = await runner.place(directories, material, options)
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
@@ -309,7 +310,6 @@ export function agentWorker(
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
       // Its inputs were placed after the effect was computed.
       const asked = current?.call?.callId === call.callId ? current : task
-      const directories = environment.directories(agent)
       const sources = { store, stream: actor.stream, bodies, directories }
       complete = await composeCall(agent, config, asked, call, sources)
     } catch (error) {

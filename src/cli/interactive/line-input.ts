@@ -1,7 +1,8 @@
 /** Typed lines, with history and completion; pasted text is one line, however many it contains. */
 import { EventEmitter } from 'node:events'
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
+import { isMissing, readPlainFile } from '../../store/directory.ts'
 import { BREAK, Keyboard, type Keys } from './keyboard.ts'
 
 const LONGEST_HISTORY = 500
@@ -31,7 +32,9 @@ export async function lineInput({
   signal,
   terminal: { stdin, stdout } = process,
 }: LineInputOptions): Promise<LineInput> {
-  let history = (await readFile(historyFile, 'utf8').catch(() => '')).split('\n').filter(Boolean)
+  // Writing into a pipe would wait for its reader.
+  const kept = await readPlainFile(historyFile).then(String, (error) => (isMissing(error) ? '' : null))
+  let history = (kept ?? '').split('\n').filter(Boolean)
   history = history.slice(-LONGEST_HISTORY).reverse()
   stdout.write('\u001b[?2004h')
   const keyboard = new Keyboard(stdin)
@@ -59,7 +62,7 @@ export async function lineInput({
       lines.close()
       if (typed === null || typed === 'interrupted' || typed.trim() === '') return typed
       history = [typed, ...history.filter((line) => line !== typed)].slice(0, LONGEST_HISTORY)
-      await appendFile(historyFile, `${typed}\n`, { mode: 0o600 }).catch(() => {})
+      if (kept !== null) await appendFile(historyFile, `${typed}\n`, { mode: 0o600 }).catch(() => {})
       return typed.replaceAll(BREAK, '\n')
     },
     whileBusy: (onInterrupt) => keyboard.signals(onInterrupt),

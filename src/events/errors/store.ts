@@ -112,6 +112,17 @@ export class StoreDamaged extends defineError(
   readonly file = this.details.file
 }
 
+/** Something else is in place of a file: a pipe, a directory, a socket. It was not touched. */
+export class NotAFileError extends defineError(
+  'NotAFileError',
+  ({ file, kind }: { file: string; kind: string }) => ({
+    message: `${file} is ${kind}, not a file.`,
+    hint: 'Find out what put it there, and move it away.',
+  }),
+) {
+  readonly file = this.details.file
+}
+
 /** The store cannot be written (a full disk, missing permissions); what is in it can still be read. */
 export class StoreReadOnly extends defineError(
   'StoreReadOnly',

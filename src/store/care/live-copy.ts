@@ -6,11 +6,11 @@
  * chain and contains that record is a prefix of the log, whatever happened to the files meanwhile. Any other copy is
  * discarded, and another attempt made.
  */
-import { copyFile, link, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, link, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LiveCopyFailed } from '../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { FILE_MODE, isMissing, makeDirectory } from '../directory.ts'
+import { FILE_MODE, isMissing, makeDirectory, openPlainFile, readPlainFile } from '../directory.ts'
 import { readManifest } from '../files/manifest.ts'
 import { type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
@@ -61,12 +61,12 @@ export const isInconsistent = (error: unknown) =>
  */
 export async function copyStore(source: StorePaths, copy: StorePaths): Promise<void> {
   await makeDirectory(copy.log)
-  await copyFile(source.head, copy.head)
-  await copyFile(source.storeFile, copy.storeFile)
+  await copyPlainFile(source.head, copy.head)
+  await copyPlainFile(source.storeFile, copy.storeFile)
   // Blobs are never changed, only added, so they are read in place.
   await symlink(source.blobs, copy.blobs)
-  const current = await readFile(join(source.log, 'CURRENT'), 'utf8')
-  const manifest = await readFile(join(source.log, current.trim()))
+  const current = String(await readPlainFile(join(source.log, 'CURRENT')))
+  const manifest = await readPlainFile(join(source.log, current.trim()))
   const { tables, logNumber, previousLogNumber } = readManifest(manifest)
   const live = new Set(tables.map(({ number }) => number))
   const files = (await readdir(source.log)).map((name) => ({ name, number: Number.parseInt(name, 10) }))
@@ -74,11 +74,17 @@ export async function copyStore(source: StorePaths, copy: StorePaths): Promise<v
   const logs = files.filter(({ name, number }) => name.endsWith('.log') && isLiveLog(number))
   // The newest first: once it exists, older ones no longer grow.
   for (const { name } of logs.sort((one, other) => other.number - one.number))
-    await copyFile(join(source.log, name), join(copy.log, name))
+    await copyPlainFile(join(source.log, name), join(copy.log, name))
   for (const { name } of files.filter(({ name, number }) => TABLE.test(name) && live.has(number)))
     await linkOrCopy(join(source.log, name), join(copy.log, name))
   await writeFile(join(copy.log, current.trim()), manifest, { mode: FILE_MODE })
   await writeFile(join(copy.log, 'CURRENT'), current, { mode: FILE_MODE })
+}
+
+/** Opened before it is copied, because copying a pipe would wait for what is written to it. */
+async function copyPlainFile(from: string, to: string): Promise<void> {
+  await (await openPlainFile(from)).close()
+  await copyFile(from, to)
 }
 
 const TABLE = /^\d+\.(?:ldb|sst)$/
