@@ -298,8 +298,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       `${STORE}/opening-check.ts`,
-      '  if (!problem) return\n',
-      '  if (problem !== null) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
@@ -826,6 +826,16 @@ export const MUTATIONS = [
       'src/actors/agent/call.ts',
       "    case 'unsent':\n      return undefined",
       "    case 'unsent':\n      return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
+    ],
+  ),
+  ...breaking(
+    'A verified table is read again before it is used',
+    { 'tests/store/level/remembered-tables.test.ts': ['rots in a table without a trace'] },
+    [
+      'a table is trusted by its time',
+      `${STORE}/opening-check.ts`,
+      'table.smallest <= to && table.largest >= from)) await',
+      'table.smallest <= to && table.largest < from)) await',
     ],
   ),
   ...breaking(
@@ -1430,8 +1440,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       'src/store/level/opening-check.ts',
-      '  if (!problem) return\n',
-      '  if (problem !== undefined) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
