@@ -15,6 +15,7 @@ const ACCOUNT_WAITS = 'tests/actors/admission/account-waits.test.ts'
 const ACCOUNT_LIMITS = 'tests/actors/admission/account-limits.test.ts'
 const BUDGETS = 'tests/actors/admission/budgets.test.ts'
 const AGENT = 'tests/actors/agent/agent.test.ts'
+const PRUNING = 'tests/claude/session/pruning.test.ts'
 const BROKEN_TASKS = 'tests/actors/agent/broken-tasks.test.ts'
 const RECOVERY = 'tests/actors/agent/recovery.test.ts'
 const DEAF_RUNNER = 'tests/deaf-runner.test.ts'
@@ -863,8 +864,8 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/call.ts',
-      "prompt: `${before?.text ?? ''}${prompt}`,",
-      'prompt,',
+      "prompt: `${before?.text ?? ''}${prompt}${noteOf(task)}`,",
+      'prompt: `${prompt}${noteOf(task)}`,',
     ],
   ),
   ...breaking(
@@ -1351,7 +1352,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'No client holds up another one, or the end of the owner',
-    { 'tests/owner/limits.test.ts': ['in the middle of its request holds up no other client'] },
+    { 'tests/owner/limits.test.ts': ['A client that stops %s holds up no other client'] },
     [
       'half of a request counts as work',
       'src/owner/socket.ts',
@@ -1361,7 +1362,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'No client holds up another one, or the end of the owner',
-    { 'tests/owner/limits.test.ts': ['before it reads the reply to its task holds up no other client'] },
+    { 'tests/owner/limits.test.ts': ['A client that stops %s holds up no other client'] },
     [
       'a task lasts until its reply is read',
       'src/owner/served-commands.ts',
@@ -1872,8 +1873,8 @@ export const MUTATIONS = [
     [
       'they write what is declared',
       'src/cli/session.ts',
-      "declare: purpose === 'read' ? 'on-demand' : 'at-once'",
-      "declare: purpose.length === 0 ? 'on-demand' : 'at-once'",
+      "purpose === 'read'\n        ? await accessForReading",
+      'purpose.length === 0\n        ? await accessForReading',
     ],
   ),
   ...breaking(
@@ -2176,6 +2177,83 @@ export const MUTATIONS = [
       'src/actors/agent/agent.ts',
       'wasKilled, insists: true })',
       'wasKilled })',
+    ],
+  ),
+  ...breaking(
+    'A branch off an earlier turn costs what it cost',
+    { [PRUNING]: ['a branch at an earlier turn begins with the cost of the transcript that it forked'] },
+    [
+      'it begins with the cost of the whole conversation',
+      'src/claude/session/pruning.ts',
+      'origin === null || origin.at === null ? {} : {',
+      "origin === null || origin.at !== '' ? {} : {",
+    ],
+  ),
+  ...breaking(
+    'An answer costs the same reading, however many conversations an agent has had',
+    { [PRUNING]: ['an answered call reads its own transcript and the one before it'] },
+    [
+      'all transcripts are read',
+      'src/claude/session/pruning.ts',
+      '...others.filter(({ sessionId }) => sessionId === before)',
+      '...others.filter(({ sessionId }) => sessionId !== before || before)',
+    ],
+  ),
+  ...breaking(
+    'Links inside a folder input are kept where they stay inside',
+    {
+      'tests/workspaces/inputs/folders.test.ts': [
+        'links that stay inside come along as links',
+        'whatever links are in it, those that come along lead nowhere outside, and the others are counted',
+      ],
+    },
+    [
+      'any link comes along',
+      'src/workspaces/inputs/folder-copy.ts',
+      "if (!staysInside(to.toString('latin1'), depth))",
+      "if (to.length === 0 && !staysInside(to.toString('latin1'), depth))",
+    ],
+  ),
+  ...breaking(
+    'What is done with one agent costs the same among many',
+    {
+      'tests/actors/agent/many-agents.test.ts': [
+        'creating, asking, pooling and removing one read as many summaries as among 10',
+      ],
+    },
+    [
+      'all agents are looked at for the copies of one',
+      'src/actors/agent/system.ts',
+      'this.#infos({ prefix: `${STREAMS}${id}.` })',
+      'this.#infos({ prefix: STREAMS })',
+    ],
+  ),
+  ...breaking(
+    'A reader never owns the store',
+    {
+      'tests/remote/reading-store.test.ts': [
+        'A log that is being read can be opened, written and closed by owner after owner, and the reader sees it all',
+      ],
+    },
+    [
+      'a reader stays with its first view',
+      'src/remote/reading-store.ts',
+      'if (opened.viewedTo === null || opened.viewedTo >= (await recordedHead(baseDir)))',
+      'if (opened.viewedTo === null || opened.viewedTo >= 0)',
+    ],
+  ),
+  ...breaking(
+    'A view of the files holds everything acknowledged before it was taken',
+    {
+      'tests/remote/reading-store.test.ts': [
+        'A view holds everything acknowledged before it was taken, however fast its owner writes',
+      ],
+    },
+    [
+      'the newest file is left out',
+      'src/store/care/live-copy.ts',
+      'number >= logNumber || number',
+      'number > logNumber || number',
     ],
   ),
 ]
