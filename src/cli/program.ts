@@ -1,8 +1,8 @@
 /** The command line as one program: its global options, and the commands by topic, each loaded when it is used. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { nearestName } from '../events/nearest-name.ts'
 import { LOG_LEVELS } from '../logger.ts'
+import { packageVersion } from '../owner/version.ts'
 import { assignments } from './arguments.ts'
 import { addLazyCommand, commandNamed, type Definition, loadedCommand } from './lazy-command.ts'
 
@@ -186,11 +186,6 @@ function printVersion(): never {
   const version = packageVersion()
   process.stdout.write(`${version}\n`)
   throw new CommanderError(0, 'commander.version', version)
-}
-
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 function logLevel(text: string): string {

@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { execa, type Options } from 'execa'
 import { onTestFinished } from 'vitest'
+import { runWarm } from './warm-commands.ts'
 
 export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 /** The real claude, a dev dependency. */
 export const CLAUDE = resolve(import.meta.dirname, '../../node_modules/.bin/claude')
 
 /** A stand-in that starts in a tenth of the time, for tests in which the answer does not matter. */
-export const QUICK_CLAUDE = resolve(import.meta.dirname, 'quick-claude.mjs')
+export const QUICK_CLAUDE = resolve(import.meta.dirname, 'quick-claude.sh')
 
 export interface Ran {
   readonly stdout: string
   readonly stderr: string
-  readonly exitCode: number | undefined
-  readonly signal: string | undefined
+  readonly exitCode: number
   /** stdout as JSON, one value a line. */
   readonly values: readonly Record<string, never>[]
 }
@@ -51,13 +51,9 @@ export async function commandLine(more: Readonly<Record<string, string>> = {}, o
     start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], { ...options, stdin: 'ignore' }),
     /** Runs a command to its end, in the folder or in one below it. */
     async run(words: readonly string[], input = '', below = '.'): Promise<Ran> {
-      const { stdout, stderr, exitCode, signal } = await execa(process.execPath, [MAIN, ...words], {
-        ...options,
-        cwd: join(folder, below),
-        input,
-      })
-      const lines = words.includes('--json') ? stdout.split('\n').filter((line) => line !== '') : []
-      return { stdout, stderr, exitCode, signal, values: lines.map((line) => JSON.parse(line)) }
+      const ended = await runWarm({ words, folder: join(folder, below), environment: options.env, input })
+      const lines = words.includes('--json') ? ended.stdout.split('\n').filter((line) => line !== '') : []
+      return { ...ended, values: lines.map((line) => JSON.parse(line)) }
     },
   }
 }

@@ -9,7 +9,7 @@ import { checkTaskId } from '../../events/ids.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
-import type { BudgetInfo } from '../admission/budget-ledger.ts'
+import type { BudgetInfo } from '../admission/admission.ts'
 import { type Causation, EventSourcedActor } from '../engine/actor.ts'
 import type { RecoveryOutcome } from './call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from './decisions.ts'
@@ -28,7 +28,7 @@ import {
   rejectTask,
   type Verdict,
 } from './tasks/held.ts'
-import type { TaskSpending } from './tasks/task-spending.ts'
+import type { TaskSpending } from './tasks/known-tasks.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
 import { totalTokens } from './totals.ts'
 import { agentWorker } from './worker.ts'
@@ -145,17 +145,17 @@ export class Agent {
 
   /** The tasks that wait for approval or for room in a budget. */
   held(): Promise<readonly HeldTask[]> {
-    return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.budgets)
+    return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.admission)
   }
 
   /** Sets what the agent may spend: a field left out keeps its limit, null removes it. */
   setBudget(budget: Budget): Promise<BudgetInfo> {
-    return this.#environment.budgets.set({ agent: this.id }, budget)
+    return this.#environment.admission.setBudget(this.id, budget)
   }
 
   /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo> {
-    return this.#environment.budgets.show({ agent: this.id })
+    return this.#environment.admission.budgetOf(this.id)
   }
 
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
@@ -272,32 +272,20 @@ export class Agent {
   }
 
   #work(): void {
-    const { bodies, events, materials, cancelling } = this.#tasks
-    const perform = agentWorker(
-      this.id,
-      this.#actor,
-      this.#environment,
-      bodies,
-      events,
-      materials,
-      cancelling,
-    )
-    this.#actor.start(perform, (error) => this.#supervision.crash(error))
+    const worker = agentWorker(this.id, this.#actor, this.#environment, this.#tasks)
+    this.#tasks.worker = worker
+    this.#actor.start(worker.perform, (error) => this.#supervision.crash(error))
     this.#stopReviews()
     const review = () => {
       if (this.snapshot.context.queue.some(isHeldForMoney)) this.#actor.again(BEGIN_HELD)
     }
-    const { budgets, accounts } = this.#environment
-    const forget = [budgets.onChange(review), accounts.onResume(review)]
-    this.#stopReviews = () => {
-      for (const stop of forget) stop()
-    }
+    this.#stopReviews = this.#environment.admission.changes(review)
   }
 
   async #reload(): Promise<void> {
     const old = this.#actor
     const loading = old
-      .close({ atOnce: this.#supervision.wasKilled })
+      .close({ atOnce: this.#supervision.wasKilled, insists: true })
       .then(() => EventSourcedActor.load(agentKind, this.id, this.#environment))
     this.#tasks.reload(loading)
     this.#reloading = loading.catch(() => {})

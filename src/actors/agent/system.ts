@@ -12,10 +12,13 @@ import {
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
+import type { StreamsOptions } from '../../store/event-store.ts'
+import { countStreams, isThere } from '../../store/stream-count.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
+import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
@@ -42,6 +45,9 @@ export interface AgentInfo {
 
 const STREAMS = 'agent/'
 
+/** How many agents whose ids begin alike a typo is compared with. */
+const MOST_LOOKED_AT = 200
+
 export class AgentSystem {
   readonly #environment: AgentEnvironment
   readonly #maxAgents: number
@@ -50,11 +56,16 @@ export class AgentSystem {
   readonly #active = new Map<string, Promise<Agent>>()
   #count: number | undefined
   #sweeping: Promise<void> | undefined
+  #isSwept = false
   /** Agents are created and removed one after the other, so that two cannot both be the last that fits. */
   readonly #changes = new Mailbox()
 
-  constructor(environment: Omit<AgentEnvironment, 'swept'>, maxAgents: number, defaults: AgentDefaults) {
-    this.#environment = { ...environment, swept: () => this.#swept() }
+  constructor(
+    environment: Omit<AgentEnvironment, 'swept' | 'isSwept'>,
+    maxAgents: number,
+    defaults: AgentDefaults,
+  ) {
+    this.#environment = { ...environment, swept: () => this.#swept(), isSwept: () => this.#isSwept }
     this.#maxAgents = maxAgents
     this.#defaults = defaults
   }
@@ -109,10 +120,10 @@ export class AgentSystem {
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
 
-  /** By name. The cost does not depend on the length of their histories. */
-  async list(): Promise<readonly AgentInfo[]> {
+  /** By name, all of them or those that have tasks. The cost does not depend on the length of their histories. */
+  async list({ open = false }: { readonly open?: boolean } = {}): Promise<readonly AgentInfo[]> {
     const infos: AgentInfo[] = []
-    for await (const info of this.#infos(STREAMS)) infos.push(info)
+    for await (const info of this.#infos({ prefix: STREAMS, open })) infos.push(info)
     return infos
   }
 
@@ -124,7 +135,7 @@ export class AgentSystem {
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
       const unused: Promise<void>[] = []
-      for await (const copy of this.#infos(`${STREAMS}${id}.`))
+      for await (const copy of this.#infos({ prefix: `${STREAMS}${id}.` }))
         if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
       await Promise.all(unused)
     })
@@ -202,9 +213,9 @@ export class AgentSystem {
 
   async #sweep(): Promise<void> {
     const { runner, baseDir, logger } = this.#environment
-    if (!runner.sweep) return
-    const keep = (await this.#calls()).map(({ call }) => call.callId)
-    const ended = await runner.sweep({ baseDir, keep })
+    const keep = runner.sweep ? (await this.#calls()).map(({ call }) => call.callId) : []
+    const ended = (await runner.sweep?.({ baseDir, keep })) ?? 0
+    this.#isSwept = true
     if (ended > 0) logger.warn({ ended }, 'terminated processes that the log does not know')
   }
 
@@ -216,7 +227,7 @@ export class AgentSystem {
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
     const agent = await this.#activate(id)
     if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
-    if (budget) await this.#environment.budgets.set({ agent: id }, budget, 'declared')
+    if (budget) await this.#environment.admission.setBudget(id, budget, 'declared')
     await agent.record(({ context }) =>
       canonicalJson(context.config) === canonicalJson(config)
         ? []
@@ -229,9 +240,9 @@ export class AgentSystem {
     config: AgentConfig,
     { budget, fork }: { readonly budget?: Budget | undefined; readonly fork?: ForkPoint } = {},
   ): Promise<Agent> {
-    this.#count ??= (await this.list()).length
+    this.#count ??= await countStreams(this.#environment.store, agentKind.kind)
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
-    const { runner, directories, budgets } = this.#environment
+    const { runner, directories, admission } = this.#environment
     // Its id was used before: whatever a removal left behind is not for the new agent.
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
@@ -239,7 +250,7 @@ export class AgentSystem {
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
-    if (budget) await budgets.set({ agent: agent.id }, budget, 'new')
+    if (budget) await admission.setBudget(agent.id, budget, 'new')
     const data = defined({ config, forkedFrom })
     await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
     this.#count += 1
@@ -264,14 +275,14 @@ export class AgentSystem {
       isRemoved = removed.length > 0
     }
     await agent.close()
-    await this.#environment.budgets.forget(id)
+    await this.#environment.admission.forget(id)
     this.#active.delete(id)
-    this.#count = undefined
+    if (this.#count !== undefined) this.#count -= 1
   }
 
-  async *#infos(prefix: string): AsyncGenerator<AgentInfo> {
-    for await (const { stream, version, summary } of this.#environment.store.streams({ prefix })) {
-      if (!summary || summary.status === 'absent') continue
+  async *#infos(options: StreamsOptions): AsyncGenerator<AgentInfo> {
+    for await (const { stream, version, summary } of this.#environment.store.streams(options)) {
+      if (!summary || !isThere(summary)) continue
       yield agentInfo(stream, version, summary.status, summary.info ?? {})
     }
   }
@@ -286,11 +297,27 @@ export class AgentSystem {
     return loading
   }
 
+  /** The agent that was probably meant. Of many, only those whose ids begin alike are looked at. */
   async #nearest(id: string): Promise<string | null> {
-    return nearestName(
-      id,
-      (await this.list()).map((agent) => agent.id),
-    )
+    const all = await this.#idsLike('')
+    for (const part of all.areAll ? [0] : [id.length - 1, id.length * 0.75, id.length / 2, id.length / 4]) {
+      const { ids } = part === 0 ? all : await this.#idsLike(id.slice(0, Math.ceil(part)))
+      const nearest = nearestName(id, ids)
+      if (nearest !== null) return nearest
+    }
+    return null
+  }
+
+  async #idsLike(beginning: string): Promise<{ readonly ids: readonly string[]; readonly areAll: boolean }> {
+    const ids: string[] = []
+    let looked = 0
+    for await (const { stream, summary } of this.#environment.store.streams({
+      prefix: `${STREAMS}${beginning}`,
+    })) {
+      if (++looked > MOST_LOOKED_AT) return { ids, areAll: false }
+      if (isThere(summary)) ids.push(stream.slice(STREAMS.length))
+    }
+    return { ids, areAll: true }
   }
 }
 

@@ -10,7 +10,7 @@ import { type Session, sharing, withSession } from '../session.ts'
 import { candidates } from '../setup/completion.ts'
 import { inert } from '../terminal/text.ts'
 import { type Input, OWN_WORDS, readInput, SHORT_COMMANDS } from './input.ts'
-import { lineInput } from './line-input.ts'
+import { type LineInput, lineInput } from './line-input.ts'
 
 /** @param makeProgram The command line, whose commands are those of the session as well. */
 export const interactiveCommand =
@@ -68,7 +68,7 @@ class Conversation {
         wasInterrupted = false
         const meant = readInput(typed, this.#agent)
         if (meant.type === 'exit') return
-        await this.#interruptible((session) => this.#do(meant, session))
+        await this.#interruptible(input, (session) => this.#do(meant, session))
       }
     } finally {
       input.close()
@@ -76,13 +76,14 @@ class Conversation {
   }
 
   /** Ctrl-C cancels the command, not the session. */
-  async #interruptible(run: (session: Session) => Promise<void>): Promise<void> {
+  async #interruptible(input: LineInput, run: (session: Session) => Promise<void>): Promise<void> {
     const stop = new AbortController()
     const interrupt = () => stop.abort('interrupted')
     // The session's own listener would end the session.
     const others = process.listeners('SIGINT')
     for (const other of others) process.off('SIGINT', other)
     process.on('SIGINT', interrupt)
+    input.whileBusy(interrupt)
     const session = { ...this.#session, signal: AbortSignal.any([this.#session.signal, stop.signal]) }
     try {
       await sharing(session, () => run(session))

@@ -14,6 +14,12 @@ export class VersionConflict extends defineError(
   readonly actual = this.details.actual
 }
 
+/** The stream was claimed by another writer since: this one writes nothing to it any more. */
+export class Fenced extends defineError('Fenced', ({ stream }: { stream: string }) => ({
+  message: `Another writer has claimed stream ${stream}.`,
+  hint: 'Nothing was written: give up what was decided here, and claim the stream again before reading it.',
+})) {}
+
 /** The commit id was used before, for another stream or for other facts. */
 export class CommitConflict extends defineError(
   'CommitConflict',
@@ -101,6 +107,17 @@ export class StoreDamaged extends defineError(
   ({ path, file, problem }: { path: string; file: string; problem: string }) => ({
     message: `The store ${path} cannot be opened: ${problem} (${file}).`,
     hint: VERIFY_OR_REPAIR,
+  }),
+) {
+  readonly file = this.details.file
+}
+
+/** Something else is in place of a file: a pipe, a directory, a socket. It was not touched. */
+export class NotAFileError extends defineError(
+  'NotAFileError',
+  ({ file, kind }: { file: string; kind: string }) => ({
+    message: `${file} is ${kind}, not a file.`,
+    hint: 'Find out what put it there, and move it away.',
   }),
 ) {
   readonly file = this.details.file

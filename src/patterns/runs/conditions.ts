@@ -61,7 +61,7 @@ export async function atPresent<Info extends RunInfo>(
 /** How many steps of each run are held. Loads only agents that have held tasks. */
 async function heldSteps(agents: AgentSystem): Promise<ReadonlyMap<string, number>> {
   const steps = new Map<string, number>()
-  for (const { id, held } of await agents.list()) {
+  for (const { id, held } of await agents.list({ open: true })) {
     if (held === 0) continue
     const { queue } = (await agents.get(id)).snapshot.context
     for (const { runId, hold } of queue)

@@ -1,4 +1,5 @@
-/** The steps of a run as the log records them. */
+/** The steps of a run as the log records them, and what they have cost. */
+import type { Agent } from '../../actors/agent/agent.ts'
 import { runFacts } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -84,3 +85,16 @@ export async function recordedSteps(store: EventStore, stream: string): Promise<
 type Cost = Pick<RecordedStep, 'costUsd' | 'tokens'>
 
 const UNANSWERED = { text: null, sessionId: null, durationMs: 0, carriedFrom: null, problem: null }
+
+/** What a step without an answer has cost: nothing if its calls cost nothing, or if that cannot be read: a figure must not keep a step from ending. */
+export async function stepCost(
+  worker: Agent,
+  taskId: string,
+): Promise<{ readonly costUsd?: number; readonly tokens?: number }> {
+  try {
+    const { costUsd, tokens } = await worker.spentOn(taskId)
+    return costUsd > 0 || tokens > 0 ? { costUsd, tokens } : {}
+  } catch {
+    return {}
+  }
+}

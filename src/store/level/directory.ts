@@ -1,6 +1,6 @@
 /** A store's directory: its layout, its creation, and the checks before it is opened or reopened. */
 import { randomUUID } from 'node:crypto'
-import { access, open, readdir, readFile, rm } from 'node:fs/promises'
+import { access, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreDamaged, UnsupportedFormat } from '../../events/errors/store.ts'
 import {
@@ -8,6 +8,7 @@ import {
   hideFromGit,
   isMissing,
   makeDirectory,
+  readPlainFile,
   syncDirectory,
   writeWholeFile,
 } from '../directory.ts'
@@ -105,7 +106,7 @@ export async function createStoreDirectory(paths: StorePaths, openDatabase: Open
 
 /** Whether a directory holds nothing of the user's, which git should keep seeing. */
 const isOurs = async (base: string) => (await readdir(base)).every((name) => OUR_NAME.test(name))
-const OUR_NAME = /^(creating|lock|agents|blobs|log|head|store\.json)(\..*)?$/
+const OUR_NAME = /^(creating|lock|agents|blobs|log|head|home-id|store\.json)(\..*)?$/
 
 /** Creates the log of a new store, and its folder for blobs. The caller closes the returned database. */
 export async function createLog(
@@ -162,7 +163,7 @@ async function isBeingCreated(paths: StorePaths, position: number): Promise<bool
 
 async function readOrNull(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8')
+    return (await readPlainFile(path)).toString('utf8')
   } catch (error) {
     if (isMissing(error)) return null
     throw error

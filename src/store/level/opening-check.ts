@@ -3,8 +3,8 @@
  * older tables if its MANIFEST ends early, and deletes the newer ones; returns outdated values if the index of a table is
  * damaged; and aborts the process on some damaged blocks. So every checksum of every file is verified first (decision 5).
  */
-import { readFile } from 'node:fs/promises'
 import { StoreDamaged } from '../../events/errors/store.ts'
+import { readPlainFile } from '../directory.ts'
 import { blockProblem } from '../files/block.ts'
 import {
   type FileProblem,
@@ -32,7 +32,7 @@ export async function checkBeforeOpening(paths: StorePaths): Promise<void> {
 async function firstLogProblem({ logs }: LogDirectory): Promise<FileProblem | null> {
   let torn: FileProblem | null = null
   for (const { path: file } of logs) {
-    const content = await readFile(file)
+    const content = await readPlainFile(file)
     const { records, damage, tornAt } = scanLogFile(content)
     if (damage[0]) return { file, ...damage[0] }
     for (const { offset, payload } of records) {

@@ -16,11 +16,11 @@ import { checkStreamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
-import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from '../append-request.ts'
+import { appendGroup, DEFAULT_MAX_RECORD_BYTES, perAppend } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
-import type { EventStore } from '../event-store.ts'
+import type { EventStore, StreamAppend } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
-import { follow, Watermark } from '../follow.ts'
+import { Following, Watermark } from '../follow.ts'
 import { readRange } from '../read-range.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
@@ -183,18 +183,29 @@ function eventStore({
   const checkOpen = () => {
     if (closing) throw new ClosedError({ what: 'store' })
   }
+  const groupOf = (appends: readonly StreamAppend[]) => {
+    checkOpen()
+    if (own.forReading) throw new StoreForReading({ path: baseDir })
+    return appendGroup(appends, maxRecordBytes)
+  }
   const store: ChainedStore = {
     ...own,
     epoch: writer.epoch,
     // Not an async function: with 256 concurrent appends, one more promise for each is noticeable.
     append(stream, facts, options = {}) {
       try {
-        checkOpen()
-        if (own.forReading) throw new StoreForReading({ path: baseDir })
-        return writer.append(appendRequest(stream, facts, options, maxRecordBytes))
+        return writer.append(groupOf([{ ...options, stream, facts }]))
       } catch (error) {
         return Promise.reject(error)
       }
+    },
+    async appendAll(appends) {
+      const group = groupOf(appends)
+      return perAppend(group, await writer.append(group))
+    },
+    async claim(stream) {
+      checkOpen()
+      return writer.claim(checkStreamName(stream))
     },
     async *read(stream, options = {}) {
       checkOpen()
@@ -215,7 +226,8 @@ function eventStore({
       const { from, to } = readRange(range, watermark.position)
       yield* recordPages(database, from, to)
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
+    followPages: (options) => following.pages(options),
     async head(stream) {
       checkOpen()
       return stream === undefined
@@ -226,10 +238,15 @@ function eventStore({
       checkOpen()
       yield* listStreams(database, writer.index, options)
     },
+    async count(kind) {
+      checkOpen()
+      return writer.index.count(kind)
+    },
     [Symbol.asyncDispose]() {
       closing ??= close()
       return closing
     },
   }
+  const following = new Following(store, watermark, () => writer.idle())
   return store
 }

@@ -25,7 +25,7 @@ export class HeldTasks {
   /** By agent, in the order in which they would start. Loads only agents that have held tasks. */
   async list({ agent }: OfAgent = {}): Promise<readonly HeldTask[]> {
     if (agent !== undefined) return (await this.#agents.get(agent)).held()
-    const holding = (await this.#agents.list()).filter(({ held }) => held > 0)
+    const holding = (await this.#agents.list({ open: true })).filter(({ held }) => held > 0)
     return (await Promise.all(holding.map(async ({ id }) => (await this.#agents.get(id)).held()))).flat()
   }
 
