@@ -297,8 +297,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       `${STORE}/opening-check.ts`,
-      '  if (!problem) return\n',
-      '  if (problem !== null) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
@@ -828,6 +828,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A verified table is read again before it is used',
+    { 'tests/store/level/remembered-tables.test.ts': ['rots in a table without a trace'] },
+    [
+      'a table is trusted by its time',
+      `${STORE}/opening-check.ts`,
+      'table.smallest <= to && table.largest >= from)) await',
+      'table.smallest <= to && table.largest < from)) await',
+    ],
+  ),
+  ...breaking(
     'A call that began elsewhere is never made again without a word',
     { 'tests/actors/agent/elsewhere.test.ts': ['has an unknown outcome'] },
     [
@@ -1077,7 +1087,7 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      'if (signal.aborted) return record(() => keepLate(effect, ending))',
+      'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
       'if (signal.aborted) return',
     ],
     [
@@ -1429,8 +1439,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       'src/store/level/opening-check.ts',
-      '  if (!problem) return\n',
-      '  if (problem !== undefined) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
