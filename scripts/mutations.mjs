@@ -2256,6 +2256,65 @@ export const MUTATIONS = [
       'number > logNumber || number',
     ],
   ),
+  ...breaking(
+    'Every documented value works',
+    {
+      'tests/cli/documented-values.test.ts': ['every value that the help names is run'],
+    },
+    [
+      'an option names a value that no test runs',
+      'src/cli/live/tail.ts',
+      "'number of facts to start with'",
+      "'number of facts to start with, or none'",
+    ],
+  ),
+  ...breaking(
+    'A hint can be followed where it is shown',
+    { 'tests/cli/hints.test.ts': ['no hint on the command line names what only code can do'] },
+    ['asides for programs are shown', 'src/cli/terminal/own-name.ts', "text.replace(IN_CODE, '')", 'text'],
+  ),
+  ...breaking(
+    'No line of a table or of a live display is wider than the terminal',
+    {
+      'tests/cli/terminal/table.test.ts': [
+        'A terminal shows wide characters and emoji in two columns, and marks in none',
+      ],
+    },
+    [
+      'wide characters count as one column',
+      'src/cli/terminal/text.ts',
+      'WIDE.test(grapheme) ? 2',
+      'WIDE.test(grapheme) ? 1',
+    ],
+  ),
+  ...breaking(
+    'A wrong argument is reported by name',
+    {
+      'tests/public-arguments.test.ts': [
+        'every exported function has a clear error for an argument that is missing or wrong',
+      ],
+    },
+    [
+      'arguments are taken as they come',
+      'src/events/options/decoding.ts',
+      'if (ARGUMENTS[kind](value)) return',
+      'return',
+    ],
+  ),
+  ...breaking(
+    'A mistyped command of an interactive session costs nothing',
+    {
+      'tests/cli/wrong-words.test.ts': [
+        'What looks like a mistyped command of a session is neither run nor asked',
+      ],
+    },
+    [
+      'it is asked',
+      'src/cli/interactive/input.ts',
+      "return meant === null ? { type: 'ask'",
+      "return meant !== '' ? { type: 'ask'",
+    ],
+  ),
 ]
 
 /** What keeps mutations from being tried: a line that has changed, or a test that is gone. */

@@ -75,8 +75,15 @@ export {
 
 export type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 export type { RunSnapshot, RunStatus } from './patterns/runs/machine.ts'
-export type { ResumeOptions, RunCondition, RunDetails, RunInfo, RunOptions } from './patterns/runs/options.ts'
-export type { RunPlan } from './patterns/runs/plan.ts'
+export type {
+  ResumeOptions,
+  RunCondition,
+  RunDetails,
+  RunInfo,
+  RunListOptions,
+  RunOptions,
+} from './patterns/runs/options.ts'
+export type { ReusedStep, RunPlan } from './patterns/runs/plan.ts'
 export type { RecordedStep } from './patterns/runs/recorded-steps.ts'
 export { Run } from './patterns/runs/run.ts'
 export type { StepEvent } from './patterns/runs/step-event.ts'

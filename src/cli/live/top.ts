@@ -67,7 +67,7 @@ const viewOf = async (orchestrator: Orchestrator, owner: number | null): Promise
 
 function print(screen: Terminal, view: View): void {
   if (!screen.json) {
-    for (const line of topLines(screen, view)) screen.line(line)
+    for (const line of topLines(screen, view)) screen.row(line)
     return
   }
   for (const agent of view.agents) screen.value({ ...agent, callsInFlight: callsOf(agent) })

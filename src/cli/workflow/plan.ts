@@ -6,13 +6,13 @@ import type { Terminal } from '../terminal/output.ts'
 export function printPlan(terminal: Terminal, runId: string, { reused, rerun, complete }: RunPlan): void {
   if (terminal.json) terminal.value({ reused, rerun })
   else {
-    for (const { agent, costUsd } of reused)
-      terminal.line(
-        `${terminal.style('green', 'reused')}  ${agent}  ${terminal.style('dim', dollars(costUsd))}`,
-      )
+    for (const { agent, costUsd, carriedFrom } of reused) {
+      const origin = carriedFrom === undefined ? dollars(costUsd) : `carried over from run ${carriedFrom}`
+      terminal.line(`${terminal.style('green', 'reused')}  ${agent}  ${terminal.style('dim', origin)}`)
+    }
     for (const { agent } of rerun) terminal.line(`${terminal.style('yellow', 'asked ')}  ${agent}`)
     const saved = reused.reduce((sum, { costUsd }) => sum + costUsd, 0)
-    const kept = reused.length === 0 ? '' : `, which had cost ${dollars(saved)}`
+    const kept = saved === 0 ? '' : `, which had cost ${dollars(saved)}`
     terminal.line(`${reused.length} from the log${kept}; ${rerun.length} to ask.`)
     terminal.progress(`Resume it: claude-agents workflow resume ${runId}`)
   }

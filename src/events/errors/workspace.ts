@@ -26,7 +26,7 @@ const LIMIT_NAMES: Readonly<Record<LimitedBy, string>> = {
 
 /** How to raise a limit, in every place where that can be done. */
 const raise = (key: string, option: string) =>
-  `raise ${key} in the configuration (or with --set ${key}=NUMBER; in code: limits.${option})`
+  `raise ${key} in the configuration, or with --set ${key}=NUMBER (in code: limits.${option})`
 
 const RAISED_BY: Readonly<Record<LimitedBy, string>> = {
   bytes: `, or ${raise('limits.input_bytes', 'inputBytes')}`,

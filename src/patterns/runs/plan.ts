@@ -11,12 +11,21 @@ import { type AskedStep, StepNumbers, stepKeyOf } from './step-key.ts'
 
 /** What a resumed run would do. */
 export interface RunPlan {
-  /** Steps that are answered from the log, with their original cost. */
-  readonly reused: readonly { readonly agent: string; readonly stepKey: string; readonly costUsd: number }[]
+  /** Steps that are answered from the log, with what they have cost this run: nothing, if they were carried over. */
+  readonly reused: readonly ReusedStep[]
   /** Steps that are asked, as far as known: what is asked may depend on answers that do not exist yet. */
   readonly rerun: readonly { readonly agent: string; readonly stepKey: string }[]
   /** Whether the plan covers the whole workflow. */
   readonly complete: boolean
+}
+
+/** A step that is answered from the log. */
+export interface ReusedStep {
+  readonly agent: string
+  readonly stepKey: string
+  readonly costUsd: number
+  /** The run from which a fork carried its answer over. */
+  readonly carriedFrom?: string
 }
 
 /** What a plan is made from. */
@@ -112,8 +121,9 @@ class DryRun {
     const step = this.#sources.steps.get(stepKey)
     const text = this.#sources.answers.get(stepKey)
     if (step?.state !== 'succeeded' || text === undefined) return undefined
-    this.reused.push({ agent: step.agent, stepKey, costUsd: step.costUsd })
-    return { agent: step.agent, text }
+    const { agent, costUsd, carriedFrom } = step
+    this.reused.push({ agent, stepKey, costUsd, ...(carriedFrom === null ? {} : { carriedFrom }) })
+    return { agent, text }
   }
 
   async #note(agent: string, asked: AskedStep): Promise<Answer> {

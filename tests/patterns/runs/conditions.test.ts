@@ -143,6 +143,9 @@ test('a fork shows from which run an answer was carried over', async () => {
   const origins = async (id: string) =>
     (await orchestrator.runs.show(id)).taken.map((step) => step.carriedFrom)
   expect([await origins('r1'), await origins('r2')]).toEqual([[null, null], ['r1']])
+  expect(await orchestrator.runs.plan('r2', sequential(['a', 'b']))).toMatchObject({
+    reused: [{ agent: 'a', costUsd: 0, carriedFrom: 'r1' }],
+  })
   await orchestrator.runs.resume('r2', sequential(['a', 'b']))
   expect(await origins('r2')).toEqual(['r1', null])
 })
