@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** The command `claude-agents`. */
 import { reportFailure } from './failure.ts'
-import { commandProgram, helpHint } from './program.ts'
+import { commandProgram, helpHint, takesText } from './program.ts'
 
 const words = process.argv.slice(2)
-const fail = (error: unknown) => reportFailure(error, words.includes('--json'), () => helpHint(words))
+const meant = { help: () => helpHint(words), takesText: () => takesText(words) }
+const fail = (error: unknown) => reportFailure(error, words.includes('--json'), meant)
 
 // A reader that has seen enough (`| head`) closes the pipe, which is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

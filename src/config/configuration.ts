@@ -5,6 +5,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigError, ConfigNotTrustedError, type ConfigProblem } from '../events/errors/config.ts'
+import { systemProblem } from '../events/errors/phrases.ts'
 import { NotAFileError } from '../events/errors/store.ts'
 import { InvalidSpecificationError } from '../events/errors/supervision.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
@@ -12,7 +13,7 @@ import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
 import type { Amount, Budget } from '../events/options/budget.ts'
-import { decoded, type ValuePath } from '../events/options/decoding.ts'
+import { checkArgument, decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
@@ -179,8 +180,9 @@ async function problemsOfTrust(
   throw new ConfigNotTrustedError({ file: file.path, hasChanged: trust === 'changed', problems })
 }
 
-/** The configuration file for this directory: in it, or above it; null if there is none. */
-export async function findConfigFile(directory: string): Promise<string | null> {
+/** The configuration file for a directory (default: the working directory): in it, or above it; null if there is none. */
+export async function findConfigFile(directory: string = process.cwd()): Promise<string | null> {
+  checkArgument('The directory', directory, 'a text')
   for (const name of NAMES) {
     const path = join(resolve(directory), name)
     const isThere = await stat(path).then(
@@ -202,8 +204,8 @@ export async function readConfigFile(path: string): Promise<string> {
     const text = OF_SHELL.test(path) ? await readFile(path, 'utf8') : String(await readPlainFile(path))
     if (text.length <= LARGEST_FILE) return text
   } catch (cause) {
-    const said = cause instanceof NotAFileError ? cause.summary : (cause as Error).message
-    const problem = { place: path, problem: 'it cannot be read', hint: said }
+    const said = cause instanceof NotAFileError ? cause.summary : systemProblem(cause)
+    const problem = { place: path, problem: `it cannot be read: ${said}`, hint: '' }
     throw new ConfigError([problem], { cause })
   }
   throw new ConfigError([{ place: path, problem: `it is larger than ${LARGEST_FILE} bytes`, hint: '' }])

@@ -47,9 +47,13 @@ export function streamName(kind: string, id: string): StreamName {
 
 /** Returns the name unchanged, or throws {@link InvalidIdError}. */
 export function checkStreamName(name: string): StreamName {
-  const [kind, id, ...rest] = name.split('/')
+  const [kind, id, ...rest] = String(name).split('/')
   if (rest.length > 0 || kind === undefined || id === undefined) {
-    throw new InvalidIdError({ what: 'stream', id: name, rule: 'KIND/ID, for example agent/researcher' })
+    throw new InvalidIdError({
+      what: 'stream',
+      id: String(name),
+      rule: 'KIND/ID, for example agent/researcher',
+    })
   }
   return streamName(kind, id)
 }

@@ -15,7 +15,7 @@ export const FileMapping = Schema.Struct({
 })
 export type FileMapping = typeof FileMapping.Type
 
-/** A folder to copy into the workspace, with everything in it except links. */
+/** A folder to copy into the workspace, with everything in it except links that may lead out of it. */
 export const FolderMapping = FileMapping
 export type FolderMapping = FileMapping
 
@@ -48,6 +48,14 @@ export const hasMaterial = ({ files = [], folders = [], repos = [] }: Material):
 
 const Count = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
+/** What was left out of an input, and why. */
+export const LeftOutEntry = Schema.Struct({
+  /** Relative to the input. */
+  path: Schema.String,
+  what: Schema.String,
+})
+export type LeftOutEntry = typeof LeftOutEntry.Type
+
 /** An input of a task that was placed in the workspace. */
 export const PlacedInput = Schema.Struct({
   kind: Schema.Literals(['file', 'folder', 'repo']),
@@ -61,14 +69,30 @@ export const PlacedInput = Schema.Struct({
   /** `files` and `bytes` leave out the `.git` directory. */
   files: Count,
   bytes: Count,
-  /** How many entries were left out: links, sockets, pipes, devices, and files that vanished before they could be read. */
+  /** How many entries were left out: links that may lead out of it, sockets, pipes, devices, and files that vanished before they could be read. */
   skipped: Count,
+  /** The first of them. */
+  leftOut: Schema.optionalKey(Schema.Array(LeftOutEntry)),
   /** Where the agent's work that it replaced is kept, relative to the workspace. */
   kept: Schema.optionalKey(Schema.String),
   /** It was not placed again: the run had placed it before, and the agent has worked on it since. */
   left: Schema.optionalKey(Schema.Literal(true)),
 })
 export type PlacedInput = typeof PlacedInput.Type
+
+/**
+ * What was left out of an input, for the user and for the model; null if nothing was.
+ *
+ * @example
+ * leftOutOf(input) // 'docs: 2 entries were left out: "key" (a link that may lead out of it), "socket" (a socket)'
+ */
+export function leftOutOf({ target, skipped, leftOut = [] }: PlacedInput): string | null {
+  if (leftOut.length === 0) return null
+  const named = leftOut.map(({ path, what }) => `${quoted(path)} (${what})`)
+  const more = skipped - leftOut.length
+  const were = skipped === 1 ? 'entry was' : 'entries were'
+  return `${target}: ${skipped} ${were} left out: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
 
 /** Material whose sources are absolute and whose targets are set. */
 export interface CheckedMaterial {

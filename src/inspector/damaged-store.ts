@@ -34,14 +34,16 @@ export async function damagedStore(directory: string): Promise<EventStore> {
     const all = Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index)
     return backwards ? all.reverse() : all
   }
+  const refuse = async () => {
+    throw new StoreDamaged({ path: paths.base, file: paths.log, problem: 'it is damaged and read-only' })
+  }
   const store: EventStore = {
     storeId,
     epoch: 0,
     blobs: fileBlobs(paths.blobs),
     snapshots: memorySnapshots(),
-    async append() {
-      throw new StoreDamaged({ path: paths.base, file: paths.log, problem: 'it is damaged and read-only' })
-    },
+    append: refuse,
+    appendAll: refuse,
     async *readAll(options = {}) {
       for (const position of numbers(readRange(options, watermark.position))) {
         const recorded = records.get(position)

@@ -13,7 +13,7 @@ import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { OwnerBusy } from '../events/errors/owner.ts'
+import { OwnerBusy, OwnerOnly } from '../events/errors/owner.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { callListener } from '../events/listener.ts'
 import type { Logger } from '../logger.ts'
@@ -27,7 +27,8 @@ import { type Route, readingRoutes } from './reads.ts'
 import { readOwnerRecord, removeOwnerRecord, writeOwnerRecord } from './record.ts'
 import { type OwnedSystem, OwnerCommands } from './served-commands.ts'
 import { newSocketPath, removeSocket, socketProblem, sweepSockets } from './socket-directory.ts'
-import { type Greeting, LineWriter, PROTOCOL } from './wire.ts'
+import { packageVersion } from './version.ts'
+import { type Greeting, LineWriter, PROTOCOL, type StopRequest } from './wire.ts'
 
 /** What an owner serves. */
 export interface Owned {
@@ -37,6 +38,8 @@ export interface Owned {
   readonly system: OwnedSystem
   /** What answers its calls. Default: `custom`. */
   readonly runner?: string
+  /** Called when another process asks this one to end. Without it, such a request is refused. */
+  readonly stop?: (request: StopRequest) => void
   /** Called before each command that changes something. */
   readonly prepare?: () => Promise<void>
   readonly logger: Logger
@@ -81,6 +84,7 @@ export class OwnerSocket {
   /** Commands and tasks that were asked for completely, until they are done: their answer may never be read. */
   readonly #writes = new Set<Promise<void>>()
   #followerCount = 0
+  readonly #servesSince = Date.now()
   #path = ''
   #directory = ''
   #draining = false
@@ -164,6 +168,12 @@ export class OwnerSocket {
     return this.#owned.runner ?? 'custom'
   }
 
+  #stop({ now }: StopRequest): void {
+    const { baseDir, stop } = this.#owned
+    if (!stop) throw new OwnerOnly({ path: baseDir, pid: process.pid, what: 'stopping it' })
+    stop({ now: now === true })
+  }
+
   #greeting(): Greeting {
     const { storeId, epoch, forReading } = this.#owned.store
     return {
@@ -174,6 +184,8 @@ export class OwnerSocket {
       forReading,
       directory: this.#directory,
       runner: this.#runner,
+      version: packageVersion(),
+      servesSince: this.#servesSince,
     }
   }
 
@@ -226,7 +238,7 @@ export class OwnerSocket {
   }
 
   async #execute(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (path !== '/commands' && path !== '/tasks')
+    if (path !== '/commands' && path !== '/tasks' && path !== '/stop')
       return refuseRequest(response, 404, noSuchAddress(`POST ${path}`))
     const body = await readBody(request)
     if (body === null) return refuseRequest(response, 413, tooLarge())
@@ -234,6 +246,10 @@ export class OwnerSocket {
     if (path === '/commands') {
       const value = await this.#written(this.#commands.run(parseBody(body) as CommandRequest))
       return sendAnswer(response, { value: { result: value ?? null } })
+    }
+    if (path === '/stop') {
+      this.#stop(parseBody(body) as StopRequest)
+      return sendAnswer(response, { value: { result: null } })
     }
     const lines = new LineWriter(response)
     response.flushHeaders()

@@ -18,6 +18,15 @@ export interface Greeting {
   readonly directory: string
   /** What answers its calls: see `AgentRunner.name`. */
   readonly runner: string
+  /** The version of its package, and since when it serves, in ms since the epoch. Older versions do not tell. */
+  readonly version?: string
+  readonly servesSince?: number
+}
+
+/** A request to end, to `POST /stop`. */
+export interface StopRequest {
+  /** Whether to end at once: what is not finished is left to the next opening. */
+  readonly now: boolean
 }
 
 /** The last line of a list that failed: the only line that is not one of its values. */

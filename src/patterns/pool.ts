@@ -1,6 +1,8 @@
 /** Copies of an agent, so that it does several tasks at the same time. */
+
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { checkAgentId, LARGEST_POOL } from '../events/ids.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { Pool } from './pattern.ts'
 import { checkCount } from './steps.ts'
 
@@ -11,7 +13,9 @@ import { checkCount } from './steps.ts'
  * @example
  * mapReduce({ split, map: pool('summarizer', { size: 8 }) })
  */
-export function pool(agent: string, { size }: { readonly size: number }): Pool {
+export function pool(agent: string, options: { readonly size: number }): Pool {
+  checkArgument('The options of pool', options, 'an object')
+  const { size } = options
   checkAgentId(agent)
   checkCount('size', size)
   if (size > LARGEST_POOL)

@@ -69,6 +69,11 @@ export class OwnerClient {
     this.#socket = socket
   }
 
+  /** The path of the owner's socket. */
+  get address(): string {
+    return this.#socket
+  }
+
   get greeting(): Greeting {
     if (!this.#greeting) throw this.unavailable('has not been greeted')
     return this.#greeting

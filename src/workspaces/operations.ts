@@ -10,7 +10,7 @@ import { prepareDirectories, removeDirectories } from './lifecycle.ts'
 export type InputOptions = Pick<PlaceInputsOptions, 'limits' | 'allowLocalRepos'>
 
 /** How one task's material is placed. */
-export type PlacingOptions = Pick<PlaceInputsOptions, 'signal' | 'placing' | 'replace'>
+export type PlacingOptions = Pick<PlaceInputsOptions, 'signal' | 'placing' | 'replace' | 'limits'>
 
 /** A runner's operations on an agent's directories. */
 export interface DirectoryOperations {
@@ -41,7 +41,8 @@ export function directoryOperations({
       await prepareDirectories(directories)
       // The log and the other agents are never input, whichever folder contains them.
       const exclude = directories.base === undefined ? [] : [directories.base]
-      return placeInputs(directories, material, { ...inputs, ...options, clock, exclude })
+      const limits = { ...inputs.limits, ...options.limits }
+      return placeInputs(directories, material, { ...inputs, ...options, limits, clock, exclude })
     },
     discard: removeDirectories,
   }

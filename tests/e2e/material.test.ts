@@ -1,11 +1,11 @@
-/** A task's input, from the command line to the workspace and the log, with the real `claude`. */
+/** A task's input, from the command line to the workspace and the log: once with the real `claude`. */
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { commandLine } from '../cli/command.ts'
+import { commandLine, quickCommandLine } from '../cli/command.ts'
 
 test('files and folders are in the workspace before the call, and the log says what and where', async () => {
   await using model = await simulatedModel()
@@ -14,6 +14,7 @@ test('files and folders are in the workspace before the call, and the log says w
   await mkdir(join(folder, 'source'))
   await writeFile(join(folder, 'source/a.ts'), 'export {}')
   await symlink('/etc/passwd', join(folder, 'source/secret'))
+  await symlink('a.ts', join(folder, 'source/b.ts'))
   await run(['agent', 'create', 'a', 'x'])
   const asked = await run([
     'agent',
@@ -29,7 +30,8 @@ test('files and folders are in the workspace before the call, and the log says w
   expect(asked).toMatchObject({ exitCode: 0 })
   const workspace = join(folder, '.claude-agents/agents/a/workspace')
   expect(await readFile(join(workspace, 'docs/notes.txt'), 'utf8')).toBe('three notes')
-  expect(await readdir(join(workspace, 'source'))).toEqual(['a.ts'])
+  expect((await readdir(join(workspace, 'source'))).sort()).toEqual(['a.ts', 'b.ts'])
+  expect(await readFile(join(workspace, 'source/b.ts'), 'utf8')).toBe('export {}')
   const log = (await run(['log', '--json'])).values
   const placed = log.find(({ type }) => type === 'InputsPlaced') as
     | { data?: { inputs?: unknown } }
@@ -38,6 +40,10 @@ test('files and folders are in the workspace before the call, and the log says w
     { kind: 'file', target: 'docs/notes.txt', bytes: 11, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     { kind: 'folder', target: 'source', files: 1, skipped: 1 },
   ])
+  // What is missing is told to the user and to the model.
+  const leftOut = 'source: 1 entry was left out: "secret" (a link that may lead out of it)'
+  expect(asked.stderr.replaceAll('\\"', '"')).toContain(leftOut)
+  expect(model.requests.at(-1)?.conversation.at(-1)?.[1]).toContain(leftOut)
   expect(log.findIndex(({ type }) => type === 'InputsPlaced')).toBeLessThan(
     log.findIndex(({ type }) => type === 'ProcessStarted'),
   )
@@ -45,7 +51,7 @@ test('files and folders are in the workspace before the call, and the log says w
 
 test('a folder that contains the log is copied without the log and the agents', async () => {
   await using model = await simulatedModel()
-  const { run, folder } = await commandLine(model.environment)
+  const { run, folder } = await quickCommandLine(model.environment)
   await writeFile(join(folder, 'mine.txt'), 'mine')
   await run(['agent', 'create', 'a', 'x'])
   expect(await run(['agent', 'ask', 'a', 'Look', '--folder', '.:all', '--json'])).toMatchObject({
@@ -57,7 +63,7 @@ test('a folder that contains the log is copied without the log and the agents', 
 
 test('input that cannot be placed is rejected before anything is written, or fails the task without a call', async () => {
   await using model = await simulatedModel()
-  const { run } = await commandLine(model.environment)
+  const { run } = await quickCommandLine(model.environment)
   await run(['agent', 'create', 'a', 'x'])
   const refused = [
     ['--file', '/etc/hostname:../../x'],
@@ -80,7 +86,7 @@ test('input that cannot be placed is rejected before anything is written, or fai
 
 test("an agent's work is not overwritten: asked again, it is refused, or kept beside with --replace", async () => {
   await using model = await simulatedModel()
-  const { run, folder } = await commandLine(model.environment)
+  const { run, folder } = await quickCommandLine(model.environment)
   await mkdir(join(folder, 'source'))
   await writeFile(join(folder, 'source/a.ts'), 'export {}')
   await run(['agent', 'create', 'a', 'x'])
@@ -113,7 +119,7 @@ test("an agent's work is not overwritten: asked again, it is refused, or kept be
 
 test('a base directory in a repository is never staged', async () => {
   await using model = await simulatedModel()
-  const { run, folder } = await commandLine(model.environment)
+  const { run, folder } = await quickCommandLine(model.environment)
   const git = (...words: string[]) => promisify(execFile)('git', words, { cwd: folder })
   await git('init', '--quiet')
   await run(['agent', 'create', 'a', 'x'])

@@ -161,13 +161,23 @@ describe('an option has the same meaning in a file and in a program:', () => {
 
   test('limits', async () => {
     const limits = fc.record(
-      { callsInFlight: positive, processStarts: positive, mailbox: positive },
+      {
+        callsInFlight: positive,
+        processStarts: positive,
+        mailbox: positive,
+        inputBytes: positive,
+        inputFiles: positive,
+        cloneSeconds: positive,
+      },
       { requiredKeys: [] },
     )
     await fc.assert(
       fc.asyncProperty(limits, async (given) => {
         const { callsInFlight: calls_in_flight, processStarts: process_starts, mailbox } = given
-        const config = await inFile({ limits: { calls_in_flight, process_starts, mailbox } })
+        const { inputBytes: input_bytes, inputFiles: input_files, cloneSeconds: clone_seconds } = given
+        const config = await inFile({
+          limits: { calls_in_flight, process_starts, mailbox, input_bytes, input_files, clone_seconds },
+        })
         expect(checkBounds({ limits: config.limits })).toEqual(checkBounds({ limits: given }))
       }),
       RUNS,

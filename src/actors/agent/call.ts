@@ -1,14 +1,23 @@
 /** One call: composed from the log, then run or recovered, with one of three endings. */
 import { recordable, recordableSpending } from '../../claude/recordable.ts'
-import type { AgentRunner, Call, CallMessage, CallResult, CallSpending } from '../../claude/runner.ts'
+import type {
+  AgentRunner,
+  Call,
+  CallMessage,
+  CallResult,
+  CallSpending,
+  Recovered,
+} from '../../claude/runner.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
+import { leftOutOf } from '../../events/material.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
+import { isElsewhere, type Place } from '../../workspaces/place.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { conversationBefore, type LeftOut } from './session/conversation.ts'
 import type { CurrentTask, OpenCall } from './state.ts'
@@ -66,7 +75,7 @@ export async function composeCall(
     parentSessionId: rebuilt ? null : parentSessionId,
     taskId: task.taskId,
     attempt: task.attempt,
-    prompt: `${before?.text ?? ''}${prompt}`,
+    prompt: `${before?.text ?? ''}${prompt}${noteOf(task)}`,
     settings: defined({
       systemPrompt,
       allowedTools: allowedTools ?? undefined,
@@ -80,6 +89,14 @@ export async function composeCall(
   }
   const { turns = 0, characters = 0 } = before?.leftOut ?? {}
   return { call, leftOut: turns + characters > 0 ? { turns, characters } : null }
+}
+
+/** What the model must know of its inputs beyond what it sees. */
+function noteOf({ incomplete = [] }: CurrentTask): string {
+  const told = incomplete.map((input) => `- ${leftOutOf(input)}`)
+  return told.length === 0
+    ? ''
+    : `\n\n(Of the inputs in the workspace, not everything is there:\n${told.join('\n')})`
 }
 
 /**
@@ -116,16 +133,24 @@ function answered(result: CallResult, harvested: boolean): CallEnding {
   }
 }
 
+const UNANSWERED: Recovered = { outcome: 'unanswered' }
+
 const recordedSpending = (spent: CallSpending | undefined) => defined({ spent: recordableSpending(spent) })
 
-/** Finds out how a call of an earlier process ended. undefined: it was never sent, so it can be started. */
+/**
+ * Finds out how a call of an earlier process ended. undefined: it was never sent, so it can be started. A call that began
+ * elsewhere has left its answer here, or its outcome is unknown: what is not here proves nothing.
+ */
 export async function recoverAnnouncedCall(
   runner: AgentRunner,
   call: Call,
   process: OpenCall['process'],
+  here: Place,
   signal: AbortSignal,
 ): Promise<CallEnding | undefined> {
-  const recovered = await runner.recover(call, { process, signal })
+  const isGone = process !== null && isElsewhere(process, here)
+  const found = await runner.recover(call, { process: isGone ? null : process, signal })
+  const recovered = isGone && found.outcome === 'unsent' ? UNANSWERED : found
   switch (recovered.outcome) {
     case 'answered':
       return answered(recovered.result, true)

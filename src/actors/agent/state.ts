@@ -2,7 +2,7 @@
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
-import type { Body, Material } from '../../events/task-input.ts'
+import type { Body, Material, PlacedInput } from '../../events/task-input.ts'
 import { type AgentTotals, type CallCost, isFree, lastCostIn, withSpending } from './totals.ts'
 
 /** A task in the queue. */
@@ -22,9 +22,20 @@ export interface QueuedTask {
   /** Kept from its earlier calls if it was held between two. */
   readonly attempt?: number
   readonly placed?: boolean
+  /** The inputs of which something was left out. Absent if there are none. */
+  readonly incomplete?: readonly PlacedInput[]
   readonly excused?: number
   /** The id of the fact that last moved the task: the cause of what happens to it next. */
   readonly cause: string
+}
+
+/** The process of a call, and where it runs. */
+export interface PlacedProcess {
+  readonly pid: number
+  readonly startTime: string | null
+  /** Absent if it is not known, as in older logs. */
+  readonly machine?: string
+  readonly home?: string
 }
 
 /** A call that was announced and has not ended. */
@@ -36,7 +47,7 @@ export interface OpenCall {
   readonly rebuilt: boolean
   /** How much time the task had left when the call began, in ms; null in older logs. */
   readonly leftMs: number | null
-  readonly process: { readonly pid: number; readonly startTime: string | null } | null
+  readonly process: PlacedProcess | null
 }
 
 /** The task that the agent is working on. */
@@ -142,6 +153,7 @@ export const changes: {
         deadlineAt,
         call,
         placed: task.placed ?? false,
+        ...(task.incomplete === undefined ? {} : { incomplete: task.incomplete }),
         dueAt: null,
         excused: task.excused ?? 0,
         refusals: current?.refusals ?? 0,
@@ -150,9 +162,20 @@ export const changes: {
     }
   },
   ConversationCut: () => ({}),
-  InputsPlaced: ({ current }) => (current ? { current: { ...current, placed: true } } : {}),
-  ProcessStarted: ({ current }, { pid, startTime }) =>
-    current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
+  InputsPlaced({ current }, { inputs }) {
+    if (!current) return {}
+    const incomplete = inputs.filter(({ leftOut }) => leftOut !== undefined)
+    return { current: { ...current, placed: true, ...(incomplete.length > 0 ? { incomplete } : {}) } }
+  },
+  ProcessStarted: ({ current }, { pid, startTime, machine, home }) => {
+    if (!current?.call) return {}
+    const process: PlacedProcess = {
+      ...{ pid, startTime },
+      ...(machine === null ? {} : { machine }),
+      ...(home === null ? {} : { home }),
+    }
+    return { current: { ...current, call: { ...current.call, process } } }
+  },
   CallSucceeded: ({ totals, current, session, queue, lastCost }, data) => ({
     current: null,
     // A fresh conversation ends with its task, and that of a run continues in its tasks; the agent's own stays where it was.

@@ -6,6 +6,7 @@
  */
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { defined } from '../../events/json.ts'
 import { openForAppending, readAgentFile } from '../../workspaces/agent-file.ts'
 import { withDescriptors } from '../../workspaces/descriptors.ts'
 import { removeFrom } from '../../workspaces/lifecycle.ts'
@@ -23,9 +24,11 @@ export interface SessionAnswer {
   readonly line: string
   /** What the chain has cost up to and including this session, if known. */
   readonly chainCostUsd: number | null
+  /** What the chain had cost before this session, if it was forked at an earlier turn of another one. */
+  readonly costBeforeUsd?: number
 }
 
-/** Lines that are incomplete or malformed are skipped: a crash may have cut the last one. */
+/** In the order of the answers. Lines that are incomplete or malformed are skipped: a crash may have cut the last one. */
 export async function readAnswers(home: string): Promise<ReadonlyMap<string, SessionAnswer>> {
   const text = (await readAgentFile(answersFile(home), LARGEST)) ?? ''
   return new Map(
@@ -33,7 +36,8 @@ export async function readAnswers(home: string): Promise<ReadonlyMap<string, Ses
       const record = parseRecord(entry)
       const [session, line] = [stringAt(record, 'session'), stringAt(record, 'line')]
       if (session === null || line === null || !UUID.test(line)) return []
-      return [[session, { line, chainCostUsd: numberAt(record, 'chainCostUsd') }] as const]
+      const costBeforeUsd = numberAt(record, 'costBeforeUsd') ?? undefined
+      return [[session, defined({ line, chainCostUsd: numberAt(record, 'chainCostUsd'), costBeforeUsd })]]
     }),
   )
 }

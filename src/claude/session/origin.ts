@@ -72,20 +72,21 @@ export async function turnStart(call: ForkingCall, own: string): Promise<TurnSta
   const answer = (await readAnswers(call.directories.home)).get(call.parentSessionId ?? '')
   if (origin === null && answer === undefined) return { before: new Set(), costBefore: 0 }
   const ids = idReader(origin === null ? answer?.line : (origin.at ?? undefined))
-  const cost = costReader()
-  await eachLine(origin?.path ?? own, (line) => {
-    ids.add(line)
-    cost.add(line)
-  })
-  const costBefore = origin?.at === null ? cost.result() : (answer?.chainCostUsd ?? null)
-  return { before: ids.result(), costBefore: costBefore ?? 0 }
+  await eachLine(origin?.path ?? own, ids.add)
+  return { before: ids.result(), costBefore: await costBefore(call) }
 }
 
-/** What the history before a call cost, as far as known. */
+/**
+ * What the history before a call cost, as far as known. A session that is forked at an earlier line begins with the cost of
+ * the whole transcript all the same (2.1.332). Which transcript that was, the record of the answer knows best: by now another
+ * one may be the shortest.
+ */
 export async function costBefore(call: ForkingCall): Promise<number> {
+  const answers = await readAnswers(call.directories.home)
+  const recorded = answers.get(call.sessionId)?.costBeforeUsd
+  if (recorded !== undefined) return recorded
   const origin = await sessionOrigin(call)
-  if (origin?.at !== null)
-    return (await readAnswers(call.directories.home)).get(call.parentSessionId ?? '')?.chainCostUsd ?? 0
+  if (origin === null) return answers.get(call.parentSessionId ?? '')?.chainCostUsd ?? 0
   const cost = costReader()
   await eachLine(origin.path, cost.add)
   return cost.result() ?? 0

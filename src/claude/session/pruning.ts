@@ -3,17 +3,20 @@
  *
  * A fork's transcript contains the whole history before it: keeping one per turn would take quadratic space.
  */
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import type { Call } from '../runner.ts'
 import { readAnswers, recordAnswer, type SessionAnswer } from './answers.ts'
-import { sessionOrigin } from './origin.ts'
+import { costBefore, sessionOrigin } from './origin.ts'
 import { containedReader, costReader, lastAnswerReader } from './transcript-reading.ts'
-import { eachLine, findTranscript, listTranscripts, type TranscriptFile } from './transcripts.ts'
+import { eachLine, listTranscripts, type TranscriptFile } from './transcripts.ts'
 
 /**
  * Call this once a call is answered. It keeps the call's transcript, and that of every answered session that no other
  * transcript contains: the tip of another branch. Everything else is either contained in those or was left by a
  * failed call, since an agent runs one call at a time.
+ *
+ * Only the transcripts of this call and of the answer before it can contain another: what an earlier one contained was
+ * removed when that was new. So only these two are read, however many tips are kept.
  *
  * The parent is kept while it is small, being the most likely to be resumed. A large parent is removed even though we
  * may die before the call's outcome is logged: an answered call is not repeated, and all that recovery needs of the
@@ -21,64 +24,68 @@ import { eachLine, findTranscript, listTranscripts, type TranscriptFile } from '
  */
 export async function pruneTranscripts(call: Call): Promise<void> {
   const { home } = call.directories
-  const path = await findTranscript(home, call.sessionId)
-  const own = path === null ? null : await endOf(path)
-  if (own === null || own === 'unreadable') return
-  await recordAnswer(home, call.sessionId, own)
+  const answers = await readAnswers(home)
+  const files = await listTranscripts(home)
+  const own = files.find(({ sessionId }) => sessionId === call.sessionId)
+  const end = own ? await endOf(own.path) : null
+  if (own === undefined || end === null || end === 'unreadable') return
+  await recordAnswer(home, call.sessionId, { ...end, ...(await costAtFork(call)) })
 
-  const origin = await sessionOrigin(call)
-  const kept = new Set(await withContents(await removeUnanswered(home)))
-  for (const transcript of kept) {
-    const { sessionId, path, length, end } = transcript
-    if (sessionId === call.sessionId) continue
-    if (sessionId === origin?.sessionId && length <= SMALL_TRANSCRIPT) continue
-    if (![...kept].some((other) => other !== transcript && other.contains.has(end.line))) continue
-    await recordAnswer(home, sessionId, end)
-    await rm(path)
-    kept.delete(transcript)
+  const others = await answered(
+    home,
+    files.filter((file) => file !== own),
+    answers,
+  )
+  const before = [...answers.keys()].findLast((session) => session !== call.sessionId)
+  const newest = [
+    { path: own.path, line: end.line },
+    ...others.filter(({ sessionId }) => sessionId === before),
+  ]
+  const ends = new Set(others.map(({ line }) => line))
+  const superseded = new Set<string>()
+  for (const { path, line } of newest) {
+    const contained = containedReader(ends)
+    if (!(await eachLine(path, contained.add))) continue
+    for (const other of contained.result()) if (other !== line) superseded.add(other)
+  }
+  for (const other of others) {
+    if (!superseded.has(other.line)) continue
+    if (other.sessionId === call.parentSessionId && (await isSmall(other))) continue
+    await rm(other.path)
   }
 }
 
-interface AnsweredTranscript extends TranscriptFile {
-  readonly end: SessionAnswer
+/** Of a fork at an earlier line; of any other, the parent's answer tells it. */
+async function costAtFork(call: Call): Promise<Pick<SessionAnswer, 'costBeforeUsd'>> {
+  const origin = await sessionOrigin(call)
+  return origin === null || origin.at === null ? {} : { costBeforeUsd: await costBefore(call) }
 }
+
+interface AnsweredTranscript extends TranscriptFile, Pick<SessionAnswer, 'line'> {}
 
 /** Removes the transcripts of failed calls, and returns the others. What cannot be read is left alone. */
-async function removeUnanswered(home: string): Promise<readonly AnsweredTranscript[]> {
-  const answers = await readAnswers(home)
-  const answered: AnsweredTranscript[] = []
-  for (const file of await listTranscripts(home)) {
-    const end = answers.get(file.sessionId) ?? (await endOf(file.path))
+async function answered(
+  home: string,
+  files: readonly TranscriptFile[],
+  answers: ReadonlyMap<string, SessionAnswer>,
+): Promise<readonly AnsweredTranscript[]> {
+  const found: AnsweredTranscript[] = []
+  for (const file of files) {
+    const known = answers.get(file.sessionId)
+    const end = known ?? (await endOf(file.path))
     if (end === null) await rm(file.path)
-    else if (end !== 'unreadable') answered.push({ ...file, end })
+    else if (end !== 'unreadable') {
+      if (known === undefined) await recordAnswer(home, file.sessionId, end)
+      found.push({ ...file, line: end.line })
+    }
   }
-  return answered
+  return found
 }
 
-/** In characters. Beyond this, the parent's transcript would be most of what a conversation takes. */
+/** In bytes. Beyond this, the parent's transcript would be most of what a conversation takes. */
 const SMALL_TRANSCRIPT = 256 * 1024
 
-interface ReadTranscript extends AnsweredTranscript {
-  readonly length: number
-  /** Which ends of the others, and of itself, it contains. */
-  readonly contains: ReadonlySet<string>
-}
-
-/** Reads each of them once, however many there are. */
-async function withContents(transcripts: readonly AnsweredTranscript[]): Promise<readonly ReadTranscript[]> {
-  const ends = new Set(transcripts.map(({ end }) => end.line))
-  const read: ReadTranscript[] = []
-  for (const transcript of transcripts) {
-    const contained = containedReader(ends)
-    let length = 0
-    const wasRead = await eachLine(transcript.path, (line) => {
-      length += line.length + 1
-      contained.add(line)
-    })
-    if (wasRead) read.push({ ...transcript, length, contains: contained.result() })
-  }
-  return read
-}
+const isSmall = async ({ path }: TranscriptFile) => (await stat(path)).size <= SMALL_TRANSCRIPT
 
 /** The answer that a transcript ends in; null if it ends in none. */
 async function endOf(path: string): Promise<SessionAnswer | 'unreadable' | null> {

@@ -89,7 +89,7 @@ class Conversation {
       await sharing(session, () => run(session))
     } catch (error) {
       if (stop.signal.aborted) session.terminal.note(session.terminal.accent('yellow', 'stopped'))
-      else await reportFailure(error, false, () => 'help')
+      else await reportFailure(error, false, { help: () => 'help', takesText: () => false })
     } finally {
       process.off('SIGINT', interrupt)
       for (const other of others) process.on('SIGINT', other)
@@ -108,6 +108,10 @@ class Conversation {
         return
       case 'wrong':
         return terminal.note(`Usage: ${meant.usage}   (to ask the agent this text: ask ...)`)
+      case 'unsure':
+        return terminal.note(
+          `Did you mean ${meant.meant}? Nothing was asked. To ask the agent this text: ask ${inert(meant.typed)}`,
+        )
       case 'ask':
         if (this.#agent === null)
           return terminal.note(

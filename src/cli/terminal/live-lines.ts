@@ -1,9 +1,16 @@
 /** Lines at the end of stderr that are redrawn in place; anything written meanwhile goes above them. */
+import { inert, widthOf } from './text.ts'
 
 let drawn: readonly string[] = []
 
-/** Moves the cursor to the first drawn line and erases from there. */
-const erased = () => (drawn.length === 0 ? '' : `\u001b[${drawn.length}A\r\u001b[J`)
+/** Moves the cursor to the first drawn line and erases from there. A terminal that became narrower has wrapped them. */
+function erased(): string {
+  if (drawn.length === 0) return ''
+  const columns = process.stderr.columns || 80
+  const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(inert(line)) / columns)), 0)
+  return `\u001b[${rows}A\r\u001b[J`
+}
+
 const text = () => drawn.map((line) => `${line}\n`).join('')
 
 /** Draws these lines in place of the previous ones. They must fit: a line that wraps takes two. */

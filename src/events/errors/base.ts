@@ -56,9 +56,9 @@ function nameOf(of: object): string | undefined {
   return own(of, CLASS_NAME) ?? own(of, TAG) ?? own(Object.getPrototypeOf(of), TAG)
 }
 
-/** The names of an error's classes, up to the base. */
-function classesOf(this: object): string[] {
-  const names = new Set<string>()
+/** The names of an error's classes, up to the base; of a recorded one, that of the class that it had. */
+function classesOf(this: ClaudeAgentError): string[] {
+  const names = new Set<string>([this._tag])
   for (let of: object = this.constructor; of !== Error; of = Object.getPrototypeOf(of)) {
     const name = nameOf(of)
     if (name !== undefined) names.add(name)
@@ -66,7 +66,10 @@ function classesOf(this: object): string[] {
   return [...names]
 }
 
-/** What `instanceof` says: also true for an error of another copy of this package, such as a loaded module imports. */
+/**
+ * What `instanceof` says: also true for an error of another copy of this package, such as a loaded module imports, and for
+ * one that came from another process or from a fact.
+ */
 function isInstance(this: object, value: unknown): boolean {
   if (Function.prototype[Symbol.hasInstance].call(this as never, value)) return true
   const name = nameOf(this)

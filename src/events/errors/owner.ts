@@ -64,12 +64,22 @@ const RUNNERS: Readonly<Record<string, string>> = {
   custom: 'a runner of its own',
 }
 
+/** An owner that was to run in the background ended before it served. */
+export class OwnerNotStarted extends defineError(
+  'OwnerNotStarted',
+  ({ path, file, said }: { path: string; file: string; said: string }) => ({
+    details: { path, file },
+    message: `The process that was to serve ${path} has ended${said === '' ? '' : `, saying "${said}"`}.`,
+    hint: `Its log is ${file}. To watch it start, run it in this terminal: claude-agents serve`,
+  }),
+) {}
+
 /** Only the process that has the store open can do this. */
 export class OwnerOnly extends defineError(
   'OwnerOnly',
   ({ path, pid, what, hint }: { path: string; pid: number; what: string; hint?: string }) => ({
     details: { path, pid, what },
     message: `The store ${path} is in use by process ${pid}, and ${what} does not work through another process.`,
-    hint: hint ?? 'Do it in that process, or stop that process first.',
+    hint: hint ?? 'Do it in that process, stop that process first, or use another store: --base-dir DIR',
   }),
 ) {}

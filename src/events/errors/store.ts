@@ -14,6 +14,12 @@ export class VersionConflict extends defineError(
   readonly actual = this.details.actual
 }
 
+/** The stream was claimed by another writer since: this one writes nothing to it any more. */
+export class Fenced extends defineError('Fenced', ({ stream }: { stream: string }) => ({
+  message: `Another writer has claimed stream ${stream}.`,
+  hint: 'Nothing was written: give up what was decided here, and claim the stream again before reading it.',
+})) {}
+
 /** The commit id was used before, for another stream or for other facts. */
 export class CommitConflict extends defineError(
   'CommitConflict',
@@ -30,7 +36,7 @@ export class StoreInUse extends defineError(
   'StoreInUse',
   ({ path, pid }: { path: string; pid: number | null }) => ({
     message: `The store ${path} is in use by ${pid === null ? 'another process' : `process ${pid}`}.`,
-    hint: 'Wait until it ends, or choose another --base-dir.',
+    hint: 'Wait until it ends, or use another store: --base-dir DIR (in code: baseDir)',
   }),
 ) {
   readonly pid = this.details.pid

@@ -24,12 +24,23 @@ const LIMIT_NAMES: Readonly<Record<LimitedBy, string>> = {
   depth: 'nested folders',
 }
 
+/** How to raise a limit, in every place where that can be done. */
+const raise = (key: string, option: string) =>
+  `raise ${key} in the configuration (or with --set ${key}=NUMBER; in code: limits.${option})`
+
+const RAISED_BY: Readonly<Record<LimitedBy, string>> = {
+  bytes: `, or ${raise('limits.input_bytes', 'inputBytes')}`,
+  files: `, or ${raise('limits.input_files', 'inputFiles')}`,
+  entries: `, or ${raise('limits.input_files', 'inputFiles')}`,
+  depth: '',
+}
+
 /** The files, folders and repositories of one task exceed the limit. */
 export class InputTooLargeError extends defineError(
   'InputTooLargeError',
   ({ source, limitedBy, limit }: { source: string; limitedBy: LimitedBy; limit: number }) => ({
     message: `${source}: with this, the inputs of the task exceed the limit of ${limit} ${LIMIT_NAMES[limitedBy]}. Nothing was placed.`,
-    hint: 'Name only what the task needs, or raise the limits of inputs.',
+    hint: `Name only what the task needs${RAISED_BY[limitedBy]}.`,
   }),
 ) {}
 
@@ -49,7 +60,7 @@ export class InputKindError extends defineError(
     message: `${source}: this is a ${found}, not a ${kind}.`,
     hint:
       found === 'file' || found === 'folder'
-        ? `Pass it as a ${found}.`
+        ? `Pass it as a ${found}: --${found} (in code: ${found}s).`
         : 'Only regular files and folders can be placed in a workspace.',
   }),
 ) {}
@@ -128,7 +139,7 @@ export class CloneTimeoutError extends defineError(
   'CloneTimeoutError',
   ({ url, limitMs }: { url: string; limitMs: number }) => ({
     message: `${url}: the clone exceeded its time limit of ${limitMs / 1000} s and was stopped.`,
-    hint: 'Try again later, or raise the time limit of clones.',
+    hint: `Try again later, ${raise('limits.clone_seconds', 'cloneSeconds')}, or clone it yourself and pass the folder: --folder DIR (in code: folders).`,
     retryable: true,
   }),
 ) {}

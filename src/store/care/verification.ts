@@ -6,6 +6,7 @@ import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { readPlainFile } from '../directory.ts'
 import { readLogDirectory } from '../files/log-directory.ts'
 import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
@@ -37,6 +38,7 @@ export interface VerifyOptions {
  * for (const { position, stream, file, problem } of findings) console.log(position, stream, file, problem)
  */
 export async function verifyStore(directory: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+  checkArgument('The directory of the store', directory, 'a text')
   const paths = storePaths(await realpath(directory))
   await checkNotInUse(paths)
   const current = await currentOf(paths)

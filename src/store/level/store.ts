@@ -14,10 +14,11 @@ import { type StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
-import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from '../append-request.ts'
+import { appendGroup, DEFAULT_MAX_RECORD_BYTES, perAppend } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
-import type { EventStore } from '../event-store.ts'
+import type { EventStore, StreamAppend } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
 import { Following, Watermark } from '../follow.ts'
 import { readRange } from '../read-range.ts'
@@ -38,7 +39,6 @@ import { checkBeforeOpening } from './opening-check.ts'
 import { listStreams, readStream, recordPages, records } from './reader.ts'
 import { logFileBytes, recoverLog } from './recovery.ts'
 import { logSnapshots } from './snapshots.ts'
-
 import { LogWriter } from './writer.ts'
 
 export interface LevelStoreOptions {
@@ -62,6 +62,7 @@ export interface LevelStoreOptions {
  * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }], { expectedVersion: 'none' })
  */
 export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
+  checkArgument('The directory of the store', directory, 'a text')
   try {
     await makeDirectory(directory)
     const paths = storePaths(await realpath(directory))
@@ -182,18 +183,29 @@ function eventStore({
   const checkOpen = () => {
     if (closing) throw new ClosedError({ what: 'store' })
   }
+  const groupOf = (appends: readonly StreamAppend[]) => {
+    checkOpen()
+    if (own.forReading) throw new StoreForReading({ path: baseDir })
+    return appendGroup(appends, maxRecordBytes)
+  }
   const store: ChainedStore = {
     ...own,
     epoch: writer.epoch,
     // Not an async function: with 256 concurrent appends, one more promise for each is noticeable.
     append(stream, facts, options = {}) {
       try {
-        checkOpen()
-        if (own.forReading) throw new StoreForReading({ path: baseDir })
-        return writer.append(appendRequest(stream, facts, options, maxRecordBytes))
+        return writer.append(groupOf([{ ...options, stream, facts }]))
       } catch (error) {
         return Promise.reject(error)
       }
+    },
+    async appendAll(appends) {
+      const group = groupOf(appends)
+      return perAppend(group, await writer.append(group))
+    },
+    async claim(stream) {
+      checkOpen()
+      return writer.claim(checkStreamName(stream))
     },
     async *read(stream, options = {}) {
       checkOpen()
@@ -225,6 +237,10 @@ function eventStore({
     async *streams(options = {}) {
       checkOpen()
       yield* listStreams(database, writer.index, options)
+    },
+    async count(kind) {
+      checkOpen()
+      return writer.index.count(kind)
     },
     [Symbol.asyncDispose]() {
       closing ??= close()

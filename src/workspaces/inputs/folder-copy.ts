@@ -1,6 +1,8 @@
 /** Copies a folder and everything in it, following no link and never leaving it. */
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { hash } from 'node:crypto'
+import { type BigIntStats, constants } from 'node:fs'
+import { type FileHandle, open, readlink, symlink } from 'node:fs/promises'
+import type { LeftOutEntry } from '../../events/material.ts'
 import {
   type Directory,
   type EntryName,
@@ -17,22 +19,31 @@ import { about, unless } from './file-problems.ts'
 export interface TreeEntry {
   /** Relative to the folder, with `/`. Names that are not UTF-8 are read as Latin-1. */
   readonly path: string
-  readonly kind: 'file' | 'executable' | 'directory'
-  /** Of the content; empty for a directory. */
+  readonly kind: 'file' | 'executable' | 'directory' | 'link'
+  /** Of the content, of a link of its target; empty for a directory. */
   readonly sha256: string
   readonly bytes: number
 }
 
 export interface CopiedTree {
   readonly entries: readonly TreeEntry[]
-  /** Links, pipes, sockets, devices, and entries that disappeared before they could be read. */
+  /** How many entries were left out: links that lead out, pipes, sockets, devices, and what vanished before it could be read. */
   readonly skipped: number
+  /** The first of them; absent if there are none. */
+  readonly leftOut?: readonly LeftOutEntry[]
 }
+
+/** More are only counted. */
+const MOST_NAMED = 10
+const LONGEST_NAME = 200
 
 /** Whether to copy this path, relative to the folder. */
 export type PathFilter = (path: string) => boolean
 
-/** Copies the contents of `from` into the empty directory `into`. */
+/**
+ * Copies the contents of `from` into the empty directory `into`. A link that stays inside is copied as a link; one that may
+ * lead out is left out.
+ */
 export async function copyFolder(
   from: Directory,
   into: Directory,
@@ -40,10 +51,12 @@ export async function copyFolder(
   accepts: PathFilter = () => true,
 ): Promise<CopiedTree> {
   const entries: TreeEntry[] = []
+  const leftOut: LeftOutEntry[] = []
   let skipped = 0
-  const skip = () => {
+  const skip = (path: string, what: string) => {
     context.allowance.takeEntry(context.source)
     skipped += 1
+    if (leftOut.length < MOST_NAMED) leftOut.push({ path: path.slice(0, LONGEST_NAME), what })
   }
 
   const walk = async (source: Directory, target: Directory, prefix: string, depth: number): Promise<void> => {
@@ -56,7 +69,8 @@ export async function copyFolder(
       await context.onStep({ name: 'entry-seen', path })
       if (stats?.isDirectory()) await enter(source, target, name, path, depth)
       else if (stats?.isFile()) await copyFile(source, target, name, path)
-      else skip()
+      else if (stats?.isSymbolicLink()) await copyLink(source, target, name, path, depth)
+      else skip(path, kindOf(stats))
     }
   }
 
@@ -68,7 +82,8 @@ export async function copyFolder(
     depth: number,
   ) => {
     await using child = await about(`${source.path}/${readName(name)}`, () => openChildIfThere(source, name))
-    if (!child || context.exclude.has(child.identity)) return skip()
+    if (!child) return skip(path, GONE)
+    if (context.exclude.has(child.identity)) return skip(path, 'a folder of claude-agents itself')
     context.allowance.takeEntry(context.source)
     entries.push({ path, kind: 'directory', sha256: '', bytes: 0 })
     await using made = await makeChild(target, name)
@@ -77,13 +92,49 @@ export async function copyFolder(
 
   const copyFile = async (source: Directory, target: Directory, name: EntryName, path: string) => {
     await using file = await about(`${source.path}/${readName(name)}`, () => openFileIfThere(source, name))
-    if (!file) return skip()
+    if (!file) return skip(path, GONE)
     const { sha256, bytes, executable } = await copyContent(file, target, name, path, context)
     entries.push({ path, kind: executable ? 'executable' : 'file', sha256, bytes })
   }
 
+  const copyLink = async (
+    source: Directory,
+    target: Directory,
+    name: EntryName,
+    path: string,
+    depth: number,
+  ) => {
+    const to = await unless([...SWAPPED, 'EINVAL'], readlink(source.at(name), { encoding: 'buffer' }))
+    await source.checkUnmoved()
+    if (to === null) return skip(path, GONE)
+    if (!staysInside(to.toString('latin1'), depth)) return skip(path, 'a link that may lead out of it')
+    context.allowance.takeEntry(context.source)
+    await target.checkUnmoved()
+    await symlink(to, target.at(name))
+    entries.push({ path, kind: 'link', sha256: hash('sha256', to), bytes: 0 })
+  }
+
   await walk(from, into, '', 0)
-  return { entries, skipped }
+  return { entries, skipped, ...(leftOut.length > 0 ? { leftOut } : {}) }
+}
+
+const GONE = 'gone, or replaced, before it could be read'
+
+/**
+ * Whether a link so many folders down leads to a place inside, whatever other links are there: it climbs no further than to
+ * the top, and before it descends, since what it descends through may be a link itself.
+ */
+function staysInside(target: string, depth: number): boolean {
+  const steps = target.split('/').filter((step) => step !== '' && step !== '.')
+  const climbs = steps.findIndex((step) => step !== '..')
+  const up = climbs === -1 ? steps.length : climbs
+  return target !== '' && !target.startsWith('/') && up <= depth && !steps.slice(up).includes('..')
+}
+
+function kindOf(stats: BigIntStats | null): string {
+  if (stats === null) return GONE
+  if (stats.isFIFO()) return 'a pipe'
+  return stats.isSocket() ? 'a socket' : 'a device'
 }
 
 /** Sorted, so that a limit is always reached at the same entry. Stops reading a directory that is endless. */

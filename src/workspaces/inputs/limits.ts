@@ -1,5 +1,7 @@
 /** Limits how much input a task may bring, and counts what has been taken. */
 import { InputTooLargeError } from '../../events/errors/workspace.ts'
+import { defined } from '../../events/json.ts'
+import { LIMITS, type Limits } from '../../events/options/limits.ts'
 
 export interface InputLimits {
   /** Of all inputs of a task together, including git's own files, here and in `files`. Default: 100 MB. */
@@ -10,7 +12,19 @@ export interface InputLimits {
   readonly cloneMs: number
 }
 
-export const DEFAULT_INPUT_LIMITS: InputLimits = { bytes: 100_000_000, files: 10_000, cloneMs: 120_000 }
+export const DEFAULT_INPUT_LIMITS: InputLimits = {
+  bytes: LIMITS.inputBytes.fallback,
+  files: LIMITS.inputFiles.fallback,
+  cloneMs: LIMITS.cloneSeconds.fallback * 1000,
+}
+
+/** The limits that an orchestrator was given. */
+export const inputLimits = ({ inputBytes, inputFiles, cloneSeconds }: Limits): Partial<InputLimits> =>
+  defined({
+    bytes: inputBytes,
+    files: inputFiles,
+    cloneMs: cloneSeconds === undefined ? undefined : cloneSeconds * 1000,
+  })
 
 /** Each level keeps a descriptor open while it is read. */
 const DEEPEST = 100

@@ -37,7 +37,7 @@ export async function stageFolder(
     await checkKind('folder', source)
     await using from = await openNamedDirectory(source, staging.addressing)
     await using into = await makeChild(staging, name)
-    const { entries, skipped } = await copyFolder(from, into, context)
+    const { entries, ...leftOut } = await copyFolder(from, into, context)
     return {
       kind: 'folder',
       source,
@@ -45,7 +45,7 @@ export async function stageFolder(
       sha256: treeDigest(entries),
       commit: null,
       ...treeSize(entries),
-      skipped,
+      ...leftOut,
     }
   })
 }

@@ -30,7 +30,7 @@ export async function stageRepo(
     })
     await using from = await openChild(staging, clone)
     await using into = await makeChild(staging, name)
-    const { entries, skipped } = await copyFolder(from, into, copyContext, isKept)
+    const { entries, ...leftOut } = await copyFolder(from, into, copyContext, isKept)
     await using settings = await openChild(into, '.git')
     await writeNewFile(settings, 'config', cleanSettings(location.url, { commit, branch }))
     await removeEntry(staging, clone)
@@ -42,7 +42,7 @@ export async function stageRepo(
       sha256: treeDigest(tree),
       commit,
       ...treeSize(tree),
-      skipped,
+      ...leftOut,
     }
   })
 }

@@ -14,6 +14,6 @@ export function treeDigest(entries: readonly TreeEntry[]): string {
 
 /** The number of files and their total size. */
 export function treeSize(entries: readonly TreeEntry[]): { files: number; bytes: number } {
-  const files = entries.filter(({ kind }) => kind !== 'directory')
+  const files = entries.filter(({ kind }) => kind === 'file' || kind === 'executable')
   return { files: files.length, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0) }
 }

@@ -1,9 +1,22 @@
 /** Folders placed in a workspace: what is copied, and what is not. */
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import fc from 'fast-check'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { leftOutOf, type PlacedInput } from '../../../src/events/material.ts'
 import { makeWorld, type World } from './world.ts'
 
 let world: World
@@ -13,6 +26,8 @@ beforeEach(async () => {
 })
 
 const listing = async (path: string) => (await readdir(path, { recursive: true })).sort()
+const linksIn = async (path: string) =>
+  (await readdir(path, { recursive: true, withFileTypes: true })).filter((entry) => entry.isSymbolicLink())
 const folder = (name = 'folder') => ({ folders: [{ source: world.source(name), target: 'folder' }] })
 
 test('a folder is copied with everything in it', async () => {
@@ -48,19 +63,102 @@ test('the hash covers paths, contents and modes, wherever they are', async () =>
   expect(new Set([first, executable, changed, renamed]).size).toBe(4)
 })
 
-test('links, pipes and sockets in it are skipped and counted', async () => {
+test('links that may lead out, pipes and sockets in it are left out, counted and named', async () => {
   await world.give('folder/file')
   await symlink('/etc/passwd', world.source('folder/link'))
   await symlink('/etc', world.source('folder/directory-link'))
-  await symlink('file', world.source('folder/inner-link'))
-  await symlink('.', world.source('folder/loop'))
+  await symlink('../file', world.source('folder/up'))
+  await symlink(world.source('folder/file'), world.source('folder/absolute'))
   execFileSync('mkfifo', [world.source('folder/pipe')])
   const server = createServer().listen(world.source('folder/socket'))
   onTestFinished(() => void server.close())
   await new Promise((resolve) => server.once('listening', resolve))
   const [placed] = await world.place(folder())
-  expect(placed).toMatchObject({ files: 1, skipped: 6 })
+  const out = 'a link that may lead out of it'
+  expect(placed).toMatchObject({
+    files: 1,
+    skipped: 6,
+    leftOut: [
+      { path: 'absolute', what: out },
+      { path: 'directory-link', what: out },
+      { path: 'link', what: out },
+      { path: 'pipe', what: 'a pipe' },
+      { path: 'socket', what: 'a socket' },
+      { path: 'up', what: out },
+    ],
+  })
   expect(await listing(world.at('folder'))).toEqual(['file'])
+})
+
+test('of many entries that are left out, the first are named and all are counted', async () => {
+  await mkdir(world.source('folder'))
+  for (let number = 10; number < 35; number += 1)
+    await symlink('/etc', world.source(`folder/${number}${'x'.repeat(240)}`))
+  const [placed] = await world.place(folder())
+  expect(placed).toMatchObject({ skipped: 25 })
+  expect(placed?.leftOut).toHaveLength(10)
+  expect(leftOutOf(placed as PlacedInput)).toMatch(
+    /^folder: 25 entries were left out: "10x+" \(a link that may lead out of it\), .* and 15 more$/,
+  )
+})
+
+test('links that stay inside come along as links', async () => {
+  await world.give('folder/AGENTS.md', 'rules')
+  await mkdir(world.source('folder/docs/deep'), { recursive: true })
+  await symlink('AGENTS.md', world.source('folder/CLAUDE.md'))
+  await symlink('../AGENTS.md', world.source('folder/docs/rules.md'))
+  await symlink('../..', world.source('folder/docs/deep/top'))
+  await symlink('docs', world.source('folder/manual'))
+  await symlink('not-there', world.source('folder/dangling'))
+  const [placed] = await world.place(folder())
+  expect(placed).toMatchObject({ files: 1, bytes: 5, skipped: 0 })
+  expect(placed).not.toHaveProperty('leftOut')
+  expect(await readFile(world.at('folder/CLAUDE.md'), 'utf8')).toBe('rules')
+  expect(await readlink(world.at('folder/docs/rules.md'))).toBe('../AGENTS.md')
+  expect(await readFile(world.at('folder/manual/deep/top/docs/rules.md'), 'utf8')).toBe('rules')
+  expect(await readlink(world.at('folder/dangling'))).toBe('not-there')
+  // As it was placed: nothing of it counts as the agent's work.
+  expect((await world.place(folder()))[0]).toEqual(placed)
+  await rm(world.at('folder/CLAUDE.md'))
+  await symlink('docs', world.at('folder/CLAUDE.md'))
+  expect((await world.refusal(folder())).message).toContain('edited CLAUDE.md')
+})
+
+test('whatever links are in it, those that come along lead nowhere outside, and the others are counted', async () => {
+  const step = fc.constantFrom('..', '.', 'a', 'b', '')
+  const tree = fc.dictionary(
+    fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 3 }).map((steps) => steps.join('/')),
+    fc.oneof(
+      fc.constant(null),
+      fc.array(step, { minLength: 1, maxLength: 6 }).map((steps) => steps.join('/') || '.'),
+    ),
+    { maxKeys: 8 },
+  )
+  let round = 0
+  await fc.assert(
+    fc.asyncProperty(tree, async (entries) => {
+      round += 1
+      const name = `tree-${round}`
+      await mkdir(world.source(name))
+      for (const [path, target] of Object.entries(entries)) {
+        // A path through something that is no folder of this tree is left away.
+        const place = world.source(`${name}/${path}`)
+        await (target === null
+          ? mkdir(place, { recursive: true })
+          : mkdir(dirname(place), { recursive: true }).then(() => symlink(target, place))
+        ).catch(() => {})
+      }
+      const [placed] = await world.place({ folders: [{ source: world.source(name) }] })
+      const top = await realpath(world.at(name))
+      const kept = await linksIn(top)
+      for (const { parentPath, name: link } of kept) {
+        const leads = await realpath(join(parentPath, link)).catch(() => top)
+        expect(`${leads}/`.startsWith(`${top}/`)).toBe(true)
+      }
+      expect(await linksIn(world.source(name))).toHaveLength(kept.length + (placed?.skipped ?? -1))
+    }),
+    { numRuns: 60 },
+  )
 })
 
 test('a name that is not UTF-8 is copied byte by byte', async () => {

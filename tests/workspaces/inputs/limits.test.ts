@@ -77,6 +77,6 @@ test('the error names the limit and the input that exceeded it', async () => {
   const source = await world.give('a', '12345')
   const error = await world.refusal({ files: [{ source }] }, { limits: { bytes: 4 } })
   expect(error.message).toBe(
-    `${source}: with this, the inputs of the task exceed the limit of 4 bytes. Nothing was placed. Name only what the task needs, or raise the limits of inputs.`,
+    `${source}: with this, the inputs of the task exceed the limit of 4 bytes. Nothing was placed. Name only what the task needs, or raise limits.input_bytes in the configuration (or with --set limits.input_bytes=NUMBER; in code: limits.inputBytes).`,
   )
 })

@@ -62,6 +62,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
       },
     },
     append: refuse,
+    appendAll: refuse,
     pages,
     async *read(name, options = {}) {
       const facts = streams.get(checkStreamName(name))?.facts ?? []
