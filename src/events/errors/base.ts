@@ -99,7 +99,7 @@ const SYSTEM_PROBLEMS: Readonly<Record<string, readonly [problem: string, hint: 
   ENOENT: ['does not exist', 'Check the path, or create it.'],
   ENOTDIR: ['leads through a file as if it were a directory', 'Check the path.'],
   EISDIR: ['is a directory, not a file', 'Name a file in it.'],
-  EEXIST: ['is there already', 'Choose another name, or move it away.'],
+  EEXIST: ['is taken', 'Choose another name, or move it away.'],
   ENOTEMPTY: ['is not empty', 'Choose another directory, or empty it.'],
   EACCES: ['cannot be used by this user', 'Give this user permission, or choose another path.'],
   EPERM: ['cannot be used by this user', 'Give this user permission, or choose another path.'],
