@@ -1341,7 +1341,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'No client holds up another one, or the end of the owner',
-    { 'tests/owner/limits.test.ts': ['in the middle of its request holds up no other client'] },
+    { 'tests/owner/limits.test.ts': ['holds up no other client, and not the end'] },
     [
       'half of a request counts as work',
       'src/owner/socket.ts',
@@ -1351,7 +1351,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'No client holds up another one, or the end of the owner',
-    { 'tests/owner/limits.test.ts': ['before it reads the reply to its task holds up no other client'] },
+    { 'tests/owner/limits.test.ts': ['holds up no other client, and not the end'] },
     [
       'a task lasts until its reply is read',
       'src/owner/served-commands.ts',
