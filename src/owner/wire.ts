@@ -1,6 +1,6 @@
 /** The protocol between an owner and its clients: HTTP on a Unix socket, lists as NDJSON, errors as data. */
 import type { ServerResponse } from 'node:http'
-import { ClaudeAgentError } from '../events/errors/base.ts'
+import { ClaudeAgentError, describeError } from '../events/errors/base.ts'
 import { callErrorFrom, type ErrorData, errorData } from '../events/errors/recorded.ts'
 
 /** The version of the protocol. Raise it whenever one side could misunderstand the other. */
@@ -40,8 +40,8 @@ export const isErrorLine = (value: unknown): value is ErrorLine =>
 /** An error as a line of the protocol. */
 export function errorLine(error: unknown): ErrorLine {
   if (error instanceof ClaudeAgentError) return { error: errorData(error) }
-  const message = error instanceof Error ? error.message : String(error)
-  return { error: { tag: 'UnexpectedError', message, hint: '', retryable: false, details: {} } }
+  const { code: tag, message, hint } = describeError(error)
+  return { error: { tag, message, hint, retryable: false, details: {} } }
 }
 
 /** The error of a line, to throw again: same tag, message and hint. */

@@ -1,9 +1,9 @@
 /** Files and directories of a store: private to their owner, and durable once a write resolves. */
-import { randomUUID } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NotAFileError } from '../events/errors/store.ts'
+import { unfinishedPath } from './unfinished.ts'
 
 export const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT'
 export const alreadyExists = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST'
@@ -74,7 +74,7 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Writes a file atomically and durably: to a temporary name, synced, then renamed. */
 export async function writeWholeFile(path: string, content: string | Uint8Array): Promise<void> {
-  const unfinished = `${path}.${randomUUID()}.unfinished`
+  const unfinished = unfinishedPath(path)
   try {
     const file = await open(unfinished, 'wx', FILE_MODE)
     try {

@@ -9,6 +9,7 @@ import { LOG_IN } from '../../events/errors/phrases.ts'
 import { plural } from '../../events/figures.ts'
 import { verifyStore } from '../../store/care/verification.ts'
 import { liveOwner } from '../../store/level/lock.ts'
+import { leftOvers } from '../../store/unfinished.ts'
 
 export interface Check {
   readonly name: string
@@ -49,6 +50,7 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
     ? ok('lock', 'no other process has the store open')
     : ok('lock', `${owner.pid === null ? 'another process' : `process ${owner.pid}`} has the store open`)
   if (owner === null) yield await guarded('store', () => checkStore(baseDir))
+  yield* await checkLeftOvers(baseDir)
   if (roundTrip) yield await guarded('round trip', () => checkRoundTrip(roundTrip))
 }
 
@@ -153,6 +155,17 @@ async function checkStore(baseDir: string): Promise<Check> {
   const fix = 'List them: claude-agents log verify. Then save the rest: claude-agents log repair --to DIR'
   return { name: 'store', status: 'failed', message, fix }
 }
+
+/** What killed imports, restores, repairs, exports and backups have left. */
+async function checkLeftOvers(baseDir: string): Promise<readonly Check[]> {
+  const left = [...(await leftOvers(dirname(baseDir))), ...(await leftOvers(baseDir))]
+  if (left.length === 0) return []
+  const message = `killed commands have left ${left.join(', ')}`
+  const fix = `Repeat the command, which removes what it left, or: rm -r ${left.map(quoted).join(' ')}`
+  return [{ name: 'left-overs', status: 'warning', message, fix }]
+}
+
+const quoted = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
 
 async function checkRoundTrip(ask: () => Promise<string>): Promise<Check> {
   const answer = await ask()

@@ -1,5 +1,4 @@
 /** Backups: a whole store in one file, taken while this process or another one keeps appending. */
-import { randomUUID } from 'node:crypto'
 import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { StoreInUse } from '../../events/errors/store.ts'
@@ -8,6 +7,7 @@ import { checkArgument } from '../../events/options/decoding.ts'
 import type { EventStore } from '../event-store.ts'
 import { chainedStore } from '../level/chained-store.ts'
 import { type LevelStoreOptions, levelStore } from '../level/store.ts'
+import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
 import { type ArchiveSummary, writeArchive } from './archive/writer.ts'
 import { withLiveCopy } from './live-copy.ts'
 
@@ -48,7 +48,9 @@ export async function backupDirectory(
     if (!(error instanceof StoreInUse)) throw error
   }
   // Next to the target file: a disk with room for that usually has room for the copy.
-  const folder = `${resolve(file)}.${randomUUID()}.copying`
+  const target = resolve(file)
+  await removeLeftOvers(target)
+  const folder = unfinishedPath(target, 'copy')
   return withLiveCopy(await realpath(directory), folder, async (copy, acknowledged) => {
     await using store = await levelStore(copy, options)
     return await backup(store, file, { to: acknowledged })

@@ -15,6 +15,7 @@ import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
 import { numberIn } from '../level/keys.ts'
 import { liveOwner } from '../level/lock.ts'
+import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
 import { damagedStreams, type LossReport, lostFacts, movedFacts } from './repair/loss-report.ts'
 import { buildRepaired, type KeptFacts, writeQuarantine } from './repair/new-store.ts'
 import { type RepairPlan, repairPlan } from './repair/plan.ts'
@@ -41,7 +42,8 @@ export async function repairStore(directory: string, to: string): Promise<LossRe
   const owner = await liveOwner(source.base)
   if (owner) throw new StoreInUse({ path: source.base, pid: owner.pid })
   const stored = await nullIfDamaged(() => checkFormat(source))
-  const work = `${target}.${randomUUID()}.repair`
+  await removeLeftOvers(target)
+  const work = unfinishedPath(target, 'repair')
   await makeDirectory(work)
   try {
     await using salvage = new Salvage()

@@ -1,5 +1,4 @@
 /** Builds a store from existing facts. Its directory gets its name only once the complete store is on disk. */
-import { randomUUID } from 'node:crypto'
 import { readdir, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Recorded } from '../../events/envelope.ts'
@@ -14,6 +13,7 @@ import { encodeIndexValue, type LostBodyEntry } from '../level/index-value.ts'
 import { lostBodyKey, recordKey } from '../level/keys.ts'
 import { type CommitNote, genesisHash } from '../level/record.ts'
 import { StreamIndex } from '../level/stream-index.ts'
+import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
 import { writingError } from './archive/writer.ts'
 
 /** The most facts, and characters of them, in one write. */
@@ -46,7 +46,8 @@ export async function buildStore(
   const target = resolve(directory)
   await checkEmpty(target)
   await makeDirectory(dirname(target))
-  const unfinished = `${target}.${randomUUID()}.unfinished`
+  await removeLeftOvers(target)
+  const unfinished = unfinishedPath(target)
   const paths = storePaths(unfinished)
   try {
     await makeDirectory(unfinished)

@@ -66,6 +66,7 @@ describe.each(Object.keys(KINDS))('With a %s in place of a file of a store', (ki
       if (failure !== null) expect(failure, file).toBeInstanceOf(ClaudeAgentError)
       if (work === 'open' && ['lock', 'head', 'store.json'].includes(file))
         expect(failure).toMatchObject({
+          _tag: 'NotAFileError',
           message: expect.stringContaining(`${file} is a`),
           hint: expect.stringContaining('move it away'),
         })

@@ -1,5 +1,5 @@
 /** Writing a log as an archive: as a stream of text, or atomically to a file. */
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { constants, type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -14,6 +14,7 @@ import { FILE_MODE, isMissing, syncDirectory } from '../../directory.ts'
 import { storedTextOf } from '../../fact-text.ts'
 import type { ChainedStore } from '../../level/chained-store.ts'
 import { type DecodedRecord, genesisHash, joinText } from '../../level/record.ts'
+import { removeLeftOvers, unfinishedPath } from '../../unfinished.ts'
 import {
   ARCHIVE,
   ARCHIVE_VERSION,
@@ -178,7 +179,8 @@ export async function writeArchive(
 type Write = (handle: FileHandle) => Promise<void>
 
 async function replaceFile(path: string, write: Write): Promise<void> {
-  const unfinished = `${path}.${randomUUID()}.unfinished`
+  await removeLeftOvers(path)
+  const unfinished = unfinishedPath(path)
   try {
     const handle = await open(unfinished, 'wx', FILE_MODE)
     try {
