@@ -1,4 +1,5 @@
 /** The base of every error that this package throws on purpose. */
+import { systemProblem } from './phrases.ts'
 
 /** What an error says: what happened, and what to do next. */
 export interface ErrorText {
@@ -77,6 +78,13 @@ function isInstance(this: object, value: unknown): boolean {
 /** What a program prints of any error: the shape of `--json` errors. */
 export function describeError(error: unknown): { code: string; message: string; hint: string } {
   if (error instanceof ClaudeAgentError) return { code: error._tag, message: error.summary, hint: error.hint }
+  const known = systemProblem(error)
+  if (known !== null) {
+    const { path, problem, hint = '' } = known
+    const message =
+      path === undefined ? `${problem[0]?.toUpperCase()}${problem.slice(1)}` : `${path}: ${problem}`
+    return { code: 'SystemError', message: `${message}.`, hint }
+  }
   const message = error instanceof Error ? error.message : String(error)
   return { code: 'UnexpectedError', message, hint: '' }
 }
