@@ -2,6 +2,7 @@
 import { appendFile, readFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
 import { Transform } from 'node:stream'
+import { promptBelow } from '../terminal/live-lines.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g
@@ -70,7 +71,8 @@ export async function lineInput({ historyFile, complete, signal }: LineInputOpti
 }
 
 function oneLine(lines: Interface, prompt: string): Promise<string | null | 'interrupted'> {
-  return new Promise((resolve) => {
+  promptBelow({ rows: () => lines.getCursorPos().rows, redraw: () => lines.prompt(true) })
+  return new Promise<string | null | 'interrupted'>((resolve) => {
     lines.on('line', resolve)
     lines.on('close', () => resolve(null))
     lines.on('SIGINT', () => {
@@ -81,7 +83,7 @@ function oneLine(lines: Interface, prompt: string): Promise<string | null | 'int
     })
     lines.setPrompt(prompt)
     lines.prompt()
-  })
+  }).finally(() => promptBelow(null))
 }
 
 /** The keyboard, with line breaks of pasted text replaced so that they do not end the line. */
