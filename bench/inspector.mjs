@@ -1,33 +1,28 @@
 // How fast the inspector shows a log of 100,000 facts and follows its slider, measured in headless Chromium or, without
 // one, at its server.
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { textOf } from './kit/answers.mjs'
+import { dist, median, rounded, sized, withDirectory } from './kit/measuring.mjs'
 
-const dist = process.env.BENCH_DIST ?? new URL('../dist', import.meta.url).href
 const { levelStore } = await import(`${dist}/store/level/store.js`)
 const { inspector } = await import(`${dist}/inspector/inspector.js`)
 
 export const name = 'inspector'
 
-const FACTS = 100_000
+const FACTS = sized(100_000, 3000)
 const AGENTS = 20
-const MOVES = 40
+const MOVES = sized(40, 5)
 /** The targets, in milliseconds. */
 const FIRST_PAINT_MS = 1000
 const MOVE_MS = 100
 
-export async function run() {
-  const directory = await mkdtemp(join(tmpdir(), 'bench-inspector-'))
-  try {
+export const run = () =>
+  withDirectory(async (directory) => {
     await fill(directory)
     const chromium = findChromium()
     return chromium ? await inBrowser(directory, chromium) : await atServer(directory)
-  } finally {
-    await rm(directory, { recursive: true })
-  }
-}
+  })
 
 /** Measures the first paint, and for each move of the slider the time until the whole page shows the new moment. */
 async function inBrowser(directory, executablePath) {
@@ -137,11 +132,9 @@ const limited = (what, value, limit) => ({
   value: Math.round(value),
   unit: 'ms',
   baseline: limit,
-  ratio: Number((limit / value).toFixed(2)),
+  ratio: rounded(limit / value, 2),
   floor: 1,
 })
-
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
 
 function findChromium() {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
@@ -205,7 +198,13 @@ function agent(stream) {
         )
         facts.push(fact('ProcessStarted', { taskId, callId, pid: 1, startTime: null }))
         if (number % 7 > 0 || attempt > 1) {
-          const session = { sessionId, parentSessionId, text: 'An answer. '.repeat(20), costUsd: 0.01, usage }
+          const session = {
+            sessionId,
+            parentSessionId,
+            text: textOf(`${stream} ${number}`, 200),
+            costUsd: 0.01,
+            usage,
+          }
           const rest = { durationMs: 9, turns: 1, model: null, permissionDenials: [], harvested: false }
           facts.push(fact('CallSucceeded', { taskId, callId, attempt, ...session, ...rest }))
           parentSessionId = sessionId

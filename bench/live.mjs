@@ -1,24 +1,22 @@
 // Reading a log through its owner, compared with opening the store; and the cost of serving.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { scriptedRunner } from '../dist/entry-points/testing.js'
 import { levelStore, Orchestrator } from '../dist/index.js'
+import { textOf } from './kit/answers.mjs'
+import { least, rounded, row, sized, timed, withDirectory } from './kit/measuring.mjs'
 
 export const name = 'live'
 
-const ROUNDS = 15
-const FACTS = 20_000
+const ROUNDS = sized(15, 2)
+const FACTS = sized(20_000, 2000)
 /** How much longer reading through an owner may take, in ms. */
 const ALLOWED_MS = 50
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
-export async function run() {
-  const baseDir = await mkdtemp(join(tmpdir(), 'bench-live-'))
-  try {
+export const run = () =>
+  withDirectory(async (baseDir) => {
     await fill(baseDir)
     const served = { runner: scriptedRunner(), baseDir }
     const times = { closed: [], live: [] }
@@ -34,31 +32,28 @@ export async function run() {
     return [
       {
         what: `first byte of log from a live owner, compared with a closed store (at most ${ALLOWED_MS} ms more)`,
-        value: Math.round(live),
+        value: rounded(live),
         unit: 'ms',
-        baseline: Math.round(closed),
-        ratio: Number(((closed + ALLOWED_MS) / live).toFixed(2)),
+        baseline: rounded(closed),
+        ratio: rounded((closed + ALLOWED_MS) / live, 2),
         floor: 1,
       },
-      {
+      row({
         what: 'opening an orchestrator that serves, compared with one that does not',
-        value: Number(serving.toFixed(1)),
+        value: serving,
         unit: 'ms',
-        baseline: Number(silent.toFixed(1)),
-        ratio: Number((silent / serving).toFixed(2)),
-      },
+        baseline: silent,
+        digits: 1,
+      }),
     ]
-  } finally {
-    await rm(baseDir, { recursive: true })
-  }
-}
+  })
 
 async function fill(baseDir) {
   const store = await levelStore(baseDir)
   const facts = Array.from({ length: 500 }, (_, n) => ({
     type: 'Noted',
     v: 1,
-    data: { n, text: 'x'.repeat(200) },
+    data: { n, text: textOf(n, 200) },
   }))
   for (let n = 0; n < FACTS / facts.length; n++) await store.append(`note/n${n}`, facts)
   await store[Symbol.asyncDispose]()
@@ -79,12 +74,13 @@ async function firstByte(baseDir) {
 async function openings(options) {
   const times = []
   for (let round = 0; round < ROUNDS; round++) {
-    const begin = performance.now()
-    const orchestrator = await Orchestrator.open(options)
-    times.push(performance.now() - begin)
+    let orchestrator
+    times.push(
+      await timed(async () => {
+        orchestrator = await Orchestrator.open(options)
+      }),
+    )
     await orchestrator.close()
   }
   return least(times)
 }
-
-const least = (values) => Math.min(...values)

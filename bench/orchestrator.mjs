@@ -1,135 +1,134 @@
-// The overhead of a task besides the model, as CPU time of this process with a runner that answers at once; and the cost
-// of opening with many agents.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+// The CPU cost of one ask, with a runner that answers at once; of opening with many agents, compared with few; and of loading
+// an agent from its snapshot, compared with folding it.
+import { answering } from './kit/answers.mjs'
+import { cpuOf, dist, median, row, sized, timed, withDirectory } from './kit/measuring.mjs'
 
-const { Orchestrator, memoryStore } = await import(new URL('../dist/index.js', import.meta.url).href)
-const { scriptedRunner } = await import(new URL('../dist/entry-points/testing.js', import.meta.url).href)
+const { levelStore, memoryStore, Orchestrator } = await import(`${dist}/index.js`)
 
 export const name = 'orchestrator'
 
-const AGENTS = 64
-const TASKS = 40
-const ROUNDS = 5
+/** What this process should spend at most on an ask, in µs. */
+const ASK_CPU_GOAL = 60
+const AGENTS = sized(64, 16)
+const ASKS = sized(40, 5)
+const ROUNDS = sized(5, 1)
+const OPENED = sized({ few: 1000, many: 1_000_000 }, { few: 100, many: 5000 })
+const OPENINGS = sized(9, 3)
+const FACTS = sized(1000, 100)
+const LOADINGS = sized(15, 3)
 
-export async function run() {
-  return [
-    await taskRow('in memory', () => memoryStore()),
-    await taskRow('on LevelDB', () => undefined),
-    await openRow(),
-    await loadRow(),
-  ]
-}
+export const run = async () => [
+  await askRow('in memory', () => memoryStore()),
+  await askRow('on LevelDB', () => undefined),
+  await openRow(),
+  await loadRow(),
+]
 
-async function taskRow(where, makeStore) {
+async function askRow(where, makeStore) {
   const cpu = []
-  for (let round = 0; round < ROUNDS; round++) cpu.push(await cpuOfTasks(makeStore()))
-  return {
-    what: `own CPU of one no-op task, ${AGENTS} agents at once, ${where}`,
-    value: Math.round(median(cpu)),
+  for (let round = 0; round < ROUNDS; round++) cpu.push(await cpuOfAsks(makeStore()))
+  return row({
+    what: `own CPU of one ask, ${AGENTS} agents at once, ${where}, compared with the goal`,
+    value: median(cpu) * 1000,
     unit: 'µs',
-  }
+    baseline: ASK_CPU_GOAL,
+    goal: 1,
+  })
 }
 
-async function cpuOfTasks(store) {
-  const baseDir = await mkdtemp(join(tmpdir(), 'bench-orchestrator-'))
-  const runner = scriptedRunner({ reply: () => 'done' })
-  const orchestrator = await Orchestrator.open({ baseDir, runner, ...(store ? { store } : {}) })
-  try {
-    const ids = Array.from({ length: AGENTS }, (_, index) => `agent-${index}`)
-    const agents = await Promise.all(ids.map((id) => orchestrator.createAgent({ id, systemPrompt: 'x' })))
-    const work = (tasks) =>
-      Promise.all(
-        agents.map(async (agent) => {
-          for (let task = 0; task < tasks; task++) await agent.ask('go')
-        }),
+const cpuOfAsks = (store) =>
+  withDirectory(async (baseDir) => {
+    const orchestrator = await Orchestrator.open({ baseDir, runner: answering(), ...(store && { store }) })
+    try {
+      const ids = Array.from({ length: AGENTS }, (_, index) => `agent-${index}`)
+      const agents = await Promise.all(
+        ids.map((id) => orchestrator.createAgent({ id, systemPrompt: 'You work.' })),
       )
-    await work(10)
-    const before = process.cpuUsage()
-    await work(TASKS)
-    const { user, system } = process.cpuUsage(before)
-    return (user + system) / (AGENTS * TASKS)
-  } finally {
-    await orchestrator.close()
-    await rm(baseDir, { recursive: true })
-  }
-}
-
-/** Opening with 10,000 agents, compared with 100: agents are not loaded until they are used. */
-async function openRow() {
-  const [few, many] = [await withAgents(100), await withAgents(10_000)]
-  try {
-    const times = { few: [], many: [] }
-    for (let round = 0; round < 9; round++) {
-      times.few.push(await timedOpen(few))
-      times.many.push(await timedOpen(many))
-    }
-    const [baseline, value] = [median(times.few), median(times.many)]
-    return {
-      what: 'opening with 10,000 agents, compared with 100',
-      value: Number(value.toFixed(1)),
-      unit: 'ms',
-      baseline: Number(baseline.toFixed(1)),
-      ratio: Number((baseline / value).toFixed(2)),
-    }
-  } finally {
-    for (const baseDir of [few, many]) await rm(baseDir, { recursive: true })
-  }
-}
-
-/** Loading one agent of 1,000 facts from its last snapshot, compared with folding it from its first fact. */
-async function loadRow() {
-  const baseDir = await mkdtemp(join(tmpdir(), 'bench-orchestrator-'))
-  const runner = scriptedRunner({ reply: () => 'done' })
-  const first = await Orchestrator.open({ baseDir, runner })
-  const agent = await first.createAgent({ id: 'a', systemPrompt: 'x' })
-  while (agent.version < 1000) await agent.ask('go')
-  await first.close()
-  const times = { with: [], without: [] }
-  for (let round = 0; round < 15; round++) {
-    for (const which of ['with', 'without']) {
-      const orchestrator = await Orchestrator.open({ baseDir, runner })
-      const { snapshots } = orchestrator.store
-      const saved = await snapshots.load('agent/a')
-      if (which === 'without') await snapshots.clear()
-      const begin = performance.now()
-      await orchestrator.agent('a')
-      times[which].push(performance.now() - begin)
-      await snapshots.save('agent/a', saved)
+      const work = (asks) =>
+        Promise.all(
+          agents.map(async (agent) => {
+            for (let ask = 0; ask < asks; ask++) await agent.ask('go')
+          }),
+        )
+      await work(10)
+      return (await cpuOf(() => work(ASKS))) / (AGENTS * ASKS)
+    } finally {
       await orchestrator.close()
     }
-  }
-  await rm(baseDir, { recursive: true })
-  const [baseline, value] = [median(times.without), median(times.with)]
-  return {
-    what: 'loading an agent of 1,000 facts from its snapshot, compared with from its first fact',
-    value: Number(value.toFixed(2)),
-    unit: 'ms',
-    baseline: Number(baseline.toFixed(2)),
-    ratio: Number((baseline / value).toFixed(1)),
-    floor: 10,
-  }
-}
+  })
 
-async function withAgents(count) {
-  const baseDir = await mkdtemp(join(tmpdir(), 'bench-orchestrator-'))
-  const orchestrator = await Orchestrator.open({ baseDir, runner: scriptedRunner(), maxAgents: count })
-  for (let index = 0; index < count; index++) {
-    await orchestrator.createAgent({ id: `agent-${index}`, systemPrompt: 'x' })
-  }
+/** Agents are not loaded until they are used. */
+const openRow = () =>
+  withDirectory(async (directory) => {
+    const times = { few: [], many: [] }
+    for (const [which, count] of Object.entries(OPENED)) await makeAgents(`${directory}/${which}`, count)
+    for (let round = 0; round < OPENINGS; round++)
+      for (const which of ['few', 'many']) times[which].push(await timedOpen(`${directory}/${which}`))
+    return row({
+      what: `opening with ${OPENED.many} agents after a clean close, compared with ${OPENED.few} (at most twice as long)`,
+      value: median(times.many),
+      unit: 'ms',
+      baseline: median(times.few),
+      digits: 1,
+      goal: 0.5,
+    })
+  })
+
+/** Writes what creating them one by one would have written. */
+async function makeAgents(baseDir, count) {
+  const orchestrator = await Orchestrator.open({ baseDir, runner: answering() })
+  await orchestrator.createAgent({ id: 'agent-0', systemPrompt: 'You work.' })
+  const { store } = orchestrator
+  const facts = []
+  for await (const fact of store.read('agent/agent-0')) facts.push(fact)
+  let summary = null
+  for await (const head of store.streams({ prefix: 'agent/' })) summary = head.summary
   await orchestrator.close()
+  const log = await levelStore(baseDir)
+  for (let made = 1; made < count; made += 1000) {
+    const numbers = Array.from({ length: Math.min(1000, count - made) }, (_, index) => made + index)
+    await Promise.all(numbers.map((number) => log.append(`agent/agent-${number}`, facts, { summary })))
+  }
+  await log[Symbol.asyncDispose]()
   // Opened once more, so that LevelDB has compacted its write-ahead log into tables, which happens only once.
   await timedOpen(baseDir)
-  return baseDir
 }
 
 async function timedOpen(baseDir) {
-  const begin = performance.now()
-  const orchestrator = await Orchestrator.open({ baseDir, runner: scriptedRunner() })
-  const time = performance.now() - begin
+  let orchestrator
+  const time = await timed(async () => {
+    orchestrator = await Orchestrator.open({ baseDir, runner: answering() })
+  })
   await orchestrator.close()
   return time
 }
 
-const median = (values) => values.sort((one, other) => one - other)[Math.floor(values.length / 2)]
+/** Loading one agent from its last snapshot, compared with folding it from its first fact. */
+const loadRow = () =>
+  withDirectory(async (baseDir) => {
+    const runner = answering()
+    const first = await Orchestrator.open({ baseDir, runner })
+    const agent = await first.createAgent({ id: 'a', systemPrompt: 'You work.' })
+    while (agent.version < FACTS) await agent.ask('go')
+    await first.close()
+    const times = { with: [], without: [] }
+    for (let round = 0; round < LOADINGS; round++) {
+      for (const which of ['with', 'without']) {
+        const orchestrator = await Orchestrator.open({ baseDir, runner })
+        const { snapshots } = orchestrator.store
+        const saved = await snapshots.load('agent/a')
+        if (which === 'without') await snapshots.clear()
+        times[which].push(await timed(() => orchestrator.agent('a')))
+        await snapshots.save('agent/a', saved)
+        await orchestrator.close()
+      }
+    }
+    return row({
+      what: `loading an agent of ${FACTS} facts from its snapshot, compared with from its first fact`,
+      value: median(times.with),
+      unit: 'ms',
+      baseline: median(times.without),
+      digits: 2,
+      floor: 10,
+    })
+  })

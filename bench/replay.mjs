@@ -1,10 +1,9 @@
 // The cost of folding a whole log, compared with iterating LevelDB and parsing the same records as JSON.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Level } from 'level'
+import { textOf } from './kit/answers.mjs'
+import { cpuOf, dist, least, row, sized, withDirectory } from './kit/measuring.mjs'
 
-const dist = process.env.BENCH_DIST ?? new URL('../dist', import.meta.url).href
+const { openLevel } = await import(`${dist}/store/level/database.js`)
 const { levelStore } = await import(`${dist}/store/level/store.js`)
 const { foldLog } = await import(`${dist}/history/fold-log.js`)
 const { KINDS } = await import(`${dist}/history/kinds.js`)
@@ -12,42 +11,29 @@ const { replaySteps } = await import(`${dist}/actors/engine/replay.js`)
 
 export const name = 'replay'
 
-const FACTS = Number(process.env.BENCH_FACTS ?? 300_000)
+const FACTS = Number(process.env.BENCH_FACTS ?? sized(300_000, 12_000))
 const AGENTS = 100
 const FACTS_PER_TASK = 4
-const ROUNDS = 5
+const ROUNDS = sized(5, 2)
 
-export async function run() {
-  const directory = await mkdtemp(join(tmpdir(), 'bench-replay-'))
-  try {
+export const run = () =>
+  withDirectory(async (directory) => {
     await fill(directory)
     const log = join(directory, 'log')
     const times = { parse: [], pages: [], fold: [] }
     for (let round = 0; round < ROUNDS; round++) {
       times.parse.push(await iterated(log, oneByOne))
       times.pages.push(await iterated(log, inPages))
-      times.fold.push(await withStore(directory, (store) => timed(() => foldLog(store, KINDS))))
+      times.fold.push(await withStore(directory, (store) => cpuOf(() => foldLog(store, KINDS))))
     }
-    const [parse, pages, fold] = [least(times.parse), least(times.pages), least(times.fold)]
     const what = `verify and fold every stream of ${FACTS} facts, compared with LevelDB and JSON.parse`
-    const unit = 'ms CPU'
+    const measured = { value: least(times.fold), unit: 'ms CPU' }
     return [
-      row({ what: `${what}, for await`, value: fold, unit, baseline: parse }, { floor: 0.5 }),
-      row({ what: `${what}, a thousand at a time`, value: fold, unit, baseline: pages }),
+      row({ what: `${what}, for await`, ...measured, baseline: least(times.parse), floor: 0.5 }),
+      row({ what: `${what}, a thousand at a time`, ...measured, baseline: least(times.pages), goal: 0.75 }),
       await withStore(directory, interpreted),
     ]
-  } finally {
-    await rm(directory, { recursive: true })
-  }
-}
-
-const row = ({ value, baseline, ...rest }, more = {}) => ({
-  ...rest,
-  value: Math.round(value),
-  baseline: Math.round(baseline),
-  ratio: Number((baseline / value).toFixed(2)),
-  ...more,
-})
+  })
 
 /** One stream folded by the compiled fold, compared with XState, as `replay` uses it. */
 async function interpreted(store) {
@@ -61,11 +47,11 @@ async function interpreted(store) {
   const one = { read: iterate, readAll: iterate }
   for (let round = 0; round < ROUNDS; round++) {
     times.xstate.push(
-      await timed(async () => {
+      await cpuOf(async () => {
         for await (const _ of replaySteps(agent, one, 'agent/a0'));
       }),
     )
-    times.compiled.push(await timed(() => foldLog(one, KINDS)))
+    times.compiled.push(await cpuOf(() => foldLog(one, KINDS)))
   }
   return row({
     what: `fold of ${facts.length} facts in memory, compiled, compared with XState`,
@@ -76,10 +62,9 @@ async function interpreted(store) {
 }
 
 async function iterated(log, read) {
-  const level = new Level(log)
-  await level.open()
+  const level = await openLevel(log, { createIfMissing: false })
   try {
-    return await timed(() => read(level))
+    return await cpuOf(() => read(level))
   } finally {
     await level.close()
   }
@@ -126,7 +111,9 @@ async function fill(directory) {
     await Promise.all(agents.map((agent) => append(agent, [fact('AgentCreated', { config }, 2)])))
     const tasks = (FACTS - AGENTS) / FACTS_PER_TASK / AGENTS
     for (let task = 0; task < tasks; task++) {
-      for (const facts of taskFacts(task)) await Promise.all(agents.map((agent) => append(agent, facts)))
+      const commits = agents.map((_, number) => taskFacts(task * AGENTS + number))
+      for (let index = 0; index < FACTS_PER_TASK; index++)
+        await Promise.all(agents.map((agent, number) => append(agent, commits[number][index])))
     }
   })
   // Opened once more, so that LevelDB has compacted its write-ahead log into tables, which happens only once.
@@ -144,7 +131,7 @@ function taskFacts(number) {
     [
       fact('TaskAccepted', {
         taskId,
-        prompt: 'Say what is known. '.repeat(8),
+        prompt: textOf(`prompt ${number}`, 150),
         textInput: null,
         session: 'chain',
         material: {},
@@ -154,7 +141,7 @@ function taskFacts(number) {
     [fact('ProcessStarted', { taskId, callId, pid: 4242, startTime: '123456' })],
     [
       fact('CallSucceeded', {
-        ...{ taskId, callId, attempt: 1, ...session, text: 'This is what is known of it. '.repeat(10) },
+        ...{ taskId, callId, attempt: 1, ...session, text: textOf(number, 600) },
         ...{
           costUsd: 0.0123,
           usage,
@@ -179,14 +166,3 @@ async function withStore(directory, use) {
     await store[Symbol.asyncDispose]()
   }
 }
-
-/** The CPU time of this process in ms, including LevelDB's threads: other load on the machine does not count. */
-async function timed(action) {
-  const before = process.cpuUsage()
-  await action()
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / 1000
-}
-
-/** The least is the best estimate: other load only ever adds time. */
-const least = (numbers) => Math.min(...numbers)

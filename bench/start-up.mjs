@@ -1,23 +1,24 @@
 // The start-up time of the command for `--help`, `--version` and `agent list`, compared with an empty Node script; and the
 // time to list many agents.
 import { spawnSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { scriptedRunner } from '../dist/entry-points/testing.js'
 import { Orchestrator } from '../dist/index.js'
+import { median, row, sized, withDirectory } from './kit/measuring.mjs'
 
 export const name = 'start-up'
 
-const ROUNDS = 21
+const ROUNDS = sized(21, 2)
+const LISTED = sized({ few: 10, many: 10_000 }, { few: 10, many: 200 })
+const LISTINGS = sized(7, 2)
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 
-export async function run() {
-  const folder = await mkdtemp(join(tmpdir(), 'bench-start-up-'))
-  const empty = join(folder, 'empty.mjs')
-  await writeFile(empty, '')
-  try {
+export const run = () =>
+  withDirectory(async (folder) => {
+    const empty = join(folder, 'empty.mjs')
+    await writeFile(empty, '')
     const few = join(folder, 'few')
     await makeAgents(few, 3)
     const commands = {
@@ -29,46 +30,38 @@ export async function run() {
     }
     const times = Object.fromEntries(['empty', ...Object.keys(commands)].map((command) => [command, []]))
     for (let round = 0; round < ROUNDS; round++) {
-      times.empty.push(timed([empty]))
+      times.empty.push(started([empty]))
       for (const [command, { words }] of Object.entries(commands))
-        times[command].push(timed([main, ...words]))
+        times[command].push(started([main, ...words]))
     }
-    const baseline = median(times.empty)
-    const rows = Object.entries(commands).map(([command, { floor }]) => {
-      const value = median(times[command])
-      return {
+    const rows = Object.entries(commands).map(([command, { floor }]) =>
+      row({
         what: `claude-agents ${command}, compared with an empty script`,
-        value: Math.round(value),
+        value: median(times[command]),
         unit: 'ms',
-        baseline: Math.round(baseline),
-        ratio: Number((baseline / value).toFixed(2)),
+        baseline: median(times.empty),
         floor,
-      }
-    })
+      }),
+    )
     return [...rows, await listing(folder)]
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-}
+  })
 
-/** `agent list` of 10,000 agents, compared with 10. */
 async function listing(folder) {
   const times = {}
-  for (const count of [10, 10_000]) {
-    const baseDir = join(folder, String(count))
+  for (const [which, count] of Object.entries(LISTED)) {
+    const baseDir = join(folder, `listed-${which}`)
     await makeAgents(baseDir, count)
-    const rounds = Array.from({ length: 7 }, () => timed([main, '--base-dir', baseDir, 'agent', 'list']))
-    times[count] = median(rounds)
+    const list = () => started([main, '--base-dir', baseDir, 'agent', 'list'])
+    times[which] = median(Array.from({ length: LISTINGS }, list))
   }
-  return {
-    what: 'agent list of 10,000 agents, compared with 10',
-    value: Math.round(times[10_000]),
+  return row({
+    what: `agent list of ${LISTED.many} agents, compared with ${LISTED.few}`,
+    value: times.many,
     unit: 'ms',
-    baseline: Math.round(times[10]),
-    ratio: Number((times[10] / times[10_000]).toFixed(2)),
+    baseline: times.few,
     // At most 3 times as long.
     floor: 0.33,
-  }
+  })
 }
 
 async function makeAgents(baseDir, count) {
@@ -79,11 +72,9 @@ async function makeAgents(baseDir, count) {
   await orchestrator.close()
 }
 
-function timed(argv) {
+function started(argv) {
   const begin = performance.now()
   const { status } = spawnSync(process.execPath, argv, { stdio: 'ignore' })
   if (status !== 0) throw new Error(`${argv.join(' ')} exited with ${status}`)
   return performance.now() - begin
 }
-
-const median = (values) => values.sort((one, other) => one - other)[Math.floor(values.length / 2)]

@@ -5,24 +5,16 @@ import { runnerImport } from 'vite'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const PAGE = `${root}docs/user-guide.md`
-// The built command is a bundle, so the help texts come from the source, compiled because Node 20 lacks `using`.
-const { program } = (
-  await runnerImport(`${root}scripts/program.ts`, {
-    configFile: false,
-    logLevel: 'error',
-    oxc: { target: 'node20' },
-  })
-).module
 
-/** Returns the page with its reference replaced. */
-export function withCommands(page) {
+/** Returns the page with the reference of these commands. */
+export function withCommands(page, program) {
   const [before, rest = ''] = page.split('<!-- commands -->\n')
   const after = rest.split('<!-- end of commands -->')[1]
   if (after === undefined) throw new Error(`${PAGE} lacks the markers around the commands`)
-  return `${before}<!-- commands -->\n${commandReference()}<!-- end of commands -->${after}`
+  return `${before}<!-- commands -->\n${commandReference(program)}<!-- end of commands -->${after}`
 }
 
-function commandReference() {
+function commandReference(program) {
   const groups = new Map()
   for (const command of visible(program))
     groups.set(command.helpGroup(), [...(groups.get(command.helpGroup()) ?? []), ...linesOf(command, '')])
@@ -59,5 +51,14 @@ const optionsOf = (command, indent) =>
       return `${indent}- \`${flags}\`: ${description}${choices}${hasDefault ? ` (default: ${defaultValue})` : ''}`
     })
 
-if (process.argv[1] === fileURLToPath(import.meta.url))
-  writeFileSync(PAGE, withCommands(readFileSync(PAGE, 'utf8')))
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  // The built command is a bundle, so the help texts come from the source, compiled because Node 20 lacks `using`.
+  const { program } = (
+    await runnerImport(`${root}scripts/program.ts`, {
+      configFile: false,
+      logLevel: 'error',
+      oxc: { target: 'node20' },
+    })
+  ).module
+  writeFileSync(PAGE, withCommands(readFileSync(PAGE, 'utf8'), program))
+}

@@ -1,6 +1,8 @@
 // The protections of this project: for each, the promise in docs/semantics.md or elsewhere, edits that remove it, and the
 // tests that must notice. `npm run mutants` tries them one at a time.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are texts of sources
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 const STORE = 'src/store/level'
 const CARE = 'src/store/care'
@@ -10,9 +12,12 @@ const LOCK = 'tests/store/level/lock.test.ts'
 const BACKUP = 'tests/store/care/backup.test.ts'
 const GOVERNOR = 'tests/actors/admission/governor.test.ts'
 const ACCOUNT_WAITS = 'tests/actors/admission/account-waits.test.ts'
+const ACCOUNT_LIMITS = 'tests/actors/admission/account-limits.test.ts'
 const BUDGETS = 'tests/actors/admission/budgets.test.ts'
 const AGENT = 'tests/actors/agent/agent.test.ts'
+const BROKEN_TASKS = 'tests/actors/agent/broken-tasks.test.ts'
 const RECOVERY = 'tests/actors/agent/recovery.test.ts'
+const DEAF_RUNNER = 'tests/deaf-runner.test.ts'
 const RUNS = 'tests/patterns/runs/runs.test.ts'
 const SUPERVISOR = 'tests/actors/supervision/supervisor.test.ts'
 const CALL_RECOVERY = 'tests/claude/recovery.test.ts'
@@ -97,7 +102,65 @@ export const MUTATIONS = [
       "    if (error) return { kind: 'conflict', error }\n",
       '',
     ],
+    [
+      'only the first append of a group is checked',
+      'src/store/append-request.ts',
+      'for (const { stream, expectedVersion, facts } of group) {',
+      'for (const { stream, expectedVersion, facts } of group.slice(0, 1)) {',
+    ],
   ),
+  ...breaking(
+    'An append is atomic',
+    { 'tests/store/level/kill.test.ts': ['times kill -9 under load loses nothing acknowledged'] },
+    [
+      'each append of a group is written alone',
+      `${STORE}/store.ts`,
+      'return perAppend(group, await writer.append(group))',
+      'return Promise.all(group.map(async (one) => (await new Promise((next) => setTimeout(next, 5)), writer.append([one]))))',
+    ],
+  ),
+  ...breaking(
+    'A stale writer is fenced',
+    { [CONTRACT]: ['A store on LevelDB'] },
+    [
+      'an earlier token is accepted',
+      'src/store/claims.ts',
+      'token !== null && token !== this.#tokens.get(stream)',
+      'token !== null && !this.#tokens.has(stream)',
+    ],
+    [
+      'a claim does not wait for what is being written',
+      `${STORE}/writer.ts`,
+      '    await this.#queue.push([])\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A step writes to the log twice',
+    {
+      'tests/patterns/runs/appends.test.ts': [
+        'A step of a run writes twice: when it begins, and when it is answered',
+      ],
+    },
+    [
+      'the beginning is written apart',
+      'src/actors/agent/tasks/tasks.ts',
+      'if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined',
+      '',
+    ],
+    [
+      'the answer is written apart',
+      'src/actors/agent/worker.ts',
+      'if (!step || task.attempt > 1) return',
+      'if (step || task.attempt > 1) return',
+    ],
+  ),
+  ...breaking('A fact names its cause', { [CONTRACT]: ['A store on LevelDB'] }, [
+    'a cause of the same append is counted from the beginning of its own stream',
+    `${STORE}/batch-plan.ts`,
+    'placedFact(fact, this.#writer.storeId, first)',
+    'placedFact(fact, this.#writer.storeId, this.#start + this.records.length + 1 - index)',
+  ]),
   ...breaking(
     'A fact is read as it was appended',
     { [CONTRACT]: ['A store on LevelDB'] },
@@ -117,8 +180,8 @@ export const MUTATIONS = [
   ...breaking('The expected version', { [CONTRACT]: ['A store on LevelDB'] }, [
     'any version is accepted',
     'src/store/append-request.ts',
-    'if (expectedVersion === null || expectedVersion === actual) return null',
-    'return null',
+    'if (expectedVersion !== null && expectedVersion !== actual)',
+    'if (Number.isNaN(actual))',
   ]),
   ...breaking(
     'A fact whose upcast or fold throws is named',
@@ -140,7 +203,7 @@ export const MUTATIONS = [
     [
       'a repeated id is written again',
       `${STORE}/batch-plan.ts`,
-      "    if (entry) return { kind: 'repeated', entry }\n",
+      "    if (repetition) return { kind: 'repeated', repetition }\n",
       '',
     ],
     ['other facts under a known id pass', `${STORE}/writer.ts`, '    if (conflict) throw conflict\n', ''],
@@ -161,8 +224,8 @@ export const MUTATIONS = [
     [
       'a version is left out',
       `${STORE}/batch-plan.ts`,
-      'this.#versions.set(stream, next)',
-      'this.#versions.set(stream, next + 1)',
+      'this.#versions.set(stream, version)',
+      'this.#versions.set(stream, version + 1)',
     ],
   ),
   ...breaking(
@@ -189,13 +252,34 @@ export const MUTATIONS = [
     [
       'a follower repeats its last fact',
       'src/store/follow.ts',
-      'store.readAll({ after: position })',
-      'store.readAll({ after: Math.max(0, position - 1) })',
+      'this.#store.readAll({ after, to: last })',
+      'this.#store.readAll({ after: Math.max(0, after - 1), to: last })',
     ],
     [
       'followers are not told of what is written',
       'src/store/level/writer.ts',
       'this.#parts.watermark.advance(end.position)',
+      '',
+    ],
+  ),
+
+  ...breaking(
+    'Followers do not hold up a writer',
+    { 'tests/store/level/followers.test.ts': ['64 followers from position 0'] },
+    [
+      'each follower reads for itself',
+      'src/store/follow.ts',
+      '    let page = this.#pages.get(key)\n',
+      '    let page: Promise<FollowedPage> | undefined\n',
+    ],
+  ),
+  ...breaking(
+    'Followers do not hold up a writer',
+    { 'tests/store/level/followers.test.ts': ['An append waits for two pages at most'] },
+    [
+      'pages are read one after another while a write waits',
+      'src/store/follow.ts',
+      '      await Promise.race([this.#written(), advanced])\n',
       '',
     ],
   ),
@@ -213,8 +297,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       `${STORE}/opening-check.ts`,
-      '  if (!problem) return\n',
-      '  if (problem !== null) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
@@ -394,7 +478,12 @@ export const MUTATIONS = [
   // Disk, files and locks
   ...breaking(
     'A full disk makes the store read-only',
-    { 'tests/store/level/write-failure.test.ts': ['A failed write'] },
+    {
+      'tests/store/level/write-failure.test.ts': [
+        'A failed batch uses no positions',
+        'A store that cannot be written can be read, and backs off',
+      ],
+    },
     ['writing goes on after a failed write', `${STORE}/writer.ts`, 'this.#failure = rootCause(cause)\n', ''],
   ),
   ...breaking(
@@ -572,17 +661,17 @@ export const MUTATIONS = [
     [
       'the wait for admission counts',
       'src/actors/agent/decisions.ts',
-      'Date.parse(deadlineAt) + waitedMs - now',
-      'Date.parse(deadlineAt) - now',
+      'deadlineLeftMs(current, config, now - waitedMs)',
+      'deadlineLeftMs(current, config, now)',
     ],
   ),
   ...breaking(
     'A deadline counts the task’s own time',
     { [ACCOUNT_WAITS]: ['gives the time of a refused call back to its task'] },
-    ['the time of a refused call is lost', 'src/actors/agent/decisions.ts', 'left + START_MS)', 'left)'],
+    ['the time of a refused call is lost', 'src/actors/agent/waits.ts', 'leftMs + START_MS)', 'leftMs)'],
     [
       'more than a minute is given back',
-      'src/actors/agent/decisions.ts',
+      'src/actors/agent/waits.ts',
       'const START_MS = 60_000',
       'const START_MS = 600_000',
     ],
@@ -620,8 +709,8 @@ export const MUTATIONS = [
     [
       'an answer does not begin anew',
       'src/actors/admission/adaptive-limit.ts',
-      'return { ...account, refusals: 0, limit:',
-      'return { ...account, limit:',
+      '    refusals: 0,\n    limit: isUsed',
+      '    limit: isUsed',
     ],
   ),
   ...breaking(
@@ -630,8 +719,8 @@ export const MUTATIONS = [
     [
       'a restart forgets refusals',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && effect.task.refusals > 0) governor',
-      'if (context.resumed && effect.task.refusals > 1e9) governor',
+      'if (context.resumed && effect.task.refusals > 0) admission',
+      'if (context.resumed && effect.task.refusals > 1e9) admission',
     ],
     [
       'a restart begins with any number',
@@ -645,7 +734,7 @@ export const MUTATIONS = [
     { [GOVERNOR]: ['gives each agent its turn, and all copies of an agent one together'] },
     [
       'an agent keeps its turn',
-      'src/actors/admission/fair-queue.ts',
+      'src/actors/admission/governor.ts',
       '      this.#lines.delete(owner)\n      if (line',
       '      if (line.length === 0) this.#lines.delete(owner)\n      if (line',
     ],
@@ -666,9 +755,9 @@ export const MUTATIONS = [
     { [RECOVERY]: ['a retry is due at its recorded time, neither earlier nor later'] },
     [
       'a retry is made at once',
-      'src/actors/agent/worker.ts',
-      '        await context.pause(msUntil(effect.dueAt))\n',
-      '',
+      'src/actors/agent/waits.ts',
+      'context.pause(retryLeftMs(task, config, clock.now()))',
+      'context.pause(0)',
     ],
   ),
   ...breaking(
@@ -736,6 +825,26 @@ export const MUTATIONS = [
       'src/actors/agent/call.ts',
       "    case 'unsent':\n      return undefined",
       "    case 'unsent':\n      return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
+    ],
+  ),
+  ...breaking(
+    'A verified table is read again before it is used',
+    { 'tests/store/level/remembered-tables.test.ts': ['rots in a table without a trace'] },
+    [
+      'a table is trusted by its time',
+      `${STORE}/opening-check.ts`,
+      'table.smallest <= to && table.largest >= from)) await',
+      'table.smallest <= to && table.largest < from)) await',
+    ],
+  ),
+  ...breaking(
+    'A call that began elsewhere is never made again without a word',
+    { 'tests/actors/agent/elsewhere.test.ts': ['has an unknown outcome'] },
+    [
+      'what is not here was never sent',
+      'src/actors/agent/call.ts',
+      "isGone && found.outcome === 'unsent' ? UNANSWERED : found",
+      'found',
     ],
   ),
   ...breaking(
@@ -867,7 +976,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['hold the second task without a request', 'of zero holds everything'] },
     [
       'everything fits',
-      'src/actors/admission/budget-decisions.ts',
+      'src/actors/admission/budget.ts',
       'left === null || (left > 0 && needed <= left)',
       'left === null || needed >= 0',
     ],
@@ -877,7 +986,7 @@ export const MUTATIONS = [
     { [BUDGETS]: ['The next call is estimated at the mean', 'but not at the cost of its last one'] },
     [
       'the last call does not count',
-      'src/actors/admission/budget-decisions.ts',
+      'src/actors/admission/budget.ts',
       'largest([mean, lastCost ?? mean, minimum])',
       'largest([mean, minimum])',
     ],
@@ -888,7 +997,7 @@ export const MUTATIONS = [
     [
       'a raised budget is not noticed',
       'src/actors/agent/decisions.ts',
-      "return queue.some(isForBudget) ? [{ key: BEGIN_HELD, type: 'begin' }] : []",
+      "return queue.some(isHeldForMoney) ? [{ key: BEGIN_HELD, type: 'begin' }] : []",
       'return []',
     ],
   ),
@@ -902,7 +1011,7 @@ export const MUTATIONS = [
     [
       'nothing is reserved',
       'src/actors/admission/budget-ledger.ts',
-      "value === 'limited' ? [{ type: 'BudgetReserved', data: reservation }] : []",
+      "value === 'limited' && !isRefused ? [{ type: 'BudgetReserved', data: reservation }] : []",
       "value === 'limited' && reservation.callId === '' ? [{ type: 'BudgetReserved', data: reservation }] : []",
     ],
   ),
@@ -924,6 +1033,26 @@ export const MUTATIONS = [
       'src/actors/admission/budgets.ts',
       'Promise.all(ledgers.map((ledger) => ledger.reserve(reservation)))',
       'Promise.all(ledgers.slice(0, 1).map((ledger) => ledger.reserve(reservation)))',
+    ],
+  ),
+  ...breaking(
+    'Two processes may spend from one budget',
+    { 'tests/actors/admission/shared-budgets.test.ts': ['starve nobody', 'notice that another process'] },
+    [
+      'what another process gives back is not noticed',
+      'src/actors/admission/budgets.ts',
+      '    if (!signal.aborted) this.#notify()\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'Two processes may spend from one budget',
+    { 'tests/actors/admission/shared-budgets.test.ts': ['do not both take the last room'] },
+    [
+      'what another process has taken is not noticed',
+      'src/actors/admission/budget-ledger.ts',
+      "isRefused = value === 'limited' && !fits(",
+      "isRefused = value === 'none' && !fits(",
     ],
   ),
   ...breaking(
@@ -958,7 +1087,7 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      'if (signal.aborted) return record(() => keepLate(effect, ending))',
+      'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
       'if (signal.aborted) return',
     ],
     [
@@ -1142,6 +1271,28 @@ export const MUTATIONS = [
     ],
   ),
 
+  // Configuration
+  ...breaking(
+    'A configuration file is refused for what the commands refuse, and for nothing else',
+    { 'tests/config/same-rules.test.ts': ['The file has a supervision tree'] },
+    [
+      'the rules of a tree are left to its start',
+      'src/config/configuration.ts',
+      '      checkSupervisor(tree, supervisors)\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A configuration file is refused for what the commands refuse, and for nothing else',
+    { 'tests/config/same-rules.test.ts': ['The file has a workflow'] },
+    [
+      'an empty prompt is left to the run',
+      'src/config/workflow-definition.ts',
+      'Schema.NullOr(NotBlank)',
+      'Schema.NullOr(Schema.String)',
+    ],
+  ),
+
   // Other processes
   ...breaking(
     'A task asked through another process finishes even if its client dies',
@@ -1158,12 +1309,7 @@ export const MUTATIONS = [
     {
       'tests/remote/orchestrator.test.ts': ['waits for the tasks of other processes, and not for followers'],
     },
-    [
-      'their tasks are not counted',
-      'src/owner/socket.ts',
-      "if (request.method === 'POST') this.#writes.add(answered)",
-      '',
-    ],
+    ['their tasks are not counted', 'src/owner/socket.ts', 'this.#writes.add(done)', ''],
   ),
   ...breaking(
     '`owner.json` is trusted only if this user alone can have written it',
@@ -1199,8 +1345,28 @@ export const MUTATIONS = [
     [
       'any number of connections is taken',
       'src/owner/socket.ts',
-      '    this.#server.maxConnections = MOST_CONNECTIONS\n',
-      '',
+      'this.#connections.size >= MOST_CONNECTIONS',
+      'false',
+    ],
+  ),
+  ...breaking(
+    'No client holds up another one, or the end of the owner',
+    { 'tests/owner/limits.test.ts': ['in the middle of its request holds up no other client'] },
+    [
+      'half of a request counts as work',
+      'src/owner/socket.ts',
+      '    const body = await readBody(request)\n',
+      '    const body = await this.#written(readBody(request))\n',
+    ],
+  ),
+  ...breaking(
+    'No client holds up another one, or the end of the owner',
+    { 'tests/owner/limits.test.ts': ['before it reads the reply to its task holds up no other client'] },
+    [
+      'a task lasts until its reply is read',
+      'src/owner/served-commands.ts',
+      'send({ reply: await handle })',
+      'await lines.write({ reply: await handle })',
     ],
   ),
   ...breaking(
@@ -1273,8 +1439,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       'src/store/level/opening-check.ts',
-      '  if (!problem) return\n',
-      '  if (problem !== undefined) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
@@ -1360,9 +1526,9 @@ export const MUTATIONS = [
     },
     [
       'a cancelled task ends the turn of those behind it',
-      'src/actors/agent/call-admission.ts',
-      '        await this.admit(task, context)\n',
-      '        return await this.admit(task, context)\n',
+      'src/actors/agent/worker.ts',
+      '        await begin(task, context)\n      } catch',
+      '        return await begin(task, context)\n      } catch',
     ],
   ),
   ...breaking(
@@ -1512,9 +1678,9 @@ export const MUTATIONS = [
     { 'tests/actors/admission/spending.test.ts': ['Cached tokens count by the weight that is set'] },
     [
       'cached tokens are free',
-      'src/actors/agent/counted-spending.ts',
-      '  const tokens = tokensOf(usage)',
-      '  const tokens = tokensOf.length * 0 + usage.inputTokens + usage.outputTokens',
+      'src/actors/agent/worker.ts',
+      'recordedSpending(spent, admission.tokensOf(spent.usage))',
+      'recordedSpending(spent, spent.usage.inputTokens + spent.usage.outputTokens)',
     ],
   ),
   ...breaking(
@@ -1624,6 +1790,7 @@ export const MUTATIONS = [
     {
       'tests/patterns/runs/missing-parts.test.ts': [
         'is no success, names the agent, and resumes with what is missing',
+        'a race is won by a whole answer, even if one with a missing part is earlier',
       ],
     },
     [
@@ -1691,8 +1858,8 @@ export const MUTATIONS = [
     [
       'a follower misses a fact',
       'src/owner/followers.ts',
-      'this.#store.follow({ after,',
-      'this.#store.follow({ after: after + 1,',
+      'pages(this.#store, { after,',
+      'pages(this.#store, { after: after + 1,',
     ],
   ),
   ...breaking(
@@ -1737,4 +1904,301 @@ export const MUTATIONS = [
       'for (const root of roots.toReversed()) void root.stop()',
     ],
   ),
+  ...breaking(
+    'A limit that ends at a known time is waited for once',
+    { [ACCOUNT_LIMITS]: ['is waited for once, by all agents of the account'] },
+    [
+      'only the task that met it waits',
+      'src/actors/agent/waits.ts',
+      'if (isForAllModels(error)) await accounts.pause(',
+      'if (leftMs < 0) await accounts.pause(',
+    ],
+  ),
+  ...breaking(
+    'A limit that ends at a known time is waited for once',
+    { [ACCOUNT_LIMITS]: ['is waited for across a restart, by tasks that were never sent as well'] },
+    [
+      'the next process does not know it',
+      'src/actors/admission/accounts.ts',
+      '    if (leftMs > 0) this.#governor.close(account, leftMs)\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A limit that ends at a known time is waited for once',
+    { [ACCOUNT_LIMITS]: ['ends staggered: a few calls go first, and the others when one is answered'] },
+    [
+      'all calls begin when it ends',
+      'src/actors/admission/adaptive-limit.ts',
+      '(isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
+      '(isProven || PROBES > 0 ? whole(limit) : 0)',
+    ],
+  ),
+  ...breaking(
+    'An account that cannot pay fails no task and is not probed',
+    { [ACCOUNT_LIMITS]: ['holds its tasks: it is not tried again, and no agent is in error'] },
+    [
+      'its task fails',
+      'src/actors/agent/decisions.ts',
+      "  if (fault === 'payment')\n",
+      "  if (fault === 'payment' && attempt < 0)\n",
+    ],
+    [
+      'its other tasks are tried',
+      'src/actors/agent/waits.ts',
+      "if (fault === 'payment') return accounts.hold(account, error.message)",
+      "if (fault === 'payment') return",
+    ],
+  ),
+  ...breaking(
+    'A person who resumes an account wakes its tasks only',
+    { [ACCOUNT_LIMITS]: ['wakes its own tasks, and none of another account'] },
+    [
+      'any account wakes them',
+      'src/actors/agent/waits.ts',
+      'resumed.has(account) && resolve()',
+      'resumed.size > 0 && resolve()',
+    ],
+  ),
+  ...breaking(
+    'A person who resumes an account wakes its tasks only',
+    { [ACCOUNT_LIMITS]: ['wakes the tasks that a limit of one model keeps waiting, if it is named'] },
+    [
+      'an account that is open wakes none',
+      'src/actors/admission/accounts.ts',
+      '    if (account !== undefined) accounts.add(account)\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A wait is never longer than the one that was decided',
+    {
+      'tests/actors/clock-jumps.test.ts': [
+        'a retry is made within its delay',
+        'a limit of the account ends within the wait that was decided, for every agent',
+        'a deadline comes within the time that the task had left',
+        'a restart by a supervisor is made within its back-off',
+        'a timer of an own actor is due within its delay',
+        'a wait of an older log, which does not say how long it was, is bounded by the settings',
+      ],
+    },
+    [
+      'only the instant counts',
+      'src/clock.ts',
+      'Math.min(Date.parse(dueAt) - now || 0, longestMs)',
+      'Date.parse(dueAt) - now || longestMs * 0',
+    ],
+    [
+      'a wait of an older log has no bound',
+      'src/actors/agent/waits.ts',
+      'OLD_ACCOUNT_WAIT_MS : (config?.retry.maxDelayMs ?? 0)',
+      'OLD_ACCOUNT_WAIT_MS : (config?.retry.maxDelayMs ?? 0) * 1e9',
+    ],
+  ),
+  ...breaking(
+    '`--simulate` never reaches a paid account',
+    {
+      'tests/cli/live/other-runner.test.ts': [
+        'with --simulate, no command makes a process that has the store open ask the real model',
+      ],
+    },
+    [
+      'a process that asks the real model is used',
+      'src/cli/session.ts',
+      "if (simulate ? isSimulated || purpose === 'read' :",
+      "if (simulate ? isSimulated || purpose !== 'declare' :",
+    ],
+  ),
+  ...breaking(
+    '`--simulate` never reaches a paid account',
+    {
+      'tests/cli/live/other-runner.test.ts': [
+        'without --simulate, no command is answered by a process that simulates',
+      ],
+    },
+    [
+      'a process that simulates is used',
+      'src/cli/session.ts',
+      ": !isSimulated || purpose !== 'call') return",
+      ': !isSimulated || purpose.length > 0) return',
+    ],
+  ),
+  ...breaking(
+    'A rebuilt conversation keeps what is newest',
+    { [ACCOUNT_WAITS]: ['whose newest turn is too long keeps its end: %s'] },
+    [
+      'the beginning of a turn is kept',
+      'src/actors/agent/session/conversation.ts',
+      'text.slice(text.length - length).replace(',
+      'text.slice(0, length).replace(',
+    ],
+  ),
+  ...breaking(
+    'A rebuilt conversation keeps what is newest',
+    {
+      [ACCOUNT_WAITS]: ['with a very long conversation keeps the newest turns and says how many it left out'],
+    },
+    [
+      'the oldest turns are kept',
+      'src/actors/agent/session/conversation.ts',
+      '  for (const turn of turns) {\n    const texts',
+      '  for (const turn of turns.toReversed()) {\n    const texts',
+    ],
+    [
+      'nothing is said of what is left out',
+      'src/actors/agent/session/conversation.ts',
+      'turns: turns.length - told.length, characters }',
+      'turns: 0, characters }',
+    ],
+  ),
+  ...breaking(
+    'An outcome that cannot be written never hangs a task',
+    { [BROKEN_TASKS]: ['if its answer cannot be recorded; the answer and its cost are kept'] },
+    [
+      'its answer is lost',
+      'src/actors/agent/worker.ts',
+      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n    await keepLate(effect, ending)\n',
+      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n',
+    ],
+  ),
+  ...breaking(
+    'An outcome that cannot be written never hangs a task',
+    { [BROKEN_TASKS]: ['if its call cannot be announced, and the tasks behind it take their turn'] },
+    [
+      'a task waits for an effect that has failed',
+      'src/actors/agent/broken-task.ts',
+      '  if (mayPass(error)) throw error\n  logger',
+      '  if (error !== undefined) throw error\n  logger',
+    ],
+  ),
+  ...breaking(
+    'An outcome that cannot be written never hangs a task',
+    { [BROKEN_TASKS]: ['leaves its cost in the log, and counts once'] },
+    [
+      'the cost of a refused answer is lost',
+      'src/actors/agent/worker.ts',
+      "if (ending.type !== 'CallSucceeded' || mayPass(error)) throw error",
+      'if (error !== undefined) throw error',
+    ],
+  ),
+  ...breaking(
+    'What is known of an account ends no task',
+    { [ACCOUNT_LIMITS]: ['ends no task: what a call says %s counts in this process'] },
+    [
+      'its task waits for it',
+      'src/actors/agent/waits.ts',
+      '    if (mayPass(error)) throw error\n',
+      '    if (error !== undefined) throw error\n',
+    ],
+  ),
+  ...breaking(
+    'No runner and no effect keeps an agent or `close()` waiting for ever',
+    { [DEAF_RUNNER]: ['a deaf call that is %s does not hold up the next task'] },
+    [
+      'a deaf call is waited for',
+      'src/actors/agent/deaf-runner.ts',
+      'const DEAF_AFTER_MS = 20_000',
+      'const DEAF_AFTER_MS = 20_000_000',
+    ],
+  ),
+  ...breaking(
+    'No runner and no effect keeps an agent or `close()` waiting for ever',
+    {
+      [DEAF_RUNNER]: [
+        'closing ends in time while an agent is prepared, or an effect of an actor runs, for ever',
+      ],
+    },
+    [
+      'closing waits for each part',
+      'src/orchestrator.ts',
+      'const CLOSES_WITHIN_MS = 30_000',
+      'const CLOSES_WITHIN_MS = 30_000_000',
+    ],
+  ),
+  ...breaking(
+    'A foreign fact does not wedge an actor',
+    {
+      'tests/actors/engine/foreign-facts.test.ts': [
+        'whenever it comes: no decision is lost or taken on an old state',
+        'a write that is reported as failed, but was written, does not wedge the actor',
+      ],
+    },
+    [
+      'a decision that came second is not taken again',
+      'src/actors/engine/actor.ts',
+      'if (error instanceof VersionConflict && (await this.#catchUp()))',
+      'if (turn.length < 0 && error instanceof VersionConflict && (await this.#catchUp()))',
+    ],
+  ),
+  ...breaking(
+    'A foreign fact does not wedge an actor',
+    { 'tests/actors/own/decided.test.ts': ['a decide that returns %s fails with a clear error'] },
+    [
+      'a promise is no facts',
+      'src/actors/own/decided.ts',
+      "  if (decided === undefined || decided === null) return 'it returned nothing'\n",
+      '  if (decided === undefined || decided === null) return null\n',
+    ],
+  ),
+  ...breaking(
+    'A late answer is recorded and its cost counted',
+    { 'tests/actors/agent/late-answers.test.ts': ['comes while the end of its task is written'] },
+    [
+      'what is found out while everything closes is not written',
+      'src/actors/agent/worker.ts',
+      '      whileClosing: true,\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A full disk undoes no decision and loses no answer',
+    {
+      'tests/actors/agent/full-disk.test.ts': [
+        'an answer that waits for room is written while everything closes',
+      ],
+    },
+    [
+      'a write that waits is not tried when everything closes',
+      'src/actors/engine/actor.ts',
+      'if (this.#life.isWanted || !mayPass(error)) throw error',
+      'if (error !== undefined) throw error',
+    ],
+  ),
+  ...breaking(
+    'A full disk undoes no decision and loses no answer',
+    {
+      'tests/actors/agent/full-disk.test.ts': [
+        'what a call cost waits for room while its agent is restarted',
+      ],
+    },
+    [
+      'a restart gives up what waits for room',
+      'src/actors/agent/agent.ts',
+      'wasKilled, insists: true })',
+      'wasKilled })',
+    ],
+  ),
 ]
+
+/** What keeps mutations from being tried: a line that has changed, or a test that is gone. */
+export function staleness(mutations, root) {
+  const texts = new Map()
+  const textOf = (file) => {
+    const path = join(root, file)
+    if (!texts.has(file)) texts.set(file, existsSync(path) ? readFileSync(path, 'utf8') : '')
+    return texts.get(file)
+  }
+  const codeOf = (test) => textOf(test).replace(/\/\*\*[\s\S]*?\*\//g, '')
+  return mutations.flatMap(({ breaks, file, from, to, tests }) => {
+    const count = textOf(file).split(from).length - 1
+    const isApplicable = count === 1 && from !== to
+    return [
+      ...(isApplicable ? [] : [`${breaks}: ${JSON.stringify(from)} is ${count} times in ${file}`]),
+      ...Object.entries(tests).flatMap(([test, titles]) =>
+        titles
+          .filter((title) => !codeOf(test).includes(title))
+          .map((title) => `${breaks}: there is no test ${JSON.stringify(title)} in ${test}`),
+      ),
+    ]
+  })
+}

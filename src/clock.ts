@@ -1,5 +1,6 @@
 /** Time as a port, so that tests control it: nothing else in this project reads the clock or sets a timer. */
 import { setImmediate } from 'node:timers'
+import { InvalidInputError } from './events/errors/usage.ts'
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -78,6 +79,8 @@ export interface DurableTimer {
  * @param now Milliseconds since the epoch.
  */
 export function durableTimer(now: number, delayMs: number): DurableTimer {
+  if (!Number.isFinite(now) || Number.isNaN(Number(delayMs)))
+    throw new InvalidInputError({ what: 'The timer', problem: 'its time and its delay must be numbers' })
   const whole = Math.max(0, Math.ceil(delayMs))
   return { dueAt: instant(now + whole), delayMs: whole }
 }

@@ -48,8 +48,7 @@ export type { AgentDirectories } from './workspaces/directories.ts'
 // Limits, accounts, budgets and held tasks
 
 export type { AccountInfo } from './actors/admission/accounts.ts'
-export type { BudgetInfo } from './actors/admission/budget-ledger.ts'
-export type { BudgetScope } from './actors/admission/budget-scope.ts'
+export type { BudgetInfo, BudgetScope } from './actors/admission/budget.ts'
 export type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 export type { OfAgent } from './actors/agent/tasks/held-tasks.ts'
 export type { LateAnswer } from './actors/agent/tasks/late-answers.ts'
@@ -148,6 +147,7 @@ export type {
   EventStore,
   FollowOptions,
   ReadOptions,
+  StreamAppend,
   StreamHead,
   StreamSummary,
   StreamsOptions,

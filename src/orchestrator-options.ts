@@ -64,6 +64,14 @@ export interface OrchestratorOptions {
    * `owner.json` in the base directory names. Default: true; a custom `store` is never served.
    */
   readonly serve?: boolean
+  /**
+   * Called when another process asks this one to end (`claude-agents serve stop`); with `now`, at once. Without it, such a
+   * request is refused.
+   *
+   * @example
+   * onStop: ({ now }) => shutdown.begin({ finishWithinMs: now ? 0 : Infinity })
+   */
+  readonly onStop?: (request: { readonly now: boolean }) => void
   /** Your own kinds of actors: those with open work resume on opening, and their streams can be replayed. */
   readonly actors?: readonly OwnKind[]
   /** Called when all work has stopped: a supervision tree gave up, or the log's lock is lost; see `Orchestrator.failed`. */
@@ -98,6 +106,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   resume: true,
   declare: true,
   serve: true,
+  onStop: true,
   actors: true,
   onFailure: true,
   clock: true,

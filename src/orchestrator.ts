@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import type { Observable } from 'rxjs'
 import { type AccountInfo, Accounts } from './actors/admission/accounts.ts'
-import type { BudgetInfo } from './actors/admission/budget-ledger.ts'
-import { type BudgetScope, placeOf } from './actors/admission/budget-scope.ts'
+import { localAdmission } from './actors/admission/admission.ts'
+import { type BudgetInfo, type BudgetScope, placeOf } from './actors/admission/budget.ts'
 import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { Agent } from './actors/agent/agent.ts'
@@ -55,7 +55,13 @@ import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
-import type { ResumeOptions, RunDetails, RunInfo, RunOptions } from './patterns/runs/options.ts'
+import type {
+  ResumeOptions,
+  RunDetails,
+  RunInfo,
+  RunListOptions,
+  RunOptions,
+} from './patterns/runs/options.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
@@ -63,6 +69,7 @@ import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
+import { thisPlace } from './workspaces/place.ts'
 
 /**
  * A team of agents and its log: the way in to everything else. One process at a time has a base directory open.
@@ -109,14 +116,17 @@ export class Orchestrator implements AsyncDisposable {
     this.#logger = logger
     const { cacheReadWeight = CACHE_READ_WEIGHT.fallback } = options
     const minimum = completed(CALL_MINIMUM, callMinimum)
-    this.#budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
     const surroundings = Orchestrator.#surroundings(options, baseDir)
-    this.#accounts = new Accounts({ store, clock, logger }, surroundings.governor)
-    const environment: Omit<AgentEnvironment, 'swept'> = {
+    const { runner } = surroundings
+    const governor = new Governor(governorLimits(options.limits ?? {}, runner), { clock, logger })
+    const budgets = new Budgets({ store, clock, logger }, minimum, cacheReadWeight)
+    const accounts = new Accounts({ store, clock, logger }, governor)
+    this.#budgets = budgets
+    this.#accounts = accounts
+    const environment: Omit<AgentEnvironment, 'swept' | 'isSwept'> = {
       ...surroundings,
       store,
-      budgets: this.#budgets,
-      accounts: this.#accounts,
+      admission: localAdmission({ runner, accounts, budgets, governor, clock, logger }),
       intake: this.#intake,
       spentLate: async ({ taskId, runId }, callId, cost) => {
         try {
@@ -139,7 +149,7 @@ export class Orchestrator implements AsyncDisposable {
       options.agentDefaults ?? {},
     )
     this.#heldTasks = new HeldTasks(this.#agents)
-    this.#runs = new Runs(environment, this.#agents)
+    this.#runs = new Runs({ ...environment, budgets }, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [])
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
@@ -163,11 +173,11 @@ export class Orchestrator implements AsyncDisposable {
     const runner = options.runner ?? claudeCli({ clock, logger, ...processLimits(limits) })
     return {
       baseDir,
+      place: () => thisPlace(baseDir),
       clock,
       logger,
       ...(options.inspect ? { inspect: options.inspect } : {}),
       runner,
-      governor: new Governor(governorLimits(limits, runner), { clock, logger }),
       mailbox: limits.mailbox ?? LIMITS.mailbox.fallback,
       random: options.random ?? Math.random,
       newId: options.newId ?? randomUUID,
@@ -223,6 +233,7 @@ export class Orchestrator implements AsyncDisposable {
           ...{ baseDir, store, logger, system: orchestrator },
           prepare: orchestrator.#declare,
           runner: orchestrator.#runner,
+          ...defined({ stop: options.onStop }),
         })
       await orchestrator.#accounts.open()
       if (options.declare !== 'on-demand') await orchestrator.#declare()
@@ -458,7 +469,7 @@ export class Orchestrator implements AsyncDisposable {
 
   /** The runs of workflows: what they have done, and how they continue. */
   readonly runs: OrchestratorRuns = {
-    list: async () => this.#open.#runs.list(),
+    list: async (which) => this.#open.#runs.list(which),
     show: async (runId) => this.#open.#runs.show(runId),
     plan: async (runId, pattern) => this.#open.#runs.plan(runId, pattern),
     resume: (runId, pattern, options) => this.#working.#runs.resume(runId, pattern, options),
@@ -579,7 +590,7 @@ export interface OrchestratorHeld {
   list(of?: OfAgent): Promise<readonly HeldTask[]>
   /** Lets a task that waits for an approval start. Throws TaskNotHeldError. */
   approve(taskId: string, verdict?: Verdict & OfAgent): Promise<HeldTask>
-  /** Ends a task that waits for an approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
+  /** Ends a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   reject(taskId: string, rejection?: Rejection & OfAgent): Promise<HeldTask>
 }
 
@@ -591,8 +602,8 @@ export interface OrchestratorHeld {
  *   if (status === 'paused') await orchestrator.runs.resume(runId, sequential(['researcher', 'writer']))
  */
 export interface OrchestratorRuns {
-  /** All runs, by id. */
-  list(): Promise<readonly RunInfo[]>
+  /** All runs, or only those that are running, waiting or held (`{ open: true }`); the newest first. */
+  list(which?: RunListOptions): Promise<readonly RunInfo[]>
   /** A run and its steps. Throws RunNotFoundError. */
   show(runId: string): Promise<RunDetails>
   /**

@@ -17,6 +17,8 @@ export interface ShutdownOptions {
 export interface Shutdown {
   /** Resolves when the log is closed; rejects if closing failed. */
   readonly closed: Promise<void>
+  /** Shuts down as the first signal does, but with a time of its own: 0 closes at once, Infinity waits for all running work. */
+  begin(options?: Pick<ShutdownOptions, 'finishWithinMs'>): void
   /** Removes the signal handlers. */
   remove(): void
 }
@@ -34,6 +36,7 @@ export function closeOnSignal(
   { signals = ['SIGTERM', 'SIGINT'], finishWithinMs = 25_000, before = () => {} }: ShutdownOptions = {},
 ): Shutdown {
   let isAsked = false
+  let within = finishWithinMs
   const remove = () => {
     for (const signal of signals) process.off(signal, end)
   }
@@ -42,10 +45,10 @@ export function closeOnSignal(
     const stopped = Promise.all([
       // Running work finishes also if the sources of new work cannot be stopped.
       Promise.resolve().then(before).catch(reportToHost),
-      orchestrator.drain({ withinMs: finishWithinMs }),
+      orchestrator.drain({ withinMs: within }),
     ])
     // `before` may never resolve: a server with a keep-alive connection does not close by itself.
-    await Promise.race([stopped, pause(systemClock, finishWithinMs, timeUp.signal)])
+    await Promise.race([stopped, pause(systemClock, within, timeUp.signal)])
     timeUp.abort()
   }
   let end = () => {}
@@ -63,5 +66,13 @@ export function closeOnSignal(
     }
   })
   for (const signal of signals) process.on(signal, end)
-  return { closed, remove }
+  return {
+    closed,
+    begin(options = {}) {
+      if (!isAsked) within = options.finishWithinMs ?? finishWithinMs
+      // At once ends a shutdown that has begun, as a second signal does.
+      if (!isAsked || options.finishWithinMs === 0) end()
+    },
+    remove,
+  }
 }

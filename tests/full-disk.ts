@@ -20,6 +20,10 @@ export function onFullDisk(store: EventStore) {
       room()
       return store.append(...given)
     },
+    appendAll: async (appends) => {
+      room()
+      return store.appendAll(appends)
+    },
   }
   return { disk, store: limited }
 }

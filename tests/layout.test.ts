@@ -109,6 +109,13 @@ describe('the layout', () => {
     expect(circles([...needs.keys()], (room) => [...(needs.get(room) ?? [])])).toEqual([])
   })
 
+  test('what makes calls asks one door whether they may begin', () => {
+    const doors = files
+      .filter((file) => roomOf(file) === 'actors/agent')
+      .flatMap((file) => localImports(file).filter((target) => roomOf(target) === 'actors/admission'))
+    expect(new Set(doors)).toEqual(new Set(['actors/admission/admission.ts']))
+  })
+
   test('no import goes round in a circle', () => {
     expect(circles(files, localImports)).toEqual([])
   })

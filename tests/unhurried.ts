@@ -8,13 +8,15 @@ export function unhurried(store: EventStore, turns: readonly number[]): EventSto
     const count = turns[appends++ % turns.length] ?? 0
     for (let turn = 0; turn < count; turn++) await null
   }
+  const slowly = async <Recorded>(append: () => Promise<Recorded>) => {
+    await wait()
+    const recorded = await append()
+    await wait()
+    return recorded
+  }
   return {
     ...store,
-    async append(...given) {
-      await wait()
-      const recorded = await store.append(...given)
-      await wait()
-      return recorded
-    },
+    append: (...given) => slowly(() => store.append(...given)),
+    appendAll: (appends) => slowly(() => store.appendAll(appends)),
   }
 }

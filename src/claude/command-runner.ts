@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { CommandFailedError } from '../events/errors/call.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import { oneLine, redactor, secretsOf } from '../events/redaction.ts'
 import { HOME_MARKER } from '../workspaces/directories.ts'
 import { prepareDirectories } from '../workspaces/lifecycle.ts'
@@ -43,6 +44,7 @@ const INHERITED = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME', 
  * const orchestrator = await Orchestrator.open({ runner })
  */
 export function commandRunner(options: CommandRunnerOptions): AgentRunner {
+  checkArgument('The options of commandRunner', options, 'an object')
   const { command, args = [], input = ({ prompt }) => prompt, environment: added = {} } = options
   const limits = { ...OUTPUT_LIMITS, ...options.limits }
   // All that it prints is the answer, and held as such: how it is divided into lines says nothing.

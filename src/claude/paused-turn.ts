@@ -32,16 +32,16 @@ export function withContinuations(start: AgentRunner['start']): AgentRunner['sta
         }
       } catch (error) {
         if (result === null || options.signal.aborted) {
-          if (spent !== null) yield { type: 'spent', ...spendingOf(spent) }
+          if (spent !== null) yield { type: 'spent', ...onlySpending(spent) }
           throw error
         }
         // Half an answer was paid for: it is kept, and its stop reason says what it is.
         yield { type: 'warning', message: `the paused turn could not be continued: ${error}` }
-        yield { type: 'result', result: { ...result, ...spendingOf(spent ?? result) } }
+        yield { type: 'result', result: { ...result, ...onlySpending(spent ?? result) } }
         return
       }
       if (part === null) {
-        if (spent !== null) yield { type: 'spent', ...spendingOf(spent) }
+        if (spent !== null) yield { type: 'spent', ...onlySpending(spent) }
         return
       }
       result = result === null ? part : joined(result, part, call)
@@ -62,7 +62,7 @@ const joined = (one: CallResult, other: CallResult, { settings }: Call): CallRes
   permissionDenials: [...one.permissionDenials, ...other.permissionDenials],
 })
 
-const spendingOf = ({ costUsd, usage, estimated }: CallSpending): CallSpending => ({
+const onlySpending = ({ costUsd, usage, estimated }: CallSpending): CallSpending => ({
   costUsd,
   usage,
   ...(estimated && { estimated }),

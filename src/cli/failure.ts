@@ -13,6 +13,14 @@ const USAGE_ERRORS = new Set(['InvalidIdError', 'InvalidInputError', 'OtherRunne
 const HELD = 75
 const HELD_ERRORS = new Set(['TaskHeldError', 'RunHeldError'])
 
+/** What is known of the command that was meant. */
+export interface MeantCommand {
+  /** What to type for help with it. */
+  readonly help: () => Promise<string> | string
+  /** Whether it takes a text, which may have been given without quotes. */
+  readonly takesText: () => Promise<boolean> | boolean
+}
+
 interface FailureText {
   readonly code: string
   readonly message: string
@@ -21,15 +29,9 @@ interface FailureText {
 
 /**
  * Prints the error of a command and sets the exit code, unless an interruption has set it already.
- *
- * @param helpHint What to type for help with the command.
  */
-export async function reportFailure(
-  error: unknown,
-  json: boolean,
-  helpHint: () => Promise<string> | string,
-): Promise<void> {
-  if (error instanceof CommanderError) return reportUsage(error, json, helpHint)
+export async function reportFailure(error: unknown, json: boolean, meant: MeantCommand): Promise<void> {
+  if (error instanceof CommanderError) return reportUsage(error, json, meant)
   const { describeError } = await import('../events/errors/base.ts')
   const failure = describeError(error)
   print(failure, json)
@@ -40,12 +42,12 @@ export async function reportFailure(
 async function reportUsage(
   { exitCode, code, message }: CommanderError,
   json: boolean,
-  helpHint: () => Promise<string> | string,
+  { help, takesText }: MeantCommand,
 ): Promise<void> {
   process.exitCode = exitCode === 0 ? 0 : USAGE
   if (exitCode === 0) return
-  const quotes = code === 'commander.excessArguments' ? 'Put text of several words in quotes. ' : ''
-  const hint = `${quotes}See ${await helpHint()}`
+  const isUnquoted = code === 'commander.excessArguments' && (await takesText())
+  const hint = `${isUnquoted ? 'Put text of several words in quotes. ' : ''}See ${await help()}`
   // A command that needs a subcommand has printed its help already.
   if (code !== 'commander.help')
     print({ code: 'UsageError', message: message.replace(/^error: /, ''), hint }, json)
@@ -53,9 +55,10 @@ async function reportUsage(
 }
 
 function print({ code, message, hint }: FailureText, json: boolean): void {
+  const typed = asTyped(hint)
   const text = json
-    ? jsonLine({ error: { code, message, hint } })
-    : inert(`error: ${message}${hint ? `\n  ${asTyped(hint)}` : ''}`)
+    ? jsonLine({ error: { code, message, hint: typed } })
+    : inert(`error: ${message}${typed ? `\n  ${typed}` : ''}`)
   endLine()
   writeNote(`${text}\n`)
 }

@@ -27,6 +27,20 @@ export interface GlobalOptions {
   readonly configFile?: string
   /** Every setting, wherever it comes from. */
   readonly config: Config
+  /** As they were typed, for a process that is started with the same. */
+  readonly given: GivenOptions
+}
+
+/** The words that give these options again. */
+export function wordsOf({ baseDir, config, set = {}, logLevel, claude, simulate }: GivenOptions): string[] {
+  const named = Object.entries(
+    defined({ '--base-dir': baseDir, '--config': config, '--log-level': logLevel, '--claude': claude }),
+  )
+  return [
+    ...named.flat(),
+    ...Object.entries(set).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
+    ...(simulate ? ['--simulate'] : []),
+  ]
 }
 
 /** An action that takes the global options as they were typed, then what commander passes. */
@@ -58,6 +72,7 @@ export async function completeOptions(
     claude: claudePath,
     configFile: given.config,
     config,
+    given,
   })
 }
 

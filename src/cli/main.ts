@@ -5,11 +5,12 @@ const words = process.argv.slice(2)
 
 async function fail(error: unknown): Promise<void> {
   try {
-    const [{ reportFailure }, { helpHint }] = await Promise.all([
+    const [{ reportFailure }, { helpHint, takesText }] = await Promise.all([
       import('./failure.ts'),
       import('./program.ts'),
     ])
-    await reportFailure(error, words.includes('--json'), () => helpHint(words))
+    const meant = { help: () => helpHint(words), takesText: () => takesText(words) }
+    await reportFailure(error, words.includes('--json'), meant)
   } catch {
     failBare(error)
   }

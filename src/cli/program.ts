@@ -1,7 +1,8 @@
 /** The command line as one program: its global options, and the commands by topic, each loaded when it is used. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { nearestName } from '../events/nearest-name.ts'
 import { LOG_LEVELS } from '../logger.ts'
+import { packageVersion } from '../owner/version.ts'
 import { assignments } from './arguments.ts'
 import { addLazyCommand, commandNamed, type Definition, loadedCommand } from './lazy-command.ts'
 
@@ -191,11 +192,6 @@ function printVersion(): never {
   throw new CommanderError(0, 'commander.version', version)
 }
 
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
-}
-
 function logLevel(text: string): string {
   const level = text.toLowerCase()
   if ((LOG_LEVELS as readonly string[]).includes(level)) return level
@@ -205,8 +201,12 @@ function logLevel(text: string): string {
 async function showHelp(program: Command, words: readonly string[]): Promise<void> {
   const { command, names } = await commandNamed(program, words)
   const unknown = words.find((word) => !names.includes(word))
-  if (unknown !== undefined)
-    program.error(`error: unknown command '${unknown}'`, { code: 'commander.unknownCommand' })
+  if (unknown !== undefined) {
+    const known = command.commands.flatMap((one) => [one.name(), ...one.aliases()])
+    const nearest = nearestName(unknown, known)
+    const meant = nearest === null ? '' : ` (Did you mean ${nearest}?)`
+    program.error(`error: unknown command '${unknown}'${meant}`, { code: 'commander.unknownCommand' })
+  }
   command.outputHelp()
 }
 
@@ -214,4 +214,13 @@ async function showHelp(program: Command, words: readonly string[]): Promise<voi
 export async function helpHint(words: readonly string[]): Promise<string> {
   const { names } = await commandNamed(commandProgram(), words)
   return ['claude-agents', ...names, '--help'].join(' ')
+}
+
+/** Arguments that are texts of several words. */
+const TEXTS = new Set(['prompt', 'system-prompt', 'input', 'topic'])
+
+/** Whether the command that was meant takes a text, which may have been given without quotes. */
+export async function takesText(words: readonly string[]): Promise<boolean> {
+  const { command } = await commandNamed(commandProgram(), words)
+  return command.registeredArguments.some((argument) => TEXTS.has(argument.name()))
 }

@@ -13,6 +13,7 @@ import type { OrchestratorOptions } from '../orchestrator-options.ts'
 import { hasStore, noteNoStore } from './existing-store.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { type Interruption, listenForInterruption } from './interruption.ts'
+import { commandLogger } from './logger.ts'
 import { type OpenedRunner, openRunner } from './runner.ts'
 import { type Terminal, terminal } from './terminal/output.ts'
 
@@ -34,7 +35,7 @@ const shared = new AsyncLocalStorage<Session>()
 export const sharing = <T>(session: Session, run: () => Promise<T>): Promise<T> => shared.run(session, run)
 
 /**
- * `read`: the command changes nothing, so what the configuration declares is not written either. `change`: it changes
+ * `read`: the command changes nothing, and never takes the store from a process that wants to open it. `change`: it changes
  * something, and asks for no answer. `call`: it asks for answers, which cost money unless the model is simulated.
  */
 type Purpose = 'read' | 'change' | 'call'
@@ -49,17 +50,17 @@ export async function withSession(
   if (own) return work({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
-  const { accessStore } = await import('../remote/access.ts')
+  const { accessForReading, accessStore } = await import('../remote/access.ts')
   let opened: OpenedRunner | undefined
+  const open = async () => {
+    opened ??= await openRunner(options, screen)
+    return openHere(options, opened, { resume: 'on-demand' })
+  }
   try {
-    const { orchestrator, owner, runner } = await accessStore(options.baseDir, async () => {
-      opened ??= await openRunner(options, screen)
-      // A command that only reads must not resume work that costs money.
-      return openHere(options, opened, {
-        resume: 'on-demand',
-        declare: purpose === 'read' ? 'on-demand' : 'at-once',
-      })
-    })
+    const { orchestrator, owner, runner } =
+      purpose === 'read'
+        ? await accessForReading(options.baseDir, { logger: await commandLogger(options) })
+        : await accessStore(options.baseDir, open)
     try {
       if (owner !== null) refuseOtherRunner(options, { pid: owner, runner: runner ?? '' }, purpose)
       if (owner !== null && purpose !== 'read') await orchestrator.declared()
@@ -116,7 +117,7 @@ export const readStore = (options: GlobalOptions, work: Work, missing?: () => Er
 export async function openHere(
   options: GlobalOptions,
   { runner, logger }: OpenedRunner,
-  when: Pick<OrchestratorOptions, 'resume' | 'declare'> = {},
+  when: Pick<OrchestratorOptions, 'resume' | 'onStop'> = {},
 ): Promise<Orchestrator> {
   const { Orchestrator } = await import('../orchestrator.ts')
   return Orchestrator.open({

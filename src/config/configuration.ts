@@ -5,14 +5,19 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigError, ConfigNotTrustedError, type ConfigProblem } from '../events/errors/config.ts'
+import { systemProblem } from '../events/errors/phrases.ts'
+import { NotAFileError } from '../events/errors/store.ts'
+import { InvalidSpecificationError } from '../events/errors/supervision.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
 import type { Amount, Budget } from '../events/options/budget.ts'
-import { decoded, type ValuePath } from '../events/options/decoding.ts'
+import { checkArgument, decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
+import { checkSupervisor } from '../events/options/supervision-rules.ts'
+import { readPlainFile } from '../store/directory.ts'
 import { ConfigDocument } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
@@ -111,7 +116,8 @@ export async function loadConfig({
   const workflows = namedWorkflows(values.workflows ?? [], (index, part, problem, hint = '') => {
     throw new ConfigError([{ place: placeOf(['workflows', index, part]), problem, hint }])
   })
-  checkAgentIds(values, placeOf)
+  checkAgents(values, placeOf)
+  const supervision = values.supervision && checkedTrees(values.supervision, placeOf)
   if (path !== null && values.claude?.path !== undefined && !origins.has('claude.path'))
     await assertUnwritable(path)
   const settings = resolvedSettings(values, origins, placeOf)
@@ -153,7 +159,7 @@ export async function loadConfig({
       ...agentOptions(rest),
       ...defined({ budget: amounts(budget?.usd, budget?.tokens) }),
     })),
-    supervision: values.supervision?.map(declaredTree),
+    supervision,
     workflows: workflows.length === 0 ? undefined : workflows,
     settings,
   })
@@ -174,27 +180,32 @@ async function problemsOfTrust(
   throw new ConfigNotTrustedError({ file: file.path, hasChanged: trust === 'changed', problems })
 }
 
-/** The configuration file for this directory: in it, or above it; null if there is none. */
-export async function findConfigFile(directory: string): Promise<string | null> {
+/** The configuration file for a directory (default: the working directory): in it, or above it; null if there is none. */
+export async function findConfigFile(directory: string = process.cwd()): Promise<string | null> {
+  checkArgument('The directory', directory, 'a text')
   for (const name of NAMES) {
     const path = join(resolve(directory), name)
-    const isFile = await stat(path).then(
-      (found) => found.isFile(),
+    const isThere = await stat(path).then(
+      () => true,
       () => false,
     )
-    if (isFile) return path
+    if (isThere) return path
   }
   const above = dirname(resolve(directory))
   return above === resolve(directory) ? null : findConfigFile(above)
 }
 
+/** What a shell gives in place of a file: `--config <(...)`. */
+const OF_SHELL = /^\/(dev|proc\/self)\/fd\//
+
 /** The text of a configuration file. Throws ConfigError. */
 export async function readConfigFile(path: string): Promise<string> {
   try {
-    const text = await readFile(path, 'utf8')
+    const text = OF_SHELL.test(path) ? await readFile(path, 'utf8') : String(await readPlainFile(path))
     if (text.length <= LARGEST_FILE) return text
   } catch (cause) {
-    const problem = { place: path, problem: 'it cannot be read', hint: (cause as Error).message }
+    const said = cause instanceof NotAFileError ? cause.summary : systemProblem(cause)
+    const problem = { place: path, problem: `it cannot be read: ${said}`, hint: '' }
     throw new ConfigError([problem], { cause })
   }
   throw new ConfigError([{ place: path, problem: `it is larger than ${LARGEST_FILE} bytes`, hint: '' }])
@@ -218,14 +229,48 @@ function checkKeys(options: Readonly<Record<string, string>>): void {
   throw new InvalidInputError({ what: '--set', problem: `there is no key "${unknown}"`, hint })
 }
 
-function checkAgentIds({ agents = [] }: ConfigValues, placeOf: (path: ValuePath) => string): void {
+function checkAgents(
+  { agents = [], orchestrator }: ConfigValues,
+  placeOf: (path: ValuePath) => string,
+): void {
   const ids = agents.map(({ id }) => id)
   const duplicate = ids.findIndex((id, index) => ids.indexOf(id) !== index)
-  if (duplicate < 0) return
-  const problem = `there is already an agent "${ids[duplicate]}"`
-  throw new ConfigError([
-    { place: placeOf(['agents', duplicate, 'id']), problem, hint: 'Choose another id for this one.' },
-  ])
+  if (duplicate >= 0)
+    throw new ConfigError([
+      {
+        place: placeOf(['agents', duplicate, 'id']),
+        problem: `there is already an agent "${ids[duplicate]}"`,
+        hint: 'Choose another id for this one.',
+      },
+    ])
+  const most = orchestrator?.max_agents ?? ORCHESTRATOR.maxAgents.fallback
+  if (agents.length > most)
+    throw new ConfigError([
+      {
+        place: placeOf(['agents', most]),
+        problem: `there are ${agents.length} agents, and orchestrator.max_agents allows ${most}`,
+        hint: 'Raise max_agents, or declare fewer agents.',
+      },
+    ])
+}
+
+/** The trees, by the rules that hold when they are started. */
+function checkedTrees(
+  entries: NonNullable<ConfigValues['supervision']>,
+  placeOf: (path: ValuePath) => string,
+): readonly DeclaredTree[] {
+  const supervisors = new Set<string>()
+  return entries.map(declaredTree).map((tree, index) => {
+    try {
+      checkSupervisor(tree, supervisors)
+      return tree
+    } catch (cause) {
+      if (!(cause instanceof InvalidSpecificationError)) throw cause
+      const { where, problem } = cause.details
+      const place = placeOf(['supervision', index])
+      throw new ConfigError([{ place, problem: `${where}: ${problem}`, hint: cause.hint }], { cause })
+    }
+  })
 }
 
 /** Other users must not be able to write to a file that names a program to run. */

@@ -11,6 +11,7 @@ import { Positive, Text } from '../events/options/values.ts'
 import { LOG_LEVELS } from '../logger.ts'
 import { inFile } from './names.ts'
 import { SupervisorSection } from './supervision.ts'
+import { WORKFLOW_OPTIONS, WorkflowStep } from './workflow-definition.ts'
 
 /** A value that can be set on the command line, in the environment and in the file. */
 export interface FileSetting<S extends Schema.Top = Schema.Top, F = unknown> extends Setting<S, F> {
@@ -33,11 +34,14 @@ const section = <const T extends Settings>(settings: T, prefix = ''): WithVariab
 
 const { max_turns, model, allowed_tools } = inFile(AGENT)
 
+/** As milliseconds still a whole number. */
+const MOST_SECONDS = Math.floor(Number.MAX_SAFE_INTEGER / 1000)
+
 /** Without `permissions` and `loadProjectSettings`: a file is not trusted with them. */
 const AGENT_DEFAULTS = section({
   max_turns,
   timeout: setting(
-    Positive,
+    Positive.check(Schema.isLessThanOrEqualTo(MOST_SECONDS)),
     'how many seconds a task may be worked on, including retries',
     AGENT.timeoutMs.fallback / 1000,
   ),
@@ -107,27 +111,11 @@ const Agent = Schema.Struct({
   ),
 })
 
-const STEP = 'an agent, { pool: AGENT, size: NUMBER } or { workflow: NAME }'
-
-const Step = Schema.Union([
-  Text,
-  Schema.Struct({ pool: Text, size: Positive }),
-  Schema.Struct({ workflow: Text }),
-]).annotate({ description: `A${STEP.slice(1)}.`, message: `a step is ${STEP}` })
-
 const Workflow = Schema.Struct({
   name: Text,
   pattern: Text,
-  agents: Schema.Array(Step),
-  prompts: Schema.optionalKey(Schema.Array(Schema.NullOr(Text))),
-  concurrency: Schema.optionalKey(Positive),
-  on_error: Schema.optionalKey(Schema.Literals(['collect', 'fail'])),
-  rounds: Schema.optionalKey(Positive),
-  votes: Schema.optionalKey(Positive),
-  judge: Schema.optionalKey(Text),
-  fallback: Schema.optionalKey(Text),
-  split: Schema.optionalKey(Schema.Literals(['paragraphs', 'lines'])),
-  session: Schema.optionalKey(Schema.Literals(['run', 'chain', 'fresh'])),
+  agents: Schema.Array(WorkflowStep),
+  ...partial(inFile(WORKFLOW_OPTIONS)),
 })
 export type WorkflowEntry = typeof Workflow.Type
 

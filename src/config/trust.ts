@@ -6,10 +6,10 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { lstat, mkdir, open, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { ConfigProblem } from '../events/errors/config.ts'
 import type { ValuePath } from '../events/options/decoding.ts'
+import { userStateDirectory } from '../workspaces/place.ts'
 import type { ConfigValues } from './schema.ts'
 
 /** A configuration file as it was read. */
@@ -54,14 +54,7 @@ const placeOf = async (path: string) => join(await realpath(dirname(path)), base
 const nameOf = (place: string, text: string) => createHash('sha256').update(`${place}\0${text}`).digest('hex')
 
 function permissionsFolder(environment: Environment): string {
-  const home = environment.HOME || homedir()
-  const { XDG_STATE_HOME: state = '', LOCALAPPDATA: local = '' } = environment
-  const base = isAbsolute(state)
-    ? state
-    : process.platform === 'win32' && isAbsolute(local)
-      ? local
-      : join(home, '.local', 'state')
-  return join(base, 'claude-agents', 'trusted')
+  return join(userStateDirectory(environment), 'trusted')
 }
 
 async function permissionsFor(place: string, folder: string): Promise<readonly string[]> {

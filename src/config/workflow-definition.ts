@@ -1,11 +1,37 @@
 /** A workflow as data: the name of a pattern, its participants, and its options. */
+import * as Schema from 'effect/Schema'
+import { ID_RULE, LARGEST_POOL } from '../events/ids.ts'
 import { nameHint } from '../events/nearest-name.ts'
+import { decoded, pathName, problemOf } from '../events/options/decoding.ts'
+import { partial } from '../events/options/setting.ts'
+import { idOf, NotBlank, Positive, Text } from '../events/options/values.ts'
+
+const AgentId = idOf('agent')
+const STEP = 'an agent, { pool: AGENT, size: NUMBER } or { workflow: NAME }'
+const STEP_RULE = `a step is ${STEP}; the id of an agent is ${ID_RULE}, and a pool has at most ${LARGEST_POOL} copies`
 
 /** A participant: an agent, a pool of copies of an agent, or another workflow of the configuration file. */
-export type StepDefinition =
-  | string
-  | { readonly pool: string; readonly size: number }
-  | { readonly workflow: string }
+export const WorkflowStep = Schema.Union([
+  AgentId,
+  Schema.Struct({ pool: AgentId, size: Positive.check(Schema.isLessThanOrEqualTo(LARGEST_POOL)) }),
+  Schema.Struct({ workflow: Text }),
+]).annotate({ description: `A${STEP.slice(1)}.`, message: STEP_RULE, problem: `is no step: ${STEP_RULE}` })
+export type StepDefinition = typeof WorkflowStep.Type
+
+/** The options of all patterns. */
+export const WORKFLOW_OPTIONS = {
+  prompts: Schema.Array(Schema.NullOr(NotBlank)),
+  concurrency: Positive,
+  onError: Schema.Literals(['collect', 'fail']),
+  rounds: Positive,
+  votes: Positive,
+  judge: AgentId,
+  fallback: AgentId,
+  split: Schema.Literals(['paragraphs', 'lines']),
+  session: Schema.Literals(['run', 'chain', 'fresh']),
+}
+
+const Parts = Schema.Struct({ agents: Schema.Array(WorkflowStep), ...partial(WORKFLOW_OPTIONS) })
 
 /**
  * Described at the patterns; {@link PATTERNS} says which pattern takes which. A type rather than an interface,
@@ -81,6 +107,11 @@ export function checkDefinition({ pattern, agents, options }: WorkflowDefinition
     if (!optionsOf(shape).includes(option))
       complain(option, `the pattern ${pattern} has no such option`, optionsHint(pattern, shape))
   }
+  decoded(Parts, { agents, ...options }, ([mistake]) => {
+    const [part] = mistake.path
+    const { problem, hint } = problemOf(mistake)
+    return complain(String(part), `${pathName(mistake.path)}: ${problem}`, hint)
+  })
   const { prompts } = options
   if (prompts && prompts.length !== agents.length)
     complain(

@@ -120,7 +120,18 @@ const definitions = {
   ConversationCut: fact(Schema.Struct({ ...callOfTask, turns: Count, characters: Count })),
   /** The material of the task is in the workspace. */
   InputsPlaced: fact(Schema.Struct({ ...callOfTask, inputs: Schema.Array(PlacedInput) })),
-  ProcessStarted: fact(Schema.Struct({ ...callOfTask, pid: Count, startTime: NullableString })),
+  /** The process of a call, and where it runs: on which machine, and for which base directory. */
+  ProcessStarted: fact(
+    Schema.Struct({
+      ...callOfTask,
+      pid: Count,
+      startTime: NullableString,
+      /** null: not known, as in older logs. */
+      machine: NullableString,
+      home: NullableString,
+    }),
+    (data) => ({ ...data, machine: null, home: null }),
+  ),
   /** Ends the task. */
   CallSucceeded: fact(
     Schema.Struct({

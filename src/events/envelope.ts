@@ -16,8 +16,11 @@ export interface NewFact extends Fact {
   readonly v: number
   /** The task or run that it belongs to. */
   readonly correlationId?: string | null
-  /** The `id` of the fact that caused this one; null if a command from outside did. */
-  readonly causationId?: string | null
+  /**
+   * The `id` of the fact that caused this one, or that fact itself if it comes earlier in the same append; null if a
+   * command from outside did.
+   */
+  readonly causationId?: string | NewFact | null
 }
 
 /** A fact in the log. */

@@ -25,3 +25,12 @@ export function duration(milliseconds: number): string {
 /** `1 fact`, `2 facts`, `2 long bodies` */
 export const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count} ${count === 1 ? one : many}`
+
+/** `now`, `40 s ago`, `5 min ago`, `3 h ago`, `12 d ago` */
+export function ago(milliseconds: number): string {
+  const seconds = Math.floor(milliseconds / 1000)
+  if (seconds < 1) return 'now'
+  if (seconds < 60) return `${seconds} s ago`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`
+}

@@ -3,6 +3,8 @@ import { InvalidIdError } from './errors/usage.ts'
 
 /** A dot and a number mark a copy in a pool; users cannot choose such an id. */
 export const ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}(\.[1-9][0-9]{0,3})?$/
+/** The copies of an agent in a pool: as many as such ids there are. */
+export const LARGEST_POOL = 9999
 /** The id of an agent that is not a copy. */
 export const AGENT_ID_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}$/
 export const ID_RULE = 'a lower-case letter or digit, then at most 63 of a-z 0-9 _ -'
@@ -45,9 +47,13 @@ export function streamName(kind: string, id: string): StreamName {
 
 /** Returns the name unchanged, or throws {@link InvalidIdError}. */
 export function checkStreamName(name: string): StreamName {
-  const [kind, id, ...rest] = name.split('/')
+  const [kind, id, ...rest] = String(name).split('/')
   if (rest.length > 0 || kind === undefined || id === undefined) {
-    throw new InvalidIdError({ what: 'stream', id: name, rule: 'KIND/ID, for example agent/researcher' })
+    throw new InvalidIdError({
+      what: 'stream',
+      id: String(name),
+      rule: 'KIND/ID, for example agent/researcher',
+    })
   }
   return streamName(kind, id)
 }

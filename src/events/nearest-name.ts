@@ -1,10 +1,26 @@
 /** Suggests the name that was probably meant by an unknown one. */
 import { closest, distance } from 'fastest-levenshtein'
 
-/** The known name that is only a typo away; null if there is none. */
+/** In characters: a shorter beginning may be that of another name. */
+const SHORTEST_BEGINNING = 4
+
+/** The known name that is only a typo away, or the only one that begins like this; null if there is none. */
 export function nearestName(name: string, known: readonly string[]): string | null {
+  const [begun, ...others] = known.filter((one) => one.startsWith(name))
+  if (begun !== undefined && others.length === 0 && name.length >= SHORTEST_BEGINNING) return begun
   const nearest = known.length > 0 ? closest(name, known) : null
-  return nearest !== null && distance(name, nearest) <= Math.max(3, name.length / 3) ? nearest : null
+  if (nearest === null) return null
+  const typos = distance(name, nearest)
+  // Of names that have nothing in common, none was meant.
+  const isTypo = typos <= Math.max(3, name.length / 3) && typos < Math.min(name.length, nearest.length)
+  return isTypo ? nearest : null
+}
+
+/** Whether a word is another one with a letter too many, too few, wrong, or in the place of its neighbour. */
+export function isSlipOf(word: string, name: string): boolean {
+  const letters = (text: string) => [...text].sort().join('')
+  const typos = distance(word, name)
+  return typos === 1 || (typos === 2 && letters(word) === letters(name))
 }
 
 /** A hint for an error: the name that was probably meant, or all known names. */

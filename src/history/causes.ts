@@ -2,6 +2,7 @@
 import type { Recorded } from '../events/envelope.ts'
 import { PositionNotFoundError } from '../events/errors/history.ts'
 import type { JsonObject } from '../events/json.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { FactsById } from './facts-by-id.ts'
 
@@ -23,6 +24,7 @@ export interface CauseLine {
  * @throws PositionNotFoundError
  */
 export async function causesOf(store: EventStore, position: number): Promise<readonly CauseLine[]> {
+  checkArgument('The store', store, 'a store')
   const facts = new FactsById(store)
   const start = await startingFact(store, facts, position)
   const lines: CauseLine[] = []
@@ -65,6 +67,7 @@ export async function causesOf(store: EventStore, position: number): Promise<rea
  * @throws PositionNotFoundError
  */
 export async function effectsOf(store: EventStore, position: number): Promise<readonly CauseLine[]> {
+  checkArgument('The store', store, 'a store')
   const start = await startingFact(store, new FactsById(store), position)
   const effects = new Map<string, Recorded[]>([[start.id, []]])
   const last = new Map<string, Recorded>()

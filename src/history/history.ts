@@ -1,11 +1,9 @@
 /** Reads the past from the log: facts as they were written, and the states that follow from them. */
 
 import type { AnyKind } from '../actors/engine/definition.ts'
-import type { StateAt, When } from '../actors/engine/fold-at.ts'
+import { lastVersion, type StateAt, type When } from '../actors/engine/fold-at.ts'
 import type { AnyReplayStep } from '../actors/engine/replay.ts'
 import type { Recorded } from '../events/envelope.ts'
-import { StreamNotFoundError } from '../events/errors/history.ts'
-import { checkStreamName } from '../events/ids.ts'
 import { defined } from '../events/json.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type CauseLine, causesOf } from './causes.ts'
@@ -59,7 +57,7 @@ export class History {
   }
 
   async #existing(stream: string): Promise<string> {
-    if ((await this.#store.head(checkStreamName(stream))) === 0) throw new StreamNotFoundError({ stream })
+    await lastVersion(this.#store, stream)
     return stream
   }
 }

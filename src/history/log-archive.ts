@@ -2,6 +2,7 @@
 
 import { agentRetention, type RetentionRule } from '../actors/agent/retention.ts'
 import type { Fact, Recorded } from '../events/envelope.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import { type ArchiveSource, archiveFile } from '../store/care/archive/source.ts'
 import { archiveStore } from '../store/care/archive/store.ts'
 import {
@@ -23,6 +24,8 @@ import { hashStates, type StateHash, type StreamHash } from './state-hash.ts'
  * @throws InvalidArchive, DirectoryNotEmpty
  */
 export async function restore(file: string, directory: string): Promise<RestoredStore> {
+  checkArgument('The backup', file, 'a text')
+  checkArgument('The directory of the new store', directory, 'a text')
   return restoreStore(await archiveFile(file), directory)
 }
 
@@ -32,11 +35,14 @@ export async function exportLog(
   file: string,
   options: ExportOptions = {},
 ): Promise<ArchiveSummary> {
+  checkArgument('The store', store, 'a store')
+  checkArgument('The file of the export', file, 'a text')
   return writeArchive(chainedStore(store), file, options)
 }
 
 /** The same export as chunks of text. */
 export function exportText(store: EventStore, options: ExportOptions = {}): AsyncIterable<string> {
+  checkArgument('The store', store, 'a store')
   return archiveText(chainedStore(store), options)
 }
 
@@ -47,6 +53,8 @@ export function exportText(store: EventStore, options: ExportOptions = {}): Asyn
  * @throws InvalidArchive with line and position, DirectoryNotEmpty
  */
 export async function importLog(source: string | ArchiveSource, directory: string): Promise<RestoredStore> {
+  checkArgument('The archive', source, 'a text or an archive')
+  checkArgument('The directory of the new store', directory, 'a text')
   return importStore(typeof source === 'string' ? await archiveFile(source) : source, directory, checkFact)
 }
 
@@ -60,11 +68,16 @@ export async function importLog(source: string | ArchiveSource, directory: strin
  * for await (const { recorded, after } of replayStream(store, 'agent/researcher')) console.log(recorded.type, after.value)
  */
 export async function openExport(source: string | ArchiveSource): Promise<EventStore> {
+  checkArgument('The archive', source, 'a text or an archive')
   return archiveStore(typeof source === 'string' ? await archiveFile(source) : source, checkFact)
 }
 
 /** The hash of the state of each stream, and one over all of them. Two logs with the same states have the same hash. */
-export function stateHash(store: EventStore, onStream?: (stream: StreamHash) => void): Promise<StateHash> {
+export async function stateHash(
+  store: EventStore,
+  onStream?: (stream: StreamHash) => void,
+): Promise<StateHash> {
+  checkArgument('The store', store, 'a store')
   return hashStates(store, KINDS, onStream)
 }
 
@@ -74,10 +87,13 @@ export function stateHash(store: EventStore, onStream?: (stream: StreamHash) => 
  *
  * @throws StoreInUse, CompactionRefused
  */
-export function compactLog(
+export async function compactLog(
   directory: string,
-  { dryRun = false, ...rule }: RetentionRule & { readonly dryRun?: boolean },
+  options: RetentionRule & { readonly dryRun?: boolean },
 ): Promise<CompactionReport> {
+  checkArgument('The directory of the store', directory, 'a text')
+  checkArgument('The options of compactLog', options, 'an object')
+  const { dryRun = false, ...rule } = options
   return compactStore(directory, agentRetention(rule), { dryRun })
 }
 

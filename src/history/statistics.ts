@@ -1,10 +1,14 @@
 /** Statistics of a log in one pass: tasks, failures, retries, times, tokens and cost, by agent, run or day. */
 import type { Recorded } from '../events/envelope.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import { spendingIn } from '../events/spending.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 /** What the figures are grouped by. */
 export type Grouping = 'agent' | 'run' | 'day'
+
+const GROUPINGS: readonly unknown[] = ['agent', 'run', 'day'] satisfies readonly Grouping[]
 
 /** The figures of one agent, run or day. A task counts on the day, in UTC, on which it ended. */
 export interface Statistics {
@@ -32,6 +36,9 @@ export interface Statistics {
 
 /** The statistics of all groups, ordered by key. */
 export async function statistics(store: EventStore, by: Grouping): Promise<readonly Statistics[]> {
+  checkArgument('The store', store, 'a store')
+  if (!GROUPINGS.includes(by))
+    throw new InvalidInputError({ what: 'The grouping', problem: `it must be ${GROUPINGS.join(', ')}` })
   const counting = new Counting(by)
   for await (const recorded of store.readAll())
     if (recorded.stream.startsWith('agent/')) counting.add(recorded)

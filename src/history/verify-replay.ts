@@ -6,6 +6,7 @@ import { savedState } from '../actors/engine/replayable.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { describeError } from '../events/errors/base.ts'
 import { canonicalJson, defined, type Json } from '../events/json.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import { blobReferences } from '../store/blob-reference.ts'
 import type { BlobReference } from '../store/blobs.ts'
 import type { EventStore, StreamSummary } from '../store/event-store.ts'
@@ -75,6 +76,7 @@ export async function verifyReplay(
   store: EventStore,
   { stream, kinds = KINDS }: VerifyReplayOptions = {},
 ): Promise<ReplayReport> {
+  checkArgument('The store', store, 'a store')
   const comparison = new Comparison(store)
   const streams = await foldLog(store, kinds, {
     ...defined({ stream }),

@@ -6,7 +6,7 @@ import { checkStreamName } from '../events/ids.ts'
 import { entriesInFiles } from '../store/care/repair/salvaged-entries.ts'
 import type { EventStore, ReadOptions } from '../store/event-store.ts'
 import { fileBlobs } from '../store/file-blobs.ts'
-import { follow, Watermark } from '../store/follow.ts'
+import { Following, Watermark } from '../store/follow.ts'
 import { checkFormat, type StorePaths, storePaths } from '../store/level/directory.ts'
 import { readHeadFile } from '../store/level/head-file.ts'
 import { numberIn, recordKey } from '../store/level/keys.ts'
@@ -34,14 +34,16 @@ export async function damagedStore(directory: string): Promise<EventStore> {
     const all = Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index)
     return backwards ? all.reverse() : all
   }
+  const refuse = async () => {
+    throw new StoreDamaged({ path: paths.base, file: paths.log, problem: 'it is damaged and read-only' })
+  }
   const store: EventStore = {
     storeId,
     epoch: 0,
     blobs: fileBlobs(paths.blobs),
     snapshots: memorySnapshots(),
-    async append() {
-      throw new StoreDamaged({ path: paths.base, file: paths.log, problem: 'it is damaged and read-only' })
-    },
+    append: refuse,
+    appendAll: refuse,
     async *readAll(options = {}) {
       for (const position of numbers(readRange(options, watermark.position))) {
         const recorded = records.get(position)
@@ -57,7 +59,7 @@ export async function damagedStore(directory: string): Promise<EventStore> {
         yield recorded
       }
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
     async head(stream) {
       return stream === undefined ? watermark.position : Math.max(0, (streams.get(stream)?.length ?? 0) - 1)
     },
@@ -70,6 +72,7 @@ export async function damagedStore(directory: string): Promise<EventStore> {
       watermark.end()
     },
   }
+  const following = new Following(store, watermark)
   return store
 }
 

@@ -8,6 +8,7 @@
  * I5. A record that cannot be read hides no other: the page shows it as broken, and everything before and after it.
  */
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import { KINDS } from '../history/kinds.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { LogIndex } from './index/index.ts'
@@ -45,7 +46,9 @@ export async function inspector(
   if (!(Number.isSafeInteger(port) && port >= 0 && port <= LARGEST_PORT)) {
     throw new InvalidInputError({ what: 'port', problem: `${port} is not a port (0 to ${LARGEST_PORT})` })
   }
+  checkArgument('What to inspect', inspected, 'an object')
   const store = 'store' in inspected ? inspected.store : inspected
+  checkArgument('What to inspect', store, 'a store')
   const index = new LogIndex(KINDS)
   const server = await serveInspector({ store, index, searches: new Searches(index, store) }, port)
   const ending = new AbortController()

@@ -1,5 +1,6 @@
 /** An owner's HTTP bodies: requests of bounded size, lists with backpressure, errors as data. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ClaudeAgentError } from '../events/errors/base.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { OwnerAnswer } from './reads.ts'
 import { errorLine, LineWriter } from './wire.ts'
@@ -21,10 +22,12 @@ export async function sendAnswer(response: ServerResponse, answer: OwnerAnswer):
   }
   response.flushHeaders()
   try {
-    for await (const value of answer.values) {
-      await lines.write(value)
-      if (response.destroyed) return
-    }
+    if ('pages' in answer) for await (const page of answer.pages) await lines.writePage(page)
+    else
+      for await (const value of answer.values) {
+        await lines.write(value)
+        if (response.destroyed) return
+      }
   } catch (error) {
     await lines.write(errorLine(error))?.catch(() => {})
   }
@@ -51,10 +54,10 @@ export function parseBody(body: string): object {
   }
 }
 
-export function refuseRequest(response: ServerResponse, status: number, what: string, problem: string): void {
+export function refuseRequest(response: ServerResponse, status: number, error: ClaudeAgentError): void {
   response.statusCode = status
   response.setHeader('connection', 'close')
-  sendFailure(response, new InvalidInputError({ what, problem }))
+  sendFailure(response, error)
 }
 
 export function sendFailure(response: ServerResponse, error: unknown): void {

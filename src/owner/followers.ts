@@ -1,6 +1,7 @@
 /** The readers that follow a log through its owner. Before the log is closed, each of them gets all of it. */
 import type { Recorded } from '../events/envelope.ts'
-import type { EventStore } from '../store/event-store.ts'
+import type { FollowOptions } from '../store/event-store.ts'
+import type { ChainedStore } from '../store/level/chained-store.ts'
 
 interface Follower {
   position: number
@@ -8,25 +9,27 @@ interface Follower {
 }
 
 export class Followers {
-  readonly #store: EventStore
+  readonly #store: ChainedStore
+  readonly #texts = new WeakMap<readonly Recorded[], Buffer>()
   readonly #following = new Set<Follower>()
   /** Every follower ends after this position. */
   #last = Number.POSITIVE_INFINITY
 
-  constructor(store: EventStore) {
+  constructor(store: ChainedStore) {
     this.#store = store
   }
 
-  async *follow(after: number, signal: AbortSignal): AsyncGenerator<Recorded> {
+  /** The facts after a position as NDJSON, in pages. */
+  async *follow(after: number, signal: AbortSignal): AsyncGenerator<Buffer> {
     const follower: Follower = { position: after, stop: new AbortController() }
     const stop = () => follower.stop.abort()
     signal.addEventListener('abort', stop, { once: true })
     this.#following.add(follower)
     try {
       if (after >= this.#last) return
-      for await (const recorded of this.#store.follow({ after, signal: follower.stop.signal })) {
-        yield recorded
-        follower.position = recorded.position
+      for await (const page of pages(this.#store, { after, signal: follower.stop.signal })) {
+        yield this.#encoded(page)
+        follower.position = page.at(-1)?.position ?? follower.position
         if (follower.position >= this.#last) return
       }
     } finally {
@@ -35,9 +38,22 @@ export class Followers {
     }
   }
 
+  /** Each page is encoded once, for all who get it. */
+  #encoded(page: readonly Recorded[]): Buffer {
+    const encoded =
+      this.#texts.get(page) ?? Buffer.from(page.map((fact) => `${JSON.stringify(fact)}\n`).join(''))
+    this.#texts.set(page, encoded)
+    return encoded
+  }
+
   /** Ends each follower when it has reached the head of the log, which must not grow any more. */
   async finish(): Promise<void> {
     this.#last = await this.#store.head()
     for (const { position, stop } of this.#following) if (position >= this.#last) stop.abort()
   }
+}
+
+async function* pages(store: ChainedStore, options: FollowOptions): AsyncGenerator<readonly Recorded[]> {
+  if (store.followPages) yield* store.followPages(options)
+  else for await (const recorded of store.follow(options)) yield [recorded]
 }

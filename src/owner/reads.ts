@@ -7,9 +7,10 @@ import type { ChainedStore } from '../store/level/chained-store.ts'
 import { recordValue } from '../store/level/record.ts'
 import type { Followers } from './followers.ts'
 
-/** A list, one value, or a text. */
+/** A list, in values or as pages of lines; one value, or a text. */
 export type OwnerAnswer =
   | { readonly values: AsyncIterable<unknown> }
+  | { readonly pages: AsyncIterable<Buffer> }
   | { readonly value: unknown }
   | { readonly text: string; readonly type: string }
 
@@ -35,7 +36,7 @@ export function readingRoutes(store: ChainedStore, followers: Followers): Readon
       const direction = (query.get('direction') ?? 'forwards') as 'forwards' | 'backwards'
       return { values: store.read(stream, { ...range(query), direction }) }
     },
-    '/follow': (query, signal) => ({ values: followers.follow(number(query, 'after') ?? 0, signal) }),
+    '/follow': (query, signal) => ({ pages: followers.follow(number(query, 'after') ?? 0, signal) }),
     '/records': (query) => ({ values: records(store, range(query)) }),
     '/streams': (query) => ({
       values: store.streams({ prefix: query.get('prefix') ?? '', open: query.get('open') === 'true' }),

@@ -49,11 +49,12 @@ export class OwnerCommands {
   async ask({ agent: id, taskId, task, options }: TaskRequest, lines: LineWriter): Promise<void> {
     const stop = new AbortController()
     const key = `${id} ${taskId}`
+    // The work does not wait for the client to read.
+    const send = (line: object) => void lines.write(line)?.catch(() => {})
     this.#tasks.set(key, stop)
     try {
       await this.#prepare()
       const agent = await this.#system.agent(id)
-      const send = (line: object) => void lines.write(line)?.catch(() => {})
       const handle = agent.ask(task as never, {
         ...options,
         taskId,
@@ -65,9 +66,9 @@ export class OwnerCommands {
         if (lines.backlog > LARGEST_BACKLOG) return lines.abandon()
         send({ message })
       }
-      await lines.write({ reply: await handle })
+      send({ reply: await handle })
     } catch (error) {
-      await lines.write(errorLine(error))
+      send(errorLine(error))
     } finally {
       if (this.#tasks.get(key) === stop) this.#tasks.delete(key)
     }

@@ -3,7 +3,8 @@
  *
  * O1. Only the process that holds the store's lock serves it. The record names it for as long as it can be reached.
  * O2. Only processes of this user can connect.
- * O3. A reader never holds up the owner: it gets lists as fast as it reads them, and does not keep the process alive.
+ * O3. A client never holds up the owner or another client: it gets lists as fast as it reads them, one that stops in the
+ *     middle of its request or its answer is not waited for, and none keeps the process alive.
  * O4. A task outlives the client that asked for it; its reply is in the log.
  * O5. Before the store closes, its followers get the rest of the log, and running requests their answer.
  */
@@ -12,6 +13,8 @@ import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { OwnerBusy, OwnerOnly } from '../events/errors/owner.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { callListener } from '../events/listener.ts'
 import type { Logger } from '../logger.ts'
 import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
@@ -24,7 +27,8 @@ import { type Route, readingRoutes } from './reads.ts'
 import { readOwnerRecord, removeOwnerRecord, writeOwnerRecord } from './record.ts'
 import { type OwnedSystem, OwnerCommands } from './served-commands.ts'
 import { newSocketPath, removeSocket, socketProblem, sweepSockets } from './socket-directory.ts'
-import { type Greeting, LineWriter, PROTOCOL } from './wire.ts'
+import { packageVersion } from './version.ts'
+import { type Greeting, LineWriter, PROTOCOL, type StopRequest } from './wire.ts'
 
 /** What an owner serves. */
 export interface Owned {
@@ -34,12 +38,25 @@ export interface Owned {
   readonly system: OwnedSystem
   /** What answers its calls. Default: `custom`. */
   readonly runner?: string
+  /** Called when another process asks this one to end. Without it, such a request is refused. */
+  readonly stop?: (request: StopRequest) => void
   /** Called before each command that changes something. */
   readonly prepare?: () => Promise<void>
   readonly logger: Logger
 }
 
-const MOST_CONNECTIONS = 100
+/** A client has one for each task that it waits for. */
+export const MOST_CONNECTIONS = 1000
+/** Connections beyond them, which live only until they are told so. */
+const MOST_REFUSED = 100
+const REFUSED_MS = 1000
+/** For clients that send half of a request, or nothing. */
+const LIMITS = {
+  requestTimeout: 60_000,
+  headersTimeout: 10_000,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: 5000,
+}
 /** How long an owner that has nothing else to do waits for its readers. */
 const READERS_MS = 1000
 /** How long readers have, once the store is closing, to read the rest. */
@@ -59,11 +76,15 @@ export class OwnerSocket {
   readonly #routes: Readonly<Record<string, Route>>
   readonly #server: Server
   readonly #connections = new Set<Socket>()
+  readonly #refused = new Set<Socket>()
+  /** The connections that have asked for something. One that never does is not waited for. */
+  readonly #readers = new Set<Socket>()
   /** Requests being answered, except those of followers. */
   readonly #requests = new Set<Promise<void>>()
-  /** Commands and tasks among them. */
+  /** Commands and tasks that were asked for completely, until they are done: their answer may never be read. */
   readonly #writes = new Set<Promise<void>>()
   #followerCount = 0
+  readonly #servesSince = Date.now()
   #path = ''
   #directory = ''
   #draining = false
@@ -77,15 +98,8 @@ export class OwnerSocket {
       '/': () => ({ value: this.#greeting() }),
       ...readingRoutes(owned.store, this.#followers),
     }
-    const limits = { requestTimeout: 60_000, headersTimeout: 10_000, keepAliveTimeout: 30_000 }
-    this.#server = createServer(limits, (request, response) => this.#handle(request, response))
-    this.#server.maxConnections = MOST_CONNECTIONS
-    this.#server.on('connection', (socket: Socket) => {
-      this.#connections.add(socket)
-      // A reader must not keep this process alive, unless the process is draining.
-      if (!this.#draining) socket.unref()
-      socket.once('close', () => this.#connections.delete(socket))
-    })
+    this.#server = createServer(LIMITS, (request, response) => this.#handle(request, response))
+    this.#server.on('connection', (socket: Socket) => this.#accept(socket))
   }
 
   get path(): string {
@@ -97,7 +111,7 @@ export class OwnerSocket {
     await removeStaleSocket(baseDir)
     this.#directory = await directoryIdentity(baseDir)
     this.#path = await newSocketPath()
-    this.#server.listen(this.#path)
+    this.#server.listen({ path: this.#path, backlog: MOST_CONNECTIONS })
     await once(this.#server, 'listening')
     // Until now its directory has kept other users out.
     await chmod(this.#path, FILE_MODE)
@@ -124,8 +138,8 @@ export class OwnerSocket {
     if (this.#writes.size > 0) callListener(onWait)
     while (this.#writes.size > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(this.#writes)])
     const timeout = AbortSignal.timeout(READERS_MS)
-    while (!signal.aborted && !timeout.aborted && this.#connections.size > this.#followerCount) {
-      const closes = [...this.#connections].map((socket) => once(socket, 'close', { signal: timeout }))
+    while (!signal.aborted && !timeout.aborted && this.#readers.size > this.#followerCount) {
+      const closes = [...this.#readers].map((socket) => once(socket, 'close', { signal: timeout }))
       await Promise.race([aborted, ...closes]).catch(() => {})
     }
   }
@@ -154,6 +168,12 @@ export class OwnerSocket {
     return this.#owned.runner ?? 'custom'
   }
 
+  #stop({ now }: StopRequest): void {
+    const { baseDir, stop } = this.#owned
+    if (!stop) throw new OwnerOnly({ path: baseDir, pid: process.pid, what: 'stopping it' })
+    stop({ now: now === true })
+  }
+
   #greeting(): Greeting {
     const { storeId, epoch, forReading } = this.#owned.store
     return {
@@ -164,20 +184,38 @@ export class OwnerSocket {
       forReading,
       directory: this.#directory,
       runner: this.#runner,
+      version: packageVersion(),
+      servesSince: this.#servesSince,
     }
   }
 
+  #accept(socket: Socket): void {
+    const isRefused = this.#connections.size >= MOST_CONNECTIONS
+    const group = isRefused ? this.#refused : this.#connections
+    group.add(socket)
+    socket.once('close', () => {
+      group.delete(socket)
+      this.#readers.delete(socket)
+    })
+    // A reader must not keep this process alive, unless the process is draining.
+    if (!this.#draining) socket.unref()
+    if (isRefused) socket.setTimeout(REFUSED_MS, () => socket.destroy())
+    if (this.#refused.size > MOST_REFUSED) socket.destroy()
+  }
+
   #handle(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#refused.has(request.socket)) {
+      refuseRequest(response, 503, new OwnerBusy({ path: this.#owned.baseDir, pid: process.pid }))
+      return
+    }
     const isFollower = request.url?.startsWith('/follow') ?? false
     if (isFollower) this.#followerCount++
     const answered = this.#answer(request, response).finally(() => {
       if (isFollower) this.#followerCount--
       this.#requests.delete(answered)
-      this.#writes.delete(answered)
       if (this.#closing) setImmediate(() => this.#server.closeIdleConnections())
     })
     if (!isFollower) this.#requests.add(answered)
-    if (request.method === 'POST') this.#writes.add(answered)
     if (this.#closing) response.setHeader('connection', 'close')
   }
 
@@ -188,9 +226,9 @@ export class OwnerSocket {
     try {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://owner')
       if (request.method === 'POST') return await this.#execute(pathname, request, response)
+      this.#readers.add(request.socket)
       const route = request.method === 'GET' ? this.#routes[pathname] : undefined
-      if (!route)
-        return refuseRequest(response, 404, `${request.method} ${pathname}`, 'there is no such address')
+      if (!route) return refuseRequest(response, 404, noSuchAddress(`${request.method} ${pathname}`))
       await sendAnswer(response, await route(searchParams, disconnected.signal))
     } catch (error) {
       sendFailure(response, error)
@@ -200,21 +238,39 @@ export class OwnerSocket {
   }
 
   async #execute(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (path !== '/commands' && path !== '/tasks')
-      return refuseRequest(response, 404, `POST ${path}`, 'there is no such address')
+    if (path !== '/commands' && path !== '/tasks' && path !== '/stop')
+      return refuseRequest(response, 404, noSuchAddress(`POST ${path}`))
     const body = await readBody(request)
-    if (body === null)
-      return refuseRequest(response, 413, 'The request', `it is larger than ${LARGEST_REQUEST} bytes`)
+    if (body === null) return refuseRequest(response, 413, tooLarge())
+    this.#readers.add(request.socket)
     if (path === '/commands') {
-      const value = await this.#commands.run(parseBody(body) as CommandRequest)
+      const value = await this.#written(this.#commands.run(parseBody(body) as CommandRequest))
       return sendAnswer(response, { value: { result: value ?? null } })
+    }
+    if (path === '/stop') {
+      this.#stop(parseBody(body) as StopRequest)
+      return sendAnswer(response, { value: { result: null } })
     }
     const lines = new LineWriter(response)
     response.flushHeaders()
-    await this.#commands.ask(parseBody(body) as TaskRequest, lines).catch(() => {})
+    await this.#written(this.#commands.ask(parseBody(body) as TaskRequest, lines)).catch(() => {})
     lines.end()
   }
+
+  async #written<Result>(work: Promise<Result>): Promise<Result> {
+    const done = work.then(
+      () => {},
+      () => {},
+    )
+    this.#writes.add(done)
+    void done.then(() => this.#writes.delete(done))
+    return work
+  }
 }
+
+const noSuchAddress = (what: string) => new InvalidInputError({ what, problem: 'there is no such address' })
+const tooLarge = () =>
+  new InvalidInputError({ what: 'The request', problem: `it is larger than ${LARGEST_REQUEST} bytes` })
 
 /** Cleans up after a killed owner. A record that is not trusted is removed; the path that it names is left alone. */
 async function removeStaleSocket(baseDir: string): Promise<void> {

@@ -18,6 +18,15 @@ export interface Greeting {
   readonly directory: string
   /** What answers its calls: see `AgentRunner.name`. */
   readonly runner: string
+  /** The version of its package, and since when it serves, in ms since the epoch. Older versions do not tell. */
+  readonly version?: string
+  readonly servesSince?: number
+}
+
+/** A request to end, to `POST /stop`. */
+export interface StopRequest {
+  /** Whether to end at once: what is not finished is left to the next opening. */
+  readonly now: boolean
 }
 
 /** The last line of a list that failed: the only line that is not one of its values. */
@@ -68,6 +77,11 @@ export class LineWriter {
     return undefined
   }
 
+  /** Lines that are encoded already. */
+  writePage(page: Buffer): Promise<void> | undefined {
+    return this.#send(page)
+  }
+
   /** Disconnects the reader, which notices that the list is incomplete. */
   abandon(): void {
     this.#response.destroy()
@@ -83,9 +97,12 @@ export class LineWriter {
     this.#flushing = undefined
     const chunk = this.#buffer
     this.#buffer = ''
+    return chunk === '' ? undefined : this.#send(chunk)
+  }
+
+  #send(chunk: string | Buffer): Promise<void> | undefined {
     if (this.#response.destroyed) return Promise.reject(DISCONNECTED)
-    if (chunk === '' || this.#response.write(chunk)) return undefined
-    return drained(this.#response)
+    return this.#response.write(chunk) ? undefined : drained(this.#response)
   }
 }
 

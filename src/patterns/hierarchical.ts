@@ -1,5 +1,6 @@
 /** A manager plans, workers do their parts side by side, and the manager makes one answer of them. */
 import { map } from 'rxjs'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, asOne } from './answers.ts'
 import { type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
@@ -25,6 +26,7 @@ export interface HierarchicalOptions {
  * hierarchical({ manager: 'lead', workers: ['backend', 'frontend', 'tester'], concurrency: 2 })
  */
 export function hierarchical(options: HierarchicalOptions): Pattern {
+  checkArgument('The options of hierarchical', options, 'an object')
   const { manager, workers, concurrency = Number.POSITIVE_INFINITY } = options
   const { split = partOf, merge = synthesis } = options
   checkStep('hierarchical', manager)

@@ -1,5 +1,6 @@
 /** Repeats a step until its answer is good enough, or the rounds run out. */
 import { defined } from '../events/json.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import type { Answer } from './answers.ts'
 import { type Pattern, patternOf, runStep, type Step } from './pattern.ts'
@@ -22,7 +23,9 @@ export interface LoopOptions {
  * @example
  * loopUntil('writer', { until: (text) => text.length < 280, rounds: 5 })
  */
-export function loopUntil(step: Step, { until, rounds = 3, next = improve }: LoopOptions): Pattern {
+export function loopUntil(step: Step, options: LoopOptions): Pattern {
+  checkArgument('The options of loopUntil', options, 'an object')
+  const { until, rounds = 3, next = improve } = options
   checkStep('loopUntil', step)
   checkCount('rounds', rounds)
   return patternOf([step], (ask, task) => {
@@ -53,7 +56,9 @@ export interface DebateOptions {
  * @example
  * debate({ writer: 'author', critic: 'editor', rounds: 4 })
  */
-export function debate({ writer, critic, rounds = 3, approved = saysApproved }: DebateOptions): Pattern {
+export function debate(options: DebateOptions): Pattern {
+  checkArgument('The options of debate', options, 'an object')
+  const { writer, critic, rounds = 3, approved = saysApproved } = options
   checkStep('debate', writer)
   checkStep('debate', critic)
   checkCount('rounds', rounds)

@@ -1,5 +1,6 @@
 /** Splits a task into pieces, works on them side by side, and makes one answer of the results. */
 import { map } from 'rxjs'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, asOne } from './answers.ts'
 import { type Pattern, patternOf, runStep, type Step, stepName } from './pattern.ts'
@@ -25,7 +26,9 @@ export interface MapReduceOptions {
  * @example
  * mapReduce({ split: ({ prompt }) => prompt.split('\n\n'), map: pool('summarizer', { size: 4 }), reduce: 'editor' })
  */
-export function mapReduce({ split, map: mapper, reduce, concurrency }: MapReduceOptions): Pattern {
+export function mapReduce(options: MapReduceOptions): Pattern {
+  checkArgument('The options of mapReduce', options, 'an object')
+  const { split, map: mapper, reduce, concurrency } = options
   checkStep('mapReduce', mapper)
   if (reduce !== undefined) checkStep('mapReduce', reduce)
   const width = concurrency ?? (typeof mapper === 'object' ? mapper.size : 1)

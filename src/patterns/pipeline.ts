@@ -1,5 +1,6 @@
 /** A chain of transformations: each stage works on the output of the one before. */
 import { map, type Observable } from 'rxjs'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { type Answer, joined } from './answers.ts'
 import { type Ask, type Pattern, patternOf, runStep, type Step, type StepOptions } from './pattern.ts'
@@ -27,6 +28,7 @@ export interface Stage {
  * orchestrator.run(pipeline([{ agent: 'extractor' }, { agent: 'reporter', prompt: 'Report on: {{input}}' }]), rawData)
  */
 export function pipeline(stages: readonly Stage[]): Pattern {
+  checkArgument('The stages of pipeline', stages, 'a list')
   checkSteps(
     'pipeline',
     stages.map(({ agent }) => agent),

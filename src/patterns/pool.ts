@@ -1,5 +1,8 @@
 /** Copies of an agent, so that it does several tasks at the same time. */
-import { checkId } from '../events/ids.ts'
+
+import { InvalidInputError } from '../events/errors/usage.ts'
+import { checkAgentId, LARGEST_POOL } from '../events/ids.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { Pool } from './pattern.ts'
 import { checkCount } from './steps.ts'
 
@@ -10,8 +13,15 @@ import { checkCount } from './steps.ts'
  * @example
  * mapReduce({ split, map: pool('summarizer', { size: 8 }) })
  */
-export function pool(agent: string, { size }: { readonly size: number }): Pool {
-  checkId('agent', agent)
+export function pool(agent: string, options: { readonly size: number }): Pool {
+  checkArgument('The options of pool', options, 'an object')
+  const { size } = options
+  checkAgentId(agent)
   checkCount('size', size)
+  if (size > LARGEST_POOL)
+    throw new InvalidInputError({
+      what: 'size',
+      problem: `${size} is more than the ${LARGEST_POOL} copies that an agent can have`,
+    })
   return { pool: agent, size }
 }

@@ -1,5 +1,6 @@
 /** A classifier chooses the step that gets the task. */
 import { InvalidInputError } from '../events/errors/usage.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import { type Pattern, patternOf, runStep, type Step } from './pattern.ts'
 import { checkStep } from './steps.ts'
 import { inTurn } from './turns.ts'
@@ -20,7 +21,9 @@ export interface RouteOptions {
  * @example
  * route({ classifier: 'desk', routes: { billing: 'accountant', technical: 'engineer' }, fallback: 'desk' })
  */
-export function route({ classifier, routes, fallback }: RouteOptions): Pattern {
+export function route(options: RouteOptions): Pattern {
+  checkArgument('The options of route', options, 'an object')
+  const { classifier, routes, fallback } = options
   checkStep('route', classifier)
   const names = Object.keys(routes)
   if (names.length === 0) throw new InvalidInputError({ what: 'route', problem: 'there are no routes' })

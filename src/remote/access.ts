@@ -1,7 +1,9 @@
-/** Access to a store: through its owner if another process has it open, otherwise by opening it here. */
+/** Access to a store: through its owner if another process has it open; otherwise by opening it here, or as a view of its files. */
 import type { Orchestrator } from '../orchestrator.ts'
+import { readingView } from '../store/care/view.ts'
+import type { LevelStoreOptions } from '../store/level/store.ts'
 import { connectOwner } from './client.ts'
-import { remoteOrchestrator } from './orchestrator.ts'
+import { readingOrchestrator, remoteOrchestrator } from './orchestrator.ts'
 import { retryWhileInUse } from './retry.ts'
 
 export interface Access {
@@ -18,12 +20,27 @@ export interface Access {
  * @throws StoreInUse if its owner does not serve other processes, and what opening and connecting can throw
  */
 export function accessStore(baseDir: string, open: () => Promise<Orchestrator>): Promise<Access> {
-  return retryWhileInUse(async () => {
-    const client = await connectOwner(baseDir)
-    if (client) {
-      const { pid, greeting } = client
-      return { orchestrator: await remoteOrchestrator(client), owner: pid, runner: greeting.runner }
-    }
-    return { orchestrator: await open(), owner: null, runner: null }
-  })
+  return retryWhileInUse(
+    async () => (await ownersAccess(baseDir)) ?? { orchestrator: await open(), owner: null, runner: null },
+  )
+}
+
+/**
+ * Connects to the owner of a store if there is one, otherwise reads a view of its files: a process that wants to open the
+ * store meanwhile can.
+ *
+ * @throws what connecting can throw, and what the store's damage does
+ */
+export async function accessForReading(baseDir: string, options: LevelStoreOptions = {}): Promise<Access> {
+  const owners = await ownersAccess(baseDir)
+  if (owners) return owners
+  const view = await readingView(baseDir, options)
+  return { orchestrator: await readingOrchestrator(baseDir, view), owner: null, runner: null }
+}
+
+async function ownersAccess(baseDir: string): Promise<Access | null> {
+  const client = await connectOwner(baseDir)
+  if (client === null) return null
+  const { pid, greeting } = client
+  return { orchestrator: await remoteOrchestrator(client), owner: pid, runner: greeting.runner }
 }

@@ -2,7 +2,12 @@
 import { realpath } from 'node:fs/promises'
 import { Agent as Connections, type IncomingMessage, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import { OwnerProtocolMismatch, OwnerRecordRefused, OwnerUnavailable } from '../events/errors/owner.ts'
+import {
+  OwnerBusy,
+  OwnerProtocolMismatch,
+  OwnerRecordRefused,
+  OwnerUnavailable,
+} from '../events/errors/owner.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
@@ -14,6 +19,9 @@ import { livenessOf } from '../store/process-identity.ts'
 
 /** A healthy owner answers in a millisecond; a suspended one never does. */
 const GREETING_MS = 5000
+
+/** The HTTP status of a connection that an owner refuses. */
+const BUSY = 503
 
 /** No process listens on the socket: the owner has ended, or is about to. */
 const NOT_LISTENING = new Set(['ENOENT', 'ECONNREFUSED'])
@@ -59,6 +67,11 @@ export class OwnerClient {
     this.baseDir = baseDir
     this.pid = pid
     this.#socket = socket
+  }
+
+  /** The path of the owner's socket. */
+  get address(): string {
+    return this.#socket
   }
 
   get greeting(): Greeting {
@@ -164,10 +177,26 @@ export class OwnerClient {
     if (this.#closed) throw new ClosedError({ what: 'store' })
     return new Promise((resolve, reject) => {
       const options = { socketPath: this.#socket, agent: this.#connections, method, path }
-      const sent = request(options, resolve)
-      sent.once('error', (cause) => reject(this.unavailable('has ended', undefined, cause)))
+      const sent = request(options, (response) => {
+        if (response.statusCode !== BUSY) return resolve(response)
+        response.resume()
+        reject(this.#busy())
+      })
+      sent.once('error', (cause: NodeJS.ErrnoException) => reject(this.#unreachable(cause)))
       sent.end(body)
     })
+  }
+
+  #busy(cause?: Error): OwnerBusy {
+    return new OwnerBusy({ path: this.baseDir, pid: this.pid }, defined({ cause }))
+  }
+
+  #unreachable(cause: NodeJS.ErrnoException): OwnerUnavailable | OwnerBusy {
+    const code = cause.code ?? ''
+    // The queue of connections that it has not accepted yet is full.
+    if (code === 'EAGAIN') return this.#busy(cause)
+    const problem = NOT_LISTENING.has(code) ? 'has ended' : 'closed the connection without an answer'
+    return this.unavailable(problem, undefined, cause)
   }
 }
 

@@ -1,35 +1,27 @@
-/**
- * Reading a log for any length of time while owners come and go. The store is opened here only while no other process
- * has it open, and only briefly: a process that wants to own it must never find it in use by a reader.
- */
+/** Reading a log for any length of time while owners come and go: a reader never becomes one. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Recorded } from '../events/envelope.ts'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
-import { StoreInUse } from '../events/errors/store.ts'
+import { readingView } from '../store/care/view.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { storePaths } from '../store/level/directory.ts'
 import { readHeadFile } from '../store/level/head-file.ts'
-import { type LevelStoreOptions, levelStore } from '../store/level/store.ts'
+import type { LevelStoreOptions } from '../store/level/store.ts'
 import { connectOwner } from './client.ts'
-import { retryWhileInUse } from './retry.ts'
 import { remoteStore } from './store.ts'
 
 /** How often to look for a process that has opened the store. */
 const POLL_MS = 200
-/** A service that restarts reopens its store within this time, and must not be locked out of it. */
-const RESTART_MS = 1000
 
-/** Opens a log, through its owner or here. Dispose of it as soon as it is no longer needed. */
-export function openLog(
+/** Opens a log for reading: through its owner, or as a view of its files. It never keeps another process from owning the store. */
+export async function openLog(
   baseDir: string,
   options: LevelStoreOptions = {},
 ): Promise<{ readonly store: ChainedStore; readonly owner: number | null }> {
-  return retryWhileInUse(async () => {
-    const client = await connectOwner(baseDir)
-    if (client) return { store: remoteStore(client), owner: client.pid }
-    return { store: await levelStore(baseDir, options), owner: null }
-  })
+  const client = await connectOwner(baseDir)
+  if (client) return { store: remoteStore(client), owner: client.pid }
+  return { store: await readingView(baseDir, options), owner: null }
 }
 
 export interface LiveOptions {
@@ -46,25 +38,21 @@ export async function* followLog(
 ): AsyncGenerator<Recorded> {
   let position = after
   let owner: number | null | undefined
-  let unownedMs = 0
   while (!signal.aborted) {
     const client = await connectOwner(baseDir)
     if (owner !== (client?.pid ?? null)) onOwner(client?.pid ?? null)
     owner = client?.pid ?? null
-    unownedMs = client ? 0 : unownedMs + POLL_MS
     try {
       const facts = client
         ? remoteStore(client).follow({ after: position, signal })
-        : unownedMs > RESTART_MS
-          ? unseen(baseDir, position)
-          : []
+        : unseen(baseDir, position)
       for await (const recorded of facts) {
         position = recorded.position
         yield recorded
       }
     } catch (error) {
       // The owner has changed: look for the new one.
-      if (!(error instanceof OwnerUnavailable || error instanceof StoreInUse)) throw error
+      if (!(error instanceof OwnerUnavailable)) throw error
     } finally {
       client?.close()
     }
@@ -72,10 +60,10 @@ export async function* followLog(
   }
 }
 
-/** What the last owner wrote before it ended that was not seen through it. */
+/** What was written that was not seen through an owner: by the last one before it ended, or by one that serves nobody. */
 async function* unseen(baseDir: string, after: number): AsyncGenerator<Recorded> {
   if ((await recordedHead(baseDir)) <= after) return
-  await using store = await levelStore(baseDir)
+  await using store = await readingView(baseDir)
   yield* store.readAll({ after })
 }
 

@@ -1,5 +1,6 @@
 /** The orchestrator of another process: read here, through the owner's log, and commanded there. */
 import type { Agent } from '../actors/agent/agent.ts'
+import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { OwnerOnly } from '../events/errors/owner.ts'
 import { Orchestrator } from '../orchestrator.ts'
@@ -81,18 +82,22 @@ const refusal = (client: OwnerClient, what: string) => () => {
   throw new OwnerOnly({ path: client.baseDir, pid: client.pid, what })
 }
 
-/** A fresh fold of the owner's log. It starts nothing and writes nothing. */
-function view({ baseDir }: OwnerClient, store: ChainedStore): Promise<Orchestrator> {
+/** A fresh fold of the owner's log. */
+const view = ({ baseDir }: OwnerClient, store: ChainedStore) => readingOrchestrator(baseDir, store)
+
+/** An orchestrator that only reads: it starts nothing and writes nothing. Closing it closes the store. */
+export function readingOrchestrator(baseDir: string, store: ChainedStore): Promise<Orchestrator> {
   const readOnly = { ...store, forReading: true }
-  return Orchestrator.open({ baseDir, store: readOnly, runner: NO_RUNNER, resume: 'on-demand' })
+  return Orchestrator.open({ baseDir, store: readOnly, runner: READER, resume: 'on-demand' })
 }
 
-/** The runner of an orchestrator that only reads. */
-export const NO_RUNNER: AgentRunner = {
+/** Makes no call, but lists those whose processes are running. */
+const READER: AgentRunner = {
   start() {
     throw new Error('the owner of the store makes the calls')
   },
   recover: async () => ({ outcome: 'unanswered' }),
+  processes: ({ baseDir }) => callProcesses(baseDir),
 }
 
 /** The methods of one part by name, from methods by path: `runs.cancel` is the method `cancel` of the part `runs`. */

@@ -26,6 +26,7 @@ export function remoteStore(client: OwnerClient): ChainedStore {
     epoch,
     forReading,
     append: refuse,
+    appendAll: refuse,
     blobs: {
       put: refuse,
       async get(reference) {

@@ -1,11 +1,10 @@
 /** A store that is read every now and then, and is open here only while it is being read. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
-import { Orchestrator } from '../orchestrator.ts'
-import { accessStore } from './access.ts'
+import type { Orchestrator } from '../orchestrator.ts'
+import { accessForReading } from './access.ts'
 import { connectOwner } from './client.ts'
 import { recordedHead } from './live-log.ts'
-import { NO_RUNNER } from './orchestrator.ts'
 
 export interface WatchedStore {
   /**
@@ -15,13 +14,12 @@ export interface WatchedStore {
   look<Result>(read: (orchestrator: Orchestrator, owner: number | null) => Promise<Result>): Promise<Result>
 }
 
-/** A service that restarts reopens its store within this time, and must not be locked out of it. */
-const RESTART_MS = 500
+/** Before another process is looked for, when the one that was asked has ended. */
+const RETRY_MS = 100
 
 export function watchStore(baseDir: string): WatchedStore {
   /** The last result that was read while no other process had the store open. */
   let cached: { readonly value: unknown; readonly position: number } | undefined
-  const open = () => Orchestrator.open({ baseDir, resume: 'on-demand', serve: false, runner: NO_RUNNER })
   const isUnchanged = async () => {
     const client = await connectOwner(baseDir)
     client?.close()
@@ -32,7 +30,7 @@ export function watchStore(baseDir: string): WatchedStore {
       for (;;) {
         if (cached && (await isUnchanged())) return cached.value as never
         cached = undefined
-        const { orchestrator, owner } = await accessStore(baseDir, open)
+        const { orchestrator, owner } = await accessForReading(baseDir)
         try {
           const value = await read(orchestrator, owner)
           if (owner === null) cached = { value, position: await orchestrator.store.head() }
@@ -42,7 +40,7 @@ export function watchStore(baseDir: string): WatchedStore {
         } finally {
           await orchestrator.close()
         }
-        await delay(RESTART_MS)
+        await delay(RETRY_MS)
       }
     },
   }

@@ -1,53 +1,87 @@
-/** The arguments of `append`, validated and copied as text before any I/O. Every store starts with this. */
+/** The arguments of `appendAll`, validated and copied as text before any I/O. Every store starts with this. */
 import { isDeepStrictEqual } from 'node:util'
 import type { NewFact, Recorded } from '../events/envelope.ts'
 import { InvalidFactError } from '../events/errors/fact.ts'
 import { CommitConflict, RecordTooLarge, VersionConflict } from '../events/errors/store.ts'
 import { InvalidIdError, InvalidInputError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
-import type { AppendOptions, StreamSummary } from './event-store.ts'
-import type { FactText } from './fact-text.ts'
+import type { StreamAppend, StreamSummary } from './event-store.ts'
+import { type FactText, factId } from './fact-text.ts'
 
 /** Larger bodies belong in the blobs. */
 export const DEFAULT_MAX_RECORD_BYTES = 1024 * 1024
 
 const COMMIT_ID = /^[\x21-\x7e]{1,200}$/
 
+/** A fact that is to be appended. Its cause is an id, or the index of an earlier fact of the same group. */
+export interface RequestedFact extends Omit<FactText, 'causationId'> {
+  readonly cause: string | number | null
+}
+
+/** The fact as it is stored, once the position of the group's first fact is known. */
+export const placedFact = (
+  { cause, ...fact }: RequestedFact,
+  storeId: string,
+  firstPosition: number,
+): FactText => ({
+  ...fact,
+  causationId: typeof cause === 'number' ? factId(storeId, firstPosition + cause) : cause,
+})
+
+/** What is appended to one stream. */
 export interface AppendRequest {
   readonly stream: string
-  readonly facts: readonly FactText[]
+  readonly facts: readonly RequestedFact[]
   /** null: any version. */
   readonly expectedVersion: number | null
   readonly commitId: string | null
+  readonly token: string | null
   readonly summary: StreamSummary | null
 }
 
+/** What is appended together, all or nothing. */
+export type AppendGroup = readonly AppendRequest[]
+
 /** @throws InvalidFactError, RecordTooLarge, InvalidIdError, InvalidInputError */
-export function appendRequest(
-  stream: string,
-  facts: readonly NewFact[],
-  options: AppendOptions,
-  maxRecordBytes: number,
-): AppendRequest {
-  return {
+export function appendGroup(appends: readonly StreamAppend[], maxRecordBytes: number): AppendGroup {
+  const earlier: NewFact[] = []
+  const group = appends.map(({ stream, facts, expectedVersion = 'any', commitId, token, summary }) => ({
     stream: checkStreamName(stream),
-    facts: facts.map((fact) => factText(fact, maxRecordBytes)),
-    expectedVersion: checkExpectedVersion(options.expectedVersion ?? 'any'),
-    commitId: options.commitId === undefined ? null : checkCommitId(options.commitId),
-    summary:
-      options.summary === undefined ? null : (JSON.parse(JSON.stringify(options.summary)) as StreamSummary),
-  }
+    facts: facts.map((fact) => {
+      const requested = requestedFact(fact, earlier, maxRecordBytes)
+      earlier.push(fact)
+      return requested
+    }),
+    expectedVersion: checkExpectedVersion(expectedVersion),
+    commitId: commitId === undefined ? null : checkCommitId(commitId),
+    token: token ?? null,
+    summary: summary === undefined ? null : (JSON.parse(JSON.stringify(summary)) as StreamSummary),
+  }))
+  const commitIds = group.flatMap(({ commitId }) => commitId ?? [])
+  const twice = commitIds.find((commitId, index) => commitIds.indexOf(commitId) < index)
+  if (twice === undefined) return group
+  throw new InvalidInputError({
+    what: 'appendAll',
+    problem: `two of its appends have the commit id ${twice}`,
+  })
 }
 
-function factText(fact: NewFact, maxRecordBytes: number): FactText {
+export const factCount = (group: AppendGroup): number =>
+  group.reduce((count, { facts }) => count + facts.length, 0)
+
+function requestedFact(fact: NewFact, earlier: readonly NewFact[], maxRecordBytes: number): RequestedFact {
   const { type, v, correlationId = null, causationId = null } = fact
+  const cause =
+    typeof causationId === 'object' && causationId !== null ? earlier.lastIndexOf(causationId) : causationId
+  if (cause === -1)
+    throw new InvalidFactError({ type, problem: 'its cause is not an earlier fact of the same append' })
   const data = dataText(fact)
   // UTF-8 takes at most three bytes per UTF-16 unit: only a text that may be too long is measured.
   if (data.length * 3 > maxRecordBytes) {
     const bytes = Buffer.byteLength(data)
     if (bytes > maxRecordBytes) throw new RecordTooLarge({ type, bytes, limit: maxRecordBytes })
   }
-  return { type, v, data, correlationId, causationId }
+  return { type, v, data, correlationId, cause }
 }
 
 function dataText({ type, v, data }: NewFact): string {
@@ -122,27 +156,98 @@ export interface CommittedFact {
   readonly isReduced: boolean
 }
 
-/** The conflict between a request and what its commit id wrote; null if the request repeats it. */
+/** What a commit id wrote. */
+export interface CommitPlace {
+  /** The position of its first fact. */
+  readonly first: number
+  readonly count: number
+}
+
+/** A group with a commit id that is known. */
+export interface Repetition {
+  readonly commitId: string
+  readonly place: CommitPlace
+  /** Where the first fact of the group would be, if the group was written as it is. */
+  readonly first: number
+  /** Whether each of its commit ids is where it would be. If not, it was not written as it is. */
+  readonly isWhole: boolean
+}
+
+/** undefined if none of the group's commit ids is known. */
+export function repetitionIn(
+  group: AppendGroup,
+  placeOf: (commitId: string) => CommitPlace | undefined,
+): Repetition | undefined {
+  let found: Omit<Repetition, 'isWhole'> | undefined
+  let index = 0
+  for (const { commitId, facts } of group) {
+    const place = commitId === null ? undefined : placeOf(commitId)
+    if (commitId !== null && place) found ??= { commitId, place, first: place.first - index }
+    index += facts.length
+  }
+  if (!found) return undefined
+  const { first } = found
+  index = first
+  const isWhole = group.every(({ commitId, facts }) => {
+    const place = commitId === null ? undefined : placeOf(commitId)
+    const isThere = commitId === null || (place?.first === index && place.count === facts.length)
+    index += facts.length
+    return isThere
+  })
+  return { ...found, isWhole: isWhole && first > 0 }
+}
+
+/** The positions to read before {@link commitConflict}: the whole group, or what has its commit id instead. */
+export const positionsOf = ({ isWhole, first, place }: Repetition, group: AppendGroup): [number, number] =>
+  isWhole ? [first, first + factCount(group) - 1] : [place.first, place.first]
+
+/** The conflict between a group and what was written under its commit id; null if the group repeats it. */
 export function commitConflict(
-  { stream, facts, commitId }: AppendRequest,
+  group: AppendGroup,
+  { commitId, place, isWhole }: Repetition,
   committed: readonly CommittedFact[],
 ): CommitConflict | null {
+  const facts = group.flatMap((request) => request.facts.map((fact) => ({ fact, stream: request.stream })))
   const isRepeated =
-    facts.length === committed.length &&
-    committed.every((fact, index) => fact.recorded.stream === stream && isSameFact(facts[index], fact))
-  const first = committed[0]?.recorded
-  if (isRepeated || first === undefined || commitId === null) return null
-  return new CommitConflict({ commitId, stream: first.stream, position: first.position })
+    isWhole &&
+    committed.every((one, index) => {
+      const { fact, stream } = facts[index] ?? {}
+      return one.recorded.stream === stream && isSameFact(fact, one)
+    })
+  if (isRepeated) return null
+  const { first: position } = place
+  const used = committed.find(({ recorded }) => recorded.position === position)
+  return new CommitConflict({ commitId, stream: used?.recorded.stream ?? '', position })
 }
 
 /** A fact of another version was written by another version of the program: only its type is compared. */
-const isSameFact = (fact: FactText | undefined, { recorded, isReduced }: CommittedFact): boolean =>
+const isSameFact = (fact: RequestedFact | undefined, { recorded, isReduced }: CommittedFact): boolean =>
   fact?.type === recorded.type &&
   (isReduced || fact.v !== recorded.v || isDeepStrictEqual(JSON.parse(fact.data), recorded.data))
 
-/** The conflict between the version that a request expects and the actual one; null when they agree. */
-export function versionConflict(request: AppendRequest, actual: number): VersionConflict | null {
-  const { stream, expectedVersion } = request
-  if (expectedVersion === null || expectedVersion === actual) return null
-  return new VersionConflict({ stream, expected: expectedVersion, actual })
+/** The first conflict between the versions that a group expects and the actual ones; null when they agree. */
+export function versionConflict(
+  group: AppendGroup,
+  versionOf: (stream: string) => number,
+): VersionConflict | null {
+  const versions = new Map<string, number>()
+  for (const { stream, expectedVersion, facts } of group) {
+    const actual = versions.get(stream) ?? versionOf(stream)
+    if (expectedVersion !== null && expectedVersion !== actual)
+      return new VersionConflict({ stream, expected: expectedVersion, actual })
+    versions.set(stream, actual + facts.length)
+  }
+  return null
+}
+
+/** The facts of a group, one list for each of its appends. */
+export function perAppend(
+  group: AppendGroup,
+  recorded: readonly Recorded[],
+): readonly (readonly Recorded[])[] {
+  let to = 0
+  return group.map(({ facts }) => {
+    to += facts.length
+    return recorded.slice(to - facts.length, to)
+  })
 }

@@ -1,7 +1,9 @@
 /** Files and directories of a store: private to their owner, and durable once a write resolves. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { NotAFileError } from '../events/errors/store.ts'
 
 export const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT'
 export const alreadyExists = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST'
@@ -40,6 +42,39 @@ export async function hideFromGit(directory: string): Promise<void> {
 export async function directoryIdentity(path: string): Promise<string> {
   const { dev, ino } = await stat(path, { bigint: true })
   return `${dev}:${ino}`
+}
+
+/** Opens a file for reading. Anything else in its place is refused: a pipe would be waited for, perhaps for ever. */
+export async function openPlainFile(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((cause) => {
+    // A socket cannot be opened at all.
+    if (cause.code === 'ENXIO')
+      throw new NotAFileError({ file: path, kind: 'a socket or a device' }, { cause })
+    throw cause
+  })
+  try {
+    refuseOthers(path, await file.stat())
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+/** The content of a file. Throws {@link NotAFileError}, and the system's error if there is none. */
+export async function readPlainFile(path: string): Promise<Buffer> {
+  const file = await openPlainFile(path)
+  try {
+    return await file.readFile()
+  } finally {
+    await file.close()
+  }
+}
+
+function refuseOthers(file: string, found: Stats): void {
+  if (found.isFile()) return
+  const kind = found.isDirectory() ? 'a directory' : found.isFIFO() ? 'a pipe' : 'a socket or a device'
+  throw new NotAFileError({ file, kind })
 }
 
 /** Makes the creations, renames and removals in a directory durable. */

@@ -18,6 +18,11 @@ export interface EventStore extends AsyncDisposable {
   readonly snapshots: Snapshots
   /** Appends all of the facts or none. An empty list writes nothing. */
   append(stream: string, facts: readonly NewFact[], options?: AppendOptions): Promise<readonly Recorded[]>
+  /** Appends to several streams all of the facts or none, each checked as if those before it were written. If any commit
+   * id is known, it is a repetition: a {@link CommitConflict} unless the whole group was written as it is. */
+  appendAll(appends: readonly StreamAppend[]): Promise<readonly (readonly Recorded[])[]>
+  /** Fences earlier writers: of the appends with a token, only those with this one are written. Claim before reading. */
+  claim?(stream: string): Promise<string>
   /** The facts of a stream. An unknown stream has none. */
   read(stream: string, options?: ReadOptions): AsyncIterable<Recorded>
   /** The facts of all streams in global order; `after` and `to` are positions. */
@@ -28,6 +33,11 @@ export interface EventStore extends AsyncDisposable {
   head(stream?: string): Promise<number>
   /** The streams, ordered by name. */
   streams(options?: StreamsOptions): AsyncIterable<StreamHead>
+  /**
+   * How many streams of a kind (`agent`) have a summary with another status than `absent`. The cost does not depend on their
+   * number. Optional: without it, they are listed.
+   */
+  count?(kind: string): Promise<number>
 }
 
 /** How an append is checked and made idempotent. */
@@ -38,8 +48,16 @@ export interface AppendOptions {
   /** Makes the append idempotent: appending the same facts again with the same id writes nothing and returns what the
    * first append wrote, whatever version is expected. Another stream or other facts are a {@link CommitConflict}. */
   readonly commitId?: string
+  /** What `claim` returned. A stale one is {@link Fenced}; without one, the append is not checked. */
+  readonly token?: string
   /** A summary of the state after these facts. If omitted, the previous one stays. */
   readonly summary?: StreamSummary
+}
+
+/** What {@link EventStore.appendAll} appends to one stream. */
+export interface StreamAppend extends AppendOptions {
+  readonly stream: string
+  readonly facts: readonly NewFact[]
 }
 
 /**

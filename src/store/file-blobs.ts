@@ -1,11 +1,10 @@
 /** Blobs as files, each named after the hash of its content. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BodyLost } from '../events/errors/archive.ts'
 import { CorruptBlob, StoreReadOnly } from '../events/errors/store.ts'
 import { blobReference, checkBlob, checkReference } from './blob-reference.ts'
 import type { BlobReference, Blobs } from './blobs.ts'
-import { isMissing, makeDirectory, syncDirectory, writeWholeFile } from './directory.ts'
+import { isMissing, makeDirectory, readPlainFile, syncDirectory, writeWholeFile } from './directory.ts'
 
 /** Whether a body is known to be lost since before the store was repaired. */
 export type IsLost = (sha256: string) => Promise<boolean>
@@ -20,7 +19,7 @@ export function fileBlobs(directory: string, isLost: IsLost = async () => false)
     const { sha256, bytes } = checkReference(reference)
     const file = pathOf(sha256)
     try {
-      return checkBlob(reference, await readFile(file), file)
+      return checkBlob(reference, await readPlainFile(file), file)
     } catch (cause) {
       if (await isLost(sha256)) throw new BodyLost({ sha256, bytes }, { cause })
       if (cause instanceof CorruptBlob) throw cause

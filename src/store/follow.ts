@@ -47,25 +47,139 @@ export class Watermark {
   }
 }
 
-/** Implements a store's `follow`. */
-export async function* follow(
-  store: Pick<EventStore, 'readAll'>,
-  watermark: Watermark,
-  { after = 0, signal }: FollowOptions,
-): AsyncGenerator<Recorded, void, undefined> {
-  let position = after
-  while (!signal?.aborted && !watermark.ended) {
-    try {
-      for await (const recorded of store.readAll({ after: position })) {
-        if (signal?.aborted) return
-        position = recorded.position
+/** In facts. One page of them is read and delivered between two turns of the event loop. */
+const PAGE = 128
+/** In characters. A page of large facts ends sooner. */
+const LARGEST_PAGE = 256 * 1024
+/** For the followers that are a little behind the first. */
+const KEPT_PAGES = 8
+
+interface FollowedPage {
+  readonly facts: readonly Recorded[]
+  /** The position after which the next page begins. */
+  readonly end: number
+  /** What is behind the facts, if it cannot be read. */
+  readonly failure?: { readonly cause: unknown }
+}
+
+/**
+ * The followers of one log. Those that are at the same place share what is read for one of them, and each page waits for
+ * a write that was asked for: a hundred followers cost a writer hardly more than one.
+ */
+export class Following {
+  readonly #store: Pick<EventStore, 'readAll'>
+  readonly #watermark: Watermark
+  readonly #written: () => Promise<void>
+  /** The pages read last, by their first and their last position. */
+  readonly #pages = new Map<string, Promise<FollowedPage>>()
+  #reading: Promise<unknown> = Promise.resolve()
+  #turn: Promise<void> = Promise.resolve()
+  #count = 0
+
+  /** @param written Resolves when no write is waiting. */
+  constructor(
+    store: Pick<EventStore, 'readAll'>,
+    watermark: Watermark,
+    written: () => Promise<void> = async () => {},
+  ) {
+    this.#store = store
+    this.#watermark = watermark
+    this.#written = written
+  }
+
+  /** Implements a store's `follow`. */
+  async *facts(options: FollowOptions = {}): AsyncGenerator<Recorded, void, undefined> {
+    for await (const page of this.pages(options)) {
+      for (const recorded of page) {
+        if (options.signal?.aborted) return
         yield recorded
       }
-    } catch (error) {
-      // The store was closed in the middle of a page: a normal end.
-      if (watermark.ended) return
-      throw error
     }
-    await watermark.beyond(position, signal)
   }
+
+  /** The same facts in pages. Followers get the same objects, which are frozen. */
+  async *pages({
+    after = 0,
+    signal,
+  }: FollowOptions = {}): AsyncGenerator<readonly Recorded[], void, undefined> {
+    let position = after
+    this.#count++
+    try {
+      while (!signal?.aborted && !this.#watermark.ended) {
+        while (position < this.#watermark.position) {
+          const { facts, end, failure } = await this.#next(position)
+          if (signal?.aborted) return
+          position = end
+          if (facts.length > 0) yield facts
+          // The store was closed in the middle of a page: a normal end.
+          if (this.#watermark.ended) return
+          if (failure) throw failure.cause
+        }
+        await this.#watermark.beyond(position, signal)
+      }
+    } finally {
+      this.#count--
+      if (this.#count === 0) this.#pages.clear()
+    }
+  }
+
+  async #next(after: number): Promise<FollowedPage> {
+    const last = Math.min(this.#watermark.position, after - (after % PAGE) + PAGE)
+    const key = `${after} ${last}`
+    let page = this.#pages.get(key)
+    if (page === undefined) {
+      page = this.#read(after, last)
+      this.#pages.set(key, page)
+      const [oldest = key] = this.#pages.keys()
+      if (this.#pages.size > KEPT_PAGES) this.#pages.delete(oldest)
+    }
+    const read = await page
+    if (this.#count > 1) await this.#ownTurn()
+    return read
+  }
+
+  /** One page at a time, and a group of appends between two. */
+  #read(after: number, last: number): Promise<FollowedPage> {
+    const page = this.#reading.then(async () => {
+      const enough = new AbortController()
+      const advanced = this.#watermark.beyond(this.#watermark.position, enough.signal)
+      await Promise.race([this.#written(), advanced])
+      enough.abort()
+      return this.#load(after, last)
+    })
+    this.#reading = page
+    return page
+  }
+
+  /** Never rejects. */
+  async #load(after: number, last: number): Promise<FollowedPage> {
+    const facts: Recorded[] = []
+    let left = LARGEST_PAGE
+    try {
+      for await (const recorded of this.#store.readAll({ after, to: last })) {
+        facts.push(recorded)
+        left -= freeze(recorded)
+        if (left < 0) return { facts, end: recorded.position }
+      }
+      return { facts, end: last }
+    } catch (cause) {
+      return { facts, end: last, failure: { cause } }
+    }
+  }
+
+  /** Followers take turns of the event loop, so that what waits for an append goes on between them. */
+  #ownTurn(): Promise<void> {
+    this.#turn = this.#turn.then(() => new Promise((resolve) => setImmediate(resolve)))
+    return this.#turn
+  }
+}
+
+/** Freezes a value with all that it contains, and returns about how many characters it has as JSON. */
+function freeze(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 4
+  let length = 2
+  for (const [name, part] of Object.entries(value)) length += name.length + freeze(part)
+  Object.freeze(value)
+  return length
 }

@@ -6,19 +6,26 @@ import { CorruptBlob } from '../events/errors/store.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { checkStreamName } from '../events/ids.ts'
 import {
-  type AppendRequest,
-  appendRequest,
+  type AppendGroup,
+  appendGroup,
+  type CommitPlace,
   commitConflict,
   DEFAULT_MAX_RECORD_BYTES,
+  perAppend,
+  placedFact,
+  positionsOf,
+  repetitionIn,
   versionConflict,
 } from './append-request.ts'
 import { blobReference, checkBlob, checkReference } from './blob-reference.ts'
 import type { Blobs } from './blobs.ts'
-import type { EventStore, StreamSummary } from './event-store.ts'
+import { Claims } from './claims.ts'
+import type { EventStore, StreamAppend, StreamSummary } from './event-store.ts'
 import { type FactStamp, recordedFact } from './fact-text.ts'
-import { follow, Watermark } from './follow.ts'
+import { Following, Watermark } from './follow.ts'
 import { type ReadRange, readRange } from './read-range.ts'
 import { memorySnapshots } from './snapshots.ts'
+import { isThere, kindOfStream } from './stream-count.ts'
 
 export interface MemoryStoreOptions {
   readonly clock?: Clock
@@ -44,29 +51,46 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
   /** Each call makes a fresh copy of the fact, so that no reader can change what others get. */
   const log: (() => Recorded)[] = []
   const streams = new Map<string, MemoryStream>()
-  const commits = new Map<string, readonly (() => Recorded)[]>()
+  const commits = new Map<string, CommitPlace>()
+  const claims = new Claims(1)
+  const recordedAt = (first: number, last: number) => log.slice(first - 1, last).map((record) => record())
 
-  const write = ({ stream, facts, commitId, summary }: AppendRequest): readonly (() => Recorded)[] => {
-    const { positions, summary: before } = streams.get(stream) ?? { positions: [], summary: null }
+  const write = (group: AppendGroup): readonly Recorded[] => {
+    const first = log.length + 1
     const at = instant(clock.now())
-    const written = facts.map((fact) => {
-      const stamp: FactStamp = {
-        storeId,
-        position: log.length + 1,
-        stream,
-        version: positions.length + 1,
-        at,
-        epoch: 1,
+    for (const { stream, facts, commitId, summary } of group) {
+      if (facts.length === 0) continue
+      const { positions, summary: before } = streams.get(stream) ?? { positions: [], summary: null }
+      if (commitId !== null) commits.set(commitId, { first: log.length + 1, count: facts.length })
+      for (const requested of facts) {
+        const fact = placedFact(requested, storeId, first)
+        const [position, version] = [log.length + 1, positions.length + 1]
+        const stamp: FactStamp = { storeId, position, stream, version, at, epoch: 1 }
+        log.push(() => recordedFact(stamp, fact))
+        positions.push(position)
       }
-      const record = () => recordedFact(stamp, fact)
-      log.push(record)
-      positions.push(stamp.position)
-      return record
-    })
-    streams.set(stream, { positions, summary: summary ?? before })
-    if (commitId !== null) commits.set(commitId, written)
+      streams.set(stream, { positions, summary: summary ?? before })
+    }
     watermark.advance(log.length)
-    return written
+    return recordedAt(first, log.length)
+  }
+
+  const appendAll = async (appends: readonly StreamAppend[]) => {
+    checkOpen()
+    const group = appendGroup(appends, maxRecordBytes)
+    const fenced = claims.refusal(group)
+    if (fenced) throw fenced
+    const repetition = repetitionIn(group, (commitId) => commits.get(commitId))
+    if (repetition) {
+      const recorded = recordedAt(...positionsOf(repetition, group))
+      const committed = recorded.map((fact) => ({ recorded: fact, isReduced: false }))
+      const reused = commitConflict(group, repetition, committed)
+      if (reused) throw reused
+      return perAppend(group, recorded)
+    }
+    const conflict = versionConflict(group, (stream) => streams.get(stream)?.positions.length ?? 0)
+    if (conflict) throw conflict
+    return perAppend(group, write(group))
   }
 
   const checkOpen = () => {
@@ -79,21 +103,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
     blobs: memoryBlobs(),
     snapshots: memorySnapshots(),
     async append(stream, facts, options = {}) {
+      return (await appendAll([{ ...options, stream, facts }])).flat()
+    },
+    appendAll,
+    async claim(stream) {
       checkOpen()
-      const request = appendRequest(stream, facts, options, maxRecordBytes)
-      const repeated = request.commitId === null ? undefined : commits.get(request.commitId)
-      if (repeated) {
-        const recorded = repeated.map((record) => record())
-        const reused = commitConflict(
-          request,
-          recorded.map((fact) => ({ recorded: fact, isReduced: false })),
-        )
-        if (reused) throw reused
-        return recorded
-      }
-      const conflict = versionConflict(request, streams.get(stream)?.positions.length ?? 0)
-      if (conflict) throw conflict
-      return facts.length === 0 ? [] : write(request).map((record) => record())
+      return claims.claim(checkStreamName(stream))
     },
     async *read(stream, options = {}) {
       checkOpen()
@@ -108,7 +123,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
       const { from, to } = readRange(options, log.length)
       for (const record of log.slice(from - 1, Math.max(from - 1, to))) yield record()
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
     async head(stream) {
       checkOpen()
       return stream === undefined ? log.length : (streams.get(checkStreamName(stream))?.positions.length ?? 0)
@@ -120,10 +135,18 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
         if (!open || summary?.open) yield { stream, version: positions.length, summary }
       }
     },
+    async count(kind) {
+      checkOpen()
+      let count = 0
+      for (const [stream, { summary }] of streams)
+        if (kindOfStream(stream) === kind && isThere(summary)) count += 1
+      return count
+    },
     async [Symbol.asyncDispose]() {
       watermark.end()
     },
   }
+  const following = new Following(store, watermark)
   return store
 }
 

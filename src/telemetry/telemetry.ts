@@ -2,6 +2,7 @@
 import type { Agent } from '../actors/agent/agent.ts'
 import { Mailbox } from '../actors/engine/mailbox.ts'
 import type { Recorded } from '../events/envelope.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { SpanTree } from './span-tree.ts'
 
@@ -36,6 +37,8 @@ export async function telemetry(
   orchestrator: Orchestrator,
   { after, messages = false, tracerProvider }: TelemetryOptions = {},
 ): Promise<Telemetry> {
+  checkArgument('The orchestrator', orchestrator, 'an object')
+  checkArgument('The orchestrator', orchestrator.store, 'a store')
   const api = await import('@opentelemetry/api').catch(() => null)
   if (!api) return { active: false, stop: async () => {}, [Symbol.asyncDispose]: async () => {} }
   const tracer = (tracerProvider ?? api.trace).getTracer('claude-multi-agent') as ReturnType<

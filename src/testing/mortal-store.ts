@@ -1,9 +1,12 @@
 /** A store for a process that dies: from its death on, none of the store's promises settles. What it had written stays. */
 import { Mailbox } from '../actors/engine/mailbox.ts'
-import type { NewFact, Recorded } from '../events/envelope.ts'
-import type { AppendOptions, EventStore } from '../store/event-store.ts'
+import type { Recorded } from '../events/envelope.ts'
+import type { EventStore, StreamAppend } from '../store/event-store.ts'
 
-/** When to die: `before` the n-th append is written, or `after` it is written but before its caller is told. */
+/**
+ * When to die: `before` the n-th append is written, or `after` it is written but before its caller is told. `appendAll` is
+ * one append.
+ */
 export interface CrashPoint {
   /** From 1. */
   readonly append: number
@@ -113,6 +116,7 @@ export class MortalStore {
   #wrapped(): EventStore {
     const { storeId, epoch, blobs, snapshots } = this.#store
     const store = this.#store
+    const claim = store.claim?.bind(store)
     const when = <T>(what: string, work: () => Promise<T>) =>
       this.whileAlive(async () => {
         await this.#turn(what)
@@ -131,7 +135,9 @@ export class MortalStore {
           when(`write a snapshot of ${stream}`, () => snapshots.save(stream, snapshot)),
         clear: () => when('clear the snapshots', () => snapshots.clear()),
       },
-      append: (stream, facts, options) => this.#append(stream, facts, options),
+      append: async (stream, facts, options) => (await this.#append([{ ...options, stream, facts }])).flat(),
+      appendAll: (appends) => this.#append(appends),
+      ...(claim && { claim: (stream: string) => when(`claim ${stream}`, () => claim(stream)) }),
       read: (stream, options) => this.#items(`read ${stream}`, () => store.read(stream, options)),
       readAll: (options) => this.#items('read the log', () => store.readAll(options)),
       // Not counted as pending: it waits for facts that may never come.
@@ -142,9 +148,11 @@ export class MortalStore {
     }
   }
 
-  #append(stream: string, facts: readonly NewFact[], options?: AppendOptions): Promise<readonly Recorded[]> {
+  #append(appends: readonly StreamAppend[]): Promise<readonly (readonly Recorded[])[]> {
     if (this.#dead) return never()
-    const what = `${facts.map(({ type }) => type).join(' and ')} of ${stream}`
+    const what = appends
+      .map(({ stream, facts }) => `${facts.map(({ type }) => type).join(' and ')} of ${stream}`)
+      .join(', ')
     const number = this.appends.push(what)
     return this.whileAlive(() => {
       const written = this.#writing.post(async () => {
@@ -154,8 +162,8 @@ export class MortalStore {
         if (this.#dead) return []
         const refused = this.#refusal()
         if (refused) throw refused
-        const recorded = await this.#store.append(stream, facts, options)
-        this.#written(recorded)
+        const recorded = await this.#store.appendAll(appends)
+        this.#written(recorded.flat())
         if (isLast) this.die()
         return recorded
       })

@@ -1,4 +1,5 @@
 /** Loads patterns that a module exports, and checks that they are patterns. */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EMPTY } from 'rxjs'
@@ -8,6 +9,7 @@ import type { Pattern } from '../patterns/pattern.ts'
 
 /** Loads a module. Its code runs with all rights of this process. Throws InvalidInputError. */
 export async function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+  if (!existsSync(file)) throw new InvalidInputError({ what: file, problem: 'there is no such module' })
   try {
     return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>
   } catch (cause) {

@@ -7,6 +7,7 @@ import {
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined, type JsonObject } from '../events/json.ts'
 import { nameHint } from '../events/nearest-name.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 import { BrainstormWorkflow } from './brainstorm.ts'
 import { CodeReviewWorkflow } from './code-review.ts'
@@ -58,6 +59,7 @@ export function workflowPattern(
   workflow: WorkflowReference | JsonObject,
   { workflows = [], module = {} }: WorkflowSources = {},
 ): Pattern {
+  checkArgument('The workflow', workflow, 'an object')
   // The log of another version may contain any reference; its content is checked where it is used.
   const reference = workflow as WorkflowReference
   switch (reference.kind) {

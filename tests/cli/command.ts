@@ -4,19 +4,19 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { execa, type Options } from 'execa'
 import { onTestFinished } from 'vitest'
+import { runWarm } from './warm-commands.ts'
 
 export const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js')
 /** The real claude, a dev dependency. */
 export const CLAUDE = resolve(import.meta.dirname, '../../node_modules/.bin/claude')
 
 /** A stand-in that starts in a tenth of the time, for tests in which the answer does not matter. */
-export const QUICK_CLAUDE = resolve(import.meta.dirname, 'quick-claude.mjs')
+export const QUICK_CLAUDE = resolve(import.meta.dirname, 'quick-claude.sh')
 
 export interface Ran {
   readonly stdout: string
   readonly stderr: string
-  readonly exitCode: number | undefined
-  readonly signal: string | undefined
+  readonly exitCode: number
   /** stdout as JSON, one value a line. */
   readonly values: readonly Record<string, never>[]
 }
@@ -28,13 +28,15 @@ const environment = (more: Readonly<Record<string, string>>) => ({
   ...more,
 })
 
-export async function commandLine(more: Readonly<Record<string, string>> = {}) {
+/** @param ofTest Whether its folder is removed when the test has finished; otherwise call `remove`. */
+export async function commandLine(more: Readonly<Record<string, string>> = {}, ofTest = true) {
   const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   // What the command keeps for the user is not in the user's project.
   const state = `${folder}-state`
-  onTestFinished(async () => {
+  const remove = async () => {
     for (const made of [folder, state]) await rm(made, { recursive: true, force: true })
-  })
+  }
+  if (ofTest) onTestFinished(remove)
   const options = {
     cwd: folder,
     env: { HOME: folder, XDG_STATE_HOME: state, ...environment(more) },
@@ -44,21 +46,18 @@ export async function commandLine(more: Readonly<Record<string, string>> = {}) {
   return {
     folder,
     state,
+    remove,
     /** Starts a command; kill it, or await it. */
     start: (...words: string[]) => execa(process.execPath, [MAIN, ...words], { ...options, stdin: 'ignore' }),
     /** Runs a command to its end, in the folder or in one below it. */
     async run(words: readonly string[], input = '', below = '.'): Promise<Ran> {
-      const { stdout, stderr, exitCode, signal } = await execa(process.execPath, [MAIN, ...words], {
-        ...options,
-        cwd: join(folder, below),
-        input,
-      })
-      const lines = words.includes('--json') ? stdout.split('\n').filter((line) => line !== '') : []
-      return { stdout, stderr, exitCode, signal, values: lines.map((line) => JSON.parse(line)) }
+      const ended = await runWarm({ words, folder: join(folder, below), environment: options.env, input })
+      const lines = words.includes('--json') ? ended.stdout.split('\n').filter((line) => line !== '') : []
+      return { ...ended, values: lines.map((line) => JSON.parse(line)) }
     },
   }
 }
 
 /** The same with the stand-in. */
-export const quickCommandLine = (more: Readonly<Record<string, string>> = {}) =>
-  commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE, ...more })
+export const quickCommandLine = (more: Readonly<Record<string, string>> = {}, ofTest = true) =>
+  commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE, ...more }, ofTest)

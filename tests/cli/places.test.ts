@@ -31,7 +31,7 @@ test.each<[string, (folder: string) => Promise<string>, string]>([
       await symlink('nowhere', join(folder, 'link'))
       return 'link'
     },
-    'no such file or directory',
+    'it does not exist',
   ],
   [
     'a link that leads to itself',
@@ -39,7 +39,7 @@ test.each<[string, (folder: string) => Promise<string>, string]>([
       await symlink('link', join(folder, 'link'))
       return 'link'
     },
-    'lead back to each other',
+    'it is a link to itself',
   ],
   ['a name that is too long', async () => 'x'.repeat(300), 'a name in it is too long'],
 ])('a base directory that is %s is an error for people', async (_, make, problem) => {

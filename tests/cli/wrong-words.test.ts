@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { readInput } from '../../src/cli/interactive/input.ts'
 import { helpHint } from '../../src/cli/program.ts'
 import { asTyped } from '../../src/cli/terminal/own-name.ts'
-import { commandLine } from './command.ts'
+import { commandLine, quickCommandLine } from './command.ts'
 
 test('A missing argument is reported once, with the help of the command that was meant', async () => {
   const { run } = await commandLine()
@@ -17,6 +17,41 @@ test('A question without quotes gets the hint to quote it', async () => {
   const { stderr, exitCode } = await run(['agent', 'ask', 'writer', 'What', 'is', 'this'])
   expect(exitCode).toBe(2)
   expect(stderr).toContain('Put text of several words in quotes.')
+})
+
+test('Where a command takes no text, nothing is said of quotes', async () => {
+  const { run } = await commandLine()
+  const { stderr, exitCode } = await run(['agent', 'list', 'writer'])
+  expect(exitCode).toBe(2)
+  expect(stderr).toContain('See claude-agents agent list --help')
+  expect(stderr).not.toContain('quotes')
+})
+
+test('A mistyped command, also after help, a run and a stream get the name that was probably meant', async () => {
+  const { run } = await quickCommandLine()
+  await run(['agent', 'create', 'writer', 'You write.'])
+  await run(['workflow', 'run', 'writer', 'go', '--id', 'report-2026'])
+  for (const [words, meant] of [
+    [['agnet'], 'agent'],
+    [['help', 'workflw'], 'workflow'],
+    [['help', 'agent', 'crate'], 'create'],
+    [['agent', 'show', 'writter'], 'writer'],
+    [['workflow', 'show', 'report-2025'], 'report-2026'],
+    [['workflow', 'cancel', 'report'], 'report-2026'],
+    [['workflow', 'resume', 'report-26'], 'report-2026'],
+    [['fork', '--run', 'reprot-2026', '--at', '1'], 'report-2026'],
+    [['state', 'agent/writr'], 'agent/writer'],
+    [['replay', 'agent/witer'], 'agent/writer'],
+    [['diff', 'run/report-202', '0', '1'], 'run/report-2026'],
+    [['log', 'export', '--stream', 'agents/writer'], 'agent/writer'],
+  ] as const) {
+    const { stderr, exitCode } = await run(words)
+    expect([words, exitCode === 0, stderr]).toEqual([
+      words,
+      false,
+      expect.stringMatching(new RegExp(`Did you mean "?${meant}"?\\?`)),
+    ])
+  }
 })
 
 test('Without a subcommand there is help on stderr, and no cryptic error', async () => {
@@ -64,4 +99,28 @@ test('A hint copied into an interactive session is a command, not a question to 
     words: ['workflow', 'resume', 'r 1'],
   })
   expect(readInput('claude-agents is what we work on', 'writer')).toMatchObject({ type: 'ask' })
+})
+
+test('What looks like a mistyped command of a session is neither run nor asked', () => {
+  for (const [typed, meant] of [
+    ['lsit', 'list'],
+    ['List', 'list'],
+    ['hepl', 'help'],
+    ['exti', 'exit'],
+    ['shwo writer', 'show'],
+    ['/sessons', 'sessions'],
+    ['agent list', 'claude-agents agent list'],
+    ['stats', 'claude-agents stats'],
+    ['/anything', 'help'],
+  ] as const)
+    expect(readInput(typed, 'writer')).toEqual({ type: 'unsure', meant, typed })
+  for (const typed of [
+    'hello',
+    'lost in the list of things',
+    'What is this',
+    'sort them',
+    'top of the morning to you',
+  ])
+    expect(readInput(typed, 'writer')).toEqual({ type: 'ask', prompt: typed })
+  expect(readInput('ask lsit', 'writer')).toEqual({ type: 'ask', prompt: 'lsit' })
 })

@@ -1,6 +1,7 @@
 /** The pages that people read, and the blocks of code in them. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { isLong } from '../repetitions.ts'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -33,6 +34,7 @@ export function blocks(page: string, language: string): string[] {
     .map(([, , code]) => code ?? '')
 }
 
-/** What a newcomer meets first is tried with the real `claude`, its commands in the long form of the tests alone; for the
- * others a stand-in does, which is quicker. */
-export const isTriedWithClaude = (page: string) => page === 'README.md' || page === 'docs/quickstart.md'
+/** What a newcomer meets first is tried with the real `claude` in the long form of the tests; otherwise a stand-in does,
+ * which is quicker. */
+export const isTriedWithClaude = (page: string) =>
+  isLong && (page === 'README.md' || page === 'docs/quickstart.md')

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
-import { CLAUDE } from '../cli/command.ts'
+import { QUICK_CLAUDE } from '../cli/command.ts'
 
 const SCRIPT = resolve(import.meta.dirname, '../../scripts/example.mjs')
 
 test('An example that was killed in the middle goes on where it was, and needs no login', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'claude-agents-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const env = { PATH: process.env.PATH ?? '', HOME: folder, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE }
+  const env = { PATH: process.env.PATH ?? '', HOME: folder, CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE }
   const example = (...words: string[]) =>
     execa(process.execPath, [SCRIPT, ...words], { cwd: folder, env, extendEnv: false, reject: false })
 

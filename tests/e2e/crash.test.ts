@@ -4,10 +4,13 @@
  */
 import { chmod, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { answer } from '../../src/testing/model/answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { CLAUDE, commandLine } from '../cli/command.ts'
+
+/** Looks again after a while: what looks all the time takes the processor from what it waits for. */
+const PATIENCE = { timeout: 60_000, interval: 10 }
 
 type CommandLine = Awaited<ReturnType<typeof commandLine>>
 
@@ -210,24 +213,17 @@ describe('Ctrl-C', () => {
 
 /** Resolves when the process has ended. */
 async function gone(pid: number): Promise<void> {
-  for (;;) {
-    try {
-      process.kill(pid, 0)
-    } catch {
-      return
-    }
-    await new Promise<void>((resolve) => setImmediate(resolve))
-  }
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), PATIENCE)
 }
 
 /** Resolves when the log's files contain a fact of this type: the store has an owner, so it cannot be asked. */
 async function logHas(cli: CommandLine, type: string): Promise<void> {
   const folder = join(cli.folder, '.claude-agents/log')
-  for (;;) {
-    for (const file of await readdir(folder).catch(() => [])) {
-      const content = await readFile(join(folder, file), 'latin1').catch(() => '')
-      if (file.endsWith('.log') && content.includes(`"${type}"`)) return
-    }
-    await new Promise<void>((resolve) => setImmediate(resolve))
-  }
+  const holds = async (file: string) =>
+    file.endsWith('.log') &&
+    (await readFile(join(folder, file), 'latin1').catch(() => '')).includes(`"${type}"`)
+  await vi.waitUntil(async () => {
+    const files = await readdir(folder).catch(() => [])
+    return (await Promise.all(files.map(holds))).includes(true)
+  }, PATIENCE)
 }

@@ -1,11 +1,11 @@
-/** A task's input, from the command line to the workspace and the log, with the real `claude`. */
+/** A task's input, from the command line to the workspace and the log: once with the real `claude`. */
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
-import { commandLine } from '../cli/command.ts'
+import { commandLine, quickCommandLine } from '../cli/command.ts'
 
 test('files and folders are in the workspace before the call, and the log says what and where', async () => {
   await using model = await simulatedModel()
@@ -51,7 +51,7 @@ test('files and folders are in the workspace before the call, and the log says w
 
 test('a folder that contains the log is copied without the log and the agents', async () => {
   await using model = await simulatedModel()
-  const { run, folder } = await commandLine(model.environment)
+  const { run, folder } = await quickCommandLine(model.environment)
   await writeFile(join(folder, 'mine.txt'), 'mine')
   await run(['agent', 'create', 'a', 'x'])
   expect(await run(['agent', 'ask', 'a', 'Look', '--folder', '.:all', '--json'])).toMatchObject({
@@ -63,7 +63,7 @@ test('a folder that contains the log is copied without the log and the agents', 
 
 test('input that cannot be placed is rejected before anything is written, or fails the task without a call', async () => {
   await using model = await simulatedModel()
-  const { run } = await commandLine(model.environment)
+  const { run } = await quickCommandLine(model.environment)
   await run(['agent', 'create', 'a', 'x'])
   const refused = [
     ['--file', '/etc/hostname:../../x'],
@@ -86,7 +86,7 @@ test('input that cannot be placed is rejected before anything is written, or fai
 
 test("an agent's work is not overwritten: asked again, it is refused, or kept beside with --replace", async () => {
   await using model = await simulatedModel()
-  const { run, folder } = await commandLine(model.environment)
+  const { run, folder } = await quickCommandLine(model.environment)
   await mkdir(join(folder, 'source'))
   await writeFile(join(folder, 'source/a.ts'), 'export {}')
   await run(['agent', 'create', 'a', 'x'])
@@ -119,7 +119,7 @@ test("an agent's work is not overwritten: asked again, it is refused, or kept be
 
 test('a base directory in a repository is never staged', async () => {
   await using model = await simulatedModel()
-  const { run, folder } = await commandLine(model.environment)
+  const { run, folder } = await quickCommandLine(model.environment)
   const git = (...words: string[]) => promisify(execFile)('git', words, { cwd: folder })
   await git('init', '--quiet')
   await run(['agent', 'create', 'a', 'x'])

@@ -3,71 +3,17 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AgentNotFoundError } from '../../src/events/errors/agent.ts'
-import { ClaudeAgentError, describeError, type ErrorOptions } from '../../src/events/errors/base.ts'
+import { ClaudeAgentError, describeError } from '../../src/events/errors/base.ts'
 import { CallTimeoutError } from '../../src/events/errors/call.ts'
 import { callErrorFrom, errorData } from '../../src/events/errors/recorded.ts'
 import type { VersionConflict } from '../../src/events/errors/store.ts'
 import { errorFrom, errorLine } from '../../src/owner/wire.ts'
-
-type AnyErrorClass = new (details: object, options?: ErrorOptions) => ClaudeAgentError
-
-const FOLDER = join(import.meta.dirname, '../../src/events/errors')
-
-/** Details for any error: each class uses its own part. */
-const DETAILS = {
-  ...{ agent: 'writer', nearest: null, mailbox: 3, maxAgents: 4, taskId: 't1', runId: 'r1', by: 'ann' },
-  ...{ reason: 'approval', message: 'It waits.', hint: 'Wait.', tasks: 2, paused: true, status: 'succeeded' },
-  ...{
-    stream: 'agent/writer',
-    expected: 4,
-    actual: 5,
-    found: 6,
-    known: 7,
-    position: 8,
-    version: 9,
-    last: 10,
-  },
-  ...{ time: '2026-01-01', first: '2026-01-02', step: '11', steps: 12, type: 'TaskAsked', v: 13 },
-  ...{ machine: 'quota', state: 'open', construct: 'after', what: 'agent', id: '-', rule: 'a letter' },
-  ...{ path: '/store', file: 'log/000001.log', line: 14, key: 'e!15', sha256: 'abc', bytes: 16, limit: 17 },
-  ...{ attempts: 18, pid: 19, port: 20, code: 'EACCES', url: 'https://a/b', limitMs: 21, limitedBy: 'files' },
-  ...{ kind: 'file', source: '/a', supervisor: 'top', child: 'a', command: 'deleteChild', where: 'a' },
-  ...{ commitId: 'commit-1' },
-  ...{ restarts: 22, withinMs: 23, remedy: '', said: 'so', problem: 'network' },
-}
-
-const SPECIAL: Readonly<Record<string, object>> = {
-  ConfigError: [{ place: 'a.yaml:1:1', problem: 'this must be text', hint: '' }],
-  ConfigNotTrustedError: {
-    file: '/a.yaml',
-    hasChanged: true,
-    problems: [{ place: 'a.yaml:1:1', problem: 'it grants tools to all agents', hint: '' }],
-  },
-  OtherRunnerError: { path: '/store', pid: 19, runner: 'claude', simulate: true },
-  InputChangedError: { target: 'proj', changes: 'edited a.txt' },
-  ChildNotFoundError: { ...DETAILS, known: ['b'] },
-}
-
-const modules = await Promise.all(
-  readdirSync(FOLDER).map((file) => import(join(FOLDER, file)) as Promise<Record<string, unknown>>),
-)
-/** Base classes, and the class for recorded errors, have no tag of their own. */
-const NO_TAG = ['ClaudeAgentError', 'ClaudeExecutionError', 'RecordedError']
-const classes = modules.flatMap((module) =>
-  Object.entries(module).filter(
-    (entry): entry is [string, AnyErrorClass] =>
-      typeof entry[1] === 'function' &&
-      entry[1].prototype instanceof ClaudeAgentError &&
-      !NO_TAG.includes(entry[0]),
-  ),
-)
-const made = (name: string, ErrorClass: AnyErrorClass) =>
-  new ErrorClass(SPECIAL[name] ?? DETAILS, { cause: 'why' })
+import { classes, made } from './all-errors.ts'
 
 test('every error is named in some test beside this one', () => {
   const folder = join(import.meta.dirname, '..')
   const tests = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.(ts|mjs)$/.test(name) && !name.endsWith('events/errors.test.ts'))
+    .filter((name) => /\.(ts|mjs)$/.test(name) && !/(errors\.test|all-errors|hints\.test)\.ts$/.test(name))
     .map((name) => readFileSync(join(folder, name), 'utf8'))
     .join('\n')
   expect(classes.map(([name]) => name).filter((name) => !tests.includes(name))).toEqual([])
@@ -96,12 +42,13 @@ describe.each(classes)('%s', (name, ErrorClass) => {
   })
 
   test('points to the place where it was created', () => {
-    expect(error.stack?.split('\n    at ')[1]).toContain('errors.test.ts')
+    expect(error.stack?.split('\n    at ')[1]).toContain('all-errors.ts')
   })
 
   test("is the same at the other end of the owner's socket", () => {
     const arrived = errorFrom(JSON.parse(JSON.stringify(errorLine(error))))
     const { _tag, summary, message, hint, retryable } = error
+    expect(arrived).toBeInstanceOf(ErrorClass)
     expect(arrived).toMatchObject({ _tag, summary, message, hint, retryable })
     expect(arrived.details).toEqual(errorData(error).details)
   })

@@ -1,6 +1,6 @@
 /** Money, durations and counts are formatted for people. */
 import { expect, test } from 'vitest'
-import { dollars, duration, plural } from '../../src/events/figures.ts'
+import { ago, dollars, duration, plural } from '../../src/events/figures.ts'
 
 test('dollars are rounded to the cent, or to four decimals, with a leading sign', () => {
   expect([0, 2.5, 0.00432, -0.0033, 0.00003].map(dollars)).toEqual([
@@ -24,5 +24,11 @@ test('counts distinguish singular and plural', () => {
     '1 fact',
     '2 facts',
     '0 bodies',
+  ])
+})
+
+test('how long ago something was is told in its largest unit', () => {
+  expect([-5, 0, 1000, 59_999, 60_000, 3_599_999, 7_200_000, 86_400_000, 8_640_000_000].map(ago)).toEqual([
+    ...['now', 'now', '1 s ago', '59 s ago', '1 min ago', '59 min ago', '2 h ago', '1 d ago', '100 d ago'],
   ])
 })

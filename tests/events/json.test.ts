@@ -20,6 +20,25 @@ test('the order of a list is part of its value', () => {
   expect(canonicalJson([2, 1])).not.toBe(canonicalJson([1, 2]))
 })
 
+test('is the text that logs of older versions have hashes of', () => {
+  const values = fc.oneof(
+    fc.jsonValue(),
+    fc.anything({ withDate: true, withNullPrototype: true, withSparseArray: true, withObjectString: true }),
+  )
+  const sorted = (_: string, part: unknown) => {
+    if (part === null || typeof part !== 'object' || Array.isArray(part)) return part
+    const copy = Object.create(null)
+    for (const name of Object.keys(part).sort()) copy[name] = (part as Record<string, unknown>)[name]
+    return copy
+  }
+  fc.assert(
+    fc.property(values, (value) => {
+      expect(canonicalJson(value)).toBe(JSON.stringify(value, sorted))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
 /** The same value with the fields of its objects set in the reverse order. */
 function reversed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reversed)

@@ -17,7 +17,7 @@ async function lived() {
   const here = await world()
   const { orchestrator } = await here.open()
   const agent = await orchestrator.createAgent(ECHO)
-  for (let task = 0; task < 40; task++) await agent.ask(`task ${task}`)
+  for (let task = 0; task < 50; task++) await agent.ask(`task ${task}`)
   await orchestrator.run(sequential(['echo', 'echo']), 'hello', { id: 'r' })
   return { ...here, orchestrator, agent }
 }

@@ -2,11 +2,16 @@
 
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { silentLogger } from '../../src/logger.ts'
 import { LARGEST_REQUEST } from '../../src/owner/answers.ts'
-import { readOwnerRecord } from '../../src/owner/record.ts'
-import { served } from './kit.ts'
+import { type OwnerRecord, readOwnerRecord, writeOwnerRecord } from '../../src/owner/record.ts'
+import { MOST_CONNECTIONS, serveOwner } from '../../src/owner/socket.ts'
+import { connectOwner } from '../../src/remote/client.ts'
+import { levelStore } from '../../src/store/level/store.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+import { connected, served } from './kit.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -48,29 +53,120 @@ test('A request that is too large is refused with the limit, and the owner serve
   expect(await remote.agents()).toEqual([])
 })
 
-test('Connections are bounded: one too many is closed, and the others are served', async () => {
-  const { baseDir, remote } = await served()
+/** A connection that says this, and nothing more. */
+async function connectionTo(socketPath: string, said = ''): Promise<Socket> {
+  const socket = connect(socketPath)
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  if (said !== '') socket.write(said)
+  return socket
+}
+
+test('Connections are bounded: one too many is told so, and the others are served', async () => {
+  const { baseDir } = await served()
   const socketPath = await socketOf(baseDir)
   const open: Socket[] = []
-  let isRefused = false
-  while (!isRefused && open.length < 2000) {
-    const socket = connect(socketPath)
-    onTestFinished(() => void socket.destroy())
-    socket.on('error', () => {})
-    socket.once('close', () => {
-      isRefused = true
-    })
-    await once(socket, 'connect')
-    open.push(socket)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  expect(isRefused).toBe(true)
-  expect(open.length).toBeGreaterThan(50)
+  while (open.length < MOST_CONNECTIONS) open.push(await connectionTo(socketPath))
+  await expect(connectOwner(baseDir)).rejects.toMatchObject({
+    _tag: 'OwnerBusy',
+    message: expect.stringContaining('takes no more clients'),
+    hint: expect.stringContaining('Try again'),
+  })
   const [first] = open
   first?.write('GET / HTTP/1.1\r\nhost: owner\r\n\r\n')
   expect(String((await once(first as Socket, 'data'))[0])).toMatch(/^HTTP\/1.1 200 /)
-  for (const socket of open) {
-    if (!socket.destroyed) await Promise.all([once(socket, 'close'), socket.destroy()])
+  for (const socket of open) await Promise.all([once(socket, 'close'), socket.destroy()])
+  await vi.waitFor(async () => expect((await connectOwner(baseDir))?.pid).toBe(process.pid))
+})
+
+test('300 tasks of other processes are served at the same time', async () => {
+  const { remote } = await served({ reply: ({ prompt }) => `re: ${prompt}` })
+  const agent = await remote.createAgent({ id: 'a', systemPrompt: 'You are a' })
+  const asked = Array.from({ length: 300 }, (_, task) => agent.ask(`task ${task}`))
+  const replies = await Promise.all(asked)
+  expect(replies.map(({ text }) => text)).toEqual(asked.map((_, task) => `re: task ${task}`))
+})
+
+const HALF_OPEN: readonly (readonly [string, string])[] = [
+  ['when it connects', ''],
+  ['in the middle of its headers', 'POST /commands HTTP/1.1\r\nhost: ow'],
+  [
+    'in the middle of its request',
+    'POST /commands HTTP/1.1\r\nhost: owner\r\ncontent-length: 100\r\n\r\n{"agent"',
+  ],
+  ['in the middle of its task', 'POST /tasks HTTP/1.1\r\nhost: owner\r\ncontent-length: 100\r\n\r\n{"agent"'],
+  ['before it reads its answer', 'GET /facts HTTP/1.1\r\nhost: owner\r\n\r\n'],
+  ['before it reads what it follows', 'GET /follow?after=0 HTTP/1.1\r\nhost: owner\r\n\r\n'],
+  [
+    'before it reads the answer to its command',
+    postOf('/commands', { agent: null, method: 'processes', args: [] }),
+  ],
+  [
+    'before it reads the reply to its task',
+    postOf('/tasks', { agent: 'a', taskId: 't', task: 'x', options: {} }),
+  ],
+]
+
+function postOf(path: string, body: object): string {
+  const text = JSON.stringify(body)
+  return `POST ${path} HTTP/1.1\r\nhost: owner\r\ncontent-length: ${text.length}\r\n\r\n${text}`
+}
+
+/** More than a socket holds that is not read. */
+const LARGE = 'x'.repeat(2 * MEGABYTE)
+
+/** An owner whose answers are all large. */
+async function servedLarge() {
+  const baseDir = await temporaryDirectory()
+  const store = await levelStore(baseDir)
+  onTestFinished(() => store[Symbol.asyncDispose]())
+  await store.append('note/a', [{ type: 'Noted', v: 1, data: { text: LARGE.slice(0, MEGABYTE / 2) } }])
+  const ask = () => Object.assign(Promise.resolve({ text: LARGE }), { async *[Symbol.asyncIterator]() {} })
+  const system = {
+    agent: async () => ({ ask, cancel: async () => true }),
+    processes: async () => [LARGE],
   }
-  await vi.waitFor(async () => expect(await remote.agents()).toEqual([]))
+  const socket = await serveOwner({ baseDir, store, system, logger: silentLogger })
+  onTestFinished(() => socket.close())
+  return { baseDir, socket }
+}
+
+test.each(HALF_OPEN)('A client that stops %s holds up no other client, and not the end', async (_, said) => {
+  const { baseDir, socket } = await servedLarge()
+  const path = await socketOf(baseDir)
+  for (let left = 3; left > 0; left--) (await connectionTo(path, said)).pause()
+  const client = await connected(baseDir)
+  const result = { result: [LARGE] }
+  const command = { agent: null, method: 'processes', args: [] }
+  for (let left = 3; left > 0; left--)
+    for await (const line of client.post('/commands', command)) expect(line).toEqual(result)
+  let waitedFor = false
+  await socket.drained(new AbortController().signal, () => {
+    waitedFor = true
+  })
+  expect(waitedFor).toBe(false)
+  await socket.close()
+})
+
+test.each([
+  ['closes the connection', 'closed the connection without an answer'],
+  ['refuses it', 'takes no more clients'],
+])('A client whose owner %s is not told that the owner has ended', async (how, said) => {
+  const { baseDir, own } = await served()
+  const record = await readOwnerRecord(baseDir)
+  await own.close()
+  // In its place another server, which does only this.
+  const server = createServer((socket) => {
+    if (how === 'refuses it')
+      socket.end('HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+    else socket.destroy()
+  })
+  onTestFinished(() => void server.close())
+  server.listen(record?.socket)
+  await once(server, 'listening')
+  await writeOwnerRecord(baseDir, record as OwnerRecord)
+  const refused = await connectOwner(baseDir).catch((error: Error) => error)
+  expect(String(refused)).toContain(said)
+  expect(String(refused)).not.toContain('has ended')
 })

@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { runningProcesses } from '../../src/actors/agent/processes.ts'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
 import { callProcesses, listProcesses } from '../../src/claude/process/list.ts'
@@ -39,13 +39,15 @@ async function busy(options: OrchestratorOptions = {}, more: Record<string, stri
 }
 
 /** Resolves when that many calls have started their tool. */
-async function running(baseDir: string, calls: number) {
-  for (;;) {
-    const found = await listProcesses(baseDir)
-    if (found.filter(({ others }) => others >= 2).length === calls) return found
-    await new Promise<void>((resolve) => setImmediate(resolve))
-  }
-}
+const running = (baseDir: string, calls: number) =>
+  vi.waitFor(
+    async () => {
+      const found = await listProcesses(baseDir)
+      expect(found.filter(({ others }) => others >= 2)).toHaveLength(calls)
+      return found
+    },
+    { timeout: 60_000, interval: 10 },
+  )
 
 async function ps(baseDir: string, ...more: string[]) {
   const { stdout, stderr } = await execa(process.execPath, [MAIN, '--base-dir', baseDir, 'ps', ...more])

@@ -24,6 +24,7 @@ async function readThroughSocket(): Promise<EventStore> {
   return {
     ...remote,
     append: (stream, facts, options) => store.append(stream, facts, options),
+    appendAll: (appends) => store.appendAll(appends),
     blobs: { put: (text) => store.blobs.put(text), get: (reference) => remote.blobs.get(reference) },
     snapshots: {
       load: (stream) => remote.snapshots.load(stream),
@@ -53,6 +54,7 @@ describe('A store that is read through its owner', () => {
     const { remote } = await served()
     const refused = { _tag: 'OwnerOnly', message: expect.stringContaining(String(process.pid)) }
     await expect(remote.store.append('agent/a', [])).rejects.toMatchObject(refused)
+    await expect(remote.store.appendAll([])).rejects.toMatchObject(refused)
     await expect(remote.store.blobs.put('x')).rejects.toMatchObject(refused)
     expect(() => remote.run(null as never, 'x')).toThrow(expect.objectContaining(refused))
     expect(() => remote.recover()).toThrow(expect.objectContaining(refused))

@@ -4,7 +4,7 @@ import { SimulationFailure, type SimulationReport, simulate } from '../../src/te
 import { repetitions } from '../repetitions.ts'
 
 /** Other seeds: `FIRST_SEED=1000 SEEDS=5000 npx vitest run tests/testing/simulation.test.ts`. */
-const SEEDS = repetitions('SEEDS', { short: 200, long: 200 })
+const SEEDS = repetitions('SEEDS', { short: 60, long: 200 })
 const FIRST = Number(process.env.FIRST_SEED ?? 1)
 
 test(

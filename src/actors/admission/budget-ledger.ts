@@ -1,82 +1,93 @@
 /** One budget: calls are checked against what is in memory, and every change is durable before it counts. */
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
-import type { Amount, Limit } from '../../events/options/budget.ts'
+import { VersionConflict } from '../../events/errors/store.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
+import { defined } from '../../events/json.ts'
+import type { Amount } from '../../events/options/budget.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
 import { type ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import { mayPass } from '../engine/insistence.ts'
-import { fits, isLimited, remaining } from './budget-decisions.ts'
 import {
   type BudgetContext,
   type BudgetEffect,
+  type BudgetInfo,
+  type BudgetPlace,
   type BudgetSnapshot,
   budgetKinds,
   type budgetMachine,
+  fits,
+  isLimited,
+  remaining,
+  scopeOf,
   sum,
-} from './budget-machine.ts'
-import { type BudgetPlace, type BudgetScope, scopeOf } from './budget-scope.ts'
+} from './budget.ts'
 import { type Settlement, settlementOf } from './budget-settlement.ts'
 
-/** A budget as it stands. */
-export interface BudgetInfo {
-  /** What it limits; empty for the orchestrator's budget, which covers everything. */
-  readonly scope: BudgetScope
-  /** null: no limit. */
-  readonly limit: Limit
-  readonly spent: Amount
-  /** Reserved for calls that have not ended. */
-  readonly reserved: Amount
-  /** What can still be spent; null without a limit. Below zero if a call cost more than estimated. */
-  readonly remaining: Limit
+/** What this process knows of calls. */
+export interface CallsHere {
+  /** Whether a call may begin, or has begun and not ended. */
+  isOpen(callId: string): boolean
+  /** Resolves when a call is known to have ended, or when the signal aborts. */
+  ended(callId: string, signal: AbortSignal): Promise<void>
 }
 
-/** Resolves when this process knows that a call has ended, or when the signal aborts. */
-export type CallEnded = (callId: string, signal: AbortSignal) => Promise<void>
+type BudgetActor = EventSourcedActor<typeof budgetMachine, BudgetEffect>
 
 export class BudgetLedger {
-  readonly #actor: EventSourcedActor<typeof budgetMachine, BudgetEffect>
+  readonly #place: BudgetPlace
   readonly #environment: ActorEnvironment
+  readonly #calls: CallsHere
+  readonly #changed: () => void
+  #actor: BudgetActor
+  /** Whether another process has written to the budget as well. */
+  #isShared = false
+  #refreshing: Promise<boolean> | undefined
   /** Reservations that are not durable yet. */
   readonly #promised = new Map<string, Amount>()
+  /** The calls of this process that have a reservation. */
+  readonly #own = new Set<string>()
   /** Known costs of calls that are not settled yet. */
   readonly #known = new Map<string, Amount>()
   readonly #settling = new Set<Promise<unknown>>()
 
   private constructor(
-    actor: EventSourcedActor<typeof budgetMachine, BudgetEffect>,
+    place: BudgetPlace,
+    actor: BudgetActor,
     environment: ActorEnvironment,
+    calls: CallsHere,
+    changed: () => void,
   ) {
+    this.#place = place
     this.#actor = actor
     this.#environment = environment
+    this.#calls = calls
+    this.#changed = changed
   }
 
-  /** Folds the budget's facts and first settles the calls that ended in the meantime. */
+  /**
+   * Folds the budget's facts and first settles the calls that ended in the meantime.
+   *
+   * @param changed Called when the budget may have gained room.
+   */
   static async load(
-    { of, id }: BudgetPlace,
+    place: BudgetPlace,
     environment: ActorEnvironment,
-    ended: CallEnded,
+    calls: CallsHere,
     changed: () => void,
   ): Promise<BudgetLedger> {
-    const actor = await EventSourcedActor.load(budgetKinds[of], id, environment)
-    const ledger = new BudgetLedger(actor, environment)
-    actor.observe(({ type }) => {
-      if (type !== 'BudgetReserved') changed()
-    })
-    if (isForReading(environment.store)) return ledger
-    await Promise.all(Object.values(ledger.context.reserved).map((open) => ledger.#settle(open)))
-    actor.start(async ({ reservation }, { signal, resumed }) => {
-      // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
-      for (let isOver = resumed; !signal.aborted; isOver = true) {
-        // Listens before it reads, so that no end is missed.
-        const next = ended(reservation.callId, signal)
-        if (isOver && (await ledger.#settle(reservation))) return
-        await next
-      }
-    })
+    const actor = await actorOf(place, environment)
+    const ledger = new BudgetLedger(place, actor, environment, calls, changed)
+    await ledger.#begin()
     return ledger
   }
 
   get stream(): string {
     return this.#actor.stream
+  }
+
+  /** The number of facts folded into the state. */
+  get version(): number {
+    return this.#actor.version
   }
 
   get context(): BudgetContext {
@@ -88,10 +99,13 @@ export class BudgetLedger {
   }
 
   get info(): BudgetInfo {
-    const { limit, spent, reserved } = this.context
+    return this.#infoOf(this.context, this.#promised)
+  }
+
+  #infoOf({ limit, spent, reserved }: BudgetContext, promised: ReadonlyMap<string, Amount>): BudgetInfo {
     const open = Object.values(reserved)
     const inFlight = sum([
-      ...[...this.#promised].flatMap(([callId, cost]) => (callId in reserved ? [] : [cost])),
+      ...[...promised].flatMap(([callId, cost]) => (callId in reserved ? [] : [cost])),
       ...open.filter(({ callId }) => !this.#known.has(callId)),
     ])
     const spentSoFar = sum([spent, ...open.flatMap(({ callId }) => this.#known.get(callId) ?? [])])
@@ -113,20 +127,47 @@ export class BudgetLedger {
     return fits(this.info.remaining, cost)
   }
 
-  /** Counts the reservation at once; resolves when it is durable. */
-  async reserve(reservation: Reservation): Promise<void> {
-    this.#promised.set(reservation.callId, reservation)
+  /**
+   * Counts the reservation at once. Resolves with whether it is durable, or not needed: another process may have taken the
+   * room meanwhile.
+   */
+  async reserve(reservation: Reservation): Promise<boolean> {
+    const { callId } = reservation
+    this.#promised.set(callId, reservation)
+    this.#own.add(callId)
+    let isRefused = false
     try {
-      await this.decide(({ value }) =>
-        value === 'limited' ? [{ type: 'BudgetReserved', data: reservation }] : [],
-      )
+      await this.decide(({ value, context }) => {
+        isRefused = value === 'limited' && !fits(this.#infoOf(context, NONE).remaining, reservation)
+        return value === 'limited' && !isRefused ? [{ type: 'BudgetReserved', data: reservation }] : []
+      })
+      return !isRefused
     } finally {
-      this.#promised.delete(reservation.callId)
+      this.#promised.delete(callId)
+      if (!(callId in this.context.reserved)) this.#own.delete(callId)
     }
   }
 
-  decide(decision: (snapshot: BudgetSnapshot) => readonly BudgetFact[], correlationId?: string) {
-    return this.#actor.decide(decision, correlationId === undefined ? {} : { correlationId })
+  /** Decides on the state that all processes have led to. */
+  async decide(decision: (snapshot: BudgetSnapshot) => readonly BudgetFact[], correlationId?: string) {
+    for (;;) {
+      const actor = this.#actor
+      try {
+        return await actor.decide(decision, defined({ correlationId }))
+      } catch (error) {
+        if (error instanceof ClosedError && actor !== this.#actor) continue
+        if (error instanceof VersionConflict && (actor !== this.#actor || (await this.refresh()))) continue
+        throw error
+      }
+    }
+  }
+
+  /** Folds the budget afresh if another process has written to it. Returns whether one had. */
+  refresh(): Promise<boolean> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
   }
 
   /** Settles calls that have ended, as far as the log has their ends. Waits for room if it cannot be written. */
@@ -146,11 +187,51 @@ export class BudgetLedger {
     await this.#actor.close()
   }
 
+  async #refresh(): Promise<boolean> {
+    const before = this.#actor
+    const head = await this.#environment.store.head(before.stream)
+    // What this process is writing is folded first.
+    if (head > before.version) await before.decide(() => []).catch(() => {})
+    if (head <= before.version || before.closed) return false
+    this.#actor = await actorOf(this.#place, this.#environment)
+    this.#isShared = true
+    await before.close({ atOnce: true })
+    await this.#begin()
+    return true
+  }
+
+  /** Settles what has ended, and what ends from now on. */
+  async #begin(): Promise<void> {
+    const actor = this.#actor
+    actor.observe(({ type }) => {
+      if (type !== 'BudgetReserved') this.#changed()
+    })
+    if (isForReading(this.#environment.store)) return
+    // The cost of a call of this process may come after the log says that its task has ended.
+    const isOpen = ({ callId }: Reservation) => this.#calls.isOpen(callId)
+    const left = Object.values(this.context.reserved).filter((reservation) => !isOpen(reservation))
+    await Promise.all(left.map((reservation) => this.#settle(reservation)))
+    actor.start(async ({ reservation }, { signal, resumed }) => {
+      // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
+      for (let isOver = resumed && !isOpen(reservation); !signal.aborted; isOver = true) {
+        // Listens before it reads, so that no end is missed.
+        const next = this.#calls.ended(reservation.callId, signal)
+        if (isOver && (await this.#settle(reservation))) return
+        await next
+      }
+    })
+  }
+
+  /** Whether a call that the log does not have may still be announced, by this process or by another one. */
+  #mayBegin(callId: string): boolean {
+    return this.#calls.isOpen(callId) || (this.#isShared && !this.#own.has(callId))
+  }
+
   /** A call whose cost cannot be read has cost what was reserved for it. */
   async #settlementOf(reservation: Reservation): Promise<Settlement | undefined> {
     const { store, logger } = this.#environment
     try {
-      return await settlementOf(store, reservation)
+      return await settlementOf(store, reservation, this.#mayBegin(reservation.callId))
     } catch (error) {
       if (mayPass(error)) throw error
       const { callId, usd, tokens } = reservation
@@ -174,6 +255,12 @@ export class BudgetLedger {
       callId in context.reserved ? [{ type: 'BudgetSettled', data: { callId, ...settlement } }] : []
     await this.decide(decide, taskId)
     this.#known.delete(callId)
+    this.#own.delete(callId)
     return true
   }
 }
+
+const NONE: ReadonlyMap<string, Amount> = new Map()
+
+const actorOf = ({ of, id }: BudgetPlace, environment: ActorEnvironment): Promise<BudgetActor> =>
+  EventSourcedActor.load(budgetKinds[of], id, environment)

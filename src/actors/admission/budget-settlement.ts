@@ -2,10 +2,9 @@
 import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import type { Amount } from '../../events/options/budget.ts'
-import { type Spending, spendingIn } from '../../events/spending.ts'
+import { amountOf, type Spending, spendingIn } from '../../events/spending.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { nameWithoutCopy, sum } from './budget-machine.ts'
-import type { BudgetScope } from './budget-scope.ts'
+import { type BudgetScope, nameWithoutCopy, sum } from './budget.ts'
 
 export type Settlement = Omit<Extract<BudgetFact, { type: 'BudgetSettled' }>['data'], 'callId'>
 
@@ -40,24 +39,29 @@ const FREE = new Set([
  * The settlement of a reservation; undefined while the call is open. What a call reported counts, however it ended. A call
  * that was never announced, or was refused, has cost nothing; one of unknown cost counts with everything that was reserved
  * for it.
+ *
+ * @param mayBegin Whether a call that was not announced may still be.
  */
 export async function settlementOf(
   store: EventStore,
   { callId, taskId, agent, agentVersion, usd, tokens }: Reservation,
+  mayBegin: boolean,
 ): Promise<Settlement | undefined> {
   const assumed: Settlement = { usd, tokens, outcome: 'assumed' }
   let found: Settlement | 'open' = released
+  let isAnnounced = false
   for await (const recorded of store.read(`agent/${agent}`, { after: agentVersion })) {
     const fact = agentFacts.read(recorded) as AgentFact
     if (found === 'open' && endsWithoutCall(fact, taskId)) found = assumed
     if (!('callId' in fact.data) || fact.data.callId !== callId) continue
+    isAnnounced = true
     const spending = spendingIn(fact)
     if (spending) return settled(fact, spending) ?? assumed
     if (fact.type === 'CallStarted') found = 'open'
     if (fact.type === 'CallFailed') found = FREE.has(fact.data.error.tag) ? released : assumed
     if (fact.type === 'CallOutcomeUnknown') found = assumed
   }
-  return found === 'open' ? undefined : found
+  return found === 'open' || (mayBegin && !isAnnounced) ? undefined : found
 }
 
 const released: Settlement = { usd: 0, tokens: 0, outcome: 'released' }
@@ -73,8 +77,6 @@ function settled({ type, data }: AgentFact, spending: Spending): Settlement | un
   if (usd === 0 && tokens === 0 && type !== 'CallSucceeded') return released
   return { usd, tokens, outcome: spending.estimated ? 'estimated' : 'spent' }
 }
-
-const amountOf = ({ costUsd, tokens }: Spending): Amount => ({ usd: Math.max(0, costUsd), tokens })
 
 /** What was spent in a scope so far, without the given calls. Reads its streams from the beginning. */
 export async function spentBefore(

@@ -1,15 +1,29 @@
 /** All budgets: the cost of a call is reserved in every budget it counts against, or in none and the call is refused. */
 import type { Usage } from '../../claude/runner.ts'
-import type { Hold } from '../../events/agent-facts.ts'
 import type { BudgetFact, Reservation } from '../../events/budget-facts.ts'
 import { defined } from '../../events/json.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import type { ActorEnvironment } from '../engine/actor.ts'
 import { Mailbox } from '../engine/mailbox.ts'
-import { changed, declared, estimateWith, isLimited, UNLIMITED } from './budget-decisions.ts'
-import { type BudgetInfo, BudgetLedger } from './budget-ledger.ts'
-import { type BudgetContext, budgetKinds, nameWithoutCopy } from './budget-machine.ts'
-import { type BudgetScope, placeOf, scopeOf, streamOf } from './budget-scope.ts'
+import {
+  type BudgetContext,
+  type BudgetHold,
+  type BudgetInfo,
+  type BudgetScope,
+  budgetKinds,
+  type CallCosts,
+  changed,
+  declared,
+  estimate,
+  estimateWith,
+  isLimited,
+  nameWithoutCopy,
+  placeOf,
+  scopeOf,
+  streamOf,
+  UNLIMITED,
+} from './budget.ts'
+import { BudgetLedger } from './budget-ledger.ts'
 import { spentBefore } from './budget-settlement.ts'
 
 /** A call, and what it counts against. */
@@ -24,26 +38,60 @@ export interface CallRequest extends BudgetedCall {
   readonly taskId: string
   /** The length of the agent's stream. */
   readonly agentVersion: number
-  /** Its estimated cost, by the agent's own history. */
-  readonly estimate: Amount
+  /** What the agent's calls have cost so far: the next one is estimated by it. */
+  readonly costs: CallCosts
+}
+
+/** Who sets a budget: a user by hand, a program's declaration, or the creation of its agent. */
+export type BudgetManner = 'by hand' | 'declared' | 'new'
+
+/** Keeps the budgets, in this process or elsewhere. Other processes may spend from them as well. */
+export interface BudgetKeeper {
+  /** Whether any budget was ever set or is being set. Otherwise no call needs to wait for one. */
+  readonly areSet: boolean
+  /** The tokens of a call as budgets count them. */
+  tokensOf(usage: Usage): number
+  /** The budget that a call would not fit into now. */
+  refusal(request: CallRequest): Promise<BudgetHold | undefined>
+  /**
+   * Reserves the cost of a call in every budget it counts against, or returns the one it does not fit into. The caller
+   * reports the end of the call by `settle`; its cost is then read from the log.
+   */
+  reserve(request: CallRequest): Promise<BudgetHold | undefined>
+  /** A call that an earlier process began continues in this one. */
+  adopt(request: CallRequest): void
+  /** Counts the cost of a call before its end is recorded: it is paid for, whatever happens to the log. */
+  learn(call: BudgetedCall, cost: Amount): Promise<void>
+  /** The call has ended or will not begin. Whatever is known of it is in the log by now. */
+  settle(callId: string): void
+  /** Sets a budget, effective at once: a field left out keeps its limit, null removes it. */
+  set(scope: BudgetScope, budget: Budget, manner?: BudgetManner): Promise<BudgetInfo>
+  /** A budget as it stands. Without a limit, what was spent is read from the log. */
+  show(scope: BudgetScope): Promise<BudgetInfo>
+  /** Removes the budget of a removed agent. */
+  forget(agent: string): Promise<void>
+  /** The budgets with a limit: the orchestrator's first, then those of agents and of runs. */
+  list(): Promise<readonly BudgetInfo[]>
+  /**
+   * Calls back when a budget may have gained room, in whatever process. Returns the function that stops it.
+   *
+   * *Contract:* once a call was refused, it is called when anything that was reserved or spent is given back.
+   */
+  changes(listener: () => void): () => void
 }
 
 type DataOfSet = Extract<BudgetFact, { type: 'BudgetSet' }>['data']
 
 interface BegunCall extends CallRequest {
+  readonly estimate: Amount
   /** What it cost, once that is known. */
   readonly cost?: Amount
 }
 
-/** Why a call may not begin. */
-export type BudgetHold = Hold & { readonly reason: 'budget' }
-
-/** Who sets a budget: a user by hand, a program's declaration, or the creation of its agent. */
-type Manner = 'by hand' | 'declared' | 'new'
-
-export class Budgets {
+/** The keeper of the budgets in a log. */
+export class Budgets implements BudgetKeeper {
   /** The least that a call is estimated to cost. */
-  readonly minimum: Amount
+  readonly #minimum: Amount
   readonly #cacheReadWeight: number
   readonly #environment: ActorEnvironment
   readonly #listeners = new Set<() => void>()
@@ -59,66 +107,67 @@ export class Budgets {
   #beingSet = 0
   #timesSet = 0
   #loaded: ReadonlySet<string> | undefined
+  /** Follows the log for what other processes give back. */
+  #watching: AbortController | undefined
 
   constructor(environment: ActorEnvironment, minimum: Amount, cacheReadWeight: number) {
     this.#environment = environment
-    this.minimum = minimum
+    this.#minimum = minimum
     this.#cacheReadWeight = cacheReadWeight
   }
 
-  /** The tokens of a call as budgets count them. */
   readonly tokensOf = ({ inputTokens, outputTokens, cacheCreationTokens, cacheReadTokens }: Usage): number =>
     inputTokens + outputTokens + cacheCreationTokens + Math.ceil(cacheReadTokens * this.#cacheReadWeight)
 
-  /** Whether any budget was ever set or is being set. Otherwise no call needs to wait for one. */
   get areSet(): boolean {
     return this.#loaded?.size !== 0 || this.#beingSet > 0
   }
 
-  /** Calls back whenever a budget may have gained room. Returns the function that stops it. */
-  onChange(listener: () => void): () => void {
+  changes(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /**
-   * Reserves the cost of a call in every budget it counts against, or returns the one it does not fit into. The caller
-   * reports the end of the call by `ended`; its cost is then read from the log.
-   */
   async reserve(request: CallRequest): Promise<BudgetHold | undefined> {
-    if (!this.areSet) {
-      this.#begun.set(request.callId, request)
-      return undefined
-    }
-    const ledgers = await this.#limiting(request)
-    // No await from here until the cost is promised: two calls must not both be the last that fits.
-    const cost = costOf(request, ledgers)
-    const refused = refusedBy(ledgers, cost)
-    if (refused) return refused
     const { callId, taskId, agent, agentVersion } = request
-    this.#begun.set(callId, { ...request, estimate: cost })
-    const reservation: Reservation = { callId, taskId, agent, agentVersion, ...cost }
-    try {
-      await Promise.all(ledgers.map((ledger) => ledger.reserve(reservation)))
-    } catch (error) {
-      this.ended(callId)
-      throw error
+    for (;;) {
+      if (!this.areSet) {
+        this.#begun.set(callId, this.#begin(request))
+        return undefined
+      }
+      const ledgers = await this.#limiting(request)
+      // No await from here until the cost is promised: two calls must not both be the last that fits.
+      const cost = this.#costOf(request, ledgers)
+      const refused = refusedBy(ledgers, cost)
+      if (refused && (await this.#refreshed(ledgers))) continue
+      if (refused) return refused
+      this.#begun.set(callId, { ...request, estimate: cost })
+      const reservation: Reservation = { callId, taskId, agent, agentVersion, ...cost }
+      try {
+        const reserved = await Promise.all(ledgers.map((ledger) => ledger.reserve(reservation)))
+        if (reserved.every(Boolean)) return undefined
+      } catch (error) {
+        this.settle(callId)
+        throw error
+      }
+      // Another process took the room meanwhile: what was reserved in other budgets is given back.
+      this.settle(callId)
+      await Promise.all(ledgers.map((ledger) => ledger.settle([callId])))
     }
-    return undefined
   }
 
-  /** A call that an earlier process began continues in this one. */
   adopt(request: CallRequest): void {
-    this.#begun.set(request.callId, request)
+    this.#begun.set(request.callId, this.#begin(request))
   }
 
-  /** The budget that a call would not fit into now. */
   async refusal(request: CallRequest): Promise<BudgetHold | undefined> {
-    const ledgers = await this.#limiting(request)
-    return refusedBy(ledgers, costOf(request, ledgers))
+    for (;;) {
+      const ledgers = await this.#limiting(request)
+      const refused = refusedBy(ledgers, this.#costOf(request, ledgers))
+      if (!refused || !(await this.#refreshed(ledgers))) return refused
+    }
   }
 
-  /** Counts the cost of a call before its end is recorded: it is paid for, whatever happens to the log. */
   async learn(call: BudgetedCall, { usd, tokens }: Amount): Promise<void> {
     const cost = { usd: Math.max(0, usd), tokens }
     const begun = this.#begun.get(call.callId)
@@ -128,15 +177,13 @@ export class Budgets {
     for (const ledger of await this.#existing(scopesOf(call))) ledger.learn(call.callId, cost)
   }
 
-  /** The call has ended or will not begin. Whatever is known of it is in the log by now. */
-  ended(callId: string): void {
+  settle(callId: string): void {
     this.#begun.delete(callId)
     for (const resolve of this.#waiting.get(callId) ?? []) resolve()
     this.#waiting.delete(callId)
   }
 
-  /** Sets a budget, effective at once: a field left out keeps its limit, null removes it. */
-  set(scope: BudgetScope, budget: Budget, manner: Manner = 'by hand'): Promise<BudgetInfo> {
+  set(scope: BudgetScope, budget: Budget, manner: BudgetManner = 'by hand'): Promise<BudgetInfo> {
     checkBudget(budget)
     const place = placeOf(scope)
     this.#beingSet += 1
@@ -150,13 +197,11 @@ export class Budgets {
     })
   }
 
-  /** Removes the budget of a removed agent. */
   async forget(agent: string): Promise<void> {
     const [ledger] = await this.#existing([{ agent }])
     if (ledger?.isLimited && nameWithoutCopy(agent) === agent) await this.set({ agent }, UNLIMITED)
   }
 
-  /** A budget as it stands. Without a limit, what was spent is read from the log. */
   async show(scope: BudgetScope): Promise<BudgetInfo> {
     const [ledger] = await this.#existing([scope])
     if (ledger?.isLimited) return ledger.info
@@ -165,17 +210,11 @@ export class Budgets {
     return { scope: own, limit: UNLIMITED, spent, reserved: { usd: 0, tokens: 0 }, remaining: UNLIMITED }
   }
 
-  /** The budgets with a limit: the orchestrator's first, then those of agents and of runs. */
   async list(): Promise<readonly BudgetInfo[]> {
     const ledgers = await Promise.all(
       [...(await this.#known())].map((stream) => this.#ledger(scopeOf(stream))),
     )
     return ledgers.filter(({ isLimited }) => isLimited).map(({ info }) => info)
-  }
-
-  /** The budget that holds a task, as it stands. */
-  async of({ budget }: BudgetHold): Promise<BudgetInfo> {
-    return (await this.#ledger(scopeOf(budget))).info
   }
 
   /** Evicts a budget from memory, unless it has open reservations. Waits for its turn if it is being set. */
@@ -197,12 +236,13 @@ export class Budgets {
   }
 
   async close(): Promise<void> {
+    this.#watching?.abort()
     await this.#settings.idle()
     for (const ledger of await Promise.allSettled(this.#ledgers.values()))
       if (ledger.status === 'fulfilled') await ledger.value.close()
   }
 
-  async #set(scope: BudgetScope, budget: Budget, manner: Manner): Promise<BudgetInfo> {
+  async #set(scope: BudgetScope, budget: Budget, manner: BudgetManner): Promise<BudgetInfo> {
     const ledger = await this.#ledger(scope)
     const { stream, context } = ledger
     const limit =
@@ -211,16 +251,17 @@ export class Budgets {
         : changed(manner === 'new' ? UNLIMITED : context.limit, budget)
     if (limit === undefined) return ledger.info
     const set = defined({ limit, declared: manner === 'by hand' ? undefined : limit })
-    if (isLimited(limit) && (manner === 'new' || !ledger.isLimited)) await this.#begin(ledger, set, manner)
+    if (isLimited(limit) && (manner === 'new' || !ledger.isLimited))
+      await this.#beginLimit(ledger, set, manner)
     else await ledger.decide(() => [{ type: 'BudgetSet', data: set }])
     ;(await this.#known()).add(stream)
     return ledger.info
   }
 
   /** Sets the first limit of a budget: it takes over what was spent so far, and the calls that are running. */
-  async #begin(ledger: BudgetLedger, set: DataOfSet, manner: Manner): Promise<void> {
+  async #beginLimit(ledger: BudgetLedger, set: DataOfSet, manner: BudgetManner): Promise<void> {
     const { stream } = ledger
-    let open: readonly CallRequest[]
+    let open: readonly BegunCall[]
     let isSet: boolean
     do {
       const { reserved } = ledger.context
@@ -255,7 +296,7 @@ export class Budgets {
   }
 
   /** Running calls without a reservation, because there was no limit when they began. */
-  #openCalls(stream: string, reserved: Readonly<Record<string, Reservation>>): readonly CallRequest[] {
+  #openCalls(stream: string, reserved: Readonly<Record<string, Reservation>>): readonly BegunCall[] {
     return [...this.#begun.values()].filter(
       (call) =>
         !(call.callId in reserved) && scopesOf(call).some((scope) => streamOf(placeOf(scope)) === stream),
@@ -264,7 +305,7 @@ export class Budgets {
 
   async #spent(
     scope: BudgetScope,
-    manner: Manner,
+    manner: BudgetManner,
     without: readonly { readonly callId: string }[],
   ): Promise<Amount> {
     if (manner === 'new') return { usd: 0, tokens: 0 }
@@ -317,7 +358,10 @@ export class Budgets {
     const loading = BudgetLedger.load(
       place,
       this.#environment,
-      (callId, signal) => this.#whenEnded(callId, signal),
+      {
+        isOpen: (callId) => this.#begun.has(callId),
+        ended: (callId, signal) => this.#whenEnded(callId, signal),
+      },
       () => this.#notify(),
     )
     this.#ledgers.set(stream, loading)
@@ -339,6 +383,53 @@ export class Budgets {
     })
   }
 
+  #begin(request: CallRequest): BegunCall {
+    return { ...request, estimate: estimate(request.costs, this.#minimum) }
+  }
+
+  #costOf({ costs, agent }: CallRequest, ledgers: readonly BudgetLedger[]): Amount {
+    const histories = ledgers.map(({ context }) => context)
+    return estimateWith(estimate(costs, this.#minimum), agent, histories)
+  }
+
+  /** Whether another process has written to one of these budgets since they were folded: then all say so again. */
+  async #refreshed(ledgers: readonly BudgetLedger[]): Promise<boolean> {
+    // What is given back from here on is noticed.
+    await this.#watch()
+    const refreshed = await Promise.all(ledgers.map((ledger) => ledger.refresh()))
+    return refreshed.some(Boolean)
+  }
+
+  async #watch(): Promise<void> {
+    if (this.#watching) return
+    const watching = new AbortController()
+    this.#watching = watching
+    try {
+      const after = await this.#environment.store.head()
+      void this.#noticeOthers(after, watching)
+    } catch (error) {
+      this.#watching = undefined
+      throw error
+    }
+  }
+
+  /** Calls the listeners once another process has given something back. The next refusal watches again. */
+  async #noticeOthers(after: number, watching: AbortController): Promise<void> {
+    const { store, logger } = this.#environment
+    const { signal } = watching
+    try {
+      for await (const { stream, version, type } of store.follow({ after, signal })) {
+        if (type === 'BudgetReserved' || !STREAM.test(stream)) continue
+        const ledger = await this.#ledgers.get(stream)?.catch(() => undefined)
+        if (!ledger || ledger.version < version) break
+      }
+    } catch (error) {
+      logger.warn({ error }, 'budgets that other processes use cannot be followed')
+    }
+    if (this.#watching === watching) this.#watching = undefined
+    if (!signal.aborted) this.#notify()
+  }
+
   #notify(): void {
     for (const listener of this.#listeners) listener()
   }
@@ -351,12 +442,12 @@ const scopesOf = ({ agent, runId }: BudgetedCall): readonly BudgetScope[] => [
   { agent: nameWithoutCopy(agent) },
 ]
 
-const costOf = ({ estimate, agent }: CallRequest, ledgers: readonly BudgetLedger[]): Amount =>
-  estimateWith(
-    estimate,
-    agent,
-    ledgers.map(({ context }) => context),
-  )
+/** The streams of budgets. */
+const STREAM = new RegExp(
+  `^(${Object.values(budgetKinds)
+    .map(({ kind }) => kind)
+    .join('|')})/`,
+)
 
 function refusedBy(ledgers: readonly BudgetLedger[], cost: Amount): BudgetHold | undefined {
   const full = ledgers.find((ledger) => !ledger.fits(cost))

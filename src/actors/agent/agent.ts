@@ -5,10 +5,11 @@ import type { Recorded } from '../../events/envelope.ts'
 import { AgentBusyError, AgentNotFoundError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
+import { checkTaskId } from '../../events/ids.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { isForReading } from '../../store/level/chained-store.ts'
-import type { BudgetInfo } from '../admission/budget-ledger.ts'
+import type { BudgetInfo } from '../admission/admission.ts'
 import { type Causation, EventSourcedActor } from '../engine/actor.ts'
 import type { RecoveryOutcome } from './call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from './decisions.ts'
@@ -27,7 +28,7 @@ import {
   rejectTask,
   type Verdict,
 } from './tasks/held.ts'
-import type { TaskSpending } from './tasks/task-spending.ts'
+import type { TaskSpending } from './tasks/known-tasks.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
 import { totalTokens } from './totals.ts'
 import { agentWorker } from './worker.ts'
@@ -117,7 +118,8 @@ export class Agent {
    * Starts the agent and waits for the reply to an accepted task. Throws the error that ended the task otherwise, and
    * TaskNotFoundError.
    */
-  reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
+  async reply(taskId: string, listeners: HoldListeners = {}): Promise<Reply> {
+    checkTaskId(taskId)
     return this.#tasks.reply(taskId, listeners)
   }
 
@@ -134,7 +136,7 @@ export class Agent {
     this.start()
   }
 
-  /** Rejects a task that needs approval: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
+  /** Rejects a held task: its caller gets a TaskRejectedError. Throws TaskNotHeldError. */
   async reject(taskId: string, rejection: Rejection = {}): Promise<void> {
     await this.#actor.decide(({ context }) => rejectTask(context, this.id, taskId, rejection), {
       correlationId: taskId,
@@ -143,17 +145,17 @@ export class Agent {
 
   /** The tasks that wait for approval or for room in a budget. */
   held(): Promise<readonly HeldTask[]> {
-    return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.budgets)
+    return heldTasksIn(this.id, this.snapshot.context.queue, this.#environment.admission)
   }
 
   /** Sets what the agent may spend: a field left out keeps its limit, null removes it. */
   setBudget(budget: Budget): Promise<BudgetInfo> {
-    return this.#environment.budgets.set({ agent: this.id }, budget)
+    return this.#environment.admission.setBudget(this.id, budget)
   }
 
   /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo> {
-    return this.#environment.budgets.show({ agent: this.id })
+    return this.#environment.admission.budgetOf(this.id)
   }
 
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */
@@ -270,32 +272,20 @@ export class Agent {
   }
 
   #work(): void {
-    const { bodies, events, materials, cancelling } = this.#tasks
-    const perform = agentWorker(
-      this.id,
-      this.#actor,
-      this.#environment,
-      bodies,
-      events,
-      materials,
-      cancelling,
-    )
-    this.#actor.start(perform, (error) => this.#supervision.crash(error))
+    const worker = agentWorker(this.id, this.#actor, this.#environment, this.#tasks)
+    this.#tasks.worker = worker
+    this.#actor.start(worker.perform, (error) => this.#supervision.crash(error))
     this.#stopReviews()
     const review = () => {
       if (this.snapshot.context.queue.some(isHeldForMoney)) this.#actor.again(BEGIN_HELD)
     }
-    const { budgets, accounts } = this.#environment
-    const forget = [budgets.onChange(review), accounts.onResume(review)]
-    this.#stopReviews = () => {
-      for (const stop of forget) stop()
-    }
+    this.#stopReviews = this.#environment.admission.changes(review)
   }
 
   async #reload(): Promise<void> {
     const old = this.#actor
     const loading = old
-      .close({ atOnce: this.#supervision.wasKilled })
+      .close({ atOnce: this.#supervision.wasKilled, insists: true })
       .then(() => EventSourcedActor.load(agentKind, this.id, this.#environment))
     this.#tasks.reload(loading)
     this.#reloading = loading.catch(() => {})

@@ -1,6 +1,13 @@
 /** One call: composed from the log, then run or recovered, with one of three endings. */
 import { recordable, recordableSpending } from '../../claude/recordable.ts'
-import type { AgentRunner, Call, CallMessage, CallResult, CallSpending } from '../../claude/runner.ts'
+import type {
+  AgentRunner,
+  Call,
+  CallMessage,
+  CallResult,
+  CallSpending,
+  Recovered,
+} from '../../claude/runner.ts'
 import type { Failure } from '../../events/agent-facts.ts'
 import { NoResultError, OutcomeUnknownError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -10,6 +17,7 @@ import type { AgentConfig } from '../../events/options/agent.ts'
 import { composePrompt } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
+import { isElsewhere, type Place } from '../../workspaces/place.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { conversationBefore, type LeftOut } from './session/conversation.ts'
 import type { CurrentTask, OpenCall } from './state.ts'
@@ -125,16 +133,24 @@ function answered(result: CallResult, harvested: boolean): CallEnding {
   }
 }
 
+const UNANSWERED: Recovered = { outcome: 'unanswered' }
+
 const recordedSpending = (spent: CallSpending | undefined) => defined({ spent: recordableSpending(spent) })
 
-/** Finds out how a call of an earlier process ended. undefined: it was never sent, so it can be started. */
+/**
+ * Finds out how a call of an earlier process ended. undefined: it was never sent, so it can be started. A call that began
+ * elsewhere has left its answer here, or its outcome is unknown: what is not here proves nothing.
+ */
 export async function recoverAnnouncedCall(
   runner: AgentRunner,
   call: Call,
   process: OpenCall['process'],
+  here: Place,
   signal: AbortSignal,
 ): Promise<CallEnding | undefined> {
-  const recovered = await runner.recover(call, { process, signal })
+  const isGone = process !== null && isElsewhere(process, here)
+  const found = await runner.recover(call, { process: isGone ? null : process, signal })
+  const recovered = isGone && found.outcome === 'unsent' ? UNANSWERED : found
   switch (recovered.outcome) {
     case 'answered':
       return answered(recovered.result, true)

@@ -6,11 +6,11 @@
 import { durableTimer, instant } from '../../clock.ts'
 import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
+import type { RecordedSpending } from '../../events/spending.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
 import type { Circumstances, Effect } from '../engine/definition.ts'
 import type { Answered, CallEnding } from './call.ts'
-import type { CountedSpending } from './counted-spending.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
@@ -129,7 +129,7 @@ export function nextCall(
 /** The parts of an answer that depend on more than the call: where its text is, and how its tokens count. */
 export interface AnswerParts {
   readonly text: Body
-  readonly spent: CountedSpending
+  readonly spent: RecordedSpending
 }
 
 export function callSucceeded(
@@ -137,7 +137,7 @@ export function callSucceeded(
   call: OpenCall,
   { result, harvested }: Answered,
   { text, spent }: AnswerParts,
-): AgentFact {
+): Extract<AgentFact, { type: 'CallSucceeded' }> {
   const { durationMs, turns, model, stopReason, permissionDenials } = result
   return {
     type: 'CallSucceeded',

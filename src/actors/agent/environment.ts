@@ -3,9 +3,8 @@ import type { AgentRunner } from '../../claude/runner.ts'
 import type { Amount } from '../../events/options/budget.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { PlacingOptions } from '../../workspaces/operations.ts'
-import type { Accounts } from '../admission/accounts.ts'
-import type { Budgets } from '../admission/budgets.ts'
-import type { Governor } from '../admission/governor.ts'
+import type { Place } from '../../workspaces/place.ts'
+import type { Admission } from '../admission/admission.ts'
 import type { ActorEnvironment, EventSourcedActor } from '../engine/actor.ts'
 import type { RecoveryOutcome } from './call.ts'
 import type { AgentEffect } from './decisions.ts'
@@ -15,14 +14,18 @@ import type { QueuedTask } from './state.ts'
 /** What an agent needs from the world. */
 export interface AgentEnvironment extends ActorEnvironment {
   readonly runner: AgentRunner
-  /** Admits calls. */
-  readonly governor: Governor
+  /** Says whether a call may begin. */
+  readonly admission: Admission
   readonly baseDir: string
+  /** Where this process runs. */
+  readonly place: () => Place
   /**
    * Resolves when the processes that an earlier owner left running have been killed, except those of calls that the log has
    * as open. No call starts before that. The owner is the process that has the store open.
    */
   readonly swept: () => Promise<void>
+  /** Whether that has happened. */
+  readonly isSwept: () => boolean
   /** The most tasks an agent may have, queued and running. */
   readonly mailbox: number
   /** A number from 0 to 1, for jitter. */
@@ -38,10 +41,6 @@ export interface AgentEnvironment extends ActorEnvironment {
   readonly inputLimits: NonNullable<PlacingOptions['limits']>
   /** Whether tasks that are not part of a run are accepted. */
   readonly intake: { readonly isOpen: boolean }
-  /** What is known of the accounts that pay for calls. */
-  readonly accounts: Accounts
-  /** Limits what calls may cost. */
-  readonly budgets: Budgets
   /** Called with what a call cost, once that is recorded, if it was known only after its task had ended. */
   readonly spentLate: (task: QueuedTask, callId: string, cost: Amount) => Promise<void>
   /** Called with the recovery of each task that an earlier process left open. */

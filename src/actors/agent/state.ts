@@ -29,6 +29,15 @@ export interface QueuedTask {
   readonly cause: string
 }
 
+/** The process of a call, and where it runs. */
+export interface PlacedProcess {
+  readonly pid: number
+  readonly startTime: string | null
+  /** Absent if it is not known, as in older logs. */
+  readonly machine?: string
+  readonly home?: string
+}
+
 /** A call that was announced and has not ended. */
 export interface OpenCall {
   readonly callId: string
@@ -38,7 +47,7 @@ export interface OpenCall {
   readonly rebuilt: boolean
   /** How much time the task had left when the call began, in ms; null in older logs. */
   readonly leftMs: number | null
-  readonly process: { readonly pid: number; readonly startTime: string | null } | null
+  readonly process: PlacedProcess | null
 }
 
 /** The task that the agent is working on. */
@@ -158,8 +167,15 @@ export const changes: {
     const incomplete = inputs.filter(({ leftOut }) => leftOut !== undefined)
     return { current: { ...current, placed: true, ...(incomplete.length > 0 ? { incomplete } : {}) } }
   },
-  ProcessStarted: ({ current }, { pid, startTime }) =>
-    current?.call ? { current: { ...current, call: { ...current.call, process: { pid, startTime } } } } : {},
+  ProcessStarted: ({ current }, { pid, startTime, machine, home }) => {
+    if (!current?.call) return {}
+    const process: PlacedProcess = {
+      ...{ pid, startTime },
+      ...(machine === null ? {} : { machine }),
+      ...(home === null ? {} : { home }),
+    }
+    return { current: { ...current, call: { ...current.call, process } } }
+  },
   CallSucceeded: ({ totals, current, session, queue, lastCost }, data) => ({
     current: null,
     // A fresh conversation ends with its task, and that of a run continues in its tasks; the agent's own stays where it was.

@@ -1,9 +1,9 @@
 /** All agents of a store: created, found by name, loaded when first used, resumed, and removed. */
-import { closest, distance } from 'fastest-levenshtein'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
+import { nearestName } from '../../events/nearest-name.ts'
 import {
   type AgentConfig,
   type AgentDefaults,
@@ -11,10 +11,14 @@ import {
   agentConfig,
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
+import type { StreamsOptions } from '../../store/event-store.ts'
+import { countStreams, isThere } from '../../store/stream-count.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
+import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
@@ -41,6 +45,9 @@ export interface AgentInfo {
 
 const STREAMS = 'agent/'
 
+/** How many agents whose ids begin alike a typo is compared with. */
+const MOST_LOOKED_AT = 200
+
 export class AgentSystem {
   readonly #environment: AgentEnvironment
   readonly #maxAgents: number
@@ -49,11 +56,16 @@ export class AgentSystem {
   readonly #active = new Map<string, Promise<Agent>>()
   #count: number | undefined
   #sweeping: Promise<void> | undefined
+  #isSwept = false
   /** Agents are created and removed one after the other, so that two cannot both be the last that fits. */
   readonly #changes = new Mailbox()
 
-  constructor(environment: Omit<AgentEnvironment, 'swept'>, maxAgents: number, defaults: AgentDefaults) {
-    this.#environment = { ...environment, swept: () => this.#swept() }
+  constructor(
+    environment: Omit<AgentEnvironment, 'swept' | 'isSwept'>,
+    maxAgents: number,
+    defaults: AgentDefaults,
+  ) {
+    this.#environment = { ...environment, swept: () => this.#swept(), isSwept: () => this.#isSwept }
     this.#maxAgents = maxAgents
     this.#defaults = defaults
   }
@@ -77,7 +89,9 @@ export class AgentSystem {
   }
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
-  async fork(id: string, { at, as }: ForkOptions): Promise<Agent> {
+  async fork(id: string, options: ForkOptions): Promise<Agent> {
+    checkArgument('The options of fork', options, 'an object')
+    const { at, as } = options
     checkAgentId(as)
     const { store } = this.#environment
     if ((await store.head(streamName('agent', id))) === 0) await this.get(id)
@@ -106,10 +120,10 @@ export class AgentSystem {
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
 
-  /** By name. The cost does not depend on the length of their histories. */
-  async list(): Promise<readonly AgentInfo[]> {
+  /** By name, all of them or those that have tasks. The cost does not depend on the length of their histories. */
+  async list({ open = false }: { readonly open?: boolean } = {}): Promise<readonly AgentInfo[]> {
     const infos: AgentInfo[] = []
-    for await (const info of this.#infos(STREAMS)) infos.push(info)
+    for await (const info of this.#infos({ prefix: STREAMS, open })) infos.push(info)
     return infos
   }
 
@@ -121,7 +135,7 @@ export class AgentSystem {
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
       const unused: Promise<void>[] = []
-      for await (const copy of this.#infos(`${STREAMS}${id}.`))
+      for await (const copy of this.#infos({ prefix: `${STREAMS}${id}.` }))
         if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
       await Promise.all(unused)
     })
@@ -199,20 +213,21 @@ export class AgentSystem {
 
   async #sweep(): Promise<void> {
     const { runner, baseDir, logger } = this.#environment
-    if (!runner.sweep) return
-    const keep = (await this.#calls()).map(({ call }) => call.callId)
-    const ended = await runner.sweep({ baseDir, keep })
+    const keep = runner.sweep ? (await this.#calls()).map(({ call }) => call.callId) : []
+    const ended = (await runner.sweep?.({ baseDir, keep })) ?? 0
+    this.#isSwept = true
     if (ended > 0) logger.warn({ ended }, 'terminated processes that the log does not know')
   }
 
   #complete(options: AgentOptions): AgentOptions {
+    checkArgument('The options of the agent', options, 'an object')
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
   }
 
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
     const agent = await this.#activate(id)
     if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
-    if (budget) await this.#environment.budgets.set({ agent: id }, budget, 'declared')
+    if (budget) await this.#environment.admission.setBudget(id, budget, 'declared')
     await agent.record(({ context }) =>
       canonicalJson(context.config) === canonicalJson(config)
         ? []
@@ -225,9 +240,9 @@ export class AgentSystem {
     config: AgentConfig,
     { budget, fork }: { readonly budget?: Budget | undefined; readonly fork?: ForkPoint } = {},
   ): Promise<Agent> {
-    this.#count ??= (await this.list()).length
+    this.#count ??= await countStreams(this.#environment.store, agentKind.kind)
     if (this.#count >= this.#maxAgents) throw new TooManyAgentsError({ maxAgents: this.#maxAgents })
-    const { runner, directories, budgets } = this.#environment
+    const { runner, directories, admission } = this.#environment
     // Its id was used before: whatever a removal left behind is not for the new agent.
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
@@ -235,7 +250,7 @@ export class AgentSystem {
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
-    if (budget) await budgets.set({ agent: agent.id }, budget, 'new')
+    if (budget) await admission.setBudget(agent.id, budget, 'new')
     const data = defined({ config, forkedFrom })
     await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
     this.#count += 1
@@ -260,14 +275,14 @@ export class AgentSystem {
       isRemoved = removed.length > 0
     }
     await agent.close()
-    await this.#environment.budgets.forget(id)
+    await this.#environment.admission.forget(id)
     this.#active.delete(id)
-    this.#count = undefined
+    if (this.#count !== undefined) this.#count -= 1
   }
 
-  async *#infos(prefix: string): AsyncGenerator<AgentInfo> {
-    for await (const { stream, version, summary } of this.#environment.store.streams({ prefix })) {
-      if (!summary || summary.status === 'absent') continue
+  async *#infos(options: StreamsOptions): AsyncGenerator<AgentInfo> {
+    for await (const { stream, version, summary } of this.#environment.store.streams(options)) {
+      if (!summary || !isThere(summary)) continue
       yield agentInfo(stream, version, summary.status, summary.info ?? {})
     }
   }
@@ -282,10 +297,27 @@ export class AgentSystem {
     return loading
   }
 
+  /** The agent that was probably meant. Of many, only those whose ids begin alike are looked at. */
   async #nearest(id: string): Promise<string | null> {
-    const ids = (await this.list()).map((agent) => agent.id)
-    const nearest = ids.length > 0 ? closest(id, ids) : null
-    return nearest !== null && distance(id, nearest) <= Math.max(2, id.length / 3) ? nearest : null
+    const all = await this.#idsLike('')
+    for (const part of all.areAll ? [0] : [id.length - 1, id.length * 0.75, id.length / 2, id.length / 4]) {
+      const { ids } = part === 0 ? all : await this.#idsLike(id.slice(0, Math.ceil(part)))
+      const nearest = nearestName(id, ids)
+      if (nearest !== null) return nearest
+    }
+    return null
+  }
+
+  async #idsLike(beginning: string): Promise<{ readonly ids: readonly string[]; readonly areAll: boolean }> {
+    const ids: string[] = []
+    let looked = 0
+    for await (const { stream, summary } of this.#environment.store.streams({
+      prefix: `${STREAMS}${beginning}`,
+    })) {
+      if (++looked > MOST_LOOKED_AT) return { ids, areAll: false }
+      if (isThere(summary)) ids.push(stream.slice(STREAMS.length))
+    }
+    return { ids, areAll: true }
   }
 }
 

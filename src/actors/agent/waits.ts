@@ -5,11 +5,8 @@ import { quoted } from '../../events/errors/phrases.ts'
 import { duration } from '../../events/figures.ts'
 import type { JsonObject } from '../../events/json.ts'
 import type { AgentConfig } from '../../events/options/agent.ts'
-import type { Logger } from '../../logger.ts'
-import type { Accounts } from '../admission/accounts.ts'
-import type { CallSlot } from '../admission/governor.ts'
+import { type AccountNews, type Admission, LONG_WAIT_MS } from '../admission/admission.ts'
 import type { Circumstances } from '../engine/definition.ts'
-import { mayPass } from '../engine/insistence.ts'
 import type { EffectContext } from '../engine/running-effects.ts'
 import type { CallEnding } from './call.ts'
 import { faultOf } from './failure-policy.ts'
@@ -71,9 +68,6 @@ export function limitLeftMs({ details }: Pick<Failure, 'details'>, { now, random
 const isForAllModels = ({ details }: Pick<Failure, 'details'>): boolean =>
   !/^seven_day_./.test(String(details.window))
 
-/** A wait of which the next process has to know as well, and those who listen. */
-const LONG_WAIT_MS = 60_000
-
 /** A long wait, in words, and how to end it before its time; undefined for a short one. */
 export function waitInWords(
   failure: Failure,
@@ -90,67 +84,27 @@ export function waitInWords(
 /** Waits for the next call. A person who resumes the account that refused the last one ends the wait. */
 export async function waitToRetry(
   task: CurrentTask,
-  account: string,
   config: AgentConfig | null,
   context: EffectContext,
-  { accounts, clock }: Pick<Learner, 'accounts' | 'clock'>,
+  { admission, clock }: { readonly admission: Admission; readonly clock: Clock },
 ): Promise<void> {
+  const { account } = admission
   let stop = () => {}
   const lifted = new Promise<void>((resolve) => {
-    if (task.refusals > 0) stop = accounts.onResume((resumed) => resumed.has(account) && resolve())
+    if (task.refusals > 0) stop = admission.changes((resumed) => resumed.has(account) && resolve())
   })
   await Promise.race([context.pause(retryLeftMs(task, config, clock.now())), lifted])
   stop()
 }
 
-/** HTTP statuses with which the service tells the account to wait. */
-const ACCOUNT_STATUSES = new Set([429, 529])
-
-export const isAboutAccount = (status = 0): boolean => ACCOUNT_STATUSES.has(status)
-
-/** What it takes to wait, and to learn for how long. */
-interface Learner {
-  readonly accounts: Accounts
-  readonly clock: Clock
-  readonly random: () => number
-  readonly logger: Logger
-}
-
-/**
- * Learns what the ending of a call says about its account. No further call of it begins before that is known. An account
- * whose facts cannot be written ends no task: this process knows what it was told.
- */
-export async function reportEnding(
-  ending: CallEnding,
-  slot: CallSlot,
-  account: string,
-  learner: Learner,
-): Promise<void> {
-  try {
-    await learnFrom(ending, slot, account, learner)
-  } catch (error) {
-    if (mayPass(error)) throw error
-    learner.logger.error({ account, error }, 'what a call says about its account was not recorded')
-  }
-}
-
-async function learnFrom(
-  ending: CallEnding,
-  slot: CallSlot,
-  account: string,
-  { accounts, clock, random }: Learner,
-): Promise<void> {
-  if (ending.type === 'CallSucceeded') return slot.answered()
+/** What the ending of a call says about its account; undefined if nothing. */
+export function newsOf(ending: CallEnding, circumstances: Circumstances): AccountNews | undefined {
+  if (ending.type === 'CallSucceeded') return { said: 'answered' }
   const { error } = ending
   const fault = faultOf(error)
-  if (fault === 'payment') return accounts.hold(account, error.message)
-  if (fault !== 'account') return
-  const leftMs = limitLeftMs(error, { now: clock.now(), random: random() })
-  if (leftMs > 0) {
-    if (isForAllModels(error)) await accounts.pause(account, String(error.details.window), leftMs)
-    return
-  }
-  const askedMs = retryAfterMs(error)
-  slot.refused(askedMs)
-  if (askedMs >= LONG_WAIT_MS) await accounts.pause(account, 'requests', askedMs)
+  if (fault === 'payment') return { said: 'cannot pay', why: error.message }
+  if (fault !== 'account') return undefined
+  const leftMs = limitLeftMs(error, circumstances)
+  if (leftMs === 0) return { said: 'fewer', askedMs: retryAfterMs(error) }
+  return isForAllModels(error) ? { said: 'wait', window: String(error.details.window), leftMs } : undefined
 }

@@ -1,6 +1,5 @@
 /** Carries out an agent's effects: begins calls, runs or recovers them, waits for retries and deadlines. */
 import type { EventEmitter } from 'node:events'
-import { recordableWindows } from '../../claude/recordable.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { pause } from '../../clock.ts'
 import type { AgentFact } from '../../events/agent-facts.ts'
@@ -10,11 +9,12 @@ import { CallTimeoutError } from '../../events/errors/call.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
 import { hasMaterial, leftOutOf, type Material, type PlacedInput } from '../../events/material.ts'
-import type { CallSlot } from '../admission/governor.ts'
+import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
+import type { Admitted, Held } from '../admission/admission.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { mayPass } from '../engine/insistence.ts'
 import { Mailbox } from '../engine/mailbox.ts'
-import type { Perform } from '../engine/running-effects.ts'
+import type { EffectContext, Perform } from '../engine/running-effects.ts'
 import { brokenBy, endBrokenTask, taskOf } from './broken-task.ts'
 import {
   type CallEnding,
@@ -24,35 +24,65 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { CallAdmission } from './call-admission.ts'
-import { amountSpent, type CountedSpending, countedSpending } from './counted-spending.ts'
 import { DEAF, unlessDeaf } from './deaf-runner.ts'
-import { type AgentEffect, callEnded, callSucceeded, deadlinePassed } from './decisions.ts'
+import {
+  type AgentEffect,
+  callEnded,
+  callSucceeded,
+  deadlinePassed,
+  holdForMoney,
+  nextCall,
+  ready,
+} from './decisions.ts'
 import type { AgentActor, AgentEnvironment } from './environment.ts'
 import type { LeftOut } from './session/conversation.ts'
-import type { AgentContext, CurrentTask, QueuedTask } from './state.ts'
+import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+import type { AskingStep } from './tasks/callers.ts'
 import { recordLateEnding } from './tasks/late-answers.ts'
-import { deadlineLeftMs, isAboutAccount, reportEnding, waitInWords, waitToRetry, workLimit } from './waits.ts'
+import { deadlineLeftMs, newsOf, waitInWords, waitToRetry, workLimit } from './waits.ts'
 
+type AnswerFact = Extract<AgentFact, { type: 'CallSucceeded' }>
 type CallEffect = Extract<AgentEffect, { type: 'call' }>
 
-/**
- * @param events Receives the messages of calls as `message TASK`, and `held TASK` if a budget has no room for a call.
- * @param materials The materials of this process's tasks by task id, with the credentials that the log must not contain.
- * For a task of an earlier process, the log's copy is used.
- * @param cancelling The cancellations of tasks that are not durable yet.
- */
+/** What an agent's worker knows of the tasks that were asked in this process, by their ids. */
+export interface AskedTasks {
+  readonly bodies: Bodies
+  /** Receives the messages of calls as `message TASK`, and `held TASK` if its next call may not begin yet. */
+  readonly events: EventEmitter
+  /** Their materials, with the credentials that the log must not contain. For other tasks, the log's copy is used. */
+  readonly materials: ReadonlyMap<string, Material>
+  /** The cancellations of tasks that are not durable yet. They never reject. */
+  readonly cancelling: ReadonlyMap<string, Promise<unknown>>
+  /** The steps of runs that wait for them. */
+  readonly steps: ReadonlyMap<string, AskingStep>
+}
+
+/** A first call that may begin as soon as its task is accepted. */
+export interface ReadyCall {
+  /** Its announcement, in the state in which the task was just accepted. */
+  announce(context: AgentContext): readonly AgentFact[]
+  /** Lets go of its place if it was not announced. */
+  end(): void
+}
+
+/** What carries out an agent's effects, and begins a call at once if nothing stands in its way. */
+export interface AgentWorker {
+  readonly perform: Perform<AgentEffect>
+  readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined
+}
+
 export function agentWorker(
   agent: string,
   actor: AgentActor,
   environment: AgentEnvironment,
-  bodies: Bodies,
-  events: EventEmitter,
-  materials: ReadonlyMap<string, Material>,
-  cancelling: ReadonlyMap<string, Promise<unknown>>,
-): Perform<AgentEffect> {
-  const { clock, runner, logger, governor, budgets, accounts, store } = environment
-  const admission = new CallAdmission(agent, actor, environment, events, cancelling)
+  { bodies, events, materials, cancelling, steps }: AskedTasks,
+): AgentWorker {
+  const { clock, runner, logger, admission, store, newId } = environment
+  const directories = environment.directories(agent)
+  /** Announced calls, until their effect takes them. */
+  const announced = new Map<string, Admitted>()
+  /** The wait for other agents does not count against a task's deadline. */
+  let lastAdmission: Promise<unknown> = Promise.resolve()
   // One call at a time: a cancelled call's process may still be ending when the next one begins.
   const calls = new Mailbox()
   let lastRecovery: Promise<unknown> = Promise.resolve()
@@ -63,8 +93,13 @@ export function agentWorker(
   /** How many characters of text the listeners of a task have received, without those that were taken back. */
   let said = { taskId: '', characters: 0 }
 
+  /** What an effect has found out is written down while its actor closes, too: it may have cost something. */
   const decide = (task: QueuedTask, decision: (context: AgentContext) => readonly AgentFact[]) =>
-    actor.decide(({ context }) => decision(context), { correlationId: task.taskId, causationId: task.cause })
+    actor.decide(({ context }) => decision(context), {
+      correlationId: task.taskId,
+      causationId: task.cause,
+      whileClosing: true,
+    })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
@@ -73,35 +108,121 @@ export function agentWorker(
     return recording
   }
 
+  /**
+   * Begins the first ready task that may make a call, and holds those before it. A task that is cancelled meanwhile makes no
+   * call: as long as none has begun, the effect is wanted and the next task has its turn.
+   */
+  async function beginNext(context: EffectContext): Promise<void> {
+    for (const task of ready(actor.snapshot.context)) {
+      if (!context.isWanted) return
+      try {
+        await begin(task, context)
+      } catch (error) {
+        if (!context.isWanted) throw error
+        await endBrokenTask(actor, environment, task.taskId, error)
+      }
+    }
+  }
+
+  /** Begins the next call of a task, or holds the task if the call may not begin yet. */
+  function begin(task: QueuedTask, context: EffectContext): Promise<void> {
+    const begun = beginUncancelled(task, context)
+    lastAdmission = begun.catch(() => {})
+    return begun
+  }
+
+  /** No call begins while a cancellation of its task waits to be written, for example to a full disk. */
+  async function beginUncancelled(task: QueuedTask, context: EffectContext): Promise<void> {
+    do {
+      await cancelling.get(task.taskId)
+      if (context.isWanted) await admit(task, context)
+    } while (context.isWanted && cancelling.has(task.taskId))
+  }
+
+  async function admit(task: QueuedTask, context: EffectContext): Promise<void> {
+    await environment.swept()
+    const ids = { callId: newId(), sessionId: newId() }
+    const { taskId } = task
+    const admitted = await admission.admit(requestOf(task, ids.callId), context)
+    if (!admitted) return
+    if (isHeld(admitted)) {
+      const { hold } = admitted
+      await decide(task, (state) => holdForMoney(state, taskId, hold))
+      events.emit(`held ${taskId}`, hold)
+      return
+    }
+    announced.set(ids.callId, admitted)
+    try {
+      await decide(task, (state) =>
+        cancelling.has(taskId) ? [] : nextCall(state, taskId, ids, { now: clock.now() }, admitted.waitedMs),
+      )
+    } finally {
+      forget(ids.callId, admitted)
+    }
+  }
+
+  function readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined {
+    if (!environment.isSwept() || !actor.isWorking) return undefined
+    const ids = { callId: newId(), sessionId: newId() }
+    const admitted = admission.admitNow?.(requestOf(task, ids.callId))
+    if (!admitted) return undefined
+    const { taskId } = task
+    announced.set(ids.callId, admitted)
+    return {
+      announce: (state) => (cancelling.has(taskId) ? [] : nextCall(state, taskId, ids, { now: clock.now() })),
+      end: () => forget(ids.callId, admitted),
+    }
+  }
+
+  /** If it is still there, no call was announced. */
+  function forget(callId: string, admitted: Admitted): void {
+    if (!announced.delete(callId)) return
+    admitted.leave()
+    admission.settle(callId)
+  }
+
+  function requestOf({ taskId, runId }: Pick<QueuedTask, 'taskId' | 'runId'>, callId: string) {
+    const { totals, lastCost } = actor.snapshot.context
+    const agentVersion = actor.version
+    return { ...defined({ callId, taskId, agent, agentVersion, runId }), costs: { totals, lastCost } }
+  }
+
+  /** An announced call. One of an earlier process already runs. */
+  function takeAnnounced(task: QueuedTask, { callId }: OpenCall): Admitted {
+    const admitted = announced.get(callId)
+    announced.delete(callId)
+    return admitted ?? admission.adopt(requestOf(task, callId))
+  }
+
   const deadlineMs = (task: CurrentTask) => deadlineLeftMs(task, actor.snapshot.context.config, clock.now())
 
   /** Runs or recovers a call and records its end. */
-  async function resumeOrRun(effect: CallEffect, signal: AbortSignal, resumed: boolean, slot: CallSlot) {
+  async function resumeOrRun(effect: CallEffect, signal: AbortSignal, resumed: boolean, admitted: Admitted) {
     if (resumed) {
-      const recovery = recover(effect, signal, slot)
+      const recovery = recover(effect, signal, admitted)
       lastRecovery = recovery.catch(() => {})
       if (await recovery) return
       // Not sent again: the `deadline` effect ends the task.
       if (deadlineMs(effect.task) <= 0) return aborted(signal)
     }
-    if (!signal.aborted) await run(effect, signal, slot)
+    if (!signal.aborted) await run(effect, signal, admitted)
   }
 
-  async function run(effect: CallEffect, signal: AbortSignal, slot: CallSlot) {
+  async function run(effect: CallEffect, signal: AbortSignal, admitted: Admitted) {
     takeBack(effect.task)
     const call = async (): Promise<CallEnding> =>
       (await placeInputs(effect, signal)) ??
       (await composed(effect, async ({ call, leftOut }) => {
         if (leftOut) await recordCut(effect, leftOut)
-        return carryOutCall(runner, call, signal, (message) => hear(effect, message, slot))
+        return carryOutCall(runner, call, signal, (message) => hear(effect, message, admitted))
       }))
-    const ending = await ended(effect, signal, call())
+    const ending = await ended(effect, signal, call(), admitted)
     if (ending === DEAF) return
-    if (signal.aborted) return record(() => keepLate(effect, ending))
+    if (signal.aborted) return record(() => keepLate(effect, ending, admitted))
     if (ending.type === 'CallFailed') {
       logger.warn({ agent, taskId: effect.task.taskId, error: ending.error.tag }, 'a call failed')
     }
-    await conclude(effect, ending, slot)
+    await conclude(effect, ending, admitted)
   }
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
@@ -109,6 +230,7 @@ export function agentWorker(
     effect: CallEffect,
     signal: AbortSignal,
     call: Promise<Ending>,
+    admitted: Admitted,
   ): Promise<Ending | typeof DEAF> {
     const ending = await unlessDeaf(call, signal, clock)
     if (ending !== DEAF) return ending
@@ -121,27 +243,27 @@ export function agentWorker(
     leftAlone.add(callId)
     const end = () => {
       leftAlone.delete(callId)
-      budgets.ended(callId)
+      admission.settle(callId)
     }
-    call.then((late) => record(() => keepLate(effect, late))).then(end, end)
+    call.then((late) => record(() => keepLate(effect, late, admitted))).then(end, end)
     return DEAF
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
-  async function recover(effect: CallEffect, signal: AbortSignal, slot: CallSlot): Promise<boolean> {
+  async function recover(effect: CallEffect, signal: AbortSignal, admitted: Admitted): Promise<boolean> {
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, deadlineMs(effect.task), stop).then(() => overdue.abort())
     const recovering = composed(effect, ({ call }) =>
-      recoverAnnouncedCall(runner, call, effect.call.process, stop),
+      recoverAnnouncedCall(runner, call, effect.call.process, environment.place(), stop),
     )
-    const ending = await ended(effect, stop, recovering)
+    const ending = await ended(effect, stop, recovering, admitted)
     if (ending === DEAF) return signal.aborted
     if (signal.aborted) {
-      await record(() => keepLate(effect, ending))
+      await record(() => keepLate(effect, ending, admitted))
       return true
     }
-    const outcome = ending ? await conclude(effect, ending, slot) : 'redispatched'
+    const outcome = ending ? await conclude(effect, ending, admitted) : 'redispatched'
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
@@ -162,7 +284,7 @@ export function agentWorker(
       const replace = material.replace ?? environment.replaceInputs
       const placing = task.runId ?? taskId
       const options = { signal, placing, replace, limits: environment.inputLimits }
-      inputs = await runner.place(environment.directories(agent), material, options)
+      inputs = await runner.place(directories, material, options)
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
     }
@@ -188,7 +310,6 @@ export function agentWorker(
       if (!config) throw new Error(`agent ${agent} has a call and no configuration`)
       // Its inputs were placed after the effect was computed.
       const asked = current?.call?.callId === call.callId ? current : task
-      const directories = environment.directories(agent)
       const sources = { store, stream: actor.stream, bodies, directories }
       complete = await composeCall(agent, config, asked, call, sources)
     } catch (error) {
@@ -204,19 +325,14 @@ export function agentWorker(
   }
 
   /** Handles a message of the running call. */
-  async function hear({ task, call }: CallEffect, message: CallMessage, slot: CallSlot) {
-    if (message.type !== 'process') slot.begun()
-    if (message.type === 'text' || message.type === 'tool') slot.proven()
-    if (message.type === 'account')
-      return accounts.report(admission.caller.account, recordableWindows(message.windows))
-    if (message.type === 'retry' && isAboutAccount(message.status)) {
-      slot.refused(message.retryAfterMs ?? 0)
-    }
+  async function hear({ task, call }: CallEffect, message: CallMessage, admitted: Admitted) {
+    admitted.hear(message)
+    if (message.type === 'account') return
     if (message.type === 'process') {
       const { pid, startTime } = message
       const started: AgentFact = {
         type: 'ProcessStarted',
-        data: { taskId: task.taskId, callId: call.callId, pid, startTime },
+        data: { taskId: task.taskId, callId: call.callId, pid, startTime, ...environment.place() },
       }
       await decide(task, ({ current }) => (current?.call?.callId === call.callId ? [started] : []))
     }
@@ -242,32 +358,35 @@ export function agentWorker(
   }
 
   /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
-  function conclude(effect: CallEffect, ending: CallEnding, slot: CallSlot): Promise<RecoveryOutcome> {
-    let isReported = false
+  function conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
+    const news = newsOf(ending, { now: clock.now(), random: environment.random() })
+    let isTold = false
     return record(async () => {
-      if (!isReported) await reportEnding(ending, slot, admission.caller.account, environment)
-      isReported = true
-      return settle(effect, ending)
+      if (news && !isTold) await admitted.told(news)
+      isTold = true
+      return settle(effect, ending, admitted)
     })
   }
 
   /** Records how the call ended, unless the task has already ended. */
-  async function settle({ task, call }: CallEffect, ending: CallEnding): Promise<RecoveryOutcome> {
+  async function settle(
+    { task, call }: CallEffect,
+    ending: CallEnding,
+    admitted: Admitted,
+  ): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
-    const spent = countedSpending(ending, budgets.tokensOf)
-    if (spent) await learnCost({ task, call }, ending, spent)
+    const spent = spentBy(ending)
+    if (spent) await learnCost(ending, spent, admitted)
     if (ending.type === 'CallSucceeded') {
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
       try {
-        const recorded = await decide(task, ({ current }) =>
-          current?.call?.callId === callId ? [succeeded] : [],
-        )
-        if (recorded.length === 0) await keepLate({ task, call }, ending)
+        const recorded = await recordAnswer(task, succeeded)
+        if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
         return 'harvested'
       } catch (error) {
-        return await keepUnrecordable({ task, call }, ending, error)
+        return await keepUnrecordable({ task, call }, ending, admitted, error)
       }
     }
     const { error } = ending
@@ -283,21 +402,44 @@ export function agentWorker(
           : [],
       )
     } catch (refused) {
-      return await keepUnrecordable({ task, call }, ending, refused)
+      return await keepUnrecordable({ task, call }, ending, admitted, refused)
     }
-    if (recorded.length === 0) await keepLate({ task, call }, ending)
+    if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
     const retry = recorded.find(({ type }) => type === 'RetryScheduled')
-    const warning = waitInWords(error, admission.caller.account, retry?.data)
+    const warning = waitInWords(error, admitted.account, retry?.data)
     if (warning) tell(task, { type: 'warning', message: warning })
     if (retry) return 'retried'
     return ending.type === 'CallFailed' ? 'failed' : 'unknown'
   }
 
+  /** Records an answer, in one append with that of the step that waits for it. */
+  async function recordAnswer(task: CurrentTask, succeeded: AnswerFact): Promise<readonly Recorded[]> {
+    const { taskId, callId } = succeeded.data
+    const answering = ({ current }: AgentContext) => (current?.call?.callId === callId ? [succeeded] : [])
+    const step = steps.get(taskId)
+    // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
+    if (!step || task.attempt > 1) return decide(task, answering)
+    const origin = { correlationId: taskId, causationId: task.cause, isFirst: true }
+    const part = actor.join(({ context }) => answering(context), origin)
+    try {
+      await step.succeed(part, succeeded.data)
+      return await part.recorded
+    } catch (error) {
+      if (mayPass(error)) throw error
+      // The run cannot record it now: the agent's own fact is enough for the next execution of the run.
+      return decide(task, answering)
+    }
+  }
+
   /** Keeps what arrived after its task had ended: an answer, or what the call cost if there is none or the log refuses it. */
-  async function keepLate({ task, call }: Pick<CallEffect, 'task' | 'call'>, ending: CallEnding | undefined) {
-    const spent = ending && countedSpending(ending, budgets.tokensOf)
+  async function keepLate(
+    { task, call }: Pick<CallEffect, 'task' | 'call'>,
+    ending: CallEnding | undefined,
+    admitted: Admitted,
+  ) {
+    const spent = ending && spentBy(ending)
     if (!spent) return
-    await learnCost({ task, call }, ending, spent)
+    await learnCost(ending, spent, admitted)
     const late = { task, call, ending, spent }
     const isNew = await recordLateEnding(actor, bodies, late).catch((error: unknown) => {
       if (ending.type !== 'CallSucceeded' || mayPass(error)) throw error
@@ -307,29 +449,32 @@ export function agentWorker(
         ending: { type: 'CallFailed', error: brokenBy(error) },
       })
     })
-    if (isNew) await environment.spentLate(task, call.callId, amountSpent(spent))
+    if (isNew) await environment.spentLate(task, call.callId, amountOf(spent))
   }
 
   /** The log refuses an ending: its task ends at once, and what the call brought or cost is kept as late. */
   async function keepUnrecordable(
     effect: Pick<CallEffect, 'task' | 'call'>,
     ending: CallEnding,
+    admitted: Admitted,
     error: unknown,
   ): Promise<RecoveryOutcome> {
     await endBrokenTask(actor, environment, effect.task.taskId, error)
-    await keepLate(effect, ending)
+    await keepLate(effect, ending, admitted)
     return 'failed'
   }
 
-  /** Tells the budgets what a call cost before its end is recorded: it is paid for, whatever happens to the log. */
-  async function learnCost(
-    { task: { runId }, call: { callId } }: Pick<CallEffect, 'task' | 'call'>,
-    ending: CallEnding,
-    spent: CountedSpending,
-  ) {
+  /** What a call cost, as its fact holds it; undefined if nothing is known. */
+  function spentBy(ending: CallEnding): RecordedSpending | undefined {
+    const spent = ending.type === 'CallSucceeded' ? ending.result : ending.spent
+    return spent && recordedSpending(spent, admission.tokensOf(spent.usage))
+  }
+
+  /** It counts before its end is recorded: it is paid for, whatever happens to the log. */
+  async function learnCost(ending: CallEnding, spent: RecordedSpending, admitted: Admitted) {
     // A transcript does not always tell the cost of an answer that was harvested after a crash.
     if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return
-    await budgets.learn(defined({ agent, callId, runId }), amountSpent(spent))
+    await admitted.learn(amountOf(spent))
   }
 
   async function passDeadline(task: QueuedTask) {
@@ -346,30 +491,28 @@ export function agentWorker(
   const carryOut: Perform<AgentEffect> = async (effect, context) => {
     switch (effect.type) {
       case 'begin':
-        return admission.admitNext(context)
-      case 'retry': {
-        const { account } = admission.caller
-        if (context.resumed && effect.task.refusals > 0) governor.remember(account)
-        await waitToRetry(effect.task, account, actor.snapshot.context.config, context, environment)
-        if (context.isWanted) await admission.admit(effect.task, context)
+        return beginNext(context)
+      case 'retry':
+        if (context.resumed && effect.task.refusals > 0) admission.remember()
+        await waitToRetry(effect.task, actor.snapshot.context.config, context, environment)
+        if (context.isWanted) await begin(effect.task, context)
         return undefined
-      }
       case 'deadline':
         await context.pause(deadlineMs(effect.task))
         // The call is recovered only after the sweep. If that fails, the deadline still holds.
         await environment.swept().catch(() => {})
         await lastRecovery
         await lastRecord
-        await admission.idle
+        await lastAdmission
         return context.isWanted ? passDeadline(effect.task) : undefined
       case 'call': {
-        const slot = admission.takeSlot(effect.task, effect.call)
+        const admitted = takeAnnounced(effect.task, effect.call)
         await calls.post(async () => {
           try {
             await environment.swept()
-            await resumeOrRun(effect, context.signal, context.resumed, slot)
+            await resumeOrRun(effect, context.signal, context.resumed, admitted)
           } finally {
-            slot.leave()
+            admitted.leave()
           }
         })
         return undefined
@@ -387,7 +530,7 @@ export function agentWorker(
     }
   }
 
-  return async (effect, context) => {
+  const perform: Perform<AgentEffect> = async (effect, context) => {
     let isOver = true
     try {
       await carryOutOrBreak(effect, context)
@@ -397,9 +540,10 @@ export function agentWorker(
     } finally {
       // One that is left alone may still spend what is reserved for it.
       if (effect.type === 'call' && isOver && !leftAlone.has(effect.call.callId))
-        budgets.ended(effect.call.callId)
+        admission.settle(effect.call.callId)
     }
   }
+  return { perform, readyCall }
 }
 
 const aborted = (signal: AbortSignal) =>
@@ -407,3 +551,5 @@ const aborted = (signal: AbortSignal) =>
     if (signal.aborted) resolve()
     signal.addEventListener('abort', () => resolve(), { once: true })
   })
+
+const isHeld = (answer: Admitted | Held): answer is Held => answer.hold !== undefined

@@ -8,7 +8,7 @@
  * - I1. State is folded from facts and never set; `decide` is the only way to add a fact.
  * - I2. A fact is durable before the machine, an observer or the caller sees it.
  * - I3. Decisions are taken in the order of their calls, each on the state that the earlier ones lead to. The facts of
- *   one decision are appended all or not at all.
+ *   one decision are appended all or not at all, also those of two actors that decide together.
  * - I4. A fact that the state does not expect never reaches the log.
  * - I5. Effects follow from state: after each append, missing effects start and unwanted ones are aborted. So a crash
  *   needs no path of its own: folding the log gives the state, and the state says what to run.
@@ -23,12 +23,13 @@ import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
 import type { Logger } from '../../logger.ts'
-import type { EventStore } from '../../store/event-store.ts'
+import type { EventStore, StreamAppend } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { foldFact } from './fold-fact.ts'
 import { type FoldedActor, foldStream } from './fold-stream.ts'
-import { insist, Wish } from './insistence.ts'
+import { insist, mayPass, Wish } from './insistence.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
+import { Part } from './part.ts'
 import { recordedState } from './recorded-state.ts'
 import { savedState } from './replayable.ts'
 import { type Perform, RunningEffects } from './running-effects.ts'
@@ -48,18 +49,32 @@ export interface Causation {
   readonly causationId?: string | null
   /** One for each fact, where their causes differ. */
   readonly causationIds?: readonly string[]
+  /** The facts after the first are caused by it, and belong to this. */
+  readonly consequences?: string
   /** See {@link EventStore.append}: a decision repeated under this id writes nothing and returns what the first one wrote. */
   readonly commitId?: string
   /** What an effect has found out at its end: still recorded while a closing actor waits for that effect. */
   readonly whileClosing?: boolean
 }
 
+type Decision<M extends AnyStateMachine> = (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[]
+
 /** A decision that waits for its turn. */
 interface Waiting<M extends AnyStateMachine> {
-  readonly decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[]
+  readonly decision: Decision<M>
   readonly origin: Causation
+  /** The decision of another actor that is taken together with it. */
+  readonly part?: Part
   resolve(recorded: readonly Recorded[]): void
   reject(error: unknown): void
+}
+
+/** Decisions of one turn, and where the facts of each are among those of the turn. */
+interface Decided<M extends AnyStateMachine> {
+  readonly waiting: Waiting<M>
+  readonly from: number
+  readonly to: number
+  readonly joined: StreamAppend | undefined
 }
 
 /** Bounds how many facts a load folds. An agent's task makes about four. */
@@ -72,7 +87,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly #definition: ActorDefinition<M, E>
   readonly #environment: ActorEnvironment
   readonly #observers = new Set<(recorded: Recorded, snapshot: SnapshotFrom<M>) => void>()
-  readonly #waiting: Waiting<M>[] = []
+  readonly #waiting: (Waiting<M> | Part)[] = []
   #deciding: Promise<void> | undefined
   #effects: RunningEffects<E> | undefined
   /** Wanted until the actor closes. */
@@ -154,25 +169,51 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    *
    * @param decision Throwing writes nothing. *Contract:* may be called more than once: if an append that it shared with others
    * fails, it is taken again alone; if something else was appended first, it is taken again on the new state.
+   * @param part A decision of another actor, whose facts are appended in the same append, all or nothing.
    */
-  decide(
-    decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
-    origin: Causation = {},
-  ): Promise<readonly Recorded[]> {
+  decide(decision: Decision<M>, origin: Causation = {}, part?: Part): Promise<readonly Recorded[]> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ decision, origin, resolve, reject })
+      this.#waiting.push({ decision, origin, ...(part && { part }), resolve, reject })
       this.#deciding ??= this.#decideAll()
     })
   }
 
   /**
-   * Does work that writes to the log, and does it again as long as its failure may pass, such as that of a full disk. Rejects
-   * with the last failure once the actor closes.
+   * A decision of this actor that another one takes together with its own. *Contract:* it is passed to `decide` of the other
+   * one at once, so that all actors come to their common decisions in one order, and none waits for another for ever.
    */
-  insist<T>(work: () => Promise<T>): Promise<T> {
-    return insist(work, this.#life, (error) =>
-      this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again'),
-    )
+  join(decision: Decision<M>, origin: Causation & { readonly isFirst: boolean }): Part {
+    const take = (cause: NewFact | undefined) => {
+      this.#assertOpen(origin)
+      const facts = this.#drafts(decision(this.snapshot), origin, cause)
+      return this.#appendOf(facts, origin.commitId, this.#foresee(this.snapshot, facts))
+    }
+    const part = new Part(this.stream, origin.isFirst, take, (recorded) => this.#see(recorded))
+    this.#waiting.push(part)
+    this.#deciding ??= this.#decideAll()
+    return part
+  }
+
+  /** Whether it carries out its effects. */
+  get isWorking(): boolean {
+    return this.#effects !== undefined && !this.#halted && !this.#closed
+  }
+
+  /**
+   * Does work that writes to the log, and does it again as long as its failure may pass, such as that of a full disk. Does it
+   * once more when the actor closes, as there may be room by then, and rejects with the failure before if that fails as well.
+   */
+  async insist<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await insist(work, this.#life, (error) =>
+        this.#environment.logger.warn({ stream: this.stream, error }, 'a write is tried again'),
+      )
+    } catch (error) {
+      if (this.#life.isWanted || !mayPass(error)) throw error
+      return work().catch(() => {
+        throw error
+      })
+    }
   }
 
   /** Runs a wanted effect again, because something outside the state has changed. */
@@ -196,14 +237,22 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * Aborts the effects, refuses decisions, and waits for both to end.
    *
    * @param atOnce Does not wait for the effects; what they decide is refused.
+   * @param insists What an effect has to write at its end is tried again until it is written: the process goes on.
    */
-  async close({ atOnce = false }: { readonly atOnce?: boolean } = {}): Promise<void> {
+  async close({
+    atOnce = false,
+    insists = false,
+  }: {
+    readonly atOnce?: boolean
+    readonly insists?: boolean
+  } = {}): Promise<void> {
     this.#closed = true
-    this.#life.abort()
+    if (!insists) this.#life.abort()
     this.#ended = atOnce
     if (atOnce) this.#effects?.abort()
     await Promise.all([this.#deciding, atOnce ? undefined : this.#effects?.stop()])
     this.#ended = true
+    this.#life.abort()
     await this.#saving
     this.machine.stop()
   }
@@ -211,34 +260,60 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   async #decideAll(): Promise<void> {
     // `decide` returns before its decision is taken.
     await null
-    while (this.#waiting.length > 0) await this.#takeTurn(this.#waiting.splice(0, this.#turnLength()))
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (next instanceof Part) {
+        this.#waiting.shift()
+        await next.begin()
+        continue
+      }
+      // Waits only for the part of the first decision, which is the earliest of all that wait here: see `join`.
+      if (next.part && !next.part.isReady) await next.part.ready
+      await this.#takeTurn(this.#nextTurn())
+    }
     this.#deciding = undefined
   }
 
-  /** How many of the waiting decisions share the next append. A commit id names one decision, so that one is alone. */
-  #turnLength(): number {
-    const alone = this.#waiting.findIndex(({ origin }) => origin.commitId !== undefined)
-    return alone < 0 ? this.#waiting.length : Math.max(1, alone)
+  /** The waiting decisions that share the next append. A commit id names one decision, so that one is alone. */
+  #nextTurn(): Waiting<M>[] {
+    const turn: Waiting<M>[] = []
+    for (const next of this.#waiting) {
+      if (next instanceof Part || (next.part && !next.part.isReady)) break
+      if (turn.length > 0 && next.origin.commitId !== undefined) break
+      turn.push(next)
+      if (next.origin.commitId !== undefined) break
+    }
+    this.#waiting.splice(0, turn.length)
+    return turn
+  }
+
+  #assertOpen({ whileClosing = false }: Causation): void {
+    if (whileClosing ? this.#ended : this.#closed) throw new ClosedError({ what: `actor ${this.stream}` })
   }
 
   async #takeTurn(turn: readonly Waiting<M>[]): Promise<void> {
     const drafts: NewFact[] = []
-    const decided: { readonly waiting: Waiting<M>; readonly from: number; readonly to: number }[] = []
+    const decided: Decided<M>[] = []
     let foreseen = this.snapshot
     for (const waiting of turn) {
+      const { decision, origin, part } = waiting
       try {
-        if (waiting.origin.whileClosing ? this.#ended : this.#closed)
-          throw new ClosedError({ what: `actor ${this.stream}` })
-        const own = this.#drafts(waiting.decision(foreseen), waiting.origin)
-        foreseen = this.#foresee(foreseen, own)
-        decided.push({ waiting, from: drafts.length, to: drafts.push(...own) })
+        this.#assertOpen(origin)
+        const first = part?.isFirst ? part.take(undefined) : undefined
+        const isIdle = first?.facts.length === 0
+        const own = isIdle ? [] : this.#drafts(decision(foreseen), origin, first?.facts.at(-1))
+        const next = this.#foresee(foreseen, own)
+        const joined = part && (first ?? part.take(own.at(-1)))
+        foreseen = next
+        decided.push({ waiting, from: drafts.length, to: drafts.push(...own), joined })
       } catch (error) {
         waiting.reject(error)
+        part?.fail(error)
       }
     }
     try {
-      const recorded =
-        drafts.length === 0 ? [] : await this.#append(drafts, turn[0]?.origin.commitId, foreseen)
+      const nothing: StreamAppend = { stream: this.stream, facts: drafts }
+      const own = drafts.length === 0 ? nothing : this.#appendOf(drafts, turn[0]?.origin.commitId, foreseen)
+      const recorded = await this.#append(own, decided)
       // A repeated commit may have had another number of facts.
       for (const { waiting, from, to } of decided)
         waiting.resolve(decided.length === 1 ? recorded : recorded.slice(from, to))
@@ -259,8 +334,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       problem = unreadable
     }
     // One invalid decision must not fail the others.
-    if (turn.length === 1) turn[0]?.reject(problem)
-    else for (const waiting of turn) await this.#takeTurn([waiting])
+    const [only] = turn
+    if (turn.length === 1) {
+      only?.reject(problem)
+      only?.part?.fail(problem)
+    } else for (const waiting of turn) await this.#takeTurn([waiting])
   }
 
   /**
@@ -284,13 +362,20 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
 
   #drafts(
     facts: readonly FactOfMachine<M>[],
-    { correlationId = null, causationId = null, causationIds = [] }: Causation,
+    { correlationId = null, causationId = null, causationIds = [], consequences }: Causation,
+    cause: NewFact | undefined,
   ): NewFact[] {
-    return facts.map((fact, index) => ({
-      ...this.#definition.facts.write(fact),
-      correlationId,
-      causationId: causationIds[index] ?? causationId,
-    }))
+    const drafts: NewFact[] = []
+    for (const [index, fact] of facts.entries()) {
+      const { type, v, data } = this.#definition.facts.write(fact)
+      const [first] = drafts
+      drafts.push(
+        consequences !== undefined && first
+          ? { type, v, data, correlationId: consequences, causationId: first }
+          : { type, v, data, correlationId, causationId: cause ?? causationIds[index] ?? causationId },
+      )
+    }
+    return drafts
   }
 
   /** The state that these facts would lead to. Throws InvalidFactError for one that the state does not expect. */
@@ -320,22 +405,50 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     }
   }
 
-  async #append(
-    drafts: readonly NewFact[],
+  #appendOf(
+    facts: readonly NewFact[],
     commitId: string | undefined,
     foreseen: SnapshotFrom<M>,
-  ): Promise<readonly Recorded[]> {
-    const recorded = await this.#environment.store.append(this.stream, drafts, {
-      expectedVersion: this.#version,
-      ...(commitId === undefined ? {} : { commitId }),
-      summary: recordedState(this.#definition, foreseen),
-    })
+  ): StreamAppend {
+    const { stream } = this
+    const summary = recordedState(this.#definition, foreseen)
+    return {
+      ...{ stream, facts, expectedVersion: this.#version, summary },
+      ...(commitId !== undefined && { commitId }),
+    }
+  }
+
+  /** Appends the facts of a turn, those of other actors included, and lets all of them see theirs. */
+  async #append(own: StreamAppend, decided: readonly Decided<M>[]): Promise<readonly Recorded[]> {
+    const { store } = this.#environment
+    const joined = decided.flatMap(({ waiting: { part }, joined }) =>
+      part && joined ? [{ part, joined }] : [],
+    )
+    if (joined.length === 0) {
+      const recorded = own.facts.length === 0 ? [] : await store.append(own.stream, own.facts, own)
+      this.#see(recorded)
+      return recorded
+    }
+    // Causes come first.
+    const leading = joined.filter(({ part }) => part.isFirst)
+    const following = joined.filter(({ part }) => !part.isFirst)
+    const appends = [...leading.map(({ joined }) => joined), own, ...following.map(({ joined }) => joined)]
+    const recorded = await store.appendAll(appends.filter(({ facts }) => facts.length > 0))
+    const byStream = new Map(recorded.map((facts) => [facts[0]?.stream, facts]))
+    const ownRecorded = byStream.get(this.stream) ?? []
+    this.#see(ownRecorded)
+    for (const { part } of joined) part.see(byStream.get(part.stream) ?? [])
+    return ownRecorded
+  }
+
+  /** Folds what was appended, and runs the effects of the new state. */
+  #see(recorded: readonly Recorded[]): void {
+    if (recorded.length === 0) return
     for (const one of recorded) if (one.version > this.#version) this.#fold(one)
     this.#reconcile(false)
     const last = recorded.at(-1)
     const between = this.#definition.factsBetweenSnapshots?.(this.snapshot) ?? FACTS_BETWEEN_SNAPSHOTS
     if (last && this.#version - this.#savedVersion >= between) this.#saving = this.#save(last)
-    return recorded
   }
 
   #fold(recorded: Recorded): void {

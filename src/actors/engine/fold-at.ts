@@ -9,6 +9,8 @@ import {
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import type { Json } from '../../events/json.ts'
+import { nearestName } from '../../events/nearest-name.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { plainFold } from './compiled-fold.ts'
 import type { AnyKind } from './definition.ts'
@@ -55,9 +57,17 @@ export async function foldAt(
 
 /** Throws InvalidIdError for an invalid stream name, StreamNotFoundError for a stream without facts. */
 export async function lastVersion(store: EventStore, stream: string): Promise<number> {
+  checkArgument('The store', store, 'a store')
   const last = await store.head(checkStreamName(stream))
-  if (last === 0) throw new StreamNotFoundError({ stream })
+  if (last === 0) throw await unknownStream(store, stream)
   return last
+}
+
+/** The error for a stream without facts, with the name that was probably meant. */
+export async function unknownStream(store: EventStore, stream: string): Promise<StreamNotFoundError> {
+  const known: string[] = []
+  for await (const one of store.streams()) known.push(one.stream)
+  return new StreamNotFoundError({ stream, nearest: nearestName(stream, known) })
 }
 
 /** Throws VersionNotFoundError. */

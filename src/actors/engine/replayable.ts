@@ -2,6 +2,7 @@
 import type { AnyActorScope, AnyStateMachine, AnyStateNode, EventObject, SnapshotFrom } from 'xstate'
 import { NotReplayableError } from '../../events/errors/actor.ts'
 import type { Json } from '../../events/json.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 
 /** A machine as a fold over facts. */
 export interface Fold<M extends AnyStateMachine> {
@@ -99,6 +100,7 @@ export const hasHistoryStates = (machine: AnyStateMachine): boolean =>
  * assertReplayable(agentMachine)
  */
 export function assertReplayable(machine: AnyStateMachine): void {
+  checkArgument('The machine', machine?.root, 'an object')
   const refuseAt = (state: string, construct: string) => {
     throw new NotReplayableError({ machine: machine.id, state, construct })
   }

@@ -47,13 +47,14 @@ export class RunningEffects<E extends Effect> {
 
   /** Starts what is missing and aborts what is unwanted. An effect that has ended is not started again while it stays wanted. */
   reconcile(effects: readonly E[], resumed: boolean): void {
-    const wanted = new Map(effects.map((effect) => [effect.key, effect]))
+    const wanted = new Set(effects.map(({ key }) => key))
     for (const [key, running] of this.#running) {
       if (wanted.has(key)) continue
       this.#running.delete(key)
       running.abort()
     }
-    for (const [key, effect] of wanted) {
+    for (const effect of effects) {
+      const { key } = effect
       if (this.#running.has(key)) continue
       const running = new RunningEffect(this.#clock, resumed)
       this.#running.set(key, running)

@@ -2,6 +2,7 @@
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import type { AnyKind } from '../engine/definition.ts'
 import type { ActorRef, OwnKind } from './definition.ts'
 import { OwnActorRef, type OwnEnvironment } from './ref.ts'
@@ -23,6 +24,7 @@ export class OwnActors {
 
   /** Registers kinds, so that their streams can be replayed and resumed. */
   register(kinds: readonly OwnKind[]): void {
+    checkArgument('The kinds', kinds, 'a list')
     for (const kind of kinds) this.#register(kind)
   }
 
@@ -54,6 +56,7 @@ export class OwnActors {
   }
 
   #register(kind: OwnKind): void {
+    checkArgument('The kind', kind, 'an object')
     const known = this.#kinds.get(kind.kind)
     if (known && known !== kind)
       throw new InvalidInputError({

@@ -3,6 +3,7 @@ import type { AnyStateMachine, EventFromLogic, SnapshotFrom } from 'xstate'
 import type { Clock, DurableTimer } from '../../clock.ts'
 import { InvalidIdError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { type FactsOf, type OwnFactOf, type OwnFacts, ownFactCatalog } from '../../events/own-facts.ts'
 import { type ActorDefinition, type Circumstances, defineKind, type Effect } from '../engine/definition.ts'
 import type { Exit, Supervised } from '../engine/exit.ts'
@@ -123,6 +124,7 @@ const RESERVED = new Set([
 export function defineActor<const D extends OwnFacts, M extends AnyStateMachine, C, R = undefined>(
   parts: ActorParts<D, M, C, R> & { readonly machine: Folds<D, M> },
 ): OwnKind<C, R, M> {
+  checkArgument('The parts of defineActor', parts, 'an object')
   const { kind, facts, machine } = parts
   checkKind(kind)
   if (typeof parts.decide !== 'function')

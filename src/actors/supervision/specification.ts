@@ -1,18 +1,15 @@
 /** A supervision tree as plain data, and the check of the whole tree before anything starts. */
-import { InvalidSpecificationError } from '../../events/errors/supervision.ts'
 import { ID_PATTERN } from '../../events/ids.ts'
-import { defined, type Json } from '../../events/json.ts'
+import type { Json } from '../../events/json.ts'
 import { type Decodable, decoded, type Mistake, pathName, problemOf } from '../../events/options/decoding.ts'
 import {
   type ChildData,
   ChildTree,
-  completedBackoff,
-  DEFAULT_INTENSITY,
-  DEFAULT_SHUTDOWN_MS,
   type SupervisorRules,
   SupervisorTree,
   TemplateChild,
 } from '../../events/options/supervision.ts'
+import { checkChild, checkSupervisor, refuseTree } from '../../events/options/supervision-rules.ts'
 import type { Supervised } from '../engine/exit.ts'
 
 /** One child of a supervisor: an agent, an actor of your own, or another supervisor. */
@@ -79,19 +76,17 @@ export interface CheckedChild {
 
 type DynamicParts = Pick<Specification, 'id' | 'rules' | 'template'>
 
-const STARTS = ['agent', 'start', 'supervisor'] as const
-
 /** Throws {@link InvalidSpecificationError} for the first mistake in the tree, with its place. */
 export function checkSpecification(given: SupervisorSpecification): Specification {
   const tree = shaped<SupervisorSpecification>(SupervisorTree, given, (path) => placeInTree(given, path))
-  return checkSupervisor(tree, new Set())
+  return checkSupervisor(tree as SupervisorTree) as Specification
 }
 
 /** A child that an earlier process added at run time. */
 export function templateChild({ id, rules, template }: DynamicParts, child: ChildData): CheckedChild {
   const given = template ?? (child.agent === null ? {} : { agent: child.agent })
   const where = `child "${child.id}" of supervisor "${id}", as the log has it`
-  const checked = checkChild({ ...given, id: child.id }, rules, new Set([id]), where)
+  const checked = childOf({ ...given, id: child.id }, rules, id, where)
   return { ...checked, data: child }
 }
 
@@ -103,10 +98,14 @@ export function checkNewSpecification(
   const place = `a new child of supervisor "${id}"`
   const schema: Decodable<ChildTree> = template === null ? ChildTree : TemplateChild
   const own = shaped<ChildSpecification>(schema, given, (path) => placeInChild(given, path, place))
-  if (template === null) return checkChild(own, rules, new Set([id]), place)
-  const child = checkChild({ ...template, ...own }, rules, new Set([id]), place)
+  if (template === null) return childOf(own, rules, id, place)
+  const child = childOf({ ...template, ...own }, rules, id, place)
   return { ...child, data: { ...child.data, argument: own.argument ?? null } }
 }
+
+/** The child of a supervisor, checked together with the trees that it contains. */
+const childOf = (given: ChildSpecification, rules: SupervisorRules, supervisor: string, place: string) =>
+  checkChild(given as ChildTree, rules, new Set([supervisor]), place) as CheckedChild
 
 /** Decodes by schema, which does not check what functions return. */
 function shaped<T>(schema: Decodable, given: T, placeOf: (path: Mistake['path']) => string): T {
@@ -114,7 +113,7 @@ function shaped<T>(schema: Decodable, given: T, placeOf: (path: Mistake['path'])
     // An id is reported at the object that it names, and so is an unknown or missing key.
     const isOfWhole = mistake.kind !== 'value' || NAMES.includes(mistake.path.at(-1) ?? '')
     const { problem, hint } = problemOf(mistake)
-    return refuse(placeOf(isOfWhole ? mistake.path.slice(0, -1) : mistake.path), problem, hint)
+    return refuseTree(placeOf(isOfWhole ? mistake.path.slice(0, -1) : mistake.path), problem, hint)
   }) as T
 }
 
@@ -154,85 +153,3 @@ const partOf = (value: unknown, key: PropertyKey | undefined): unknown =>
   typeof value === 'object' && value !== null && key !== undefined
     ? (value as Record<PropertyKey, unknown>)[key]
     : undefined
-
-function checkSupervisor(given: SupervisorSpecification, supervisors: Set<string>): Specification {
-  const { id, strategy = 'one-for-one', intensity = DEFAULT_INTENSITY, autoShutdown = 'never' } = given
-  const { children = [], child: template = null } = given
-  const where = `supervisor "${id}"`
-  if (supervisors.has(id))
-    refuse(where, 'the tree has two supervisors with this id', 'The id names the stream in the log.')
-  supervisors.add(id)
-  const backoff = completedBackoff(given.backoff)
-  if (backoff && backoff.maxMs < backoff.minMs)
-    refuse(`${where}: backoff`, `maxMs (${backoff.maxMs}) is less than minMs (${backoff.minMs})`)
-  const rules: SupervisorRules = { strategy, intensity, backoff, autoShutdown }
-  const isDynamic = strategy === 'dynamic'
-  if (isDynamic && children.length > 0)
-    refuse(where, 'a dynamic supervisor starts without children', 'Start them with startChild.')
-  if (!isDynamic && template !== null)
-    refuse(where, `child requires the strategy dynamic, and the strategy is ${strategy}`)
-  const checked = children.map((child, at) =>
-    checkChild(child, rules, supervisors, `${where}, child ${at + 1}`),
-  )
-  const ids = checked.map(({ data }) => data.id)
-  const twice = ids.find((one, at) => ids.indexOf(one) !== at)
-  if (twice !== undefined) refuse(where, `it has two children "${twice}"`, 'Give each an id of its own.')
-  if (template) checkChild({ ...template, id: 'template' }, rules, new Set(), `${where}, child`)
-  return { id, rules, children: checked, template }
-}
-
-function checkChild(
-  given: ChildSpecification,
-  rules: SupervisorRules,
-  supervisors: Set<string>,
-  place: string,
-): CheckedChild {
-  const { id = given.agent, restart = 'permanent', significant = false } = given
-  if (id === undefined) refuse(place, 'it has no id')
-  const where = `${place} ("${id}")`
-  const starts = STARTS.filter((key) => given[key] !== undefined)
-  const [what] = starts
-  if (what === undefined || starts.length > 1)
-    refuse(
-      where,
-      what ? `it has ${starts.join(' and ')}` : 'it has nothing to start',
-      `Give exactly one of ${STARTS.join(', ')}.`,
-    )
-  if (what === 'supervisor' && given.type === 'worker') refuse(where, 'a supervisor is not a worker')
-  if (what === 'agent' && given.type === 'supervisor') refuse(where, 'an agent is not a supervisor')
-  if (significant) checkSignificant(restart, rules, where)
-  const type = given.type ?? (what === 'supervisor' ? 'supervisor' : 'worker')
-  return {
-    data: defined({
-      id,
-      starts: what === 'start' ? 'function' : what,
-      agent: given.agent ?? null,
-      argument: given.argument,
-      restart,
-      shutdown: given.shutdown ?? (type === 'supervisor' ? 'infinity' : DEFAULT_SHUTDOWN_MS),
-      type,
-      significant,
-    }),
-    start: given.start ?? null,
-    supervisor: given.supervisor ? checkSupervisor({ ...given.supervisor, id }, supervisors) : null,
-  }
-}
-
-function checkSignificant(
-  restart: ChildData['restart'],
-  { autoShutdown }: SupervisorRules,
-  where: string,
-): void {
-  if (restart === 'permanent')
-    refuse(where, 'it is significant and permanent, so it never ends', 'Make it transient or temporary.')
-  if (autoShutdown === 'never')
-    refuse(
-      where,
-      'it is significant, but autoShutdown is "never"',
-      'Set autoShutdown to "any-significant" or "all-significant".',
-    )
-}
-
-function refuse(where: string, problem: string, hint?: string): never {
-  throw new InvalidSpecificationError(defined({ where, problem, hint }))
-}

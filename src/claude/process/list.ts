@@ -3,6 +3,7 @@
 import { realpath } from 'node:fs/promises'
 import { uptime } from 'node:os'
 import { relative, resolve, sep } from 'node:path'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { HOME_MARKER } from '../../workspaces/directories.ts'
 import { CALL_MARKER, TASK_MARKER } from '../environment.ts'
 import type { CallProcesses, ProcessIdentity } from '../runner.ts'
@@ -88,5 +89,6 @@ export interface ListedProcess {
  * systems do not expose environments.
  */
 export async function listProcesses(baseDir: string): Promise<readonly ListedProcess[]> {
+  checkArgument('The base directory', baseDir, 'a text')
   return (await callProcesses(baseDir)).map(({ startTime: _, ...listed }) => listed)
 }

@@ -6,6 +6,7 @@ import type { TaskHandle } from '../../actors/agent/tasks/handle.ts'
 import type { AskOptions } from '../../actors/agent/tasks/tasks.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { TaskHeldError } from '../../events/errors/hold.ts'
+import { systemProblem } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, duration, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
@@ -133,6 +134,9 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    throw new InvalidInputError({ what: `--text ${file}`, problem: 'the file cannot be read' }, { cause })
+    throw new InvalidInputError(
+      { what: `--text ${file}`, problem: `it cannot be read: ${systemProblem(cause)}` },
+      { cause },
+    )
   }
 }

@@ -6,13 +6,14 @@ import type { AgentInfo } from '../../actors/agent/system.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { dollarsSpent } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
-import { listedNames, zeroOrMore } from '../arguments.ts'
+import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
 import { readStore, type Session, withSession } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { asTyped } from '../terminal/own-name.ts'
 import { details, table } from '../terminal/table.ts'
 import { cut } from '../terminal/text.ts'
 import { askCommand } from './ask.ts'
@@ -22,9 +23,9 @@ export function agentCommands(agent: Command): void {
     .command('create <id> <system-prompt>')
     .description('create an agent')
     .option('--tools <names...>', 'tools it may use without asking, as Claude Code names them', listedNames)
-    .option('--max-turns <n>', 'most turns of the model per call', zeroOrMore)
+    .option('--max-turns <n>', 'most turns of the model per call', oneOrMore)
     .option('--model <name>', 'model to use')
-    .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', zeroOrMore)
+    .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
     .option('--retries <n>', 'how often to retry a call that failed temporarily', zeroOrMore)
     .option(
       '--load-project-settings',
@@ -172,7 +173,7 @@ function show(globals: GlobalOptions, id: string) {
       ['cost', dollarsSpent(metrics.totalCostUsd, metrics.estimatedCostUsd)],
     ]
     for (const { taskId, message, hint } of view.held)
-      pairs.push([`held ${taskId}`.slice(0, 13), `${message} ${hint}`])
+      pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
     if (view.failure) pairs.push(['last failure', view.failure.message])
     for (const line of details(terminal, pairs)) terminal.line(line)
   })

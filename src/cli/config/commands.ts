@@ -45,7 +45,11 @@ function show(globals: GlobalOptions): void {
     for (const setting of settings) screen.value(setting)
     return
   }
-  const columns = [{ head: 'SETTING' }, { head: 'VALUE', flexible: true }, { head: 'FROM' }] as const
+  const columns = [
+    { head: 'SETTING' },
+    { head: 'VALUE', flexible: true },
+    { head: 'FROM', flexible: true },
+  ] as const
   const rows = settings.map((setting) => {
     const cells = [setting.key, shownValue(setting), sourceOf(setting)]
     return setting.from === 'default' ? cells.map((cell) => ['dim', cell] as const) : cells

@@ -11,6 +11,7 @@ import { defined } from '../../events/json.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
+import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
 
 /** @param agent The command `agent`. */
@@ -47,7 +48,7 @@ interface VerdictOptions extends OfAgent {
 function held(globals: GlobalOptions, options: OfAgent) {
   return readStore(globals, async ({ orchestrator, terminal }) => {
     list(terminal, await orchestrator.held.list(options), 'No task is held.', (tasks) =>
-      tasks.map(({ message, hint }) => `${inert(message)}\n  ${terminal.style('dim', inert(hint))}`),
+      tasks.map(({ message, hint }) => `${inert(message)}\n  ${terminal.style('dim', inert(asTyped(hint)))}`),
     )
   })
 }
@@ -65,7 +66,7 @@ function approve(
     if (wait && owner === null) return answer(session, task)
     if (terminal.json) return terminal.value({ agent: task.agent, taskId, approved: true })
     const next = owner === null ? 'claude-agents recover resumes it' : `process ${owner} resumes it`
-    terminal.line(`Approved ${taskId} of ${task.agent}: ${next}.`)
+    terminal.line(asTyped(`Approved ${taskId} of ${task.agent}: ${next}.`))
   }
   return withStore(globals, work, () => new TaskNotHeldError({ taskId }))
 }

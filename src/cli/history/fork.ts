@@ -13,7 +13,7 @@ export function forkCommand(command: Command): void {
   command
     .argument('[agent]')
     .description('branch off an agent at a version, or a run at a step; the original is unchanged')
-    .option('--at <place>', 'version of the agent (default: now), or step of the run')
+    .option('--at <place>', 'version of the agent (default: the latest), or step of the run')
     .option('--as <id>', 'id of the new agent or run')
     .option('--run <run>', 'run to branch off; answers before the step are reused')
     .action(withGlobals(fork))

@@ -91,12 +91,15 @@ async function stepThroughStream(
 function printStream(globals: GlobalOptions, stream: string, range: Range, module: string | undefined) {
   return readStore(globals, async ({ orchestrator, terminal }) => {
     orchestrator.registerActors(await definitionsOf(module))
+    let isEmpty = true
     try {
       for await (const one of orchestrator.history.replay(stream, range)) {
+        isEmpty = false
         const changes = stateChanges(stateOf(one.before), stateOf(one.after))
         if (terminal.json) terminal.value(jsonStep(stream, one, changes))
-        else terminal.line(stepLine(terminal, one, changes))
+        else terminal.row(stepLine(terminal, one, changes))
       }
+      if (isEmpty) terminal.note('No facts in that range.')
     } catch (error) {
       if (!(error instanceof UnknownKindError)) throw error
       await printFacts(orchestrator.history, terminal, stream, range)
@@ -150,6 +153,6 @@ async function printFacts(
   for await (const recorded of history.log(range)) {
     const { version, type, data } = recorded
     if (terminal.json) terminal.value({ version, type, data, before: null, after: null })
-    else terminal.line(`${numbered(recorded)}  ${terminal.style('dim', inert(jsonLine(data)))}`)
+    else terminal.row(`${numbered(recorded)}  ${terminal.style('dim', inert(jsonLine(data)))}`)
   }
 }

@@ -2,7 +2,7 @@
 import type { Json } from '../../events/json.ts'
 import type { StateChange } from '../../history/state-changes.ts'
 import type { Terminal } from '../terminal/output.ts'
-import { cut, inert } from '../terminal/text.ts'
+import { cut, inert, padded, widthOf } from '../terminal/text.ts'
 
 const LONGEST_VALUE = 120
 const LONGEST_BRIEF = 32
@@ -11,9 +11,12 @@ const MOST_CHANGES = 4
 /** A value and everything in it, indented. */
 export function* valueLines(terminal: Terminal, value: Json, indent = ''): Generator<string> {
   const entries = Object.entries(value as object) as [string, Json][]
-  const width = Math.max(0, ...entries.filter(([, part]) => !isNested(part)).map(([name]) => name.length))
+  const width = Math.max(
+    0,
+    ...entries.filter(([, part]) => !isNested(part)).map(([name]) => widthOf(inert(name))),
+  )
   for (const [name, part] of entries) {
-    const label = `${indent}${terminal.style('dim', inert(name).padEnd(isNested(part) ? 0 : width))}`
+    const label = `${indent}${terminal.style('dim', padded(inert(name), isNested(part) ? 0 : width))}`
     if (isNested(part)) {
       yield label
       yield* valueLines(terminal, part, `${indent}  `)

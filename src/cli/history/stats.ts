@@ -61,14 +61,17 @@ const failuresOf = ({ failures }: Statistics, separator: string) =>
     .map(([tag, count]) => `${inert(tag)}:${count}`)
     .join(separator)
 
+/** Left out on a narrow terminal: `--json` and `--csv` have them all. */
+const SPARE = new Set(['CANCELLED', 'RETRIES', 'P95', 'TOKENS'])
+
 function tableLines(terminal: Terminal, by: Grouping, rows: readonly Statistics[]): readonly string[] {
   const figures = ['TASKS', 'DONE', 'FAILED', 'CANCELLED', 'RETRIES', 'P50', 'P95', 'TOKENS', 'COST']
   return table(
     terminal,
     [
       { head: by.toUpperCase(), flexible: true },
-      ...figures.map((head) => ({ head, right: true }) as const),
-      { head: 'FAILURES', flexible: true },
+      ...figures.map((head) => ({ head, right: true, spare: SPARE.has(head) })),
+      { head: 'FAILURES', flexible: true, spare: true },
     ],
     rows.map((row) => [
       row.key ?? '(no run)',

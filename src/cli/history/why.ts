@@ -53,11 +53,11 @@ function print(terminal: Terminal, lines: readonly CauseLine[]): void {
     const branch = depth === 0 ? '' : `${'│  '.repeat(depth - 1)}${begins ? '├─ ' : '│  '}`
     const number = terminal.style('dim', String(fact.position).padStart(digits))
     const rest = terminal.style('dim', again ? '(see above)' : detail(fact))
-    terminal.line(
+    terminal.row(
       `${terminal.style('dim', branch)}${number}  ${fact.stream}  ${inert(fact.type)}  ${rest}`.trimEnd(),
     )
     if (command !== null)
-      terminal.line(`${' '.repeat(digits)}  ${terminal.style('green', `asked for by: ${cut(command, 200)}`)}`)
+      terminal.row(`${' '.repeat(digits)}  ${terminal.style('green', `asked for by: ${cut(command, 200)}`)}`)
     before = line
   }
 }

@@ -10,7 +10,7 @@ import { type Session, sharing, withSession } from '../session.ts'
 import { candidates } from '../setup/completion.ts'
 import { inert } from '../terminal/text.ts'
 import { type Input, OWN_WORDS, readInput, SHORT_COMMANDS } from './input.ts'
-import { lineInput } from './line-input.ts'
+import { type LineInput, lineInput } from './line-input.ts'
 
 /** @param makeProgram The command line, whose commands are those of the session as well. */
 export const interactiveCommand =
@@ -68,7 +68,7 @@ class Conversation {
         wasInterrupted = false
         const meant = readInput(typed, this.#agent)
         if (meant.type === 'exit') return
-        await this.#interruptible((session) => this.#do(meant, session))
+        await this.#interruptible(input, (session) => this.#do(meant, session))
       }
     } finally {
       input.close()
@@ -76,19 +76,20 @@ class Conversation {
   }
 
   /** Ctrl-C cancels the command, not the session. */
-  async #interruptible(run: (session: Session) => Promise<void>): Promise<void> {
+  async #interruptible(input: LineInput, run: (session: Session) => Promise<void>): Promise<void> {
     const stop = new AbortController()
     const interrupt = () => stop.abort('interrupted')
     // The session's own listener would end the session.
     const others = process.listeners('SIGINT')
     for (const other of others) process.off('SIGINT', other)
     process.on('SIGINT', interrupt)
+    input.whileBusy(interrupt)
     const session = { ...this.#session, signal: AbortSignal.any([this.#session.signal, stop.signal]) }
     try {
       await sharing(session, () => run(session))
     } catch (error) {
       if (stop.signal.aborted) session.terminal.note(session.terminal.accent('yellow', 'stopped'))
-      else await reportFailure(error, false, () => 'help')
+      else await reportFailure(error, false, { help: () => 'help', takesText: () => false })
     } finally {
       process.off('SIGINT', interrupt)
       for (const other of others) process.on('SIGINT', other)
@@ -107,6 +108,10 @@ class Conversation {
         return
       case 'wrong':
         return terminal.note(`Usage: ${meant.usage}   (to ask the agent this text: ask ...)`)
+      case 'unsure':
+        return terminal.note(
+          `Did you mean ${meant.meant}? Nothing was asked. To ask the agent this text: ask ${inert(meant.typed)}`,
+        )
       case 'ask':
         if (this.#agent === null)
           return terminal.note(

@@ -1,5 +1,7 @@
 /** What a line of an interactive session means: a command by its short name, or a question to the agent. */
 
+import { isSlipOf } from '../../events/nearest-name.ts'
+
 export type Input =
   | { readonly type: 'nothing' }
   | { readonly type: 'exit' }
@@ -8,6 +10,8 @@ export type Input =
   | { readonly type: 'ask'; readonly prompt: string }
   /** A command line. */
   | { readonly type: 'command'; readonly words: readonly string[] }
+  /** Perhaps a command, perhaps a question: it is neither run nor asked. */
+  | { readonly type: 'unsure'; readonly meant: string; readonly typed: string }
   /** An incomplete command. */
   | { readonly type: 'wrong'; readonly usage: string }
 
@@ -95,10 +99,33 @@ export function readInput(text: string, agent: string | null): Input {
   if (name === 'ask') return rest === '' ? wrong('ask TEXT') : { type: 'ask', prompt: rest }
   if (name === 'use') return /^\S+$/.test(rest) ? { type: 'use', agent: rest } : wrong('use ID')
   const command = Object.hasOwn(SHORT_COMMANDS, name) ? SHORT_COMMANDS[name] : undefined
-  if (!command) return { type: 'ask', prompt: typed }
+  if (!command) {
+    const meant = meantBy(typed, name.toLowerCase())
+    return meant === null ? { type: 'ask', prompt: typed } : { type: 'unsure', meant, typed }
+  }
   const given = splitWords(rest)
   const words = given && command.words(given, agent)
   return words ? { type: 'command', words } : wrong(command.usage)
+}
+
+/** In words: what is longer is a question, whatever it begins with. */
+const LONGEST_COMMAND = 3
+const NAMES = [...OWN_WORDS, ...Object.keys(SHORT_COMMANDS)]
+
+/** Commands that are not short ones here, and that begin no question of a few words. */
+const FULL_COMMANDS = new Set(
+  'agent account config completion demo doctor fork init inspect interactive late-answers ls metrics ps rerun serve stats status tail top version'.split(
+    ' ',
+  ),
+)
+
+/** The command that was probably meant; null if it is a question to the agent. */
+function meantBy(typed: string, name: string): string | null {
+  if (typed.split(/\s+/).length > LONGEST_COMMAND) return null
+  if (FULL_COMMANDS.has(name)) return `claude-agents ${typed.replace('/', '')}`
+  const near = NAMES.find((known) => known === name || isSlipOf(name, known))
+  if (near !== undefined) return near
+  return typed.startsWith('/') ? 'help' : null
 }
 
 const wrong = (usage: string): Input => ({ type: 'wrong', usage })

@@ -1,21 +1,18 @@
 /** Typed lines, with history and completion; pasted text is one line, however many it contains. */
-import { appendFile, readFile } from 'node:fs/promises'
+import { EventEmitter } from 'node:events'
+import { appendFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
-import { Transform } from 'node:stream'
+import { isMissing, readPlainFile } from '../../store/directory.ts'
 import { promptBelow } from '../terminal/live-lines.ts'
+import { BREAK, Keyboard, type Keys } from './keyboard.ts'
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g
-
-/** Shown for a line break of pasted text while it is edited. */
-const BREAK = '⏎'
-const PASTE_BEGINS = '\u001b[200~'
-const PASTE_ENDS = '\u001b[201~'
 const LONGEST_HISTORY = 500
 
 export interface LineInput {
   /** The next text; null at the end of the input, `interrupted` after Ctrl-C on an empty line. */
   next(prompt: string): Promise<string | null | 'interrupted'>
+  /** Until the next text is asked for: calls back on Ctrl-C, and keeps what else is typed. */
+  whileBusy(onInterrupt: () => void): void
   close(): void
 }
 
@@ -26,20 +23,29 @@ export interface LineInputOptions {
   readonly complete: (text: string) => Promise<readonly string[]>
   /** Ends the input. */
   readonly signal: AbortSignal
+  /** Default: those of the process. */
+  readonly terminal?: { readonly stdin: Keys; readonly stdout: NodeJS.WritableStream }
 }
 
-export async function lineInput({ historyFile, complete, signal }: LineInputOptions): Promise<LineInput> {
-  let history = (await readFile(historyFile, 'utf8').catch(() => '')).split('\n').filter(Boolean)
+export async function lineInput({
+  historyFile,
+  complete,
+  signal,
+  terminal: { stdin, stdout } = process,
+}: LineInputOptions): Promise<LineInput> {
+  // Writing into a pipe would wait for its reader.
+  const kept = await readPlainFile(historyFile).then(String, (error) => (isMissing(error) ? '' : null))
+  let history = (kept ?? '').split('\n').filter(Boolean)
   history = history.slice(-LONGEST_HISTORY).reverse()
-  process.stdout.write('\u001b[?2004h')
+  stdout.write('\u001b[?2004h')
+  const keyboard = new Keyboard(stdin)
 
   return {
     async next(prompt) {
-      // One interface per text: while an agent answers, the terminal is in its usual mode, and Ctrl-C is a signal.
-      const input = pasteAware()
+      const keys = editorKeys((mode) => keyboard.setRawMode(mode))
       const lines = createInterface({
-        input,
-        output: process.stdout,
+        input: keys,
+        output: stdout,
         terminal: true,
         signal,
         history: [...history],
@@ -53,91 +59,57 @@ export async function lineInput({ historyFile, complete, signal }: LineInputOpti
           )
         },
       })
-      try {
-        const typed = await oneLine(lines, prompt)
-        if (typed === null || typed === 'interrupted' || typed.trim() === '') return typed
-        history = [typed, ...history.filter((line) => line !== typed)].slice(0, LONGEST_HISTORY)
-        await appendFile(historyFile, `${typed}\n`, { mode: 0o600 }).catch(() => {})
-        return typed.replaceAll(BREAK, '\n')
-      } finally {
-        lines.close()
-        input.release()
-      }
+      const typed = await oneLine({ lines, keys, keyboard, prompt, stdout })
+      lines.close()
+      if (typed === null || typed === 'interrupted' || typed.trim() === '') return typed
+      history = [typed, ...history.filter((line) => line !== typed)].slice(0, LONGEST_HISTORY)
+      if (kept !== null) await appendFile(historyFile, `${typed}\n`, { mode: 0o600 }).catch(() => {})
+      return typed.replaceAll(BREAK, '\n')
     },
+    whileBusy: (onInterrupt) => keyboard.signals(onInterrupt),
     close() {
-      process.stdout.write('\u001b[?2004l')
+      keyboard.close()
+      stdout.write('\u001b[?2004l')
     },
   }
 }
 
-function oneLine(lines: Interface, prompt: string): Promise<string | null | 'interrupted'> {
+interface Editing {
+  readonly lines: Interface
+  /** What the editor of the line reads. */
+  readonly keys: EventEmitter
+  readonly keyboard: Keyboard
+  readonly prompt: string
+  readonly stdout: NodeJS.WritableStream
+}
+
+function oneLine({ lines, keys, keyboard, prompt, stdout }: Editing): Promise<string | null | 'interrupted'> {
   promptBelow({ rows: () => lines.getCursorPos().rows, redraw: () => lines.prompt(true) })
-  return new Promise<string | null | 'interrupted'>((resolve) => {
-    lines.on('line', resolve)
-    lines.on('close', () => resolve(null))
+  return new Promise((resolve) => {
+    const finish = (typed: string | null) => {
+      promptBelow(null)
+      keyboard.keep()
+      resolve(typed)
+    }
+    lines.on('line', finish)
+    lines.on('close', () => finish(null))
     lines.on('SIGINT', () => {
       const isEmpty = lines.line === ''
-      process.stdout.write('^C\n')
-      if (isEmpty) return resolve('interrupted')
-      resolve('')
+      stdout.write('^C\n')
+      finish(isEmpty ? 'interrupted' : '')
     })
     lines.setPrompt(prompt)
     lines.prompt()
-  }).finally(() => promptBelow(null))
-}
-
-/** The keyboard, with line breaks of pasted text replaced so that they do not end the line. */
-function pasteAware(): Transform & { release(): void } {
-  let isPasting = false
-  let held = ''
-  const input = new Transform({
-    decodeStrings: false,
-    encoding: 'utf8',
-    transform(chunk, _, done) {
-      let text = held + String(chunk)
-      held = ''
-      let out = ''
-      for (;;) {
-        const mark = isPasting ? PASTE_ENDS : PASTE_BEGINS
-        const found = text.indexOf(mark)
-        const piece = found < 0 ? text : text.slice(0, found)
-        const kept = found < 0 && isPasting ? partOf(piece, mark) : 0
-        held = piece.slice(piece.length - kept)
-        const whole = piece.slice(0, piece.length - kept)
-        out += isPasting ? pasted(whole) : whole
-        if (found < 0) break
-        isPasting = !isPasting
-        text = text.slice(found + mark.length)
-      }
-      done(null, out)
-    },
-  })
-  const { stdin } = process
-  stdin.setEncoding('utf8')
-  stdin.pipe(input)
-  return Object.assign(input, {
-    isTTY: true,
-    setRawMode(mode: boolean) {
-      stdin.setRawMode(mode)
-      return input
-    },
-    release() {
-      stdin.unpipe(input)
-      stdin.pause()
-    },
+    keyboard.lines(
+      (typed) => keys.emit('data', typed),
+      () => lines.close(),
+    )
   })
 }
 
-/** No part of pasted text counts as a key, such as Ctrl-C or an arrow. */
-const pasted = (text: string) =>
-  text
-    .replace(/\r\n|\r|\n/g, BREAK)
-    .replaceAll('\t', '  ')
-    .replace(CONTROL, '')
-
-/** How many characters at the end of a piece may be the beginning of the mark. */
-function partOf(piece: string, mark: string): number {
-  for (let length = Math.min(mark.length - 1, piece.length); length > 0; length -= 1)
-    if (mark.startsWith(piece.slice(-length))) return length
-  return 0
+/** A stream of keys for readline, which takes each before the next is handed on. */
+function editorKeys(setRawMode: (mode: boolean) => void): NodeJS.ReadableStream {
+  const keys = new EventEmitter()
+  const same = () => keys
+  return Object.assign(keys, { isTTY: true, setRawMode, resume: same, pause: same }) as never
 }

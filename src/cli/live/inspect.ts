@@ -1,13 +1,15 @@
 /** `inspect`: serves the web inspector until Ctrl-C. */
 
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { port } from '../arguments.ts'
+import { hasStore, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
-import { readStore } from '../session.ts'
+import { commandLogger } from '../logger.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -25,18 +27,24 @@ interface InspectOptions {
   readonly open: boolean
 }
 
-async function inspect(globals: GlobalOptions, options: InspectOptions): Promise<void> {
+async function inspect(globals: GlobalOptions, inspecting: InspectOptions): Promise<void> {
+  if (!hasStore(globals)) return noteNoStore(globals)
+  const { readingStore } = await import('../../remote/reading-store.ts')
+  const screen = terminal(globals)
+  const interruption = listenForInterruption()
   try {
-    await readStore(globals, ({ orchestrator, terminal, signal }) =>
-      serveInspector(orchestrator.store, options, terminal, signal),
-    )
+    const options = { logger: await commandLogger(globals) }
+    await using store = await readingStore(resolve(globals.baseDir), options)
+    await serveInspector(store, inspecting, screen, interruption.signal)
   } catch (error) {
     if (!isDamage(error)) throw error
-    await inspectDamaged(globals, options, error)
+    await inspectDamaged(globals, inspecting, error, interruption.signal)
+  } finally {
+    interruption.stop()
   }
 }
 
-/** The store stays open, in this process or another, until Ctrl-C. */
+/** Until Ctrl-C. */
 async function serveInspector(
   store: EventStore,
   { port, open }: InspectOptions,
@@ -60,18 +68,18 @@ const isDamage = (error: unknown): error is Error & { summary: string } =>
   DAMAGE.has((error as { _tag?: string })._tag ?? '')
 
 /** A store that cannot be opened can still be inspected, which is exactly when one wants to. */
-async function inspectDamaged(globals: GlobalOptions, options: InspectOptions, error: { summary: string }) {
+async function inspectDamaged(
+  globals: GlobalOptions,
+  options: InspectOptions,
+  error: { summary: string },
+  signal: AbortSignal,
+) {
   const screen = terminal(globals)
   screen.note(screen.accent('yellow', `${inert(error.summary)} Showing what its files still contain.`))
   screen.note('claude-agents log verify lists all damage; log repair --to DIR saves what is intact.')
   const { damagedStore } = await import('../../inspector/damaged-store.ts')
-  const interruption = listenForInterruption()
-  try {
-    await using store = await damagedStore(globals.baseDir)
-    await serveInspector(store, options, screen, interruption.signal)
-  } finally {
-    interruption.stop()
-  }
+  await using store = await damagedStore(globals.baseDir)
+  await serveInspector(store, options, screen, signal)
 }
 
 /** Without a browser the inspector goes on serving: the address can be opened by hand. */

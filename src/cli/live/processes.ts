@@ -50,11 +50,11 @@ async function printFromSystem(globals: GlobalOptions, owner: number) {
 
 const COLUMNS = [
   { head: 'AGENT' },
-  { head: 'TASK' },
-  { head: 'CALL' },
+  { head: 'TASK', flexible: true },
+  { head: 'CALL', flexible: true, spare: true },
   { head: 'PID' },
   { head: 'AGE' },
-  { head: 'STATE' },
+  { head: 'STATE', flexible: true },
 ] as const
 
 const print = (screen: Terminal, running: readonly RunningProcess[]) =>

@@ -44,7 +44,7 @@ async function tail(globals: GlobalOptions, options: TailOptions): Promise<void>
   const print = (recorded: Recorded) => {
     if (!isWanted(recorded)) return
     if (screen.json) screen.value(recorded)
-    else screen.line(factLine(screen, recorded))
+    else screen.row(factLine(screen, recorded))
   }
   try {
     const { store } = await openLog(baseDir)

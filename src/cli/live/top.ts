@@ -16,7 +16,8 @@ import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Interruption, listenForInterruption } from '../interruption.ts'
 import { coverScreen } from '../terminal/live-lines.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
-import { type Cell, table } from '../terminal/table.ts'
+import { type Cell, type TableScreen, table } from '../terminal/table.ts'
+import { fitting, inert, widthOf } from '../terminal/text.ts'
 
 export function topCommand(command: Command): void {
   command
@@ -60,7 +61,7 @@ async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
 
 const viewOf = async (orchestrator: Orchestrator, owner: number | null): Promise<View> => ({
   agents: await orchestrator.agents(),
-  runs: (await orchestrator.runs.list()).filter(({ status }) => status === 'running').length,
+  runs: (await orchestrator.runs.list({ open: true })).filter(({ status }) => status === 'running').length,
   accounts: await orchestrator.accounts.list(),
   owner,
 })
@@ -90,16 +91,16 @@ const COLOURS: Partial<Record<AgentStatus | 'held', 'green' | 'cyan' | 'yellow' 
 const COLUMNS = [
   { head: 'AGENT' },
   { head: 'STATUS', width: 7 },
-  { head: 'CALLS', right: true },
+  { head: 'CALLS', right: true, spare: true },
   { head: 'TASKS', right: true },
-  { head: 'DONE', right: true, width: 6 },
-  { head: 'TOKENS', right: true, width: 12 },
+  { head: 'DONE', right: true, width: 6, spare: true },
+  { head: 'TOKENS', right: true, width: 12, spare: true },
   { head: 'COST', right: true, width: 10 },
 ] as const
 
 /** The table, cut to a screen of so many rows. */
 export function topLines(
-  screen: Pick<Terminal, 'style'>,
+  screen: TableScreen,
   { agents, runs, accounts, owner }: View,
   rows = Number.POSITIVE_INFINITY,
 ): readonly string[] {
@@ -113,7 +114,10 @@ export function topLines(
     `${plural(runs, 'run')} in progress`,
   ]
   const who = owner === null ? 'no process has the store open' : `process ${owner} has the store open`
-  const shown = agents.slice(0, Math.max(1, rows - 6 - accounts.length))
+  const both = `${counts.join(', ')}  ${screen.style('dim', who)}`
+  const isWide = widthOf(inert(both)) <= (screen.columns ?? Number.POSITIVE_INFINITY)
+  const heads = isWide ? [both] : [counts.join(', '), screen.style('dim', who)]
+  const shown = agents.slice(0, Math.max(1, rows - 5 - heads.length - accounts.length))
   const total: readonly Cell[] = [
     'total',
     '',
@@ -129,7 +133,7 @@ export function topLines(
   const lines = table(screen, COLUMNS, [...shown.map(cellsOf), total])
   const hidden = agents.length - shown.length
   return [
-    `${counts.join(', ')}  ${screen.style('dim', who)}`,
+    ...heads,
     ...accounts.map((account) =>
       account.status === 'open' ? accountLine(account) : screen.style('yellow', accountLine(account)),
     ),
@@ -153,9 +157,9 @@ function cellsOf(agent: AgentInfo): readonly Cell[] {
   ]
 }
 
-/** Hides the cursor, and cuts long lines instead of wrapping them. */
-const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[?7l'
-const ORDINARY_SCREEN = '\u001b[?7h\u001b[?25h\u001b[?1049l'
+/** Without a cursor. */
+const ALTERNATE_SCREEN = '\u001b[?1049h\u001b[?25l'
+const ORDINARY_SCREEN = '\u001b[?25h\u001b[?1049l'
 const HOME = '\u001b[H'
 const REST_OF_LINE = '\u001b[K'
 const REST_OF_SCREEN = '\u001b[J'
@@ -183,7 +187,8 @@ async function watch(
     while (!signal.aborted) {
       const lines = topLines(screen, await look(), stdout.rows || 24)
       const help = screen.style('dim', 'q quits')
-      const text = [...lines, help].map((line) => `${line}${REST_OF_LINE}\r\n`).join('')
+      const columns = screen.columns ?? 80
+      const text = [...lines, help].map((line) => `${fitting(line, columns)}${REST_OF_LINE}\r\n`).join('')
       stdout.write(`${HOME}${text}${REST_OF_SCREEN}`)
       await Promise.race([
         delay(intervalMs, undefined, { signal }),

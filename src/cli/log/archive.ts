@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { StreamNotFoundError } from '../../events/errors/history.ts'
+import { lastVersion } from '../../actors/engine/fold-at.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
@@ -37,7 +37,7 @@ export function archiveCommands(log: Command): void {
   log
     .command('import <file>')
     .description('make a store from an export; with - as the file, read it from stdin')
-    .option('--to <dir>', 'directory of the new store, empty or new (default: --base-dir)')
+    .option('--to <dir>', 'directory of the new store, empty or new (default: that of --base-dir)')
     .action(withGlobals(importLog))
   log
     .command('hash')
@@ -108,7 +108,7 @@ async function exportLog(
   const { stream, after, redact = false } = command.optsWithGlobals<ExportCommandOptions>()
   const options = defined({ redacted: redact, stream, after })
   await using store = await logOf(globals)
-  if (stream !== undefined && (await store.head(stream)) === 0) throw new StreamNotFoundError({ stream })
+  if (stream !== undefined) await lastVersion(store, stream)
   if (file === undefined || file === '-') return await print(library.exportText(store, options))
   const { json, value, line } = terminal(globals)
   const done = await library.exportLog(store, file, options)

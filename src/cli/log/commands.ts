@@ -36,7 +36,7 @@ function log(globals: GlobalOptions, { after, limit, lines, ...filter }: LogOpti
   const stream = filter.stream ?? (filter.agent === undefined ? undefined : `agent/${filter.agent}`)
   return readStore(globals, async ({ orchestrator, terminal }) => {
     const print = (recorded: Recorded) =>
-      terminal.json ? terminal.value(recorded) : terminal.line(factLine(terminal, recorded))
+      terminal.json ? terminal.value(recorded) : terminal.row(factLine(terminal, recorded))
     const latest: Recorded[] = []
     let count = 0
     if (limit === 0 || lines === 0) return
@@ -47,5 +47,6 @@ function log(globals: GlobalOptions, { after, limit, lines, ...filter }: LogOpti
       if (++count === limit) break
     }
     latest.forEach(print)
+    if (count === 0) terminal.note('No fact matches.')
   })
 }

@@ -1,5 +1,7 @@
 /** `serve`: runs as a service: resumes work, supervises, and serves other commands until a signal ends it. */
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
+import { pause, systemClock } from '../../clock.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
 import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
@@ -7,6 +9,8 @@ import { openHere, refuseOtherRunner } from '../session.ts'
 import { terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 import { noteWaitingRuns } from '../workflow/runs.ts'
+import { idleMs } from './activity.ts'
+import { IDLE_MINUTES, startAndTell, stopOwner, tellStatus } from './background.ts'
 
 export function serveCommand(command: Command): void {
   command
@@ -15,37 +19,82 @@ export function serveCommand(command: Command): void {
       'seconds to finish running work on shutdown (default: 25)',
       zeroOrMore,
     )
+    .option('--detach', 'run in the background, and print its process and address')
+    .option(
+      '--idle-timeout <minutes>',
+      `minutes without work after which it ends, or none (default: none; with --detach: ${IDLE_MINUTES})`,
+      minutesOrNone,
+    )
     .action(withGlobals(serve))
+  command
+    .command('status')
+    .description('say which process serves, and what it does; exits with 3 if none does')
+    .action(withGlobals(tellStatus))
+  command
+    .command('stop')
+    .description('end the process that serves, once its tasks have ended')
+    .option('--now', 'end it at once: what is not finished is left to the next start')
+    .action(withGlobals(stopOwner))
+}
+
+function minutesOrNone(text: string): number {
+  if (text === 'none') return Number.POSITIVE_INFINITY
+  if (/^\d{1,6}(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text)
+  throw new InvalidArgumentError('It must be a number of minutes, or none.')
 }
 
 interface ServeOptions {
   /** Seconds. */
   readonly finishWithin?: number
+  readonly detach?: boolean
+  /** Minutes. */
+  readonly idleTimeout?: number
 }
 
 const A_DAY_MS = 86_400_000
 
-async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions): Promise<void> {
+async function serve(
+  globals: GlobalOptions,
+  { finishWithin = 25, detach, idleTimeout }: ServeOptions,
+): Promise<void> {
+  if (detach) {
+    const idle = idleTimeout === Number.POSITIVE_INFINITY ? 'none' : idleTimeout
+    return startAndTell(globals, [
+      ...['--finish-within', String(finishWithin)],
+      ...(idle === undefined ? [] : ['--idle-timeout', String(idle)]),
+    ])
+  }
   const screen = terminal(globals)
   const opened = await openRunner(globals, screen)
   // Listening for signals and on a socket does not keep Node running.
   const keepAlive = setInterval(() => {}, A_DAY_MS)
+  const over = new AbortController()
   try {
     const { closeOnSignal } = await import('../../shutdown.ts')
     const { retryWhileInUse } = await import('../../remote/retry.ts')
     const { connectOwner } = await import('../../remote/client.ts')
     // A short command may have the store open just now.
-    const orchestrator = await retryWhileInUse(() => openHere(globals, opened)).catch(async (error) => {
+    let stop = (_: { now: boolean }) => {}
+    const open = () => openHere(globals, opened, { onStop: (request) => stop(request) })
+    const orchestrator = await retryWhileInUse(open).catch(async (error) => {
       const client = await connectOwner(globals.baseDir).catch(() => null)
       client?.close()
       if (client) refuseOtherRunner(globals, { pid: client.pid, runner: client.greeting.runner }, 'call')
       throw error
     })
-    const { closed } = closeOnSignal(orchestrator, {
+    const { closed, begin } = closeOnSignal(orchestrator, {
       signals: ['SIGINT', 'SIGTERM', 'SIGHUP'],
       finishWithinMs: finishWithin * 1000,
-      before: () =>
-        screen.note(`shutting down: work not finished within ${finishWithin} s is left to the next start`),
+      before: () => screen.note(`shutting down: ${ending}`),
+    })
+    let ending = `work not finished within ${finishWithin} s is left to the next start`
+    stop = ({ now }) => {
+      ending = now ? 'as asked, at once' : 'as asked, once its work has ended'
+      begin({ finishWithinMs: now ? 0 : Number.POSITIVE_INFINITY })
+    }
+    void watchIdleness(orchestrator, (idleTimeout ?? Number.POSITIVE_INFINITY) * 60_000, over.signal, () => {
+      ending = `it has had nothing to do for ${idleTimeout} minutes`
+      begin()
     })
     const failed = orchestrator.failed.then(async (error) => {
       await orchestrator.close()
@@ -62,9 +111,32 @@ async function serve(globals: GlobalOptions, { finishWithin = 25 }: ServeOptions
     if (screen.json) screen.value({ pid: process.pid, baseDir: orchestrator.baseDir })
     else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
     await noteWaitingRuns(orchestrator, screen)
+    // To the command that started it in the background.
+    process.send?.('serving')
     await Promise.race([closed, failed])
   } finally {
     clearInterval(keepAlive)
+    over.abort()
     await opened[Symbol.asyncDispose]()
   }
 }
+
+/** Calls back once the orchestrator has had nothing to do for so long. */
+async function watchIdleness(
+  orchestrator: Orchestrator,
+  timeoutMs: number,
+  signal: AbortSignal,
+  end: () => void,
+): Promise<void> {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return
+  const since = systemClock.now()
+  for (let idle = 0; idle < timeoutMs; ) {
+    await pause(systemClock, Math.max(timeoutMs - idle, LEAST_WAIT_MS), signal)
+    if (signal.aborted) return
+    // What cannot be read now may be read later.
+    idle = await idleMs(orchestrator, since, systemClock.now()).catch(() => 0)
+  }
+  end()
+}
+
+const LEAST_WAIT_MS = 1000

@@ -4,21 +4,23 @@ import { hasAgents, hasStore } from '../existing-store.ts'
 import { completeOptions, type GivenOptions } from '../global-options.ts'
 import { loadedCommand } from '../lazy-command.ts'
 import { readStore } from '../session.ts'
+import { asTyped } from '../terminal/own-name.ts'
 
 export function completionCommand(command: Command): void {
   command
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .description('print a script that completes commands, agents and runs in the shell')
-    .addHelpText(
-      'after',
-      `
-Enable it:
-  bash  echo 'source <(claude-agents completion bash)' >> ~/.bashrc
-  zsh   echo 'source <(claude-agents completion zsh)' >> ~/.zshrc
-  fish  claude-agents completion fish > ~/.config/fish/completions/claude-agents.fish`,
-    )
+    .addHelpText('after', () => asTyped(ENABLE))
     .action((shell: string) => void process.stdout.write(SCRIPTS[shell] ?? ''))
 }
+
+const ENABLE = `
+Enable it, also where the command is installed in projects alone and started by npx:
+  bash  claude-agents completion bash > ~/.claude-agents.bash
+        echo 'source ~/.claude-agents.bash' >> ~/.bashrc
+  zsh   claude-agents completion zsh > ~/.claude-agents.zsh
+        echo 'source ~/.claude-agents.zsh' >> ~/.zshrc
+  fish  claude-agents completion fish > ~/.config/fish/completions/claude-agents.fish`
 
 /** What the scripts call: prints what the last of the words can become. */
 export function completeCommand(command: Command): void {
@@ -29,27 +31,57 @@ export function completeCommand(command: Command): void {
     .action((words: string[]) => complete(command.parent ?? command, words))
 }
 
-/** Each passes the words up to the cursor, and offers the lines that come back. */
+/** The installation of the project, as npx finds it, and else the one on the PATH. */
+const FOUND = `_claude_agents_found() {
+  local folder=$PWD
+  while [ -n "$folder" ] && [ ! -x "$folder/node_modules/.bin/claude-agents" ]; do folder=\${folder%/*}; done
+  if [ -n "$folder" ]; then "$folder/node_modules/.bin/claude-agents" complete -- "$@"
+  else command claude-agents complete -- "$@"; fi 2>/dev/null
+}
+`
+
+/** Each passes the words up to the cursor, after `npx` too, and offers the lines that come back. */
 const SCRIPTS: Readonly<Record<string, string>> = {
-  bash: `_claude_agents() {
-  local IFS=$'\\n'
-  COMPREPLY=($(claude-agents complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  bash: `${FOUND}_claude_agents() {
+  local IFS=$'\\n' first=1
+  if [ "\${COMP_WORDS[0]##*/}" = npx ]; then
+    [ "\${COMP_WORDS[1]}" = claude-agents ] || return
+    first=2
+  fi
+  COMPREPLY=($(_claude_agents_found "\${COMP_WORDS[@]:first:COMP_CWORD-first+1}"))
 }
 complete -o default -F _claude_agents claude-agents
+complete -p npx >/dev/null 2>&1 || complete -o default -F _claude_agents npx
 `,
   zsh: `#compdef claude-agents
-_claude_agents() {
+${FOUND}_claude_agents() {
   local -a found
-  found=("\${(@f)$(claude-agents complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  local first=2
+  if [[ \${words[1]:t} == npx ]]; then
+    [[ \${words[2]} == claude-agents ]] || return 1
+    first=3
+  fi
+  found=("\${(@f)$(_claude_agents_found "\${(@)words[first,CURRENT]}")}")
   compadd -a found
 }
 compdef _claude_agents claude-agents
+(( \${+_comps[npx]} )) || compdef _claude_agents npx
 `,
   fish: `function __claude_agents
     set -l words (commandline -opc) (commandline -ct)
-    claude-agents complete -- $words[2..-1] 2>/dev/null
+    set -l first (contains -i -- claude-agents $words; or echo 1)
+    set -l folder $PWD
+    while test -n "$folder"; and not test -x "$folder/node_modules/.bin/claude-agents"
+        set folder (string replace -r '/[^/]*$' '' -- $folder)
+    end
+    if test -n "$folder"
+        $folder/node_modules/.bin/claude-agents complete -- $words[(math $first + 1)..-1] 2>/dev/null
+    else
+        claude-agents complete -- $words[(math $first + 1)..-1] 2>/dev/null
+    end
 end
 complete -c claude-agents -f -a '(__claude_agents)'
+complete -c npx -n '__fish_seen_subcommand_from claude-agents' -f -a '(__claude_agents)'
 `,
 }
 

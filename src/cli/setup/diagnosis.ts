@@ -5,6 +5,7 @@ import { locateProgram } from '../../claude/locate.ts'
 import { type LoginKind, loginKind } from '../../claude/login/kind.ts'
 import { formatVersion } from '../../claude/version.ts'
 import { describeError } from '../../events/errors/base.ts'
+import { LOG_IN } from '../../events/errors/phrases.ts'
 import { plural } from '../../events/figures.ts'
 import { verifyStore } from '../../store/care/verification.ts'
 import { liveOwner } from '../../store/level/lock.ts'
@@ -93,7 +94,7 @@ function checkLogin({ kind, where }: LoginKind): Check {
         name: 'login',
         status: 'warning',
         message: `none found, neither in a variable nor in ${where}`,
-        fix: 'Log in (claude auth login), or set ANTHROPIC_API_KEY. Without one, --simulate works.',
+        fix: `${LOG_IN} Without one, --simulate works.`,
       }
   }
 }

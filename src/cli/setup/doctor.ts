@@ -10,6 +10,7 @@ import { Orchestrator } from '../../orchestrator.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { openRunner } from '../runner.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
 import { type Check, diagnose } from './diagnosis.ts'
 
@@ -76,5 +77,5 @@ function print(screen: Terminal, check: Check): void {
   const { name, status, message, fix } = check
   const [colour, mark] = MARKS[status]
   screen.line(`${screen.style(colour, mark)} ${name.padEnd(14)} ${inert(message)}`)
-  if (fix !== '') screen.line(`  ${' '.repeat(14)} ${screen.style('dim', inert(fix))}`)
+  if (fix !== '') screen.line(`  ${' '.repeat(14)} ${screen.style('dim', inert(asTyped(fix)))}`)
 }

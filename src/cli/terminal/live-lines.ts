@@ -2,6 +2,7 @@
  * What is on the screen while it changes: lines that are redrawn in place, an answer that is being written, a prompt at which
  * the user types. Nothing breaks into them: a note goes above, or waits until the line or the screen is free.
  */
+import { inert, widthOf } from './text.ts'
 
 let drawn: readonly string[] = []
 /** Notes that wait. */
@@ -19,8 +20,14 @@ export interface Prompt {
   redraw(): void
 }
 
-/** Moves the cursor to the first drawn line and erases from there. */
-const erased = () => (drawn.length === 0 ? '' : `\u001b[${drawn.length}A\r\u001b[J`)
+/** Moves the cursor to the first drawn line and erases from there. A terminal that became narrower has wrapped them. */
+function erased(): string {
+  if (drawn.length === 0) return ''
+  const columns = process.stderr.columns || 80
+  const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(inert(line)) / columns)), 0)
+  return `\u001b[${rows}A\r\u001b[J`
+}
+
 const text = () => drawn.map((line) => `${line}\n`).join('')
 
 /** Draws these lines in place of the previous ones. They must fit: a line that wraps takes two. */

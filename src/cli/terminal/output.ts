@@ -2,7 +2,7 @@
 import { styleText } from 'node:util'
 import { writeData, writeNote } from './live-lines.ts'
 import { asTyped } from './own-name.ts'
-import { jsonLine } from './text.ts'
+import { fitting, jsonLine } from './text.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 
@@ -12,10 +12,12 @@ export interface Terminal {
   readonly json: boolean
   /** Whether a user is watching: progress is shown then, and answers stream. */
   readonly interactive: boolean
-  /** The width of stdout; null when it is not a terminal. */
+  /** The width of stdout at present; null when it is not a terminal. */
   readonly columns: number | null
   /** A line of data. */
   line(text: string): void
+  /** A line of a list, cut to the width of a terminal. */
+  row(text: string): void
   /** A piece of data as it arrives. */
   write(text: string): void
   /** A value as one line of JSON. */
@@ -36,12 +38,17 @@ export function terminal({ json = false, color }: { json?: boolean; color: boole
     color && !json && stream.isTTY && !process.env.NO_COLOR
       ? styleText(style, text, { validateStream: false })
       : text
+  // A terminal that does not know its size says 0.
+  const columns = () => (stdout.isTTY ? stdout.columns || 80 : null)
+  const line = (text: string) => writeData(`${text}\n`)
   return {
     json,
     interactive: stdout.isTTY && !json,
-    // A terminal that does not know its size says 0.
-    columns: stdout.isTTY ? stdout.columns || 80 : null,
-    line: (text) => writeData(`${text}\n`),
+    get columns() {
+      return columns()
+    },
+    line,
+    row: (text) => line(fitting(text, columns() ?? Number.POSITIVE_INFINITY)),
     write: writeData,
     value: (value) => writeData(`${jsonLine(value)}\n`),
     note: (text) => writeNote(`${json ? jsonLine({ note: asTyped(text) }) : asTyped(text)}\n`),

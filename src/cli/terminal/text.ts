@@ -24,12 +24,63 @@ const escaped = (character: string) =>
     return `\\u${unit.toString(16).padStart(4, '0')}`
   }).join('')
 
-/** Text from outside on one line of at most so many characters. */
-export function cut(text: string, longest: number): string {
-  const line = inert(text).replace(/\s+/g, ' ').trim()
-  return line.length > longest ? `${line.slice(0, longest - 1)}…` : line
+/** How many columns a terminal needs for a text without styles: two for a wide character or an emoji, none for a mark. */
+export function widthOf(text: string): number {
+  if (PLAIN.test(text)) return text.length
+  let width = 0
+  for (const { segment } of GRAPHEMES.segment(text)) width += columnsOf(segment)
+  return width
 }
 
-/** A line that a terminal of so many columns shows without wrapping. One that is too long loses its colours. */
-export const fitting = (line: string, columns: number): string =>
-  inert(line).length > columns ? inert(line).slice(0, columns - 1) : line
+const PLAIN = /^[\u0020-\u007e]*$/
+const GRAPHEMES = new Intl.Segmenter()
+
+/** East Asian wide and fullwidth characters, and what a terminal shows as an emoji by default. */
+const WIDE =
+  /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{1b2ff}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\p{Emoji}\ufe0f|\p{Regional_Indicator}{2})/u
+const MARKS = /^[\p{Mark}\p{Default_Ignorable_Code_Point}]+$/u
+
+const columnsOf = (grapheme: string) => (WIDE.test(grapheme) ? 2 : MARKS.test(grapheme) ? 0 : 1)
+
+/** The longest beginning of a text that takes at most so many columns. */
+function beginning(text: string, columns: number): string {
+  if (PLAIN.test(text)) return text.slice(0, Math.max(0, columns))
+  let kept = ''
+  let width = 0
+  for (const { segment } of GRAPHEMES.segment(text)) {
+    width += columnsOf(segment)
+    if (width > columns) break
+    kept += segment
+  }
+  return kept
+}
+
+/** A text without styles, filled with spaces to so many columns. */
+export const padded = (text: string, columns: number): string =>
+  text + ' '.repeat(Math.max(0, columns - widthOf(text)))
+
+/** Text from outside on one line of at most so many columns. */
+export function cut(text: string, longest: number): string {
+  const line = inert(text).replace(/\s+/g, ' ').trim()
+  return widthOf(line) > longest ? `${beginning(line, longest - 1)}…` : line
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a style begins with one
+const STYLE = /(\u001b\[[\d;]*m)/
+
+/** A line that a terminal of so many columns shows without wrapping; it keeps its styles. */
+export function fitting(line: string, columns: number): string {
+  const parts = line.split(STYLE)
+  const isStyle = (index: number) => index % 2 === 1
+  const width = parts.reduce((sum, part, index) => sum + (isStyle(index) ? 0 : widthOf(part)), 0)
+  if (width <= columns) return line
+  let left = columns - 1
+  return parts
+    .map((part, index) => {
+      if (isStyle(index) || left < 0) return isStyle(index) ? part : ''
+      const kept = beginning(part, left)
+      left = kept === part ? left - widthOf(part) : -1
+      return left < 0 ? `${kept}…` : kept
+    })
+    .join('')
+}

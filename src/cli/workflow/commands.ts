@@ -31,7 +31,11 @@ export function workflowCommands(workflow: Command): void {
     .option('--id <id>', RUN_ID)
     .addOption(sessionOption())
     .action(withGlobals(runTemplate))
-  workflow.command('list').alias('ls').description('list runs').action(withGlobals(listRuns))
+  workflow
+    .command('list')
+    .alias('ls')
+    .description('list runs, the newest first')
+    .action(withGlobals(listRuns))
   workflow
     .command('show <run>')
     .description('show the steps of a run and its result')

@@ -5,7 +5,7 @@ import type { Run } from '../../patterns/runs/run.ts'
 import type { StepEvent } from '../../patterns/runs/step-event.ts'
 import { drawLive, endLive } from '../terminal/live-lines.ts'
 import type { Terminal } from '../terminal/output.ts'
-import { inert } from '../terminal/text.ts'
+import { cut, fitting, padded, widthOf } from '../terminal/text.ts'
 
 interface Row {
   readonly agent: string
@@ -23,6 +23,9 @@ interface Row {
 }
 
 const REDRAW_MS = 250
+/** In columns: what a line needs besides the name of the agent, its tokens and its cost. */
+const STATE_AND_TIME = 24
+const SHORTEST_NAME = 8
 const LOOKS = {
   waiting: ['·', 'dim'],
   held: ['‖', 'yellow'],
@@ -62,14 +65,17 @@ export class ProgressLines {
 
   lines(now: number, { columns, rows }: { columns: number; rows: number }): readonly string[] {
     const all = [...this.#rows.values()]
-    const width = Math.max(...all.map(({ agent }) => agent.length), 1)
+    const longest = Math.max(...all.map(({ agent }) => widthOf(agent)), 1)
+    const width = Math.min(longest, Math.max(SHORTEST_NAME, columns - STATE_AND_TIME))
     const fit = Math.max(1, rows - 2)
     const shown = all.length <= fit ? all : all.slice(0, fit - 1)
     const lines = shown.map((row) => this.#line(row, width, now, columns))
     const hidden = all.slice(shown.length)
     if (hidden.length === 0) return lines
     const working = hidden.filter(({ open }) => open.size > 0).length
-    return [...lines, `  and ${hidden.length} more, ${working} of them working`.slice(0, columns - 1)]
+    return [...lines, `  and ${hidden.length} more, ${working} of them working`].map((line) =>
+      fitting(line, columns - 1),
+    )
   }
 
   #line(row: Row, width: number, now: number, columns: number): string {
@@ -86,19 +92,15 @@ export class ProgressLines {
     const worked = workedMs + (open.size > 0 ? now - since : 0)
     const cells = [
       LOOKS[look][0],
-      inert(agent).padEnd(width),
+      padded(cut(agent, width), width),
       word.padEnd(12),
       (look === 'waiting' || look === 'reused' ? '' : duration(worked)).padStart(7),
       (tokens > 0 ? plural(tokens, 'token') : '').padStart(14),
       costUsd > 0 ? dollars(costUsd) : '',
     ]
-    return this.#terminal.accent(
-      LOOKS[look][1],
-      cells
-        .join(' ')
-        .trimEnd()
-        .slice(0, columns - 1),
-    )
+    // A figure that is cut would be another one.
+    while (widthOf(cells.join(' ').trimEnd()) >= columns && cells.length > 4) cells.pop()
+    return this.#terminal.accent(LOOKS[look][1], fitting(cells.join(' ').trimEnd(), columns - 1))
   }
 
   #row(agent: string): Row {

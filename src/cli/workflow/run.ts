@@ -2,6 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { systemClock } from '../../clock.ts'
+import { OwnerOnly } from '../../events/errors/owner.ts'
+import { systemProblem } from '../../events/errors/phrases.ts'
 import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
@@ -64,7 +66,11 @@ export async function runTemplate(
   const Template = templateNamed(name)
   const task = await taskFrom(input, terminal(globals).note, file)
   return withSession(globals, async (session) => {
-    const workflow = new Template(session.orchestrator)
+    const { orchestrator, owner } = session
+    // Before it creates agents that nothing would ask.
+    if (owner !== null)
+      throw new OwnerOnly({ path: orchestrator.baseDir, pid: owner, what: 'running a workflow' })
+    const workflow = new Template(orchestrator)
     await workflow.setup()
     await follow(
       session,
@@ -88,8 +94,7 @@ export function resumeRun(
     const reference = isNamed ? await namedReference(options, configFile) : workflow
     if (reference === null) {
       const problem = 'a program started it, and its workflow exists only in code'
-      const hint =
-        'Resume it there: orchestrator.runs.resume(runId, pattern). Or name the code: --module FILE.'
+      const hint = 'Resume it in that program, or name its code: --module FILE'
       throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
     }
     const pattern = await patternFrom(reference as WorkflowReference, configFile)
@@ -155,6 +160,9 @@ async function taskFrom(
   try {
     return { prompt, textInput: `File: ${file}\n\n${await readFile(file, 'utf8')}` }
   } catch (cause) {
-    throw new InvalidInputError({ what: `--file ${file}`, problem: 'the file cannot be read' }, { cause })
+    throw new InvalidInputError(
+      { what: `--file ${file}`, problem: `it cannot be read: ${systemProblem(cause)}` },
+      { cause },
+    )
   }
 }

@@ -1,6 +1,7 @@
 /** `workflow list | show | cancel`: runs of the past and the present. */
+import { systemClock } from '../../clock.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
-import { dollars, duration, plural } from '../../events/figures.ts'
+import { ago, dollars, duration, plural } from '../../events/figures.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { RunCondition, RunDetails } from '../../patterns/runs/options.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
@@ -9,7 +10,7 @@ import { readStore, type Session, withStore } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
-import { inert } from '../terminal/text.ts'
+import { cut, inert } from '../terminal/text.ts'
 
 const COLOURS = {
   absent: 'dim',
@@ -27,26 +28,35 @@ export function listRuns(globals: GlobalOptions) {
     const none = 'No runs yet. Start one: claude-agents workflow template research "TOPIC"'
     const columns = [
       { head: 'RUN' },
-      { head: 'STATUS', width: 9 },
-      { head: 'STEPS', right: true },
-      { head: 'COST', right: true },
-      { head: 'NAME', flexible: true },
+      { head: 'STATUS' },
+      { head: 'TOPIC', flexible: true },
+      { head: 'STARTED', right: true, spare: true },
+      { head: 'TOOK', right: true, spare: true },
+      { head: 'COST', right: true, spare: true },
+      { head: 'STEPS', right: true, spare: true },
+      { head: 'NAME', flexible: true, spare: true },
     ] as const
     list(terminal, await orchestrator.runs.list(), none, (runs) =>
       table(
         terminal,
         columns,
-        runs.map(({ runId, name, status, steps, done, costUsd }) => [
+        runs.map(({ runId, name, status, topic, startedAt, durationMs, steps, done, costUsd }) => [
           runId,
           [COLOURS[status], status],
-          `${done} of ${steps}`,
+          cut(topic, LONGEST_TOPIC),
+          startedAt === null ? '-' : ago(systemClock.now() - Date.parse(startedAt)),
+          duration(durationMs),
           dollars(costUsd),
+          `${done} of ${steps}`,
           name,
         ]),
       ),
     )
   })
 }
+
+/** In columns, where the output is not for a terminal. */
+const LONGEST_TOPIC = 60
 
 export function showRun(globals: GlobalOptions, runId: string) {
   const show = async ({ orchestrator, terminal }: Session) => {
@@ -73,12 +83,14 @@ function jsonDetails({ taken, ...run }: RunDetails) {
 }
 
 function printRun(terminal: Terminal, run: RunDetails): void {
-  const { runId, name, status, steps, done, costUsd, taken, finalOutput } = run
+  const { runId, name, status, topic, startedAt, durationMs, steps, done, costUsd, taken, finalOutput } = run
   const state = terminal.style(COLOURS[status], status)
-  terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${done} of ${steps} steps  ${dollars(costUsd)}`)
+  const figures = `${done} of ${steps} steps  ${duration(durationMs)}  ${dollars(costUsd)}`
+  terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${figures}`)
+  if (startedAt !== null) terminal.row(terminal.style('dim', `${startedAt}  ${inert(topic)}`.trimEnd()))
   const width = Math.max(0, ...taken.map(({ worker }) => worker.length))
   taken.forEach((step, index) => {
-    terminal.line(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
+    terminal.row(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
   })
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
   if (status === 'waiting') terminal.note('No process works on it.')
@@ -90,9 +102,8 @@ const RESUMABLE = new Set<RunCondition>(['waiting', 'held', 'paused', 'failed'])
 
 /** Says which runs no process works on: nothing resumes them by itself. */
 export async function noteWaitingRuns(orchestrator: Orchestrator, terminal: Terminal): Promise<number> {
-  const runs = (await orchestrator.runs.list()).filter(
-    ({ status }) => status === 'waiting' || status === 'held',
-  )
+  const open = await orchestrator.runs.list({ open: true })
+  const runs = open.filter(({ status }) => status !== 'running').toReversed()
   for (const { runId, name, status } of runs) {
     const why =
       status === 'held' ? 'is held (claude-agents agent held)' : 'waits for a process that works on it'
@@ -105,12 +116,14 @@ const STATES = { scheduled: 'open', succeeded: 'done', failed: 'failed', cancell
 const STATE_COLOURS = { scheduled: 'cyan', succeeded: 'green', failed: 'red', cancelled: 'yellow' } as const
 
 function stepLine(terminal: Terminal, step: RecordedStep, branch: string, width: number): string {
-  const { worker, state, durationMs, tokens, costUsd, problem, tries } = step
+  const { worker, state, durationMs, carriedFrom, tokens, costUsd, problem, tries } = step
   const word = terminal.style(STATE_COLOURS[state], STATES[state].padEnd(9))
   const figures =
-    state === 'succeeded'
-      ? `${duration(durationMs).padStart(7)}  ${plural(tokens, 'token').padStart(13)}  ${dollars(costUsd)}`
-      : inert(problem ?? '')
+    carriedFrom !== null
+      ? `carried over from run ${carriedFrom}`
+      : state === 'succeeded'
+        ? `${duration(durationMs).padStart(7)}  ${plural(tokens, 'token').padStart(13)}  ${dollars(costUsd)}`
+        : inert(problem ?? '')
   const again = tries > 1 ? `  (asked ${tries} times)` : ''
   return `${branch} ${worker.padEnd(width)}  ${word}  ${figures}${again}`.trimEnd()
 }

@@ -23,7 +23,7 @@ export class InvalidDecisionError extends defineError(
 /** The log has a stream of a kind that this program does not know. */
 export class UnknownKindError extends defineError('UnknownKindError', ({ stream }: { stream: string }) => ({
   message: `This program does not know the kind of ${quoted(stream)}: it can read its facts, but not its state.`,
-  hint: 'Pass its definition: the option actors in a program, --module FILE on the command line.',
+  hint: 'Pass its definition: claude-agents replay STREAM --module FILE (in code: the option actors).',
 })) {}
 
 /** A machine that cannot be replayed: it contains a construct with a side effect or a clock. */

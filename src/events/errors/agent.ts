@@ -1,6 +1,6 @@
 /** What can go wrong with an agent: it is unknown, taken, stopped, busy or full. */
 import { defineError } from './builder.ts'
-import { NOTHING_WRITTEN, quoted } from './phrases.ts'
+import { didYouMean, NOTHING_WRITTEN, quoted } from './phrases.ts'
 
 /** No agent has this id. `nearest` is the id that was probably meant, if there is one. */
 export class AgentNotFoundError extends defineError(
@@ -8,7 +8,7 @@ export class AgentNotFoundError extends defineError(
   ({ agent, nearest, reason }: { agent: string; nearest: string | null; reason?: string }) =>
     reason === undefined
       ? {
-          message: `No agent ${quoted(agent)}.${nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`}`,
+          message: `No agent ${quoted(agent)}.${didYouMean(nearest)}`,
           hint: 'List them: claude-agents agent list',
         }
       : {
@@ -32,7 +32,7 @@ export class AgentStoppedError extends defineError('AgentStoppedError', ({ agent
 /** What was asked for needs an agent that is idle. */
 export class AgentBusyError extends defineError('AgentBusyError', ({ agent }: { agent: string }) => ({
   message: `Agent ${quoted(agent)} is working on a task.`,
-  hint: 'Wait until it finishes, or cancel the task first.',
+  hint: `Wait until it finishes, or cancel the task first: claude-agents agent cancel ${agent}`,
 })) {}
 
 /** The agent has so much to do that it accepts no more. The tasks it has accepted are durable and will be done. */
@@ -40,7 +40,7 @@ export class MailboxFullError extends defineError(
   'MailboxFullError',
   ({ agent, mailbox }: { agent: string; mailbox: number }) => ({
     message: `Agent ${quoted(agent)} has ${mailbox} unfinished tasks and accepts no more. ${NOTHING_WRITTEN}`,
-    hint: 'Ask again when some of them are done, spread the work over a pool, or raise limits.mailbox.',
+    hint: 'Ask again when some of them are done, spread the work over a pool, or raise limits.mailbox in the configuration file (in code: the option limits).',
     retryable: true,
   }),
 ) {}
@@ -50,6 +50,6 @@ export class TooManyAgentsError extends defineError(
   'TooManyAgentsError',
   ({ maxAgents }: { maxAgents: number }) => ({
     message: `The limit of ${maxAgents} agents is reached.`,
-    hint: 'Remove one, or raise maxAgents (CLAUDE_AGENTS_MAX_AGENTS).',
+    hint: 'Remove one: claude-agents agent remove ID. Or raise orchestrator.max_agents in the configuration file (in code: maxAgents).',
   }),
 ) {}

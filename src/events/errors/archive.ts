@@ -30,7 +30,7 @@ export class ArchiveNotWritten extends defineError(
   'ArchiveNotWritten',
   ({ file, problem }: { file: string; problem: string }) => ({
     message: `Could not write ${file}: ${problem}.`,
-    hint: 'Free some space, or choose another path. No partial file is left, and an existing file at this path is unchanged.',
+    hint: 'Correct that, or choose another path. No partial file is left, and an existing file at this path is unchanged.',
     retryable: true,
   }),
 ) {}

@@ -1,5 +1,5 @@
 /** The base of every error that this package throws on purpose. */
-import { systemProblem } from './phrases.ts'
+import { systemFailure } from './phrases.ts'
 
 /** What an error says: what happened, and what to do next. */
 export interface ErrorText {
@@ -57,9 +57,9 @@ function nameOf(of: object): string | undefined {
   return own(of, CLASS_NAME) ?? own(of, TAG) ?? own(Object.getPrototypeOf(of), TAG)
 }
 
-/** The names of an error's classes, up to the base. */
-function classesOf(this: object): string[] {
-  const names = new Set<string>()
+/** The names of an error's classes, up to the base; of a recorded one, that of the class that it had. */
+function classesOf(this: ClaudeAgentError): string[] {
+  const names = new Set<string>([this._tag])
   for (let of: object = this.constructor; of !== Error; of = Object.getPrototypeOf(of)) {
     const name = nameOf(of)
     if (name !== undefined) names.add(name)
@@ -67,7 +67,10 @@ function classesOf(this: object): string[] {
   return [...names]
 }
 
-/** What `instanceof` says: also true for an error of another copy of this package, such as a loaded module imports. */
+/**
+ * What `instanceof` says: also true for an error of another copy of this package, such as a loaded module imports, and for
+ * one that came from another process or from a fact.
+ */
 function isInstance(this: object, value: unknown): boolean {
   if (Function.prototype[Symbol.hasInstance].call(this as never, value)) return true
   const name = nameOf(this)
@@ -78,7 +81,7 @@ function isInstance(this: object, value: unknown): boolean {
 /** What a program prints of any error: the shape of `--json` errors. */
 export function describeError(error: unknown): { code: string; message: string; hint: string } {
   if (error instanceof ClaudeAgentError) return { code: error._tag, message: error.summary, hint: error.hint }
-  const known = systemProblem(error)
+  const known = systemFailure(error)
   if (known !== null) {
     const { path, problem, hint = '' } = known
     const message =

@@ -1,7 +1,7 @@
 /** How a call can end without an answer. Each class is a row of the classification in `src/claude/classification.ts`. */
 import { CLASS_NAME, ClaudeAgentError, type ErrorOptions, TAG } from './base.ts'
 import type { TaggedError } from './builder.ts'
-import { sentence } from './phrases.ts'
+import { INSTALL_CLAUDE, LOG_IN, sentence } from './phrases.ts'
 
 /** What an error of a call knows. Never contains a prompt, an environment value or an unredacted line of output. */
 export interface CallErrorDetails {
@@ -58,19 +58,19 @@ function callError<const Tag extends string>(tag: Tag, row: Row): CallErrorClass
   }
 }
 
-const INSTALL = 'Install it: npm install -g @anthropic-ai/claude-code'
-const LOGIN = 'Log in (claude, then /login), or set ANTHROPIC_API_KEY.'
 const WAIT = 'It is tried again after a delay.'
-const SHORTEN = 'Shorten the prompt, or start a new session chain (claude-agents agent reset).'
+const SHORTEN = 'Shorten the prompt, or start a new session chain: claude-agents agent reset ID'
+const SETTING = (option: string, setting: string, inCode: string) =>
+  `${option} of agent create, or ${setting} in the configuration file (in code: ${inCode} of createAgent or declareAgent)`
 
 // Before anything is sent
 export class BinaryNotFoundError extends callError('BinaryNotFoundError', {
   message: 'The claude command was not found',
-  hint: `${INSTALL}, or pass its path with --claude PATH.`,
+  hint: `Install it: ${INSTALL_CLAUDE}. Or name its path: --claude PATH, or claude.path in the configuration file (in code: the option path of claudeCli).`,
 }) {}
 export class CliIncompatibleError extends callError('CliIncompatibleError', {
   message: 'This claude command is not compatible',
-  hint: `${INSTALL}@latest`,
+  hint: `Install a newer one: ${INSTALL_CLAUDE}`,
 }) {}
 export class WorkspaceMissingError extends callError('WorkspaceMissingError', {
   message: 'The working directory of the agent is missing',
@@ -95,7 +95,7 @@ export class PromptTooLargeError extends callError('PromptTooLargeError', {
 // Sessions
 export class SessionNotFoundError extends callError('SessionNotFoundError', {
   message: 'The session to resume does not exist',
-  hint: 'Its conversation is restored from the log. If that does not help, start a new session chain: claude-agents agent reset',
+  hint: 'Its conversation is restored from the log. If that does not help, start a new session chain: claude-agents agent reset ID',
 }) {}
 export class SessionInUseError extends callError('SessionInUseError', {
   message: 'The session id is already in use',
@@ -108,13 +108,13 @@ export class InvalidSessionIdError extends callError('InvalidSessionIdError', {
 // Time, and our own limits
 export class CallTimeoutError extends callError('CallTimeoutError', {
   message: 'The call exceeded its time limit',
-  hint: 'Raise timeoutMs of the agent (in code: createAgent, declareAgent), timeout in the configuration file (agents or agent_defaults, in seconds) or --timeout (agent create, in seconds); or ask for less.',
+  hint: `Ask for less, or raise its limit: ${SETTING('--timeout SECONDS', 'timeout', 'timeoutMs')}.`,
   retries: 'once',
 }) {}
 /** It printed nothing for so long that no more output is expected. */
 export class CallStalledError extends callError('CallStalledError', {
   message: 'The call was stopped because it printed nothing for too long',
-  hint: 'Allow longer silences if its tools need them (idleMs).',
+  hint: 'It is tried once more. Have its tools print something now and then (in code: or allow longer silences, limits.idleMs of claudeCli).',
   retries: 'once',
 }) {}
 export class CallCancelledError extends callError('CallCancelledError', {
@@ -127,7 +127,7 @@ export class OutputTooLargeError extends callError('OutputTooLargeError', {
 // The account
 export class AuthenticationError extends callError('AuthenticationError', {
   message: 'claude is not logged in, or its login was rejected',
-  hint: LOGIN,
+  hint: LOG_IN,
 }) {}
 export class BillingError extends callError('BillingError', {
   message: 'The account cannot pay for the call',
@@ -157,17 +157,17 @@ export class BadUpstreamError extends callError('BadUpstreamError', {
 }) {}
 export class InvalidRequestError extends callError('InvalidRequestError', {
   message: 'The service rejected the request',
-  hint: 'If something in the conversation is the cause, start a new one: claude-agents agent reset.',
+  hint: 'If something in the conversation is the cause, start a new one: claude-agents agent reset ID',
 }) {}
 export class ModelNotFoundError extends callError('ModelNotFoundError', {
   message: 'The service does not know the model',
-  hint: 'Choose another with --model.',
+  hint: `Choose another: ${SETTING('--model NAME', 'model', 'model')}.`,
 }) {}
 
 // The model
 export class MaxTurnsError extends callError('MaxTurnsError', {
   message: 'The model used all of its turns without giving an answer',
-  hint: 'Allow more with --max-turns.',
+  hint: `Allow more: ${SETTING('--max-turns N', 'max_turns', 'maxTurns')}.`,
 }) {}
 export class BudgetExceededError extends callError('BudgetExceededError', {
   message: 'The call reached its budget',

@@ -1,13 +1,13 @@
 /** What can go wrong when looking back: streams, places and times that the log does not have. */
 import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
-import { quoted } from './phrases.ts'
+import { didYouMean, quoted } from './phrases.ts'
 
-/** The log has no stream of this name. */
+/** The log has no stream of this name. `nearest` is the one that was probably meant, if there is one. */
 export class StreamNotFoundError extends defineError(
   'StreamNotFoundError',
-  ({ stream }: { stream: string }) => ({
-    message: `There is no stream ${quoted(stream)} in the log.`,
+  ({ stream, nearest = null }: { stream: string; nearest?: string | null }) => ({
+    message: `There is no stream ${quoted(stream)} in the log.${didYouMean(nearest)}`,
     hint: 'A stream is named KIND/ID, for example agent/researcher (claude-agents agent list).',
   }),
 ) {}

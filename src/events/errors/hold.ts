@@ -1,6 +1,6 @@
 /** What can go wrong with a task that is held: for approval, for budget, or for its account. */
 import { defineError } from './builder.ts'
-import { quoted } from './phrases.ts'
+import { quoted, sentence } from './phrases.ts'
 
 /** The task was rejected: it has ended, and no call was made for it since it was held. `by` and `reason` may be empty. */
 export class TaskRejectedError extends defineError(
@@ -25,22 +25,26 @@ export class TaskHeldError extends defineError(
   },
 ) {}
 
-/** There is nothing to approve or to reject. */
+/** There is nothing to approve or to reject. `held`: what holds the task, which no approval resumes. */
 export class TaskNotHeldError extends defineError(
   'TaskNotHeldError',
-  ({ taskId, agents = [] }: { taskId: string; agents?: readonly string[] }) => ({
+  ({ taskId, agents = [], held }: { taskId: string; agents?: readonly string[]; held?: HeldText }) => ({
     details: { taskId },
-    ...(agents.length > 1
-      ? {
-          message: `More than one agent has a task ${quoted(taskId)} that waits for approval: ${agents.join(', ')}.`,
-          hint: 'Name the agent: --agent ID',
-        }
-      : {
-          message: `No task ${quoted(taskId)} waits for approval.`,
-          hint: 'List them: claude-agents agent held',
-        }),
+    ...(held !== undefined
+      ? { message: `${sentence(held.message)} It needs no approval.`, hint: held.hint }
+      : agents.length > 1
+        ? {
+            message: `More than one agent has a task ${quoted(taskId)} that is held: ${agents.join(', ')}.`,
+            hint: 'Name the agent: --agent ID (in code: the option agent)',
+          }
+        : { message: `No task ${quoted(taskId)} is held.`, hint: 'List them: claude-agents agent held' }),
   }),
 ) {}
+
+interface HeldText {
+  readonly message: string
+  readonly hint: string
+}
 
 /** The caller does not want to wait for a held run. The run is kept as it is. */
 export class RunHeldError extends defineError(

@@ -8,6 +8,6 @@ export class PortUnavailableError extends defineError(
     message: `The inspector cannot listen on port ${port} of 127.0.0.1: ${
       code === 'EADDRINUSE' ? 'another program is using it' : code
     }.`,
-    hint: 'Choose another port with --port, or leave it out to get a free one.',
+    hint: 'Choose another port, or leave it out to get a free one: --port N (in code: the option port).',
   }),
 ) {}

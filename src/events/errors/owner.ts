@@ -6,13 +6,21 @@ export class OwnerUnavailable extends defineError(
   'OwnerUnavailable',
   ({ path, pid, problem, hint }: { path: string; pid: number; problem: string; hint?: string }) => ({
     details: { path, pid },
-    message: `Process ${pid}, which had the store ${path} open, ${problem}.`,
+    message: `Process ${pid}, the owner of the store ${path}, ${problem}.`,
     hint: hint ?? 'Try again: everything that was written is in the log.',
     retryable: true,
   }),
 ) {
   readonly pid = this.details.pid
 }
+
+/** The owner serves as many clients as it can. */
+export class OwnerBusy extends defineError('OwnerBusy', ({ path, pid }: { path: string; pid: number }) => ({
+  details: { path, pid },
+  message: `Process ${pid}, which has the store ${path} open, takes no more clients at present.`,
+  hint: 'Nothing was asked of it. Try again when some of them have ended.',
+  retryable: true,
+})) {}
 
 /** The owner speaks another version of the protocol. */
 export class OwnerProtocolMismatch extends defineError(
@@ -56,12 +64,22 @@ const RUNNERS: Readonly<Record<string, string>> = {
   custom: 'a runner of its own',
 }
 
+/** An owner that was to run in the background ended before it served. */
+export class OwnerNotStarted extends defineError(
+  'OwnerNotStarted',
+  ({ path, file, said }: { path: string; file: string; said: string }) => ({
+    details: { path, file },
+    message: `The process that was to serve ${path} has ended${said === '' ? '' : `, saying "${said}"`}.`,
+    hint: `Its log is ${file}. To watch it start, run it in this terminal: claude-agents serve`,
+  }),
+) {}
+
 /** Only the process that has the store open can do this. */
 export class OwnerOnly extends defineError(
   'OwnerOnly',
   ({ path, pid, what, hint }: { path: string; pid: number; what: string; hint?: string }) => ({
     details: { path, pid, what },
     message: `The store ${path} is in use by process ${pid}, and ${what} does not work through another process.`,
-    hint: hint ?? 'Do it in that process, or stop that process first.',
+    hint: hint ?? 'Do it in that process, stop that process first, or use another store: --base-dir DIR',
   }),
 ) {}

@@ -1,14 +1,27 @@
 /** The phrases that the messages of several errors share. */
 
 /** A name as it stands in a message: in quotes, in one line, and not longer than it helps. */
-export const quoted = (name: string, longest = 200): string =>
-  JSON.stringify(name.length > longest ? `${name.slice(0, longest - 3)}...` : name)
+export function quoted(name: string, longest = 200): string {
+  // What is wrong with a name may be that it is none.
+  const text = String(name)
+  return JSON.stringify(text.length > longest ? `${text.slice(0, longest - 3)}...` : text)
+}
+
+/** The end of a message about an unknown name. */
+export const didYouMean = (nearest: string | null): string =>
+  nearest === null ? '' : ` Did you mean ${quoted(nearest)}?`
 
 export const NOTHING_WRITTEN = 'Nothing was written.'
 
 /** The hint where a newer version left something that this one cannot read. */
 export const WRITTEN_BY_NEWER =
   'It was written by a newer claude-multi-agent. Upgrade: npm install claude-multi-agent@latest'
+
+/** How to get a `claude`, and how to log it in: for the whole machine or in a project. */
+export const INSTALL_CLAUDE =
+  'npm install -g @anthropic-ai/claude-code@latest (without -g: for this project alone)'
+export const LOG_IN =
+  'Log in (run claude, or npx claude in a project that has it, then /login), or set ANTHROPIC_API_KEY.'
 
 /** The hint where a store is damaged. */
 export const VERIFY_OR_REPAIR =
@@ -36,15 +49,15 @@ const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string
   EMFILE: ['too many open files', 'Close some files, or raise the limit (ulimit -n).'],
   ENFILE: ['the whole system has too many open files', 'Close some files, then try again.'],
   ENAMETOOLONG: ['a name in it is too long', 'Use a shorter path.'],
-  ENOENT: ['no such file or directory', 'Check the path; if it is a link, check where it leads.'],
-  ENOTDIR: ['something on this path is not a directory', 'Use a path that leads through directories only.'],
-  EISDIR: ['this is a directory', 'Name a file.'],
+  ENOENT: ['it does not exist', 'Check the path; if it is a link, check where it leads.'],
+  ENOTDIR: ['a part of its path is not a directory', 'Use a path that leads through directories only.'],
+  EISDIR: ['it is a directory', 'Name a file.'],
   EEXIST: ['something of this name is already there', 'Move it away, or use another name.'],
-  ELOOP: ['its links lead back to each other', 'Correct the links, or use another path.'],
+  ELOOP: ['it is a link to itself', 'Correct the links, or use another path.'],
   EXDEV: ['the workspace and the home of the agent are on different disks', 'Keep both on one disk.'],
 }
 
-export interface SystemProblem {
+export interface SystemFailure {
   readonly code: string
   /** Ready to follow the path and a colon. */
   readonly problem: string
@@ -58,7 +71,7 @@ export const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 
 /** What an error of the system means; null for any other error. */
-export function systemProblem(error: unknown): SystemProblem | null {
+export function systemFailure(error: unknown): SystemFailure | null {
   const code = codeOf(error)
   const { syscall, path } = Object(error) as NodeJS.ErrnoException
   if (syscall === 'uv_cwd') {
@@ -67,4 +80,9 @@ export function systemProblem(error: unknown): SystemProblem | null {
   }
   const [problem, hint] = PROBLEMS[code] ?? []
   return problem === undefined ? null : { code, problem, hint, path }
+}
+
+/** What the system said of a file, in words. */
+export function systemProblem(error: unknown): string {
+  return systemFailure(error)?.problem ?? (error as Error).message
 }

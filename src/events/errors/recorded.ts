@@ -12,7 +12,7 @@ export interface ErrorData {
   readonly details: Readonly<Record<string, string | number>>
 }
 
-/** An error from a fact or from another process, whose class is not known there. */
+/** An error from a fact or from another process. `instanceof` takes it for one of the class that it had. */
 export class RecordedError extends ClaudeAgentError<ErrorData['details']> {
   static readonly [CLASS_NAME]: string = 'RecordedError'
   readonly _tag: string

@@ -1,13 +1,16 @@
 /** What can go wrong with a run. */
 import { plural } from '../figures.ts'
 import { defineError } from './builder.ts'
-import { quoted, sentence } from './phrases.ts'
+import { didYouMean, quoted, sentence } from './phrases.ts'
 
-/** No run has this id. */
-export class RunNotFoundError extends defineError('RunNotFoundError', ({ runId }: { runId: string }) => ({
-  message: `No run ${quoted(runId)}.`,
-  hint: 'List them: claude-agents workflow list',
-})) {}
+/** No run has this id. `nearest` is the id that was probably meant, if there is one. */
+export class RunNotFoundError extends defineError(
+  'RunNotFoundError',
+  ({ runId, nearest = null }: { runId: string; nearest?: string | null }) => ({
+    message: `No run ${quoted(runId)}.${didYouMean(nearest)}`,
+    hint: 'List them: claude-agents workflow list',
+  }),
+) {}
 
 /** A run that has ended cannot be resumed. */
 export class RunFinishedError extends defineError(
@@ -27,7 +30,7 @@ export class RunConflictError extends defineError('RunConflictError', ({ runId }
 /** The run is already running in this process. */
 export class RunActiveError extends defineError('RunActiveError', ({ runId }: { runId: string }) => ({
   message: `Run ${quoted(runId)} is running.`,
-  hint: 'Wait for it, or pause it first.',
+  hint: 'Wait for it, or pause it first: Ctrl-C where it runs (in code: run.pause()).',
 })) {}
 
 /** All steps of a race have ended, and none of their answers was accepted. */
@@ -35,7 +38,7 @@ export class NoAnswerAcceptedError extends defineError(
   'NoAnswerAcceptedError',
   ({ steps }: { steps: number }) => ({
     message: `No answer of the race between ${plural(steps, 'step')} was accepted.`,
-    hint: 'Let more steps race, or accept more: see the option `accept` of race.',
+    hint: 'Let more steps race (in code: or accept more, with the option `accept` of race).',
   }),
 ) {}
 

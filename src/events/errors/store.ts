@@ -1,7 +1,7 @@
 /** What a store can answer instead of doing what it was asked. Each of these names the place; none loses anything. */
 import { defined } from '../json.ts'
 import { defineError } from './builder.ts'
-import { systemProblem, VERIFY_OR_REPAIR, WRITTEN_BY_NEWER } from './phrases.ts'
+import { systemFailure, VERIFY_OR_REPAIR, WRITTEN_BY_NEWER } from './phrases.ts'
 
 /** Something else was appended first. Read the stream again, decide again, append again. */
 export class VersionConflict extends defineError(
@@ -14,6 +14,12 @@ export class VersionConflict extends defineError(
   readonly expected = this.details.expected
   readonly actual = this.details.actual
 }
+
+/** The stream was claimed by another writer since: this one writes nothing to it any more. */
+export class Fenced extends defineError('Fenced', ({ stream }: { stream: string }) => ({
+  message: `Another writer has claimed stream ${stream}.`,
+  hint: 'Nothing was written: give up what was decided here, and claim the stream again before reading it.',
+})) {}
 
 /** The commit id was used before, for another stream or for other facts. */
 export class CommitConflict extends defineError(
@@ -31,7 +37,7 @@ export class StoreInUse extends defineError(
   'StoreInUse',
   ({ path, pid }: { path: string; pid: number | null }) => ({
     message: `The store ${path} is in use by ${pid === null ? 'another process' : `process ${pid}`}.`,
-    hint: 'Wait until it ends, or choose another --base-dir.',
+    hint: 'Wait until it ends, or use another store: --base-dir DIR (in code: baseDir)',
   }),
 ) {
   readonly pid = this.details.pid
@@ -107,6 +113,17 @@ export class StoreDamaged extends defineError(
   readonly file = this.details.file
 }
 
+/** Something else is in place of a file: a pipe, a directory, a socket. It was not touched. */
+export class NotAFileError extends defineError(
+  'NotAFileError',
+  ({ file, kind }: { file: string; kind: string }) => ({
+    message: `${file} is ${kind}, not a file.`,
+    hint: 'Find out what put it there, and move it away.',
+  }),
+) {
+  readonly file = this.details.file
+}
+
 /** The store cannot be written (a full disk, missing permissions); what is in it can still be read. */
 export class StoreReadOnly extends defineError(
   'StoreReadOnly',
@@ -140,7 +157,7 @@ export class StoreNotOpened extends defineError(
 ) {
   /** The same error as this one where the system is the reason, else as it was. */
   static from(path: string, error: unknown): unknown {
-    const known = systemProblem(error)
+    const known = systemFailure(error)
     if (known === null) return error
     const { code, hint } = known
     // Making a directory where something else is.

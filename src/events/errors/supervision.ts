@@ -113,7 +113,7 @@ export class AgentDownError extends defineError(
   'AgentDownError',
   ({ agent, supervisor }: { agent: string; supervisor: string }) => ({
     message: `Agent ${quoted(agent)} is not running: its supervisor ${quoted(supervisor)} stopped it.`,
-    hint: `Its tasks are kept. Start it again with restartChild('${agent}'), or supervise it again.`,
+    hint: `Its tasks are kept. Restart the process that supervises it (in code: restartChild('${agent}'), or supervise it again).`,
   }),
 ) {}
 
@@ -133,6 +133,6 @@ export class SupervisionFailedError extends defineError(
     message: sentence(
       `Supervisor ${quoted(supervisor)} gave up on child ${quoted(child)}, at restart ${restarts} within ${withinMs} ms${problem && `: ${problem}`}`,
     ),
-    hint: `${remedy || 'Fix the cause.'} Then open the orchestrator again. To see what happened: claude-agents log --stream supervisor/${supervisor}`,
+    hint: `${remedy || 'Fix the cause.'} Then start it again (in code: open the orchestrator again). To see what happened: claude-agents log --stream supervisor/${supervisor}`,
   }),
 ) {}

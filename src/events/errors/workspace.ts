@@ -60,7 +60,7 @@ export class InputKindError extends defineError(
     message: `${source}: this is a ${found}, not a ${kind}.`,
     hint:
       found === 'file' || found === 'folder'
-        ? `Pass it as a ${found}.`
+        ? `Pass it as a ${found}: --${found} (in code: ${found}s).`
         : 'Only regular files and folders can be placed in a workspace.',
   }),
 ) {}
@@ -139,7 +139,7 @@ export class CloneTimeoutError extends defineError(
   'CloneTimeoutError',
   ({ url, limitMs }: { url: string; limitMs: number }) => ({
     message: `${url}: the clone exceeded its time limit of ${limitMs / 1000} s and was stopped.`,
-    hint: `Try again later, or ${raise('limits.clone_seconds', 'cloneSeconds')}.`,
+    hint: `Try again later, ${raise('limits.clone_seconds', 'cloneSeconds')}, or clone it yourself and pass the folder: --folder DIR (in code: folders).`,
     retryable: true,
   }),
 ) {}

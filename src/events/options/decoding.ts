@@ -229,3 +229,25 @@ function withoutUndefined(value: unknown, within: readonly unknown[] = []): unkn
     ),
   )
 }
+
+/** Whether a value has these methods. */
+const has = (value: unknown, ...methods: readonly string[]) =>
+  methods.every((name) => typeof (value as Record<string, unknown> | null | undefined)?.[name] === 'function')
+
+const ARGUMENTS = {
+  'a text': (value: unknown) => typeof value === 'string',
+  'a number': (value: unknown) => typeof value === 'number' && Number.isFinite(value),
+  'a list': Array.isArray,
+  'an object': (value: unknown) => typeof value === 'object' && value !== null,
+  'a function': (value: unknown) => typeof value === 'function',
+  'a store': (value: unknown) => has(value, 'append', 'read', 'readAll', 'head', 'streams'),
+  'a text or an archive': (value: unknown) =>
+    typeof value === 'string' || typeof Object(Object(value).bytes)[Symbol.asyncIterator] === 'function',
+} as const
+
+/** Throws {@link InvalidInputError} for an argument that a program without types left out, or got wrong. */
+export function checkArgument(what: string, value: unknown, kind: keyof typeof ARGUMENTS): void {
+  if (ARGUMENTS[kind](value)) return
+  const problem = value === undefined ? 'is missing' : 'is of another kind'
+  throw new InvalidInputError({ what, problem: `it ${problem}, and must be ${kind}` })
+}

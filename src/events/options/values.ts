@@ -8,6 +8,7 @@ const wholeNumber = (least: number) =>
   })
 
 export const Text = Schema.String.check(Schema.isMinLength(1))
+export const NotBlank = Text.check(Schema.makeFilter((text) => text.trim() !== '', { problem: 'is empty' }))
 export const Count = wholeNumber(0)
 export const Positive = wholeNumber(1)
 

@@ -4,8 +4,7 @@ import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import { TaskCancelledError } from '../../events/errors/task.ts'
 import type { RunFact } from '../../events/run-facts.ts'
-import type { RecordedStep } from './recorded-steps.ts'
-import { stepCost } from './step-cost.ts'
+import { type RecordedStep, stepCost } from './recorded-steps.ts'
 
 /**
  * Cancels the tasks of those of the steps that are still scheduled. Returns the facts that record it.

@@ -16,10 +16,13 @@
 import { Observable } from 'rxjs'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
+import type { AskingStep } from '../../actors/agent/tasks/callers.ts'
 import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
+import { taskSpending } from '../../actors/agent/tasks/known-tasks.ts'
 import type { EventSourcedActor } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
+import type { Part } from '../../actors/engine/part.ts'
 import type { Clock } from '../../clock.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -33,9 +36,8 @@ import { type Ask, type StepOptions, stepName, type Worker } from '../pattern.ts
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { HandOver } from './hand-over.ts'
 import type { runMachine } from './machine.ts'
-import type { RecordedStep } from './recorded-steps.ts'
+import { type RecordedStep, stepCost } from './recorded-steps.ts'
 import { type Causes, StepCauses } from './step-causes.ts'
-import { stepCost } from './step-cost.ts'
 import type { StepEvent } from './step-event.ts'
 import { type AskedStep, configFingerprint, StepNumbers, stepKeyOf } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
@@ -75,6 +77,9 @@ export class DurableAsk {
   readonly #unclaimed = new Map<string, RecordedStep>()
   /** Steps whose agent refused to answer for now, and kept the task. */
   readonly #kept = new Map<string, RecordedStep>()
+  /** The facts of the answers that were recorded together with those of their agents, until their asks take them. */
+  readonly #answered = new Map<string, string>()
+  readonly #forget: () => void
   #asks = 0
 
   /** @param fail Called when the pattern will have no result: see {@link HandOver}. */
@@ -86,6 +91,9 @@ export class DurableAsk {
     this.#workers = new Workers(context.agents, context.copyUse, context.steps.values())
     for (const step of context.steps.values())
       if (step.state === 'scheduled') this.#unclaimed.set(step.stepKey, step)
+    this.#forget = context.actor.observe(({ type, data, id }) => {
+      if (type === 'StepSucceeded') this.#answered.set(String(data.stepKey), id)
+    })
   }
 
   readonly ask: Ask = (worker, task, options = {}) =>
@@ -146,6 +154,7 @@ export class DurableAsk {
    */
   async settle({ forGood }: { readonly forGood: boolean }): Promise<void> {
     while (this.#open.size > 0) await Promise.all(this.#open.keys())
+    this.#forget()
     const { actor, agents, runId } = this.#context
     // The process ends, and the next one continues the steps.
     if (actor.closed) return
@@ -203,15 +212,38 @@ export class DurableAsk {
     const tries = (before?.tries ?? 0) + (isOpen ? 0 : 1)
     const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`
     const scheduled = { stepKey, agent, worker: worker.id, taskId }
-    const factId = isOpen
-      ? before.factId
-      : await this.#record(
-          { type: 'StepScheduled', data: { ...scheduled, ...causes.uses } },
-          causes.causationId,
-        )
-    this.#context.steps.set(stepKey, { ...SCHEDULED, ...scheduled, tries, factId })
     const event = { ...UNANSWERED, stepKey, ask: step.ask, agent }
-    notify({ ...event, state: 'scheduled' })
+    let factId = causes.causationId
+    let isScheduled = false
+    const begin = (id: string) => {
+      isScheduled = true
+      factId = id
+      this.#context.steps.set(stepKey, { ...SCHEDULED, ...scheduled, tries, factId })
+      notify({ ...event, state: 'scheduled' })
+      return id
+    }
+    /** Records that the step is scheduled, if possible in one append with what accepts its task. */
+    const schedule = async (accepting?: Part): Promise<string> => {
+      const fact: RunFact = { type: 'StepScheduled', data: { ...scheduled, ...causes.uses } }
+      if (!accepting) return begin(await this.#record(fact, causes.causationId))
+      const origin = { correlationId: runId, causationId: causes.causationId }
+      const [recorded] = await actor.decide(() => [fact], origin, accepting)
+      return begin(recorded?.id ?? causes.causationId)
+    }
+    if (isOpen) begin(before.factId)
+    const asking: AskingStep = {
+      ...(isOpen ? {} : { schedule }),
+      succeed: (answering, { text, sessionId, durationMs, ...spent }) => {
+        const { costUsd, tokens } = taskSpending(spent)
+        const data = { stepKey, agent, text, sessionId, costUsd, tokens, durationMs }
+        const answered: RunFact = { type: 'StepSucceeded', data }
+        return actor.decide(
+          ({ value }) => (value === 'running' ? [answered] : []),
+          { correlationId: runId },
+          answering,
+        )
+      },
+    }
     try {
       const reply = await worker.ask(task, {
         taskId,
@@ -219,22 +251,33 @@ export class DurableAsk {
         ...options,
         ...(session === 'run' || session === undefined ? {} : { session }),
         origin: {
-          ...{ correlationId: runId, causationId: factId, runId },
+          ...{ correlationId: runId, causationId: factId, runId, step: asking },
           ...(session === 'run' && { continues: this.#conversations.get(worker.id) ?? null }),
         },
         onHeld: ({ message }) => notify({ ...event, state: 'held', problem: message }),
         onReleased: () => notify({ ...event, state: 'released' }),
       })
       const { text, sessionId, costUsd, tokens, durationMs } = reply
-      const body = await actor.insist(() => bodies.keep(text))
-      const data = { stepKey, agent, text: body, sessionId, costUsd, tokens, durationMs }
-      const succeeded = await this.#record({ type: 'StepSucceeded', data }, factOf(reply) ?? factId)
+      const succeeded =
+        this.#answered.get(stepKey) ??
+        (await this.#record(
+          {
+            type: 'StepSucceeded',
+            data: {
+              ...{ stepKey, agent, sessionId, costUsd, tokens, durationMs },
+              text: await actor.insist(() => bodies.keep(text)),
+            },
+          },
+          factOf(reply) ?? factId,
+        ))
+      this.#answered.delete(stepKey)
       this.#converse({ worker: worker.id, sessionId }, step.options)
       notify({ ...event, state: 'succeeded', costUsd, tokens, text })
       return rememberFact(reply, succeeded)
     } catch (error) {
       // The process ends: the next one continues the task, and with it the step.
       if (error instanceof ClosedError || actor.closed) throw error
+      if (!isScheduled) await schedule()
       if (factOf(error) === undefined && mayHaveTask(worker, taskId, error)) {
         this.#kept.set(stepKey, this.#context.steps.get(stepKey) as RecordedStep)
         notify({ ...event, state: 'failed', problem: callErrorData(error).message })
@@ -301,4 +344,7 @@ interface AttemptedStep {
 
 const NO_LONGER_NEEDED = 'the workflow no longer needs the answer'
 const UNANSWERED = { costUsd: 0, tokens: 0, text: null, problem: null } as const
-const SCHEDULED = { ...UNANSWERED, state: 'scheduled', sessionId: null, durationMs: 0 } as const
+const SCHEDULED = {
+  ...UNANSWERED,
+  ...({ state: 'scheduled', sessionId: null, durationMs: 0, carriedFrom: null } as const),
+} as const

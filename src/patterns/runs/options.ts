@@ -40,10 +40,21 @@ export interface RunInfo {
   readonly runId: string
   readonly name: string
   readonly status: RunCondition
+  /** The first line of its task, at most 200 characters; empty if compaction has dropped it. */
+  readonly topic: string
+  readonly startedAt: string | null
+  /** From its start to its end, with waiting and pauses; to now while a process executes it, else to its latest fact. */
+  readonly durationMs: number
   /** How many steps were scheduled, and how many of these were answered. */
   readonly steps: number
   readonly done: number
   readonly costUsd: number
+}
+
+/** Which runs to list. */
+export interface RunListOptions {
+  /** Only those that have not ended and are not paused: running, waiting or held. */
+  readonly open?: boolean
 }
 
 /** A run with its steps and its result. */

@@ -1,4 +1,5 @@
-/** The steps of a run as the log records them. */
+/** The steps of a run as the log records them, and what they have cost. */
+import type { Agent } from '../../actors/agent/agent.ts'
 import { runFacts } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -17,7 +18,10 @@ export interface RecordedStep {
   /** Of all calls of all tries, however they ended. */
   readonly costUsd: number
   readonly tokens: number
+  /** From when it was last asked to its outcome, with waiting and retries: `stats` measures its task in the same way. */
   readonly durationMs: number
+  /** The run from which a fork carried its answer over, at no cost to this one; else null. */
+  readonly carriedFrom: string | null
   /** Why it failed. */
   readonly problem: string | null
   /** How often it was asked. */
@@ -35,6 +39,9 @@ export async function recordedSteps(store: EventStore, stream: string): Promise<
   }
   /** Which step a task was asked for. */
   const asked = new Map<string, string>()
+  const askedAt = new Map<string, number>()
+  const took = (stepKey: string, at: string) =>
+    Math.max(0, Date.parse(at) - (askedAt.get(stepKey) ?? Number.POSITIVE_INFINITY))
   const withCost = (stepKey: string, { costUsd = 0, tokens = 0 }: Partial<Cost>): Cost => {
     const before = steps.get(stepKey)
     return { costUsd: (before?.costUsd ?? 0) + costUsd, tokens: (before?.tokens ?? 0) + tokens }
@@ -48,11 +55,16 @@ export async function recordedSteps(store: EventStore, stream: string): Promise<
         const tries = (steps.get(stepKey)?.tries ?? 0) + 1
         const cost = withCost(stepKey, {})
         asked.set(taskId, stepKey)
+        askedAt.set(stepKey, Date.parse(recorded.at))
         steps.set(stepKey, { ...fact.data, ...UNANSWERED, ...cost, state: 'scheduled', tries, factId })
         break
       }
       case 'StepSucceeded':
-        update({ ...fact.data, ...withCost(fact.data.stepKey, fact.data), state: 'succeeded', factId })
+        update({
+          ...fact.data,
+          ...withCost(fact.data.stepKey, fact.data),
+          ...{ state: 'succeeded', durationMs: took(fact.data.stepKey, recorded.at), factId },
+        })
         break
       case 'StepFailed': {
         const { stepKey, cancelled, error } = fact.data
@@ -72,4 +84,17 @@ export async function recordedSteps(store: EventStore, stream: string): Promise<
 
 type Cost = Pick<RecordedStep, 'costUsd' | 'tokens'>
 
-const UNANSWERED = { text: null, sessionId: null, durationMs: 0, problem: null }
+const UNANSWERED = { text: null, sessionId: null, durationMs: 0, carriedFrom: null, problem: null }
+
+/** What a step without an answer has cost: nothing if its calls cost nothing, or if that cannot be read: a figure must not keep a step from ending. */
+export async function stepCost(
+  worker: Agent,
+  taskId: string,
+): Promise<{ readonly costUsd?: number; readonly tokens?: number }> {
+  try {
+    const { costUsd, tokens } = await worker.spentOn(taskId)
+    return costUsd > 0 || tokens > 0 ? { costUsd, tokens } : {}
+  } catch {
+    return {}
+  }
+}

@@ -14,12 +14,14 @@ import {
 } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
+import { nearestName } from '../../events/nearest-name.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
-import { atPresent } from './conditions.ts'
+import { atPresent, courseOf } from './conditions.ts'
 import type { RunActor } from './durable-ask.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
 import { isSameInput, readRunInput, writeRunInput } from './input.ts'
@@ -29,6 +31,7 @@ import {
   type ResumeOptions,
   type RunDetails,
   type RunInfo,
+  type RunListOptions,
   type RunOptions,
 } from './options.ts'
 import { planRun, type RunPlan } from './plan.ts'
@@ -96,7 +99,7 @@ export class Runs {
     if (budget !== undefined) checkBudget(budget)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     const run = new Run(id, pattern, async () => {
-      const actor = this.#unfinished(id, await this.#loadActive(id))
+      const actor = await this.#unfinished(id, await this.#loadActive(id))
       await this.#checkAgents(pattern)
       await this.#setBudget(id, budget)
       return this.#resumed(id, actor)
@@ -107,7 +110,7 @@ export class Runs {
   /** What resuming a run with this pattern would do. Throws as resuming would. Asks no agent and writes nothing. */
   async plan(id: string, pattern: Pattern): Promise<RunPlan> {
     if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
-    const actor = this.#unfinished(id, await this.#load(id))
+    const actor = await this.#unfinished(id, await this.#load(id))
     await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
@@ -118,33 +121,57 @@ export class Runs {
     return planRun(pattern, await this.#task(id, actor), sources)
   }
 
-  /** All runs, by id. */
-  async list(): Promise<readonly RunInfo[]> {
-    const infos: RunInfo[] = []
-    for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS })) {
+  /** The runs, the newest first. */
+  async list({ open = false }: RunListOptions = {}): Promise<readonly RunInfo[]> {
+    const found: (RunInfo & { readonly position: number })[] = []
+    for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS, open })) {
+      const runId = stream.slice(STREAMS.length)
       const { name = '', steps = 0, done = 0, costUsd = 0 } = (summary?.info ?? {}) as Partial<RunInfo>
       const status = (summary?.status ?? 'absent') as RunStatus
-      infos.push({ runId: stream.slice(STREAMS.length), name, status, steps, done, costUsd })
+      found.push({ runId, name, status, steps, done, costUsd, ...(await this.#course(runId)) })
     }
-    return atPresent(infos, this.#agents, this.#isActive)
+    const newestFirst = found
+      .sort((one, other) => other.position - one.position)
+      .map(({ position: _, ...info }) => info)
+    return atPresent<RunInfo>(newestFirst, this.#agents, this.#isActive)
+  }
+
+  #course(runId: string) {
+    const { store, clock } = this.#environment
+    const place = { store, now: clock.now() }
+    return courseOf(place, `${STREAMS}${runId}`, this.#bodies, this.#isActive(runId))
   }
 
   /** A run with its steps. Throws RunNotFoundError. */
   async show(id: string): Promise<RunDetails> {
     const actor = await this.#load(checkId('run', id))
     const { value: status, context } = actor.snapshot
-    if (status === 'absent') throw new RunNotFoundError({ runId: id })
+    if (status === 'absent') throw await this.#unknown(id)
     const { name, steps, done, costUsd, workflow } = context
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
     const finalOutput = await this.#finalOutput(actor)
-    const recorded = { runId: id, name, status, steps, done, costUsd, workflow, taken, finalOutput }
+    const { position: _, ...course } = await this.#course(id)
+    const recorded = {
+      runId: id,
+      name,
+      status,
+      ...course,
+      steps,
+      done,
+      costUsd,
+      workflow,
+      taken,
+      finalOutput,
+    }
     const [run = recorded] = await atPresent<RunDetails>([recorded], this.#agents, this.#isActive)
     return run
   }
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
-  fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
-    return forkRun(this.#environment, checkId('run', id), {
+  async fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
+    checkArgument('The options of fork', options, 'an object')
+    await this.assertKnown(id)
+    return forkRun(this.#environment, id, {
       ...options,
       as: options.as ?? this.#environment.newId(),
     })
@@ -153,7 +180,7 @@ export class Runs {
   /** Throws InvalidIdError, RunNotFoundError. */
   async assertKnown(id: string): Promise<void> {
     const version = await this.#environment.store.head(`${STREAMS}${checkId('run', id)}`)
-    if (version === 0) throw new RunNotFoundError({ runId: id })
+    if (version === 0) throw await this.#unknown(id)
   }
 
   /** Ends a run for good, even if no process executes it. */
@@ -280,12 +307,20 @@ export class Runs {
   }
 
   /** A run that can be resumed. Throws RunNotFoundError, RunFinishedError. */
-  #unfinished(id: string, actor: RunActor): RunActor {
+  async #unfinished(id: string, actor: RunActor): Promise<RunActor> {
     const { value } = actor.snapshot
-    if (value === 'absent') throw new RunNotFoundError({ runId: id })
+    if (value === 'absent') throw await this.#unknown(id)
     if (value === 'succeeded' || value === 'cancelled')
       throw new RunFinishedError({ runId: id, status: value })
     return actor
+  }
+
+  /** The error for an unknown run, with the id that was probably meant. */
+  async #unknown(id: string): Promise<RunNotFoundError> {
+    const known: string[] = []
+    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS }))
+      known.push(stream.slice(STREAMS.length))
+    return new RunNotFoundError({ runId: id, nearest: nearestName(id, known) })
   }
 
   #load(id: string): Promise<RunActor> {
@@ -318,7 +353,7 @@ export class Runs {
   /** The task that the run was started with. */
   async #task(id: string, actor: RunActor): Promise<TaskInput> {
     const { input } = actor.snapshot.context
-    if (!input) throw new RunNotFoundError({ runId: id })
+    if (!input) throw await this.#unknown(id)
     return readRunInput(input, this.#bodies)
   }
 

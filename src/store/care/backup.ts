@@ -4,6 +4,7 @@ import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { StoreInUse } from '../../events/errors/store.ts'
 import { defined } from '../../events/json.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import type { EventStore } from '../event-store.ts'
 import { chainedStore } from '../level/chained-store.ts'
 import { type LevelStoreOptions, levelStore } from '../level/store.ts'
@@ -18,11 +19,13 @@ import { withLiveCopy } from './live-copy.ts'
  * @example
  * await backup(orchestrator.store, 'monday.backup')
  */
-export function backup(
+export async function backup(
   store: EventStore,
   file: string,
   { to }: { readonly to?: number } = {},
 ): Promise<ArchiveSummary> {
+  checkArgument('The store', store, 'a store')
+  checkArgument('The file of the backup', file, 'a text')
   return writeArchive(chainedStore(store), file, defined({ compressed: true, to }))
 }
 
@@ -37,6 +40,7 @@ export async function backupDirectory(
   file: string,
   options: LevelStoreOptions = {},
 ): Promise<ArchiveSummary> {
+  checkArgument('The file of the backup', file, 'a text')
   try {
     await using store = await levelStore(directory, options)
     return await backup(store, file)

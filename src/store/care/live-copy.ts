@@ -6,11 +6,12 @@
  * chain and contains that record is a prefix of the log, whatever happened to the files meanwhile. Any other copy is
  * discarded, and another attempt made.
  */
-import { copyFile, link, mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises'
+import { copyFile, link, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LiveCopyFailed } from '../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { alreadyExists, isMissing, makeDirectory } from '../directory.ts'
+import { FILE_MODE, isMissing, makeDirectory, openPlainFile, readPlainFile } from '../directory.ts'
+import { readManifest } from '../files/manifest.ts'
 import { type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
 import { writingError } from './archive/writer.ts'
@@ -38,7 +39,7 @@ export async function withLiveCopy<Result>(
     try {
       await mkdir(folder, { mode: 0o700 })
       const copy = join(folder, 'store')
-      await copyStore(source, storePaths(copy), join(folder, 'held'))
+      await copyStore(source, storePaths(copy))
       return await use(copy, (await readHeadFile(source.head, baseDir))?.position ?? 0)
     } catch (error) {
       if (!isInconsistent(error)) throw writingError(folder, error)
@@ -50,50 +51,50 @@ export async function withLiveCopy<Result>(
   throw new LiveCopyFailed({ path: baseDir, attempts: ATTEMPTS }, { cause: failure })
 }
 
-const isInconsistent = (error: unknown) =>
+/** Whether a copy may only have been made at the wrong moment, and another attempt can succeed. */
+export const isInconsistent = (error: unknown) =>
   error instanceof ClaudeAgentError ? INCONSISTENT.has(error._tag) : isMissing(error)
 
 /**
- * Copies the head first, because the rest must contain what it names. The tables and logs from before and after copying
- * the MANIFEST are held: those that it names are among them, and the others do no harm.
+ * Copies the head first, because the rest must contain what it names. Only tables that the MANIFEST names are linked: their
+ * files never change, and LevelDB gives no new file one of their numbers. Everything else is copied, because LevelDB writes to it.
  */
-async function copyStore(source: StorePaths, copy: StorePaths, held: string): Promise<void> {
-  await Promise.all([makeDirectory(copy.log), makeDirectory(held)])
-  await copyFile(source.head, copy.head)
-  await copyFile(source.storeFile, copy.storeFile)
+export async function copyStore(source: StorePaths, copy: StorePaths): Promise<void> {
+  await makeDirectory(copy.log)
+  await copyPlainFile(source.head, copy.head)
+  await copyPlainFile(source.storeFile, copy.storeFile)
+  // A linked table is as it was when it was verified.
+  await copyPlainFile(source.verified, copy.verified).catch(() => {})
   // Blobs are never changed, only added, so they are read in place.
   await symlink(source.blobs, copy.blobs)
-  await hold(source.log, held)
-  const current = join(copy.log, 'CURRENT')
-  await copyFile(join(source.log, 'CURRENT'), current)
-  const manifest = (await readFile(current, 'utf8')).trim()
-  await copyFile(join(source.log, manifest), join(copy.log, manifest))
-  await hold(source.log, held)
-  // LevelDB must not open the links themselves: it creates files under new numbers, which the owner may be using by now.
-  // The newest log is copied first: once it exists, older ones no longer grow.
-  for (const name of (await readdir(held)).sort(byNumber).reverse()) {
-    await copyFile(join(held, name), join(copy.log, name))
-  }
+  const current = String(await readPlainFile(join(source.log, 'CURRENT')))
+  const manifest = await readPlainFile(join(source.log, current.trim()))
+  const { tables, logNumber, previousLogNumber } = readManifest(manifest)
+  const live = new Set(tables.map(({ number }) => number))
+  const files = (await readdir(source.log)).map((name) => ({ name, number: Number.parseInt(name, 10) }))
+  const isLiveLog = (number: number) => number >= logNumber || number === previousLogNumber
+  const logs = files.filter(({ name, number }) => name.endsWith('.log') && isLiveLog(number))
+  // The newest first: once it exists, older ones no longer grow.
+  for (const { name } of logs.sort((one, other) => other.number - one.number))
+    await copyPlainFile(join(source.log, name), join(copy.log, name))
+  for (const { name } of files.filter(({ name, number }) => TABLE.test(name) && live.has(number)))
+    await linkOrCopy(join(source.log, name), join(copy.log, name))
+  await writeFile(join(copy.log, current.trim()), manifest, { mode: FILE_MODE })
+  await writeFile(join(copy.log, 'CURRENT'), current, { mode: FILE_MODE })
 }
 
-const TABLE_OR_LOG = /^\d+\.(?:ldb|sst|log)$/
-const byNumber = (one: string, other: string) => Number.parseInt(one, 10) - Number.parseInt(other, 10)
-
-/** Links all tables and logs, so that they survive if the owner removes them. */
-async function hold(log: string, held: string): Promise<void> {
-  for (const name of (await readdir(log)).filter((name) => TABLE_OR_LOG.test(name))) {
-    await linkOrCopy(join(log, name), join(held, name))
-  }
+/** Opened before it is copied, because copying a pipe would wait for what is written to it. */
+async function copyPlainFile(from: string, to: string): Promise<void> {
+  await (await openPlainFile(from)).close()
+  await copyFile(from, to)
 }
 
+const TABLE = /^\d+\.(?:ldb|sst)$/
+
+/** Links survive if the owner removes the file. Another file system, or one without links, gets a copy. */
 async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to)
-  } catch (error) {
-    if (alreadyExists(error) || isMissing(error)) return
-    // Another file system, or one without links. A copy may miss the end of a file, but is verified like the rest.
-    await copyFile(from, to).catch((reason: unknown) => {
-      if (!isMissing(reason)) throw reason
-    })
-  }
+  await link(from, to).catch((error: unknown) => {
+    if (isMissing(error)) throw error
+    return copyFile(from, to)
+  })
 }

@@ -9,6 +9,7 @@ import { DirectoryNotEmpty } from '../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RepairFailed, StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { isMissing, makeDirectory, writeWholeFile } from '../directory.ts'
 import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
@@ -32,6 +33,8 @@ const QUARANTINE = 'quarantine.ndjson'
  * const { kept, lost } = await repairStore('.claude-agents', 'repaired')
  */
 export async function repairStore(directory: string, to: string): Promise<LossReport> {
+  checkArgument('The directory of the store', directory, 'a text')
+  checkArgument('The directory of the new store', to, 'a text')
   const source = storePaths(await realpath(directory))
   const target = resolve(to)
   await checkTarget(source, target)

@@ -95,7 +95,7 @@ export class StoreBuilder {
   constructor(database: LogDatabase, blobs: Blobs, storeId: string) {
     this.blobs = blobs
     this.#database = database
-    this.#index = new StreamIndex(database, 0)
+    this.#index = new StreamIndex(database, 0, null)
     this.#end = { position: 0, hash: genesisHash(storeId) }
   }
 

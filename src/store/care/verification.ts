@@ -2,10 +2,12 @@
  * Verification: checks every byte of a store and reports everything that is wrong. The files are read without LevelDB,
  * which would change them on opening and skip what is damaged. Nothing is written.
  */
-import { readFile, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
+import { readPlainFile } from '../directory.ts'
 import { readLogDirectory } from '../files/log-directory.ts'
 import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
 import { type HeadFileContent, readHeadFile } from '../level/head-file.ts'
@@ -36,6 +38,7 @@ export interface VerifyOptions {
  * for (const { position, stream, file, problem } of findings) console.log(position, stream, file, problem)
  */
 export async function verifyStore(directory: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+  checkArgument('The directory of the store', directory, 'a text')
   const paths = storePaths(await realpath(directory))
   await checkNotInUse(paths)
   const current = await currentOf(paths)
@@ -51,7 +54,7 @@ async function checkNotInUse({ base }: StorePaths): Promise<void> {
   if (owner) throw new StoreInUse({ path: base, pid: owner.pid })
 }
 
-const currentOf = ({ log }: StorePaths) => readFile(join(log, 'CURRENT'), 'utf8').catch(() => null)
+const currentOf = ({ log }: StorePaths) => readPlainFile(join(log, 'CURRENT')).then(String, () => null)
 
 class Verification {
   readonly #paths: StorePaths

@@ -1,6 +1,8 @@
 /** The directory of a LevelDB database: its files, and which of them belong to the database. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { NotAFileError } from '../../events/errors/store.ts'
+import { readPlainFile } from '../directory.ts'
 import { type Manifest, readManifest, type TableEntry } from './manifest.ts'
 
 export interface DatabaseFile {
@@ -56,7 +58,7 @@ export async function readLogDirectory(directory: string): Promise<LogDirectory>
       .sort((a, b) => a.number - b.number)
   const [tables, logs] = [numbered(TABLE), numbered(LOG)]
   const currentFile = join(directory, 'CURRENT')
-  const current = await readFile(currentFile, 'latin1').catch(() => null)
+  const current = (await readOrNull(currentFile))?.toString('latin1') ?? null
   const name = current?.endsWith('\n') ? current.slice(0, -1) : null
   const withoutManifest = (file: string, problem: string): LogDirectory => ({
     // Which files belong to the database is unknown: assume that all do.
@@ -71,7 +73,7 @@ export async function readLogDirectory(directory: string): Promise<LogDirectory>
   if (current === null) return withoutManifest(currentFile, 'it is missing')
   if (name === null || !MANIFEST.test(name)) return withoutManifest(currentFile, 'its content is corrupted')
   const file = join(directory, name)
-  const content = await readFile(file).catch(() => null)
+  const content = await readOrNull(file)
   if (content === null) return withoutManifest(file, 'it is missing')
   const otherManifests = names
     .filter((other) => MANIFEST.test(other) && other !== name)
@@ -120,3 +122,10 @@ function byManifest(
 }
 
 const padded = (number: number) => String(number).padStart(6, '0')
+
+/** What is not a file at all is refused; one that cannot be read counts as missing. */
+const readOrNull = (path: string) =>
+  readPlainFile(path).catch((error) => {
+    if (error instanceof NotAFileError) throw error
+    return null
+  })

@@ -1,5 +1,6 @@
 /** LevelDB's tables (`.ldb` files): blocks of sorted entries, an index of the blocks, a filter, and a footer. */
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { openPlainFile } from '../directory.ts'
 import { BLOCK_TRAILER, blockContent, blockEntries } from './block.ts'
 import { ByteReader } from './byte-reader.ts'
 import { type Entry, REMOVAL, VALUE } from './entry.ts'
@@ -47,7 +48,7 @@ export class TableFile implements AsyncDisposable {
   }
 
   static async open(path: string): Promise<TableFile> {
-    const file = await open(path, 'r')
+    const file = await openPlainFile(path)
     try {
       return new TableFile(file, (await file.stat()).size)
     } catch (error) {

@@ -1,9 +1,18 @@
-/** The records of one write: requests are checked in order, each against the state that the previous ones leave. */
+/** The records of one write: groups are checked in order, each against the state that the previous ones leave. */
 import type { Recorded } from '../../events/envelope.ts'
-import type { VersionConflict } from '../../events/errors/store.ts'
-import { type AppendRequest, versionConflict } from '../append-request.ts'
+import type { Fenced, VersionConflict } from '../../events/errors/store.ts'
+import {
+  type AppendGroup,
+  type AppendRequest,
+  type CommitPlace,
+  factCount,
+  placedFact,
+  type Repetition,
+  repetitionIn,
+  versionConflict,
+} from '../append-request.ts'
 import { type FactStamp, type FactText, recordedFact, storedText } from '../fact-text.ts'
-import type { CommitEntry, HeadEntry } from './index-value.ts'
+import type { HeadEntry } from './index-value.ts'
 import { recordKey } from './keys.ts'
 import { type CommitNote, encodeRecord, joinText } from './record.ts'
 
@@ -26,17 +35,17 @@ export interface PlannedRecord {
   readonly length: number
 }
 
-/** The result of a request once the plan is written. */
+/** The result of a group once the plan is written. */
 export type Outcome =
   | { readonly kind: 'written'; readonly first: number; readonly count: number }
-  | { readonly kind: 'conflict'; readonly error: VersionConflict }
-  /** The commit id was already written. */
-  | { readonly kind: 'repeated'; readonly entry: CommitEntry }
+  | { readonly kind: 'conflict'; readonly error: VersionConflict | Fenced }
+  /** A commit id was already written. */
+  | { readonly kind: 'repeated'; readonly repetition: Repetition }
 
-/** The heads and commits of the requests' streams and commit ids, before the plan. */
+/** The heads and commits of the groups' streams and commit ids, before the plan. */
 export interface KnownLog {
   readonly heads: ReadonlyMap<string, HeadEntry>
-  readonly commits: ReadonlyMap<string, CommitEntry>
+  readonly commits: ReadonlyMap<string, CommitPlace>
 }
 
 export interface WriterIdentity {
@@ -50,7 +59,7 @@ export class BatchPlan {
   readonly records: PlannedRecord[] = []
   /** The versions and commits that the plan has reached so far. */
   readonly #versions = new Map<string, number>()
-  readonly #commits = new Map<string, CommitEntry>()
+  readonly #commits = new Map<string, CommitPlace>()
   readonly #known: KnownLog
   readonly #writer: WriterIdentity
   readonly #start: number
@@ -67,29 +76,38 @@ export class BatchPlan {
     return { position: this.#start + this.records.length, hash: this.#hash }
   }
 
-  add(request: AppendRequest): Outcome {
-    const { stream, commitId, facts } = request
-    const entry =
-      commitId === null ? undefined : (this.#commits.get(commitId) ?? this.#known.commits.get(commitId))
-    if (entry) return { kind: 'repeated', entry }
-    const version = this.#versions.get(stream) ?? this.#known.heads.get(stream)?.version ?? 0
-    const error = versionConflict(request, version)
+  add(group: AppendGroup): Outcome {
+    const repetition = repetitionIn(group, (id) => this.#commits.get(id) ?? this.#known.commits.get(id))
+    if (repetition) return { kind: 'repeated', repetition }
+    const error = versionConflict(group, (stream) => this.#version(stream))
     if (error) return { kind: 'conflict', error }
     const first = this.#start + this.records.length + 1
-    let next = version
-    for (const fact of facts) {
-      next++
-      this.#append(stream, next, fact, next === version + facts.length ? noteOf(request) : null)
-    }
-    this.#versions.set(stream, next)
-    if (commitId !== null && facts.length > 0) this.#commits.set(commitId, { first, count: facts.length })
-    return { kind: 'written', first, count: facts.length }
+    for (const request of group) this.#add(request, first)
+    return { kind: 'written', first, count: factCount(group) }
   }
 
   /** The facts of an outcome of this plan as a reader would get them: fresh objects. */
   recorded(first: number, count: number): Recorded[] {
     const start = first - this.#start - 1
     return this.records.slice(start, start + count).map(({ stamp, fact }) => recordedFact(stamp, fact))
+  }
+
+  /** @param first The position of the group's first fact. */
+  #add(request: AppendRequest, first: number): void {
+    const { stream, commitId, facts } = request
+    const count = facts.length
+    if (commitId !== null && count > 0)
+      this.#commits.set(commitId, { first: this.#start + this.records.length + 1, count })
+    let version = this.#version(stream)
+    for (const [index, fact] of facts.entries()) {
+      const note = index === count - 1 ? noteOf(request) : null
+      this.#append(stream, ++version, placedFact(fact, this.#writer.storeId, first), note)
+    }
+    this.#versions.set(stream, version)
+  }
+
+  #version(stream: string): number {
+    return this.#versions.get(stream) ?? this.#known.heads.get(stream)?.version ?? 0
   }
 
   #append(stream: string, version: number, fact: FactText, note: CommitNote | null): void {

@@ -1,6 +1,7 @@
 /** A store with a hash chain: each record proves itself and its predecessor, so copies can be verified. */
+import type { Recorded } from '../../events/envelope.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
-import type { EventStore } from '../event-store.ts'
+import type { EventStore, FollowOptions } from '../event-store.ts'
 import type { DecodedRecord } from './record.ts'
 
 export interface ChainedStore extends EventStore {
@@ -10,6 +11,8 @@ export interface ChainedStore extends EventStore {
   chain(range?: ChainRange): AsyncIterable<DecodedRecord>
   /** The same in pages, for reading the whole log. */
   pages?(range?: ChainRange): AsyncIterable<readonly DecodedRecord[]>
+  /** `follow` in pages. Followers at the same place get the same page. */
+  followPages?(options?: FollowOptions): AsyncIterable<readonly Recorded[]>
 }
 
 export interface ChainRange {

@@ -1,6 +1,6 @@
 /** A store's directory: its layout, its creation, and the checks before it is opened or reopened. */
 import { randomUUID } from 'node:crypto'
-import { access, open, readdir, readFile, rm } from 'node:fs/promises'
+import { access, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreDamaged, UnsupportedFormat } from '../../events/errors/store.ts'
 import {
@@ -8,6 +8,7 @@ import {
   hideFromGit,
   isMissing,
   makeDirectory,
+  readPlainFile,
   syncDirectory,
   writeWholeFile,
 } from '../directory.ts'
@@ -29,6 +30,10 @@ export interface StorePaths {
   readonly head: string
   readonly log: string
   readonly blobs: string
+  /** Which tables were read before. */
+  readonly verified: string
+  /** The tables that are still to be read. */
+  readonly unread: string
   /** Present while the store is being created: the directory then contains no facts. */
   readonly creating: string
 }
@@ -39,6 +44,8 @@ export const storePaths = (base: string): StorePaths => ({
   head: join(base, 'head'),
   log: join(base, 'log'),
   blobs: join(base, 'blobs'),
+  verified: join(base, 'verified'),
+  unread: join(base, 'unread'),
   creating: join(base, 'creating'),
 })
 
@@ -105,7 +112,7 @@ export async function createStoreDirectory(paths: StorePaths, openDatabase: Open
 
 /** Whether a directory holds nothing of the user's, which git should keep seeing. */
 const isOurs = async (base: string) => (await readdir(base)).every((name) => OUR_NAME.test(name))
-const OUR_NAME = /^(creating|lock|agents|blobs|log|head|store\.json)(\..*)?$/
+const OUR_NAME = /^(creating|lock|agents|blobs|log|head|home-id|verified|unread|store\.json)(\..*)?$/
 
 /** Creates the log of a new store, and its folder for blobs. The caller closes the returned database. */
 export async function createLog(
@@ -162,7 +169,7 @@ async function isBeingCreated(paths: StorePaths, position: number): Promise<bool
 
 async function readOrNull(path: string): Promise<string | null> {
   try {
-    return await readFile(path, 'utf8')
+    return (await readPlainFile(path)).toString('utf8')
   } catch (error) {
     if (isMissing(error)) return null
     throw error

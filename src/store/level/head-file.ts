@@ -1,13 +1,12 @@
 /** The `head` file beside the log: the last written position, so that a lost tail is detected. */
 import { closeSync, fdatasync, fstatSync, openSync, writeSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 import type { Clock } from '../../clock.ts'
-import { StoreDamaged } from '../../events/errors/store.ts'
+import { NotAFileError, StoreDamaged } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
-import { isMissing } from '../directory.ts'
+import { isMissing, readPlainFile } from '../directory.ts'
 import type { LogEnd } from './batch-plan.ts'
 
 /** How long the file on disk may lag behind. It never leads: the log is synced before this file is written. */
@@ -90,9 +89,10 @@ export function headFileText({ storeId, position, hash }: HeadFileContent): stri
 export async function readHeadFile(path: string, baseDir: string): Promise<HeadFileContent | null> {
   let text: string
   try {
-    text = await readFile(path, 'utf8')
+    text = (await readPlainFile(path)).toString('utf8')
   } catch (cause) {
     if (isMissing(cause)) return null
+    if (cause instanceof NotAFileError) throw cause
     throw new StoreDamaged({ path: baseDir, file: path, problem: 'its head cannot be read' }, { cause })
   }
   const [storeId, position, hash, sum] = text.trimEnd().split(' ')

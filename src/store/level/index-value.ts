@@ -1,6 +1,7 @@
 /** The values of all entries that are not records: JSON, preceded by a checksum over the key and the JSON. */
 import { crc32 } from 'node:zlib'
 import { CorruptRecord } from '../../events/errors/store.ts'
+import type { CommitPlace } from '../append-request.ts'
 import type { StreamSummary } from '../event-store.ts'
 
 /** `h!`: the head of a stream. */
@@ -14,10 +15,7 @@ export interface HeadEntry {
 export type PointersEntry = readonly number[]
 
 /** `c!`: what a commit id wrote. */
-export interface CommitEntry {
-  readonly first: number
-  readonly count: number
-}
+export type CommitEntry = CommitPlace
 
 export interface EpochEntry {
   readonly epoch: number
@@ -27,6 +25,12 @@ export interface EpochEntry {
 /** `k!`: the previous checkpoint, so that a lost one is detected. */
 export interface CheckpointEntry {
   readonly previous: number
+}
+
+/** The streams that are there, by kind. Older versions do not write it: it counts only at its own checkpoint. */
+export interface CountsEntry {
+  readonly checkpoint: number
+  readonly counts: Readonly<Record<string, number>>
 }
 
 /** `b!`: the size of a lost body. */

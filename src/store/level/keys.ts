@@ -45,6 +45,9 @@ export const STORE_KEY = 'm!store'
 /** The last writer's epoch, and the position at which it started. */
 export const EPOCH_KEY = 'm!epoch'
 
+/** How many streams of each kind are there, as of the last checkpoint. */
+export const COUNTS_KEY = 'm!counts'
+
 /** The facts up to this position are indexed on disk, those after the last checkpoint only in memory. */
 export const checkpointKey = (position: number) => `${KEY_PREFIX.checkpoint}${padded(position)}`
 

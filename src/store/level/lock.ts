@@ -7,10 +7,17 @@
  */
 import { randomUUID } from 'node:crypto'
 import { closeSync, fstatSync, openSync, statSync, writeFileSync } from 'node:fs'
-import { link, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { link, mkdtemp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StoreInUse, StoreLockLost } from '../../events/errors/store.ts'
-import { alreadyExists, directoryIdentity, FILE_MODE, isMissing, syncDirectory } from '../directory.ts'
+import {
+  alreadyExists,
+  directoryIdentity,
+  FILE_MODE,
+  isMissing,
+  readPlainFile,
+  syncDirectory,
+} from '../directory.ts'
 import { type HostProcess, livenessOf, namespaceOf, thisProcess } from '../process-identity.ts'
 import { openLevel } from './database.ts'
 import { holdInKernel, isHeldInKernel } from './kernel-hold.ts'
@@ -217,7 +224,7 @@ const UNREADABLE: RecordedOwner = { pid: 0, started: 'unreadable', pidNamespace:
 /** The owner in a lock file; null if there is none. An unreadable file was torn by a system crash: its owner is dead. */
 async function readOwner(path: string): Promise<RecordedOwner | null> {
   try {
-    const owner = JSON.parse(await readFile(path, 'utf8')) as Partial<RecordedOwner> | null
+    const owner = JSON.parse((await readPlainFile(path)).toString('utf8')) as Partial<RecordedOwner> | null
     if (!owner?.pid) return UNREADABLE
     const { pid, started = 'unknown', pidNamespace = null, heldIn = null } = owner
     return { pid, started, pidNamespace, heldIn }

@@ -6,8 +6,23 @@ import type { LogEnd } from './batch-plan.ts'
 import type { LogDatabase } from './database.ts'
 import type { StorePaths } from './directory.ts'
 import { readHeadFile } from './head-file.ts'
-import { type CheckpointEntry, decodeIndexValue, type EpochEntry, type StoreEntry } from './index-value.ts'
-import { checkpointKey, EPOCH_KEY, KEY_PREFIX, numberIn, recordKey, STORE_KEY, startingWith } from './keys.ts'
+import {
+  type CheckpointEntry,
+  type CountsEntry,
+  decodeIndexValue,
+  type EpochEntry,
+  type StoreEntry,
+} from './index-value.ts'
+import {
+  COUNTS_KEY,
+  checkpointKey,
+  EPOCH_KEY,
+  KEY_PREFIX,
+  numberIn,
+  recordKey,
+  STORE_KEY,
+  startingWith,
+} from './keys.ts'
 import { records } from './reader.ts'
 import { type DecodedRecord, decodeRecord, genesisHash } from './record.ts'
 import { StreamIndex } from './stream-index.ts'
@@ -46,7 +61,7 @@ export async function recoverLog(
   const checkpoint = await lastCheckpoint(database)
   const unsettled = Math.ceil(unsettledBytes / SMALLEST_RECORD_BYTES) + 1
   await checkTail(database, Math.max(writer.position, end.position - unsettled), end.position, checkpoint)
-  const index = new StreamIndex(database, checkpoint)
+  const index = new StreamIndex(database, checkpoint, await entry<CountsEntry>(database, COUNTS_KEY))
   await replay(database, index, checkpoint + 1, end.position)
   return { end, index, epoch: Math.max(writer.epoch, lastEpoch) }
 }

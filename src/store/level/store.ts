@@ -14,12 +14,13 @@ import { type StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
-import { appendRequest, DEFAULT_MAX_RECORD_BYTES } from '../append-request.ts'
+import { appendGroup, DEFAULT_MAX_RECORD_BYTES, perAppend } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
-import type { EventStore } from '../event-store.ts'
+import type { EventStore, StreamAppend } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
-import { follow, Watermark } from '../follow.ts'
+import { Following, Watermark } from '../follow.ts'
 import { readRange } from '../read-range.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
@@ -34,11 +35,10 @@ import {
 import { HeadFile } from './head-file.ts'
 import { lostBodyKey } from './keys.ts'
 import { lockStore, type StoreLock } from './lock.ts'
-import { checkBeforeOpening } from './opening-check.ts'
+import { checkBeforeOpening, rememberTables } from './opening-check.ts'
 import { listStreams, readStream, recordPages, records } from './reader.ts'
 import { logFileBytes, recoverLog } from './recovery.ts'
 import { logSnapshots } from './snapshots.ts'
-
 import { LogWriter } from './writer.ts'
 
 export interface LevelStoreOptions {
@@ -62,6 +62,7 @@ export interface LevelStoreOptions {
  * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }], { expectedVersion: 'none' })
  */
 export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
+  checkArgument('The directory of the store', directory, 'a text')
   try {
     await makeDirectory(directory)
     const paths = storePaths(await realpath(directory))
@@ -87,16 +88,21 @@ async function openLocked(
   const { clock = systemClock, openDatabase = openLevel } = options
   const logger = hostLogger(options.logger)
   const storeId = (await inspectStoreDirectory(paths)) ?? (await createStoreDirectory(paths, openDatabase))
-  await checkBeforeOpening(paths)
+  const unread = await checkBeforeOpening(paths)
   const unsettledBytes = await logFileBytes(paths.log)
-  const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: false })
+  const database = await LogDatabase.open(paths.log, storeId, openDatabase, {
+    createIfMissing: false,
+    unread,
+  })
   try {
     const recovered = await recoverLog(database, paths, unsettledBytes)
     const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
     const watermark = new Watermark()
+    let isLost = false
     const checkOwner = () => {
       if (headFile.isGone) throw new Error('its directory was removed')
       lock.check()
+      unread.assertIntact()
     }
     const writer = new LogWriter({
       database,
@@ -109,6 +115,7 @@ async function openLocked(
       logger,
       checkOwner,
       lost(error) {
+        isLost = true
         logger.error({ store: paths.base, error: error.message }, 'The store has stopped')
         headFile.abandon()
         watermark.end()
@@ -131,9 +138,12 @@ async function openLocked(
         await headFile.close()
       } finally {
         await database.close()
+        await unread.close()
+        if (!isLost && !unread.isDamaged) await rememberTables(paths)
         await lock.release()
       }
     }
+    if (unread.size > 0) unread.scrub(clock, logger)
     const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES
     return eventStore({
       storeId,
@@ -152,6 +162,7 @@ async function openLocked(
     })
   } catch (error) {
     await database.close()
+    await unread.close()
     throw error
   }
 }
@@ -182,18 +193,29 @@ function eventStore({
   const checkOpen = () => {
     if (closing) throw new ClosedError({ what: 'store' })
   }
+  const groupOf = (appends: readonly StreamAppend[]) => {
+    checkOpen()
+    if (own.forReading) throw new StoreForReading({ path: baseDir })
+    return appendGroup(appends, maxRecordBytes)
+  }
   const store: ChainedStore = {
     ...own,
     epoch: writer.epoch,
     // Not an async function: with 256 concurrent appends, one more promise for each is noticeable.
     append(stream, facts, options = {}) {
       try {
-        checkOpen()
-        if (own.forReading) throw new StoreForReading({ path: baseDir })
-        return writer.append(appendRequest(stream, facts, options, maxRecordBytes))
+        return writer.append(groupOf([{ ...options, stream, facts }]))
       } catch (error) {
         return Promise.reject(error)
       }
+    },
+    async appendAll(appends) {
+      const group = groupOf(appends)
+      return perAppend(group, await writer.append(group))
+    },
+    async claim(stream) {
+      checkOpen()
+      return writer.claim(checkStreamName(stream))
     },
     async *read(stream, options = {}) {
       checkOpen()
@@ -214,7 +236,8 @@ function eventStore({
       const { from, to } = readRange(range, watermark.position)
       yield* recordPages(database, from, to)
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
+    followPages: (options) => following.pages(options),
     async head(stream) {
       checkOpen()
       return stream === undefined
@@ -225,10 +248,15 @@ function eventStore({
       checkOpen()
       yield* listStreams(database, writer.index, options)
     },
+    async count(kind) {
+      checkOpen()
+      return writer.index.count(kind)
+    },
     [Symbol.asyncDispose]() {
       closing ??= close()
       return closing
     },
   }
+  const following = new Following(store, watermark, () => writer.idle())
   return store
 }

@@ -5,19 +5,23 @@
  */
 import { CorruptRecord, SequenceGap } from '../../events/errors/store.ts'
 import type { StreamSummary } from '../event-store.ts'
+import { isThere, kindOfStream } from '../stream-count.ts'
 import type { Batch, LogDatabase } from './database.ts'
 import {
   type CommitEntry,
+  type CountsEntry,
   decodeIndexValue,
   encodeIndexValue,
   type HeadEntry,
   type PointersEntry,
 } from './index-value.ts'
 import {
+  COUNTS_KEY,
   checkpointKey,
   commitKey,
   headKey,
   KEY_PREFIX,
+  nameIn,
   numberIn,
   openKey,
   pointersKey,
@@ -39,8 +43,9 @@ interface Unflushed {
   summary: StreamSummary | null
   /** The positions of the unflushed facts, the last one that of `version`. */
   readonly positions: number[]
-  /** Whether the index on disk lists it as open. */
+  /** Whether the index on disk lists it as open, and counts it. */
   readonly listedOpen: boolean
+  readonly wasThere: boolean
 }
 
 /** The fields of a fact that the index needs. */
@@ -58,18 +63,40 @@ export class StreamIndex {
   readonly #commits = new Map<string, CommitEntry>()
   /** In order of last use: the first one is evicted next. */
   readonly #cached = new Map<string, HeadEntry>()
+  /** How many streams of each kind are there; null until they are counted once in an index that does not tell. */
+  #counts: Map<string, number> | null
+  #counting: Promise<void> | null = null
+  #isFlushing = false
   #checkpoint: number
   #facts = 0
   #length = 0
 
-  /** `checkpoint` is the last position in the index on disk. */
-  constructor(database: LogDatabase, checkpoint: number) {
+  /**
+   * @param checkpoint The last position in the index on disk.
+   * @param counted What the index on disk counts; null if that is not as of its checkpoint.
+   */
+  constructor(database: LogDatabase, checkpoint: number, counted: CountsEntry | null) {
     this.#database = database
     this.#checkpoint = checkpoint
+    const isNew = checkpoint === 0
+    const isCurrent = counted?.checkpoint === checkpoint
+    this.#counts = isNew ? new Map() : isCurrent ? new Map(Object.entries(counted.counts)) : null
   }
 
   get needsFlush(): boolean {
+    if (this.#counting) return false
     return this.#facts >= FLUSH_AFTER_FACTS || this.#length >= FLUSH_AFTER_LENGTH
+  }
+
+  /** How many streams of a kind are there. */
+  async count(kind: string): Promise<number> {
+    if (!this.#counts) {
+      this.#counting ??= this.#countAll().finally(() => {
+        this.#counting = null
+      })
+      await this.#counting
+    }
+    return this.#counts?.get(kind) ?? 0
   }
 
   /** A stream's head if it is in memory. */
@@ -137,7 +164,11 @@ export class StreamIndex {
     this.#facts++
     this.#length += length
     if (note === null) return
-    if (note.summary) unflushed.summary = note.summary
+    if (note.summary) {
+      if (this.#counts)
+        add(this.#counts, stream, Number(isThere(note.summary)) - Number(isThere(unflushed.summary)))
+      unflushed.summary = note.summary
+    }
     if (note.commitId !== undefined) {
       const count = note.count ?? 1
       this.#commits.set(note.commitId, { first: position - count + 1, count })
@@ -163,6 +194,7 @@ export class StreamIndex {
   /** Puts the index up to `position` into a batch. Call `flushed` once it is written. */
   flush(batch: Batch, position: number): void {
     const put = (key: string, content: unknown) => batch.put(key, encodeIndexValue(key, content))
+    this.#isFlushing = true
     for (const [stream, unflushed] of this.#unflushed) {
       put(pointersKey(stream, unflushed.version), unflushed.positions)
       put(headKey(stream), headOf(unflushed))
@@ -172,6 +204,7 @@ export class StreamIndex {
     }
     for (const [commitId, entry] of this.#commits) put(commitKey(commitId), entry)
     put(checkpointKey(position), { previous: this.#checkpoint })
+    if (this.#counts) put(COUNTS_KEY, { checkpoint: position, counts: Object.fromEntries(this.#counts) })
   }
 
   flushed(position: number): void {
@@ -179,6 +212,7 @@ export class StreamIndex {
     this.#unflushed.clear()
     this.#commits.clear()
     this.#checkpoint = position
+    this.#isFlushing = false
     this.#facts = 0
     this.#length = 0
   }
@@ -194,9 +228,32 @@ export class StreamIndex {
       summary: head.summary,
       positions: [],
       listedOpen: head.summary?.open ?? false,
+      wasThere: isThere(head.summary),
     }
     this.#unflushed.set(stream, unflushed)
     return unflushed
+  }
+
+  /** Counts once what is on disk, which no flush changes meanwhile, and then what is not. */
+  async #countAll(): Promise<void> {
+    const counts = new Map<string, number>()
+    for (let isChanged = true, round = 0; isChanged && round < 3; round++) {
+      const checkpoint = this.#checkpoint
+      counts.clear()
+      const range = startingWith(KEY_PREFIX.head)
+      for (let page = await this.#database.page(range); page.length > 0; ) {
+        for (const [key, value] of page) {
+          const { summary } = decodeIndexValue<HeadEntry>(key, value, this.#database.path)
+          add(counts, nameIn(key), Number(isThere(summary)))
+        }
+        page = await this.#database.page({ ...range, gte: `${page.at(-1)?.[0]}\x00` })
+      }
+      // One that had begun before may have ended in between.
+      isChanged = checkpoint !== this.#checkpoint || this.#isFlushing
+    }
+    for (const [stream, { summary, wasThere }] of this.#unflushed)
+      add(counts, stream, Number(isThere(summary)) - Number(wasThere))
+    this.#counts = counts
   }
 
   /** The head on disk, checked against the pointers: neither can be lost or outdated without the other. */
@@ -250,6 +307,12 @@ export class StreamIndex {
     const [oldest] = this.#cached.keys()
     if (oldest !== undefined) this.#cached.delete(oldest)
   }
+}
+
+function add(counts: Map<string, number>, stream: string, difference: number): void {
+  if (difference === 0) return
+  const kind = kindOfStream(stream)
+  counts.set(kind, (counts.get(kind) ?? 0) + difference)
 }
 
 const headOf = ({ version, summary, positions }: Unflushed): HeadEntry => ({

@@ -12,20 +12,27 @@ import { instant } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { StoreLockLost, StoreReadOnly } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
-import { type AppendRequest, type CommittedFact, commitConflict } from '../append-request.ts'
+import {
+  type AppendGroup,
+  type CommittedFact,
+  commitConflict,
+  positionsOf,
+  type Repetition,
+} from '../append-request.ts'
+import { Claims } from '../claims.ts'
 import type { Watermark } from '../follow.ts'
 import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
 import { CommitQueue, type QueuedRequest } from './commit-queue.ts'
 import { type LogDatabase, rootCause } from './database.ts'
 import type { HeadFile } from './head-file.ts'
-import { type CommitEntry, type EpochEntry, encodeIndexValue } from './index-value.ts'
+import { type EpochEntry, encodeIndexValue } from './index-value.ts'
 import { EPOCH_KEY } from './keys.ts'
 import { records } from './reader.ts'
 import type { RecoveredLog } from './recovery.ts'
 import { RetrySchedule } from './retry-schedule.ts'
 import type { StreamIndex } from './stream-index.ts'
 
-type Append = QueuedRequest<AppendRequest, readonly Recorded[]>
+type Append = QueuedRequest<AppendGroup, readonly Recorded[]>
 
 export interface LogWriterParts {
   readonly database: LogDatabase
@@ -47,7 +54,8 @@ export interface LogWriterParts {
 export class LogWriter {
   readonly epoch: number
   readonly #parts: LogWriterParts
-  readonly #queue = new CommitQueue<AppendRequest, readonly Recorded[]>((group) => this.#commit(group))
+  readonly #queue = new CommitQueue<AppendGroup, readonly Recorded[]>((appends) => this.#commit(appends))
+  readonly #claims: Claims
   readonly #retry: RetrySchedule
   #index: StreamIndex
   #end: LogEnd
@@ -65,6 +73,7 @@ export class LogWriter {
     this.#end = parts.recovered.end
     this.#retry = new RetrySchedule(parts.clock)
     this.epoch = parts.recovered.epoch + 1
+    this.#claims = new Claims(this.epoch)
     parts.watermark.advance(this.#end.position)
   }
 
@@ -73,8 +82,21 @@ export class LogWriter {
     return this.#index
   }
 
-  append(request: AppendRequest): Promise<readonly Recorded[]> {
-    return this.#queue.push(request)
+  /** Resolves with the facts of the whole group. */
+  append(group: AppendGroup): Promise<readonly Recorded[]> {
+    return this.#queue.push(group)
+  }
+
+  /** Appends that wait are fenced from now on. Resolves when those that are being written can be read. */
+  async claim(stream: string): Promise<string> {
+    const token = this.#claims.claim(stream)
+    await this.#queue.push([])
+    return token
+  }
+
+  /** Resolves when no append is waiting. */
+  idle(): Promise<void> {
+    return this.#queue.idle()
   }
 
   /** Drains the queue and flushes the index, so that the next opening need not rebuild it. */
@@ -85,17 +107,20 @@ export class LogWriter {
     if (behind && this.#epochIsWritten && this.#failure === null) await this.#flushIndex()
   }
 
-  async #commit(group: readonly Append[]): Promise<void> {
+  async #commit(appends: readonly Append[]): Promise<void> {
     const refusal = this.#lost ?? (this.#failure === null ? null : await this.#recover())
-    if (refusal) return rejectAll(group, refusal)
-    const { intact, heads, commits } = await this.#load(group)
+    if (refusal) return rejectAll(appends, refusal)
+    const { intact, heads, commits } = await this.#load(appends)
     const { storeId, clock } = this.#parts
     const plan = new BatchPlan({ heads, commits }, this.#end, {
       storeId,
       epoch: this.epoch,
       at: instant(clock.now()),
     })
-    const outcomes = intact.map(({ request }) => plan.add(request))
+    const outcomes = intact.map(({ request }) => {
+      const fenced = this.#claims.refusal(request)
+      return fenced ? ({ kind: 'conflict', error: fenced } as const) : plan.add(request)
+    })
     try {
       if (plan.records.length > 0) await this.#writeRecords(plan)
       // After the write: every later owner reads it. A repetition is an acknowledgement as well.
@@ -110,23 +135,24 @@ export class LogWriter {
       if (outcome.kind === 'written') append?.resolve(plan.recorded(outcome.first, outcome.count))
       else if (outcome.kind === 'conflict') append?.reject(outcome.error)
       // A repeated commit id writes nothing: the caller gets the facts of the first append, or a conflict if its own differ.
-      else append?.resolve(this.#repeated(append.request, outcome.entry))
+      else append?.resolve(this.#repeated(append.request, outcome.repetition))
     }
     if (this.#index.needsFlush) await this.#flushIndex()
   }
 
-  /** The heads and commits that a group needs. Requests whose index entries are damaged are rejected here. */
-  async #load(group: readonly Append[]): Promise<KnownLog & { readonly intact: readonly Append[] }> {
-    const streams = group.map(({ request }) => request.stream)
-    const commitIds = group.flatMap(({ request: { commitId } }) => (commitId === null ? [] : [commitId]))
+  /** The heads and commits that appends need. Those whose index entries are damaged are rejected here. */
+  async #load(appends: readonly Append[]): Promise<KnownLog & { readonly intact: readonly Append[] }> {
+    const requests = appends.flatMap(({ request }) => request)
+    const streams = requests.map(({ stream }) => stream)
+    const commitIds = requests.flatMap(({ commitId }) => commitId ?? [])
     try {
       const [heads, commits] = await Promise.all([this.#index.heads(streams), this.#index.commits(commitIds)])
-      return { heads, commits, intact: group }
+      return { heads, commits, intact: appends }
     } catch (error) {
-      if (group.length === 1) group[0]?.reject(error)
-      if (group.length <= 1) return { heads: new Map(), commits: new Map(), intact: [] }
+      if (appends.length === 1) appends[0]?.reject(error)
+      if (appends.length <= 1) return { heads: new Map(), commits: new Map(), intact: [] }
     }
-    const each = await Promise.all(group.map((append) => this.#load([append])))
+    const each = await Promise.all(appends.map((append) => this.#load([append])))
     return {
       heads: new Map(each.flatMap(({ heads }) => [...heads])),
       commits: new Map(each.flatMap(({ commits }) => [...commits])),
@@ -176,12 +202,13 @@ export class LogWriter {
     }
   }
 
-  /** The facts that a commit id wrote. Throws {@link CommitConflict} if the request is not the same commit. */
-  async #repeated(request: AppendRequest, { first, count }: CommitEntry): Promise<Recorded[]> {
+  /** The facts that a group wrote before. Throws {@link CommitConflict} if it was not the same group. */
+  async #repeated(group: AppendGroup, repetition: Repetition): Promise<Recorded[]> {
     const found: CommittedFact[] = []
-    for await (const { recorded, seal } of records(this.#parts.database, first, first + count - 1))
+    const [first, last] = positionsOf(repetition, group)
+    for await (const { recorded, seal } of records(this.#parts.database, first, last))
       found.push({ recorded, isReduced: seal !== null })
-    const conflict = commitConflict(request, found)
+    const conflict = commitConflict(group, repetition, found)
     if (conflict) throw conflict
     return found.map(({ recorded }) => recorded)
   }
@@ -224,6 +251,6 @@ export class LogWriter {
   }
 }
 
-function rejectAll(group: readonly Append[], error: Error): void {
-  for (const { reject } of group) reject(error)
+function rejectAll(appends: readonly Append[], error: Error): void {
+  for (const { reject } of appends) reject(error)
 }

@@ -2,6 +2,7 @@
 import type { EventStore } from '../../store/event-store.ts'
 import { appending, commitIds } from './appending.ts'
 import { followingCases } from './following.ts'
+import { fencing, groups } from './groups.ts'
 import { bodies, listing, reading } from './reading.ts'
 import { snapshots } from './snapshots.ts'
 
@@ -21,6 +22,8 @@ export function eventStoreContract(make: () => Promise<EventStore> | EventStore)
   return Object.entries({
     ...appending,
     ...commitIds,
+    ...groups,
+    ...fencing,
     ...reading,
     ...followingCases,
     ...listing,

@@ -14,7 +14,7 @@ export interface LastingCall {
   endsAt: number
   /** What an owner was told that it cost. */
   toldUsd: number | null
-  /** The number of the owner that was told. */
+  /** The number of the last owner that was told. */
   toldTo: number
 }
 
@@ -114,12 +114,12 @@ export class LastingCalls {
     }
     if (lasting.state === 'sent' && (!outlives || signal.aborted)) lasting.state = 'ended'
     if (lasting.state === 'ended' || (!outlives && lasting.toldUsd === null))
-      return { outcome: 'unanswered', ...toldSpending(lasting) }
+      return { outcome: 'unanswered', ...toldAgain(lasting, owner) }
     const outcome = this.#end(lasting)
     if (outcome.outcome === 'answered') tell(lasting, owner)
     if (outcome.outcome !== 'failed') return outcome
     if (lasting.behaviour.tellsCost) tell(lasting, owner)
-    return { ...outcome, ...toldSpending(lasting) }
+    return { ...outcome, ...toldAgain(lasting, owner) }
   }
 
   #end(lasting: LastingCall): Recovered {
@@ -147,10 +147,12 @@ function tell(lasting: LastingCall, { number }: Owner): void {
   lasting.toldTo = number
 }
 
-/** What an owner was told before is told again. */
-function toldSpending({ toldUsd, behaviour }: LastingCall): { readonly spent?: CallSpending } {
-  const { costUsd, usage } = behaviour.result
-  return toldUsd === null ? {} : { spent: { costUsd, usage } }
+/** What an owner was told is told to its successor, who may die with it. */
+function toldAgain(lasting: LastingCall, { number }: Owner): { readonly spent?: CallSpending } {
+  const { costUsd, usage } = lasting.behaviour.result
+  if (lasting.toldUsd === null) return {}
+  lasting.toldTo = number
+  return { spent: { costUsd, usage } }
 }
 
 const errorOf = (type: CallErrorClass) => new type({ said: 'as the script has it' })

@@ -1,4 +1,5 @@
 /** One life of the simulated process: it opens the log, works, and dies or is closed. What it asked is watched. */
+import type { ActorRef } from '../../actors/own/definition.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { Orchestrator } from '../../orchestrator.ts'
 import type { OrchestratorOptions } from '../../orchestrator-options.ts'
@@ -31,6 +32,8 @@ export class Life {
   readonly store: MortalStore
   readonly members: Members
   readonly operations: Operation[] = []
+  /** The actors that were told something in it. */
+  readonly refs = new Map<string, ActorRef<unknown, unknown, unknown>>()
   /** The orchestrator, once it is open. */
   orchestrator: Orchestrator | undefined
   /** Whether it was closed, or could not be opened. */

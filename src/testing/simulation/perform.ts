@@ -133,9 +133,10 @@ const performers: Performers = {
     if (!simulated) return
     const told = { actor, isAcknowledged: null as boolean | null }
     world.told.set(number, told)
+    const { refs } = world.life
     command(world, `tell ${actor} ${number}`, async (orchestrator) => {
       const ref = await orchestrator.spawn(simulated.kind, actor)
-      world.refs.set(actor, ref)
+      refs.set(actor, ref)
       if (throws) ref.subscribe(fail)
       try {
         await ref.ask(simulated.command(number))
@@ -147,11 +148,11 @@ const performers: Performers = {
     })
   },
   'stop actor'(world, { actor }) {
-    const ref = world.refs.get(actor)
+    const ref = world.life.refs.get(actor)
     if (ref) command(world, `stop ${actor}`, () => ref.stop())
   },
   'kill actor'(world, { actor }) {
-    const ref = world.refs.get(actor)
+    const ref = world.life.refs.get(actor)
     if (ref) command(world, `kill ${actor}`, () => ref.kill())
   },
   supervise(world) {

@@ -1,6 +1,7 @@
 /** Simulates a whole world from one seed: agents, workflows, actors, supervision, budgets, and everything that goes wrong. */
 import type { Recovered } from '../../claude/runner.ts'
 import type { AgentOptions } from '../../events/options/agent.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { Pattern } from '../../patterns/pattern.ts'
 import { answerOf } from './behaviour.ts'
@@ -103,6 +104,8 @@ export async function replayScript(
   script: Script,
   options: Omit<SimulationOptions, 'seed'> = {},
 ): Promise<SimulationReport> {
+  checkArgument('The script', script, 'an object')
+  checkArgument('The actions of the script', script.actions, 'a list')
   const subject = subjectOf(options)
   const played = await play(script, subject)
   if (!played.violation) return reportOf(played)

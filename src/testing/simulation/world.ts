@@ -1,5 +1,5 @@
 /** A simulated world: one log, the calls that outlive their owners, and the lives of the process one after the other. */
-import type { ActorRef, OwnKind } from '../../actors/own/definition.ts'
+import type { OwnKind } from '../../actors/own/definition.ts'
 import type { Clock } from '../../clock.ts'
 import { StoreReadOnly } from '../../events/errors/store.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
@@ -56,9 +56,8 @@ export class World {
   readonly runs = new Map<string, { readonly pattern: Nesting; readonly input: string }>()
   /** Commands to actors by number: whether they were acknowledged. */
   readonly told = new Map<number, { readonly actor: string; isAcknowledged: boolean | null }>()
-  readonly refs = new Map<string, ActorRef<unknown, unknown, unknown>>()
-  /** The lives that ended in a crash. */
-  readonly crashed = new Set<number>()
+  /** The lives that may not have written what they knew: they ended in a crash, or were closed while the disk was full. */
+  readonly cutOff = new Set<number>()
   lives = 0
   life: Life
   #broken: Violation | undefined
@@ -161,7 +160,7 @@ export class World {
 
   /** The process dies, and another one opens the log. */
   async reopen(): Promise<void> {
-    this.crashed.add(this.life.number)
+    this.cutOff.add(this.life.number)
     await this.#next()
   }
 
@@ -180,7 +179,6 @@ export class World {
     store.die()
     this.#elapsed += schedule.time.monotonic()
     this.#wall = schedule.time.now()
-    this.refs.clear()
   }
 
   /** Now and then the next process is another version of the program, and finds snapshots of machines that it has not. */
@@ -198,10 +196,11 @@ export class World {
     const schedule = new Schedule(randomOf(script.seed, `schedule ${number}`), script.order, this.#wall)
     const store = new MortalStore(this.store, {
       turn: schedule.turn,
-      refusal: () =>
-        this.elapsed < this.#fullUntil
-          ? new StoreReadOnly({ path: 'simulated', problem: 'no space left on device' })
-          : undefined,
+      refusal: () => {
+        if (this.elapsed >= this.#fullUntil) return undefined
+        if (this.life?.isClosing) this.cutOff.add(number)
+        return new StoreReadOnly({ path: 'simulated', problem: 'no space left on device' })
+      },
       written: (facts) => {
         try {
           this.laws.check(facts)

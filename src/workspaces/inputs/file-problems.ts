@@ -1,7 +1,7 @@
 /** Turns errors of the file system into errors that say what they concern. */
 
 import { ClaudeAgentError } from '../../events/errors/base.ts'
-import { codeOf, systemProblem } from '../../events/errors/phrases.ts'
+import { codeOf, systemFailure } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { defined } from '../../events/json.ts'
 
@@ -13,7 +13,7 @@ export async function about<Result>(path: string, work: () => Promise<Result>): 
     const code = codeOf(cause)
     if (cause instanceof ClaudeAgentError || !/^E[A-Z0-9]+$/.test(code)) throw cause
     const other = { problem: `it cannot be placed in the workspace (${code})`, hint: undefined }
-    const { problem, hint } = systemProblem(cause) ?? other
+    const { problem, hint } = systemFailure(cause) ?? other
     throw new WorkspaceError(defined({ path, problem, hint }), { cause })
   }
 }

@@ -4,8 +4,10 @@
  */
 
 import { hash, randomUUID } from 'node:crypto'
+import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path/posix'
 import type { Clock } from '../../clock.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { InputChangedError } from '../../events/errors/workspace.ts'
 import type { Material, PlacedInput } from '../../events/material.ts'
 import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/material.ts'
@@ -271,10 +273,11 @@ async function stageAll(
   staging: Directory,
   options: PlaceInputsOptions,
 ): Promise<PlacedInput[]> {
+  const excluded = [directories.workspace, directories.home, ...(options.exclude ?? [])]
   const shared = {
     allowance: inputAllowance({ ...DEFAULT_INPUT_LIMITS, ...options.limits }),
     signal: options.signal,
-    exclude: await identitiesOf([...[directories.workspace, directories.home], ...(options.exclude ?? [])]),
+    exclude: await identitiesOf(excluded),
     onStep: options.onStep ?? (() => {}),
   }
   const copyContext = (source: string): CopyContext => ({ ...shared, source })
@@ -287,6 +290,7 @@ async function stageAll(
   const next = () => stagedName(staged.length)
   for (const file of files) staged.push(await stageFile(file, staging, next(), copyContext(file.source)))
   for (const folder of folders) {
+    await refuseOwn(folder.source, excluded)
     staged.push(await stageFolder(folder, staging, next(), copyContext(folder.source)))
   }
   for (const repo of repos) {
@@ -294,6 +298,20 @@ async function stageAll(
     staged.push(await stageRepo(repo, staging, next(), copyContext(url), repoContext))
   }
   return staged
+}
+
+/** A folder that contains one of these is copied without it; of one that is or lies in it, nothing would be left. */
+async function refuseOwn(source: string, excluded: readonly string[]): Promise<void> {
+  const real = (path: string) => realpath(path).catch(() => null)
+  const folder = await real(source)
+  for (const own of await Promise.all(excluded.map(real))) {
+    if (folder === null || own === null || !`${folder}/`.startsWith(`${own}/`)) continue
+    throw new InvalidInputError({
+      what: `The folder ${source}`,
+      problem: `it ${folder === own ? 'is' : 'lies in'} ${own}, where the agents and their log are`,
+      hint: 'Copy what you need to another folder, and pass that one.',
+    })
+  }
 }
 
 const stagedName = (index: number) => `input-${index}`

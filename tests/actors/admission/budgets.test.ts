@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { estimate } from '../../../src/actors/admission/budget-decisions.ts'
+import { estimate } from '../../../src/actors/admission/budget.ts'
 import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
 import { ApiUnavailableError, RefusedError } from '../../../src/events/errors/call.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
@@ -61,6 +61,29 @@ describe('A budget of $3 and calls of $2.50', () => {
       remaining: { usd: 0 },
     })
     expect(await orchestrator.held.list()).toEqual([])
+  })
+
+  test('a task that they hold can be rejected, needs no approval, and holds up no other', async () => {
+    const { orchestrator, runner } = await (await world()).open(costing(2.5))
+    const agent = await orchestrator.createAgent({ ...ECHO, budget: { usd: 3 } })
+    await agent.ask('one')
+    const two = askHeld(agent, 'two')
+    const three = askHeld(agent, 'three')
+    await Promise.all([two.held, three.held])
+    await expect(orchestrator.held.approve('two')).rejects.toMatchObject({
+      _tag: 'TaskNotHeldError',
+      message: expect.stringMatching(
+        /does not fit.* It needs no approval\. .*budget set --agent echo --usd N$/,
+      ),
+    })
+    await orchestrator.held.reject('two', { by: 'Ada', reason: 'too dear' })
+    await expect(two.reply).rejects.toMatchObject({ _tag: 'TaskRejectedError', details: { by: 'Ada' } })
+    expect((await orchestrator.held.list()).map(({ taskId }) => taskId)).toEqual(['three'])
+    await expect(orchestrator.held.reject('two')).rejects.toMatchObject({ _tag: 'TaskNotHeldError' })
+    await agent.setBudget({ usd: 5 })
+    expect(await three.reply).toMatchObject({ text: 'three' })
+    expect(runner.calls.map(({ taskId }) => taskId).slice(1)).toEqual(['three'])
+    expect(agent.snapshot).toMatchObject({ value: 'idle', context: { failure: null } })
   })
 
   test('hold it across a restart that raises the budget', async () => {

@@ -9,10 +9,10 @@ import {
   left,
   refused,
 } from '../../../src/actors/admission/adaptive-limit.ts'
-import { FairQueue } from '../../../src/actors/admission/fair-queue.ts'
 import {
   type Caller,
   type CallSlot,
+  FairQueue,
   Governor,
   type GovernorLimits,
 } from '../../../src/actors/admission/governor.ts'

@@ -1,10 +1,14 @@
 /** Budgets that are set while calls run and end, and calls that are cut off: each call is counted once, and settled. */
+
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { BudgetScope } from '../../../src/actors/admission/budget-scope.ts'
+import type { BudgetScope } from '../../../src/actors/admission/budget.ts'
 import { crashedBy, Ending, KILLED, type Supervised } from '../../../src/actors/engine/exit.ts'
+import type { AgentRunner } from '../../../src/claude/runner.ts'
+import type { NewFact } from '../../../src/events/envelope.ts'
+import { CallCancelledError } from '../../../src/events/errors/call.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { parallel } from '../../../src/patterns/parallel.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
@@ -38,6 +42,19 @@ const costsOf = (answers: readonly AnswerCost[], { agent, run }: BudgetScope): n
 function counting(store: EventStore) {
   const answers: AnswerCost[] = []
   const costs = (scope: BudgetScope) => costsOf(answers, scope)
+  const count = (stream: string, facts: readonly NewFact[]) => {
+    for (const { type, data } of facts) {
+      if (type === 'CallSucceeded')
+        answers.push({
+          agent: stream.slice('agent/'.length),
+          taskId: String(data.taskId),
+          usd: Number(data.costUsd),
+        })
+      if (type !== 'BudgetSet') continue
+      const before = [...answers]
+      counted.costsWhenSet = (of) => costsOf(before, of)
+    }
+  }
   const counted = {
     costs,
     costsWhenSet: costs,
@@ -45,17 +62,12 @@ function counting(store: EventStore) {
       ...store,
       async append(...[stream, facts, options]) {
         const recorded = await store.append(stream, facts, options)
-        for (const { type, data } of facts) {
-          if (type === 'CallSucceeded')
-            answers.push({
-              agent: stream.slice('agent/'.length),
-              taskId: String(data.taskId),
-              usd: Number(data.costUsd),
-            })
-          if (type !== 'BudgetSet') continue
-          const before = [...answers]
-          counted.costsWhenSet = (of) => costsOf(before, of)
-        }
+        count(stream, facts)
+        return recorded
+      },
+      async appendAll(appends) {
+        const recorded = await store.appendAll(appends)
+        for (const { stream, facts } of appends) count(stream, facts)
         return recorded
       },
     } satisfies EventStore,
@@ -168,3 +180,42 @@ test.each(['brutal', 5000] as const)(
     await orchestrator.close()
   },
 )
+
+test('a call of an earlier process that still runs is settled when it has ended, although its task was cancelled', async () => {
+  const clock = virtualClock()
+  const store = { ...memoryStore(), [Symbol.asyncDispose]: async () => {} }
+  let isEnding = false
+  let starts = 0
+  const usage = { inputTokens: 1, outputTokens: 1, cacheReadTokens: 0, cacheCreationTokens: 0 }
+  const runner: AgentRunner = {
+    async *start(_call, { signal }) {
+      starts += 1
+      while (!(signal.aborted && isEnding)) await setImmediate()
+      yield { type: 'spent', costUsd: 2, usage }
+      throw new CallCancelledError()
+    },
+    recover: async () => ({ outcome: 'unsent' }),
+  }
+  const open = () => Orchestrator.open({ store, runner, clock, random: () => 1 })
+
+  const first = await open()
+  await first.budgets.set({ usd: 10 })
+  const agent = await first.createAgent({ id: 'a', systemPrompt: 'x' })
+  agent.ask('work', { taskId: 't' }).catch(() => {})
+  while (starts < 1) await setImmediate()
+  isEnding = true
+  await first.close()
+  isEnding = false
+
+  const second = await open()
+  while (starts < 2) await setImmediate()
+  await (await second.agent('a')).cancel('t', 'not needed')
+  // Here the budget is read for the first time.
+  await second.budgets.show()
+  isEnding = true
+  await second.recover()
+  await (await second.agent('a')).settled()
+  await quiet()
+  expect(await second.budgets.show()).toMatchObject({ spent: { usd: 2 }, reserved: { usd: 0 } })
+  await second.close()
+})

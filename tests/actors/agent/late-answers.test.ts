@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { AgentRunner } from '../../../src/claude/runner.ts'
 import { CallTimeoutError } from '../../../src/events/errors/call.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { ECHO, until, world } from '../world.ts'
 
@@ -68,6 +69,41 @@ describe('An answer that arrives after its task', () => {
     await agent.settled()
     expect(await orchestrator.lateAnswers({ agent: 'echo' })).toMatchObject([{ taskId: 't1', costUsd: 2 }])
     expect(await orchestrator.agents()).toMatchObject([{ lateAnswers: 1 }])
+  })
+
+  test('comes while the end of its task is written and everything closes is kept as well', async () => {
+    const here = await world()
+    const { runner, calls, answer } = stubborn()
+    let written = () => {}
+    const writing = new Promise<void>((resolve) => (written = resolve))
+    let isWriting = false
+    const store: EventStore = {
+      ...here.store,
+      [Symbol.asyncDispose]: async () => {},
+      append: async (stream, facts, options) => {
+        if (facts.some(({ type }) => type === 'TaskFailed')) {
+          isWriting = true
+          await writing
+        }
+        return here.store.append(stream, facts, options)
+      },
+    }
+    const { orchestrator } = await here.open({}, { runner, store })
+    const agent = await orchestrator.createAgent({ ...ECHO, timeoutMs: 1000, retry: { attempts: 0 } })
+    const task = agent.ask('slow', { taskId: 't1' })
+    task.catch(() => {})
+    await until(() => calls.length === 1)
+    await here.clock.advance(1000)
+    await until(() => isWriting)
+    answer()
+    // Its turn comes after the write.
+    for (let turn = 0; turn < 20; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+    const closing = orchestrator.close()
+    written()
+    await closing
+    const { orchestrator: next } = await here.open({}, { runner })
+    expect(await next.lateAnswers()).toMatchObject([{ taskId: 't1', costUsd: 2, tokens: 7 }])
+    await next.close()
   })
 
   test('was removed with its agent can still be read, also when another agent has its name', async () => {

@@ -6,6 +6,9 @@ import { liveFold } from '../../../src/actors/engine/compiled-fold.ts'
 import { replayable } from '../../../src/actors/engine/replayable.ts'
 import { type AgentFact, agentFacts } from '../../../src/events/agent-facts.ts'
 import type { Identified } from '../../../src/events/envelope.ts'
+import { repetitions } from '../../repetitions.ts'
+
+const RUNS = repetitions('MACHINE_RUNS', { short: 250, long: 1000 })
 
 const fold = replayable(agentMachine)
 const live = liveFold(fold)
@@ -153,10 +156,10 @@ describe('the agent’s machine', () => {
           expect(state(actor.getSnapshot())).toEqual(state(replayed))
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: RUNS },
     )
     // The property would be vacuous if hardly any fact was expected.
-    expect(taken).toBeGreaterThan(10_000)
+    expect(taken).toBeGreaterThan(10 * RUNS)
   })
 
   test('ends each task exactly once, whatever happens', () => {

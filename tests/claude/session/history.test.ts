@@ -7,10 +7,11 @@ import type { AgentRunner, Call } from '../../../src/claude/runner.ts'
 import { findTranscript, listTranscripts } from '../../../src/claude/session/transcripts.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
+import { repetitions } from '../../repetitions.ts'
 import { collect, REAL_CLAUDE, type TestAgent, testAgent } from '../calls.ts'
 
-/** 200 KB of text in all, in 10 turns by default: 100 turns of 2 KB take two minutes. */
-const TURNS = Number(process.env.CLAUDE_AGENTS_TEST_TURNS ?? 10)
+/** 200 KB of text in all: 100 turns of 2 KB take two minutes. */
+const TURNS = repetitions('CLAUDE_AGENTS_TEST_TURNS', { short: 6, long: 10 })
 const TEXT = 100_000 / TURNS
 
 const answering: SimulatedModelOptions['reply'] & {} = (request) =>

@@ -68,7 +68,8 @@ const OTHERS = [
     'interactive',
     'recover',
   ],
-  ...['log backup', 'log compact', 'log export', 'log import', 'log repair', 'log restore', 'rerun', 'serve'],
+  ...['log backup', 'log compact', 'log export', 'log import', 'log repair', 'log restore', 'rerun'],
+  ...['serve status', 'serve stop'],
   ...['workflow cancel', 'workflow run', 'workflow template'],
   ...['completion', 'demo', 'help', 'init', 'version'],
 ]

@@ -96,3 +96,31 @@ test.runIf(hasTmux)(
     expect(values.map(({ type }) => type)).toContain('TaskCancelled')
   },
 )
+
+// All that follows arrives while the first answer is on its way.
+test.runIf(hasTmux)('What a person (tmux) types ahead is kept: lines, a paste, and half a line', async () => {
+  await using model = await simulatedModel({
+    reply: [answer.held('A first answer.'), 'A second answer.', 'A third answer.'],
+  })
+  const { folder, run } = await commandLine(model.environment)
+  await run(['agent', 'create', 'helper', 'You help.'])
+  const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: CLAUDE })
+  await terminal.type(`${process.execPath} ${MAIN} interactive; echo "exit $?"`)
+  await terminal.shows(/helper>\n*$/)
+  await terminal.enter('What is first?')
+  await vi.waitFor(() => expect(model.requests.length).toBe(1), { timeout: 30_000 })
+  await terminal.press('What is second?', 'Enter', 'use helper', 'Enter')
+  const lines = Array.from({ length: 200 }, (_, index) => `line ${index + 1} of what was pasted`)
+  await terminal.paste(lines.join('\n'))
+  await terminal.press('Enter', 'ex')
+  model.release()
+  await terminal.shows(/A third answer\.(.|\n)*helper> ex\n*$/)
+  await terminal.press('it', 'Enter')
+  await terminal.shows(/exit 0\n/)
+  const { values } = await run(['log', '--json', '--type', 'TaskAccepted'])
+  expect(values.map(({ data }) => (data as unknown as { prompt: string }).prompt)).toEqual([
+    'What is first?',
+    'What is second?',
+    lines.join('\n'),
+  ])
+})

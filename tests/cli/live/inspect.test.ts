@@ -34,7 +34,7 @@ test('prints its address, serves the store to any client that knows it, and ends
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}$/)
   expect(await facts(url)).toMatchObject({ total: 2 })
 
-  // A second one asks the first for the log, and wants a port of its own.
+  // A second one reads the same log, and wants a port of its own.
   const { port } = new URL(url)
   const taken = await run(['--json', 'inspect', '--port', port])
   expect(taken).toMatchObject({ exitCode: 1, stdout: '' })
@@ -43,6 +43,24 @@ test('prints its address, serves the store to any client that knows it, and ends
   })
   first.kill('SIGINT')
   expect(await first).toMatchObject({ exitCode: 130 })
+})
+
+test('a service starts, works and ends while the inspector is open, and both go on', async () => {
+  const { folder, start, run } = await commandLine()
+  expect(await run(['agent', 'create', 'a', 'You are a'])).toMatchObject({ exitCode: 0 })
+  const inspecting = start('--json', 'inspect')
+  const { url } = JSON.parse(await firstLine(inspecting))
+  for (const id of ['b', 'c']) {
+    const { total } = await facts(url)
+    const service = start('--json', 'serve')
+    expect(JSON.parse(await firstLine(service))).toMatchObject({ baseDir: join(folder, '.claude-agents') })
+    expect(await run(['agent', 'create', id, 'You are'])).toMatchObject({ exitCode: 0 })
+    while ((await facts(url)).total !== total + 1);
+    service.kill('SIGTERM')
+    expect(await service).toMatchObject({ exitCode: 0 })
+  }
+  inspecting.kill('SIGINT')
+  await inspecting
 })
 
 test('an invalid port is a usage error', async () => {

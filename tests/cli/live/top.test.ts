@@ -56,3 +56,19 @@ test('The limits of accounts stand above the table, with the time when they rese
     'api.anthropic.com#3f9a: five_hour 100% used, resets 2026-01-01 17:00 UTC; seven_day 40% used; waits until 2026-01-01 17:00 UTC',
   )
 })
+
+test('On a narrow terminal no line is wider than it, and names, states and costs stay', () => {
+  const agents = [agent('a-writer-with-a-long-name', 'busy', 3), agent('critic', 'idle', 0)]
+  const lines = (columns: number) =>
+    topLines({ ...plain, columns }, { agents, runs: 1, accounts: [], owner: 7 })
+  expect(lines(80)).toEqual([
+    '2 agents, 1 call in flight, 2 tasks waiting, 1 run in progress',
+    'process 7 has the store open',
+    'AGENT                      STATUS  CALLS  TASKS  DONE  TOKENS   COST',
+    'a-writer-with-a-long-name  busy        1      3     2    1000  $0.50',
+    'critic                     idle        0      0     2    1000  $0.50',
+    'total                                  1      3     4    2000  $1.00',
+  ])
+  expect(lines(60)[3]).toBe('a-writer-with-a-long-name  busy        1      3     2  $0.50')
+  expect(lines(40)[3]).toBe('a-writer-with-a-l…  busy        3  $0.50')
+})

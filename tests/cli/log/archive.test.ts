@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { open, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { InvalidRequestError } from '../../../src/events/errors/call.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
@@ -116,7 +116,7 @@ describe('log backup', () => {
     const gone = once(writer, 'exit')
     const acknowledged = async () => (await readFile(join(folder, 'acknowledged'), 'utf8')).split('\n').length
     try {
-      while ((await acknowledged()) < 1000) await new Promise((resolve) => setImmediate(resolve))
+      await vi.waitUntil(async () => (await acknowledged()) >= 1000, { timeout: 60_000, interval: 10 })
       for (const name of ['one', 'two']) {
         const { values, exitCode, stderr } = await run(['log', 'backup', `${name}.backup`, '--json'])
         expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { commandLine, MAIN } from '../command.ts'
@@ -74,18 +74,29 @@ describe('completion', () => {
     await run(['agent', 'create', 'writer', 'You write.'])
     await symlink(MAIN, join(folder, 'claude-agents'))
     const script = (await run(['completion', 'bash'])).stdout
-    const complete = (...words: string[]) => {
-      const line = ['claude-agents', ...words].map((word) => `'${word}'`).join(' ')
-      const program = `${script}\nCOMP_WORDS=(${line}); COMP_CWORD=${words.length}; _claude_agents; printf '%s ' "\${COMPREPLY[@]}"`
-      const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` }
-      return execFileSync('bash', ['-c', program], { cwd: folder, env, encoding: 'utf8' }).trim()
+    const completeIn = (path: string, typed: readonly string[]) => {
+      const line = typed.map((word) => `'${word}'`).join(' ')
+      const program = `${script}\nCOMP_WORDS=(${line}); COMP_CWORD=${typed.length - 1}; _claude_agents; printf '%s ' "\${COMPREPLY[@]}"`
+      const env = { ...process.env, PATH: path }
+      return execFileSync('/bin/bash', ['-c', program], { cwd: folder, env, encoding: 'utf8' }).trim()
     }
+    const complete = (...words: string[]) =>
+      completeIn(`${folder}:${process.env.PATH}`, ['claude-agents', ...words])
     expect(complete('work')).toBe('workflow')
     expect(complete('agent', 's')).toBe('show sessions')
     expect(complete('agent', 'ask', '')).toBe('researcher writer')
     expect(complete('log', '--stream', 'agent/w')).toBe('agent/writer')
     expect(complete('agent', 'ask', 'writer', '--te')).toBe('--text')
     expect(complete('--base-dir', '/nowhere', 'agent', 'ask', '')).toBe('researcher')
+
+    // Installed in the project alone, and started by npx.
+    await rm(join(folder, 'claude-agents'))
+    await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+    await symlink(MAIN, join(folder, 'node_modules/.bin/claude-agents'))
+    const byNpx = (...words: string[]) => completeIn(process.env.PATH ?? '', ['npx', ...words])
+    expect(byNpx('claude-agents', 'agent', 'ask', '')).toBe('researcher writer')
+    expect(byNpx('claude-agents', 'work')).toBe('workflow')
+    expect(byNpx('vitest', 'work')).toBe('')
   })
 
   test.each(['zsh', 'fish'])('there is a script for %s', async (shell) => {

@@ -49,6 +49,9 @@ describe('workflow run', () => {
       steps: 2,
       done: 2,
       costUsd: expect.any(Number),
+      topic: 'go',
+      startedAt: expect.any(String),
+      durationMs: expect.any(Number),
     }
     expect((await run(['workflow', 'list', '--json'])).values).toEqual([line])
     const [shown] = (await run(['workflow', 'show', runId, '--json'])).values
@@ -73,6 +76,9 @@ describe('workflow run', () => {
       before: { status: 'running' },
       after: { status: 'succeeded', name: 'sequential', steps: 2, done: 2 },
     })
+    const table = (await run(['workflow', 'list'])).stdout.split('\n')
+    expect(table[0]).toMatch(/^RUN +STATUS +TOPIC +STARTED +TOOK +COST +STEPS +NAME$/)
+    expect(table[1]).toMatch(/ succeeded +go +(now|\d+ s ago) +[\d.]+ m?s +\$[\d.]+ +2 of 2 +sequential$/)
     const text = await run(['workflow', 'show', runId])
     expect(text.stdout).toMatch(
       /succeeded {2}2 of 2 steps[\s\S]*a +done .* tokens +\$[\s\S]*an answer to: go/,
@@ -390,4 +396,21 @@ describe('bad input gets a clear error before any call is made:', () => {
       hint: expect.stringContaining('--module'),
     })
   })
+})
+
+test('template beside the owner of the store says what cannot be done there, and creates no agents', async () => {
+  const cli = await commandLine(model.environment)
+  await using owner = await Orchestrator.open({ baseDir: join(cli.folder, '.claude-agents') })
+  for (const id of [undefined, 'visionary']) {
+    if (id !== undefined) await owner.createAgent({ id, systemPrompt: 'You are here already.' })
+    const refused = await cli.run(['workflow', 'template', 'brainstorm', 'features', '--json'])
+    expect(refused.exitCode).toBe(1)
+    expect(failureOf(refused)).toMatchObject({
+      code: 'OwnerOnly',
+      message: expect.stringContaining(
+        `process ${process.pid}, and running a workflow does not work through`,
+      ),
+    })
+    expect((await owner.agents()).map((agent) => agent.id)).toEqual(id === undefined ? [] : [id])
+  }
 })

@@ -44,6 +44,17 @@ describe('the progress of a run', () => {
     expect(progress.lines(9000, screen)).toEqual(['✗ worker failed         4.0 s      20 tokens $1.00'])
   })
 
+  test('on a narrow screen cuts long names, keeps state and time, and leaves out a figure that has no room', () => {
+    const progress = new ProgressLines(['an-agent-with-a-very-long-name', '研究'], plain)
+    progress.note(event('an-agent-with-a-very-long-name', 1, 'scheduled'), 0)
+    const spent = { tokens: 1_234_567, costUsd: 12.3456 }
+    progress.note(event('an-agent-with-a-very-long-name', 1, 'succeeded', spent), 3000)
+    const at = (columns: number) => progress.lines(3000, { columns, rows: 10 })
+    expect(at(80)[0]).toBe('✓ an-agent-with-a-very-long-name done           3.0 s 1234567 tokens $12.3456')
+    expect(at(60)[0]).toBe('✓ an-agent-with-a-very-long-name done           3.0 s')
+    expect(at(40)).toEqual(['✓ an-agent-with-a… done           3.0 s', '· 研究             waiting'])
+  })
+
   test('fits the screen', () => {
     const progress = new ProgressLines(
       Array.from({ length: 30 }, (_, index) => `agent-with-a-long-name-${index}`),
@@ -52,7 +63,8 @@ describe('the progress of a run', () => {
     progress.note(event('agent-with-a-long-name-29', 1, 'scheduled'), 0)
     const lines = progress.lines(0, { columns: 30, rows: 10 })
     expect(lines.length).toBe(8)
-    expect(lines.at(-1)).toBe('  and 23 more, 1 of them work')
+    expect(lines.at(-1)).toBe('  and 23 more, 1 of them wor…')
+    expect(lines[0]).toBe('· agent-w… waiting')
     expect(lines.every((line) => line.length < 30)).toBe(true)
   })
 })

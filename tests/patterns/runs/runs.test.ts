@@ -56,7 +56,10 @@ describe('a run', () => {
       errors: [],
     })
     expect(await orchestrator.runs.list()).toEqual([
-      { runId: 'r1', name: 'report', status: 'succeeded', steps: 2, done: 2, costUsd: 1 },
+      {
+        ...{ runId: 'r1', name: 'report', status: 'succeeded', steps: 2, done: 2, costUsd: 1 },
+        ...{ topic: 'go', startedAt: new Date(here.clock.now()).toISOString(), durationMs: 0 },
+      },
     ])
   })
 

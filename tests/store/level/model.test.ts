@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CommitConflict, type VersionConflict } from '../../../src/events/errors/store.ts'
+import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { defined } from '../../../src/events/json.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
@@ -28,9 +29,15 @@ const appendStep: fc.Arbitrary<AppendStep> = fc.record({
   commitId: fc.option(fc.constantFrom('one', 'two', 'three', 'four'), { nil: undefined }),
 })
 
-/** Groups of concurrent appends; between two groups the store may be reopened. */
+/** One append, or several that are written together. */
+const groupStep = fc.oneof(
+  { weight: 2, arbitrary: fc.tuple(appendStep) },
+  { weight: 1, arbitrary: fc.array(appendStep, { maxLength: 3 }) },
+)
+
+/** Concurrent appends, again and again; in between, the store may be reopened. */
 const history = fc.array(
-  fc.record({ appends: fc.array(appendStep, { maxLength: 6 }), reopen: fc.boolean() }),
+  fc.record({ appends: fc.array(groupStep, { maxLength: 6 }), reopen: fc.boolean() }),
   {
     maxLength: 8,
   },
@@ -38,44 +45,65 @@ const history = fc.array(
 
 type Outcome =
   | number[]
-  | { tag: 'CommitConflict' }
+  | { tag: 'CommitConflict' | 'InvalidInputError' }
   | { tag: 'VersionConflict'; expected: number; actual: number }
 
 /** The simplest possible log. */
 function model() {
   const log: { stream: string; n: number }[] = []
   const commits = new Map<string, number[]>()
-  const version = (stream: string) => log.filter((fact) => fact.stream === stream).length
-  return {
-    log,
-    append({ stream, numbers, expectedVersion, commitId }: AppendStep): Outcome {
-      const repeated = commitId === undefined ? undefined : commits.get(commitId)
-      if (repeated) {
-        const before = repeated.map((position) => log[position - 1])
-        const isSame = isDeepStrictEqual(
-          before,
-          numbers.map((n) => ({ stream, n })),
-        )
-        return isSame ? repeated : { tag: 'CommitConflict' }
-      }
-      const actual = version(stream)
+  /** Where each append of a group begins. */
+  const begins = (group: readonly AppendStep[]) =>
+    group.map((_, index) => group.slice(0, index).flatMap(({ numbers }) => numbers).length)
+  const placesFrom = (group: readonly AppendStep[], first: number) =>
+    group.map(({ numbers }, index) => numbers.map((_, at) => first + (begins(group)[index] ?? 0) + at))
+  const append = (group: readonly AppendStep[]): Outcome => {
+    const commitIds = group.flatMap(({ commitId }) => commitId ?? [])
+    if (new Set(commitIds).size < commitIds.length) return { tag: 'InvalidInputError' }
+    const known = group.findIndex(({ commitId }) => commitId !== undefined && commits.has(commitId))
+    if (known >= 0) {
+      const first = (commits.get(group[known]?.commitId ?? '')?.[0] ?? 0) - (begins(group)[known] ?? 0)
+      const places = placesFrom(group, first)
+      const isSame = group.every(
+        ({ stream, numbers, commitId }, index) =>
+          (commitId === undefined || isDeepStrictEqual(commits.get(commitId), places[index])) &&
+          numbers.every((n, at) => isDeepStrictEqual(log[(places[index]?.[at] ?? 0) - 1], { stream, n })),
+      )
+      return isSame ? places.flat() : { tag: 'CommitConflict' }
+    }
+    const version = new Map<string, number>()
+    for (const { stream } of log) version.set(stream, (version.get(stream) ?? 0) + 1)
+    for (const { stream, numbers, expectedVersion } of group) {
+      const actual = version.get(stream) ?? 0
       const expected = expectedVersion === 'none' ? 0 : expectedVersion
       if (expected !== 'any' && expected !== actual) return { tag: 'VersionConflict', expected, actual }
-      const positions = numbers.map((n) => log.push({ stream, n }))
-      if (commitId !== undefined && numbers.length > 0) commits.set(commitId, positions)
-      return positions
-    },
+      version.set(stream, actual + numbers.length)
+    }
+    const places = placesFrom(group, log.length + 1)
+    for (const [index, { stream, numbers, commitId }] of group.entries()) {
+      log.push(...numbers.map((n) => ({ stream, n })))
+      if (commitId !== undefined && numbers.length > 0) commits.set(commitId, places[index] ?? [])
+    }
+    return places.flat()
   }
+  return { log, append }
 }
 
-async function append(store: EventStore, step: AppendStep): Promise<Outcome> {
-  const { stream, numbers, expectedVersion, commitId } = step
-  const options = defined({ expectedVersion, commitId })
+async function append(store: EventStore, group: readonly AppendStep[]): Promise<Outcome> {
+  const appends = group.map(({ stream, numbers, expectedVersion, commitId }) => ({
+    stream,
+    facts: numbers.map(counted),
+    ...defined({ expectedVersion, commitId }),
+  }))
+  const [only] = appends
   try {
-    const recorded = await store.append(stream, numbers.map(counted), options)
+    const recorded =
+      only && appends.length === 1
+        ? await store.append(only.stream, only.facts, only)
+        : (await store.appendAll(appends)).flat()
     return recorded.map(({ position }) => position)
   } catch (error) {
-    if (error instanceof CommitConflict) return { tag: error._tag }
+    if (error instanceof CommitConflict || error instanceof InvalidInputError) return { tag: error._tag }
     const { _tag: tag, expected, actual } = error as VersionConflict
     return { tag, expected, actual }
   }

@@ -68,7 +68,9 @@ const checkStore = async (directory: string, atLeast: number) => {
   expect(facts.map(({ data }) => data.n)).toEqual(facts.map((_, index) => index + 1))
   expect(facts.length).toBeGreaterThanOrEqual(atLeast)
   for (const { data } of facts)
-    expect(await store.blobs.get(data.body as never)).toBe(`${data.n} `.repeat(50))
+    expect(await store.blobs.get(data.body as never)).toBe(`${data.of} `.repeat(50))
+  // Each group is whole.
+  expect(facts.length % 2).toBe(0)
 }
 
 describe.runIf(canRecord)('A power loss at any moment', { timeout: 300_000 }, () => {
@@ -92,7 +94,7 @@ describe.runIf(canRecord)('A power loss at any moment', { timeout: 300_000 }, ()
       await (file.endsWith('.backup')
         ? restoreStore(archive, target)
         : importStore(archive, target, () => null))
-      await checkStore(target, 3)
+      await checkStore(target, 6)
     })
     const seen = new Set<string>()
     for await (const { found, said, moment } of powerLosses('copy', base)) {

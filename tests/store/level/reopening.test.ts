@@ -2,6 +2,8 @@
 import { readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { Fenced } from '../../../src/events/errors/store.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { all, contents, counted, countedTo } from '../store-kit.ts'
@@ -115,4 +117,19 @@ test('A record over the size limit is refused, and nothing of its append is writ
   const large = { type: 'Large', v: 1, data: { text: 'ü'.repeat(600) } }
   await expect(store.append('agent/a', [counted(1), large])).rejects.toMatchObject({ _tag: 'RecordTooLarge' })
   expect(await store.head()).toBe(0)
+})
+
+test('A token of an earlier opening is fenced', async () => {
+  const directory = await temporaryDirectory()
+  const claimed = async (store: EventStore) => (await store.claim?.('agent/a')) ?? ''
+  const before = await levelStore(directory)
+  const stale = await claimed(before)
+  await before.append('agent/a', [counted(1)], { token: stale })
+  await before[Symbol.asyncDispose]()
+  await using store = await levelStore(directory)
+  await expect(store.append('agent/a', [counted(2)], { token: stale })).rejects.toThrow(Fenced)
+  const token = await claimed(store)
+  await expect(store.append('agent/a', [counted(2)], { token: stale })).rejects.toThrow(Fenced)
+  await store.append('agent/a', [counted(2)], { token })
+  expect(await store.head('agent/a')).toBe(2)
 })

@@ -58,6 +58,9 @@ test('After kill -9, a log truncated anywhere has all facts up to `head`, or is 
       seen.whole++
       expect(found.length).toBeGreaterThanOrEqual(head?.position ?? 0)
       expect(found).toEqual(facts.slice(0, found.length))
+      // Whole commits, over all of their streams.
+      const last = found.at(-1)?.data
+      expect(Number(last?.index ?? 0) + 1).toBe(Number(last?.count ?? 1))
     } else {
       seen.refused++
       expect(findings).toContainEqual(expect.objectContaining({ kind: 'gap' }))

@@ -201,6 +201,25 @@ test("a folder that contains the agent is copied without the agent's directories
   expect(await listing(world.at('all'))).toEqual(['agents', 'agents/a', 'file', 'source'])
 })
 
+test('a folder that is one of those to leave out, or lies in one, is refused, through links as well', async () => {
+  const out = world.outside('.')
+  await mkdir(world.outside('below'))
+  await symlink(out, join(world.root, 'link'))
+  for (const source of [
+    out,
+    world.outside('below'),
+    join(world.root, 'link'),
+    join(world.root, 'link/below'),
+  ]) {
+    const placing = world.place({ folders: [{ source, target: 'all' }] }, { exclude: [out] })
+    await expect(placing).rejects.toMatchObject({
+      _tag: 'InvalidInputError',
+      message: expect.stringMatching(/(is|lies in) .*, where the agents and their log are/),
+    })
+  }
+  expect(await listing(world.at('.'))).toEqual([])
+})
+
 test('input inside another input is placed after it', async () => {
   await world.give('folder/file')
   const source = await world.give('extra')

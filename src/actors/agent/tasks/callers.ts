@@ -1,9 +1,19 @@
 /** Notifies the callers of tasks when a task is held, released or ended. */
 import type { EventEmitter } from 'node:events'
-import type { Hold, TaskOutcome } from '../../../events/agent-facts.ts'
+import type { AgentFact, Hold, TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified } from '../../../events/envelope.ts'
 import { callListener } from '../../../events/listener.ts'
+import type { Part } from '../../engine/part.ts'
 import type { HeldTask } from './held.ts'
+
+/** A step of a run that asks: what it records in one append with its task. */
+export interface AskingStep {
+  /** Records that it is scheduled, with the acceptance of its task if that can begin at once. Returns the id of the fact.
+   * No method if it already is. */
+  schedule?(accepting?: Part): Promise<string>
+  /** Records its answer, with that of the agent. */
+  succeed(answering: Part, answer: Extract<AgentFact, { type: 'CallSucceeded' }>['data']): Promise<unknown>
+}
 
 interface Caller {
   resolve(outcome: Identified<TaskOutcome>): void

@@ -10,6 +10,11 @@ export interface OfAgent {
   readonly agent?: string
 }
 
+interface Found {
+  readonly agent: Agent
+  readonly task: HeldTask
+}
+
 export class HeldTasks {
   readonly #agents: AgentSystem
 
@@ -20,12 +25,13 @@ export class HeldTasks {
   /** By agent, in the order in which they would start. Loads only agents that have held tasks. */
   async list({ agent }: OfAgent = {}): Promise<readonly HeldTask[]> {
     if (agent !== undefined) return (await this.#agents.get(agent)).held()
-    const holding = (await this.#agents.list()).filter(({ held }) => held > 0)
+    const holding = (await this.#agents.list({ open: true })).filter(({ held }) => held > 0)
     return (await Promise.all(holding.map(async ({ id }) => (await this.#agents.get(id)).held()))).flat()
   }
 
   async approve(taskId: string, { agent, ...verdict }: OfAgent & Verdict = {}): Promise<HeldTask> {
-    const found = await this.#find(taskId, agent)
+    const found = await this.#find(taskId, agent, 'approval')
+    if (found.task.reason !== 'approval') throw new TaskNotHeldError({ taskId, held: found.task })
     await found.agent.approve(taskId, verdict)
     return found.task
   }
@@ -37,10 +43,10 @@ export class HeldTasks {
   }
 
   /** Task ids are unique within an agent only. */
-  async #find(taskId: string, agent?: string): Promise<{ agent: Agent; task: HeldTask }> {
-    const tasks = (await this.list(defined({ agent }))).filter(
-      (held) => held.taskId === taskId && held.reason === 'approval',
-    )
+  async #find(taskId: string, agent?: string, reason?: HeldTask['reason']): Promise<Found> {
+    const all = (await this.list(defined({ agent }))).filter((held) => held.taskId === taskId)
+    const meant = all.filter((held) => held.reason === reason)
+    const tasks = meant.length > 0 ? meant : all
     const [task] = tasks
     if (!task || tasks.length > 1)
       throw new TaskNotHeldError({ taskId, agents: tasks.map((one) => one.agent) })

@@ -2,11 +2,7 @@
 import type { AgentFact, Hold } from '../../../events/agent-facts.ts'
 import { TaskNotHeldError, TaskRejectedError } from '../../../events/errors/hold.ts'
 import { callErrorData } from '../../../events/errors/recorded.ts'
-import { dollars } from '../../../events/figures.ts'
-import type { Limit } from '../../../events/options/budget.ts'
-import type { BudgetInfo } from '../../admission/budget-ledger.ts'
-import { nameOfBudget } from '../../admission/budget-scope.ts'
-import type { Budgets } from '../../admission/budgets.ts'
+import type { Admission, BudgetInfo } from '../../admission/admission.ts'
 import type { AgentContext, QueuedTask } from '../state.ts'
 
 /** A task that waits for an approval, for room in a budget, or for its account to be able to pay. */
@@ -25,12 +21,12 @@ export interface HeldTask {
   readonly estimate: { readonly usd: number; readonly tokens: number } | null
 }
 
-/** @param budget The budget that has no room for it. */
-export function heldTask(
+/** A held task as it is told. */
+export async function heldTask(
   task: { readonly agent: string; readonly taskId: string; readonly runId?: string },
   hold: Hold,
-  budget: BudgetInfo | null,
-): HeldTask {
+  admission: Pick<Admission, 'explain'>,
+): Promise<HeldTask> {
   const { agent, taskId, runId = null } = task
   const what = `Task ${taskId} of agent "${agent}" is held`
   if (hold.reason === 'approval') {
@@ -47,11 +43,12 @@ export function heldTask(
       hint: 'Nothing is sent until you say so. Add credit or raise the limit, then: claude-agents account resume',
     }
   }
-  const { usd, tokens } = hold
+  const { usd, tokens, reason } = hold
+  const { message, hint, budget } = await admission.explain(hold)
   return {
-    ...{ agent, taskId, runId, reason: hold.reason, budget, estimate: { usd, tokens } },
-    message: `${what}: its next call does not fit into ${budget ? inWords(budget, hold) : 'a budget'}.`,
-    hint: `It resumes when the budget has room: claude-agents budget set${budget ? optionsOf(budget) : ''}.`,
+    ...{ agent, taskId, runId, reason, budget, estimate: { usd, tokens } },
+    message: `${what}: ${message}`,
+    hint,
   }
 }
 
@@ -59,40 +56,12 @@ export function heldTask(
 export async function heldTasksIn(
   agent: string,
   queue: readonly QueuedTask[],
-  budgets: Pick<Budgets, 'of'>,
+  admission: Pick<Admission, 'explain'>,
 ): Promise<readonly HeldTask[]> {
-  const tasks = queue.map(async ({ hold, ...task }) => {
-    if (!hold) return []
-    return [heldTask({ ...task, agent }, hold, hold.reason === 'budget' ? await budgets.of(hold) : null)]
-  })
-  return (await Promise.all(tasks)).flat()
-}
-
-/** `the budget: about $2.50 is needed, and $0.50 of $3.00 is left` */
-function inWords(
-  { scope, limit, remaining }: BudgetInfo,
-  { usd, tokens }: Hold & { reason: 'budget' },
-): string {
-  const parts = [
-    ...(isShort(remaining.usd, usd)
-      ? [
-          `about ${dollars(usd)} is needed, and ${dollars(Math.max(0, remaining.usd ?? 0))} of ${dollars(limit.usd ?? 0)} is left`,
-        ]
-      : []),
-    ...(isShort(remaining.tokens, tokens)
-      ? [
-          `about ${tokens} tokens are needed, and ${Math.max(0, remaining.tokens ?? 0)} of ${limit.tokens} are left`,
-        ]
-      : []),
-  ]
-  return parts.length === 0 ? nameOfBudget(scope) : `${nameOfBudget(scope)}: ${parts.join('; ')}`
-}
-
-const isShort = (left: number | null, needed: number) => left !== null && (left <= 0 || needed > left)
-
-function optionsOf({ scope: { agent, run }, limit }: { scope: BudgetInfo['scope']; limit: Limit }): string {
-  const whose = agent !== undefined ? ` --agent ${agent}` : run !== undefined ? ` --run ${run}` : ''
-  return `${whose}${limit.usd === null ? '' : ' --usd N'}${limit.tokens === null ? '' : ' --tokens N'}`
+  const tasks = queue.flatMap(({ hold, ...task }) =>
+    hold ? heldTask({ ...task, agent }, hold, admission) : [],
+  )
+  return Promise.all(tasks)
 }
 
 /** Who approves. */
@@ -107,24 +76,20 @@ export interface Rejection extends Verdict {
 }
 
 /** Throws TaskNotHeldError unless the task needs approval. */
-export function approveTask(context: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
-  checkNeedsApproval(context, taskId)
+export function approveTask({ queue }: AgentContext, taskId: string, { by }: Verdict): readonly AgentFact[] {
+  const needsApproval = queue.some((task) => task.taskId === taskId && task.hold?.reason === 'approval')
+  if (!needsApproval) throw new TaskNotHeldError({ taskId })
   return [{ type: 'TaskApproved', data: { taskId, by: by ?? null } }]
 }
 
-/** Throws TaskNotHeldError unless the task needs approval. */
+/** Throws TaskNotHeldError unless the task is held, for whatever reason. */
 export function rejectTask(
-  context: AgentContext,
+  { queue }: AgentContext,
   agent: string,
   taskId: string,
   { by = '', reason = '' }: Rejection,
 ): readonly AgentFact[] {
-  checkNeedsApproval(context, taskId)
+  if (!queue.some((task) => task.taskId === taskId && task.hold)) throw new TaskNotHeldError({ taskId })
   const error = callErrorData(new TaskRejectedError({ agent, taskId, by, reason }))
   return [{ type: 'TaskFailed', data: { taskId, error, fatal: false } }]
-}
-
-function checkNeedsApproval({ queue }: AgentContext, taskId: string): void {
-  const isHeld = queue.some((task) => task.taskId === taskId && task.hold?.reason === 'approval')
-  if (!isHeld) throw new TaskNotHeldError({ taskId })
 }

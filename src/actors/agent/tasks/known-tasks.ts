@@ -1,10 +1,13 @@
-/** What is known of a task without asking for it: whether its agent would refuse it, had accepted it, and how it ended. */
+/** What is known of a task without asking for it: whether its agent would refuse it or had accepted it, how it ended, its cost. */
+import { addUsage, NO_USAGE } from '../../../claude/usage.ts'
 import { type AgentFact, agentFacts, type TaskOutcome } from '../../../events/agent-facts.ts'
 import type { Identified, Recorded } from '../../../events/envelope.ts'
 import { AgentNotFoundError, AgentStoppedError, MailboxFullError } from '../../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
+import { spendingIn } from '../../../events/spending.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import type { AgentSnapshot } from '../machine.ts'
+import type { Reply } from './handle.ts'
 
 /** Why an agent accepts no new task; undefined if it does. */
 export function refusalIn(
@@ -18,14 +21,25 @@ export function refusalIn(
   return undefined
 }
 
-/** The fact that accepted a task; undefined if the agent does not know it. Looked up only before it is refused. */
-export async function acceptanceOf(
+/** A task as its agent's log has it. */
+export interface RecordedTask {
+  readonly accepted: Recorded
+  /** How it ended; absent while it is open. */
+  readonly outcome?: Identified<TaskOutcome>
+}
+
+/** What the log has of a task; undefined if the agent does not know it. Reads back to its acceptance, and no further. */
+export async function recordedTask(
   taskId: string,
   store: EventStore,
   stream: string,
-): Promise<Recorded | undefined> {
-  for await (const fact of store.read(stream, { direction: 'backwards' }))
-    if (fact.type === 'TaskAccepted' && fact.data.taskId === taskId) return fact
+): Promise<RecordedTask | undefined> {
+  let outcome: Identified<TaskOutcome> | undefined
+  for await (const recorded of store.read(stream, { direction: 'backwards' })) {
+    if (recorded.data.taskId !== taskId) continue
+    if (recorded.type === 'TaskAccepted') return { accepted: recorded, ...(outcome && { outcome }) }
+    if (endsTask(recorded, taskId)) outcome = agentFacts.read(recorded) as Identified<TaskOutcome>
+  }
   return undefined
 }
 
@@ -52,3 +66,29 @@ const TASK_ENDS = new Set<string>([
 /** Whether a fact ends the task with this id. */
 export const endsTask = ({ type, data }: { type: string; data: object }, taskId: string): boolean =>
   TASK_ENDS.has(type) && 'taskId' in data && data.taskId === taskId
+
+export type TaskSpending = Pick<Reply, 'costUsd' | 'tokens' | 'usage'>
+
+/** What the call that a fact ends has cost. */
+export function taskSpending(data: object): TaskSpending {
+  const { costUsd = 0, tokens = 0, usage = NO_USAGE } = spendingIn({ data }) ?? {}
+  return { costUsd, tokens, usage }
+}
+
+/** What the calls of a task have cost, without what was known only after its task had ended. */
+export async function spentOnTask(store: EventStore, stream: string, taskId: string): Promise<TaskSpending> {
+  let spent = taskSpending({})
+  for await (const recorded of store.read(stream, { direction: 'backwards' })) {
+    if (recorded.data.taskId !== taskId) continue
+    const { type, data } = agentFacts.read(recorded)
+    if (type === 'TaskAccepted') break
+    if (type === 'LateAnswerRecorded' || type === 'LateCostRecorded') continue
+    const { costUsd, tokens, usage } = taskSpending(data)
+    spent = {
+      costUsd: spent.costUsd + costUsd,
+      tokens: spent.tokens + tokens,
+      usage: addUsage(spent.usage, usage),
+    }
+  }
+  return spent
+}

@@ -1,13 +1,11 @@
 /** Late answers: those that arrived after their task had ended are recorded, and can be listed. */
-
 import { agentFacts } from '../../../events/agent-facts.ts'
 import { CommitConflict } from '../../../events/errors/store.ts'
 import { checkId } from '../../../events/ids.ts'
-import { spendingIn } from '../../../events/spending.ts'
+import { amountOf, type RecordedSpending, spendingIn } from '../../../events/spending.ts'
 import type { EventStore } from '../../../store/event-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import type { CallEnding } from '../call.ts'
-import { amountSpent, type CountedSpending } from '../counted-spending.ts'
 import { lateEnding } from '../decisions.ts'
 import type { AgentActor } from '../environment.ts'
 import type { CurrentTask, OpenCall } from '../state.ts'
@@ -30,7 +28,7 @@ interface LateEnding {
   readonly task: CurrentTask
   readonly call: OpenCall
   readonly ending: CallEnding
-  readonly spent: CountedSpending
+  readonly spent: RecordedSpending
 }
 
 /** Records what arrived after its task had ended, once per call: an answer, or a cost. Returns whether that was new. */
@@ -40,7 +38,7 @@ export async function recordLateEnding(
   { task, call, ending, spent }: LateEnding,
 ): Promise<boolean> {
   const isAnswer = ending.type === 'CallSucceeded'
-  const { usd, tokens } = amountSpent(spent)
+  const { usd, tokens } = amountOf(spent)
   if (!isAnswer && usd === 0 && tokens === 0) return false
   const text = isAnswer ? await bodies.keep(ending.result.text) : ''
   const fact = lateEnding(task, call, ending, { text, spent })

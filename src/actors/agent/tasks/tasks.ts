@@ -16,13 +16,24 @@ import { checkTaskInput, type Material, type TaskInput } from '../../../events/t
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentActor, AgentEnvironment } from '../environment.ts'
+import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
-import { type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
+import { changes } from '../state.ts'
+import type { AgentWorker, ReadyCall } from '../worker.ts'
+import { type AskingStep, type HoldListeners, noticeHolds, TaskOutcomes } from './callers.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
-import { acceptanceOf, endsTask, outcomeInLog, refusalIn } from './known-tasks.ts'
+import {
+  endsTask,
+  outcomeInLog,
+  type RecordedTask,
+  recordedTask,
+  refusalIn,
+  spentOnTask,
+  type TaskSpending,
+  taskSpending,
+} from './known-tasks.ts'
 import { RunConversations } from './run-conversations.ts'
-import { spentOnTask, type TaskSpending, taskSpending } from './task-spending.ts'
 
 /** Options of `ask`. */
 export interface AskOptions extends HoldListeners {
@@ -42,6 +53,8 @@ export interface AskOptions extends HoldListeners {
     readonly correlationId: string
     readonly causationId: string
     readonly runId?: string
+    /** That step: what it records together with its task. */
+    readonly step?: AskingStep
     /**
      * The last answer's session in the conversation that the task continues instead of the agent's own; null if it
      * begins one.
@@ -77,6 +90,10 @@ export class AgentTasks {
   readonly materials = new Map<string, Material>()
   /** The cancellations that are not durable yet, by task: no call of these tasks begins. They never reject. */
   readonly cancelling = new Map<string, Promise<unknown>>()
+  /** The steps of runs that wait for their tasks. */
+  readonly steps = new Map<string, AskingStep>()
+  /** Set when the agent is started. */
+  worker: AgentWorker | undefined
   readonly #agent: string
   #actor: AgentActor
   /** Pending while the agent is reloaded; tasks wait for it. */
@@ -86,6 +103,8 @@ export class AgentTasks {
   readonly #start: () => void
   readonly #outcomes = new TaskOutcomes()
   readonly #conversations = new RunConversations()
+  /** How many tasks are being accepted. */
+  #accepting = 0
   /** The asks that have not ended: they may not be in the log yet. */
   readonly #asked = new Map<string, Promise<Reply>>()
   /** Resolves when the texts of the last asked task are written. */
@@ -119,9 +138,10 @@ export class AgentTasks {
       this.#reviewHold(taskId)
       const asked = await this.#askedReply(taskId)
       if (asked) return asked
-      const past = await this.#past(taskId, 0)
-      if (!past) await this.#assertPending(taskId)
-      return await this.#reply(past ?? (await expected.outcome))
+      const known = await this.#known(taskId)
+      if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
+      if (!known.outcome && this.#refusal) throw this.#refusal
+      return await this.#reply(known.outcome ?? (await expected.outcome))
     } finally {
       ignoreHolds()
       expected.forget()
@@ -191,9 +211,10 @@ export class AgentTasks {
     if (this.#loading) await this.#loading
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
-    if (signal?.aborted && !(await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)))
+    if (signal?.aborted && !(await this.#known(taskId)))
       throw new TaskCancelledError({ agent: this.#agent, taskId, reason: String(signal.reason) })
     this.materials.set(taskId, material)
+    if (origin?.step) this.steps.set(taskId, origin.step)
     this.#start()
     const cancel = () => void this.cancel(taskId, String(signal?.reason)).catch(() => {})
     const expected = this.#outcomes.expect(taskId)
@@ -203,13 +224,17 @@ export class AgentTasks {
       this.#reviewHold(taskId)
       signal?.addEventListener('abort', cancel, { once: true })
       if (signal?.aborted) cancel()
-      const past = before === undefined ? undefined : await this.#past(taskId, before)
+      const past =
+        before === undefined
+          ? undefined
+          : await outcomeInLog(taskId, this.#environment.store, this.#actor.stream, before)
       return await this.#reply(past ?? (await expected.outcome))
     } finally {
       expected.forget()
       ignoreHolds()
       signal?.removeEventListener('abort', cancel)
       this.materials.delete(taskId)
+      this.steps.delete(taskId)
     }
   }
 
@@ -248,27 +273,97 @@ export class AgentTasks {
     origin: AskOptions['origin'],
     hold: Hold | undefined,
   ): Promise<number | undefined> {
+    const isAlone = this.#accepting === 0 && isFree(this.#actor.snapshot)
+    const call = isAlone && !hold ? this.worker?.readyCall(data) : undefined
+    this.#accepting += 1
+    try {
+      const schedule = origin?.step?.schedule
+      if (!origin || !schedule) return await this.#acceptAlone(data, origin, hold, call)
+      if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined
+      call?.end()
+      const causationId = await schedule()
+      return await this.#acceptAlone(data, { ...origin, causationId }, hold, undefined)
+    } finally {
+      this.#accepting -= 1
+      call?.end()
+    }
+  }
+
+  /** Accepts a task and begins its call in one append with its step. Returns whether that was possible. */
+  async #acceptWithStep(
+    data: Accepted,
+    { correlationId }: NonNullable<AskOptions['origin']>,
+    call: ReadyCall,
+    schedule: NonNullable<AskingStep['schedule']>,
+  ): Promise<boolean> {
     const { taskId } = data
-    const { mailbox } = this.#environment
-    const { runId: _, continues: __, ...causation } = origin ?? {}
+    const part = this.#actor.join((snapshot) => this.#acceptance(snapshot, data, undefined, call), {
+      ...{ correlationId, commitId: this.#commitId(taskId), consequences: taskId },
+      isFirst: false,
+    })
+    try {
+      await schedule(part)
+      return true
+    } catch {
+      // Nothing of it is in the log, and each part meets its own problem.
+      return false
+    }
+  }
+
+  #commitId(taskId: string): string {
+    return `task/${this.#agent}/${taskId}`
+  }
+
+  /** The facts that accept a task, and begin its call if nothing stands in its way. Throws why it is refused. */
+  #acceptance(
+    snapshot: AgentSnapshot,
+    data: Accepted,
+    hold: Hold | undefined,
+    call: ReadyCall | undefined,
+  ): readonly AgentFact[] {
+    const { taskId } = data
+    const refusal = refusalIn(snapshot, this.#agent, this.#environment.mailbox)
+    if (refusal) throw refusal
+    const continues = data.session === 'run' ? this.#conversations.of(data.runId) : undefined
+    const accepted = { ...data, ...defined({ continues }) }
+    const facts: AgentFact[] = [{ type: 'TaskAccepted', data: accepted }]
+    if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })
+    const { context } = snapshot
+    if (call && isFree(snapshot))
+      facts.push(...call.announce({ ...context, ...changes.TaskAccepted(context, accepted, '') }))
+    return facts
+  }
+
+  async #acceptAlone(
+    data: Accepted,
+    origin: AskOptions['origin'],
+    hold: Hold | undefined,
+    call: ReadyCall | undefined,
+  ): Promise<number | undefined> {
+    const { taskId } = data
+    const { runId: _, continues: __, step: ___, ...causation } = origin ?? {}
     let version = 0
-    let refusal: ClaudeAgentError | undefined
+    let refusal: unknown
     const deciding = this.#actor.decide(
       (snapshot) => {
         version = this.#actor.version
-        refusal = refusalIn(snapshot, this.#agent, mailbox)
-        if (refusal) throw refusal
-        const held: readonly AgentFact[] = hold ? [{ type: 'TaskHeld', data: { taskId, hold } }] : []
-        const continues = data.session === 'run' ? this.#conversations.of(data.runId) : undefined
-        return [{ type: 'TaskAccepted', data: { ...data, ...defined({ continues }) } }, ...held]
+        try {
+          return this.#acceptance(snapshot, data, hold, call)
+        } catch (error) {
+          refusal = error
+          throw error
+        }
       },
-      { correlationId: taskId, ...causation, commitId: `task/${this.#agent}/${taskId}` },
+      {
+        ...{ correlationId: taskId, ...causation, commitId: this.#commitId(taskId) },
+        ...(call && { consequences: taskId }),
+      },
     )
     // A task that was accepted before takes no new place: it is not refused.
     const [accepted] = await deciding.catch(async (error) => {
       if (refusal === undefined) return this.#committed(error)
-      const known = await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)
-      if (known) return [known]
+      const known = await this.#known(taskId)
+      if (known) return [known.accepted]
       throw refusal
     })
     const isRepeated = accepted !== undefined && accepted.version <= version
@@ -299,27 +394,18 @@ export class AgentTasks {
     }
   }
 
-  /** Throws TaskNotFoundError for a task that was never accepted, and the reason if the agent works on none. */
-  async #assertPending(taskId: string): Promise<void> {
-    if (!(await this.#isAccepted(taskId))) throw new TaskNotFoundError({ taskId, agent: this.#agent })
-    if (this.#refusal) throw this.#refusal
-  }
-
-  async #isAccepted(taskId: string): Promise<boolean> {
-    const { queue, current } = this.#actor.snapshot.context
-    if (current?.taskId === taskId || queue.some((waiting) => waiting.taskId === taskId)) return true
-    return (await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)) !== undefined
+  #known(taskId: string): Promise<RecordedTask | undefined> {
+    return recordedTask(taskId, this.#environment.store, this.#actor.stream)
   }
 
   /** The reply to a task that has ended, from the log. Throws the refusal for any other. */
   async #replyDespite(refusal: ClaudeAgentError, data: Accepted): Promise<Reply> {
     const { taskId } = data
-    const known = await acceptanceOf(taskId, this.#environment.store, this.#actor.stream)
+    const known = await this.#known(taskId)
     if (!known) throw refusal
-    if (!isSameTask(known.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
-    const past = await this.#past(taskId, known.version)
-    if (!past) throw refusal
-    return this.#reply(past)
+    if (!isSameTask(known.accepted.data, data)) throw new TaskConflictError({ agent: this.#agent, taskId })
+    if (!known.outcome) throw refusal
+    return this.#reply(known.outcome)
   }
 
   /** Tells the caller that the task is held, even if it was held before; checks again whether it may begin. */
@@ -330,9 +416,8 @@ export class AgentTasks {
     if (task && isHeldForMoney(task)) this.#actor.again(BEGIN_HELD)
   }
 
-  async #held(taskId: string, hold: Hold): Promise<HeldTask> {
-    const budget = hold.reason === 'budget' ? await this.#environment.budgets.of(hold) : null
-    return heldTask({ agent: this.#agent, taskId }, hold, budget)
+  #held(taskId: string, hold: Hold): Promise<HeldTask> {
+    return heldTask({ agent: this.#agent, taskId }, hold, this.#environment.admission)
   }
 
   #observe(actor: AgentActor): void {
@@ -345,10 +430,6 @@ export class AgentTasks {
       if (recorded.type === 'CallStarted' || recorded.type === 'TaskApproved')
         this.events.emit(`released ${taskId}`)
     })
-  }
-
-  #past(taskId: string, after: number): Promise<Identified<TaskOutcome> | undefined> {
-    return outcomeInLog(taskId, this.#environment.store, this.#actor.stream, after)
   }
 
   async #reply({ type, data, id }: Identified<TaskOutcome>): Promise<Reply> {
@@ -370,6 +451,10 @@ export class AgentTasks {
     return rememberFact(reply, id)
   }
 }
+
+/** Whether a task may begin as soon as it is accepted. */
+const isFree = ({ value, context: { current, queue } }: AgentSnapshot): boolean =>
+  (value === 'idle' || value === 'error') && current === null && queue.length === 0
 
 function holdFor(approval: AskOptions['approval']): Hold | undefined {
   if (approval === undefined || approval === false) return undefined

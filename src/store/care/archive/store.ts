@@ -5,7 +5,7 @@ import { CorruptBlob } from '../../../events/errors/store.ts'
 import { checkStreamName } from '../../../events/ids.ts'
 import { blobReference, checkBlob, checkReference } from '../../blob-reference.ts'
 import type { EventStore, StreamSummary } from '../../event-store.ts'
-import { follow, Watermark } from '../../follow.ts'
+import { Following, Watermark } from '../../follow.ts'
 import type { ChainedStore, ChainRange } from '../../level/chained-store.ts'
 import type { PagedFact } from '../../level/fact-pages.ts'
 import { readRange } from '../../read-range.ts'
@@ -62,6 +62,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
       },
     },
     append: refuse,
+    appendAll: refuse,
     pages,
     async *read(name, options = {}) {
       const facts = streams.get(checkStreamName(name))?.facts ?? []
@@ -72,7 +73,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
     async *readAll(options = {}) {
       for (const { recorded } of within(log, options)) yield recorded
     },
-    follow: (options = {}) => follow(store, watermark, options),
+    follow: (options) => following.facts(options),
     head: async (name) =>
       name === undefined ? log.length : (streams.get(checkStreamName(name))?.facts.length ?? 0),
     async *streams({ prefix = '', open = false } = {}) {
@@ -85,6 +86,7 @@ export async function archiveStore(source: ArchiveSource, check: CheckFact): Pro
       watermark.end()
     },
   }
+  const following = new Following(store, watermark)
   return store
 }
 

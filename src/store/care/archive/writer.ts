@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { ArchiveNotWritten, BodyLost } from '../../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../../events/errors/base.ts'
+import { systemProblem } from '../../../events/errors/phrases.ts'
 import { checkStreamName } from '../../../events/ids.ts'
 import { blobReferences } from '../../blob-reference.ts'
 import type { BlobReference } from '../../blobs.ts'
@@ -227,7 +228,8 @@ async function isReplaceable(path: string): Promise<boolean> {
 
 /** Turns a system error into ArchiveNotWritten; any other error is returned unchanged. */
 export function writingError(file: string, cause: unknown): unknown {
-  const { code, message } = cause as NodeJS.ErrnoException
+  const { code } = cause as NodeJS.ErrnoException
   if (cause instanceof ClaudeAgentError || code === undefined) return cause
-  return new ArchiveNotWritten({ file, problem: message }, { cause })
+  const problem = code === 'ENOENT' ? 'its directory does not exist' : systemProblem(cause)
+  return new ArchiveNotWritten({ file, problem }, { cause })
 }

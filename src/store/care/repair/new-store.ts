@@ -1,8 +1,8 @@
 /** The store that a repair creates: the kept facts in order, in a new hash chain, with the blobs they refer to. */
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { blobReferences } from '../../blob-reference.ts'
-import { FILE_MODE } from '../../directory.ts'
+import { FILE_MODE, readPlainFile } from '../../directory.ts'
 import { storedTextOf } from '../../fact-text.ts'
 import type { StorePaths } from '../../level/directory.ts'
 import { recordKey } from '../../level/keys.ts'
@@ -38,7 +38,7 @@ export async function buildRepaired(
         seen.add(sha256)
         const file = join(kept.source.blobs, sha256.slice(0, 2), sha256)
         const problem = await bodyProblem(file, sha256, bytes)
-        if (problem === null) await builder.blobs.put(await readFile(file, 'utf8'))
+        if (problem === null) await builder.blobs.put((await readPlainFile(file)).toString('utf8'))
         else {
           builder.loseBody({ sha256, bytes })
           lost.push({ sha256, position: recorded.position, stream: recorded.stream, problem })

@@ -1,5 +1,5 @@
 /** Every entry that can still be found in the files of a database, intact or damaged, current or obsolete. */
-import { readFile } from 'node:fs/promises'
+import { readPlainFile } from '../../directory.ts'
 import { carveBlocks } from '../../files/carving.ts'
 import type { Entry } from '../../files/entry.ts'
 import { readLogDirectory } from '../../files/log-directory.ts'
@@ -27,10 +27,10 @@ export async function* entriesInFiles(directory: string): AsyncGenerator<Salvage
 
 async function entriesIn(file: string): Promise<readonly Entry[]> {
   if (file.endsWith('.log')) {
-    const { records } = scanLogFile(await readFile(file))
+    const { records } = scanLogFile(await readPlainFile(file))
     return records.flatMap(({ payload }) => decodeBatch(payload).entries)
   }
-  const content = await readFile(file)
+  const content = await readPlainFile(file)
   const blocks = await blocksOf(file, content)
   return blocks.flatMap((block) => entriesAt(content, block))
 }

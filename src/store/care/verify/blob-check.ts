@@ -1,8 +1,8 @@
 /** Checks that the blobs that facts refer to exist and are intact, and notes those that no fact refers to. */
 import { hash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isMissing } from '../../directory.ts'
+import { isMissing, readPlainFile } from '../../directory.ts'
 import type { Findings } from './finding.ts'
 import type { BlobUse } from './record-check.ts'
 
@@ -28,7 +28,7 @@ export async function checkBlobs(
 
 export async function bodyProblem(file: string, sha256: string, bytes: number): Promise<string | null> {
   try {
-    const content = await readFile(file)
+    const content = await readPlainFile(file)
     if (content.length !== bytes) return `it has ${content.length} bytes instead of ${bytes}`
     return hash('sha256', content) === sha256 ? null : 'its content does not match its hash'
   } catch (error) {

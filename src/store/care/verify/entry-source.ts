@@ -1,5 +1,5 @@
 /** A file of the database as entries in key order. */
-import { readFile } from 'node:fs/promises'
+import { readPlainFile } from '../../directory.ts'
 import { BLOCK_TRAILER } from '../../files/block.ts'
 import { carveBlocks } from '../../files/carving.ts'
 import type { Entry } from '../../files/entry.ts'
@@ -32,7 +32,7 @@ export const tableSource = (file: string, blocks: readonly DataBlock[]): EntrySo
 })
 
 async function* blockPieces(file: string, blocks: readonly BlockHandle[], prefix: string) {
-  const content = await readFile(file)
+  const content = await readPlainFile(file)
   for (const block of blocks) yield withPrefix(prefix, entriesAt(content, block))
 }
 

@@ -1,5 +1,5 @@
 /** Checks that the files of the database are what LevelDB wrote: every block, every log record, every byte between. */
-import { readFile } from 'node:fs/promises'
+import { readPlainFile } from '../../directory.ts'
 import { BLOCK_TRAILER } from '../../files/block.ts'
 import { carveBlocks } from '../../files/carving.ts'
 import type { Entry } from '../../files/entry.ts'
@@ -73,7 +73,7 @@ async function checkLog(
   findings: Findings,
   mayBeTorn: boolean,
 ): Promise<EntrySource> {
-  const { records, damage, tornAt } = scanLogFile(await readFile(path))
+  const { records, damage, tornAt } = scanLogFile(await readPlainFile(path))
   const report = (offset: number, problem: string) =>
     findings.add('file', path, problemText({ file: path, offset, problem }))
   for (const { offset, problem } of damage) report(offset, problem)
@@ -116,7 +116,7 @@ async function checkStrays({ strays, otherManifests }: LogDirectory, findings: F
 }
 
 async function logDamage(file: string): Promise<LogFileDamage | null> {
-  return scanLogFile(await readFile(file)).damage[0] ?? null
+  return scanLogFile(await readPlainFile(file)).damage[0] ?? null
 }
 
 async function tableDamage(file: string): Promise<LogFileDamage | null> {

@@ -1,0 +1,79 @@
+// The bugs that `npm run simulate:planted` plants in a copy, one at a time, and that the simulation must find.
+const AGENT = 'src/actors/agent'
+const ADMISSION = 'src/actors/admission'
+
+/** What goes wrong, the file, the text and what replaces it. */
+export const BUGS = [
+  {
+    bug: 'recovery ignores the answer',
+    file: `${AGENT}/call.ts`,
+    from: 'return answered(recovered.result, true)',
+    to: "return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
+  },
+  {
+    bug: 'an unanswered call is taken as unsent',
+    file: `${AGENT}/call.ts`,
+    from: "case 'unanswered':\n",
+    to: "case 'unanswered':\n      return undefined\n",
+  },
+  {
+    bug: 'commit ids are forgotten',
+    file: 'src/actors/engine/actor.ts',
+    from: '...(commitId === undefined ? {} : { commitId }),',
+    to: '',
+  },
+  {
+    bug: 'open task ids are not reused',
+    file: 'src/patterns/runs/durable-ask.ts',
+    from: "const isOpen = before?.state === 'scheduled'",
+    to: 'const isOpen = false',
+  },
+  {
+    bug: 'a reservation is settled for the reserved amount',
+    file: `${ADMISSION}/budget-settlement.ts`,
+    from: "return { usd, tokens, outcome: spending.estimated ? 'estimated' : 'spent' }",
+    to: 'return undefined',
+  },
+  {
+    bug: 'a queue is partly last in, first out',
+    file: `${AGENT}/state.ts`,
+    from: 'queue: [...queue, { ...task, cause }]',
+    to: 'queue: queue.length > 1 ? [{ ...task, cause }, ...queue] : [...queue, { ...task, cause }]',
+  },
+  {
+    bug: 'budgets are blind to reservations',
+    file: `${ADMISSION}/budget-ledger.ts`,
+    from: 'remaining: remaining(limit, [spentSoFar, inFlight])',
+    to: 'remaining: remaining(limit, [spentSoFar])',
+  },
+  {
+    bug: 'late answers are dropped',
+    file: `${AGENT}/worker.ts`,
+    from: 'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
+    to: 'if (signal.aborted) return',
+  },
+  {
+    bug: 'places of the governor leak',
+    file: `${ADMISSION}/governor.ts`,
+    from: 'this.#inFlight -= 1',
+    to: 'this.#inFlight -= account === undefined ? 1 : 0',
+  },
+  {
+    bug: 'the restart intensity is off by one',
+    file: 'src/actors/supervision/restart-intensity.ts',
+    from: 'recent.length > maxRestarts',
+    to: 'recent.length > maxRestarts + 1',
+  },
+  {
+    bug: 'a retry is dropped',
+    file: `${AGENT}/decisions.ts`,
+    from: 'attempt - excused <= retriesAfter(',
+    to: 'attempt - excused < retriesAfter(',
+  },
+  {
+    bug: "a snapshot is used that is not its machine's",
+    file: 'src/actors/engine/fold-stream.ts',
+    from: 'saved?.fingerprint === definition.fingerprint',
+    to: 'saved !== undefined',
+  },
+]

@@ -1,0 +1,78 @@
+/** An owner in the background: started, asked how it is, and stopped, as a person does it. */
+import { spawnSync } from 'node:child_process'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { Orchestrator } from '../../../src/orchestrator.ts'
+import { quickCommandLine } from '../command.ts'
+
+/** A command line whose owner in the background does not outlive the test. */
+async function background() {
+  const line = await quickCommandLine()
+  onTestFinished(async () => void (await line.run(['serve', 'stop', '--now'])))
+  return line
+}
+
+test('an owner in the background serves other commands, tells what it does, and ends when it is stopped', async () => {
+  const { folder, run } = await background()
+  const baseDir = join(folder, '.claude-agents')
+  const none = await run(['serve', 'status', '--json'])
+  expect(none).toMatchObject({ exitCode: 3, values: [{ running: false, pid: null, baseDir }] })
+
+  const [started] = (await run(['serve', '--detach', '--json'])).values
+  expect(started).toEqual({ pid: expect.any(Number), baseDir, address: expect.stringContaining('/') })
+  const { pid } = started as unknown as { pid: number }
+  expect((await run(['agent', 'create', 'a', 'You are a'])).exitCode).toBe(0)
+  const status = await run(['serve', 'status', '--json'])
+  expect(status).toMatchObject({
+    exitCode: 0,
+    values: [{ running: true, pid, baseDir, runner: 'claude', agents: 1, runs: 0 }],
+  })
+  expect(status.values[0]).toMatchObject({
+    version: expect.stringMatching(/^\d+\.\d+/),
+    idleMs: expect.any(Number),
+  })
+
+  const second = await run(['serve', '--detach'])
+  expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(String(pid)) })
+  expect(await run(['serve', 'stop'])).toMatchObject({ exitCode: 0, stdout: `Process ${pid} has stopped.` })
+  expect((await run(['serve', 'status'])).exitCode).toBe(3)
+  expect(await run(['serve', 'stop'])).toMatchObject({ exitCode: 0 })
+  expect(await readFile(join(baseDir, 'serve.log'), 'utf8')).toContain('as asked, once its work has ended')
+})
+
+test('an owner in the background ends by itself when it has had nothing to do for long enough', async () => {
+  const { run } = await background()
+  expect((await run(['serve', '--detach', '--idle-timeout', '0.001'])).exitCode).toBe(0)
+  while ((await run(['serve', 'status'])).exitCode !== 3);
+})
+
+test('what keeps an owner from starting in the background is told, and nothing is left running', async () => {
+  const { folder, run } = await background()
+  await writeFile(join(folder, 'claude-agents.yaml'), 'supervision:\n  - { id: team, children: [{}] }\n')
+  const failed = await run(['serve', '--detach', '--json'])
+  expect(failed).toMatchObject({ exitCode: 1, stdout: '' })
+  expect(JSON.parse(failed.stderr)).toMatchObject({
+    error: { code: 'OwnerNotStarted', message: expect.stringContaining('child 1') },
+  })
+})
+
+test('a log that is a pipe or a link is refused', async () => {
+  const { folder, run } = await background()
+  await mkdir(join(folder, '.claude-agents'))
+  spawnSync('mkfifo', [join(folder, '.claude-agents/serve.log')])
+  expect(await run(['serve', '--detach'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('cannot be written to'),
+  })
+})
+
+test('a program that does not end on request is not stopped', async () => {
+  const { folder, run } = await background()
+  await using orchestrator = await Orchestrator.open({ baseDir: join(folder, '.claude-agents') })
+  expect(await run(['serve', 'stop'])).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(`process ${process.pid}`),
+  })
+  expect(await orchestrator.agents()).toEqual([])
+})

@@ -1,0 +1,80 @@
+/** What a public function says to an argument that is missing or wrong: an error of this package, never one of the language. */
+import { expect, test } from 'vitest'
+import * as config from '../src/entry-points/config.ts'
+import * as inspect from '../src/entry-points/inspect.ts'
+import * as log from '../src/entry-points/log.ts'
+import * as testing from '../src/entry-points/testing.ts'
+import * as main from '../src/index.ts'
+
+const WRONG: readonly unknown[] = [undefined, 42, {}]
+
+/** They take long, or read what the log holds. */
+const LEFT_OUT = new Set(['crashSweep', 'simulate', 'eventStoreContract'])
+
+type Callable = (argument: unknown) => unknown
+
+/** What a call threw, or rejected with; undefined if it went well. What it opened is closed. */
+async function thrownBy(call: () => unknown): Promise<unknown> {
+  try {
+    const made = call() as { next?: () => unknown } & Partial<AsyncDisposable> & AsyncIterable<unknown>
+    const isIterable = typeof made?.[Symbol.asyncIterator] === 'function' && !('then' in made)
+    const result = (await (isIterable ? made[Symbol.asyncIterator]().next() : made)) as typeof made
+    await result?.[Symbol.asyncDispose]?.()
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+/** The calls that failed with an error that is none of ours. */
+async function untyped(callables: readonly (readonly [name: string, run: Callable])[]): Promise<string[]> {
+  const found: string[] = []
+  for (const [name, run] of callables)
+    for (const argument of WRONG) {
+      const error = await thrownBy(() => run(argument))
+      if (error !== undefined && !(error instanceof main.ClaudeAgentError))
+        found.push(`${name}(${JSON.stringify(argument)}): ${error}`)
+    }
+  return found
+}
+
+test('every exported function has a clear error for an argument that is missing or wrong', async () => {
+  const functions = Object.entries({ ...main, ...config, ...inspect, ...log, ...testing }).filter(
+    (entry): entry is [string, Callable] =>
+      typeof entry[1] === 'function' && !String(entry[1]).startsWith('class') && !LEFT_OUT.has(entry[0]),
+  )
+  expect(functions.length).toBeGreaterThan(45)
+  expect(await untyped(functions)).toEqual([])
+})
+
+test('every method of an orchestrator and of its parts has one too', async () => {
+  await using orchestrator = await main.Orchestrator.open({
+    store: main.memoryStore(),
+    runner: testing.scriptedRunner(),
+  })
+  const agent = await orchestrator.createAgent({ id: 'a', systemPrompt: 'You help.' })
+  const { runs, budgets, held, history, accounts } = orchestrator
+  const calls: (readonly [string, Callable])[] = []
+  for (const [owner, part] of Object.entries({ runs, budgets, held, history, accounts }))
+    for (const [name, method] of Object.entries(part as object))
+      if (typeof method === 'function') calls.push([`${owner}.${name}`, method as Callable])
+  const methods = {
+    orchestrator: [
+      ...['createAgent', 'declareAgent', 'agent', 'removeAgent', 'fork', 'run', 'sendTask', 'sequential'],
+      ...['parallel', 'pipeline', 'hierarchical', 'supervise', 'supervisor', 'spawn', 'registerActors'],
+    ],
+    agent: ['ask', 'cancel', 'reply', 'approve', 'reject', 'setBudget'],
+  } as const
+  for (const [owner, object] of Object.entries({ orchestrator, agent }))
+    for (const name of methods[owner as keyof typeof methods])
+      calls.push([
+        `${owner}.${name}`,
+        (argument) => (object as never as Record<string, Callable>)[name]?.(argument),
+      ])
+  expect(calls.length).toBeGreaterThan(30)
+  expect(await untyped(calls)).toEqual([])
+})
+
+test('findConfigFile looks from the working directory, as loadConfig does', async () => {
+  expect(await config.findConfigFile()).toBe((await config.loadConfig()).file)
+})

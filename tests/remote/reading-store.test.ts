@@ -1,0 +1,95 @@
+/** A reader never owns the store: any process can open it, and the reader follows. */
+
+import { spawnSync } from 'node:child_process'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { Orchestrator } from '../../src/orchestrator.ts'
+import { readingStore } from '../../src/remote/reading-store.ts'
+import { readingView } from '../../src/store/care/view.ts'
+import { levelStore } from '../../src/store/level/store.ts'
+import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
+
+const noted = (text: string) => ({ type: 'Noted', v: 1, data: { text } })
+const viewsIn = async (directory: string) =>
+  (await readdir(directory)).filter((name) => name.startsWith('view.'))
+
+test('A log that is being read can be opened, written and closed by owner after owner, and the reader sees it all', async () => {
+  const baseDir = await temporaryDirectory()
+  const open = () => Orchestrator.open({ baseDir, runner: scriptedRunner() })
+  await (await open()).close()
+  const store = await readingStore(baseDir)
+  await using _ = store
+  const stop = new AbortController()
+  onTestFinished(() => stop.abort())
+  const following = store.follow({ signal: stop.signal })[Symbol.asyncIterator]()
+  const next = async () => (await following.next()).value?.stream
+  expect(await store.head()).toBe(0)
+  for (const id of ['a', 'b', 'c']) {
+    const owner = await open()
+    await owner.createAgent({ id, systemPrompt: 'x' })
+    expect(await next()).toBe(`agent/${id}`)
+    expect((await store.read(`agent/${id}`)[Symbol.asyncIterator]().next()).value?.type).toBe('AgentCreated')
+    await owner.close()
+    expect(await store.head(`agent/${id}`)).toBe(1)
+  }
+  const streams: string[] = []
+  for await (const { stream } of store.readAll()) streams.push(stream)
+  expect(streams).toEqual(['agent/a', 'agent/b', 'agent/c'])
+})
+
+test('The facts of an owner that serves nobody are read while it writes them', async () => {
+  const baseDir = await temporaryDirectory()
+  await using owner = await levelStore(baseDir)
+  await owner.append('note/a', [noted('1')])
+  const store = await readingStore(baseDir)
+  await using _ = store
+  for (let count = 2; count <= 5; count++) {
+    await owner.append('note/a', [noted(String(count))])
+    // The head file is written right after an append.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await store.head('note/a')).toBe(count)
+  }
+  expect(await viewsIn(baseDir)).toHaveLength(1)
+})
+
+test('A view holds everything acknowledged before it was taken, however fast its owner writes', async () => {
+  const baseDir = await temporaryDirectory()
+  await using owner = await levelStore(baseDir)
+  const filler = 'x'.repeat(20_000)
+  let written = 0
+  let isWriting = true
+  const writing = (async () => {
+    while (isWriting) {
+      await Promise.all(Array.from({ length: 20 }, () => owner.append('note/a', [noted(filler)])))
+      written += 20
+    }
+  })()
+  for (let round = 0; round < 5; round++) {
+    const acknowledged = written
+    await using view = await readingView(baseDir)
+    expect(await view.head()).toBeGreaterThanOrEqual(acknowledged)
+    for await (const _ of view.chain({ after: Math.max(0, acknowledged - 100) }));
+  }
+  isWriting = false
+  await writing
+  expect(await viewsIn(baseDir)).toEqual([])
+})
+
+test('What a killed reader left behind is removed by the next one', async () => {
+  const baseDir = await temporaryDirectory()
+  await (await levelStore(baseDir)).append('note/a', [noted('1')])
+  const { pid } = spawnSync('true')
+  const [own] = await viewNames(baseDir)
+  const left = own?.replace(String(process.pid), String(pid)) ?? ''
+  await mkdir(join(baseDir, left))
+  await (await readingView(baseDir))[Symbol.asyncDispose]()
+  while ((await viewsIn(baseDir)).length > 0) await new Promise((resolve) => setImmediate(resolve))
+})
+
+/** The folders of a view that is open. */
+async function viewNames(baseDir: string) {
+  await using _ = await readingView(baseDir)
+  return viewsIn(baseDir)
+}
