@@ -141,7 +141,7 @@ const OPENING_HINTS: Readonly<Record<string, string>> = {
   EPERM: 'Give this user permission to the directory, or use a copy.',
   ENOSPC: 'Free some space: opening needs a few megabytes.',
   EDQUOT: 'Free some space: opening needs a few megabytes.',
-  EEXIST: 'Move what is there away, or name another directory with --base-dir.',
+  EEXIST: 'Move it away, or name another directory with --base-dir.',
   ENOTDIR: 'Name a directory with --base-dir, or move away what is in its place.',
 }
 
