@@ -44,6 +44,7 @@ import type { CauseLine } from './history/causes.ts'
 import { EventFeed } from './history/event-feed.ts'
 import { History, type LogRange } from './history/history.ts'
 import type { ReplayOptions } from './history/replay-stream.ts'
+import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import { hostLogger, type Logger } from './logger.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
@@ -512,8 +513,15 @@ export class Orchestrator implements AsyncDisposable {
   /**
    * Every fact after a position (default 0: from the beginning), and then each new one as it is written. Ends when the
    * subscriber leaves, or when the orchestrator is closed and all facts have been delivered. Also an async iterable.
+   *
+   * A fact is told by its `type`, or by `ofType`, and has its data typed and upcast. Name the facts of your own actors to
+   * have theirs typed: `events<Recorded & { type: 'Counted'; data: { by: number } }>()`; in any case they are among the facts.
    */
-  events({ after = 0 }: { after?: number } = {}): Observable<Recorded> & AsyncIterable<Recorded> {
+  events<Own extends Recorded = never>({
+    after = 0,
+  }: {
+    after?: number
+  } = {}): Observable<RecordedFact | Own> & AsyncIterable<RecordedFact | Own> {
     return this.#open.#feed.events(after)
   }
 

@@ -1,16 +1,28 @@
 /** Whether there is a store to read, and what to say when there is none: a command that only reads must not make one. */
-import { existsSync } from 'node:fs'
+import { lstatSync, readdirSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { AgentNotFoundError } from '../events/errors/agent.ts'
+import { codeOf } from '../events/errors/phrases.ts'
+import { StoreNotOpened } from '../events/errors/store.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { terminal } from './terminal/output.ts'
 
 /** Any of these is the sign of a store, if perhaps a damaged one. */
 const STORE_SIGNS = ['store.json', 'head', 'log']
 
-const isStore = (directory: string) => STORE_SIGNS.some((name) => existsSync(join(directory, name)))
+const isStore = (directory: string) => readdirSync(directory).some((name) => STORE_SIGNS.includes(name))
 
-export const hasStore = ({ baseDir }: GlobalOptions) => isStore(resolve(baseDir))
+/** Throws {@link StoreNotOpened} for what can be no base directory: a file, a link that leads nowhere, a place without access. */
+export function hasStore({ baseDir }: GlobalOptions): boolean {
+  const directory = resolve(baseDir)
+  try {
+    return isStore(directory)
+  } catch (error) {
+    const isMissing = codeOf(error) === 'ENOENT' && !lstatSync(directory, { throwIfNoEntry: false })
+    if (isMissing) return false
+    throw StoreNotOpened.from(directory, error)
+  }
+}
 
 /** Whether there are agents, or the configuration declares some, which opening the store would create. */
 export const hasAgents = (globals: GlobalOptions) =>
@@ -40,5 +52,10 @@ function storeAbove(folder: string, baseDir: string): string | null {
   const parent = dirname(folder)
   if (parent === folder) return null
   const found = join(parent, baseDir)
-  return isStore(found) ? found : storeAbove(parent, baseDir)
+  try {
+    if (isStore(found)) return found
+  } catch {
+    // Whatever is there, the user has not named it.
+  }
+  return storeAbove(parent, baseDir)
 }

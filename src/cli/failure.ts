@@ -1,5 +1,6 @@
 /** How a command fails: one message on stderr that says what to do next, and an exit code. */
 import { CommanderError } from 'commander'
+import { endLine, writeNote } from './terminal/live-lines.ts'
 import { asTyped } from './terminal/own-name.ts'
 import { inert, jsonLine } from './terminal/text.ts'
 
@@ -58,5 +59,6 @@ function print({ code, message, hint }: FailureText, json: boolean): void {
   const text = json
     ? jsonLine({ error: { code, message, hint: typed } })
     : inert(`error: ${message}${typed ? `\n  ${typed}` : ''}`)
-  process.stderr.write(`${text}\n`)
+  endLine()
+  writeNote(`${text}\n`)
 }

@@ -1,11 +1,31 @@
 #!/usr/bin/env node
 /** The command `claude-agents`. */
-import { reportFailure } from './failure.ts'
-import { commandProgram, helpHint, takesText } from './program.ts'
 
 const words = process.argv.slice(2)
-const meant = { help: () => helpHint(words), takesText: () => takesText(words) }
-const fail = (error: unknown) => reportFailure(error, words.includes('--json'), meant)
+
+async function fail(error: unknown): Promise<void> {
+  try {
+    const [{ reportFailure }, { helpHint, takesText }] = await Promise.all([
+      import('./failure.ts'),
+      import('./program.ts'),
+    ])
+    const meant = { help: () => helpHint(words), takesText: () => takesText(words) }
+    await reportFailure(error, words.includes('--json'), meant)
+  } catch {
+    failBare(error)
+  }
+}
+
+/** Where not even our own files can be opened. */
+function failBare(error: unknown): void {
+  process.exitCode = 1
+  const { code = 'UnexpectedError', message } = error as NodeJS.ErrnoException
+  const isLack = code === 'EMFILE' || code === 'ENFILE'
+  const said = isLack ? 'Too many open files.' : message
+  const hint = isLack ? 'Close some files, or raise the limit (ulimit -n).' : ''
+  const json = { error: { code: isLack ? 'SystemError' : code, message: said, hint } }
+  process.stderr.write(words.includes('--json') ? `${JSON.stringify(json)}\n` : `error: ${said}\n  ${hint}\n`)
+}
 
 // A reader that has seen enough (`| head`) closes the pipe, which is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -16,6 +36,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => {})
 
 try {
+  // Here, not at the top: a system without free descriptors is an error for people as well.
+  const { commandProgram } = await import('./program.ts')
   await commandProgram().parseAsync()
 } catch (error) {
   await fail(error)

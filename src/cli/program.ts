@@ -147,7 +147,11 @@ export function commandProgram(): Command {
     .option('--simulate', 'use a simulated model on this machine: no login, no cost')
     .configureHelp({ subcommandTerm })
     .exitOverride()
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({
+      outputError: () => {},
+      // The help of a command that lacks a subcommand.
+      writeErr: (text) => void (program.opts<{ json?: boolean }>().json || process.stderr.write(text)),
+    })
     .hook('preSubcommand', async (_, command) => void (await loadedCommand(command)))
   for (const [topic, commands] of Object.entries(TOPICS)) {
     program.commandsGroup(`${topic}:`)

@@ -1,7 +1,7 @@
 /** The log as a stream of events: past facts, then new ones as they are appended, until it is closed. */
 import { Observable } from 'rxjs'
-import type { Recorded } from '../events/envelope.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { currentFact, type RecordedFact } from './typed-facts.ts'
 
 interface Follower {
   /** The position of the last fact that it has delivered. */
@@ -21,8 +21,8 @@ export class EventFeed {
   }
 
   /** The facts after a position. Each subscription and each iteration reads the log by itself. */
-  events(after: number): Observable<Recorded> & AsyncIterable<Recorded> {
-    const events = new Observable<Recorded>((subscriber) => {
+  events(after: number): Observable<RecordedFact> & AsyncIterable<RecordedFact> {
+    const events = new Observable<RecordedFact>((subscriber) => {
       const stop = new AbortController()
       const observe = async () => {
         for await (const recorded of this.#follow(after, stop)) subscriber.next(recorded)
@@ -48,12 +48,12 @@ export class EventFeed {
     await Promise.all(this.#observations)
   }
 
-  async *#follow(after: number, stop: AbortController): AsyncGenerator<Recorded> {
+  async *#follow(after: number, stop: AbortController): AsyncGenerator<RecordedFact> {
     const follower: Follower = { position: after, last: Number.POSITIVE_INFINITY, stop }
     this.#followers.add(follower)
     try {
       for await (const recorded of this.#store.follow({ after, signal: stop.signal })) {
-        yield recorded
+        yield currentFact(recorded)
         follower.position = recorded.position
         if (follower.position >= follower.last) return
       }

@@ -1,5 +1,6 @@
 /** Typed facts: a recorded fact is JSON of some version; here it gets its type, upcast to the current version. */
 import { filter, map, type OperatorFunction } from 'rxjs'
+import type { AccountFact } from '../events/account-facts.ts'
 import type { AgentFact } from '../events/agent-facts.ts'
 import type { BudgetFact } from '../events/budget-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
@@ -8,7 +9,7 @@ import type { SupervisorFact } from '../events/supervisor-facts.ts'
 import { kindOf } from './kinds.ts'
 
 /** Any fact of a built-in kind of actor. */
-export type KnownFact = AgentFact | RunFact | SupervisorFact | BudgetFact
+export type KnownFact = AgentFact | AccountFact | RunFact | SupervisorFact | BudgetFact
 /** The type of a fact of a built-in kind of actor. */
 export type FactType = KnownFact['type']
 
@@ -16,6 +17,18 @@ export type FactType = KnownFact['type']
 export type RecordedFact<T extends FactType = FactType> = T extends FactType
   ? Omit<Recorded, 'type' | 'data'> & Extract<KnownFact, { type: T }>
   : never
+
+/**
+ * A fact as this version of the package knows it: its data is upcast. One of a kind of your own, or of a newer version of
+ * this package, stays as it was written.
+ */
+export function currentFact(recorded: Recorded): RecordedFact {
+  const facts = kindOf(recorded.stream)?.facts
+  const type = facts?.typeOf(recorded) ?? recorded.type
+  const v = facts?.versions[type]
+  const isCurrent = v === undefined || recorded.v > v || (recorded.v === v && recorded.type === type)
+  return isCurrent ? (recorded as RecordedFact) : { ...readFact(recorded), v }
+}
 
 /**
  * Passes on the facts of these types, with typed data. Old versions are upcast.

@@ -59,7 +59,8 @@ async function readPrivateFile(
   // Without O_NONBLOCK, opening a pipe would wait for its writer.
   const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
   const handle = await open(file, flags).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
+    // Whether the base directory is one, opening the store tells better.
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
     throw refused(error.code === 'ELOOP' ? 'it is a symbolic link' : `it cannot be read (${error.message})`)
   })
   if (handle === null) return null

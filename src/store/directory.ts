@@ -12,9 +12,24 @@ export const alreadyExists = (error: unknown) => (error as NodeJS.ErrnoException
 export const FILE_MODE = 0o600
 const DIRECTORY_MODE = 0o700
 
+/** Makes it, and those above it, where they are missing. Node's own way never ends where a parent takes no directory (/proc). */
 export async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: DIRECTORY_MODE })
+  try {
+    await mkdir(path, { mode: DIRECTORY_MODE })
+  } catch (error) {
+    if (alreadyExists(error) && (await stat(path)).isDirectory()) return
+    const above = dirname(path)
+    if (!isMissing(error) || above === path || (await isDirectory(above))) throw error
+    await makeDirectory(above)
+    await makeDirectory(path)
+  }
 }
+
+const isDirectory = (path: string) =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 
 /** Keeps a new directory out of git: a store in a repository has prompts and transcripts, which `git add -A` would stage. */
 export async function hideFromGit(directory: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { type Clock, pause, systemClock } from '../clock.ts'
-import { codeOf } from './inputs/file-problems.ts'
+import { codeOf } from '../events/errors/phrases.ts'
 
 export interface Waiting {
   readonly clock?: Clock

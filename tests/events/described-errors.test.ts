@@ -17,15 +17,15 @@ test('An error of the system is told in words, with the path', async () => {
   const missing = join(folder, 'missing')
   expect(describeError(await caught(readFile(missing)))).toEqual({
     code: 'SystemError',
-    message: `${missing} does not exist.`,
-    hint: 'Check the path, or create it.',
+    message: `${missing}: it does not exist.`,
+    hint: 'Check the path; if it is a link, check where it leads.',
   })
   await mkdir(missing)
   const failure = Object.assign(new Error('ENOSPC: no space left on device'), {
     code: 'ENOSPC',
     path: missing,
   })
-  expect(describeError(failure).message).toBe(`${missing} cannot be written: the disk is full.`)
+  expect(describeError(failure).message).toBe(`${missing}: the disk is full.`)
   expect(describeError(await caught(readdir(join(folder, 'missing/x\0')))).code).toBe('UnexpectedError')
 })
 

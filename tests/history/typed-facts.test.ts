@@ -1,6 +1,7 @@
-import { firstValueFrom, toArray } from 'rxjs'
+import { firstValueFrom, take, toArray } from 'rxjs'
 import { expect, expectTypeOf, test } from 'vitest'
-import { ofType, type RecordedFact } from '../../src/history/typed-facts.ts'
+import type { Recorded } from '../../src/events/envelope.ts'
+import { currentFact, ofType, type RecordedFact } from '../../src/history/typed-facts.ts'
 import { ECHO, world } from '../actors/world.ts'
 
 test('ofType passes on facts of its types, with typed data', async () => {
@@ -16,4 +17,29 @@ test('ofType passes on facts of its types, with typed data', async () => {
     'AgentCreated' | 'TaskFailed'
   >()
   if (created?.type === 'AgentCreated') expect(created.data.config.systemPrompt).toBe(ECHO.systemPrompt)
+})
+
+test('events are told apart by their type, and have their data as the newest version writes it', async () => {
+  const here = await world()
+  const { orchestrator } = await here.open({}, { agents: [ECHO] })
+  await orchestrator.sendTask('echo', 'hello')
+  let costUsd = -1
+  for await (const fact of orchestrator.events()) {
+    if (fact.type !== 'CallSucceeded') continue
+    expectTypeOf(fact.data.costUsd).toEqualTypeOf<number>()
+    costUsd = fact.data.costUsd
+    break
+  }
+  expect(costUsd).toBeGreaterThanOrEqual(0)
+  const [created] = await firstValueFrom(orchestrator.events().pipe(take(1), toArray()))
+  const { permissions, loadProjectSettings, ...older } = (created as RecordedFact<'AgentCreated'>).data.config
+  const old = { ...created, v: 1, data: { config: older } } as unknown as Recorded
+  expect(currentFact(old)).toMatchObject({ v: 2, data: { config: { permissions: 'workspace' } } })
+  // What is not known here stays as it was written.
+  for (const other of [
+    { ...old, stream: 'counter/c', type: 'Counted' },
+    { ...old, type: 'FromTheFuture' },
+    { ...old, v: 99 },
+  ])
+    expect(currentFact(other)).toBe(other)
 })

@@ -4,8 +4,10 @@ import {
   AgentFactory,
   memoryStore,
   Orchestrator,
+  ofType,
   type Recorded,
   type Reply,
+  type WorkflowResult,
 } from 'claude-multi-agent'
 import { type Config, loadConfig } from 'claude-multi-agent/config'
 import { StepNotFoundError } from 'claude-multi-agent/errors'
@@ -35,6 +37,16 @@ export async function use(): Promise<string> {
   orchestrator
     .events({ after: reply.attempts })
     .subscribe((recorded: Recorded) => recorded.position.toFixed())
+  for await (const fact of orchestrator.events())
+    if (fact.type === 'CallSucceeded') fact.data.costUsd.toFixed(2)
+  orchestrator
+    .events()
+    .pipe(ofType('TaskFailed', 'RunFailed'))
+    .subscribe((fact) => (fact.type === 'TaskFailed' ? fact.data.error.tag : fact.data.errors.length))
+  for await (const fact of orchestrator.events<Recorded & { type: 'Counted'; data: { by: number } }>())
+    if (fact.type === 'Counted') fact.data.by.toFixed()
+  const run: Promise<WorkflowResult> = orchestrator.run(sequential(['researcher']), 'go')
+  await run.catch(() => null).finally(() => {})
   for await (const { before, after } of orchestrator.history.replay('agent/researcher')) {
     if (before.value === 'busy' && after.matches('idle')) after.context.totals.costUsd.toFixed(2)
   }

@@ -53,7 +53,7 @@ async function ask(globals: GlobalOptions, id: string, prompt: string, options: 
 
 /** Asks an agent, and prints the answer as it arrives. */
 export async function printReply(
-  { orchestrator, terminal, signal }: Session,
+  { orchestrator, terminal, signal, owner }: Session,
   id: string,
   input: TaskInput,
   options: AskOptions,
@@ -66,10 +66,12 @@ export async function printReply(
   })
   const task = agent.ask(input, { signal, onHeld: (why) => leave(new TaskHeldError(why)), ...options })
   terminal.progress(terminal.accent('dim', `${id} is working on task ${task.taskId} (Ctrl-C cancels it)`))
-  await Promise.race([follow(terminal, task), held])
+  // The log of this process says its own warnings.
+  const warn = (message: string) => void (owner !== null && terminal.note(terminal.accent('yellow', message)))
+  await Promise.race([follow(terminal, task, warn), held])
 }
 
-async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {
+async function follow(terminal: Terminal, task: TaskHandle, warn: (message: string) => void): Promise<void> {
   let markdown = markdownStream(terminal)
   let streamed = false
   for await (const message of task) {
@@ -80,7 +82,8 @@ async function follow(terminal: Terminal, task: TaskHandle): Promise<void> {
       terminal.line(markdown.end())
       markdown = markdownStream(terminal)
       terminal.progress(terminal.accent('yellow', 'The answer broke off. It begins again:'))
-    } else note(terminal, message)
+    } else if (message.type === 'warning') warn(inert(message.message))
+    else note(terminal, message)
   }
   const reply = await task
   if (terminal.json) return terminal.value(reply)
@@ -105,7 +108,6 @@ function note(terminal: Terminal, message: CallMessage): void {
     const text = `claude retries in ${duration(delayMs)} (${attempt} of ${maxAttempts}): ${inert(problem)}`
     terminal.progress(terminal.accent('yellow', text))
   }
-  if (message.type === 'warning') terminal.progress(terminal.accent('yellow', inert(message.message)))
 }
 
 async function readInput(

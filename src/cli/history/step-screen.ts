@@ -5,6 +5,7 @@ import type { AnyReplayStep } from '../../actors/engine/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { type StateChange, stateChanges } from '../../history/state-changes.ts'
 import type { GlobalOptions } from '../global-options.ts'
+import { coverScreen } from '../terminal/live-lines.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { fitting, inert, jsonLine } from '../terminal/text.ts'
 import { changeLine, valueLines } from './state-lines.ts'
@@ -51,6 +52,7 @@ export async function stepThrough(
   }
   emitKeypressEvents(stdin)
   stdin.setRawMode(true)
+  const uncover = coverScreen()
   stdout.write(ALTERNATE_SCREEN)
   stdout.on('resize', draw)
   try {
@@ -65,6 +67,7 @@ export async function stepThrough(
   } finally {
     stdout.off('resize', draw)
     stdout.write(USUAL_SCREEN)
+    uncover()
     stdin.setRawMode(false)
     stdin.pause()
   }

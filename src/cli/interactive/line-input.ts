@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { appendFile } from 'node:fs/promises'
 import { createInterface, type Interface } from 'node:readline'
 import { isMissing, readPlainFile } from '../../store/directory.ts'
+import { promptBelow } from '../terminal/live-lines.ts'
 import { BREAK, Keyboard, type Keys } from './keyboard.ts'
 
 const LONGEST_HISTORY = 500
@@ -83,8 +84,10 @@ interface Editing {
 }
 
 function oneLine({ lines, keys, keyboard, prompt, stdout }: Editing): Promise<string | null | 'interrupted'> {
+  promptBelow({ rows: () => lines.getCursorPos().rows, redraw: () => lines.prompt(true) })
   return new Promise((resolve) => {
     const finish = (typed: string | null) => {
+      promptBelow(null)
       keyboard.keep()
       resolve(typed)
     }

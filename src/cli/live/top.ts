@@ -14,6 +14,7 @@ import { oneOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Interruption, listenForInterruption } from '../interruption.ts'
+import { coverScreen } from '../terminal/live-lines.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { type Cell, type TableScreen, table } from '../terminal/table.ts'
 import { fitting, inert, widthOf } from '../terminal/text.ts'
@@ -179,6 +180,7 @@ async function watch(
   }
   if (stdin.isTTY) stdin.setRawMode(true)
   stdin.on('data', key)
+  const uncover = coverScreen()
   stdout.write(ALTERNATE_SCREEN)
   const signal = AbortSignal.any([quit.signal, interruption.signal])
   try {
@@ -195,6 +197,7 @@ async function watch(
     }
   } finally {
     stdout.write(ORDINARY_SCREEN)
+    uncover()
     stdin.off('data', key)
     if (stdin.isTTY) stdin.setRawMode(false)
     stdin.pause()

@@ -1,6 +1,6 @@
 /** What a command prints: data on stdout, notes and progress on stderr, as JSON or for people. */
 import { styleText } from 'node:util'
-import { writeNote } from './live-lines.ts'
+import { writeData, writeNote } from './live-lines.ts'
 import { asTyped } from './own-name.ts'
 import { fitting, jsonLine } from './text.ts'
 
@@ -22,7 +22,7 @@ export interface Terminal {
   write(text: string): void
   /** A value as one line of JSON. */
   value(value: unknown): void
-  /** A line for people, on stderr. */
+  /** A line for people, on stderr: with JSON, as `{ "note": ... }`. */
   note(text: string): void
   /** A line of progress, shown only when stderr is a terminal. */
   progress(text: string): void
@@ -35,10 +35,12 @@ export interface Terminal {
 export function terminal({ json = false, color }: { json?: boolean; color: boolean }): Terminal {
   const { stdout, stderr } = process
   const paint = (stream: NodeJS.WriteStream) => (style: Style, text: string) =>
-    color && stream.isTTY && !process.env.NO_COLOR ? styleText(style, text, { validateStream: false }) : text
+    color && !json && stream.isTTY && !process.env.NO_COLOR
+      ? styleText(style, text, { validateStream: false })
+      : text
   // A terminal that does not know its size says 0.
   const columns = () => (stdout.isTTY ? stdout.columns || 80 : null)
-  const line = (text: string) => void stdout.write(`${text}\n`)
+  const line = (text: string) => writeData(`${text}\n`)
   return {
     json,
     interactive: stdout.isTTY && !json,
@@ -47,10 +49,10 @@ export function terminal({ json = false, color }: { json?: boolean; color: boole
     },
     line,
     row: (text) => line(fitting(text, columns() ?? Number.POSITIVE_INFINITY)),
-    write: (text) => void stdout.write(text),
-    value: (value) => void stdout.write(`${jsonLine(value)}\n`),
-    note: (text) => writeNote(`${asTyped(text)}\n`),
-    progress: (text) => void (stderr.isTTY && !json && stderr.write(`${asTyped(text)}\n`)),
+    write: writeData,
+    value: (value) => writeData(`${jsonLine(value)}\n`),
+    note: (text) => writeNote(`${json ? jsonLine({ note: asTyped(text) }) : asTyped(text)}\n`),
+    progress: (text) => void (stderr.isTTY && !json && writeNote(`${asTyped(text)}\n`)),
     style: paint(stdout),
     accent: paint(stderr),
   }

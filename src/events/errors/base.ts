@@ -1,4 +1,5 @@
 /** The base of every error that this package throws on purpose. */
+import { systemFailure } from './phrases.ts'
 
 /** What an error says: what happened, and what to do next. */
 export interface ErrorText {
@@ -80,35 +81,17 @@ function isInstance(this: object, value: unknown): boolean {
 /** What a program prints of any error: the shape of `--json` errors. */
 export function describeError(error: unknown): { code: string; message: string; hint: string } {
   if (error instanceof ClaudeAgentError) return { code: error._tag, message: error.summary, hint: error.hint }
-  const said = error instanceof Error ? error.message : String(error)
-  const { code, path } = (error ?? {}) as NodeJS.ErrnoException
-  const problem = code === undefined ? undefined : SYSTEM_PROBLEMS[code]
-  if (problem === undefined) {
-    const message = `Something went wrong that should not have: ${said}`
-    return { code: 'UnexpectedError', message, hint: UNEXPECTED_HINT }
+  const known = systemFailure(error)
+  if (known !== null) {
+    const { path, problem, hint = '' } = known
+    const message =
+      path === undefined ? `${problem[0]?.toUpperCase()}${problem.slice(1)}` : `${path}: ${problem}`
+    return { code: 'SystemError', message: `${message}.`, hint }
   }
-  const [what, hint] = problem
-  return { code: 'SystemError', message: path === undefined ? said : `${path} ${what}.`, hint }
-}
-
-const UNEXPECTED_HINT =
-  'Nothing that was recorded is lost. If it happens again, report it with the command and this message.'
-
-/** What the system says about a file, in words, and what to do about it. */
-const SYSTEM_PROBLEMS: Readonly<Record<string, readonly [problem: string, hint: string]>> = {
-  ENOENT: ['does not exist', 'Check the path, or create it.'],
-  ENOTDIR: ['leads through a file as if it were a directory', 'Check the path.'],
-  EISDIR: ['is a directory, not a file', 'Name a file in it.'],
-  EEXIST: ['is taken', 'Choose another name, or move it away.'],
-  ENOTEMPTY: ['is not empty', 'Choose another directory, or empty it.'],
-  EACCES: ['cannot be used by this user', 'Give this user permission, or choose another path.'],
-  EPERM: ['cannot be used by this user', 'Give this user permission, or choose another path.'],
-  EROFS: ['is on a read-only file system', 'Choose another path.'],
-  ELOOP: ['is a link that leads to itself', 'Check the links.'],
-  ENAMETOOLONG: ['is too long for a path', 'Choose a shorter one.'],
-  ENOSPC: ['cannot be written: the disk is full', 'Free some space, and try again.'],
-  EDQUOT: ['cannot be written: the quota is used up', 'Free some space, and try again.'],
-  EMFILE: ['cannot be opened: this process has too many files open', 'Raise the limit (ulimit -n).'],
-  ENFILE: ['cannot be opened: the system has too many files open', 'Close some programs.'],
-  EIO: ['cannot be read or written: the disk reports an error', 'Check the disk.'],
+  const said = error instanceof Error ? error.message : String(error)
+  return {
+    code: 'UnexpectedError',
+    message: `Something went wrong that should not have: ${said}`,
+    hint: 'Nothing that was recorded is lost. If it happens again, report it with the command and this message.',
+  }
 }

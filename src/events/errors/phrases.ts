@@ -34,23 +34,55 @@ export const bodyInBackup = (before: string): string =>
 /** A text as a sentence: it ends with one full stop. */
 export const sentence = (text: string): string => `${text.replace(/\.$/, '')}.`
 
-const SYSTEM_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'it does not exist',
-  ENOTDIR: 'a part of its path is not a directory',
-  EISDIR: 'it is a directory',
-  EACCES: 'permission denied',
-  EPERM: 'the system does not permit it',
-  EROFS: 'the disk is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is exhausted',
-  EMFILE: 'too many open files',
-  ENFILE: 'too many open files',
-  ELOOP: 'it is a link to itself',
-  ENAMETOOLONG: 'its name is too long',
+/** What the codes of the system's errors mean to a person: one table for all that touches files. */
+const PROBLEMS: Readonly<Record<string, readonly [problem: string, hint?: string]>> = {
+  EACCES: ['permission denied', 'Change its permissions or its owner, then try again.'],
+  EPERM: [
+    'the system does not permit it',
+    'If it is immutable (lsattr shows an i), make it changeable with chattr -i, then try again.',
+  ],
+  EBUSY: ['it is in use', 'If something is mounted there, unmount it, then try again.'],
+  ENOSPC: ['the disk is full', 'Free some space, then try again.'],
+  EDQUOT: ['the disk quota is exhausted', 'Free some space, then try again.'],
+  EROFS: ['the disk is read-only', 'Use a place that can be written.'],
+  EIO: ['the disk reports an error', 'Check the disk, and copy what you need to another one.'],
+  EMFILE: ['too many open files', 'Close some files, or raise the limit (ulimit -n).'],
+  ENFILE: ['the whole system has too many open files', 'Close some files, then try again.'],
+  ENAMETOOLONG: ['a name in it is too long', 'Use a shorter path.'],
+  ENOENT: ['it does not exist', 'Check the path; if it is a link, check where it leads.'],
+  ENOTDIR: ['a part of its path is not a directory', 'Use a path that leads through directories only.'],
+  EISDIR: ['it is a directory', 'Name a file.'],
+  EEXIST: ['something of this name is already there', 'Move it away, or use another name.'],
+  ELOOP: ['it is a link to itself', 'Correct the links, or use another path.'],
+  EXDEV: ['the workspace and the home of the agent are on different disks', 'Keep both on one disk.'],
+}
+
+export interface SystemFailure {
+  readonly code: string
+  /** Ready to follow the path and a colon. */
+  readonly problem: string
+  readonly hint: string | undefined
+  /** What it is about, if the error says so. */
+  readonly path: string | undefined
+}
+
+/** The code of an error of the system, such as `ENOENT`; empty for any other error. */
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+
+/** What an error of the system means; null for any other error. */
+export function systemFailure(error: unknown): SystemFailure | null {
+  const code = codeOf(error)
+  const { syscall, path } = Object(error) as NodeJS.ErrnoException
+  if (syscall === 'uv_cwd') {
+    const hint = 'Change to a directory that exists (cd), then try again.'
+    return { code, problem: 'the working directory no longer exists', hint, path }
+  }
+  const [problem, hint] = PROBLEMS[code] ?? []
+  return problem === undefined ? null : { code, problem, hint, path }
 }
 
 /** What the system said of a file, in words. */
 export function systemProblem(error: unknown): string {
-  const { code = '', message } = error as NodeJS.ErrnoException
-  return SYSTEM_PROBLEMS[code] ?? message
+  return systemFailure(error)?.problem ?? (error as Error).message
 }

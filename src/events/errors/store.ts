@@ -1,6 +1,7 @@
 /** What a store can answer instead of doing what it was asked. Each of these names the place; none loses anything. */
+import { defined } from '../json.ts'
 import { defineError } from './builder.ts'
-import { VERIFY_OR_REPAIR, WRITTEN_BY_NEWER } from './phrases.ts'
+import { systemFailure, VERIFY_OR_REPAIR, WRITTEN_BY_NEWER } from './phrases.ts'
 
 /** Something else was appended first. Read the stream again, decide again, append again. */
 export class VersionConflict extends defineError(
@@ -133,31 +134,36 @@ export class StoreReadOnly extends defineError(
   }),
 ) {}
 
-/** What to do when the system does not let a store be opened, by its code. */
+/** What to do when the system does not let a store be opened, where more can be said than of any file. */
 const OPENING_HINTS: Readonly<Record<string, string>> = {
   EROFS: 'Opening writes a lock and a new log file: use a writable directory, or a copy.',
   EACCES: 'Give this user permission to the directory, or use a copy.',
   EPERM: 'Give this user permission to the directory, or use a copy.',
   ENOSPC: 'Free some space: opening needs a few megabytes.',
   EDQUOT: 'Free some space: opening needs a few megabytes.',
-  EMFILE: 'Close some files, or raise the limit (ulimit -n).',
-  ENFILE: 'Close some files: the whole system has too many open.',
+  EEXIST: 'Move it away, or name another directory with --base-dir.',
+  ENOTDIR: 'Name a directory with --base-dir, or move away what is in its place.',
 }
 
-/** The system does not let the store be opened: no space, no permission, no more files. The store itself is intact. */
+/** The system does not let the store be opened: no space, no permission, no directory. The store itself is intact. */
 export class StoreNotOpened extends defineError(
   'StoreNotOpened',
-  ({ path, code, problem }: { path: string; code: string; problem: string }) => ({
+  ({ path, code, problem, hint }: { path: string; code: string; problem: string; hint?: string }) => ({
     message: `The store ${path} cannot be opened: ${problem}.`,
-    hint: OPENING_HINTS[code] ?? 'Try again.',
+    details: { path, code, problem },
+    hint: OPENING_HINTS[code] ?? hint ?? 'Try again.',
     retryable: true,
   }),
 ) {
   /** The same error as this one where the system is the reason, else as it was. */
   static from(path: string, error: unknown): unknown {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === undefined || OPENING_HINTS[code] === undefined) return error
-    return new StoreNotOpened({ path, code, problem: message }, { cause: error })
+    const known = systemFailure(error)
+    if (known === null) return error
+    const { code, hint } = known
+    // Making a directory where something else is.
+    const said = code === 'EEXIST' ? 'it is not a directory' : known.problem
+    const problem = `${said} (${[code, known.path === path ? undefined : known.path].filter(Boolean).join(', ')})`
+    return new StoreNotOpened(defined({ path, code, problem, hint }), { cause: error })
   }
 }
 

@@ -19,8 +19,16 @@ export interface Prepared {
   readonly task: TaskInput
 }
 
-export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent> {
+/**
+ * A promise for the result, and a handle. It rejects if the run could not begin, was interrupted, or has no end in this
+ * process. As with any promise, a rejection that nobody awaits is an `unhandledRejection`; but not that of a run that its own
+ * handle or signal interrupted, or that the orchestrator left when it was closed.
+ */
+export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
+  readonly [Symbol.toStringTag] = 'Run'
   readonly id: string
+  /** Resolves when the run has ended, in whatever way. */
+  readonly ended: Promise<void>
   readonly #result: Promise<WorkflowResult>
   readonly #events = new ReplaySubject<StepEvent>()
   readonly #interruption = new AbortController()
@@ -29,11 +37,10 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   /** @param prepare Records that the run begins or resumes. Returns its result if it has already succeeded. */
   constructor(id: string, pattern: Pattern, prepare: () => Promise<Prepared | WorkflowResult>) {
     this.id = id
-    this.#result = prepare().then((prepared) =>
-      'context' in prepared ? this.#execute(prepared, pattern) : prepared,
-    )
-    const end = () => this.#events.complete()
-    this.#result.then(end, end)
+    let end = () => {}
+    this.ended = new Promise((resolve) => (end = resolve))
+    this.#events.subscribe({ complete: end })
+    this.#result = this.#conclude(prepare, pattern)
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its result
@@ -42,6 +49,14 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#result.then(onResult, onError)
+  }
+
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<WorkflowResult | B> {
+    return this.#result.catch(onError)
+  }
+
+  finally(onSettled?: (() => void) | null): Promise<WorkflowResult> {
+    return this.#result.finally(onSettled)
   }
 
   /** Calls back for every event of its steps, past ones included. */
@@ -73,6 +88,22 @@ export class Run implements PromiseLike<WorkflowResult>, AsyncIterable<StepEvent
   /** The process ends, and the next one can resume the run: it rejects with a ClosedError. */
   leave(): void {
     this.#asks?.handOver.leave(new ClosedError({ what: 'orchestrator' }))
+  }
+
+  async #conclude(
+    prepare: () => Promise<Prepared | WorkflowResult>,
+    pattern: Pattern,
+  ): Promise<WorkflowResult> {
+    try {
+      const prepared = await prepare()
+      return 'context' in prepared ? await this.#execute(prepared, pattern) : prepared
+    } catch (error) {
+      // No failure that somebody must hear of: it was asked for.
+      if (error instanceof ClosedError || error instanceof RunInterruptedError) this.#result.catch(() => {})
+      throw error
+    } finally {
+      this.#events.complete()
+    }
   }
 
   async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {

@@ -218,7 +218,7 @@ export class Runs {
 
   /** Resolves when all active runs have ended, in whatever way. */
   async settled(): Promise<void> {
-    await Promise.allSettled([...this.#active.values()].map(({ run }) => run))
+    await Promise.all([...this.#active.values()].map(({ run }) => run.ended))
   }
 
   /** Leaves the runs as they are: the next process can resume them. */
@@ -240,7 +240,7 @@ export class Runs {
       void this.#environment.budgets.rest({ run: run.id }).catch(() => {})
       signal?.removeEventListener('abort', pause)
     }
-    run.then(end, end)
+    void run.ended.then(end)
     return run
   }
 

@@ -5,11 +5,11 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dirname } from 'node:path/posix'
+import { codeOf } from '../../events/errors/phrases.ts'
 import { checkTarget } from '../../events/input-target.ts'
 import { readAgentFile } from '../agent-file.ts'
 import { type Directory, openDirectory } from './directory.ts'
 import { writeNewFile } from './file-copy.ts'
-import { codeOf } from './file-problems.ts'
 import { removeEntry } from './removal.ts'
 import type { Survey, SurveyedEntry } from './survey.ts'
 

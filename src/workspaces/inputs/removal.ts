@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, lchmod, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { codeOf } from '../../events/errors/phrases.ts'
 import {
   type Directory,
   type DirectoryEntry,
@@ -18,7 +19,7 @@ import {
   PRIVATE_DIRECTORY,
   readName,
 } from './directory.ts'
-import { about, codeOf, unless } from './file-problems.ts'
+import { about, unless } from './file-problems.ts'
 
 /** Removes the entry of that name. A link itself is removed, not its target. A missing entry is fine. */
 export async function removeEntry(parent: Directory, name: EntryName): Promise<void> {

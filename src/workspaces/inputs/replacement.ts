@@ -1,10 +1,11 @@
 /** Moves staged input to its target in the workspace, replacing an existing entry without following it. */
 import { lstat, mkdir, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openChild, openDirectory, PRIVATE_DIRECTORY, SWAPPED } from './directory.ts'
 import type { PlacingStep } from './file-copy.ts'
-import { about, codeOf, unless } from './file-problems.ts'
+import { about, unless } from './file-problems.ts'
 
 export interface Replacement {
   readonly staging: Directory

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { open, readlink } from 'node:fs/promises'
+import { codeOf } from '../../events/errors/phrases.ts'
 import {
   type Directory,
   type EntryName,
@@ -12,7 +13,6 @@ import {
   SWAPPED,
 } from './directory.ts'
 import { READ_FILE } from './file-copy.ts'
-import { codeOf } from './file-problems.ts'
 import { indexEntries } from './git-index.ts'
 
 /** What an entry is, as far as placing it again would lose it. */

@@ -34,7 +34,8 @@ export interface Reply {
  * for await (const message of task) if (message.type === 'text') process.stdout.write(message.text)
  * const { costUsd } = await task
  */
-export class TaskHandle implements PromiseLike<Reply>, AsyncIterable<CallMessage> {
+export class TaskHandle implements Promise<Reply>, AsyncIterable<CallMessage> {
+  readonly [Symbol.toStringTag] = 'TaskHandle'
   readonly taskId: string
   readonly #reply: Promise<Reply>
   readonly #channel: TaskChannel
