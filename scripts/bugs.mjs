@@ -49,7 +49,7 @@ export const BUGS = [
   {
     bug: 'late answers are dropped',
     file: `${AGENT}/worker.ts`,
-    from: 'if (signal.aborted) return record(() => keepLate(effect, ending))',
+    from: 'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
     to: 'if (signal.aborted) return',
   },
   {

@@ -297,8 +297,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       `${STORE}/opening-check.ts`,
-      '  if (!problem) return\n',
-      '  if (problem !== null) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
@@ -828,6 +828,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A verified table is read again before it is used',
+    { 'tests/store/level/remembered-tables.test.ts': ['rots in a table without a trace'] },
+    [
+      'a table is trusted by its time',
+      `${STORE}/opening-check.ts`,
+      'table.smallest <= to && table.largest >= from)) await',
+      'table.smallest <= to && table.largest < from)) await',
+    ],
+  ),
+  ...breaking(
     'A call that began elsewhere is never made again without a word',
     { 'tests/actors/agent/elsewhere.test.ts': ['has an unknown outcome'] },
     [
@@ -1077,7 +1087,7 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      'if (signal.aborted) return record(() => keepLate(effect, ending))',
+      'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
       'if (signal.aborted) return',
     ],
     [
@@ -1429,8 +1439,8 @@ export const MUTATIONS = [
     [
       'files are not checked before they are opened',
       'src/store/level/opening-check.ts',
-      '  if (!problem) return\n',
-      '  if (problem !== undefined) return\n  if (!problem) return\n',
+      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
+      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
@@ -1780,6 +1790,7 @@ export const MUTATIONS = [
     {
       'tests/patterns/runs/missing-parts.test.ts': [
         'is no success, names the agent, and resumes with what is missing',
+        'a race is won by a whole answer, even if one with a missing part is earlier',
       ],
     },
     [
@@ -1909,7 +1920,7 @@ export const MUTATIONS = [
     [
       'the next process does not know it',
       'src/actors/admission/accounts.ts',
-      '    for (const { account } of await this.list()) await this.#read(account)\n',
+      '    if (leftMs > 0) this.#governor.close(account, leftMs)\n',
       '',
     ],
   ),
@@ -2151,6 +2162,20 @@ export const MUTATIONS = [
       'src/actors/engine/actor.ts',
       'if (this.#life.isWanted || !mayPass(error)) throw error',
       'if (error !== undefined) throw error',
+    ],
+  ),
+  ...breaking(
+    'A full disk undoes no decision and loses no answer',
+    {
+      'tests/actors/agent/full-disk.test.ts': [
+        'what a call cost waits for room while its agent is restarted',
+      ],
+    },
+    [
+      'a restart gives up what waits for room',
+      'src/actors/agent/agent.ts',
+      'wasKilled, insists: true })',
+      'wasKilled })',
     ],
   ),
 ]

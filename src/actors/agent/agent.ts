@@ -285,7 +285,7 @@ export class Agent {
   async #reload(): Promise<void> {
     const old = this.#actor
     const loading = old
-      .close({ atOnce: this.#supervision.wasKilled })
+      .close({ atOnce: this.#supervision.wasKilled, insists: true })
       .then(() => EventSourcedActor.load(agentKind, this.id, this.#environment))
     this.#tasks.reload(loading)
     this.#reloading = loading.catch(() => {})

@@ -237,14 +237,22 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
    * Aborts the effects, refuses decisions, and waits for both to end.
    *
    * @param atOnce Does not wait for the effects; what they decide is refused.
+   * @param insists What an effect has to write at its end is tried again until it is written: the process goes on.
    */
-  async close({ atOnce = false }: { readonly atOnce?: boolean } = {}): Promise<void> {
+  async close({
+    atOnce = false,
+    insists = false,
+  }: {
+    readonly atOnce?: boolean
+    readonly insists?: boolean
+  } = {}): Promise<void> {
     this.#closed = true
-    this.#life.abort()
+    if (!insists) this.#life.abort()
     this.#ended = atOnce
     if (atOnce) this.#effects?.abort()
     await Promise.all([this.#deciding, atOnce ? undefined : this.#effects?.stop()])
     this.#ended = true
+    this.#life.abort()
     await this.#saving
     this.machine.stop()
   }

@@ -63,6 +63,8 @@ export async function copyStore(source: StorePaths, copy: StorePaths): Promise<v
   await makeDirectory(copy.log)
   await copyPlainFile(source.head, copy.head)
   await copyPlainFile(source.storeFile, copy.storeFile)
+  // A linked table is as it was when it was verified.
+  await copyPlainFile(source.verified, copy.verified).catch(() => {})
   // Blobs are never changed, only added, so they are read in place.
   await symlink(source.blobs, copy.blobs)
   const current = String(await readPlainFile(join(source.log, 'CURRENT')))

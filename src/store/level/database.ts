@@ -39,6 +39,20 @@ export const openLevel: OpenDatabase = async (path, options) => {
   return database
 }
 
+/** The keys that a read depends on, both included. */
+export interface KeySpan {
+  readonly from: string
+  readonly to: string
+}
+
+/** Checks tables before LevelDB reads them. */
+export interface TableGuard {
+  /** How many are still to be checked. */
+  readonly size: number
+  /** Checks those that may hold one of these keys. Throws {@link StoreDamaged}. */
+  read(spans: readonly KeySpan[]): Promise<void>
+}
+
 /** The database of an open store. Reads that meet a reopening wait for it and are retried. */
 export class LogDatabase {
   readonly path: string
@@ -47,59 +61,79 @@ export class LogDatabase {
   readonly #open: OpenDatabase
   #database: Database
   #reopening: Promise<void> | null = null
+  readonly #unread: TableGuard | null
   /** Why it was closed; null while it is open. */
   #closed: Error | null = null
 
-  private constructor(path: string, storeId: string, open: OpenDatabase, database: Database) {
+  private constructor(
+    path: string,
+    storeId: string,
+    open: OpenDatabase,
+    database: Database,
+    unread: TableGuard | null,
+  ) {
     this.path = path
     this.storeId = storeId
     this.#open = open
     this.#database = database
+    this.#unread = unread
   }
 
   static async open(
     path: string,
     storeId: string,
     open: OpenDatabase,
-    options: { readonly createIfMissing: boolean },
+    options: { readonly createIfMissing: boolean; readonly unread?: TableGuard },
   ): Promise<LogDatabase> {
-    return new LogDatabase(path, storeId, open, await openDurably(path, open, options))
+    const { createIfMissing, unread = null } = options
+    const database = await openDurably(path, open, { createIfMissing })
+    return new LogDatabase(path, storeId, open, database, unread)
   }
 
   batch(): Batch {
     return this.#database.batch()
   }
 
-  get(key: string): Promise<string | undefined> {
+  async get(key: string): Promise<string | undefined> {
+    if (this.#unread?.size) await this.#unread.read([{ from: key, to: key }])
     return this.#read((database) => database.get(key))
   }
 
-  getMany(keys: string[]): Promise<(string | undefined)[]> {
+  async getMany(keys: string[]): Promise<(string | undefined)[]> {
+    if (this.#unread?.size) await this.#unread.read(keys.map((key) => ({ from: key, to: key })))
     return this.#read((database) => database.getMany(keys))
   }
 
   /** The first page of a range. An iterator per page pins no LevelDB snapshot under a slow reader. */
   page(range: KeyRange): Promise<[string, string][]> {
-    return this.#read(async (database) => {
-      const iterator = database.iterator({ limit: PAGE_ENTRIES, highWaterMarkBytes: PAGE_BYTES, ...range })
-      try {
-        return await iterator.nextv(PAGE_ENTRIES)
-      } finally {
-        await iterator.close()
-      }
-    })
+    return this.#checked(
+      range,
+      ([key]) => key,
+      async (database) => {
+        const iterator = database.iterator({ limit: PAGE_ENTRIES, highWaterMarkBytes: PAGE_BYTES, ...range })
+        try {
+          return await iterator.nextv(PAGE_ENTRIES)
+        } finally {
+          await iterator.close()
+        }
+      },
+    )
   }
 
   /** The keys of the first page of a range. */
   keys(range: KeyRange): Promise<string[]> {
-    return this.#read(async (database) => {
-      const iterator = database.keys({ limit: PAGE_ENTRIES, ...range })
-      try {
-        return await iterator.nextv(PAGE_ENTRIES)
-      } finally {
-        await iterator.close()
-      }
-    })
+    return this.#checked(
+      range,
+      (key) => key,
+      async (database) => {
+        const iterator = database.keys({ limit: PAGE_ENTRIES, ...range })
+        try {
+          return await iterator.nextv(PAGE_ENTRIES)
+        } finally {
+          await iterator.close()
+        }
+      },
+    )
   }
 
   /** After a failed write LevelDB rejects all others: only reopening shows whether the cause is gone. */
@@ -121,6 +155,28 @@ export class LogDatabase {
     this.#database = await openDurably(this.path, this.#open, { createIfMissing: false })
   }
 
+  /**
+   * Reads a page. The tables at its beginning are checked before LevelDB reads them, and those up to its last entry before it
+   * is given out: another entry may be missing there. An empty page says that nothing is in the whole range.
+   */
+  async #checked<Entry>(
+    range: KeyRange,
+    keyOf: (entry: Entry) => string,
+    operation: (database: Database) => Promise<Entry[]>,
+  ): Promise<Entry[]> {
+    const unread = this.#unread
+    if (!unread?.size) return this.#read(operation)
+    const { gte, lt, lte, reverse = false } = range
+    const whole = { from: gte, to: lte ?? lt ?? LAST_KEY }
+    const start = reverse ? whole.to : whole.from
+    await unread.read([{ from: start, to: start }])
+    const entries = await this.#read(operation)
+    const last = entries.at(-1)
+    const end = last === undefined ? null : keyOf(last)
+    await unread.read([end === null ? whole : reverse ? { ...whole, from: end } : { ...whole, to: end }])
+    return entries
+  }
+
   async #read<Result>(operation: (database: Database) => Promise<Result>): Promise<Result> {
     if (this.#closed) throw this.#closed
     if (this.#reopening) await this.#reopening
@@ -134,6 +190,9 @@ export class LogDatabase {
     }
   }
 }
+
+/** Sorts after every key. */
+const LAST_KEY = '\x7f'
 
 /** LevelDB starts a new manifest when it is opened, but does not sync the renaming that makes it the current one. */
 async function openDurably(

@@ -30,6 +30,10 @@ export interface StorePaths {
   readonly head: string
   readonly log: string
   readonly blobs: string
+  /** Which tables were read before. */
+  readonly verified: string
+  /** The tables that are still to be read. */
+  readonly unread: string
   /** Present while the store is being created: the directory then contains no facts. */
   readonly creating: string
 }
@@ -40,6 +44,8 @@ export const storePaths = (base: string): StorePaths => ({
   head: join(base, 'head'),
   log: join(base, 'log'),
   blobs: join(base, 'blobs'),
+  verified: join(base, 'verified'),
+  unread: join(base, 'unread'),
   creating: join(base, 'creating'),
 })
 
@@ -106,7 +112,7 @@ export async function createStoreDirectory(paths: StorePaths, openDatabase: Open
 
 /** Whether a directory holds nothing of the user's, which git should keep seeing. */
 const isOurs = async (base: string) => (await readdir(base)).every((name) => OUR_NAME.test(name))
-const OUR_NAME = /^(creating|lock|agents|blobs|log|head|home-id|store\.json)(\..*)?$/
+const OUR_NAME = /^(creating|lock|agents|blobs|log|head|home-id|verified|unread|store\.json)(\..*)?$/
 
 /** Creates the log of a new store, and its folder for blobs. The caller closes the returned database. */
 export async function createLog(

@@ -1,11 +1,17 @@
 /**
- * Finds damage that LevelDB would ignore when it opens the log. It skips damaged records of its log files; falls back to
- * older tables if its MANIFEST ends early, and deletes the newer ones; returns outdated values if the index of a table is
- * damaged; and aborts the process on some damaged blocks. So every checksum of every file is verified first (decision 5).
+ * Finds damage that LevelDB would ignore. It skips damaged records of its log files; falls back to older tables if its
+ * MANIFEST ends early, and deletes the newer ones; returns outdated values if the index of a table is damaged; and aborts the
+ * process on some damaged blocks. So every checksum is verified before LevelDB reads the file (decision 5): those of its log
+ * files and of new tables before it opens the log, those of other tables before they are used (decision 18).
  */
+
+import { randomUUID } from 'node:crypto'
+import { link, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Clock } from '../../clock.ts'
 import { StoreDamaged } from '../../events/errors/store.ts'
-import { readPlainFile } from '../directory.ts'
-import { blockProblem } from '../files/block.ts'
+import type { Logger } from '../../logger.ts'
+import { makeDirectory, readPlainFile, writeWholeFile } from '../directory.ts'
 import {
   type FileProblem,
   type LogDirectory,
@@ -14,19 +20,30 @@ import {
   type TableOnDisk,
 } from '../files/log-directory.ts'
 import { scanLogFile } from '../files/log-file.ts'
-import { TableFile } from '../files/table-file.ts'
+import { tableProblem } from '../files/table-check.ts'
 import { decodeBatch } from '../files/write-batch.ts'
+import type { KeySpan, TableGuard } from './database.ts'
 import type { StorePaths } from './directory.ts'
 
 const TABLES_AT_ONCE = 8
 
-/** Throws {@link StoreDamaged}, naming the file. Does not write. */
-export async function checkBeforeOpening(paths: StorePaths): Promise<void> {
+/** Throws {@link StoreDamaged}, naming the file. Returns the tables that are still to be read. */
+export async function checkBeforeOpening(paths: StorePaths): Promise<UnreadTables> {
   const directory = await readLogDirectory(paths.log)
-  const problem =
-    directory.problems[0] ?? (await firstLogProblem(directory)) ?? (await firstTableProblem(directory))
-  if (!problem) return
-  throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })
+  const fail = (problem: FileProblem) => {
+    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })
+  }
+  const problem = directory.problems[0] ?? (await firstLogProblem(directory))
+  if (problem) fail(problem)
+  const isUnchanged = await unchangedSince(paths)
+  const old: TableOnDisk[] = []
+  const fresh: TableOnDisk[] = []
+  for (const table of directory.tables) ((await isUnchanged(table)) ? old : fresh).push(table)
+  const { unread, left } = await UnreadTables.keep(paths, old)
+  const damage = await firstTableProblem([...fresh, ...left])
+  if (damage) fail(damage)
+  if (fresh.length > 0) await rememberTables(paths)
+  return unread
 }
 
 async function firstLogProblem({ logs }: LogDirectory): Promise<FileProblem | null> {
@@ -46,7 +63,7 @@ async function firstLogProblem({ logs }: LogDirectory): Promise<FileProblem | nu
   return null
 }
 
-async function firstTableProblem({ tables }: LogDirectory): Promise<FileProblem | null> {
+async function firstTableProblem(tables: readonly TableOnDisk[]): Promise<FileProblem | null> {
   for (let first = 0; first < tables.length; first += TABLES_AT_ONCE) {
     const problems = await Promise.all(tables.slice(first, first + TABLES_AT_ONCE).map(tableProblem))
     const problem = problems.find((found) => found !== null)
@@ -55,21 +72,152 @@ async function firstTableProblem({ tables }: LogDirectory): Promise<FileProblem 
   return null
 }
 
-async function tableProblem({ path: file, entry }: TableOnDisk): Promise<FileProblem | null> {
-  await using table = await TableFile.open(file)
-  if (entry && table.size !== entry.size) {
-    return {
-      file,
-      offset: null,
-      problem: `it has ${table.size} bytes instead of the ${entry.size} that were written`,
+/** Between two tables that are read in the background, in ms: it takes a tenth of one core. */
+const PAUSE_MS = 50
+
+interface UnreadTable extends TableOnDisk {
+  readonly smallest: string
+  readonly largest: string
+  reading?: Promise<void>
+}
+
+/**
+ * Tables that were not read when the log was opened: they were read before, or written by the last owner, and have not changed
+ * since. A table never changes, so only the disk can have damaged one.
+ */
+export class UnreadTables implements TableGuard {
+  readonly #paths: StorePaths
+  readonly #directory: string
+  readonly #tables: Set<UnreadTable>
+  #damage: StoreDamaged | null = null
+  #cancel = () => {}
+
+  private constructor(paths: StorePaths, directory: string, tables: readonly UnreadTable[]) {
+    this.#paths = paths
+    this.#directory = directory
+    this.#tables = new Set(tables)
+  }
+
+  /**
+   * Keeps these tables until they are read: LevelDB may compact them before, and must not hide their damage.
+   *
+   * @returns With those that could not be kept, which are to be read now.
+   */
+  static async keep(
+    paths: StorePaths,
+    tables: readonly TableOnDisk[],
+  ): Promise<{ readonly unread: UnreadTables; readonly left: readonly TableOnDisk[] }> {
+    await rm(paths.unread, { recursive: true, force: true })
+    // A directory of its own: an owner that has lost the store removes no file of the next one.
+    const directory = join(paths.unread, randomUUID())
+    if (tables.length > 0) await makeDirectory(directory)
+    const kept: UnreadTable[] = []
+    const left: TableOnDisk[] = []
+    for (const table of tables) {
+      const path = join(directory, basename(table.path))
+      const isLinked = await link(table.path, path).then(
+        () => true,
+        () => false,
+      )
+      if (isLinked && table.entry) kept.push({ ...table, ...keysOf(table.entry), path })
+      else left.push(table)
     }
+    return { unread: new UnreadTables(paths, directory, kept), left }
   }
-  const { blocks, damage } = await table.layout()
-  if (damage[0]) return { file, ...damage[0] }
-  const content = await table.bytes(0, table.size)
-  for (const { offset, size } of blocks) {
-    const problem = blockProblem(content, offset, size)
-    if (problem !== null) return { file, offset, problem }
+
+  get size(): number {
+    return this.#tables.size
   }
-  return null
+
+  get isDamaged(): boolean {
+    return this.#damage !== null
+  }
+
+  /** Throws {@link StoreDamaged} once a table was found to be damaged. */
+  assertIntact(): void {
+    if (this.#damage) throw this.#damage
+  }
+
+  /** Reads the tables that may hold one of these keys. Throws {@link StoreDamaged}. */
+  async read(spans: readonly KeySpan[]): Promise<void> {
+    this.assertIntact()
+    for (const table of this.#tables)
+      if (spans.some(({ from, to }) => table.smallest <= to && table.largest >= from)) await this.#read(table)
+  }
+
+  /** Reads the tables that nothing asks for, one after the other. */
+  scrub(clock: Clock, logger: Logger): void {
+    this.#cancel = clock.after(PAUSE_MS, async () => {
+      const [next] = this.#tables
+      if (!next) return
+      try {
+        await this.#read(next)
+        this.scrub(clock, logger)
+      } catch (error) {
+        logger.error({ store: this.#paths.base, error }, 'The store is damaged')
+      }
+    })
+  }
+
+  /** Reads no more. What was found to be damaged is read again at the next opening. */
+  async close(): Promise<void> {
+    this.#cancel()
+    await Promise.allSettled([...this.#tables].map(({ reading }) => reading))
+    this.#tables.clear()
+    await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  #read(table: UnreadTable): Promise<void> {
+    table.reading ??= this.#check(table)
+    return table.reading
+  }
+
+  async #check(table: UnreadTable): Promise<void> {
+    const problem = await tableProblem(table)
+    if (problem) {
+      const file = join(this.#paths.log, basename(table.path))
+      this.#damage = new StoreDamaged({ path: this.#paths.base, file, problem: problemText(problem) })
+      await rm(this.#paths.verified, { force: true })
+      throw this.#damage
+    }
+    this.#tables.delete(table)
+    await rm(table.path, { force: true })
+  }
+}
+
+const keysOf = ({ smallest, largest }: { readonly smallest: string; readonly largest: string }) => ({
+  smallest,
+  largest,
+})
+
+/** Size and modification of each table, by name. */
+type Remembered = Readonly<Record<string, string>>
+
+/** Whether a table is as it was when it was remembered. */
+async function unchangedSince(paths: StorePaths): Promise<(table: TableOnDisk) => Promise<boolean>> {
+  const remembered = await readFile(paths.verified, 'utf8')
+    .then((text) => JSON.parse(text) as Remembered)
+    .catch((): Remembered => ({}))
+  return async ({ path, entry }) => {
+    const known = entry && Object.hasOwn(remembered, basename(path)) ? remembered[basename(path)] : undefined
+    return known !== undefined && known === (await signatureOf(path))
+  }
+}
+
+/** Remembers the tables as they are now. Forgetting them costs time at the next opening, and nothing else. */
+export async function rememberTables(paths: StorePaths): Promise<void> {
+  try {
+    const names = (await readdir(paths.log)).filter((name) => /\.(?:ldb|sst)$/.test(name))
+    const signatures = await Promise.all(
+      names.map(async (name) => [name, await signatureOf(join(paths.log, name))] as const),
+    )
+    await writeWholeFile(paths.verified, `${JSON.stringify(Object.fromEntries(signatures))}\n`)
+  } catch {
+    await rm(paths.verified, { force: true }).catch(() => {})
+  }
+}
+
+async function signatureOf(path: string): Promise<string> {
+  const { size, mtimeNs } = await stat(path, { bigint: true })
+  return `${size} ${mtimeNs}`
 }

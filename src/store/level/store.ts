@@ -35,7 +35,7 @@ import {
 import { HeadFile } from './head-file.ts'
 import { lostBodyKey } from './keys.ts'
 import { lockStore, type StoreLock } from './lock.ts'
-import { checkBeforeOpening } from './opening-check.ts'
+import { checkBeforeOpening, rememberTables } from './opening-check.ts'
 import { listStreams, readStream, recordPages, records } from './reader.ts'
 import { logFileBytes, recoverLog } from './recovery.ts'
 import { logSnapshots } from './snapshots.ts'
@@ -88,16 +88,21 @@ async function openLocked(
   const { clock = systemClock, openDatabase = openLevel } = options
   const logger = hostLogger(options.logger)
   const storeId = (await inspectStoreDirectory(paths)) ?? (await createStoreDirectory(paths, openDatabase))
-  await checkBeforeOpening(paths)
+  const unread = await checkBeforeOpening(paths)
   const unsettledBytes = await logFileBytes(paths.log)
-  const database = await LogDatabase.open(paths.log, storeId, openDatabase, { createIfMissing: false })
+  const database = await LogDatabase.open(paths.log, storeId, openDatabase, {
+    createIfMissing: false,
+    unread,
+  })
   try {
     const recovered = await recoverLog(database, paths, unsettledBytes)
     const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
     const watermark = new Watermark()
+    let isLost = false
     const checkOwner = () => {
       if (headFile.isGone) throw new Error('its directory was removed')
       lock.check()
+      unread.assertIntact()
     }
     const writer = new LogWriter({
       database,
@@ -110,6 +115,7 @@ async function openLocked(
       logger,
       checkOwner,
       lost(error) {
+        isLost = true
         logger.error({ store: paths.base, error: error.message }, 'The store has stopped')
         headFile.abandon()
         watermark.end()
@@ -132,9 +138,12 @@ async function openLocked(
         await headFile.close()
       } finally {
         await database.close()
+        await unread.close()
+        if (!isLost && !unread.isDamaged) await rememberTables(paths)
         await lock.release()
       }
     }
+    if (unread.size > 0) unread.scrub(clock, logger)
     const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES
     return eventStore({
       storeId,
@@ -153,6 +162,7 @@ async function openLocked(
     })
   } catch (error) {
     await database.close()
+    await unread.close()
     throw error
   }
 }

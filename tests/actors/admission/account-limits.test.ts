@@ -16,7 +16,9 @@ function lasting() {
   const clock = virtualClock()
   const store: EventStore = { ...memoryStore({ clock }), [Symbol.asyncDispose]: async () => {} }
   const open = async (runner: AgentRunner) => {
-    const orchestrator = await Orchestrator.open({ store, runner, clock, random: () => 1 })
+    // The machine has room for all calls: only what is known of the account keeps them waiting.
+    const limits = { callsInFlight: 100, processStarts: 100 }
+    const orchestrator = await Orchestrator.open({ store, runner, clock, random: () => 1, limits })
     onTestFinished(() => orchestrator.close())
     return orchestrator
   }

@@ -286,7 +286,7 @@ describe('a task that takes too long', () => {
     await expect(task).rejects.toMatchObject({
       summary:
         'The call exceeded its time limit: agent "echo" may work on a task for 1:30, and waiting does not count.',
-      hint: expect.stringMatching(/timeoutMs .*timeout in the configuration file .*--timeout /),
+      hint: expect.stringMatching(/--timeout .*timeout in the configuration file .*timeoutMs /),
     })
   })
 

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { AgentRunner } from '../../../src/claude/runner.ts'
+import { CallCancelledError } from '../../../src/events/errors/call.ts'
 import { Orchestrator } from '../../../src/orchestrator.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
@@ -121,6 +123,37 @@ test('an answer that waits for room is written while everything closes, if there
   disk.isFull = false
   await orchestrator.close()
   expect(written.at(-1)).toBe('CallSucceeded')
+})
+
+test('what a call cost waits for room while its agent is restarted', async () => {
+  const clock = virtualClock()
+  const { disk, store } = onFullDisk(memoryStore())
+  let isEnding = false
+  const usage = { inputTokens: 1, outputTokens: 1, cacheReadTokens: 0, cacheCreationTokens: 0 }
+  const runner: AgentRunner = {
+    async *start(_call, { signal }) {
+      while (!(signal.aborted && isEnding)) await setImmediate()
+      yield { type: 'spent', costUsd: 2, usage }
+      throw new CallCancelledError()
+    },
+    recover: async () => ({ outcome: 'unsent' }),
+  }
+  const orchestrator = await Orchestrator.open({ store, runner, clock, random: () => 1 })
+  onTestFinished(() => orchestrator.close())
+  const agent = await orchestrator.createAgent({
+    ...{ id: 'a', systemPrompt: 'x', timeoutMs: 1000, retry: { attempts: 0 } },
+  })
+  await orchestrator.supervise({ id: 'top', children: [{ agent: 'a' }] })
+  const outcome = outcomeOf(agent.ask('work'))
+  await quiet()
+  await clock.advance(1000)
+  expect(await outcome).toBe('CallTimeoutError')
+  disk.isFull = true
+  isEnding = true
+  await quiet()
+  disk.isFull = false
+  await clock.advance(60_000)
+  expect(await orchestrator.agents()).toMatchObject([{ status: 'idle', totalCostUsd: 2 }])
 })
 
 const step = fc.oneof(

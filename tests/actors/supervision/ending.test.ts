@@ -36,7 +36,12 @@ describe('Closing while a tree starts', () => {
       orchestrator.supervise({ id: 'top', children: [child('a'), under] }),
     ).rejects.toThrow('its supervisor is stopping')
     await quiet()
-    const closed = orchestrator.close()
+    let isClosed = false
+    const closed = orchestrator.close().then(() => {
+      isClosed = true
+    })
+    await quiet()
+    expect(isClosed).toBe(false)
     await clock.advance(1000)
     await closed
     await refused

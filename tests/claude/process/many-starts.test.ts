@@ -8,7 +8,7 @@ import { linuxProcessTable } from '../../../src/claude/process/table.ts'
 import { repetitions } from '../../repetitions.ts'
 import { collect, testAgent } from '../calls.ts'
 
-const STARTS = repetitions('STARTS', { short: 120, long: 1_000 })
+const STARTS = repetitions('STARTS', { short: 60, long: 1_000 })
 const AT_ONCE = 4
 
 /** The smallest program that ends a call successfully. */

@@ -49,6 +49,6 @@ test('quits with q, escape and Ctrl-C, also while typing', () => {
 })
 
 test('the line of keys does not wrap in a narrow terminal, which would push the first lines off the screen', () => {
-  expect(fitting(KEYS, 40)).toBe(KEYS.slice(0, 39))
+  expect(fitting(KEYS, 40)).toBe(`${KEYS.slice(0, 39)}…`)
   expect(fitting(KEYS, 100)).toBe(KEYS)
 })

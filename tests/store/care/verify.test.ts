@@ -17,8 +17,12 @@ import {
   recordKey,
 } from '../../../src/store/level/keys.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
+import { repetitions } from '../../repetitions.ts'
 import { contents, counted, tamper } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
+
+/** How many bytes lie between those that are changed, one at a time. */
+const APART = repetitions('BYTES_APART', { short: 19, long: 5 })
 
 let directory: string
 const log = () => join(directory, 'log')
@@ -81,7 +85,7 @@ test('Every flipped bit of every file of the database is found, and its file is 
   for (const name of files) {
     const file = join(log(), name)
     const content = await readFile(file)
-    for (let offset = 0; offset < content.length; offset += 7) {
+    for (let offset = 0; offset < content.length; offset += APART) {
       const flipped = Buffer.from(content)
       flipped[offset] = (flipped[offset] ?? 0) ^ (1 << (offset % 8))
       await writeFile(file, flipped)
@@ -111,7 +115,7 @@ describe('A file that a killed process left in the log, and that is not part of 
       notes: [expect.stringContaining(`${file} is not part`)],
     })
     const missed: number[] = []
-    for (let offset = 0; offset < content.length; offset += 5) {
+    for (let offset = 0; offset < content.length; offset += APART) {
       const flipped = Buffer.from(content)
       flipped[offset] = (flipped[offset] ?? 0) ^ (1 << (offset % 8))
       await writeFile(file, flipped)

@@ -1,0 +1,146 @@
+/** Tables that were read once are not read at the next opening, and yet no wrong fact comes out of a damaged one. */
+
+import { randomBytes } from 'node:crypto'
+import { copyFile, open as openFile, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { StoreDamaged } from '../../../src/events/errors/store.ts'
+import { verifyStore } from '../../../src/store/care/verification.ts'
+import { TableFile } from '../../../src/store/files/table-file.ts'
+import { levelStore } from '../../../src/store/level/store.ts'
+import { virtualClock } from '../../../src/testing/virtual-clock.ts'
+import { temporaryDirectory } from '../temporary.ts'
+
+const STREAMS = 40
+
+afterEach(() => vi.restoreAllMocks())
+
+/** A closed store with several tables, and what its streams contain. */
+async function storeWithTables(rounds = 4) {
+  const directory = await temporaryDirectory()
+  for (let round = 0; round < rounds; round++) {
+    await using store = await levelStore(directory)
+    for (let stream = 0; stream < STREAMS; stream++)
+      await store.append(`agent/a${stream}`, [fact(`${round} ${stream} ${'x'.repeat(2000)}`)], {
+        summary: { status: 'idle', open: false, info: { round } },
+      })
+  }
+  // The log of the last owner becomes a table.
+  await (await levelStore(directory))[Symbol.asyncDispose]()
+  await (await levelStore(directory))[Symbol.asyncDispose]()
+  return directory
+}
+
+const fact = (text: string) => ({
+  type: 'Said',
+  v: 1,
+  data: { text },
+  correlationId: null,
+  causationId: null,
+})
+
+const tablesOf = async (directory: string) =>
+  (await readdir(join(directory, 'log'))).filter((name) => /\.(ldb|sst)$/.test(name))
+
+/** Counts the tables that are read from here on. */
+const countingTables = () => {
+  const opened = vi.spyOn(TableFile, 'open')
+  return () => opened.mock.calls.length
+}
+
+/** Changes one byte, and nothing else that a file tells. */
+async function rot(file: string, at: number) {
+  const { atime, mtime } = await stat(file)
+  const handle = await openFile(file, 'r+')
+  const byte = Buffer.alloc(1)
+  await handle.read(byte, 0, 1, at)
+  byte[0] = (byte[0] ?? 0) ^ 0x55
+  await handle.write(byte, 0, 1, at)
+  await handle.close()
+  await utimes(file, atime, mtime)
+}
+
+/** Everything that a reader can ask of the store. */
+async function everything(directory: string) {
+  await using store = await levelStore(directory)
+  const found: unknown[] = []
+  for await (const { stream, version, summary } of store.streams()) {
+    found.push([stream, version, summary])
+    for await (const { data } of store.read(stream)) found.push(data)
+  }
+  for await (const { position, data } of store.readAll()) found.push([position, data])
+  return found
+}
+
+describe('A store that was closed', () => {
+  test('is opened by reading the tables that it needs for that, and no others', async () => {
+    const directory = await temporaryDirectory()
+    for (let round = 0; round < 14; round++) {
+      await using store = await levelStore(directory)
+      for (let stream = 0; stream < 10; stream++)
+        await store.append(`agent/a${stream}`, [fact(randomBytes(80_000).toString('hex'))])
+    }
+    await (await levelStore(directory))[Symbol.asyncDispose]()
+    const tables = await tablesOf(directory)
+    expect(tables.length).toBeGreaterThan(8)
+    const read = countingTables()
+    await using store = await levelStore(directory, { clock: virtualClock() })
+    expect(read()).toBeLessThan(tables.length / 2)
+    expect(await store.head()).toBe(140)
+  })
+
+  test('reads all of them if what was remembered is thrown away', async () => {
+    const directory = await storeWithTables()
+    const tables = await tablesOf(directory)
+    await rm(join(directory, 'verified'))
+    const read = countingTables()
+    await (await levelStore(directory, { clock: virtualClock() }))[Symbol.asyncDispose]()
+    expect(read()).toBe(tables.length)
+  })
+
+  test('reads a table that has another time', async () => {
+    const directory = await storeWithTables()
+    const [table = ''] = await tablesOf(directory)
+    await copyFile(join(directory, 'log', table), join(directory, 'copy'))
+    await utimes(join(directory, 'log', table), new Date(0), new Date(0))
+    const read = vi.spyOn(TableFile, 'open')
+    await (await levelStore(directory, { clock: virtualClock() }))[Symbol.asyncDispose]()
+    expect(read.mock.calls.map(([path]) => path)).toContain(join(directory, 'log', table))
+  })
+
+  test('reads the others in the background', async () => {
+    const directory = await storeWithTables()
+    const tables = await tablesOf(directory)
+    const read = countingTables()
+    const clock = virtualClock()
+    await using store = await levelStore(directory, { clock })
+    for (let round = 0; round <= tables.length; round++) {
+      await clock.advance(50)
+      await store.blobs.put('waits for the disk')
+    }
+    await vi.waitUntil(() => read() === tables.length)
+  })
+})
+
+test('A byte that rots in a table without a trace gives an error or what was written, wherever it is', async () => {
+  const directory = await storeWithTables(2)
+  const expected = await everything(directory)
+  let errors = 0
+  for (const table of await tablesOf(directory)) {
+    const file = join(directory, 'log', table)
+    const { size } = await stat(file)
+    for (let sample = 0; sample < 12; sample++) {
+      const at = sample < 6 ? Math.floor((size * sample) / 6) : size - 1 - (sample - 6) * 40
+      await rot(file, at)
+      const found = await everything(directory).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(StoreDamaged)
+        return null
+      })
+      if (found === null) errors++
+      else expect(found).toEqual(expected)
+      expect((await verifyStore(directory)).ok).toBe(false)
+      await rot(file, at)
+    }
+  }
+  expect(errors).toBeGreaterThan(0)
+})
