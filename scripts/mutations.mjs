@@ -289,18 +289,12 @@ export const MUTATIONS = [
   // Damage
   ...breaking(
     'A reader gets what was written, or an error that names the location',
-    { 'tests/store/level/corruption.test.ts': ['A changed byte anywhere in the log causes an error'] },
+    { 'tests/store/level/damage.test.ts': ['that was changed is reported as corrupt'] },
     [
       'a hash is not compared',
       `${STORE}/record.ts`,
       'if (sha256(covered + text) !== (seal ?? own))',
       'if (own.length === 0)',
-    ],
-    [
-      'files are not checked before they are opened',
-      `${STORE}/opening-check.ts`,
-      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
-      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
