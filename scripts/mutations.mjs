@@ -16,6 +16,7 @@ const ACCOUNT_LIMITS = 'tests/actors/admission/account-limits.test.ts'
 const BUDGETS = 'tests/actors/admission/budgets.test.ts'
 const AGENT = 'tests/actors/agent/agent.test.ts'
 const PRUNING = 'tests/claude/session/pruning.test.ts'
+const REMEMBERED = 'tests/store/level/remembered-tables.test.ts'
 const BROKEN_TASKS = 'tests/actors/agent/broken-tasks.test.ts'
 const RECOVERY = 'tests/actors/agent/recovery.test.ts'
 const DEAF_RUNNER = 'tests/deaf-runner.test.ts'
@@ -288,18 +289,12 @@ export const MUTATIONS = [
   // Damage
   ...breaking(
     'A reader gets what was written, or an error that names the location',
-    { 'tests/store/level/corruption.test.ts': ['A changed byte anywhere in the log causes an error'] },
+    { 'tests/store/level/damage.test.ts': ['that was changed is reported as corrupt'] },
     [
       'a hash is not compared',
       `${STORE}/record.ts`,
       'if (sha256(covered + text) !== (seal ?? own))',
       'if (own.length === 0)',
-    ],
-    [
-      'files are not checked before they are opened',
-      `${STORE}/opening-check.ts`,
-      '    throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })\n',
-      '    if (!problem) throw problem\n',
     ],
   ),
   ...breaking(
@@ -2313,6 +2308,30 @@ export const MUTATIONS = [
       'src/cli/interactive/input.ts',
       "return meant === null ? { type: 'ask'",
       "return meant !== '' ? { type: 'ask'",
+    ],
+  ),
+  ...breaking(
+    'Opening costs what is new, and trusts nothing',
+    { [REMEMBERED]: ['is opened by reading the tables that it needs for that, and no others'] },
+    [
+      'all tables are read',
+      `${STORE}/opening-check.ts`,
+      '((await isUnchanged(table)) ? old : fresh)',
+      '((await isUnchanged(table)) ? fresh : fresh)',
+    ],
+  ),
+  ...breaking(
+    'Opening costs what is new, and trusts nothing',
+    {
+      [REMEMBERED]: [
+        'A byte that rots in a table without a trace gives an error or what was written, wherever it is',
+      ],
+    },
+    [
+      'a table is trusted when it is used',
+      `${STORE}/opening-check.ts`,
+      'if (spans.some(({ from, to }) => table.smallest <= to && table.largest >= from)) await',
+      'if (spans.length < 0) await',
     ],
   ),
 ]
