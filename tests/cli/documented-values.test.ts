@@ -102,6 +102,7 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   }),
   'agent cancel --reason': (value) => ['agent', 'cancel', 'a', '--reason', value],
   'serve --finish-within': (value) => ['serve', '--finish-within', value],
+  'serve --idle-timeout': (value) => ['serve', '--idle-timeout', value],
   'workflow run': (value) =>
     value === '-'
       ? { words: ['workflow', 'run', 'a', value], input: 'go' }
