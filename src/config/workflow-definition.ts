@@ -16,6 +16,7 @@ export const WorkflowStep = Schema.Union([
   Schema.Struct({ pool: AgentId, size: Positive.check(Schema.isLessThanOrEqualTo(LARGEST_POOL)) }),
   Schema.Struct({ workflow: Text }),
 ]).annotate({ description: `A${STEP.slice(1)}.`, message: STEP_RULE, problem: `is no step: ${STEP_RULE}` })
+/** A step of a workflow as it is written: an agent, a pool of its copies, or another workflow. */
 export type StepDefinition = typeof WorkflowStep.Type
 
 /** The options of all patterns. */
