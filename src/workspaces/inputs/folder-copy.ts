@@ -83,7 +83,7 @@ export async function copyFolder(
   ) => {
     await using child = await about(`${source.path}/${readName(name)}`, () => openChildIfThere(source, name))
     if (!child) return skip(path, GONE)
-    if (context.exclude.has(child.identity)) return skip(path, 'a folder of claude-agents itself')
+    if (context.exclude.has(child.identity)) return skip(path, 'a folder of the log or of an agent')
     context.allowance.takeEntry(context.source)
     entries.push({ path, kind: 'directory', sha256: '', bytes: 0 })
     await using made = await makeChild(target, name)
