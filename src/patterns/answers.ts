@@ -92,5 +92,7 @@ const LONGEST_TEXT = 16 * 1024
 /** An error as a missing part. */
 export function stepError(agent: string, error: unknown): StepError {
   const { code, message } = describeError(error)
-  return { agent, code, message: message.slice(0, LONGEST_TEXT) }
+  // The error of a user's own code is told in its own words.
+  const said = code === 'UnexpectedError' && error instanceof Error ? error.message : message
+  return { agent, code, message: said.slice(0, LONGEST_TEXT) }
 }

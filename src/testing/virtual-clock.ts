@@ -10,7 +10,7 @@ export interface VirtualClock extends Clock {
    * they set, run before the next one. Does not wait for the disk or the network.
    */
   advance(ms: number): Promise<void>
-  /** Advances time to the next timer and fires that one alone. Returns false if there is none. */
+  /** Advances time to the next timer and fires that one, after those in the background that are due by then. Returns false if there is none. */
   fireNext(): boolean
   /** Sets the time of day, in milliseconds since the epoch, as a user or a time server does. Timers keep their delays. */
   set(time: number): void
@@ -106,8 +106,15 @@ export function virtualClock(options: number | VirtualClockOptions = {}): Virtua
     },
     fireNext() {
       const timer = next()
-      if (timer) fireAtItsTime(timer)
-      return timer !== undefined
+      if (!timer) return false
+      for (
+        let behind = earliest(background);
+        behind && behind.dueAt <= timer.dueAt;
+        behind = earliest(background)
+      )
+        fireAtItsTime(behind)
+      fireAtItsTime(timer)
+      return true
     },
     set(time) {
       offset = time - passed

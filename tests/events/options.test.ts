@@ -284,7 +284,10 @@ function fileWith(concept: (typeof KEYS)[number][0], key: string, value: unknown
   const part = nested(key, value)
   if (concept === 'agent') return { agents: [{ id: 'a', system_prompt: 'x', ...part }] }
   if (concept === 'supervision') return { supervision: [{ id: 't', children: [], ...part }] }
-  if (concept === 'child') return { supervision: [{ id: 't', children: [{ ...CHILD, ...part }] }] }
+  if (concept === 'child') {
+    const children = [{ ...CHILD, restart: 'transient', ...part }]
+    return { supervision: [{ id: 't', auto_shutdown: 'any-significant', children }] }
+  }
   return { [concept]: part }
 }
 

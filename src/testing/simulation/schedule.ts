@@ -31,11 +31,12 @@ export class Schedule {
     this.#random = random
     this.#order = order
     this.time = virtualClock({ start, random: () => random.next() })
-    const { now, monotonic, after } = this.time
+    const { now, monotonic, after, background } = this.time
     this.clock = {
       now,
       monotonic,
       after: (delayMs, fire) => (delayMs > 0 ? after(delayMs, fire) : this.#post('timer', fire)),
+      ...(background && { background }),
       soon: (fire) => void this.#post('a later turn', fire),
     }
   }
