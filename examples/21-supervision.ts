@@ -47,7 +47,9 @@ const supervisor = await orchestrator.supervise({
 
 const ref = await orchestrator.spawn(fetcher, 'pages')
 await new Promise<void>((done) => {
-  ref.subscribe(({ context }) => context.pages === 3 && done())
+  const look = ({ context }: typeof ref.snapshot) => context.pages === 3 && done()
+  ref.subscribe(look)
+  look(ref.snapshot)
 })
 for (const { id, status, restarts } of supervisor.children())
   console.log(`${id}: ${status}, ${restarts} restarts`)

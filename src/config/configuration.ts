@@ -195,8 +195,8 @@ export async function findConfigFile(directory: string = process.cwd()): Promise
   return above === resolve(directory) ? null : findConfigFile(above)
 }
 
-/** What a shell gives in place of a file: `--config <(...)`. */
-const OF_SHELL = /^\/(dev|proc\/self)\/fd\//
+/** What a shell gives in place of a file: `--config <(...)`, and nothing at all. */
+const OF_SHELL = /^\/(dev\/null$|(dev|proc\/self)\/fd\/)/
 
 /** The text of a configuration file. Throws ConfigError. */
 export async function readConfigFile(path: string): Promise<string> {
@@ -204,8 +204,11 @@ export async function readConfigFile(path: string): Promise<string> {
     const text = OF_SHELL.test(path) ? await readFile(path, 'utf8') : String(await readPlainFile(path))
     if (text.length <= LARGEST_FILE) return text
   } catch (cause) {
-    const said = cause instanceof NotAFileError ? cause.summary : systemProblem(cause)
-    const problem = { place: path, problem: `it cannot be read: ${said}`, hint: '' }
+    const said =
+      cause instanceof NotAFileError
+        ? `it is ${cause.details.kind}, not a file`
+        : `it cannot be read: ${systemProblem(cause)}`
+    const problem = { place: path, problem: said, hint: '' }
     throw new ConfigError([problem], { cause })
   }
   throw new ConfigError([{ place: path, problem: `it is larger than ${LARGEST_FILE} bytes`, hint: '' }])

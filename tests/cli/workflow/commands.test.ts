@@ -324,7 +324,7 @@ export const sum = 1 + 1
       failureOf(await run(['workflow', 'run', '--module', ...words, 'go', '--json']))
     expect(await refusal('flows.mjs', '--export', 'twise')).toMatchObject({ hint: 'Did you mean "twice"?' })
     expect((await refusal('flows.mjs', '--export', 'sum')).message).toContain('is not a pattern')
-    expect((await refusal('none.mjs')).message).toContain('the module cannot be loaded')
+    expect((await refusal('none.mjs')).message).toContain('there is no such module')
   })
 })
 
