@@ -832,16 +832,6 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'A verified table is read again before it is used',
-    { 'tests/store/level/remembered-tables.test.ts': ['rots in a table without a trace'] },
-    [
-      'a table is trusted by its time',
-      `${STORE}/opening-check.ts`,
-      'table.smallest <= to && table.largest >= from)) await',
-      'table.smallest <= to && table.largest < from)) await',
-    ],
-  ),
-  ...breaking(
     'A call that began elsewhere is never made again without a word',
     { 'tests/actors/agent/elsewhere.test.ts': ['has an unknown outcome'] },
     [
@@ -2466,6 +2456,34 @@ export const MUTATIONS = [
       'asTyped(text)',
     ],
   ),
+]
+
+/** What CI breaks: the protections without which facts are lost, calls are paid twice, or strangers get in. */
+export const VITAL = [
+  'an append is not synced',
+  'a hash is not compared',
+  'a missing file starts a new log',
+  'the end is not compared with head',
+  'any version is accepted',
+  'an earlier token is accepted',
+  'a repeated id is written again',
+  'the kernel is not asked',
+  'the lock is not checked before an acknowledgement',
+  'others may read its files',
+  'others may write it',
+  'its owner may be another one',
+  'the texts of summaries stay',
+  'tokens of services stay',
+  'no token is needed',
+  'any host name passes',
+  'any origin passes',
+  'a fold takes a chance',
+  'a deadline has no effect',
+  'what became of a call is not looked up',
+  'everything fits',
+  'only the instant counts',
+  'one restart more is allowed',
+  'a sweep kills nothing',
 ]
 
 /** What keeps mutations from being tried: a line that has changed, or a test that is gone. */
