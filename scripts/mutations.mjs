@@ -1920,16 +1920,6 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A limit that ends at a known time is waited for once',
-    { [ACCOUNT_LIMITS]: ['ends staggered: a few calls go first, and the others when one is answered'] },
-    [
-      'all calls begin when it ends',
-      'src/actors/admission/adaptive-limit.ts',
-      '{ inFlight, limit, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
-      '{ inFlight, limit, most, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : PROBES && most)',
-    ],
-  ),
-  ...breaking(
-    'A limit that ends at a known time is waited for once',
     { [ACCOUNT_LIMITS]: ['is waited for once, by all agents of the account: three starts at most'] },
     [
       'all calls begin before one is answered',
@@ -2390,10 +2380,10 @@ export const MUTATIONS = [
     'The failure of a run that nobody awaits is heard of',
     { 'tests/patterns/runs/promise.test.ts': ['nothing is heard of a run that is awaited'] },
     [
-      'an interruption that was asked for is heard of',
+      'what is left on closing is heard of',
       'src/patterns/runs/run.ts',
       'if (error instanceof ClosedError || error instanceof RunInterruptedError) this',
-      'if (error instanceof ClosedError) this',
+      'if (error instanceof RunInterruptedError) this',
     ],
   ),
   ...breaking(
