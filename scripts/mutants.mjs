@@ -1,15 +1,20 @@
-// Breaks each protection once, on a copy, and expects the tests that hold it to turn red: npm run mutants [-- WORDS]
-// WORDS select the mutations whose promise, file or tests contain all of them. The list is scripts/mutations.mjs. The run fails
-// if the tests stay green, if a mutation no longer applies, or if its tests are red without it. JOBS is how many run at once.
+// Breaks each protection once, on a copy, and expects the tests that hold it to turn red: npm run mutants [-- [--vital] WORDS]
+// WORDS select the mutations whose promise, file or tests contain all of them, and --vital those that CI makes. The list is
+// scripts/mutations.mjs. The run fails if the tests stay green, if a mutation no longer applies, or if its tests are red without
+// it. JOBS is how many run at once.
 import { execFileSync, fork } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MUTATIONS, staleness } from './mutations.mjs'
+import { parseArgs } from 'node:util'
+import { MUTATIONS, staleness, VITAL } from './mutations.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const words = process.argv.slice(2)
+const { values, positionals: words } = parseArgs({
+  options: { vital: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
 const JOBS = Number(process.env.JOBS ?? Math.min(4, availableParallelism()))
 /** A mutation may make a test wait for ever, which is red as well: how much longer than without it its tests may take. */
 const TIMES_AS_LONG = 3
@@ -20,6 +25,7 @@ const FILE_MS = 600_000
 const NOT_COPIED = new Set(['node_modules', '.git', 'bench', 'docs', 'examples'])
 
 const selected = MUTATIONS.filter(({ breaks, file, tests }) => {
+  if (values.vital && !VITAL.some((edit) => breaks.endsWith(`: ${edit}`))) return false
   const text = [breaks, file, ...Object.keys(tests), ...Object.values(tests).flat()].join(' ').toLowerCase()
   return words.every((word) => text.includes(word.toLowerCase()))
 })

@@ -118,7 +118,7 @@ export const MUTATIONS = [
       'each append of a group is written alone',
       `${STORE}/store.ts`,
       'return perAppend(group, await writer.append(group))',
-      'return Promise.all(group.map(async (one) => (await new Promise((next) => setTimeout(next, 5)), writer.append([one]))))',
+      'const each = []; for (const one of group) each.push(await writer.append([one])); return each',
     ],
   ),
   ...breaking(
@@ -348,22 +348,26 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking('A store with missing files is refused', { 'tests/store/level/damage.test.ts': ['without'] }, [
-    'a missing CURRENT starts a new log',
+    'a missing file starts a new log',
     `${STORE}/directory.ts`,
-    "  if (manifest === undefined) throw damaged(current, 'the CURRENT file of its log is missing')\n",
-    '  if (manifest === undefined) return store.storeId\n',
+    'if (store === null && head === null && log.length === 0) return null',
+    'if (store === null || head === null || log.length === 0) return null',
   ]),
   ...breaking(
     'A repair does not change the damaged store',
-    {
-      'tests/store/care/repair.test.ts': [
-        'keeps a fact only if the next one names it',
-        'keeps no part of an append',
-        'A repair keeps what is intact',
-      ],
-    },
+    { 'tests/store/care/repair.test.ts': ['A repair keeps what is intact'] },
     [
       'a stream is not cut',
+      `${CARE}/repair/plan.ts`,
+      'const cut = intact < 0 ? facts.length : intact',
+      'const cut = facts.length',
+    ],
+  ),
+  ...breaking(
+    'A repair does not change the damaged store',
+    { 'tests/store/care/repair.test.ts': ['a cut stream has no work to resume'] },
+    [
+      'the work of a cut stream is resumed',
       `${CARE}/repair.ts`,
       '      cut: new Set(streams.map(({ stream }) => stream)),',
       '      cut: new Set(),',
@@ -509,13 +513,17 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'An owner whose lock file is removed or replaced stops',
-    { [LOCK]: ['(%s) acknowledges nothing more'] },
+    { [LOCK]: ['(%s) during a write does not acknowledge it'] },
     [
       'the lock is not checked before an acknowledgement',
       `${STORE}/writer.ts`,
       '      this.#checkOwner()\n      for',
       '      for',
     ],
+  ),
+  ...breaking(
+    'An owner whose lock file is removed or replaced stops',
+    { [LOCK]: ['(%s) acknowledges nothing more'] },
     [
       'another file under its name passes',
       `${STORE}/lock.ts`,
@@ -821,16 +829,6 @@ export const MUTATIONS = [
       'src/actors/agent/call.ts',
       "    case 'unsent':\n      return undefined",
       "    case 'unsent':\n      return { type: 'CallOutcomeUnknown', error: callErrorData(new OutcomeUnknownError()) }",
-    ],
-  ),
-  ...breaking(
-    'A verified table is read again before it is used',
-    { 'tests/store/level/remembered-tables.test.ts': ['rots in a table without a trace'] },
-    [
-      'a table is trusted by its time',
-      `${STORE}/opening-check.ts`,
-      'table.smallest <= to && table.largest >= from)) await',
-      'table.smallest <= to && table.largest < from)) await',
     ],
   ),
   ...breaking(
@@ -1790,10 +1788,10 @@ export const MUTATIONS = [
       ],
     },
     [
-      'an error is not a missing part',
+      'what is made from an answer does not know what was missing from it',
       'src/patterns/answers.ts',
-      'missing ?? (error === undefined ? [] : [{ agent, ...error }])',
-      "missing ?? (error === undefined || agent !== '' ? [] : [{ agent, ...error }])",
+      'if (before.length === 0) return (answers) => answers',
+      'if (before.length >= 0) return (answers) => answers',
     ],
   ),
   ...breaking(
@@ -1922,9 +1920,9 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A limit that ends at a known time is waited for once',
-    { [ACCOUNT_LIMITS]: ['ends staggered: a few calls go first, and the others when one is answered'] },
+    { [ACCOUNT_LIMITS]: ['is waited for once, by all agents of the account: three starts at most'] },
     [
-      'all calls begin when it ends',
+      'all calls begin before one is answered',
       'src/actors/admission/adaptive-limit.ts',
       '(isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
       '(isProven || PROBES > 0 ? whole(limit) : 0)',
@@ -2334,6 +2332,147 @@ export const MUTATIONS = [
       'if (spans.length < 0) await',
     ],
   ),
+  ...breaking(
+    'Memory is bounded by the agents in use',
+    {
+      'tests/actors/agent/memory.test.ts': [
+        'is one of at most so many in memory: 2,000 that were used leave those used last',
+      ],
+    },
+    [
+      'any number stays',
+      'src/actors/engine/registry.ts',
+      'return this.#living.size > this.#residence.most',
+      'return this.#living.size > this.#residence.most * 1e9',
+    ],
+  ),
+  ...breaking(
+    'Memory is bounded by the agents in use',
+    { 'tests/actors/agent/memory.test.ts': ['leaves memory after a quiet time'] },
+    [
+      'a quiet one stays',
+      'src/actors/engine/registry.ts',
+      'this.#passivate((usedAt) => usedAt + quietMs <= now)',
+      'this.#passivate((usedAt) => usedAt + quietMs <= now - 1e9)',
+    ],
+  ),
+  ...breaking(
+    'Memory is bounded by the agents in use',
+    { 'tests/actors/agent/memory.test.ts': ['stays in memory with %s'] },
+    [
+      'one that is needed leaves',
+      'src/actors/engine/registry.ts',
+      '      if (!resident.isIdle) {\n',
+      '      if (resident.isIdle === null) {\n',
+    ],
+  ),
+  ...breaking(
+    'The failure of a run that nobody awaits is heard of',
+    { 'tests/patterns/runs/promise.test.ts': ['the failure of a run that nobody awaits is heard of'] },
+    [
+      'no failure is heard of',
+      'src/patterns/runs/run.ts',
+      'if (error instanceof ClosedError || error instanceof RunInterruptedError) this',
+      'this',
+    ],
+  ),
+  ...breaking(
+    'The failure of a run that nobody awaits is heard of',
+    { 'tests/patterns/runs/promise.test.ts': ['nothing is heard of a run that is awaited'] },
+    [
+      'what is left on closing is heard of',
+      'src/patterns/runs/run.ts',
+      'if (error instanceof ClosedError || error instanceof RunInterruptedError) this',
+      'if (error instanceof RunInterruptedError) this',
+    ],
+  ),
+  ...breaking(
+    'What can be no base directory is an error for people',
+    { 'tests/cli/places.test.ts': ['a base directory that is %s is an error for people'] },
+    [
+      'the error of the system passes as it is',
+      'src/cli/existing-store.ts',
+      'throw StoreNotOpened.from(directory, error)',
+      'throw error',
+    ],
+    [
+      'a link that leads nowhere is an empty directory',
+      'src/cli/existing-store.ts',
+      "codeOf(error) === 'ENOENT' && !lstatSync(directory, { throwIfNoEntry: false })",
+      "codeOf(error) === 'ENOENT'",
+    ],
+    [
+      'a store that is to be made does not say why it cannot be',
+      `${STORE}/store.ts`,
+      'throw StoreNotOpened.from(directory, error)',
+      'throw error',
+    ],
+  ),
+  ...breaking(
+    'Nothing breaks into what is on the screen',
+    {
+      'tests/cli/terminal/live-lines.test.ts': [
+        'a warning waits for the end of the line that is being written',
+      ],
+    },
+    [
+      'a warning breaks into a line',
+      'src/cli/terminal/live-lines.ts',
+      'if (isLineOpen || covers > 0 || waiting.length === 0) return',
+      'if (covers > 0 || waiting.length === 0) return',
+    ],
+  ),
+  ...breaking(
+    'Nothing breaks into what is on the screen',
+    {
+      'tests/cli/terminal/live-lines.test.ts': [
+        'a warning goes above the prompt at which the user types, and what was typed stays',
+      ],
+    },
+    [
+      'a warning is written over the prompt',
+      'src/cli/terminal/live-lines.ts',
+      'if (prompt === null || !process.stderr.isTTY)',
+      'if (prompt !== undefined)',
+    ],
+  ),
+  ...breaking(
+    'Nothing breaks into what is on the screen',
+    { 'tests/cli/only-json.test.ts': ['with --json every line of stderr is JSON as well'] },
+    [
+      'a note is text',
+      'src/cli/terminal/output.ts',
+      'json ? jsonLine({ note: asTyped(text) }) : asTyped(text)',
+      'asTyped(text)',
+    ],
+  ),
+]
+
+/** What CI breaks: the protections without which facts are lost, calls are paid twice, or strangers get in. */
+export const VITAL = [
+  'an append is not synced',
+  'a hash is not compared',
+  'a missing file starts a new log',
+  'the end is not compared with head',
+  'any version is accepted',
+  'an earlier token is accepted',
+  'a repeated id is written again',
+  'the kernel is not asked',
+  'the lock is not checked before an acknowledgement',
+  'others may read its files',
+  'others may write it',
+  'its owner may be another one',
+  'the texts of summaries stay',
+  'tokens of services stay',
+  'no token is needed',
+  'any host name passes',
+  'any origin passes',
+  'a fold takes a chance',
+  'what became of a call is not looked up',
+  'the last call does not count',
+  'only the instant counts',
+  'one restart more is allowed',
+  'a sweep kills nothing',
 ]
 
 /** What keeps mutations from being tried: a line that has changed, or a test that is gone. */

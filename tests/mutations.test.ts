@@ -4,12 +4,20 @@ import { expect, test } from 'vitest'
 // @ts-expect-error: a script without types
 import { BUGS } from '../scripts/bugs.mjs'
 // @ts-expect-error: a script without types
-import { MUTATIONS, staleness } from '../scripts/mutations.mjs'
+import { MUTATIONS, staleness, VITAL } from '../scripts/mutations.mjs'
 import { promisesIn, semantics } from './evidence.ts'
 
 test('Each mutation finds its line once, and the tests that must turn red', () => {
   expect(MUTATIONS.length).toBeGreaterThan(190)
   expect(staleness(MUTATIONS, resolve(import.meta.dirname, '..'))).toEqual([])
+})
+
+test('Each vital mutation is one of them', () => {
+  const made = (MUTATIONS as readonly { readonly breaks: string }[]).map(({ breaks }) => breaks)
+  const many = (VITAL as readonly string[]).filter(
+    (edit) => made.filter((breaks) => breaks.endsWith(`: ${edit}`)).length !== 1,
+  )
+  expect(many).toEqual([])
 })
 
 test('Each bug to plant finds its line once', () => {

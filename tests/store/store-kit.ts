@@ -40,9 +40,17 @@ export async function contents(directory: string): Promise<Map<string, string>> 
 /** How the next writes fail: not at all, before anything is written, or after everything is. */
 export type Fault = 'none' | 'before' | 'after'
 
-/** A database whose writes fail on demand. */
-export function faultyDatabase(): { fault: Fault; openings: number; readonly open: OpenDatabase } {
-  const faulty = { fault: 'none' as Fault, openings: 0, open }
+interface FaultyDatabase {
+  fault: Fault
+  /** What happens while a write is under way. */
+  duringWrite: () => Promise<void>
+  openings: number
+  readonly open: OpenDatabase
+}
+
+/** A database whose writes fail on demand, or take long. */
+export function faultyDatabase(): FaultyDatabase {
+  const faulty: FaultyDatabase = { fault: 'none', duringWrite: async () => {}, openings: 0, open }
   return faulty
 
   async function open(path: string, options: { readonly createIfMissing: boolean }): Promise<Database> {
@@ -53,6 +61,7 @@ export function faultyDatabase(): { fault: Fault; openings: number; readonly ope
       const batch = makeBatch()
       const write = batch.write.bind(batch) as (options?: object) => Promise<void>
       batch.write = async (options?: object) => {
+        await faulty.duringWrite()
         if (faulty.fault !== 'before') await write(options)
         if (faulty.fault !== 'none') {
           throw Object.assign(new Error('IO error: No space left on device'), { code: 'LEVEL_IO_ERROR' })

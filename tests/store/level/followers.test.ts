@@ -5,10 +5,10 @@ import type { Recorded } from '../../../src/events/envelope.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { serveOwner } from '../../../src/owner/socket.ts'
 import { remoteStore } from '../../../src/remote/store.ts'
-import { type OpenDatabase, openLevel } from '../../../src/store/level/database.ts'
+import type { OpenDatabase } from '../../../src/store/level/database.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { connected } from '../../owner/kit.ts'
-import { countedTo } from '../store-kit.ts'
+import { countedTo, faultyDatabase } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 const FACTS = 4000
@@ -17,8 +17,13 @@ const FOLLOWERS = 64
 /** A store, and how many records LevelDB has read for it in pages. */
 async function filledStore(facts = FACTS) {
   const reads = { records: 0 }
+  const faulty = faultyDatabase()
   const openDatabase: OpenDatabase = async (path, options) => {
-    const database = await openLevel(path, options)
+    const database = await faulty.open(path, options)
+    // A disk on which a write takes as long as reading many pages.
+    faulty.duringWrite = async () => {
+      for (let trip = 0; trip < 100; trip++) await database.get('nothing')
+    }
     const iterator = database.iterator.bind(database) as (
       ...range: unknown[]
     ) => ReturnType<typeof database.iterator>

@@ -8,7 +8,7 @@ import type { StoreLockLost } from '../../../src/events/errors/store.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
 import { lockStore } from '../../../src/store/level/lock.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
-import { all, counted } from '../store-kit.ts'
+import { all, counted, faultyDatabase } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
 const inUse = (pid: number | undefined) => ({ _tag: 'StoreInUse', pid })
@@ -97,6 +97,15 @@ describe('An owner whose lock file is taken away', () => {
     await rm(join(directory, 'lock'), { force: true })
     await using next = await levelStore(directory)
     expect((await all(next.readAll()))[0]).toEqual(first)
+  })
+
+  test.each(Object.entries(takenAway))('(%s) during a write does not acknowledge it', async (_, takeAway) => {
+    const directory = await temporaryDirectory()
+    const database = faultyDatabase()
+    await using store = await levelStore(directory, { openDatabase: database.open })
+    await store.append('agent/a', [counted(1)])
+    database.duringWrite = () => takeAway(join(directory, 'lock'))
+    await expect(store.append('agent/a', [counted(2)])).rejects.toMatchObject({ _tag: 'StoreLockLost' })
   })
 })
 
