@@ -1,7 +1,7 @@
 /**
  * The contract with the CLI, case by case, as far as no other test of the adapter covers it: with the real `claude`.
  */
-import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { claudeCli } from '../../src/claude/claude-cli.ts'
@@ -74,6 +74,25 @@ describe('sessions', () => {
   })
 })
 
+const MESSAGE = { id: 'msg_1', type: 'message', role: 'assistant', model: 'claude-sonnet-4-5', content: [] }
+
+test('an answer that is cut off at the limit of tokens, and then completed, is one answer', async () => {
+  await using here = await world([
+    answer.maxTokens('One part, '),
+    answer.maxTokens('another, '),
+    'and the last.',
+  ])
+  const { agent, runner } = here
+  const call = agent.call('x')
+  const { result, text } = await collect(runner, call)
+  expect(result?.text).toBe('One part, another, and the last.')
+  expect(text).toBe(result?.text)
+  // Without the output, the transcript tells the same.
+  await rm(join(agent.directories.home, 'calls'), { recursive: true, force: true })
+  const recovered = await runner.recover(call, { process: null, signal: new AbortController().signal })
+  expect(recovered).toMatchObject({ outcome: 'answered', result: { text: result?.text } })
+})
+
 describe('a troubled service', () => {
   test('case 10: a rate limit on the first request ends the call, and the caller waits instead of the CLI', async () => {
     await using here = await world([answer.rateLimited(1), 'At last.'], { CLAUDE_CODE_MAX_RETRIES: '2' })
@@ -92,12 +111,38 @@ describe('a troubled service', () => {
   })
 
   test('case 13: if it cannot, the service counts as unavailable', async () => {
-    const dropped = () => answer.dropped('Never to be seen whole.', { afterChunks: 1 })
+    const dropped = () => answer.dropped('Never to be seen whole. '.repeat(20), { afterChunks: 3 })
     await using here = await world(dropped, { CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1' })
     const { agent, runner } = here
     const { error } = await collect(runner, agent.call('x'))
     expect(error).toMatchObject({ retryable: true })
     expect(['ApiUnavailableError', 'BadUpstreamError']).toContain((error as { _tag: string })._tag)
+  })
+
+  // 2.1.332 takes an answer whose stop reason has arrived; 2.1.197 waits for the end of the stream.
+  test('case 13: an answer whose connection is reset after its end is whole, or an error', async () => {
+    await using here = await world(() => answer.dropped('Whole.', { afterChunks: 1 }))
+    const { agent, runner } = here
+    const { error, result } = await collect(runner, agent.call('x'))
+    if (error === null) expect(result?.text).toBe('Whole.')
+    else expect(error).toMatchObject({ retryable: true })
+  })
+
+  // 2.1.332 asks the model to go on after the last block that has arrived whole; 2.1.197 gives up.
+  test('case 13: an answer that is cut between two blocks is whole, or an error', async () => {
+    const events = [
+      { type: 'message_start', message: { ...MESSAGE, usage: { input_tokens: 1, output_tokens: 1 } } },
+      { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'One half, ' } },
+      { type: 'content_block_stop', index: 0 },
+    ]
+    const body = events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join('')
+    const cut = answer.raw(body, { contentType: 'text/event-stream' })
+    await using here = await world([cut, 'and the other.'])
+    const { agent, runner } = here
+    const { error, result } = await collect(runner, agent.call('x'))
+    if (error === null) expect(result?.text).toBe('One half, and the other.')
+    else expect(error).toMatchObject({ retryable: true })
   })
 
   test('case 14: a stream that stalls is cut by the CLI, which asks again, or else by our own idle limit', async () => {

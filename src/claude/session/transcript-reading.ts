@@ -3,6 +3,7 @@
 import { estimatedCost } from '../prices.ts'
 import { recordable } from '../recordable.ts'
 import type { CallResult, Usage } from '../runner.ts'
+import { asksForTheRest } from '../stream/parser.ts'
 import {
   labelAt,
   numberAt,
@@ -49,12 +50,22 @@ export function answerReader(
   const cost = costReader()
   let asked: { readonly prompt: string; readonly at: number } | null = null
   let last: UntrustedRecord | null = null
+  /** What was said before a cut, and whether the next message goes on from there. */
+  let begun = ''
+  let goesOn = false
+  let latest: UntrustedRecord | null = null
   const texts = new Map<string | null, string>()
   const usage = new Map<string | number, Usage>()
 
   const addAssistant = (line: UntrustedRecord) => {
     const message = recordAt(line, 'message')
     const id = labelAt(message, 'id')
+    const before = labelAt(recordAt(latest, 'message'), 'id')
+    if (latest !== null && before !== id) {
+      begun = goesOn ? begun + (texts.get(before) ?? '') : ''
+      goesOn = false
+    }
+    latest = line
     // Each block of a message has a line of its own; the answer is the last one with text.
     for (const block of recordsAt(message, 'content')) {
       const text = stringAt(block, 'type') === 'text' ? stringAt(block, 'text') : null
@@ -73,6 +84,7 @@ export function answerReader(
       if (asked === null && isPrompt(line)) asked = { prompt: promptText(line), at: timeOf(line) }
       if (isMessage(line)) last = line
       if (stringAt(line, 'type') === 'assistant') addAssistant(line)
+      else if (line.isMeta === true) goesOn = asksForTheRest(promptText(line))
     },
     result() {
       if (asked === null || isCutOff(asked.prompt, prompt) || last === null || !isAnswer(last)) return null
@@ -83,7 +95,7 @@ export function answerReader(
       const recorded = cost.result()
       const model = stringAt(message, 'model')
       return recordable({
-        text,
+        text: begun + text,
         costUsd: recorded === null ? estimatedCost(model, used) : recorded - costBefore,
         ...(recorded === null ? { estimated: true } : {}),
         usage: used,

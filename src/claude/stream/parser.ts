@@ -28,6 +28,8 @@ export interface StreamFacts {
   readonly answered: boolean
   /** The last request that the CLI announced it would retry; null if none. */
   readonly retry: Extract<CallMessage, { type: 'retry' }> | null
+  /** What the model had said when it was cut off, if its last message goes on from there: the result has only the rest. */
+  readonly begun: string
   /** The error of the model's last message, such as "rate_limit"; null if that message was fine. */
   readonly assistantError: string | null
   /** What was last said about the windows of the account. */
@@ -55,7 +57,7 @@ export interface StreamParser {
 
 /** Known types that say nothing a call needs. */
 const SILENT = new Set(
-  'user command_lifecycle conversation_reset control_request control_response tool_progress keep_alive auth_status prompt_suggestion'.split(
+  'command_lifecycle conversation_reset control_request control_response tool_progress keep_alive auth_status prompt_suggestion'.split(
     ' ',
   ),
 )
@@ -67,7 +69,14 @@ export function longRecord(type: string): LongRecord {
 }
 
 /** Known types that a parser reads. */
-const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'rate_limit_event', 'result'])
+const SPOKEN = new Set(['system', 'stream_event', 'assistant', 'user', 'rate_limit_event', 'result'])
+
+/**
+ * Whether this is how the CLI asks a model that was cut off (at its limit of tokens; since 2.1.330 also by a broken
+ * connection) for the rest of its answer. It may also ask for all of it again.
+ */
+export const asksForTheRest = (text: string): boolean =>
+  /\b(?:Resume directly|Continue from where you left off)\b/.test(text)
 
 /**
  * Makes a parser for one call.
@@ -82,6 +91,7 @@ export function streamParser(redact: Redact): StreamParser {
     result: null as UntrustedRecord | null,
     requested: false,
     answered: false,
+    begun: '',
     retry: null as StreamFacts['retry'],
     assistantError: null as string | null,
     windows: [] as readonly AccountWindow[],
@@ -108,6 +118,15 @@ export function streamParser(redact: Redact): StreamParser {
     const characters = unfinished
     unfinished = 0
     return characters > 0 ? [{ type: 'retract', characters }] : []
+  }
+
+  /** The text of the message's whole blocks, and whether the next message goes on where it ends. */
+  let message: { readonly id: string | null; said: string; isCutOff: boolean } | null = null
+  const messageOf = (id: string | null) => {
+    if (message !== null && message.id === id) return message
+    facts.begun = message?.isCutOff ? facts.begun + message.said : ''
+    message = { id, said: '', isCutOff: false }
+    return message
   }
 
   const readers: Readonly<Record<string, (record: UntrustedRecord) => CallMessage[]>> = {
@@ -144,10 +163,16 @@ export function streamParser(redact: Redact): StreamParser {
       const type = stringAt(event, 'type')
       if (type === 'message_start') {
         streaming = labelAt(recordAt(event, 'message'), 'id')
+        messageOf(streaming)
         return takeBack()
       }
-      if (type === 'message_stop') unfinished = 0
+      if (type === 'message_stop') {
+        // Newer versions also end a message that broke: its whole blocks count.
+        unfinished = recordAt(record, 'abandoned_blocks') ? unfinished - (message?.said.length ?? 0) : 0
+        return takeBack()
+      }
       const delta = recordAt(event, 'delta')
+      if (message !== null && stringAt(delta, 'stop_reason') === 'max_tokens') message.isCutOff = true
       const text = stringAt(delta, 'type') === 'text_delta' ? stringAt(delta, 'text') : null
       if (!text) return []
       if (streaming !== null) report(streaming)
@@ -156,8 +181,8 @@ export function streamParser(redact: Redact): StreamParser {
     },
 
     assistant(record) {
-      const message = recordAt(record, 'message')
-      const model = labelAt(message, 'model')
+      const said = recordAt(record, 'message')
+      const model = labelAt(said, 'model')
       const isSynthetic = model === '<synthetic>'
       if (!isSynthetic) streamed.add('assistant', record, facts.model)
       if (record.parent_tool_use_id) return []
@@ -167,12 +192,23 @@ export function streamParser(redact: Redact): StreamParser {
       if (isSynthetic) return []
       facts.model = model ?? facts.model
       facts.answered = true
-      const id = labelAt(message, 'id')
+      const id = labelAt(said, 'id')
       const isReported = reported.has(id ?? '')
       const takenBack = id === streaming ? [] : takeBack()
-      return takenBack.concat(
-        recordsAt(message, 'content').flatMap((block) => blockMessages(block, isReported)),
-      )
+      const blocks = recordsAt(said, 'content')
+      const current = messageOf(id)
+      for (const block of blocks)
+        if (stringAt(block, 'type') === 'text') current.said += stringAt(block, 'text') ?? ''
+      if (stringAt(said, 'stop_reason') === 'max_tokens') current.isCutOff = true
+      return takenBack.concat(blocks.flatMap((block) => blockMessages(block, isReported)))
+    },
+
+    user(record) {
+      // Newer versions print what they tell the model; older ones always ask for the rest.
+      if (message === null || record.isSynthetic !== true || record.parent_tool_use_id) return []
+      const [told] = recordsAt(recordAt(record, 'message'), 'content')
+      message.isCutOff = asksForTheRest(stringAt(told ?? null, 'text') ?? '')
+      return []
     },
 
     rate_limit_event(record) {

@@ -85,7 +85,7 @@ export function callResult(
   const { unwrap = (output) => output } = context
   return recordable({
     // Structured output comes in a field of its own, apart from the prose around it.
-    text: jsonText(unwrap(result.structured_output)) ?? stringAt(result, 'result') ?? '',
+    text: jsonText(unwrap(result.structured_output)) ?? facts.begun + (stringAt(result, 'result') ?? ''),
     ...(reportedSpending(result, facts.model, context.costBefore) ?? { costUsd: 0, usage: NO_USAGE }),
     durationMs: numberAt(result, 'duration_ms') ?? 0,
     turns: numberAt(result, 'num_turns'),

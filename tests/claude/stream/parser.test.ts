@@ -35,6 +35,55 @@ const assistant = (id: string, text: string, more = {}) => ({
   ...more,
 })
 
+const stopped = (stop_reason: string) => ({
+  type: 'stream_event',
+  event: { type: 'message_delta', delta: { stop_reason } },
+})
+const told = (text: string, more = {}) => ({
+  type: 'user',
+  message: { role: 'user', content: [{ type: 'text', text }] },
+  isSynthetic: true,
+  ...more,
+})
+const RESUME =
+  'Your response above was cut off mid-stream. Resume directly from where it stops — no apology, no recap.'
+const AGAIN = 'Your response above was cut off mid-stream. Write the complete response again from the start.'
+
+describe('an answer in two messages', () => {
+  const one = [start('1'), assistant('1', 'One half, ')]
+  const other = [start('2'), assistant('2', 'the other.'), stopped('end_turn')]
+  test.each([
+    ['cut off at the limit of tokens', [...one, stopped('max_tokens'), ...other], 'One half, '],
+    [
+      'cut off at the limit, and asked for the rest',
+      [...one, stopped('max_tokens'), told(RESUME), ...other],
+      'One half, ',
+    ],
+    ['cut off by its connection, and asked for the rest', [...one, told(RESUME), ...other], 'One half, '],
+    ['cut off before it said anything', [start('1'), told(RESUME), ...other], ''],
+    ['asked for all of it again', [...one, stopped('max_tokens'), told(AGAIN), ...other], ''],
+    ['repeated', [...one, ...other], ''],
+    ['about a tool first', [...one, stopped('tool_use'), ...other], ''],
+    [
+      'not streamed',
+      [assistant('1', 'One half, '), told(RESUME), assistant('2', 'the other.')],
+      'One half, ',
+    ],
+    ['what a subagent was told', [...one, told(RESUME, { parent_tool_use_id: 't' }), ...other], ''],
+    ['what the user says', [...one, told(RESUME, { isSynthetic: false }), ...other], ''],
+  ])('%s', (_, records, begun) => {
+    const { facts } = read(...records)
+    const result = { result: 'the other.' }
+    expect(callResult(result, facts, { costBefore: 0, redact: same }).text).toBe(`${begun}the other.`)
+  })
+
+  test('is structured output without what was said before it', () => {
+    const { facts } = read(...one, stopped('max_tokens'), ...other)
+    const result = { result: 'the other.', structured_output: { a: 1 } }
+    expect(callResult(result, facts, { costBefore: 0, redact: same }).text).toBe('{"a":1}')
+  })
+})
+
 describe.each(['2.1.197', '2.1.330'])('output of version %s', (version) => {
   test('an answer streams, and ends with a result', () => {
     const { messages, facts } = parse([captured(`${version}-answer.ndjson`)])
@@ -158,6 +207,23 @@ test('a stream that breaks and is repeated takes back what it said, and no more'
     expect(messages.filter(({ type }) => type === 'retract')).toEqual([{ type: 'retract', characters: 28 }])
   }
   expect(kept(read(...whole, ...streamed).messages)).toBe('Let me see.The right answer.')
+})
+
+test('a stream that newer versions end where it broke takes back the block that is not whole', () => {
+  const broken = { ...stop, abandoned_blocks: { from_block_index: 1 } }
+  const whole = [start('1'), delta('one, '), assistant('1', 'one, ')]
+  const { messages, facts } = read(
+    ...whole,
+    delta('tw'),
+    broken,
+    told(RESUME),
+    start('2'),
+    delta('two'),
+    stop,
+  )
+  expect(kept(messages)).toBe('one, two')
+  expect(facts.begun).toBe('one, ')
+  expect(kept(read(start('1'), delta('on'), broken, start('2'), delta('one'), stop).messages)).toBe('one')
 })
 
 test('what a subagent says is not part of the answer', () => {
