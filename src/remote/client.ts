@@ -15,7 +15,7 @@ import { socketProblem } from '../owner/socket-directory.ts'
 import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
 import { directoryIdentity } from '../store/directory.ts'
 import { checkFormat, storePaths } from '../store/level/directory.ts'
-import { livenessOf } from '../store/process-identity.ts'
+import { type HostProcess, livenessOf } from '../store/process-identity.ts'
 
 /** A healthy owner answers in a millisecond; a suspended one never does. */
 const GREETING_MS = 5000
@@ -58,12 +58,14 @@ export async function connectOwner(baseDir: string): Promise<OwnerClient | null>
 export class OwnerClient {
   readonly baseDir: string
   readonly pid: number
+  readonly process: HostProcess
   readonly #socket: string
   readonly #connections = new Connections({ keepAlive: true })
   #greeting: Greeting | undefined
   #closed = false
 
-  constructor(baseDir: string, { pid, socket }: OwnerRecord) {
+  constructor(baseDir: string, { pid, started, pidNamespace, socket }: OwnerRecord) {
+    this.process = { pid, started, pidNamespace }
     this.baseDir = baseDir
     this.pid = pid
     this.#socket = socket

@@ -3,7 +3,18 @@
  * with the user, the home's in the base directory. A log that is opened somewhere else finds other ids.
  */
 import { randomUUID } from 'node:crypto'
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 
@@ -44,10 +55,21 @@ const ID = /^[0-9a-f-]{36}\n$/
 function keptId(path: string): string | null {
   try {
     if (!existsSync(path)) createId(path)
-    const text = readFileSync(path, 'utf8')
+    const text = readId(path)
     return ID.test(text) ? text.trim() : null
   } catch {
     return null
+  }
+}
+
+/** An agent can make a pipe or a link of it: neither is waited for, nor followed. */
+function readId(path: string): string {
+  const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants
+  const file = openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+  try {
+    return fstatSync(file).isFile() ? readFileSync(file, 'utf8') : ''
+  } finally {
+    closeSync(file)
   }
 }
 

@@ -77,9 +77,9 @@ export class BudgetLedger {
     const isOpen = ({ callId }: Reservation) => calls.isOpen(callId)
     const left = Object.values(ledger.context.reserved).filter((reservation) => !isOpen(reservation))
     await Promise.all(left.map((reservation) => ledger.#settle(reservation)))
-    life.start((by) => async ({ reservation }, { signal, resumed }) => {
+    life.start((by) => async ({ reservation }, { signal }) => {
       // A call that was cut off ends more than once: until its end is in the log, the next one is awaited.
-      for (let isOver = resumed && !isOpen(reservation); !signal.aborted; isOver = true) {
+      for (let isOver = !isOpen(reservation); !signal.aborted; isOver = true) {
         // Listens before it reads, so that no end is missed.
         const next = calls.ended(reservation.callId, signal)
         if (isOver && (await ledger.#settle(reservation, by))) return

@@ -55,7 +55,7 @@ export class Agent {
   readonly id: string
   readonly #life: AgentLife
   readonly #environment: AgentEnvironment
-  readonly #used: (agent: Agent) => void
+  readonly #used: () => void
   /** The tasks of this process; none while the agent rests. */
   #tasksHere: AgentTasks | undefined
   readonly #loadedAt: number
@@ -69,11 +69,12 @@ export class Agent {
     this.id = id
     this.#life = new Life(agentKind, id, environment)
     this.#environment = environment
-    this.#used = used
+    // A handle that a user still holds of a removed agent is none of those in use.
+    this.#used = () => void (this.#life.closed || used(this))
     this.#loadedAt = environment.clock.now()
     this.#supervision.observe(this.#life)
-    this.#life.woken = () => used(this)
-    this.#life.observe(() => used(this))
+    this.#life.woken = this.#used
+    this.#life.observe(this.#used)
     // Their callers ask again, here or where the agent lives now.
     this.#life.lost = (error) => this.#tasksHere?.giveUp(error)
   }
@@ -125,7 +126,7 @@ export class Agent {
   /** Loads it unless it is in memory. */
   async use(): Promise<void> {
     await this.#life.use()
-    this.#used(this)
+    this.#used()
   }
 
   /** Evicts it from memory. It loads again when it is used. */
@@ -323,7 +324,7 @@ export class Agent {
   get #tasks(): AgentTasks {
     this.#tasksHere ??= new AgentTasks(this.id, this.#life, this.#environment, {
       start: () => this.start(),
-      settled: () => this.#used(this),
+      settled: this.#used,
     })
     return this.#tasksHere
   }

@@ -123,7 +123,6 @@ export class AgentSystem {
     checkId('agent', id)
     const agent = await this.#here.get(id)
     if (agent.status !== 'absent') return agent
-    this.#here.forget(id)
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
 

@@ -5,7 +5,7 @@ import type { Orchestrator } from '../../orchestrator.ts'
 export async function idleMs(orchestrator: Orchestrator, since: number, now: number): Promise<number> {
   const { store } = orchestrator
   for await (const _ of store.streams({ prefix: 'agent/', open: true })) return 0
-  const runs = await orchestrator.runs.list()
+  const runs = await orchestrator.runs.list({ open: true })
   if (runs.some(({ status }) => status === 'running')) return 0
   const head = await store.head()
   let last = since

@@ -128,7 +128,9 @@ export async function tellStatus(globals: GlobalOptions): Promise<void> {
     const { pid, baseDir } = client
     const { runner, version = null, servesSince = 0 } = client.greeting
     const agents = (await orchestrator.agents()).length
-    const runs = (await orchestrator.runs.list()).filter(({ status }) => status === 'running').length
+    const runs = (await orchestrator.runs.list({ open: true })).filter(
+      ({ status }) => status === 'running',
+    ).length
     const idle = await idleMs(orchestrator, servesSince, Date.now())
     if (screen.json)
       return screen.value({ running: true, pid, baseDir, version, runner, agents, runs, idleMs: idle })
@@ -158,8 +160,7 @@ export async function stopOwner(globals: GlobalOptions, { now = false }: { now?:
     if (!now) await tellWork(client, screen)
     for await (const _ of client.post('/stop', { now }));
     client.close()
-    const isAlive = () => livenessOf({ pid, started: null, pidNamespace: null }) === 'alive'
-    while (isAlive() && !interruption.signal.aborted)
+    while ((await isAlive(client)) && !interruption.signal.aborted)
       await delay(POLL_MS, undefined, { signal: interruption.signal }).catch(() => {})
   } finally {
     client.close()
@@ -168,6 +169,15 @@ export async function stopOwner(globals: GlobalOptions, { now = false }: { now?:
   if (interruption.signal.aborted) return screen.note(`Process ${pid} ends when its work is done.`)
   if (screen.json) screen.value({ pid, baseDir, stopped: true })
   else screen.line(`Process ${pid} has stopped.`)
+}
+
+/** Where its pid means nothing, because it runs in another container, it lives as long as it serves. */
+async function isAlive({ baseDir, pid, process: owner }: OwnerClient): Promise<boolean> {
+  const liveness = livenessOf(owner)
+  if (liveness !== 'unknown') return liveness === 'alive'
+  const client = await connectOwner(baseDir).catch(() => null)
+  client?.close()
+  return client?.pid === pid
 }
 
 async function tellWork(client: OwnerClient, screen: Terminal): Promise<void> {

@@ -74,7 +74,11 @@ async function serve(
     const { retryWhileInUse } = await import('../../remote/retry.ts')
     const { connectOwner } = await import('../../remote/client.ts')
     // A short command may have the store open just now.
-    let stop = (_: { now: boolean }) => {}
+    // A request that comes while the store is being opened waits for that.
+    let asked: { readonly now: boolean } | undefined
+    let stop = (request: { readonly now: boolean }) => {
+      asked = request
+    }
     const open = () => openHere(globals, opened, { onStop: (request) => stop(request) })
     const orchestrator = await retryWhileInUse(open).catch(async (error) => {
       const client = await connectOwner(globals.baseDir).catch(() => null)
@@ -92,6 +96,7 @@ async function serve(
       ending = now ? 'as asked, at once' : 'as asked, once its work has ended'
       begin({ finishWithinMs: now ? 0 : Number.POSITIVE_INFINITY })
     }
+    if (asked) stop(asked)
     void watchIdleness(orchestrator, (idleTimeout ?? Number.POSITIVE_INFINITY) * 60_000, over.signal, () => {
       ending = `it has had nothing to do for ${idleTimeout} minutes`
       begin()
@@ -111,8 +116,8 @@ async function serve(
     if (screen.json) screen.value({ pid: process.pid, baseDir: orchestrator.baseDir })
     else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
     await noteWaitingRuns(orchestrator, screen)
-    // To the command that started it in the background.
-    process.send?.('serving')
+    // To the command that started it in the background, unless that was ended meanwhile.
+    if (process.connected) process.send?.('serving', () => {})
     await Promise.race([closed, failed])
   } finally {
     clearInterval(keepAlive)

@@ -112,7 +112,8 @@ export async function createStoreDirectory(paths: StorePaths, openDatabase: Open
 
 /** Whether a directory holds nothing of the user's, which git should keep seeing. */
 const isOurs = async (base: string) => (await readdir(base)).every((name) => OUR_NAME.test(name))
-const OUR_NAME = /^(creating|lock|agents|blobs|log|head|home-id|verified|unread|store\.json)(\..*)?$/
+const OUR_NAME =
+  /^(creating|lock|agents|blobs|log|head|home-id|verified|unread|view|store\.json|owner\.json|serve\.log)(\..*)?$/
 
 /** Creates the log of a new store, and its folder for blobs. The caller closes the returned database. */
 export async function createLog(

@@ -223,3 +223,27 @@ describe('A task', () => {
     await expect(agent.accept('more')).rejects.toMatchObject({ _tag: 'AgentStoppedError' })
   })
 })
+
+describe('The handle of an agent that was removed', () => {
+  test('stands for no other one of its id, even if a task is given to it', async () => {
+    const { orchestrator } = await opened()
+    const old = await orchestrator.createAgent(ECHO)
+    await orchestrator.removeAgent(ECHO.id)
+    await expect(old.ask('too late')).rejects.toMatchObject({ _tag: 'ClosedError' })
+    const next = await orchestrator.createAgent(ECHO)
+    await expect(old.ask('too late')).rejects.toMatchObject({ _tag: 'ClosedError' })
+    expect(await orchestrator.agent(ECHO.id)).toBe(next)
+    expect((await next.ask('hello')).text).toContain('hello')
+  })
+})
+
+test('An agent that is looked for while it is created has one handle', async () => {
+  const { orchestrator } = await opened()
+  for (let round = 0; round < 20; round++) {
+    const id = `a${round}`
+    const creating = orchestrator.createAgent({ ...ECHO, id })
+    let found: Agent | undefined
+    while (!found) found = await orchestrator.agent(id).catch(() => undefined)
+    expect(found).toBe(await creating)
+  }
+})

@@ -22,6 +22,8 @@ test('an owner in the background serves other commands, tells what it does, and 
   const [started] = (await run(['serve', '--detach', '--json'])).values
   expect(started).toEqual({ pid: expect.any(Number), baseDir, address: expect.stringContaining('/') })
   const { pid } = started as unknown as { pid: number }
+  // In a repository, what agents are told is none of its files.
+  expect(await readFile(join(baseDir, '.gitignore'), 'utf8')).toBe('*\n')
   expect((await run(['agent', 'create', 'a', 'You are a'])).exitCode).toBe(0)
   const status = await run(['serve', 'status', '--json'])
   expect(status).toMatchObject({
