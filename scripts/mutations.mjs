@@ -1920,6 +1920,16 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A limit that ends at a known time is waited for once',
+    { [ACCOUNT_LIMITS]: ['lets no further call begin while the first ones have no answer'] },
+    [
+      'all calls begin when it ends',
+      'src/actors/admission/adaptive-limit.ts',
+      '{ inFlight, limit, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : Math.min(PROBES, whole(limit)))',
+      '{ inFlight, limit, most, openAt, isProven }: AdaptiveLimit, now: number): boolean =>\n  now >= openAt && inFlight < (isProven ? whole(limit) : PROBES && most)',
+    ],
+  ),
+  ...breaking(
+    'A limit that ends at a known time is waited for once',
     { [ACCOUNT_LIMITS]: ['is waited for once, by all agents of the account: three starts at most'] },
     [
       'all calls begin before one is answered',

@@ -28,7 +28,7 @@ function lasting() {
 /** An account that answers when it is told to, and until then refuses every call with the same error. */
 function limited(refusal: (clock: VirtualClock) => Error) {
   const { clock, store, open } = lasting()
-  const account = { isOpen: false, refusal: refusal(clock) }
+  const account = { isOpen: false, refusal: refusal(clock), thinksMs: 0 }
   return {
     clock,
     store,
@@ -37,7 +37,8 @@ function limited(refusal: (clock: VirtualClock) => Error) {
     async open() {
       const scripted = scriptedRunner({
         clock,
-        reply: ({ prompt }) => (account.isOpen ? `done: ${prompt}` : account.refusal),
+        reply: ({ prompt }) =>
+          account.isOpen ? { text: `done: ${prompt}`, delayMs: account.thinksMs } : account.refusal,
       })
       const runner: ScriptedRunner = { ...scripted, account: () => 'api.example.com#3f9a' }
       return { runner, orchestrator: await open(runner) }
@@ -130,6 +131,23 @@ describe('a limit that ends at a known time', () => {
     expect(opened.runner.calls.length - before).toBeLessThanOrEqual(2)
     here.account.isOpen = true
     await here.clock.advance(10 * 60_000)
+    await settled(here)
+    expect(agents.map(({ status }) => status)).toEqual(agents.map(() => 'idle'))
+  })
+
+  test('lets no further call begin while the first ones have no answer', async () => {
+    const here = session(HOURS)
+    const opened = await here.open()
+    const agents = await team(opened, 8)
+    for (const agent of agents) asked(agent, `by ${agent.id}`)
+    await settled(here)
+    const before = opened.runner.calls.length
+    Object.assign(here.account, { isOpen: true, thinksMs: 4_000 })
+    await here.clock.advance(HOURS - 1_000)
+    while (opened.runner.calls.length === before) await here.clock.advance(1_000)
+    await here.clock.advance(2_000)
+    expect(opened.runner.calls.length - before).toBeLessThanOrEqual(2)
+    await here.clock.advance(60_000)
     await settled(here)
     expect(agents.map(({ status }) => status)).toEqual(agents.map(() => 'idle'))
   })
