@@ -770,8 +770,8 @@ export const MUTATIONS = [
     [
       'a loaded agent starts',
       'src/actors/agent/system.ts',
-      "if (agent.status !== 'absent') return agent\n    this.#here.forget(id)",
-      "if (agent.status !== 'absent') {\n      agent.start()\n      return agent\n    }\n    this.#here.forget(id)",
+      "    if (agent.status !== 'absent') return agent\n    throw new AgentNotFoundError(",
+      "    agent.start()\n    if (agent.status !== 'absent') return agent\n    throw new AgentNotFoundError(",
     ],
   ),
   ...breaking(

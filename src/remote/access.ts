@@ -1,6 +1,7 @@
 /** Access to a store: through its owner if another process has it open; otherwise by opening it here, or as a view of its files. */
 import type { Orchestrator } from '../orchestrator.ts'
 import { readingView } from '../store/care/view.ts'
+import { liveOwner } from '../store/level/lock.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
 import { connectOwner } from './client.ts'
 import { readingOrchestrator, remoteOrchestrator } from './orchestrator.ts'
@@ -35,7 +36,10 @@ export async function accessForReading(baseDir: string, options: LevelStoreOptio
   const owners = await ownersAccess(baseDir)
   if (owners) return owners
   const view = await readingView(baseDir, options)
-  return { orchestrator: await readingOrchestrator(baseDir, view), owner: null, runner: null }
+  const orchestrator = await readingOrchestrator(baseDir, view)
+  // An owner that serves nobody.
+  const silent = await liveOwner(baseDir).catch(() => null)
+  return { orchestrator, owner: silent?.pid ?? null, runner: null }
 }
 
 async function ownersAccess(baseDir: string): Promise<Access | null> {

@@ -66,7 +66,7 @@ test.runIf(process.platform === 'linux').each([
   const prompt = `Help me with ${IN_THE_PROMPT}, please.`
   const asked = await run(['agent', 'ask', 'a', prompt, ...toFile, '--json', ...words])
   expect(asked.exitCode).toBe(1)
-  expect(asked.stderr).toContain('debug starting a process')
+  expect(asked.stderr).toContain('starting a process')
   const written = await readFile(join(folder, 'agents.log'), 'utf8')
   expect(written).toContain('"durationMs":')
   // The prompt is in the fact that records it, and nowhere else that people look.

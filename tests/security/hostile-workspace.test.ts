@@ -26,6 +26,8 @@ async function commandOf(user: number | null, environment: Readonly<Record<strin
       env: {
         PATH: process.env.PATH ?? '',
         HOME: folder,
+        // What the command keeps for the user is not in the folder that is looked at.
+        XDG_STATE_HOME: `${folder}/.claude-agents/state`,
         CLAUDE_AGENTS_CLAUDE_PATH: REAL_CLAUDE,
         ...environment,
       },

@@ -18,8 +18,16 @@ export function psCommand(command: Command): void {
 
 async function ps(globals: GlobalOptions): Promise<void> {
   try {
-    await readStore(globals, async ({ orchestrator, terminal }) => {
-      print(terminal, await orchestrator.processes())
+    await readStore(globals, async ({ orchestrator, terminal, owner }) => {
+      const found = await orchestrator.processes()
+      if (owner !== null && found.some((one) => one.owner === null))
+        terminal.note(
+          `process ${owner} has the store open and serves no other process; this is what its log says`,
+        )
+      print(
+        terminal,
+        found.map((one) => ({ ...one, owner: one.owner ?? owner })),
+      )
       const accounts = await orchestrator.accounts.list()
       if (terminal.json) for (const account of accounts) terminal.value(account)
       else for (const account of accounts) terminal.note(accountLine(account))

@@ -2,7 +2,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { completeProgram } from '../../../src/cli/program.ts'
 import { quickCommandLine } from '../command.ts'
 
@@ -117,29 +117,6 @@ test('where there is no store, a command that only reads makes none', async () =
   await writeFile(join(folder, 'claude-agents.yaml'), 'agents: [{ id: a, system_prompt: x }]\n')
   for (const words of READING) await run(words)
   expect(await readdir(folder)).toEqual(['claude-agents.yaml'])
-})
-
-test('what is declared is there for a command that works through a process that only reads', async () => {
-  const { folder, run, start } = await quickCommandLine()
-  await run(['agent', 'create', 'b', 'x'])
-  await writeFile(join(folder, 'claude-agents.yaml'), 'agents: [{ id: a, system_prompt: x }]\n')
-  const inspecting = start('inspect', '--no-open')
-  await vi.waitFor(
-    async () => expect(await readdir(join(folder, '.claude-agents'))).toContain('owner.json'),
-    {
-      timeout: 30_000,
-      interval: 50,
-    },
-  )
-  expect((await run(['agent', 'list', '--json'])).values.map(({ status }) => status)).toEqual([
-    'declared',
-    'idle',
-  ])
-  expect((await run(['agent', 'held'])).exitCode).toBe(0)
-  expect((await run(['log', '--json'])).values).toHaveLength(1)
-  expect(await run(['agent', 'reset', 'a'])).toMatchObject({ exitCode: 0 })
-  inspecting.kill('SIGINT')
-  await inspecting
 })
 
 test('a repository cannot change the agents of another store, or grant tools, until its file is trusted', async () => {

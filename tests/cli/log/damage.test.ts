@@ -109,7 +109,7 @@ test('A second process is refused with the pid of the first, also through a symb
   await using _owner = await levelStore(store)
   await rm(join(store, 'log', 'LOCK'))
   for (const words of [
-    ['agent', 'list', '--base-dir', 'link'],
+    ['agent', 'create', 'a', 'You are a', '--base-dir', 'link'],
     ['log', 'verify', '--base-dir', 'link'],
     ['log', 'repair', '--to', 'x', '--base-dir', 'link'],
   ]) {
