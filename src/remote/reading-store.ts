@@ -37,17 +37,21 @@ export async function readingStore(baseDir: string, options: LevelStoreOptions =
     opening = undefined
     await closeUnused(opened)
   }
-  /** What to read from now: a view that lags behind the log is replaced. */
-  const current = async (): Promise<Opened> => {
+  /**
+   * What to read from now: a view that lags behind the log is replaced, unless it was opened since this was asked. Beside
+   * an owner that goes on writing, every view lags.
+   */
+  const current = async (isOpenedSince = opening === undefined): Promise<Opened> => {
     if (closing.signal.aborted) throw new ClosedError({ what: 'store' })
     opening ??= open().catch((error: unknown) => {
       opening = undefined
       throw error
     })
     const opened = await opening
+    if (isOpenedSince) return opened
     if (opened.viewedTo === null || opened.viewedTo >= (await recordedHead(baseDir))) return opened
     await replace(opened)
-    return current()
+    return current(true)
   }
   /** Works on the log. When its owner ends in the meantime, `retry` begins again where it was. */
   async function* through<T>(read: (store: ChainedStore) => AsyncIterable<T>, canRetry: () => boolean) {

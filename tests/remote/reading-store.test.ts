@@ -7,6 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { readingStore } from '../../src/remote/reading-store.ts'
 import { readingView } from '../../src/store/care/view.ts'
+import { openLevel } from '../../src/store/level/database.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
@@ -52,6 +53,24 @@ test('The facts of an owner that serves nobody are read while it writes them', a
     expect(await store.head('note/a')).toBe(count)
   }
   expect(await viewsIn(baseDir)).toHaveLength(1)
+})
+
+test('An owner that writes whenever a reader opens a view does not keep it from reading', async () => {
+  const baseDir = await temporaryDirectory()
+  await using owner = await levelStore(baseDir)
+  await owner.append('note/a', [noted('1')])
+  let views = 0
+  const store = await readingStore(baseDir, {
+    async openDatabase(...given) {
+      views++
+      if (views < 10) await owner.append('note/a', [noted('meanwhile')])
+      return openLevel(...given)
+    },
+  })
+  await using _ = store
+  expect(await store.head()).toBe(2)
+  expect(await store.head()).toBe(3)
+  expect(views).toBe(3)
 })
 
 test('A view holds everything acknowledged before it was taken, however fast its owner writes', async () => {
