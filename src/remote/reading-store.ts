@@ -5,6 +5,7 @@
 import type { Recorded } from '../events/envelope.ts'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
 import { ClosedError } from '../events/errors/usage.ts'
+import { refusedWrites } from '../store/care/view.ts'
 import type { ReadOptions } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
@@ -96,15 +97,14 @@ export async function readingStore(baseDir: string, options: LevelStoreOptions =
     }
   }
 
-  const { storeId, epoch, append, appendAll } = (await current()).store
+  const { storeId, epoch } = (await current()).store
+  const refused = refusedWrites(baseDir)
   return {
     storeId,
     epoch,
-    forReading: true,
-    append,
-    appendAll,
+    ...refused,
     blobs: {
-      put: async (text) => once((store) => store.blobs.put(text)),
+      put: refused.append,
       get: async (reference) => once((store) => store.blobs.get(reference)),
     },
     snapshots: {

@@ -6,6 +6,7 @@
 import { mkdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { StoreForReading } from '../../events/errors/archive.ts'
 import type { ChainedStore } from '../level/chained-store.ts'
 import { storePaths, VIEW } from '../level/directory.ts'
 import { liveOwner } from '../level/lock.ts'
@@ -41,9 +42,11 @@ async function takeView(base: string, options: LevelStoreOptions): Promise<Chain
     try {
       await copyStore(storePaths(base), storePaths(folder))
       const store = await levelStore(folder, options)
+      const refused = refusedWrites(base)
       return {
         ...store,
-        forReading: true,
+        ...refused,
+        blobs: { ...store.blobs, put: refused.append },
         async [Symbol.asyncDispose]() {
           try {
             await store[Symbol.asyncDispose]()
@@ -58,6 +61,14 @@ async function takeView(base: string, options: LevelStoreOptions): Promise<Chain
       if (isLast) throw error
     }
   }
+}
+
+/** What a store that was opened for reading does when it is to write. */
+export function refusedWrites(path: string) {
+  const refuse = async () => {
+    throw new StoreForReading({ path, imported: false })
+  }
+  return { forReading: true, append: refuse, appendAll: refuse, claim: refuse }
 }
 
 /** A folder beside the log is on its file system, so tables can be linked. */
