@@ -5,6 +5,7 @@
 import type { Recorded } from '../events/envelope.ts'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
 import { ClosedError } from '../events/errors/usage.ts'
+import { refusedWrites } from '../store/care/view.ts'
 import type { ReadOptions } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
@@ -37,17 +38,21 @@ export async function readingStore(baseDir: string, options: LevelStoreOptions =
     opening = undefined
     await closeUnused(opened)
   }
-  /** What to read from now: a view that lags behind the log is replaced. */
-  const current = async (): Promise<Opened> => {
+  /**
+   * What to read from now: a view that lags behind the log is replaced, unless it was opened since this was asked. Beside
+   * an owner that goes on writing, every view lags.
+   */
+  const current = async (isOpenedSince = opening === undefined): Promise<Opened> => {
     if (closing.signal.aborted) throw new ClosedError({ what: 'store' })
     opening ??= open().catch((error: unknown) => {
       opening = undefined
       throw error
     })
     const opened = await opening
+    if (isOpenedSince) return opened
     if (opened.viewedTo === null || opened.viewedTo >= (await recordedHead(baseDir))) return opened
     await replace(opened)
-    return current()
+    return current(true)
   }
   /** Works on the log. When its owner ends in the meantime, `retry` begins again where it was. */
   async function* through<T>(read: (store: ChainedStore) => AsyncIterable<T>, canRetry: () => boolean) {
@@ -92,15 +97,14 @@ export async function readingStore(baseDir: string, options: LevelStoreOptions =
     }
   }
 
-  const { storeId, epoch, append, appendAll } = (await current()).store
+  const { storeId, epoch } = (await current()).store
+  const refused = refusedWrites(baseDir)
   return {
     storeId,
     epoch,
-    forReading: true,
-    append,
-    appendAll,
+    ...refused,
     blobs: {
-      put: async (text) => once((store) => store.blobs.put(text)),
+      put: refused.append,
       get: async (reference) => once((store) => store.blobs.get(reference)),
     },
     snapshots: {

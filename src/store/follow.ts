@@ -134,6 +134,8 @@ export class Following {
       if (this.#pages.size > KEPT_PAGES) this.#pages.delete(oldest)
     }
     const read = await page
+    // What failed once can succeed for the next follower.
+    if (read.failure) this.#pages.delete(key)
     if (this.#count > 1) await this.#ownTurn()
     return read
   }

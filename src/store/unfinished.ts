@@ -1,6 +1,6 @@
 /** What becomes a file or a store when it is complete: until then it has a name of its own, which says who makes it. */
 import { randomUUID } from 'node:crypto'
-import { readdir, rm } from 'node:fs/promises'
+import { lstat, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { livenessOf, namespaceOf, thisProcess } from './process-identity.ts'
 
@@ -24,10 +24,12 @@ export async function leftOvers(directory: string, name?: string): Promise<reado
     .map((found) => join(directory, found))
 }
 
-/** Removes what killed processes have left of this. */
+/** Removes what killed processes of this user have left of this. */
 export async function removeLeftOvers(path: string): Promise<void> {
-  for (const left of await leftOvers(dirname(path), basename(path)))
-    await rm(left, { recursive: true, force: true })
+  for (const left of await leftOvers(dirname(path), basename(path))) {
+    const uid = (await lstat(left).catch(() => null))?.uid
+    if (uid === (process.getuid?.() ?? uid)) await rm(left, { recursive: true, force: true })
+  }
 }
 
 const namespaceNumber = () => /\d+/.exec(namespaceOf('pid') ?? '')?.[0] ?? '0'

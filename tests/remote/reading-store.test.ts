@@ -4,9 +4,11 @@ import { spawnSync } from 'node:child_process'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { StoreDamaged } from '../../src/events/errors/store.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { readingStore } from '../../src/remote/reading-store.ts'
 import { readingView } from '../../src/store/care/view.ts'
+import { openLevel } from '../../src/store/level/database.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
@@ -54,6 +56,24 @@ test('The facts of an owner that serves nobody are read while it writes them', a
   expect(await viewsIn(baseDir)).toHaveLength(1)
 })
 
+test('An owner that writes whenever a reader opens a view does not keep it from reading', async () => {
+  const baseDir = await temporaryDirectory()
+  await using owner = await levelStore(baseDir)
+  await owner.append('note/a', [noted('1')])
+  let views = 0
+  const store = await readingStore(baseDir, {
+    async openDatabase(...given) {
+      views++
+      if (views < 10) await owner.append('note/a', [noted('meanwhile')])
+      return openLevel(...given)
+    },
+  })
+  await using _ = store
+  expect(await store.head()).toBe(2)
+  expect(await store.head()).toBe(3)
+  expect(views).toBe(3)
+})
+
 test('A view holds everything acknowledged before it was taken, however fast its owner writes', async () => {
   const baseDir = await temporaryDirectory()
   await using owner = await levelStore(baseDir)
@@ -86,6 +106,72 @@ test('What a killed reader left behind is removed by the next one', async () => 
   await mkdir(join(baseDir, left))
   await (await readingView(baseDir))[Symbol.asyncDispose]()
   while ((await viewsIn(baseDir)).length > 0) await new Promise((resolve) => setImmediate(resolve))
+})
+
+test('What a killed reader left behind is removed by the next owner', async () => {
+  const baseDir = await temporaryDirectory()
+  await (await levelStore(baseDir))[Symbol.asyncDispose]()
+  const { pid } = spawnSync('true')
+  const [own] = await viewNames(baseDir)
+  await mkdir(join(baseDir, own?.replace(String(process.pid), String(pid)) ?? ''))
+  await using _ = await levelStore(baseDir)
+  expect(await viewsIn(baseDir)).toEqual([])
+})
+
+test.each([
+  ['a view', readingView],
+  ['a reader', readingStore],
+])('Nothing can be written through %s', async (_what, open) => {
+  const baseDir = await temporaryDirectory()
+  await (await levelStore(baseDir))[Symbol.asyncDispose]()
+  await using store = await open(baseDir)
+  const writes = [
+    () => store.append('note/a', [noted('1')]),
+    () => store.appendAll([{ stream: 'note/a', facts: [noted('1')] }]),
+    () => store.claim?.('note/a'),
+    () => store.blobs.put('text'),
+  ]
+  for (const write of writes)
+    await expect(write()).rejects.toMatchObject({
+      _tag: 'StoreForReading',
+      message: expect.stringContaining(`The store ${baseDir} was opened for reading only.`),
+    })
+  expect(await store.head()).toBe(0)
+})
+
+test('A view that could be taken only after opening the store leaves the store to others', async () => {
+  const baseDir = await temporaryDirectory()
+  await (await levelStore(baseDir))[Symbol.asyncDispose]()
+  let views = 0
+  await using view = await readingView(baseDir, {
+    openDatabase(path, ...rest) {
+      views++
+      if (views === 1) throw new StoreDamaged({ path, file: path, problem: 'it changed while it was copied' })
+      return openLevel(path, ...rest)
+    },
+  })
+  expect(views).toBe(3)
+  await using owner = await levelStore(baseDir)
+  await owner.append('note/a', [noted('1')])
+  expect(await view.head()).toBe(0)
+})
+
+test('The folder of a view is removed even if closing it fails', async () => {
+  const baseDir = await temporaryDirectory()
+  await (await levelStore(baseDir))[Symbol.asyncDispose]()
+  const view = await readingView(baseDir, {
+    async openDatabase(...given) {
+      const database = await openLevel(...given)
+      const close = database.close.bind(database)
+      database.close = async () => {
+        await close()
+        throw new Error('the disk is gone')
+      }
+      return database
+    },
+  })
+  await expect(view[Symbol.asyncDispose]()).rejects.toThrow('the disk is gone')
+  expect(await viewsIn(baseDir)).toEqual([])
 })
 
 /** The folders of a view that is open. */

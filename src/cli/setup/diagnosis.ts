@@ -156,7 +156,7 @@ async function checkStore(baseDir: string): Promise<Check> {
   return { name: 'store', status: 'failed', message, fix }
 }
 
-/** What killed imports, restores, repairs, exports and backups have left. */
+/** What killed imports, restores, repairs, exports, backups and readers have left. */
 async function checkLeftOvers(baseDir: string): Promise<readonly Check[]> {
   const left = [...(await leftOvers(dirname(baseDir))), ...(await leftOvers(baseDir))]
   if (left.length === 0) return []

@@ -77,8 +77,20 @@ export class BodyLost extends defineError('BodyLost', ({ sha256, bytes }: Body) 
   hint: bodyInBackup('the damage'),
 })) {}
 
-/** The store was made from a part of a log, or from a redacted one: it can be read and replayed, but not continued. */
-export class StoreForReading extends defineError('StoreForReading', ({ path }: { path: string }) => ({
-  message: `The store ${path} is for reading only: it was imported from a redacted or partial export.`,
-  hint: 'Continue with the original, or with a store restored from a backup (claude-agents log restore).',
-})) {}
+/**
+ * The store can be read and replayed, but not continued: it was made from a part of a log or from a redacted one, or it was
+ * opened for reading.
+ */
+export class StoreForReading extends defineError(
+  'StoreForReading',
+  ({ path, imported = true }: { path: string; imported?: boolean }) =>
+    imported
+      ? {
+          message: `The store ${path} is for reading only: it was imported from a redacted or partial export.`,
+          hint: 'Continue with the original, or with a store restored from a backup (claude-agents log restore).',
+        }
+      : {
+          message: `The store ${path} was opened for reading only.`,
+          hint: 'To write to it, open it with Orchestrator.open.',
+        },
+) {}

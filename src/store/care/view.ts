@@ -3,22 +3,19 @@
  *
  * Tables are linked, so a view costs what the newest facts take. It shows the log as of now, and does not grow.
  */
-import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
+import { mkdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { StoreForReading } from '../../events/errors/archive.ts'
 import type { ChainedStore } from '../level/chained-store.ts'
-import { storePaths } from '../level/directory.ts'
+import { storePaths, VIEW } from '../level/directory.ts'
 import { liveOwner } from '../level/lock.ts'
 import { type LevelStoreOptions, levelStore } from '../level/store.ts'
-import { livenessOf, namespaceOf } from '../process-identity.ts'
+import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
 import { copyStore, isInconsistent } from './live-copy.ts'
 
 /** Even beside a busy owner the first few suffice. */
 const ATTEMPTS = 10
-
-/** A folder beside the log is on its file system, so tables can be linked. It names the process that reads, and its namespace. */
-const FOLDER = /^view\.(\d+)\.(\d*)\.\w+$/
-const namespace = () => /\d+/.exec(namespaceOf('pid') ?? '')?.[0] ?? ''
 
 /**
  * Opens a store for reading. Nothing in its directory changes but for a folder that lasts as long as the view.
@@ -27,43 +24,62 @@ const namespace = () => /\d+/.exec(namespaceOf('pid') ?? '')?.[0] ?? ''
  */
 export async function readingView(directory: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
   const base = await realpath(directory)
-  void sweepViews(base).catch(() => {})
-  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+  try {
+    return await takeView(base, options)
+  } catch (error) {
+    if (!isInconsistent(error)) throw error
+  }
+  // Not a bad moment, but damage: opening the store itself says what is wrong with it, naming its own files.
+  await (await levelStore(base, options))[Symbol.asyncDispose]()
+  return takeView(base, options)
+}
+
+/** @throws an error for which `isInconsistent` is true if the files gave no view */
+async function takeView(base: string, options: LevelStoreOptions): Promise<ChainedStore> {
+  for (let attempt = 1; ; attempt++) {
     const folder = await newFolder(base)
     const remove = () => rm(folder, { recursive: true, force: true })
     try {
       await copyStore(storePaths(base), storePaths(folder))
       const store = await levelStore(folder, options)
+      const refused = refusedWrites(base)
       return {
         ...store,
-        forReading: true,
+        ...refused,
+        blobs: { ...store.blobs, put: refused.append },
         async [Symbol.asyncDispose]() {
-          await store[Symbol.asyncDispose]()
-          await remove()
+          try {
+            await store[Symbol.asyncDispose]()
+          } finally {
+            await remove()
+          }
         },
       }
     } catch (error) {
       await remove()
-      if (!isInconsistent(error)) throw error
-      if ((await liveOwner(base)) === null) break
+      const isLast = attempt === ATTEMPTS || !isInconsistent(error) || (await liveOwner(base)) === null
+      if (isLast) throw error
     }
   }
-  // Not a bad moment, but damage: opening the store itself says what is wrong with it, naming its own files.
-  return levelStore(directory, options)
 }
 
-async function newFolder(base: string): Promise<string> {
-  const name = `view.${process.pid}.${namespace()}.`
-  // A directory that cannot be written to can still be read.
-  return mkdtemp(join(base, name)).catch(() => mkdtemp(join(tmpdir(), name)))
-}
-
-/** Removes what killed readers left behind. */
-async function sweepViews(base: string): Promise<void> {
-  for (const name of await readdir(base)) {
-    const [, pid, where] = FOLDER.exec(name) ?? []
-    if (pid === undefined || where !== namespace()) continue
-    if (livenessOf({ pid: Number(pid), started: null, pidNamespace: null }) === 'dead')
-      await rm(join(base, name), { recursive: true, force: true })
+/** What a store that was opened for reading does when it is to write. */
+export function refusedWrites(path: string) {
+  const refuse = async () => {
+    throw new StoreForReading({ path, imported: false })
   }
+  return { forReading: true, append: refuse, appendAll: refuse, claim: refuse }
+}
+
+/** A folder beside the log is on its file system, so tables can be linked. */
+async function newFolder(base: string): Promise<string> {
+  // A directory that cannot be written to can still be read.
+  return newView(join(base, VIEW)).catch(() => newView(join(tmpdir(), VIEW)))
+}
+
+async function newView(path: string): Promise<string> {
+  const folder = unfinishedPath(path, 'copy')
+  await mkdir(folder, { mode: 0o700 })
+  void removeLeftOvers(path).catch(() => {})
+  return folder
 }

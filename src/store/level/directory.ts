@@ -24,6 +24,9 @@ const FORMAT = 1
 /** What LevelDB may write when it is opened: its log becomes a table. */
 const OPENING_BYTES = 4 * 1024 * 1024
 
+/** What the folders of readers are called, each followed by who reads: see `unfinishedPath`. */
+export const VIEW = 'view'
+
 export interface StorePaths {
   readonly base: string
   readonly storeFile: string

@@ -74,11 +74,13 @@ async function firstTableProblem(tables: readonly TableOnDisk[]): Promise<FilePr
 
 /** Between two tables that are read in the background, in ms: it takes a tenth of one core. */
 const PAUSE_MS = 50
+/** After a table that could not be read, in ms. */
+const RETRY_MS = 10_000
 
 interface UnreadTable extends TableOnDisk {
   readonly smallest: string
   readonly largest: string
-  reading?: Promise<void>
+  reading?: Promise<void> | undefined
 }
 
 /**
@@ -90,6 +92,7 @@ export class UnreadTables implements TableGuard {
   readonly #directory: string
   readonly #tables: Set<UnreadTable>
   #damage: StoreDamaged | null = null
+  #isClosed = false
   #cancel = () => {}
 
   private constructor(paths: StorePaths, directory: string, tables: readonly UnreadTable[]) {
@@ -146,21 +149,28 @@ export class UnreadTables implements TableGuard {
   }
 
   /** Reads the tables that nothing asks for, one after the other. */
-  scrub(clock: Clock, logger: Logger): void {
-    this.#cancel = clock.after(PAUSE_MS, async () => {
+  scrub(clock: Clock, logger: Logger, pauseMs = PAUSE_MS): void {
+    if (this.#isClosed) return
+    this.#cancel = clock.after(pauseMs, async () => {
       const [next] = this.#tables
       if (!next) return
       try {
         await this.#read(next)
         this.scrub(clock, logger)
       } catch (error) {
-        logger.error({ store: this.#paths.base, error }, 'The store is damaged')
+        const store = this.#paths.base
+        if (error instanceof StoreDamaged) return logger.error({ store, error }, 'The store is damaged')
+        logger.warn({ store, error }, 'A table of the store could not be read: it is read again later')
+        this.#tables.delete(next)
+        this.#tables.add(next)
+        this.scrub(clock, logger, RETRY_MS)
       }
     })
   }
 
   /** Reads no more. What was found to be damaged is read again at the next opening. */
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#cancel()
     await Promise.allSettled([...this.#tables].map(({ reading }) => reading))
     this.#tables.clear()
@@ -168,7 +178,11 @@ export class UnreadTables implements TableGuard {
   }
 
   #read(table: UnreadTable): Promise<void> {
-    table.reading ??= this.#check(table)
+    table.reading ??= this.#check(table).catch((error: unknown) => {
+      // Damage stays; too many open files, or a disk that does not answer, can pass.
+      if (!(error instanceof StoreDamaged)) table.reading = undefined
+      throw error
+    })
     return table.reading
   }
 

@@ -8,6 +8,7 @@
  * L5. The index is a cache of the records: it can be rebuilt, and it never disagrees with them.
  */
 import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type Clock, systemClock } from '../../clock.ts'
 import { StoreForReading } from '../../events/errors/archive.ts'
 import { type StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts'
@@ -22,6 +23,7 @@ import type { EventStore, StreamAppend } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
 import { Following, Watermark } from '../follow.ts'
 import { readRange } from '../read-range.ts'
+import { removeLeftOvers } from '../unfinished.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
 import {
@@ -31,6 +33,7 @@ import {
   inspectStoreDirectory,
   type StorePaths,
   storePaths,
+  VIEW,
 } from './directory.ts'
 import { HeadFile } from './head-file.ts'
 import { lostBodyKey } from './keys.ts'
@@ -68,6 +71,7 @@ export async function levelStore(directory: string, options: LevelStoreOptions =
     const paths = storePaths(await realpath(directory))
     const forReading = (await checkFormat(paths))?.forReading ?? false
     const lock = await lockStore(paths.base)
+    await removeLeftOvers(join(paths.base, VIEW)).catch(() => {})
     try {
       return await openLocked(paths, forReading, lock, options)
     } catch (error) {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { diagnose } from '../../../src/cli/setup/diagnosis.ts'
 import { importLog, restore } from '../../../src/history/log-archive.ts'
@@ -59,12 +59,13 @@ test.each(Object.keys(WORKS))(
 test('doctor names what killed commands have left beside the store', async () => {
   const baseDir = join(folder, 'agents')
   const left = await abandoned(join(folder, 'target'))
+  const view = await abandoned(join(baseDir, 'view'), 'copy')
   expect(await leftOvers(folder)).toEqual([left])
   const checks = []
   for await (const check of diagnose({ baseDir, simulated: true, environment: {} })) checks.push(check)
   expect(checks.find(({ name }) => name === 'left-overs')).toMatchObject({
     status: 'warning',
-    message: expect.stringContaining(basename(left)),
+    message: `killed commands have left ${left}, ${view}`,
     fix: expect.stringContaining('rm -r'),
   })
 })

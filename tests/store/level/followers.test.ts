@@ -5,6 +5,7 @@ import type { Recorded } from '../../../src/events/envelope.ts'
 import { silentLogger } from '../../../src/logger.ts'
 import { serveOwner } from '../../../src/owner/socket.ts'
 import { remoteStore } from '../../../src/remote/store.ts'
+import { Following, Watermark } from '../../../src/store/follow.ts'
 import type { OpenDatabase } from '../../../src/store/level/database.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { connected } from '../../owner/kit.ts'
@@ -93,6 +94,32 @@ test('An append waits for two pages at most, however many followers are behind',
   }
   expect(Math.min(...delivered)).toBeLessThan(FACTS)
   await Promise.all(following)
+})
+
+test('A page that could not be read is read again for the next follower', async () => {
+  const store = await levelStore(await temporaryDirectory())
+  await using _ = store
+  await store.append('note/a', countedTo(3))
+  const watermark = new Watermark()
+  watermark.advance(3)
+  let isBroken = true
+  const following = new Following(
+    {
+      async *readAll(range) {
+        if (isBroken) throw new Error('too many open files')
+        yield* store.readAll(range)
+      },
+    },
+    watermark,
+  )
+  const stay = new AbortController()
+  const other = following.facts({ after: 3, signal: stay.signal }).next()
+  const first = async () => (await following.facts().next()).value?.position
+  await expect(first()).rejects.toThrow('too many open files')
+  isBroken = false
+  expect(await first()).toBe(1)
+  stay.abort()
+  await other
 })
 
 test('Followers that begin anywhere, while facts are appended, get each fact once and in order', async () => {

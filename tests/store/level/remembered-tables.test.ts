@@ -5,8 +5,11 @@ import { copyFile, open as openFile, readdir, rm, stat, utimes } from 'node:fs/p
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { StoreDamaged } from '../../../src/events/errors/store.ts'
+import { silentLogger } from '../../../src/logger.ts'
 import { verifyStore } from '../../../src/store/care/verification.ts'
 import { TableFile } from '../../../src/store/files/table-file.ts'
+import { storePaths } from '../../../src/store/level/directory.ts'
+import { checkBeforeOpening } from '../../../src/store/level/opening-check.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { temporaryDirectory } from '../temporary.ts'
@@ -119,6 +122,27 @@ describe('A store that was closed', () => {
       await store.blobs.put('waits for the disk')
     }
     await vi.waitUntil(() => read() === tables.length)
+  })
+
+  test('reads a table again that could not be read for a while', async () => {
+    const unread = await checkBeforeOpening(storePaths(await storeWithTables()))
+    const tables = unread.size
+    const clock = virtualClock()
+    const logger = { ...silentLogger, warn: vi.fn(), error: vi.fn() }
+    const failure = Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+    vi.spyOn(TableFile, 'open').mockRejectedValueOnce(failure).mockRejectedValueOnce(failure)
+    const all = [{ from: '', to: '\uffff' }]
+    await expect(unread.read(all)).rejects.toBe(failure)
+    unread.scrub(clock, logger)
+    await clock.advance(50)
+    await vi.waitUntil(() => logger.warn.mock.calls.length === 1)
+    expect(unread.size).toBe(tables)
+    await clock.advance(10_000)
+    await vi.waitUntil(() => unread.size === tables - 1)
+    await unread.read(all)
+    expect(unread.size).toBe(0)
+    expect(logger.error).not.toHaveBeenCalled()
+    await unread.close()
   })
 })
 
