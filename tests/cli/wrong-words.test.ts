@@ -89,6 +89,24 @@ test('Hints begin with npx for users of npx, and for no others', () => {
     expect(asTyped(hint, environment)).toBe(hint)
 })
 
+test('Hints carry --simulate where the command did, and nowhere else', () => {
+  const hint = 'Make one: claude-agents init, or npx claude-agents log, see claude-agents.yaml'
+  for (const words of [
+    ['--simulate', 'agent', 'list'],
+    ['agent', 'list', '--simulate'],
+  ])
+    expect(asTyped(hint, {}, words)).toBe(
+      'Make one: claude-agents --simulate init, or npx claude-agents --simulate log, see claude-agents.yaml',
+    )
+  for (const words of [
+    ['agent', 'list'],
+    ['agent', 'ask', 'writer', '--', '--simulate'],
+  ])
+    expect(asTyped(hint, {}, words)).toBe(hint)
+  const already = 'Ask it: claude-agents --simulate agent ask writer'
+  expect(asTyped(already, {}, ['--simulate'])).toBe(already)
+})
+
 test('A hint copied into an interactive session is a command, not a question to the agent', () => {
   expect(readInput('claude-agents agent list', 'writer')).toEqual({
     type: 'command',

@@ -17,6 +17,7 @@ import { hasStore } from '../existing-store.ts'
 import { type GlobalOptions, wordsOf } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
 import { idleMs } from './activity.ts'
 
@@ -144,7 +145,7 @@ function tellNone({ baseDir }: GlobalOptions, screen: Terminal): void {
   const path = resolve(baseDir)
   const none = { running: false, pid: null, baseDir: path, version: null, runner: null }
   if (screen.json) screen.value({ ...none, agents: 0, runs: 0, idleMs: null })
-  else screen.line(`No process serves ${inert(path)}. To start one: claude-agents serve --detach`)
+  else screen.line(asTyped(`No process serves ${inert(path)}. To start one: claude-agents serve --detach`))
 }
 
 /** `serve stop`: resolves when the process has ended. Throws OwnerOnly if it does not end on request. */
