@@ -41,7 +41,7 @@ export async function startAndTell(globals: GlobalOptions, words: readonly strin
   const screen = terminal(globals)
   const other = await connectOwner(globals.baseDir)
   other?.close()
-  if (other) throw new StoreInUse({ path: other.baseDir, pid: other.pid })
+  if (other) throw new StoreInUse({ path: other.baseDir, pid: other.pid, isServed: true })
   const started = await startOwner(globals, words)
   if (screen.json) return screen.value(started)
   screen.line(`Serving ${inert(started.baseDir)} in the background, as process ${started.pid}`)
@@ -152,7 +152,10 @@ function tellNone({ baseDir }: GlobalOptions, screen: Terminal): void {
 export async function stopOwner(globals: GlobalOptions, { now = false }: { now?: boolean }): Promise<void> {
   const screen = terminal(globals)
   const client = hasStore(globals) ? await connectOwner(globals.baseDir) : null
-  if (client === null) return tellNone(globals, screen)
+  if (client === null) {
+    if (!screen.json) return tellNone(globals, screen)
+    return screen.value({ pid: null, baseDir: resolve(globals.baseDir), stopped: false })
+  }
   const interruption = listenForInterruption()
   const { pid, baseDir } = client
   try {

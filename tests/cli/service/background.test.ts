@@ -34,10 +34,15 @@ test('an owner in the background serves other commands, tells what it does, and 
   })
 
   const second = await run(['serve', '--detach'])
-  expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(String(pid)) })
+  expect(second).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(`served already, by process ${pid}`),
+  })
+  expect(second.stderr).toMatch(/serve status.*serve stop/)
   expect(await run(['serve', 'stop'])).toMatchObject({ exitCode: 0, stdout: `Process ${pid} has stopped.` })
   expect((await run(['serve', 'status'])).exitCode).toBe(3)
   expect(await run(['serve', 'stop'])).toMatchObject({ exitCode: 0 })
+  expect((await run(['serve', 'stop', '--json'])).values).toEqual([{ pid: null, baseDir, stopped: false }])
   expect(await readFile(join(baseDir, 'serve.log'), 'utf8')).toContain('as asked, once its work has ended')
 })
 
