@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { nearestName } from '../events/nearest-name.ts'
 import { LOG_LEVELS } from '../logger.ts'
 import { packageVersion } from '../owner/version.ts'
-import { assignments } from './arguments.ts'
+import { assignments, pathText } from './arguments.ts'
 import { addLazyCommand, commandNamed, type Definition, loadedCommand } from './lazy-command.ts'
 
 type Commands = Readonly<Record<string, readonly [summary: string, definition: () => Promise<Definition>]>>
@@ -125,10 +125,12 @@ export function commandProgram(): Command {
     .option(
       '--base-dir <dir>',
       'directory of the log and the agents (default: .claude-agents; env: CLAUDE_AGENTS_BASE_DIR)',
+      pathText,
     )
     .option(
       '--config <file>',
       'configuration file (default: claude-agents.yaml here or in a parent directory)',
+      pathText,
     )
     .option(
       '--set <key=value>',
