@@ -218,6 +218,18 @@ export async function helpHint(words: readonly string[]): Promise<string> {
   return ['claude-agents', ...names, '--help'].join(' ')
 }
 
+/** The command that a first word is part of, `agent ask` for `ask`; null if there is none. */
+export async function commandWith(word: string, words: readonly string[]): Promise<string | null> {
+  const program = commandProgram()
+  const [first] = (await commandNamed(program, words)).names
+  if (first !== undefined && words.indexOf(first) < words.indexOf(word)) return null
+  for (const outer of ['agent', 'workflow', 'log']) {
+    const { names } = await commandNamed(program, [outer, word])
+    if (names.length === 2) return names.join(' ')
+  }
+  return null
+}
+
 /** Arguments that are texts of several words. */
 const TEXTS = new Set(['prompt', 'system-prompt', 'input', 'topic'])
 

@@ -33,6 +33,11 @@ test('A mistyped command, also after help, a run and a stream get the name that 
   await run(['workflow', 'run', 'writer', 'go', '--id', 'report-2026'])
   for (const [words, meant] of [
     [['agnet'], 'agent'],
+    [['ask', 'agent', 'Why?'], 'agent ask'],
+    [['held'], 'agent held'],
+    [['approve', 't1'], 'agent approve'],
+    [['list'], 'agent list'],
+    [['log', '--type', 'TaskFialed'], 'TaskFailed'],
     [['help', 'workflw'], 'workflow'],
     [['help', 'agent', 'crate'], 'create'],
     [['agent', 'show', 'writter'], 'writer'],
@@ -48,10 +53,16 @@ test('A mistyped command, also after help, a run and a stream get the name that 
     const { stderr, exitCode } = await run(words)
     expect([words, exitCode === 0, stderr]).toEqual([
       words,
-      false,
+      meant === 'TaskFailed',
       expect.stringMatching(new RegExp(`Did you mean "?${meant}"?\\?`)),
     ])
   }
+})
+
+test('An empty path is refused', async () => {
+  const { run } = await commandLine()
+  for (const option of ['--base-dir', '--config'])
+    expect(await run([option, '', 'agent', 'list'])).toMatchObject({ exitCode: 2, stdout: '' })
 })
 
 test('Without a subcommand there is help on stderr, and no cryptic error', async () => {
