@@ -54,11 +54,12 @@ test('an owner in the background ends by itself when it has had nothing to do fo
 
 test('what keeps an owner from starting in the background is told, and nothing is left running', async () => {
   const { folder, run } = await background()
-  await writeFile(join(folder, 'claude-agents.yaml'), 'supervision:\n  - { id: team, children: [{}] }\n')
+  await mkdir(join(folder, '.claude-agents'))
+  await writeFile(join(folder, '.claude-agents/store.json'), JSON.stringify({ format: 99, storeId: 'x' }))
   const failed = await run(['serve', '--detach', '--json'])
   expect(failed).toMatchObject({ exitCode: 1, stdout: '' })
   expect(JSON.parse(failed.stderr)).toMatchObject({
-    error: { code: 'OwnerNotStarted', message: expect.stringContaining('child 1') },
+    error: { code: 'OwnerNotStarted', message: expect.stringContaining('format 99') },
   })
 })
 
