@@ -120,7 +120,7 @@ export function streamParser(redact: Redact): StreamParser {
     return characters > 0 ? [{ type: 'retract', characters }] : []
   }
 
-  /** The text of the message's whole blocks, and whether the next message goes on where it ends. */
+  /** The text of the message's whole blocks, and whether the next message continues it. */
   let message: { readonly id: string | null; said: string; isCutOff: boolean } | null = null
   const messageOf = (id: string | null) => {
     if (message !== null && message.id === id) return message
