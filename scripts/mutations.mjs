@@ -2274,7 +2274,7 @@ export const MUTATIONS = [
   ...breaking(
     'A hint can be followed where it is shown',
     { 'tests/cli/hints.test.ts': ['no hint on the command line names what only code can do'] },
-    ['asides for programs are shown', 'src/cli/terminal/own-name.ts', "text.replace(IN_CODE, '')", 'text'],
+    ['asides for programs are shown', 'src/cli/terminal/own-name.ts', ".replace(IN_CODE, '')", ''],
   ),
   ...breaking(
     'No line of a table or of a live display is wider than the terminal',

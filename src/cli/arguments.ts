@@ -54,6 +54,12 @@ export const assignments = (text: string, before: Readonly<Record<string, string
   return { ...before, [text.slice(0, equals).trim()]: text.slice(equals + 1) }
 }
 
+/** Empty where a variable of a script was: not the same as none. */
+export const pathText = (text: string) => {
+  if (text.trim() !== '') return text
+  throw new InvalidArgumentError('It must be a path.')
+}
+
 export const port = (text: string) => {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
   throw new InvalidArgumentError('It must be a port, from 0 (any free one) to 65535.')

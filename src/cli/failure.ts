@@ -19,6 +19,8 @@ export interface MeantCommand {
   readonly help: () => Promise<string> | string
   /** Whether it takes a text, which may have been given without quotes. */
   readonly takesText: () => Promise<boolean> | boolean
+  /** The command that an unknown word is part of: `agent ask` for `ask`. */
+  readonly commandWith: (word: string) => Promise<string | null> | null
 }
 
 interface FailureText {
@@ -42,15 +44,18 @@ export async function reportFailure(error: unknown, json: boolean, meant: MeantC
 async function reportUsage(
   { exitCode, code, message }: CommanderError,
   json: boolean,
-  { help, takesText }: MeantCommand,
+  { help, takesText, commandWith }: MeantCommand,
 ): Promise<void> {
   process.exitCode = exitCode === 0 ? 0 : USAGE
   if (exitCode === 0) return
   const isUnquoted = code === 'commander.excessArguments' && (await takesText())
   const hint = `${isUnquoted ? 'Put text of several words in quotes. ' : ''}See ${await help()}`
+  const [, unknown = ''] = /^error: unknown command '([^']*)'/.exec(message) ?? []
+  const whole = unknown === '' ? null : await commandWith(unknown)
+  const said = whole === null ? message : `unknown command '${unknown}' (Did you mean ${whole}?)`
   // A command that needs a subcommand has printed its help already.
   if (code !== 'commander.help')
-    print({ code: 'UsageError', message: message.replace(/^error: /, ''), hint }, json)
+    print({ code: 'UsageError', message: said.replace(/^error: /, ''), hint }, json)
   else if (json) print({ code: 'UsageError', message: 'a command is missing', hint }, json)
 }
 

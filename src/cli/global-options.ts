@@ -81,7 +81,7 @@ function settingsOf({ baseDir, logLevel, claude, set = {} }: GivenOptions): Reco
   return {
     ...set,
     ...defined({
-      'orchestrator.base_dir': baseDir || undefined,
+      'orchestrator.base_dir': baseDir,
       'logging.level': logLevel,
       'claude.path': claude,
     }),

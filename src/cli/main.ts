@@ -5,11 +5,15 @@ const words = process.argv.slice(2)
 
 async function fail(error: unknown): Promise<void> {
   try {
-    const [{ reportFailure }, { helpHint, takesText }] = await Promise.all([
+    const [{ reportFailure }, { commandWith, helpHint, takesText }] = await Promise.all([
       import('./failure.ts'),
       import('./program.ts'),
     ])
-    const meant = { help: () => helpHint(words), takesText: () => takesText(words) }
+    const meant = {
+      help: () => helpHint(words),
+      takesText: () => takesText(words),
+      commandWith: (word: string) => commandWith(word, words),
+    }
     await reportFailure(error, words.includes('--json'), meant)
   } catch {
     failBare(error)

@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { nearestName } from '../events/nearest-name.ts'
 import { LOG_LEVELS } from '../logger.ts'
 import { packageVersion } from '../owner/version.ts'
-import { assignments } from './arguments.ts'
+import { assignments, pathText } from './arguments.ts'
 import { addLazyCommand, commandNamed, type Definition, loadedCommand } from './lazy-command.ts'
 
 type Commands = Readonly<Record<string, readonly [summary: string, definition: () => Promise<Definition>]>>
@@ -125,10 +125,12 @@ export function commandProgram(): Command {
     .option(
       '--base-dir <dir>',
       'directory of the log and the agents (default: .claude-agents; env: CLAUDE_AGENTS_BASE_DIR)',
+      pathText,
     )
     .option(
       '--config <file>',
       'configuration file (default: claude-agents.yaml here or in a parent directory)',
+      pathText,
     )
     .option(
       '--set <key=value>',
@@ -214,6 +216,18 @@ async function showHelp(program: Command, words: readonly string[]): Promise<voi
 export async function helpHint(words: readonly string[]): Promise<string> {
   const { names } = await commandNamed(commandProgram(), words)
   return ['claude-agents', ...names, '--help'].join(' ')
+}
+
+/** The command that a first word is part of, `agent ask` for `ask`; null if there is none. */
+export async function commandWith(word: string, words: readonly string[]): Promise<string | null> {
+  const program = commandProgram()
+  const [first] = (await commandNamed(program, words)).names
+  if (first !== undefined && words.indexOf(first) < words.indexOf(word)) return null
+  for (const outer of ['agent', 'workflow', 'log']) {
+    const { names } = await commandNamed(program, [outer, word])
+    if (names.length === 2) return names.join(' ')
+  }
+  return null
 }
 
 /** Arguments that are texts of several words. */

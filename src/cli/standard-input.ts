@@ -3,6 +3,7 @@ import { fstatSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { text as readAll } from 'node:stream/consumers'
 import { type Clock, pause, systemClock } from '../clock.ts'
+import { plural } from '../events/figures.ts'
 
 /** How long to wait for the first byte: a program that starts the command may leave a pipe open and write nothing. */
 const PATIENCE_MS = 3000
@@ -14,7 +15,7 @@ interface StandardInput {
 
 /**
  * What stands on stdin where it is a pipe or a file; undefined where there is nothing. A pipe in which nothing arrives for
- * 3 s is left alone, and `note` says so.
+ * 3 s is left alone. `note` says so, or how much was read.
  */
 export async function pipedText(
   note: (text: string) => void,
@@ -32,7 +33,10 @@ export async function pipedText(
     return undefined
   }
   const text = await readAll(stream)
-  return text === '' ? undefined : text
+  if (text === '') return undefined
+  const bytes = Buffer.byteLength(text)
+  note(`Read ${plural(bytes, 'byte')} from stdin as part of the task. To keep stdin out: </dev/null`)
+  return text
 }
 
 /** All of stdin, for a `-` in place of a text or a file. */

@@ -109,7 +109,7 @@ export async function loadConfig({
     const key = part.join('.')
     const origin = origins.get(key)
     if (origin === 'environment') return variableOf(key) ?? key
-    if (origin === 'command line') return `--set ${key}`
+    if (origin === 'command line') return '--set'
     return (isKey ? document?.keyPlace(part) : document?.place(part)) ?? key
   }
   const values = decode(raw, placeOf)

@@ -170,7 +170,10 @@ export class OwnerSocket {
 
   #stop({ now }: StopRequest): void {
     const { baseDir, stop } = this.#owned
-    if (!stop) throw new OwnerOnly({ path: baseDir, pid: process.pid, what: 'stopping it' })
+    if (!stop) {
+      const hint = 'End it where it was started, or wait until it ends.'
+      throw new OwnerOnly({ path: baseDir, pid: process.pid, what: 'stopping it', hint })
+    }
     stop({ now: now === true })
   }
 

@@ -97,11 +97,12 @@ export async function readingStore(baseDir: string, options: LevelStoreOptions =
     }
   }
 
-  const { storeId, epoch } = (await current()).store
+  const { storeId, epoch, forReading } = (await current()).store
   const refused = refusedWrites(baseDir)
   return {
     storeId,
     epoch,
+    forReading,
     ...refused,
     blobs: {
       put: refused.append,

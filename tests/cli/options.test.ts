@@ -132,6 +132,13 @@ test('--no-color prints without colours where a terminal would have them', () =>
   expect(styled('--no-color')).toBe('x')
 })
 
+test('demo asks nothing where there is no folder for its --output', async () => {
+  const { run, folder } = await quickCommandLine()
+  const { exitCode, stderr } = await run(['demo', '--output', 'no/such/report.md'])
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`there is no folder ${folder}/no/such`)])
+  expect(readdirSync(folder)).toEqual([])
+})
+
 test('demo writes its report to --output', async () => {
   const { run, folder } = await quickCommandLine()
   expect(await run(['demo', 'tides', '--output', 'tides.md'])).toMatchObject({ exitCode: 0 })

@@ -17,7 +17,7 @@ describe('stdin', () => {
     stream.write('a')
     await clock.advance(60_000)
     stream.end('b')
-    expect([await text, notes]).toEqual(['ab', []])
+    expect([await text, notes]).toEqual(['ab', [expect.stringMatching(/^Read 2 bytes .*<\/dev\/null$/)]])
   })
 
   test('has no text when it ends at once', async () => {

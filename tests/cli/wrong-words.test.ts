@@ -33,6 +33,11 @@ test('A mistyped command, also after help, a run and a stream get the name that 
   await run(['workflow', 'run', 'writer', 'go', '--id', 'report-2026'])
   for (const [words, meant] of [
     [['agnet'], 'agent'],
+    [['ask', 'agent', 'Why?'], 'agent ask'],
+    [['held'], 'agent held'],
+    [['approve', 't1'], 'agent approve'],
+    [['list'], 'agent list'],
+    [['log', '--type', 'TaskFialed'], 'TaskFailed'],
     [['help', 'workflw'], 'workflow'],
     [['help', 'agent', 'crate'], 'create'],
     [['agent', 'show', 'writter'], 'writer'],
@@ -48,10 +53,16 @@ test('A mistyped command, also after help, a run and a stream get the name that 
     const { stderr, exitCode } = await run(words)
     expect([words, exitCode === 0, stderr]).toEqual([
       words,
-      false,
+      meant === 'TaskFailed',
       expect.stringMatching(new RegExp(`Did you mean "?${meant}"?\\?`)),
     ])
   }
+})
+
+test('An empty path is refused', async () => {
+  const { run } = await commandLine()
+  for (const option of ['--base-dir', '--config'])
+    expect(await run([option, '', 'agent', 'list'])).toMatchObject({ exitCode: 2, stdout: '' })
 })
 
 test('Without a subcommand there is help on stderr, and no cryptic error', async () => {
@@ -87,6 +98,24 @@ test('Hints begin with npx for users of npx, and for no others', () => {
   )
   for (const environment of [{}, { npm_lifecycle_event: 'npx', npm_lifecycle_script: 'vitest' }])
     expect(asTyped(hint, environment)).toBe(hint)
+})
+
+test('Hints carry --simulate where the command did, and nowhere else', () => {
+  const hint = 'Make one: claude-agents init, or npx claude-agents log, see claude-agents.yaml'
+  for (const words of [
+    ['--simulate', 'agent', 'list'],
+    ['agent', 'list', '--simulate'],
+  ])
+    expect(asTyped(hint, {}, words)).toBe(
+      'Make one: claude-agents --simulate init, or npx claude-agents --simulate log, see claude-agents.yaml',
+    )
+  for (const words of [
+    ['agent', 'list'],
+    ['agent', 'ask', 'writer', '--', '--simulate'],
+  ])
+    expect(asTyped(hint, {}, words)).toBe(hint)
+  const already = 'Ask it: claude-agents --simulate agent ask writer'
+  expect(asTyped(already, {}, ['--simulate'])).toBe(already)
 })
 
 test('A hint copied into an interactive session is a command, not a question to the agent', () => {

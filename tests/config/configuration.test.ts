@@ -246,7 +246,7 @@ describe('a mistake is reported with its place, and with what to write instead:'
       'CLAUDE_AGENTS_MAX_AGENTS: orchestrator.max_agents: must be a number, not "x".',
     )
     expect(await problem({ options: { 'orchestrator.max_agents': '-1' } })).toContain(
-      '--set orchestrator.max_agents: orchestrator.max_agents: must be greater than or equal to 1, not -1.',
+      '--set: orchestrator.max_agents: must be greater than or equal to 1, not -1.',
     )
     expect(await problem({ options: { 'orchestrator.max_agent': '1' } })).toContain(
       '--set: there is no key "orchestrator.max_agent". Did you mean "orchestrator.max_agents"?',

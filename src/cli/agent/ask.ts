@@ -23,7 +23,9 @@ import { inert } from '../terminal/text.ts'
 export function askCommand(agent: Command): void {
   agent
     .command('ask <id> <prompt>')
-    .description('ask an agent; with - as the prompt, read it from stdin; text piped in is appended to it')
+    .description(
+      'ask an agent; with - as the prompt, read it from stdin; text piped in is appended to it, as a note says; </dev/null keeps it out',
+    )
     .option('--text <file>', 'append the text of a file to the prompt; with -, all of stdin')
     .option('--file <src[:target]>', 'copy a file into the workspace first (repeatable)', mappings)
     .option('--folder <src[:target]>', 'copy a folder into the workspace first (repeatable)', mappings)

@@ -4,8 +4,10 @@ import type { Command } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/system.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
-import { dollarsSpent } from '../../events/figures.ts'
+import { TaskNotFoundError } from '../../events/errors/history.ts'
+import { dollarsSpent, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -199,17 +201,37 @@ function cancel(
   task: string | undefined,
   { reason }: { readonly reason: string },
 ) {
-  return withAgent(globals, id, async (agent, { terminal }) => {
+  return withAgent(globals, id, async (agent, { orchestrator, terminal }) => {
     const { current, queue } = agent.snapshot.context
     const tasks = task === undefined ? [...(current ? [current] : []), ...queue] : [{ taskId: task }]
     const cancelled: string[] = []
     // Waiting tasks first, so that none of them starts meanwhile.
     for (const { taskId } of tasks.toReversed())
       if (await agent.cancel(taskId, reason)) cancelled.push(taskId)
+    if (task !== undefined && cancelled.length === 0) {
+      const end = await endOf(orchestrator, id, task)
+      terminal.note(`Nothing was cancelled: task ${task} of ${id} ${end}.`)
+      process.exitCode ??= 1
+    }
     if (terminal.json) return terminal.value({ id, cancelled: cancelled.toReversed() })
     if (cancelled.length > 0) terminal.line(`Cancelled ${cancelled.toReversed().join(', ')}.`)
-    else terminal.note(`${id} has no such task; nothing was cancelled (claude-agents agent show ${id}).`)
+    else if (task === undefined) terminal.note(`${id} has no task; nothing was cancelled.`)
   })
+}
+
+const ENDS: Readonly<Record<string, string>> = {
+  CallSucceeded: 'has been answered',
+  TaskFailed: 'has failed',
+  TaskCancelled: 'has been cancelled already',
+}
+
+/** What has become of a task. Throws TaskNotFoundError. */
+async function endOf({ history }: Orchestrator, agent: string, taskId: string): Promise<string> {
+  for await (const { type, data } of history.log({ stream: `agent/${agent}` })) {
+    const end = data.taskId === taskId ? ENDS[type] : undefined
+    if (end !== undefined) return end
+  }
+  throw new TaskNotFoundError({ taskId, agent })
 }
 
 function reset(globals: GlobalOptions, id: string) {
@@ -225,9 +247,11 @@ function remove(globals: GlobalOptions, id: string) {
   return withSession(
     globals,
     async ({ orchestrator, terminal }) => {
+      const droppedTasks = (await orchestrator.agents()).find((agent) => agent.id === id)?.queue ?? 0
       await orchestrator.removeAgent(id)
-      if (terminal.json) return terminal.value({ id, removed: true })
-      terminal.line(`Removed ${id}.`)
+      if (terminal.json) return terminal.value({ id, removed: true, droppedTasks })
+      const dropped = droppedTasks === 0 ? '' : ` It dropped ${plural(droppedTasks, 'unfinished task')}.`
+      terminal.line(`Removed ${id}.${dropped}`)
       terminal.note(`Its history stays in the log: claude-agents log --stream agent/${id}`)
     },
     'change',

@@ -89,7 +89,12 @@ class Conversation {
       await sharing(session, () => run(session))
     } catch (error) {
       if (stop.signal.aborted) session.terminal.note(session.terminal.accent('yellow', 'stopped'))
-      else await reportFailure(error, false, { help: () => 'help', takesText: () => false })
+      else
+        await reportFailure(error, false, {
+          help: () => 'help',
+          takesText: () => false,
+          commandWith: () => null,
+        })
     } finally {
       process.off('SIGINT', interrupt)
       for (const other of others) process.on('SIGINT', other)

@@ -6,7 +6,7 @@ import { listedNames, since, zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { readStore } from '../session.ts'
 import { archiveCommands } from './archive.ts'
-import { type FactFilter, factFilter } from './fact-filter.ts'
+import { type FactFilter, factFilter, typeMeant } from './fact-filter.ts'
 import { factLine } from './fact-line.ts'
 import { repairCommands } from './repair.ts'
 
@@ -47,6 +47,6 @@ function log(globals: GlobalOptions, { after, limit, lines, ...filter }: LogOpti
       if (++count === limit) break
     }
     latest.forEach(print)
-    if (count === 0) terminal.note('No fact matches.')
+    if (count === 0) terminal.note(`No fact matches.${typeMeant(filter)}`)
   })
 }

@@ -1,7 +1,8 @@
 /** Which facts `log` and `tail` print. */
 import type { Recorded } from '../../events/envelope.ts'
 import { checkStreamName } from '../../events/ids.ts'
-import { kindOf } from '../../history/kinds.ts'
+import { nearestName } from '../../events/nearest-name.ts'
+import { KINDS, kindOf } from '../../history/kinds.ts'
 
 export interface FactFilter {
   readonly stream?: string
@@ -26,3 +27,13 @@ export function factFilter({ stream, agent, type, since }: FactFilter): (recorde
 
 /** The type that a fact has today; a type may have had another name when the fact was written. */
 const typeOf = (recorded: Recorded) => kindOf(recorded.stream)?.facts.typeOf(recorded) ?? recorded.type
+
+/** What to say of types that no built-in actor has: an actor of the user's own may have them. */
+export function typeMeant({ type = [] }: FactFilter): string {
+  const known = KINDS.flatMap(({ facts }) => facts.types)
+  const unknown = type.filter((name) => !known.includes(name))
+  return unknown
+    .map((name) => nearestName(name, known))
+    .map((nearest) => (nearest === null ? '' : ` Did you mean ${nearest}?`))
+    .join('')
+}

@@ -17,6 +17,7 @@ import { hasStore } from '../existing-store.ts'
 import { type GlobalOptions, wordsOf } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { asTyped } from '../terminal/own-name.ts'
 import { inert } from '../terminal/text.ts'
 import { idleMs } from './activity.ts'
 
@@ -40,7 +41,7 @@ export async function startAndTell(globals: GlobalOptions, words: readonly strin
   const screen = terminal(globals)
   const other = await connectOwner(globals.baseDir)
   other?.close()
-  if (other) throw new StoreInUse({ path: other.baseDir, pid: other.pid })
+  if (other) throw new StoreInUse({ path: other.baseDir, pid: other.pid, isServed: true })
   const started = await startOwner(globals, words)
   if (screen.json) return screen.value(started)
   screen.line(`Serving ${inert(started.baseDir)} in the background, as process ${started.pid}`)
@@ -146,14 +147,17 @@ function tellNone({ baseDir }: GlobalOptions, screen: Terminal): void {
   const path = resolve(baseDir)
   const none = { running: false, pid: null, baseDir: path, version: null, runner: null }
   if (screen.json) screen.value({ ...none, agents: 0, runs: 0, idleMs: null })
-  else screen.line(`No process serves ${inert(path)}. To start one: claude-agents serve --detach`)
+  else screen.line(asTyped(`No process serves ${inert(path)}. To start one: claude-agents serve --detach`))
 }
 
 /** `serve stop`: resolves when the process has ended. Throws OwnerOnly if it does not end on request. */
 export async function stopOwner(globals: GlobalOptions, { now = false }: { now?: boolean }): Promise<void> {
   const screen = terminal(globals)
   const client = hasStore(globals) ? await connectOwner(globals.baseDir) : null
-  if (client === null) return tellNone(globals, screen)
+  if (client === null) {
+    if (!screen.json) return tellNone(globals, screen)
+    return screen.value({ pid: null, baseDir: resolve(globals.baseDir), stopped: false })
+  }
   const interruption = listenForInterruption()
   const { pid, baseDir } = client
   try {

@@ -1,7 +1,8 @@
 /** `demo`: three agents research a topic one after another, through the real `claude`, within a minute. */
-import { writeFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { stat, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import type { AgentOptions } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
@@ -24,7 +25,8 @@ interface DemoOptions {
 
 const DEFAULT_TOPIC = 'event sourcing for teams of AI agents'
 
-function demo(globals: GlobalOptions, topic: string | undefined = DEFAULT_TOPIC, options: DemoOptions) {
+async function demo(globals: GlobalOptions, topic: string | undefined = DEFAULT_TOPIC, options: DemoOptions) {
+  await checkFolder(options.output)
   const simulate = !options.live
   return withSession({ ...globals, simulate }, async ({ orchestrator, terminal, signal }) => {
     const { AgentFactory } = await import('../../workflows/agent-factory.ts')
@@ -63,6 +65,15 @@ function demo(globals: GlobalOptions, topic: string | undefined = DEFAULT_TOPIC,
     terminal.line(`Report: ${path}`)
     terminal.note(nextSteps(globals.baseDir))
   })
+}
+
+/** Before anything is asked: an answer that cannot be written has cost money all the same. */
+async function checkFolder(output: string): Promise<void> {
+  const folder = dirname(resolve(output))
+  const found = await stat(folder).catch(() => null)
+  if (found?.isDirectory()) return
+  const problem = `there is no folder ${folder}`
+  throw new InvalidInputError({ what: `--output ${output}`, problem, hint: 'Make it, or name another file.' })
 }
 
 async function ensureAgent(orchestrator: Orchestrator, role: AgentOptions): Promise<void> {

@@ -90,38 +90,28 @@ async function ask(): Promise<Wishes | null> {
       hint: 'Accept the defaults: claude-agents init --yes',
     })
   }
-  const { group, multiselect, text } = await import('@clack/prompts')
-  let isCancelled = false
-  const answers = await group(
-    {
-      agents: () =>
-        multiselect({
-          message: 'Which agents do you want to start with?',
-          options: Object.entries(ROLES).map(([value, hint]) => ({ value, label: value, hint })),
-          initialValues: [...DEFAULT_WISHES.agents],
-          required: true,
-        }),
-      model: () =>
-        text({
-          message: 'Which model? (empty: the default of claude)',
-          placeholder: 'sonnet',
-          defaultValue: '',
-          validate: (given) =>
-            /\s/.test((given ?? '').trim()) ? 'The name of one model, such as sonnet.' : undefined,
-        }),
-      maxAgents: () =>
-        text({
-          message: 'How many agents may exist at once?',
-          initialValue: String(DEFAULT_WISHES.maxAgents),
-          validate: (given) =>
-            /^[1-9]\d{0,5}$/.test(given ?? '') ? undefined : 'A whole number of at least 1.',
-        }),
-    },
-    { onCancel: () => (isCancelled = true) },
-  )
-  return isCancelled
-    ? null
-    : { ...answers, model: answers.model.trim(), maxAgents: Number(answers.maxAgents) }
+  const { isCancel, multiselect, text } = await import('@clack/prompts')
+  const agents = await multiselect({
+    message: 'Which agents do you want to start with?',
+    options: Object.entries(ROLES).map(([value, hint]) => ({ value, label: value, hint })),
+    initialValues: [...DEFAULT_WISHES.agents],
+    required: true,
+  })
+  if (isCancel(agents)) return null
+  const model = await text({
+    message: 'Which model? (empty: the default of claude)',
+    placeholder: 'sonnet',
+    defaultValue: '',
+    validate: (given) =>
+      /\s/.test((given ?? '').trim()) ? 'The name of one model, such as sonnet.' : undefined,
+  })
+  if (isCancel(model)) return null
+  const maxAgents = await text({
+    message: 'How many agents may exist at once?',
+    initialValue: String(DEFAULT_WISHES.maxAgents),
+    validate: (given) => (/^[1-9]\d{0,5}$/.test(given ?? '') ? undefined : 'A whole number of at least 1.'),
+  })
+  return isCancel(maxAgents) ? null : { agents, model: model.trim(), maxAgents: Number(maxAgents) }
 }
 
 /** Adds the missing entries and returns them. A link could lead anywhere, and git does not follow it either. */

@@ -100,14 +100,23 @@ function printRun(terminal: Terminal, run: RunDetails): void {
 
 const RESUMABLE = new Set<RunCondition>(['waiting', 'held', 'paused', 'failed'])
 
-/** Says which runs no process works on: nothing resumes them by itself. */
-export async function noteWaitingRuns(orchestrator: Orchestrator, terminal: Terminal): Promise<number> {
+/**
+ * Says which runs no process works on: nothing resumes them by itself.
+ *
+ * @param when From when on they can be resumed.
+ */
+export async function noteWaitingRuns(
+  orchestrator: Orchestrator,
+  terminal: Terminal,
+  when = '',
+): Promise<number> {
   const open = await orchestrator.runs.list({ open: true })
   const runs = open.filter(({ status }) => status !== 'running').toReversed()
   for (const { runId, name, status } of runs) {
     const why =
       status === 'held' ? 'is held (claude-agents agent held)' : 'waits for a process that works on it'
-    terminal.note(`Run ${runId} (${inert(name)}) ${why}. Resume it: claude-agents workflow resume ${runId}`)
+    const how = `Resume it${when}: claude-agents workflow resume ${runId}`
+    terminal.note(`Run ${runId} (${inert(name)}) ${why}. ${how}`)
   }
   return runs.length
 }

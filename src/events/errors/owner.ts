@@ -80,6 +80,8 @@ export class OwnerOnly extends defineError(
   ({ path, pid, what, hint }: { path: string; pid: number; what: string; hint?: string }) => ({
     details: { path, pid, what },
     message: `The store ${path} is in use by process ${pid}, and ${what} does not work through another process.`,
-    hint: hint ?? 'Do it in that process, stop that process first, or use another store: --base-dir DIR',
+    hint:
+      hint ??
+      'If it is claude-agents serve, end it first: claude-agents serve stop. Otherwise do it in that process, or use another store: --base-dir DIR',
   }),
 ) {}

@@ -35,9 +35,12 @@ export class CommitConflict extends defineError(
 /** Another process (or another part of this one) has the store open. */
 export class StoreInUse extends defineError(
   'StoreInUse',
-  ({ path, pid }: { path: string; pid: number | null }) => ({
-    message: `The store ${path} is in use by ${pid === null ? 'another process' : `process ${pid}`}.`,
-    hint: 'Wait until it ends, or use another store: --base-dir DIR (in code: baseDir)',
+  ({ path, pid, isServed = false }: { path: string; pid: number | null; isServed?: boolean }) => ({
+    details: { path, pid },
+    message: `The store ${path} is ${isServed ? 'served already,' : 'in use'} by ${pid === null ? 'another process' : `process ${pid}`}.`,
+    hint: isServed
+      ? 'See what it does: claude-agents serve status. To end it: claude-agents serve stop'
+      : 'Wait until it ends, or use another store: --base-dir DIR (in code: baseDir)',
   }),
 ) {
   readonly pid = this.details.pid

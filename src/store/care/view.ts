@@ -57,8 +57,11 @@ async function takeView(base: string, options: LevelStoreOptions): Promise<Chain
       }
     } catch (error) {
       await remove()
-      const isLast = attempt === ATTEMPTS || !isInconsistent(error) || (await liveOwner(base)) === null
-      if (isLast) throw error
+      if (!isInconsistent(error) || attempt === ATTEMPTS) throw error
+      if ((await liveOwner(base)) !== null) continue
+      // Not a bad moment, but damage: opening the store itself says what is wrong, naming its own files.
+      await (await levelStore(directory, options))[Symbol.asyncDispose]()
+      throw error
     }
   }
 }
@@ -68,7 +71,7 @@ export function refusedWrites(path: string) {
   const refuse = async () => {
     throw new StoreForReading({ path, imported: false })
   }
-  return { forReading: true, append: refuse, appendAll: refuse, claim: refuse }
+  return { append: refuse, appendAll: refuse, claim: refuse }
 }
 
 /** A folder beside the log is on its file system, so tables can be linked. */

@@ -6,7 +6,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { link, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { link, readdir, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import { StoreDamaged } from '../../events/errors/store.ts'
@@ -209,8 +209,8 @@ type Remembered = Readonly<Record<string, string>>
 
 /** Whether a table is as it was when it was remembered. */
 async function unchangedSince(paths: StorePaths): Promise<(table: TableOnDisk) => Promise<boolean>> {
-  const remembered = await readFile(paths.verified, 'utf8')
-    .then((text) => JSON.parse(text) as Remembered)
+  const remembered = await readPlainFile(paths.verified)
+    .then((text) => JSON.parse(String(text)) as Remembered)
     .catch((): Remembered => ({}))
   return async ({ path, entry }) => {
     const known = entry && Object.hasOwn(remembered, basename(path)) ? remembered[basename(path)] : undefined

@@ -367,6 +367,24 @@ describe('a command that only reads', () => {
 })
 
 describe('agents', () => {
+  test('tell what became of a task that is not cancelled, and how many tasks they drop', async () => {
+    const { run } = await quickCommandLine(model.environment)
+    await run(['agent', 'create', 'a', 'x'])
+    await run(['agent', 'ask', 'a', 'x', '--task-id', 'done'])
+    expect(await run(['agent', 'cancel', 'a', 'done'])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('has been answered'),
+    })
+    expect(await run(['agent', 'cancel', 'a', 'never'])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('never given a task'),
+    })
+    for (const task of ['t1', 't2']) await run(['agent', 'ask', 'a', 'x', '--task-id', task, '--approval'])
+    expect((await run(['agent', 'remove', 'a', '--json'])).values).toEqual([
+      { id: 'a', removed: true, droppedTasks: 2 },
+    ])
+  })
+
   test('can be reset and removed, and their history stays', async () => {
     const { run, folder } = await quickCommandLine(model.environment)
     await run(['agent', 'create', 'a', 'x'])

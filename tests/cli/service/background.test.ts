@@ -36,10 +36,15 @@ test('an owner in the background serves other commands, tells what it does, and 
   })
 
   const second = await run(['serve', '--detach'])
-  expect(second).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(String(pid)) })
+  expect(second).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(`served already, by process ${pid}`),
+  })
+  expect(second.stderr).toMatch(/serve status.*serve stop/)
   expect(await run(['serve', 'stop'])).toMatchObject({ exitCode: 0, stdout: `Process ${pid} has stopped.` })
   expect((await run(['serve', 'status'])).exitCode).toBe(3)
   expect(await run(['serve', 'stop'])).toMatchObject({ exitCode: 0 })
+  expect((await run(['serve', 'stop', '--json'])).values).toEqual([{ pid: null, baseDir, stopped: false }])
   expect(await readFile(join(baseDir, 'serve.log'), 'utf8')).toContain('as asked, once its work has ended')
 })
 
@@ -51,12 +56,12 @@ test('an owner in the background ends by itself when it has had nothing to do fo
 
 test('what keeps an owner from starting in the background is told, and nothing is left running', async () => {
   const { folder, run } = await background()
-  await run(['agent', 'create', 'a', 'You are a'])
-  await writeFile(join(folder, '.claude-agents/store.json'), '{}')
+  await mkdir(join(folder, '.claude-agents'))
+  await writeFile(join(folder, '.claude-agents/store.json'), JSON.stringify({ format: 99, storeId: 'x' }))
   const failed = await run(['serve', '--detach', '--json'])
   expect(failed).toMatchObject({ exitCode: 1, stdout: '' })
   expect(JSON.parse(failed.stderr)).toMatchObject({
-    error: { code: 'OwnerNotStarted', message: expect.stringContaining('its content is corrupted') },
+    error: { code: 'OwnerNotStarted', message: expect.stringContaining('format 99') },
   })
 })
 

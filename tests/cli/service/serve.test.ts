@@ -67,19 +67,22 @@ async function abandonedRun(baseDir: string) {
 test('a run that no process works on waits: the list, recover and serve say so', async () => {
   const { folder, run, start } = await commandLine()
   await abandonedRun(join(folder, '.claude-agents'))
-  const says =
-    'Run r1 (report) waits for a process that works on it. Resume it: claude-agents workflow resume r1'
+  const says = (when: string) =>
+    `Run r1 (report) waits for a process that works on it. Resume it${when}: claude-agents workflow resume r1`
   expect((await run(['workflow', 'list', '--json'])).values).toMatchObject([
     { runId: 'r1', status: 'waiting' },
   ])
   expect((await run(['workflow', 'show', 'r1'])).stderr).toContain('No process works on it.')
   const recovered = await run(['recover'])
-  expect(recovered.stderr).toContain(says)
+  expect(recovered.stderr).toContain(says(''))
   expect(recovered.stderr).not.toContain('Nothing was left behind')
   const service = start('serve')
   const lines: string[] = []
   service.stderr.on('data', (data) => lines.push(String(data)))
-  await vi.waitFor(() => expect(lines.join('')).toContain(says), { timeout: 30_000, interval: 50 })
+  await vi.waitFor(() => expect(lines.join('')).toContain(says(' once serve has ended')), {
+    timeout: 30_000,
+    interval: 50,
+  })
   service.kill('SIGTERM')
   await service
 })

@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { commandLine, MAIN } from '../command.ts'
+import { hasTmux, tmux } from '../tmux.ts'
 
 describe('init', () => {
   test('writes a valid configuration, adds the store to .gitignore, and overwrites nothing', async () => {
@@ -32,6 +33,18 @@ describe('init', () => {
     const { exitCode, stderr } = await run(['init'])
     expect(exitCode).toBe(2)
     expect(stderr).toContain('claude-agents init --yes')
+  })
+
+  test.runIf(hasTmux)('ends at the first Ctrl-C, and has written nothing', async () => {
+    const { folder } = await commandLine()
+    const terminal = await tmux(folder, {})
+    await terminal.type(`${process.execPath} ${MAIN} init; echo "exit $?"`)
+    await terminal.shows(/Which agents/)
+    await terminal.press('C-c')
+    const screen = await terminal.shows(/exit \d+/)
+    expect(screen).toContain('exit 130')
+    expect(screen).not.toContain('Which model')
+    expect(await readdir(folder)).not.toContain('claude-agents.yaml')
   })
 })
 

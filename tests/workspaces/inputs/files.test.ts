@@ -144,9 +144,9 @@ describe('a source', () => {
     const source = await world.give('folder/file')
     const folder = await world.refusal({ files: [{ source: world.source('folder') }] })
     expect(folder).toBeInstanceOf(InputKindError)
-    expect(folder.hint).toBe('Pass it as a folder.')
+    expect(folder.hint).toBe('Pass it as a folder: --folder (in code: folders).')
     const file = await world.refusal({ folders: [{ source }] })
-    expect(file.hint).toBe('Pass it as a file.')
+    expect(file.hint).toBe('Pass it as a file: --file (in code: files).')
   })
 
   test('that is a pipe, device or socket is rejected at once', async () => {
