@@ -60,7 +60,7 @@ async function takeView(base: string, options: LevelStoreOptions): Promise<Chain
       if (!isInconsistent(error) || attempt === ATTEMPTS) throw error
       if ((await liveOwner(base)) !== null) continue
       // Not a bad moment, but damage: opening the store itself says what is wrong, naming its own files.
-      await (await levelStore(directory, options))[Symbol.asyncDispose]()
+      await (await levelStore(base, options))[Symbol.asyncDispose]()
       throw error
     }
   }
