@@ -30,7 +30,7 @@ test('A command for an agent in an empty folder says how to begin, and makes no 
   ])
     expect(await run([...words, '--simulate'])).toMatchObject({
       exitCode: 1,
-      stderr: expect.stringContaining('claude-agents agent create r'),
+      stderr: expect.stringContaining('claude-agents --simulate agent create r'),
     })
   expect(await readdir(folder)).toEqual([])
 })

@@ -14,7 +14,7 @@ test('A budget without room holds a task with exit code 75, and raising it resum
   expect(held).toMatchObject({ exitCode: 75, stdout: '' })
   expect(held.stderr).toContain('Task t1 of agent "writer" is held')
   expect(held.stderr).toContain('The task is kept.')
-  expect(held.stderr).toContain('claude-agents budget set --agent writer --usd N')
+  expect(held.stderr).toContain('claude-agents --simulate budget set --agent writer --usd N')
   expect((await run(['agent', 'show', 'writer'])).stdout).toContain('does not fit into the budget')
   const raised = await run(['budget', 'set', '--agent', 'writer', '--usd', '50', '--simulate'])
   expect(raised).toMatchObject({
