@@ -57,6 +57,8 @@ export interface Evidence {
   readonly assistantError: string | null
   /** The last line of the output is not valid JSON. */
   readonly endsUnreadable: boolean
+  /** The last message was streamed and has no end. */
+  readonly endsOpen?: boolean
   /** The call asked for structured output. */
   readonly structuredOutputRequested: boolean
   /** What was said about the windows of the account. */
@@ -193,6 +195,12 @@ export const CLASSIFICATION: readonly ClassificationRow[] = [
   { error: RefusedError, alsoOnAnswers: true, fits: (e) => e.ending?.stopReason === 'refusal' },
   { error: OutputTooLongError, alsoOnAnswers: true, fits: modelError('max_output_tokens') },
   { error: BadUpstreamError, fits: (e) => isUnreadable(e) },
+  // 2.1.197 takes a stream that ends in the middle of a message for an answer.
+  {
+    error: BadUpstreamError,
+    alsoOnAnswers: true,
+    fits: (e) => e.endsOpen === true && e.ending?.stopReason === null && isAnswer(e.ending),
+  },
   { error: InvalidRequestError, fits: status(400) },
   { error: ProcessKilledError, fits: (e) => e.signal !== null || e.exitCode === 143 || e.exitCode === 137 },
   { error: JSONParseError, fits: (e) => e.ending === null && e.endsUnreadable && e.exitCode === 0 },

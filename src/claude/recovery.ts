@@ -89,6 +89,7 @@ async function readOutcome(call: Call, { limits, secrets }: RecoveryContext): Pr
         stderr: await readStderr(output),
         ending: endingOf(facts.result),
         assistantError: facts.assistantError,
+        endsOpen: facts.endsOpen,
         structuredOutputRequested: call.settings.outputSchema !== undefined,
         windows: facts.windows,
         saidAt: await lastOutputAt(output),

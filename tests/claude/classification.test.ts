@@ -106,6 +106,11 @@ const ROWS: [tag: string, evidence: Partial<Evidence>, retryable?: boolean][] = 
     true,
   ],
   ['BadUpstreamError', { ending: errors('[ede_diagnostic] result_type=undefined') }, true],
+  [
+    'BadUpstreamError',
+    { ending: endingOf({ ...answered, stop_reason: null }), exitCode: 0, endsOpen: true },
+    true,
+  ],
   ['InvalidRequestError', { ending: failed({ api_error_status: 400 }), assistantError: 'unknown' }],
   ['ProcessKilledError', { exitCode: null, signal: 'SIGKILL' }, true],
   ['ProcessKilledError', { exitCode: 143 }, true],

@@ -128,7 +128,7 @@ describe('a troubled service', () => {
     else expect(error).toMatchObject({ retryable: true })
   })
 
-  // 2.1.332 asks the model to go on after the last block that has arrived whole; 2.1.197 gives up.
+  // 2.1.332 asks the model to continue after its last whole block; 2.1.197 takes what has arrived for the answer.
   test('case 13: an answer that is cut between two blocks is whole, or an error', async () => {
     const events = [
       { type: 'message_start', message: { ...MESSAGE, usage: { input_tokens: 1, output_tokens: 1 } } },

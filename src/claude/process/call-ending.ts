@@ -38,6 +38,7 @@ export async function callFailure(end: RunEnd, context: EndContext): Promise<Cla
       stderr: await readStderr(plan.output),
       ending: facts.result === null ? null : endingOf(facts.result),
       assistantError: facts.assistantError,
+      endsOpen: facts.endsOpen,
       endsUnreadable: facts.endsUnreadable,
       structuredOutputRequested,
       windows: facts.windows,

@@ -66,6 +66,8 @@ export function answerReader(
       goesOn = false
     }
     latest = line
+    // Newer versions also write what they tell the model.
+    if (stringAt(message, 'stop_reason') === 'max_tokens') goesOn = true
     // Each block of a message has a line of its own; the answer is the last one with text.
     for (const block of recordsAt(message, 'content')) {
       const text = stringAt(block, 'type') === 'text' ? stringAt(block, 'text') : null

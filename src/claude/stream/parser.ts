@@ -30,6 +30,8 @@ export interface StreamFacts {
   readonly retry: Extract<CallMessage, { type: 'retry' }> | null
   /** What the model had said when it was cut off, if its last message goes on from there: the result has only the rest. */
   readonly begun: string
+  /** Whether the last message was streamed and has no end: it broke. */
+  readonly endsOpen: boolean
   /** The error of the model's last message, such as "rate_limit"; null if that message was fine. */
   readonly assistantError: string | null
   /** What was last said about the windows of the account. */
@@ -92,6 +94,7 @@ export function streamParser(redact: Redact): StreamParser {
     requested: false,
     answered: false,
     begun: '',
+    endsOpen: false,
     retry: null as StreamFacts['retry'],
     assistantError: null as string | null,
     windows: [] as readonly AccountWindow[],
@@ -125,6 +128,7 @@ export function streamParser(redact: Redact): StreamParser {
   const messageOf = (id: string | null) => {
     if (message !== null && message.id === id) return message
     facts.begun = message?.isCutOff ? facts.begun + message.said : ''
+    facts.endsOpen = false
     message = { id, said: '', isCutOff: false }
     return message
   }
@@ -164,6 +168,7 @@ export function streamParser(redact: Redact): StreamParser {
       if (type === 'message_start') {
         streaming = labelAt(recordAt(event, 'message'), 'id')
         messageOf(streaming)
+        facts.endsOpen = true
         return takeBack()
       }
       if (type === 'message_stop') {
@@ -172,7 +177,9 @@ export function streamParser(redact: Redact): StreamParser {
         return takeBack()
       }
       const delta = recordAt(event, 'delta')
-      if (message !== null && stringAt(delta, 'stop_reason') === 'max_tokens') message.isCutOff = true
+      const stopReason = stringAt(delta, 'stop_reason')
+      if (stopReason !== null) facts.endsOpen = false
+      if (message !== null && stopReason === 'max_tokens') message.isCutOff = true
       const text = stringAt(delta, 'type') === 'text_delta' ? stringAt(delta, 'text') : null
       if (!text) return []
       if (streaming !== null) report(streaming)
@@ -199,7 +206,9 @@ export function streamParser(redact: Redact): StreamParser {
       const current = messageOf(id)
       for (const block of blocks)
         if (stringAt(block, 'type') === 'text') current.said += stringAt(block, 'text') ?? ''
-      if (stringAt(said, 'stop_reason') === 'max_tokens') current.isCutOff = true
+      const stopReason = stringAt(said, 'stop_reason')
+      if (stopReason !== null) facts.endsOpen = false
+      if (stopReason === 'max_tokens') current.isCutOff = true
       return takenBack.concat(blocks.flatMap((block) => blockMessages(block, isReported)))
     },
 

@@ -77,6 +77,20 @@ describe('an answer in two messages', () => {
     expect(callResult(result, facts, { costBefore: 0, redact: same }).text).toBe(`${begun}the other.`)
   })
 
+  test.each([
+    ['has no end', one, true],
+    ['has one', [...one, stopped('end_turn')], false],
+    [
+      'has one in its whole message',
+      [start('1'), { type: 'assistant', message: { id: '1', stop_reason: 'end_turn' } }],
+      false,
+    ],
+    ['is repeated without streaming', [...one, assistant('2', 'All.')], false],
+    ['was never streamed', [assistant('1', 'All.')], false],
+  ])('the last of them %s', (_, records, endsOpen) => {
+    expect(read(...records).facts.endsOpen).toBe(endsOpen)
+  })
+
   test('is structured output without what was said before it', () => {
     const { facts } = read(...one, stopped('max_tokens'), ...other)
     const result = { result: 'the other.', structured_output: { a: 1 } }
