@@ -57,11 +57,8 @@ async function takeView(base: string, options: LevelStoreOptions): Promise<Chain
       }
     } catch (error) {
       await remove()
-      if (!isInconsistent(error) || attempt === ATTEMPTS) throw error
-      if ((await liveOwner(base)) !== null) continue
-      // Not a bad moment, but damage: opening the store itself says what is wrong, naming its own files.
-      await (await levelStore(base, options))[Symbol.asyncDispose]()
-      throw error
+      const isLast = attempt === ATTEMPTS || !isInconsistent(error) || (await liveOwner(base)) === null
+      if (isLast) throw error
     }
   }
 }
