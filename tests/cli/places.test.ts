@@ -85,10 +85,13 @@ test('a lack of descriptors is an error for people, even before the first of our
       hint: 'Close some files, or raise the limit (ulimit -n).',
     },
   }
-  for (const limit of [20, 32, 44]) {
-    const said = await shell(`ulimit -n ${limit}; "$0" "$1" --json agent list`, folder)
-    if (limit < 30 || said.includes('error')) expect(JSON.parse(said)).toEqual(lack)
-  }
+  const said: string[] = []
+  for (let limit = 18; limit <= 32; limit += 1)
+    said.push(await shell(`ulimit -n ${limit}; "$0" "$1" --json agent list`, folder))
+  // With fewer, Node itself cannot start; how many it needs differs from version to version.
+  const lacking = said.filter((text) => text.startsWith('{"error"'))
+  expect(lacking.length).toBeGreaterThan(0)
+  for (const text of lacking) expect(JSON.parse(text)).toEqual(lack)
 })
 
 test.each([
