@@ -1831,14 +1831,35 @@ export const MUTATIONS = [
     [
       'a changed definition is taken without a word',
       'src/patterns/runs/runs.ts',
-      'if (hash !== null && recorded !== hash) throw',
-      'if (hash !== null && recorded === null) throw',
+      'if (hasChanged(context, hash)) throw',
+      'if (hasChanged(context, null)) throw',
     ],
     [
       'the parts of a workflow do not count',
       'src/workflows/built-workflow.ts',
       'return [workflow, ...partsOf(workflow)',
       'return [workflow, ...partsOf(workflow).slice(9)',
+    ],
+  ),
+  ...breaking(
+    'Runs of data drive themselves',
+    {
+      'tests/patterns/runs/driving.test.ts': [
+        'an owner that opens resumes the runs that can be built',
+        'a run that the user paused, or that failed, is not resumed by itself',
+      ],
+    },
+    [
+      'an owner that opens resumes no run',
+      'src/orchestrator.ts',
+      'await orchestrator.#runs.drive()',
+      'orchestrator.#runs.areSettled',
+    ],
+    [
+      'what was paused is resumed as well',
+      'src/patterns/runs/runs.ts',
+      'streams({ prefix: STREAMS, open: true }))\n      decided',
+      'streams({ prefix: STREAMS }))\n      decided',
     ],
   ),
   ...breaking(
@@ -1849,8 +1870,8 @@ export const MUTATIONS = [
     [
       'one that its process has left is running',
       'src/patterns/runs/conditions.ts',
-      "isActive(runId) ? 'running' : 'waiting'",
-      "isActive(runId) ? 'running' : 'running'",
+      'isActive(runId) ? process.pid : null',
+      'isActive(runId) ? process.pid : process.pid',
     ],
   ),
   ...breaking(

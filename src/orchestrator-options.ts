@@ -50,8 +50,8 @@ export interface OrchestratorOptions {
   /** A pino instance or a compatible logger. Default: silent. */
   readonly logger?: Logger
   /**
-   * When to resume the work of an earlier process (calls in flight, retries, queues): `'at-once'` (the default), or
-   * `'on-demand'`, when `recover` is called or the agent is used.
+   * When to resume the work of an earlier process (calls in flight, retries, queues, and runs whose workflows can be built):
+   * `'at-once'` (the default), or `'on-demand'`, when `recover` is called, or the agent or the run is used.
    */
   readonly resume?: 'at-once' | 'on-demand'
   /**

@@ -249,6 +249,7 @@ export class Orchestrator implements AsyncDisposable {
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
+        await orchestrator.#runs.drive()
       }
     } catch (error) {
       await orchestrator.close()
@@ -269,19 +270,27 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps. Resolves with whether all of it
-   * ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
+   * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps, but not what is held. Resolves with
+   * whether all of it ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
     this.#open.#intake.isOpen = false
-    const settled = this.#runs.settled().then(() => this.#agents.settled())
     try {
-      const drained = settled.then(() => true)
-      return await inTime(this.#clock, drained, withinMs, false)
+      return await inTime(this.#clock, this.#settled(), withinMs, false)
     } catch (error) {
       if (error instanceof ClosedError) return false
       throw error
     }
+  }
+
+  /** Resolves with true when no run and no agent has anything to do. */
+  async #settled(): Promise<true> {
+    do {
+      await this.#runs.settled()
+      await this.#agents.settled()
+      // A held run may have been released meanwhile.
+    } while (!this.#runs.areSettled)
+    return true
   }
 
   /**

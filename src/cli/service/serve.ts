@@ -14,9 +14,7 @@ import { IDLE_MINUTES, startAndTell, stopOwner, tellStatus } from './background.
 
 export function serveCommand(command: Command): void {
   command
-    .description(
-      'run as a service: resume tasks, supervise, serve other commands; runs wait for workflow resume once it has ended',
-    )
+    .description('run as a service: resume tasks and runs, supervise, serve other commands')
     .option(
       '--finish-within <seconds>',
       'seconds to finish running work on shutdown (default: 25)',
@@ -118,7 +116,7 @@ async function serve(
     }
     if (screen.json) screen.value({ pid: process.pid, baseDir: orchestrator.baseDir })
     else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
-    await noteWaitingRuns(orchestrator, screen, ' once serve has ended')
+    await noteWaitingRuns(orchestrator, screen)
     // To the command that started it in the background, unless that was ended meanwhile.
     if (process.connected) process.send?.('serving', () => {})
     await Promise.race([closed, failed])

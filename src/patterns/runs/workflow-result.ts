@@ -27,16 +27,27 @@ export class Progress {
   /** The answer to the last ask of each agent, no matter in which order the answers come. */
   readonly #results = new Map<string, { readonly ask: number; readonly text: string }>()
   readonly #agents = new Set<string>()
+  readonly #open = new Set<number>()
+  readonly #held = new Set<number>()
   #steps = 0
   #reused = 0
   #costUsd = 0
 
   note({ agent, ask, state, text, costUsd }: StepEvent): void {
     this.#agents.add(agent)
+    if (state === 'scheduled') this.#open.add(ask)
+    else if (state !== 'held' && state !== 'released') this.#open.delete(ask)
+    if (state === 'held') this.#held.add(ask)
+    else this.#held.delete(ask)
     if (state === 'scheduled' || state === 'reused') this.#steps++
     if (state === 'reused') this.#reused++
     if (text !== null && ask >= (this.#results.get(agent)?.ask ?? 0)) this.#results.set(agent, { ask, text })
     this.#costUsd += costUsd
+  }
+
+  /** Whether all open steps are held. */
+  get isHeld(): boolean {
+    return this.#held.size > 0 && this.#held.size === this.#open.size
   }
 
   result(runId: string, pattern: string, finalOutput: string, errors: readonly StepError[]): WorkflowResult {
