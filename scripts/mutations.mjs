@@ -88,8 +88,8 @@ export const MUTATIONS = [
     [
       'blobs are removed before their facts are synced',
       `${CARE}/compaction.ts`,
-      'if (batch.length > 0) await batch.write({ sync: true })',
-      'if (batch.length > 0) await batch.write({ sync: false })',
+      '    if (batch.length > 0) await batch.write({ sync: true })',
+      '    await collectBlobs(this.#paths.blobs, this.#needed, { dryRun: this.#dryRun })\n    if (batch.length > 0) await batch.write({ sync: true })',
     ],
   ),
   ...breaking(
@@ -385,16 +385,12 @@ export const MUTATIONS = [
   ),
 
   // Copies
-  ...breaking(
-    'A backup is a prefix of the log',
-    { [BACKUP]: ['taken during appends at full speed is a prefix of the log'] },
-    [
-      'a backup goes on beyond where it began',
-      `${CARE}/archive/writer.ts`,
-      'const last = Math.min(to ?? Number.POSITIVE_INFINITY, await store.head())',
-      'const last = Math.max(0, (await store.head()) - 1)',
-    ],
-  ),
+  ...breaking('A backup is a prefix of the log', { [BACKUP]: ['ends where the log ended when it began'] }, [
+    'a backup goes on beyond where it began',
+    `${CARE}/archive/writer.ts`,
+    'const last = Math.min(to ?? Number.POSITIVE_INFINITY, await store.head())',
+    'const last = to ?? Number.POSITIVE_INFINITY',
+  ]),
   ...breaking(
     'A restored or imported store equals the original',
     { [BACKUP]: ['restores to the same store'] },
@@ -906,7 +902,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'What a tool reads never costs an answer',
-    { 'tests/claude/stream/long-lines.test.ts': ['what a tool read may be of any length'] },
+    { 'tests/claude/stream/long-lines.test.ts': ['what no call needs may be of any length'] },
     [
       'a long line of a tool counts',
       'src/claude/stream/parser.ts',
@@ -1041,7 +1037,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'Two processes may spend from one budget',
-    { 'tests/actors/admission/shared-budgets.test.ts': ['do not both take the last room'] },
+    { 'tests/actors/admission/shared-budgets.test.ts': ['do not both take the last room, if one of them'] },
     [
       'what another process has taken is not noticed',
       'src/actors/admission/budget-ledger.ts',
@@ -1278,7 +1274,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A configuration file is refused for what the commands refuse, and for nothing else',
-    { 'tests/config/same-rules.test.ts': ['The file has a workflow'] },
+    { 'tests/config/same-rules.test.ts': ['A blank prompt of a workflow'] },
     [
       'an empty prompt is left to the run',
       'src/config/workflow-definition.ts',
@@ -1415,7 +1411,7 @@ export const MUTATIONS = [
   // Further promises
   ...breaking(
     'Acknowledged facts are durable',
-    { 'tests/store/level/kill.test.ts': ['times kill -9 under load loses nothing acknowledged'] },
+    { 'tests/store/level/write-failure.test.ts': ['An append is acknowledged only once its write is done'] },
     [
       'a write is acknowledged before it is done',
       'src/store/level/writer.ts',
