@@ -85,10 +85,18 @@ export class LogDatabase {
     path: string,
     storeId: string,
     open: OpenDatabase,
-    options: { readonly createIfMissing: boolean; readonly unread?: TableGuard },
+    options: {
+      readonly createIfMissing: boolean
+      readonly unread?: TableGuard
+      /** Whether what opening writes need not outlast a power loss. */
+      readonly isTemporary?: boolean
+    },
   ): Promise<LogDatabase> {
-    const { createIfMissing, unread = null } = options
-    const database = await openDurably(path, open, { createIfMissing })
+    const { createIfMissing, unread = null, isTemporary = false } = options
+    const opening = isTemporary
+      ? translateErrors(path, open(path, { createIfMissing }))
+      : openDurably(path, open, { createIfMissing })
+    const database = await opening
     return new LogDatabase(path, storeId, open, database, unread)
   }
 
