@@ -2223,8 +2223,8 @@ export const MUTATIONS = [
     [
       'all agents are looked at for the copies of one',
       'src/actors/agent/system.ts',
-      'this.#infos({ prefix: `${STREAMS}${id}.` })',
-      'this.#infos({ prefix: STREAMS })',
+      '{ prefix: `${AGENT_STREAMS}${id}.` }',
+      '{ prefix: AGENT_STREAMS }',
     ],
   ),
   ...breaking(
