@@ -1847,6 +1847,26 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'What an owner holds for a client does not grow',
+    { 'tests/owner/followers.test.ts': ['200 clients attached to 20 runs'] },
+    [
+      'pages are sent to a client that does not read',
+      'src/owner/answers.ts',
+      'await lines.writePage(page)',
+      'void lines.writePage(page)?.catch(() => {})',
+    ],
+  ),
+  ...breaking(
+    'What an owner holds for a client does not grow',
+    { 'tests/owner/followers.test.ts': ['A client that follows one run is sent its facts'] },
+    [
+      'it is sent everything',
+      'src/owner/followers.ts',
+      'isSelected(fact, only))',
+      'isSelected(fact, only) || true)',
+    ],
+  ),
+  ...breaking(
     'Reading through the owner equals reading the log directly',
     { 'tests/remote/store.test.ts': ['A store that is read through its owner'] },
     [
