@@ -1843,6 +1843,46 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Any process that waits for a task or a run gets what its caller got',
+    { 'tests/patterns/runs/results.test.ts': ['is the same from the log alone as from the run'] },
+    [
+      'answers are not told from those of an earlier execution',
+      'src/patterns/runs/workflow-result.ts',
+      "if (type === 'RunStarted' || type === 'RunResumed') events = []",
+      "if (type === 'RunStarted') events = []",
+    ],
+  ),
+  ...breaking(
+    'Any process that waits for a task or a run gets what its caller got',
+    { 'tests/remote/orchestrator.test.ts': ['is waited for by any process that knows its id'] },
+    [
+      'a reader does not follow the log',
+      'src/actors/agent/tasks/tasks.ts',
+      'if (!isForReading(store)) return outcome',
+      'return outcome',
+    ],
+  ),
+  ...breaking(
+    'What an owner holds for a client does not grow',
+    { 'tests/owner/followers.test.ts': ['200 clients attached to 20 runs'] },
+    [
+      'pages are sent to a client that does not read',
+      'src/owner/answers.ts',
+      'await lines.writePage(page)',
+      'void lines.writePage(page)?.catch(() => {})',
+    ],
+  ),
+  ...breaking(
+    'What an owner holds for a client does not grow',
+    { 'tests/owner/followers.test.ts': ['A client that follows one run is sent its facts'] },
+    [
+      'it is sent everything',
+      'src/owner/followers.ts',
+      'isSelected(fact, only))',
+      'isSelected(fact, only) || true)',
+    ],
+  ),
+  ...breaking(
     'Reading through the owner equals reading the log directly',
     { 'tests/remote/store.test.ts': ['A store that is read through its owner'] },
     [

@@ -66,6 +66,7 @@ import type {
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
+import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
@@ -468,6 +469,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly runs: OrchestratorRuns = {
     list: async (which) => this.#open.#runs.list(which),
     show: async (runId) => this.#open.#runs.show(runId),
+    result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, pattern) => this.#open.#runs.plan(runId, pattern),
     resume: (runId, pattern, options) => this.#working.#runs.resume(runId, pattern, options),
     cancel: async (runId, reason) => this.#open.#runs.cancel(runId, reason),
@@ -603,6 +605,14 @@ export interface OrchestratorRuns {
   list(which?: RunListOptions): Promise<readonly RunInfo[]>
   /** A run and its steps. Throws RunNotFoundError. */
   show(runId: string): Promise<RunDetails>
+  /**
+   * Waits for a run to end, whichever process executes it, and returns its result: at once if it has ended. Throws
+   * RunNotFoundError, and RunInterruptedError if it was cancelled.
+   *
+   * @example
+   * const { success, metadata } = await orchestrator.runs.result('report-7')
+   */
+  result(runId: string): Promise<WorkflowResult>
   /**
    * What resuming a run with this pattern would take from the log, and what it would ask again. Makes no call, writes
    * nothing, and throws what resuming it would.
