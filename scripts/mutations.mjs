@@ -1841,6 +1841,27 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A run of data resumes by its id alone',
+    {
+      'tests/workflows/built-workflow.test.ts': [
+        'is told, shown by the plan, and taken only where that is asked for',
+        'is one that a part of it had, and not one of its neighbours',
+      ],
+    },
+    [
+      'a changed definition is taken without a word',
+      'src/patterns/runs/runs.ts',
+      'if (hash !== null && recorded !== hash) throw',
+      'if (hash !== null && recorded === null) throw',
+    ],
+    [
+      'the parts of a workflow do not count',
+      'src/workflows/built-workflow.ts',
+      'return [workflow, ...partsOf(workflow)',
+      'return [workflow, ...partsOf(workflow).slice(9)',
+    ],
+  ),
+  ...breaking(
     'A run is `running` only while a living process executes it',
     {
       'tests/patterns/runs/conditions.test.ts': ['a run is running only while a living process executes it'],
