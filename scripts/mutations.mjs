@@ -1302,6 +1302,26 @@ export const MUTATIONS = [
     ['their tasks are not counted', 'src/owner/socket.ts', 'this.#writes.add(done)', ''],
   ),
   ...breaking(
+    'A task that is left (`--detach`) is durable before its id is known',
+    { 'tests/cli/service/detach.test.ts': ['goes on in the background when that command is told to end'] },
+    [
+      'a command that ends forgets it',
+      'src/cli/session.ts',
+      'if (await othersServed(session.orchestrator, interruption, screen)) leave()',
+      'await othersServed(session.orchestrator, interruption, screen)',
+    ],
+  ),
+  ...breaking(
+    'An owner that is stopping says so and accepts nothing',
+    { 'tests/remote/orchestrator.test.ts': ['accepts no task, and says so'] },
+    [
+      'it does not say so',
+      'src/owner/socket.ts',
+      'return this.#owned.isStopping?.() ?? false',
+      'return false',
+    ],
+  ),
+  ...breaking(
     '`owner.json` is trusted only if this user alone can have written it',
     { [OWNER_RECORD]: ['A record is not trusted'] },
     [
@@ -2080,7 +2100,7 @@ export const MUTATIONS = [
     [
       'a process that simulates is used',
       'src/cli/session.ts',
-      ": !isSimulated || purpose !== 'call') return",
+      ': !isSimulated || !asksForAnswers(purpose)) return',
       ': !isSimulated || purpose.length > 0) return',
     ],
   ),

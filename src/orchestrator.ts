@@ -243,6 +243,7 @@ export class Orchestrator implements AsyncDisposable {
         orchestrator.#socket = await serveOthers({
           ...{ baseDir, store, logger, system: orchestrator },
           prepare: orchestrator.#declare,
+          isStopping: () => !orchestrator.#intake.isOpen,
           runner: orchestrator.#runner,
           ...defined({ stop: options.onStop }),
         })
@@ -287,11 +288,11 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * Resolves when everything that other processes asked of this one has ended, or when the signal aborts. `onWait` is
-   * called if that may take a while.
+   * Resolves when everything that other processes asked of this one and wait for has ended, or when the signal aborts:
+   * with whether something that they asked for and left (`--detach`) has not. `onWait` is called if that may take a while.
    */
-  async served(signal: AbortSignal, onWait?: () => void): Promise<void> {
-    await this.#socket?.drained(signal, onWait)
+  async served(signal: AbortSignal, onWait?: () => void): Promise<boolean> {
+    return (await this.#socket?.drained(signal, onWait)) ?? false
   }
 
   /**
