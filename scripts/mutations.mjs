@@ -1290,8 +1290,8 @@ export const MUTATIONS = [
     [
       'a task ends with its client',
       'src/owner/socket.ts',
-      '    const lines = new LineWriter(response)\n',
-      "    const lines = new LineWriter(response)\n    const { agent, taskId } = parseBody(body) as TaskRequest\n    response.once('close', () => void this.#commands.run({ agent, method: 'cancel', args: [taskId, 'gone'] }))\n",
+      '      const lines = new LineWriter(response)\n',
+      "      const lines = new LineWriter(response)\n      const { agent, taskId } = parseBody(body) as TaskRequest\n      response.once('close', () => void this.#commands.command({ agent, method: 'cancel', args: [taskId, 'gone'] }))\n",
     ],
   ),
   ...breaking(
@@ -1310,6 +1310,21 @@ export const MUTATIONS = [
       'if (await othersServed(session.orchestrator, interruption, screen)) leave()',
       'await othersServed(session.orchestrator, interruption, screen)',
     ],
+  ),
+  ...breaking(
+    'A run outlives the client that asked for it, and ends when all who asked for it interrupt it',
+    { 'tests/remote/runs.test.ts': ['continues while others want it'] },
+    [
+      'the first interruption ends it',
+      'src/owner/served-commands.ts',
+      'if (asked.askers > 0 && !forAll) return false',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A workflow that is run through the owner has the steps, the result and the errors that it has there',
+    { 'tests/remote/runs.test.ts': ['is not begun if the owner sees another version of it'] },
+    ['they are not compared', 'src/owner/served-commands.ts', '      await this.#assertSame(request)\n', ''],
   ),
   ...breaking(
     'An owner that is stopping says so and accepts nothing',

@@ -171,6 +171,16 @@ export async function storedAgents(options: GlobalOptions): Promise<readonly Age
   }
 }
 
+/** Throws AgentNotFoundError for agents that are neither in the store nor declared. Without a store, nothing is known. */
+export async function requireKnown(globals: GlobalOptions, agents: readonly string[]): Promise<void> {
+  const declared = new Set(globals.config.agents?.map(({ id }) => id))
+  const unsure = agents.filter((agent) => !declared.has(agent))
+  if (unsure.length === 0 || !hasStore(globals)) return
+  await readStore(globals, async ({ orchestrator }) => {
+    for (const agent of unsure) await orchestrator.agent(agent)
+  })
+}
+
 /** Opens the store in this process. Throws StoreInUse. */
 export async function openHere(
   options: GlobalOptions,

@@ -127,11 +127,15 @@ export class OwnerClient {
     yield* this.#lines(response, signal)
   }
 
-  /** Sends a body and yields the lines of the answer. `onAccepted` is called as soon as the owner has the request. */
-  async *post(address: string, body: object, onAccepted: () => void = () => {}): AsyncGenerator<unknown> {
+  /** Sends a body and yields the lines of the answer. `accepted` is called as soon as the owner has the request. */
+  async *post(
+    address: string,
+    body: object,
+    { accepted, signal }: { readonly accepted?: () => void; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<unknown> {
     const response = await this.#send('POST', address, JSON.stringify(body))
-    onAccepted()
-    yield* this.#lines(response)
+    accepted?.()
+    yield* this.#lines(response, signal)
   }
 
   /** Calls a method of the orchestrator, or of one of its agents, by name. */
@@ -139,7 +143,12 @@ export class OwnerClient {
     // JSON would turn an omitted argument into null.
     const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
     const request: CommandRequest = { agent, method, args: given }
-    for await (const answer of this.post('/commands', request)) return (answer as { result: unknown }).result
+    return this.result('/commands', request)
+  }
+
+  /** Sends a body whose answer is one value. */
+  async result(address: string, body: object): Promise<unknown> {
+    for await (const answer of this.post(address, body)) return (answer as { result: unknown }).result
     throw this.unavailable('gave no answer')
   }
 

@@ -8,6 +8,7 @@ import { AGENT_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.t
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { remoteAccept, remoteAsk } from './ask.ts'
 import type { OwnerClient } from './client.ts'
+import { remoteResume, remoteRun } from './run.ts'
 import { remoteStore } from './store.ts'
 
 type Methods = Readonly<Record<PropertyKey, (...args: never[]) => unknown>>
@@ -31,7 +32,12 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
   }
   return withProperties(() => system, {
     ...replaced,
-    runs: { ...system.runs, ...methodsOf('runs', replaced) },
+    run: (workflow: never, input: never, options: never) => remoteRun(client, workflow, input, options),
+    runs: {
+      ...system.runs,
+      ...methodsOf('runs', replaced),
+      resume: (id: string, workflow: never, options: never) => remoteResume(client, id, workflow, options),
+    },
     budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
     accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },

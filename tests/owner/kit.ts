@@ -23,3 +23,10 @@ export async function served(script: ScriptedRunnerOptions = {}, options: Orches
   const client = await connected(baseDir)
   return { baseDir, runner, own, client, remote: await remoteOrchestrator(client) }
 }
+
+const noRun = () => {
+  throw new Error('this system runs no workflows')
+}
+
+/** The part of an owner's system that runs workflows, where a test needs none. */
+export const WITHOUT_RUNS = { run: noRun, runs: { resume: noRun } }

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
+import { PROTOCOL } from '../../src/owner/wire.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
@@ -28,7 +29,7 @@ async function forged(write: (file: string, baseDir: string) => Promise<unknown>
 const written = (record: object, permissions = 0o600) =>
   forged((file) => writeFile(file, JSON.stringify(record), { mode: permissions }))
 
-const ALIVE = { protocol: 2, pid: process.pid, started: null, storeId: 'x' }
+const ALIVE = { protocol: PROTOCOL, pid: process.pid, started: null, storeId: 'x' }
 
 describe('An owner', () => {
   test('has a socket and a record that are private to its user, and removes them when it closes', async () => {

@@ -4,7 +4,6 @@ import { describeError } from '../../src/events/errors/base.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { SYSTEM_COMMANDS } from '../../src/owner/commands.ts'
-import { sequential } from '../../src/patterns/sequential.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { all } from '../../src/testing/contract/kit.ts'
@@ -91,14 +90,6 @@ describe('Commands through the owner', () => {
     expect(await remote.recover()).toEqual(recovered)
     expect(await own.recover()).toEqual(recovered)
     expect((await remote.agent('a')).metrics()).toMatchObject({ totalInteractions: 1 })
-  })
-
-  test('refuse to run or resume a workflow, and name the process that can', async () => {
-    const { remote } = await served()
-    const refused = expect.objectContaining({ _tag: 'OwnerOnly' })
-    expect(() => remote.run(sequential(['a']), 'x')).toThrow(refused)
-    expect(() => remote.runs.resume('r1', sequential(['a']))).toThrow(refused)
-    expect(await remote.runs.list()).toEqual([])
   })
 
   test('are limited to those on the list', async () => {

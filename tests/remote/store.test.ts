@@ -9,10 +9,10 @@ import { chainedStore } from '../../src/store/level/chained-store.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { eventStoreContract } from '../../src/testing/contract/event-store-contract.ts'
 import { all } from '../../src/testing/contract/kit.ts'
-import { connected, served } from '../owner/kit.ts'
+import { connected, served, WITHOUT_RUNS } from '../owner/kit.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
-const noAgents = { agent: () => Promise.reject(new Error('no agents here')) }
+const noAgents = { ...WITHOUT_RUNS, agent: () => Promise.reject(new Error('no agents here')) }
 
 /** A store that is written directly and read through the socket. */
 async function readThroughSocket(): Promise<EventStore> {

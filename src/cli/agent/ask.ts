@@ -14,9 +14,9 @@ import { checkTaskId } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import { mappings, repos } from '../arguments.ts'
-import { hasStore, requireAgents } from '../existing-store.ts'
+import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { readStore, type Session, withSession } from '../session.ts'
+import { requireKnown, type Session, withSession } from '../session.ts'
 import { pipedText, standardInput } from '../standard-input.ts'
 import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
@@ -69,7 +69,7 @@ async function leaveTask(
   // What is wrong is told before an owner is started for it.
   checkTaskId(options.taskId)
   checkTaskInput(input, { allowLocalRepos: true })
-  await requireAgent(globals, id)
+  await requireKnown(globals, [id])
   const accept = async ({ orchestrator, terminal, owner, leave }: Session) => {
     const taskId = await (await orchestrator.agent(id)).accept(input, options)
     if (owner === null) leave()
@@ -79,12 +79,6 @@ async function leaveTask(
     terminal.note(`${id} works on it ${where}. For its answer, ask again with --task-id ${taskId}`)
   }
   return withSession(globals, accept, 'leave')
-}
-
-/** Throws AgentNotFoundError. */
-async function requireAgent(globals: GlobalOptions, id: string): Promise<void> {
-  if (globals.config.agents?.some((declared) => declared.id === id) || !hasStore(globals)) return
-  await readStore(globals, async ({ orchestrator }) => void (await orchestrator.agent(id)))
 }
 
 /** Asks an agent, and prints the answer as it arrives. */

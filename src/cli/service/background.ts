@@ -162,7 +162,7 @@ export async function stopOwner(globals: GlobalOptions, { now = false }: { now?:
   const { pid, baseDir } = client
   try {
     if (!now) await tellWork(client, screen)
-    for await (const _ of client.post('/stop', { now }));
+    await client.result('/stop', { now })
     client.close()
     while ((await isAlive(client)) && !interruption.signal.aborted)
       await delay(POLL_MS, undefined, { signal: interruption.signal }).catch(() => {})

@@ -75,6 +75,26 @@ const RUNNERS: Readonly<Record<string, string>> = {
   custom: 'a runner of its own',
 }
 
+/** The process that has the store open would run another workflow than the one that is meant: nothing was asked. */
+export class OtherWorkflowError extends defineError(
+  'OtherWorkflowError',
+  ({ path, pid, what }: { path: string; pid: number; what: string }) => ({
+    details: { path, pid, what },
+    message: `Process ${pid}, which has the store ${path} open, sees another version of ${what}. Nothing was asked.`,
+    hint: 'If it was just changed, try again. Otherwise that process sees other files (a container, another mount) or is of another version: end it first.',
+  }),
+) {}
+
+/** What was interrupted continues, because others have asked for it as well. */
+export class StillWantedError extends defineError(
+  'StillWantedError',
+  ({ what, end }: { what: string; end: string }) => ({
+    details: { what },
+    message: `${what} continues: others have asked for it as well.`,
+    hint: `To end it for all of them: ${end}`,
+  }),
+) {}
+
 /** An owner that was to run in the background ended before it served. */
 export class OwnerNotStarted extends defineError(
   'OwnerNotStarted',

@@ -20,6 +20,19 @@ export interface Prepared {
   readonly task: TaskInput
 }
 
+/** A run that another process executes. */
+export interface Elsewhere {
+  readonly agents: readonly string[]
+  /** Follows it to its end. When `interruption` aborts, it is to be paused or cancelled there. */
+  readonly follow: (notify: (event: StepEvent) => void, interruption: AbortSignal) => Promise<WorkflowResult>
+}
+
+/** The reason of the signal with which a run is interrupted. */
+export interface InterruptionReason {
+  readonly paused: boolean
+  readonly reason: string
+}
+
 /**
  * A promise for the result, and a handle. It rejects if the run could not begin, was interrupted, or has no end in this
  * process. As with any promise, a rejection that nobody awaits is an `unhandledRejection`; but not that of a run that its own
@@ -39,12 +52,13 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
   #asks: DurableAsk | undefined
   #agents: readonly string[] = []
 
-  /** @param prepare Records that the run begins or resumes. Returns its result if it has already succeeded. */
-  constructor(id: string, prepare: () => Promise<Prepared | WorkflowResult>) {
+  /** @param prepare Records that the run begins or resumes, here or elsewhere. Returns its result if it has already succeeded. */
+  constructor(id: string, prepare: () => Promise<Prepared | Elsewhere | WorkflowResult>) {
     this.id = id
     const preparing = prepare()
     this.begun = preparing.then((prepared) => {
       if ('context' in prepared) this.#agents = prepared.pattern.agents ?? []
+      if ('follow' in prepared) this.#agents = prepared.agents
     })
     this.begun.catch(() => {})
     let end = () => {}
@@ -116,9 +130,11 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     this.#asks?.handOver.leave(new ClosedError({ what: 'orchestrator' }))
   }
 
-  async #conclude(preparing: Promise<Prepared | WorkflowResult>): Promise<WorkflowResult> {
+  async #conclude(preparing: Promise<Prepared | Elsewhere | WorkflowResult>): Promise<WorkflowResult> {
     try {
       const prepared = await preparing
+      const notify = (event: StepEvent) => this.#events.next(event)
+      if ('follow' in prepared) return await prepared.follow(notify, this.#interruption.signal)
       return 'context' in prepared ? await this.#execute(prepared) : prepared
     } catch (error) {
       // No failure that somebody must hear of: it was asked for.
@@ -145,7 +161,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     const end = async (fact: RunFact, causationId: string | null = null) =>
       void (await actor.insist(() => actor.decide(() => [fact], { correlationId: this.id, causationId })))
     if (outcome.interrupted) {
-      const { paused, reason } = this.#interruption.signal.reason as { paused: boolean; reason: string }
+      const { paused, reason } = this.#interruption.signal.reason as InterruptionReason
       await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }

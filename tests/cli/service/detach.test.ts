@@ -115,3 +115,86 @@ test('a task is left to no owner of another runner', async () => {
   const left = await run(['agent', 'ask', 'a', 'x', '--detach'])
   expect(left).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('simulated model') })
 })
+
+test('a run that is left is in the log when the command ends, and its owner executes it once', async () => {
+  const { run, model } = await detaching({ reply: [answer.held('first'), 'second'] })
+  await run(['agent', 'create', 'b', 'You are b'])
+  const words = ['workflow', 'run', 'a', 'b', 'x', '--id', 'r1']
+  const left = await run([...words, '--detach', '--json'])
+  expect(left).toMatchObject({ exitCode: 0, values: [{ runId: 'r1' }] })
+  expect(Object.keys(left.values[0] ?? {})).toEqual(['runId'])
+  expect((await run(['workflow', 'show', 'r1', '--json'])).values).toMatchObject([{ status: 'running' }])
+  await model.waitForRequest(1)
+  expect(await run([...words, '--detach'])).toMatchObject({ exitCode: 0, stdout: 'run r1' })
+  model.release()
+  expect(await run(words)).toMatchObject({ exitCode: 0, stdout: 'second' })
+  expect(model.requests).toHaveLength(2)
+})
+
+test('a template that is left creates its team in the owner, and is executed', async () => {
+  const { run, model } = await detaching()
+  const { stdout, exitCode } = await run(['workflow', 'template', 'research', 'x', '--detach'])
+  expect(exitCode).toBe(0)
+  const [, runId = ''] = /^run (\S+)$/.exec(stdout) ?? []
+  await model.waitForRequest(3)
+  await vi.waitFor(
+    async () =>
+      expect((await run(['workflow', 'show', runId, '--json'])).values).toMatchObject([
+        { status: 'succeeded', steps: 3 },
+      ]),
+    { timeout: 20_000 },
+  )
+})
+
+test('Ctrl-C of a command ends its own run in the owner, and no run that others left or asked for', async () => {
+  const held = Array.from({ length: 4 }, () => answer.held('done'))
+  const { run, start, model } = await detaching({ reply: held })
+  await run(['agent', 'create', 'b', 'You are b'])
+  expect((await run(['serve', '--detach'])).exitCode).toBe(0)
+  expect((await run(['workflow', 'run', 'a', 'x', '--id', 'left', '--detach'])).exitCode).toBe(0)
+  await model.waitForRequest(1)
+  const mine = start('workflow', 'run', 'b', 'x', '--id', 'mine')
+  await model.waitForRequest(2)
+  mine.kill('SIGINT')
+  expect((await mine).exitCode).toBe(130)
+  const joined = start('workflow', 'run', 'a', 'x', '--id', 'left', '--json')
+  await vi.waitFor(async () => {
+    const top = await run(['workflow', 'list', '--json'])
+    expect(top.values.map(({ runId, status }) => `${runId} ${status}`)).toEqual([
+      'mine paused',
+      'left running',
+    ])
+  })
+  const killed = start('workflow', 'run', 'b', 'y', '--id', 'killed')
+  await model.waitForRequest(3)
+  killed.kill('SIGKILL')
+  await killed
+  joined.kill('SIGINT')
+  const leaving = await joined
+  expect(leaving.exitCode).toBe(130)
+  model.release()
+  for (const [id, agent, task] of [
+    ['left', 'a', 'x'],
+    ['killed', 'b', 'y'],
+  ] as const)
+    expect(await run(['workflow', 'run', agent, task, '--id', id])).toMatchObject({ stdout: 'done' })
+  expect(model.requests).toHaveLength(3)
+})
+
+test('what is wrong with a run that is to be left is told by the command, with its usual exit code', async () => {
+  const { run, isServed } = await detaching()
+  const detached = (...words: string[]) => run(['workflow', ...words, '--detach', '--json'])
+  const codeOf = ({ stderr }: { stderr: string }) => JSON.parse(stderr).error.code
+  const unknown = await detached('run', 'a', 'b', 'x')
+  expect([unknown.exitCode, codeOf(unknown)]).toEqual([1, 'AgentNotFoundError'])
+  const agentAsTask = await detached('run', 'a', 'a')
+  expect([agentAsTask.exitCode, codeOf(agentAsTask)]).toEqual([2, 'InvalidInputError'])
+  const noTask = await detached('run')
+  expect([noTask.exitCode, codeOf(noTask)]).toEqual([2, 'InvalidInputError'])
+  const noTemplate = await detached('template', 'reserch', 'x')
+  expect([noTemplate.exitCode, codeOf(noTemplate)]).toEqual([2, 'InvalidInputError'])
+  expect(await isServed()).toBe(false)
+  expect((await detached('run', 'a', 'x', '--id', 'r1')).values).toEqual([{ runId: 'r1' }])
+  const conflict = await detached('run', 'a', 'y', '--id', 'r1')
+  expect([conflict.exitCode, codeOf(conflict)]).toEqual([1, 'RunConflictError'])
+})
