@@ -37,7 +37,7 @@ function runView(screen: Terminal): WatchView {
     else screen.row(line)
   }
   const steps = new RecordedStepEvents()
-  const progress = showProgress([], screen, systemClock)
+  const progress = showProgress(screen, systemClock)
   return {
     async show(recorded) {
       const events = steps.take(recorded)

@@ -43,6 +43,11 @@ export class ProgressLines {
 
   constructor(agents: readonly string[], terminal: Pick<Terminal, 'accent'>) {
     this.#terminal = terminal
+    this.expect(agents)
+  }
+
+  /** Shows these agents even before they are asked. */
+  expect(agents: readonly string[]): void {
     for (const agent of agents) this.#row(agent)
   }
 
@@ -136,12 +141,11 @@ export function eventLine(
 
 /** Shows the progress of a run until it is stopped, if stderr is a terminal. */
 export function showProgress(
-  agents: readonly string[],
   terminal: Terminal,
   clock: Clock,
-): { note(event: Omit<StepEvent, 'text'>, at?: number): void; stop(): void } {
-  if (!process.stderr.isTTY || terminal.json) return { note: () => {}, stop: () => {} }
-  const progress = new ProgressLines(agents, terminal)
+): Pick<ProgressLines, 'expect'> & { note(event: Omit<StepEvent, 'text'>, at?: number): void; stop(): void } {
+  if (!process.stderr.isTTY || terminal.json) return { expect: () => {}, note: () => {}, stop: () => {} }
+  const progress = new ProgressLines([], terminal)
   const draw = () => {
     const { columns = 80, rows = 24 } = process.stderr
     drawLive(progress.lines(clock.now(), { columns, rows }))
@@ -153,6 +157,7 @@ export function showProgress(
   }
   redraw()
   return {
+    expect: (agents) => progress.expect(agents),
     note: (event, at = clock.now()) => progress.note(event, at),
     stop() {
       cancel()
