@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Command, Option } from 'commander'
-import { IdNotFoundError, NotEndedError } from '../../events/errors/watch.ts'
+import { IdNotFoundError, NotEndedError } from '../../events/errors/history.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { printAnswer } from '../agent/ask.ts'

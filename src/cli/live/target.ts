@@ -1,9 +1,8 @@
 /** What `attach` and `wait` are about, found by its id, and its facts: what is written already, and then each new one. */
 import { endsTask, recordedTask } from '../../actors/agent/tasks/known-tasks.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { TaskNotFoundError } from '../../events/errors/history.ts'
+import { AmbiguousIdError, IdNotFoundError, TaskNotFoundError } from '../../events/errors/history.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
-import { AmbiguousIdError, IdNotFoundError } from '../../events/errors/watch.ts'
 import { checkId, ID_PATTERN } from '../../events/ids.ts'
 import { nearestName } from '../../events/nearest-name.ts'
 import { agentsOfTask } from '../../history/past-task.ts'

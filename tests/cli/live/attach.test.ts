@@ -80,8 +80,10 @@ test('wait prints what the attached command prints, and exits as it does', async
     exitCode: 1,
     values: [{ runId: 'r2', success: false, errors: [{ agent: 'a' }, { agent: 'b' }, { agent: 'c' }] }],
   })
-  expect(await run(['wait', 'run/r3', '--timeout', '0'])).toMatchObject({
-    ...{ exitCode: 124, stdout: '', stderr: said('Run r3 has not ended within 0 s.') },
+  const late = await run(['wait', 'run/r3', '--timeout', '0', '--json'])
+  expect(late).toMatchObject({ exitCode: 124, stdout: '' })
+  expect(JSON.parse(late.stderr).error).toMatchObject({
+    ...{ code: 'NotEndedError', message: 'Run r3 has not ended within 0 s.' },
   })
   await run(['workflow', 'cancel', 'r3'])
   expect(await run(['wait', 'r3'])).toMatchObject({ exitCode: 1, stderr: said('was cancelled') })
@@ -91,7 +93,7 @@ test('wait prints what the attached command prints, and exits as it does', async
   expect(await run(['wait', 'r1', '--json'])).toEqual(served)
 })
 
-test('wait and attach outlive the owner, say once that no process works on it, and go on with the next', async () => {
+test('wait and attach outlive the owner, say once that no process works on it, and continue with the next', async () => {
   const { folder, start } = await commandLine()
   const runs: Runs = [['short', 'wait', 'r1']]
   const stop = await service(folder, runs, [['t1', 'wait']])
