@@ -1940,6 +1940,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Watching stops nothing and outlives the owner',
+    { 'tests/cli/live/attach.test.ts': ['wait and attach outlive the owner'] },
+    [
+      'it is not said that no process works on it',
+      'src/cli/live/attach.ts',
+      'void (pid === null ? review()',
+      'void (pid === null ? undefined',
+    ],
+  ),
+  ...breaking(
     'What an owner holds for a client does not grow',
     { 'tests/owner/followers.test.ts': ['200 clients attached to 20 runs'] },
     [

@@ -69,6 +69,11 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'print the latest facts, then new ones as they are written',
       async () => (await import('./live/tail.ts')).tailCommand,
     ],
+    attach: ['watch an agent, a task or a run', async () => (await import('./live/attach.ts')).attachCommand],
+    wait: [
+      'wait for a task or a run, and print what it came to',
+      async () => (await import('./live/attach.ts')).waitCommand,
+    ],
     top: [
       'watch what agents are doing, what is waiting and what it costs',
       async () => (await import('./live/top.ts')).topCommand,

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { TaskHandle } from '../../actors/agent/tasks/handle.ts'
+import type { Reply, TaskHandle } from '../../actors/agent/tasks/handle.ts'
 import type { AskOptions } from '../../actors/agent/tasks/tasks.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { TaskHeldError } from '../../events/errors/hold.ts'
@@ -116,9 +116,22 @@ async function follow(terminal: Terminal, task: TaskHandle, warn: (message: stri
     else note(terminal, message)
   }
   const reply = await task
-  if (terminal.json) return terminal.value(reply)
-  terminal.line(streamed ? markdown.end() : inert(reply.text))
-  const { attempts, costUsd, tokens: used, stopReason } = reply
+  if (!streamed) return printAnswer(terminal, reply)
+  terminal.line(markdown.end())
+  printFigures(terminal, reply)
+}
+
+/** An answer that the user has not seen yet; with `--json`, all of the reply. */
+export function printAnswer(terminal: Terminal, reply: Reply): void {
+  if (terminal.json) {
+    terminal.value(reply)
+    return
+  }
+  terminal.line(inert(reply.text))
+  printFigures(terminal, reply)
+}
+
+function printFigures(terminal: Terminal, { attempts, costUsd, tokens: used, stopReason }: Reply): void {
   if (stopReason !== null && CUT_OFF.has(stopReason))
     terminal.progress(
       terminal.accent('yellow', `The answer is incomplete: the model stopped early (${inert(stopReason)}).`),

@@ -145,15 +145,23 @@ async function givenFor(
 /** Shows the progress of a run until it ends, then its result. */
 async function follow({ terminal }: Session, running: Run): Promise<void> {
   terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
-  const progress = showProgress(running, terminal, systemClock)
+  const progress = showProgress(terminal, systemClock)
+  running.begun.then(() => progress.expect(running.agents)).catch(() => {})
+  const watching = running.subscribe((event) => progress.note(event))
   const waiting = whenHeld(running, terminal, systemClock)
   let result: WorkflowResult
   try {
     result = await Promise.race([running, waiting.held])
   } finally {
+    watching.unsubscribe()
     progress.stop()
     waiting.stop()
   }
+  printOutcome(terminal, result)
+}
+
+/** Prints the result of a run, and sets the exit code. */
+export function printOutcome(terminal: Terminal, result: WorkflowResult): void {
   if (!result.success) process.exitCode ??= 1
   if (terminal.json) terminal.value(jsonResult(result))
   else printResult(terminal, result)

@@ -28,7 +28,16 @@ const READING: readonly (readonly string[])[] = [
     ['workflow', 'show', 'r1'],
     ['workflow', 'resume', 'r2', '--plan'],
   ],
-  ...[['log'], ['log', 'verify'], ['tail', '--no-follow'], ['top', '--once'], ['why', '2'], ['why', 'none']],
+  ...[
+    ['log'],
+    ['log', 'verify'],
+    ['tail', '--no-follow'],
+    ['top', '--once'],
+    ['attach', 'r1'],
+    ['wait', 'r1'],
+    ['why', '2'],
+    ['why', 'none'],
+  ],
   ...[
     ['replay', 'agent/a'],
     ['replay', '--verify'],
