@@ -152,6 +152,7 @@ export type { BlobReference, Blobs } from './store/blobs.ts'
 export type {
   AppendOptions,
   EventStore,
+  FactSelection,
   FollowOptions,
   ReadOptions,
   StreamAppend,

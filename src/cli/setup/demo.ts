@@ -18,7 +18,7 @@ export function demoCommand(command: Command): void {
     .option('--live', 'use the real model and your login instead of the simulated model')
     .option(
       '--output <file>',
-      'where to write the report (default: research-report.md, or with a number if that exists)',
+      'where to write the report (default: research-report.md; numbered if that exists)',
     )
     .option('--force', 'overwrite an existing file')
     .action(withGlobals(demo))
