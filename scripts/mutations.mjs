@@ -2442,6 +2442,35 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A file that you name is not overwritten',
+    { 'tests/cli/first-hour.test.ts': ['is not overwritten by %s %s unless --force says so'] },
+    ['every file is', 'src/cli/overwriting.ts', 'if (force || ', 'if (!force || '],
+  ),
+  ...breaking(
+    'A command that is refused leaves no store behind',
+    { 'tests/cli/first-hour.test.ts': ['A command that is refused leaves no store behind'] },
+    [
+      'the options of an agent are checked in the store',
+      'src/cli/agent/commands.ts',
+      '  agentConfig(agentOptions)\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A prompt that is too large for `claude` is refused when it is given',
+    {
+      'tests/workspaces/inputs/task-input.test.ts': [
+        'a prompt with its text may be as large as claude reads, and no larger',
+      ],
+    },
+    [
+      'characters are counted instead of bytes',
+      'src/events/task-input.ts',
+      'Buffer.byteLength(composePrompt(input)) > LARGEST_PROMPT',
+      'composePrompt(input).length > LARGEST_PROMPT',
+    ],
+  ),
+  ...breaking(
     'Opening costs what is new, and trusts nothing',
     { [REMEMBERED]: ['is opened by reading the tables that it needs for that, and no others'] },
     [

@@ -33,6 +33,7 @@ import { type Clock, inTime, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
+import { streamName } from './events/ids.ts'
 import { defined, type JsonObject } from './events/json.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
@@ -446,6 +447,9 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
   async lateAnswers({ agent }: OfAgent = {}): Promise<readonly LateAnswer[]> {
+    // One that was removed has its history still.
+    if (agent !== undefined && (await this.#open.store.head(streamName('agent', agent))) === 0)
+      await this.agent(agent)
     return lateAnswersIn(this.#open.store, agent)
   }
 

@@ -116,15 +116,19 @@ const OTHER_WORDS: Commands = {
     'what agents are doing, what is waiting and what it costs',
     async () => (await import('./live/top.ts')).statusCommand,
   ],
-  version: ['print the version', async () => (command) => void command.action(printVersion)],
+  version: [
+    'print the version',
+    async () => (command) => void command.action(() => printVersion(command.parent ?? command)),
+  ],
 }
 
 export function commandProgram(): Command {
   const program = new Command('claude-agents')
     .description('Teams of Claude agents that survive crashes: durable, supervised, replayable.')
-    .version(packageVersion(), '-v, --version', 'print the version')
+    .option('-v, --version', 'print the version')
     .addOption(new Option('-V').hideHelp())
-    .on('option:V', printVersion)
+    .on('option:version', () => printVersion(program))
+    .on('option:V', () => printVersion(program))
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .option(
@@ -142,7 +146,7 @@ export function commandProgram(): Command {
       'override a setting, such as orchestrator.max_agents=20 (repeatable)',
       assignments,
     )
-    .option('--json', 'print JSON: one object, or one per line for lists')
+    .option('--json', 'print JSON: one object, or one per line for lists (help stays text)')
     .option('--no-color', 'print without colours (also: NO_COLOR)')
     .addOption(
       new Option(
@@ -193,9 +197,11 @@ export async function completeProgram(): Promise<Command> {
 const subcommandTerm = (command: Command) =>
   `${command.name()} ${command.usage().replace(/\[options\] ?|\[command\]/g, '')}`.trim()
 
-function printVersion(): never {
+/** Before the other words are parsed, so they are looked at as they were typed. */
+function printVersion(program: Command): never {
   const version = packageVersion()
-  process.stdout.write(`${version}\n`)
+  const isJson = (program as Command & { readonly rawArgs: readonly string[] }).rawArgs.includes('--json')
+  process.stdout.write(`${isJson ? JSON.stringify({ version }) : version}\n`)
   throw new CommanderError(0, 'commander.version', version)
 }
 

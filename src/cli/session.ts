@@ -138,7 +138,7 @@ async function othersServed(
 /**
  * Works with the store if there is one.
  *
- * @param missing What to throw if there is none; by default a note says how to begin.
+ * @param missing What to throw if there is none, after a note that says what was found and how to begin.
  */
 export async function withStore(
   options: GlobalOptions,
@@ -147,8 +147,8 @@ export async function withStore(
   purpose: Purpose = 'call',
 ): Promise<void> {
   if (hasStore(options)) return withSession(options, work, purpose)
-  if (missing) throw missing()
   noteNoStore(options)
+  if (missing) throw missing()
 }
 
 /** Reads the store if there is one, and writes nothing. */

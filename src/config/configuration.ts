@@ -69,7 +69,7 @@ export interface Config {
 export interface ConfigSources {
   /** Where to look for the file, and upwards. Default: the working directory. */
   readonly directory?: string
-  /** The file to load. It counts as trusted, since it was named. */
+  /** The file to load. It counts as trusted, since it was named, unless `untrusted` is `load`. */
   readonly file?: string | undefined
   /**
    * What to do about a file that was found, is not trusted (`claude-agents config trust`), and does what only a trusted one
@@ -128,7 +128,7 @@ export async function loadConfig({
   const { orchestrator, agent_defaults, limits, budget, logging, claude, agents } = values
   const baseDir = from('orchestrator.base_dir', orchestrator?.base_dir)
   const problems =
-    found && file === undefined
+    found && (file === undefined || untrusted === 'load')
       ? await problemsOfTrust(found, environment, untrusted, {
           path: found.path,
           values,

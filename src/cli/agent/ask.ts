@@ -1,7 +1,7 @@
 /** `agent ask`: the answer on stdout as it arrives, progress on stderr. */
 
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import type { Reply, TaskHandle } from '../../actors/agent/tasks/handle.ts'
 import type { AskOptions } from '../../actors/agent/tasks/tasks.ts'
@@ -16,8 +16,8 @@ import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import { mappings, repos } from '../arguments.ts'
 import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { requireKnown, type Session, withSession } from '../session.ts'
-import { pipedText, standardInput } from '../standard-input.ts'
+import { readStore, requireKnown, type Session, withSession } from '../session.ts'
+import { pipedText, readAll, standardInput } from '../standard-input.ts'
 import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
@@ -175,8 +175,9 @@ async function readInput(
 async function readText(file: string): Promise<string> {
   if (file === '-') return standardInput()
   try {
-    return await readFile(file, 'utf8')
+    return await readAll(createReadStream(file), `--text ${file}`)
   } catch (cause) {
+    if (cause instanceof InvalidInputError) throw cause
     throw new InvalidInputError(
       { what: `--text ${file}`, problem: `it cannot be read: ${systemProblem(cause)}` },
       { cause },

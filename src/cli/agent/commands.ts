@@ -7,6 +7,7 @@ import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { agentConfig } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
@@ -63,7 +64,9 @@ export function agentCommands(agent: Command): void {
 }
 
 export const listCommand = (command: Command) =>
-  void command.description('list agents').action(withGlobals(listAgents))
+  void command
+    .description('list agents: their OPEN tasks, which wait or run, those DONE, and what all calls cost')
+    .action(withGlobals(listAgents))
 
 interface CreateOptions {
   readonly tools?: readonly string[]
@@ -79,22 +82,23 @@ interface CreateOptions {
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
   const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
     options
+  const agentOptions = defined({
+    id,
+    systemPrompt,
+    allowedTools: tools,
+    maxTurns,
+    model,
+    timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+    retry: retries === undefined ? undefined : { attempts: retries },
+    loadProjectSettings,
+    permissions: dangerouslySkipPermissions ? ('bypass' as const) : undefined,
+  })
+  // Before a store is made for it.
+  agentConfig(agentOptions)
   return withSession(
     globals,
     async ({ orchestrator, terminal }) => {
-      const agent = await orchestrator.createAgent(
-        defined({
-          id,
-          systemPrompt,
-          allowedTools: tools,
-          maxTurns,
-          model,
-          timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-          retry: retries === undefined ? undefined : { attempts: retries },
-          loadProjectSettings,
-          permissions: dangerouslySkipPermissions ? 'bypass' : undefined,
-        }),
-      )
+      const agent = await orchestrator.createAgent(agentOptions)
       if (dangerouslySkipPermissions)
         terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
       if (terminal.json) return terminal.value(await describe(agent))
@@ -131,7 +135,7 @@ function printAgents(terminal: Terminal, agents: readonly ListedAgent[]): void {
   const columns = [
     { head: 'AGENT' },
     { head: 'STATUS', width: 7 },
-    { head: 'TASKS', right: true },
+    { head: 'OPEN', right: true },
     { head: 'DONE', right: true },
     { head: 'COST', right: true },
   ] as const

@@ -92,7 +92,7 @@ const COLUMNS = [
   { head: 'AGENT' },
   { head: 'STATUS', width: 7 },
   { head: 'CALLS', right: true, spare: true },
-  { head: 'TASKS', right: true },
+  { head: 'OPEN', right: true },
   { head: 'DONE', right: true, width: 6, spare: true },
   { head: 'TOKENS', right: true, width: 12, spare: true },
   { head: 'COST', right: true, width: 10 },

@@ -47,13 +47,16 @@ export function listRuns(globals: GlobalOptions) {
           startedAt === null ? '-' : ago(systemClock.now() - Date.parse(startedAt)),
           duration(durationMs),
           dollars(costUsd),
-          `${done} of ${steps}`,
+          stepCount(done, steps),
           name,
         ]),
       ),
     )
   })
 }
+
+/** A run that has not begun a step yet has none, not none of none. */
+const stepCount = (done: number, steps: number) => (steps === 0 ? 'no' : `${done} of ${steps}`)
 
 /** In columns, where the output is not for a terminal. */
 const LONGEST_TOPIC = 60
@@ -86,7 +89,7 @@ function printRun(terminal: Terminal, run: RunDetails): void {
   const { runId, name, status, topic, startedAt, durationMs, steps, done, costUsd, taken, finalOutput } = run
   const { reason } = run
   const state = terminal.style(COLOURS[status], status)
-  const figures = `${done} of ${steps} steps  ${duration(durationMs)}  ${dollars(costUsd)}`
+  const figures = [`${stepCount(done, steps)} steps`, duration(durationMs), dollars(costUsd)].join('  ')
   terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${figures}`)
   if (startedAt !== null) terminal.row(terminal.style('dim', `${startedAt}  ${inert(topic)}`.trimEnd()))
   const width = Math.max(0, ...taken.map(({ worker }) => worker.length))
