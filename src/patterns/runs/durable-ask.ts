@@ -233,12 +233,16 @@ export class DurableAsk {
     if (isOpen) begin(before.factId)
     const asking: AskingStep = {
       ...(isOpen ? {} : { schedule }),
-      succeed: (answering, { text, sessionId, durationMs, ...spent }) => {
+      succeed: (answering, { sessionId, durationMs, ...spent }) => {
         const { costUsd, tokens } = taskSpending(spent)
-        const data = { stepKey, agent, text, sessionId, costUsd, tokens, durationMs }
-        const answered: RunFact = { type: 'StepSucceeded', data }
+        const data = { stepKey, agent, sessionId, costUsd, tokens, durationMs }
+        // The text is in the agent's fact, which is in the same append.
+        const answered = (): RunFact => ({
+          type: 'StepSucceeded',
+          data: { ...data, answer: answering.version() + 1 },
+        })
         return actor.decide(
-          ({ value }) => (value === 'running' ? [answered] : []),
+          ({ value }) => (value === 'running' ? [answered()] : []),
           { correlationId: runId },
           answering,
         )
