@@ -161,7 +161,7 @@ export const MUTATIONS = [
     'a cause of the same append is counted from the beginning of its own stream',
     `${STORE}/batch-plan.ts`,
     'placedFact(fact, this.#writer.storeId, first)',
-    'placedFact(fact, this.#writer.storeId, this.#start + this.records.length + 1 - index)',
+    'placedFact(fact, this.#writer.storeId, this.#start + this.records.length + 2 - (version - before))',
   ]),
   ...breaking(
     'A fact is read as it was appended',
@@ -216,8 +216,8 @@ export const MUTATIONS = [
     [
       'commit ids are not kept',
       `${STORE}/batch-plan.ts`,
-      '...(commitId === null ? {} : { commitId, count: facts.length }),',
-      '',
+      'if (commitId === null) return summary',
+      "if (commitId !== '') return summary",
     ],
   ),
   ...breaking(
@@ -803,8 +803,8 @@ export const MUTATIONS = [
     [
       'what became of a call is not looked up',
       'src/actors/agent/worker.ts',
-      '    if (resumed) {\n      const recovery',
-      '    if (resumed && effect.key.length === 0) {\n      const recovery',
+      'if (context.resumed && (await',
+      'if (context.resumed && effect.key.length === 0 && (await',
     ],
   ),
   ...breaking(
@@ -1201,6 +1201,29 @@ export const MUTATIONS = [
       'src/patterns/runs/durable-ask.ts',
       'const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`',
       'const taskId = `${runId}.${stepKey}.${tries + (isOpen ? 1 : 0)}`',
+    ],
+  ),
+  ...breaking(
+    'A run keeps its answers',
+    {
+      'tests/patterns/runs/answers.test.ts': ['A run has the answers that its agents recorded'],
+      [RUNS]: ['asks again only the changed steps'],
+    },
+    [
+      'what its agents recorded is not read',
+      'src/patterns/runs/recorded-steps.ts',
+      'if (answer === undefined) answers.delete(stepKey)',
+      'if (answer !== null) answers.delete(stepKey)',
+    ],
+  ),
+  ...breaking(
+    'A run keeps its answers',
+    { 'tests/patterns/runs/answers.test.ts': ['Compaction keeps the answers of a run that has ended'] },
+    [
+      'compaction drops them',
+      'src/actors/agent/retention.ts',
+      "      if (type === 'CallSucceeded' && answers.has(key)) return undefined\n",
+      '',
     ],
   ),
   ...breaking('An answered step is not asked again', { [RUNS]: ['asks again only the changed steps'] }, [

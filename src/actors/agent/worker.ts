@@ -12,7 +12,6 @@ import { amountOf, type RecordedSpending, recordedSpending } from '../../events/
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { mayPass } from '../engine/insistence.ts'
-import { Mailbox } from '../engine/mailbox.ts'
 import type { EffectContext, Perform } from '../engine/running-effects.ts'
 import { brokenBy, endBrokenTask, taskOf } from './broken-task.ts'
 import {
@@ -85,8 +84,8 @@ export function agentWorker(
   const announced = new Map<string, Admitted>()
   /** The wait for other agents does not count against a task's deadline. */
   let lastAdmission: Promise<unknown> = Promise.resolve()
-  // One call at a time: a cancelled call's process may still be ending when the next one begins.
-  const calls = new Mailbox()
+  /** One call at a time: a cancelled call's process may still be ending when the next one begins. */
+  let lastCall: Promise<void> = Promise.resolve()
   let lastRecovery: Promise<unknown> = Promise.resolve()
   /** The record of how the last call ended, which waits for room on a full disk. */
   let lastRecord: Promise<unknown> = Promise.resolve()
@@ -142,7 +141,7 @@ export function agentWorker(
   }
 
   async function admit(task: QueuedTask, context: EffectContext): Promise<void> {
-    await environment.swept()
+    if (!environment.isSwept()) await environment.swept()
     const ids = { callId: newId(), sessionId: newId() }
     const { taskId } = task
     const admitted = await admission.admit(requestOf(task, ids.callId), context)
@@ -200,16 +199,35 @@ export function agentWorker(
 
   const deadlineMs = (task: CurrentTask) => deadlineLeftMs(task, actor.snapshot.context.config, clock.now())
 
-  /** Runs or recovers a call and records its end. */
-  async function resumeOrRun(effect: CallEffect, signal: AbortSignal, resumed: boolean, admitted: Admitted) {
-    if (resumed) {
-      const recovery = recover(effect, signal, admitted)
-      lastRecovery = recovery.catch(() => {})
-      if (await recovery) return
-      // Not sent again: the `deadline` effect ends the task.
-      if (deadlineMs(effect.task) <= 0) return aborted(signal)
+  /** Runs or recovers a call, after the one before it, and records its end. */
+  async function carryOutNext(effect: CallEffect, context: EffectContext): Promise<void> {
+    const admitted = takeAnnounced(effect.task, effect.call)
+    const before = lastCall
+    let end = () => {}
+    lastCall = new Promise((resolve) => {
+      end = resolve
+    })
+    try {
+      await before
+      if (!environment.isSwept()) await environment.swept()
+      const { signal } = context
+      if (context.resumed && (await isRecovered(effect, signal, admitted))) return
+      if (!signal.aborted) await run(effect, signal, admitted)
+    } finally {
+      admitted.leave()
+      end()
     }
-    if (!signal.aborted) await run(effect, signal, admitted)
+  }
+
+  /** Whether nothing is left to run. */
+  async function isRecovered(effect: CallEffect, signal: AbortSignal, admitted: Admitted): Promise<boolean> {
+    const recovery = recover(effect, signal, admitted)
+    lastRecovery = recovery.catch(() => {})
+    if (await recovery) return true
+    if (deadlineMs(effect.task) > 0) return false
+    // Not sent again: the `deadline` effect ends the task.
+    await aborted(signal)
+    return true
   }
 
   async function run(effect: CallEffect, signal: AbortSignal, admitted: Admitted) {
@@ -492,7 +510,7 @@ export function agentWorker(
     )
   }
 
-  const carryOut: Perform<AgentEffect> = async (effect, context) => {
+  async function carryOut(effect: Exclude<AgentEffect, CallEffect>, context: EffectContext): Promise<void> {
     switch (effect.type) {
       case 'begin':
         return beginNext(context)
@@ -503,44 +521,33 @@ export function agentWorker(
         return undefined
       case 'deadline':
         await context.pause(deadlineMs(effect.task))
+        if (!context.isWanted) return undefined
         // The call is recovered only after the sweep. If that fails, the deadline still holds.
         await environment.swept().catch(() => {})
         await lastRecovery
         await lastRecord
         await lastAdmission
         return context.isWanted ? passDeadline(effect.task) : undefined
-      case 'call': {
-        const admitted = takeAnnounced(effect.task, effect.call)
-        await calls.post(async () => {
-          try {
-            await environment.swept()
-            await resumeOrRun(effect, context.signal, context.resumed, admitted)
-          } finally {
-            admitted.leave()
-          }
-        })
-        return undefined
-      }
     }
   }
 
-  const carryOutOrBreak: Perform<AgentEffect> = async (effect, context) => {
-    try {
-      await carryOut(effect, context)
-    } catch (error) {
-      const taskId = taskOf(effect)
-      if (taskId === undefined || !context.isWanted) throw error
-      await endBrokenTask(actor, environment, taskId, error)
-    }
+  async function breakTask(effect: AgentEffect, context: EffectContext, error: unknown): Promise<void> {
+    const taskId = taskOf(effect)
+    if (taskId === undefined || !context.isWanted) throw error
+    await endBrokenTask(actor, environment, taskId, error)
   }
 
   const perform: Perform<AgentEffect> = async (effect, context) => {
     let isOver = true
     try {
-      await carryOutOrBreak(effect, context)
+      await (effect.type === 'call' ? carryOutNext(effect, context) : carryOut(effect, context))
     } catch (error) {
-      isOver = !context.isWanted || !mayPass(error)
-      throw error
+      try {
+        await breakTask(effect, context, error)
+      } catch (problem) {
+        isOver = !context.isWanted || !mayPass(problem)
+        throw problem
+      }
     } finally {
       // One that is left alone may still spend what is reserved for it.
       if (effect.type === 'call' && isOver && !leftAlone.has(effect.call.callId))

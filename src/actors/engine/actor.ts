@@ -235,7 +235,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       const facts = this.#drafts(decision(this.snapshot), origin, cause)
       return this.#appendOf(facts, origin.commitId, this.#foresee(this.snapshot, facts))
     }
-    const part = new Part(this.stream, origin.isFirst, take, (recorded) => this.#see(recorded))
+    const version = () => this.#version
+    const part = new Part(this.stream, origin.isFirst, version, take, (recorded) => this.#see(recorded))
     part.recorded.catch((error) => this.#loseBy(error))
     this.#waiting.push(part)
     this.#deciding ??= this.#decideAll()

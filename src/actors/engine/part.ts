@@ -6,6 +6,8 @@ export class Part {
   readonly stream: string
   /** Whether its facts cause those of the other actor; otherwise they are caused by them. */
   readonly isFirst: boolean
+  /** The version of its stream, to which its facts will be added. */
+  readonly version: () => number
   /** Takes the decision and returns what is to be appended. May be called more than once. */
   readonly take: (cause: NewFact | undefined) => StreamAppend
   /** Resolves with its facts once they are durable and folded; rejects if nothing was written. */
@@ -21,11 +23,13 @@ export class Part {
   constructor(
     stream: string,
     isFirst: boolean,
+    version: () => number,
     take: (cause: NewFact | undefined) => StreamAppend,
     fold: (recorded: readonly Recorded[]) => void,
   ) {
     this.stream = stream
     this.isFirst = isFirst
+    this.version = version
     this.take = take
     this.#fold = fold
     this.recorded = new Promise((resolve, reject) => {

@@ -47,7 +47,7 @@ export async function forkRun(
     0,
     steps.findIndex((step) => step.stepKey === stepKey),
   )
-  const carried = before.filter(({ state }) => state === 'succeeded')
+  const carried = before.filter(({ state, text }) => state === 'succeeded' && text !== null)
   const actor = await Life.load(runKind, checkId('run', as), environment)
   if (actor.version > 0)
     throw new CannotForkError({
