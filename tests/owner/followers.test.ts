@@ -17,7 +17,10 @@ async function servedStore() {
   const baseDir = await temporaryDirectory()
   const store = await levelStore(baseDir)
   onTestFinished(() => store[Symbol.asyncDispose]())
-  const system = { agent: () => Promise.reject(new Error('there is none')) }
+  const none = () => {
+    throw new Error('there is none')
+  }
+  const system = { agent: async () => none(), run: none, runs: { resume: none } }
   const socket = await serveOwner({ baseDir, store, system, logger: silentLogger })
   onTestFinished(() => socket.close())
   return { baseDir, store, socket }
