@@ -8,6 +8,7 @@ import type { AgentDefaults, AgentOptions } from './events/options/agent.ts'
 import type { Budget } from './events/options/budget.ts'
 import type { KnownKeys } from './events/options/known-keys.ts'
 import type { Limits } from './events/options/limits.ts'
+import type { NotificationReceiver } from './events/options/notify.ts'
 import type { Logger } from './logger.ts'
 import type { EventStore } from './store/event-store.ts'
 
@@ -72,6 +73,14 @@ export interface OrchestratorOptions {
    * onStop: ({ now }) => shutdown.begin({ finishWithinMs: now ? 0 : Infinity })
    */
   readonly onStop?: (request: { readonly now: boolean }) => void
+  /**
+   * Who is notified when something is held, fails, is done, or nears a budget: each at least once, from the log, also of what
+   * happens in other processes that have the log open before or after this one. See docs/notifications.md.
+   *
+   * @example
+   * notify: [{ webhook: { url: 'https://example.com/hook', secret: { env: 'HOOK_SECRET' } }, on: ['held', 'failed'] }]
+   */
+  readonly notify?: readonly NotificationReceiver[]
   /** Your own kinds of actors: those with open work resume on opening, and their streams can be replayed. */
   readonly actors?: readonly OwnKind[]
   /** Called when all work has stopped: a supervision tree gave up, or the log's lock is lost; see `Orchestrator.failed`. */
@@ -107,6 +116,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   declare: true,
   serve: true,
   onStop: true,
+  notify: true,
   actors: true,
   onFailure: true,
   clock: true,

@@ -7,6 +7,7 @@ import { trustFile, untrustFile } from '../../config/trust.ts'
 import { ConfigError } from '../../events/errors/config.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
+import { receiverId } from '../../events/options/notify.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -40,7 +41,7 @@ const MAKE_ONE = `${NO_FILE} Create one: claude-agents init`
 
 function show(globals: GlobalOptions): void {
   const screen = terminal(globals)
-  const { file, settings, agents = [], workflows = [], untrusted = [] } = globals.config
+  const { file, settings, agents = [], workflows = [], notify = [], untrusted = [] } = globals.config
   if (screen.json) {
     for (const setting of settings) screen.value(setting)
     return
@@ -57,6 +58,7 @@ function show(globals: GlobalOptions): void {
   for (const line of table(screen, columns, rows)) screen.line(line)
   screen.line(`agents: ${inert(agents.map(({ id }) => id).join(', ')) || 'none declared'}`)
   screen.line(`workflows: ${inert(workflows.map(({ name }) => name).join(', ')) || 'none declared'}`)
+  if (notify.length > 0) screen.line(`notify: ${notify.map(receiverId).join(', ')}`)
   screen.note(file === null ? NO_FILE : `Configuration file: ${inert(file)}`)
   for (const { place, problem } of untrusted)
     screen.note(screen.accent('yellow', `not trusted: ${inert(place)}: ${inert(problem)}`))
@@ -78,9 +80,10 @@ async function validate(given: GivenOptions, named: string | undefined): Promise
     return
   }
   try {
-    const { agents = [], workflows = [] } = await loadConfig({ file: path, environment: {} })
+    const { agents = [], workflows = [], notify = [] } = await loadConfig({ file: path, environment: {} })
     if (screen.json) return screen.value({ file: path, ok: true, problems: [] })
-    const content = `${plural(agents.length, 'agent')}, ${plural(workflows.length, 'workflow')}`
+    const receivers = notify.length === 0 ? '' : `, ${plural(notify.length, 'receiver')} of notifications`
+    const content = `${plural(agents.length, 'agent')}, ${plural(workflows.length, 'workflow')}${receivers}`
     screen.line(`${inert(path)} is valid: ${content}.`)
   } catch (error) {
     if (!(error instanceof ConfigError) || !screen.json) throw error
