@@ -267,6 +267,10 @@ export class Orchestrator implements AsyncDisposable {
       facts: (after) => this.#feed.events(after),
       places: placeFile(this.baseDir),
       deliver: deliverer({ clock }),
+    }).catch((error) => {
+      // Work does not depend on it, and what happens meanwhile is told by the next owner that can.
+      this.#logger.warn({ error }, 'receivers are not notified until the log is opened again')
+      return undefined
     })
   }
 

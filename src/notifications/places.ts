@@ -1,8 +1,7 @@
 /** How far each receiver has been told, in a small file beside the log. Backups do not contain it: a copy begins anew. */
-import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Logger } from '../logger.ts'
-import { isMissing, makeDirectory, writeWholeFile } from '../store/directory.ts'
+import { isMissing, makeDirectory, readPlainFile, writeWholeFile } from '../store/directory.ts'
 import { removeLeftOvers } from '../store/unfinished.ts'
 
 /** The positions of receivers by their ids. A file or, in tests, a memory. */
@@ -18,7 +17,7 @@ export function placeFile(baseDir: string): PlaceFile {
   return {
     async read() {
       await removeLeftOvers(path)
-      return readFile(path, 'utf8').catch((error) => {
+      return readPlainFile(path).then(String, (error) => {
         if (isMissing(error)) return null
         throw error
       })

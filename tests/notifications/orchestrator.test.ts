@@ -1,5 +1,5 @@
 /** Notifications of an orchestrator: what it keeps beside the log, and who is told what across openings. */
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -99,6 +99,22 @@ test.each(['', 'not JSON', '{"storeId":"another","receivers":{"hook":1}}', '{"re
     expect(heard.map(({ taskId }) => taskId)).toEqual(['t2'])
   },
 )
+
+test('A file of places that cannot be read is a warning, and keeps nothing from working', async () => {
+  await mkdir(join(baseDir, 'notified'), { recursive: true })
+  const warnings: string[] = []
+  const ignore = () => {}
+  const logger = {
+    debug: ignore,
+    info: ignore,
+    error: ignore,
+    warn: (_: object, said: string) => warnings.push(said),
+  }
+  const orchestrator = await open({ notify: [receiver], logger })
+  await ask(orchestrator, 't1')
+  await orchestrator.close()
+  expect(warnings).toEqual(['receivers are not notified until the log is opened again'])
+})
 
 test('A supervision tree that gave up is told before the orchestrator is closed', async () => {
   const runner = scriptedRunner({ reply: () => new AuthenticationError() })

@@ -93,6 +93,27 @@ test('serve tells what other commands ask of it, and what happened before it', a
   expect((await heard()).map(({ taskId }) => taskId)).toEqual(['t1', 't2', 't3'])
 })
 
+test('An owner that is killed right after a delivery is followed by one that delivers it again', async () => {
+  const kill = 'cat >> heard; if mkdir killed; then kill -9 $PPID; fi'
+  const { start, run, heard } = await project(`[{ command: [/bin/sh, -c, "${kill}"] }]`)
+  await run(['config', 'trust'])
+  const serve = async () => {
+    const serving = start('--simulate', 'serve', '--json')
+    await new Promise((resolve) => serving.stdout.once('data', resolve))
+    return { ended: serving }
+  }
+  const killed = await serve()
+  await run(['--simulate', 'agent', 'ask', 'a', 'x', '--task-id', 't1'])
+  expect((await killed.ended).signal).toBe('SIGKILL')
+  const next = await serve()
+  await run(['--simulate', 'agent', 'ask', 'a', 'x', '--task-id', 't2'])
+  await run(['serve', 'stop'])
+  expect((await next.ended).exitCode).toBe(0)
+  const [first, again, ...others] = await heard()
+  expect(again).toEqual(first)
+  expect([first, ...others].map(({ taskId }) => taskId)).toEqual(['t1', 't2'])
+})
+
 test('doctor says which receiver cannot be notified, and config validate how many there are', async () => {
   const { run, folder } = await project(
     '[{ bell: true }, { id: hook, webhook: { url: "https://example.com", secret: { env: NOT_SET } } }]',
