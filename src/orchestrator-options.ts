@@ -10,6 +10,7 @@ import type { KnownKeys } from './events/options/known-keys.ts'
 import type { Limits } from './events/options/limits.ts'
 import type { NotificationReceiver } from './events/options/notify.ts'
 import type { Logger } from './logger.ts'
+import type { Pattern } from './patterns/pattern.ts'
 import type { EventStore } from './store/event-store.ts'
 
 /** Options of `Orchestrator.open`. */
@@ -81,6 +82,11 @@ export interface OrchestratorOptions {
    * notify: [{ webhook: { url: 'https://example.com/hook', secret: { env: 'HOOK_SECRET' } }, on: ['held', 'failed'] }]
    */
   readonly notify?: readonly NotificationReceiver[]
+  /**
+   * Patterns that runs refer to by name: `orchestrator.run('name', input)`. A run of one is resumed wherever the name is
+   * offered.
+   */
+  readonly workflows?: Readonly<Record<string, Pattern>>
   /** Your own kinds of actors: those with open work resume on opening, and their streams can be replayed. */
   readonly actors?: readonly OwnKind[]
   /** Called when all work has stopped: a supervision tree gave up, or the log's lock is lost; see `Orchestrator.failed`. */
@@ -117,6 +123,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   serve: true,
   onStop: true,
   notify: true,
+  workflows: true,
   actors: true,
   onFailure: true,
   clock: true,

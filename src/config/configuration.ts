@@ -19,7 +19,6 @@ import type { NotificationReceiver } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
 import { readPlainFile } from '../store/directory.ts'
-import { ConfigDocument } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
 import { describeMistake } from './problems.ts'
@@ -106,7 +105,7 @@ export async function loadConfig({
   checkKeys(options)
   const path = file === undefined ? await findConfigFile(directory) : resolve(file)
   const found = path === null ? undefined : { path, text: await readConfigFile(path) }
-  const document = found && new ConfigDocument(found.path, found.text)
+  const document = found && (await documentOf(found))
   const { raw, origins } = layered(document?.value, { options, environment })
   const placeOf = (part: ValuePath, isKey = false): string => {
     const key = part.join('.')
@@ -183,6 +182,12 @@ const PROGRAMS: ReadonlySet<string> = new Set(['claude.path', 'notify.command'])
 const namesProgram = ({ claude, notify = [] }: ConfigValues, origins: ReadonlyMap<string, unknown>) =>
   (claude?.path !== undefined && !origins.has('claude.path')) ||
   notify.some(({ command }) => command !== undefined)
+
+/** The parser of YAML takes a while to load, so it is loaded only for a file. */
+async function documentOf({ path, text }: ReadFile) {
+  const { ConfigDocument } = await import('./document.ts')
+  return new ConfigDocument(path, text)
+}
 
 /** What a file does that only a trusted one may; nothing if it is trusted. Throws ConfigNotTrustedError. */
 async function problemsOfTrust(
