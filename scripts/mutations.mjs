@@ -1636,6 +1636,68 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A repository cannot run a command or call a webhook through notify',
+    { 'tests/config/trust.test.ts': ['may not: %j'] },
+    [
+      'a command needs no trust',
+      'src/config/trust.ts',
+      "    if (command) add(['notify', index, 'command'], 'it names a program to run')\n",
+      '',
+    ],
+    [
+      'a webhook needs no trust',
+      'src/config/trust.ts',
+      '    if (webhook) add(',
+      '    if (webhook && command) add(',
+    ],
+  ),
+  ...breaking(
+    'Each receiver gets what it chose at least once, in the order of the log',
+    { 'tests/notifications/notifier.test.ts': ['For any log, any failures and any kills'] },
+    [
+      'the place is kept before the delivery',
+      'src/notifications/notifier.ts',
+      '        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
+      '        await this.#places.advance(id, recorded.position, isFor)\n        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
+    ],
+    [
+      'the next one does not wait for one that failed',
+      'src/notifications/notifier.ts',
+      "      if (outcome === 'refused' || tries === MOST_TRIES) {",
+      "      if (outcome !== 'unusable') {",
+    ],
+  ),
+  ...breaking(
+    'A receiver holds up neither work nor another receiver',
+    { 'tests/notifications/notifier.test.ts': ['that never answers holds up no other'] },
+    [
+      'closing waits for all of them',
+      'src/notifications/notifier.ts',
+      'await inTime(this.#parts.clock, this.#deliveries, CLOSES_WITHIN_MS, undefined)',
+      'await this.#deliveries',
+    ],
+  ),
+  ...breaking(
+    'A notification that cannot be delivered is given up after 10 tries, with one warning',
+    { 'tests/notifications/notifier.test.ts': ['is given up with one warning, and hears the next one'] },
+    ['it is tried for ever', 'src/notifications/notifier.ts', 'tries === MOST_TRIES', 'tries === 0'],
+  ),
+  ...breaking(
+    'A notification has no prompt and no answer, and a secret is repeated nowhere',
+    { 'tests/notifications/receivers.test.ts': ['whose secret is %j, without repeating it'] },
+    [
+      'a mistaken secret is quoted',
+      'src/events/options/decoding.ts',
+      'said.isPrivate ? undefined : valueAt(root, path)',
+      'valueAt(root, path)',
+    ],
+  ),
+  ...breaking(
+    'A webhook is not followed elsewhere',
+    { 'tests/notifications/receivers.test.ts': ['is not followed elsewhere'] },
+    ['redirects are followed', 'src/notifications/receivers.ts', "redirect: 'manual', ", ''],
+  ),
+  ...breaking(
     'A refused key or an account without credit costs one request',
     { 'tests/claude/claude-cli-failures.test.ts': ['is reported after one request: the CLI does not retry'] },
     [

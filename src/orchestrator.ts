@@ -40,6 +40,7 @@ import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/b
 import { checkArgument } from './events/options/decoding.ts'
 import { refuseUnknownKeys } from './events/options/known-keys.ts'
 import { LIMITS } from './events/options/limits.ts'
+import type { NotificationReceiver } from './events/options/notify.ts'
 import { checkBounds, ORCHESTRATOR } from './events/options/orchestrator.ts'
 import { completed } from './events/options/setting.ts'
 import type { TaskInput } from './events/task-input.ts'
@@ -50,6 +51,7 @@ import type { ReplayOptions } from './history/replay-stream.ts'
 import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import { hostLogger, type Logger } from './logger.ts'
+import type { Notifier } from './notifications/notifier.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
@@ -104,6 +106,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly #feed: EventFeed
   /** Lets other processes of this user work through this one. */
   #socket: OwnerSocket | undefined
+  #notifier: Notifier | undefined
   /** Whether new tasks and runs are accepted. */
   readonly #intake = { isOpen: true }
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
@@ -225,7 +228,8 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', clock } = options
+    const { resume = 'at-once', notify, clock } = options
+    if (notify !== undefined) (await import('./events/options/notify.ts')).checkReceivers(notify)
     const logger = hostLogger(options.logger)
     const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
@@ -240,6 +244,7 @@ export class Orchestrator implements AsyncDisposable {
       await orchestrator.#agents.declare(options.agents ?? [])
     })
     try {
+      if (notify && notify.length > 0) await orchestrator.#notify(notify)
       if (options.serve !== false && !options.store)
         orchestrator.#socket = await serveOthers({
           ...{ baseDir, store, logger, system: orchestrator },
@@ -260,6 +265,23 @@ export class Orchestrator implements AsyncDisposable {
       throw error
     }
     return orchestrator
+  }
+
+  async #notify(receivers: readonly NotificationReceiver[]): Promise<void> {
+    const { Notifier } = await import('./notifications/notifier.ts')
+    const { deliverer } = await import('./notifications/receivers.ts')
+    const { placeFile } = await import('./notifications/places.ts')
+    const clock = this.#clock
+    this.#notifier = await Notifier.open({
+      ...{ receivers, store: this.store, clock, logger: this.#logger },
+      facts: (after) => this.#feed.events(after),
+      places: placeFile(this.baseDir),
+      deliver: deliverer({ clock }),
+    }).catch((error) => {
+      // Work does not depend on it, and what happens meanwhile is told by the next owner that can.
+      this.#logger.warn({ error }, 'receivers are not notified until the log is opened again')
+      return undefined
+    })
   }
 
   /** Resumes everything that an earlier process left unfinished; resolves with the outcomes when all of it has ended. */
@@ -328,6 +350,7 @@ export class Orchestrator implements AsyncDisposable {
       await closing?.catch((error) => error instanceof StoreLockLost || problems.push(error))
     }
     for (const part of parts) await attempt(this.#closed(part))
+    await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()
     if (problems.length > 0) throw problems[0]

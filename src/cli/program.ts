@@ -83,6 +83,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       async () => (await import('./live/metrics.ts')).metricsCommand,
     ],
     ps: ['list the processes of running calls', async () => (await import('./live/processes.ts')).psCommand],
+    notify: [
+      'test the receivers of notifications',
+      async () => (await import('./notify/commands.ts')).notifyCommands,
+    ],
     inspect: ['open the web inspector', async () => (await import('./live/inspect.ts')).inspectCommand],
   },
   History: {

@@ -62,7 +62,9 @@ export async function withSession(
   let opened: OpenedRunner | undefined
   const open = async () => {
     opened ??= await openRunner(options, screen)
-    return openHere(options, opened, { resume: 'on-demand' })
+    // A command that asks for nothing ends at once, and leaves what is to be told to the next owner.
+    const notify = purpose === 'call' ? options.config.notify : undefined
+    return openHere(options, opened, { resume: 'on-demand', ...defined({ notify }) })
   }
   let isLeft = false
   const leave = () => {
@@ -185,7 +187,7 @@ export async function requireKnown(globals: GlobalOptions, agents: readonly stri
 export async function openHere(
   options: GlobalOptions,
   { runner, logger }: OpenedRunner,
-  when: Pick<OrchestratorOptions, 'resume' | 'onStop'> = {},
+  when: Pick<OrchestratorOptions, 'resume' | 'onStop' | 'notify'> = {},
 ): Promise<Orchestrator> {
   const { Orchestrator } = await import('../orchestrator.ts')
   return Orchestrator.open({

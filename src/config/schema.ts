@@ -5,6 +5,7 @@ import { defined } from '../events/json.ts'
 import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
+import { NotificationReceivers } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
 import { Positive, Text } from '../events/options/values.ts'
@@ -133,6 +134,11 @@ export const ConfigFile = Schema.Struct({
     }),
   ),
   workflows: Schema.optionalKey(Schema.Array(Workflow).annotate({ description: 'Named workflows.' })),
+  notify: Schema.optionalKey(
+    NotificationReceivers.annotate({
+      description: 'Who is notified when something is held, fails, is done, or nears a budget.',
+    }),
+  ),
 })
 export type ConfigValues = typeof ConfigFile.Type
 

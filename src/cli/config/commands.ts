@@ -8,6 +8,7 @@ import { ConfigError, type ConfigProblem } from '../../events/errors/config.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { receiverId } from '../../events/options/notify.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
@@ -41,7 +42,7 @@ const MAKE_ONE = `${NO_FILE} Create one: claude-agents init`
 
 function show(globals: GlobalOptions): void {
   const screen = terminal(globals)
-  const { file, settings, agents = [], workflows = [], untrusted = [] } = globals.config
+  const { file, settings, agents = [], workflows = [], notify = [], untrusted = [] } = globals.config
   if (screen.json) {
     for (const setting of settings) screen.value(setting)
     return
@@ -58,6 +59,7 @@ function show(globals: GlobalOptions): void {
   for (const line of table(screen, columns, rows)) screen.line(line)
   screen.line(`agents: ${inert(agents.map(({ id }) => id).join(', ')) || 'none declared'}`)
   screen.line(`workflows: ${inert(workflows.map(({ name }) => name).join(', ')) || 'none declared'}`)
+  if (notify.length > 0) screen.line(`notify: ${notify.map(receiverId).join(', ')}`)
   screen.note(file === null ? NO_FILE : `Configuration file: ${inert(file)}`)
   noteUntrusted(screen, untrusted)
 }
@@ -81,6 +83,7 @@ async function validate(given: GivenOptions, named: string | undefined): Promise
     const {
       agents = [],
       workflows = [],
+      notify = [],
       ...config
     } = await loadConfig(
       defined({
@@ -91,7 +94,8 @@ async function validate(given: GivenOptions, named: string | undefined): Promise
     )
     const { untrusted = [] } = config
     if (screen.json) return screen.value({ file: path, ok: true, problems: [], untrusted })
-    const content = `${plural(agents.length, 'agent')}, ${plural(workflows.length, 'workflow')}`
+    const receivers = notify.length === 0 ? '' : `, ${plural(notify.length, 'receiver')} of notifications`
+    const content = `${plural(agents.length, 'agent')}, ${plural(workflows.length, 'workflow')}${receivers}`
     screen.line(`${inert(path)} is valid: ${content}.`)
     noteUntrusted(screen, untrusted)
     if (untrusted.length > 0) screen.note('Until then, other commands refuse this file.')

@@ -1,6 +1,7 @@
 /** `serve`: runs as a service: resumes work, supervises, and serves other commands until a signal ends it. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { pause, systemClock } from '../../clock.ts'
+import { defined } from '../../events/json.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -80,7 +81,9 @@ async function serve(
     let stop = (request: { readonly now: boolean }) => {
       asked = request
     }
-    const open = () => openHere(globals, opened, { onStop: (request) => stop(request) })
+    const { notify } = globals.config
+    const open = () =>
+      openHere(globals, opened, { onStop: (request) => stop(request), ...defined({ notify }) })
     const orchestrator = await retryWhileInUse(open).catch(async (error) => {
       const client = await connectOwner(globals.baseDir).catch(() => null)
       client?.close()

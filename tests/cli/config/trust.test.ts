@@ -75,6 +75,7 @@ const OTHERS = [
     'fork',
     'inspect',
     'interactive',
+    'notify test',
     'recover',
   ],
   ...['log backup', 'log compact', 'log export', 'log import', 'log repair', 'log restore', 'rerun'],
