@@ -484,11 +484,41 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'If its directory is removed, an open store',
+    { [OWNER_RECORD]: ['%s while calls run fails them at once, and closes'] },
+    [
+      'a removed directory is noticed by the next write alone',
+      `${STORE}/store.ts`,
+      '        writer.checkOwner()\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'If its directory is removed, an open store',
     { 'tests/store/level/faults.test.ts': ['A store whose directory is removed while it is open'] },
     [
-      'a removed directory is not noticed',
+      'a blob brings a removed directory back',
+      'src/store/file-blobs.ts',
+      '{ mode: DIRECTORY_MODE }',
+      '{ mode: DIRECTORY_MODE, recursive: true }',
+    ],
+  ),
+  ...breaking(
+    'If its directory is removed, an open store',
+    { [OWNER_RECORD]: ['%s while calls run fails them at once, and closes'] },
+    [
+      'the record of another owner is removed',
+      'src/owner/socket.ts',
+      'if (record?.socket === this.#path) await',
+      'await',
+    ],
+  ),
+  ...breaking(
+    'An owner whose lock file is removed or replaced stops',
+    { 'tests/store/level/faults.test.ts': ['A store that loses its head file'] },
+    [
+      'a removed head file is not noticed',
       `${STORE}/store.ts`,
-      "if (headFile.isGone) throw new Error('its directory was removed')\n",
+      'if (headFile.isGone) throw new StoreLockLost({ path: paths.base, file: paths.head })\n',
       '',
     ],
   ),
@@ -523,8 +553,8 @@ export const MUTATIONS = [
     [
       'another file under its name passes',
       `${STORE}/lock.ts`,
-      'return found?.ino === own.ino && found.dev === own.dev',
-      'return found !== undefined',
+      'const isOwn = () => identityAt(path) === own',
+      'const isOwn = () => identityAt(path) !== undefined',
     ],
   ),
   ...breaking(
