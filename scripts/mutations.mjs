@@ -10,6 +10,7 @@ const POWER_LOSS = 'tests/store/level/power-loss.test.ts'
 const CONTRACT = 'tests/store/contract.test.ts'
 const LOCK = 'tests/store/level/lock.test.ts'
 const BACKUP = 'tests/store/care/backup.test.ts'
+const FULL_DISK = 'tests/full-disk.test.ts'
 const GOVERNOR = 'tests/actors/admission/governor.test.ts'
 const ACCOUNT_WAITS = 'tests/actors/admission/account-waits.test.ts'
 const ACCOUNT_LIMITS = 'tests/actors/admission/account-limits.test.ts'
@@ -1551,6 +1552,30 @@ export const MUTATIONS = [
       '        return await begin(task, context)\n      } catch',
     ],
   ),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['closing does not wait for a budget'] }, [
+    'closing waits until a budget is set',
+    'src/actors/admission/budgets.ts',
+    '    await this.#closeLedgers()\n    await this.#settings.idle()\n',
+    '    await this.#settings.idle()\n',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a run that no process executes'] }, [
+    'a cancellation is tried once',
+    'src/patterns/runs/runs.ts',
+    'await actor.insist(end)',
+    'await end()',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a run whose end is refused'] }, [
+    'copies are removed once',
+    'src/patterns/runs/durable-ask.ts',
+    'await actor.insist(() => this.#workers.dismiss())',
+    'await this.#workers.dismiss()',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a supervisor refuses commands'] }, [
+    'commands wait behind an exit',
+    'src/actors/supervision/worker.ts',
+    '      for (const reject of this.#commands) reject(error)\n      this.#commands.clear()\n',
+    '',
+  ]),
   ...breaking(
     'A full disk undoes no decision and loses no answer',
     {
