@@ -10,6 +10,7 @@ const POWER_LOSS = 'tests/store/level/power-loss.test.ts'
 const CONTRACT = 'tests/store/contract.test.ts'
 const LOCK = 'tests/store/level/lock.test.ts'
 const BACKUP = 'tests/store/care/backup.test.ts'
+const FULL_DISK = 'tests/full-disk.test.ts'
 const GOVERNOR = 'tests/actors/admission/governor.test.ts'
 const ACCOUNT_WAITS = 'tests/actors/admission/account-waits.test.ts'
 const ACCOUNT_LIMITS = 'tests/actors/admission/account-limits.test.ts'
@@ -484,11 +485,41 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'If its directory is removed, an open store',
+    { [OWNER_RECORD]: ['%s while calls run fails them at once, and closes'] },
+    [
+      'a removed directory is noticed by the next write alone',
+      `${STORE}/store.ts`,
+      '        writer.checkOwner()\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'If its directory is removed, an open store',
     { 'tests/store/level/faults.test.ts': ['A store whose directory is removed while it is open'] },
     [
-      'a removed directory is not noticed',
+      'a blob brings a removed directory back',
+      'src/store/file-blobs.ts',
+      '{ mode: DIRECTORY_MODE }',
+      '{ mode: DIRECTORY_MODE, recursive: true }',
+    ],
+  ),
+  ...breaking(
+    'If its directory is removed, an open store',
+    { [OWNER_RECORD]: ['%s while calls run fails them at once, and closes'] },
+    [
+      'the record of another owner is removed',
+      'src/owner/socket.ts',
+      'if (record?.socket === this.#path) await',
+      'await',
+    ],
+  ),
+  ...breaking(
+    'An owner whose lock file is removed or replaced stops',
+    { 'tests/store/level/faults.test.ts': ['A store that loses its head file'] },
+    [
+      'a removed head file is not noticed',
       `${STORE}/store.ts`,
-      "if (headFile.isGone) throw new Error('its directory was removed')\n",
+      'if (headFile.isGone) throw new StoreLockLost({ path: paths.base, file: paths.head })\n',
       '',
     ],
   ),
@@ -523,8 +554,8 @@ export const MUTATIONS = [
     [
       'another file under its name passes',
       `${STORE}/lock.ts`,
-      'return found?.ino === own.ino && found.dev === own.dev',
-      'return found !== undefined',
+      'const isOwn = () => identityAt(path) === own',
+      'const isOwn = () => identityAt(path) !== undefined',
     ],
   ),
   ...breaking(
@@ -1579,6 +1610,30 @@ export const MUTATIONS = [
       '        return await begin(task, context)\n      } catch',
     ],
   ),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['closing does not wait for a budget'] }, [
+    'closing waits until a budget is set',
+    'src/actors/admission/budgets.ts',
+    '    await this.#closeLedgers()\n    await this.#settings.idle()\n',
+    '    await this.#settings.idle()\n',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a run that no process executes'] }, [
+    'a cancellation is tried once',
+    'src/patterns/runs/runs.ts',
+    'await actor.insist(end)',
+    'await end()',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a run whose end is refused'] }, [
+    'copies are removed once',
+    'src/patterns/runs/durable-ask.ts',
+    'await actor.insist(() => this.#workers.dismiss())',
+    'await this.#workers.dismiss()',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a supervisor refuses commands'] }, [
+    'commands wait behind an exit',
+    'src/actors/supervision/worker.ts',
+    '      for (const reject of this.#commands) reject(error)\n      this.#commands.clear()\n',
+    '',
+  ]),
   ...breaking(
     'A full disk undoes no decision and loses no answer',
     {

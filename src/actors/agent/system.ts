@@ -164,9 +164,12 @@ export class AgentSystem {
 
   /** Closes the agents in memory and terminates the processes they leave behind. */
   async close(): Promise<void> {
-    await this.#changes.idle()
     this.#here.close()
-    await Promise.all((await this.#here.known()).map((agent) => agent.close()))
+    const closed = async () => Promise.all((await this.#here.known()).map((agent) => agent.close()))
+    // First, as a removal may wait for what an agent cannot write now; then those that were created meanwhile.
+    await closed()
+    await this.#changes.idle()
+    await closed()
     // If no call was ever made, no process can be left.
     if (this.#sweeping) await this.#sweep()
   }

@@ -87,6 +87,8 @@ export class Runs {
   readonly #active = new Map<string, ActiveRun>()
   /** The actors of the active runs. */
   readonly #actors = new Map<string, RunActor>()
+  /** Those of runs that are being cancelled and that this process does not execute. */
+  readonly #cancelled = new Set<RunActor>()
   readonly #copyUse: CopyUse = new Map()
   /** Late costs and the loading of runs take turns: a run's stream must have one actor. */
   readonly #late = new Mailbox()
@@ -328,11 +330,21 @@ export class Runs {
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
     const abandoned = await cancelAbandoned(this.#agents, taken, { reason, forGood: true })
     const actor = await this.#load(id)
+    if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
+    this.#cancelled.add(actor)
     const cancelled: RunFact = { type: 'RunCancelled', data: { reason } }
-    await actor.decide(({ value }) => [...(value === 'running' ? abandoned : []), cancelled], {
-      correlationId: id,
-    })
-    await new Workers(this.#agents, this.#copyUse, taken).dismiss()
+    const end = () =>
+      actor.decide(({ value }) => [...(value === 'running' ? abandoned : []), cancelled], {
+        correlationId: id,
+      })
+    const workers = new Workers(this.#agents, this.#copyUse, taken)
+    try {
+      await actor.insist(end)
+      await actor.insist(() => workers.dismiss())
+    } finally {
+      this.#cancelled.delete(actor)
+      void actor.close()
+    }
   }
 
   /** Adds what a call of a step cost that was known only after its task had ended, once per call. */
@@ -367,7 +379,7 @@ export class Runs {
     this.#closed = true
     this.#life.abort()
     for (const { run } of this.#active.values()) run.leave()
-    await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
+    await Promise.all([...this.#actors.values(), ...this.#cancelled].map((actor) => actor.close()))
   }
 
   #activate(active: ActiveRun, signal?: AbortSignal): Run {

@@ -9,9 +9,9 @@
  */
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Clock, systemClock } from '../../clock.ts'
+import { type Clock, inBackground, systemClock } from '../../clock.ts'
 import { StoreForReading } from '../../events/errors/archive.ts'
-import { type StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts'
+import { StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
@@ -79,6 +79,9 @@ export async function levelStore(directory: string, options: LevelStoreOptions =
   }
 }
 
+/** How often the owner is checked while nothing is written. */
+const WATCH_MS = 500
+
 async function openLocked(
   paths: StorePaths,
   forReading: boolean,
@@ -94,8 +97,8 @@ async function openLocked(
     const watermark = new Watermark()
     let isLost = false
     const checkOwner = () => {
-      if (headFile.isGone) throw new Error('its directory was removed')
       lock.check()
+      if (headFile.isGone) throw new StoreLockLost({ path: paths.base, file: paths.head })
       unread.assertIntact()
     }
     const writer = new LogWriter({
@@ -110,6 +113,7 @@ async function openLocked(
       checkOwner,
       lost(error) {
         isLost = true
+        stopWatching()
         logger.error({ store: paths.base, error: error.message }, 'The store has stopped')
         headFile.abandon()
         watermark.end()
@@ -125,7 +129,17 @@ async function openLocked(
         return recoverLog(database, paths, unsettled)
       },
     })
+    // While calls run, nothing is written. The disk does not follow the clock of a test.
+    let stopWatching = () => {}
+    const watch = () => {
+      stopWatching = inBackground(systemClock, WATCH_MS, () => {
+        watch()
+        writer.checkOwner()
+      })
+    }
+    watch()
     const close = async () => {
+      stopWatching()
       try {
         await writer.close()
         watermark.end()

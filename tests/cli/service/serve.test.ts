@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { concatMap, NEVER } from 'rxjs'
 import { expect, test, vi } from 'vitest'
@@ -7,6 +8,8 @@ import { patternOf } from '../../../src/patterns/pattern.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { commandLine } from '../command.ts'
+
+const UNHURRIED = { timeout: 30_000, interval: 50 }
 
 test('serve keeps the store open for other commands, supervises as configured, and shuts down cleanly', async () => {
   await using model = await simulatedModel()
@@ -36,6 +39,28 @@ supervision:
   expect(new Set(supervisors.map(({ stream }) => stream))).toEqual(
     new Set(['supervisor/team', 'supervisor/inner']),
   )
+})
+
+test('serve ends with an error once its base directory is removed, and so does who waits for a call', async () => {
+  const { folder, run, start } = await commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: './claude' })
+  const called = join(folder, 'called')
+  await writeFile(
+    join(folder, 'claude'),
+    `#!/bin/sh
+if [ "$1" = --version ]; then echo "2.1.197 (Claude Code)"; else touch ${called}; exec sleep 600; fi
+`,
+    { mode: 0o755 },
+  )
+  expect((await run(['agent', 'create', 'a', 'You help.'])).exitCode).toBe(0)
+  const service = start('serve')
+  await vi.waitFor(async () => expect((await run(['serve', 'status'])).exitCode).toBe(0), UNHURRIED)
+  const client = start('agent', 'ask', 'a', 'hello')
+  await vi.waitFor(() => expect(existsSync(called)).toBe(true), UNHURRIED)
+  await rm(join(folder, '.claude-agents'), { recursive: true })
+  for (const { exitCode, stderr } of await Promise.all([service, client])) {
+    expect(stderr).toContain('its directory was removed, moved or replaced while it was open')
+    expect(exitCode).toBe(1)
+  }
 })
 
 test('an invalid supervision tree is refused before it is started', async () => {
