@@ -13,8 +13,9 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openNamedDirectory, systemAddressing } from '../inputs/directory.ts'
+import type { WorkingTree } from './git.ts'
 import { directoryOf, type FilePath, fromTree, isInner, quoted, readable, stepsOf, toTree } from './paths.ts'
-import type { FilesRepository, WorkingTree } from './repository.ts'
+import type { FilesRepository } from './repository.ts'
 import {
   directoriesBelow,
   type FileContent,

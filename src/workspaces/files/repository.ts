@@ -1,60 +1,11 @@
-/**
- * A git repository of ours for the files of agents: bare, beside the log, never the user's.
- *
- * Nothing but git runs in it: no configuration of the user or of a repository is read, and no hook, filter, helper, editor,
- * pager or prompt is started. What is in it when a call of git returns is on the disk.
- */
+/** A git repository of ours for the files of agents: bare, beside the log, never the user's. */
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { WorkspaceError } from '../../events/errors/workspace.ts'
-import { spawnWhenPossible } from '../descriptors.ts'
-
-const SETTINGS = [
-  // The bytes as they are, under the names that they have.
-  ...['core.symlinks=true', 'core.fileMode=true', 'core.autocrlf=false', 'core.ignoreCase=false'],
-  ...[
-    'core.protectNTFS=false',
-    'core.protectHFS=false',
-    'core.quotePath=false',
-    'core.precomposeUnicode=false',
-  ],
-  ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.untrackedCache=false'],
-  ...['core.attributesFile=/dev/null', 'core.excludesFile=/dev/null', 'core.pager=cat', 'credential.helper='],
-  ...['core.fsync=committed', 'core.fsyncMethod=batch', 'core.bigFileThreshold=8m'],
-  ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1000', 'advice.detachedHead=false'],
-].flatMap((setting) => ['-c', setting])
-
-const ENVIRONMENT: Readonly<Record<string, string>> = {
-  LC_ALL: 'C',
-  GIT_CONFIG_NOSYSTEM: '1',
-  GIT_CONFIG_SYSTEM: '/dev/null',
-  GIT_CONFIG_GLOBAL: '/dev/null',
-  GIT_ATTR_NOSYSTEM: '1',
-  GIT_TERMINAL_PROMPT: '0',
-  GIT_OPTIONAL_LOCKS: '0',
-  GIT_LITERAL_PATHSPECS: '1',
-  GIT_NO_REPLACE_OBJECTS: '1',
-  // A missing object of a partial clone is an error, and not a connection.
-  GIT_NO_LAZY_FETCH: '1',
-  GIT_ALLOW_PROTOCOL: '',
-}
+import { type GitCall, git } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
-const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding -diff\n'
-
-export interface GitCall {
-  /** Sent to its standard input. */
-  readonly input?: Iterable<Buffer> | AsyncIterable<Buffer>
-  /** The tree that it works on, with an index of that tree. */
-  readonly tree?: WorkingTree
-  readonly signal?: AbortSignal
-}
-
-export interface WorkingTree {
-  readonly directory: string
-  readonly index: string
-}
+const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
 
 export class FilesRepository {
   readonly path: string
@@ -73,43 +24,20 @@ export class FilesRepository {
     await writeFile(join(this.path, 'info', 'attributes'), ATTRIBUTES)
   }
 
-  /** What git prints. Throws WorkspaceError if git fails, or is missing. */
-  async git(command: readonly string[], { input, tree, signal }: GitCall = {}): Promise<Buffer> {
-    const { execa } = await import('execa')
-    const start = () =>
-      execa('git', [...SETTINGS, ...command], {
-        cwd: this.path,
-        env: {
-          PATH: process.env.PATH,
-          HOME: this.path,
-          ...ENVIRONMENT,
-          GIT_DIR: this.path,
-          ...(tree && { GIT_WORK_TREE: tree.directory, GIT_INDEX_FILE: tree.index }),
-        },
-        extendEnv: false,
-        preferLocal: false,
-        ...(input ? { stdin: input as AsyncIterable<Buffer> } : { stdin: 'ignore' as const }),
-        encoding: 'buffer',
-        maxBuffer: Number.POSITIVE_INFINITY,
-        reject: false,
-        ...(signal && { cancelSignal: signal }),
-        windowsHide: true,
-      })
-    const { child } = await spawnWhenPossible(start, signal ? { signal } : {})
-    const { exitCode, stdout, stderr, cause } = await child
-    if (exitCode === 0) return Buffer.from(stdout as Uint8Array)
-    signal?.throwIfAborted()
-    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    throw new WorkspaceError(
-      isMissing
-        ? { path: this.path, problem: 'git is not installed', hint: 'Install git 2.36 or later.' }
-        : { path: this.path, problem: `git ${command[0]} failed: ${lastLine(stderr as Uint8Array)}` },
-      { cause },
-    )
+  /** Reads objects of a repository of the user, so that they are not copied. *Contract:* they are pinned there by a ref. */
+  async borrow(objects: string): Promise<void> {
+    await this.prepare()
+    const file = join(this.path, 'objects', 'info', 'alternates')
+    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
+    // As git has it: a line in quotes may hold any path.
+    const line = JSON.stringify(objects)
+    if (lines.includes(line)) return
+    await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
+    await appendFile(file, `${line}\n`)
   }
-}
 
-function lastLine(stderr: Uint8Array): string {
-  const lines = Buffer.from(stderr).toString().trim().split('\n')
-  return lines.at(-1) ?? ''
+  /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, or is missing. */
+  git(command: readonly string[], options: Omit<GitCall, 'repository' | 'directory'> = {}): Promise<Buffer> {
+    return git(command, { ...options, repository: this.path })
+  }
 }
