@@ -183,6 +183,12 @@ export class FileHistory {
     }))
   }
 
+  /** The difference between two snapshots as `git diff` prints it. */
+  async patch(from: string, to: string): Promise<string> {
+    const options = ['-r', '-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index', '--binary']
+    return (await this.#repository.git(['diff-tree', ...options, from, to])).toString()
+  }
+
   /** The newest snapshot; undefined before the first. */
   async #current(): Promise<Mark | undefined> {
     if (this.#mark) return this.#mark

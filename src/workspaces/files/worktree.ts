@@ -98,6 +98,14 @@ export async function addWorktree({ repository, directory, branch, commit }: Wor
   await git(['worktree', 'add', '--force', '--quiet', '--no-checkout', ...branching], at)
 }
 
+/** Lets the repository forget a worktree. Its branch stays. */
+export async function releaseWorktree({ common }: UserRepository, directory: string): Promise<void> {
+  await git(['worktree', 'remove', '--force', '--force', '--', directory], {
+    repository: common,
+    directory: common,
+  })
+}
+
 /** What keeps the commits that an agent began from. */
 const pinOf = (branch: string): string => `refs/claude-agents/base/${branch}`
 
