@@ -3,9 +3,13 @@ import { agentFacts } from '../../events/agent-facts.ts'
 import { AgentBusyError } from '../../events/errors/agent.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import type { FileChange } from '../../workspaces/files/file-history.ts'
+import type { FileChange, ListedFile } from '../../workspaces/files/file-history.ts'
 import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
+import type { AnyKind } from '../engine/definition.ts'
+import { foldAt } from '../engine/fold-at.ts'
 import type { AgentEnvironment, AgentLife } from './environment.ts'
+import { agentKind } from './kind.ts'
+import type { AgentContext } from './state.ts'
 
 /** One answered task, with the snapshots of the files before and after it. */
 export interface FilesTurn {
@@ -76,6 +80,13 @@ export class AgentFiles {
         turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
     }
     return turns
+  }
+
+  /** The files, by path: those of the newest snapshot, or those at a version of the agent's stream. */
+  async list({ at }: { readonly at?: number } = {}): Promise<readonly ListedFile[]> {
+    const { state } = await foldAt(agentKind as unknown as AnyKind, this.#store, this.#life.stream, at)
+    const { files } = state.context as unknown as AgentContext
+    return this.#files.list(this.#place, files?.commit ?? this.#place.workspace.commit)
   }
 
   /** How the files differ. Without options, from where the agent began to what is there now. */

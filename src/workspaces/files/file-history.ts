@@ -46,6 +46,14 @@ export interface FileChange {
   readonly removed: number | null
 }
 
+/** A file of a snapshot. */
+export interface ListedFile {
+  readonly path: string
+  /** As git has it: `100644`, `100755`, `120000` for a link, `160000` for a submodule. */
+  readonly mode: string
+  readonly bytes: number
+}
+
 export interface HistoryPlace {
   readonly repository: FilesRepository
   /** The agent's name in the refs of the repository. */
@@ -183,6 +191,16 @@ export class FileHistory {
     }))
   }
 
+  /** The files of a snapshot, by path. */
+  async list(commit: string): Promise<readonly ListedFile[]> {
+    const lines = fieldsOf(await this.#repository.git(['ls-tree', '-r', '-z', '--long', commit]))
+    return lines.map((line) => {
+      const tab = line.indexOf('\t')
+      const [mode = '', , , bytes] = line.slice(0, tab).split(/ +/)
+      return { path: readable(fromTree(line.slice(tab + 1))), mode, bytes: Number(bytes) || 0 }
+    })
+  }
+
   /** The difference between two snapshots as `git diff` prints it. */
   async patch(from: string, to: string): Promise<string> {
     const options = ['-r', '-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index', '--binary']
@@ -191,7 +209,7 @@ export class FileHistory {
 
   /** The newest snapshot; undefined before the first. */
   async #current(): Promise<Mark | undefined> {
-    if (this.#mark) return this.#mark
+    if (this.#mark && (await this.#looseRef()) === this.#mark.commit) return this.#mark
     await this.#repository.prepare()
     await mkdir(this.#own, { recursive: true })
     const refs = await this.#repository.git(['for-each-ref', '--format=%(objectname) %(tree)', this.ref])
@@ -201,7 +219,7 @@ export class FileHistory {
       this.#mark = undefined
       return undefined
     }
-    this.#mark ??= await readMark(join(this.#own, 'mark'))
+    this.#mark = await readMark(join(this.#own, 'mark'))
     if (this.#mark?.commit === commit) return this.#mark
     // The index is not of this snapshot: it was left by a crash, or is not there at all.
     await rm(this.#tree.index, { force: true })
@@ -209,6 +227,12 @@ export class FileHistory {
     await this.#refresh()
     this.#mark = { commit, tree, stamps: {} }
     return this.#mark
+  }
+
+  /** The ref as its file has it, without starting git; null if it is not there, or packed. */
+  async #looseRef(): Promise<string | null> {
+    const text = await readFile(join(this.#repository.path, this.ref), 'utf8').catch(() => '')
+    return text.trim() || null
   }
 
   /** What the index has, and the files that may differ from it, or that it has not. */

@@ -7,7 +7,7 @@ import { WorkspaceError } from '../../events/errors/workspace.ts'
 import type { RepositoryOptions, RepositoryWorkspace } from '../../events/options/agent.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
-import { type FileChange, FileHistory, type SavedFiles } from './file-history.ts'
+import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
 import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
@@ -39,6 +39,8 @@ export interface FilesOperations {
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }>
   /** How the files differ between two snapshots, by path. */
   changes(place: FilesPlace, from: string, to: string): Promise<readonly FileChange[]>
+  /** The files of a snapshot. */
+  list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
   patch(place: FilesPlace, from: string, to: string): Promise<string>
   /** Saves the files, and takes the worktree out of the repository. Its branch and its snapshots stay. */
@@ -79,6 +81,7 @@ export function filesOperations(clock: Clock): FilesOperations {
     save: async (place, note, last) => (await historyOf(place, last)).save(note, by(place.agent)),
     restore: async (place, commit, note) => (await historyOf(place)).restore(commit, note, by(place.agent)),
     changes: async (place, from, to) => (await historyOf(place)).changes(from, to),
+    list: async (place, commit) => (await historyOf(place)).list(commit),
     patch: async (place, from, to) => (await historyOf(place)).patch(from, to),
     async release(place) {
       const { workspace, directories } = place
