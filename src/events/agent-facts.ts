@@ -135,6 +135,8 @@ const definitions = {
       ...fileCounts,
     }),
   ),
+  /** What a turn changed is a commit on the agent's branch. */
+  FilesCommitted: fact(Schema.Struct({ ...onlyTask, commit: Schema.String, branch: Schema.String })),
   /**
    * The files were brought back to the snapshot `to`. `from` is the snapshot of what was there. `because`: the call before
    * did not end well, a user wanted it, or the agent began as a fork.

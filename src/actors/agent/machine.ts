@@ -49,6 +49,7 @@ const fold = agent.assign(({ context, event }) => {
 const late = {
   LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
   LateCostRecorded: { guard: 'isNotOpenCall', actions: fold },
+  FilesCommitted: { actions: fold },
 } as const
 
 /** What can happen to an agent in every working state. */

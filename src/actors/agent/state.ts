@@ -180,6 +180,7 @@ export const changes: {
   FilesSaved: (_, { when, commit }) => ({
     files: { commit, ...(when === 'before' ? { before: commit } : {}) },
   }),
+  FilesCommitted: () => ({}),
   FilesRestored: (_, { commit }) => ({ files: { commit } }),
   ProcessStarted: ({ current }, { pid, startTime, machine, home }) => {
     if (!current?.call) return {}

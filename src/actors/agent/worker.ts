@@ -9,7 +9,6 @@ import { callErrorData } from '../../events/errors/recorded.ts'
 import { defined } from '../../events/json.ts'
 import { hasMaterial, leftOutOf, type Material, type PlacedInput } from '../../events/material.ts'
 import { amountOf, type RecordedSpending, recordedSpending } from '../../events/spending.ts'
-import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { mayPass } from '../engine/insistence.ts'
@@ -24,6 +23,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
+import { callFiles, type SavedFact } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -103,6 +103,8 @@ export function agentWorker(
       causationId: task.cause,
       whileClosing: true,
     })
+
+  const files = callFiles(agent, actor, { runner, logger, directories, bodies, decide })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
@@ -216,9 +218,9 @@ export function agentWorker(
   async function run(effect: CallEffect, signal: AbortSignal, admitted: Admitted) {
     takeBack(effect.task)
     const call = async (): Promise<CallEnding> =>
-      (await beginFromFiles(effect)) ??
+      (await files.begin(effect)) ??
       (await placeInputs(effect, signal)) ??
-      (await saveBefore(effect)) ??
+      (await files.saveBefore(effect)) ??
       (await composed(effect, async ({ call, leftOut }) => {
         if (leftOut) await recordCut(effect, leftOut)
         return carryOutCall(runner, call, signal, (message) => hear(effect, message, admitted))
@@ -306,62 +308,6 @@ export function agentWorker(
     return undefined
   }
 
-  /** Where the agent's files are, if it works on a repository. */
-  function filesPlace(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
-    const workspace = actor.snapshot.context.config?.workspace
-    if (!workspace || !runner.files) return undefined
-    return { files: runner.files, place: { agent, workspace, directories } }
-  }
-
-  /** After a call that did not end well, the next one begins from the files before it. Returns the call's ending if that fails. */
-  async function beginFromFiles({ task, call: { callId } }: CallEffect): Promise<CallEnding | undefined> {
-    const to = actor.snapshot.context.files?.before
-    const found = filesPlace()
-    if (!found || to === undefined) return undefined
-    try {
-      const { before, after } = await found.files.restore(found.place, to, `before call ${callId}`)
-      const data = { because: 'call', from: before.commit, to, ...after } as const
-      await decide(task, ({ current }) =>
-        current?.call?.callId === callId ? [{ type: 'FilesRestored', data }] : [],
-      )
-      return undefined
-    } catch (error) {
-      return { type: 'CallFailed', error: callErrorData(error) }
-    }
-  }
-
-  async function saveBefore({ task, call: { callId } }: CallEffect): Promise<CallEnding | undefined> {
-    const found = filesPlace()
-    if (!found) return undefined
-    try {
-      const last = actor.snapshot.context.files?.commit
-      const saved = await found.files.save(found.place, `before call ${callId}`, last)
-      const data = { taskId: task.taskId, callId, when: 'before', ...saved } as const
-      await decide(task, ({ current }) =>
-        current?.call?.callId === callId ? [{ type: 'FilesSaved', data }] : [],
-      )
-      return undefined
-    } catch (error) {
-      return { type: 'CallFailed', error: callErrorData(error) }
-    }
-  }
-
-  /** The files that an answered call left. An answer is recorded without them rather than not at all. */
-  async function savedAfter({ taskId }: QueuedTask, callId: string): Promise<readonly AgentFact[]> {
-    const found = filesPlace()
-    if (!found) return []
-    try {
-      const saved = await found.files.save(found.place, `after call ${callId}`)
-      return [{ type: 'FilesSaved', data: { taskId, callId, when: 'after', ...saved } }]
-    } catch (error) {
-      logger.warn(
-        { agent, taskId, error },
-        'the files after a call could not be saved: the next call saves them',
-      )
-      return []
-    }
-  }
-
   /** Composes the call first. If its texts can no longer be read it fails now, not at its deadline. */
   async function composed<Ending>(
     { task, call }: CallEffect,
@@ -444,10 +390,11 @@ export function agentWorker(
     if (ending.type === 'CallSucceeded') {
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
-      const files = await savedAfter(task, callId)
+      const saved = await files.saveAfter(task, callId)
       try {
-        const recorded = await recordAnswer(task, succeeded, files)
+        const recorded = await recordAnswer(task, succeeded, saved)
         if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
+        else await files.commit(task, call, saved)
         return 'harvested'
       } catch (error) {
         return await keepUnrecordable({ task, call }, ending, admitted, error)
@@ -480,11 +427,11 @@ export function agentWorker(
   async function recordAnswer(
     task: CurrentTask,
     succeeded: AnswerFact,
-    files: readonly AgentFact[],
+    saved: readonly SavedFact[],
   ): Promise<readonly Recorded[]> {
     const { taskId, callId } = succeeded.data
     const answering = ({ current }: AgentContext) =>
-      current?.call?.callId === callId ? [...files, succeeded] : []
+      current?.call?.callId === callId ? [...saved, succeeded] : []
     const step = steps.get(taskId)
     // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
     if (!step || task.attempt > 1) return decide(task, answering)

@@ -13,7 +13,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openNamedDirectory, systemAddressing } from '../inputs/directory.ts'
-import type { WorkingTree } from './git.ts'
+import { type Author, signatureOf, type WorkingTree } from './git.ts'
 import { directoryOf, type FilePath, fromTree, isInner, quoted, readable, stepsOf, toTree } from './paths.ts'
 import type { FilesRepository } from './repository.ts'
 import {
@@ -122,7 +122,7 @@ export class FileHistory {
   }
 
   /** Saves the files as they are now. Without a change since the last snapshot, that one is returned. */
-  async save(message: string, { author, at }: { author: string; at: Date }): Promise<SavedFiles> {
+  async save(message: string, by: Author): Promise<SavedFiles> {
     const before = await this.#current()
     await using root = await openNamedDirectory(this.#directory, systemAddressing)
     const { known, suspects } = await this.#listed()
@@ -135,7 +135,7 @@ export class FileHistory {
     const changes: Change[] = []
     const header = [
       `commit ${this.ref}\nmark :1\n`,
-      `committer ${author.replace(/[<>\n]/g, '')} <${author.replace(/[<>\s]/g, '')}@claude-agents> ${Math.floor(at.getTime() / 1000)} +0000\n`,
+      `committer ${signatureOf(by)}\n`,
       `data ${Buffer.byteLength(message)}\n${message}\n`,
       before ? `from ${before.commit}\n` : '',
     ].join('')
@@ -157,7 +157,7 @@ export class FileHistory {
   async restore(
     commit: string,
     message: string,
-    by: { author: string; at: Date },
+    by: Author,
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }> {
     const before = await this.save(message, by)
     await using root = await openNamedDirectory(this.#directory, systemAddressing)
@@ -172,6 +172,16 @@ export class FileHistory {
         await writeFileAt(root, path, { mode: to.mode as FileMode, bytes: contents.get(to.oid) as Buffer })
     }
     return { before, after: await this.save(message, by) }
+  }
+
+  /** A commit of the repository's own with the files of a snapshot; null if the parent has the same files. */
+  async commit({ tree }: SavedFiles, parent: string, message: string, by: Author): Promise<string | null> {
+    const parentTree = await this.#repository.git(['rev-parse', '--verify', `${parent}^{tree}`])
+    if (parentTree.toString().trim() === tree) return null
+    const input = [Buffer.from(message)]
+    return (await this.#repository.git(['commit-tree', tree, '-p', parent, '-F', '-'], { input, by }))
+      .toString()
+      .trim()
   }
 
   /** How the files differ between two snapshots, by path. */

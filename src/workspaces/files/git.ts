@@ -45,7 +45,16 @@ export interface GitCall {
   readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
   /** The tree that it works on, with an index of that tree. */
   readonly tree?: WorkingTree
+  /** A further repository on this disk that it may read from. */
+  readonly from?: string
+  /** Who commits, and when. Default: nobody can. */
+  readonly by?: Author
   readonly signal?: AbortSignal
+}
+
+export interface Author {
+  readonly author: string
+  readonly at: Date
 }
 
 export interface WorkingTree {
@@ -56,7 +65,7 @@ export interface WorkingTree {
 /** What git prints. Throws WorkspaceError if git fails, or is missing. */
 export async function git(
   command: readonly string[],
-  { repository, directory = repository, input, tree, signal }: GitCall,
+  { repository, directory = repository, input, tree, from, by, signal }: GitCall,
 ): Promise<Buffer> {
   const { execa } = await import('execa')
   const start = () =>
@@ -67,6 +76,8 @@ export async function git(
         HOME: '/nonexistent',
         ...ENVIRONMENT,
         GIT_DIR: repository,
+        ...(from !== undefined && { GIT_ALLOW_PROTOCOL: 'file' }),
+        ...(by && identityOf(by)),
         ...(tree && { GIT_WORK_TREE: tree.directory, GIT_INDEX_FILE: tree.index }),
       },
       extendEnv: false,
@@ -90,6 +101,26 @@ export async function git(
     { cause },
   )
 }
+
+/** The author of an agent's commits, as `name <name@claude-agents>`. */
+export const signatureOf = ({ author, at }: Author): string => {
+  const { name, email, date } = signed(author, at)
+  return `${name} <${email}> ${date}`
+}
+
+function identityOf({ author, at }: Author): Readonly<Record<string, string>> {
+  const { name, email, date } = signed(author, at)
+  return {
+    ...{ GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: date },
+    ...{ GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email, GIT_COMMITTER_DATE: date },
+  }
+}
+
+const signed = (author: string, at: Date) => ({
+  name: author,
+  email: `${author}@claude-agents`,
+  date: `${Math.floor(at.getTime() / 1000)} +0000`,
+})
 
 function lastLine(stderr: Uint8Array): string {
   const lines = Buffer.from(stderr).toString().trim().split('\n')

@@ -11,8 +11,10 @@ import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from '
 import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
+  advanceBranch,
   commitOf,
   excludesOf,
+  headOf,
   objectsOf,
   releaseWorktree,
   resetIndex,
@@ -43,6 +45,8 @@ export interface FilesOperations {
   list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
   patch(place: FilesPlace, from: string, to: string): Promise<string>
+  /** Commits the files of a snapshot to the agent's branch; null if they are there already, or the agent left its branch. */
+  commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Saves the files, and takes the worktree out of the repository. Its branch and its snapshots stay. */
   release(place: FilesPlace): Promise<void>
 }
@@ -83,6 +87,18 @@ export function filesOperations(clock: Clock): FilesOperations {
     changes: async (place, from, to) => (await historyOf(place)).changes(from, to),
     list: async (place, commit) => (await historyOf(place)).list(commit),
     patch: async (place, from, to) => (await historyOf(place)).patch(from, to),
+    async commit(place, saved, message) {
+      const { agent, workspace, directories } = place
+      const history = await historyOf(place)
+      const directory = directories.workspace
+      const parent = await headOf(directory, workspace.branch)
+      const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
+      if (parent === null || commit === null) return null
+      const repository = await userRepository(workspace.repo)
+      const from = join(directories.base ?? '', 'files.git')
+      await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
+      return commit
+    },
     async release(place) {
       const { workspace, directories } = place
       if (!existsSync(join(directories.workspace, '.git'))) return

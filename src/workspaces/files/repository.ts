@@ -19,6 +19,8 @@ export class FilesRepository {
     if (existsSync(join(this.path, 'info', 'attributes'))) return
     await mkdir(this.path, { recursive: true, mode: 0o700 })
     await this.git(['init', '--quiet', '--bare', '--template='])
+    // The repositories of users fetch the commits of agents from it.
+    await this.git(['config', 'uploadpack.allowAnySHA1InWant', 'true'])
     await mkdir(join(this.path, 'info'), { recursive: true })
     // The last: a repository without it is not complete.
     await writeFile(join(this.path, 'info', 'attributes'), ATTRIBUTES)

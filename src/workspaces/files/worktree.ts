@@ -98,6 +98,33 @@ export async function addWorktree({ repository, directory, branch, commit }: Wor
   await git(['worktree', 'add', '--force', '--quiet', '--no-checkout', ...branching], at)
 }
 
+/** The commit that a worktree's branch is at; null if the agent has left its branch. */
+export async function headOf(directory: string, branch: string): Promise<string | null> {
+  const at = { repository: join(directory, '.git'), directory }
+  const current = await git(['symbolic-ref', '--quiet', 'HEAD'], at).catch(() => Buffer.alloc(0))
+  if (current.toString().trim() !== `refs/heads/${branch}`) return null
+  return (await git(['rev-parse', '--verify', 'HEAD'], at)).toString().trim()
+}
+
+/** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
+export async function advanceBranch(
+  { repository: { common }, directory, branch }: Omit<WorktreePlace, 'commit'>,
+  { from, commit, parent }: { readonly from: string; readonly commit: string; readonly parent: string },
+): Promise<void> {
+  const at = { repository: common, directory: common }
+  const options = [
+    '--quiet',
+    '--no-tags',
+    '--no-write-fetch-head',
+    '--no-recurse-submodules',
+    '--no-auto-maintenance',
+  ]
+  await git(['fetch', ...options, '--', from, commit], { ...at, from })
+  // If the agent has committed meanwhile, its commit stays.
+  await git(['update-ref', `refs/heads/${branch}`, commit, parent], at)
+  await resetIndex(directory)
+}
+
 /** Lets the repository forget a worktree. Its branch stays. */
 export async function releaseWorktree({ common }: UserRepository, directory: string): Promise<void> {
   await git(['worktree', 'remove', '--force', '--force', '--', directory], {

@@ -73,6 +73,20 @@ test('a turn is saved, looked at, undone, and the undoing undone', async () => {
   expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'b.txt', 'c.txt'])
   await expect(agent.files.undo({ to: 3 })).rejects.toThrow('its turns are 1 to 2')
 
+  // Each turn is a commit of the agent on its branch, as it was answered.
+  const log = user(
+    repo,
+    'log',
+    '--format=%an|%s|%(trailers:key=Task,valueonly,separator=)',
+    'claude-agents/dev',
+  )
+  expect(log.split('\n').map((line) => line.replace(/[0-9a-f-]{36}$/, 'ID'))).toEqual([
+    'dev|c|ID',
+    'dev|b|ID',
+    'User|first|',
+  ])
+  expect(user(repo, 'show', '--stat', '--format=', 'claude-agents/dev')).toContain('c.txt | 1 +')
+
   // The user's tree is as it was.
   expect(await readFile(join(repo, 'a.txt'), 'utf8')).toBe('the work of the user\n')
   expect(user(repo, 'status', '--porcelain')).toBe(' M a.txt')

@@ -76,6 +76,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       ConversationCut: { taskId, callId, turns: attempt, characters: 0 },
       InputsPlaced: { taskId, callId, inputs: [] },
       FilesSaved: { taskId, callId, when: fatal ? 'before' : 'after', ...files },
+      FilesCommitted: { taskId, commit: 'c', branch: 'b' },
       FilesRestored: { because: 'call', from: 'a', to: 'b', ...files },
       CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at },
       ProcessStarted: { taskId, callId, pid: attempt, startTime: null },
