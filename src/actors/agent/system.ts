@@ -2,6 +2,7 @@
  * All agents of a store: created, listed, resumed and removed. Names, lists and counts come from the summaries that the
  * store keeps, and load no agent; the agents that live in this process are in a registry.
  */
+import { resolve } from 'node:path'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
@@ -224,10 +225,11 @@ export class AgentSystem {
       const problem = 'its runner has no workspaces'
       throw new InvalidInputError({ what: `The repository of agent "${id}"`, problem })
     }
-    const resolved = await files.resolve(id, workspace)
     const known = (await this.#here.get(id)).snapshot.context.config?.workspace
-    const isKnown = known && known.repo === resolved.repo && known.base === resolved.base
-    return { ...config, workspace: isKnown ? { ...resolved, commit: known.commit } : resolved }
+    const { repo, base = 'HEAD', branch = branchOf(id) } = workspace
+    if (known && resolve(repo) === known.repo && base === known.base && branch === known.branch)
+      return { ...config, workspace: known }
+    return { ...config, workspace: await files.resolve({ repo, base, branch }) }
   }
 
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
@@ -321,4 +323,6 @@ export class AgentSystem {
 
 /** Two agents never work on one branch. */
 const ownBranch = (config: AgentConfig, id: string): AgentConfig =>
-  config.workspace ? { ...config, workspace: { ...config.workspace, branch: `claude-agents/${id}` } } : config
+  config.workspace ? { ...config, workspace: { ...config.workspace, branch: branchOf(id) } } : config
+
+const branchOf = (id: string) => `claude-agents/${id}`

@@ -149,11 +149,20 @@ const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)
   problem: 'is not a name for a branch or a commit',
 })
 
-const RepositoryOptions = Schema.Struct({
-  repo: Text,
-  base: Schema.optionalKey(BranchName),
-  branch: Schema.optionalKey(BranchName),
-}).annotate({ noun: 'option' })
+/** The fields of a workspace, in code and in the configuration file. */
+export const RepositoryOptions: Schema.Codec<RepositoryOptions> = explainedBy<RepositoryOptions>()(
+  Schema.Struct({
+    repo: Text.annotate({ description: 'A directory of the git repository.' }),
+    base: Schema.optionalKey(
+      BranchName.annotate({
+        description: 'The branch, tag or commit that its work begins from: HEAD by default.',
+      }),
+    ),
+    branch: Schema.optionalKey(
+      BranchName.annotate({ description: 'The branch of its work: claude-agents/ID by default.' }),
+    ),
+  }).annotate({ noun: 'option' }),
+)
 
 const RepositoryWorkspace: Schema.Codec<RepositoryWorkspace> = explainedBy<RepositoryWorkspace>()(
   Schema.Struct({ repo: Schema.String, base: Schema.String, commit: Schema.String, branch: Schema.String }),

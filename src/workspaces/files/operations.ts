@@ -30,7 +30,7 @@ export interface FilesPlace {
 
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
-  resolve(agent: string, options: RepositoryOptions): Promise<RepositoryWorkspace>
+  resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
   /** Saves the files as they are. A worktree that is gone is made again first, from the given snapshot or its base. */
   save(place: FilesPlace, note: string, last?: string): Promise<SavedFiles>
   /** Brings the files back to a snapshot, or to a commit of the repository. What is there is saved first. */
@@ -78,7 +78,7 @@ export function filesOperations(clock: Clock): FilesOperations {
   }
 
   return {
-    async resolve(agent, { repo, base = 'HEAD', branch = `claude-agents/${agent}` }) {
+    async resolve({ repo, base, branch }) {
       const repository = await userRepository(repo)
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
