@@ -89,7 +89,7 @@ export class AgentFiles {
     return this.#files.list(this.#place, files?.commit ?? this.#place.workspace.commit)
   }
 
-  /** How the files differ. Without options, from where the agent began to what is there now. */
+  /** How the files differ. Without options, from where the agent began to now. */
   async diff({ turn, since }: DiffOptions = {}): Promise<FilesDiff> {
     const { base, head } = await this.#range({ ...(turn && { turn }), ...(since && { since }) })
     const files = await this.#files.changes(this.#place, base, head)
@@ -104,7 +104,7 @@ export class AgentFiles {
 
   /**
    * Brings the files back to what they were after a turn (0: where the agent began); by default before the last turn that is
-   * not undone. What is there is saved first, so that this can be undone. The conversation stays as it is. Throws
+   * not undone. The present files are saved first, so that this can be undone. The conversation stays as it is. Throws
    * AgentBusyError while a task runs.
    */
   async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {

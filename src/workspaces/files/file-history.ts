@@ -14,7 +14,16 @@ import { join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { type Directory, openNamedDirectory, systemAddressing } from '../inputs/directory.ts'
 import { type Author, signatureOf, type WorkingTree } from './git.ts'
-import { directoryOf, type FilePath, fromTree, isInner, quoted, readable, stepsOf, toTree } from './paths.ts'
+import {
+  directoryOf,
+  type FilePath,
+  fastImportPath,
+  fromTree,
+  isInner,
+  readable,
+  stepsOf,
+  toTree,
+} from './paths.ts'
 import type { FilesRepository } from './repository.ts'
 import {
   directoriesBelow,
@@ -150,7 +159,7 @@ export class FileHistory {
   }
 
   /**
-   * Brings the files back as they were. What is there now is saved first.
+   * Brings the files back as they were. The present ones are saved first.
    *
    * @returns The snapshots before and after.
    */
@@ -321,12 +330,12 @@ export class FileHistory {
       } else if (content) found.push([path, content])
       else if (was) {
         changes.push({ path, kind: 'removed', mode: '0', oid: GONE })
-        yield* tell(`D ${quoted(toTree(path))}\n`)
+        yield* tell(`D ${fastImportPath(toTree(path))}\n`)
       }
     }
     for (const [path, { mode, bytes }] of found) {
       changes.push({ path, kind: known.has(path) ? 'changed' : 'added', mode, oid: oidOf(bytes) })
-      yield* tell(`M ${mode} inline ${quoted(toTree(path))}\n`, bytes)
+      yield* tell(`M ${mode} inline ${fastImportPath(toTree(path))}\n`, bytes)
     }
     yield Buffer.from(begun ? 'get-mark :1\nls :1 ""\ndone\n' : 'done\n')
   }

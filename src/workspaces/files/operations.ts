@@ -33,7 +33,7 @@ export interface FilesOperations {
   resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
   /** Saves the files as they are. A worktree that is gone is made again first, from the given snapshot or its base. */
   save(place: FilesPlace, note: string, last?: string): Promise<SavedFiles>
-  /** Brings the files back to a snapshot, or to a commit of the repository. What is there is saved first. */
+  /** Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. */
   restore(
     place: FilesPlace,
     commit: string,
@@ -45,7 +45,7 @@ export interface FilesOperations {
   list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
   patch(place: FilesPlace, from: string, to: string): Promise<string>
-  /** Commits the files of a snapshot to the agent's branch; null if they are there already, or the agent left its branch. */
+  /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Saves the files, and takes the worktree out of the repository. Its branch and its snapshots stay. */
   release(place: FilesPlace): Promise<void>

@@ -31,5 +31,5 @@ export const fromTree = (path: FilePath): FilePath =>
 export const isInner = (path: FilePath): boolean => /(^|\/)\.git@*(\/|$)/i.test(path)
 
 /** As `git fast-import` reads it. */
-export const quoted = (path: FilePath): string =>
+export const fastImportPath = (path: FilePath): string =>
   `"${path.replace(/[^ !#-[\]-~]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`)}"`

@@ -81,7 +81,7 @@ export async function commitOf({ path, common }: UserRepository, name: string): 
 const gitDirectory = (path: string, common: string) =>
   existsSync(join(path, '.git')) ? join(path, '.git') : common
 
-/** Adds the worktree, without its files. One that is there already stays. */
+/** Adds the worktree, without its files. An existing one stays. */
 export async function addWorktree({ repository, directory, branch, commit }: WorktreePlace): Promise<void> {
   if (existsSync(join(directory, '.git'))) return
   const { common } = repository

@@ -50,6 +50,7 @@ test.each(['alone', 'beside a service'])(
     })
     const patch = await cli.run(['agent', 'diff', 'dev'])
     expect(patch.stdout).toContain('+by hand')
+    expect((await cli.run(['agent', 'diff', 'dev', '--turn', '1'])).stderr).toContain('Nothing has changed.')
     expect((await cli.run(['agent', 'diff', 'dev', '--stat'])).stdout).not.toContain('\u202E')
     expect((await cli.run(['agent', 'files', 'dev'])).stdout).toContain('b.txt')
     expect((await cli.run(['agent', 'show', 'dev'])).stdout).toContain(path)
