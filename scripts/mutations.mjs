@@ -31,6 +31,57 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Files
+  ...breaking(
+    'A turn of an agent on a repository is a transaction over its files',
+    {
+      'tests/actors/agent/files.test.ts': [
+        'a call that failed leaves nothing for the next one, and what it did is in a snapshot',
+      ],
+    },
+    [
+      'a call that failed counts as settled',
+      'src/actors/agent/state.ts',
+      "...(when === 'before' ? { before: commit } : {})",
+      '...{}',
+    ],
+  ),
+  ...breaking(
+    'A snapshot brings back bytes, modes, links, deletions and untracked files',
+    { 'tests/workspaces/files/file-history.test.ts': ['restores bytes, modes, links, deletions'] },
+    [
+      'a file that is new stays',
+      'src/workspaces/files/file-history.ts',
+      'if (to === undefined) await removeFileAt(root, path)',
+      'if (to === undefined) void path',
+    ],
+  ),
+  ...breaking(
+    'A worktree that is lost is made again',
+    {
+      'tests/actors/agent/files.test.ts': ['a worktree that is gone is made again from the newest snapshot'],
+    },
+    [
+      'from its base',
+      'src/workspaces/files/operations.ts',
+      'history.restore(last ?? workspace.commit',
+      'history.restore(workspace.commit',
+    ],
+  ),
+  ...breaking(
+    "The user's repository stays as it is, and nothing of it runs.",
+    {
+      'tests/workspaces/files/worktree.test.ts': [
+        'an agent gets the files of a commit, and nothing of a hostile repository runs',
+      ],
+    },
+    [
+      'its hooks run',
+      'src/workspaces/files/git.ts',
+      "'core.hooksPath=/dev/null', 'core.fsmonitor=false'",
+      "'core.fsmonitor=false'",
+    ],
+  ),
   // The log
   ...breaking(
     'A power loss at any moment',

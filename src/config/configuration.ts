@@ -154,11 +154,14 @@ export async function loadConfig({
     logLevel: logging?.level,
     logFile: from('logging.file', logging?.file),
     claudePath: from('claude.path', claude?.path),
-    agents: agents?.map(({ id, system_prompt, budget, ...rest }) => ({
+    agents: agents?.map(({ id, system_prompt, budget, workspace, ...rest }) => ({
       id,
       systemPrompt: system_prompt,
       ...agentOptions(rest),
-      ...defined({ budget: amounts(budget?.usd, budget?.tokens) }),
+      ...defined({
+        budget: amounts(budget?.usd, budget?.tokens),
+        workspace: workspace && { ...workspace, repo: from('agents', workspace.repo) ?? workspace.repo },
+      }),
     })),
     supervision,
     workflows: workflows.length === 0 ? undefined : workflows,

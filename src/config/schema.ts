@@ -2,7 +2,7 @@
 
 import * as Schema from 'effect/Schema'
 import { defined } from '../events/json.ts'
-import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
+import { AGENT, IDENTITY, RETRY, RepositoryOptions } from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
 import { NotificationReceivers } from '../events/options/notify.ts'
@@ -105,6 +105,12 @@ const Agent = Schema.Struct({
   id: IDENTITY.id,
   system_prompt: IDENTITY.systemPrompt,
   ...fieldsOf(AGENT_DEFAULTS),
+  workspace: Schema.optionalKey(
+    RepositoryOptions.annotate({
+      noun: 'setting',
+      description: 'The repository that it works on, in a worktree and on a branch of its own.',
+    }),
+  ),
   budget: Schema.optionalKey(
     Schema.Struct(partial({ usd: BUDGET.usd.schema, tokens: BUDGET.tokens.schema })).annotate({
       description: 'The total amount it may spend.',

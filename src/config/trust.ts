@@ -117,6 +117,9 @@ export async function privilegesOf({
   }
   if (hasTools(agent_defaults?.allowed_tools) && isOfFile('agent_defaults.allowed_tools'))
     add(['agent_defaults', 'allowed_tools'], 'it grants tools to all agents')
+  for (const [index, { id, workspace }] of agents.entries())
+    if (workspace && !(await liesIn(resolve(dirname(path), workspace.repo), dirname(path))))
+      add(['agents', index, 'workspace'], `it lets ${id} work on a repository outside of its folder`)
   agents.forEach(({ id, allowed_tools }, index) => {
     if (hasTools(allowed_tools)) add(['agents', index, 'allowed_tools'], `it grants tools to ${id}`)
   })

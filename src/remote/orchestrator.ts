@@ -2,10 +2,12 @@
 import type { Agent } from '../actors/agent/agent.ts'
 import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
+import { systemClock } from '../clock.ts'
 import { OwnerOnly } from '../events/errors/owner.ts'
 import { Orchestrator } from '../orchestrator.ts'
 import { AGENT_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
+import { filesOperations } from '../workspaces/files/operations.ts'
 import { remoteAccept, remoteAsk } from './ask.ts'
 import type { OwnerClient } from './client.ts'
 import { remoteResume, remoteRun } from './run.ts'
@@ -70,8 +72,10 @@ async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string)
       agent = await folded()
       return result
     }
+  const commands = Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)]))
   return withProperties(() => agent, {
-    ...Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)])),
+    ...commands,
+    files: methodsOf('files', commands),
     ask: (task: never, options: never) => remoteAsk(client, id, task, options),
     accept: (task: never, options: never) => remoteAccept(client, id, task, options),
   })
@@ -97,6 +101,7 @@ const READER: AgentRunner = {
   },
   recover: async () => ({ outcome: 'unanswered' }),
   processes: ({ baseDir }) => callProcesses(baseDir),
+  files: filesOperations(systemClock),
 }
 
 /** The methods of one part by name, from methods by path: `runs.cancel` is the method `cancel` of the part `runs`. */

@@ -22,6 +22,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
+import { callFiles, type SavedFact } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -101,6 +102,8 @@ export function agentWorker(
       causationId: task.cause,
       whileClosing: true,
     })
+
+  const files = callFiles(agent, actor, { runner, logger, directories, bodies, decide })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
@@ -233,7 +236,9 @@ export function agentWorker(
   async function run(effect: CallEffect, signal: AbortSignal, admitted: Admitted) {
     takeBack(effect.task)
     const call = async (): Promise<CallEnding> =>
+      (await files.begin(effect)) ??
       (await placeInputs(effect, signal)) ??
+      (await files.saveBefore(effect)) ??
       (await composed(effect, async ({ call, leftOut }) => {
         if (leftOut) await recordCut(effect, leftOut)
         return carryOutCall(runner, call, signal, (message) => hear(effect, message, admitted))
@@ -403,9 +408,11 @@ export function agentWorker(
     if (ending.type === 'CallSucceeded') {
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
+      const saved = await files.saveAfter(task, callId)
       try {
-        const recorded = await recordAnswer(task, succeeded)
+        const recorded = await recordAnswer(task, succeeded, saved)
         if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
+        else await files.commit(task, call, saved)
         return 'harvested'
       } catch (error) {
         return await keepUnrecordable({ task, call }, ending, admitted, error)
@@ -435,9 +442,14 @@ export function agentWorker(
   }
 
   /** Records an answer, in one append with that of the step that waits for it. */
-  async function recordAnswer(task: CurrentTask, succeeded: AnswerFact): Promise<readonly Recorded[]> {
+  async function recordAnswer(
+    task: CurrentTask,
+    succeeded: AnswerFact,
+    saved: readonly SavedFact[],
+  ): Promise<readonly Recorded[]> {
     const { taskId, callId } = succeeded.data
-    const answering = ({ current }: AgentContext) => (current?.call?.callId === callId ? [succeeded] : [])
+    const answering = ({ current }: AgentContext) =>
+      current?.call?.callId === callId ? [...saved, succeeded] : []
     const step = steps.get(taskId)
     // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
     if (!step || task.attempt > 1) return decide(task, answering)

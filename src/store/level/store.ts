@@ -91,6 +91,8 @@ async function openLocked(
   const { clock = systemClock, openDatabase = openLevel } = options
   const logger = hostLogger(options.logger)
   const storeId = (await inspectStoreDirectory(paths)) ?? (await createStoreDirectory(paths, openDatabase))
+  // Copies may lack an empty directory.
+  await makeDirectory(paths.blobs)
   const { database, unread, recovered } = await openRecovered(paths, storeId, openDatabase)
   try {
     const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
