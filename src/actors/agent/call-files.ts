@@ -8,13 +8,12 @@ import type { Recorded } from '../../events/envelope.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
 import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
+import type { SavedFiles } from '../../workspaces/files/file-history.ts'
 import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
 import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-
-export type SavedFact = Extract<AgentFact, { type: 'FilesSaved' }>
 
 interface CallOfTask {
   readonly task: CurrentTask
@@ -38,9 +37,9 @@ export interface CallFiles {
   /** Saves the files that the call begins from. Returns the call's ending if that fails. */
   saveBefore(of: CallOfTask): Promise<CallEnding | undefined>
   /** Saves the files that an answered call left. */
-  saveAfter(task: QueuedTask, callId: string): Promise<readonly SavedFact[]>
+  saveAfter(task: QueuedTask, callId: string): Promise<SavedFiles | undefined>
   /** Commits them to the agent's branch. */
-  commit(task: QueuedTask, call: OpenCall, saved: readonly SavedFact[]): Promise<void>
+  commit(task: QueuedTask, call: OpenCall, saved: SavedFiles): Promise<void>
 }
 
 export function callFiles(
@@ -88,31 +87,36 @@ export function callFiles(
         return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved } }
       }),
 
-    async saveAfter({ taskId }, callId) {
+    async saveAfter(task, callId) {
       const found = worktree()
-      if (!found) return []
+      if (!found) return undefined
+      const { taskId } = task
       try {
         const saved = await found.files.save(found.place, `after call ${callId}`)
-        return [{ type: 'FilesSaved', data: { taskId, callId, when: 'after', ...saved } }]
+        const data = { taskId, callId, when: 'after', ...saved } as const
+        await decide(task, ({ current }) =>
+          current?.call?.callId === callId ? [{ type: 'FilesSaved', data }] : [],
+        )
+        return saved
       } catch (error) {
         // The answer is recorded without its files rather than not at all.
         logger.warn(
           { agent, taskId, error },
           'the files after a call could not be saved: the next call saves them',
         )
-        return []
+        return undefined
       }
     },
 
-    async commit(task, { sessionId }, [saved]) {
+    async commit(task, { sessionId }, saved) {
       const found = worktree()
-      if (!found || !saved) return
+      if (!found) return
       const { taskId, runId } = task
       const run = runId === undefined ? '' : `Run: ${runId}\n`
       try {
         const [subject = ''] = (await bodies.read(task.prompt)).trim().split(/[\r\n]/, 1)
         const message = `${shortened(subject)}\n\nAgent: ${agent}\nTask: ${taskId}\n${run}Session: ${sessionId}\n`
-        const commit = await found.files.commit(found.place, saved.data, message)
+        const commit = await found.files.commit(found.place, saved, message)
         if (commit === null) return
         const { branch } = found.place.workspace
         await decide(task, () => [{ type: 'FilesCommitted', data: { taskId, commit, branch } }])

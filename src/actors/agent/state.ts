@@ -177,8 +177,8 @@ export const changes: {
     const incomplete = inputs.filter(({ leftOut }) => leftOut !== undefined)
     return { current: { ...current, placed: true, ...(incomplete.length > 0 ? { incomplete } : {}) } }
   },
-  FilesSaved: (_, { when, commit }) => ({
-    files: { commit, ...(when === 'before' ? { before: commit } : {}) },
+  FilesSaved: ({ files }, { when, commit }) => ({
+    files: { ...files, commit, ...(when === 'before' ? { before: commit } : {}) },
   }),
   FilesCommitted: () => ({}),
   FilesRestored: (_, { commit }) => ({ files: { commit } }),

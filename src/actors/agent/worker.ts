@@ -22,7 +22,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { callFiles, type SavedFact } from './call-files.ts'
+import { callFiles } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -410,9 +410,9 @@ export function agentWorker(
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
       const saved = await files.saveAfter(task, callId)
       try {
-        const recorded = await recordAnswer(task, succeeded, saved)
+        const recorded = await recordAnswer(task, succeeded)
         if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
-        else await files.commit(task, call, saved)
+        else if (saved) await files.commit(task, call, saved)
         return 'harvested'
       } catch (error) {
         return await keepUnrecordable({ task, call }, ending, admitted, error)
@@ -442,14 +442,9 @@ export function agentWorker(
   }
 
   /** Records an answer, in one append with that of the step that waits for it. */
-  async function recordAnswer(
-    task: CurrentTask,
-    succeeded: AnswerFact,
-    saved: readonly SavedFact[],
-  ): Promise<readonly Recorded[]> {
+  async function recordAnswer(task: CurrentTask, succeeded: AnswerFact): Promise<readonly Recorded[]> {
     const { taskId, callId } = succeeded.data
-    const answering = ({ current }: AgentContext) =>
-      current?.call?.callId === callId ? [...saved, succeeded] : []
+    const answering = ({ current }: AgentContext) => (current?.call?.callId === callId ? [succeeded] : [])
     const step = steps.get(taskId)
     // The answer of a step tells the cost of all calls of its task: of earlier ones, only the log knows.
     if (!step || task.attempt > 1) return decide(task, answering)
