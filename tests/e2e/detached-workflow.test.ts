@@ -2,10 +2,13 @@
  * A team that works while you sleep: begun with `--detach`, watched from another terminal, its owner killed, and still
  * finished and paid for once. Real processes, the real `claude`, and a model on loopback.
  */
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { answer } from '../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../src/testing/model/simulated-model.ts'
 import { commandLine } from '../cli/command.ts'
+
+/** The kernel takes a moment to end a process. */
+const PATIENCE = { timeout: 20_000, interval: 50 }
 
 test('a detached workflow is attached to, loses its owner, and is waited for: one answer a step', async () => {
   await using model = await simulatedModel({
@@ -23,7 +26,7 @@ test('a detached workflow is attached to, loses its owner, and is waited for: on
   await model.waitForRequest(1)
   process.kill(owner.pid, 'SIGKILL')
   model.release()
-  expect((await cli.run(['serve', 'status'])).exitCode).toBe(3)
+  await vi.waitFor(async () => expect((await cli.run(['serve', 'status'])).exitCode).toBe(3), PATIENCE)
 
   expect((await cli.run(['serve', '--detach'])).exitCode).toBe(0)
   const waited = await cli.run(['wait', runId, '--timeout', '60', '--json'])
