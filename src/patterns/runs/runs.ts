@@ -294,7 +294,7 @@ export class Runs {
     if (!end) throw new ClosedError({ what: 'store' })
     const { type, data } = runFacts.read(end)
     if (type === 'RunCancelled') throw new RunInterruptedError({ runId: id, paused: false, ...data })
-    return recordedResult(id, store.read(stream, { to: end.version }), this.#bodies)
+    return recordedResult(id, { store, stream, to: end.version }, this.#bodies)
   }
 
   async #end(stream: string): Promise<Recorded | undefined> {
@@ -412,7 +412,7 @@ export class Runs {
     const input = await writeRunInput(task, this.#bodies)
     if (context.input && !isSameInput(context.input, input)) throw new RunConflictError({ runId: id })
     if (value === 'succeeded') {
-      const facts = this.#environment.store.read(actor.stream)
+      const facts = { store: this.#environment.store, stream: actor.stream, to: actor.version }
       return recordedResult(id, facts, this.#bodies, { again: true })
     }
     const built = await this.#built(workflow)
