@@ -2069,8 +2069,15 @@ export const MUTATIONS = [
       'tests/patterns/runs/driving.test.ts': [
         'an owner that opens resumes the runs that can be built',
         'a run that the user paused, or that failed, is not resumed by itself',
+        'a disk that is full when an owner opens delays its runs, and loses none',
       ],
     },
+    [
+      'a resumption is tried once',
+      'src/patterns/runs/runs.ts',
+      'new Run(id, () => insist(prepare, this.#life))',
+      'new Run(id, () => prepare())',
+    ],
     [
       'an owner that opens resumes no run',
       'src/orchestrator.ts',

@@ -171,6 +171,8 @@ export class Runs {
     try {
       const { context } = await this.#folded(id)
       if (!this.#isOffered(context.workflow)) return leave('needs its program')
+      // Until it is: a module may take for ever.
+      this.#left.set(id, 'its workflow cannot be built')
       const built = await this.#builtAgain(id, context, undefined, build)
       refuseChange(id, context, built)
       const task = await this.#task(id, context)

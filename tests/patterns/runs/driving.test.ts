@@ -12,6 +12,7 @@ import { sequential } from '../../../src/patterns/sequential.ts'
 import type { ScriptedRunnerOptions } from '../../../src/testing/scripted-runner.ts'
 import type { WorkflowReference } from '../../../src/workflows/pattern.ts'
 import { until, world } from '../../actors/world.ts'
+import { onFullDisk } from '../../full-disk.ts'
 
 const endless: ScriptedRunnerOptions = { reply: () => ({ text: '', delayMs: 9e12 }) }
 const quick: ScriptedRunnerOptions = { reply: ({ agent }) => `by ${agent}` }
@@ -91,6 +92,7 @@ test('a run that the user paused, or that failed, is not resumed by itself', asy
   expect(await first.orchestrator.run(data, 'fail', { id: 'failed' })).toMatchObject({ success: false })
   await first.orchestrator.close()
   const { orchestrator, runner } = await world.open(quick)
+  await orchestrator.drain({ withinMs: 9e12 })
   expect(await listed(orchestrator)).toEqual({
     paused: { status: 'paused', reason: 'paused', driver: null },
     failed: { status: 'failed', reason: null, driver: null },
@@ -126,6 +128,26 @@ test('a run that is being resumed is the one that its id asks for, and stands fo
   expect(() => orchestrator.run(data, 'something else', { id: 'data' })).toThrow('with another input')
   expect(() => orchestrator.runs.resume('data')).toThrow('is running')
   expect(orchestrator.run(data, 'do data', { id: 'data' }).id).toBe('data')
+})
+
+test('a disk that is full when an owner opens delays its runs, and loses none', async () => {
+  const world = await left({ data })
+  const { disk, store } = onFullDisk(world.store)
+  disk.isFull = true
+  const { orchestrator } = await world.open(quick, { store: { ...store, async [Symbol.asyncDispose]() {} } })
+  expect(await listed(orchestrator)).toEqual({ data: here })
+  await world.clock.advance(60_000)
+  expect(await listed(orchestrator)).toEqual({ data: here })
+  disk.isFull = false
+  let isOver = false
+  void over(orchestrator).then(() => {
+    isOver = true
+  })
+  while (!isOver) {
+    await new Promise(setImmediate)
+    await world.clock.advance(1000)
+  }
+  expect(await listed(orchestrator)).toMatchObject({ data: { status: 'succeeded' } })
 })
 
 describe('a workflow that is not what it was leaves its run waiting:', () => {
@@ -172,6 +194,22 @@ describe('a workflow that is not what it was leaves its run waiting:', () => {
     expect(await listed(orchestrator)).toEqual({ r1: waiting(reason) })
     expect(warnings).toMatchObject([{ runId: 'r1', reason }])
     await expect(orchestrator.runs.resume('r1')).rejects.toMatchObject({ _tag: 'WorkflowNotBuiltError' })
+  })
+
+  test('one that takes for ever to load holds up neither its owner nor the other runs', async () => {
+    const { file, world } = await module()
+    await writeFile(file, 'await new Promise(() => {})')
+    const opening = world.open(quick)
+    let isOpen = false
+    void opening.then(() => {
+      isOpen = true
+    })
+    while (!isOpen) {
+      await new Promise(setImmediate)
+      await world.clock.advance(100)
+    }
+    const { orchestrator } = await opening
+    expect(await listed(orchestrator)).toEqual({ r1: waiting('its workflow cannot be built') })
   })
 
   test('one whose agent was removed', async () => {
