@@ -50,7 +50,7 @@ export class StoreInUse extends defineError(
 export class StoreLockLost extends defineError(
   'StoreLockLost',
   ({ path, file }: { path: string; file: string }) => ({
-    message: `The store ${path} has stopped: its lock ${file} was removed or replaced while it was open.`,
+    message: `The store ${path} has stopped: its lock ${file} was removed or replaced while it was open, or its directory was moved.`,
     hint: 'What was acknowledged is in the log; what failed with this error may or may not be. Restart this process, and leave the lock alone.',
   }),
 ) {}
