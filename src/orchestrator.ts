@@ -9,10 +9,11 @@ import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { Agent } from './actors/agent/agent.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
+import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
-import { type AgentInfo, AgentSystem } from './actors/agent/system.ts'
+import { AgentSystem } from './actors/agent/system.ts'
 import type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import { type LateAnswer, lateAnswersIn } from './actors/agent/tasks/late-answers.ts'
@@ -68,6 +69,7 @@ import type {
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
+import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
@@ -480,6 +482,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly runs: OrchestratorRuns = {
     list: async (which) => this.#open.#runs.list(which),
     show: async (runId) => this.#open.#runs.show(runId),
+    result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
     resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),
     cancel: async (runId, reason) => this.#open.#runs.cancel(runId, reason),
@@ -615,6 +618,14 @@ export interface OrchestratorRuns {
   list(which?: RunListOptions): Promise<readonly RunInfo[]>
   /** A run and its steps. Throws RunNotFoundError. */
   show(runId: string): Promise<RunDetails>
+  /**
+   * Waits for a run to end, whichever process executes it, and returns its result: at once if it has ended. Throws
+   * RunNotFoundError, and RunInterruptedError if it was cancelled.
+   *
+   * @example
+   * const { success, metadata } = await orchestrator.runs.result('report-7')
+   */
+  result(runId: string): Promise<WorkflowResult>
   /**
    * What resuming a run would take from the log, and what it would ask again. Makes no call, writes nothing, and throws
    * what resuming it would, but not for a workflow that has changed.

@@ -5,6 +5,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { resolve } from 'node:path'
+import type { AgentInfo } from '../actors/agent/list.ts'
 import type { Config } from '../config/configuration.ts'
 import { OtherRunnerError } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
@@ -162,6 +163,22 @@ export async function requireKnown(globals: GlobalOptions, agents: readonly stri
   await readStore(globals, async ({ orchestrator }) => {
     for (const agent of unsure) await orchestrator.agent(agent)
   })
+}
+
+/** The agents of the store, read from its log alone: an orchestrator takes longer to load than to list them. */
+export async function storedAgents(options: GlobalOptions): Promise<readonly AgentInfo[]> {
+  const own = shared.getStore()
+  if (own) return own.orchestrator.agents()
+  const [{ openLog }, { listedAgents }] = await Promise.all([
+    import('../remote/live-log.ts'),
+    import('../actors/agent/list.ts'),
+  ])
+  const { store } = await openLog(options.baseDir, { logger: await commandLogger(options) })
+  try {
+    return await listedAgents(store)
+  } finally {
+    await store[Symbol.asyncDispose]()
+  }
 }
 
 /** Opens the store in this process. Throws StoreInUse. */

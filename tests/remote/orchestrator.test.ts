@@ -154,6 +154,28 @@ describe('A task sent through the owner', () => {
     expect(await through.cancel('two', 'not needed')).toBe(false)
   })
 
+  test('is waited for by any process that knows its id, and so is a run', async () => {
+    const clock = virtualClock()
+    const reply = ({ prompt }: { prompt: string }) =>
+      prompt === 'bad' ? new AuthenticationError({ said: 'no key' }) : { text: 'there', delayMs: 1000 }
+    const { own, remote, runner } = await served({ clock, reply }, { clock })
+    const agent = await own.createAgent({ ...A, retry: { attempts: 0 } })
+    const task = agent.ask('x', { taskId: 'one' })
+    await until(() => runner.calls.length === 1)
+    const through = await remote.agent('a')
+    const reached = through.reply('one')
+    await clock.advance(1000)
+    expect(await reached).toEqual(await task)
+    const run = own.run(sequential(['a']), 'go', { id: 'r1' })
+    await until(() => runner.calls.length === 2)
+    const result = remote.runs.result('r1')
+    await clock.advance(1000)
+    expect(await result).toEqual(await run)
+    const failed = await failure(agent.ask('bad', { taskId: 'two' }))
+    expect(await failure(through.reply('two'))).toEqual(failed)
+    expect(await failure(through.reply('three'))).toMatchObject({ code: 'TaskNotFoundError' })
+  })
+
   test('continues when the process that asked dies, and its answer is kept', async () => {
     const clock = virtualClock()
     const { baseDir, own, runner } = await served(

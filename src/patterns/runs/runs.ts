@@ -12,6 +12,7 @@ import {
   RunActiveError,
   RunConflictError,
   RunFinishedError,
+  RunInterruptedError,
   RunNotFoundError,
   WorkflowChangedError,
   WorkflowNotBuiltError,
@@ -23,6 +24,7 @@ import { type Amount, type Budget, checkBudget } from '../../events/options/budg
 import { checkArgument } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
+import { followOnly } from '../../store/follow.ts'
 import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { atPresent, courseOf } from './conditions.ts'
@@ -46,7 +48,7 @@ import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
 import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
-import { recordedResult, type WorkflowResult } from './workflow-result.ts'
+import { endsRun, lastRunTurn, recordedResult, type WorkflowResult } from './workflow-result.ts'
 
 interface RunsEnvironment extends ActorEnvironment {
   readonly budgets: Budgets
@@ -188,6 +190,32 @@ export class Runs {
     return run
   }
 
+  /**
+   * The result of a run, once it has ended, whichever process executes it: followed in the log. Rejects as a run that was
+   * cancelled does.
+   */
+  async result(id: string): Promise<WorkflowResult> {
+    await this.assertKnown(id)
+    const active = this.#active.get(id)
+    if (active) return active.run
+    const { store } = this.#environment
+    const stream = `${STREAMS}${id}`
+    const end = await this.#end(stream)
+    if (!end) throw new ClosedError({ what: 'store' })
+    const { type, data } = runFacts.read(end)
+    if (type === 'RunCancelled') throw new RunInterruptedError({ runId: id, paused: false, ...data })
+    return recordedResult(id, store.read(stream, { to: end.version }), this.#bodies)
+  }
+
+  async #end(stream: string): Promise<Recorded | undefined> {
+    const { store } = this.#environment
+    const last = await lastRunTurn(store, stream)
+    if (last && endsRun(last)) return last
+    for await (const recorded of followOnly(store, { stream }, { after: last?.position ?? 0 }))
+      if (endsRun(recorded)) return recorded
+    return undefined
+  }
+
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
   async fork(id: string, options: RunForkOptions): Promise<ForkedRun> {
     checkArgument('The options of fork', options, 'an object')
@@ -277,9 +305,8 @@ export class Runs {
     const input = await writeRunInput(task, this.#bodies)
     if (context.input && !isSameInput(context.input, input)) throw new RunConflictError({ runId: id })
     if (value === 'succeeded') {
-      const steps = await recordedSteps(this.#environment.store, actor.stream)
-      const finalOutput = (await this.#finalOutput(actor)) ?? ''
-      return recordedResult(id, context.name, finalOutput, steps, await this.#texts(steps))
+      const facts = this.#environment.store.read(actor.stream)
+      return recordedResult(id, facts, this.#bodies, { again: true })
     }
     const built = await this.#built(workflow)
     if (value !== 'absent') {
