@@ -1432,6 +1432,21 @@ export const MUTATIONS = [
     ['they are not compared', 'src/owner/served-commands.ts', '      await this.#assertSame(request)\n', ''],
   ),
   ...breaking(
+    'Clients of all kinds work beside a service at once',
+    { 'tests/cli/service/detach.test.ts': ['ten clients of different kinds at once beside a service'] },
+    [
+      'a run ends with its client',
+      'src/owner/served-commands.ts',
+      'if (gone.aborted) this.#leave((onHeld) => left()?.(onHeld) ?? telling)',
+      'if (gone.aborted) own.stop.abort()',
+    ],
+  ),
+  ...breaking(
+    'An owner that does not answer is named',
+    { 'tests/cli/service/detach.test.ts': ['an owner that does not answer is named'] },
+    ['its age is not told', 'src/remote/client.ts', '}${age}`', '}`'],
+  ),
+  ...breaking(
     'An owner that is stopping says so and accepts nothing',
     { 'tests/remote/orchestrator.test.ts': ['accepts no task, and says so'] },
     [

@@ -1,5 +1,5 @@
 /** The client of an owner's socket: finds the owner of a store and sends it requests. */
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { Agent as Connections, type IncomingMessage, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -9,6 +9,7 @@ import {
   OwnerUnavailable,
 } from '../events/errors/owner.ts'
 import { ClosedError } from '../events/errors/usage.ts'
+import { duration } from '../events/figures.ts'
 import { defined } from '../events/json.ts'
 import type { CommandRequest } from '../owner/commands.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
@@ -86,8 +87,8 @@ export class OwnerClient {
   async greet({ pid }: OwnerRecord, storeId: string | undefined): Promise<void> {
     const answered = new AbortController()
     const timeout = delay(GREETING_MS, undefined, { signal: answered.signal, ref: false }).then(
-      () => {
-        throw this.unavailable('does not answer', 'It may be suspended or very busy. Wait, or end it.')
+      async () => {
+        throw this.unavailable(await this.#silence(), endingHint(pid))
       },
       () => undefined,
     )
@@ -208,6 +209,13 @@ export class OwnerClient {
     })
   }
 
+  /** How long it has been silent, and how long it has served. */
+  async #silence(): Promise<string> {
+    const since = (await stat(ownerFile(this.baseDir)).catch(() => null))?.mtimeMs
+    const age = since === undefined ? '' : `; it has had the store open for ${duration(Date.now() - since)}`
+    return `has not answered within ${duration(GREETING_MS)}${age}`
+  }
+
   #busy(cause?: Error): OwnerBusy {
     return new OwnerBusy({ path: this.baseDir, pid: this.pid }, defined({ cause }))
   }
@@ -220,6 +228,9 @@ export class OwnerClient {
     return this.unavailable(problem, undefined, cause)
   }
 }
+
+const endingHint = (pid: number) =>
+  `It may be suspended or very busy. See what it does: ps -o pid,stat,etime,args -p ${pid}. To let it continue: kill -CONT ${pid}. To end it: kill ${pid}, or kill -9 ${pid}; what is in the log stays, and the next start resumes it.`
 
 export type QueryParameters = Readonly<Record<string, string | number | boolean | undefined>>
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { OwnerOnly } from '../events/errors/owner.ts'
 import { checkId } from '../events/ids.ts'
-import type { JsonObject } from '../events/json.ts'
+import { checkArgument } from '../events/options/decoding.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import { CODE_ONLY, type RunRequest } from '../owner/commands.ts'
 import type { Pattern } from '../patterns/pattern.ts'
@@ -31,7 +31,8 @@ export function remoteRun(
   checkId('run', id)
   // Resolved here: the owner may have another working directory.
   const task = checkTaskInput(input)
-  return begun(client, id, dataOf(client, workflow), { input: task, options }, signal)
+  const reference = dataOf(client, workflow)
+  return begun(client, id, () => sealed(reference), { input: task, options }, signal)
 }
 
 /** Resumes a run in the owner, by default with the workflow that it recorded. */
@@ -43,13 +44,14 @@ export function remoteResume(
 ): Run {
   checkId('run', id)
   const reference = workflow === undefined ? undefined : dataOf(client, workflow)
-  return begun(client, id, reference, { input: undefined, options }, signal)
+  const seal = async () => (reference === undefined ? { workflow: null, hash: null } : sealed(reference))
+  return begun(client, id, seal, { input: undefined, options }, signal)
 }
 
 function begun(
   client: OwnerClient,
   runId: string,
-  workflow: WorkflowReference | undefined,
+  seal: () => Promise<Sealed>,
   given: Pick<RunRequest, 'input' | 'options'>,
   signal: AbortSignal | undefined,
 ): Run {
@@ -60,7 +62,7 @@ function begun(
   const interrupt = ({ paused, reason }: InterruptionReason) =>
     paused ? asking.interrupt(reason, { forAll: true }) : client.command(null, 'runs.cancel', [runId, reason])
   return new Run(runId, async () => {
-    const request: Omit<RunRequest, 'ask'> = { runId, ...(await sealed(workflow)), ...given }
+    const request: Omit<RunRequest, 'ask'> = { runId, ...(await seal()), ...given }
     const lines = asking.lines(request, signal) as AsyncGenerator<Line>
     const { value: first } = await lines.next().catch((error) => {
       throw failure(error)
@@ -97,10 +99,10 @@ function dataOf(client: OwnerClient, workflow: Reference): WorkflowReference {
   throw new OwnerOnly({ path: client.baseDir, pid: client.pid, what: CODE_ONLY, hint })
 }
 
-async function sealed(
-  reference: WorkflowReference | undefined,
-): Promise<{ readonly workflow: JsonObject | null; readonly hash: string | null }> {
-  if (reference === undefined) return { workflow: null, hash: null }
+type Sealed = Pick<RunRequest, 'workflow' | 'hash'>
+
+async function sealed(reference: WorkflowReference): Promise<Sealed> {
+  checkArgument('The workflow', reference, 'an object')
   const { sealWorkflow } = await import('../workflows/built-workflow.ts')
   return sealWorkflow(reference)
 }

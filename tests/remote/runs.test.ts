@@ -59,6 +59,8 @@ describe('A workflow that is run through the owner', () => {
       (system: Orchestrator) => system.run({ ...WORKFLOW, agents: ['c'] }, 'x'),
       (system: Orchestrator) => system.run({ kind: 'template', name: 'reserch' }, 'x'),
       (system: Orchestrator) => system.run('offered', 'x'),
+      (system: Orchestrator) => system.run(null as never, 'x'),
+      (system: Orchestrator) => system.run(undefined as never, 'x'),
       (system: Orchestrator) => system.runs.resume('r1'),
       (system: Orchestrator) => system.runs.resume('r2'),
     ]) {

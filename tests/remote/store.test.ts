@@ -56,8 +56,8 @@ describe('A store that is read through its owner', () => {
     await expect(remote.store.append('agent/a', [])).rejects.toMatchObject(refused)
     await expect(remote.store.appendAll([])).rejects.toMatchObject(refused)
     await expect(remote.store.blobs.put('x')).rejects.toMatchObject(refused)
-    expect(() => remote.run(null as never, 'x')).toThrow(expect.objectContaining(refused))
-    expect(() => remote.recover()).toThrow(expect.objectContaining(refused))
+    expect(() => remote.sequential(['a'], 'x')).toThrow(expect.objectContaining(refused))
+    expect(() => remote.supervise({ id: 's', children: [] })).toThrow(expect.objectContaining(refused))
   })
 })
 

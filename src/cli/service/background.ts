@@ -86,6 +86,8 @@ export async function startOwner(
   const client = isServing ? await connectOwner(baseDir) : null
   client?.close()
   if (client) return { pid: client.pid, baseDir, address: client.address }
+  // It may serve nobody: its log says why.
+  started.kill()
   throw new OwnerNotStarted({ path: baseDir, file, said: await lastWords(file, size) })
 }
 

@@ -41,7 +41,7 @@ export class OwnerProtocolMismatch extends defineError(
     hint:
       found > known
         ? 'Upgrade this program: npm install claude-multi-agent@latest'
-        : `Upgrade the program of process ${pid} (npm install claude-multi-agent@latest) and restart it.`,
+        : `It is of an older version: end it (kill ${pid}), and start it again with this one. What is in the log stays.`,
   }),
 ) {}
 
