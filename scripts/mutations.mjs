@@ -1904,6 +1904,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A program that connects has the orchestrator of the owner',
+    { 'tests/remote/connect.test.ts': ['rejects where no process serves the store'] },
+    [
+      'it opens the store itself',
+      'src/orchestrator.ts',
+      'throw new OwnerNotFound({ path: resolve(baseDir), silent })',
+      'if (silent === null) return Orchestrator.open({ baseDir })\n    throw new OwnerNotFound({ path: resolve(baseDir), silent })',
+    ],
+  ),
+  ...breaking(
     'Watching stops nothing and outlives the owner',
     { 'tests/cli/live/attach.test.ts': ['wait and attach outlive the owner'] },
     [

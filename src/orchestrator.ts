@@ -31,6 +31,7 @@ import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, inTime, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
+import { OwnerNotFound } from './events/errors/owner.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
 import { defined, type JsonObject } from './events/json.ts'
@@ -72,6 +73,7 @@ import { Runs } from './patterns/runs/runs.ts'
 import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
+import { liveOwner } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
@@ -258,6 +260,25 @@ export class Orchestrator implements AsyncDisposable {
       throw error
     }
     return orchestrator
+  }
+
+  /**
+   * The orchestrator of the process that has a base directory open, used from this one: its agents, runs and events, as the
+   * commands of `claude-agents` use them. Closing it disconnects, and stops nothing. What only that process can do throws
+   * OwnerOnly. Throws OwnerNotFound, OwnerBusy, OwnerUnavailable.
+   *
+   * @param baseDir Default: `.claude-agents` in the working directory.
+   * @example
+   * await using team = await Orchestrator.connect('.claude-agents')
+   * const text = await team.sendTask('researcher', 'What is known about coral bleaching?')
+   */
+  static async connect(baseDir: string = ORCHESTRATOR.baseDir.fallback): Promise<Orchestrator> {
+    const { connectOwner } = await import('./remote/client.ts')
+    const { remoteOrchestrator } = await import('./remote/orchestrator.ts')
+    const client = await connectOwner(baseDir)
+    if (client) return remoteOrchestrator(Orchestrator, client)
+    const silent = await liveOwner(baseDir).catch(() => null)
+    throw new OwnerNotFound({ path: resolve(baseDir), silent })
   }
 
   /** Resumes everything that an earlier process left unfinished; resolves with the outcomes when all of it has ended. */

@@ -1,9 +1,9 @@
 /** Following a log from outside survives changes of its owner, and never keeps the store open between reads. */
 import { expect, test } from 'vitest'
+import { watchStore } from '../../src/cli/live/watched-store.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { followLog, lastMatching, openLog } from '../../src/remote/live-log.ts'
 import { retryWhileInUse } from '../../src/remote/retry.ts'
-import { watchStore } from '../../src/remote/watched-store.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
