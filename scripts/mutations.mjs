@@ -1907,10 +1907,10 @@ export const MUTATIONS = [
     'A program that connects has the orchestrator of the owner',
     { 'tests/remote/connect.test.ts': ['rejects where no process serves the store'] },
     [
-      'it opens the store itself',
-      'src/orchestrator.ts',
+      'an owner that serves no other process is not named',
+      'src/remote/orchestrator.ts',
       'throw new OwnerNotFound({ path: resolve(baseDir), silent })',
-      'if (silent === null) return Orchestrator.open({ baseDir })\n    throw new OwnerNotFound({ path: resolve(baseDir), silent })',
+      'throw new OwnerNotFound({ path: resolve(baseDir), silent: silent && null })',
     ],
   ),
   ...breaking(

@@ -31,7 +31,6 @@ import { Supervisors } from './actors/supervision/supervisors.ts'
 import { claudeCli, processLimits } from './claude/claude-cli.ts'
 import { type Clock, inTime, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
-import { OwnerNotFound } from './events/errors/owner.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
 import { defined, type JsonObject } from './events/json.ts'
@@ -73,7 +72,6 @@ import { Runs } from './patterns/runs/runs.ts'
 import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import type { EventStore } from './store/event-store.ts'
-import { liveOwner } from './store/level/lock.ts'
 import { levelStore } from './store/level/store.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
@@ -273,12 +271,8 @@ export class Orchestrator implements AsyncDisposable {
    * const text = await team.sendTask('researcher', 'What is known about coral bleaching?')
    */
   static async connect(baseDir: string = ORCHESTRATOR.baseDir.fallback): Promise<Orchestrator> {
-    const { connectOwner } = await import('./remote/client.ts')
-    const { remoteOrchestrator } = await import('./remote/orchestrator.ts')
-    const client = await connectOwner(baseDir)
-    if (client) return remoteOrchestrator(Orchestrator, client)
-    const silent = await liveOwner(baseDir).catch(() => null)
-    throw new OwnerNotFound({ path: resolve(baseDir), silent })
+    const { connectedOrchestrator } = await import('./remote/orchestrator.ts')
+    return connectedOrchestrator(Orchestrator, baseDir)
   }
 
   /** Resumes everything that an earlier process left unfinished; resolves with the outcomes when all of it has ended. */

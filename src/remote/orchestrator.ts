@@ -1,12 +1,14 @@
 /** The orchestrator of another process: read here, through the owner's log, and commanded there. */
+import { resolve } from 'node:path'
 import type { Agent } from '../actors/agent/agent.ts'
 import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
-import { OwnerOnly } from '../events/errors/owner.ts'
+import { OwnerNotFound, OwnerOnly } from '../events/errors/owner.ts'
 import { AGENT_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
+import { liveOwner } from '../store/level/lock.ts'
 import { remoteAccept, remoteAsk } from './ask.ts'
-import type { OwnerClient } from './client.ts'
+import { connectOwner, type OwnerClient } from './client.ts'
 import { remoteStore } from './store.ts'
 
 type Methods = Readonly<Record<PropertyKey, (...args: never[]) => unknown>>
@@ -29,6 +31,17 @@ interface Facade {
   readonly held: object
   agents(): Promise<readonly { readonly id: string }[]>
   agent(id: string): Promise<Agent>
+}
+
+/** The orchestrator of the owner of a base directory. Throws OwnerNotFound, and what connecting can throw. */
+export async function connectedOrchestrator<System extends Facade>(
+  type: OrchestratorClass<System>,
+  baseDir: string,
+): Promise<System> {
+  const client = await connectOwner(baseDir)
+  if (client) return remoteOrchestrator(type, client)
+  const silent = await liveOwner(baseDir).catch(() => null)
+  throw new OwnerNotFound({ path: resolve(baseDir), silent })
 }
 
 /** The orchestrator of an owner. Closing it disconnects and leaves the owner running. */
