@@ -1,5 +1,5 @@
 /** Access to a store: through its owner if another process has it open; otherwise by opening it here, or as a view of its files. */
-import { OwnerStopping } from '../events/errors/owner.ts'
+import { OwnerStopping, OwnerUnavailable } from '../events/errors/owner.ts'
 import { StoreInUse } from '../events/errors/store.ts'
 import { Orchestrator } from '../orchestrator.ts'
 import { connectOwner } from '../remote/client.ts'
@@ -84,5 +84,13 @@ async function ownersAccess(baseDir: string, asks: boolean): Promise<Access | nu
     client.close()
     throw new OwnerStopping({ path: client.baseDir, pid })
   }
-  return { orchestrator: await remoteOrchestrator(Orchestrator, client), owner: pid, runner: greeting.runner }
+  try {
+    const orchestrator = await remoteOrchestrator(Orchestrator, client)
+    return { orchestrator, owner: pid, runner: greeting.runner }
+  } catch (error) {
+    client.close()
+    if (!(error instanceof OwnerUnavailable)) throw error
+    // It ended meanwhile.
+    return ownersAccess(baseDir, asks)
+  }
 }
