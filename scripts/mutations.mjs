@@ -1899,8 +1899,8 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      'if (!isForReading(store)) return outcome',
-      'return outcome',
+      '(isForReading(store) ? outcomeElsewhere',
+      "(taskId === '' ? outcomeElsewhere",
     ],
   ),
   ...breaking(
