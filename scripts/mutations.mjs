@@ -1909,8 +1909,8 @@ export const MUTATIONS = [
     [
       'an owner that serves no other process is not named',
       'src/remote/orchestrator.ts',
-      'throw new OwnerNotFound({ path: resolve(baseDir), silent })',
-      'throw new OwnerNotFound({ path: resolve(baseDir), silent: silent && null })',
+      'throw new OwnerNotFound({ path, silent })',
+      'throw new OwnerNotFound({ path, silent: silent && null })',
     ],
   ),
   ...breaking(

@@ -38,10 +38,11 @@ export async function connectedOrchestrator<System extends Facade>(
   type: OrchestratorClass<System>,
   baseDir: string,
 ): Promise<System> {
-  const client = await connectOwner(baseDir)
+  const path = resolve(baseDir)
+  const client = await connectOwner(path)
   if (client) return remoteOrchestrator(type, client)
-  const silent = await liveOwner(baseDir).catch(() => null)
-  throw new OwnerNotFound({ path: resolve(baseDir), silent })
+  const silent = await liveOwner(path).catch(() => null)
+  throw new OwnerNotFound({ path, silent })
 }
 
 /** The orchestrator of an owner. Closing it disconnects and leaves the owner running. */
