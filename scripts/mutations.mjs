@@ -2148,8 +2148,18 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      'if (!isForReading(store)) return outcome',
-      'return outcome',
+      '(isForReading(store) ? outcomeElsewhere',
+      "(taskId === '' ? outcomeElsewhere",
+    ],
+  ),
+  ...breaking(
+    'A program that connects has the orchestrator of the owner',
+    { 'tests/remote/connect.test.ts': ['rejects where no process serves the store'] },
+    [
+      'an owner that serves no other process is not named',
+      'src/remote/orchestrator.ts',
+      'throw new OwnerNotFound({ path, silent })',
+      'throw new OwnerNotFound({ path, silent: silent && null })',
     ],
   ),
   ...breaking(

@@ -284,6 +284,21 @@ export class Orchestrator implements AsyncDisposable {
     })
   }
 
+  /**
+   * The orchestrator of the process that has a base directory open, used from this one: its agents, runs and events, as the
+   * commands of `claude-agents` use them. Closing it disconnects, and stops nothing. What only that process can do throws
+   * OwnerOnly. Throws OwnerNotFound, OwnerBusy, OwnerUnavailable.
+   *
+   * @param baseDir Default: `.claude-agents` in the working directory.
+   * @example
+   * await using team = await Orchestrator.connect('.claude-agents')
+   * const text = await team.sendTask('researcher', 'What is known about coral bleaching?')
+   */
+  static async connect(baseDir: string = ORCHESTRATOR.baseDir.fallback): Promise<Orchestrator> {
+    const { connectedOrchestrator } = await import('./remote/orchestrator.ts')
+    return connectedOrchestrator(Orchestrator, baseDir)
+  }
+
   /** Resumes everything that an earlier process left unfinished; resolves with the outcomes when all of it has ended. */
   async recover(): Promise<readonly Recovery[]> {
     const resumed = await this.#working.#agents.resume()

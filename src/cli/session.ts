@@ -58,7 +58,7 @@ export async function withSession(
   if (own) return work({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
-  const { accessForReading, accessOwner, accessStore, ownerOf } = await import('../remote/access.ts')
+  const { accessForReading, accessOwner, accessStore, ownerOf } = await import('./access.ts')
   let opened: OpenedRunner | undefined
   const open = async () => {
     opened ??= await openRunner(options, screen)

@@ -101,7 +101,7 @@ describe('An owner', () => {
       await mkdir(dirname(baseDir))
       const runner = scriptedRunner({ reply: () => ({ text: 'late', delayMs: 60_000_000 }) })
       const own = await open(baseDir, { runner })
-      const remote = await remoteOrchestrator(await connected(baseDir))
+      const remote = await remoteOrchestrator(Orchestrator, await connected(baseDir))
       const agent = await own.createAgent({ id: 'a', systemPrompt: 'You are a' })
       await own.createAgent({ id: 'b', systemPrompt: 'You are b' })
       await own.createAgent({ id: 'c', systemPrompt: 'You are c' })

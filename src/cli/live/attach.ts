@@ -167,7 +167,7 @@ async function looked<Result>(
   baseDir: string,
   read: (orchestrator: Orchestrator, owner: number | null) => Promise<Result>,
 ): Promise<Result> {
-  const { watchStore } = await import('../../remote/watched-store.ts')
+  const { watchStore } = await import('./watched-store.ts')
   return watchStore(baseDir).look(read)
 }
 

@@ -46,7 +46,7 @@ interface View {
 
 async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { watchStore } = await import('../../remote/watched-store.ts')
+  const { watchStore } = await import('./watched-store.ts')
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const store = watchStore(resolve(globals.baseDir))

@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
-import { commandLine } from '../command.ts'
+import { commandLine, MAIN } from '../command.ts'
+import { hasTmux, tmux } from '../tmux.ts'
 
 const DIST = resolve(import.meta.dirname, '../../../dist')
 
@@ -209,3 +210,35 @@ test('what is watched is named by its id, or told apart', async () => {
   expect(await run(['wait', 'run/report-7'])).toMatchObject({ exitCode: 0, stdout: said('b heard') })
   expect(await run(['wait', 'task/report-7'])).toMatchObject({ exitCode: 0, stdout: 'a heard hello' })
 })
+
+test.runIf(hasTmux)(
+  'on a terminal, a run is shown as workflow run shows it, and no line is longer than the terminal',
+  async () => {
+    const { folder, run } = await commandLine()
+    await service(
+      folder,
+      [
+        ['wide', 'bad', 'r1'],
+        ['one', 'wait', 'r2'],
+      ],
+      [['t1', 'bad']],
+    )
+    const terminal = await tmux(folder, {})
+    const command = (...words: string[]) => [process.execPath, MAIN, ...words].join(' ')
+    await terminal.type(`stty cols 40; ${command('attach', 'r2')}; echo "exit $?"`)
+    const working = await terminal.shows(/▸ c +working +[\d.]+ s/)
+    expect(working).toContain('run/r2 (Ctrl-C stops watching')
+    await terminal.press('C-c')
+    await terminal.shows(/Nothing was stopped\.[^$]*attach run\/r2\n(.*\n)*exit 130/)
+    await terminal.type(command('attach', 'a'))
+    const failed = await terminal.shows(/▸ bad +t1\n(.*\n)*✗ failed: claude is not logged in.*…\n/)
+    for (const line of failed.split('\n').filter((each) => /^[▸!✗]/.test(each)))
+      expect(line.length).toBeLessThanOrEqual(40)
+    await terminal.press('C-c')
+    expect((await run(['attach', 'r1', '--json'])).exitCode).toBe(1)
+    expect((await run(['workflow', 'list', '--json'])).values[0]).toMatchObject({
+      runId: 'r2',
+      status: 'running',
+    })
+  },
+)
