@@ -168,12 +168,12 @@ async function* agentFactsOf(
   const stream = `agent/${agent}`
   let left = tasks
   let after = left === 0 ? await store.head(stream) : 0
-  if (left > 0)
-    for await (const { type, version } of store.read(stream, { direction: 'backwards' }))
-      if (type === 'TaskAccepted' && --left === 0) {
-        after = version - 1
-        break
-      }
+  for await (const { type, version } of store.read(stream, { direction: 'backwards' })) {
+    if (left === 0) break
+    if (type !== 'TaskAccepted') continue
+    left -= 1
+    if (left === 0) after = version - 1
+  }
   yield* streamFacts(store, stream, after, signal)
 }
 
