@@ -19,10 +19,10 @@ import type { AgentSystem } from '../../actors/agent/system.ts'
 import type { AskingStep } from '../../actors/agent/tasks/channel.ts'
 import { factOf, type Reply, rememberFact } from '../../actors/agent/tasks/handle.ts'
 import { taskSpending } from '../../actors/agent/tasks/known-tasks.ts'
+import type { Part } from '../../actors/engine/actor.ts'
 import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Effect } from '../../actors/engine/definition.ts'
 import type { Life } from '../../actors/engine/life.ts'
-import type { Part } from '../../actors/engine/part.ts'
 import type { Clock } from '../../clock.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { callErrorData } from '../../events/errors/recorded.ts'
@@ -129,16 +129,17 @@ export class DurableAsk {
         const asking = this.#askWorker(worker, task, options, asked, stop.signal).then(
           (reply) => {
             isOver = true
+            this.#open.delete(asking)
             emit(reply.text, factOf(reply))
           },
           (error) => {
             isOver = true
+            this.#open.delete(asking)
             const failure = rememberLost(error, [stepError(agent, error)])
             end(factOf(error), () => subscriber.error(failure))
           },
         )
         this.#open.set(asking, stop)
-        asking.finally(() => this.#open.delete(asking))
       })
       return () => {
         // Also called after the answer, when nothing is left to stop: an abort costs more than an answer.
