@@ -8,9 +8,10 @@ import { VersionConflict } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
-import { type ActorEnvironment, type Causation, EventSourcedActor, type Part } from './actor.ts'
+import { type ActorEnvironment, type Causation, EventSourcedActor } from './actor.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import type { FoldedActor } from './history.ts'
+import type { Part } from './part.ts'
 import type { Perform } from './running-effects.ts'
 
 /** What can decide: a life, or one actor, whose decisions end with it. */
