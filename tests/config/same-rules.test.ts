@@ -153,6 +153,15 @@ test('The file has a workflow if and only if it can be run', async () => {
   )
 })
 
+test('A blank prompt of a workflow is refused in the file and in code', async () => {
+  for (const prompt of ['', '  ', '\n']) {
+    const workflow = { pattern: 'pipeline', agents: ['a'], options: { prompts: [prompt] } }
+    const { options, ...rest } = workflow
+    expect(await acceptedInFile({ workflows: [{ name: 'w', ...rest, ...options }] })).toBe(false)
+    expect(() => workflowPattern({ kind: 'agents', ...workflow })).toThrow(/prompts/)
+  }
+})
+
 const child = fc.record(
   {
     agent: fc.constantFrom('a', 'b', 'A b'),

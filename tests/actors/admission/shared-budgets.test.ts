@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { HeldTask } from '../../../src/actors/agent/tasks/held.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
 import { ECHO, until, world } from '../world.ts'
 
 const CALL = { budget: { usd: 3 }, callMinimum: { usd: 2, tokens: 0 } }
@@ -10,11 +11,11 @@ const CALL = { budget: { usd: 3 }, callMinimum: { usd: 2, tokens: 0 } }
 async function twoProcesses(costUsd: number, options: object = CALL) {
   const here = await world()
   const script = { reply: ({ prompt }: { prompt: string }) => ({ text: prompt, costUsd, delayMs: 1000 }) }
-  const open = async (id: string) => {
-    const { orchestrator, runner } = await here.open(script, options)
+  const open = async (id: string, own: object = {}) => {
+    const { orchestrator, runner } = await here.open(script, { ...options, ...own })
     return { orchestrator, runner, agent: await orchestrator.createAgent({ ...ECHO, id }) }
   }
-  return { ...here, one: await open('one'), two: await open('two') }
+  return { ...here, open, one: await open('one'), two: await open('two') }
 }
 
 type Process = Awaited<ReturnType<typeof twoProcesses>>['one']
@@ -55,6 +56,34 @@ describe('Two processes under one budget', () => {
     await until(() => two.runner.calls.length === 1 && clock.pending > 0)
     await clock.advance(1000)
     await second.reply
+  })
+
+  test('do not both take the last room, if one of them takes it while the other one reserves', async () => {
+    const { clock, store, one, open } = await twoProcesses(0.1)
+    let first: PromiseLike<unknown> | undefined
+    const slow: EventStore = {
+      ...store,
+      async append(stream, facts, more) {
+        if (!first && facts.some(({ type }) => type === 'BudgetReserved')) {
+          first = one.agent.ask('first')
+          await until(() => one.runner.calls.length === 1 && clock.pending > 0)
+        }
+        return store.append(stream, facts, more)
+      },
+      async [Symbol.asyncDispose]() {},
+    }
+    const late = await open('late', { store: slow })
+    const second = held(late, 'second')
+    const isCalled = until(() => late.runner.calls.length > 0)
+    expect(await Promise.race([second.isHeld, isCalled])).toMatchObject({
+      reason: 'budget',
+      budget: { reserved: { usd: 2 } },
+    })
+    await clock.advance(1000)
+    await first
+    await until(() => late.runner.calls.length === 1 && clock.pending > 0)
+    await clock.advance(1000)
+    expect(await second.reply).toMatchObject({ text: 'second' })
   })
 
   test('do not both take the last room, whenever they ask', async () => {

@@ -28,6 +28,14 @@ test('what a tool read may be of any length and come any number of times', () =>
   expect(split(read.repeat(50) + result)).toEqual([result.trimEnd()])
 })
 
+test.each(['user', 'system', 'tool_progress', 'keep_alive'])(
+  'what no call needs may be of any length: %s',
+  (type) => {
+    const silent = line({ type, content: 'A'.repeat(5000) })
+    expect(split(silent + line({ type: 'result' }))).toEqual(['{"type":"result"}'])
+  },
+)
+
 test.each([
   ['first', { type: 'result', result: 'x'.repeat(100) }],
   ['last', { result: 'x'.repeat(100), type: 'result' }],

@@ -106,6 +106,20 @@ describe('A backup', () => {
     expect([again.storeId, await again.head()]).toEqual([store.storeId, 0])
   })
 
+  test('ends where the log ended when it began', async () => {
+    const directory = await temporaryDirectory()
+    await using store = await storeWithEverything(join(directory, 'store'))
+    const growing: ChainedStore = {
+      ...store,
+      async *chain(range) {
+        await store.append('agent/a', [counted(5)])
+        yield* store.chain(range)
+      },
+    }
+    expect(await backup(growing, join(directory, 'x'))).toMatchObject({ position: 5 })
+    expect(await backup(store, join(directory, 'y'))).toMatchObject({ position: 6 })
+  })
+
   test('taken during appends at full speed is a prefix of the log', async () => {
     const [directory, target] = [await temporaryDirectory(), await temporaryDirectory()]
     await using store = await levelStore(directory)

@@ -16,6 +16,18 @@ async function openFaulty() {
   return { directory, clock, database, store }
 }
 
+test('An append is acknowledged only once its write is done', async () => {
+  const { store, database } = await openFaulty()
+  await using _ = store
+  const happened: string[] = []
+  database.duringWrite = async () => {
+    for (let turn = 0; turn < 10; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+    happened.push('writing')
+  }
+  await store.append('agent/a', [counted(3)])
+  expect(happened).toEqual(['writing'])
+})
+
 test('A failed batch uses no positions, and every append in it is rejected', async () => {
   const { store, database, clock } = await openFaulty()
   await using _ = store
