@@ -124,6 +124,10 @@ export class Agent {
     return isFree && !this.#supervision.isSupervised && this.#tasksHere?.isIdle !== false && this.#life.isIdle
   }
 
+  get isHere(): boolean {
+    return this.#life.isHere && !this.#life.closed
+  }
+
   /** Loads it unless it is in memory. */
   async use(): Promise<void> {
     await this.#life.use()

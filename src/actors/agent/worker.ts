@@ -404,7 +404,8 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     const spent = spentBy(ending)
-    if (spent) await learnCost(ending, spent, admitted)
+    const learning = spent && learnCost(ending, spent, admitted)
+    if (learning) await learning
     if (ending.type === 'CallSucceeded') {
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
@@ -500,10 +501,10 @@ export function agentWorker(
   }
 
   /** It counts before its end is recorded: it is paid for, whatever happens to the log. */
-  async function learnCost(ending: CallEnding, spent: RecordedSpending, admitted: Admitted) {
+  function learnCost(ending: CallEnding, spent: RecordedSpending, admitted: Admitted) {
     // A transcript does not always tell the cost of an answer that was harvested after a crash.
-    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return
-    await admitted.learn(amountOf(spent))
+    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return undefined
+    return admitted.learn(amountOf(spent))
   }
 
   async function passDeadline(task: QueuedTask) {

@@ -129,16 +129,17 @@ export class DurableAsk {
         const asking = this.#askWorker(worker, task, options, asked, stop.signal).then(
           (reply) => {
             isOver = true
+            this.#open.delete(asking)
             emit(reply.text, factOf(reply))
           },
           (error) => {
             isOver = true
+            this.#open.delete(asking)
             const failure = rememberLost(error, [stepError(agent, error)])
             end(factOf(error), () => subscriber.error(failure))
           },
         )
         this.#open.set(asking, stop)
-        asking.finally(() => this.#open.delete(asking))
       })
       return () => {
         // Also called after the answer, when nothing is left to stop: an abort costs more than an answer.

@@ -107,6 +107,7 @@ export class AgentTasks {
   readonly #asked = new Map<string, Promise<Reply>>()
   /** Resolves when the texts of the last asked task are written. */
   #lastWritten: Promise<unknown> = Promise.resolve()
+  #writing = 0
 
   /** @param agentDoes `start` is called once a task is valid, `settled` when an ask has ended. */
   constructor(
@@ -144,11 +145,13 @@ export class AgentTasks {
   /** @param accepted Called when the task is durable. */
   ask(task: string | TaskInput, options: AskOptions, accepted = () => {}): TaskHandle {
     const taskId = options.taskId ?? this.#environment.newId()
-    const reply = this.#ask(taskId, task, options, accepted).finally(() => {
+    const reply = this.#ask(taskId, task, options, accepted)
+    this.#asked.set(taskId, reply)
+    const ended = () => {
       if (this.#asked.get(taskId) === reply) this.#asked.delete(taskId)
       this.#agentDoes.settled()
-    })
-    this.#asked.set(taskId, reply)
+    }
+    reply.then(ended, ended)
     return new TaskHandle(taskId, reply, this.channel, async (reason) => {
       await this.cancel(taskId, reason)
     })
@@ -226,7 +229,7 @@ export class AgentTasks {
     })
     const data: Accepted = {
       taskId,
-      ...(await this.#writtenInTurn(prompt, textInput)),
+      ...(this.#writtenNow(prompt, textInput) ?? (await this.#writtenInTurn(prompt, textInput))),
       session: session ?? (origin?.continues === undefined ? this.#environment.session : 'run'),
       ...(typeof origin?.continues === 'string' && session === undefined
         ? { continues: origin.continues }
@@ -235,7 +238,7 @@ export class AgentTasks {
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
     }
-    await this.#life.use()
+    if (!this.#life.isHere) await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
     if (signal?.aborted && !(await this.#known(taskId)))
@@ -273,6 +276,14 @@ export class AgentTasks {
     return cancelled.length > 0
   }
 
+  /** Texts that need not be written, if no earlier task waits for its own. */
+  #writtenNow(prompt: string, textInput: string | undefined): AcceptedTexts | undefined {
+    const { isShort } = this.bodies
+    if (this.#writing > 0 || !isShort(prompt) || (textInput !== undefined && !isShort(textInput)))
+      return undefined
+    return { prompt, textInput: textInput ?? null }
+  }
+
   /** Writes the texts. Waits for those of earlier tasks, however long they are, because tasks keep their order. */
   async #writtenInTurn(prompt: string, textInput: string | undefined): Promise<AcceptedTexts> {
     const before = this.#lastWritten
@@ -282,9 +293,14 @@ export class AgentTasks {
     ])
     const settled = written.catch(() => {})
     this.#lastWritten = before.then(() => settled)
-    await before
-    const [promptBody, textInputBody] = await written
-    return { prompt: promptBody, textInput: textInputBody }
+    this.#writing += 1
+    try {
+      await before
+      const [promptBody, textInputBody] = await written
+      return { prompt: promptBody, textInput: textInputBody }
+    } finally {
+      this.#writing -= 1
+    }
   }
 
   /** Makes the task durable. If it already was, returns the version of that fact: the task may have ended since. */
