@@ -83,20 +83,22 @@ export class Notifier {
   async #deliver(receiver: NotificationReceiver, notification: Notification): Promise<boolean> {
     const { deliver, logger } = this.#parts
     const fields = { receiver: receiverId(receiver), notification: notification.id, type: notification.type }
-    for (let tries = 1, pauseMs = FIRST_PAUSE_MS; ; tries++, pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS)) {
+    for (let tries = 1, isUsable = true; ; ) {
       const { outcome, said } = await deliver(receiver, notification, this.#over.signal)
       if (outcome === 'delivered') return true
-      if (outcome === 'unusable') {
-        logger.warn({ ...fields, said }, 'a receiver cannot be used here: the next owner notifies it')
-        return false
-      }
       if (outcome === 'refused' || tries === MOST_TRIES) {
         logger.warn({ ...fields, tries, said }, 'a notification was not delivered, and is tried no more')
         return true
       }
-      if (this.#closing.signal.aborted) return false
-      logger.info({ ...fields, tries, said, pauseMs }, 'a notification will be tried again')
-      await this.#pause(pauseMs)
+      if (outcome === 'unusable') {
+        if (isUsable) logger.warn({ ...fields, said }, 'a receiver is not notified until it can be used')
+        isUsable = false
+        await this.#pause(LAST_PAUSE_MS)
+      } else {
+        logger.info({ ...fields, tries, said }, 'a notification will be tried again')
+        await this.#pause(Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LAST_PAUSE_MS))
+        tries++
+      }
       if (this.#closing.signal.aborted) return false
     }
   }

@@ -37,25 +37,29 @@ export class Places {
   readonly #storeId: string
   readonly #logger: Logger
   readonly #positions: Map<string, number>
-  readonly #written = new Map<string, number>()
+  readonly #written: Map<string, number>
   #writing: Promise<void> = Promise.resolve()
   #hasWarned = false
 
-  private constructor(file: PlaceFile, storeId: string, logger: Logger, positions: Map<string, number>) {
+  private constructor(
+    file: PlaceFile,
+    { storeId, head, ids, logger }: PlaceOptions,
+    known: ReadonlyMap<string, number>,
+  ) {
     this.#file = file
     this.#storeId = storeId
     this.#logger = logger
-    this.#positions = positions
+    this.#written = new Map(known)
+    this.#positions = new Map(known)
+    for (const id of ids) this.#positions.set(id, Math.min(known.get(id) ?? head, head))
   }
 
   /** Receivers that the file does not know begin at `head`. One that is not among the ids keeps its place. */
-  static async open(file: PlaceFile, { storeId, head, ids, logger }: PlaceOptions): Promise<Places> {
-    const known = placesIn(await file.read(), storeId)
+  static async open(file: PlaceFile, options: PlaceOptions): Promise<Places> {
+    const known = placesIn(await file.read(), options.storeId)
     if (known === null)
-      logger.warn({}, 'the places of receivers cannot be read: they begin at the end of the log')
-    const positions = new Map(known)
-    for (const id of ids) positions.set(id, Math.min(positions.get(id) ?? head, head))
-    const places = new Places(file, storeId, logger, positions)
+      options.logger.warn({}, 'the places of receivers cannot be read: they begin at the end of the log')
+    const places = new Places(file, options, known ?? new Map())
     await places.save()
     return places
   }
@@ -107,8 +111,8 @@ function placesIn(text: string | null, storeId: string): ReadonlyMap<string, num
   try {
     const found = JSON.parse(text)
     if (found.storeId !== storeId) return new Map()
-    const positions = Object.entries(found.receivers).filter((entry): entry is [string, number] =>
-      Number.isSafeInteger(entry[1]),
+    const positions = Object.entries(found.receivers).filter(
+      (entry): entry is [string, number] => Number.isSafeInteger(entry[1]) && (entry[1] as number) >= 0,
     )
     return new Map(positions)
   } catch {

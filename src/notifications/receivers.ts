@@ -8,7 +8,7 @@ import type { Notification, NotificationReceiver, SecretReference } from '../eve
 import { oneLine, redactor, secretsOf } from '../events/redaction.ts'
 import { readPlainFile } from '../store/directory.ts'
 
-/** What came back. `failed` may pass; `refused` will not; `unusable`: the receiver, as this process knows it. */
+/** What came back. `failed` may pass; `refused` will not; `unusable`: this process lacks the secret of the receiver. */
 export interface DeliveryResult {
   readonly outcome: 'delivered' | 'failed' | 'refused' | 'unusable'
   /** As one line, without secrets. */
@@ -75,7 +75,9 @@ async function inTimeLimit(
 ): Promise<DeliveryResult> {
   const late = new AbortController()
   const cancel = clock.after(withinMs, () => late.abort())
-  const ended = await work(AbortSignal.any([signal, late.signal]))
+  const ended = await work(AbortSignal.any([signal, late.signal])).catch((error) =>
+    failed(oneLine(redactor({})(String(error)))),
+  )
   cancel()
   return late.signal.aborted && ended.outcome === 'failed'
     ? { outcome: 'failed', said: `it took longer than ${withinMs / 1000} s` }

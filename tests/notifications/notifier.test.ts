@@ -210,16 +210,26 @@ describe('A receiver', () => {
     await process.close()
   })
 
-  test('that cannot be used by this process is left to the next one, and misses nothing', async () => {
+  test('that cannot be used is a warning, and misses nothing: neither here, once it can, nor in the next process', async () => {
     const it = world()
-    const without = await it.open([BELL], async () => ({ outcome: 'unusable', said: 'no secret' }))
+    let isUsable = false
+    const { deliver, types } = memory(() =>
+      isUsable ? DELIVERED : { outcome: 'unusable', said: 'no secret' },
+    )
+    const process = await it.open([BELL], deliver)
     await it.tell('held')
     await it.tell('done')
-    await until(() => it.logged.length === 1)
-    await without.close()
-    const { deliver, types } = memory()
+    for (let turn = 0; turn < 50; turn++) await it.clock.advance(A_WHILE_MS)
+    expect(it.logged).toMatchObject([{ receiver: 'one', said: 'no secret' }])
+    isUsable = true
+    await inTheEnd(it, () => types().length === 2)
+    isUsable = false
+    await it.tell('budget')
+    await it.clock.advance(A_WHILE_MS)
+    await process.close()
+    isUsable = true
     await (await it.open([BELL], deliver)).close()
-    expect(types()).toEqual(['held', 'done'])
+    expect(types()).toEqual(['held', 'done', 'budget'])
   })
 
   test('that never answers holds up no other, and closing for three seconds', async () => {

@@ -69,6 +69,7 @@ describe('A command', () => {
   })
 
   test('that does not exist is told', async () => {
+    expect(await send({ command: ['a\u0000b'] })).toMatchObject({ outcome: 'failed' })
     const receiver: NotificationReceiver = { command: [join(folder, 'nothing')] }
     expect(await send(receiver)).toMatchObject({ outcome: 'failed' })
     expect(await problemWith(receiver)).toBe(`there is no program ${join(folder, 'nothing')}`)
