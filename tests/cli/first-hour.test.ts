@@ -83,6 +83,8 @@ test('A command that is refused leaves no store behind', async () => {
     ['agent', 'ask', 'a', 'x'],
     ['workflow', 'run', 'a', 'x'],
     ['workflow', 'template', 'none', 'x'],
+    ['workflow', 'template', 'research', 'x', '--id', 'not an id'],
+    ['workflow', 'run', '--module', 'none.mjs', 'x'],
     ['recover'],
   ])
     expect((await run(words)).stderr).not.toBe('')

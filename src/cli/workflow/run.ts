@@ -6,7 +6,7 @@ import { systemProblem } from '../../events/errors/phrases.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
-import { AGENT_ID_PATTERN } from '../../events/ids.ts'
+import { AGENT_ID_PATTERN, checkId } from '../../events/ids.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { stepName, type Worker } from '../../patterns/pattern.ts'
@@ -36,6 +36,7 @@ export async function runWorkflow(
   words: readonly string[],
   { id, detach, session, ...options }: RunNaming & SourceOptions,
 ) {
+  if (id !== undefined) checkId('run', id)
   const reference = await givenReference(words.slice(0, -1), options, globals.configFile)
   const isOfAgents = reference.kind === 'agents'
   if (isOfAgents) requireAgents(globals, stepName(reference.agents[0] as Worker))
@@ -59,8 +60,9 @@ export async function runTemplate(
   input: string | undefined,
   { file, ...naming }: RunNaming & { readonly file?: string },
 ) {
-  // A wrong name is refused before stdin is read.
+  // A wrong name is refused before stdin is read, and before a store is made.
   templateNamed(name)
+  if (id !== undefined) checkId('run', id)
   const task = await taskFrom(input, terminal(globals).note, file)
   return start(globals, { kind: 'template', name }, task, naming)
 }
