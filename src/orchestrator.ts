@@ -35,6 +35,7 @@ import { ClosedError } from './events/errors/usage.ts'
 import { defined } from './events/json.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
+import { checkArgument } from './events/options/decoding.ts'
 import { refuseUnknownKeys } from './events/options/known-keys.ts'
 import { LIMITS } from './events/options/limits.ts'
 import { checkBounds, ORCHESTRATOR } from './events/options/orchestrator.ts'
@@ -66,6 +67,7 @@ import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
+import { absolutePath } from './store/directory.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
@@ -219,7 +221,7 @@ export class Orchestrator implements AsyncDisposable {
     checkOptions(options)
     const { resume = 'at-once', clock } = options
     const logger = hostLogger(options.logger)
-    const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
+    const baseDir = absolutePath(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
     const store = options.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
@@ -660,6 +662,7 @@ const CLOSES_WITHIN_MS = 30_000
 /** Throws InvalidInputError. */
 function checkOptions(options: OrchestratorOptions): void {
   refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
+  checkArgument('baseDir', options.baseDir ?? '.', 'a path')
   const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options
   checkBounds({ maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults })
 }
