@@ -1333,6 +1333,26 @@ export const MUTATIONS = [
     ['their tasks are not counted', 'src/owner/socket.ts', 'this.#writes.add(done)', ''],
   ),
   ...breaking(
+    'A task that is left (`--detach`) is durable before its id is known',
+    { 'tests/cli/service/detach.test.ts': ['goes on in the background when that command is told to end'] },
+    [
+      'a command that ends forgets it',
+      'src/cli/session.ts',
+      'if (await othersServed(session.orchestrator, interruption, screen)) leave()',
+      'await othersServed(session.orchestrator, interruption, screen)',
+    ],
+  ),
+  ...breaking(
+    'An owner that is stopping says so and accepts nothing',
+    { 'tests/remote/orchestrator.test.ts': ['accepts no task, and says so'] },
+    [
+      'it does not say so',
+      'src/owner/socket.ts',
+      'return this.#owned.isStopping?.() ?? false',
+      'return false',
+    ],
+  ),
+  ...breaking(
     '`owner.json` is trusted only if this user alone can have written it',
     { [OWNER_RECORD]: ['A record is not trusted'] },
     [
@@ -1892,6 +1912,27 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A run of data resumes by its id alone',
+    {
+      'tests/workflows/built-workflow.test.ts': [
+        'is told, shown by the plan, and taken only where that is asked for',
+        'is one that a part of it had, and not one of its neighbours',
+      ],
+    },
+    [
+      'a changed definition is taken without a word',
+      'src/patterns/runs/runs.ts',
+      'if (hash !== null && recorded !== hash) throw',
+      'if (hash !== null && recorded === null) throw',
+    ],
+    [
+      'the parts of a workflow do not count',
+      'src/workflows/built-workflow.ts',
+      'return [workflow, ...partsOf(workflow)',
+      'return [workflow, ...partsOf(workflow).slice(9)',
+    ],
+  ),
+  ...breaking(
     'A run is `running` only while a living process executes it',
     {
       'tests/patterns/runs/conditions.test.ts': ['a run is running only while a living process executes it'],
@@ -1915,6 +1956,46 @@ export const MUTATIONS = [
       'src/patterns/runs/durable-ask.ts',
       'if (factOf(error) === undefined && mayHaveTask(worker, taskId, error)) {',
       "if (factOf(error) === undefined && taskId === '' && mayHaveTask(worker, taskId, error)) {",
+    ],
+  ),
+  ...breaking(
+    'Any process that waits for a task or a run gets what its caller got',
+    { 'tests/patterns/runs/results.test.ts': ['is the same from the log alone as from the run'] },
+    [
+      'answers are not told from those of an earlier execution',
+      'src/patterns/runs/workflow-result.ts',
+      "if (type === 'RunStarted' || type === 'RunResumed') events = []",
+      "if (type === 'RunStarted') events = []",
+    ],
+  ),
+  ...breaking(
+    'Any process that waits for a task or a run gets what its caller got',
+    { 'tests/remote/orchestrator.test.ts': ['is waited for by any process that knows its id'] },
+    [
+      'a reader does not follow the log',
+      'src/actors/agent/tasks/tasks.ts',
+      'if (!isForReading(store)) return outcome',
+      'return outcome',
+    ],
+  ),
+  ...breaking(
+    'What an owner holds for a client does not grow',
+    { 'tests/owner/followers.test.ts': ['200 clients attached to 20 runs'] },
+    [
+      'pages are sent to a client that does not read',
+      'src/owner/answers.ts',
+      'await lines.writePage(page)',
+      'void lines.writePage(page)?.catch(() => {})',
+    ],
+  ),
+  ...breaking(
+    'What an owner holds for a client does not grow',
+    { 'tests/owner/followers.test.ts': ['A client that follows one run is sent its facts'] },
+    [
+      'it is sent everything',
+      'src/owner/followers.ts',
+      'isSelected(fact, only))',
+      'isSelected(fact, only) || true)',
     ],
   ),
   ...breaking(
@@ -2094,7 +2175,7 @@ export const MUTATIONS = [
     [
       'a process that simulates is used',
       'src/cli/session.ts',
-      ": !isSimulated || purpose !== 'call') return",
+      ': !isSimulated || !asksForAnswers(purpose)) return',
       ': !isSimulated || purpose.length > 0) return',
     ],
   ),
@@ -2298,8 +2379,8 @@ export const MUTATIONS = [
     [
       'all agents are looked at for the copies of one',
       'src/actors/agent/system.ts',
-      'this.#infos({ prefix: `${STREAMS}${id}.` })',
-      'this.#infos({ prefix: STREAMS })',
+      '{ prefix: `${AGENT_STREAMS}${id}.` }',
+      '{ prefix: AGENT_STREAMS }',
     ],
   ),
   ...breaking(

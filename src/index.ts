@@ -26,11 +26,11 @@ export type { Logger } from './logger.ts'
 
 export { Agent, type AgentMetrics } from './actors/agent/agent.ts'
 export type { Recovery } from './actors/agent/environment.ts'
+export type { AgentInfo } from './actors/agent/list.ts'
 export type { AgentSnapshot, AgentStatus } from './actors/agent/machine.ts'
 export type { RunningProcess } from './actors/agent/processes.ts'
 export type { SessionLink } from './actors/agent/session/chain.ts'
 export type { ForkOptions } from './actors/agent/session/fork.ts'
-export type { AgentInfo } from './actors/agent/system.ts'
 export { type Reply, TaskHandle } from './actors/agent/tasks/handle.ts'
 export type { AskOptions } from './actors/agent/tasks/tasks.ts'
 export type { AgentConfig, AgentDefaults, AgentOptions, RetryPolicy } from './events/options/agent.ts'
@@ -152,6 +152,7 @@ export type { BlobReference, Blobs } from './store/blobs.ts'
 export type {
   AppendOptions,
   EventStore,
+  FactSelection,
   FollowOptions,
   ReadOptions,
   StreamAppend,

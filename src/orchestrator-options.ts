@@ -9,6 +9,7 @@ import type { Budget } from './events/options/budget.ts'
 import type { KnownKeys } from './events/options/known-keys.ts'
 import type { Limits } from './events/options/limits.ts'
 import type { Logger } from './logger.ts'
+import type { Pattern } from './patterns/pattern.ts'
 import type { EventStore } from './store/event-store.ts'
 
 /** Options of `Orchestrator.open`. */
@@ -72,6 +73,11 @@ export interface OrchestratorOptions {
    * onStop: ({ now }) => shutdown.begin({ finishWithinMs: now ? 0 : Infinity })
    */
   readonly onStop?: (request: { readonly now: boolean }) => void
+  /**
+   * Patterns that runs refer to by name: `orchestrator.run('name', input)`. A run of one is resumed wherever the name is
+   * offered.
+   */
+  readonly workflows?: Readonly<Record<string, Pattern>>
   /** Your own kinds of actors: those with open work resume on opening, and their streams can be replayed. */
   readonly actors?: readonly OwnKind[]
   /** Called when all work has stopped: a supervision tree gave up, or the log's lock is lost; see `Orchestrator.failed`. */
@@ -107,6 +113,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   declare: true,
   serve: true,
   onStop: true,
+  workflows: true,
   actors: true,
   onFailure: true,
   clock: true,

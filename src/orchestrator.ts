@@ -9,10 +9,11 @@ import { Budgets } from './actors/admission/budgets.ts'
 import { Governor, governorLimits } from './actors/admission/governor.ts'
 import type { Agent } from './actors/agent/agent.ts'
 import type { AgentEnvironment, Recovery } from './actors/agent/environment.ts'
+import type { AgentInfo } from './actors/agent/list.ts'
 import type { agentMachine } from './actors/agent/machine.ts'
 import type { RunningProcess } from './actors/agent/processes.ts'
 import type { ForkOptions } from './actors/agent/session/fork.ts'
-import { type AgentInfo, AgentSystem } from './actors/agent/system.ts'
+import { AgentSystem } from './actors/agent/system.ts'
 import type { HeldTask, Rejection, Verdict } from './actors/agent/tasks/held.ts'
 import { HeldTasks, type OfAgent } from './actors/agent/tasks/held-tasks.ts'
 import { type LateAnswer, lateAnswersIn } from './actors/agent/tasks/late-answers.ts'
@@ -32,7 +33,7 @@ import { type Clock, inTime, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
-import { defined } from './events/json.ts'
+import { defined, type JsonObject } from './events/json.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
 import { checkArgument } from './events/options/decoding.ts'
@@ -57,19 +58,23 @@ import { pipeline, type Stage } from './patterns/pipeline.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
 import type {
+  BuildWorkflow,
   ResumeOptions,
   RunDetails,
   RunInfo,
   RunListOptions,
   RunOptions,
+  Workflow,
 } from './patterns/runs/options.ts'
 import type { RunPlan } from './patterns/runs/plan.ts'
 import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
+import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
 import { absolutePath } from './store/directory.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
+import type { WorkflowReference } from './workflows/pattern.ts'
 import { inputLimits } from './workspaces/inputs/limits.ts'
 import { thisPlace } from './workspaces/place.ts'
 
@@ -155,7 +160,8 @@ export class Orchestrator implements AsyncDisposable {
       },
     )
     this.#heldTasks = new HeldTasks(this.#agents)
-    this.#runs = new Runs({ ...environment, budgets }, this.#agents)
+    const { workflows: offered = {} } = options
+    this.#runs = new Runs({ ...environment, budgets, offered, build }, this.#agents)
     this.#ownActors = new OwnActors(environment, options.actors ?? [])
     this.#downfall = new Downfall(logger, options.onFailure)
     this.#supervisors = new Supervisors({
@@ -238,6 +244,7 @@ export class Orchestrator implements AsyncDisposable {
         orchestrator.#socket = await serveOthers({
           ...{ baseDir, store, logger, system: orchestrator },
           prepare: orchestrator.#declare,
+          isStopping: () => !orchestrator.#intake.isOpen,
           runner: orchestrator.#runner,
           ...defined({ stop: options.onStop }),
         })
@@ -282,11 +289,11 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * Resolves when everything that other processes asked of this one has ended, or when the signal aborts. `onWait` is
-   * called if that may take a while.
+   * Resolves when everything that other processes asked of this one and wait for has ended, or when the signal aborts:
+   * with whether something that they asked for and left (`--detach`) has not. `onWait` is called if that may take a while.
    */
-  async served(signal: AbortSignal, onWait?: () => void): Promise<void> {
-    await this.#socket?.drained(signal, onWait)
+  async served(signal: AbortSignal, onWait?: () => void): Promise<boolean> {
+    return (await this.#socket?.drained(signal, onWait)) ?? false
   }
 
   /**
@@ -435,14 +442,21 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * Runs a workflow. One id is one run: asking for it again gives the same run, and after a crash it resumes where it was.
+   * Runs a workflow: a pattern, the name of one of the `workflows` that `open` was given, or a reference to one. One id is
+   * one run: asking for it again gives the same run, and after a crash it resumes where it was. The run rejects with
+   * InvalidInputError if the workflow cannot be built.
    *
    * @example
    * const result = await orchestrator.run(sequential(['researcher', 'writer']), 'tidal energy', { id: 'report-7' })
+   * await orchestrator.run({ kind: 'template', name: 'research' }, 'tidal energy')
    */
-  run(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
+  run(
+    workflow: Pattern | string | WorkflowReference,
+    input: string | TaskInput,
+    options: RunOptions = {},
+  ): Run {
     if (!this.#working.#intake.isOpen) throw new ClosedError({ what: 'orchestrator' })
-    return this.#runs.start(pattern, input, options)
+    return this.#runs.start(byName(workflow), input, options)
   }
 
   /** `run(sequential(agents, options), input)` */
@@ -469,8 +483,9 @@ export class Orchestrator implements AsyncDisposable {
   readonly runs: OrchestratorRuns = {
     list: async (which) => this.#open.#runs.list(which),
     show: async (runId) => this.#open.#runs.show(runId),
-    plan: async (runId, pattern) => this.#open.#runs.plan(runId, pattern),
-    resume: (runId, pattern, options) => this.#working.#runs.resume(runId, pattern, options),
+    result: async (runId) => this.#open.#runs.result(runId),
+    plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
+    resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),
     cancel: async (runId, reason) => this.#open.#runs.cancel(runId, reason),
     fork: async (runId, options) => this.#open.#runs.fork(runId, options),
   }
@@ -597,7 +612,7 @@ export interface OrchestratorHeld {
  *
  * @example
  * for (const { runId, status } of await orchestrator.runs.list())
- *   if (status === 'paused') await orchestrator.runs.resume(runId, sequential(['researcher', 'writer']))
+ *   if (status === 'paused') await orchestrator.runs.resume(runId)
  */
 export interface OrchestratorRuns {
   /** All runs, or only those that are running, waiting or held (`{ open: true }`); the newest first. */
@@ -605,15 +620,24 @@ export interface OrchestratorRuns {
   /** A run and its steps. Throws RunNotFoundError. */
   show(runId: string): Promise<RunDetails>
   /**
-   * What resuming a run with this pattern would take from the log, and what it would ask again. Makes no call, writes
-   * nothing, and throws what resuming it would.
+   * Waits for a run to end, whichever process executes it, and returns its result: at once if it has ended. Throws
+   * RunNotFoundError, and RunInterruptedError if it was cancelled.
+   *
+   * @example
+   * const { success, metadata } = await orchestrator.runs.result('report-7')
    */
-  plan(runId: string, pattern: Pattern): Promise<RunPlan>
+  result(runId: string): Promise<WorkflowResult>
   /**
-   * Resumes a run that was paused, failed, or was left behind by a crash: answered steps are not asked again. The run
-   * rejects with RunNotFoundError, RunFinishedError; throws RunActiveError if it is running.
+   * What resuming a run would take from the log, and what it would ask again. Makes no call, writes nothing, and throws
+   * what resuming it would, but not for a workflow that has changed.
    */
-  resume(runId: string, pattern: Pattern, options?: ResumeOptions): Run
+  plan(runId: string, workflow?: Pattern | string | WorkflowReference): Promise<RunPlan>
+  /**
+   * Resumes a run that was paused, failed, or was left behind by a crash: answered steps are not asked again. Without a
+   * workflow it resumes with the one that it recorded, if that is data. The run rejects with RunNotFoundError,
+   * RunFinishedError, WorkflowChangedError and WorkflowNotBuiltError; throws RunActiveError if it is running.
+   */
+  resume(runId: string, workflow?: Pattern | string | WorkflowReference, options?: ResumeOptions): Run
   /** Ends a run for good, even if no process works on it. Throws RunNotFoundError, RunFinishedError. */
   cancel(runId: string, reason?: string): Promise<void>
   /**
@@ -659,10 +683,19 @@ export interface OrchestratorHistory {
 /** How long a part may take to close, in ms: longer than a runner that does not heed its signal. */
 const CLOSES_WITHIN_MS = 30_000
 
+/** Loaded when it is needed: most programs give their workflows as code. */
+const build: BuildWorkflow = async (workflow) =>
+  (await import('./workflows/built-workflow.ts')).buildWorkflow(workflow)
+
+const byName = <T extends Workflow | undefined>(workflow: T | string): T | JsonObject =>
+  typeof workflow === 'string' ? { kind: 'program', name: workflow } : workflow
+
 /** Throws InvalidInputError. */
 function checkOptions(options: OrchestratorOptions): void {
   refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
   checkArgument('baseDir', options.baseDir ?? '.', 'a path')
+  for (const [name, pattern] of Object.entries(options.workflows ?? {}))
+    checkArgument(`The workflow "${name}"`, pattern, 'a function')
   const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options
   checkBounds({ maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults })
 }

@@ -40,14 +40,13 @@ export async function reportFailure(error: unknown, json: boolean, meant: MeantC
   process.exitCode ??= USAGE_ERRORS.has(failure.code) ? USAGE : HELD_ERRORS.has(failure.code) ? HELD : 1
 }
 
-/** Help and version end as errors of commander too, with exit code 0. */
 async function reportUsage(
   { exitCode, code, message }: CommanderError,
   json: boolean,
   { help, takesText, commandWith }: MeantCommand,
 ): Promise<void> {
-  process.exitCode = exitCode === 0 ? 0 : USAGE
   if (exitCode === 0) return
+  process.exitCode = USAGE
   const isUnquoted = code === 'commander.excessArguments' && (await takesText())
   const hint = `${isUnquoted ? 'Put text of several words in quotes. ' : ''}See ${await help()}`
   const [, unknown = ''] = /^error: unknown command '([^']*)'/.exec(message) ?? []

@@ -4,6 +4,8 @@
 const words = process.argv.slice(2)
 
 async function fail(error: unknown): Promise<void> {
+  // Commander ends help and version by an error too, and what reports errors takes longer to load than they do.
+  if ((error as { readonly exitCode?: unknown }).exitCode === 0) return
   try {
     const [{ reportFailure }, { commandWith, helpHint, takesText }] = await Promise.all([
       import('./failure.ts'),

@@ -1,10 +1,11 @@
 /**
  * The orchestrator that a command works with: that of the process that has the store open, or one that is opened here
- * and closed at the end.
+ * and closed at the end. Work that is to outlive the command is left to an owner in the background.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { resolve } from 'node:path'
+import type { AgentInfo } from '../actors/agent/list.ts'
 import type { Config } from '../config/configuration.ts'
 import { OtherRunnerError } from '../events/errors/owner.ts'
 import { defined } from '../events/json.ts'
@@ -24,6 +25,10 @@ export interface Session {
   readonly owner: number | null
   /** Aborted on Ctrl-C, or when the system asks the process to end. */
   readonly signal: AbortSignal
+  /** Leaves what was accepted here to an owner in the background, which is started when this process is done. */
+  readonly leave: () => void
+  /** This session, or one through the next owner of the store if its own has ended. */
+  readonly renewed: () => Promise<Session>
 }
 
 type Work = (session: Session) => Promise<void>
@@ -36,9 +41,12 @@ export const sharing = <T>(session: Session, run: () => Promise<T>): Promise<T> 
 
 /**
  * `read`: the command changes nothing, and never takes the store from a process that wants to open it. `change`: it changes
- * something, and asks for no answer. `call`: it asks for answers, which cost money unless the model is simulated.
+ * something, and asks for no answer. `call`: it asks for answers, which cost money unless the model is simulated. `leave`: it
+ * asks for them and does not wait, so it works only through an owner that outlives it, which it starts if there is none.
  */
-type Purpose = 'read' | 'change' | 'call'
+type Purpose = 'read' | 'change' | 'call' | 'leave'
+
+const asksForAnswers = (purpose: Purpose) => purpose === 'call' || purpose === 'leave'
 
 /** Opens, works, closes; within an interactive session it just works. */
 export async function withSession(
@@ -50,44 +58,78 @@ export async function withSession(
   if (own) return work({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
-  const { accessForReading, accessStore } = await import('../remote/access.ts')
+  const { accessForReading, accessOwner, accessStore, ownerOf } = await import('../remote/access.ts')
   let opened: OpenedRunner | undefined
   const open = async () => {
     opened ??= await openRunner(options, screen)
     return openHere(options, opened, { resume: 'on-demand' })
   }
-  try {
+  let isLeft = false
+  const leave = () => {
+    isLeft = true
+  }
+  const access = () => {
+    if (purpose === 'leave') return accessOwner(options.baseDir, () => startBackground(options))
+    return accessStore(options.baseDir, open, { asks: asksForAnswers(purpose) })
+  }
+  const begin = async (): Promise<Session> => {
     const { orchestrator, owner, runner } =
       purpose === 'read'
         ? await accessForReading(options.baseDir, { logger: await commandLogger(options) })
-        : await accessStore(options.baseDir, open)
+        : await access()
     try {
       if (owner !== null) refuseOtherRunner(options, { pid: owner, runner: runner ?? '' }, purpose)
       if (owner !== null && purpose !== 'read') await orchestrator.declared()
-      await work({ orchestrator, owner, terminal: screen, signal: interruption.signal })
-    } finally {
-      await othersServed(orchestrator, interruption, screen)
-      interruption.stop()
+    } catch (error) {
       await orchestrator.close()
+      throw error
+    }
+    return { orchestrator, owner, terminal: screen, signal: interruption.signal, leave, renewed }
+  }
+  const renewed = async () => {
+    if (session.owner !== null && (await ownerOf(options.baseDir)) !== session.owner) {
+      await session.orchestrator.close()
+      session = await begin()
+    }
+    return session
+  }
+  let session: Session
+  try {
+    session = await begin()
+    try {
+      await work(session)
+    } finally {
+      if (await othersServed(session.orchestrator, interruption, screen)) leave()
+      interruption.stop()
+      await session.orchestrator.close()
     }
   } finally {
     await opened?.[Symbol.asyncDispose]()
+    if (isLeft) await startBackground(options)
   }
 }
 
-/** Waits for what other commands have asked of this process, however its own work ended. */
+const startBackground = async (options: GlobalOptions) => {
+  const { startOwner } = await import('./service/background.ts')
+  await startOwner(options)
+}
+
+/**
+ * Waits for what other commands have asked of this process, however its own work ended. Resolves with whether they have
+ * left something to it that it has not finished.
+ */
 async function othersServed(
   orchestrator: Orchestrator,
   { signal, insistence }: Interruption,
   screen: Terminal,
-): Promise<void> {
+): Promise<boolean> {
   let isWaiting = false
   const tell = () => {
     const how = signal.aborted ? 'Ctrl-C again ends both' : 'Ctrl-C twice ends both'
     screen.note(`Another command is working through this one, which ends after it (${how}).`)
   }
   signal.addEventListener('abort', () => isWaiting && tell(), { once: true })
-  await orchestrator.served(insistence(), () => {
+  return orchestrator.served(insistence(), () => {
     isWaiting = true
     tell()
   })
@@ -113,6 +155,22 @@ export async function withStore(
 export const readStore = (options: GlobalOptions, work: Work, missing?: () => Error): Promise<void> =>
   withStore(options, work, missing, 'read')
 
+/** The agents of the store, read from its log alone: an orchestrator takes longer to load than to list them. */
+export async function storedAgents(options: GlobalOptions): Promise<readonly AgentInfo[]> {
+  const own = shared.getStore()
+  if (own) return own.orchestrator.agents()
+  const [{ openLog }, { listedAgents }] = await Promise.all([
+    import('../remote/live-log.ts'),
+    import('../actors/agent/list.ts'),
+  ])
+  const { store } = await openLog(options.baseDir, { logger: await commandLogger(options) })
+  try {
+    return await listedAgents(store)
+  } finally {
+    await store[Symbol.asyncDispose]()
+  }
+}
+
 /** Opens the store in this process. Throws StoreInUse. */
 export async function openHere(
   options: GlobalOptions,
@@ -136,7 +194,7 @@ export function refuseOtherRunner(
   purpose: Purpose,
 ): void {
   const isSimulated = runner === 'simulated'
-  if (simulate ? isSimulated || purpose === 'read' : !isSimulated || purpose !== 'call') return
+  if (simulate ? isSimulated || purpose === 'read' : !isSimulated || !asksForAnswers(purpose)) return
   throw new OtherRunnerError({ path: resolve(baseDir), pid, runner, simulate })
 }
 

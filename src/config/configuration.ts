@@ -18,7 +18,6 @@ import type { Limits } from '../events/options/limits.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
 import { absolutePath, readPlainFile } from '../store/directory.ts'
-import { ConfigDocument } from './document.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
 import { describeMistake } from './problems.ts'
@@ -105,7 +104,7 @@ export async function loadConfig({
   checkArgument('The directory of the configuration', directory, 'a path')
   const path = file === undefined ? await findConfigFile(directory) : absolutePath(file)
   const found = path === null ? undefined : { path, text: await readConfigFile(path) }
-  const document = found && new ConfigDocument(found.path, found.text)
+  const document = found && (await documentOf(found))
   const { raw, origins } = layered(document?.value, { options, environment })
   const placeOf = (part: ValuePath, isKey = false): string => {
     const key = part.join('.')
@@ -165,6 +164,12 @@ export async function loadConfig({
     workflows: workflows.length === 0 ? undefined : workflows,
     settings,
   })
+}
+
+/** The parser of YAML takes a while to load, so it is loaded only for a file. */
+async function documentOf({ path, text }: ReadFile) {
+  const { ConfigDocument } = await import('./document.ts')
+  return new ConfigDocument(path, text)
 }
 
 /** What a file does that only a trusted one may; nothing if it is trusted. Throws ConfigNotTrustedError. */

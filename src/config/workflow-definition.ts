@@ -55,7 +55,8 @@ export type DefinitionOptions = {
   readonly session?: 'run' | 'chain' | 'fresh'
 }
 
-export interface WorkflowDefinition {
+/** A type rather than an interface, for the same reason. */
+export type WorkflowDefinition = {
   readonly pattern: string
   readonly agents: readonly StepDefinition[]
   readonly options: DefinitionOptions

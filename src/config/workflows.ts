@@ -23,7 +23,7 @@ export function namedWorkflows(
     checkDefinition(workflow, (part, problem, hint) => complain(index, KEY_OF[part] ?? part, problem, hint))
     if (names.indexOf(name) !== index)
       complain(index, 'name', `there is already a workflow "${name}"`, 'Choose another name for this one.')
-    const unknown = parts(workflow).find((part) => !names.includes(part))
+    const unknown = partsOf(workflow).find((part) => !names.includes(part))
     if (unknown !== undefined)
       complain(index, 'agents', `there is no workflow "${unknown}"`, nameHint(unknown, names))
   })
@@ -45,7 +45,7 @@ function definitionOf({ name, pattern, agents, on_error, ...rest }: WorkflowEntr
 }
 
 /** The workflows that a workflow contains. */
-const parts = ({ agents }: NamedWorkflow): string[] =>
+export const partsOf = ({ agents }: NamedWorkflow): string[] =>
   agents.flatMap((step) => (typeof step === 'object' && 'workflow' in step ? [step.workflow] : []))
 
 function cycleFrom(
@@ -54,7 +54,7 @@ function cycleFrom(
   path: readonly string[] = [start],
 ): readonly string[] | undefined {
   const workflow = workflows.get(path.at(-1) ?? start)
-  for (const name of workflow ? parts(workflow) : []) {
+  for (const name of workflow ? partsOf(workflow) : []) {
     if (name === start) return [...path, name]
     // A cycle that does not include the start is found from one of its members.
     const cycle = path.includes(name) ? undefined : cycleFrom(start, workflows, [...path, name])

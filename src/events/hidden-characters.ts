@@ -15,6 +15,10 @@ const STRAY_SELECTOR = /(?<=[\ufe00-\ufe0f])[\ufe00-\ufe0f]/u
 
 const HIDDEN = new RegExp([UNSEEN, STRAY_JOINER, STRAY_SELECTOR].map(({ source }) => source).join('|'), 'gu')
 
+/** All that most texts have, and none of it is hidden. The expression below takes longer to compile than a short command. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are not hidden ones
+const ASCII = /^[\u0000-\u007f]*$/
+
 /** The text with each hidden character replaced. */
 export const withoutHidden = (text: string, replacement: (character: string) => string): string =>
-  text.replace(HIDDEN, replacement)
+  ASCII.test(text) ? text : text.replace(HIDDEN, replacement)

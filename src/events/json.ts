@@ -24,10 +24,18 @@ export function defined<const T extends object>(fields: T): Given<T> & MaybeGive
 /** Equal values as equal text: JSON with the fields of each object sorted by name. */
 export const canonicalJson = (value: unknown): string => canonicalText(value) as string
 
-/** Texts are joined: a copy of each object, for JSON to write out, costs three times as much. */
-function canonicalText(value: unknown): string | undefined {
+/**
+ * As `canonicalJson`; undefined for what JSON leaves out. Texts are joined: a copy of each object, for JSON to write out,
+ * costs three times as much.
+ *
+ * @param textOf The text of a field or an item, for a caller that knows some of them.
+ */
+export function canonicalText(
+  value: unknown,
+  textOf: (part: unknown) => string | undefined = canonicalText,
+): string | undefined {
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalText(item) ?? 'null').join(',')}]`
+  if (Array.isArray(value)) return `[${Array.from(value, (item) => textOf(item) ?? 'null').join(',')}]`
   const names = Object.keys(value).sort()
   // JSON writes names that are numbers first, and some objects in their own way.
   if (!isPlain(value) || names.some(startsWithDigit))
@@ -36,7 +44,7 @@ function canonicalText(value: unknown): string | undefined {
     )
   let text = ''
   for (const name of names) {
-    const field = canonicalText(value[name])
+    const field = textOf(value[name])
     if (field !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${field}`
   }
   return `{${text}}`

@@ -14,6 +14,9 @@ const step = {
 /** The ids of the facts whose answers are quoted in what was asked, or in the run's final output. */
 const Uses = Schema.optionalKey(Schema.Array(Schema.String))
 
+/** The hash of what a workflow is made of; absent if that is code, and in older logs. */
+const Hash = Schema.optionalKey(Schema.String)
+
 /** Why an agent gave no answer. */
 export const StepError = Schema.Struct({ agent: Schema.String, code: Schema.String, message: Schema.String })
 export type StepError = typeof StepError.Type
@@ -24,6 +27,7 @@ const definitions = {
       name: Schema.String,
       /** A reference from which the workflow can be rebuilt; null if it was given as code. */
       workflow: Schema.NullOr(Schema.JsonObject),
+      hash: Hash,
       prompt: Body,
       textInput: Schema.NullOr(Body),
       material: Material,
@@ -68,7 +72,8 @@ const definitions = {
   /** What a call of a step had cost, known only after its task had ended. */
   StepCostRecorded: fact(Schema.Struct({ taskId: Schema.String, costUsd: Cost, tokens: Schema.Int })),
   RunPaused: fact(Schema.Struct({ reason: Schema.String })),
-  RunResumed: fact(Schema.Struct({})),
+  /** With the workflow that it continues as, if that is another one than before. */
+  RunResumed: fact(Schema.Struct({ workflow: Schema.optionalKey(Schema.JsonObject), hash: Hash })),
   RunSucceeded: fact(Schema.Struct({ finalOutput: Body, uses: Uses })),
   /** It ended with errors. `finalOutput` holds the answers that it got. */
   RunFailed: fact(

@@ -11,6 +11,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
   'removeAgent',
   'fork',
   'processes',
+  'recover',
   'runs.list',
   'runs.show',
   'runs.cancel',
@@ -27,6 +28,7 @@ export const SYSTEM_COMMANDS: readonly string[] = [
 
 /** Methods of an agent. `ask` has its own address, because its answer is a stream. */
 export const AGENT_COMMANDS: readonly string[] = [
+  'accept',
   'cancel',
   'reset',
   'stop',
@@ -60,7 +62,6 @@ export const OWNER_ONLY: Readonly<Record<string, string>> = {
   hierarchical: 'running a workflow',
   supervise: 'supervising',
   spawn: 'spawning an actor',
-  recover: 'recovering the calls of a killed process',
 }
 
 export interface CommandRequest {

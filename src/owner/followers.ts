@@ -1,6 +1,7 @@
 /** The readers that follow a log through its owner. Before the log is closed, each of them gets all of it. */
 import type { Recorded } from '../events/envelope.ts'
-import type { FollowOptions } from '../store/event-store.ts'
+import type { FactSelection, FollowOptions } from '../store/event-store.ts'
+import { isSelected } from '../store/follow.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 
 interface Follower {
@@ -10,7 +11,8 @@ interface Follower {
 
 export class Followers {
   readonly #store: ChainedStore
-  readonly #texts = new WeakMap<readonly Recorded[], Buffer>()
+  /** Of each page, what those get who follow the same facts: an empty buffer if it has none of them. */
+  readonly #texts = new WeakMap<readonly Recorded[], Map<string, Buffer>>()
   readonly #following = new Set<Follower>()
   /** Every follower ends after this position. */
   #last = Number.POSITIVE_INFINITY
@@ -19,8 +21,8 @@ export class Followers {
     this.#store = store
   }
 
-  /** The facts after a position as NDJSON, in pages. */
-  async *follow(after: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  /** The facts after a position as NDJSON, in pages. What a reader has not taken keeps one of them, however long that is. */
+  async *follow(after: number, only: FactSelection, signal: AbortSignal): AsyncGenerator<Buffer> {
     const follower: Follower = { position: after, stop: new AbortController() }
     const stop = () => follower.stop.abort()
     signal.addEventListener('abort', stop, { once: true })
@@ -28,7 +30,8 @@ export class Followers {
     try {
       if (after >= this.#last) return
       for await (const page of pages(this.#store, { after, signal: follower.stop.signal })) {
-        yield this.#encoded(page)
+        const encoded = this.#encoded(page, only)
+        if (encoded.length > 0) yield encoded
         follower.position = page.at(-1)?.position ?? follower.position
         if (follower.position >= this.#last) return
       }
@@ -38,11 +41,20 @@ export class Followers {
     }
   }
 
-  /** Each page is encoded once, for all who get it. */
-  #encoded(page: readonly Recorded[]): Buffer {
+  /** Each page is encoded once, for all who get the same of it. */
+  #encoded(page: readonly Recorded[], only: FactSelection): Buffer {
+    const texts = this.#texts.get(page) ?? new Map<string, Buffer>()
+    this.#texts.set(page, texts)
+    const key = `${only.stream ?? ''} ${only.correlationId ?? ''}`
+    const selected = () => page.filter((fact) => isSelected(fact, only))
     const encoded =
-      this.#texts.get(page) ?? Buffer.from(page.map((fact) => `${JSON.stringify(fact)}\n`).join(''))
-    this.#texts.set(page, encoded)
+      texts.get(key) ??
+      Buffer.from(
+        selected()
+          .map((fact) => `${JSON.stringify(fact)}\n`)
+          .join(''),
+      )
+    texts.set(key, encoded)
     return encoded
   }
 

@@ -36,7 +36,9 @@ export function readingRoutes(store: ChainedStore, followers: Followers): Readon
       const direction = (query.get('direction') ?? 'forwards') as 'forwards' | 'backwards'
       return { values: store.read(stream, { ...range(query), direction }) }
     },
-    '/follow': (query, signal) => ({ pages: followers.follow(number(query, 'after') ?? 0, signal) }),
+    '/follow': (query, signal) => ({
+      pages: followers.follow(number(query, 'after') ?? 0, selection(query), signal),
+    }),
     '/records': (query) => ({ values: records(store, range(query)) }),
     '/streams': (query) => ({
       values: store.streams({ prefix: query.get('prefix') ?? '', open: query.get('open') === 'true' }),
@@ -59,6 +61,12 @@ async function* records(store: ChainedStore, range: { after?: number; to?: numbe
 function range(query: URLSearchParams) {
   return defined({ after: number(query, 'after'), to: number(query, 'to'), limit: number(query, 'limit') })
 }
+
+const selection = (query: URLSearchParams) =>
+  defined({
+    stream: query.get('stream') ?? undefined,
+    correlationId: query.get('correlationId') ?? undefined,
+  })
 
 function number(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name)

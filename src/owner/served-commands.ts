@@ -1,4 +1,5 @@
 /** What an owner does for other processes: it calls methods of its orchestrator by name, and runs tasks. */
+import type { HoldListeners } from '../actors/agent/tasks/channel.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import {
   AGENT_COMMANDS,
@@ -13,6 +14,7 @@ import { errorLine, type LineWriter } from './wire.ts'
 export interface OwnedAgent {
   ask(task: never, options: object): PromiseLike<unknown> & AsyncIterable<unknown>
   cancel(taskId: string, reason: string): Promise<boolean>
+  reply(taskId: string, listeners: HoldListeners): Promise<unknown>
 }
 
 /** The one method of an orchestrator that is not called by name. */
@@ -26,23 +28,47 @@ const LARGEST_BACKLOG = 16 * 1024 * 1024
 export class OwnerCommands {
   readonly #system: OwnedSystem
   readonly #prepare: () => Promise<void>
+  readonly #assertTaking: () => void
+  /** What was accepted from clients that did not wait, until it ends. */
+  readonly #left = new Set<Promise<unknown>>()
+  /** The same, without what is held. None of these rejects. */
+  readonly working = new Set<Promise<unknown>>()
   /** Unfinished tasks that were asked for through the socket, by agent and id. */
   readonly #tasks = new Map<string, AbortController>()
 
-  constructor(system: OwnedSystem, prepare: () => Promise<void> = async () => {}) {
+  /** @param assertTaking Throws OwnerStopping once nothing new is accepted. */
+  constructor(system: OwnedSystem, assertTaking: () => void, prepare: () => Promise<void> = async () => {}) {
     this.#system = system
     this.#prepare = prepare
+    this.#assertTaking = assertTaking
+  }
+
+  /** Whether something that a client has left to this owner has not ended. */
+  get hasLeft(): boolean {
+    return this.#left.size > 0
   }
 
   async run({ agent, method, args }: CommandRequest): Promise<unknown> {
     const allowed = agent === null ? SYSTEM_COMMANDS : AGENT_COMMANDS
     if (!allowed.includes(method) || !Array.isArray(args))
       throw new InvalidInputError({ what: String(method), problem: 'it is not a command of this owner' })
+    if (method === 'accept') this.#assertTaking()
     if (!READING_COMMANDS.has(method)) await this.#prepare()
     const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)
     const target = agent === null ? this.#system : await this.#system.agent(agent)
     const result = await call(target, method, args)
+    if (method === 'accept') this.#keep((onHeld) => (target as OwnedAgent).reply(String(result), { onHeld }))
     return isPlain(result) ? aborted || result : null
+  }
+
+  #keep(work: (onHeld: () => void) => Promise<unknown>): void {
+    const working = new Promise<unknown>((resolve) => {
+      const ended = work(() => resolve('held')).catch(() => {})
+      this.#left.add(ended)
+      void ended.then(() => this.#left.delete(ended)).then(resolve)
+    })
+    this.working.add(working)
+    void working.then(() => this.working.delete(working))
   }
 
   /** Runs a task and streams its messages and its reply. The task continues when the client disconnects. */
@@ -53,6 +79,7 @@ export class OwnerCommands {
     const send = (line: object) => void lines.write(line)?.catch(() => {})
     this.#tasks.set(key, stop)
     try {
+      this.#assertTaking()
       await this.#prepare()
       const agent = await this.#system.agent(id)
       const handle = agent.ask(task as never, {

@@ -13,7 +13,7 @@ import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { OwnerBusy, OwnerOnly } from '../events/errors/owner.ts'
+import { OwnerBusy, OwnerOnly, OwnerStopping } from '../events/errors/owner.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { callListener } from '../events/listener.ts'
 import type { Logger } from '../logger.ts'
@@ -38,6 +38,8 @@ export interface Owned {
   readonly system: OwnedSystem
   /** What answers its calls. Default: `custom`. */
   readonly runner?: string
+  /** Whether it accepts nothing new any more. */
+  readonly isStopping?: () => boolean
   /** Called when another process asks this one to end. Without it, such a request is refused. */
   readonly stop?: (request: StopRequest) => void
   /** Called before each command that changes something. */
@@ -93,7 +95,10 @@ export class OwnerSocket {
   constructor(owned: Owned) {
     this.#owned = owned
     this.#followers = new Followers(owned.store)
-    this.#commands = new OwnerCommands(owned.system, owned.prepare)
+    const assertTaking = () => {
+      if (this.#isStopping) throw new OwnerStopping({ path: owned.baseDir, pid: process.pid })
+    }
+    this.#commands = new OwnerCommands(owned.system, assertTaking, owned.prepare)
     this.#routes = {
       '/': () => ({ value: this.#greeting() }),
       ...readingRoutes(owned.store, this.#followers),
@@ -124,24 +129,26 @@ export class OwnerSocket {
 
   /**
    * Resolves when all commands and tasks of other processes are done, or when the signal aborts. Readers get a moment
-   * more to finish.
+   * more to finish. Resolves with whether something that a client has left to this owner has not ended.
    *
    * @param onWait Called if there are commands or tasks to wait for.
    */
-  async drained(signal: AbortSignal, onWait?: () => void): Promise<void> {
+  async drained(signal: AbortSignal, onWait?: () => void): Promise<boolean> {
     const aborted = new Promise<void>((resolve) => {
       if (signal.aborted) resolve()
       signal.addEventListener('abort', () => resolve(), { once: true })
     })
     this.#draining = true
     for (const socket of this.#connections) socket.ref()
-    if (this.#writes.size > 0) callListener(onWait)
-    while (this.#writes.size > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(this.#writes)])
+    const work = () => [...this.#writes, ...this.#commands.working]
+    if (work().length > 0) callListener(onWait)
+    while (work().length > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(work())])
     const timeout = AbortSignal.timeout(READERS_MS)
     while (!signal.aborted && !timeout.aborted && this.#readers.size > this.#followerCount) {
       const closes = [...this.#readers].map((socket) => once(socket, 'close', { signal: timeout }))
       await Promise.race([aborted, ...closes]).catch(() => {})
     }
+    return this.#commands.hasLeft
   }
 
   /** Gives readers a moment to read the rest of the log, then stops serving. The store is still open afterwards. */
@@ -165,6 +172,10 @@ export class OwnerSocket {
     clearTimeout(grace)
     await Promise.all(this.#requests)
     await removeSocket(this.#path)
+  }
+
+  get #isStopping(): boolean {
+    return this.#owned.isStopping?.() ?? false
   }
 
   get #runner(): string {
@@ -192,6 +203,7 @@ export class OwnerSocket {
       runner: this.#runner,
       version: packageVersion(),
       servesSince: this.#servesSince,
+      ...(this.#isStopping && { stopping: true }),
     }
   }
 

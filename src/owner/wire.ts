@@ -21,6 +21,8 @@ export interface Greeting {
   /** The version of its package, and since when it serves, in ms since the epoch. Older versions do not tell. */
   readonly version?: string
   readonly servesSince?: number
+  /** Whether it accepts nothing new any more, and ends when its work has. */
+  readonly stopping?: boolean
 }
 
 /** A request to end, to `POST /stop`. */

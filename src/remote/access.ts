@@ -1,4 +1,6 @@
 /** Access to a store: through its owner if another process has it open; otherwise by opening it here, or as a view of its files. */
+import { OwnerStopping } from '../events/errors/owner.ts'
+import { StoreInUse } from '../events/errors/store.ts'
 import type { Orchestrator } from '../orchestrator.ts'
 import { readingView } from '../store/care/view.ts'
 import { liveOwner } from '../store/level/lock.ts'
@@ -18,11 +20,17 @@ export interface Access {
 /**
  * Connects to the owner of a store if there is one, otherwise opens the store.
  *
- * @throws StoreInUse if its owner does not serve other processes, and what opening and connecting can throw
+ * @param asks Whether it is asked for answers, which an owner that is about to end gives no more.
+ * @throws StoreInUse if its owner does not serve other processes, OwnerStopping, and what opening and connecting can throw
  */
-export function accessStore(baseDir: string, open: () => Promise<Orchestrator>): Promise<Access> {
+export function accessStore(
+  baseDir: string,
+  open: () => Promise<Orchestrator>,
+  { asks = false }: { readonly asks?: boolean } = {},
+): Promise<Access> {
   return retryWhileInUse(
-    async () => (await ownersAccess(baseDir)) ?? { orchestrator: await open(), owner: null, runner: null },
+    async () =>
+      (await ownersAccess(baseDir, asks)) ?? { orchestrator: await open(), owner: null, runner: null },
   )
 }
 
@@ -33,7 +41,7 @@ export function accessStore(baseDir: string, open: () => Promise<Orchestrator>):
  * @throws what connecting can throw, and what the store's damage does
  */
 export async function accessForReading(baseDir: string, options: LevelStoreOptions = {}): Promise<Access> {
-  const owners = await ownersAccess(baseDir)
+  const owners = await ownersAccess(baseDir, false)
   if (owners) return owners
   const view = await readingView(baseDir, options)
   const orchestrator = await readingOrchestrator(baseDir, view)
@@ -42,9 +50,39 @@ export async function accessForReading(baseDir: string, options: LevelStoreOptio
   return { orchestrator, owner: silent?.pid ?? null, runner: null }
 }
 
-async function ownersAccess(baseDir: string): Promise<Access | null> {
+/**
+ * Connects to the owner of a store, which `start` starts where there is none.
+ *
+ * @throws StoreInUse if its owner does not serve other processes, and what starting and connecting can throw
+ */
+export function accessOwner(baseDir: string, start: () => Promise<unknown>): Promise<Access> {
+  return retryWhileInUse(async () => {
+    for (;;) {
+      const owners = await ownersAccess(baseDir, true)
+      if (owners) return owners
+      await start().catch(async (error) => {
+        const owner = await liveOwner(baseDir).catch(() => null)
+        // Another process was quicker, and is about to serve.
+        throw owner === null ? error : new StoreInUse({ path: baseDir, pid: owner.pid })
+      })
+    }
+  })
+}
+
+/** The process that serves a store; null if there is none. */
+export async function ownerOf(baseDir: string): Promise<number | null> {
+  const client = await connectOwner(baseDir)
+  client?.close()
+  return client?.pid ?? null
+}
+
+async function ownersAccess(baseDir: string, asks: boolean): Promise<Access | null> {
   const client = await connectOwner(baseDir)
   if (client === null) return null
   const { pid, greeting } = client
+  if (asks && greeting.stopping) {
+    client.close()
+    throw new OwnerStopping({ path: client.baseDir, pid })
+  }
   return { orchestrator: await remoteOrchestrator(client), owner: pid, runner: greeting.runner }
 }

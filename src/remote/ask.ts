@@ -34,8 +34,7 @@ export function remoteAsk(
   const cancel = async (reason: string) => {
     // Before the owner has the task, it has nothing to cancel.
     await accepted
-    const request = { agent, method: 'cancel', args: [taskId, reason] }
-    for await (const _ of client.post('/commands', request));
+    await client.command(agent, 'cancel', [taskId, reason])
   }
   const reply = async (): Promise<Reply> => {
     checkTaskId(taskId)
@@ -61,6 +60,20 @@ export function remoteAsk(
     }
   }
   return new TaskHandle(taskId, reply(), channel, cancel)
+}
+
+/** Gives an agent of the owner a task that it does not wait for. Resolves with its id when it is durable. */
+export async function remoteAccept(
+  client: OwnerClient,
+  agent: string,
+  task: string | TaskInput,
+  { signal, taskId = randomUUID(), onHeld: _, onReleased: __, ...options }: AskOptions = {},
+): Promise<string> {
+  checkTaskId(taskId)
+  // Resolved here: the owner may have another working directory.
+  const input = checkTaskInput(task, { allowLocalRepos: true })
+  if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: String(signal.reason) })
+  return (await client.command(agent, 'accept', [input, { ...options, taskId }])) as string
 }
 
 /** If the owner has gone, the task has not failed: the next owner resumes it, and the hint says how to get its reply. */

@@ -10,6 +10,7 @@ import {
 } from '../events/errors/owner.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
+import type { CommandRequest } from '../owner/commands.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
 import { socketProblem } from '../owner/socket-directory.ts'
 import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
@@ -131,6 +132,15 @@ export class OwnerClient {
     const response = await this.#send('POST', address, JSON.stringify(body))
     onAccepted()
     yield* this.#lines(response)
+  }
+
+  /** Calls a method of the orchestrator, or of one of its agents, by name. */
+  async command(agent: string | null, method: string, args: readonly unknown[]): Promise<unknown> {
+    // JSON would turn an omitted argument into null.
+    const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
+    const request: CommandRequest = { agent, method, args: given }
+    for await (const answer of this.post('/commands', request)) return (answer as { result: unknown }).result
+    throw this.unavailable('gave no answer')
   }
 
   unavailable(problem: string, hint?: string, cause?: unknown): OwnerUnavailable {

@@ -2,8 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Recorded } from '../events/envelope.ts'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
+import { defined } from '../events/json.ts'
 import { readingView } from '../store/care/view.ts'
-import type { EventStore } from '../store/event-store.ts'
+import type { EventStore, FactSelection } from '../store/event-store.ts'
+import { isSelected } from '../store/follow.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { storePaths } from '../store/level/directory.ts'
 import { readHeadFile } from '../store/level/head-file.ts'
@@ -27,14 +29,18 @@ export async function openLog(
 export interface LiveOptions {
   readonly after: number
   readonly signal: AbortSignal
+  /** Leaves out all other facts. */
+  readonly only?: FactSelection
   /** Called when another process becomes the owner; null when there is none any more. */
-  readonly onOwner?: (pid: number | null) => void
+  readonly onOwner?: OwnerListener
 }
+
+export type OwnerListener = (pid: number | null) => void
 
 /** Follows a log from a position, whichever process owns it. Ends when the signal aborts. */
 export async function* followLog(
   baseDir: string,
-  { after, signal, onOwner = () => {} }: LiveOptions,
+  { after, signal, only, onOwner = () => {} }: LiveOptions,
 ): AsyncGenerator<Recorded> {
   let position = after
   let owner: number | null | undefined
@@ -44,11 +50,11 @@ export async function* followLog(
     owner = client?.pid ?? null
     try {
       const facts = client
-        ? remoteStore(client).follow({ after: position, signal })
+        ? remoteStore(client).follow(defined({ after: position, signal, only }))
         : unseen(baseDir, position)
       for await (const recorded of facts) {
         position = recorded.position
-        yield recorded
+        if (isSelected(recorded, only)) yield recorded
       }
     } catch (error) {
       // The owner has changed: look for the new one.

@@ -4,9 +4,9 @@ import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
 import { OwnerOnly } from '../events/errors/owner.ts'
 import { Orchestrator } from '../orchestrator.ts'
-import { AGENT_COMMANDS, type CommandRequest, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
+import { AGENT_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
-import { remoteAsk } from './ask.ts'
+import { remoteAccept, remoteAsk } from './ask.ts'
 import type { OwnerClient } from './client.ts'
 import { remoteStore } from './store.ts'
 
@@ -17,7 +17,10 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
   const store = remoteStore(client)
   const system = await view(client, store)
   const disconnect = async () => client.close()
-  const forward = (method: string) => commandOf(client, null, method)
+  const forward =
+    (method: string) =>
+    (...args: unknown[]) =>
+      client.command(null, method, args)
   const creating = (method: string) => async (options: { id: string }) => {
     await forward(method)(options)
     return remoteAgent(client, store, options.id)
@@ -36,7 +39,7 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
     createAgent: creating('createAgent'),
     declareAgent: creating('declareAgent'),
     async fork(id: string, options: { as: string }) {
-      await forward('fork')(...([id, options] as never[]))
+      await forward('fork')(id, options)
       return remoteAgent(client, store, options.as)
     },
     async sendTask(id: string, task: never, options: never) {
@@ -57,26 +60,16 @@ async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string)
   const forward =
     (method: string) =>
     async (...args: never[]) => {
-      const result = await commandOf(client, id, method)(...args)
+      const result = await client.command(id, method, args)
       agent = await folded()
       return result
     }
   return withProperties(() => agent, {
     ...Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)])),
     ask: (task: never, options: never) => remoteAsk(client, id, task, options),
+    accept: (task: never, options: never) => remoteAccept(client, id, task, options),
   })
 }
-
-const commandOf =
-  (client: OwnerClient, agent: string | null, method: string) =>
-  async (...args: unknown[]): Promise<unknown> => {
-    // JSON would turn an omitted argument into null.
-    while (args.length > 0 && args.at(-1) === undefined) args.pop()
-    const request: CommandRequest = { agent, method, args }
-    for await (const answer of client.post('/commands', request))
-      return (answer as { result: unknown }).result
-    throw client.unavailable('gave no answer')
-  }
 
 const refusal = (client: OwnerClient, what: string) => () => {
   throw new OwnerOnly({ path: client.baseDir, pid: client.pid, what })

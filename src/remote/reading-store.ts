@@ -5,11 +5,12 @@
 import type { Recorded } from '../events/envelope.ts'
 import { OwnerUnavailable } from '../events/errors/owner.ts'
 import { ClosedError } from '../events/errors/usage.ts'
+import { defined } from '../events/json.ts'
 import { refusedWrites } from '../store/care/view.ts'
 import type { ReadOptions } from '../store/event-store.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
-import { followLog, openLog, recordedHead } from './live-log.ts'
+import { followLog, type LiveOptions, openLog, recordedHead } from './live-log.ts'
 
 interface Opened {
   readonly store: ChainedStore
@@ -21,7 +22,10 @@ interface Opened {
 }
 
 /** @throws what connecting can throw, and what the store's damage does */
-export async function readingStore(baseDir: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
+export async function readingStore(
+  baseDir: string,
+  { onOwner, ...options }: LevelStoreOptions & Pick<LiveOptions, 'onOwner'> = {},
+): Promise<ChainedStore> {
   const closing = new AbortController()
   let opening: Promise<Opened> | undefined
 
@@ -127,9 +131,9 @@ export async function readingStore(baseDir: string, options: LevelStoreOptions =
       onwards(after, (store, from) => store.chain({ ...range, after: from })),
     streams: (range) => list((store) => store.streams(range)),
     head: async (stream) => once((store) => store.head(stream)),
-    async *follow({ after = 0, signal } = {}): AsyncGenerator<Recorded> {
+    async *follow({ after = 0, signal, only } = {}): AsyncGenerator<Recorded> {
       const ended = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal
-      yield* followLog(baseDir, { after, signal: ended })
+      yield* followLog(baseDir, defined({ after, signal: ended, only, onOwner }))
     },
     async [Symbol.asyncDispose]() {
       closing.abort()

@@ -55,9 +55,10 @@ export function remoteStore(client: OwnerClient): ChainedStore {
       const facts = client.values('/facts', { after, to, limit })
       yield* numbered(facts, after, 1, ({ position }) => position, null)
     },
-    async *follow({ after = 0, signal } = {}) {
-      const facts = client.values('/follow', { after }, signal)
-      yield* numbered(facts, after, 1, ({ position }) => position, null)
+    async *follow({ after = 0, signal, only } = {}) {
+      const facts = client.values('/follow', { after, ...only }, signal)
+      if (only) yield* facts as AsyncGenerator<Recorded>
+      else yield* numbered(facts, after, 1, ({ position }) => position, null)
     },
     async *chain({ after = 0, to } = {}) {
       let position = after

@@ -99,6 +99,16 @@ export interface ReadOptions {
 export interface FollowOptions {
   readonly after?: number
   readonly signal?: AbortSignal
+  /** What the reader is interested in: a store may leave out the rest, and need not. */
+  readonly only?: FactSelection
+}
+
+/** Some of the facts of a log. */
+export interface FactSelection {
+  /** Those of one stream. */
+  readonly stream?: string
+  /** Those with this correlation id, or with one that begins with it and a dot: of a run, with the tasks of its steps. */
+  readonly correlationId?: string
 }
 
 /** Which streams to list. */

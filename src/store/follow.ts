@@ -1,6 +1,6 @@
 /** Following a log by reading to its end, waiting for more, and reading on: no hand-over from old to live, so no gap. */
 import type { Recorded } from '../events/envelope.ts'
-import type { EventStore, FollowOptions } from './event-store.ts'
+import type { EventStore, FactSelection, FollowOptions } from './event-store.ts'
 
 /** The last readable position, and a way to wait for the next one. */
 export class Watermark {
@@ -45,6 +45,27 @@ export class Watermark {
     const waiting = [...this.#waiting]
     for (const finish of waiting) finish()
   }
+}
+
+/** Follows some of the facts of a log. */
+export async function* followOnly(
+  store: Pick<EventStore, 'follow'>,
+  only: FactSelection,
+  options: Omit<FollowOptions, 'only'> = {},
+): AsyncGenerator<Recorded> {
+  for await (const recorded of store.follow({ ...options, only }))
+    if (isSelected(recorded, only)) yield recorded
+}
+
+export function isSelected(
+  { stream, correlationId }: Pick<Recorded, 'stream' | 'correlationId'>,
+  only: FactSelection = {},
+): boolean {
+  if (only.stream !== undefined && only.stream !== stream) return false
+  if (only.correlationId === undefined) return true
+  return (
+    correlationId === only.correlationId || (correlationId?.startsWith(`${only.correlationId}.`) ?? false)
+  )
 }
 
 /** In facts. One page of them is read and delivered between two turns of the event loop. */

@@ -5,7 +5,9 @@ import type {
   StepDefinition,
   WorkflowDefinition,
 } from '../config/workflow-definition.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import { defined } from '../events/json.ts'
+import { nameHint } from '../events/nearest-name.ts'
 import type { TaskInput } from '../events/task-input.ts'
 import { hierarchical } from '../patterns/hierarchical.ts'
 import { debate } from '../patterns/loop-until.ts'
@@ -65,8 +67,17 @@ export function definedPattern(
 function stepOf(step: StepDefinition, workflows: readonly NamedWorkflow[]): Step {
   if (typeof step === 'string') return step
   if ('pool' in step) return pool(step.pool, step)
-  const part = workflows.find(({ name }) => name === step.workflow) as NamedWorkflow
-  return definedPattern(part, workflows)
+  return definedPattern(namedWorkflow(step.workflow, workflows), workflows)
+}
+
+/** The workflow of the configuration file with this name. Throws InvalidInputError. */
+export function namedWorkflow(wanted: string, workflows: readonly NamedWorkflow[]): NamedWorkflow {
+  const found = workflows.find(({ name }) => name === wanted)
+  if (found) return found
+  const names = workflows.map(({ name }) => name)
+  const hint = names.length === 0 ? 'It has no workflows.' : nameHint(wanted, names)
+  const problem = `there is no "${wanted}" in the configuration file`
+  throw new InvalidInputError({ what: 'workflow', problem, hint })
 }
 
 const prompted = (agent: Step, prompt: string | null | undefined): Step =>

@@ -1,21 +1,42 @@
 /** Loads patterns that a module exports, and checks that they are patterns. */
-import { existsSync } from 'node:fs'
+import { hash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EMPTY } from 'rxjs'
+import { codeOf, systemProblem } from '../events/errors/phrases.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 
-/** Loads a module. Its code runs with all rights of this process. Throws InvalidInputError. */
-export async function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
-  if (!existsSync(file)) throw new InvalidInputError({ what: file, problem: 'there is no such module' })
+/** What a module exports, and the hash of its content. */
+interface LoadedModule {
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly sha256: string
+}
+
+/** Loads a module as it is now. Its code runs with all rights of this process. Throws InvalidInputError. */
+export async function loadModule(file: string): Promise<LoadedModule> {
+  const sha256 = hash('sha256', await contentOf(file))
+  const address = pathToFileURL(resolve(file))
+  // Node loads an address once, and the file may have changed since.
+  address.search = sha256
   try {
-    return (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>
+    return { exports: (await import(address.href)) as Record<string, unknown>, sha256 }
   } catch (cause) {
     const problem = `the module cannot be loaded: ${(cause as Error).message.split('\n', 1)[0]}`
     const hint = 'It must be JavaScript that this Node can run, and import what it needs.'
     throw new InvalidInputError({ what: file, problem, hint }, { cause })
+  }
+}
+
+async function contentOf(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (cause) {
+    const isMissing = codeOf(cause) === 'ENOENT'
+    const problem = isMissing ? 'there is no such module' : `it cannot be read: ${systemProblem(cause)}`
+    throw new InvalidInputError({ what: file, problem }, { cause })
   }
 }
 

@@ -1,4 +1,4 @@
-/** Rebuilds the pattern of a run from the workflow reference in its first fact. */
+/** The references to workflows, and the patterns that they refer to. */
 import {
   checkDefinition,
   type NamedWorkflow,
@@ -11,17 +11,19 @@ import { checkArgument } from '../events/options/decoding.ts'
 import type { Pattern } from '../patterns/pattern.ts'
 import { BrainstormWorkflow } from './brainstorm.ts'
 import { CodeReviewWorkflow } from './code-review.ts'
-import { definedPattern } from './defined-pattern.ts'
+import { definedPattern, namedWorkflow } from './defined-pattern.ts'
 import { exportedPattern } from './exported-pattern.ts'
 import { ResearchWorkflow } from './research.ts'
 
-/** A reference to a workflow as JSON, recorded with its runs: `RunOptions.workflow`. */
+/** A reference to a workflow as JSON, recorded with its runs. */
 export type WorkflowReference =
   | ({ readonly kind: 'agents' } & WorkflowDefinition)
   | { readonly kind: 'template'; readonly name: string }
   /** `file`: the configuration file. */
   | { readonly kind: 'config'; readonly name: string; readonly file?: string }
   | { readonly kind: 'module'; readonly file: string; readonly export: string }
+  /** A pattern that the program offers: `Orchestrator.open({ workflows: { name: pattern } })`. */
+  | { readonly kind: 'program'; readonly name: string }
 
 /** The workflows that a reference can refer to. */
 export interface WorkflowSources {
@@ -69,23 +71,12 @@ export function workflowPattern(
     case 'template':
       return templateNamed(reference.name).pattern
     case 'config':
-      return definedPattern(configured(reference.name, workflows), workflows)
+      return definedPattern(namedWorkflow(reference.name, workflows), workflows)
     case 'module':
       return exportedPattern(reference.file, module, reference.export)
     default:
       return refuse('workflow', `${JSON.stringify(workflow.kind)} is an unknown kind of workflow`)
   }
-}
-
-function configured(name: string, workflows: readonly NamedWorkflow[]): NamedWorkflow {
-  const found = workflows.find((workflow) => workflow.name === name)
-  if (found) return found
-  const names = workflows.map((workflow) => workflow.name)
-  return refuse(
-    'workflow',
-    `there is no "${name}" in the configuration file`,
-    names.length === 0 ? 'It has no workflows.' : nameHint(name, names),
-  )
 }
 
 function refuse(what: string, problem: string, hint?: string): never {

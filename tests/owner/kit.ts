@@ -16,9 +16,9 @@ export async function connected(baseDir: string): Promise<OwnerClient> {
 
 /** An orchestrator and its remote counterpart, as another process has it. */
 export async function served(script: ScriptedRunnerOptions = {}, options: OrchestratorOptions = {}) {
-  const baseDir = await temporaryDirectory()
+  const { baseDir = await temporaryDirectory() } = options
   const runner = scriptedRunner(script)
-  const own = await Orchestrator.open({ baseDir, runner, ...options })
+  const own = await Orchestrator.open({ runner, ...options, baseDir })
   onTestFinished(() => own.close())
   const client = await connected(baseDir)
   return { baseDir, runner, own, client, remote: await remoteOrchestrator(client) }

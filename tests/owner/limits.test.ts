@@ -124,7 +124,7 @@ async function servedLarge() {
   await store.append('note/a', [{ type: 'Noted', v: 1, data: { text: LARGE.slice(0, MEGABYTE / 2) } }])
   const ask = () => Object.assign(Promise.resolve({ text: LARGE }), { async *[Symbol.asyncIterator]() {} })
   const system = {
-    agent: async () => ({ ask, cancel: async () => true }),
+    agent: async () => ({ ask, cancel: async () => true, reply: ask }),
     processes: async () => [LARGE],
   }
   const socket = await serveOwner({ baseDir, store, system, logger: silentLogger })

@@ -2,14 +2,17 @@
 import { describe, expect, test } from 'vitest'
 import { describeError } from '../../src/events/errors/base.ts'
 import { AuthenticationError } from '../../src/events/errors/call.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
 import { SYSTEM_COMMANDS } from '../../src/owner/commands.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { all } from '../../src/testing/contract/kit.ts'
+import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { until } from '../actors/world.ts'
 import { connected, served } from '../owner/kit.ts'
+import { temporaryDirectory } from '../store/temporary.ts'
 
 const A = { id: 'a', systemPrompt: 'x' }
 
@@ -62,7 +65,7 @@ describe('Commands through the owner', () => {
   })
 
   test('write what is declared before a change, and never before a command that only reads', async () => {
-    const changing = /create|declare|remove|fork|cancel|set$|resume|approve|reject/
+    const changing = /create|declare|remove|fork|cancel|recover|set$|resume|approve|reject/
     const reading = SYSTEM_COMMANDS.filter((method) => !changing.test(method))
     expect(reading).toEqual(expect.arrayContaining(['processes', 'runs.list', 'budgets.list']))
     const { own, client } = await served({}, { agents: [A], declare: 'on-demand' })
@@ -74,6 +77,20 @@ describe('Commands through the owner', () => {
     }
     await run('budgets.set')
     expect(await all(own.history.log())).toMatchObject([{ type: 'AgentCreated' }])
+  })
+
+  test('recover what a killed process left behind, and report it as in the owner', async () => {
+    const baseDir = await temporaryDirectory()
+    const before = await Orchestrator.open({ baseDir, runner: scriptedRunner() })
+    const agent = await before.createAgent(A)
+    await agent.halt()
+    await agent.accept('x', { taskId: 'one' })
+    await before.close()
+    const { own, remote } = await served({}, { baseDir, resume: 'on-demand' })
+    const recovered = [{ agent: 'a', taskId: 'one', outcome: 'redispatched' }]
+    expect(await remote.recover()).toEqual(recovered)
+    expect(await own.recover()).toEqual(recovered)
+    expect((await remote.agent('a')).metrics()).toMatchObject({ totalInteractions: 1 })
   })
 
   test('refuse to run or resume a workflow, and name the process that can', async () => {
@@ -146,6 +163,28 @@ describe('A task sent through the owner', () => {
     expect(await through.cancel('two', 'not needed')).toBe(false)
   })
 
+  test('is waited for by any process that knows its id, and so is a run', async () => {
+    const clock = virtualClock()
+    const reply = ({ prompt }: { prompt: string }) =>
+      prompt === 'bad' ? new AuthenticationError({ said: 'no key' }) : { text: 'there', delayMs: 1000 }
+    const { own, remote, runner } = await served({ clock, reply }, { clock })
+    const agent = await own.createAgent({ ...A, retry: { attempts: 0 } })
+    const task = agent.ask('x', { taskId: 'one' })
+    await until(() => runner.calls.length === 1)
+    const through = await remote.agent('a')
+    const reached = through.reply('one')
+    await clock.advance(1000)
+    expect(await reached).toEqual(await task)
+    const run = own.run(sequential(['a']), 'go', { id: 'r1' })
+    await until(() => runner.calls.length === 2)
+    const result = remote.runs.result('r1')
+    await clock.advance(1000)
+    expect(await result).toEqual(await run)
+    const failed = await failure(agent.ask('bad', { taskId: 'two' }))
+    expect(await failure(through.reply('two'))).toEqual(failed)
+    expect(await failure(through.reply('three'))).toMatchObject({ code: 'TaskNotFoundError' })
+  })
+
   test('continues when the process that asked dies, and its answer is kept', async () => {
     const clock = virtualClock()
     const { baseDir, own, runner } = await served(
@@ -161,6 +200,28 @@ describe('A task sent through the owner', () => {
     client.close()
     await clock.advance(1000)
     expect((await (await own.agent('a')).ask('x', { taskId: 'one' })).text).toBe('kept')
+    expect(runner.calls).toHaveLength(1)
+  })
+
+  test('can be left: it is durable when its id is known, and asked once however often it is left', async () => {
+    const clock = virtualClock()
+    const { own, remote, runner } = await served(
+      { clock, reply: () => ({ text: 'kept', delayMs: 1000 }) },
+      { clock },
+    )
+    await own.createAgent(A)
+    const agent = await remote.agent('a')
+    const { signal } = new AbortController()
+    for (const _ of ['first', 'again'])
+      expect(await agent.accept('x', { taskId: 'one', signal, onHeld: () => {} })).toBe('one')
+    expect(await all(own.history.log())).toContainEqual(
+      expect.objectContaining({ type: 'TaskAccepted', data: expect.objectContaining({ taskId: 'one' }) }),
+    )
+    await until(() => runner.calls.length === 1)
+    await clock.advance(1000)
+    expect((await (await own.agent('a')).reply('one')).text).toBe('kept')
+    await expect(agent.accept(' ')).rejects.toMatchObject({ _tag: 'InvalidInputError' })
+    await expect(agent.accept('y', { taskId: 'one' })).rejects.toMatchObject({ _tag: 'TaskConflictError' })
     expect(runner.calls).toHaveLength(1)
   })
 
@@ -186,6 +247,22 @@ describe('A task sent through the owner', () => {
 })
 
 describe('An owner that is draining', () => {
+  test('accepts no task, and says so; what is there can still be cancelled', async () => {
+    const { own, remote, client, runner } = await served({ reply: () => ({ text: 'x', delayMs: 1e8 }) })
+    const agent = await own.createAgent(A)
+    void agent.ask('x', { taskId: 'one' }).catch(() => {})
+    await until(() => runner.calls.length === 1)
+    const drained = own.drain({ withinMs: 1e8 })
+    expect(await client.value('/')).toMatchObject({ stopping: true })
+    const through = await remote.agent('a')
+    const stopping = { _tag: 'OwnerStopping', hint: expect.stringContaining('when it has ended') }
+    await expect(through.ask('y', { taskId: 'two' })).rejects.toMatchObject(stopping)
+    await expect(through.accept('y', { taskId: 'two' })).rejects.toMatchObject(stopping)
+    expect(await through.cancel('one', 'enough')).toBe(true)
+    expect(await drained).toBe(true)
+    expect((await all(own.history.log())).filter(({ type }) => type === 'TaskAccepted')).toHaveLength(1)
+  })
+
   test('waits for the tasks of other processes, and not for followers', async () => {
     const clock = virtualClock()
     const script = { clock, reply: () => ({ text: 'done', delayMs: 1000 }) }

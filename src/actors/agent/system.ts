@@ -5,7 +5,7 @@
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
-import { canonicalJson, defined, type JsonObject } from '../../events/json.ts'
+import { canonicalJson, defined } from '../../events/json.ts'
 import { nearestName } from '../../events/nearest-name.ts'
 import {
   type AgentConfig,
@@ -15,7 +15,6 @@ import {
 } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
-import type { StreamsOptions } from '../../store/event-store.ts'
 import { countStreams, isThere } from '../../store/stream-count.ts'
 import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
@@ -24,31 +23,10 @@ import { Agent } from './agent.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
 import { agentKind } from './kind.ts'
-import type { AgentSnapshot, AgentStatus } from './machine.ts'
+import { AGENT_STREAMS, type AgentInfo, agentIdOf, agentInfos, listedAgents } from './list.ts'
+import type { AgentSnapshot } from './machine.ts'
 import { callIn, type KnownCall, type RunningProcess, runningProcesses } from './processes.ts'
 import { type ForkOptions, type ForkPoint, forkPoint } from './session/fork.ts'
-
-/** An agent in a list, known without folding its facts. */
-export interface AgentInfo {
-  readonly id: string
-  readonly status: AgentStatus
-  readonly version: number
-  readonly currentSession: string | null
-  /** Tasks that are queued or running. */
-  readonly queue: number
-  readonly totalInteractions: number
-  /** Of all calls, however they ended, as budgets count them. */
-  readonly totalTokens: number
-  readonly totalCostUsd: number
-  /** The part of the cost that is an estimate, because calls were cut off or reported no price. */
-  readonly estimatedCostUsd: number
-  /** Queued tasks that wait for approval or for room in a budget. */
-  readonly held: number
-  /** Answers that arrived after their task had ended. */
-  readonly lateAnswers: number
-}
-
-const STREAMS = 'agent/'
 
 /** How many agents whose ids begin alike a typo is compared with. */
 const MOST_LOOKED_AT = 200
@@ -126,11 +104,8 @@ export class AgentSystem {
     throw new AgentNotFoundError({ agent: id, nearest: await this.#nearest(id) })
   }
 
-  /** By name, all of them or those that have tasks. The cost does not depend on the length of their histories. */
-  async list({ open = false }: { readonly open?: boolean } = {}): Promise<readonly AgentInfo[]> {
-    const infos: AgentInfo[] = []
-    for await (const info of this.#infos({ prefix: STREAMS, open })) infos.push(info)
-    return infos
+  list(options?: { readonly open?: boolean }): Promise<readonly AgentInfo[]> {
+    return listedAgents(this.#environment.store, options)
   }
 
   async remove(id: string): Promise<void> {
@@ -141,7 +116,7 @@ export class AgentSystem {
   async removeCopies(id: string, isUsed: (copy: string) => boolean): Promise<void> {
     return this.#changes.post(async () => {
       const unused: Promise<void>[] = []
-      for await (const copy of this.#infos({ prefix: `${STREAMS}${id}.` }))
+      for await (const copy of agentInfos(this.#environment.store, { prefix: `${AGENT_STREAMS}${id}.` }))
         if (copy.queue === 0 && !isUsed(copy.id)) unused.push(this.#remove(copy.id))
       await Promise.all(unused)
     })
@@ -151,8 +126,8 @@ export class AgentSystem {
   async resume(): Promise<readonly Agent[]> {
     await this.#swept()
     const agents: Agent[] = []
-    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS, open: true })) {
-      const agent = await this.#here.get(idOf(stream))
+    for await (const { stream } of this.#environment.store.streams({ prefix: AGENT_STREAMS, open: true })) {
+      const agent = await this.#here.get(agentIdOf(stream))
       agent.start()
       agents.push(agent)
     }
@@ -203,10 +178,10 @@ export class AgentSystem {
   async #calls(): Promise<readonly KnownCall[]> {
     const calls: KnownCall[] = []
     for await (const { stream, summary } of this.#environment.store.streams({
-      prefix: STREAMS,
+      prefix: AGENT_STREAMS,
       open: true,
     })) {
-      const agent = idOf(stream)
+      const agent = agentIdOf(stream)
       let call = callIn(summary)
       // Older summaries do not name it.
       if (call === undefined && summary?.status === 'busy')
@@ -295,13 +270,6 @@ export class AgentSystem {
     if (this.#count !== undefined) this.#count -= 1
   }
 
-  async *#infos(options: StreamsOptions): AsyncGenerator<AgentInfo> {
-    for await (const { stream, version, summary } of this.#environment.store.streams(options)) {
-      if (!summary || !isThere(summary)) continue
-      yield agentInfo(stream, version, summary.status, summary.info ?? {})
-    }
-  }
-
   /** The agent that was probably meant. Of many, only those whose ids begin alike are looked at. */
   async #nearest(id: string): Promise<string | null> {
     const all = await this.#idsLike('')
@@ -317,29 +285,11 @@ export class AgentSystem {
     const ids: string[] = []
     let looked = 0
     for await (const { stream, summary } of this.#environment.store.streams({
-      prefix: `${STREAMS}${beginning}`,
+      prefix: `${AGENT_STREAMS}${beginning}`,
     })) {
       if (++looked > MOST_LOOKED_AT) return { ids, areAll: false }
-      if (isThere(summary)) ids.push(idOf(stream))
+      if (isThere(summary)) ids.push(agentIdOf(stream))
     }
     return { ids, areAll: true }
-  }
-}
-
-const idOf = (stream: string) => stream.slice(STREAMS.length)
-
-function agentInfo(stream: string, version: number, status: string, info: JsonObject): AgentInfo {
-  return {
-    id: idOf(stream),
-    status: status as AgentStatus,
-    version,
-    currentSession: typeof info.currentSession === 'string' ? info.currentSession : null,
-    queue: Number(info.queue ?? 0),
-    totalInteractions: Number(info.totalInteractions ?? 0),
-    totalTokens: Number(info.totalTokens ?? 0),
-    totalCostUsd: Number(info.totalCostUsd ?? 0),
-    estimatedCostUsd: Number(info.estimatedCostUsd ?? 0),
-    held: Number(info.held ?? 0),
-    lateAnswers: Number(info.deadLetters ?? 0),
   }
 }

@@ -83,8 +83,6 @@ const FACTS_BETWEEN_SNAPSHOTS = 100
 
 export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   readonly stream: string
-  /** The live XState actor: subscribe to it, `waitFor` it, inspect it. Only `decide` sends it events. */
-  readonly machine: LiveMachine<M>
   readonly #definition: ActorDefinition<M, E>
   readonly #environment: ActorEnvironment
   readonly #observers = new Set<(recorded: Recorded, snapshot: SnapshotFrom<M>) => void>()
@@ -96,6 +94,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   #crashed: (error: unknown) => void = () => {}
   readonly #left: (actor: this) => void
   #lost: VersionConflict | Fenced | undefined
+  #snapshot: SnapshotFrom<M>
+  #machine: LiveMachine<M> | undefined
   #version: number
   #savedVersion: number
   #saving: Promise<void> = Promise.resolve()
@@ -103,6 +103,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   #closed = false
   /** No effect is waited for any more. */
   #ended = false
+  #isStopped = false
 
   private constructor(
     definition: ActorDefinition<M, E>,
@@ -118,7 +119,8 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#version = loaded.version
     this.#savedVersion = loaded.savedVersion
     this.#life = new Wish(environment.clock)
-    this.machine = liveMachine(definition, stream, loaded.snapshot, environment.inspect)
+    this.#snapshot = loaded.snapshot
+    if (environment.inspect) void this.machine
   }
 
   /**
@@ -149,7 +151,20 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   }
 
   get snapshot(): SnapshotFrom<M> {
-    return this.machine.getSnapshot() as SnapshotFrom<M>
+    return this.#snapshot
+  }
+
+  /**
+   * The live XState actor: subscribe to it, `waitFor` it, inspect it. Only `decide` sends it events. Made when it is first
+   * asked for.
+   */
+  get machine(): LiveMachine<M> {
+    if (this.#machine) return this.#machine
+    const { fold } = this.#definition
+    const machine = liveMachine(fold, this.stream, () => this.#snapshot, this.#environment.inspect)
+    if (this.#isStopped) machine.stop()
+    this.#machine = machine
+    return machine
   }
 
   /** The number of facts folded into the state. */
@@ -287,7 +302,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#ended = true
     this.#life.abort()
     await this.#saving
-    this.machine.stop()
+    this.#stop()
   }
 
   async #decideAll(): Promise<void> {
@@ -387,7 +402,12 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
     this.#effects?.abort()
     this.#environment.logger.warn({ stream: this.stream, error }, 'something else has written to this stream')
     this.#left(this)
-    this.machine.stop()
+    this.#stop()
+  }
+
+  #stop(): void {
+    this.#isStopped = true
+    this.#machine?.stop()
   }
 
   #drafts(
@@ -490,8 +510,10 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
   }
 
   #fold(recorded: Recorded): void {
-    this.machine.send(this.#definition.facts.read(recorded) as never)
+    const fact = this.#definition.facts.read(recorded)
+    this.#snapshot = this.#definition.live(this.#snapshot, fact) ?? this.#snapshot
     this.#version = recorded.version
+    this.#machine?.send(fact as never)
     for (const observer of this.#observers) callListener(observer, recorded, this.snapshot)
   }
 

@@ -12,7 +12,7 @@ import {
 } from 'xstate'
 import { defined } from '../../events/json.ts'
 import { callListener } from '../../events/listener.ts'
-import type { ActorDefinition } from './definition.ts'
+import type { Fold } from './replayable.ts'
 
 /** Receives XState's inspection events: a function or an observer. */
 export type Inspection = NonNullable<ActorOptions<AnyActorLogic>['inspect']>
@@ -23,18 +23,20 @@ export type LiveLogic<M extends AnyStateMachine> = ActorLogic<
 >
 export type LiveMachine<M extends AnyStateMachine> = Actor<LiveLogic<M>>
 
+/** @param state The state of now: when the machine is sent a fact, that is folded. */
 export function liveMachine<M extends AnyStateMachine>(
-  { fold, live }: Pick<ActorDefinition<M, never>, 'fold' | 'live'>,
+  { machine }: Fold<M>,
   id: string,
-  snapshot: SnapshotFrom<M>,
+  state: () => SnapshotFrom<M>,
   inspect: Inspection | undefined,
 ): LiveMachine<M> {
+  const now = state as () => SnapshotFrom<M> & Snapshot<unknown>
   const logic: LiveLogic<M> & { readonly config: M['config'] } = {
-    getInitialSnapshot: () => snapshot as SnapshotFrom<M> & Snapshot<unknown>,
-    transition: (before, fact) => (live(before, fact) as typeof before | undefined) ?? before,
+    getInitialSnapshot: now,
+    transition: now,
     getPersistedSnapshot: (current) => current,
     // Inspectors draw the chart from here.
-    config: fold.machine.config,
+    config: machine.config,
   }
   return createActor<LiveLogic<M>>(logic, defined({ id, inspect: inspect && reporting(inspect) })).start()
 }

@@ -1,5 +1,6 @@
 /** `agent ask`: the answer on stdout as it arrives, progress on stderr. */
 
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { TaskHandle } from '../../actors/agent/tasks/handle.ts'
@@ -9,12 +10,13 @@ import { TaskHeldError } from '../../events/errors/hold.ts'
 import { systemProblem } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, duration, plural } from '../../events/figures.ts'
+import { checkTaskId } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
-import type { TaskInput } from '../../events/task-input.ts'
+import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import { mappings, repos } from '../arguments.ts'
-import { requireAgents } from '../existing-store.ts'
+import { hasStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { type Session, withSession } from '../session.ts'
+import { readStore, type Session, withSession } from '../session.ts'
 import { pipedText, standardInput } from '../standard-input.ts'
 import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
@@ -33,6 +35,7 @@ export function askCommand(agent: Command): void {
     .option('--replace', 'place them even where the agent has changed them: its work is kept beside')
     .option('--task-id <id>', 'id of the task; asking again under the same id returns the recorded answer')
     .option('--approval [why]', 'hold the task until you approve it (agent approve TASK)')
+    .option('--detach', 'print the id of the task, and leave it to the owner in the background')
     .action(withGlobals(ask))
 }
 
@@ -44,13 +47,44 @@ interface AskCommandOptions {
   readonly replace?: boolean
   readonly taskId?: string
   readonly approval?: boolean | string
+  readonly detach?: boolean
 }
 
 async function ask(globals: GlobalOptions, id: string, prompt: string, options: AskCommandOptions) {
   requireAgents(globals, id)
   const input = await readInput(prompt, options, terminal(globals).note)
-  const { taskId, approval } = options
+  const { taskId, approval, detach } = options
+  if (detach)
+    return leaveTask(globals, id, input, { taskId: taskId ?? randomUUID(), ...defined({ approval }) })
   return withSession(globals, (session) => printReply(session, id, input, defined({ taskId, approval })))
+}
+
+/** `--detach`: prints the id of the task as soon as it is durable. Its owner outlives this process. */
+async function leaveTask(
+  globals: GlobalOptions,
+  id: string,
+  input: TaskInput,
+  options: AskOptions & { readonly taskId: string },
+): Promise<void> {
+  // What is wrong is told before an owner is started for it.
+  checkTaskId(options.taskId)
+  checkTaskInput(input, { allowLocalRepos: true })
+  await requireAgent(globals, id)
+  const accept = async ({ orchestrator, terminal, owner, leave }: Session) => {
+    const taskId = await (await orchestrator.agent(id)).accept(input, options)
+    if (owner === null) leave()
+    if (terminal.json) return terminal.value({ taskId, agent: id })
+    terminal.line(taskId)
+    const where = owner === null ? 'after this session' : `in process ${owner}`
+    terminal.note(`${id} works on it ${where}. For its answer, ask again with --task-id ${taskId}`)
+  }
+  return withSession(globals, accept, 'leave')
+}
+
+/** Throws AgentNotFoundError. */
+async function requireAgent(globals: GlobalOptions, id: string): Promise<void> {
+  if (globals.config.agents?.some((declared) => declared.id === id) || !hasStore(globals)) return
+  await readStore(globals, async ({ orchestrator }) => void (await orchestrator.agent(id)))
 }
 
 /** Asks an agent, and prints the answer as it arrives. */

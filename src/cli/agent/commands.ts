@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
-import type { AgentInfo } from '../../actors/agent/system.ts'
+import type { AgentInfo } from '../../actors/agent/list.ts'
 import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
@@ -12,7 +12,7 @@ import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
-import { readStore, type Session, withSession } from '../session.ts'
+import { readStore, type Session, storedAgents, withSession } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { asTyped } from '../terminal/own-name.ts'
@@ -107,10 +107,8 @@ function create(globals: GlobalOptions, id: string, systemPrompt: string, option
 
 async function listAgents(globals: GlobalOptions) {
   if (!hasAgents(globals)) return noteNoStore(globals)
-  if (!hasStore(globals)) return printAgents(terminal(globals), withDeclared([], globals))
-  return readStore(globals, async ({ orchestrator, terminal }) =>
-    printAgents(terminal, withDeclared(await orchestrator.agents(), globals)),
-  )
+  const agents = hasStore(globals) ? await storedAgents(globals) : []
+  printAgents(terminal(globals), withDeclared(agents, globals))
 }
 
 /** `declared`: only in the configuration so far; it is created by the first command that works with agents. */

@@ -111,7 +111,7 @@ async function definitionsOf(file: string | undefined): Promise<readonly OwnKind
   if (file === undefined) return []
   const { exportedActors } = await import('../../actors/own/definition.ts')
   const { loadModule } = await import('../../workflows/exported-pattern.ts')
-  return exportedActors(file, await loadModule(file))
+  return exportedActors(file, (await loadModule(file)).exports)
 }
 
 function jsonStep(stream: string, { recorded, ...step }: AnyReplayStep, changes: readonly StateChange[]) {

@@ -34,7 +34,7 @@ async function converse(globals: GlobalOptions, makeProgram: () => Command): Pro
 
 class Conversation {
   readonly #globals: GlobalOptions
-  readonly #session: Session
+  #session: Session
   readonly #makeProgram: () => Command
   #agent: string | null = null
 
@@ -84,11 +84,13 @@ class Conversation {
     for (const other of others) process.off('SIGINT', other)
     process.on('SIGINT', interrupt)
     input.whileBusy(interrupt)
-    const session = { ...this.#session, signal: AbortSignal.any([this.#session.signal, stop.signal]) }
+    const { terminal, signal } = this.#session
     try {
+      this.#session = await this.#session.renewed()
+      const session = { ...this.#session, signal: AbortSignal.any([signal, stop.signal]) }
       await sharing(session, () => run(session))
     } catch (error) {
-      if (stop.signal.aborted) session.terminal.note(session.terminal.accent('yellow', 'stopped'))
+      if (stop.signal.aborted) terminal.note(terminal.accent('yellow', 'stopped'))
       else
         await reportFailure(error, false, {
           help: () => 'help',

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Recorded } from '../../events/envelope.ts'
+import { defined } from '../../events/json.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { listedNames, since, zeroOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
@@ -51,7 +52,9 @@ async function tail(globals: GlobalOptions, options: TailOptions): Promise<void>
     const after = await printLatest(store, options, isWanted, print, signal)
     if (!options.follow) return
     const onOwner = ownerNotes(screen)
-    for await (const recorded of followLog(baseDir, { after, signal, onOwner })) print(recorded)
+    const stream = options.stream ?? (options.agent === undefined ? undefined : `agent/${options.agent}`)
+    const only = defined({ stream })
+    for await (const recorded of followLog(baseDir, { after, signal, only, onOwner })) print(recorded)
   } finally {
     interruption.stop()
   }

@@ -28,12 +28,18 @@ const escaped = (character: string) =>
 export function widthOf(text: string): number {
   if (PLAIN.test(text)) return text.length
   let width = 0
-  for (const { segment } of GRAPHEMES.segment(text)) width += columnsOf(segment)
+  for (const { segment } of graphemes(text)) width += columnsOf(segment)
   return width
 }
 
 const PLAIN = /^[\u0020-\u007e]*$/
-const GRAPHEMES = new Intl.Segmenter()
+
+/** Made when first needed: it takes longer than most commands do without it. */
+let segmenter: Intl.Segmenter | undefined
+function graphemes(text: string) {
+  segmenter ??= new Intl.Segmenter()
+  return segmenter.segment(text)
+}
 
 /** East Asian wide and fullwidth characters, and what a terminal shows as an emoji by default. */
 const WIDE =
@@ -47,7 +53,7 @@ function beginning(text: string, columns: number): string {
   if (PLAIN.test(text)) return text.slice(0, Math.max(0, columns))
   let kept = ''
   let width = 0
-  for (const { segment } of GRAPHEMES.segment(text)) {
+  for (const { segment } of graphemes(text)) {
     width += columnsOf(segment)
     if (width > columns) break
     kept += segment

@@ -43,6 +43,7 @@ export function workflowCommands(workflow: Command): void {
   withSource(workflow.command('resume <run>'))
     .description('resume a run that was paused, failed or crashed; recorded answers are not asked again')
     .option('--plan', 'only show which answers would be reused and which steps asked')
+    .option('--accept-changes', 'resume it even if its workflow has changed since')
     .action(withGlobals(resumeRun))
   workflow
     .command('cancel <run>')

@@ -44,6 +44,11 @@ export class ProgressLines {
 
   constructor(agents: readonly string[], terminal: Pick<Terminal, 'accent'>) {
     this.#terminal = terminal
+    this.expect(agents)
+  }
+
+  /** Shows these agents even before they are asked. */
+  expect(agents: readonly string[]): void {
     for (const agent of agents) this.#row(agent)
   }
 
@@ -122,14 +127,10 @@ export class ProgressLines {
 }
 
 /** Shows the progress of a run until it is stopped, if stderr is a terminal. */
-export function showProgress(
-  run: Run,
-  agents: readonly string[],
-  terminal: Terminal,
-  clock: Clock,
-): { stop(): void } {
+export function showProgress(run: Run, terminal: Terminal, clock: Clock): { stop(): void } {
   if (!process.stderr.isTTY || terminal.json) return { stop: () => {} }
-  const progress = new ProgressLines(agents, terminal)
+  const progress = new ProgressLines([], terminal)
+  run.begun.then(() => progress.expect(run.agents)).catch(() => {})
   const draw = () => {
     const { columns = 80, rows = 24 } = process.stderr
     drawLive(progress.lines(clock.now(), { columns, rows }))

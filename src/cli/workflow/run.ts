@@ -2,14 +2,14 @@
 
 import { readFile } from 'node:fs/promises'
 import { systemClock } from '../../clock.ts'
-import { OwnerOnly } from '../../events/errors/owner.ts'
 import { systemProblem } from '../../events/errors/phrases.ts'
-import { RunFinishedError, RunNotFoundError } from '../../events/errors/run.ts'
+import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import { AGENT_ID_PATTERN } from '../../events/ids.ts'
-import { defined } from '../../events/json.ts'
+import { defined, type JsonObject } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
+import { stepName, type Worker } from '../../patterns/pattern.ts'
 import type { RunOptions } from '../../patterns/runs/options.ts'
 import type { Run } from '../../patterns/runs/run.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
@@ -23,7 +23,7 @@ import { inert } from '../terminal/text.ts'
 import { whenHeld } from './holds.ts'
 import { printPlan } from './plan.ts'
 import { showProgress } from './progress.ts'
-import { givenSource, namedReference, patternFrom, type SourceOptions } from './source.ts'
+import { givenReference, namedReference, type SourceOptions } from './source.ts'
 
 interface RunNaming {
   readonly id?: string
@@ -35,17 +35,13 @@ export async function runWorkflow(
   words: readonly string[],
   { id, session: conversations, ...options }: RunNaming & SourceOptions,
 ) {
-  const { reference, pattern, name } = await givenSource(words.slice(0, -1), options, globals.configFile)
-  if (reference.kind === 'agents') requireAgents(globals, pattern.agents?.[0] ?? '')
+  const reference = await givenReference(words.slice(0, -1), options, globals.configFile)
+  const isOfAgents = reference.kind === 'agents'
+  if (isOfAgents) requireAgents(globals, stepName(reference.agents[0] as Worker))
   const task = await taskFrom(words.at(-1), terminal(globals).note)
   return withSession(globals, async (session) => {
-    if (reference.kind === 'agents') await refuseAgentAsTask(session, words.at(-1) ?? '')
-    const running = session.orchestrator.run(pattern, task, {
-      ...runOptions(session, id, conversations),
-      name,
-      workflow: { ...reference },
-    })
-    await follow(session, running, pattern.agents)
+    if (isOfAgents) await refuseAgentAsTask(session, words.at(-1) ?? '')
+    await follow(session, session.orchestrator.run(reference, task, runOptions(session, id, conversations)))
   })
 }
 
@@ -63,45 +59,46 @@ export async function runTemplate(
   input: string | undefined,
   { file, id, session: conversations }: RunNaming & { readonly file?: string },
 ) {
-  const Template = templateNamed(name)
+  // A wrong name is refused before stdin is read.
+  templateNamed(name)
   const task = await taskFrom(input, terminal(globals).note, file)
   return withSession(globals, async (session) => {
-    const { orchestrator, owner } = session
-    // Before it creates agents that nothing would ask.
-    if (owner !== null)
-      throw new OwnerOnly({ path: orchestrator.baseDir, pid: owner, what: 'running a workflow' })
-    const workflow = new Template(orchestrator)
-    await workflow.setup()
-    await follow(
-      session,
-      workflow.execute(task, runOptions(session, id, conversations)),
-      Template.pattern.agents,
-    )
+    const options = runOptions(session, id, conversations)
+    await follow(session, session.orchestrator.run({ kind: 'template', name }, task, options))
   })
+}
+
+interface ResumptionOptions extends SourceOptions {
+  readonly plan?: boolean
+  readonly acceptChanges?: boolean
 }
 
 export function resumeRun(
   globals: GlobalOptions,
   runId: string,
-  { plan, ...options }: SourceOptions & { readonly plan?: boolean },
+  { plan, acceptChanges, ...options }: ResumptionOptions,
 ) {
-  const { configFile } = globals
   const work = async (session: Session) => {
     const { orchestrator, terminal, signal } = session
-    const { workflow, status } = await orchestrator.runs.show(runId)
-    if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId, status })
-    const isNamed = options.workflow !== undefined || options.module !== undefined
-    const reference = isNamed ? await namedReference(options, configFile) : workflow
-    if (reference === null) {
-      const problem = 'a program started it, and its workflow exists only in code'
-      const hint = 'Resume it in that program, or name its code: --module FILE'
-      throw new InvalidInputError({ what: `Run ${runId}`, problem, hint })
-    }
-    const pattern = await patternFrom(reference as WorkflowReference, configFile)
-    if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, pattern))
-    await follow(session, orchestrator.runs.resume(runId, pattern, { signal }), pattern.agents)
+    const { workflow } = await orchestrator.runs.show(runId)
+    const reference = await givenFor(workflow, options, globals.configFile)
+    if (plan) return printPlan(terminal, runId, await orchestrator.runs.plan(runId, reference))
+    const resumption = defined({ signal, acceptChanges })
+    await follow(session, orchestrator.runs.resume(runId, reference, resumption))
   }
   return withStore(globals, work, () => new RunNotFoundError({ runId }), plan ? 'read' : 'call')
+}
+
+/** The workflow with which the command line resumes a run, if that may differ from the one that it recorded. */
+async function givenFor(
+  recorded: JsonObject | null,
+  options: SourceOptions,
+  configFile: string | undefined,
+): Promise<WorkflowReference | undefined> {
+  if (options.workflow !== undefined || options.module !== undefined)
+    return namedReference(options, configFile)
+  if (recorded?.kind !== 'config' || configFile === undefined) return undefined
+  return { kind: 'config', name: String(recorded.name), file: configFile }
 }
 
 const runOptions = (
@@ -111,9 +108,9 @@ const runOptions = (
 ): Pick<RunOptions, 'id' | 'signal' | 'session'> => defined({ signal, id, session })
 
 /** Shows the progress of a run until it ends, then its result. */
-async function follow({ terminal }: Session, running: Run, agents: readonly string[] = []): Promise<void> {
+async function follow({ terminal }: Session, running: Run): Promise<void> {
   terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
-  const progress = showProgress(running, agents, terminal, systemClock)
+  const progress = showProgress(running, terminal, systemClock)
   const waiting = whenHeld(running, terminal, systemClock)
   let result: WorkflowResult
   try {

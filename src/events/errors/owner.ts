@@ -22,6 +22,17 @@ export class OwnerBusy extends defineError('OwnerBusy', ({ path, pid }: { path: 
   retryable: true,
 })) {}
 
+/** The owner is about to end: it finishes its work and accepts no more. */
+export class OwnerStopping extends defineError(
+  'OwnerStopping',
+  ({ path, pid }: { path: string; pid: number }) => ({
+    details: { path, pid },
+    message: `Process ${pid}, which has the store ${path} open, is stopping: it finishes its work and accepts no more. Nothing was asked.`,
+    hint: 'Try again when it has ended: claude-agents serve status. To end it at once: claude-agents serve stop --now',
+    retryable: true,
+  }),
+) {}
+
 /** The owner speaks another version of the protocol. */
 export class OwnerProtocolMismatch extends defineError(
   'OwnerProtocolMismatch',

@@ -33,6 +33,24 @@ export class RunActiveError extends defineError('RunActiveError', ({ runId }: { 
   hint: 'Wait for it, or pause it first: Ctrl-C where it runs (in code: run.pause()).',
 })) {}
 
+/** The workflow of a run is no longer what the run began, or last resumed, with. */
+export class WorkflowChangedError extends defineError(
+  'WorkflowChangedError',
+  ({ runId }: { runId: string }) => ({
+    message: `The workflow of run ${quoted(runId)} has changed since it was last executed.`,
+    hint: `To see what would be asked again: claude-agents workflow resume ${runId} --plan. To take the change: claude-agents workflow resume ${runId} --accept-changes`,
+  }),
+) {}
+
+/** What a run recorded of its workflow no longer leads to one: a module, a file, or an entry in it is gone or broken. */
+export class WorkflowNotBuiltError extends defineError(
+  'WorkflowNotBuiltError',
+  ({ runId, problem }: { runId: string; problem: string }) => ({
+    message: `The workflow of run ${quoted(runId)} cannot be built any more: ${sentence(problem)}`,
+    hint: `Put it back, or name it: claude-agents workflow resume ${runId} --module FILE (or --workflow NAME)`,
+  }),
+) {}
+
 /** All steps of a race have ended, and none of their answers was accepted. */
 export class NoAnswerAcceptedError extends defineError(
   'NoAnswerAcceptedError',

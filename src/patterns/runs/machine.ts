@@ -9,6 +9,8 @@ import type { Body, Material } from '../../events/task-input.ts'
 export interface RunContext {
   readonly name: string
   readonly workflow: JsonObject | null
+  /** The hash of what the workflow was made of; undefined if it was code, and in older logs. */
+  readonly hash?: string | undefined
   readonly input: {
     readonly prompt: Body
     readonly textInput: Body | null
@@ -28,8 +30,15 @@ const run = setup({ types: {} as { context: RunContext; events: Identified<RunFa
 
 const start = run.assign(({ event }) => {
   if (event.type !== 'RunStarted') return {}
-  const { name, workflow, session, ...input } = event.data
-  return { ...nothing, name, workflow: workflow as JsonObject | null, input, ...defined({ session }) }
+  const { name, workflow, hash, session, ...input } = event.data
+  const definition = { workflow: workflow as JsonObject | null, ...defined({ hash }) }
+  return { ...nothing, name, ...definition, input, ...defined({ session }) }
+})
+
+const redefine = run.assign(({ event }) => {
+  if (event.type !== 'RunResumed' || event.data.workflow === undefined) return {}
+  const { workflow, hash } = event.data
+  return { workflow: workflow as JsonObject, hash }
 })
 
 const count = run.assign(({ context, event }) => {
@@ -51,7 +60,8 @@ const count = run.assign(({ context, event }) => {
 /** A call that was cancelled tells what it has cost when the run may have ended. */
 const late = { StepCostRecorded: { actions: count } } as const
 
-const resumable = { ...late, RunResumed: 'running', RunCancelled: 'cancelled' } as const
+const resume = { target: 'running', actions: redefine } as const
+const resumable = { ...late, RunResumed: resume, RunCancelled: 'cancelled' } as const
 
 export const runMachine = run.createMachine({
   id: 'run',
@@ -66,7 +76,7 @@ export const runMachine = run.createMachine({
         StepSucceeded: { actions: count },
         StepFailed: { actions: count },
         /** After a crash, the log still says that it is running. */
-        RunResumed: { target: 'running' },
+        RunResumed: resume,
         RunPaused: 'paused',
         RunSucceeded: 'succeeded',
         RunFailed: 'failed',
@@ -86,7 +96,7 @@ export type RunSnapshot = SnapshotFrom<typeof runMachine>
 /** The status of a run. */
 export type RunStatus = RunSnapshot['value']
 
-/** A run has no effects: its workflow is code, and it resumes when that code runs again. */
+/** A run has no effects: its workflow is code, or built from data, and `Runs` executes it. */
 export const runKind = defineKind<typeof runMachine, Effect>('run', runMachine, {
   facts: runFacts,
   effects: () => [],

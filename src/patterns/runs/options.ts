@@ -1,17 +1,38 @@
 /** How a run is started and resumed, and what a list says of it. */
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import type { JsonObject } from '../../events/json.ts'
+import type { AgentOptions } from '../../events/options/agent.ts'
 import type { Budget } from '../../events/options/budget.ts'
+import type { Pattern } from '../pattern.ts'
 import type { RunStatus } from './machine.ts'
 import type { RecordedStep } from './recorded-steps.ts'
+
+/** What a run executes: code, or data from which its pattern is built. */
+export type Workflow = Pattern | JsonObject
+
+/** A workflow that is ready to be executed. */
+export interface BuiltWorkflow {
+  readonly pattern: Pattern
+  /** The name of its runs, unless they have another. */
+  readonly name: string
+  /** The data that it was built from, with absolute paths; null if it was given as code. */
+  readonly workflow: JsonObject | null
+  /** The hash of what it is made of; null if that is code. */
+  readonly hash: string | null
+  /** The agents that it needs: those that are missing are created. */
+  readonly team: readonly AgentOptions[]
+}
+
+/** Builds a workflow from data, wherever that refers to. Throws InvalidInputError and ConfigError. */
+export type BuildWorkflow = (workflow: JsonObject) => Promise<BuiltWorkflow>
 
 /** How a run is started: its id, its name, and its budget. */
 export interface RunOptions {
   /** One id is one run, however often it is started. Default: a UUID. */
   readonly id?: string
-  /** The name in lists. Default: `workflow`. */
+  /** The name in lists. Default: the name of the workflow; `workflow` if that is a pattern. */
   readonly name?: string
-  /** A reference from which the pattern can be rebuilt to resume the run. */
+  /** Data from which the pattern can be rebuilt to resume the run. Default: what `run` was given, if that is data. */
   readonly workflow?: JsonObject
   /**
    * The conversations in which its steps ask, unless they choose: `run` (the default) is one conversation of the run with
@@ -26,7 +47,10 @@ export interface RunOptions {
 }
 
 /** Options for resuming a run. */
-export type ResumeOptions = Pick<RunOptions, 'signal' | 'budget'>
+export interface ResumeOptions extends Pick<RunOptions, 'signal' | 'budget'> {
+  /** Resume it even if its workflow has changed since. Steps that the change concerns are asked again. Default: false. */
+  readonly acceptChanges?: boolean
+}
 
 /**
  * What a run is doing. The log says of a run that it is running until it has ended; `running` here means that a living

@@ -15,6 +15,7 @@ import { Progress, type WorkflowResult } from './workflow-result.ts'
 
 /** What a run needs to begin. */
 export interface Prepared {
+  readonly pattern: Pattern
   readonly context: Omit<AskContext, 'notify'>
   readonly task: TaskInput
 }
@@ -27,20 +28,33 @@ export interface Prepared {
 export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
   readonly [Symbol.toStringTag] = 'Run'
   readonly id: string
+  /** Resolves when the log says that the run begins or resumes; rejects if it could not. */
+  readonly begun: Promise<void>
   /** Resolves when the run has ended, in whatever way. */
   readonly ended: Promise<void>
   readonly #result: Promise<WorkflowResult>
   readonly #events = new ReplaySubject<StepEvent>()
   readonly #interruption = new AbortController()
   #asks: DurableAsk | undefined
+  #agents: readonly string[] = []
 
   /** @param prepare Records that the run begins or resumes. Returns its result if it has already succeeded. */
-  constructor(id: string, pattern: Pattern, prepare: () => Promise<Prepared | WorkflowResult>) {
+  constructor(id: string, prepare: () => Promise<Prepared | WorkflowResult>) {
     this.id = id
+    const preparing = prepare()
+    this.begun = preparing.then((prepared) => {
+      if ('context' in prepared) this.#agents = prepared.pattern.agents ?? []
+    })
+    this.begun.catch(() => {})
     let end = () => {}
     this.ended = new Promise((resolve) => (end = resolve))
     this.#events.subscribe({ complete: end })
-    this.#result = this.#conclude(prepare, pattern)
+    this.#result = this.#conclude(preparing)
+  }
+
+  /** The agents that its workflow asks, as far as known, once it has begun. */
+  get agents(): readonly string[] {
+    return this.#agents
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its result
@@ -90,13 +104,10 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     this.#asks?.handOver.leave(new ClosedError({ what: 'orchestrator' }))
   }
 
-  async #conclude(
-    prepare: () => Promise<Prepared | WorkflowResult>,
-    pattern: Pattern,
-  ): Promise<WorkflowResult> {
+  async #conclude(preparing: Promise<Prepared | WorkflowResult>): Promise<WorkflowResult> {
     try {
-      const prepared = await prepare()
-      return 'context' in prepared ? await this.#execute(prepared, pattern) : prepared
+      const prepared = await preparing
+      return 'context' in prepared ? await this.#execute(prepared) : prepared
     } catch (error) {
       // No failure that somebody must hear of: it was asked for.
       if (error instanceof ClosedError || error instanceof RunInterruptedError) this.#result.catch(() => {})
@@ -106,7 +117,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     }
   }
 
-  async #execute({ context, task }: Prepared, pattern: Pattern): Promise<WorkflowResult> {
+  async #execute({ context, pattern, task }: Prepared): Promise<WorkflowResult> {
     const stuck = new AbortController()
     const notify = (event: StepEvent) => this.#events.next(event)
     const asks = new DurableAsk({ ...context, notify }, (error) => stuck.abort(error))

@@ -7,40 +7,48 @@ import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
 import { Life } from '../../actors/engine/life.ts'
 import { Mailbox } from '../../actors/engine/mailbox.ts'
 import type { Recorded } from '../../events/envelope.ts'
+import { AgentExistsError } from '../../events/errors/agent.ts'
 import {
   RunActiveError,
   RunConflictError,
   RunFinishedError,
+  RunInterruptedError,
   RunNotFoundError,
+  WorkflowChangedError,
+  WorkflowNotBuiltError,
 } from '../../events/errors/run.ts'
-import { ClosedError } from '../../events/errors/usage.ts'
+import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
-import { nearestName } from '../../events/nearest-name.ts'
+import { nameHint, nearestName } from '../../events/nearest-name.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
+import { followOnly } from '../../store/follow.ts'
 import type { Pattern } from '../pattern.ts'
 import { cancelAbandoned } from './abandoned-steps.ts'
 import { atPresent, courseOf } from './conditions.ts'
 import type { RunActor } from './durable-ask.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
 import { isSameInput, readRunInput, writeRunInput } from './input.ts'
-import { type RunStatus, runKind } from './machine.ts'
+import { type RunContext, type RunStatus, runKind } from './machine.ts'
 import {
+  type BuildWorkflow,
+  type BuiltWorkflow,
   checkSession,
   type ResumeOptions,
   type RunDetails,
   type RunInfo,
   type RunListOptions,
   type RunOptions,
+  type Workflow,
 } from './options.ts'
 import { planRun, type RunPlan } from './plan.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
 import { configFingerprint } from './step-key.ts'
 import { type CopyUse, Workers } from './workers.ts'
-import { recordedResult, type WorkflowResult } from './workflow-result.ts'
+import { endsRun, lastRunTurn, recordedResult, type WorkflowResult } from './workflow-result.ts'
 
 interface RunsEnvironment extends ActorEnvironment {
   readonly budgets: Budgets
@@ -48,6 +56,9 @@ interface RunsEnvironment extends ActorEnvironment {
   readonly session: 'chain' | 'fresh'
   /** A new id for a run. */
   readonly newId: () => string
+  /** The patterns that the program offers by name. */
+  readonly offered: Readonly<Record<string, Pattern>>
+  readonly build: BuildWorkflow
 }
 
 /** A run that this process executes. */
@@ -84,7 +95,7 @@ export class Runs {
    * Starts a run, or resumes the one with this id. Another input for that id is a RunConflictError: thrown if the run is
    * active in this process, otherwise the run rejects with it.
    */
-  start(pattern: Pattern, input: string | TaskInput, options: RunOptions = {}): Run {
+  start(workflow: Workflow, input: string | TaskInput, options: RunOptions = {}): Run {
     const id = checkId('run', options.id ?? this.#environment.newId())
     const task = checkTaskInput(input)
     if (options.budget !== undefined) checkBudget(options.budget)
@@ -92,28 +103,39 @@ export class Runs {
     const active = this.#active.get(id)
     if (active?.task && !isDeepStrictEqual(active.task, task)) throw new RunConflictError({ runId: id })
     if (active) return active.run
-    const run = new Run(id, pattern, () => this.#prepare(id, pattern, task, options))
+    const run = new Run(id, () => this.#prepare(id, workflow, task, options))
     return this.#activate({ run, task }, options.signal)
   }
 
-  /** Resumes a run. Throws RunActiveError; the run rejects with RunNotFoundError, RunFinishedError. */
-  resume(id: string, pattern: Pattern, { signal, budget }: ResumeOptions = {}): Run {
+  /**
+   * Resumes a run, by default with the workflow that it recorded. Throws RunActiveError; the run rejects with
+   * RunNotFoundError, RunFinishedError, WorkflowChangedError, WorkflowNotBuiltError.
+   */
+  resume(
+    id: string,
+    workflow?: Workflow,
+    { signal, budget, acceptChanges = false }: ResumeOptions = {},
+  ): Run {
     checkId('run', id)
     if (budget !== undefined) checkBudget(budget)
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
-    const run = new Run(id, pattern, async () => {
+    const run = new Run(id, async () => {
       const actor = await this.#unfinished(id, await this.#loadActive(id))
-      await this.#checkAgents(pattern)
-      await this.#setBudget(id, budget)
-      return this.#resumed(id, actor)
+      const built = await this.#builtAgain(id, actor, workflow)
+      if (!acceptChanges) refuseChange(id, actor, built)
+      return this.#resumed(id, actor, built, budget)
     })
     return this.#activate({ run, task: undefined }, signal)
   }
 
-  /** What resuming a run with this pattern would do. Throws as resuming would. Asks no agent and writes nothing. */
-  async plan(id: string, pattern: Pattern): Promise<RunPlan> {
+  /**
+   * What resuming a run would do, by default with the workflow that it recorded. Throws as resuming would, but not for a
+   * workflow that has changed. Asks no agent and writes nothing.
+   */
+  async plan(id: string, workflow?: Workflow): Promise<RunPlan> {
     if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
     const actor = await this.#unfinished(id, await this.#load(id))
+    const { pattern } = await this.#builtAgain(id, actor, workflow)
     await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
@@ -168,6 +190,32 @@ export class Runs {
     }
     const [run = recorded] = await atPresent<RunDetails>([recorded], this.#agents, this.#isActive)
     return run
+  }
+
+  /**
+   * The result of a run, once it has ended, whichever process executes it: followed in the log. Rejects as a run that was
+   * cancelled does.
+   */
+  async result(id: string): Promise<WorkflowResult> {
+    await this.assertKnown(id)
+    const active = this.#active.get(id)
+    if (active) return active.run
+    const { store } = this.#environment
+    const stream = `${STREAMS}${id}`
+    const end = await this.#end(stream)
+    if (!end) throw new ClosedError({ what: 'store' })
+    const { type, data } = runFacts.read(end)
+    if (type === 'RunCancelled') throw new RunInterruptedError({ runId: id, paused: false, ...data })
+    return recordedResult(id, store.read(stream, { to: end.version }), this.#bodies)
+  }
+
+  async #end(stream: string): Promise<Recorded | undefined> {
+    const { store } = this.#environment
+    const last = await lastRunTurn(store, stream)
+    if (last && endsRun(last)) return last
+    for await (const recorded of followOnly(store, { stream }, { after: last?.position ?? 0 }))
+      if (endsRun(recorded)) return recorded
+    return undefined
   }
 
   /** Forks a run: the new one carries over the answers before a step. No agent is asked until it is resumed. */
@@ -259,7 +307,7 @@ export class Runs {
   /** Records that the run starts or resumes; the result if it has already succeeded. */
   async #prepare(
     id: string,
-    pattern: Pattern,
+    workflow: Workflow,
     task: TaskInput,
     options: RunOptions,
   ): Promise<Prepared | WorkflowResult> {
@@ -269,30 +317,52 @@ export class Runs {
     const input = await writeRunInput(task, this.#bodies)
     if (context.input && !isSameInput(context.input, input)) throw new RunConflictError({ runId: id })
     if (value === 'succeeded') {
-      const steps = await recordedSteps(this.#environment.store, actor.stream)
-      const finalOutput = (await this.#finalOutput(actor)) ?? ''
-      return recordedResult(id, context.name, finalOutput, steps, await this.#texts(steps))
+      const facts = this.#environment.store.read(actor.stream)
+      return recordedResult(id, facts, this.#bodies, { again: true })
     }
-    await this.#checkAgents(pattern)
+    const built = await this.#built(workflow)
+    if (value !== 'absent') {
+      refuseChange(id, actor, built)
+      return this.#resumed(id, actor, built, options.budget)
+    }
+    await this.#assemble(built)
     await this.#setBudget(id, options.budget)
-    if (value !== 'absent') return this.#resumed(id, actor)
     const ownSession = this.#environment.session === 'fresh' ? 'fresh' : 'run'
-    const { name = 'workflow', workflow = null, session = ownSession } = options
-    const started = { name, workflow, ...input, session }
+    const { name = built.name, workflow: reference = built.workflow, session = ownSession } = options
+    const started = { name, workflow: reference, ...hashOf(built), ...input, session }
     const [begun] = await actor.decide(() => [{ type: 'RunStarted', data: started }], { correlationId: id })
-    return this.#prepared(id, actor, task, begun)
+    return this.#prepared(id, actor, built, task, begun)
   }
 
-  async #resumed(id: string, actor: RunActor): Promise<Prepared> {
+  async #resumed(
+    id: string,
+    actor: RunActor,
+    built: BuiltWorkflow,
+    budget: Budget | undefined,
+  ): Promise<Prepared> {
+    await this.#assemble(built)
+    await this.#setBudget(id, budget)
     const task = await this.#task(id, actor)
     const origin = { correlationId: id, causationId: await this.#startedId(actor) }
-    const [begun] = await actor.decide(() => [{ type: 'RunResumed', data: {} }], origin)
-    return this.#prepared(id, actor, task, begun)
+    const { workflow } = built
+    const isNew = (context: RunContext) =>
+      !isDeepStrictEqual([context.workflow, context.hash ?? null], [workflow, built.hash])
+    const [begun] = await actor.decide(
+      ({ context }) => [
+        {
+          type: 'RunResumed',
+          data: workflow !== null && isNew(context) ? { workflow, ...hashOf(built) } : {},
+        },
+      ],
+      origin,
+    )
+    return this.#prepared(id, actor, built, task, begun)
   }
 
   async #prepared(
     id: string,
     actor: RunActor,
+    { pattern }: BuiltWorkflow,
     task: TaskInput,
     begun: Recorded | undefined,
   ): Promise<Prepared> {
@@ -316,7 +386,55 @@ export class Runs {
       fingerprints,
       copyUse: this.#copyUse,
     }
-    return { context, task }
+    return { context, pattern, task }
+  }
+
+  /** The workflow with which a run is resumed: the one given, else the one that it recorded. */
+  async #builtAgain(id: string, actor: RunActor, given: Workflow | undefined): Promise<BuiltWorkflow> {
+    if (given !== undefined) return this.#built(given)
+    const { workflow } = actor.snapshot.context
+    if (workflow === null) {
+      const problem = 'a program started it, and its workflow exists only in code'
+      const hint = 'Resume it in that program, or name its code: --module FILE'
+      throw new InvalidInputError({ what: `Run ${id}`, problem, hint })
+    }
+    try {
+      return await this.#built(workflow)
+    } catch (cause) {
+      throw new WorkflowNotBuiltError({ runId: id, problem: (cause as Error).message }, { cause })
+    }
+  }
+
+  async #built(workflow: Workflow): Promise<BuiltWorkflow> {
+    if (typeof workflow === 'function')
+      return { pattern: workflow, name: 'workflow', workflow: null, hash: null, team: [] }
+    checkArgument('The workflow', workflow, 'an object')
+    if (workflow.kind !== 'program') return this.#environment.build(workflow)
+    const { offered } = this.#environment
+    const name = String(workflow.name)
+    if (Object.hasOwn(offered, name))
+      return {
+        pattern: offered[name] as Pattern,
+        name,
+        workflow: { kind: 'program', name },
+        hash: null,
+        team: [],
+      }
+    const names = Object.keys(offered)
+    const hint =
+      names.length === 0
+        ? 'Offer it: Orchestrator.open({ workflows: { name: pattern } })'
+        : nameHint(name, names)
+    throw new InvalidInputError({ what: 'workflow', problem: `this program offers no "${name}"`, hint })
+  }
+
+  /** Creates the agents that are missing from the team of a workflow. An unknown agent is an error before the first call. */
+  async #assemble({ pattern, team }: BuiltWorkflow): Promise<void> {
+    for (const options of team)
+      await this.#agents.create(options).catch((error) => {
+        if (!(error instanceof AgentExistsError)) throw error
+      })
+    await this.#checkAgents(pattern)
   }
 
   /** A run that can be resumed. Throws RunNotFoundError, RunFinishedError. */
@@ -356,7 +474,6 @@ export class Runs {
     if (budget) await this.#environment.budgets.set({ run: id }, budget, 'declared')
   }
 
-  /** An unknown agent is an error before the first call. */
   async #checkAgents({ agents = [] }: Pattern): Promise<void> {
     for (const agent of agents) await this.#agents.get(agent)
   }
@@ -395,4 +512,12 @@ export class Runs {
     }
     return null
   }
+}
+
+const hashOf = ({ hash }: BuiltWorkflow) => (hash === null ? {} : { hash })
+
+/** Throws {@link WorkflowChangedError} if the run was last executed with another workflow, as far as both are known. */
+function refuseChange(id: string, { snapshot }: RunActor, { hash }: BuiltWorkflow): void {
+  const { hash: recorded = hash } = snapshot.context
+  if (hash !== null && recorded !== hash) throw new WorkflowChangedError({ runId: id })
 }

@@ -1,7 +1,10 @@
 /** The result of a workflow, collected from the progress of its steps. */
-import type { StepError } from '../../events/run-facts.ts'
-import type { RecordedStep } from './recorded-steps.ts'
-import type { StepEvent } from './step-event.ts'
+import type { Bodies } from '../../actors/engine/bodies.ts'
+import type { Recorded } from '../../events/envelope.ts'
+import { type RunFact, runFacts, type StepError } from '../../events/run-facts.ts'
+import type { Body } from '../../events/task-input.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { type RecordedStepEvent, RecordedStepEvents, type StepEvent } from './step-event.ts'
 
 /** The result of a workflow. */
 export interface WorkflowResult {
@@ -51,18 +54,49 @@ export class Progress {
   }
 }
 
-/** The result of a succeeded run, from the log alone. */
-export function recordedResult(
+const RUN_ENDS = new Set<string>(['RunSucceeded', 'RunFailed', 'RunCancelled'] satisfies RunFact['type'][])
+const RUN_TURNS = new Set<string>([
+  ...RUN_ENDS,
+  ...(['RunStarted', 'RunResumed', 'RunPaused'] satisfies RunFact['type'][]),
+])
+
+/** Whether a fact ends a run. A failed one may be resumed. */
+export const endsRun = ({ type }: { readonly type: string }): boolean => RUN_ENDS.has(type)
+
+/** The fact that a run last began, paused or ended with; undefined if there is no such run. */
+export async function lastRunTurn(store: EventStore, stream: string): Promise<Recorded | undefined> {
+  for await (const recorded of store.read(stream, { direction: 'backwards' }))
+    if (RUN_TURNS.has(recorded.type)) return recorded
+  return undefined
+}
+
+/**
+ * The result of a run that has ended, from its facts: that of its last execution; or of another one, `again`, which would
+ * take all answers from the log.
+ */
+export async function recordedResult(
   runId: string,
-  name: string,
-  finalOutput: string,
-  steps: ReadonlyMap<string, RecordedStep>,
-  texts: ReadonlyMap<string, string>,
-): WorkflowResult {
-  const progress = new Progress()
-  for (const [index, step] of [...steps.values()].entries()) {
-    if (step.state !== 'succeeded') continue
-    progress.note({ ...step, ask: index + 1, state: 'reused', text: texts.get(step.stepKey) ?? null })
+  facts: AsyncIterable<Recorded>,
+  bodies: Bodies,
+  { again = false }: { readonly again?: boolean } = {},
+): Promise<WorkflowResult> {
+  const steps = new RecordedStepEvents()
+  let events: RecordedStepEvent[] = []
+  let name = ''
+  let finalOutput: Body | null = null
+  let errors: readonly StepError[] = []
+  for await (const recorded of facts) {
+    const { type, data } = runFacts.read(recorded)
+    if (type === 'RunStarted') name = data.name
+    if (type === 'RunStarted' || type === 'RunResumed') events = []
+    if (type === 'RunSucceeded' || type === 'RunFailed') {
+      finalOutput = data.finalOutput
+      errors = 'errors' in data ? data.errors : []
+    }
+    events.push(...steps.take(recorded))
   }
-  return progress.result(runId, name, finalOutput, [])
+  const progress = new Progress()
+  for (const event of again ? steps.again() : events)
+    progress.note({ ...event, text: event.text === null ? null : await bodies.read(event.text) })
+  return progress.result(runId, name, finalOutput === null ? '' : await bodies.read(finalOutput), errors)
 }

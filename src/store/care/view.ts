@@ -7,10 +7,16 @@ import { mkdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StoreForReading } from '../../events/errors/archive.ts'
+import { StoreDamaged, StoreNotOpened } from '../../events/errors/store.ts'
+import { ClosedError } from '../../events/errors/usage.ts'
+import { Watermark } from '../follow.ts'
 import type { ChainedStore } from '../level/chained-store.ts'
-import { storePaths, VIEW } from '../level/directory.ts'
+import { openLevel } from '../level/database.ts'
+import { checkFormat, inspectStoreDirectory, storePaths, VIEW } from '../level/directory.ts'
 import { liveOwner } from '../level/lock.ts'
-import { type LevelStoreOptions, levelStore } from '../level/store.ts'
+import { logReading } from '../level/reader.ts'
+import { openRecovered } from '../level/recovery.ts'
+import type { LevelStoreOptions } from '../level/store.ts'
 import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
 import { copyStore, isInconsistent } from './live-copy.ts'
 
@@ -27,9 +33,10 @@ export async function readingView(directory: string, options: LevelStoreOptions 
   try {
     return await takeView(base, options)
   } catch (error) {
-    if (!isInconsistent(error)) throw error
+    if (!isInconsistent(error)) throw StoreNotOpened.from(directory, error)
   }
   // Not a bad moment, but damage: opening the store itself says what is wrong with it, naming its own files.
+  const { levelStore } = await import('../level/store.ts')
   await (await levelStore(base, options))[Symbol.asyncDispose]()
   return takeView(base, options)
 }
@@ -41,25 +48,56 @@ async function takeView(base: string, options: LevelStoreOptions): Promise<Chain
     const remove = () => rm(folder, { recursive: true, force: true })
     try {
       await copyStore(storePaths(base), storePaths(folder))
-      const store = await levelStore(folder, options)
-      const refused = refusedWrites(base)
-      return {
-        ...store,
-        ...refused,
-        blobs: { ...store.blobs, put: refused.append },
-        async [Symbol.asyncDispose]() {
-          try {
-            await store[Symbol.asyncDispose]()
-          } finally {
-            await remove()
-          }
-        },
-      }
+      return await openCopy(base, folder, options)
     } catch (error) {
       await remove()
       const isLast = attempt === ATTEMPTS || !isInconsistent(error) || (await liveOwner(base)) === null
       if (isLast) throw error
     }
+  }
+}
+
+/** It dies with this process, so it has no lock, no writer, and nothing that is synced. */
+async function openCopy(base: string, folder: string, options: LevelStoreOptions): Promise<ChainedStore> {
+  const paths = storePaths(folder)
+  const { forReading = false } = (await checkFormat(paths)) ?? {}
+  const storeId = await inspectStoreDirectory(paths)
+  if (storeId === null) throw new StoreDamaged({ path: base, file: base, problem: 'it holds no store' })
+  const openDatabase = options.openDatabase ?? openLevel
+  const { database, unread, recovered } = await openRecovered(paths, storeId, openDatabase, true)
+  const watermark = new Watermark()
+  watermark.advance(recovered.end.position)
+  let closing: Promise<void> | null = null
+  const close = async () => {
+    try {
+      watermark.end()
+      await database.close()
+      await unread.close()
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+  const reading = logReading({
+    database,
+    blobsPath: paths.blobs,
+    watermark,
+    index: () => recovered.index,
+    checkOpen() {
+      if (closing) throw new ClosedError({ what: 'store' })
+    },
+  })
+  const refused = refusedWrites(base)
+  return {
+    storeId,
+    forReading,
+    epoch: recovered.epoch + 1,
+    ...reading,
+    ...refused,
+    blobs: { ...reading.blobs, put: refused.append },
+    [Symbol.asyncDispose]() {
+      closing ??= close()
+      return closing
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 /** The LevelDB database under the log: opened, read in pages, reopened after a failed write, its errors translated. */
-import { Level } from 'level'
+import type { Level } from 'level'
 import { StoreDamaged, StoreInUse, StoreReadOnly } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { syncDirectory } from '../directory.ts'
@@ -29,6 +29,8 @@ export interface KeyRange {
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 
 export const openLevel: OpenDatabase = async (path, options) => {
+  // A native addon, which reading through an owner does not need.
+  const { Level } = await import('level')
   const database: Database = new Level(path, {
     ...options,
     keyEncoding: 'utf8',
@@ -83,10 +85,18 @@ export class LogDatabase {
     path: string,
     storeId: string,
     open: OpenDatabase,
-    options: { readonly createIfMissing: boolean; readonly unread?: TableGuard },
+    options: {
+      readonly createIfMissing: boolean
+      readonly unread?: TableGuard
+      /** Whether what opening writes need not outlast a power loss. */
+      readonly isTemporary?: boolean
+    },
   ): Promise<LogDatabase> {
-    const { createIfMissing, unread = null } = options
-    const database = await openDurably(path, open, { createIfMissing })
+    const { createIfMissing, unread = null, isTemporary = false } = options
+    const opening = isTemporary
+      ? translateErrors(path, open(path, { createIfMissing }))
+      : openDurably(path, open, { createIfMissing })
+    const database = await opening
     return new LogDatabase(path, storeId, open, database, unread)
   }
 

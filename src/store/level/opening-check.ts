@@ -27,8 +27,12 @@ import type { StorePaths } from './directory.ts'
 
 const TABLES_AT_ONCE = 8
 
-/** Throws {@link StoreDamaged}, naming the file. Returns the tables that are still to be read. */
-export async function checkBeforeOpening(paths: StorePaths): Promise<UnreadTables> {
+/**
+ * Throws {@link StoreDamaged}, naming the file. Returns the tables that are still to be read.
+ *
+ * @param isTemporary Whether the files are a copy that lasts as long as this process, so that nothing is remembered of them.
+ */
+export async function checkBeforeOpening(paths: StorePaths, isTemporary = false): Promise<UnreadTables> {
   const directory = await readLogDirectory(paths.log)
   const fail = (problem: FileProblem) => {
     throw new StoreDamaged({ path: paths.base, file: problem.file, problem: problemText(problem) })
@@ -42,7 +46,7 @@ export async function checkBeforeOpening(paths: StorePaths): Promise<UnreadTable
   const { unread, left } = await UnreadTables.keep(paths, old)
   const damage = await firstTableProblem([...fresh, ...left])
   if (damage) fail(damage)
-  if (fresh.length > 0) await rememberTables(paths)
+  if (fresh.length > 0 && !isTemporary) await rememberTables(paths)
   return unread
 }
 

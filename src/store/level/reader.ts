@@ -1,16 +1,78 @@
 /** Reading the log: pages of records, each verified, none missing. */
 import type { Recorded } from '../../events/envelope.ts'
 import { CorruptRecord, SequenceGap } from '../../events/errors/store.ts'
-import type { ReadOptions, StreamHead, StreamsOptions } from '../event-store.ts'
+import { checkStreamName } from '../../events/ids.ts'
+import type { FollowOptions, ReadOptions, StreamHead, StreamsOptions } from '../event-store.ts'
+import { fileBlobs } from '../file-blobs.ts'
+import { Following, type Watermark } from '../follow.ts'
 import { chunks, type ReadRange, readRange } from '../read-range.ts'
+import type { ChainedStore, ChainRange } from './chained-store.ts'
 import type { LogDatabase } from './database.ts'
 import { decodeIndexValue, type HeadEntry } from './index-value.ts'
-import { headKey, nameIn, numberIn, openKey, recordKey, startingWith } from './keys.ts'
+import { headKey, lostBodyKey, nameIn, numberIn, openKey, recordKey, startingWith } from './keys.ts'
 import { type DecodedRecord, decodeRecord } from './record.ts'
+import { logSnapshots } from './snapshots.ts'
 import type { StreamIndex } from './stream-index.ts'
 
 /** How many records of a stream are fetched at once. They are not adjacent in the log. */
 const STREAM_PAGE = 256
+
+/** A log that is open, as far as reading it goes. */
+export interface ReadableLog {
+  readonly database: LogDatabase
+  readonly blobsPath: string
+  readonly watermark: Watermark
+  /** The current index: a recovery replaces it. */
+  index(): StreamIndex
+  /** Throws {@link ClosedError}. */
+  checkOpen(): void
+  /** Resolves when no append is waiting. */
+  idle?(): Promise<void>
+}
+
+/** Everything of a store but appending to it, and closing it. */
+export function logReading({ database, blobsPath, watermark, index, checkOpen, idle }: ReadableLog) {
+  const isLost = async (sha256: string) => (await database.get(lostBodyKey(sha256))) !== undefined
+  const reading = {
+    blobs: fileBlobs(blobsPath, isLost),
+    snapshots: logSnapshots(database),
+    async *read(stream: string, options: ReadOptions = {}) {
+      checkOpen()
+      yield* readStream(database, index(), checkStreamName(stream), options)
+    },
+    async *readAll(options: Omit<ReadOptions, 'direction'> = {}) {
+      checkOpen()
+      const { from, to } = readRange(options, watermark.position)
+      for await (const { recorded } of records(database, from, to)) yield recorded
+    },
+    async *chain(range: ChainRange = {}) {
+      checkOpen()
+      const { from, to } = readRange(range, watermark.position)
+      yield* records(database, from, to)
+    },
+    async *pages(range: ChainRange = {}) {
+      checkOpen()
+      const { from, to } = readRange(range, watermark.position)
+      yield* recordPages(database, from, to)
+    },
+    follow: (options?: FollowOptions) => following.facts(options),
+    followPages: (options?: FollowOptions) => following.pages(options),
+    async head(stream?: string) {
+      checkOpen()
+      return stream === undefined ? watermark.position : (await index().head(checkStreamName(stream))).version
+    },
+    async *streams(options: StreamsOptions = {}) {
+      checkOpen()
+      yield* listStreams(database, index(), options)
+    },
+    async count(kind: string) {
+      checkOpen()
+      return index().count(kind)
+    },
+  } satisfies Partial<ChainedStore>
+  const following = new Following(reading, watermark, idle)
+  return reading
+}
 
 /** The records of a range of positions, in order, each linked to its predecessor. */
 export async function* records(

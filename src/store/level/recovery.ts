@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CorruptRecord, SequenceGap, StoreDamaged, TailLoss } from '../../events/errors/store.ts'
 import type { LogEnd } from './batch-plan.ts'
-import type { LogDatabase } from './database.ts'
+import { LogDatabase, type OpenDatabase } from './database.ts'
 import type { StorePaths } from './directory.ts'
 import { readHeadFile } from './head-file.ts'
 import {
@@ -23,6 +23,7 @@ import {
   STORE_KEY,
   startingWith,
 } from './keys.ts'
+import { checkBeforeOpening, type UnreadTables } from './opening-check.ts'
 import { records } from './reader.ts'
 import { type DecodedRecord, decodeRecord, genesisHash } from './record.ts'
 import { StreamIndex } from './stream-index.ts'
@@ -46,6 +47,37 @@ export async function logFileBytes(directory: string): Promise<number> {
   const files = (await readdir(directory)).filter((name) => name.endsWith('.log'))
   const sizes = await Promise.all(files.map(async (name) => (await stat(join(directory, name))).size))
   return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+export interface OpenedLog {
+  readonly database: LogDatabase
+  readonly unread: UnreadTables
+  readonly recovered: RecoveredLog
+}
+
+/**
+ * Checks the files of a log, opens it and recovers it.
+ *
+ * @param isTemporary Whether the files are a copy that lasts as long as this process: nothing is synced.
+ * @throws StoreDamaged, TailLoss, SequenceGap, CorruptRecord
+ */
+export async function openRecovered(
+  paths: StorePaths,
+  storeId: string,
+  openDatabase: OpenDatabase,
+  isTemporary = false,
+): Promise<OpenedLog> {
+  const unread = await checkBeforeOpening(paths, isTemporary)
+  const unsettledBytes = await logFileBytes(paths.log)
+  const options = { createIfMissing: false, unread, isTemporary }
+  const database = await LogDatabase.open(paths.log, storeId, openDatabase, options)
+  try {
+    return { database, unread, recovered: await recoverLog(database, paths, unsettledBytes) }
+  } catch (error) {
+    await database.close()
+    await unread.close()
+    throw error
+  }
 }
 
 /** `unsettledBytes` is the result of {@link logFileBytes} before the database was opened. */

@@ -18,13 +18,11 @@ import { callListener } from '../../events/listener.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
 import { appendGroup, DEFAULT_MAX_RECORD_BYTES, perAppend } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
-import type { EventStore, StreamAppend } from '../event-store.ts'
-import { fileBlobs } from '../file-blobs.ts'
-import { Following, Watermark } from '../follow.ts'
-import { readRange } from '../read-range.ts'
+import type { StreamAppend } from '../event-store.ts'
+import { Watermark } from '../follow.ts'
 import { removeLeftOvers } from '../unfinished.ts'
 import type { ChainedStore } from './chained-store.ts'
-import { LogDatabase, type OpenDatabase, openLevel } from './database.ts'
+import { type LogDatabase, type OpenDatabase, openLevel } from './database.ts'
 import {
   atStore,
   checkFormat,
@@ -36,12 +34,10 @@ import {
   VIEW,
 } from './directory.ts'
 import { HeadFile } from './head-file.ts'
-import { lostBodyKey } from './keys.ts'
 import { lockStore, type StoreLock } from './lock.ts'
-import { checkBeforeOpening, rememberTables } from './opening-check.ts'
-import { listStreams, readStream, recordPages, records } from './reader.ts'
-import { logFileBytes, recoverLog } from './recovery.ts'
-import { logSnapshots } from './snapshots.ts'
+import { rememberTables } from './opening-check.ts'
+import { logReading } from './reader.ts'
+import { logFileBytes, openRecovered, recoverLog } from './recovery.ts'
 import { LogWriter } from './writer.ts'
 
 export interface LevelStoreOptions {
@@ -94,14 +90,8 @@ async function openLocked(
   const storeId = (await inspectStoreDirectory(paths)) ?? (await createStoreDirectory(paths, openDatabase))
   // Copies may lack an empty directory.
   await makeDirectory(paths.blobs)
-  const unread = await checkBeforeOpening(paths)
-  const unsettledBytes = await logFileBytes(paths.log)
-  const database = await LogDatabase.open(paths.log, storeId, openDatabase, {
-    createIfMissing: false,
-    unread,
-  })
+  const { database, unread, recovered } = await openRecovered(paths, storeId, openDatabase)
   try {
-    const recovered = await recoverLog(database, paths, unsettledBytes)
     const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
     const watermark = new Watermark()
     let isLost = false
@@ -164,18 +154,13 @@ async function openLocked(
     const maxRecordBytes = options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES
     return eventStore({
       storeId,
-      baseDir: paths.base,
+      paths,
       forReading,
       database,
       writer,
       watermark,
       close,
       maxRecordBytes,
-      blobs: fileBlobs(
-        paths.blobs,
-        async (sha256) => (await database.get(lostBodyKey(sha256))) !== undefined,
-      ),
-      snapshots: logSnapshots(database),
     })
   } catch (error) {
     await database.close()
@@ -186,38 +171,38 @@ async function openLocked(
 
 interface OpenStore {
   readonly storeId: string
-  readonly baseDir: string
+  readonly paths: StorePaths
   readonly forReading: boolean
   readonly database: LogDatabase
   readonly writer: LogWriter
   readonly watermark: Watermark
-  readonly blobs: EventStore['blobs']
-  readonly snapshots: EventStore['snapshots']
   readonly maxRecordBytes: number
   close(): Promise<void>
 }
 
-function eventStore({
-  baseDir,
-  database,
-  writer,
-  watermark,
-  close,
-  maxRecordBytes,
-  ...own
-}: OpenStore): ChainedStore {
+function eventStore(open: OpenStore): ChainedStore {
+  const { storeId, paths, forReading, database, writer, watermark, maxRecordBytes } = open
   let closing: Promise<void> | null = null
   const checkOpen = () => {
     if (closing) throw new ClosedError({ what: 'store' })
   }
   const groupOf = (appends: readonly StreamAppend[]) => {
     checkOpen()
-    if (own.forReading) throw new StoreForReading({ path: baseDir })
+    if (forReading) throw new StoreForReading({ path: paths.base })
     return appendGroup(appends, maxRecordBytes)
   }
-  const store: ChainedStore = {
-    ...own,
+  return {
+    storeId,
+    forReading,
     epoch: writer.epoch,
+    ...logReading({
+      database,
+      blobsPath: paths.blobs,
+      watermark,
+      index: () => writer.index,
+      checkOpen,
+      idle: () => writer.idle(),
+    }),
     // Not an async function: with 256 concurrent appends, one more promise for each is noticeable.
     append(stream, facts, options = {}) {
       try {
@@ -234,46 +219,9 @@ function eventStore({
       checkOpen()
       return writer.claim(checkStreamName(stream))
     },
-    async *read(stream, options = {}) {
-      checkOpen()
-      yield* readStream(database, writer.index, checkStreamName(stream), options)
-    },
-    async *readAll(options = {}) {
-      checkOpen()
-      const { from, to } = readRange(options, watermark.position)
-      for await (const { recorded } of records(database, from, to)) yield recorded
-    },
-    async *chain(range = {}) {
-      checkOpen()
-      const { from, to } = readRange(range, watermark.position)
-      yield* records(database, from, to)
-    },
-    async *pages(range = {}) {
-      checkOpen()
-      const { from, to } = readRange(range, watermark.position)
-      yield* recordPages(database, from, to)
-    },
-    follow: (options) => following.facts(options),
-    followPages: (options) => following.pages(options),
-    async head(stream) {
-      checkOpen()
-      return stream === undefined
-        ? watermark.position
-        : (await writer.index.head(checkStreamName(stream))).version
-    },
-    async *streams(options = {}) {
-      checkOpen()
-      yield* listStreams(database, writer.index, options)
-    },
-    async count(kind) {
-      checkOpen()
-      return writer.index.count(kind)
-    },
     [Symbol.asyncDispose]() {
-      closing ??= close()
+      closing ??= open.close()
       return closing
     },
   }
-  const following = new Following(store, watermark, () => writer.idle())
-  return store
 }

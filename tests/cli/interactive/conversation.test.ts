@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { readInput, splitWords } from '../../../src/cli/interactive/input.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
-import { CLAUDE, commandLine, MAIN } from '../command.ts'
+import { CLAUDE, commandLine, MAIN, QUICK_CLAUDE, quickCommandLine } from '../command.ts'
 import { hasTmux, tmux } from '../tmux.ts'
 
 describe('what is typed', () => {
@@ -123,4 +123,26 @@ test.runIf(hasTmux)('What a person (tmux) types ahead is kept: lines, a paste, a
     'What is second?',
     lines.join('\n'),
   ])
+})
+
+test.runIf(hasTmux)('A session (tmux) works through one owner of the store after another', async () => {
+  await using model = await simulatedModel({ reply: ['A first answer.', 'A second answer.'] })
+  const { folder, run } = await quickCommandLine(model.environment)
+  onTestFinished(async () => void (await run(['serve', 'stop', '--now'])))
+  await run(['agent', 'create', 'helper', 'You help.'])
+  expect((await run(['serve', '--detach'])).exitCode).toBe(0)
+  const terminal = await tmux(folder, { ...model.environment, CLAUDE_AGENTS_CLAUDE_PATH: QUICK_CLAUDE })
+  await terminal.type(`${process.execPath} ${MAIN} interactive; echo "exit $?"`)
+  await terminal.shows(/helper>\n*$/)
+  await terminal.enter('What is first?')
+  await terminal.shows(/A first answer\.(.|\n)*helper>\n*$/)
+  await run(['serve', 'stop'])
+  expect((await run(['serve', '--detach'])).exitCode).toBe(0)
+  await terminal.enter('What is second?')
+  await terminal.shows(/A second answer\.(.|\n)*helper>\n*$/)
+  await run(['serve', 'stop'])
+  await terminal.enter('list')
+  await terminal.shows(/helper +idle(.|\n)*helper>\n*$/)
+  await terminal.enter('exit')
+  await terminal.shows(/exit 0\n/)
 })

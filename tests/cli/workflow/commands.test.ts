@@ -208,7 +208,14 @@ describe('a workflow that is interrupted', () => {
     expect(text.stdout).toMatch(
       /reused {2}a .*\nasked {3}b\nasked {3}c\n1 from the log, which had cost \$.*; 2 to ask\./,
     )
-    const [result] = (await run(['workflow', 'resume', 'r1', '--json'])).values
+    const refused = await run(['workflow', 'resume', 'r1', '--json'])
+    expect(refused.exitCode).toBe(1)
+    expect(failureOf(refused)).toMatchObject({
+      code: 'WorkflowChangedError',
+      hint: expect.stringContaining('claude-agents workflow resume r1 --accept-changes'),
+    })
+    expect(own.requestCount).toBe(3)
+    const [result] = (await run(['workflow', 'resume', 'r1', '--accept-changes', '--json'])).values
     expect(result).toMatchObject({
       results: { a: 'one', b: 'new two', c: 'new three' },
       metadata: { reused: 1 },

@@ -12,6 +12,8 @@ import { defined, type JsonObject } from '../../../events/json.ts'
 import { withoutCredentials } from '../../../events/material.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
+import { followOnly } from '../../../store/follow.ts'
+import { isForReading } from '../../../store/level/chained-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
@@ -19,7 +21,13 @@ import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
 import { changes } from '../state.ts'
 import type { AgentWorker, ReadyCall } from '../worker.ts'
-import { type AskingStep, type HoldListeners, noticeHolds, TaskChannel } from './channel.ts'
+import {
+  type AskingStep,
+  type ExpectedOutcome,
+  type HoldListeners,
+  noticeHolds,
+  TaskChannel,
+} from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 import {
@@ -165,11 +173,25 @@ export class AgentTasks {
       const known = await this.#known(taskId)
       if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
       if (!known.outcome && this.#refusal) throw this.#refusal
-      return await this.#reply(known.outcome ?? (await expected.outcome))
+      return await this.#reply(known.outcome ?? (await this.#end(known.accepted, taskId, expected)))
     } finally {
       ignoreHolds()
       expected.forget()
     }
+  }
+
+  /** How an open task ends: heard here, or read in the log where another process works on it. */
+  async #end(
+    { position }: Recorded,
+    taskId: string,
+    { outcome }: ExpectedOutcome,
+  ): Promise<Identified<TaskOutcome>> {
+    const { store } = this.#environment
+    if (!isForReading(store)) return outcome
+    const { stream } = this.#life
+    for await (const recorded of followOnly(store, { stream }, { after: position }))
+      if (endsTask(recorded, taskId)) return agentFacts.read(recorded) as Identified<TaskOutcome>
+    throw new ClosedError({ what: 'store' })
   }
 
   /** Counts at once for calls that have not begun. Resolves when it is durable, which may have to wait for room on a disk. */
