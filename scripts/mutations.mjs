@@ -1633,7 +1633,7 @@ export const MUTATIONS = [
     },
     [
       'the error of the system passes as it is',
-      'src/store/level/store.ts',
+      `${STORE}/directory.ts`,
       '    throw StoreNotOpened.from(directory, error)',
       '    throw error ?? StoreNotOpened.from(directory, error)',
     ],
@@ -1674,6 +1674,26 @@ export const MUTATIONS = [
       'src/actors/agent/worker.ts',
       '        await begin(task, context)\n      } catch',
       '        return await begin(task, context)\n      } catch',
+    ],
+  ),
+  ...breaking(
+    'The public API rejects with errors of its own',
+    { 'tests/typed-errors.test.ts': ['in a working directory that was removed'] },
+    [
+      'a removed working directory is an error of the language',
+      'src/store/directory.ts',
+      'throw new NoWorkingDirectory({ path }, { cause })',
+      'throw cause',
+    ],
+  ),
+  ...breaking(
+    'The public API rejects with errors of its own',
+    { 'tests/typed-errors.test.ts': ['with anything else in place of what it names'] },
+    [
+      'a repair of a file lets the system speak',
+      `${CARE}/repair.ts`,
+      'const owner = await atStore(directory, () => liveOwner(source.base))',
+      'const owner = await liveOwner(source.base)',
     ],
   ),
   ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['closing does not wait for a budget'] }, [
@@ -2788,7 +2808,7 @@ export const MUTATIONS = [
     ],
     [
       'a store that is to be made does not say why it cannot be',
-      `${STORE}/store.ts`,
+      `${STORE}/directory.ts`,
       'throw StoreNotOpened.from(directory, error)',
       'throw error',
     ],

@@ -74,6 +74,7 @@ import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
 import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
+import { absolutePath } from './store/directory.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
@@ -231,7 +232,7 @@ export class Orchestrator implements AsyncDisposable {
     const { resume = 'at-once', notify, clock } = options
     if (notify !== undefined) (await import('./events/options/notify.ts')).checkReceivers(notify)
     const logger = hostLogger(options.logger)
-    const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
+    const baseDir = absolutePath(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
     const store = options.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
@@ -743,6 +744,7 @@ const byName = <T extends Workflow | undefined>(workflow: T | string): T | JsonO
 /** Throws InvalidInputError. */
 function checkOptions(options: OrchestratorOptions): void {
   refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
+  checkArgument('baseDir', options.baseDir ?? '.', 'a path')
   for (const [name, pattern] of Object.entries(options.workflows ?? {}))
     checkArgument(`The workflow "${name}"`, pattern, 'a function')
   const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options

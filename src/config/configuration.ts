@@ -18,7 +18,7 @@ import type { Limits } from '../events/options/limits.ts'
 import type { NotificationReceiver } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
-import { readPlainFile } from '../store/directory.ts'
+import { absolutePath, readPlainFile } from '../store/directory.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
 import { describeMistake } from './problems.ts'
@@ -96,14 +96,16 @@ export interface ConfigSources {
  * await using orchestrator = await Orchestrator.open({ ...(baseDir && { baseDir }), agents })
  */
 export async function loadConfig({
-  directory = process.cwd(),
+  directory = absolutePath('.'),
   file,
   environment = process.env,
   options = {},
   untrusted = 'refuse',
 }: ConfigSources = {}): Promise<Config> {
   checkKeys(options)
-  const path = file === undefined ? await findConfigFile(directory) : resolve(file)
+  checkArgument('The configuration file', file ?? '.', 'a path')
+  checkArgument('The directory of the configuration', directory, 'a path')
+  const path = file === undefined ? await findConfigFile(directory) : absolutePath(file)
   const found = path === null ? undefined : { path, text: await readConfigFile(path) }
   const document = found && (await documentOf(found))
   const { raw, origins } = layered(document?.value, { options, environment })
@@ -208,10 +210,10 @@ async function problemsOfTrust(
 }
 
 /** The configuration file for a directory (default: the working directory): in it, or above it; null if there is none. */
-export async function findConfigFile(directory: string = process.cwd()): Promise<string | null> {
-  checkArgument('The directory', directory, 'a text')
+export async function findConfigFile(directory: string = absolutePath('.')): Promise<string | null> {
+  checkArgument('The directory', directory, 'a path')
   for (const name of NAMES) {
-    const path = join(resolve(directory), name)
+    const path = join(absolutePath(directory), name)
     const isThere = await stat(path).then(
       () => true,
       () => false,

@@ -1,12 +1,22 @@
 /** Files and directories of a store: private to their owner, and durable once a write resolves. */
 import { type BigIntStats, constants, type Stats } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { NotAFileError } from '../events/errors/store.ts'
+import { NoWorkingDirectory } from '../events/errors/usage.ts'
 import { unfinishedPath } from './unfinished.ts'
 
 export const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT'
 export const alreadyExists = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST'
+
+/** The absolute form of a path. Throws {@link NoWorkingDirectory}. */
+export function absolutePath(path: string): string {
+  try {
+    return resolve(path)
+  } catch (cause) {
+    throw new NoWorkingDirectory({ path }, { cause })
+  }
+}
 
 /** Readable and writable by the owner only. */
 export const FILE_MODE = 0o600

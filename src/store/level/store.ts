@@ -11,11 +11,10 @@ import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Clock, inBackground, systemClock } from '../../clock.ts'
 import { StoreForReading } from '../../events/errors/archive.ts'
-import { StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts'
+import { StoreLockLost } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
-import { checkArgument } from '../../events/options/decoding.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
 import { appendGroup, DEFAULT_MAX_RECORD_BYTES, perAppend } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
@@ -25,6 +24,7 @@ import { removeLeftOvers } from '../unfinished.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { type LogDatabase, type OpenDatabase, openLevel } from './database.ts'
 import {
+  atStore,
   checkFormat,
   checkRoomToWrite,
   createStoreDirectory,
@@ -61,8 +61,7 @@ export interface LevelStoreOptions {
  * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }], { expectedVersion: 'none' })
  */
 export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
-  checkArgument('The directory of the store', directory, 'a text')
-  try {
+  return atStore(directory, async () => {
     await makeDirectory(directory)
     const paths = storePaths(await realpath(directory))
     const forReading = (await checkFormat(paths))?.forReading ?? false
@@ -74,9 +73,7 @@ export async function levelStore(directory: string, options: LevelStoreOptions =
       await lock.release()
       throw error
     }
-  } catch (error) {
-    throw StoreNotOpened.from(directory, error)
-  }
+  })
 }
 
 /** How often the owner is checked while nothing is written. */
