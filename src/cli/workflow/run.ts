@@ -62,7 +62,7 @@ export async function runTemplate(
 ) {
   // A wrong name is refused before stdin is read, and before a store is made.
   templateNamed(name)
-  if (id !== undefined) checkId('run', id)
+  if (naming.id !== undefined) checkId('run', naming.id)
   const task = await taskFrom(input, terminal(globals).note, file)
   return start(globals, { kind: 'template', name }, task, naming)
 }
