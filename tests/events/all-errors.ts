@@ -22,7 +22,7 @@ const DETAILS = {
     last: 10,
   },
   ...{ time: '2026-01-01', first: '2026-01-02', step: '11', steps: 12, type: 'TaskAsked', v: 13 },
-  ...{ machine: 'quota', state: 'open', construct: 'after', what: 'agent', id: '-', rule: 'a letter' },
+  ...{ machine: 'quota', state: 'open', construct: 'after', what: 'agent', end: 'claude-agents workflow cancel r1', id: '-', rule: 'a letter' },
   ...{ path: '/store', file: 'log/000001.log', line: 14, key: 'e!15', sha256: 'abc', bytes: 16, limit: 17 },
   ...{ attempts: 18, pid: 19, port: 20, code: 'EACCES', url: 'https://a/b', limitMs: 21, limitedBy: 'files' },
   ...{ kind: 'file', source: '/a', supervisor: 'top', child: 'a', command: 'deleteChild', where: 'a' },
