@@ -296,7 +296,7 @@ export class Runs {
     if (!end) throw new ClosedError({ what: 'store' })
     const { type, data } = runFacts.read(end)
     if (type === 'RunCancelled') throw new RunInterruptedError({ runId: id, paused: false, ...data })
-    return recordedResult(id, { store, stream, to: end.version }, this.#bodies)
+    return recordedResult(id, store.read(stream, { to: end.version }), this.#bodies)
   }
 
   async #end(stream: string): Promise<Recorded | undefined> {
@@ -414,7 +414,7 @@ export class Runs {
     const input = await writeRunInput(task, this.#bodies)
     if (context.input && !isSameInput(context.input, input)) throw new RunConflictError({ runId: id })
     if (value === 'succeeded') {
-      const facts = { store: this.#environment.store, stream: actor.stream, to: actor.version }
+      const facts = this.#environment.store.read(actor.stream)
       return recordedResult(id, facts, this.#bodies, { again: true })
     }
     const built = await this.#built(workflow)

@@ -4,7 +4,6 @@ import type { Recorded } from '../../events/envelope.ts'
 import { type RunFact, runFacts, type StepError } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { recordedSteps } from './recorded-steps.ts'
 import { type RecordedStepEvent, RecordedStepEvents, type StepEvent } from './step-event.ts'
 
 /** The result of a workflow. */
@@ -83,37 +82,32 @@ export async function lastRunTurn(store: EventStore, stream: string): Promise<Re
 }
 
 /**
- * The result of a run that has ended, from its facts up to a version: that of its last execution; or of another one,
- * `again`, which would take all answers from the log.
+ * The result of a run that has ended, from its facts: that of its last execution; or of another one, `again`, which would
+ * take all answers from the log.
  */
 export async function recordedResult(
   runId: string,
-  { store, stream, to }: { readonly store: EventStore; readonly stream: string; readonly to: number },
+  facts: AsyncIterable<Recorded>,
   bodies: Bodies,
   { again = false }: { readonly again?: boolean } = {},
 ): Promise<WorkflowResult> {
-  const recorded = await recordedSteps(store, stream)
   const steps = new RecordedStepEvents()
   let events: RecordedStepEvent[] = []
   let name = ''
   let finalOutput: Body | null = null
   let errors: readonly StepError[] = []
-  for await (const fact of store.read(stream, { to })) {
-    const { type, data } = runFacts.read(fact)
+  for await (const recorded of facts) {
+    const { type, data } = runFacts.read(recorded)
     if (type === 'RunStarted') name = data.name
     if (type === 'RunStarted' || type === 'RunResumed') events = []
     if (type === 'RunSucceeded' || type === 'RunFailed') {
       finalOutput = data.finalOutput
       errors = 'errors' in data ? data.errors : []
     }
-    events.push(...steps.take(fact))
+    events.push(...steps.take(recorded))
   }
   const progress = new Progress()
-  for (const event of again ? steps.again() : events) {
-    const isAnswered = event.state === 'succeeded' || event.state === 'reused'
-    // The agents hold the others.
-    const text = isAnswered ? (event.text ?? recorded.get(event.stepKey)?.text ?? null) : null
-    progress.note({ ...event, text: text === null ? null : await bodies.read(text) })
-  }
+  for (const event of again ? steps.again() : events)
+    progress.note({ ...event, text: event.text === null ? null : await bodies.read(event.text) })
   return progress.result(runId, name, finalOutput === null ? '' : await bodies.read(finalOutput), errors)
 }
