@@ -1,4 +1,5 @@
 /** What is reported of a run while it works, step by step; and the same from the log, for those who watch it from outside. */
+import { agentFacts } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
@@ -45,6 +46,7 @@ export class RecordedStepEvents {
     const stepKey = this.#asked.get(String(recorded.data.taskId))
     const step = stepKey === undefined ? undefined : this.#steps.get(stepKey)
     if (stepKey === undefined || step?.state !== 'open') return []
+    if (recorded.type === 'CallSucceeded') this.#steps.set(stepKey, { ...step, text: answerIn(recorded) })
     const isHeld = recorded.type === 'TaskHeld'
     const isReleased = recorded.type === 'CallStarted' || recorded.type === 'TaskApproved'
     if (!isHeld && !(isReleased && step.isHeld)) return []
@@ -95,7 +97,8 @@ export class RecordedStepEvents {
         return [{ ...eventOf(stepKey, step), state: 'scheduled' }]
       }
       case 'StepSucceeded': {
-        const { stepKey, costUsd, tokens, text } = data
+        const { stepKey, costUsd, tokens } = data
+        const text = data.text ?? this.#steps.get(stepKey)?.text ?? null
         const event = this.#ended(stepKey, 'answered', { costUsd, tokens }, text)
         return event ? [{ ...event, state: 'succeeded', text }] : []
       }
@@ -121,6 +124,12 @@ export class RecordedStepEvents {
     this.#steps.set(stepKey, { ...withCost(step, cost), state, text })
     return { ...eventOf(stepKey, step), ...cost }
   }
+}
+
+/** Recorded together with it, the step does not repeat it. */
+function answerIn(recorded: Recorded): Body | null {
+  const { type, data } = agentFacts.read(recorded)
+  return type === 'CallSucceeded' ? data.text : null
 }
 
 type StepCost = Pick<StepEvent, 'costUsd' | 'tokens'>
