@@ -1293,9 +1293,9 @@ export const MUTATIONS = [
     },
     [
       'what its agents recorded is not read',
-      'src/patterns/runs/recorded-steps.ts',
-      'if (answer === undefined) answers.delete(stepKey)',
-      'if (answer !== null) answers.delete(stepKey)',
+      'src/patterns/runs/recorded-answers.ts',
+      "if (!step || typeof data.answer !== 'number') continue",
+      "if (!step || typeof data.answer !== 'bigint') continue",
     ],
   ),
   ...breaking(

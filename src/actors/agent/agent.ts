@@ -124,6 +124,7 @@ export class Agent {
     return isFree && !this.#supervision.isSupervised && this.#tasksHere?.isIdle !== false && this.#life.isIdle
   }
 
+  /** Whether it is in memory. */
   get isHere(): boolean {
     return this.#life.isHere && !this.#life.closed
   }
