@@ -41,6 +41,11 @@ export const AGENT_COMMANDS: readonly string[] = [
   'reject',
   'setBudget',
   'budget',
+  'files.turns',
+  'files.list',
+  'files.diff',
+  'files.patch',
+  'files.undo',
 ]
 
 /** The commands, of both kinds, that change nothing. */
@@ -54,6 +59,10 @@ export const READING_COMMANDS: ReadonlySet<string> = new Set([
   'lateAnswers',
   'held',
   'budget',
+  'files.turns',
+  'files.list',
+  'files.diff',
+  'files.patch',
 ])
 
 /** Methods of the orchestrator that work only in the owner, each with what it does, for the error. */

@@ -159,7 +159,10 @@ export class OwnerSocket {
   }
 
   async #close(): Promise<void> {
-    await removeOwnerRecord(this.#owned.baseDir)
+    const { baseDir } = this.#owned
+    const record = await readOwnerRecord(baseDir).catch(() => null)
+    // Another owner may be in its place.
+    if (record?.socket === this.#path) await removeOwnerRecord(baseDir)
     const closed = once(this.#server, 'close')
     this.#server.close()
     await this.#followers.finish().catch(() => {})

@@ -8,6 +8,7 @@ import {
   OwnerRecordRefused,
   OwnerUnavailable,
 } from '../events/errors/owner.ts'
+import { codeOf } from '../events/errors/phrases.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { duration } from '../events/figures.ts'
 import { defined } from '../events/json.ts'
@@ -28,12 +29,28 @@ const BUSY = 503
 /** No process listens on the socket: the owner has ended, or is about to. */
 const NOT_LISTENING = new Set(['ENOENT', 'ECONNREFUSED'])
 
+/** An owner that is killed closes its connections a moment before it is gone. */
+const CUT_OFF = new Set(['ECONNRESET', 'EPIPE'])
+const ENDING_MS = 500
+const ENDING_POLL_MS = 25
+
 /**
  * Connects to the process that has a store open and serves it; null if there is none.
  *
  * @throws OwnerRecordRefused, OwnerProtocolMismatch, OwnerUnavailable (it does not answer)
  */
 export async function connectOwner(baseDir: string): Promise<OwnerClient | null> {
+  for (let left = ENDING_MS; ; left -= ENDING_POLL_MS) {
+    try {
+      return await greetOwner(baseDir)
+    } catch (error) {
+      if (!CUT_OFF.has(codeOf((error as Error).cause)) || left <= 0) throw error
+    }
+    await delay(ENDING_POLL_MS)
+  }
+}
+
+async function greetOwner(baseDir: string): Promise<OwnerClient | null> {
   const base = await realpath(baseDir).catch(() => null)
   const record = base === null ? null : await readOwnerRecord(base)
   // Whether an owner in another pid namespace lives, its socket tells.
@@ -52,7 +69,7 @@ export async function connectOwner(baseDir: string): Promise<OwnerClient | null>
     return null
   } catch (error) {
     client.close()
-    if (NOT_LISTENING.has(((error as Error).cause as NodeJS.ErrnoException)?.code ?? '')) return null
+    if (NOT_LISTENING.has(codeOf((error as Error).cause))) return null
     throw error
   }
 }

@@ -21,7 +21,7 @@ export async function served(script: ScriptedRunnerOptions = {}, options: Orches
   const own = await Orchestrator.open({ runner, ...options, baseDir })
   onTestFinished(() => own.close())
   const client = await connected(baseDir)
-  return { baseDir, runner, own, client, remote: await remoteOrchestrator(client) }
+  return { baseDir, runner, own, client, remote: await remoteOrchestrator(Orchestrator, client) }
 }
 
 const noRun = () => {

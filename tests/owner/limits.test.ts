@@ -7,7 +7,12 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import type { AgentSnapshot } from '../../src/actors/agent/machine.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { LARGEST_REQUEST } from '../../src/owner/answers.ts'
-import { type OwnerRecord, readOwnerRecord, writeOwnerRecord } from '../../src/owner/record.ts'
+import {
+  type OwnerRecord,
+  readOwnerRecord,
+  removeOwnerRecord,
+  writeOwnerRecord,
+} from '../../src/owner/record.ts'
 import { MOST_CONNECTIONS, serveOwner } from '../../src/owner/socket.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { levelStore } from '../../src/store/level/store.ts'
@@ -151,6 +156,21 @@ test.each(HALF_OPEN)('A client that stops %s holds up no other client, and not t
   })
   expect(waitedFor).toBe(false)
   await socket.close()
+})
+
+test('An owner that ends while a client connects is none, not an error', async () => {
+  const { baseDir, own } = await served()
+  const record = await readOwnerRecord(baseDir)
+  await own.close()
+  const server = createServer(async (socket) => {
+    await removeOwnerRecord(baseDir)
+    socket.destroy()
+  })
+  onTestFinished(() => void server.close())
+  server.listen(record?.socket)
+  await once(server, 'listening')
+  await writeOwnerRecord(baseDir, record as OwnerRecord)
+  expect(await connectOwner(baseDir)).toBeNull()
 })
 
 test.each([

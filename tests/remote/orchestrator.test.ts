@@ -185,7 +185,7 @@ describe('A task sent through the owner', () => {
     )
     await own.createAgent(A)
     const client = await connected(baseDir)
-    const asker = await remoteOrchestrator(client)
+    const asker = await remoteOrchestrator(Orchestrator, client)
     const asked = (await asker.agent('a')).ask('x', { taskId: 'one' })
     void asked.catch(() => {})
     await until(() => runner.calls.length === 1)

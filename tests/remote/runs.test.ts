@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { describeError } from '../../src/events/errors/base.ts'
-import type { Orchestrator } from '../../src/orchestrator.ts'
+import { Orchestrator } from '../../src/orchestrator.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { all } from '../../src/testing/contract/kit.ts'
@@ -30,7 +30,7 @@ async function slowTeam() {
   const team = await served(script, { clock, agents: TEAM })
   const calls = (count: number) => until(() => team.runner.calls.length === count)
   const status = async (runId = 'r1') => (await team.own.runs.show(runId)).status
-  const client = async () => remoteOrchestrator(await connected(team.baseDir))
+  const client = async () => remoteOrchestrator(Orchestrator, await connected(team.baseDir))
   return { ...team, clock, calls, status, client }
 }
 

@@ -1,9 +1,9 @@
 /** `agent ask`: the answer on stdout as it arrives, progress on stderr. */
 
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
-import type { TaskHandle } from '../../actors/agent/tasks/handle.ts'
+import type { Reply, TaskHandle } from '../../actors/agent/tasks/handle.ts'
 import type { AskOptions } from '../../actors/agent/tasks/tasks.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { TaskHeldError } from '../../events/errors/hold.ts'
@@ -17,7 +17,7 @@ import { mappings, repos } from '../arguments.ts'
 import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { requireKnown, type Session, withSession } from '../session.ts'
-import { pipedText, standardInput } from '../standard-input.ts'
+import { pipedText, readAll, standardInput } from '../standard-input.ts'
 import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
@@ -116,9 +116,22 @@ async function follow(terminal: Terminal, task: TaskHandle, warn: (message: stri
     else note(terminal, message)
   }
   const reply = await task
-  if (terminal.json) return terminal.value(reply)
-  terminal.line(streamed ? markdown.end() : inert(reply.text))
-  const { attempts, costUsd, tokens: used, stopReason } = reply
+  if (!streamed) return printAnswer(terminal, reply)
+  terminal.line(markdown.end())
+  printFigures(terminal, reply)
+}
+
+/** An answer that the user has not seen yet; with `--json`, all of the reply. */
+export function printAnswer(terminal: Terminal, reply: Reply): void {
+  if (terminal.json) {
+    terminal.value(reply)
+    return
+  }
+  terminal.line(inert(reply.text))
+  printFigures(terminal, reply)
+}
+
+function printFigures(terminal: Terminal, { attempts, costUsd, tokens: used, stopReason }: Reply): void {
   if (stopReason !== null && CUT_OFF.has(stopReason))
     terminal.progress(
       terminal.accent('yellow', `The answer is incomplete: the model stopped early (${inert(stopReason)}).`),
@@ -162,8 +175,9 @@ async function readInput(
 async function readText(file: string): Promise<string> {
   if (file === '-') return standardInput()
   try {
-    return await readFile(file, 'utf8')
+    return await readAll(createReadStream(file), `--text ${file}`)
   } catch (cause) {
+    if (cause instanceof InvalidInputError) throw cause
     throw new InvalidInputError(
       { what: `--text ${file}`, problem: `it cannot be read: ${systemProblem(cause)}` },
       { cause },

@@ -6,7 +6,7 @@ import { systemProblem } from '../../events/errors/phrases.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
-import { AGENT_ID_PATTERN } from '../../events/ids.ts'
+import { AGENT_ID_PATTERN, checkId } from '../../events/ids.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { stepName, type Worker } from '../../patterns/pattern.ts'
@@ -36,6 +36,7 @@ export async function runWorkflow(
   words: readonly string[],
   { id, detach, session, ...options }: RunNaming & SourceOptions,
 ) {
+  if (id !== undefined) checkId('run', id)
   const reference = await givenReference(words.slice(0, -1), options, globals.configFile)
   const isOfAgents = reference.kind === 'agents'
   if (isOfAgents) requireAgents(globals, stepName(reference.agents[0] as Worker))
@@ -59,8 +60,9 @@ export async function runTemplate(
   input: string | undefined,
   { file, ...naming }: RunNaming & { readonly file?: string },
 ) {
-  // A wrong name is refused before stdin is read.
+  // A wrong name is refused before stdin is read, and before a store is made.
   templateNamed(name)
+  if (naming.id !== undefined) checkId('run', naming.id)
   const task = await taskFrom(input, terminal(globals).note, file)
   return start(globals, { kind: 'template', name }, task, naming)
 }
@@ -145,15 +147,23 @@ async function givenFor(
 /** Shows the progress of a run until it ends, then its result. */
 async function follow({ terminal }: Session, running: Run): Promise<void> {
   terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
-  const progress = showProgress(running, terminal, systemClock)
+  const progress = showProgress(terminal, systemClock)
+  running.begun.then(() => progress.expect(running.agents)).catch(() => {})
+  const watching = running.subscribe((event) => progress.note(event))
   const waiting = whenHeld(running, terminal, systemClock)
   let result: WorkflowResult
   try {
     result = await Promise.race([running, waiting.held])
   } finally {
+    watching.unsubscribe()
     progress.stop()
     waiting.stop()
   }
+  printOutcome(terminal, result)
+}
+
+/** Prints the result of a run, and sets the exit code. */
+export function printOutcome(terminal: Terminal, result: WorkflowResult): void {
   if (!result.success) process.exitCode ??= 1
   if (terminal.json) terminal.value(jsonResult(result))
   else printResult(terminal, result)

@@ -95,6 +95,23 @@ export class StillWantedError extends defineError(
   }),
 ) {}
 
+/** No process serves the store; `silent` is the one that has it open and serves no other. */
+export class OwnerNotFound extends defineError(
+  'OwnerNotFound',
+  ({ path, silent = null }: { path: string; silent?: { readonly pid: number | null } | null }) => ({
+    details: { path },
+    ...(silent === null
+      ? {
+          message: `No process has the store ${path} open.`,
+          hint: 'Start one that serves it: claude-agents serve --detach (in code: or open it here, with Orchestrator.open)',
+        }
+      : {
+          message: `${silent.pid === null ? 'Another process' : `Process ${silent.pid}`} has the store ${path} open, and serves no other process.`,
+          hint: 'Wait until it ends (in code: let it serve others, by leaving out the option serve).',
+        }),
+  }),
+) {}
+
 /** An owner that was to run in the background ended before it served. */
 export class OwnerNotStarted extends defineError(
   'OwnerNotStarted',

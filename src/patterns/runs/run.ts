@@ -1,5 +1,5 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
-import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import { filter, firstValueFrom, of, ReplaySubject, type Subscription, toArray } from 'rxjs'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
@@ -47,6 +47,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
   readonly ended: Promise<void>
   readonly #result: Promise<WorkflowResult>
   readonly #events = new ReplaySubject<StepEvent>()
+  readonly #progress = new Progress()
   readonly #interruption = new AbortController()
   #asks: DurableAsk | undefined
   #agents: readonly string[] = []
@@ -62,13 +63,24 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     this.begun.catch(() => {})
     let end = () => {}
     this.ended = new Promise((resolve) => (end = resolve))
-    this.#events.subscribe({ complete: end })
+    this.#events.subscribe({ next: (event) => this.#progress.note(event), complete: end })
     this.#result = this.#conclude(preparing)
   }
 
   /** The agents that its workflow asks, as far as known, once it has begun. */
   get agents(): readonly string[] {
     return this.#agents
+  }
+
+  /** Whether it can only wait for an approval or for money: all its open steps are held. */
+  get isHeld(): boolean {
+    return this.#progress.isHeld
+  }
+
+  /** Resolves when it has ended, or is held. */
+  async rested(): Promise<void> {
+    if (this.isHeld) return
+    await firstValueFrom(this.#events.pipe(filter(() => this.isHeld)), { defaultValue: null })
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its result
@@ -138,8 +150,6 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     const notify = (event: StepEvent) => this.#events.next(event)
     const asks = new DurableAsk({ ...context, notify }, (error) => stuck.abort(error))
     this.#asks = asks
-    const progress = new Progress()
-    this.#events.subscribe((event) => progress.note(event))
     const outcome = await this.#emissions(asks, pattern, task, stuck.signal)
     const errors = outcome.answers
       ? missingFrom(outcome.answers)
@@ -164,7 +174,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
         : { type: 'RunFailed', data: { finalOutput: outcome.answers ? body : null, errors, ...uses } },
       causationId,
     )
-    return progress.result(this.id, name, finalOutput, errors)
+    return this.#progress.result(this.id, name, finalOutput, errors)
   }
 
   /** Runs the pattern until it completes, fails or is interrupted. */

@@ -53,6 +53,7 @@ describe('workflow run', () => {
       topic: 'go',
       startedAt: expect.any(String),
       durationMs: expect.any(Number),
+      ...{ endedAt: expect.any(String), driver: null, reason: null },
     }
     expect((await run(['workflow', 'list', '--json'])).values).toEqual([line])
     const [shown] = (await run(['workflow', 'show', runId, '--json'])).values
