@@ -143,3 +143,26 @@ const withCost = (step: SeenStep, { costUsd, tokens }: StepCost): SeenStep => ({
 const eventOf = (stepKey: string, { agent, ask }: SeenStep) => ({
   ...{ stepKey, ask, agent, costUsd: 0, tokens: 0, text: null, problem: null },
 })
+
+/** The steps of a run that have not ended, and which of them are held. */
+export class OpenSteps {
+  readonly #open = new Set<number>()
+  readonly #held = new Map<number, string>()
+
+  note({ ask, state, problem }: StepEvent): void {
+    if (state === 'scheduled') this.#open.add(ask)
+    else if (state !== 'held' && state !== 'released') this.#open.delete(ask)
+    if (state === 'held') this.#held.set(ask, problem ?? '')
+    else this.#held.delete(ask)
+  }
+
+  /** Whether there are some, and all of them are held. */
+  get areHeld(): boolean {
+    return this.#held.size > 0 && this.#held.size === this.#open.size
+  }
+
+  /** Why they are held. */
+  get problems(): readonly string[] {
+    return [...this.#held.values()]
+  }
+}
