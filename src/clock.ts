@@ -91,7 +91,16 @@ export function inTime<T, Late>(
     }
     if (!since || since.aborted) begin()
     else since.addEventListener('abort', begin, { once: true })
-    work.finally(end).then(resolve, reject)
+    work.then(
+      (value) => {
+        end()
+        resolve(value)
+      },
+      (error) => {
+        end()
+        reject(error)
+      },
+    )
   })
 }
 

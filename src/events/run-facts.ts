@@ -50,7 +50,10 @@ const definitions = {
   StepSucceeded: fact(
     Schema.Struct({
       ...step,
-      text: Body,
+      /** The answer, if it was not recorded together with that of the agent; in logs of older versions always. */
+      text: Schema.optionalKey(Body),
+      /** Otherwise the fact that holds it: a version of the worker's stream. */
+      answer: Schema.optionalKey(Schema.Int),
       sessionId: Schema.String,
       costUsd: Cost,
       tokens: Schema.Int,
@@ -58,6 +61,8 @@ const definitions = {
       /** The run that the answer was carried over from, at no cost to this one. */
       carriedFrom: Schema.optionalKey(Schema.String),
     }),
+    // Version 1 always had a text, and still reads as it is.
+    (data) => data,
   ),
   StepFailed: fact(
     Schema.Struct({

@@ -47,12 +47,17 @@ export const joined = (answers: Observable<Answer>): Observable<Answer> => answe
 /** What an answer made of these is made of, and what is missing from it. */
 export function madeOf(answers: readonly Answer[]): Pick<Answer, 'missing' | 'facts'> {
   const missing = missingFrom(answers)
-  const facts = [...new Set(answers.flatMap((answer) => answer.facts ?? []))]
+  const [only] = answers
+  const facts =
+    only && answers.length === 1
+      ? (only.facts ?? [])
+      : [...new Set(answers.flatMap((answer) => answer.facts ?? []))]
   return { ...(missing.length > 0 && { missing }), ...(facts.length > 0 && { facts }) }
 }
 
 /** The parts that are missing from any of the answers. */
 export function missingFrom(answers: readonly Answer[]): readonly StepError[] {
+  if (answers.every(({ error, missing }) => error === undefined && missing === undefined)) return []
   const parts = answers.flatMap(
     ({ agent, error, missing }) => missing ?? (error === undefined ? [] : [{ agent, ...error }]),
   )

@@ -37,6 +37,8 @@ export interface AppendRequest {
   readonly commitId: string | null
   readonly token: string | null
   readonly summary: StreamSummary | null
+  /** The same as JSON. */
+  readonly summaryText: string
 }
 
 /** What is appended together, all or nothing. */
@@ -45,18 +47,24 @@ export type AppendGroup = readonly AppendRequest[]
 /** @throws InvalidFactError, RecordTooLarge, InvalidIdError, InvalidInputError */
 export function appendGroup(appends: readonly StreamAppend[], maxRecordBytes: number): AppendGroup {
   const earlier: NewFact[] = []
-  const group = appends.map(({ stream, facts, expectedVersion = 'any', commitId, token, summary }) => ({
-    stream: checkStreamName(stream),
-    facts: facts.map((fact) => {
-      const requested = requestedFact(fact, earlier, maxRecordBytes)
-      earlier.push(fact)
-      return requested
-    }),
-    expectedVersion: checkExpectedVersion(expectedVersion),
-    commitId: commitId === undefined ? null : checkCommitId(commitId),
-    token: token ?? null,
-    summary: summary === undefined ? null : (JSON.parse(JSON.stringify(summary)) as StreamSummary),
-  }))
+  const group = appends.map(
+    ({ stream, facts, expectedVersion = 'any', commitId, token, summary = null }): AppendRequest => {
+      const summaryText = JSON.stringify(summary)
+      return {
+        stream: checkStreamName(stream),
+        facts: facts.map((fact) => {
+          const requested = requestedFact(fact, earlier, maxRecordBytes)
+          earlier.push(fact)
+          return requested
+        }),
+        expectedVersion: checkExpectedVersion(expectedVersion),
+        commitId: commitId === undefined ? null : checkCommitId(commitId),
+        token: token ?? null,
+        summary: JSON.parse(summaryText) as StreamSummary | null,
+        summaryText,
+      }
+    },
+  )
   const commitIds = group.flatMap(({ commitId }) => commitId ?? [])
   const twice = commitIds.find((commitId, index) => commitIds.indexOf(commitId) < index)
   if (twice === undefined) return group
@@ -124,7 +132,8 @@ function jsonProblem(value: unknown): string | null {
     return null
   }
   if (!isPlainObject(value)) return ` is a ${value.constructor?.name || 'class instance'}`
-  for (const [name, field] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    const field = value[name]
     const problem = field === undefined ? null : jsonProblem(field)
     if (problem !== null) return `.${name}${problem}`
   }
@@ -132,7 +141,7 @@ function jsonProblem(value: unknown): string | null {
 }
 
 /** Made by a literal, in whatever realm: its prototype is a root. */
-function isPlainObject(value: object): boolean {
+function isPlainObject(value: object): value is Readonly<Record<string, unknown>> {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }

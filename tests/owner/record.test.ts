@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
+import { PROTOCOL } from '../../src/owner/wire.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
@@ -31,13 +32,13 @@ async function forged(write: (file: string, baseDir: string) => Promise<unknown>
 const written = (record: object, permissions = 0o600) =>
   forged((file) => writeFile(file, JSON.stringify(record), { mode: permissions }))
 
+const ALIVE = { protocol: PROTOCOL, pid: process.pid, started: null, storeId: 'x' }
+
 /** Every file below a directory that an owner might write again, with its content. */
 async function found(directory: string): Promise<ReadonlyMap<string, string>> {
   const files = [...(await contents(directory))].filter(([path]) => !path.includes('-moved'))
   return new Map(files)
 }
-
-const ALIVE = { protocol: 2, pid: process.pid, started: null, storeId: 'x' }
 
 describe('An owner', () => {
   test('has a socket and a record that are private to its user, and removes them when it closes', async () => {
@@ -100,7 +101,7 @@ describe('An owner', () => {
       await mkdir(dirname(baseDir))
       const runner = scriptedRunner({ reply: () => ({ text: 'late', delayMs: 60_000_000 }) })
       const own = await open(baseDir, { runner })
-      const remote = await remoteOrchestrator(await connected(baseDir))
+      const remote = await remoteOrchestrator(Orchestrator, await connected(baseDir))
       const agent = await own.createAgent({ id: 'a', systemPrompt: 'You are a' })
       await own.createAgent({ id: 'b', systemPrompt: 'You are b' })
       await own.createAgent({ id: 'c', systemPrompt: 'You are c' })

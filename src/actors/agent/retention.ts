@@ -37,12 +37,18 @@ export function agentRetention(rule: RetentionRule): Retention {
   /** Open runs: resuming them may need the answers to what they asked. */
   const openRuns = new Set<string>()
   const askedBy = new Map<string, string>()
+  /** Tasks whose answers are also those of steps: runs keep their answers. */
+  const steps = new Map<string, string>()
+  const answers = new Set<string>()
   let dropped: Set<string> | undefined
 
   const see = ({ stream, type, data, at, correlationId }: Recorded) => {
     if (stream.startsWith('run/')) {
       if (RUN_ENDS.has(type)) openRuns.delete(stream)
       else openRuns.add(stream)
+      const step = `${stream} ${data.stepKey}`
+      if (type === 'StepScheduled') steps.set(step, taskKey(`agent/${data.worker}`, String(data.taskId)))
+      if (type === 'StepSucceeded' && data.text === undefined) answers.add(steps.get(step) ?? '')
     }
     if (!stream.startsWith('agent/') || typeof data.taskId !== 'string') return
     if (type === 'TaskAccepted' && correlationId !== null) {
@@ -71,7 +77,9 @@ export function agentRetention(rule: RetentionRule): Retention {
       dropped ??= decide()
       const fields = BODIES[type]
       if (!fields || typeof data.taskId !== 'string') return undefined
-      return dropped.has(taskKey(stream, data.taskId)) ? withoutBodies(data, fields) : undefined
+      const key = taskKey(stream, data.taskId)
+      if (type === 'CallSucceeded' && answers.has(key)) return undefined
+      return dropped.has(key) ? withoutBodies(data, fields) : undefined
     },
   }
 }

@@ -12,7 +12,6 @@ import { amountOf, type RecordedSpending, recordedSpending } from '../../events/
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import { mayPass } from '../engine/insistence.ts'
-import { Mailbox } from '../engine/mailbox.ts'
 import type { EffectContext, Perform } from '../engine/running-effects.ts'
 import { brokenBy, endBrokenTask, taskOf } from './broken-task.ts'
 import {
@@ -23,6 +22,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
+import { callFiles } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -85,8 +85,8 @@ export function agentWorker(
   const announced = new Map<string, Admitted>()
   /** The wait for other agents does not count against a task's deadline. */
   let lastAdmission: Promise<unknown> = Promise.resolve()
-  // One call at a time: a cancelled call's process may still be ending when the next one begins.
-  const calls = new Mailbox()
+  /** One call at a time: a cancelled call's process may still be ending when the next one begins. */
+  let lastCall: Promise<void> = Promise.resolve()
   let lastRecovery: Promise<unknown> = Promise.resolve()
   /** The record of how the last call ended, which waits for room on a full disk. */
   let lastRecord: Promise<unknown> = Promise.resolve()
@@ -102,6 +102,8 @@ export function agentWorker(
       causationId: task.cause,
       whileClosing: true,
     })
+
+  const files = callFiles(agent, actor, { runner, logger, directories, bodies, decide })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
@@ -142,7 +144,7 @@ export function agentWorker(
   }
 
   async function admit(task: QueuedTask, context: EffectContext): Promise<void> {
-    await environment.swept()
+    if (!environment.isSwept()) await environment.swept()
     const ids = { callId: newId(), sessionId: newId() }
     const { taskId } = task
     const admitted = await admission.admit(requestOf(task, ids.callId), context)
@@ -200,22 +202,43 @@ export function agentWorker(
 
   const deadlineMs = (task: CurrentTask) => deadlineLeftMs(task, actor.snapshot.context.config, clock.now())
 
-  /** Runs or recovers a call and records its end. */
-  async function resumeOrRun(effect: CallEffect, signal: AbortSignal, resumed: boolean, admitted: Admitted) {
-    if (resumed) {
-      const recovery = recover(effect, signal, admitted)
-      lastRecovery = recovery.catch(() => {})
-      if (await recovery) return
-      // Not sent again: the `deadline` effect ends the task.
-      if (deadlineMs(effect.task) <= 0) return aborted(signal)
+  /** Runs or recovers a call, after the one before it, and records its end. */
+  async function carryOutNext(effect: CallEffect, context: EffectContext): Promise<void> {
+    const admitted = takeAnnounced(effect.task, effect.call)
+    const before = lastCall
+    let end = () => {}
+    lastCall = new Promise((resolve) => {
+      end = resolve
+    })
+    try {
+      await before
+      if (!environment.isSwept()) await environment.swept()
+      const { signal } = context
+      if (context.resumed && (await isRecovered(effect, signal, admitted))) return
+      if (!signal.aborted) await run(effect, signal, admitted)
+    } finally {
+      admitted.leave()
+      end()
     }
-    if (!signal.aborted) await run(effect, signal, admitted)
+  }
+
+  /** Whether nothing is left to run. */
+  async function isRecovered(effect: CallEffect, signal: AbortSignal, admitted: Admitted): Promise<boolean> {
+    const recovery = recover(effect, signal, admitted)
+    lastRecovery = recovery.catch(() => {})
+    if (await recovery) return true
+    if (deadlineMs(effect.task) > 0) return false
+    // Not sent again: the `deadline` effect ends the task.
+    await aborted(signal)
+    return true
   }
 
   async function run(effect: CallEffect, signal: AbortSignal, admitted: Admitted) {
     takeBack(effect.task)
     const call = async (): Promise<CallEnding> =>
+      (await files.begin(effect)) ??
       (await placeInputs(effect, signal)) ??
+      (await files.saveBefore(effect)) ??
       (await composed(effect, async ({ call, leftOut }) => {
         if (leftOut) await recordCut(effect, leftOut)
         return carryOutCall(runner, call, signal, (message) => hear(effect, message, admitted))
@@ -381,13 +404,16 @@ export function agentWorker(
     const { callId } = call
     const { taskId } = task
     const spent = spentBy(ending)
-    if (spent) await learnCost(ending, spent, admitted)
+    const learning = spent && learnCost(ending, spent, admitted)
+    if (learning) await learning
     if (ending.type === 'CallSucceeded') {
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
+      const saved = await files.saveAfter(task, callId)
       try {
         const recorded = await recordAnswer(task, succeeded)
         if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
+        else if (saved) await files.commit(task, call, saved)
         return 'harvested'
       } catch (error) {
         return await keepUnrecordable({ task, call }, ending, admitted, error)
@@ -475,10 +501,10 @@ export function agentWorker(
   }
 
   /** It counts before its end is recorded: it is paid for, whatever happens to the log. */
-  async function learnCost(ending: CallEnding, spent: RecordedSpending, admitted: Admitted) {
+  function learnCost(ending: CallEnding, spent: RecordedSpending, admitted: Admitted) {
     // A transcript does not always tell the cost of an answer that was harvested after a crash.
-    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return
-    await admitted.learn(amountOf(spent))
+    if (ending.type === 'CallSucceeded' && ending.harvested && spent.costUsd === 0) return undefined
+    return admitted.learn(amountOf(spent))
   }
 
   async function passDeadline(task: QueuedTask) {
@@ -492,7 +518,7 @@ export function agentWorker(
     )
   }
 
-  const carryOut: Perform<AgentEffect> = async (effect, context) => {
+  async function carryOut(effect: Exclude<AgentEffect, CallEffect>, context: EffectContext): Promise<void> {
     switch (effect.type) {
       case 'begin':
         return beginNext(context)
@@ -503,44 +529,33 @@ export function agentWorker(
         return undefined
       case 'deadline':
         await context.pause(deadlineMs(effect.task))
+        if (!context.isWanted) return undefined
         // The call is recovered only after the sweep. If that fails, the deadline still holds.
         await environment.swept().catch(() => {})
         await lastRecovery
         await lastRecord
         await lastAdmission
         return context.isWanted ? passDeadline(effect.task) : undefined
-      case 'call': {
-        const admitted = takeAnnounced(effect.task, effect.call)
-        await calls.post(async () => {
-          try {
-            await environment.swept()
-            await resumeOrRun(effect, context.signal, context.resumed, admitted)
-          } finally {
-            admitted.leave()
-          }
-        })
-        return undefined
-      }
     }
   }
 
-  const carryOutOrBreak: Perform<AgentEffect> = async (effect, context) => {
-    try {
-      await carryOut(effect, context)
-    } catch (error) {
-      const taskId = taskOf(effect)
-      if (taskId === undefined || !context.isWanted) throw error
-      await endBrokenTask(actor, environment, taskId, error)
-    }
+  async function breakTask(effect: AgentEffect, context: EffectContext, error: unknown): Promise<void> {
+    const taskId = taskOf(effect)
+    if (taskId === undefined || !context.isWanted) throw error
+    await endBrokenTask(actor, environment, taskId, error)
   }
 
   const perform: Perform<AgentEffect> = async (effect, context) => {
     let isOver = true
     try {
-      await carryOutOrBreak(effect, context)
+      await (effect.type === 'call' ? carryOutNext(effect, context) : carryOut(effect, context))
     } catch (error) {
-      isOver = !context.isWanted || !mayPass(error)
-      throw error
+      try {
+        await breakTask(effect, context, error)
+      } catch (problem) {
+        isOver = !context.isWanted || !mayPass(problem)
+        throw problem
+      }
     } finally {
       // One that is left alone may still spend what is reserved for it.
       if (effect.type === 'call' && isOver && !leftAlone.has(effect.call.callId))

@@ -235,8 +235,11 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
       const facts = this.#drafts(decision(this.snapshot), origin, cause)
       return this.#appendOf(facts, origin.commitId, this.#foresee(this.snapshot, facts))
     }
-    const part = new Part(this.stream, origin.isFirst, take, (recorded) => this.#see(recorded))
-    part.recorded.catch((error) => this.#loseBy(error))
+    const version = () => this.#version
+    const part = new Part(this.stream, origin.isFirst, version, take, {
+      see: (recorded) => this.#see(recorded),
+      fail: (error) => this.#loseBy(error),
+    })
     this.#waiting.push(part)
     this.#deciding ??= this.#decideAll()
     return part
@@ -315,7 +318,7 @@ export class EventSourcedActor<M extends AnyStateMachine, E extends Effect> {
         continue
       }
       // Waits only for the part of the first decision, which is the earliest of all that wait here: see `join`.
-      if (next.part && !next.part.isReady) await next.part.ready
+      if (next.part && !next.part.isReady) await next.part.ready()
       await this.#takeTurn(this.#nextTurn())
     }
     this.#deciding = undefined

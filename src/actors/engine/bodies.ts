@@ -5,6 +5,8 @@ import type { EventStore } from '../../store/event-store.ts'
 import { mayPass } from './insistence.ts'
 
 export interface Bodies {
+  /** A text that is short enough is the body itself, and need not be written. */
+  isShort(text: string): boolean
   write(text: string): Promise<Body>
   /** For a text that was paid for: as `write`, or else in the fact itself, if no blob can be written. */
   keep(text: string): Promise<Body>
@@ -13,13 +15,16 @@ export interface Bodies {
 }
 
 export function bodiesIn({ blobs }: EventStore): Bodies {
-  const write = async (text: string) =>
-    Buffer.byteLength(text) > LARGEST_INLINE_BODY ? blobs.put(text) : text
+  // UTF-8 takes at most three bytes per UTF-16 unit: only a text that may be too long is measured.
+  const isShort = (text: string) =>
+    text.length * 3 <= LARGEST_INLINE_BODY || Buffer.byteLength(text) <= LARGEST_INLINE_BODY
+  const write = async (text: string) => (isShort(text) ? text : blobs.put(text))
   return {
+    isShort,
     write,
     async keep(text) {
       try {
-        return await write(text)
+        return isShort(text) ? text : await blobs.put(text)
       } catch (error) {
         if (mayPass(error)) throw error
         return text

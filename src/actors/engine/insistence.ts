@@ -35,7 +35,8 @@ export async function insist<T>(
 /** Something that is wanted until it is aborted. An abort ends its pauses. */
 export class Wish {
   readonly #clock: Clock
-  readonly #pauses = new Set<() => void>()
+  /** Made for the first pause. */
+  #pauses: Set<() => void> | undefined
   #isWanted = true
 
   constructor(clock: Clock) {
@@ -48,7 +49,7 @@ export class Wish {
 
   abort(): void {
     this.#isWanted = false
-    for (const end of this.#pauses) end()
+    for (const end of this.#pauses ?? []) end()
   }
 
   /** Waits this many ms, or until it is aborted. */
@@ -57,10 +58,11 @@ export class Wish {
       if (!this.#isWanted) return resolve()
       const end = () => {
         cancel()
-        this.#pauses.delete(end)
+        this.#pauses?.delete(end)
         resolve()
       }
       const cancel = this.#clock.after(delayMs, end)
+      this.#pauses ??= new Set()
       this.#pauses.add(end)
     })
   }

@@ -102,6 +102,11 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     return this.current ?? this.#loading ?? this.#load(() => undefined)
   }
 
+  /** Whether that takes no time. */
+  get isHere(): boolean {
+    return this.current !== undefined
+  }
+
   /** The actor, if it need not be loaded. */
   get current(): EventSourcedActor<M, E> | undefined {
     return this.#loading || this.#actor?.lost ? undefined : this.#actor
@@ -111,12 +116,18 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
    * See {@link EventSourcedActor.decide}. Taken again on the new state if something else was appended first, except together
    * with another actor.
    */
-  async decide(
+  decide(
     decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
     origin?: Causation,
     part?: Part,
   ): Promise<readonly Recorded[]> {
-    if (part) return this.#decideWith(part, decision, origin)
+    return part ? this.#decideWith(part, decision, origin) : this.#decideAlone(decision, origin)
+  }
+
+  async #decideAlone(
+    decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
+    origin?: Causation,
+  ): Promise<readonly Recorded[]> {
     for (;;) {
       const actor = this.current ?? (await this.use())
       try {

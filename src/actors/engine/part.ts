@@ -6,13 +6,13 @@ export class Part {
   readonly stream: string
   /** Whether its facts cause those of the other actor; otherwise they are caused by them. */
   readonly isFirst: boolean
+  /** The version of its stream, to which its facts will be added. */
+  readonly version: () => number
   /** Takes the decision and returns what is to be appended. May be called more than once. */
   readonly take: (cause: NewFact | undefined) => StreamAppend
-  /** Resolves with its facts once they are durable and folded; rejects if nothing was written. */
-  readonly recorded: Promise<readonly Recorded[]>
-  /** Resolves when its actor has come to it. Until it is recorded, that one decides nothing else. */
-  readonly ready: Promise<void>
-  readonly #fold: (recorded: readonly Recorded[]) => void
+  readonly #actor: { see(recorded: readonly Recorded[]): void; fail(error: unknown): void }
+  /** Made when it is first asked for. */
+  #recorded: Promise<readonly Recorded[]> | undefined
   #isReady = false
   #begin = () => {}
   #resolve: (recorded: readonly Recorded[]) => void = () => {}
@@ -21,43 +21,59 @@ export class Part {
   constructor(
     stream: string,
     isFirst: boolean,
+    version: () => number,
     take: (cause: NewFact | undefined) => StreamAppend,
-    fold: (recorded: readonly Recorded[]) => void,
+    actor: { see(recorded: readonly Recorded[]): void; fail(error: unknown): void },
   ) {
     this.stream = stream
     this.isFirst = isFirst
+    this.version = version
     this.take = take
-    this.#fold = fold
-    this.recorded = new Promise((resolve, reject) => {
+    this.#actor = actor
+  }
+
+  /** Resolves with its facts once they are durable and folded; rejects if nothing was written. */
+  get recorded(): Promise<readonly Recorded[]> {
+    this.#recorded ??= new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    // It may fail before anything waits for it.
-    this.recorded.catch(() => {})
-    this.ready = new Promise((resolve) => {
-      this.#begin = resolve
-    })
+    return this.#recorded
   }
 
+  /** Whether its actor has come to it. Until it is over, that one decides nothing else. */
   get isReady(): boolean {
     return this.#isReady
   }
 
+  /** Resolves when that is so. Only one may wait for it. */
+  ready(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#isReady) resolve()
+      else this.#begin = resolve
+    })
+  }
+
   /** Its actor has come to it. Resolves when it may go on. */
-  async begin(): Promise<void> {
+  begin(): Promise<void> {
     this.#isReady = true
     this.#begin()
-    await this.recorded.catch(() => {})
+    const over = () => {}
+    return this.recorded.then(over, over)
   }
 
   /** Lets its actor see what was appended. */
   see(recorded: readonly Recorded[]): void {
-    this.#fold(recorded)
+    this.#actor.see(recorded)
+    this.#recorded ??= Promise.resolve(recorded)
     this.#resolve(recorded)
   }
 
   /** Nothing was appended. */
   fail(error: unknown): void {
+    this.#actor.fail(error)
+    // It may fail before anything waits for it.
+    this.recorded.catch(() => {})
     this.#reject(error)
   }
 }

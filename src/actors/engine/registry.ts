@@ -7,6 +7,8 @@ import { type Clock, inBackground, soon, steadyTime } from '../../clock.ts'
 export interface Resident {
   /** Whether nothing needs it in memory now. */
   readonly isIdle: boolean
+  /** Whether it is in memory. */
+  readonly isHere: boolean
   /** Loads it unless it is loaded. */
   use(): Promise<unknown>
   /** Evicts it from memory. It loads again when it is used. */
@@ -50,6 +52,11 @@ export class Registry<T extends Resident> {
 
   /** The one with this id, in memory from now on. One that could not be loaded is loaded again by the next call. */
   get(id: string): Promise<T> {
+    const living = this.#living.get(id)
+    if (living?.isHere && !this.#loading.has(id)) {
+      this.used(id, living)
+      return Promise.resolve(living)
+    }
     const loading = this.#loading.get(id) ?? this.#begin(id)
     this.#loading.set(id, loading)
     return loading

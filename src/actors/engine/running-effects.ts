@@ -29,7 +29,7 @@ export class RunningEffects<E extends Effect> {
   readonly #failed: (error: unknown) => void
   readonly #running = new Map<string, RunningEffect>()
   /** Unwanted effects included, until they have ended. */
-  readonly #ending = new Set<Promise<void>>()
+  readonly #ending = new Set<RunningEffect>()
 
   /** @param failed Called when an effect failed permanently; it is not retried. */
   constructor(
@@ -47,7 +47,7 @@ export class RunningEffects<E extends Effect> {
 
   /** Starts what is missing and aborts what is unwanted. An effect that has ended is not started again while it stays wanted. */
   reconcile(effects: readonly E[], resumed: boolean): void {
-    const wanted = new Set(effects.map(({ key }) => key))
+    const wanted = this.#running.size > 0 ? new Set(effects.map(({ key }) => key)) : NONE
     for (const [key, running] of this.#running) {
       if (wanted.has(key)) continue
       this.#running.delete(key)
@@ -58,9 +58,8 @@ export class RunningEffects<E extends Effect> {
       if (this.#running.has(key)) continue
       const running = new RunningEffect(this.#clock, resumed)
       this.#running.set(key, running)
-      const ended = this.#carryOut(effect, running)
-      this.#ending.add(ended)
-      ended.finally(() => this.#ending.delete(ended))
+      this.#ending.add(running)
+      running.ended = this.#carryOut(effect, running)
     }
   }
 
@@ -77,7 +76,7 @@ export class RunningEffects<E extends Effect> {
 
   /** Resolves when the effects that run now have ended. */
   async quiet(): Promise<void> {
-    await Promise.all(this.#ending)
+    await Promise.all([...this.#ending].map(({ ended }) => ended))
   }
 
   /** Aborts all. */
@@ -92,29 +91,37 @@ export class RunningEffects<E extends Effect> {
   }
 
   async #carryOut(effect: E, running: RunningEffect): Promise<void> {
-    const report = (error: unknown, passing: boolean) =>
-      this.#logger.error({ stream: this.#stream, effect: effect.key, error, passing }, 'an effect failed')
     try {
       await insist(
         () => this.#perform(effect, running),
         running,
         (error) => {
-          report(error, true)
+          this.#report(effect, error, true)
           running.resumed = true
         },
       )
     } catch (error) {
       if (!running.isWanted) return
-      report(error, false)
+      this.#report(effect, error, false)
       this.#failed(error)
+    } finally {
+      this.#ending.delete(running)
     }
   }
+
+  #report({ key: effect }: E, error: unknown, passing: boolean): void {
+    this.#logger.error({ stream: this.#stream, effect, error, passing }, 'an effect failed')
+  }
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** One effect that runs. An abort controller costs more than the rest of a turn, so it has one only if `signal` is read. */
 class RunningEffect extends Wish implements EffectContext {
   #controller: AbortController | undefined
   resumed: boolean
+  /** Never rejects. */
+  ended: Promise<void> | undefined
 
   constructor(clock: Clock, resumed: boolean) {
     super(clock)

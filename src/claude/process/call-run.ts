@@ -21,7 +21,6 @@ import {
 } from '../stream/line-splitter.ts'
 import type { OutputFiles } from './call-output.ts'
 import { type CallProcess, type LaunchPlan, type ProcessExit, startProcess } from './launch.ts'
-import { messageQueue } from './message-queue.ts'
 import { sweepCall } from './sweep.ts'
 import { type TerminationContext, terminate, within } from './termination.ts'
 
@@ -238,6 +237,42 @@ function watchTime(
   return {
     reset() {
       activeAt = steadyTime(clock)
+    },
+  }
+}
+
+/** An unbounded queue between one producer and one consumer: pushing never waits. */
+interface MessageQueue<T> extends AsyncIterable<T> {
+  push(items: readonly T[]): void
+  /** Ends the queue. Items already queued are still delivered. */
+  end(): void
+}
+
+function messageQueue<T>(): MessageQueue<T> {
+  const items: T[] = []
+  let isEnded = false
+  let wake = () => {}
+
+  return {
+    push(added) {
+      if (isEnded) return
+      for (const item of added) items.push(item)
+      wake()
+    },
+    end() {
+      isEnded = true
+      wake()
+    },
+    async *[Symbol.asyncIterator]() {
+      while (true) {
+        const taken = items.splice(0)
+        yield* taken
+        if (items.length > 0) continue
+        if (isEnded) return
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
     },
   }
 }

@@ -100,8 +100,11 @@ export class DurableAsk {
     new Observable<Answer>((subscriber) => {
       const agent = stepName(worker)
       const { causes, handOver } = this
-      const asked = {
-        ...this.#numbers.next(agent, task, options),
+      const numbered = this.#numbers.next(agent, task, options)
+      const fingerprint = this.#context.fingerprints.get(agent)
+      const asked: NumberedAsk = {
+        ...numbered,
+        stepKey: fingerprint === undefined ? undefined : stepKeyOf(numbered, fingerprint),
         ask: ++this.#asks,
         leading: causes.begin(),
       }
@@ -114,7 +117,7 @@ export class DurableAsk {
           subscriber.next({ agent, text, ...(factId !== undefined && { facts: [factId] }) })
           subscriber.complete()
         })
-      const known = this.#recorded(agent, asked)
+      const known = this.#recorded(asked)
       if (known) {
         this.#converse(known, options)
         return emit(known.text, known.factId)
@@ -126,16 +129,17 @@ export class DurableAsk {
         const asking = this.#askWorker(worker, task, options, asked, stop.signal).then(
           (reply) => {
             isOver = true
+            this.#open.delete(asking)
             emit(reply.text, factOf(reply))
           },
           (error) => {
             isOver = true
+            this.#open.delete(asking)
             const failure = rememberLost(error, [stepError(agent, error)])
             end(factOf(error), () => subscriber.error(failure))
           },
         )
         this.#open.set(asking, stop)
-        asking.finally(() => this.#open.delete(asking))
       })
       return () => {
         // Also called after the answer, when nothing is left to stop: an abort costs more than an answer.
@@ -166,10 +170,8 @@ export class DurableAsk {
   }
 
   /** The answer from the log; undefined if it has none. */
-  #recorded(agent: string, { ask, ...asked }: NumberedAsk) {
-    const fingerprint = this.#context.fingerprints.get(agent)
-    if (fingerprint === undefined) return undefined
-    const stepKey = stepKeyOf(asked, fingerprint)
+  #recorded({ ask, stepKey }: NumberedAsk) {
+    if (stepKey === undefined) return undefined
     const step = this.#context.steps.get(stepKey)
     const text = this.#context.answers.get(stepKey)
     if (step?.state !== 'succeeded' || text === undefined) return undefined
@@ -186,7 +188,7 @@ export class DurableAsk {
     signal: AbortSignal,
   ): Promise<Reply> {
     const agent = stepName(worker)
-    const stepKey = stepKeyOf(asked, await this.#fingerprint(agent))
+    const stepKey = asked.stepKey ?? stepKeyOf(asked, await this.#fingerprint(agent))
     const before = this.#context.steps.get(stepKey)
     const previous = before?.state === 'scheduled' ? before.worker : undefined
     const assigned = await this.#workers.assign(worker, previous)
@@ -233,12 +235,16 @@ export class DurableAsk {
     if (isOpen) begin(before.factId)
     const asking: AskingStep = {
       ...(isOpen ? {} : { schedule }),
-      succeed: (answering, { text, sessionId, durationMs, ...spent }) => {
+      succeed: (answering, { sessionId, durationMs, ...spent }) => {
         const { costUsd, tokens } = taskSpending(spent)
-        const data = { stepKey, agent, text, sessionId, costUsd, tokens, durationMs }
-        const answered: RunFact = { type: 'StepSucceeded', data }
+        const data = { stepKey, agent, sessionId, costUsd, tokens, durationMs }
+        // The text is in the agent's fact, which is in the same append.
+        const answered = (): RunFact => ({
+          type: 'StepSucceeded',
+          data: { ...data, answer: answering.version() + 1 },
+        })
         return actor.decide(
-          ({ value }) => (value === 'running' ? [answered] : []),
+          ({ value }) => (value === 'running' ? [answered()] : []),
           { correlationId: runId },
           answering,
         )
@@ -328,7 +334,12 @@ function mayHaveTask({ snapshot }: Agent, taskId: string, error: unknown): boole
   return isOpen || error instanceof StoreReadOnly || !(error instanceof ClaudeAgentError)
 }
 
-type NumberedAsk = AskedStep & { readonly ask: number; readonly leading: string | undefined }
+interface NumberedAsk extends AskedStep {
+  /** undefined if the agent is not known yet. */
+  readonly stepKey: string | undefined
+  readonly ask: number
+  readonly leading: string | undefined
+}
 
 interface AttemptedStep {
   readonly stepKey: string

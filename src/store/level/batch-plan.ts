@@ -14,7 +14,7 @@ import {
 import { type FactStamp, type FactText, recordedFact, storedText } from '../fact-text.ts'
 import type { HeadEntry } from './index-value.ts'
 import { recordKey } from './keys.ts'
-import { type CommitNote, encodeRecord, joinText } from './record.ts'
+import { type CommitNote, encodeRecord } from './record.ts'
 
 /** The last record of the log. */
 export interface LogEnd {
@@ -98,10 +98,11 @@ export class BatchPlan {
     const count = facts.length
     if (commitId !== null && count > 0)
       this.#commits.set(commitId, { first: this.#start + this.records.length + 1, count })
-    let version = this.#version(stream)
-    for (const [index, fact] of facts.entries()) {
-      const note = index === count - 1 ? noteOf(request) : null
-      this.#append(stream, ++version, placedFact(fact, this.#writer.storeId, first), note)
+    const before = this.#version(stream)
+    let version = before
+    for (const fact of facts) {
+      const isLast = ++version === before + count
+      this.#append(stream, version, placedFact(fact, this.#writer.storeId, first), isLast ? request : null)
     }
     this.#versions.set(stream, version)
   }
@@ -110,24 +111,31 @@ export class BatchPlan {
     return this.#versions.get(stream) ?? this.#known.heads.get(stream)?.version ?? 0
   }
 
-  #append(stream: string, version: number, fact: FactText, note: CommitNote | null): void {
+  /** @param request The one that ends with this fact. */
+  #append(stream: string, version: number, fact: FactText, request: AppendRequest | null): void {
     const position = this.#start + this.records.length + 1
     const key = recordKey(position)
     const { storeId, epoch, at } = this.#writer
     const stamp: FactStamp = { storeId, position, stream, version, at, epoch }
-    const text = storedText(stamp, fact)
-    const noted = joinText(text, note)
-    const { value, hash } = encodeRecord(key, this.#hash, noted)
+    const note = request && noteOf(request)
+    const text =
+      request && note ? `${storedText(stamp, fact)}\n${noteText(request)}` : storedText(stamp, fact)
+    const { value, hash } = encodeRecord(key, this.#hash, text)
     this.#hash = hash
-    this.records.push({ key, value, position, stream, version, stamp, fact, note, length: noted.length })
+    this.records.push({ key, value, position, stream, version, stamp, fact, note, length: text.length })
   }
 }
 
 /** Most appends have neither a commit id nor a summary, and need no note. */
 function noteOf({ facts, commitId, summary }: AppendRequest): CommitNote | null {
-  if (commitId === null && summary === null) return null
-  return {
-    ...(commitId === null ? {} : { commitId, count: facts.length }),
-    ...(summary === null ? {} : { summary }),
-  }
+  if (commitId === null) return summary === null ? null : { summary }
+  const { length: count } = facts
+  return summary === null ? { commitId, count } : { commitId, count, summary }
+}
+
+/** The note as `joinText` writes it, of what is text already. */
+function noteText({ facts, commitId, summary, summaryText }: AppendRequest): string {
+  const commit = commitId === null ? '' : `"commitId":${JSON.stringify(commitId)},"count":${facts.length}`
+  const state = summary === null ? '' : `"summary":${summaryText}`
+  return `{${commit}${commit === '' || state === '' ? '' : ','}${state}}`
 }

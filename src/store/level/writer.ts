@@ -7,8 +7,7 @@
  * - `HeadFile` keeps the last position in a file beside the log, so that a lost tail is detected.
  * - A checkpoint is the position up to which the index on disk is complete. What follows it is indexed again on opening.
  */
-import type { Clock } from '../../clock.ts'
-import { instant } from '../../clock.ts'
+import { type Clock, instant } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { StoreLockLost, StoreReadOnly } from '../../events/errors/store.ts'
 import type { Logger } from '../../logger.ts'
@@ -22,14 +21,12 @@ import {
 import { Claims } from '../claims.ts'
 import type { Watermark } from '../follow.ts'
 import { BatchPlan, type KnownLog, type LogEnd } from './batch-plan.ts'
-import { CommitQueue, type QueuedRequest } from './commit-queue.ts'
 import { type LogDatabase, rootCause } from './database.ts'
 import type { HeadFile } from './head-file.ts'
 import { type EpochEntry, encodeIndexValue } from './index-value.ts'
 import { EPOCH_KEY } from './keys.ts'
 import { records } from './reader.ts'
 import type { RecoveredLog } from './recovery.ts'
-import { RetrySchedule } from './retry-schedule.ts'
 import type { StreamIndex } from './stream-index.ts'
 
 type Append = QueuedRequest<AppendGroup, readonly Recorded[]>
@@ -262,4 +259,92 @@ export class LogWriter {
 
 function rejectAll(appends: readonly Append[], error: Error): void {
   for (const { reject } of appends) reject(error)
+}
+
+/** A queued request, and how to settle its caller's promise. */
+interface QueuedRequest<Request, Result> {
+  readonly request: Request
+  resolve(result: Result | PromiseLike<Result>): void
+  reject(error: unknown): void
+}
+
+/** *Contract:* settles every member of the group, and does not throw. */
+type Commit<Request, Result> = (group: readonly QueuedRequest<Request, Result>[]) => Promise<void>
+
+/** The most requests in one write, so that the first of ten thousand does not wait for all of them. */
+const LARGEST_GROUP = 2048
+
+/** Group commit, in request order: requests that arrive during a write are written together by the next one. */
+class CommitQueue<Request, Result> {
+  readonly #commit: Commit<Request, Result>
+  #queue: QueuedRequest<Request, Result>[] = []
+  #running: Promise<void> | null = null
+
+  constructor(commit: Commit<Request, Result>) {
+    this.#commit = commit
+  }
+
+  push(request: Request): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ request, resolve, reject })
+      this.#running ??= this.#run()
+    })
+  }
+
+  /** Resolves when no request is queued or being written. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running
+  }
+
+  async #run(): Promise<void> {
+    await yieldToCallers()
+    while (this.#queue.length > 0) {
+      await this.#commitOne(this.#queue.splice(0, LARGEST_GROUP))
+      await yieldToCallers()
+    }
+    this.#running = null
+  }
+
+  /** A commit that breaks its contract must not leave its group, and all later ones, pending forever. */
+  async #commitOne(group: readonly QueuedRequest<Request, Result>[]): Promise<void> {
+    try {
+      await this.#commit(group)
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    }
+  }
+}
+
+/** Lets code that can run now, such as callers just settled, enqueue its next append first. */
+const yieldToCallers = () => new Promise<void>((resolve) => process.nextTick(resolve))
+
+const FIRST_DELAY_MS = 100
+const LONGEST_DELAY_MS = 30_000
+
+/** When to retry after a failure: exponential backoff from 100 ms to 30 s. */
+class RetrySchedule {
+  readonly #clock: Clock
+  #delay = FIRST_DELAY_MS
+  #failedAt = 0
+  #dueAt = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  get isDue(): boolean {
+    const now = this.#clock.now()
+    // A clock that was set back must not extend the delay.
+    return now >= this.#dueAt || now < this.#failedAt
+  }
+
+  failed(): void {
+    this.#failedAt = this.#clock.now()
+    this.#dueAt = this.#failedAt + this.#delay
+    this.#delay = Math.min(this.#delay * 2, LONGEST_DELAY_MS)
+  }
+
+  succeeded(): void {
+    this.#delay = FIRST_DELAY_MS
+  }
 }

@@ -92,19 +92,20 @@ async function abandonedRun(baseDir: string) {
 test('a run that no process works on waits: the list, recover and serve say so', async () => {
   const { folder, run, start } = await commandLine()
   await abandonedRun(join(folder, '.claude-agents'))
-  const says = (when: string) =>
-    `Run r1 (report) waits for a process that works on it. Resume it${when}: claude-agents workflow resume r1`
+  const why =
+    'it needs its program. Start that, or name its code: claude-agents workflow resume r1 --module FILE'
+  const says = `Run r1 (report) waits: ${why}`
   expect((await run(['workflow', 'list', '--json'])).values).toMatchObject([
-    { runId: 'r1', status: 'waiting' },
+    { runId: 'r1', status: 'waiting', reason: 'needs its program', driver: null },
   ])
-  expect((await run(['workflow', 'show', 'r1'])).stderr).toContain('No process works on it.')
+  expect((await run(['workflow', 'show', 'r1'])).stderr).toContain(`It does not continue: ${why}`)
   const recovered = await run(['recover'])
-  expect(recovered.stderr).toContain(says(''))
+  expect(recovered.stderr).toContain(says)
   expect(recovered.stderr).not.toContain('Nothing was left behind')
   const service = start('serve')
   const lines: string[] = []
   service.stderr.on('data', (data) => lines.push(String(data)))
-  await vi.waitFor(() => expect(lines.join('')).toContain(says(' once serve has ended')), {
+  await vi.waitFor(() => expect(lines.join('')).toContain(says), {
     timeout: 30_000,
     interval: 50,
   })
