@@ -1678,7 +1678,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'The public API rejects with errors of its own',
-    { 'tests/typed-errors.test.ts': ['in a working directory that was removed'] },
+    { 'tests/impossible-paths.test.ts': ['in a working directory that was removed'] },
     [
       'a removed working directory is an error of the language',
       'src/store/directory.ts',
@@ -1688,7 +1688,7 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'The public API rejects with errors of its own',
-    { 'tests/typed-errors.test.ts': ['with anything else in place of what it names'] },
+    { 'tests/impossible-paths.test.ts': ['with anything else in place of what it names'] },
     [
       'a repair of a file lets the system speak',
       `${CARE}/repair.ts`,

@@ -238,7 +238,7 @@ const has = (value: unknown, ...methods: readonly string[]) =>
 
 const ARGUMENTS = {
   'a text': (value: unknown) => typeof value === 'string',
-  'a path': (value: unknown) => typeof value === 'string' && value !== '',
+  'a path': (value: unknown) => typeof value === 'string' && value !== '' && !value.includes('\0'),
   'a number': (value: unknown) => typeof value === 'number' && Number.isFinite(value),
   'a list': Array.isArray,
   'an object': (value: unknown) => typeof value === 'object' && value !== null,

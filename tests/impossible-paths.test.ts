@@ -142,8 +142,9 @@ test('in a working directory that was removed, all of it says so', async () => {
   onTestFinished(() => process.chdir(back))
   await rm(removed, { recursive: true })
   for (const [work, does] of Object.entries(WORKS)) await typed(work, () => does('x'))
-  await typed('defaults', () => Orchestrator.open({ runner: scriptedRunner() }))
-  await typed('defaults', () => loadConfig())
+  const gone = { _tag: 'NoWorkingDirectory', message: expect.stringContaining('no longer exists') }
+  await expect(Orchestrator.open({ runner: scriptedRunner() })).rejects.toMatchObject(gone)
+  await expect(loadConfig({ environment: {} })).rejects.toMatchObject(gone)
 })
 
 test('whatever is in place of the files of a store, each operation on it fails only with an error for people', async () => {
