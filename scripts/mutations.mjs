@@ -10,6 +10,7 @@ const POWER_LOSS = 'tests/store/level/power-loss.test.ts'
 const CONTRACT = 'tests/store/contract.test.ts'
 const LOCK = 'tests/store/level/lock.test.ts'
 const BACKUP = 'tests/store/care/backup.test.ts'
+const FULL_DISK = 'tests/full-disk.test.ts'
 const GOVERNOR = 'tests/actors/admission/governor.test.ts'
 const ACCOUNT_WAITS = 'tests/actors/admission/account-waits.test.ts'
 const ACCOUNT_LIMITS = 'tests/actors/admission/account-limits.test.ts'
@@ -30,6 +31,57 @@ const breaking = (promise, tests, ...edits) =>
   edits.map(([what, file, from, to]) => ({ breaks: `${promise}: ${what}`, file, from, to, tests }))
 
 export const MUTATIONS = [
+  // Files
+  ...breaking(
+    'A turn of an agent on a repository is a transaction over its files',
+    {
+      'tests/actors/agent/files.test.ts': [
+        'a call that failed leaves nothing for the next one, and what it did is in a snapshot',
+      ],
+    },
+    [
+      'a call that failed counts as settled',
+      'src/actors/agent/state.ts',
+      "...(when === 'before' ? { before: commit } : {})",
+      '...{}',
+    ],
+  ),
+  ...breaking(
+    'A snapshot brings back bytes, modes, links, deletions and untracked files',
+    { 'tests/workspaces/files/file-history.test.ts': ['restores bytes, modes, links, deletions'] },
+    [
+      'a file that is new stays',
+      'src/workspaces/files/file-history.ts',
+      'if (to === undefined) await removeFileAt(root, path)',
+      'if (to === undefined) void path',
+    ],
+  ),
+  ...breaking(
+    'A worktree that is lost is made again',
+    {
+      'tests/actors/agent/files.test.ts': ['a worktree that is gone is made again from the newest snapshot'],
+    },
+    [
+      'from its base',
+      'src/workspaces/files/operations.ts',
+      'history.restore(last ?? workspace.commit',
+      'history.restore(workspace.commit',
+    ],
+  ),
+  ...breaking(
+    "The user's repository stays as it is, and nothing of it runs.",
+    {
+      'tests/workspaces/files/worktree.test.ts': [
+        'an agent gets the files of a commit, and nothing of a hostile repository runs',
+      ],
+    },
+    [
+      'its hooks run',
+      'src/workspaces/files/git.ts',
+      "'core.hooksPath=/dev/null', 'core.fsmonitor=false'",
+      "'core.fsmonitor=false'",
+    ],
+  ),
   // The log
   ...breaking(
     'A power loss at any moment',
@@ -484,11 +536,41 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'If its directory is removed, an open store',
+    { [OWNER_RECORD]: ['%s while calls run fails them at once, and closes'] },
+    [
+      'a removed directory is noticed by the next write alone',
+      `${STORE}/store.ts`,
+      '        writer.checkOwner()\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'If its directory is removed, an open store',
     { 'tests/store/level/faults.test.ts': ['A store whose directory is removed while it is open'] },
     [
-      'a removed directory is not noticed',
+      'a blob brings a removed directory back',
+      'src/store/file-blobs.ts',
+      '{ mode: DIRECTORY_MODE }',
+      '{ mode: DIRECTORY_MODE, recursive: true }',
+    ],
+  ),
+  ...breaking(
+    'If its directory is removed, an open store',
+    { [OWNER_RECORD]: ['%s while calls run fails them at once, and closes'] },
+    [
+      'the record of another owner is removed',
+      'src/owner/socket.ts',
+      'if (record?.socket === this.#path) await',
+      'await',
+    ],
+  ),
+  ...breaking(
+    'An owner whose lock file is removed or replaced stops',
+    { 'tests/store/level/faults.test.ts': ['A store that loses its head file'] },
+    [
+      'a removed head file is not noticed',
       `${STORE}/store.ts`,
-      "if (headFile.isGone) throw new Error('its directory was removed')\n",
+      'if (headFile.isGone) throw new StoreLockLost({ path: paths.base, file: paths.head })\n',
       '',
     ],
   ),
@@ -523,8 +605,8 @@ export const MUTATIONS = [
     [
       'another file under its name passes',
       `${STORE}/lock.ts`,
-      'return found?.ino === own.ino && found.dev === own.dev',
-      'return found !== undefined',
+      'const isOwn = () => identityAt(path) === own',
+      'const isOwn = () => identityAt(path) !== undefined',
     ],
   ),
   ...breaking(
@@ -1313,8 +1395,8 @@ export const MUTATIONS = [
     [
       'a task ends with its client',
       'src/owner/socket.ts',
-      '    const lines = new LineWriter(response)\n',
-      "    const lines = new LineWriter(response)\n    const { agent, taskId } = parseBody(body) as TaskRequest\n    response.once('close', () => void this.#commands.run({ agent, method: 'cancel', args: [taskId, 'gone'] }))\n",
+      '      const lines = new LineWriter(response)\n',
+      "      const lines = new LineWriter(response)\n      const { agent, taskId } = parseBody(body) as TaskRequest\n      response.once('close', () => void this.#commands.command({ agent, method: 'cancel', args: [taskId, 'gone'] }))\n",
     ],
   ),
   ...breaking(
@@ -1333,6 +1415,36 @@ export const MUTATIONS = [
       'if (await othersServed(session.orchestrator, interruption, screen)) leave()',
       'await othersServed(session.orchestrator, interruption, screen)',
     ],
+  ),
+  ...breaking(
+    'A run outlives the client that asked for it, and ends when all who asked for it interrupt it',
+    { 'tests/remote/runs.test.ts': ['continues while others want it'] },
+    [
+      'the first interruption ends it',
+      'src/owner/served-commands.ts',
+      'if (asked.askers > 0 && !forAll) return false',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A workflow that is run through the owner has the steps, the result and the errors that it has there',
+    { 'tests/remote/runs.test.ts': ['is not begun if the owner sees another version of it'] },
+    ['they are not compared', 'src/owner/served-commands.ts', '      await this.#assertSame(request)\n', ''],
+  ),
+  ...breaking(
+    'Clients of all kinds work beside a service at once',
+    { 'tests/cli/service/detach.test.ts': ['ten clients of different kinds at once beside a service'] },
+    [
+      'a run ends with its client',
+      'src/owner/served-commands.ts',
+      'if (gone.aborted) this.#leave((onHeld) => left()?.(onHeld) ?? telling)',
+      'if (gone.aborted) own.stop.abort()',
+    ],
+  ),
+  ...breaking(
+    'An owner that does not answer is named',
+    { 'tests/cli/service/detach.test.ts': ['an owner that does not answer is named'] },
+    ['its age is not told', 'src/remote/client.ts', '}${age}`', '}`'],
   ),
   ...breaking(
     'An owner that is stopping says so and accepts nothing',
@@ -1521,7 +1633,7 @@ export const MUTATIONS = [
     },
     [
       'the error of the system passes as it is',
-      'src/store/level/store.ts',
+      `${STORE}/directory.ts`,
       '    throw StoreNotOpened.from(directory, error)',
       '    throw error ?? StoreNotOpened.from(directory, error)',
     ],
@@ -1564,6 +1676,50 @@ export const MUTATIONS = [
       '        return await begin(task, context)\n      } catch',
     ],
   ),
+  ...breaking(
+    'The public API rejects with errors of its own',
+    { 'tests/typed-errors.test.ts': ['in a working directory that was removed'] },
+    [
+      'a removed working directory is an error of the language',
+      'src/store/directory.ts',
+      'throw new NoWorkingDirectory({ path }, { cause })',
+      'throw cause',
+    ],
+  ),
+  ...breaking(
+    'The public API rejects with errors of its own',
+    { 'tests/typed-errors.test.ts': ['with anything else in place of what it names'] },
+    [
+      'a repair of a file lets the system speak',
+      `${CARE}/repair.ts`,
+      'const owner = await atStore(directory, () => liveOwner(source.base))',
+      'const owner = await liveOwner(source.base)',
+    ],
+  ),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['closing does not wait for a budget'] }, [
+    'closing waits until a budget is set',
+    'src/actors/admission/budgets.ts',
+    '    await this.#closeLedgers()\n    await this.#settings.idle()\n',
+    '    await this.#settings.idle()\n',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a run that no process executes'] }, [
+    'a cancellation is tried once',
+    'src/patterns/runs/runs.ts',
+    'await actor.insist(end)',
+    'await end()',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a run whose end is refused'] }, [
+    'copies are removed once',
+    'src/patterns/runs/durable-ask.ts',
+    'await actor.insist(() => this.#workers.dismiss())',
+    'await this.#workers.dismiss()',
+  ]),
+  ...breaking('A full disk hangs nothing', { [FULL_DISK]: ['a supervisor refuses commands'] }, [
+    'commands wait behind an exit',
+    'src/actors/supervision/worker.ts',
+    '      for (const reject of this.#commands) reject(error)\n      this.#commands.clear()\n',
+    '',
+  ]),
   ...breaking(
     'A full disk undoes no decision and loses no answer',
     {
@@ -1619,6 +1775,68 @@ export const MUTATIONS = [
       "  if (trust === 'trusted') return []",
       '  if (trust.length > 0) return []',
     ],
+  ),
+  ...breaking(
+    'A repository cannot run a command or call a webhook through notify',
+    { 'tests/config/trust.test.ts': ['may not: %j'] },
+    [
+      'a command needs no trust',
+      'src/config/trust.ts',
+      "    if (command) add(['notify', index, 'command'], 'it names a program to run')\n",
+      '',
+    ],
+    [
+      'a webhook needs no trust',
+      'src/config/trust.ts',
+      '    if (webhook) add(',
+      '    if (webhook && command) add(',
+    ],
+  ),
+  ...breaking(
+    'Each receiver gets what it chose at least once, in the order of the log',
+    { 'tests/notifications/notifier.test.ts': ['For any log, any failures and any kills'] },
+    [
+      'the place is kept before the delivery',
+      'src/notifications/notifier.ts',
+      '        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
+      '        await this.#places.advance(id, recorded.position, isFor)\n        if (isFor && !(await this.#deliver(receiver, notification))) return\n',
+    ],
+    [
+      'the next one does not wait for one that failed',
+      'src/notifications/notifier.ts',
+      "      if (outcome === 'refused' || tries === MOST_TRIES) {",
+      "      if (outcome !== 'unusable') {",
+    ],
+  ),
+  ...breaking(
+    'A receiver holds up neither work nor another receiver',
+    { 'tests/notifications/notifier.test.ts': ['that never answers holds up no other'] },
+    [
+      'closing waits for all of them',
+      'src/notifications/notifier.ts',
+      'await inTime(this.#parts.clock, this.#deliveries, CLOSES_WITHIN_MS, undefined)',
+      'await this.#deliveries',
+    ],
+  ),
+  ...breaking(
+    'A notification that cannot be delivered is given up after 10 tries, with one warning',
+    { 'tests/notifications/notifier.test.ts': ['is given up with one warning, and hears the next one'] },
+    ['it is tried for ever', 'src/notifications/notifier.ts', 'tries === MOST_TRIES', 'tries === 0'],
+  ),
+  ...breaking(
+    'A notification has no prompt and no answer, and a secret is repeated nowhere',
+    { 'tests/notifications/receivers.test.ts': ['whose secret is %j, without repeating it'] },
+    [
+      'a mistaken secret is quoted',
+      'src/events/options/decoding.ts',
+      'said.isPrivate ? undefined : valueAt(root, path)',
+      'valueAt(root, path)',
+    ],
+  ),
+  ...breaking(
+    'A webhook is not followed elsewhere',
+    { 'tests/notifications/receivers.test.ts': ['is not followed elsewhere'] },
+    ['redirects are followed', 'src/notifications/receivers.ts', "redirect: 'manual', ", ''],
   ),
   ...breaking(
     'A refused key or an account without credit costs one request',
@@ -1870,14 +2088,42 @@ export const MUTATIONS = [
     [
       'a changed definition is taken without a word',
       'src/patterns/runs/runs.ts',
-      'if (hash !== null && recorded !== hash) throw',
-      'if (hash !== null && recorded === null) throw',
+      'if (hasChanged(context, hash)) throw',
+      'if (hasChanged(context, null)) throw',
     ],
     [
       'the parts of a workflow do not count',
       'src/workflows/built-workflow.ts',
       'return [workflow, ...partsOf(workflow)',
       'return [workflow, ...partsOf(workflow).slice(9)',
+    ],
+  ),
+  ...breaking(
+    'Runs of data drive themselves',
+    {
+      'tests/patterns/runs/driving.test.ts': [
+        'an owner that opens resumes the runs that can be built',
+        'a run that the user paused, or that failed, is not resumed by itself',
+        'a disk that is full when an owner opens delays its runs, and loses none',
+      ],
+    },
+    [
+      'a resumption is tried once',
+      'src/patterns/runs/runs.ts',
+      'new Run(id, () => insist(prepare, this.#life))',
+      'new Run(id, () => prepare())',
+    ],
+    [
+      'an owner that opens resumes no run',
+      'src/orchestrator.ts',
+      'await orchestrator.#runs.drive()',
+      'orchestrator.#runs.areSettled',
+    ],
+    [
+      'what was paused is resumed as well',
+      'src/patterns/runs/runs.ts',
+      'streams({ prefix: STREAMS, open: true }))\n      decided',
+      'streams({ prefix: STREAMS }))\n      decided',
     ],
   ),
   ...breaking(
@@ -1888,8 +2134,8 @@ export const MUTATIONS = [
     [
       'one that its process has left is running',
       'src/patterns/runs/conditions.ts',
-      "isActive(runId) ? 'running' : 'waiting'",
-      "isActive(runId) ? 'running' : 'running'",
+      'isActive(runId) ? process.pid : null',
+      'isActive(runId) ? process.pid : process.pid',
     ],
   ),
   ...breaking(
@@ -1922,8 +2168,28 @@ export const MUTATIONS = [
     [
       'a reader does not follow the log',
       'src/actors/agent/tasks/tasks.ts',
-      'if (!isForReading(store)) return outcome',
-      'return outcome',
+      '(isForReading(store) ? outcomeElsewhere',
+      "(taskId === '' ? outcomeElsewhere",
+    ],
+  ),
+  ...breaking(
+    'A program that connects has the orchestrator of the owner',
+    { 'tests/remote/connect.test.ts': ['rejects where no process serves the store'] },
+    [
+      'an owner that serves no other process is not named',
+      'src/remote/orchestrator.ts',
+      'throw new OwnerNotFound({ path, silent })',
+      'throw new OwnerNotFound({ path, silent: silent && null })',
+    ],
+  ),
+  ...breaking(
+    'Watching stops nothing and outlives the owner',
+    { 'tests/cli/live/attach.test.ts': ['wait and attach outlive the owner'] },
+    [
+      'it is not said that no process works on it',
+      'src/cli/live/attach.ts',
+      'void (pid === null ? review()',
+      'void (pid === null ? undefined',
     ],
   ),
   ...breaking(
@@ -2419,6 +2685,35 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A file that you name is not overwritten',
+    { 'tests/cli/first-hour.test.ts': ['is not overwritten by %s %s unless --force says so'] },
+    ['every file is', 'src/cli/overwriting.ts', 'if (force || ', 'if (!force || '],
+  ),
+  ...breaking(
+    'A command that is refused leaves no store behind',
+    { 'tests/cli/first-hour.test.ts': ['A command that is refused leaves no store behind'] },
+    [
+      'the options of an agent are checked in the store',
+      'src/cli/agent/commands.ts',
+      '  agentConfig(agentOptions)\n',
+      '',
+    ],
+  ),
+  ...breaking(
+    'A prompt that is too large for `claude` is refused when it is given',
+    {
+      'tests/workspaces/inputs/task-input.test.ts': [
+        'a prompt with its text may be as large as claude reads, and no larger',
+      ],
+    },
+    [
+      'characters are counted instead of bytes',
+      'src/events/task-input.ts',
+      'Buffer.byteLength(composePrompt(input)) > LARGEST_PROMPT',
+      'composePrompt(input).length > LARGEST_PROMPT',
+    ],
+  ),
+  ...breaking(
     'Opening costs what is new, and trusts nothing',
     { [REMEMBERED]: ['is opened by reading the tables that it needs for that, and no others'] },
     [
@@ -2513,7 +2808,7 @@ export const MUTATIONS = [
     ],
     [
       'a store that is to be made does not say why it cannot be',
-      `${STORE}/store.ts`,
+      `${STORE}/directory.ts`,
       'throw StoreNotOpened.from(directory, error)',
       'throw error',
     ],

@@ -20,6 +20,12 @@ export { closeOnSignal, type Shutdown, type ShutdownOptions } from './shutdown.t
 
 export type { Inspection } from './actors/engine/live-machine.ts'
 export { type Clock, type DurableTimer, durableTimer, systemClock } from './clock.ts'
+export type {
+  Notification,
+  NotificationReceiver,
+  NotificationType,
+  SecretReference,
+} from './events/options/notify.ts'
 export type { Logger } from './logger.ts'
 
 // Agents and tasks

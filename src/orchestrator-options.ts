@@ -8,6 +8,7 @@ import type { AgentDefaults, AgentOptions } from './events/options/agent.ts'
 import type { Budget } from './events/options/budget.ts'
 import type { KnownKeys } from './events/options/known-keys.ts'
 import type { Limits } from './events/options/limits.ts'
+import type { NotificationReceiver } from './events/options/notify.ts'
 import type { Logger } from './logger.ts'
 import type { Pattern } from './patterns/pattern.ts'
 import type { EventStore } from './store/event-store.ts'
@@ -50,8 +51,8 @@ export interface OrchestratorOptions {
   /** A pino instance or a compatible logger. Default: silent. */
   readonly logger?: Logger
   /**
-   * When to resume the work of an earlier process (calls in flight, retries, queues): `'at-once'` (the default), or
-   * `'on-demand'`, when `recover` is called or the agent is used.
+   * When to resume the work of an earlier process (calls in flight, retries, queues, and runs whose workflows can be built):
+   * `'at-once'` (the default), or `'on-demand'`, when `recover` is called, or the agent or the run is used.
    */
   readonly resume?: 'at-once' | 'on-demand'
   /**
@@ -73,6 +74,14 @@ export interface OrchestratorOptions {
    * onStop: ({ now }) => shutdown.begin({ finishWithinMs: now ? 0 : Infinity })
    */
   readonly onStop?: (request: { readonly now: boolean }) => void
+  /**
+   * Who is notified when something is held, fails, is done, or nears a budget: each at least once, from the log, also of what
+   * happens in other processes that have the log open before or after this one. See docs/notifications.md.
+   *
+   * @example
+   * notify: [{ webhook: { url: 'https://example.com/hook', secret: { env: 'HOOK_SECRET' } }, on: ['held', 'failed'] }]
+   */
+  readonly notify?: readonly NotificationReceiver[]
   /**
    * Patterns that runs refer to by name: `orchestrator.run('name', input)`. A run of one is resumed wherever the name is
    * offered.
@@ -113,6 +122,7 @@ export const OPTIONS: KnownKeys<OrchestratorOptions> = {
   declare: true,
   serve: true,
   onStop: true,
+  notify: true,
   workflows: true,
   actors: true,
   onFailure: true,

@@ -33,12 +33,14 @@ import { type Clock, inTime, systemClock } from './clock.ts'
 import type { Recorded } from './events/envelope.ts'
 import { StoreLockLost } from './events/errors/store.ts'
 import { ClosedError } from './events/errors/usage.ts'
+import { streamName } from './events/ids.ts'
 import { defined, type JsonObject } from './events/json.ts'
 import type { AgentOptions } from './events/options/agent.ts'
 import { type Budget, CACHE_READ_WEIGHT, CALL_MINIMUM } from './events/options/budget.ts'
 import { checkArgument } from './events/options/decoding.ts'
 import { refuseUnknownKeys } from './events/options/known-keys.ts'
 import { LIMITS } from './events/options/limits.ts'
+import type { NotificationReceiver } from './events/options/notify.ts'
 import { checkBounds, ORCHESTRATOR } from './events/options/orchestrator.ts'
 import { completed } from './events/options/setting.ts'
 import type { TaskInput } from './events/task-input.ts'
@@ -49,6 +51,7 @@ import type { ReplayOptions } from './history/replay-stream.ts'
 import type { RecordedFact } from './history/typed-facts.ts'
 import type { ReplayReport } from './history/verify-replay.ts'
 import { hostLogger, type Logger } from './logger.ts'
+import type { Notifier } from './notifications/notifier.ts'
 import { OPTIONS, type OrchestratorOptions } from './orchestrator-options.ts'
 import { type OwnerSocket, serveOthers } from './owner/serving.ts'
 import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.ts'
@@ -71,6 +74,7 @@ import type { Run } from './patterns/runs/run.ts'
 import { Runs } from './patterns/runs/runs.ts'
 import type { WorkflowResult } from './patterns/runs/workflow-result.ts'
 import { type SequentialOptions, sequential } from './patterns/sequential.ts'
+import { absolutePath } from './store/directory.ts'
 import type { EventStore } from './store/event-store.ts'
 import { levelStore } from './store/level/store.ts'
 import type { WorkflowReference } from './workflows/pattern.ts'
@@ -103,6 +107,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly #feed: EventFeed
   /** Lets other processes of this user work through this one. */
   #socket: OwnerSocket | undefined
+  #notifier: Notifier | undefined
   /** Whether new tasks and runs are accepted. */
   readonly #intake = { isOpen: true }
   /** What became of the tasks that an earlier process left behind; grows as they are settled. */
@@ -224,9 +229,10 @@ export class Orchestrator implements AsyncDisposable {
    */
   static async open(options: OrchestratorOptions = {}): Promise<Orchestrator> {
     checkOptions(options)
-    const { resume = 'at-once', clock } = options
+    const { resume = 'at-once', notify, clock } = options
+    if (notify !== undefined) (await import('./events/options/notify.ts')).checkReceivers(notify)
     const logger = hostLogger(options.logger)
-    const baseDir = resolve(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
+    const baseDir = absolutePath(options.baseDir ?? ORCHESTRATOR.baseDir.fallback)
     const lost = new AbortController()
     const onLost = (error: StoreLockLost) => lost.abort(error)
     const store = options.store ?? (await levelStore(baseDir, defined({ clock, logger, onLost })))
@@ -239,6 +245,7 @@ export class Orchestrator implements AsyncDisposable {
       await orchestrator.#agents.declare(options.agents ?? [])
     })
     try {
+      if (notify && notify.length > 0) await orchestrator.#notify(notify)
       if (options.serve !== false && !options.store)
         orchestrator.#socket = await serveOthers({
           ...{ baseDir, store, logger, system: orchestrator },
@@ -252,12 +259,45 @@ export class Orchestrator implements AsyncDisposable {
       if (resume === 'at-once') {
         await orchestrator.#agents.resume()
         await orchestrator.#ownActors.resume()
+        await orchestrator.#runs.drive()
       }
     } catch (error) {
       await orchestrator.close()
       throw error
     }
     return orchestrator
+  }
+
+  async #notify(receivers: readonly NotificationReceiver[]): Promise<void> {
+    const { Notifier } = await import('./notifications/notifier.ts')
+    const { deliverer } = await import('./notifications/receivers.ts')
+    const { placeFile } = await import('./notifications/places.ts')
+    const clock = this.#clock
+    this.#notifier = await Notifier.open({
+      ...{ receivers, store: this.store, clock, logger: this.#logger },
+      facts: (after) => this.#feed.events(after),
+      places: placeFile(this.baseDir),
+      deliver: deliverer({ clock }),
+    }).catch((error) => {
+      // Work does not depend on it, and what happens meanwhile is told by the next owner that can.
+      this.#logger.warn({ error }, 'receivers are not notified until the log is opened again')
+      return undefined
+    })
+  }
+
+  /**
+   * The orchestrator of the process that has a base directory open, used from this one: its agents, runs and events, as the
+   * commands of `claude-agents` use them. Closing it disconnects, and stops nothing. What only that process can do throws
+   * OwnerOnly. Throws OwnerNotFound, OwnerBusy, OwnerUnavailable.
+   *
+   * @param baseDir Default: `.claude-agents` in the working directory.
+   * @example
+   * await using team = await Orchestrator.connect('.claude-agents')
+   * const text = await team.sendTask('researcher', 'What is known about coral bleaching?')
+   */
+  static async connect(baseDir: string = ORCHESTRATOR.baseDir.fallback): Promise<Orchestrator> {
+    const { connectedOrchestrator } = await import('./remote/orchestrator.ts')
+    return connectedOrchestrator(Orchestrator, baseDir)
   }
 
   /** Resumes everything that an earlier process left unfinished; resolves with the outcomes when all of it has ended. */
@@ -272,19 +312,27 @@ export class Orchestrator implements AsyncDisposable {
   }
 
   /**
-   * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps. Resolves with whether all of it
-   * ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
+   * Accepts nothing new and lets accepted work end: tasks, and runs with all their steps, but not what is held. Resolves with
+   * whether all of it ended within `withinMs` (default 30 s) and before `close`; what did not is left for the next opening.
    */
   async drain({ withinMs = 30_000 }: { readonly withinMs?: number } = {}): Promise<boolean> {
     this.#open.#intake.isOpen = false
-    const settled = this.#runs.settled().then(() => this.#agents.settled())
     try {
-      const drained = settled.then(() => true)
-      return await inTime(this.#clock, drained, withinMs, false)
+      return await inTime(this.#clock, this.#settled(), withinMs, false)
     } catch (error) {
       if (error instanceof ClosedError) return false
       throw error
     }
+  }
+
+  /** Resolves with true when no run and no agent has anything to do. */
+  async #settled(): Promise<true> {
+    do {
+      await this.#runs.settled()
+      await this.#agents.settled()
+      // A held run may have been released meanwhile.
+    } while (!this.#runs.areSettled)
+    return true
   }
 
   /**
@@ -318,6 +366,7 @@ export class Orchestrator implements AsyncDisposable {
       await closing?.catch((error) => error instanceof StoreLockLost || problems.push(error))
     }
     for (const part of parts) await attempt(this.#closed(part))
+    await attempt(this.#notifier?.close())
     await attempt(this.#socket?.close())
     await this.store[Symbol.asyncDispose]()
     if (problems.length > 0) throw problems[0]
@@ -437,6 +486,9 @@ export class Orchestrator implements AsyncDisposable {
 
   /** Answers that arrived after their task had ended. They were paid for, and no caller received them. */
   async lateAnswers({ agent }: OfAgent = {}): Promise<readonly LateAnswer[]> {
+    // One that was removed has its history still.
+    if (agent !== undefined && (await this.#open.store.head(streamName('agent', agent))) === 0)
+      await this.agent(agent)
     return lateAnswersIn(this.#open.store, agent)
   }
 
@@ -692,6 +744,7 @@ const byName = <T extends Workflow | undefined>(workflow: T | string): T | JsonO
 /** Throws InvalidInputError. */
 function checkOptions(options: OrchestratorOptions): void {
   refuseUnknownKeys(options, OPTIONS, { what: 'The options of Orchestrator.open', noun: 'option' })
+  checkArgument('baseDir', options.baseDir ?? '.', 'a path')
   for (const [name, pattern] of Object.entries(options.workflows ?? {}))
     checkArgument(`The workflow "${name}"`, pattern, 'a function')
   const { maxAgents, limits, budget, callMinimum, cacheReadWeight, agentDefaults } = options

@@ -26,6 +26,7 @@ const ROOMS: readonly (readonly [pattern: RegExp, room: string, floor: number])[
   [/^history\//, 'history', 3],
   [/^workflows\//, 'workflows', 4],
   [/^telemetry\//, 'telemetry', 4],
+  [/^notifications\//, 'notifications', 4],
   [/^owner\//, 'owner', 4],
   [/^remote\//, 'remote', 4],
   [/^inspector\/page\//, 'inspector/page', 5],

@@ -56,7 +56,8 @@ export async function locateProgram(options: LocateOptions): Promise<Program> {
 
 const quoted = (output: string) => JSON.stringify(oneLine(output, 120) || 'nothing')
 
-const onPath = (name: string, path = ''): string[] =>
+/** Where a program of this name would be, by the PATH. */
+export const onPath = (name: string, path = ''): string[] =>
   path
     .split(delimiter)
     .filter((directory) => directory !== '')
@@ -104,7 +105,7 @@ function resolved(from: string, name: string): string | null {
   }
 }
 
-async function isExecutable(path: string): Promise<boolean> {
+export async function isExecutable(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK)
     return (await stat(path)).isFile()

@@ -3,6 +3,7 @@ import type { ClaudeExecutionError } from '../events/errors/call.ts'
 import type { JsonObject } from '../events/json.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
+import type { FilesOperations } from '../workspaces/files/operations.ts'
 import type { AccountWindow } from './account-window.ts'
 
 /** One call: one run of an agent's program for a task. Everything in it was decided and logged before it starts. */
@@ -183,6 +184,8 @@ export interface AgentRunner {
    * to no agent, and any agent can continue any session.
    */
   branch?(sessionId: string, from: AgentDirectories, to: AgentDirectories): Promise<void>
+  /** The files of agents that work on a repository. Without it, no agent can. */
+  readonly files?: FilesOperations
   /** Deletes the directories of a removed agent, without following links. */
   discard?(directories: AgentDirectories): Promise<void>
   /** The running processes of this base directory's calls, oldest first, including calls that the log does not know. */

@@ -12,6 +12,11 @@ export const oneOrMore = (text: string) => {
   throw new InvalidArgumentError('It must be a whole number of at least 1.')
 }
 
+export const seconds = (text: string) => {
+  if (/^\d{1,9}(\.\d{1,3})?$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a number of seconds.')
+}
+
 export const date = (text: string) => {
   const parsed = new Date(text)
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(parsed.getTime())) return parsed

@@ -1,9 +1,10 @@
 /** Whether there is a store to read, and what to say when there is none: a command that only reads must not make one. */
-import { lstatSync, readdirSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { AgentNotFoundError } from '../events/errors/agent.ts'
 import { codeOf } from '../events/errors/phrases.ts'
 import { StoreNotOpened } from '../events/errors/store.ts'
+import { InvalidInputError } from '../events/errors/usage.ts'
 import type { GlobalOptions } from './global-options.ts'
 import { terminal } from './terminal/output.ts'
 
@@ -35,16 +36,37 @@ export function requireAgents(globals: GlobalOptions, id: string): void {
 }
 
 export function noteNoStore(globals: GlobalOptions): void {
-  terminal(globals).note(
-    `${emptiness(globals)}. Create an agent: claude-agents agent create ID "SYSTEM PROMPT"`,
-  )
+  terminal(globals).note(`${emptiness(globals)}. ${BEGIN}`)
 }
 
-/** A person in a subfolder may mean the store of the project. */
+const BEGIN = 'Create an agent: claude-agents agent create ID "SYSTEM PROMPT"'
+
+/** For what cannot be done without a store, which must not look like success. */
+export function requireStore(globals: GlobalOptions): string {
+  if (hasStore(globals)) return resolve(globals.baseDir)
+  throw new InvalidInputError({
+    what: 'The store',
+    problem: emptiness(globals),
+    hint: 'Name the directory with --base-dir.',
+  })
+}
+
+/** What was found instead of a store. A person in a subfolder may mean the store of the project. */
 function emptiness({ baseDir }: GlobalOptions): string {
   const above = storeAbove(process.cwd(), baseDir)
-  const none = `${baseDir} is empty`
-  return above === null ? none : `${none}, but ${above} is not: --base-dir ${above}`
+  const names = namesIn(resolve(baseDir))
+  const none =
+    names === null
+      ? `${baseDir} does not exist`
+      : names.length === 0
+        ? `${baseDir} is empty`
+        : `${baseDir} holds no store, but other files (${names.slice(0, 3).join(', ')})`
+  return above === null ? none : `${none}, but ${above} has a store: --base-dir ${above}`
+}
+
+/** null if there is no such directory. */
+function namesIn(directory: string): readonly string[] | null {
+  return existsSync(directory) ? readdirSync(directory).sort() : null
 }
 
 function storeAbove(folder: string, baseDir: string): string | null {

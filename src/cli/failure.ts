@@ -4,14 +4,18 @@ import { endLine, writeNote } from './terminal/live-lines.ts'
 import { asTyped } from './terminal/own-name.ts'
 import { inert, jsonLine } from './terminal/text.ts'
 
-const USAGE = 2
-
 /** Wrong words on the command line, as opposed to something that went wrong. */
-const USAGE_ERRORS = new Set(['InvalidIdError', 'InvalidInputError', 'OtherRunnerError'])
-
+const USAGE = 2
 /** The task is kept and waits for the user: EX_TEMPFAIL of sysexits.h. */
 const HELD = 75
-const HELD_ERRORS = new Set(['TaskHeldError', 'RunHeldError'])
+/** As `timeout` exits. */
+const TIMED_OUT = 124
+
+/** What a command exits with because of an error; by default 1. */
+const EXIT_CODES: Readonly<Record<string, number>> = {
+  ...{ InvalidIdError: USAGE, InvalidInputError: USAGE, OtherRunnerError: USAGE },
+  ...{ TaskHeldError: HELD, RunHeldError: HELD, NotEndedError: TIMED_OUT },
+}
 
 /** What is known of the command that was meant. */
 export interface MeantCommand {
@@ -37,7 +41,7 @@ export async function reportFailure(error: unknown, json: boolean, meant: MeantC
   const { describeError } = await import('../events/errors/base.ts')
   const failure = describeError(error)
   print(failure, json)
-  process.exitCode ??= USAGE_ERRORS.has(failure.code) ? USAGE : HELD_ERRORS.has(failure.code) ? HELD : 1
+  process.exitCode ??= EXIT_CODES[failure.code] ?? 1
 }
 
 async function reportUsage(

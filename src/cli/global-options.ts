@@ -58,9 +58,11 @@ const rootOf = (command: Command): Command => (command.parent ? rootOf(command.p
 
 export async function completeOptions(
   given: GivenOptions,
-  { untrusted }: Pick<ConfigSources, 'untrusted'> = {},
+  sources: Pick<ConfigSources, 'untrusted'> = {},
 ): Promise<GlobalOptions> {
   const { loadConfig } = await import('../config/configuration.ts')
+  // A file that was named is trusted.
+  const { untrusted } = given.config === undefined ? sources : {}
   const config = await loadConfig(defined({ file: given.config, options: settingsOf(given), untrusted }))
   const { baseDir = '.claude-agents', logLevel = 'warn', claudePath } = config
   return defined({

@@ -69,6 +69,11 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       'print the latest facts, then new ones as they are written',
       async () => (await import('./live/tail.ts')).tailCommand,
     ],
+    attach: ['watch an agent, a task or a run', async () => (await import('./live/attach.ts')).attachCommand],
+    wait: [
+      'wait for a task or a run, and print what it came to',
+      async () => (await import('./live/attach.ts')).waitCommand,
+    ],
     top: [
       'watch what agents are doing, what is waiting and what it costs',
       async () => (await import('./live/top.ts')).topCommand,
@@ -78,6 +83,10 @@ const TOPICS: Readonly<Record<string, Commands>> = {
       async () => (await import('./live/metrics.ts')).metricsCommand,
     ],
     ps: ['list the processes of running calls', async () => (await import('./live/processes.ts')).psCommand],
+    notify: [
+      'test the receivers of notifications',
+      async () => (await import('./notify/commands.ts')).notifyCommands,
+    ],
     inspect: ['open the web inspector', async () => (await import('./live/inspect.ts')).inspectCommand],
   },
   History: {
@@ -111,15 +120,19 @@ const OTHER_WORDS: Commands = {
     'what agents are doing, what is waiting and what it costs',
     async () => (await import('./live/top.ts')).statusCommand,
   ],
-  version: ['print the version', async () => (command) => void command.action(printVersion)],
+  version: [
+    'print the version',
+    async () => (command) => void command.action(() => printVersion(command.parent ?? command)),
+  ],
 }
 
 export function commandProgram(): Command {
   const program = new Command('claude-agents')
     .description('Teams of Claude agents that survive crashes: durable, supervised, replayable.')
-    .version(packageVersion(), '-v, --version', 'print the version')
+    .option('-v, --version', 'print the version')
     .addOption(new Option('-V').hideHelp())
-    .on('option:V', printVersion)
+    .on('option:version', () => printVersion(program))
+    .on('option:V', () => printVersion(program))
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .option(
@@ -137,7 +150,7 @@ export function commandProgram(): Command {
       'override a setting, such as orchestrator.max_agents=20 (repeatable)',
       assignments,
     )
-    .option('--json', 'print JSON: one object, or one per line for lists')
+    .option('--json', 'print JSON: one object, or one per line for lists (help stays text)')
     .option('--no-color', 'print without colours (also: NO_COLOR)')
     .addOption(
       new Option(
@@ -188,9 +201,11 @@ export async function completeProgram(): Promise<Command> {
 const subcommandTerm = (command: Command) =>
   `${command.name()} ${command.usage().replace(/\[options\] ?|\[command\]/g, '')}`.trim()
 
-function printVersion(): never {
+/** Before the other words are parsed, so they are looked at as they were typed. */
+function printVersion(program: Command): never {
   const version = packageVersion()
-  process.stdout.write(`${version}\n`)
+  const isJson = (program as Command & { readonly rawArgs: readonly string[] }).rawArgs.includes('--json')
+  process.stdout.write(`${isJson ? JSON.stringify({ version }) : version}\n`)
   throw new CommanderError(0, 'commander.version', version)
 }
 

@@ -58,11 +58,13 @@ export async function withSession(
   if (own) return work({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
-  const { accessForReading, accessOwner, accessStore, ownerOf } = await import('../remote/access.ts')
+  const { accessForReading, accessOwner, accessStore, ownerOf } = await import('./access.ts')
   let opened: OpenedRunner | undefined
   const open = async () => {
     opened ??= await openRunner(options, screen)
-    return openHere(options, opened, { resume: 'on-demand' })
+    // A command that asks for nothing ends at once, and leaves what is to be told to the next owner.
+    const notify = purpose === 'call' ? options.config.notify : undefined
+    return openHere(options, opened, { resume: 'on-demand', ...defined({ notify }) })
   }
   let isLeft = false
   const leave = () => {
@@ -138,7 +140,7 @@ async function othersServed(
 /**
  * Works with the store if there is one.
  *
- * @param missing What to throw if there is none; by default a note says how to begin.
+ * @param missing What to throw if there is none, after a note that says what was found and how to begin.
  */
 export async function withStore(
   options: GlobalOptions,
@@ -147,8 +149,8 @@ export async function withStore(
   purpose: Purpose = 'call',
 ): Promise<void> {
   if (hasStore(options)) return withSession(options, work, purpose)
-  if (missing) throw missing()
   noteNoStore(options)
+  if (missing) throw missing()
 }
 
 /** Reads the store if there is one, and writes nothing. */
@@ -171,11 +173,21 @@ export async function storedAgents(options: GlobalOptions): Promise<readonly Age
   }
 }
 
+/** Throws AgentNotFoundError for agents that are neither in the store nor declared. Without a store, nothing is known. */
+export async function requireKnown(globals: GlobalOptions, agents: readonly string[]): Promise<void> {
+  const declared = new Set(globals.config.agents?.map(({ id }) => id))
+  const unsure = agents.filter((agent) => !declared.has(agent))
+  if (unsure.length === 0 || !hasStore(globals)) return
+  await readStore(globals, async ({ orchestrator }) => {
+    for (const agent of unsure) await orchestrator.agent(agent)
+  })
+}
+
 /** Opens the store in this process. Throws StoreInUse. */
 export async function openHere(
   options: GlobalOptions,
   { runner, logger }: OpenedRunner,
-  when: Pick<OrchestratorOptions, 'resume' | 'onStop'> = {},
+  when: Pick<OrchestratorOptions, 'resume' | 'onStop' | 'notify'> = {},
 ): Promise<Orchestrator> {
   const { Orchestrator } = await import('../orchestrator.ts')
   return Orchestrator.open({

@@ -15,9 +15,10 @@ import type { AgentDefaults, AgentOptions } from '../events/options/agent.ts'
 import type { Amount, Budget } from '../events/options/budget.ts'
 import { checkArgument, decoded, type ValuePath } from '../events/options/decoding.ts'
 import type { Limits } from '../events/options/limits.ts'
+import type { NotificationReceiver } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { checkSupervisor } from '../events/options/supervision-rules.ts'
-import { readPlainFile } from '../store/directory.ts'
+import { absolutePath, readPlainFile } from '../store/directory.ts'
 import { layered, type ResolvedSetting, resolvedSettings, SETTING_KEYS, variableOf } from './layers.ts'
 import { inCode } from './names.ts'
 import { describeMistake } from './problems.ts'
@@ -59,6 +60,8 @@ export interface Config {
   /** Supervision trees, for `orchestrator.supervise`. */
   readonly supervision?: readonly DeclaredTree[]
   readonly workflows?: readonly NamedWorkflow[]
+  /** Who is notified, for `Orchestrator.open`. */
+  readonly notify?: readonly NotificationReceiver[]
   /** What only a trusted file may do, if it is not trusted and was loaded all the same (`untrusted: 'load'`). */
   readonly untrusted?: readonly ConfigProblem[]
   /** Every setting, set or not, with its origin. */
@@ -69,7 +72,7 @@ export interface Config {
 export interface ConfigSources {
   /** Where to look for the file, and upwards. Default: the working directory. */
   readonly directory?: string
-  /** The file to load. It counts as trusted, since it was named. */
+  /** The file to load. It counts as trusted, since it was named, unless `untrusted` is `load`. */
   readonly file?: string | undefined
   /**
    * What to do about a file that was found, is not trusted (`claude-agents config trust`), and does what only a trusted one
@@ -93,14 +96,16 @@ export interface ConfigSources {
  * await using orchestrator = await Orchestrator.open({ ...(baseDir && { baseDir }), agents })
  */
 export async function loadConfig({
-  directory = process.cwd(),
+  directory = absolutePath('.'),
   file,
   environment = process.env,
   options = {},
   untrusted = 'refuse',
 }: ConfigSources = {}): Promise<Config> {
   checkKeys(options)
-  const path = file === undefined ? await findConfigFile(directory) : resolve(file)
+  checkArgument('The configuration file', file ?? '.', 'a path')
+  checkArgument('The directory of the configuration', directory, 'a path')
+  const path = file === undefined ? await findConfigFile(directory) : absolutePath(file)
   const found = path === null ? undefined : { path, text: await readConfigFile(path) }
   const document = found && (await documentOf(found))
   const { raw, origins } = layered(document?.value, { options, environment })
@@ -117,18 +122,17 @@ export async function loadConfig({
   })
   checkAgents(values, placeOf)
   const supervision = values.supervision && checkedTrees(values.supervision, placeOf)
-  if (path !== null && values.claude?.path !== undefined && !origins.has('claude.path'))
-    await assertUnwritable(path)
+  if (path !== null && namesProgram(values, origins)) await assertUnwritable(path)
   const settings = resolvedSettings(values, origins, placeOf)
   const from = (key: string, relative: string | undefined) => {
     // A name without a slash is looked up on the PATH.
-    if (relative === undefined || (key === 'claude.path' && !relative.includes('/'))) return relative
+    if (relative === undefined || (PROGRAMS.has(key) && !relative.includes('/'))) return relative
     return path !== null && !origins.has(key) ? resolve(dirname(path), relative) : resolve(relative)
   }
-  const { orchestrator, agent_defaults, limits, budget, logging, claude, agents } = values
+  const { orchestrator, agent_defaults, limits, budget, logging, claude, agents, notify } = values
   const baseDir = from('orchestrator.base_dir', orchestrator?.base_dir)
   const problems =
-    found && file === undefined
+    found && (file === undefined || untrusted === 'load')
       ? await problemsOfTrust(found, environment, untrusted, {
           path: found.path,
           values,
@@ -152,17 +156,37 @@ export async function loadConfig({
     logLevel: logging?.level,
     logFile: from('logging.file', logging?.file),
     claudePath: from('claude.path', claude?.path),
-    agents: agents?.map(({ id, system_prompt, budget, ...rest }) => ({
+    agents: agents?.map(({ id, system_prompt, budget, workspace, ...rest }) => ({
       id,
       systemPrompt: system_prompt,
       ...agentOptions(rest),
-      ...defined({ budget: amounts(budget?.usd, budget?.tokens) }),
+      ...defined({
+        budget: amounts(budget?.usd, budget?.tokens),
+        workspace: workspace && { ...workspace, repo: from('agents', workspace.repo) ?? workspace.repo },
+      }),
     })),
     supervision,
     workflows: workflows.length === 0 ? undefined : workflows,
+    notify: notify?.map(({ command, webhook, ...rest }) => {
+      const file = from('notify.secret', webhook?.secret?.file)
+      const [program, ...words] = command ?? []
+      return defined({
+        ...rest,
+        command: command && [from('notify.command', program) ?? '', ...words],
+        webhook: webhook && { ...webhook, ...(file === undefined ? {} : { secret: { file } }) },
+      })
+    }),
     settings,
   })
 }
+
+/** The keys whose values name a program. */
+const PROGRAMS: ReadonlySet<string> = new Set(['claude.path', 'notify.command'])
+
+/** Whether the file names a program to run. */
+const namesProgram = ({ claude, notify = [] }: ConfigValues, origins: ReadonlyMap<string, unknown>) =>
+  (claude?.path !== undefined && !origins.has('claude.path')) ||
+  notify.some(({ command }) => command !== undefined)
 
 /** The parser of YAML takes a while to load, so it is loaded only for a file. */
 async function documentOf({ path, text }: ReadFile) {
@@ -186,10 +210,10 @@ async function problemsOfTrust(
 }
 
 /** The configuration file for a directory (default: the working directory): in it, or above it; null if there is none. */
-export async function findConfigFile(directory: string = process.cwd()): Promise<string | null> {
-  checkArgument('The directory', directory, 'a text')
+export async function findConfigFile(directory: string = absolutePath('.')): Promise<string | null> {
+  checkArgument('The directory', directory, 'a path')
   for (const name of NAMES) {
-    const path = join(resolve(directory), name)
+    const path = join(absolutePath(directory), name)
     const isThere = await stat(path).then(
       () => true,
       () => false,
@@ -289,7 +313,8 @@ async function assertUnwritable(path: string): Promise<void> {
   throw new ConfigError([
     {
       place: path,
-      problem: 'it names a program to run (claude.path), but other users can write to it',
+      problem:
+        'it names a program to run (claude.path, or a command of notify), but other users can write to it',
       hint: `Check it, then: chmod go-w ${path}`,
     },
   ])

@@ -2,9 +2,10 @@
 
 import * as Schema from 'effect/Schema'
 import { defined } from '../events/json.ts'
-import { AGENT, IDENTITY, RETRY } from '../events/options/agent.ts'
+import { AGENT, IDENTITY, RETRY, RepositoryOptions } from '../events/options/agent.ts'
 import { BUDGET, CACHE_READ_WEIGHT, CALL_MINIMUM } from '../events/options/budget.ts'
 import { LIMITS } from '../events/options/limits.ts'
+import { NotificationReceivers } from '../events/options/notify.ts'
 import { ORCHESTRATOR } from '../events/options/orchestrator.ts'
 import { partial, type Setting, type Settings, setting } from '../events/options/setting.ts'
 import { Positive, Text } from '../events/options/values.ts'
@@ -104,6 +105,12 @@ const Agent = Schema.Struct({
   id: IDENTITY.id,
   system_prompt: IDENTITY.systemPrompt,
   ...fieldsOf(AGENT_DEFAULTS),
+  workspace: Schema.optionalKey(
+    RepositoryOptions.annotate({
+      noun: 'setting',
+      description: 'The repository that it works on, in a worktree and on a branch of its own.',
+    }),
+  ),
   budget: Schema.optionalKey(
     Schema.Struct(partial({ usd: BUDGET.usd.schema, tokens: BUDGET.tokens.schema })).annotate({
       description: 'The total amount it may spend.',
@@ -133,6 +140,11 @@ export const ConfigFile = Schema.Struct({
     }),
   ),
   workflows: Schema.optionalKey(Schema.Array(Workflow).annotate({ description: 'Named workflows.' })),
+  notify: Schema.optionalKey(
+    NotificationReceivers.annotate({
+      description: 'Who is notified when something is held, fails, is done, or nears a budget.',
+    }),
+  ),
 })
 export type ConfigValues = typeof ConfigFile.Type
 

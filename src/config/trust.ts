@@ -92,7 +92,7 @@ export interface Examined {
   readonly placeOf: (path: ValuePath) => string
 }
 
-/** What the file does that only a trusted one may: it leaves its folder, grants tools, or names a program. */
+/** What the file does that only a trusted one may: it leaves its folder or this machine, grants tools, or names a program. */
 export async function privilegesOf({
   path,
   values,
@@ -100,7 +100,7 @@ export async function privilegesOf({
   isOfFile,
   placeOf,
 }: Examined): Promise<readonly ConfigProblem[]> {
-  const { orchestrator, agents = [], agent_defaults, supervision = [], claude } = values
+  const { orchestrator, agents = [], agent_defaults, supervision = [], claude, notify = [] } = values
   const found: ConfigProblem[] = []
   const add = (at: ValuePath, problem: string) => found.push({ place: placeOf(at), problem, hint: '' })
   if (!(await liesIn(baseDir, dirname(path)))) {
@@ -117,11 +117,18 @@ export async function privilegesOf({
   }
   if (hasTools(agent_defaults?.allowed_tools) && isOfFile('agent_defaults.allowed_tools'))
     add(['agent_defaults', 'allowed_tools'], 'it grants tools to all agents')
+  for (const [index, { id, workspace }] of agents.entries())
+    if (workspace && !(await liesIn(resolve(dirname(path), workspace.repo), dirname(path))))
+      add(['agents', index, 'workspace'], `it lets ${id} work on a repository outside of its folder`)
   agents.forEach(({ id, allowed_tools }, index) => {
     if (hasTools(allowed_tools)) add(['agents', index, 'allowed_tools'], `it grants tools to ${id}`)
   })
   if (claude?.path !== undefined && isOfFile('claude.path'))
     add(['claude', 'path'], 'it names a program to run')
+  notify.forEach(({ command, webhook }, index) => {
+    if (command) add(['notify', index, 'command'], 'it names a program to run')
+    if (webhook) add(['notify', index, 'webhook'], `it tells ${new URL(webhook.url).origin} what happens`)
+  })
   if (await isOfAnotherUser(path))
     found.push({ place: path, problem: 'it belongs to another user', hint: '' })
   return found

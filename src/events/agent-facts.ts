@@ -65,6 +65,8 @@ export type Hold = typeof Hold.Type
 const onlyTask = { taskId: Schema.String }
 const callOfTask = { ...onlyTask, callId: Schema.String }
 
+const fileCounts = { changed: Count, added: Count, removed: Count }
+
 const definitions = {
   AgentCreated: fact(
     Schema.Struct({
@@ -120,6 +122,35 @@ const definitions = {
   ConversationCut: fact(Schema.Struct({ ...callOfTask, turns: Count, characters: Count })),
   /** The material of the task is in the workspace. */
   InputsPlaced: fact(Schema.Struct({ ...callOfTask, inputs: Schema.Array(PlacedInput) })),
+  /**
+   * The files of its workspace as they were before a call or after it: a commit in the repository of snapshots, and how many
+   * files differ from the snapshot before. Only where the workspace is a worktree.
+   */
+  FilesSaved: fact(
+    Schema.Struct({
+      ...callOfTask,
+      when: Schema.Literals(['before', 'after']),
+      commit: Schema.String,
+      tree: Schema.String,
+      ...fileCounts,
+    }),
+  ),
+  /** What a turn changed is a commit on the agent's branch. */
+  FilesCommitted: fact(Schema.Struct({ ...onlyTask, commit: Schema.String, branch: Schema.String })),
+  /**
+   * The files were brought back to the snapshot `to`. `from` is the snapshot of what was there. `because`: the call before
+   * did not end well, a user wanted it, or the agent began as a fork.
+   */
+  FilesRestored: fact(
+    Schema.Struct({
+      because: Schema.Literals(['call', 'undo', 'fork']),
+      from: Schema.String,
+      to: Schema.String,
+      commit: Schema.String,
+      tree: Schema.String,
+      ...fileCounts,
+    }),
+  ),
   /** The process of a call, and where it runs: on which machine, and for which base directory. */
   ProcessStarted: fact(
     Schema.Struct({

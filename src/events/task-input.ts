@@ -56,6 +56,15 @@ export type Body = typeof Body.Type
 /** Bodies longer than this, in bytes of UTF-8, are kept as blobs beside the log. */
 export const LARGEST_INLINE_BODY = 64 * 1024
 
+/** In bytes of UTF-8, with the text to work on: `claude` reads hardly more. */
+export const LARGEST_PROMPT = 10_000_000
+
+/** What is wrong with a longer one. */
+export const promptTooLarge = {
+  problem: `it is larger than the ${LARGEST_PROMPT / 1_000_000} MB that a prompt can have`,
+  hint: 'Hand it over as a file, and say in the prompt what to do with it: --file FILE (in code: files).',
+}
+
 /**
  * Checks a task, and sets absolute sources and all targets. A string is a prompt without material. URLs keep their
  * credentials, so the result must not be recorded as it is: see `withoutCredentials`.
@@ -75,6 +84,8 @@ export function checkTaskInput(task: string | TaskInput, options: RepoUrlOptions
   if (input.textInput !== undefined && typeof input.textInput !== 'string') {
     throw new InvalidInputError({ what: 'textInput', problem: 'it is not a string' })
   }
+  if (Buffer.byteLength(composePrompt(input)) > LARGEST_PROMPT)
+    throw new InvalidInputError({ what: 'The prompt', ...promptTooLarge })
   const { files, folders, repos, replace } = checkMaterial(input, options)
   return {
     prompt: input.prompt,

@@ -24,8 +24,8 @@ import { hashStates, type StateHash, type StreamHash } from './state-hash.ts'
  * @throws InvalidArchive, DirectoryNotEmpty
  */
 export async function restore(file: string, directory: string): Promise<RestoredStore> {
-  checkArgument('The backup', file, 'a text')
-  checkArgument('The directory of the new store', directory, 'a text')
+  checkArgument('The backup', file, 'a path')
+  checkArgument('The directory of the new store', directory, 'a path')
   return restoreStore(await archiveFile(file), directory)
 }
 
@@ -36,7 +36,7 @@ export async function exportLog(
   options: ExportOptions = {},
 ): Promise<ArchiveSummary> {
   checkArgument('The store', store, 'a store')
-  checkArgument('The file of the export', file, 'a text')
+  checkArgument('The file of the export', file, 'a path')
   return writeArchive(chainedStore(store), file, options)
 }
 
@@ -54,7 +54,7 @@ export function exportText(store: EventStore, options: ExportOptions = {}): Asyn
  */
 export async function importLog(source: string | ArchiveSource, directory: string): Promise<RestoredStore> {
   checkArgument('The archive', source, 'a text or an archive')
-  checkArgument('The directory of the new store', directory, 'a text')
+  checkArgument('The directory of the new store', directory, 'a path')
   return importStore(typeof source === 'string' ? await archiveFile(source) : source, directory, checkFact)
 }
 
@@ -91,7 +91,7 @@ export async function compactLog(
   directory: string,
   options: RetentionRule & { readonly dryRun?: boolean },
 ): Promise<CompactionReport> {
-  checkArgument('The directory of the store', directory, 'a text')
+  checkArgument('The directory of the store', directory, 'a path')
   checkArgument('The options of compactLog', options, 'an object')
   const { dryRun = false, ...rule } = options
   return compactStore(directory, agentRetention(rule), { dryRun })

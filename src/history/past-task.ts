@@ -1,8 +1,9 @@
-/** A past task as it was asked, so that it can be asked again. */
+/** A past task: who had it, and how it was asked, so that it can be asked again. */
 import { bodiesIn } from '../actors/engine/bodies.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { TaskNotFoundError } from '../events/errors/history.ts'
 import { defined, type JsonObject } from '../events/json.ts'
+import { nearestName } from '../events/nearest-name.ts'
 import type { Body, Material, TaskInput } from '../events/task-input.ts'
 import type { EventStore } from '../store/event-store.ts'
 
@@ -19,6 +20,8 @@ export interface PastTask {
   readonly factId: string
 }
 
+const AGENTS = 'agent/'
+
 interface Accepted {
   readonly prompt: Body
   readonly textInput: Body | null
@@ -26,6 +29,21 @@ interface Accepted {
   readonly continues?: string
   readonly outputSchema?: JsonObject
   readonly material: Material
+}
+
+/** The agents that had a task with this id, and for an unknown one the id that was probably meant. Reads the whole log. */
+export async function agentsOfTask(
+  store: EventStore,
+  taskId: string,
+): Promise<{ readonly agents: readonly string[]; readonly nearest: string | null }> {
+  const agents = new Set<string>()
+  const known = new Set<string>()
+  for await (const { stream, type, data } of store.readAll()) {
+    if (type !== 'TaskAccepted' || !stream.startsWith(AGENTS)) continue
+    known.add(String(data.taskId))
+    if (data.taskId === taskId) agents.add(stream.slice(AGENTS.length))
+  }
+  return { agents: [...agents], nearest: nearestName(taskId, [...known]) }
 }
 
 /**
@@ -38,7 +56,7 @@ export async function pastTask(store: EventStore, taskId: string): Promise<PastT
   for await (const recorded of store.readAll()) {
     if (recorded.type === 'TaskAccepted' && recorded.data.taskId === taskId) found = recorded
   }
-  if (!found?.stream.startsWith('agent/')) throw new TaskNotFoundError({ taskId })
+  if (!found?.stream.startsWith(AGENTS)) throw new TaskNotFoundError({ taskId })
   const bodies = bodiesIn(store)
   const {
     prompt,
@@ -49,7 +67,7 @@ export async function pastTask(store: EventStore, taskId: string): Promise<PastT
     material,
   } = found.data as unknown as Accepted
   return {
-    agent: found.stream.slice('agent/'.length),
+    agent: found.stream.slice(AGENTS.length),
     taskId,
     input: {
       prompt: await bodies.read(prompt),

@@ -2,6 +2,10 @@
  * The commands of an owner: the methods that another process may call through it, by name. A listed method works in both
  * processes, so its arguments and its result must be JSON. (If the result is an agent, the caller looks it up itself.)
  */
+import type { JsonObject } from '../events/json.ts'
+
+/** What a process cannot do with the code of another one. */
+export const CODE_ONLY = 'running a workflow that is code of this program'
 
 /** Methods of the orchestrator; `runs.cancel` is `orchestrator.runs.cancel`. */
 export const SYSTEM_COMMANDS: readonly string[] = [
@@ -37,6 +41,11 @@ export const AGENT_COMMANDS: readonly string[] = [
   'reject',
   'setBudget',
   'budget',
+  'files.turns',
+  'files.list',
+  'files.diff',
+  'files.patch',
+  'files.undo',
 ]
 
 /** The commands, of both kinds, that change nothing. */
@@ -50,16 +59,18 @@ export const READING_COMMANDS: ReadonlySet<string> = new Set([
   'lateAnswers',
   'held',
   'budget',
+  'files.turns',
+  'files.list',
+  'files.diff',
+  'files.patch',
 ])
 
 /** Methods of the orchestrator that work only in the owner, each with what it does, for the error. */
 export const OWNER_ONLY: Readonly<Record<string, string>> = {
-  run: 'running a workflow',
-  'runs.resume': 'resuming a run',
-  sequential: 'running a workflow',
-  parallel: 'running a workflow',
-  pipeline: 'running a workflow',
-  hierarchical: 'running a workflow',
+  sequential: CODE_ONLY,
+  parallel: CODE_ONLY,
+  pipeline: CODE_ONLY,
+  hierarchical: CODE_ONLY,
   supervise: 'supervising',
   spawn: 'spawning an actor',
 }
@@ -72,8 +83,31 @@ export interface CommandRequest {
 }
 
 export interface TaskRequest {
+  /** Names this request in an {@link InterruptRequest}. */
+  readonly ask: string
   readonly agent: string
   readonly taskId: string
   readonly task: unknown
   readonly options: object
+}
+
+/** A run that is started, or resumed if it has no input. */
+export interface RunRequest {
+  /** Names this request in an {@link InterruptRequest}. */
+  readonly ask: string
+  readonly runId: string
+  /** The reference to its workflow; null for the one that it recorded. */
+  readonly workflow: JsonObject | null
+  /** The hash of what that refers to, as its client sees it; null if it has none. */
+  readonly hash: string | null
+  readonly input: unknown
+  readonly options: object
+}
+
+/** The client of a task or a run no longer wants it. */
+export interface InterruptRequest {
+  readonly ask: string
+  readonly reason: string
+  /** Whether it ends for all that asked for it. Otherwise it continues while others want it. */
+  readonly forAll: boolean
 }

@@ -1,10 +1,18 @@
-/** What an owner does for other processes: it calls methods of its orchestrator by name, and runs tasks. */
+/** What an owner does for other processes: it calls methods of its orchestrator by name, and runs tasks and workflows. */
+
+import type { AgentSnapshot } from '../actors/agent/machine.ts'
 import type { HoldListeners } from '../actors/agent/tasks/channel.ts'
+import { OtherWorkflowError } from '../events/errors/owner.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
+import type { Run } from '../patterns/runs/run.ts'
+import { OpenSteps } from '../patterns/runs/step-event.ts'
+import type { WorkflowReference } from '../workflows/pattern.ts'
 import {
   AGENT_COMMANDS,
   type CommandRequest,
+  type InterruptRequest,
   READING_COMMANDS,
+  type RunRequest,
   SYSTEM_COMMANDS,
   type TaskRequest,
 } from './commands.ts'
@@ -12,14 +20,30 @@ import { errorLine, type LineWriter } from './wire.ts'
 
 /** The methods of an agent that tasks need. */
 export interface OwnedAgent {
+  readonly snapshot: AgentSnapshot
   ask(task: never, options: object): PromiseLike<unknown> & AsyncIterable<unknown>
   cancel(taskId: string, reason: string): Promise<boolean>
   reply(taskId: string, listeners: HoldListeners): Promise<unknown>
 }
 
-/** The one method of an orchestrator that is not called by name. */
+/** The methods of an orchestrator that are not called by name. */
 export interface OwnedSystem {
   agent(id: string): Promise<OwnedAgent>
+  run(workflow: never, input: never, options: object): Run
+  readonly runs: { resume(runId: string, workflow: never, options: object): Run }
+}
+
+/** The process that owns the store, for its errors. */
+interface OwnerName {
+  readonly path: string
+  readonly pid: number
+}
+
+/** A task or a run that clients have asked for: it ends when the last of them interrupts it. */
+interface Asked {
+  readonly stop: AbortController
+  askers: number
+  run?: Run
 }
 
 /** In bytes. A client this far behind has stopped reading: it is disconnected, and can ask again for the recorded reply. */
@@ -27,28 +51,38 @@ const LARGEST_BACKLOG = 16 * 1024 * 1024
 
 export class OwnerCommands {
   readonly #system: OwnedSystem
+  readonly #owner: OwnerName
   readonly #prepare: () => Promise<void>
   readonly #assertTaking: () => void
-  /** What was accepted from clients that did not wait, until it ends. */
+  /** What continues without a client that waits, until it ends. */
   readonly #left = new Set<Promise<unknown>>()
   /** The same, without what is held. None of these rejects. */
   readonly working = new Set<Promise<unknown>>()
+  /** By request. */
+  readonly #asks = new Map<string, Asked>()
   /** Unfinished tasks that were asked for through the socket, by agent and id. */
-  readonly #tasks = new Map<string, AbortController>()
+  readonly #tasks = new Map<string, Asked>()
+  readonly #runs = new WeakMap<Run, Asked>()
 
   /** @param assertTaking Throws OwnerStopping once nothing new is accepted. */
-  constructor(system: OwnedSystem, assertTaking: () => void, prepare: () => Promise<void> = async () => {}) {
+  constructor(
+    system: OwnedSystem,
+    owner: OwnerName,
+    assertTaking: () => void,
+    prepare: () => Promise<void> = async () => {},
+  ) {
     this.#system = system
+    this.#owner = owner
     this.#prepare = prepare
     this.#assertTaking = assertTaking
   }
 
-  /** Whether something that a client has left to this owner has not ended. */
+  /** Whether something that no client waits for has not ended. */
   get hasLeft(): boolean {
     return this.#left.size > 0
   }
 
-  async run({ agent, method, args }: CommandRequest): Promise<unknown> {
+  async command({ agent, method, args }: CommandRequest): Promise<unknown> {
     const allowed = agent === null ? SYSTEM_COMMANDS : AGENT_COMMANDS
     if (!allowed.includes(method) || !Array.isArray(args))
       throw new InvalidInputError({ what: String(method), problem: 'it is not a command of this owner' })
@@ -57,11 +91,125 @@ export class OwnerCommands {
     const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)
     const target = agent === null ? this.#system : await this.#system.agent(agent)
     const result = await call(target, method, args)
-    if (method === 'accept') this.#keep((onHeld) => (target as OwnedAgent).reply(String(result), { onHeld }))
+    if (method === 'accept') this.#leave((onHeld) => (target as OwnedAgent).reply(String(result), { onHeld }))
     return isPlain(result) ? aborted || result : null
   }
 
-  #keep(work: (onHeld: () => void) => Promise<unknown>): void {
+  /** Runs a task and streams its messages and its reply. The task continues when the client disconnects. */
+  ask({ ask, agent: id, taskId, task, options }: TaskRequest, lines: LineWriter, gone: AbortSignal) {
+    const key = `${id} ${taskId}`
+    const tell = async (own: Asked) => {
+      const agent = await this.#system.agent(id)
+      const { current, queue } = agent.snapshot.context
+      // Left to this owner, or to an earlier one.
+      const isOpen = [current, ...queue].some((open) => open?.taskId === taskId)
+      const asked = this.#share(ask, own, this.#tasks.get(key), isOpen)
+      this.#tasks.set(key, asked)
+      const send = sender(lines)
+      try {
+        const handle = agent.ask(task as never, {
+          ...options,
+          taskId,
+          signal: asked.stop.signal,
+          onHeld: (held: object) => send({ held }),
+          onReleased: () => send({ released: true }),
+        })
+        for await (const message of handle) if (!send({ message })) return
+        send({ reply: await handle })
+      } finally {
+        if (this.#tasks.get(key) === asked) this.#tasks.delete(key)
+      }
+    }
+    const left = async (onHeld: () => void) => (await this.#system.agent(id)).reply(taskId, { onHeld })
+    return this.#told(ask, lines, gone, tell, () => left)
+  }
+
+  /** Runs or resumes a workflow, and streams its steps and its result. The run continues when the client disconnects. */
+  run(request: RunRequest, lines: LineWriter, gone: AbortSignal): Promise<void> {
+    const { ask, runId, workflow, input, options } = request
+    let run: Run | undefined
+    const tell = async (own: Asked) => {
+      await this.#assertSame(request)
+      const given = { ...options, id: runId, signal: own.stop.signal }
+      run =
+        input === undefined
+          ? this.#system.runs.resume(runId, (workflow ?? undefined) as never, given)
+          : this.#system.run(workflow as never, input as never, given)
+      // Its client may have gone.
+      run.catch(() => {})
+      const asked = this.#share(ask, own, this.#runs.get(run), false)
+      asked.run = run
+      this.#runs.set(run, asked)
+      await run.begun
+      const send = sender(lines)
+      send({ begun: run.agents })
+      for await (const step of run) if (!send({ step })) return
+      send({ result: await run })
+    }
+    return this.#told(ask, lines, gone, tell, () => run && untilHeld(run))
+  }
+
+  /** Ends a task or a run, unless others have asked for it as well. Returns whether it ends. */
+  interrupt({ ask, reason, forAll }: InterruptRequest): boolean {
+    const asked = this.#asks.get(ask)
+    if (!asked) return true
+    asked.askers--
+    if (asked.askers > 0 && !forAll) return false
+    // The signal of a run that the owner itself began is not ours.
+    if (forAll && asked.run) void asked.run.pause(reason)
+    asked.stop.abort(reason)
+    return true
+  }
+
+  /**
+   * Tells a client what becomes of its request. Without the client, the work goes on.
+   *
+   * @param left What it then waits for, once that is known: a function of what to call when it is held.
+   */
+  async #told(
+    ask: string,
+    lines: LineWriter,
+    gone: AbortSignal,
+    tell: (own: Asked) => Promise<void>,
+    left: () => ((onHeld: () => void) => Promise<unknown>) | undefined,
+  ): Promise<void> {
+    const own: Asked = { stop: new AbortController(), askers: 1 }
+    this.#asks.set(ask, own)
+    const telling = (async () => {
+      this.#assertTaking()
+      await this.#prepare()
+      await tell(own)
+    })()
+      .catch((error) => void sender(lines)(errorLine(error)))
+      .finally(() => this.#asks.delete(ask))
+    const disconnected = new Promise<void>((resolve) => {
+      if (gone.aborted) resolve()
+      gone.addEventListener('abort', () => resolve(), { once: true })
+    })
+    await Promise.race([telling, disconnected])
+    if (gone.aborted) this.#leave((onHeld) => left()?.(onHeld) ?? telling)
+  }
+
+  /** What a request asks for, together with the others that ask for the same. */
+  #share(ask: string, own: Asked, other: Asked | undefined, isOpen: boolean): Asked {
+    const asked = other ?? own
+    if (other || isOpen) asked.askers++
+    this.#asks.set(ask, asked)
+    return asked
+  }
+
+  /** Throws OtherWorkflowError. */
+  async #assertSame({ workflow, hash }: RunRequest): Promise<void> {
+    if (workflow === null || hash === null) return
+    const { sealWorkflow } = await import('../workflows/built-workflow.ts')
+    const reference = workflow as WorkflowReference
+    const seen = await sealWorkflow(reference)
+    if (seen.hash === hash) return
+    const what = 'file' in reference ? String(reference.file) : `the workflow ${nameOf(reference)}`
+    throw new OtherWorkflowError({ ...this.#owner, what })
+  }
+
+  #leave(work: (onHeld: () => void) => Promise<unknown>): void {
     const working = new Promise<unknown>((resolve) => {
       const ended = work(() => resolve('held')).catch(() => {})
       this.#left.add(ended)
@@ -71,42 +219,34 @@ export class OwnerCommands {
     void working.then(() => this.working.delete(working))
   }
 
-  /** Runs a task and streams its messages and its reply. The task continues when the client disconnects. */
-  async ask({ agent: id, taskId, task, options }: TaskRequest, lines: LineWriter): Promise<void> {
-    const stop = new AbortController()
-    const key = `${id} ${taskId}`
-    // The work does not wait for the client to read.
-    const send = (line: object) => void lines.write(line)?.catch(() => {})
-    this.#tasks.set(key, stop)
-    try {
-      this.#assertTaking()
-      await this.#prepare()
-      const agent = await this.#system.agent(id)
-      const handle = agent.ask(task as never, {
-        ...options,
-        taskId,
-        signal: stop.signal,
-        onHeld: (held: object) => send({ held }),
-        onReleased: () => send({ released: true }),
-      })
-      for await (const message of handle) {
-        if (lines.backlog > LARGEST_BACKLOG) return lines.abandon()
-        send({ message })
-      }
-      send({ reply: await handle })
-    } catch (error) {
-      send(errorLine(error))
-    } finally {
-      if (this.#tasks.get(key) === stop) this.#tasks.delete(key)
-    }
-  }
-
   /** A task that is not in the log yet can be cancelled only through the signal of its ask. */
   #abort(agent: string, [taskId, reason]: readonly unknown[]): boolean {
     const task = this.#tasks.get(`${agent} ${String(taskId)}`)
-    task?.abort(reason)
+    task?.stop.abort(reason)
     return task !== undefined
   }
+}
+
+/** Sends lines without waiting for the client to read them; false if it has been disconnected because it reads none. */
+const sender = (lines: LineWriter) => (line: object) => {
+  if (lines.backlog > LARGEST_BACKLOG) {
+    lines.abandon()
+    return false
+  }
+  void lines.write(line)?.catch(() => {})
+  return true
+}
+
+const nameOf = (reference: WorkflowReference) => ('name' in reference ? reference.name : reference.kind)
+
+/** Waits for a run. `onHeld` is called when all its open steps are held. */
+const untilHeld = (run: Run) => (onHeld: () => void) => {
+  const steps = new OpenSteps()
+  run.subscribe((event) => {
+    steps.note(event)
+    if (steps.areHeld) onHeld()
+  })
+  return run.ended
 }
 
 /** Calls the method at a path: `runs.cancel` is `target.runs.cancel`. The caller has checked the path against the list. */

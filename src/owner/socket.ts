@@ -5,7 +5,7 @@
  * O2. Only processes of this user can connect.
  * O3. A client never holds up the owner or another client: it gets lists as fast as it reads them, one that stops in the
  *     middle of its request or its answer is not waited for, and none keeps the process alive.
- * O4. A task outlives the client that asked for it; its reply is in the log.
+ * O4. A task or a run outlives the client that asked for it; its outcome is in the log.
  * O5. Before the store closes, its followers get the rest of the log, and running requests their answer.
  */
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ import { directoryIdentity, FILE_MODE } from '../store/directory.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
 import { thisProcess } from '../store/process-identity.ts'
 import { LARGEST_REQUEST, parseBody, readBody, refuseRequest, sendAnswer, sendFailure } from './answers.ts'
-import type { CommandRequest, TaskRequest } from './commands.ts'
+import type { CommandRequest, InterruptRequest, RunRequest, TaskRequest } from './commands.ts'
 import { Followers } from './followers.ts'
 import { type Route, readingRoutes } from './reads.ts'
 import { readOwnerRecord, removeOwnerRecord, writeOwnerRecord } from './record.ts'
@@ -95,10 +95,11 @@ export class OwnerSocket {
   constructor(owned: Owned) {
     this.#owned = owned
     this.#followers = new Followers(owned.store)
+    const owner = { path: owned.baseDir, pid: process.pid }
     const assertTaking = () => {
-      if (this.#isStopping) throw new OwnerStopping({ path: owned.baseDir, pid: process.pid })
+      if (this.#isStopping) throw new OwnerStopping(owner)
     }
-    this.#commands = new OwnerCommands(owned.system, assertTaking, owned.prepare)
+    this.#commands = new OwnerCommands(owned.system, owner, assertTaking, owned.prepare)
     this.#routes = {
       '/': () => ({ value: this.#greeting() }),
       ...readingRoutes(owned.store, this.#followers),
@@ -158,7 +159,10 @@ export class OwnerSocket {
   }
 
   async #close(): Promise<void> {
-    await removeOwnerRecord(this.#owned.baseDir)
+    const { baseDir } = this.#owned
+    const record = await readOwnerRecord(baseDir).catch(() => null)
+    // Another owner may be in its place.
+    if (record?.socket === this.#path) await removeOwnerRecord(baseDir)
     const closed = once(this.#server, 'close')
     this.#server.close()
     await this.#followers.finish().catch(() => {})
@@ -240,7 +244,8 @@ export class OwnerSocket {
     response.once('close', () => disconnected.abort())
     try {
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://owner')
-      if (request.method === 'POST') return await this.#execute(pathname, request, response)
+      if (request.method === 'POST')
+        return await this.#execute(pathname, request, response, disconnected.signal)
       this.#readers.add(request.socket)
       const route = request.method === 'GET' ? this.#routes[pathname] : undefined
       if (!route) return refuseRequest(response, 404, noSuchAddress(`${request.method} ${pathname}`))
@@ -252,24 +257,36 @@ export class OwnerSocket {
     }
   }
 
-  async #execute(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (path !== '/commands' && path !== '/tasks' && path !== '/stop')
-      return refuseRequest(response, 404, noSuchAddress(`POST ${path}`))
+  async #execute(
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+    gone: AbortSignal,
+  ): Promise<void> {
+    if (!ADDRESSES.has(path)) return refuseRequest(response, 404, noSuchAddress(`POST ${path}`))
     const body = await readBody(request)
     if (body === null) return refuseRequest(response, 413, tooLarge())
     this.#readers.add(request.socket)
-    if (path === '/commands') {
-      const value = await this.#written(this.#commands.run(parseBody(body) as CommandRequest))
-      return sendAnswer(response, { value: { result: value ?? null } })
+    if (path === '/tasks' || path === '/runs') {
+      const lines = new LineWriter(response)
+      response.flushHeaders()
+      const asked = parseBody(body)
+      const told =
+        path === '/tasks'
+          ? this.#commands.ask(asked as TaskRequest, lines, gone)
+          : this.#commands.run(asked as RunRequest, lines, gone)
+      await this.#written(told).catch(() => {})
+      return lines.end()
     }
-    if (path === '/stop') {
-      this.#stop(parseBody(body) as StopRequest)
-      return sendAnswer(response, { value: { result: null } })
-    }
-    const lines = new LineWriter(response)
-    response.flushHeaders()
-    await this.#written(this.#commands.ask(parseBody(body) as TaskRequest, lines)).catch(() => {})
-    lines.end()
+    return sendAnswer(response, { value: { result: await this.#result(path, parseBody(body)) } })
+  }
+
+  async #result(path: string, body: object): Promise<unknown> {
+    if (path === '/stop') this.#stop(body as StopRequest)
+    if (path === '/interruptions') return this.#commands.interrupt(body as InterruptRequest)
+    if (path === '/commands')
+      return (await this.#written(this.#commands.command(body as CommandRequest))) ?? null
+    return null
   }
 
   async #written<Result>(work: Promise<Result>): Promise<Result> {
@@ -282,6 +299,9 @@ export class OwnerSocket {
     return work
   }
 }
+
+/** What is posted to. */
+const ADDRESSES = new Set(['/commands', '/tasks', '/runs', '/interruptions', '/stop'])
 
 const noSuchAddress = (what: string) => new InvalidInputError({ what, problem: 'there is no such address' })
 const tooLarge = () =>

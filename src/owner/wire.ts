@@ -4,7 +4,7 @@ import { ClaudeAgentError, describeError } from '../events/errors/base.ts'
 import { callErrorFrom, type ErrorData, errorData } from '../events/errors/recorded.ts'
 
 /** The version of the protocol. Raise it whenever one side could misunderstand the other. */
-export const PROTOCOL = 2
+export const PROTOCOL = 3
 
 /** An owner's answer to `GET /`: who it is. */
 export interface Greeting {

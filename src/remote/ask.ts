@@ -5,12 +5,12 @@ import { type Reply, TaskHandle } from '../actors/agent/tasks/handle.ts'
 import type { HeldTask } from '../actors/agent/tasks/held.ts'
 import type { AskOptions } from '../actors/agent/tasks/tasks.ts'
 import type { CallMessage } from '../claude/runner.ts'
-import { ClaudeAgentError } from '../events/errors/base.ts'
 import { TaskCancelledError } from '../events/errors/task.ts'
 import { checkTaskId } from '../events/ids.ts'
 import { callListener } from '../events/listener.ts'
 import { checkTaskInput, type TaskInput } from '../events/task-input.ts'
 import type { TaskRequest } from '../owner/commands.ts'
+import { Asking, ownersFailure } from './asking.ts'
 import type { OwnerClient } from './client.ts'
 
 type Line =
@@ -27,13 +27,10 @@ export function remoteAsk(
   { signal, taskId = randomUUID(), ...options }: AskOptions = {},
 ): TaskHandle {
   const channel = new TaskChannel()
-  let accept = () => {}
-  const accepted = new Promise<void>((resolve) => {
-    accept = resolve
-  })
+  const asking = new Asking(client, '/tasks')
   const cancel = async (reason: string) => {
     // Before the owner has the task, it has nothing to cancel.
-    await accepted
+    await asking.accepted
     await client.command(agent, 'cancel', [taskId, reason])
   }
   const reply = async (): Promise<Reply> => {
@@ -41,23 +38,19 @@ export function remoteAsk(
     // Resolved here: the owner may have another working directory.
     const input = checkTaskInput(task, { allowLocalRepos: true })
     if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: String(signal.reason) })
-    const abort = () => void cancel(String(signal?.reason)).catch(() => {})
-    signal?.addEventListener('abort', abort, { once: true })
+    const request: Omit<TaskRequest, 'ask'> = { agent, taskId, task: input, options }
     try {
-      const request: TaskRequest = { agent, taskId, task: input, options }
-      for await (const line of client.post('/tasks', request, accept) as AsyncGenerator<Line>) {
+      for await (const line of asking.lines(request, signal) as AsyncGenerator<Line>) {
         if ('reply' in line) return line.reply
         if ('message' in line) channel.tell(taskId, { type: 'message', message: line.message })
         if ('held' in line) callListener(options.onHeld, line.held)
         if ('released' in line) callListener(options.onReleased)
       }
-      throw client.unavailable('gave no answer')
     } catch (error) {
-      throw taskFailure(client, agent, taskId, error)
-    } finally {
-      accept()
-      signal?.removeEventListener('abort', abort)
+      const hint = `The task resumes when the store is opened again. To get its answer: claude-agents agent ask ${agent} "..." --task-id ${taskId}`
+      throw ownersFailure(client, 'the task', hint, error)
     }
+    throw asking.unanswered(`Task ${taskId}`, `claude-agents agent cancel ${agent} ${taskId}`)
   }
   return new TaskHandle(taskId, reply(), channel, cancel)
 }
@@ -74,13 +67,4 @@ export async function remoteAccept(
   const input = checkTaskInput(task, { allowLocalRepos: true })
   if (signal?.aborted) throw new TaskCancelledError({ agent, taskId, reason: String(signal.reason) })
   return (await client.command(agent, 'accept', [input, { ...options, taskId }])) as string
-}
-
-/** If the owner has gone, the task has not failed: the next owner resumes it, and the hint says how to get its reply. */
-function taskFailure(client: OwnerClient, agent: string, taskId: string, error: unknown): unknown {
-  const tag = error instanceof ClaudeAgentError ? error._tag : ''
-  if (tag !== 'ClosedError' && tag !== 'OwnerUnavailable') return error
-  const problem = tag === 'ClosedError' ? 'closed it before the task ended' : 'ended before the task did'
-  const hint = `The task resumes when the store is opened again. To get its answer: claude-agents agent ask ${agent} "..." --task-id ${taskId}`
-  return client.unavailable(problem, hint, error)
 }

@@ -1,5 +1,5 @@
 /** The client of an owner's socket: finds the owner of a store and sends it requests. */
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { Agent as Connections, type IncomingMessage, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
@@ -8,7 +8,9 @@ import {
   OwnerRecordRefused,
   OwnerUnavailable,
 } from '../events/errors/owner.ts'
+import { codeOf } from '../events/errors/phrases.ts'
 import { ClosedError } from '../events/errors/usage.ts'
+import { duration } from '../events/figures.ts'
 import { defined } from '../events/json.ts'
 import type { CommandRequest } from '../owner/commands.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
@@ -27,12 +29,28 @@ const BUSY = 503
 /** No process listens on the socket: the owner has ended, or is about to. */
 const NOT_LISTENING = new Set(['ENOENT', 'ECONNREFUSED'])
 
+/** An owner that is killed closes its connections a moment before it is gone. */
+const CUT_OFF = new Set(['ECONNRESET', 'EPIPE'])
+const ENDING_MS = 500
+const ENDING_POLL_MS = 25
+
 /**
  * Connects to the process that has a store open and serves it; null if there is none.
  *
  * @throws OwnerRecordRefused, OwnerProtocolMismatch, OwnerUnavailable (it does not answer)
  */
 export async function connectOwner(baseDir: string): Promise<OwnerClient | null> {
+  for (let left = ENDING_MS; ; left -= ENDING_POLL_MS) {
+    try {
+      return await greetOwner(baseDir)
+    } catch (error) {
+      if (!CUT_OFF.has(codeOf((error as Error).cause)) || left <= 0) throw error
+    }
+    await delay(ENDING_POLL_MS)
+  }
+}
+
+async function greetOwner(baseDir: string): Promise<OwnerClient | null> {
   const base = await realpath(baseDir).catch(() => null)
   const record = base === null ? null : await readOwnerRecord(base)
   // Whether an owner in another pid namespace lives, its socket tells.
@@ -51,7 +69,7 @@ export async function connectOwner(baseDir: string): Promise<OwnerClient | null>
     return null
   } catch (error) {
     client.close()
-    if (NOT_LISTENING.has(((error as Error).cause as NodeJS.ErrnoException)?.code ?? '')) return null
+    if (NOT_LISTENING.has(codeOf((error as Error).cause))) return null
     throw error
   }
 }
@@ -86,8 +104,8 @@ export class OwnerClient {
   async greet({ pid }: OwnerRecord, storeId: string | undefined): Promise<void> {
     const answered = new AbortController()
     const timeout = delay(GREETING_MS, undefined, { signal: answered.signal, ref: false }).then(
-      () => {
-        throw this.unavailable('does not answer', 'It may be suspended or very busy. Wait, or end it.')
+      async () => {
+        throw this.unavailable(await this.#silence(), endingHint(pid))
       },
       () => undefined,
     )
@@ -127,11 +145,15 @@ export class OwnerClient {
     yield* this.#lines(response, signal)
   }
 
-  /** Sends a body and yields the lines of the answer. `onAccepted` is called as soon as the owner has the request. */
-  async *post(address: string, body: object, onAccepted: () => void = () => {}): AsyncGenerator<unknown> {
+  /** Sends a body and yields the lines of the answer. `accepted` is called as soon as the owner has the request. */
+  async *post(
+    address: string,
+    body: object,
+    { accepted, signal }: { readonly accepted?: () => void; readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<unknown> {
     const response = await this.#send('POST', address, JSON.stringify(body))
-    onAccepted()
-    yield* this.#lines(response)
+    accepted?.()
+    yield* this.#lines(response, signal)
   }
 
   /** Calls a method of the orchestrator, or of one of its agents, by name. */
@@ -139,7 +161,12 @@ export class OwnerClient {
     // JSON would turn an omitted argument into null.
     const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
     const request: CommandRequest = { agent, method, args: given }
-    for await (const answer of this.post('/commands', request)) return (answer as { result: unknown }).result
+    return this.result('/commands', request)
+  }
+
+  /** Sends a body whose answer is one value. */
+  async result(address: string, body: object): Promise<unknown> {
+    for await (const answer of this.post(address, body)) return (answer as { result: unknown }).result
     throw this.unavailable('gave no answer')
   }
 
@@ -199,6 +226,13 @@ export class OwnerClient {
     })
   }
 
+  /** How long it has been silent, and how long it has served. */
+  async #silence(): Promise<string> {
+    const since = (await stat(ownerFile(this.baseDir)).catch(() => null))?.mtimeMs
+    const age = since === undefined ? '' : `; it has had the store open for ${duration(Date.now() - since)}`
+    return `has not answered within ${duration(GREETING_MS)}${age}`
+  }
+
   #busy(cause?: Error): OwnerBusy {
     return new OwnerBusy({ path: this.baseDir, pid: this.pid }, defined({ cause }))
   }
@@ -211,6 +245,9 @@ export class OwnerClient {
     return this.unavailable(problem, undefined, cause)
   }
 }
+
+const endingHint = (pid: number) =>
+  `It may be suspended or very busy. See what it does: ps -o pid,stat,etime,args -p ${pid}. To let it continue: kill -CONT ${pid}. To end it: kill ${pid}, or kill -9 ${pid}; what is in the log stays, and the next start resumes it.`
 
 export type QueryParameters = Readonly<Record<string, string | number | boolean | undefined>>
 

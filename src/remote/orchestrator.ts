@@ -1,21 +1,64 @@
 /** The orchestrator of another process: read here, through the owner's log, and commanded there. */
+import { resolve } from 'node:path'
 import type { Agent } from '../actors/agent/agent.ts'
 import { callProcesses } from '../claude/process/list.ts'
 import type { AgentRunner } from '../claude/runner.ts'
-import { OwnerOnly } from '../events/errors/owner.ts'
-import { Orchestrator } from '../orchestrator.ts'
+import { systemClock } from '../clock.ts'
+import { OwnerNotFound, OwnerOnly } from '../events/errors/owner.ts'
 import { AGENT_COMMANDS, OWNER_ONLY, SYSTEM_COMMANDS } from '../owner/commands.ts'
 import type { ChainedStore } from '../store/level/chained-store.ts'
+import { liveOwner } from '../store/level/lock.ts'
+import { filesOperations } from '../workspaces/files/operations.ts'
 import { remoteAccept, remoteAsk } from './ask.ts'
-import type { OwnerClient } from './client.ts'
+import { connectOwner, type OwnerClient } from './client.ts'
+import { remoteResume, remoteRun } from './run.ts'
 import { remoteStore } from './store.ts'
 
 type Methods = Readonly<Record<PropertyKey, (...args: never[]) => unknown>>
 
+/** The class of orchestrators. It is passed in, because it can connect to an owner itself. */
+interface OrchestratorClass<System> {
+  open(options: {
+    readonly baseDir: string
+    readonly store: ChainedStore
+    readonly runner: AgentRunner
+    readonly resume: 'on-demand'
+  }): Promise<System>
+}
+
+/** What is replaced of an orchestrator. */
+interface Facade {
+  readonly runs: object
+  readonly budgets: object
+  readonly accounts: object
+  readonly held: object
+  agents(): Promise<readonly { readonly id: string }[]>
+  agent(id: string): Promise<Agent>
+}
+
+/** The orchestrator of the owner of a base directory. Throws OwnerNotFound, and what connecting can throw. */
+export async function connectedOrchestrator<System extends Facade>(
+  type: OrchestratorClass<System>,
+  baseDir: string,
+): Promise<System> {
+  const path = resolve(baseDir)
+  const client = await connectOwner(path)
+  if (client) return remoteOrchestrator(type, client)
+  const silent = await liveOwner(path).catch(() => null)
+  throw new OwnerNotFound({ path, silent })
+}
+
 /** The orchestrator of an owner. Closing it disconnects and leaves the owner running. */
-export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestrator> {
+export async function remoteOrchestrator<System extends Facade>(
+  type: OrchestratorClass<System>,
+  client: OwnerClient,
+): Promise<System> {
   const store = remoteStore(client)
-  const system = await view(client, store)
+  const { baseDir } = client
+  /** A fresh fold of the owner's log. */
+  const view = () => readingOrchestrator(type, baseDir, store)
+  const remoteAgent = (id: string) => agentThrough(client, id, async () => (await view()).agent(id))
+  const system = await view()
   const disconnect = async () => client.close()
   const forward =
     (method: string) =>
@@ -23,7 +66,7 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
       client.command(null, method, args)
   const creating = (method: string) => async (options: { id: string }) => {
     await forward(method)(options)
-    return remoteAgent(client, store, options.id)
+    return remoteAgent(options.id)
   }
   const replaced: Methods = {
     ...Object.fromEntries(SYSTEM_COMMANDS.map((path) => [path, forward(path)])),
@@ -31,16 +74,21 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
   }
   return withProperties(() => system, {
     ...replaced,
-    runs: { ...system.runs, ...methodsOf('runs', replaced) },
+    run: (workflow: never, input: never, options: never) => remoteRun(client, workflow, input, options),
+    runs: {
+      ...system.runs,
+      ...methodsOf('runs', replaced),
+      resume: (id: string, workflow: never, options: never) => remoteResume(client, id, workflow, options),
+    },
     budgets: { ...system.budgets, ...methodsOf('budgets', replaced) },
     accounts: { ...system.accounts, ...methodsOf('accounts', replaced) },
     held: { ...system.held, ...methodsOf('held', replaced) },
-    agent: (id: string) => remoteAgent(client, store, id),
+    agent: remoteAgent,
     createAgent: creating('createAgent'),
     declareAgent: creating('declareAgent'),
     async fork(id: string, options: { as: string }) {
       await forward('fork')(id, options)
-      return remoteAgent(client, store, options.as)
+      return remoteAgent(options.as)
     },
     async sendTask(id: string, task: never, options: never) {
       return (await remoteAsk(client, id, task, options)).text
@@ -54,8 +102,7 @@ export async function remoteOrchestrator(client: OwnerClient): Promise<Orchestra
 }
 
 /** An agent as folded from the log. Each command goes to the owner, and the agent is folded again afterwards. */
-async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string): Promise<Agent> {
-  const folded = async () => (await view(client, store)).agent(id)
+async function agentThrough(client: OwnerClient, id: string, folded: () => Promise<Agent>): Promise<Agent> {
   let agent = await folded()
   const forward =
     (method: string) =>
@@ -64,8 +111,10 @@ async function remoteAgent(client: OwnerClient, store: ChainedStore, id: string)
       agent = await folded()
       return result
     }
+  const commands = Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)]))
   return withProperties(() => agent, {
-    ...Object.fromEntries(AGENT_COMMANDS.map((method) => [method, forward(method)])),
+    ...commands,
+    files: methodsOf('files', commands),
     ask: (task: never, options: never) => remoteAsk(client, id, task, options),
     accept: (task: never, options: never) => remoteAccept(client, id, task, options),
   })
@@ -75,13 +124,14 @@ const refusal = (client: OwnerClient, what: string) => () => {
   throw new OwnerOnly({ path: client.baseDir, pid: client.pid, what })
 }
 
-/** A fresh fold of the owner's log. */
-const view = ({ baseDir }: OwnerClient, store: ChainedStore) => readingOrchestrator(baseDir, store)
-
 /** An orchestrator that only reads: it starts nothing and writes nothing. Closing it closes the store. */
-export function readingOrchestrator(baseDir: string, store: ChainedStore): Promise<Orchestrator> {
+export function readingOrchestrator<System>(
+  type: OrchestratorClass<System>,
+  baseDir: string,
+  store: ChainedStore,
+): Promise<System> {
   const readOnly = { ...store, forReading: true }
-  return Orchestrator.open({ baseDir, store: readOnly, runner: READER, resume: 'on-demand' })
+  return type.open({ baseDir, store: readOnly, runner: READER, resume: 'on-demand' })
 }
 
 /** Makes no call, but lists those whose processes are running. */
@@ -91,6 +141,7 @@ const READER: AgentRunner = {
   },
   recover: async () => ({ outcome: 'unanswered' }),
   processes: ({ baseDir }) => callProcesses(baseDir),
+  files: filesOperations(systemClock),
 }
 
 /** The methods of one part by name, from methods by path: `runs.cancel` is the method `cancel` of the part `runs`. */

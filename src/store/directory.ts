@@ -1,16 +1,26 @@
 /** Files and directories of a store: private to their owner, and durable once a write resolves. */
-import { constants, type Stats } from 'node:fs'
+import { type BigIntStats, constants, type Stats } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { NotAFileError } from '../events/errors/store.ts'
+import { NoWorkingDirectory } from '../events/errors/usage.ts'
 import { unfinishedPath } from './unfinished.ts'
 
 export const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT'
 export const alreadyExists = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EEXIST'
 
+/** The absolute form of a path. Throws {@link NoWorkingDirectory}. */
+export function absolutePath(path: string): string {
+  try {
+    return resolve(path)
+  } catch (cause) {
+    throw new NoWorkingDirectory({ path }, { cause })
+  }
+}
+
 /** Readable and writable by the owner only. */
 export const FILE_MODE = 0o600
-const DIRECTORY_MODE = 0o700
+export const DIRECTORY_MODE = 0o700
 
 /** Makes it, and those above it, where they are missing. Node's own way never ends where a parent takes no directory (/proc). */
 export async function makeDirectory(path: string): Promise<void> {
@@ -40,9 +50,10 @@ export async function hideFromGit(directory: string): Promise<void> {
 
 /** Identifies a directory regardless of the path that leads to it. A copy has a different identity. */
 export async function directoryIdentity(path: string): Promise<string> {
-  const { dev, ino } = await stat(path, { bigint: true })
-  return `${dev}:${ino}`
+  return identityOf(await stat(path, { bigint: true }))
 }
+
+export const identityOf = ({ dev, ino }: BigIntStats): string => `${dev}:${ino}`
 
 /** Opens a file for reading. Anything else in its place is refused: a pipe would be waited for, perhaps for ever. */
 export async function openPlainFile(path: string): Promise<FileHandle> {

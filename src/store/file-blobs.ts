@@ -1,10 +1,18 @@
 /** Blobs as files, each named after the hash of its content. */
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BodyLost } from '../events/errors/archive.ts'
 import { CorruptBlob, StoreReadOnly } from '../events/errors/store.ts'
 import { blobReference, checkBlob, checkReference } from './blob-reference.ts'
 import type { BlobReference, Blobs } from './blobs.ts'
-import { isMissing, makeDirectory, readPlainFile, syncDirectory, writeWholeFile } from './directory.ts'
+import {
+  alreadyExists,
+  DIRECTORY_MODE,
+  isMissing,
+  readPlainFile,
+  syncDirectory,
+  writeWholeFile,
+} from './directory.ts'
 
 /** Whether a body is known to be lost since before the store was repaired. */
 export type IsLost = (sha256: string) => Promise<boolean>
@@ -37,7 +45,10 @@ export function fileBlobs(directory: string, isLost: IsLost = async () => false)
     if (intact) return
     const file = pathOf(reference.sha256)
     try {
-      await makeDirectory(join(file, '..'))
+      // Not the directory itself: a store that was removed does not reappear.
+      await mkdir(join(file, '..'), { mode: DIRECTORY_MODE }).catch((error) => {
+        if (!alreadyExists(error)) throw error
+      })
       await writeWholeFile(file, content)
       await syncDirectory(directory)
     } catch (cause) {

@@ -8,7 +8,7 @@ import { canonicalJson, defined, type JsonObject } from '../events/json.ts'
 import { type Ask, type Pattern, stepName } from '../patterns/pattern.ts'
 import type { BuiltWorkflow } from '../patterns/runs/options.ts'
 import { namedWorkflow } from './defined-pattern.ts'
-import { loadModule } from './exported-pattern.ts'
+import { hashOfModule, loadModule } from './exported-pattern.ts'
 import { templateNamed, type WorkflowReference, type WorkflowSources, workflowPattern } from './pattern.ts'
 
 /**
@@ -56,6 +56,20 @@ export async function buildWorkflow(workflow: WorkflowReference | JsonObject): P
     default:
       return built('workflow', reference, null)
   }
+}
+
+/**
+ * A reference as any process finds it, with the hash of what it refers to, without running any code. Throws as
+ * {@link buildWorkflow} does.
+ */
+export async function sealWorkflow(
+  reference: WorkflowReference,
+): Promise<Pick<BuiltWorkflow, 'workflow' | 'hash'>> {
+  // What a program offers is known to that program alone.
+  if (reference.kind === 'program') return { workflow: { ...reference }, hash: null }
+  if (reference.kind !== 'module') return buildWorkflow(reference)
+  const file = resolve(String(reference.file))
+  return { workflow: { ...reference, file }, hash: await hashOfModule(file) }
 }
 
 const digest = (content: unknown) => createHash('sha256').update(canonicalJson(content)).digest('hex')

@@ -17,7 +17,7 @@ interface LoadedModule {
 
 /** Loads a module as it is now. Its code runs with all rights of this process. Throws InvalidInputError. */
 export async function loadModule(file: string): Promise<LoadedModule> {
-  const sha256 = hash('sha256', await contentOf(file))
+  const sha256 = await hashOfModule(file)
   const address = pathToFileURL(resolve(file))
   // Node loads an address once, and the file may have changed since.
   address.search = sha256
@@ -29,6 +29,9 @@ export async function loadModule(file: string): Promise<LoadedModule> {
     throw new InvalidInputError({ what: file, problem, hint }, { cause })
   }
 }
+
+/** The hash of its content. Throws InvalidInputError. */
+export const hashOfModule = async (file: string): Promise<string> => hash('sha256', await contentOf(file))
 
 async function contentOf(file: string): Promise<Buffer> {
   try {

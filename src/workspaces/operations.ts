@@ -3,6 +3,7 @@
 import { type Clock, systemClock } from '../clock.ts'
 import type { Material, PlacedInput } from '../events/material.ts'
 import type { AgentDirectories } from './directories.ts'
+import { type FilesOperations, filesOperations } from './files/operations.ts'
 import { type PlaceInputsOptions, placeInputs } from './inputs/placement.ts'
 import { prepareDirectories, removeDirectories } from './lifecycle.ts'
 
@@ -25,6 +26,7 @@ export interface DirectoryOperations {
   ): Promise<readonly PlacedInput[]>
   /** Deletes them. */
   discard(directories: AgentDirectories): Promise<void>
+  readonly files: FilesOperations
 }
 
 export function directoryOperations({
@@ -45,5 +47,6 @@ export function directoryOperations({
       return placeInputs(directories, material, { ...inputs, ...options, limits, clock, exclude })
     },
     discard: removeDirectories,
+    files: filesOperations(clock),
   }
 }

@@ -123,6 +123,7 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   ],
   'budget set --usd': (value) => ['budget', 'set', '--usd', value],
   'budget set --tokens': (value) => ['budget', 'set', '--tokens', value],
+  'attach --tasks': (value) => ['attach', 'r1', '--tasks', value],
   'tail --stream': (value) => ['tail', '--no-follow', '--stream', value],
   'tail --since': (value) => ['tail', '--no-follow', '--since', value],
   'tail --lines': (value) => ['tail', '--no-follow', '--lines', value],

@@ -16,7 +16,7 @@ test('with --json every line of stderr is JSON as well: warnings, notes and erro
   await using model = await simulatedModel({ reply: () => answer.failure(413) })
   const { run, folder } = await quickCommandLine(model.environment)
   expect(parsed((await run(['agent', 'list', '--json'])).stderr)).toEqual([
-    { note: expect.stringContaining('is empty. Create an agent') },
+    { note: expect.stringContaining('does not exist. Create an agent') },
   ])
   await mkdir(join(folder, 'source'))
   await symlink('/etc/passwd', join(folder, 'source/secret'))

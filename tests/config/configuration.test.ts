@@ -73,11 +73,51 @@ agents:
     expect(await load()).toMatchObject({ file: null })
   })
 
-  test('that names a program is rejected if other users can write to it', async () => {
+  test('that names a program which an option replaces may be written by others', async () => {
     await write('claude: { path: ./claude }')
     await chmod(join(folder, 'claude-agents.yaml'), 0o666)
-    expect(await problem()).toContain('other users can write to it')
     expect(await problem({ options: { 'claude.path': '/usr/bin/claude' } })).toBe('none')
+  })
+
+  test.each(['claude: { path: ./claude }', 'notify: [{ command: [./tell] }]'])(
+    'that names a program is rejected if other users can write to it: %j',
+    async (text) => {
+      await write(text)
+      await chmod(join(folder, 'claude-agents.yaml'), 0o666)
+      expect(await problem()).toContain('other users can write to it')
+    },
+  )
+
+  test('names receivers of notifications, whose paths are relative to it', async () => {
+    await write(`
+notify:
+  - { command: [./tell.sh, ./as-it-is], on: [held] }
+  - { command: [notify-send, claude-agents] }
+  - { webhook: { url: "https://example.com/hook", secret: { file: secrets/hook } } }
+  - { id: other, webhook: { url: "https://example.com/hook", secret: { env: HOOK_SECRET } } }
+  - { bell: true }
+`)
+    expect((await load()).notify).toEqual([
+      { command: [join(folder, 'tell.sh'), './as-it-is'], on: ['held'] },
+      { command: ['notify-send', 'claude-agents'] },
+      { webhook: { url: 'https://example.com/hook', secret: { file: join(folder, 'secrets/hook') } } },
+      { id: 'other', webhook: { url: 'https://example.com/hook', secret: { env: 'HOOK_SECRET' } } },
+      { bell: true },
+    ])
+  })
+
+  test.each([
+    ['notify: [{ bell: true, on: [hold] }]', '1:29'],
+    ['notify: [{ command: notify-send }]', '1:21'],
+    ['notify: [{ webhook: { url: "https://me:SECRET@example.com" } }]', '1:28'],
+    ['notify: [{ webhook: { url: "https://example.com", secret: SECRET } }]', '1:59'],
+    ['notify: [{ webhook: { url: "https://example.com", secret: { env: "$SECRET" } } }]', '1:66'],
+    ['notify: [{ bell: true }, { bell: true }]', '1:9'],
+  ])('is told where a receiver is wrong, and never its secret: %j', async (text, place) => {
+    await write(text)
+    const said = await problem()
+    expect(said).toContain(`claude-agents.yaml:${place}: `)
+    expect(said).not.toContain('SECRET')
   })
 
   test('must exist if it is requested by name', async () => {

@@ -49,6 +49,7 @@ describe('a file that the user has not trusted', () => {
     'orchestrator: { max_agents: 3, base_dir: ./here/deep }',
     'agents: [{ id: a, system_prompt: x, model: opus }]',
     'agents: [{ id: a, system_prompt: x, allowed_tools: [] }]',
+    'notify: [{ bell: true, on: [held] }]',
     'workflows: [{ name: x, pattern: race, agents: [a] }]\nlimits: { mailbox: 3 }\nbudget: { usd: 1 }',
   ])('may do what stays in its folder: %j', async (text) => {
     await writeFile(file, text)
@@ -67,6 +68,11 @@ describe('a file that the user has not trusted', () => {
     ['agents: [{ id: a, system_prompt: x, allowed_tools: [Bash] }]', '1:52: it grants tools to a'],
     ['claude: { path: ./claude }', '1:17: it names a program to run'],
     ['claude: { path: sh }', '1:17: it names a program to run'],
+    ['notify: [{ command: [sh] }]', '1:21: it names a program to run'],
+    [
+      'notify: [{ webhook: { url: "https://example.com/hook/SECRET" } }]',
+      '1:21: it tells https://example.com what happens.',
+    ],
   ])('may not: %j', async (text, reason) => {
     await symlink(join(root, 'mine'), join(folder, 'link'))
     await symlink(join(root, 'nothing'), join(folder, 'dangling'))

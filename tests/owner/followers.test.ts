@@ -11,13 +11,13 @@ import { remoteStore } from '../../src/remote/store.ts'
 import { followOnly } from '../../src/store/follow.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
-import { connected } from './kit.ts'
+import { connected, WITHOUT_RUNS } from './kit.ts'
 
 async function servedStore() {
   const baseDir = await temporaryDirectory()
   const store = await levelStore(baseDir)
   onTestFinished(() => store[Symbol.asyncDispose]())
-  const system = { agent: () => Promise.reject(new Error('there is none')) }
+  const system = { ...WITHOUT_RUNS, agent: () => Promise.reject(new Error('there is none')) }
   const socket = await serveOwner({ baseDir, store, system, logger: silentLogger })
   onTestFinished(() => socket.close())
   return { baseDir, store, socket }

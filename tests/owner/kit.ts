@@ -21,5 +21,12 @@ export async function served(script: ScriptedRunnerOptions = {}, options: Orches
   const own = await Orchestrator.open({ runner, ...options, baseDir })
   onTestFinished(() => own.close())
   const client = await connected(baseDir)
-  return { baseDir, runner, own, client, remote: await remoteOrchestrator(client) }
+  return { baseDir, runner, own, client, remote: await remoteOrchestrator(Orchestrator, client) }
 }
+
+const noRun = () => {
+  throw new Error('this system runs no workflows')
+}
+
+/** The part of an owner's system that runs workflows, where a test needs none. */
+export const WITHOUT_RUNS = { run: noRun, runs: { resume: noRun } }

@@ -4,14 +4,20 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { AgentSnapshot } from '../../src/actors/agent/machine.ts'
 import { silentLogger } from '../../src/logger.ts'
 import { LARGEST_REQUEST } from '../../src/owner/answers.ts'
-import { type OwnerRecord, readOwnerRecord, writeOwnerRecord } from '../../src/owner/record.ts'
+import {
+  type OwnerRecord,
+  readOwnerRecord,
+  removeOwnerRecord,
+  writeOwnerRecord,
+} from '../../src/owner/record.ts'
 import { MOST_CONNECTIONS, serveOwner } from '../../src/owner/socket.ts'
 import { connectOwner } from '../../src/remote/client.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
-import { connected, served } from './kit.ts'
+import { connected, served, WITHOUT_RUNS } from './kit.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -104,7 +110,7 @@ const HALF_OPEN: readonly (readonly [string, string])[] = [
   ],
   [
     'before it reads the reply to its task',
-    postOf('/tasks', { agent: 'a', taskId: 't', task: 'x', options: {} }),
+    postOf('/tasks', { ask: 'one', agent: 'a', taskId: 't', task: 'x', options: {} }),
   ],
 ]
 
@@ -116,6 +122,8 @@ function postOf(path: string, body: object): string {
 /** More than a socket holds that is not read. */
 const LARGE = 'x'.repeat(2 * MEGABYTE)
 
+const IDLE = { context: { current: null, queue: [] } } as unknown as AgentSnapshot
+
 /** An owner whose answers are all large. */
 async function servedLarge() {
   const baseDir = await temporaryDirectory()
@@ -124,7 +132,8 @@ async function servedLarge() {
   await store.append('note/a', [{ type: 'Noted', v: 1, data: { text: LARGE.slice(0, MEGABYTE / 2) } }])
   const ask = () => Object.assign(Promise.resolve({ text: LARGE }), { async *[Symbol.asyncIterator]() {} })
   const system = {
-    agent: async () => ({ ask, cancel: async () => true, reply: ask }),
+    ...WITHOUT_RUNS,
+    agent: async () => ({ snapshot: IDLE, ask, cancel: async () => true, reply: ask }),
     processes: async () => [LARGE],
   }
   const socket = await serveOwner({ baseDir, store, system, logger: silentLogger })
@@ -147,6 +156,21 @@ test.each(HALF_OPEN)('A client that stops %s holds up no other client, and not t
   })
   expect(waitedFor).toBe(false)
   await socket.close()
+})
+
+test('An owner that ends while a client connects is none, not an error', async () => {
+  const { baseDir, own } = await served()
+  const record = await readOwnerRecord(baseDir)
+  await own.close()
+  const server = createServer(async (socket) => {
+    await removeOwnerRecord(baseDir)
+    socket.destroy()
+  })
+  onTestFinished(() => void server.close())
+  server.listen(record?.socket)
+  await once(server, 'listening')
+  await writeOwnerRecord(baseDir, record as OwnerRecord)
+  expect(await connectOwner(baseDir)).toBeNull()
 })
 
 test.each([

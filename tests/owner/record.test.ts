@@ -1,15 +1,19 @@
 /** The owner's record and socket: who has a store open, and which records are trusted. */
 import { existsSync } from 'node:fs'
-import { chmod, cp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
+import { PROTOCOL } from '../../src/owner/wire.ts'
+import { sequential } from '../../src/patterns/sequential.ts'
 import { connectOwner } from '../../src/remote/client.ts'
+import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
+import { contents } from '../store/store-kit.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
-import { served } from './kit.ts'
+import { connected, served } from './kit.ts'
 
 const open = (baseDir: string, more: object = {}) =>
   Orchestrator.open({ baseDir, runner: scriptedRunner(), ...more })
@@ -28,7 +32,13 @@ async function forged(write: (file: string, baseDir: string) => Promise<unknown>
 const written = (record: object, permissions = 0o600) =>
   forged((file) => writeFile(file, JSON.stringify(record), { mode: permissions }))
 
-const ALIVE = { protocol: 2, pid: process.pid, started: null, storeId: 'x' }
+const ALIVE = { protocol: PROTOCOL, pid: process.pid, started: null, storeId: 'x' }
+
+/** Every file below a directory that an owner might write again, with its content. */
+async function found(directory: string): Promise<ReadonlyMap<string, string>> {
+  const files = [...(await contents(directory))].filter(([path]) => !path.includes('-moved'))
+  return new Map(files)
+}
 
 describe('An owner', () => {
   test('has a socket and a record that are private to its user, and removes them when it closes', async () => {
@@ -66,6 +76,55 @@ describe('An owner', () => {
     expect(failures).toEqual(['StoreLockLost'])
     await using next = await open(baseDir)
     expect((await next.agents()).map(({ id }) => id)).toEqual(['a'])
+  })
+
+  describe('whose base directory', () => {
+    /** How a base directory goes away; each leaves something, or nothing, in its place. */
+    const ways: Record<string, (baseDir: string) => Promise<unknown>> = {
+      'is removed': (baseDir) => rm(baseDir, { recursive: true }),
+      'is moved away': (baseDir) => rename(baseDir, `${baseDir}-moved`),
+      'is moved with its parent': (baseDir) => rename(dirname(baseDir), `${dirname(baseDir)}-moved`),
+      'is replaced by another store': async (baseDir) => {
+        const other = `${baseDir}-other`
+        await (await open(other)).close()
+        await writeFile(join(other, 'owner.json'), 'of another owner')
+        await rename(baseDir, `${baseDir}-moved`)
+        await rename(other, baseDir)
+      },
+      'is replaced by a file': async (baseDir) => {
+        await rename(baseDir, `${baseDir}-moved`)
+        await writeFile(baseDir, 'a file')
+      },
+    }
+    test.each(Object.entries(ways))('%s while calls run fails them at once, and closes', async (_, take) => {
+      const baseDir = join(await temporaryDirectory(), 'project', 'base')
+      await mkdir(dirname(baseDir))
+      const runner = scriptedRunner({ reply: () => ({ text: 'late', delayMs: 60_000_000 }) })
+      const own = await open(baseDir, { runner })
+      const remote = await remoteOrchestrator(Orchestrator, await connected(baseDir))
+      const agent = await own.createAgent({ id: 'a', systemPrompt: 'You are a' })
+      await own.createAgent({ id: 'b', systemPrompt: 'You are b' })
+      await own.createAgent({ id: 'c', systemPrompt: 'You are c' })
+      const work = [
+        agent.ask('running'),
+        agent.ask('queued'),
+        own.run(sequential(['b', 'a']), 'a run'),
+        remote.sendTask('c', 'for another process'),
+      ].map((asked) => Promise.resolve(asked).then(String, (error) => error))
+      await vi.waitFor(() => expect(runner.calls).toHaveLength(3))
+      await take(baseDir)
+      const gone = {
+        _tag: 'StoreLockLost',
+        message: expect.stringContaining('its directory was removed, moved or replaced'),
+      }
+      const left = await found(dirname(dirname(baseDir)))
+      for (const error of await Promise.all(work)) expect(error).toMatchObject(gone)
+      expect(await own.failed).toMatchObject(gone)
+      await expect(own.createAgent({ id: 'd', systemPrompt: 'You are d' })).rejects.toMatchObject(gone)
+      await own.close()
+      // Nothing reappears, and another store in its place is not touched.
+      expect(await found(dirname(dirname(baseDir)))).toEqual(left)
+    })
   })
 
   test('does not serve if told not to, or if the store is not one that it opened', async () => {

@@ -22,6 +22,13 @@ import {
   virtualClock,
 } from 'claude-multi-agent/testing'
 
+export async function useAnother(): Promise<WorkflowResult> {
+  await using team: Orchestrator = await Orchestrator.connect('/tmp/x')
+  const text: string = await team.sendTask('researcher', 'x')
+  const reply: Reply = await (await team.agent('researcher')).reply(text)
+  return team.runs.result(reply.taskId)
+}
+
 export async function use(): Promise<string> {
   await using orchestrator = await Orchestrator.open({
     baseDir: '/tmp/x',

@@ -1,9 +1,11 @@
 /** Following a log from outside survives changes of its owner, and never keeps the store open between reads. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { accessForReading } from '../../src/cli/access.ts'
+import { watchStore } from '../../src/cli/live/watched-store.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
+import { OwnerClient } from '../../src/remote/client.ts'
 import { followLog, lastMatching, openLog } from '../../src/remote/live-log.ts'
 import { retryWhileInUse } from '../../src/remote/retry.ts'
-import { watchStore } from '../../src/remote/watched-store.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
@@ -73,6 +75,29 @@ test('A watched store can be opened by other processes between two reads', async
   await owner.close()
   expect(await look()).toEqual({ owner: null, agents: 1 })
   expect(await look()).toEqual({ owner: null, agents: 1 })
+})
+
+test('An owner that ends while a reader begins with it is not asked again: the reader reads the files', async () => {
+  const baseDir = await temporaryDirectory()
+  const owner = await open(baseDir)
+  await owner.createAgent({ id: 'a', systemPrompt: 'x' })
+  const { values } = OwnerClient.prototype
+  const asked: string[] = []
+  vi.spyOn(OwnerClient.prototype, 'values').mockImplementation(async function* (
+    this: OwnerClient,
+    ...request
+  ) {
+    if (asked.push(request[0]) === 2) await owner.close()
+    yield* values.apply(this, request)
+  })
+  onTestFinished(() => void vi.restoreAllMocks())
+  const { orchestrator, owner: pid } = await accessForReading(baseDir)
+  expect({ pid, agents: (await orchestrator.agents()).map(({ id }) => id) }).toEqual({
+    pid: null,
+    agents: ['a'],
+  })
+  expect(asked.length).toBeGreaterThanOrEqual(2)
+  await orchestrator.close()
 })
 
 test('A log is opened here if no process owns it, and read through its owner otherwise', async () => {

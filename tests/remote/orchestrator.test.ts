@@ -93,14 +93,6 @@ describe('Commands through the owner', () => {
     expect((await remote.agent('a')).metrics()).toMatchObject({ totalInteractions: 1 })
   })
 
-  test('refuse to run or resume a workflow, and name the process that can', async () => {
-    const { remote } = await served()
-    const refused = expect.objectContaining({ _tag: 'OwnerOnly' })
-    expect(() => remote.run(sequential(['a']), 'x')).toThrow(refused)
-    expect(() => remote.runs.resume('r1', sequential(['a']))).toThrow(refused)
-    expect(await remote.runs.list()).toEqual([])
-  })
-
   test('are limited to those on the list', async () => {
     const { client, own } = await served()
     const run = (request: object) => failure(all(client.post('/commands', request)))
@@ -193,7 +185,7 @@ describe('A task sent through the owner', () => {
     )
     await own.createAgent(A)
     const client = await connected(baseDir)
-    const asker = await remoteOrchestrator(client)
+    const asker = await remoteOrchestrator(Orchestrator, client)
     const asked = (await asker.agent('a')).ask('x', { taskId: 'one' })
     void asked.catch(() => {})
     await until(() => runner.calls.length === 1)

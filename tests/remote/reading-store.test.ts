@@ -56,6 +56,17 @@ test('The facts of an owner that serves nobody are read while it writes them', a
   expect(await viewsIn(baseDir)).toHaveLength(1)
 })
 
+test('A view locks nothing and remembers nothing: it ends with its process', async () => {
+  const baseDir = await temporaryDirectory()
+  const owner = await levelStore(baseDir)
+  await owner.append('note/a', [noted('1')])
+  await owner[Symbol.asyncDispose]()
+  await using _ = await readingView(baseDir)
+  const [view = ''] = await viewsIn(baseDir)
+  const known = ['blobs', 'head', 'log', 'store.json', 'unread', 'verified']
+  expect((await readdir(join(baseDir, view))).filter((name) => !known.includes(name))).toEqual([])
+})
+
 test('An owner that writes whenever a reader opens a view does not keep it from reading', async () => {
   const baseDir = await temporaryDirectory()
   await using owner = await levelStore(baseDir)

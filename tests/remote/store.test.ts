@@ -9,10 +9,10 @@ import { chainedStore } from '../../src/store/level/chained-store.ts'
 import { levelStore } from '../../src/store/level/store.ts'
 import { eventStoreContract } from '../../src/testing/contract/event-store-contract.ts'
 import { all } from '../../src/testing/contract/kit.ts'
-import { connected, served } from '../owner/kit.ts'
+import { connected, served, WITHOUT_RUNS } from '../owner/kit.ts'
 import { temporaryDirectory } from '../store/temporary.ts'
 
-const noAgents = { agent: () => Promise.reject(new Error('no agents here')) }
+const noAgents = { ...WITHOUT_RUNS, agent: () => Promise.reject(new Error('no agents here')) }
 
 /** A store that is written directly and read through the socket. */
 async function readThroughSocket(): Promise<EventStore> {
@@ -56,8 +56,8 @@ describe('A store that is read through its owner', () => {
     await expect(remote.store.append('agent/a', [])).rejects.toMatchObject(refused)
     await expect(remote.store.appendAll([])).rejects.toMatchObject(refused)
     await expect(remote.store.blobs.put('x')).rejects.toMatchObject(refused)
-    expect(() => remote.run(null as never, 'x')).toThrow(expect.objectContaining(refused))
-    expect(() => remote.recover()).toThrow(expect.objectContaining(refused))
+    expect(() => remote.sequential(['a'], 'x')).toThrow(expect.objectContaining(refused))
+    expect(() => remote.supervise({ id: 's', children: [] })).toThrow(expect.objectContaining(refused))
   })
 })
 

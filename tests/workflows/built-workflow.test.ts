@@ -211,10 +211,14 @@ describe('a definition that has changed', () => {
       metadata: { reused: 1 },
     })
     expect(runner.calls.map(({ prompt }) => prompt)).toEqual(['Shorten: by a'])
+    const { hash } = await buildWorkflow(reference)
     expect((await facts('r1')).find(({ type }) => type === 'RunResumed')?.data).toEqual({
       workflow: reference,
-      hash: (await buildWorkflow(reference)).hash,
+      hash,
     })
+    // A fork continues what its run has become.
+    await orchestrator.runs.fork('r1', { at: 2, as: 'r2' })
+    expect((await facts('r2'))[0]?.data).toMatchObject({ workflow: reference, hash })
   })
 
   test('is one that a part of it had, and not one of its neighbours', async () => {

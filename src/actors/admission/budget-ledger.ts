@@ -166,11 +166,15 @@ export class BudgetLedger {
     return this.#life.refresh()
   }
 
-  /** Settles calls that have ended, as far as the log has their ends. Waits for room if it cannot be written. */
-  async settle(callIds: readonly string[]): Promise<void> {
-    const { reserved } = this.context
-    const ended = callIds.flatMap((callId) => reserved[callId] ?? [])
-    await Promise.all(ended.map((reservation) => this.#life.insist(() => this.#settle(reservation))))
+  /** Settles a call that has ended, as far as the log has its end. If that cannot be written now, it is settled later. */
+  async settle(callId: string): Promise<void> {
+    const reservation = this.context.reserved[callId]
+    if (reservation) await this.#settle(reservation)
+  }
+
+  /** The same for several. Waits for room to write it, until the budget is closed. */
+  async settleAll(callIds: readonly string[]): Promise<void> {
+    await Promise.all(callIds.map((callId) => this.#life.insist(() => this.settle(callId))))
   }
 
   /** Resolves when the calls known to have ended are settled. */

@@ -200,7 +200,7 @@ export type BudgetHold = Hold & { readonly reason: 'budget' }
 export function budgetHoldInWords(hold: Amount, budget: BudgetInfo | null) {
   return {
     message: `its next call does not fit into ${budget ? shortageIn(budget, hold) : 'a budget'}.`,
-    hint: `It resumes when the budget has room: claude-agents budget set${budget ? optionsOf(budget) : ''}`,
+    hint: `It resumes when the budget has room: ${commandToRaise(budget)}`,
   }
 }
 
@@ -222,9 +222,13 @@ function shortageIn({ scope, limit, remaining }: BudgetInfo, { usd, tokens }: Am
   return parts.length === 0 ? nameOfBudget(scope) : `${nameOfBudget(scope)}: ${parts.join('; ')}`
 }
 
-function optionsOf({ scope: { agent, run }, limit }: BudgetInfo): string {
+/** `claude-agents budget set --agent writer --usd N` */
+export function commandToRaise(budget: Pick<BudgetInfo, 'scope' | 'limit'> | null): string {
+  const { agent, run } = budget?.scope ?? {}
+  const { usd, tokens } = budget?.limit ?? UNLIMITED
   const whose = agent !== undefined ? ` --agent ${agent}` : run !== undefined ? ` --run ${run}` : ''
-  return `${whose}${limit.usd === null ? '' : ' --usd N'}${limit.tokens === null ? '' : ' --tokens N'}`
+  const limits = `${usd === null ? '' : ' --usd N'}${tokens === null ? '' : ' --tokens N'}`
+  return `claude-agents budget set${whose}${limits}`
 }
 
 /** What an agent's calls have cost. */

@@ -152,7 +152,7 @@ export class Budgets implements BudgetKeeper {
       }
       // Another process took the room meanwhile: what was reserved in other budgets is given back.
       this.settle(callId)
-      await Promise.all(ledgers.map((ledger) => ledger.settle([callId])))
+      await Promise.all(ledgers.map((ledger) => ledger.settle(callId)))
     }
   }
 
@@ -237,7 +237,13 @@ export class Budgets implements BudgetKeeper {
 
   async close(): Promise<void> {
     this.#watching?.abort()
+    // First, as a budget that is being set may wait for room; then those that were loaded meanwhile.
+    await this.#closeLedgers()
     await this.#settings.idle()
+    await this.#closeLedgers()
+  }
+
+  async #closeLedgers(): Promise<void> {
     for (const ledger of await Promise.allSettled(this.#ledgers.values()))
       if (ledger.status === 'fulfilled') await ledger.value.close()
   }
@@ -282,17 +288,14 @@ export class Budgets implements BudgetKeeper {
         Object.keys(reserved).every((callId) => callId in now.reserved)
       const recorded = await ledger.decide(({ context }) => (isCurrent(context) ? facts : []))
       isSet = recorded.length > 0
-    } while (
-      !isSet
-      // It limits from here on, even if no settlement can be written now.
-    )
+    } while (!isSet)
     ;(await this.#known()).add(stream)
     // Some may have ended during the append, or their costs may be known.
     for (const { callId } of open) {
       const cost = this.#begun.get(callId)?.cost
       if (cost) ledger.learn(callId, cost)
     }
-    await ledger.settle(open.map(({ callId }) => callId).filter((callId) => !this.#begun.has(callId)))
+    await ledger.settleAll(open.map(({ callId }) => callId).filter((callId) => !this.#begun.has(callId)))
   }
 
   /** Running calls without a reservation, because there was no limit when they began. */

@@ -15,6 +15,7 @@ import { Life } from '../engine/life.ts'
 import type { RecoveryOutcome } from './call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from './decisions.ts'
 import type { AgentActor, AgentEnvironment, AgentLife } from './environment.ts'
+import { AgentFiles } from './files.ts'
 import { agentKind } from './kind.ts'
 import type { AgentSnapshot, AgentStatus } from './machine.ts'
 import { type SessionLink, sessionLinks } from './session/chain.ts'
@@ -125,7 +126,7 @@ export class Agent {
 
   /** Whether it is in memory. */
   get isHere(): boolean {
-    return this.#life.isHere && !this.#life.closed
+    return this.#life.current !== undefined && !this.#life.closed
   }
 
   /** Loads it unless it is in memory. */
@@ -210,6 +211,16 @@ export class Agent {
   /** What the agent may spend and has spent. */
   budget(): Promise<BudgetInfo> {
     return this.#environment.admission.budgetOf(this.id)
+  }
+
+  /** The directory that it works in. */
+  get workspace(): string {
+    return this.#environment.directories(this.id).workspace
+  }
+
+  /** Its files turn by turn, if it works on a repository. Throws InvalidInputError otherwise. */
+  get files(): AgentFiles {
+    return new AgentFiles(this.id, this.#life, this.#environment)
   }
 
   /** Begins a new session chain; the old one stays in the log. Throws AgentBusyError while a task runs. */

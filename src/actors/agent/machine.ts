@@ -49,6 +49,7 @@ const fold = agent.assign(({ context, event }) => {
 const late = {
   LateAnswerRecorded: { guard: 'isNotOpenCall', actions: fold },
   LateCostRecorded: { guard: 'isNotOpenCall', actions: fold },
+  FilesCommitted: { actions: fold },
 } as const
 
 /** What can happen to an agent in every working state. */
@@ -82,6 +83,7 @@ const free = {
     /** It was rejected, or it cannot begin. */
     TaskFailed: { guard: 'isQueued', actions: fold },
     TaskCancelled: { guard: 'isQueued', actions: fold },
+    FilesRestored: { actions: fold },
     AgentReset: { target: 'idle', actions: fold },
     AgentStopped: { guard: 'hasNoTask', target: 'stopped', actions: fold },
     AgentRemoved: { guard: 'hasNoTask', target: 'absent', actions: fold },
@@ -107,6 +109,8 @@ export const agentMachine = agent.createMachine({
           { guard: 'isQueued', actions: fold },
         ],
         InputsPlaced: { guard: 'isOpenCall', actions: fold },
+        FilesSaved: { guard: 'isOpenCall', actions: fold },
+        FilesRestored: { actions: fold },
         ProcessStarted: { guard: 'isOpenCall', actions: fold },
         CallSucceeded: { guard: 'isOpenCall', target: 'idle', actions: fold },
         CallFailed: { guard: 'isOpenCall', actions: fold },

@@ -89,6 +89,16 @@ export interface AgentContext {
   readonly deadLetters: number
   /** Why the last task failed, until one succeeds. */
   readonly failure: Failure | null
+  /** The files of its worktree. Absent before the first snapshot. */
+  readonly files?: SavedState | undefined
+}
+
+/** What is known of an agent's files. */
+export interface SavedState {
+  /** The newest snapshot. */
+  readonly commit: string
+  /** The snapshot before the call that is open, or that did not end well: the next call begins from it. */
+  readonly before?: string
 }
 
 export const absent: AgentContext = {
@@ -167,6 +177,11 @@ export const changes: {
     const incomplete = inputs.filter(({ leftOut }) => leftOut !== undefined)
     return { current: { ...current, placed: true, ...(incomplete.length > 0 ? { incomplete } : {}) } }
   },
+  FilesSaved: ({ files }, { when, commit }) => ({
+    files: { ...files, commit, ...(when === 'before' ? { before: commit } : {}) },
+  }),
+  FilesCommitted: () => ({}),
+  FilesRestored: (_, { commit }) => ({ files: { commit } }),
   ProcessStarted: ({ current }, { pid, startTime, machine, home }) => {
     if (!current?.call) return {}
     const process: PlacedProcess = {
@@ -176,12 +191,13 @@ export const changes: {
     }
     return { current: { ...current, call: { ...current.call, process } } }
   },
-  CallSucceeded: ({ totals, current, session, queue, lastCost }, data) => ({
+  CallSucceeded: ({ totals, current, session, queue, lastCost, files }, data) => ({
     current: null,
     // A fresh conversation ends with its task, and that of a run continues in its tasks; the agent's own stays where it was.
     session: (current?.session ?? 'chain') === 'chain' ? data.sessionId : session,
     queue: continuedBy(queue, current, data.sessionId),
     failure: null,
+    ...settledFiles(files),
     totals: { ...withSpending(totals, data), interactions: totals.interactions + 1 },
     lastCost: lastCostIn(data) ?? lastCost,
   }),
@@ -219,7 +235,7 @@ export const changes: {
   AgentReset: () => ({ session: null, lostSession: null, failure: null }),
   AgentRestarted: () => ({ failure: null }),
   AgentStopped: () => ({}),
-  AgentRemoved: ({ deadLetters }) => ({ ...absent, deadLetters }),
+  AgentRemoved: ({ deadLetters, files }) => ({ ...absent, deadLetters, ...(files && { files: undefined }) }),
 }
 
 /** The queue after an answer: the tasks of the same run continue from it. */
@@ -233,6 +249,10 @@ function continuedBy(
     task.session === 'run' && task.runId === current.runId ? { ...task, continues: sessionId } : task,
   )
 }
+
+/** After an answer, the files that it left are what the next call begins from. */
+const settledFiles = (files: SavedState | undefined) =>
+  files === undefined ? {} : { files: { commit: files.commit } }
 
 /** A task that returns to the queue between two calls. Its next call gets a new deadline. */
 function queuedAgain(current: CurrentTask): QueuedTask {

@@ -2,8 +2,10 @@
  * All agents of a store: created, listed, resumed and removed. Names, lists and counts come from the summaries that the
  * store keeps, and load no agent; the agents that live in this process are in a registry.
  */
+import { resolve } from 'node:path'
 import { AgentExistsError, AgentNotFoundError, TooManyAgentsError } from '../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../events/errors/base.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkAgentId, checkId, streamName } from '../../events/ids.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
 import { nearestName } from '../../events/nearest-name.ts'
@@ -56,7 +58,7 @@ export class AgentSystem {
   }
 
   async create(options: AgentOptions): Promise<Agent> {
-    const config = agentConfig(this.#complete(options))
+    const config = await this.#config(this.#complete(options))
     return this.#changes.post(async () => {
       const agent = await this.#here.get(options.id)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: options.id })
@@ -66,11 +68,13 @@ export class AgentSystem {
 
   /** Creates the agents, or reconfigures those that exist. Writes only what has changed. */
   async declare(agents: readonly AgentOptions[]): Promise<void> {
-    const configs = agents.map(
-      (options) => [this.#complete(options), agentConfig(this.#complete(options))] as const,
-    )
-    for (const [{ id, budget }, config] of configs)
-      await this.#changes.post(() => this.#declare(id, config, budget))
+    const all = agents.map((options) => this.#complete(options))
+    // All of them are checked before the first is written.
+    for (const options of all) agentConfig(options)
+    for (const options of all) {
+      const config = await this.#config(options)
+      await this.#changes.post(() => this.#declare(options.id, config, options.budget))
+    }
   }
 
   /** Creates an agent that continues another's conversation as of a version, without that agent's open tasks. */
@@ -84,7 +88,7 @@ export class AgentSystem {
     return this.#changes.post(async () => {
       const agent = await this.#here.get(as)
       if (agent.status !== 'absent') throw new AgentExistsError({ agent: as })
-      return this.#create(agent, point.config, { fork: point })
+      return this.#create(agent, ownBranch(point.config, as), { fork: point })
     })
   }
 
@@ -93,7 +97,7 @@ export class AgentSystem {
     const { config } = (await this.get(id)).snapshot.context
     return this.#changes.post(async () => {
       const agent = await this.#here.get(`${id}.${number}`)
-      return agent.status === 'absent' && config ? this.#create(agent, config) : agent
+      return agent.status === 'absent' && config ? this.#create(agent, ownBranch(config, agent.id)) : agent
     })
   }
 
@@ -164,9 +168,12 @@ export class AgentSystem {
 
   /** Closes the agents in memory and terminates the processes they leave behind. */
   async close(): Promise<void> {
-    await this.#changes.idle()
     this.#here.close()
-    await Promise.all((await this.#here.known()).map((agent) => agent.close()))
+    const closed = async () => Promise.all((await this.#here.known()).map((agent) => agent.close()))
+    // First, as a removal may wait for what an agent cannot write now; then those that were created meanwhile.
+    await closed()
+    await this.#changes.idle()
+    await closed()
     // If no call was ever made, no process can be left.
     if (this.#sweeping) await this.#sweep()
   }
@@ -211,6 +218,23 @@ export class AgentSystem {
     return { ...this.#defaults, ...options, retry: { ...this.#defaults.retry, ...options.retry } }
   }
 
+  /** The configuration that options describe. What an agent began from stays as long as its base has the same name. */
+  async #config(options: AgentOptions): Promise<AgentConfig> {
+    const config = agentConfig(options)
+    const { id, workspace } = options
+    if (workspace === undefined) return config
+    const { files } = this.#environment.runner
+    if (!files) {
+      const problem = 'its runner has no workspaces'
+      throw new InvalidInputError({ what: `The repository of agent "${id}"`, problem })
+    }
+    const known = (await this.#here.get(id)).snapshot.context.config?.workspace
+    const { repo, base = 'HEAD', branch = branchOf(id) } = workspace
+    if (known && resolve(repo) === known.repo && base === known.base && branch === known.branch)
+      return { ...config, workspace: known }
+    return { ...config, workspace: await files.resolve({ repo, base, branch }) }
+  }
+
   async #declare(id: string, config: AgentConfig, budget: Budget | undefined): Promise<void> {
     const agent = await this.#here.get(id)
     if (agent.status === 'absent') return void (await this.#create(agent, config, { budget }))
@@ -233,6 +257,13 @@ export class AgentSystem {
     // Its id was used before: whatever a removal left behind is not for the new agent.
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
+    const { workspace } = config
+    if (workspace)
+      await runner.files?.save(
+        { agent: agent.id, workspace, directories: directories(agent.id) },
+        'when it was created',
+        fork?.files,
+      )
     const { forkedFrom, factId = null } = fork ?? {}
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
@@ -255,6 +286,8 @@ export class AgentSystem {
       await agent.record(({ context }) => cancelTasks(context, 'the agent was removed'))
       // A late answer is still recorded.
       await agent.settled()
+      const { workspace } = agent.snapshot.context.config ?? {}
+      if (workspace) await runner.files?.release({ agent: id, workspace, directories: directories(id) })
       await runner.discard?.(directories(id))
       const removed = await agent.record((snapshot) =>
         isWithoutTasks(snapshot) ? [{ type: 'AgentRemoved', data: {} }] : [],
@@ -290,3 +323,9 @@ export class AgentSystem {
     return { ids, areAll: true }
   }
 }
+
+/** Two agents never work on one branch. */
+const ownBranch = (config: AgentConfig, id: string): AgentConfig =>
+  config.workspace ? { ...config, workspace: { ...config.workspace, branch: branchOf(id) } } : config
+
+const branchOf = (id: string) => `claude-agents/${id}`

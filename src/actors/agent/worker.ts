@@ -22,6 +22,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
+import { callFiles } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -101,6 +102,8 @@ export function agentWorker(
       causationId: task.cause,
       whileClosing: true,
     })
+
+  const files = callFiles(agent, actor, { runner, logger, directories, bodies, decide })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {
@@ -233,7 +236,9 @@ export function agentWorker(
   async function run(effect: CallEffect, signal: AbortSignal, admitted: Admitted) {
     takeBack(effect.task)
     const call = async (): Promise<CallEnding> =>
+      (await files.begin(effect)) ??
       (await placeInputs(effect, signal)) ??
+      (await files.saveBefore(effect)) ??
       (await composed(effect, async ({ call, leftOut }) => {
         if (leftOut) await recordCut(effect, leftOut)
         return carryOutCall(runner, call, signal, (message) => hear(effect, message, admitted))
@@ -404,9 +409,11 @@ export function agentWorker(
     if (ending.type === 'CallSucceeded') {
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
+      const saved = await files.saveAfter(task, callId)
       try {
         const recorded = await recordAnswer(task, succeeded)
         if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
+        else if (saved) await files.commit(task, call, saved)
         return 'harvested'
       } catch (error) {
         return await keepUnrecordable({ task, call }, ending, admitted, error)

@@ -312,9 +312,9 @@ export class Supervisor implements Supervised, AsyncDisposable {
     return this.#environment.startAgent(data.agent ?? data.id, this.id)
   }
 
-  /** Posts a command to the mailbox. Throws if the supervisor is ending. */
+  /** Throws if the supervisor is ending. */
   #command<T>(work: () => Promise<T>): Promise<T> {
-    return this.#worker.mailbox.post(() => {
+    return this.#worker.command(async () => {
       if (this.#environment.isClosing()) throw new ClosedError({ what: 'orchestrator' })
       if (this.#stopping) throw new SupervisorStoppedError({ supervisor: this.id })
       return work()

@@ -64,6 +64,10 @@ export class SupervisorWorker {
   readonly #stamps: MonotonicStamps
   readonly #timers = new Map<string, () => void>()
   #recorded: Promise<unknown> = Promise.resolve()
+  /** Those that wait for their turn, each as what refuses it. */
+  readonly #commands = new Set<(error: unknown) => void>()
+  /** Why what has happened to a child cannot be recorded now. */
+  #refusal: unknown
 
   /**
    * @param end Called when the supervisor decides to end, with the children still running.
@@ -129,6 +133,20 @@ export class SupervisorWorker {
   async start(data: ChildData, again: boolean): Promise<StartedFact> {
     await this.children.start(data, () => this.#launch(data, again))
     return { type: 'ChildStarted', data: { id: data.id, stamp: this.#stamps.now() } }
+  }
+
+  /**
+   * A turn of the mailbox for a command. It is refused while the turn before it cannot end because nothing can be recorded:
+   * what has happened to a child comes first.
+   */
+  command<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#refusal) return reject(this.#refusal)
+      this.#commands.add(reject)
+      void this.mailbox.post(async () => {
+        if (this.#commands.delete(reject)) await work().then(resolve, reject)
+      })
+    })
   }
 
   /**
@@ -364,9 +382,15 @@ export class SupervisorWorker {
       await recording
       return decided as unknown as ExitDecision
     }
-    return insist(decide, wish, (error) =>
-      this.#logger.warn({ stream: this.#actor.stream, error }, NOT_RECORDED),
-    )
+    const refuse = (error: unknown) => {
+      this.#logger.warn({ stream: this.#actor.stream, error }, NOT_RECORDED)
+      this.#refusal = error
+      for (const reject of this.#commands) reject(error)
+      this.#commands.clear()
+    }
+    return insist(decide, wish, refuse).finally(() => {
+      this.#refusal = undefined
+    })
   }
 
   /** Posts work that no caller awaits. If it cannot be recorded, the supervisor ends. */

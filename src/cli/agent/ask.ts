@@ -1,9 +1,9 @@
 /** `agent ask`: the answer on stdout as it arrives, progress on stderr. */
 
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
-import type { TaskHandle } from '../../actors/agent/tasks/handle.ts'
+import type { Reply, TaskHandle } from '../../actors/agent/tasks/handle.ts'
 import type { AskOptions } from '../../actors/agent/tasks/tasks.ts'
 import type { CallMessage } from '../../claude/runner.ts'
 import { TaskHeldError } from '../../events/errors/hold.ts'
@@ -14,10 +14,10 @@ import { checkTaskId } from '../../events/ids.ts'
 import { defined } from '../../events/json.ts'
 import { checkTaskInput, type TaskInput } from '../../events/task-input.ts'
 import { mappings, repos } from '../arguments.ts'
-import { hasStore, requireAgents } from '../existing-store.ts'
+import { requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
-import { readStore, type Session, withSession } from '../session.ts'
-import { pipedText, standardInput } from '../standard-input.ts'
+import { requireKnown, type Session, withSession } from '../session.ts'
+import { pipedText, readAll, standardInput } from '../standard-input.ts'
 import { markdownStream } from '../terminal/markdown-stream.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
@@ -69,7 +69,7 @@ async function leaveTask(
   // What is wrong is told before an owner is started for it.
   checkTaskId(options.taskId)
   checkTaskInput(input, { allowLocalRepos: true })
-  await requireAgent(globals, id)
+  await requireKnown(globals, [id])
   const accept = async ({ orchestrator, terminal, owner, leave }: Session) => {
     const taskId = await (await orchestrator.agent(id)).accept(input, options)
     if (owner === null) leave()
@@ -79,12 +79,6 @@ async function leaveTask(
     terminal.note(`${id} works on it ${where}. For its answer, ask again with --task-id ${taskId}`)
   }
   return withSession(globals, accept, 'leave')
-}
-
-/** Throws AgentNotFoundError. */
-async function requireAgent(globals: GlobalOptions, id: string): Promise<void> {
-  if (globals.config.agents?.some((declared) => declared.id === id) || !hasStore(globals)) return
-  await readStore(globals, async ({ orchestrator }) => void (await orchestrator.agent(id)))
 }
 
 /** Asks an agent, and prints the answer as it arrives. */
@@ -122,9 +116,22 @@ async function follow(terminal: Terminal, task: TaskHandle, warn: (message: stri
     else note(terminal, message)
   }
   const reply = await task
-  if (terminal.json) return terminal.value(reply)
-  terminal.line(streamed ? markdown.end() : inert(reply.text))
-  const { attempts, costUsd, tokens: used, stopReason } = reply
+  if (!streamed) return printAnswer(terminal, reply)
+  terminal.line(markdown.end())
+  printFigures(terminal, reply)
+}
+
+/** An answer that the user has not seen yet; with `--json`, all of the reply. */
+export function printAnswer(terminal: Terminal, reply: Reply): void {
+  if (terminal.json) {
+    terminal.value(reply)
+    return
+  }
+  terminal.line(inert(reply.text))
+  printFigures(terminal, reply)
+}
+
+function printFigures(terminal: Terminal, { attempts, costUsd, tokens: used, stopReason }: Reply): void {
   if (stopReason !== null && CUT_OFF.has(stopReason))
     terminal.progress(
       terminal.accent('yellow', `The answer is incomplete: the model stopped early (${inert(stopReason)}).`),
@@ -168,8 +175,9 @@ async function readInput(
 async function readText(file: string): Promise<string> {
   if (file === '-') return standardInput()
   try {
-    return await readFile(file, 'utf8')
+    return await readAll(createReadStream(file), `--text ${file}`)
   } catch (cause) {
+    if (cause instanceof InvalidInputError) throw cause
     throw new InvalidInputError(
       { what: `--text ${file}`, problem: `it cannot be read: ${systemProblem(cause)}` },
       { cause },

@@ -1,24 +1,28 @@
 /** `agent`: create, list, show and remove agents, and ask them something. */
 
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Agent } from '../../actors/agent/agent.ts'
 import type { AgentInfo } from '../../actors/agent/list.ts'
-import { AgentNotFoundError } from '../../events/errors/agent.ts'
 import { TaskNotFoundError } from '../../events/errors/history.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollarsSpent, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { type AgentOptions, agentConfig } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { listedNames, oneOrMore, zeroOrMore } from '../arguments.ts'
 import { hasAgents, hasStore, noteNoStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { heldCommands } from '../held/commands.ts'
-import { readStore, type Session, storedAgents, withSession } from '../session.ts'
+import { storedAgents, withSession } from '../session.ts'
 import { list } from '../terminal/list.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { asTyped } from '../terminal/own-name.ts'
 import { details, table } from '../terminal/table.ts'
 import { cut } from '../terminal/text.ts'
+import { readAgent, withAgent } from './agents.ts'
 import { askCommand } from './ask.ts'
+import { filesCommands } from './files.ts'
 
 export function agentCommands(agent: Command): void {
   agent
@@ -29,6 +33,9 @@ export function agentCommands(agent: Command): void {
     .option('--model <name>', 'model to use')
     .option('--timeout <seconds>', 'seconds of work on a task, retries included (default: 1800)', oneOrMore)
     .option('--retries <n>', 'how often to retry a call that failed temporarily', zeroOrMore)
+    .option('--repo <directory>', 'let it work on a git repository: in a worktree, on a branch of its own')
+    .option('--base <ref>', 'with --repo: the commit that its work begins from (default: HEAD)')
+    .option('--branch <name>', 'with --repo: its branch (default: claude-agents/ID)')
     .option(
       '--load-project-settings',
       'load settings, hooks and servers from its workspace: they can run commands',
@@ -50,6 +57,7 @@ export function agentCommands(agent: Command): void {
     .description('cancel a task, waiting or running; without a task, all tasks of the agent')
     .option('--reason <text>', 'reason to record', 'asked to')
     .action(withGlobals(cancel))
+  filesCommands(agent)
   heldCommands(agent)
   agent
     .command('reset <id>')
@@ -63,7 +71,9 @@ export function agentCommands(agent: Command): void {
 }
 
 export const listCommand = (command: Command) =>
-  void command.description('list agents').action(withGlobals(listAgents))
+  void command
+    .description('list agents: their OPEN tasks, which wait or run, those DONE, and what all calls cost')
+    .action(withGlobals(listAgents))
 
 interface CreateOptions {
   readonly tools?: readonly string[]
@@ -72,6 +82,9 @@ interface CreateOptions {
   /** Seconds. */
   readonly timeout?: number
   readonly retries?: number
+  readonly repo?: string
+  readonly base?: string
+  readonly branch?: string
   readonly loadProjectSettings?: boolean
   readonly dangerouslySkipPermissions?: boolean
 }
@@ -79,30 +92,40 @@ interface CreateOptions {
 function create(globals: GlobalOptions, id: string, systemPrompt: string, options: CreateOptions) {
   const { tools, maxTurns, model, timeout, retries, loadProjectSettings, dangerouslySkipPermissions } =
     options
+  const agentOptions = defined({
+    id,
+    systemPrompt,
+    allowedTools: tools,
+    maxTurns,
+    model,
+    timeoutMs: timeout === undefined ? undefined : timeout * 1000,
+    retry: retries === undefined ? undefined : { attempts: retries },
+    loadProjectSettings,
+    workspace: repositoryOf(options),
+    permissions: dangerouslySkipPermissions ? ('bypass' as const) : undefined,
+  })
+  // Before a store is made for it.
+  agentConfig(agentOptions)
   return withSession(
     globals,
     async ({ orchestrator, terminal }) => {
-      const agent = await orchestrator.createAgent(
-        defined({
-          id,
-          systemPrompt,
-          allowedTools: tools,
-          maxTurns,
-          model,
-          timeoutMs: timeout === undefined ? undefined : timeout * 1000,
-          retry: retries === undefined ? undefined : { attempts: retries },
-          loadProjectSettings,
-          permissions: dangerouslySkipPermissions ? 'bypass' : undefined,
-        }),
-      )
+      const agent = await orchestrator.createAgent(agentOptions)
       if (dangerouslySkipPermissions)
         terminal.note(`warning: ${id} can do anything you can, without asking: run it in a container`)
       if (terminal.json) return terminal.value(await describe(agent))
       terminal.line(`Created ${id}.`)
+      if (options.repo !== undefined) terminal.note(`It works in ${agent.workspace}`)
       terminal.note(`Ask it something: claude-agents agent ask ${id} "..."`)
     },
     'change',
   )
+}
+
+function repositoryOf({ repo, base, branch }: CreateOptions): AgentOptions['workspace'] {
+  if (repo !== undefined) return defined({ repo: resolve(repo), base, branch })
+  const option = base === undefined ? branch && '--branch' : '--base'
+  if (option === undefined) return undefined
+  throw new InvalidInputError({ what: option, problem: 'it needs --repo DIRECTORY' })
 }
 
 async function listAgents(globals: GlobalOptions) {
@@ -131,7 +154,7 @@ function printAgents(terminal: Terminal, agents: readonly ListedAgent[]): void {
   const columns = [
     { head: 'AGENT' },
     { head: 'STATUS', width: 7 },
-    { head: 'TASKS', right: true },
+    { head: 'OPEN', right: true },
     { head: 'DONE', right: true },
     { head: 'COST', right: true },
   ] as const
@@ -174,6 +197,7 @@ function show(globals: GlobalOptions, id: string) {
     ]
     for (const { taskId, message, hint } of view.held)
       pairs.push([`held ${taskId}`.slice(0, 13), asTyped(`${message} ${hint}`)])
+    if (view.workspace) pairs.splice(3, 0, ['files', view.workspace.path])
     if (view.failure) pairs.push(['last failure', view.failure.message])
     for (const line of details(terminal, pairs)) terminal.line(line)
   })
@@ -265,6 +289,7 @@ async function describe(agent: Agent) {
     status: value,
     version: agent.version,
     systemPrompt: context.config?.systemPrompt ?? '',
+    ...(context.config?.workspace && { workspace: { ...context.config.workspace, path: agent.workspace } }),
     currentSession: context.session,
     sessions: await agent.sessions(),
     current: context.current && { taskId: context.current.taskId, attempt: context.current.attempt },
@@ -273,32 +298,4 @@ async function describe(agent: Agent) {
     failure: context.failure && { code: context.failure.tag, message: context.failure.message },
     metrics: { totalInteractions, totalTokens, totalCostUsd, estimatedCostUsd, sessionCount },
   }
-}
-
-type AgentWork = (agent: Agent, session: Session) => Promise<void>
-
-function withAgent(globals: GlobalOptions, id: string, work: AgentWork) {
-  requireAgents(globals, id)
-  return withSession(
-    globals,
-    async (session) => work(await session.orchestrator.agent(id), session),
-    'change',
-  )
-}
-
-/** Reads an agent, and creates nothing: not the store, and not an agent that is only declared. */
-function readAgent(globals: GlobalOptions, id: string, work: AgentWork) {
-  requireAgents(globals, id)
-  const isDeclared = globals.config.agents?.some((declared) => declared.id === id)
-  const missing = () => new AgentNotFoundError({ agent: id, nearest: null })
-  const read = async (session: Session) => {
-    const { orchestrator, terminal } = session
-    const isKnown = !isDeclared || (await orchestrator.agents()).some((agent) => agent.id === id)
-    if (isKnown) return work(await orchestrator.agent(id), session)
-    terminal.note(
-      `${id} is declared in the configuration; the first command that works with agents creates it.`,
-    )
-    throw missing()
-  }
-  return readStore(globals, read, missing)
 }

@@ -2,9 +2,11 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { BudgetInfo, BudgetScope } from '../../actors/admission/budget.ts'
+import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
+import { hasStore, requireAgents } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { resumeHeld } from '../held/commands.ts'
 import { readStore, withSession } from '../session.ts'
@@ -80,6 +82,9 @@ function set(globals: GlobalOptions, { usd, tokens, wait, ...scope }: SetOptions
     const hint = 'As in: claude-agents budget set --usd 3'
     throw new InvalidInputError({ what: 'The budget', problem: 'neither --usd nor --tokens is given', hint })
   }
+  // Without a store there is neither, and none is made to find that out.
+  if (scope.agent !== undefined) requireAgents(globals, scope.agent)
+  if (scope.run !== undefined && !hasStore(globals)) throw new RunNotFoundError({ runId: scope.run })
   return withSession(
     globals,
     async (session) => {

@@ -1,14 +1,16 @@
 /** `config show | validate | path`: which settings apply here, and where they come from. */
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { findConfigFile, loadConfig, readConfigFile } from '../../config/configuration.ts'
 import type { ResolvedSetting } from '../../config/layers.ts'
 import { trustFile, untrustFile } from '../../config/trust.ts'
-import { ConfigError } from '../../events/errors/config.ts'
+import { ConfigError, type ConfigProblem } from '../../events/errors/config.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
+import { defined } from '../../events/json.ts'
+import { receiverId } from '../../events/options/notify.ts'
 import { completeOptions, type GivenOptions, type GlobalOptions, withGiven } from '../global-options.ts'
-import { terminal } from '../terminal/output.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
 import { table } from '../terminal/table.ts'
 import { inert, jsonLine } from '../terminal/text.ts'
 
@@ -40,7 +42,7 @@ const MAKE_ONE = `${NO_FILE} Create one: claude-agents init`
 
 function show(globals: GlobalOptions): void {
   const screen = terminal(globals)
-  const { file, settings, agents = [], workflows = [], untrusted = [] } = globals.config
+  const { file, settings, agents = [], workflows = [], notify = [], untrusted = [] } = globals.config
   if (screen.json) {
     for (const setting of settings) screen.value(setting)
     return
@@ -57,10 +59,9 @@ function show(globals: GlobalOptions): void {
   for (const line of table(screen, columns, rows)) screen.line(line)
   screen.line(`agents: ${inert(agents.map(({ id }) => id).join(', ')) || 'none declared'}`)
   screen.line(`workflows: ${inert(workflows.map(({ name }) => name).join(', ')) || 'none declared'}`)
+  if (notify.length > 0) screen.line(`notify: ${notify.map(receiverId).join(', ')}`)
   screen.note(file === null ? NO_FILE : `Configuration file: ${inert(file)}`)
-  for (const { place, problem } of untrusted)
-    screen.note(screen.accent('yellow', `not trusted: ${inert(place)}: ${inert(problem)}`))
-  if (untrusted.length > 0) screen.note('If you want this: claude-agents config trust')
+  noteUntrusted(screen, untrusted)
 }
 
 const shownValue = ({ value }: ResolvedSetting) =>
@@ -68,7 +69,7 @@ const shownValue = ({ value }: ResolvedSetting) =>
 
 const sourceOf = ({ from, place }: ResolvedSetting) => (place === null ? from : `${from} (${inert(place)})`)
 
-/** Checks the file alone, without the environment. */
+/** Checks the file alone, without the settings of the environment. */
 async function validate(given: GivenOptions, named: string | undefined): Promise<void> {
   const screen = terminal(given)
   const path = await pathOf(given, named)
@@ -78,15 +79,41 @@ async function validate(given: GivenOptions, named: string | undefined): Promise
     return
   }
   try {
-    const { agents = [], workflows = [] } = await loadConfig({ file: path, environment: {} })
-    if (screen.json) return screen.value({ file: path, ok: true, problems: [] })
-    const content = `${plural(agents.length, 'agent')}, ${plural(workflows.length, 'workflow')}`
+    const isFound = (await findConfigFile(dirname(path))) === path
+    const {
+      agents = [],
+      workflows = [],
+      notify = [],
+      ...config
+    } = await loadConfig(
+      defined({
+        file: path,
+        environment: withoutSettings(process.env),
+        untrusted: isFound ? 'load' : undefined,
+      }),
+    )
+    const { untrusted = [] } = config
+    if (screen.json) return screen.value({ file: path, ok: true, problems: [], untrusted })
+    const receivers = notify.length === 0 ? '' : `, ${plural(notify.length, 'receiver')} of notifications`
+    const content = `${plural(agents.length, 'agent')}, ${plural(workflows.length, 'workflow')}${receivers}`
     screen.line(`${inert(path)} is valid: ${content}.`)
+    noteUntrusted(screen, untrusted)
+    if (untrusted.length > 0) screen.note('Until then, other commands refuse this file.')
   } catch (error) {
     if (!(error instanceof ConfigError) || !screen.json) throw error
     screen.value({ file: path, ok: false, problems: error.details.problems })
     process.exitCode = 1
   }
+}
+
+/** What finding out about trust needs, but no setting. */
+const withoutSettings = (environment: NodeJS.ProcessEnv) =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('CLAUDE_AGENTS_')))
+
+function noteUntrusted(screen: Terminal, untrusted: readonly ConfigProblem[]): void {
+  for (const { place, problem } of untrusted)
+    screen.note(screen.accent('yellow', `not trusted: ${inert(place)}: ${inert(problem)}`))
+  if (untrusted.length > 0) screen.note('If you want this: claude-agents config trust')
 }
 
 async function path(given: GivenOptions): Promise<void> {

@@ -1,11 +1,11 @@
 /** `replay --verify`: replays the log and compares it with what was recorded at the time. */
 
 import { resolve } from 'node:path'
-import { StreamNotFoundError } from '../../events/errors/history.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import type { ChangedMachine, Divergence, ReplayReport } from '../../history/verify-replay.ts'
 import type { Finding } from '../../store/care/verify/finding.ts'
+import { requireStore } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { readStore, type Session } from '../session.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
@@ -24,9 +24,9 @@ export async function verifyHistory(globals: GlobalOptions, stream: string | und
     else print(terminal, report)
     if (!report.ok) process.exitCode = FAILED
   }
+  requireStore(globals)
   try {
-    if (stream === undefined) await readStore(globals, verify)
-    else await readStore(globals, verify, () => new StreamNotFoundError({ stream }))
+    await readStore(globals, verify)
   } catch (error) {
     if (!DAMAGE.has((error as { _tag?: string })._tag ?? '')) throw error
     await printDamage(globals, error)

@@ -114,7 +114,7 @@ const NAMES = [...OWN_WORDS, ...Object.keys(SHORT_COMMANDS)]
 
 /** Commands that are not short ones here, and that begin no question of a few words. */
 const FULL_COMMANDS = new Set(
-  'agent account config completion demo doctor fork init inspect interactive late-answers ls metrics ps rerun serve stats status tail top version'.split(
+  'agent account attach config completion demo doctor fork init inspect interactive late-answers ls metrics ps rerun serve stats status tail top version'.split(
     ' ',
   ),
 )

@@ -8,9 +8,10 @@ import { listedNames, since, zeroOrMore } from '../arguments.ts'
 import { hasStore, noteNoStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { listenForInterruption } from '../interruption.ts'
-import { type FactFilter, factFilter } from '../log/fact-filter.ts'
+import { type FactFilter, factFilter, typeMeant } from '../log/fact-filter.ts'
 import { factLine } from '../log/fact-line.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
+import { inert } from '../terminal/text.ts'
 
 export function tailCommand(command: Command): void {
   command
@@ -49,6 +50,7 @@ async function tail(globals: GlobalOptions, options: TailOptions): Promise<void>
   }
   try {
     const { store } = await openLog(baseDir)
+    await noteUnknown(store, options, screen)
     const after = await printLatest(store, options, isWanted, print, signal)
     if (!options.follow) return
     const onOwner = ownerNotes(screen)
@@ -58,6 +60,15 @@ async function tail(globals: GlobalOptions, options: TailOptions): Promise<void>
   } finally {
     interruption.stop()
   }
+}
+
+/** What has not happened yet may still happen, so it is no error. */
+async function noteUnknown(store: EventStore, filter: FactFilter, screen: Terminal): Promise<void> {
+  const { stream = filter.agent === undefined ? undefined : `agent/${filter.agent}` } = filter
+  if (stream !== undefined && (await store.head(stream)) === 0)
+    screen.note(`There is no fact of ${inert(stream)} yet (claude-agents agent list).`)
+  const meant = typeMeant(filter)
+  if (meant !== '') screen.note(meant.trim())
 }
 
 /** Prints what is written already, and closes the store. Returns the last position. */

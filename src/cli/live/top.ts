@@ -46,7 +46,7 @@ interface View {
 
 async function top(globals: GlobalOptions, options: TopOptions): Promise<void> {
   if (!hasStore(globals)) return noteNoStore(globals)
-  const { watchStore } = await import('../../remote/watched-store.ts')
+  const { watchStore } = await import('./watched-store.ts')
   const screen = terminal(globals)
   const interruption = listenForInterruption()
   const store = watchStore(resolve(globals.baseDir))
@@ -92,7 +92,7 @@ const COLUMNS = [
   { head: 'AGENT' },
   { head: 'STATUS', width: 7 },
   { head: 'CALLS', right: true, spare: true },
-  { head: 'TASKS', right: true },
+  { head: 'OPEN', right: true },
   { head: 'DONE', right: true, width: 6, spare: true },
   { head: 'TOKENS', right: true, width: 12, spare: true },
   { head: 'COST', right: true, width: 10 },

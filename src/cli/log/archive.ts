@@ -4,16 +4,17 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { lastVersion } from '../../actors/engine/fold-at.ts'
-import { InvalidInputError } from '../../events/errors/usage.ts'
 import { plural } from '../../events/figures.ts'
 import { defined } from '../../events/json.ts'
 import type { ArchiveSummary } from '../../store/care/archive/writer.ts'
 import type { CompactionReport } from '../../store/care/compaction.ts'
 import type { RestoredStore } from '../../store/care/restore.ts'
 import { date, zeroOrMore } from '../arguments.ts'
-import { hasStore } from '../existing-store.ts'
+import { requireStore } from '../existing-store.ts'
+
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { commandLogger } from '../logger.ts'
+import { type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
 import { terminal } from '../terminal/output.ts'
 import { escapedJson, inert } from '../terminal/text.ts'
 
@@ -21,6 +22,7 @@ export function archiveCommands(log: Command): void {
   log
     .command('backup <file>')
     .description('back up the log and its long bodies into one file, even while another process writes to it')
+    .option('--force', 'overwrite an existing file')
     .action(withGlobals(backup))
   log
     .command('restore <file>')
@@ -32,6 +34,7 @@ export function archiveCommands(log: Command): void {
     .description('export the log as lines of JSON (default: to stdout)')
     .option('--stream <name>', 'only this stream, such as agent/researcher')
     .option('--after <n>', 'only facts after this position (with --stream: version)', zeroOrMore)
+    .option('--force', 'overwrite an existing file')
     .option('--redact', 'replace prompts, answers and all other text by its length')
     .action(withGlobals(exportLog))
   log
@@ -52,9 +55,10 @@ export function archiveCommands(log: Command): void {
     .action(withGlobals(compact))
 }
 
-async function backup(globals: GlobalOptions, file: string): Promise<void> {
+async function backup(globals: GlobalOptions, file: string, { force }: OverwriteOptions): Promise<void> {
+  refuseToOverwrite(file, force)
   const { backupDirectory } = await import('../../store/care/backup.ts')
-  const done = await backupDirectory(storeOf(globals), file, { logger: await commandLogger(globals) })
+  const done = await backupDirectory(requireStore(globals), file, { logger: await commandLogger(globals) })
   const { json, value, line } = terminal(globals)
   if (json) return value(done)
   line(`Backed up ${plural(done.records, 'fact')} and ${largeBodies(done.blobs)}.`)
@@ -91,7 +95,7 @@ function printRestored(globals: GlobalOptions, to: string, restored: RestoredSto
   )
 }
 
-interface ExportCommandOptions {
+interface ExportCommandOptions extends OverwriteOptions {
   readonly stream?: string
   readonly after?: number
   readonly redact?: boolean
@@ -105,8 +109,9 @@ async function exportLog(
 ): Promise<void> {
   const library = await import('../../history/log-archive.ts')
   // `log` has some of these options as well, and takes them wherever they stand.
-  const { stream, after, redact = false } = command.optsWithGlobals<ExportCommandOptions>()
+  const { stream, after, redact = false, force } = command.optsWithGlobals<ExportCommandOptions>()
   const options = defined({ redacted: redact, stream, after })
+  if (file !== undefined && file !== '-') refuseToOverwrite(file, force)
   await using store = await logOf(globals)
   if (stream !== undefined) await lastVersion(store, stream)
   if (file === undefined || file === '-') return await print(library.exportText(store, options))
@@ -154,7 +159,7 @@ async function compact(
   options: { readonly before?: Date; readonly keep?: number; readonly dryRun?: boolean },
 ): Promise<void> {
   const { compactLog } = await import('../../history/log-archive.ts')
-  const report = await compactLog(storeOf(globals), options)
+  const report = await compactLog(requireStore(globals), options)
   const { json, value, line } = terminal(globals)
   if (json) return value(report)
   line(options.dryRun ? plannedCompaction(report) : doneCompaction(report))
@@ -170,18 +175,8 @@ const doneCompaction = ({ facts, orphans, bytesBefore, bytesAfter }: CompactionR
 
 const largeBodies = (count: number) => plural(count, 'large body', 'large bodies')
 
-/** Without a store there is nothing to save, which must not look like success. */
-function storeOf(globals: GlobalOptions): string {
-  if (hasStore(globals)) return resolve(globals.baseDir)
-  throw new InvalidInputError({
-    what: globals.baseDir,
-    problem: 'it contains no store',
-    hint: 'Name the directory with --base-dir.',
-  })
-}
-
 /** The log, through its owner if another process has it open. */
 async function logOf(globals: GlobalOptions) {
   const { openLog } = await import('../../remote/live-log.ts')
-  return (await openLog(storeOf(globals), { logger: await commandLogger(globals) })).store
+  return (await openLog(requireStore(globals), { logger: await commandLogger(globals) })).store
 }

@@ -3,6 +3,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { nearestName } from '../../events/nearest-name.ts'
 import { KINDS, kindOf } from '../../history/kinds.ts'
+import { inert } from '../terminal/text.ts'
 
 export interface FactFilter {
   readonly stream?: string
@@ -33,7 +34,10 @@ export function typeMeant({ type = [] }: FactFilter): string {
   const known = KINDS.flatMap(({ facts }) => facts.types)
   const unknown = type.filter((name) => !known.includes(name))
   return unknown
-    .map((name) => nearestName(name, known))
-    .map((nearest) => (nearest === null ? '' : ` Did you mean ${nearest}?`))
+    .map((name) => {
+      const nearest = nearestName(name, known)
+      const meant = nearest === null ? '' : ` Did you mean ${nearest}?`
+      return ` No built-in actor has facts of the type "${inert(name)}".${meant}`
+    })
     .join('')
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { plural } from '../../events/figures.ts'
 import type { LossReport } from '../../store/care/repair/loss-report.ts'
 import type { Finding, VerifyReport } from '../../store/care/verify/finding.ts'
-import { hasStore, noteNoStore } from '../existing-store.ts'
+import { requireStore } from '../existing-store.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
@@ -24,22 +24,22 @@ export function repairCommands(log: Command): void {
 const FAILED = 1
 
 async function verify(globals: GlobalOptions): Promise<void> {
-  if (!hasStore(globals)) return noteNoStore(globals)
+  const directory = requireStore(globals)
   const { verifyStore } = await import('../../store/care/verification.ts')
   const screen = terminal(globals)
-  const report = await verifyStore(resolve(globals.baseDir))
+  const report = await verifyStore(directory)
   if (screen.json) screen.value(report)
   else printReport(screen, globals.baseDir, report)
   if (!report.ok) process.exitCode = FAILED
 }
 
 async function repair(globals: GlobalOptions, { to }: { to: string }): Promise<void> {
-  if (!hasStore(globals)) return noteNoStore(globals)
+  const directory = requireStore(globals)
   const { repairStore } = await import('../../store/care/repair.ts')
   const { lossLines } = await import('../../store/care/repair/loss-report.ts')
   const screen = terminal(globals)
   screen.progress(`Reading ${inert(globals.baseDir)} ...`)
-  const report = await repairStore(resolve(globals.baseDir), resolve(to))
+  const report = await repairStore(directory, resolve(to))
   if (screen.json) return screen.value(report)
   for (const line of lossLines(report)) screen.line(inert(line))
   screen.line(`${screen.style('green', 'saved')}  ${plural(report.kept, 'fact')} in ${inert(to)}`)

@@ -9,6 +9,7 @@ import { OwnerNotStarted } from '../../events/errors/owner.ts'
 import { StoreInUse } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { duration, plural } from '../../events/figures.ts'
+import { Orchestrator } from '../../orchestrator.ts'
 import { connectOwner, type OwnerClient } from '../../remote/client.ts'
 import { remoteOrchestrator } from '../../remote/orchestrator.ts'
 import { FILE_MODE } from '../../store/directory.ts'
@@ -86,6 +87,8 @@ export async function startOwner(
   const client = isServing ? await connectOwner(baseDir) : null
   client?.close()
   if (client) return { pid: client.pid, baseDir, address: client.address }
+  // It may serve nobody: its log says why.
+  started.kill()
   throw new OwnerNotStarted({ path: baseDir, file, said: await lastWords(file, size) })
 }
 
@@ -124,7 +127,7 @@ export async function tellStatus(globals: GlobalOptions): Promise<void> {
     process.exitCode = NOT_RUNNING
     return tellNone(globals, screen)
   }
-  const orchestrator = await remoteOrchestrator(client)
+  const orchestrator = await remoteOrchestrator(Orchestrator, client)
   try {
     const { pid, baseDir } = client
     const { runner, version = null, servesSince = 0 } = client.greeting
@@ -162,7 +165,7 @@ export async function stopOwner(globals: GlobalOptions, { now = false }: { now?:
   const { pid, baseDir } = client
   try {
     if (!now) await tellWork(client, screen)
-    for await (const _ of client.post('/stop', { now }));
+    await client.result('/stop', { now })
     client.close()
     while ((await isAlive(client)) && !interruption.signal.aborted)
       await delay(POLL_MS, undefined, { signal: interruption.signal }).catch(() => {})
@@ -185,7 +188,7 @@ async function isAlive({ baseDir, pid, process: owner }: OwnerClient): Promise<b
 }
 
 async function tellWork(client: OwnerClient, screen: Terminal): Promise<void> {
-  const orchestrator = await remoteOrchestrator(client)
+  const orchestrator = await remoteOrchestrator(Orchestrator, client)
   const open = (await orchestrator.agents()).reduce((sum, { queue, held }) => sum + queue - held, 0)
   if (open > 0)
     screen.note(

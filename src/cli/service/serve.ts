@@ -1,6 +1,7 @@
 /** `serve`: runs as a service: resumes work, supervises, and serves other commands until a signal ends it. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { pause, systemClock } from '../../clock.ts'
+import { defined } from '../../events/json.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { zeroOrMore } from '../arguments.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
@@ -14,9 +15,7 @@ import { IDLE_MINUTES, startAndTell, stopOwner, tellStatus } from './background.
 
 export function serveCommand(command: Command): void {
   command
-    .description(
-      'run as a service: resume tasks, supervise, serve other commands; runs wait for workflow resume once it has ended',
-    )
+    .description('run as a service: resume tasks and runs, supervise, serve other commands')
     .option(
       '--finish-within <seconds>',
       'seconds to finish running work on shutdown (default: 25)',
@@ -82,7 +81,9 @@ async function serve(
     let stop = (request: { readonly now: boolean }) => {
       asked = request
     }
-    const open = () => openHere(globals, opened, { onStop: (request) => stop(request) })
+    const { notify } = globals.config
+    const open = () =>
+      openHere(globals, opened, { onStop: (request) => stop(request), ...defined({ notify }) })
     const orchestrator = await retryWhileInUse(open).catch(async (error) => {
       const client = await connectOwner(globals.baseDir).catch(() => null)
       client?.close()
@@ -118,7 +119,7 @@ async function serve(
     }
     if (screen.json) screen.value({ pid: process.pid, baseDir: orchestrator.baseDir })
     else screen.line(`Serving ${inert(orchestrator.baseDir)} as process ${process.pid} (Ctrl-C stops it)`)
-    await noteWaitingRuns(orchestrator, screen, ' once serve has ended')
+    await noteWaitingRuns(orchestrator, screen)
     // To the command that started it in the background, unless that was ended meanwhile.
     if (process.connected) process.send?.('serving', () => {})
     await Promise.race([closed, failed])

@@ -141,10 +141,15 @@ const optionNamed = (command: Command, program: Command, word: string) =>
 const takesValue = (command: Command, program: Command, word: string) =>
   optionNamed(command, program, word)?.required === true
 
+const KINDS: Readonly<Record<string, string>> = {
+  ...{ agent: 'agent', agents: 'agent', run: 'run', stream: 'stream', words: 'agent' },
+  ...{ target: 'agent or run', 'task-or-run': 'run' },
+}
+
 /** What an argument names, by how it is called. */
 function kindOf(command: Command, argument: string): string {
   if (argument === 'id' && command.parent?.name() === 'agent' && command.name() !== 'create') return 'agent'
-  return { agent: 'agent', agents: 'agent', run: 'run', stream: 'stream', words: 'agent' }[argument] ?? ''
+  return KINDS[argument] ?? ''
 }
 
 async function names(given: GivenOptions, kind: string): Promise<readonly string[]> {

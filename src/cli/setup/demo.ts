@@ -1,4 +1,5 @@
 /** `demo`: three agents research a topic one after another, through the real `claude`, within a minute. */
+import { existsSync } from 'node:fs'
 import { stat, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
@@ -7,6 +8,7 @@ import { dollars, plural } from '../../events/figures.ts'
 import type { AgentOptions } from '../../events/options/agent.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
 import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { type OverwriteOptions, refuseToOverwrite } from '../overwriting.ts'
 import { withSession } from '../session.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -14,20 +16,30 @@ export function demoCommand(command: Command): void {
   command
     .argument('[topic]')
     .option('--live', 'use the real model and your login instead of the simulated model')
-    .option('--output <file>', 'where to write the report', 'research-report.md')
+    .option(
+      '--output <file>',
+      'where to write the report (default: research-report.md; numbered if that exists)',
+    )
+    .option('--force', 'overwrite an existing file')
     .action(withGlobals(demo))
 }
 
-interface DemoOptions {
+interface DemoOptions extends OverwriteOptions {
   readonly live?: boolean
-  readonly output: string
+  readonly output?: string
 }
 
 const DEFAULT_TOPIC = 'event sourcing for teams of AI agents'
 
-async function demo(globals: GlobalOptions, topic: string | undefined = DEFAULT_TOPIC, options: DemoOptions) {
-  await checkFolder(options.output)
-  const simulate = !options.live
+async function demo(
+  globals: GlobalOptions,
+  topic: string | undefined = DEFAULT_TOPIC,
+  { live, output = freeName(), force }: DemoOptions,
+) {
+  // Before anything is asked: an answer that cannot be written has cost money all the same.
+  await checkFolder(output)
+  refuseToOverwrite(output, force)
+  const simulate = !live
   return withSession({ ...globals, simulate }, async ({ orchestrator, terminal, signal }) => {
     const { AgentFactory } = await import('../../workflows/agent-factory.ts')
     const ask = async (role: AgentOptions, doing: string, prompt: string) => {
@@ -58,8 +70,8 @@ async function demo(globals: GlobalOptions, topic: string | undefined = DEFAULT_
       `Write a report on ${topic}.\n\nFindings:\n${findings}\n\nAnalysis:\n${analysis}`,
     )
 
-    await writeFile(options.output, `${report}\n`)
-    const path = resolve(options.output)
+    await writeFile(output, `${report}\n`)
+    const path = resolve(output)
     if (terminal.json)
       return terminal.value({ topic, report: path, agents: ['researcher', 'analyst', 'writer'] })
     terminal.line(`Report: ${path}`)
@@ -67,7 +79,12 @@ async function demo(globals: GlobalOptions, topic: string | undefined = DEFAULT_
   })
 }
 
-/** Before anything is asked: an answer that cannot be written has cost money all the same. */
+/** Of the first report that is not there yet. */
+function freeName(number = 1): string {
+  const name = `research-report${number === 1 ? '' : `-${number}`}.md`
+  return existsSync(name) ? freeName(number + 1) : name
+}
+
 async function checkFolder(output: string): Promise<void> {
   const folder = dirname(resolve(output))
   const found = await stat(folder).catch(() => null)

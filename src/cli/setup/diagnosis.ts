@@ -7,6 +7,8 @@ import { formatVersion } from '../../claude/version.ts'
 import { describeError } from '../../events/errors/base.ts'
 import { LOG_IN } from '../../events/errors/phrases.ts'
 import { plural } from '../../events/figures.ts'
+import { type NotificationReceiver, receiverId } from '../../events/options/notify.ts'
+import { problemWith } from '../../notifications/receivers.ts'
 import { verifyStore } from '../../store/care/verification.ts'
 import { liveOwner } from '../../store/level/lock.ts'
 import { leftOvers } from '../../store/unfinished.ts'
@@ -25,6 +27,8 @@ export interface DoctorOptions {
   /** The `claude` program, if one is configured. */
   readonly claudePath?: string
   readonly environment?: NodeJS.ProcessEnv
+  /** Who is to be notified. */
+  readonly notify?: readonly NotificationReceiver[]
   /** Whether the model is simulated, which needs no login. */
   readonly simulated?: boolean
   /** Asks the model a question and returns its answer, or throws what is wrong. */
@@ -38,7 +42,7 @@ export interface DoctorOptions {
  * for await (const { name, status, message } of diagnose({ baseDir: '.claude-agents' })) console.log(status, name, message)
  */
 export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
-  const { claudePath, environment = process.env, simulated = false, roundTrip } = options
+  const { claudePath, environment = process.env, notify = [], simulated = false, roundTrip } = options
   const baseDir = resolve(options.baseDir)
   yield checkNode(process.versions.node)
   yield await guarded('claude', () => checkClaude(claudePath, environment))
@@ -51,6 +55,7 @@ export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
     : ok('lock', `${owner.pid === null ? 'another process' : `process ${owner.pid}`} has the store open`)
   if (owner === null) yield await guarded('store', () => checkStore(baseDir))
   yield* await checkLeftOvers(baseDir)
+  if (notify.length > 0) yield await guarded('notify', () => checkNotify(notify, environment))
   if (roundTrip) yield await guarded('round trip', () => checkRoundTrip(roundTrip))
 }
 
@@ -166,6 +171,20 @@ async function checkLeftOvers(baseDir: string): Promise<readonly Check[]> {
 }
 
 const quoted = (path: string) => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
+
+async function checkNotify(
+  notify: readonly NotificationReceiver[],
+  environment: NodeJS.ProcessEnv,
+): Promise<Check> {
+  const name = 'notify'
+  for (const receiver of notify) {
+    const problem = await problemWith(receiver, environment)
+    if (problem === null) continue
+    const fix = 'Correct it under notify: in the configuration file, then: claude-agents notify test'
+    return { name, status: 'warning', message: `${receiverId(receiver)}: ${problem}`, fix }
+  }
+  return ok(name, `${plural(notify.length, 'receiver')}; claude-agents notify test tries them`)
+}
 
 async function checkRoundTrip(ask: () => Promise<string>): Promise<Check> {
   const answer = await ask()

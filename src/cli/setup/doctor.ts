@@ -27,7 +27,7 @@ async function doctor(given: GivenOptions, { live = false }: { live?: boolean })
   print(screen, check)
   const checks = diagnose({
     baseDir: globals.baseDir,
-    ...defined({ claudePath: globals.claude }),
+    ...defined({ claudePath: globals.claude, notify: globals.config.notify }),
     simulated: globals.simulate,
     ...(live ? { roundTrip: () => roundTrip(globals, screen) } : {}),
   })

@@ -7,6 +7,8 @@ import { cancelRun, listRuns, showRun } from './runs.ts'
 
 const RUN_ID = 'id of the run; running again under the same id continues it and repeats nothing'
 
+const LEFT = 'print the id of the run, and leave it to the owner in the background'
+
 const sessionOption = () =>
   new Option(
     '--session <which>',
@@ -20,6 +22,7 @@ export function workflowCommands(workflow: Command): void {
       'run agents as a workflow (worker:4 is a pool of four copies); with - as the task, read it from stdin; text piped in is appended to it',
     )
     .option('--id <id>', RUN_ID)
+    .option('--detach', LEFT)
     .addOption(sessionOption())
     .action(withGlobals(runWorkflow))
   workflow
@@ -29,6 +32,7 @@ export function workflowCommands(workflow: Command): void {
     )
     .option('--file <file>', 'append the text of a file to the input')
     .option('--id <id>', RUN_ID)
+    .option('--detach', LEFT)
     .addOption(sessionOption())
     .action(withGlobals(runTemplate))
   workflow

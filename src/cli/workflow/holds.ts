@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.ts'
 import { RunHeldError } from '../../events/errors/hold.ts'
 import type { Run } from '../../patterns/runs/run.ts'
-import type { StepEvent } from '../../patterns/runs/step-event.ts'
+import { OpenSteps, type StepEvent } from '../../patterns/runs/step-event.ts'
 import type { Terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
 
@@ -15,8 +15,7 @@ export function whenHeld(
   terminal: Terminal,
   clock: Clock,
 ): { readonly held: Promise<never>; stop(): void } {
-  const open = new Set<number>()
-  const heldAsks = new Map<number, string>()
+  const steps = new OpenSteps()
   let cancel = () => {}
   let leave: (error: Error) => void = () => {}
   const held = new Promise<never>((_, reject) => {
@@ -24,16 +23,14 @@ export function whenHeld(
   })
   held.catch(() => {})
   const give = () => {
-    for (const problem of heldAsks.values()) terminal.note(terminal.accent('yellow', inert(problem)))
-    leave(new RunHeldError({ runId: run.id, tasks: heldAsks.size }))
+    const { problems } = steps
+    for (const problem of problems) terminal.note(terminal.accent('yellow', inert(problem)))
+    leave(new RunHeldError({ runId: run.id, tasks: problems.length }))
   }
-  const note = ({ ask, state, problem }: StepEvent) => {
-    if (state === 'scheduled') open.add(ask)
-    else if (state !== 'held' && state !== 'released') open.delete(ask)
-    if (state === 'held') heldAsks.set(ask, problem ?? '')
-    else heldAsks.delete(ask)
+  const note = (event: StepEvent) => {
+    steps.note(event)
     cancel()
-    cancel = heldAsks.size > 0 && heldAsks.size === open.size ? clock.after(PATIENCE_MS, give) : () => {}
+    cancel = steps.areHeld ? clock.after(PATIENCE_MS, give) : () => {}
   }
   const subscription = run.subscribe(note)
   return {

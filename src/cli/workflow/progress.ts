@@ -1,11 +1,10 @@
 /** What a team is doing, one line per agent, while the user watches: state, time, tokens, cost. */
 import type { Clock } from '../../clock.ts'
 import { dollars, duration, plural } from '../../events/figures.ts'
-import type { Run } from '../../patterns/runs/run.ts'
-import type { StepEvent } from '../../patterns/runs/step-event.ts'
+import type { RecordedStepEvent, StepEvent } from '../../patterns/runs/step-event.ts'
 import { drawLive, endLive } from '../terminal/live-lines.ts'
 import type { Terminal } from '../terminal/output.ts'
-import { cut, fitting, padded, widthOf } from '../terminal/text.ts'
+import { cut, fitting, inert, padded, widthOf } from '../terminal/text.ts'
 
 interface Row {
   readonly agent: string
@@ -52,7 +51,7 @@ export class ProgressLines {
     for (const agent of agents) this.#row(agent)
   }
 
-  note({ agent, ask, state, tokens, costUsd }: StepEvent, now: number): void {
+  note({ agent, ask, state, tokens, costUsd }: Omit<StepEvent, 'text'>, now: number): void {
     const row = this.#row(agent)
     if (state === 'scheduled') {
       if (row.open.size === 0) row.since = now
@@ -126,11 +125,27 @@ export class ProgressLines {
   }
 }
 
+/** One event of a step as a line, with what else is to be said of it. */
+export function eventLine(
+  terminal: Pick<Terminal, 'style'>,
+  { agent, state, tokens, costUsd, problem }: RecordedStepEvent,
+): string {
+  const [sign, colour] = LOOKS[state === 'scheduled' || state === 'released' ? 'working' : state]
+  const word = { ...WORDS, scheduled: 'working', held: 'held', released: 'continues' }[state]
+  const figures = state === 'succeeded' ? [plural(tokens, 'token'), dollars(costUsd)] : []
+  const said = problem === null ? [] : [inert(problem).replace(/\s+/g, ' ')]
+  return [`${terminal.style(colour, sign)} ${agent}`, terminal.style(colour, word), ...figures, ...said].join(
+    '  ',
+  )
+}
+
 /** Shows the progress of a run until it is stopped, if stderr is a terminal. */
-export function showProgress(run: Run, terminal: Terminal, clock: Clock): { stop(): void } {
-  if (!process.stderr.isTTY || terminal.json) return { stop: () => {} }
+export function showProgress(
+  terminal: Terminal,
+  clock: Clock,
+): Pick<ProgressLines, 'expect'> & { note(event: Omit<StepEvent, 'text'>, at?: number): void; stop(): void } {
+  if (!process.stderr.isTTY || terminal.json) return { expect: () => {}, note: () => {}, stop: () => {} }
   const progress = new ProgressLines([], terminal)
-  run.begun.then(() => progress.expect(run.agents)).catch(() => {})
   const draw = () => {
     const { columns = 80, rows = 24 } = process.stderr
     drawLive(progress.lines(clock.now(), { columns, rows }))
@@ -140,12 +155,12 @@ export function showProgress(run: Run, terminal: Terminal, clock: Clock): { stop
     draw()
     cancel = clock.after(REDRAW_MS, redraw)
   }
-  const subscription = run.subscribe((event) => progress.note(event, clock.now()))
   redraw()
   return {
+    expect: (agents) => progress.expect(agents),
+    note: (event, at = clock.now()) => progress.note(event, at),
     stop() {
       cancel()
-      subscription.unsubscribe()
       draw()
       endLive()
     },

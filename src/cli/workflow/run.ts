@@ -6,7 +6,7 @@ import { systemProblem } from '../../events/errors/phrases.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { dollars, plural } from '../../events/figures.ts'
-import { AGENT_ID_PATTERN } from '../../events/ids.ts'
+import { AGENT_ID_PATTERN, checkId } from '../../events/ids.ts'
 import { defined, type JsonObject } from '../../events/json.ts'
 import type { TaskInput } from '../../events/task-input.ts'
 import { stepName, type Worker } from '../../patterns/pattern.ts'
@@ -14,9 +14,9 @@ import type { RunOptions } from '../../patterns/runs/options.ts'
 import type { Run } from '../../patterns/runs/run.ts'
 import type { WorkflowResult } from '../../patterns/runs/workflow-result.ts'
 import { templateNamed, type WorkflowReference } from '../../workflows/pattern.ts'
-import { requireAgents } from '../existing-store.ts'
+import { hasStore, requireAgents } from '../existing-store.ts'
 import type { GlobalOptions } from '../global-options.ts'
-import { type Session, withSession, withStore } from '../session.ts'
+import { readStore, requireKnown, type Session, withSession, withStore } from '../session.ts'
 import { pipedText, standardInput } from '../standard-input.ts'
 import { type Terminal, terminal } from '../terminal/output.ts'
 import { inert } from '../terminal/text.ts'
@@ -27,21 +27,22 @@ import { givenReference, namedReference, type SourceOptions } from './source.ts'
 
 interface RunNaming {
   readonly id?: string
+  readonly detach?: boolean
   readonly session?: NonNullable<RunOptions['session']>
 }
 
 export async function runWorkflow(
   globals: GlobalOptions,
   words: readonly string[],
-  { id, session: conversations, ...options }: RunNaming & SourceOptions,
+  { id, detach, session, ...options }: RunNaming & SourceOptions,
 ) {
+  if (id !== undefined) checkId('run', id)
   const reference = await givenReference(words.slice(0, -1), options, globals.configFile)
   const isOfAgents = reference.kind === 'agents'
   if (isOfAgents) requireAgents(globals, stepName(reference.agents[0] as Worker))
   const task = await taskFrom(words.at(-1), terminal(globals).note)
-  return withSession(globals, async (session) => {
-    if (isOfAgents) await refuseAgentAsTask(session, words.at(-1) ?? '')
-    await follow(session, session.orchestrator.run(reference, task, runOptions(session, id, conversations)))
+  return start(globals, reference, task, defined({ id, detach, session }), async (opened) => {
+    if (isOfAgents) await refuseAgentAsTask(opened, words.at(-1) ?? '')
   })
 }
 
@@ -57,15 +58,57 @@ export async function runTemplate(
   globals: GlobalOptions,
   name: string,
   input: string | undefined,
-  { file, id, session: conversations }: RunNaming & { readonly file?: string },
+  { file, ...naming }: RunNaming & { readonly file?: string },
 ) {
-  // A wrong name is refused before stdin is read.
+  // A wrong name is refused before stdin is read, and before a store is made.
   templateNamed(name)
+  if (naming.id !== undefined) checkId('run', naming.id)
   const task = await taskFrom(input, terminal(globals).note, file)
+  return start(globals, { kind: 'template', name }, task, naming)
+}
+
+/** Starts a run, and follows it to its end unless it is left. */
+async function start(
+  globals: GlobalOptions,
+  reference: WorkflowReference,
+  task: TaskInput,
+  { detach, ...naming }: RunNaming,
+  check: (session: Session) => Promise<void> = async () => {},
+): Promise<void> {
+  if (detach) {
+    // What is wrong is told before an owner is started for it.
+    if (hasStore(globals)) await readStore(globals, check)
+    await requireTeam(globals, reference)
+    const begin = (session: Session) => leave(session, session.orchestrator.run(reference, task, naming))
+    return withSession(globals, begin, 'leave')
+  }
   return withSession(globals, async (session) => {
-    const options = runOptions(session, id, conversations)
-    await follow(session, session.orchestrator.run({ kind: 'template', name }, task, options))
+    await check(session)
+    const { signal } = session
+    await follow(session, session.orchestrator.run(reference, task, { ...naming, signal }))
   })
+}
+
+/** `--detach`: prints the id of a run as soon as it is in the log. Its owner outlives this process. */
+async function leave({ terminal, owner, leave: handOver }: Session, running: Run): Promise<void> {
+  // It may fail before this process ends.
+  running.catch(() => {})
+  await running.begun
+  if (owner === null) handOver()
+  if (terminal.json) return terminal.value({ runId: running.id })
+  terminal.line(`run ${running.id}`)
+  terminal.note(
+    `It continues ${owner === null ? 'after this session' : `in process ${owner}`}: claude-agents workflow show ${running.id}`,
+  )
+}
+
+/** Throws AgentNotFoundError. What a module asks for is known only when it runs. */
+async function requireTeam(globals: GlobalOptions, reference: WorkflowReference): Promise<void> {
+  if (reference.kind === 'module') return
+  const { buildWorkflow } = await import('../../workflows/built-workflow.ts')
+  const { pattern, team } = await buildWorkflow(reference)
+  const created = new Set(team.map(({ id }) => id))
+  await requireKnown(globals, pattern.agents?.filter((agent) => !created.has(agent)) ?? [])
 }
 
 interface ResumptionOptions extends SourceOptions {
@@ -101,24 +144,26 @@ async function givenFor(
   return { kind: 'config', name: String(recorded.name), file: configFile }
 }
 
-const runOptions = (
-  { signal }: Session,
-  id: string | undefined,
-  session: RunOptions['session'],
-): Pick<RunOptions, 'id' | 'signal' | 'session'> => defined({ signal, id, session })
-
 /** Shows the progress of a run until it ends, then its result. */
 async function follow({ terminal }: Session, running: Run): Promise<void> {
   terminal.progress(terminal.accent('dim', `run ${running.id} (Ctrl-C pauses it)`))
-  const progress = showProgress(running, terminal, systemClock)
+  const progress = showProgress(terminal, systemClock)
+  running.begun.then(() => progress.expect(running.agents)).catch(() => {})
+  const watching = running.subscribe((event) => progress.note(event))
   const waiting = whenHeld(running, terminal, systemClock)
   let result: WorkflowResult
   try {
     result = await Promise.race([running, waiting.held])
   } finally {
+    watching.unsubscribe()
     progress.stop()
     waiting.stop()
   }
+  printOutcome(terminal, result)
+}
+
+/** Prints the result of a run, and sets the exit code. */
+export function printOutcome(terminal: Terminal, result: WorkflowResult): void {
   if (!result.success) process.exitCode ??= 1
   if (terminal.json) terminal.value(jsonResult(result))
   else printResult(terminal, result)

@@ -3,7 +3,7 @@ import { systemClock } from '../../clock.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { ago, dollars, duration, plural } from '../../events/figures.ts'
 import type { Orchestrator } from '../../orchestrator.ts'
-import type { RunCondition, RunDetails } from '../../patterns/runs/options.ts'
+import type { RunCondition, RunDetails, RunInfo } from '../../patterns/runs/options.ts'
 import type { RecordedStep } from '../../patterns/runs/recorded-steps.ts'
 import type { GlobalOptions } from '../global-options.ts'
 import { readStore, type Session, withStore } from '../session.ts'
@@ -40,20 +40,23 @@ export function listRuns(globals: GlobalOptions) {
       table(
         terminal,
         columns,
-        runs.map(({ runId, name, status, topic, startedAt, durationMs, steps, done, costUsd }) => [
+        runs.map(({ runId, name, status, reason, topic, startedAt, durationMs, steps, done, costUsd }) => [
           runId,
-          [COLOURS[status], status],
+          [COLOURS[status], status === 'waiting' ? `${status}: ${reason}` : status],
           cut(topic, LONGEST_TOPIC),
           startedAt === null ? '-' : ago(systemClock.now() - Date.parse(startedAt)),
           duration(durationMs),
           dollars(costUsd),
-          `${done} of ${steps}`,
+          stepCount(done, steps),
           name,
         ]),
       ),
     )
   })
 }
+
+/** A run that has not begun a step yet has none, not none of none. */
+const stepCount = (done: number, steps: number) => (steps === 0 ? 'no' : `${done} of ${steps}`)
 
 /** In columns, where the output is not for a terminal. */
 const LONGEST_TOPIC = 60
@@ -84,8 +87,9 @@ function jsonDetails({ taken, ...run }: RunDetails) {
 
 function printRun(terminal: Terminal, run: RunDetails): void {
   const { runId, name, status, topic, startedAt, durationMs, steps, done, costUsd, taken, finalOutput } = run
+  const { reason } = run
   const state = terminal.style(COLOURS[status], status)
-  const figures = `${done} of ${steps} steps  ${duration(durationMs)}  ${dollars(costUsd)}`
+  const figures = [`${stepCount(done, steps)} steps`, duration(durationMs), dollars(costUsd)].join('  ')
   terminal.line(`run ${runId}  ${inert(name)}  ${state}  ${figures}`)
   if (startedAt !== null) terminal.row(terminal.style('dim', `${startedAt}  ${inert(topic)}`.trimEnd()))
   const width = Math.max(0, ...taken.map(({ worker }) => worker.length))
@@ -93,31 +97,32 @@ function printRun(terminal: Terminal, run: RunDetails): void {
     terminal.row(stepLine(terminal, step, index === taken.length - 1 ? '└' : '├', width))
   })
   if (finalOutput !== null && finalOutput !== '') terminal.line(`\n${inert(finalOutput)}`)
-  if (status === 'waiting') terminal.note('No process works on it.')
-  if (status === 'held') terminal.note('Its open steps are held: claude-agents agent held')
-  if (RESUMABLE.has(status)) terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
+  if (reason !== null) terminal.note(`It does not continue: ${ADVICE[reason](runId)}`)
+  if (status === 'failed') terminal.note(`Resume it: claude-agents workflow resume ${runId}`)
 }
 
-const RESUMABLE = new Set<RunCondition>(['waiting', 'held', 'paused', 'failed'])
+/** What a run waits for, and how it gets that. */
+const ADVICE: Readonly<Record<NonNullable<RunInfo['reason']>, (runId: string) => string>> = {
+  paused: (runId) => `it is paused. Resume it: claude-agents workflow resume ${runId}`,
+  held: () => 'it is held. To see why: claude-agents agent held',
+  'needs an owner': (runId) =>
+    `it needs an owner. Start one: claude-agents serve. Or resume it: claude-agents workflow resume ${runId}`,
+  'needs its program': (runId) =>
+    `it needs its program. Start that, or name its code: claude-agents workflow resume ${runId} --module FILE`,
+  'needs its agents': (runId) =>
+    `it needs its agents. To see which: claude-agents workflow resume ${runId} --plan`,
+  'its workflow changed': (runId) =>
+    `its workflow changed. To see what would be asked again: claude-agents workflow resume ${runId} --plan. To take the change: claude-agents workflow resume ${runId} --accept-changes`,
+  'its workflow cannot be built': (runId) =>
+    `its workflow cannot be built. To see why: claude-agents workflow resume ${runId} --plan`,
+}
 
-/**
- * Says which runs no process works on: nothing resumes them by itself.
- *
- * @param when From when on they can be resumed.
- */
-export async function noteWaitingRuns(
-  orchestrator: Orchestrator,
-  terminal: Terminal,
-  when = '',
-): Promise<number> {
+/** Says which runs do not continue, and why. */
+export async function noteWaitingRuns(orchestrator: Orchestrator, terminal: Terminal): Promise<number> {
   const open = await orchestrator.runs.list({ open: true })
   const runs = open.filter(({ status }) => status !== 'running').toReversed()
-  for (const { runId, name, status } of runs) {
-    const why =
-      status === 'held' ? 'is held (claude-agents agent held)' : 'waits for a process that works on it'
-    const how = `Resume it${when}: claude-agents workflow resume ${runId}`
-    terminal.note(`Run ${runId} (${inert(name)}) ${why}. ${how}`)
-  }
+  for (const { runId, name, reason } of runs)
+    if (reason !== null) terminal.note(`Run ${runId} (${inert(name)}) waits: ${ADVICE[reason](runId)}`)
   return runs.length
 }
 

@@ -1,5 +1,6 @@
 /** The reference to the workflow that the command line names. */
 
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { loadConfig } from '../../config/configuration.ts'
 import { checkDefinition, type StepDefinition } from '../../config/workflow-definition.ts'
@@ -54,7 +55,12 @@ export async function namedReference(
   { workflow, module, export: name = 'default' }: SourceOptions,
   configFile: string | undefined,
 ): Promise<WorkflowReference> {
-  if (module !== undefined) return { kind: 'module', file: resolve(module), export: name }
+  if (module !== undefined) {
+    const file = resolve(module)
+    // Said before a store is made; what is wrong in it shows when it is loaded.
+    if (!existsSync(file)) throw new InvalidInputError({ what: file, problem: 'there is no such module' })
+    return { kind: 'module', file, export: name }
+  }
   const { file, workflows = [] } = await loadConfig(defined({ file: configFile, untrusted: 'load' as const }))
   namedWorkflow(workflow ?? '', workflows)
   return { kind: 'config', name: workflow ?? '', ...(file === null ? {} : { file }) }

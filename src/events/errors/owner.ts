@@ -41,7 +41,7 @@ export class OwnerProtocolMismatch extends defineError(
     hint:
       found > known
         ? 'Upgrade this program: npm install claude-multi-agent@latest'
-        : `Upgrade the program of process ${pid} (npm install claude-multi-agent@latest) and restart it.`,
+        : `It is of an older version: end it (kill ${pid}), and start it again with this one. What is in the log stays.`,
   }),
 ) {}
 
@@ -74,6 +74,43 @@ const RUNNERS: Readonly<Record<string, string>> = {
   command: 'a program',
   custom: 'a runner of its own',
 }
+
+/** The process that has the store open would run another workflow than the one that is meant: nothing was asked. */
+export class OtherWorkflowError extends defineError(
+  'OtherWorkflowError',
+  ({ path, pid, what }: { path: string; pid: number; what: string }) => ({
+    details: { path, pid, what },
+    message: `Process ${pid}, which has the store ${path} open, sees another version of ${what}. Nothing was asked.`,
+    hint: 'If it was just changed, try again. Otherwise that process sees other files (a container, another mount) or is of another version: end it first.',
+  }),
+) {}
+
+/** What was interrupted continues, because others have asked for it as well. */
+export class StillWantedError extends defineError(
+  'StillWantedError',
+  ({ what, end }: { what: string; end: string }) => ({
+    details: { what },
+    message: `${what} continues: others have asked for it as well.`,
+    hint: `To end it for all of them: ${end}`,
+  }),
+) {}
+
+/** No process serves the store; `silent` is the one that has it open and serves no other. */
+export class OwnerNotFound extends defineError(
+  'OwnerNotFound',
+  ({ path, silent = null }: { path: string; silent?: { readonly pid: number | null } | null }) => ({
+    details: { path },
+    ...(silent === null
+      ? {
+          message: `No process has the store ${path} open.`,
+          hint: 'Start one that serves it: claude-agents serve --detach (in code: or open it here, with Orchestrator.open)',
+        }
+      : {
+          message: `${silent.pid === null ? 'Another process' : `Process ${silent.pid}`} has the store ${path} open, and serves no other process.`,
+          hint: 'Wait until it ends (in code: let it serve others, by leaving out the option serve).',
+        }),
+  }),
+) {}
 
 /** An owner that was to run in the background ended before it served. */
 export class OwnerNotStarted extends defineError(

@@ -78,6 +78,9 @@ export function systemFailure(error: unknown): SystemFailure | null {
     const hint = 'Change to a directory that exists (cd), then try again.'
     return { code, problem: 'the working directory no longer exists', hint, path }
   }
+  // What Node says of a path with a null byte.
+  if (code === 'ERR_INVALID_ARG_VALUE' && String(error).includes('null bytes'))
+    return { code, problem: 'its name has a null byte', hint: 'Use another name.', path }
   const [problem, hint] = PROBLEMS[code] ?? []
   return problem === undefined ? null : { code, problem, hint, path }
 }

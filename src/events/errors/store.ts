@@ -46,12 +46,21 @@ export class StoreInUse extends defineError(
   readonly pid = this.details.pid
 }
 
-/** The lock file of an open store was removed or replaced. The store has stopped: it acknowledges nothing more. */
+/**
+ * The directory of an open store was removed, moved or replaced, or a file in it that its owner needs. The store has stopped:
+ * it acknowledges nothing more.
+ */
 export class StoreLockLost extends defineError(
   'StoreLockLost',
   ({ path, file }: { path: string; file: string }) => ({
-    message: `The store ${path} has stopped: its lock ${file} was removed or replaced while it was open.`,
-    hint: 'What was acknowledged is in the log; what failed with this error may or may not be. Restart this process, and leave the lock alone.',
+    message:
+      file === path
+        ? `The store ${path} has stopped: its directory was removed, moved or replaced while it was open.`
+        : `The store ${path} has stopped: ${file} was removed or replaced while it was open.`,
+    hint:
+      file === path
+        ? 'What was acknowledged is in the log of that directory, if it still exists. Put it back, and start this process again.'
+        : 'What was acknowledged is in the log; what failed with this error may or may not be. Restart this process, and leave the files of the store alone.',
   }),
 ) {}
 

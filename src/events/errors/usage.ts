@@ -20,6 +20,13 @@ export class InvalidInputError extends defineError(
   }),
 ) {}
 
+/** A path begins in the working directory, and that was removed. */
+export class NoWorkingDirectory extends defineError('NoWorkingDirectory', ({ path }: { path: string }) => ({
+  details: { path },
+  message: 'The working directory no longer exists.',
+  hint: 'Change to a directory that exists (cd), then try again.',
+})) {}
+
 /** The orchestrator or the store is closed. */
 export class ClosedError extends defineError('ClosedError', ({ what }: { what: string }) => ({
   message: `The ${what} is closed.`,

@@ -36,8 +36,23 @@ export interface AgentOptions {
    * you. Default: false.
    */
   readonly loadProjectSettings?: boolean
+  /**
+   * Where it works: in an empty directory of its own (the default), or in a worktree of a git repository, on a branch of its
+   * own. The repository's working tree, index, configuration and other branches stay as they are.
+   */
+  readonly workspace?: RepositoryOptions
   /** The most that the agent may ever spend, including its copies in pools: `{ usd: 3 }`. Default: no limit. */
   readonly budget?: Budget
+}
+
+/** The repository that an agent works on: `{ repo: '.' }`. */
+export interface RepositoryOptions {
+  /** A directory of the repository. */
+  readonly repo: string
+  /** The branch, tag or commit that its work begins from. Default: `HEAD`. */
+  readonly base?: string
+  /** The branch of its work. Default: `claude-agents/<id>`. */
+  readonly branch?: string
 }
 
 /** Options for every agent that does not set them itself. */
@@ -66,6 +81,18 @@ export type AgentConfig = {
   readonly permissions: 'workspace' | 'bypass'
   /** Whether settings, hooks, servers and instructions from the workspace are loaded. */
   readonly loadProjectSettings: boolean
+  /** The repository that it works on. Absent: it has a directory of its own. */
+  readonly workspace?: RepositoryWorkspace
+}
+
+/** A worktree of a repository. */
+export type RepositoryWorkspace = {
+  /** The directory of the repository. */
+  readonly repo: string
+  /** What its work begins from, as it was named, and the commit that this was then. */
+  readonly base: string
+  readonly commit: string
+  readonly branch: string
 }
 
 /** In bytes: the system prompt is part of a fact, so it is bounded. */
@@ -118,6 +145,29 @@ export const AGENT = {
   ),
 }
 
+const BranchName = Text.check(Schema.isPattern(/^(?!-)[^\0-\x20\x7f~^:?*[\\]+$/)).annotate({
+  problem: 'is not a name for a branch or a commit',
+})
+
+/** The fields of a workspace, in code and in the configuration file. */
+export const RepositoryOptions: Schema.Codec<RepositoryOptions> = explainedBy<RepositoryOptions>()(
+  Schema.Struct({
+    repo: Text.annotate({ description: 'A directory of the git repository.' }),
+    base: Schema.optionalKey(
+      BranchName.annotate({
+        description: 'The branch, tag or commit that its work begins from: HEAD by default.',
+      }),
+    ),
+    branch: Schema.optionalKey(
+      BranchName.annotate({ description: 'The branch of its work: claude-agents/ID by default.' }),
+    ),
+  }).annotate({ noun: 'option' }),
+)
+
+const RepositoryWorkspace: Schema.Codec<RepositoryWorkspace> = explainedBy<RepositoryWorkspace>()(
+  Schema.Struct({ repo: Schema.String, base: Schema.String, commit: Schema.String, branch: Schema.String }),
+)
+
 export const RetryPolicy: Schema.Codec<RetryPolicy> = explainedBy<RetryPolicy>()(Schema.Struct(whole(RETRY)))
 
 export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()(
@@ -127,12 +177,14 @@ export const AgentConfig: Schema.Codec<AgentConfig> = explainedBy<AgentConfig>()
     // As it was written: the tools of Claude Code change.
     allowedTools: Schema.NullOr(Schema.Array(Schema.String)),
     retry: RetryPolicy,
+    workspace: Schema.optionalKey(RepositoryWorkspace),
   }),
 )
 
 const defaults = {
   ...optional(AGENT),
   retry: Schema.optionalKey(Schema.Struct(optional(RETRY)).annotate({ noun: 'option' })),
+  workspace: Schema.optionalKey(RepositoryOptions),
   budget: Schema.optionalKey(Budget),
 }
 
@@ -144,11 +196,11 @@ export const AgentDefaults: Decodable<AgentDefaults> = explainedBy<AgentDefaults
   Schema.Struct(defaults).annotate({ noun: 'option' }),
 )
 
-/** The configuration that the options describe. Throws InvalidIdError, InvalidInputError. */
+/** The configuration that the options describe, without its workspace: what that begins from, only git knows. Throws InvalidIdError, InvalidInputError. */
 export function agentConfig(options: AgentOptions): AgentConfig {
   const id = checkAgentId(options.id)
   const whole = { name: `agent "${id}"`, outcome: 'Nothing was written' }
-  const { systemPrompt, retry = {}, ...rest } = decodedInput(AgentOptions, options, whole)
+  const { systemPrompt, retry = {}, workspace: _, ...rest } = decodedInput(AgentOptions, options, whole)
   const config = completed(AGENT, rest)
   const allowedTools = config.allowedTools?.map(toolRule) ?? null
   return { systemPrompt, ...config, allowedTools, retry: completed(RETRY, retry) }

@@ -21,6 +21,8 @@ export interface ValueAnnotations {
   readonly message?: string
   /** The name of the value in messages. Default: its path. */
   readonly title?: string
+  /** Whether messages must not repeat the value, which may be a secret. */
+  readonly isPrivate?: boolean
 }
 
 /** One mistake in a value. */
@@ -140,7 +142,7 @@ function mistakes(
   ): Mistake => ({
     path,
     kind,
-    given: valueAt(root, path),
+    given: said.isPrivate ? undefined : valueAt(root, path),
     expected: formatter(issue).issues[0]?.message ?? '',
     annotations: said,
     known: ast !== undefined && SchemaAST.isObjects(ast) ? keysOf(ast) : [],
@@ -236,6 +238,7 @@ const has = (value: unknown, ...methods: readonly string[]) =>
 
 const ARGUMENTS = {
   'a text': (value: unknown) => typeof value === 'string',
+  'a path': (value: unknown) => typeof value === 'string' && value !== '',
   'a number': (value: unknown) => typeof value === 'number' && Number.isFinite(value),
   'a list': Array.isArray,
   'an object': (value: unknown) => typeof value === 'object' && value !== null,

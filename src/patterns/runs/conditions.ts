@@ -7,21 +7,25 @@ import type { Bodies } from '../../actors/engine/bodies.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { runFacts } from '../../events/run-facts.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import type { RunInfo } from './options.ts'
+import type { RunStatus } from './machine.ts'
+import type { RunInfo, WaitingReason } from './options.ts'
 
 /** In characters. */
 const LONGEST_TOPIC = 200
+
+const ENDED: ReadonlySet<RunStatus> = new Set(['succeeded', 'failed', 'cancelled'])
 
 /** The position of a run's first fact, with what its first and its latest fact say. */
 export async function courseOf(
   { store, now }: { readonly store: EventStore; readonly now: number },
   stream: string,
   bodies: Bodies,
+  status: RunStatus,
   isActive: boolean,
-): Promise<{ readonly position: number } & Pick<RunInfo, 'topic' | 'startedAt' | 'durationMs'>> {
+): Promise<{ readonly position: number } & Pick<RunInfo, 'topic' | 'startedAt' | 'endedAt' | 'durationMs'>> {
   let first: Recorded | undefined
   for await (const recorded of store.read(stream, { limit: 1 })) first = recorded
-  if (!first) return { position: 0, topic: '', startedAt: null, durationMs: 0 }
+  if (!first) return { position: 0, topic: '', startedAt: null, endedAt: null, durationMs: 0 }
   let latest = first
   for await (const recorded of store.read(stream, { direction: 'backwards' })) {
     latest = recorded
@@ -30,7 +34,13 @@ export async function courseOf(
   }
   const end = isActive ? now : Date.parse(latest.at)
   const durationMs = Math.max(0, end - Date.parse(first.at))
-  return { position: first.position, topic: await topicOf(first, bodies), startedAt: first.at, durationMs }
+  return {
+    position: first.position,
+    topic: await topicOf(first, bodies),
+    startedAt: first.at,
+    endedAt: ENDED.has(status) ? latest.at : null,
+    durationMs,
+  }
 }
 
 /** The first line of its prompt; empty if the prompt is no longer in the store. */
@@ -42,20 +52,29 @@ async function topicOf(started: Recorded, bodies: Bodies): Promise<string> {
   return line.slice(0, LONGEST_TOPIC)
 }
 
-/** @param isActive Whether this process executes the run. */
+/**
+ * @param isActive Whether this process executes the run.
+ * @param whyWaiting Why no process does.
+ */
 export async function atPresent<Info extends RunInfo>(
   runs: readonly Info[],
   agents: AgentSystem,
   isActive: (runId: string) => boolean,
+  whyWaiting: (runId: string) => Promise<WaitingReason>,
 ): Promise<readonly Info[]> {
   if (!runs.some(({ status }) => status === 'running')) return runs
   const held = await heldSteps(agents)
-  return runs.map((run) => {
-    const { runId, status, steps, done } = run
-    if (status !== 'running') return run
-    const isHeld = steps > done && held.get(runId) === steps - done
-    return { ...run, status: isHeld ? 'held' : isActive(runId) ? 'running' : 'waiting' }
-  })
+  return Promise.all(
+    runs.map(async (run) => {
+      const { runId, status, steps, done } = run
+      if (status !== 'running') return run
+      const driver = isActive(runId) ? process.pid : null
+      if (steps > done && held.get(runId) === steps - done)
+        return { ...run, status: 'held', reason: 'held', driver }
+      if (driver !== null) return { ...run, driver }
+      return { ...run, status: 'waiting', reason: await whyWaiting(runId) }
+    }),
+  )
 }
 
 /** How many steps of each run are held. Looks only at agents that have held tasks. */

@@ -166,7 +166,7 @@ export class DurableAsk {
     const abandoned = [...this.#unclaimed.values(), ...(forGood ? this.#kept.values() : [])]
     const facts = await cancelAbandoned(agents, abandoned, { reason, forGood })
     if (facts.length > 0) await actor.insist(() => actor.decide(() => facts, { correlationId: runId }))
-    await this.#workers.dismiss()
+    await actor.insist(() => this.#workers.dismiss())
   }
 
   /** The answer from the log; undefined if it has none. */

@@ -1,10 +1,12 @@
 /** Forks a run at a step: the new run carries over the answers of the steps before it. */
 import type { ActorEnvironment } from '../../actors/engine/actor.ts'
+import { foldStream } from '../../actors/engine/history.ts'
 import { Life } from '../../actors/engine/life.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { CannotForkError, StepNotFoundError } from '../../events/errors/history.ts'
 import { RunNotFoundError } from '../../events/errors/run.ts'
 import { checkId, streamName } from '../../events/ids.ts'
+import { defined } from '../../events/json.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { runKind } from './machine.ts'
@@ -54,10 +56,12 @@ export async function forkRun(
       hint: 'Choose another id.',
     })
   const { forkedFrom: _, ...data } = startedData(started)
+  // It may have been resumed as another one.
+  const { workflow, hash } = (await foldStream(runKind, store, stream)).snapshot.context
   const forkedFrom = { run, stepKey }
   try {
     const facts: (readonly [fact: RunFact, cause: string])[] = [
-      [{ type: 'RunStarted', data: { ...data, forkedFrom } }, started.id],
+      [{ type: 'RunStarted', data: { ...data, workflow, ...defined({ hash }), forkedFrom } }, started.id],
       ...carried.flatMap((step) => carriedFacts(run, step)),
       [{ type: 'RunPaused', data: { reason: `it was forked off run ${run}` } }, started.id],
     ]

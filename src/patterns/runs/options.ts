@@ -59,14 +59,31 @@ export interface ResumeOptions extends Pick<RunOptions, 'signal' | 'budget'> {
  */
 export type RunCondition = RunStatus | 'waiting' | 'held'
 
+/**
+ * Why no process executes a run that has not ended. A run of data needs nothing but an owner: a process that opens the
+ * store to work, such as `claude-agents serve`. A run of code needs the program that has the code.
+ */
+export type WaitingReason =
+  | 'needs an owner'
+  | 'needs its program'
+  | 'needs its agents'
+  | 'its workflow changed'
+  | 'its workflow cannot be built'
+
 /** A run in a list. */
 export interface RunInfo {
   readonly runId: string
   readonly name: string
   readonly status: RunCondition
+  /** Why it does not continue; null while it does, and once it has ended. */
+  readonly reason: WaitingReason | 'held' | 'paused' | null
+  /** The pid of the process that executes it. */
+  readonly driver: number | null
   /** The first line of its task, at most 200 characters; empty if compaction has dropped it. */
   readonly topic: string
   readonly startedAt: string | null
+  /** When it succeeded, failed or was cancelled. */
+  readonly endedAt: string | null
   /** From its start to its end, with waiting and pauses; to now while a process executes it, else to its latest fact. */
   readonly durationMs: number
   /** How many steps were scheduled, and how many of these were answered. */

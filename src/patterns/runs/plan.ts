@@ -17,6 +17,8 @@ export interface RunPlan {
   readonly rerun: readonly { readonly agent: string; readonly stepKey: string }[]
   /** Whether the plan covers the whole workflow. */
   readonly complete: boolean
+  /** The workflow has changed since the run was last executed: resuming must accept that. */
+  readonly changed?: true
 }
 
 /** A step that is answered from the log. */

@@ -1,5 +1,5 @@
 /** One execution of a workflow: await it for the result, iterate it or subscribe to it for progress, pause or cancel it. */
-import { of, ReplaySubject, type Subscription, toArray } from 'rxjs'
+import { filter, firstValueFrom, of, ReplaySubject, type Subscription, toArray } from 'rxjs'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RunInterruptedError } from '../../events/errors/run.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
@@ -20,6 +20,19 @@ export interface Prepared {
   readonly task: TaskInput
 }
 
+/** A run that another process executes. */
+export interface Elsewhere {
+  readonly agents: readonly string[]
+  /** Follows it to its end. When `interruption` aborts, it is to be paused or cancelled there. */
+  readonly follow: (notify: (event: StepEvent) => void, interruption: AbortSignal) => Promise<WorkflowResult>
+}
+
+/** The reason of the signal with which a run is interrupted. */
+export interface InterruptionReason {
+  readonly paused: boolean
+  readonly reason: string
+}
+
 /**
  * A promise for the result, and a handle. It rejects if the run could not begin, was interrupted, or has no end in this
  * process. As with any promise, a rejection that nobody awaits is an `unhandledRejection`; but not that of a run that its own
@@ -34,27 +47,40 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
   readonly ended: Promise<void>
   readonly #result: Promise<WorkflowResult>
   readonly #events = new ReplaySubject<StepEvent>()
+  readonly #progress = new Progress()
   readonly #interruption = new AbortController()
   #asks: DurableAsk | undefined
   #agents: readonly string[] = []
 
-  /** @param prepare Records that the run begins or resumes. Returns its result if it has already succeeded. */
-  constructor(id: string, prepare: () => Promise<Prepared | WorkflowResult>) {
+  /** @param prepare Records that the run begins or resumes, here or elsewhere. Returns its result if it has already succeeded. */
+  constructor(id: string, prepare: () => Promise<Prepared | Elsewhere | WorkflowResult>) {
     this.id = id
     const preparing = prepare()
     this.begun = preparing.then((prepared) => {
       if ('context' in prepared) this.#agents = prepared.pattern.agents ?? []
+      if ('follow' in prepared) this.#agents = prepared.agents
     })
     this.begun.catch(() => {})
     let end = () => {}
     this.ended = new Promise((resolve) => (end = resolve))
-    this.#events.subscribe({ complete: end })
+    this.#events.subscribe({ next: (event) => this.#progress.note(event), complete: end })
     this.#result = this.#conclude(preparing)
   }
 
   /** The agents that its workflow asks, as far as known, once it has begun. */
   get agents(): readonly string[] {
     return this.#agents
+  }
+
+  /** Whether it can only wait for an approval or for money: all its open steps are held. */
+  get isHeld(): boolean {
+    return this.#progress.isHeld
+  }
+
+  /** Resolves when it has ended, or is held. */
+  async rested(): Promise<void> {
+    if (this.isHeld) return
+    await firstValueFrom(this.#events.pipe(filter(() => this.isHeld)), { defaultValue: null })
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a run is awaited for its result
@@ -104,9 +130,11 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     this.#asks?.handOver.leave(new ClosedError({ what: 'orchestrator' }))
   }
 
-  async #conclude(preparing: Promise<Prepared | WorkflowResult>): Promise<WorkflowResult> {
+  async #conclude(preparing: Promise<Prepared | Elsewhere | WorkflowResult>): Promise<WorkflowResult> {
     try {
       const prepared = await preparing
+      const notify = (event: StepEvent) => this.#events.next(event)
+      if ('follow' in prepared) return await prepared.follow(notify, this.#interruption.signal)
       return 'context' in prepared ? await this.#execute(prepared) : prepared
     } catch (error) {
       // No failure that somebody must hear of: it was asked for.
@@ -122,8 +150,6 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     const notify = (event: StepEvent) => this.#events.next(event)
     const asks = new DurableAsk({ ...context, notify }, (error) => stuck.abort(error))
     this.#asks = asks
-    const progress = new Progress()
-    this.#events.subscribe((event) => progress.note(event))
     const outcome = await this.#emissions(asks, pattern, task, stuck.signal)
     const errors = outcome.answers
       ? missingFrom(outcome.answers)
@@ -135,7 +161,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
     const end = async (fact: RunFact, causationId: string | null = null) =>
       void (await actor.insist(() => actor.decide(() => [fact], { correlationId: this.id, causationId })))
     if (outcome.interrupted) {
-      const { paused, reason } = this.#interruption.signal.reason as { paused: boolean; reason: string }
+      const { paused, reason } = this.#interruption.signal.reason as InterruptionReason
       await end({ type: paused ? 'RunPaused' : 'RunCancelled', data: { reason } })
       throw new RunInterruptedError({ runId: this.id, paused, reason })
     }
@@ -148,7 +174,7 @@ export class Run implements Promise<WorkflowResult>, AsyncIterable<StepEvent> {
         : { type: 'RunFailed', data: { finalOutput: outcome.answers ? body : null, errors, ...uses } },
       causationId,
     )
-    return progress.result(this.id, name, finalOutput, errors)
+    return this.#progress.result(this.id, name, finalOutput, errors)
   }
 
   /** Runs the pattern until it completes, fails or is interrupted. */

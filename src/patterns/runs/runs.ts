@@ -4,10 +4,13 @@ import type { Budgets } from '../../actors/admission/budgets.ts'
 import type { AgentSystem } from '../../actors/agent/system.ts'
 import type { ActorEnvironment } from '../../actors/engine/actor.ts'
 import { type Bodies, bodiesIn } from '../../actors/engine/bodies.ts'
+import { foldStream } from '../../actors/engine/history.ts'
+import { insist, Wish } from '../../actors/engine/insistence.ts'
 import { Life } from '../../actors/engine/life.ts'
 import { Mailbox } from '../../actors/engine/mailbox.ts'
+import { inTime } from '../../clock.ts'
 import type { Recorded } from '../../events/envelope.ts'
-import { AgentExistsError } from '../../events/errors/agent.ts'
+import { AgentExistsError, AgentNotFoundError } from '../../events/errors/agent.ts'
 import {
   RunActiveError,
   RunConflictError,
@@ -19,6 +22,7 @@ import {
 } from '../../events/errors/run.ts'
 import { ClosedError, InvalidInputError } from '../../events/errors/usage.ts'
 import { checkId } from '../../events/ids.ts'
+import { canonicalJson } from '../../events/json.ts'
 import { nameHint, nearestName } from '../../events/nearest-name.ts'
 import { type Amount, type Budget, checkBudget } from '../../events/options/budget.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
@@ -31,7 +35,7 @@ import { atPresent, courseOf } from './conditions.ts'
 import type { RunActor } from './durable-ask.ts'
 import { type ForkedRun, forkRun, type RunForkOptions } from './fork.ts'
 import { isSameInput, readRunInput, writeRunInput } from './input.ts'
-import { type RunContext, type RunStatus, runKind } from './machine.ts'
+import { type RunContext, type RunSnapshot, type RunStatus, runKind } from './machine.ts'
 import {
   type BuildWorkflow,
   type BuiltWorkflow,
@@ -41,10 +45,10 @@ import {
   type RunInfo,
   type RunListOptions,
   type RunOptions,
+  type WaitingReason,
   type Workflow,
 } from './options.ts'
 import { planRun, type RunPlan } from './plan.ts'
-import { factsWithAnswers } from './recorded-answers.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
 import { configFingerprint } from './step-key.ts'
@@ -65,11 +69,16 @@ interface RunsEnvironment extends ActorEnvironment {
 /** A run that this process executes. */
 interface ActiveRun {
   readonly run: Run
-  /** Its input; undefined if only the log knows it. */
-  readonly task: TaskInput | undefined
+  /** Its input; undefined until it has been read from the log. */
+  task: TaskInput | undefined
 }
 
+type IsActive = (runId: string) => boolean
+
 const STREAMS = 'run/'
+
+/** How long runs may take to be built before their store is open, in ms: longer than it takes to load a large module. */
+const BUILDS_WITHIN_MS = 10_000
 
 export class Runs {
   readonly #environment: RunsEnvironment
@@ -78,16 +87,22 @@ export class Runs {
   readonly #active = new Map<string, ActiveRun>()
   /** The actors of the active runs. */
   readonly #actors = new Map<string, RunActor>()
+  /** Those of runs that are being cancelled and that this process does not execute. */
+  readonly #cancelled = new Set<RunActor>()
   readonly #copyUse: CopyUse = new Map()
   /** Late costs and the loading of runs take turns: a run's stream must have one actor. */
   readonly #late = new Mailbox()
-  readonly #isActive = (id: string) => this.#active.has(id)
+  /** Why `drive` has left runs as they were. */
+  readonly #left = new Map<string, WaitingReason>()
+  /** Wanted until it is closed. */
+  readonly #life: Wish
   #closed = false
 
   constructor(environment: RunsEnvironment, agents: AgentSystem) {
     this.#environment = environment
     this.#agents = agents
     this.#bodies = bodiesIn(environment.store)
+    this.#life = new Wish(environment.clock)
   }
 
   /**
@@ -120,11 +135,58 @@ export class Runs {
     if (this.#active.has(id)) throw new RunActiveError({ runId: id })
     const run = new Run(id, async () => {
       const actor = await this.#unfinished(id, await this.#loadActive(id))
-      const built = await this.#builtAgain(id, actor, workflow)
-      if (!acceptChanges) refuseChange(id, actor, built)
+      const { context } = actor.snapshot
+      const built = await this.#builtAgain(id, context, workflow)
+      if (!acceptChanges) refuseChange(id, context, built)
       return this.#resumed(id, actor, built, budget)
     })
     return this.#activate({ run, task: undefined }, signal)
+  }
+
+  /**
+   * Resumes the runs that the log has as running, as far as their workflows can be built here. Resolves when each has a
+   * driver, or a reason why it waits.
+   */
+  async drive(): Promise<void> {
+    const built = new Map<string, Promise<BuiltWorkflow>>()
+    /** Many runs may be of one workflow. */
+    const build = (workflow: Workflow) => {
+      const key = canonicalJson(workflow)
+      const building = built.get(key) ?? this.#built(workflow)
+      built.set(key, building)
+      return building
+    }
+    const decided: Promise<void>[] = []
+    for await (const { stream } of this.#environment.store.streams({ prefix: STREAMS, open: true }))
+      decided.push(this.#drive(stream.slice(STREAMS.length), build))
+    await inTime(this.#environment.clock, Promise.all(decided), BUILDS_WITHIN_MS, undefined)
+  }
+
+  async #drive(id: string, build: (workflow: Workflow) => Promise<BuiltWorkflow>): Promise<void> {
+    const leave = (reason: WaitingReason, error?: unknown) => {
+      if (this.#closed) return
+      this.#left.set(id, reason)
+      this.#environment.logger.warn({ runId: id, reason, error }, 'a run is not resumed')
+    }
+    try {
+      const { context } = await this.#folded(id)
+      if (!this.#isOffered(context.workflow)) return leave('needs its program')
+      // Until it is: a module may take for ever.
+      this.#left.set(id, 'its workflow cannot be built')
+      const built = await this.#builtAgain(id, context, undefined, build)
+      refuseChange(id, context, built)
+      const task = await this.#task(id, context)
+      // Begun or cancelled by another process meanwhile, through this one.
+      if (this.#active.has(id) || this.#closed) return
+      const prepare = async () =>
+        this.#resumed(id, await this.#unfinished(id, await this.#loadActive(id)), built)
+      const run = new Run(id, () => insist(prepare, this.#life))
+      this.#activate({ run, task })
+      run.begun.catch((error) => leave(reasonOf(error), error))
+      run.catch(() => {})
+    } catch (error) {
+      leave(reasonOf(error), error)
+    }
   }
 
   /**
@@ -134,47 +196,76 @@ export class Runs {
   async plan(id: string, workflow?: Workflow): Promise<RunPlan> {
     if (this.#active.has(checkId('run', id))) throw new RunActiveError({ runId: id })
     const actor = await this.#unfinished(id, await this.#load(id))
-    const { pattern } = await this.#builtAgain(id, actor, workflow)
+    const { context } = actor.snapshot
+    const { pattern, hash } = await this.#builtAgain(id, context, workflow)
     await this.#checkAgents(pattern)
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const answers = await this.#texts(steps)
     const fingerprint = (agent: string) => this.#fingerprint(agent)
     const { clock } = this.#environment
-    const { session } = actor.snapshot.context
-    const sources = { runId: id, steps, answers, fingerprint, clock, session }
-    return planRun(pattern, await this.#task(id, actor), sources)
+    const sources = { runId: id, steps, answers, fingerprint, clock, session: context.session }
+    const plan = await planRun(pattern, await this.#task(id, context), sources)
+    return hasChanged(context, hash) ? { ...plan, changed: true } : plan
   }
 
   /** The runs, the newest first. */
   async list({ open = false }: RunListOptions = {}): Promise<readonly RunInfo[]> {
+    const isActive = this.#activeFromNowOn()
     const found: (RunInfo & { readonly position: number })[] = []
     for await (const { stream, summary } of this.#environment.store.streams({ prefix: STREAMS, open })) {
       const runId = stream.slice(STREAMS.length)
       const { name = '', steps = 0, done = 0, costUsd = 0 } = (summary?.info ?? {}) as Partial<RunInfo>
       const status = (summary?.status ?? 'absent') as RunStatus
-      found.push({ runId, name, status, steps, done, costUsd, ...(await this.#course(runId)) })
+      found.push({
+        runId,
+        name,
+        status,
+        steps,
+        done,
+        costUsd,
+        ...(await this.#course(runId, status, isActive)),
+      })
     }
     const newestFirst = found
       .sort((one, other) => other.position - one.position)
       .map(({ position: _, ...info }) => info)
-    return atPresent<RunInfo>(newestFirst, this.#agents, this.#isActive)
+    return this.#atPresent(newestFirst, isActive)
   }
 
-  #course(runId: string) {
+  /** What the log says of a run without its steps. */
+  async #course(runId: string, status: RunStatus, isActive: IsActive) {
     const { store, clock } = this.#environment
     const place = { store, now: clock.now() }
-    return courseOf(place, `${STREAMS}${runId}`, this.#bodies, this.#isActive(runId))
+    const stream = `${STREAMS}${runId}`
+    const course = await courseOf(place, stream, this.#bodies, status, isActive(runId))
+    return { ...course, driver: null, reason: status === 'paused' ? status : null }
+  }
+
+  /** Whether this process executes a run, or did when this was called: one that ends while it is listed was running. */
+  #activeFromNowOn(): IsActive {
+    const now = new Set(this.#active.keys())
+    return (id) => now.has(id) || this.#active.has(id)
+  }
+
+  #atPresent<Info extends RunInfo>(runs: readonly Info[], isActive: IsActive): Promise<readonly Info[]> {
+    return atPresent(runs, this.#agents, isActive, async (runId) => {
+      const known = this.#left.get(runId)
+      if (known) return known
+      const { workflow } = (await this.#folded(runId)).context
+      return this.#isOffered(workflow) ? 'needs an owner' : 'needs its program'
+    })
   }
 
   /** A run with its steps. Throws RunNotFoundError. */
   async show(id: string): Promise<RunDetails> {
+    const isActive = this.#activeFromNowOn()
     const actor = await this.#load(checkId('run', id))
     const { value: status, context } = actor.snapshot
     if (status === 'absent') throw await this.#unknown(id)
     const { name, steps, done, costUsd, workflow } = context
     const taken = [...(await recordedSteps(this.#environment.store, actor.stream)).values()]
     const finalOutput = await this.#finalOutput(actor)
-    const { position: _, ...course } = await this.#course(id)
+    const { position: _, ...course } = await this.#course(id, status, isActive)
     const recorded = {
       runId: id,
       name,
@@ -187,7 +278,7 @@ export class Runs {
       taken,
       finalOutput,
     }
-    const [run = recorded] = await atPresent<RunDetails>([recorded], this.#agents, this.#isActive)
+    const [run = recorded] = await this.#atPresent<RunDetails>([recorded], isActive)
     return run
   }
 
@@ -205,7 +296,7 @@ export class Runs {
     if (!end) throw new ClosedError({ what: 'store' })
     const { type, data } = runFacts.read(end)
     if (type === 'RunCancelled') throw new RunInterruptedError({ runId: id, paused: false, ...data })
-    return recordedResult(id, factsWithAnswers(store, stream, { to: end.version }), this.#bodies)
+    return recordedResult(id, { store, stream, to: end.version }, this.#bodies)
   }
 
   async #end(stream: string): Promise<Recorded | undefined> {
@@ -241,11 +332,21 @@ export class Runs {
     if (status === 'succeeded' || status === 'cancelled') throw new RunFinishedError({ runId: id, status })
     const abandoned = await cancelAbandoned(this.#agents, taken, { reason, forGood: true })
     const actor = await this.#load(id)
+    if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
+    this.#cancelled.add(actor)
     const cancelled: RunFact = { type: 'RunCancelled', data: { reason } }
-    await actor.decide(({ value }) => [...(value === 'running' ? abandoned : []), cancelled], {
-      correlationId: id,
-    })
-    await new Workers(this.#agents, this.#copyUse, taken).dismiss()
+    const end = () =>
+      actor.decide(({ value }) => [...(value === 'running' ? abandoned : []), cancelled], {
+        correlationId: id,
+      })
+    const workers = new Workers(this.#agents, this.#copyUse, taken)
+    try {
+      await actor.insist(end)
+      await actor.insist(() => workers.dismiss())
+    } finally {
+      this.#cancelled.delete(actor)
+      void actor.close()
+    }
   }
 
   /** Adds what a call of a step cost that was known only after its task had ended, once per call. */
@@ -265,21 +366,28 @@ export class Runs {
     })
   }
 
-  /** Resolves when all active runs have ended, in whatever way. */
+  /** Resolves when each active run has ended, in whatever way, or is held. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#active.values()].map(({ run }) => run.ended))
+    await Promise.all([...this.#active.values()].map(({ run }) => run.rested()))
+  }
+
+  /** Whether no run is active but those that are held. */
+  get areSettled(): boolean {
+    return [...this.#active.values()].every(({ run }) => run.isHeld)
   }
 
   /** Leaves the runs as they are: the next process can resume them. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#life.abort()
     for (const { run } of this.#active.values()) run.leave()
-    await Promise.all([...this.#actors.values()].map((actor) => actor.close()))
+    await Promise.all([...this.#actors.values(), ...this.#cancelled].map((actor) => actor.close()))
   }
 
-  #activate(active: ActiveRun, signal: AbortSignal | undefined): Run {
+  #activate(active: ActiveRun, signal?: AbortSignal): Run {
     const { run } = active
     this.#active.set(run.id, active)
+    this.#left.delete(run.id)
     const pause = () => void run.pause(String(signal?.reason))
     if (signal?.aborted) pause()
     signal?.addEventListener('abort', pause, { once: true })
@@ -306,12 +414,12 @@ export class Runs {
     const input = await writeRunInput(task, this.#bodies)
     if (context.input && !isSameInput(context.input, input)) throw new RunConflictError({ runId: id })
     if (value === 'succeeded') {
-      const facts = factsWithAnswers(this.#environment.store, actor.stream)
+      const facts = { store: this.#environment.store, stream: actor.stream, to: actor.version }
       return recordedResult(id, facts, this.#bodies, { again: true })
     }
     const built = await this.#built(workflow)
     if (value !== 'absent') {
-      refuseChange(id, actor, built)
+      refuseChange(id, context, built)
       return this.#resumed(id, actor, built, options.budget)
     }
     await this.#assemble(built)
@@ -323,15 +431,10 @@ export class Runs {
     return this.#prepared(id, actor, built, task, begun)
   }
 
-  async #resumed(
-    id: string,
-    actor: RunActor,
-    built: BuiltWorkflow,
-    budget: Budget | undefined,
-  ): Promise<Prepared> {
+  async #resumed(id: string, actor: RunActor, built: BuiltWorkflow, budget?: Budget): Promise<Prepared> {
     await this.#assemble(built)
     await this.#setBudget(id, budget)
-    const task = await this.#task(id, actor)
+    const task = await this.#task(id, actor.snapshot.context)
     const origin = { correlationId: id, causationId: await this.#startedId(actor) }
     const { workflow } = built
     const isNew = (context: RunContext) =>
@@ -357,6 +460,8 @@ export class Runs {
   ): Promise<Prepared> {
     // Closed before its first step: the run has not failed.
     if (this.#closed) throw new ClosedError({ what: 'orchestrator' })
+    const active = this.#active.get(id)
+    if (active) active.task = task
     const steps = await recordedSteps(this.#environment.store, actor.stream)
     const fingerprints = new Map<string, string>()
     for (const { agent } of steps.values()) {
@@ -379,16 +484,20 @@ export class Runs {
   }
 
   /** The workflow with which a run is resumed: the one given, else the one that it recorded. */
-  async #builtAgain(id: string, actor: RunActor, given: Workflow | undefined): Promise<BuiltWorkflow> {
-    if (given !== undefined) return this.#built(given)
-    const { workflow } = actor.snapshot.context
+  async #builtAgain(
+    id: string,
+    { workflow }: RunContext,
+    given: Workflow | undefined,
+    build = (data: Workflow) => this.#built(data),
+  ): Promise<BuiltWorkflow> {
+    if (given !== undefined) return build(given)
     if (workflow === null) {
       const problem = 'a program started it, and its workflow exists only in code'
       const hint = 'Resume it in that program, or name its code: --module FILE'
       throw new InvalidInputError({ what: `Run ${id}`, problem, hint })
     }
     try {
-      return await this.#built(workflow)
+      return await build(workflow)
     } catch (cause) {
       throw new WorkflowNotBuiltError({ runId: id, problem: (cause as Error).message }, { cause })
     }
@@ -443,6 +552,16 @@ export class Runs {
     return new RunNotFoundError({ runId: id, nearest: nearestName(id, known) })
   }
 
+  /** Whether its workflow may be built here: it is data, or a pattern that this program offers. */
+  #isOffered(workflow: RunContext['workflow']): boolean {
+    if (workflow?.kind === 'program') return Object.hasOwn(this.#environment.offered, String(workflow.name))
+    return workflow !== null
+  }
+
+  async #folded(id: string): Promise<RunSnapshot> {
+    return (await foldStream(runKind, this.#environment.store, `${STREAMS}${id}`)).snapshot
+  }
+
   #load(id: string): Promise<RunActor> {
     return Life.load(runKind, id, this.#environment)
   }
@@ -472,8 +591,7 @@ export class Runs {
   }
 
   /** The task that the run was started with. */
-  async #task(id: string, actor: RunActor): Promise<TaskInput> {
-    const { input } = actor.snapshot.context
+  async #task(id: string, { input }: RunContext): Promise<TaskInput> {
     if (!input) throw await this.#unknown(id)
     return readRunInput(input, this.#bodies)
   }
@@ -505,8 +623,18 @@ export class Runs {
 
 const hashOf = ({ hash }: BuiltWorkflow) => (hash === null ? {} : { hash })
 
-/** Throws {@link WorkflowChangedError} if the run was last executed with another workflow, as far as both are known. */
-function refuseChange(id: string, { snapshot }: RunActor, { hash }: BuiltWorkflow): void {
-  const { hash: recorded = hash } = snapshot.context
-  if (hash !== null && recorded !== hash) throw new WorkflowChangedError({ runId: id })
+/** Whether the run was last executed with another workflow, as far as both are known. */
+const hasChanged = ({ hash: recorded }: RunContext, hash: string | null): boolean =>
+  hash !== null && recorded !== undefined && recorded !== hash
+
+/** Throws {@link WorkflowChangedError}. */
+function refuseChange(id: string, context: RunContext, { hash }: BuiltWorkflow): void {
+  if (hasChanged(context, hash)) throw new WorkflowChangedError({ runId: id })
+}
+
+/** What a run waits for that could not be resumed because of this error. */
+function reasonOf(error: unknown): WaitingReason {
+  if (error instanceof WorkflowChangedError) return 'its workflow changed'
+  if (error instanceof WorkflowNotBuiltError) return 'its workflow cannot be built'
+  return error instanceof AgentNotFoundError ? 'needs its agents' : 'needs an owner'
 }

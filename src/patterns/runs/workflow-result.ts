@@ -4,6 +4,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { type RunFact, runFacts, type StepError } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { factsWithAnswers } from './recorded-answers.ts'
 import { type RecordedStepEvent, RecordedStepEvents, type StepEvent } from './step-event.ts'
 
 /** The result of a workflow. */
@@ -30,16 +31,27 @@ export class Progress {
   /** The answer to the last ask of each agent, no matter in which order the answers come. */
   readonly #results = new Map<string, { readonly ask: number; readonly text: string }>()
   readonly #agents = new Set<string>()
+  readonly #open = new Set<number>()
+  readonly #held = new Set<number>()
   #steps = 0
   #reused = 0
   #costUsd = 0
 
   note({ agent, ask, state, text, costUsd }: StepEvent): void {
     this.#agents.add(agent)
+    if (state === 'scheduled') this.#open.add(ask)
+    else if (state !== 'held' && state !== 'released') this.#open.delete(ask)
+    if (state === 'held') this.#held.add(ask)
+    else this.#held.delete(ask)
     if (state === 'scheduled' || state === 'reused') this.#steps++
     if (state === 'reused') this.#reused++
     if (text !== null && ask >= (this.#results.get(agent)?.ask ?? 0)) this.#results.set(agent, { ask, text })
     this.#costUsd += costUsd
+  }
+
+  /** Whether all open steps are held. */
+  get isHeld(): boolean {
+    return this.#held.size > 0 && this.#held.size === this.#open.size
   }
 
   result(runId: string, pattern: string, finalOutput: string, errors: readonly StepError[]): WorkflowResult {
@@ -71,12 +83,12 @@ export async function lastRunTurn(store: EventStore, stream: string): Promise<Re
 }
 
 /**
- * The result of a run that has ended, from its facts: that of its last execution; or of another one, `again`, which would
- * take all answers from the log.
+ * The result of a run that has ended, from its facts up to a version: that of its last execution; or of another one,
+ * `again`, which would take all answers from the log.
  */
 export async function recordedResult(
   runId: string,
-  facts: AsyncIterable<Recorded>,
+  { store, stream, to }: { readonly store: EventStore; readonly stream: string; readonly to: number },
   bodies: Bodies,
   { again = false }: { readonly again?: boolean } = {},
 ): Promise<WorkflowResult> {
@@ -85,15 +97,15 @@ export async function recordedResult(
   let name = ''
   let finalOutput: Body | null = null
   let errors: readonly StepError[] = []
-  for await (const recorded of facts) {
-    const { type, data } = runFacts.read(recorded)
+  for await (const fact of factsWithAnswers(store, stream, { to })) {
+    const { type, data } = runFacts.read(fact)
     if (type === 'RunStarted') name = data.name
     if (type === 'RunStarted' || type === 'RunResumed') events = []
     if (type === 'RunSucceeded' || type === 'RunFailed') {
       finalOutput = data.finalOutput
       errors = 'errors' in data ? data.errors : []
     }
-    events.push(...steps.take(recorded))
+    events.push(...steps.take(fact))
   }
   const progress = new Progress()
   for (const event of again ? steps.again() : events)

@@ -1,11 +1,12 @@
 /** Backups: a whole store in one file, taken while this process or another one keeps appending. */
 import { realpath } from 'node:fs/promises'
-import { resolve } from 'node:path'
 import { StoreInUse } from '../../events/errors/store.ts'
 import { defined } from '../../events/json.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
+import { absolutePath } from '../directory.ts'
 import type { EventStore } from '../event-store.ts'
 import { chainedStore } from '../level/chained-store.ts'
+import { atStore } from '../level/directory.ts'
 import { type LevelStoreOptions, levelStore } from '../level/store.ts'
 import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
 import { type ArchiveSummary, writeArchive } from './archive/writer.ts'
@@ -25,7 +26,7 @@ export async function backup(
   { to }: { readonly to?: number } = {},
 ): Promise<ArchiveSummary> {
   checkArgument('The store', store, 'a store')
-  checkArgument('The file of the backup', file, 'a text')
+  checkArgument('The file of the backup', file, 'a path')
   return writeArchive(chainedStore(store), file, defined({ compressed: true, to }))
 }
 
@@ -40,7 +41,7 @@ export async function backupDirectory(
   file: string,
   options: LevelStoreOptions = {},
 ): Promise<ArchiveSummary> {
-  checkArgument('The file of the backup', file, 'a text')
+  checkArgument('The file of the backup', file, 'a path')
   try {
     await using store = await levelStore(directory, options)
     return await backup(store, file)
@@ -48,10 +49,11 @@ export async function backupDirectory(
     if (!(error instanceof StoreInUse)) throw error
   }
   // Next to the target file: a disk with room for that usually has room for the copy.
-  const target = resolve(file)
+  const target = absolutePath(file)
   await removeLeftOvers(target)
   const folder = unfinishedPath(target, 'copy')
-  return withLiveCopy(await realpath(directory), folder, async (copy, acknowledged) => {
+  const base = await atStore(directory, () => realpath(directory))
+  return withLiveCopy(base, folder, async (copy, acknowledged) => {
     await using store = await levelStore(copy, options)
     return await backup(store, file, { to: acknowledged })
   })

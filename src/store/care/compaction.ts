@@ -10,7 +10,7 @@ import { CompactionRefused } from '../../events/errors/archive.ts'
 import type { JsonObject } from '../../events/json.ts'
 import { blobReferences } from '../blob-reference.ts'
 import { type Database, LogDatabase, openLevel } from '../level/database.ts'
-import { type StorePaths, storePaths } from '../level/directory.ts'
+import { atStore, type StorePaths, storePaths } from '../level/directory.ts'
 import { KEY_PREFIX, numberIn, recordKey, startingWith } from '../level/keys.ts'
 import { lockStore, type StoreLock } from '../level/lock.ts'
 import { records } from '../level/reader.ts'
@@ -45,19 +45,19 @@ const BATCH_RECORDS = 500
  * Drops the bodies that the retention does not keep, then removes the blobs that no fact refers to any more. A store with
  * any damage is refused and left unchanged.
  *
- * @throws StoreInUse, CompactionRefused, StoreLockLost
+ * @throws StoreInUse, StoreNotOpened, CompactionRefused, StoreLockLost
  */
 export async function compactStore(
   directory: string,
   retention: Retention,
   { dryRun = false }: { readonly dryRun?: boolean } = {},
 ): Promise<CompactionReport> {
-  const paths = storePaths(await realpath(directory))
+  const paths = storePaths(await atStore(directory, () => realpath(directory)))
   const { ok, storeId, findings } = await verifyStore(paths.base)
   if (!ok || storeId === null) {
     throw new CompactionRefused({ path: paths.base, problem: findings[0]?.problem ?? 'it has no store.json' })
   }
-  const lock = await lockStore(paths.base)
+  const lock = await atStore(directory, () => lockStore(paths.base))
   try {
     const bytesBefore = await bytesOf(paths)
     const dropped = await new Compaction(paths, storeId, retention, dryRun, lock).run()

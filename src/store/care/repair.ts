@@ -4,18 +4,19 @@
  */
 import { randomUUID } from 'node:crypto'
 import { readdir, realpath, rename, rm } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { join, relative } from 'node:path'
 import { DirectoryNotEmpty } from '../../events/errors/archive.ts'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { RepairFailed, StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { checkArgument } from '../../events/options/decoding.ts'
-import { isMissing, makeDirectory, writeWholeFile } from '../directory.ts'
-import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
+import { absolutePath, isMissing, makeDirectory, writeWholeFile } from '../directory.ts'
+import { atStore, checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
 import { readHeadFile } from '../level/head-file.ts'
 import { numberIn } from '../level/keys.ts'
 import { liveOwner } from '../level/lock.ts'
 import { removeLeftOvers, unfinishedPath } from '../unfinished.ts'
+import { writingError } from './archive/writer.ts'
 import { damagedStreams, type LossReport, lostFacts, movedFacts } from './repair/loss-report.ts'
 import { buildRepaired, type KeptFacts, writeQuarantine } from './repair/new-store.ts'
 import { type RepairPlan, repairPlan } from './repair/plan.ts'
@@ -29,18 +30,25 @@ const QUARANTINE = 'quarantine.ndjson'
  * Writes every fact that is intact, and whose stream is intact up to it, to a new store in an empty directory. Other facts
  * that were found go to `quarantine.ndjson` in it, and a report of what was lost to `loss-report.json`.
  *
- * @throws StoreInUse, UnsupportedFormat, DirectoryNotEmpty, RepairFailed
+ * @throws StoreInUse, StoreNotOpened, UnsupportedFormat, DirectoryNotEmpty, RepairFailed
  * @example
  * const { kept, lost } = await repairStore('.claude-agents', 'repaired')
  */
 export async function repairStore(directory: string, to: string): Promise<LossReport> {
-  checkArgument('The directory of the store', directory, 'a text')
-  checkArgument('The directory of the new store', to, 'a text')
-  const source = storePaths(await realpath(directory))
-  const target = resolve(to)
+  checkArgument('The directory of the new store', to, 'a path')
+  const target = absolutePath(to)
+  const source = storePaths(await atStore(directory, () => realpath(directory)))
   await checkTarget(source, target)
-  const owner = await liveOwner(source.base)
+  const owner = await atStore(directory, () => liveOwner(source.base))
   if (owner) throw new StoreInUse({ path: source.base, pid: owner.pid })
+  try {
+    return await repaired(source, target)
+  } catch (error) {
+    throw writingError(target, error)
+  }
+}
+
+async function repaired(source: StorePaths, target: string): Promise<LossReport> {
   const stored = await nullIfDamaged(() => checkFormat(source))
   await removeLeftOvers(target)
   const work = unfinishedPath(target, 'repair')

@@ -1,10 +1,10 @@
 /** Builds a store from existing facts. Its directory gets its name only once the complete store is on disk. */
 import { readdir, rename, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import type { Recorded } from '../../events/envelope.ts'
 import { DirectoryNotEmpty } from '../../events/errors/archive.ts'
 import type { BlobReference, Blobs } from '../blobs.ts'
-import { hideFromGit, isMissing, makeDirectory, syncDirectory } from '../directory.ts'
+import { absolutePath, hideFromGit, isMissing, makeDirectory, syncDirectory } from '../directory.ts'
 import { fileBlobs } from '../file-blobs.ts'
 import type { LogEnd } from '../level/batch-plan.ts'
 import { type LogDatabase, openLevel } from '../level/database.ts'
@@ -43,13 +43,13 @@ export async function buildStore(
   { storeId, forReading }: NewStore,
   fill: (builder: StoreBuilder) => Promise<void>,
 ): Promise<LogEnd> {
-  const target = resolve(directory)
-  await checkEmpty(target)
-  await makeDirectory(dirname(target))
-  await removeLeftOvers(target)
+  const target = absolutePath(directory)
   const unfinished = unfinishedPath(target)
   const paths = storePaths(unfinished)
   try {
+    await checkEmpty(target)
+    await makeDirectory(dirname(target))
+    await removeLeftOvers(target)
     await makeDirectory(unfinished)
     await hideFromGit(unfinished)
     const database = await createLog(paths, storeId, openLevel)
@@ -66,7 +66,7 @@ export async function buildStore(
     await syncDirectory(dirname(target))
     return builder.end
   } catch (error) {
-    await rm(unfinished, { recursive: true, force: true })
+    await rm(unfinished, { recursive: true, force: true }).catch(() => {})
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOTEMPTY' || code === 'EEXIST')
       throw new DirectoryNotEmpty({ path: target }, { cause: error })

@@ -6,10 +6,9 @@ import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ClaudeAgentError } from '../../events/errors/base.ts'
 import { StoreInUse, UnsupportedFormat } from '../../events/errors/store.ts'
-import { checkArgument } from '../../events/options/decoding.ts'
 import { readPlainFile } from '../directory.ts'
 import { readLogDirectory } from '../files/log-directory.ts'
-import { checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
+import { atStore, checkFormat, type StorePaths, storePaths } from '../level/directory.ts'
 import { type HeadFileContent, readHeadFile } from '../level/head-file.ts'
 import type { CommitEntry, EpochEntry, LostBodyEntry, StoreEntry } from '../level/index-value.ts'
 import { EPOCH_KEY, KEY_PREFIX, nameIn, STORE_KEY } from '../level/keys.ts'
@@ -32,21 +31,22 @@ export interface VerifyOptions {
  * Checks a store: the files, the facts with their hash chain, positions and versions, the index, `head`, `store.json` and
  * the blobs. Damage is reported, never thrown.
  *
- * @throws StoreInUse while a process has it open, UnsupportedFormat
+ * @throws StoreInUse while a process has it open, StoreNotOpened, UnsupportedFormat
  * @example
  * const { ok, findings } = await verifyStore('.claude-agents')
  * for (const { position, stream, file, problem } of findings) console.log(position, stream, file, problem)
  */
 export async function verifyStore(directory: string, options: VerifyOptions = {}): Promise<VerifyReport> {
-  checkArgument('The directory of the store', directory, 'a text')
-  const paths = storePaths(await realpath(directory))
-  await checkNotInUse(paths)
-  const current = await currentOf(paths)
-  const report = await new Verification(paths, options.signal).run()
-  // A process that opened the store meanwhile has changed the files while they were read.
-  await checkNotInUse(paths)
-  if ((await currentOf(paths)) !== current) throw new StoreInUse({ path: paths.base, pid: null })
-  return report
+  return atStore(directory, async () => {
+    const paths = storePaths(await realpath(directory))
+    await checkNotInUse(paths)
+    const current = await currentOf(paths)
+    const report = await new Verification(paths, options.signal).run()
+    // A process that opened the store meanwhile has changed the files while they were read.
+    await checkNotInUse(paths)
+    if ((await currentOf(paths)) !== current) throw new StoreInUse({ path: paths.base, pid: null })
+    return report
+  })
 }
 
 async function checkNotInUse({ base }: StorePaths): Promise<void> {

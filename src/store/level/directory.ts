@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { access, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { StoreDamaged, UnsupportedFormat } from '../../events/errors/store.ts'
+import { StoreDamaged, StoreNotOpened, UnsupportedFormat } from '../../events/errors/store.ts'
+import { checkArgument } from '../../events/options/decoding.ts'
 import {
   FILE_MODE,
   hideFromGit,
@@ -57,6 +58,16 @@ interface StoreFile {
   readonly storeId: string
   /** Read-only, because it was imported from a partial or redacted log. */
   readonly forReading: boolean
+}
+
+/** Does work on the store in a directory. What the system says of it becomes an error for people. */
+export async function atStore<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  checkArgument('The directory of the store', directory, 'a path')
+  try {
+    return await work()
+  } catch (error) {
+    throw StoreNotOpened.from(directory, error)
+  }
 }
 
 /**

@@ -35,7 +35,7 @@ export class HeadFile {
     this.#file = openSync(parts.path, 'r+')
   }
 
-  /** Whether the file was removed, and the store with it: further writes would go to unlinked files. */
+  /** Whether the file was removed or replaced: further writes would go to an unlinked one. */
   get isGone(): boolean {
     return fstatSync(this.#file).nlink === 0
   }

@@ -3,7 +3,7 @@
  *
  * O1. The kernel keeps the hold that counts, on the directory itself: no file that is removed lets a second owner in.
  * O2. The file `lock` says who the owner is, and decides where the kernel's hold does not reach (decision 17).
- * O3. An owner whose file is gone, or is another one, acknowledges nothing more.
+ * O3. An owner whose file is gone, or is another one, acknowledges nothing more: also if its directory is.
  */
 import { randomUUID } from 'node:crypto'
 import { closeSync, fstatSync, openSync, statSync, writeFileSync } from 'node:fs'
@@ -14,6 +14,7 @@ import {
   alreadyExists,
   directoryIdentity,
   FILE_MODE,
+  identityOf,
   isMissing,
   readPlainFile,
   syncDirectory,
@@ -26,7 +27,7 @@ import { holdInKernel, isHeldInKernel } from './kernel-hold.ts'
 const held = new Set<string>()
 
 export interface StoreLock {
-  /** Throws {@link StoreLockLost} once the lock file is gone or is not the one that was made. One `stat`. */
+  /** Throws {@link StoreLockLost} once the lock file is not where it was made, or is another one. One `stat`. */
   check(): void
   release(): Promise<void>
 }
@@ -68,7 +69,7 @@ export async function lockStore(baseDir: string): Promise<StoreLock> {
         await rm(path, { force: true })
         throw error
       })
-      return heldLock(file, baseDir, () => {
+      return heldLock(file, { baseDir, identity }, () => {
         if (hold !== 'unavailable') hold.release()
         letGo()
       })
@@ -102,12 +103,13 @@ interface LockFile {
   readonly descriptor: number
 }
 
-function heldLock({ path, descriptor }: LockFile, baseDir: string, letGo: () => void): StoreLock {
-  const own = fstatSync(descriptor, { bigint: true })
-  const isOwn = () => {
-    const found = statSync(path, { bigint: true, throwIfNoEntry: false })
-    return found?.ino === own.ino && found.dev === own.dev
-  }
+function heldLock(
+  { path, descriptor }: LockFile,
+  { baseDir, identity }: { readonly baseDir: string; readonly identity: string },
+  letGo: () => void,
+): StoreLock {
+  const own = identityOf(fstatSync(descriptor, { bigint: true }))
+  const isOwn = () => identityAt(path) === own
   let released: Promise<void> | null = null
   const release = async () => {
     try {
@@ -120,12 +122,25 @@ function heldLock({ path, descriptor }: LockFile, baseDir: string, letGo: () => 
   }
   return {
     check() {
-      if (!isOwn()) throw new StoreLockLost({ path: baseDir, file: path })
+      if (isOwn()) return
+      throw new StoreLockLost({ path: baseDir, file: identityAt(baseDir) === identity ? path : baseDir })
     },
     release() {
       released ??= release()
       return released
     },
+  }
+}
+
+/** What is at a path now; undefined if nothing is, or something in place of a directory above it. */
+function identityAt(path: string): string | undefined {
+  try {
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false })
+    return found && identityOf(found)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'ENOTDIR' || code === 'ELOOP') return undefined
+    throw error
   }
 }
 

@@ -178,7 +178,8 @@ export class UnreadTables implements TableGuard {
     this.#cancel()
     await Promise.allSettled([...this.#tables].map(({ reading }) => reading))
     this.#tables.clear()
-    await rm(this.#directory, { recursive: true, force: true })
+    // What cannot be removed, as from a directory that is gone, is left to the next opening.
+    await rm(this.#directory, { recursive: true, force: true }).catch(() => {})
   }
 
   #read(table: UnreadTable): Promise<void> {

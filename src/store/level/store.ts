@@ -9,13 +9,12 @@
  */
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Clock, systemClock } from '../../clock.ts'
+import { type Clock, inBackground, systemClock } from '../../clock.ts'
 import { StoreForReading } from '../../events/errors/archive.ts'
-import { type StoreLockLost, StoreNotOpened } from '../../events/errors/store.ts'
+import { StoreLockLost } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { checkStreamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
-import { checkArgument } from '../../events/options/decoding.ts'
 import { hostLogger, type Logger } from '../../logger.ts'
 import { appendGroup, DEFAULT_MAX_RECORD_BYTES, perAppend } from '../append-request.ts'
 import { makeDirectory } from '../directory.ts'
@@ -25,6 +24,7 @@ import { removeLeftOvers } from '../unfinished.ts'
 import type { ChainedStore } from './chained-store.ts'
 import { type LogDatabase, type OpenDatabase, openLevel } from './database.ts'
 import {
+  atStore,
   checkFormat,
   checkRoomToWrite,
   createStoreDirectory,
@@ -61,8 +61,7 @@ export interface LevelStoreOptions {
  * await store.append('agent/a', [{ type: 'Greeted', v: 1, data: { text: 'hello' } }], { expectedVersion: 'none' })
  */
 export async function levelStore(directory: string, options: LevelStoreOptions = {}): Promise<ChainedStore> {
-  checkArgument('The directory of the store', directory, 'a text')
-  try {
+  return atStore(directory, async () => {
     await makeDirectory(directory)
     const paths = storePaths(await realpath(directory))
     const forReading = (await checkFormat(paths))?.forReading ?? false
@@ -74,10 +73,11 @@ export async function levelStore(directory: string, options: LevelStoreOptions =
       await lock.release()
       throw error
     }
-  } catch (error) {
-    throw StoreNotOpened.from(directory, error)
-  }
+  })
 }
+
+/** How often the owner is checked while nothing is written. */
+const WATCH_MS = 500
 
 async function openLocked(
   paths: StorePaths,
@@ -88,14 +88,16 @@ async function openLocked(
   const { clock = systemClock, openDatabase = openLevel } = options
   const logger = hostLogger(options.logger)
   const storeId = (await inspectStoreDirectory(paths)) ?? (await createStoreDirectory(paths, openDatabase))
+  // Copies may lack an empty directory.
+  await makeDirectory(paths.blobs)
   const { database, unread, recovered } = await openRecovered(paths, storeId, openDatabase)
   try {
     const headFile = new HeadFile({ path: paths.head, storeId, clock, logger })
     const watermark = new Watermark()
     let isLost = false
     const checkOwner = () => {
-      if (headFile.isGone) throw new Error('its directory was removed')
       lock.check()
+      if (headFile.isGone) throw new StoreLockLost({ path: paths.base, file: paths.head })
       unread.assertIntact()
     }
     const writer = new LogWriter({
@@ -110,6 +112,7 @@ async function openLocked(
       checkOwner,
       lost(error) {
         isLost = true
+        stopWatching()
         logger.error({ store: paths.base, error: error.message }, 'The store has stopped')
         headFile.abandon()
         watermark.end()
@@ -125,7 +128,17 @@ async function openLocked(
         return recoverLog(database, paths, unsettled)
       },
     })
+    // While calls run, nothing is written. The disk does not follow the clock of a test.
+    let stopWatching = () => {}
+    const watch = () => {
+      stopWatching = inBackground(systemClock, WATCH_MS, () => {
+        watch()
+        writer.checkOwner()
+      })
+    }
+    watch()
     const close = async () => {
+      stopWatching()
       try {
         await writer.close()
         watermark.end()

@@ -40,7 +40,7 @@ export interface LogWriterParts {
   readonly watermark: Watermark
   readonly clock: Clock
   readonly logger: Logger
-  /** Throws {@link StoreLockLost} if this process is no longer the owner of the store, and another error if it is gone. */
+  /** Throws {@link StoreLockLost} if this process is no longer the owner of the store, or the store is gone. */
   checkOwner(): void
   /** Called once, when the writer has stopped because this process is no longer the owner. */
   lost(error: StoreLockLost): void
@@ -89,6 +89,15 @@ export class LogWriter {
     const token = this.#claims.claim(stream)
     await this.#queue.push([])
     return token
+  }
+
+  /** Stops the store if this process is no longer its owner. */
+  checkOwner(): void {
+    try {
+      this.#parts.checkOwner()
+    } catch (error) {
+      if (error instanceof StoreLockLost) this.#fail(error)
+    }
   }
 
   /** Resolves when no append is waiting. */

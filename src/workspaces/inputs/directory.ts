@@ -6,6 +6,7 @@ import { type BigIntStats, constants, existsSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { identityOf } from '../../store/directory.ts'
 import { unless } from './file-problems.ts'
 
 /** How to address children: through the open descriptor, or by path where that is not possible. */
@@ -149,5 +150,3 @@ async function unmovedOrClosed(directory: Directory, toClose: Directory): Promis
     throw error
   }
 }
-
-export const identityOf = ({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string => `${dev}:${ino}`

@@ -11,12 +11,12 @@ import { InvalidInputError } from '../../events/errors/usage.ts'
 import { InputChangedError } from '../../events/errors/workspace.ts'
 import type { Material, PlacedInput } from '../../events/material.ts'
 import { type CheckedMaterial, checkMaterial, withoutCredentials } from '../../events/material.ts'
+import { identityOf } from '../../store/directory.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { changesAt, describeChanges } from './changes.ts'
 import {
   type Addressing,
   type Directory,
-  identityOf,
   lstatIfThere,
   openDirectory,
   systemAddressing,

@@ -40,6 +40,8 @@ const TASK_FACTS = [
   'ProcessStarted',
   'InputsPlaced',
   'SessionLost',
+  'FilesSaved',
+  'FilesRestored',
 ] as const
 
 /** Any fact about one of a few tasks and calls, so that many are expected and many are not. */
@@ -60,6 +62,7 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
     const session = { sessionId: `s-${callId}`, parentSessionId: null }
     const at = '2026-01-01T00:00:00.000Z'
     const spent = { costUsd: 0.25, usage, tokens: 7, ...(attempt === 1 ? { estimated: true } : {}) }
+    const files = { commit: taskId, tree: 't', changed: attempt, added: 0, removed: 0 }
     const data = {
       AgentCreated: { config },
       AgentConfigured: { config: { ...config, systemPrompt: `You are ${taskId}.` } },
@@ -72,6 +75,9 @@ const anyFact: fc.Arbitrary<AgentFact> = fc
       },
       ConversationCut: { taskId, callId, turns: attempt, characters: 0 },
       InputsPlaced: { taskId, callId, inputs: [] },
+      FilesSaved: { taskId, callId, when: fatal ? 'before' : 'after', ...files },
+      FilesCommitted: { taskId, commit: 'c', branch: 'b' },
+      FilesRestored: { because: 'call', from: 'a', to: 'b', ...files },
       CallStarted: { taskId, callId, attempt, ...session, deadlineAt: at },
       ProcessStarted: { taskId, callId, pid: attempt, startTime: null },
       CallSucceeded: {

@@ -21,10 +21,10 @@ test('Lists agents with what they are doing, and totals below', () => {
   const agents = [agent('writer', 'busy', 3), agent('critic', 'idle', 0)]
   expect(topLines(plain, { agents, runs: 1, accounts: [], owner: 7 })).toEqual([
     '2 agents, 1 call in flight, 2 tasks waiting, 1 run in progress  process 7 has the store open',
-    'AGENT   STATUS   CALLS  TASKS    DONE        TOKENS        COST',
-    'writer  busy         1      3       2          1000       $0.50',
-    'critic  idle         0      0       2          1000       $0.50',
-    'total                1      3       4          2000       $1.00',
+    'AGENT   STATUS   CALLS  OPEN    DONE        TOKENS        COST',
+    'writer  busy         1     3       2          1000       $0.50',
+    'critic  idle         0     0       2          1000       $0.50',
+    'total                1     3       4          2000       $1.00',
   ])
 })
 
@@ -64,11 +64,11 @@ test('On a narrow terminal no line is wider than it, and names, states and costs
   expect(lines(80)).toEqual([
     '2 agents, 1 call in flight, 2 tasks waiting, 1 run in progress',
     'process 7 has the store open',
-    'AGENT                      STATUS  CALLS  TASKS  DONE  TOKENS   COST',
-    'a-writer-with-a-long-name  busy        1      3     2    1000  $0.50',
-    'critic                     idle        0      0     2    1000  $0.50',
-    'total                                  1      3     4    2000  $1.00',
+    'AGENT                      STATUS  CALLS  OPEN  DONE  TOKENS   COST',
+    'a-writer-with-a-long-name  busy        1     3     2    1000  $0.50',
+    'critic                     idle        0     0     2    1000  $0.50',
+    'total                                  1     3     4    2000  $1.00',
   ])
-  expect(lines(60)[3]).toBe('a-writer-with-a-long-name  busy        1      3     2  $0.50')
-  expect(lines(40)[3]).toBe('a-writer-with-a-l…  busy        3  $0.50')
+  expect(lines(60)[3]).toBe('a-writer-with-a-long-name  busy        1     3     2  $0.50')
+  expect(lines(40)[3]).toBe('a-writer-with-a-lo…  busy       3  $0.50')
 })

@@ -124,7 +124,10 @@ test('A second process is refused with the pid of the first, also through a symb
 
 test('Without a store, verify says so and creates none; repair needs a directory', async () => {
   const { run, folder } = await commandLine()
-  expect((await run(['log', 'verify'])).exitCode).toBe(0)
+  expect(await run(['log', 'verify'])).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('.claude-agents does not exist'),
+  })
   expect(existsSync(join(folder, '.claude-agents'))).toBe(false)
   expect((await run(['log', 'repair'])).exitCode).toBe(2)
 })

@@ -1,4 +1,6 @@
 /** Work that a command leaves to an owner in the background: known to it when the command ends, and done once. */
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { type SimulatedModelOptions, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
@@ -16,6 +18,9 @@ async function detaching(model: SimulatedModelOptions = {}) {
   const isServed = async () => (await line.run(['serve', 'status'])).exitCode === 0
   return { ...line, model: simulated, isServed }
 }
+
+/** Other processes need their time. */
+const PATIENTLY = { timeout: 60_000, interval: 50 }
 
 test('a task that is left is durable when the command ends, and an owner in the background answers it once', async () => {
   const { run, model, isServed } = await detaching({ reply: [answer.held('done')] })
@@ -106,7 +111,7 @@ test('several commands that leave work at once start one owner, and all of it is
     ids.map((id) => [0, id, '']),
   )
   expect(await isServed()).toBe(true)
-  await vi.waitFor(() => expect(model.requests).toHaveLength(ids.length), { timeout: 20_000 })
+  await vi.waitFor(() => expect(model.requests).toHaveLength(ids.length), PATIENTLY)
 })
 
 test('a task is left to no owner of another runner', async () => {
@@ -114,4 +119,163 @@ test('a task is left to no owner of another runner', async () => {
   expect((await run(['--simulate', 'serve', '--detach'])).exitCode).toBe(0)
   const left = await run(['agent', 'ask', 'a', 'x', '--detach'])
   expect(left).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('simulated model') })
+})
+
+test('a run that is left is in the log when the command ends, and its owner executes it once', async () => {
+  const { run, model } = await detaching({ reply: [answer.held('first'), 'second'] })
+  await run(['agent', 'create', 'b', 'You are b'])
+  const words = ['workflow', 'run', 'a', 'b', 'x', '--id', 'r1']
+  const left = await run([...words, '--detach', '--json'])
+  expect(left).toMatchObject({ exitCode: 0, values: [{ runId: 'r1' }] })
+  expect(Object.keys(left.values[0] ?? {})).toEqual(['runId'])
+  expect((await run(['workflow', 'show', 'r1', '--json'])).values).toMatchObject([{ status: 'running' }])
+  await model.waitForRequest(1)
+  expect(await run([...words, '--detach'])).toMatchObject({ exitCode: 0, stdout: 'run r1' })
+  model.release()
+  expect(await run(words)).toMatchObject({ exitCode: 0, stdout: 'second' })
+  expect(model.requests).toHaveLength(2)
+})
+
+test('a template that is left creates its team in the owner, and is executed', async () => {
+  const { run, model } = await detaching()
+  const { stdout, exitCode } = await run(['workflow', 'template', 'research', 'x', '--detach'])
+  expect(exitCode).toBe(0)
+  const [, runId = ''] = /^run (\S+)$/.exec(stdout) ?? []
+  await model.waitForRequest(3)
+  await vi.waitFor(
+    async () =>
+      expect((await run(['workflow', 'show', runId, '--json'])).values).toMatchObject([
+        { status: 'succeeded', steps: 3 },
+      ]),
+    PATIENTLY,
+  )
+})
+
+test('Ctrl-C of a command ends its own run in the owner, and no run that others left or asked for', async () => {
+  const held = Array.from({ length: 4 }, () => answer.held('done'))
+  const { run, start, model } = await detaching({ reply: held })
+  await run(['agent', 'create', 'b', 'You are b'])
+  expect((await run(['serve', '--detach'])).exitCode).toBe(0)
+  expect((await run(['workflow', 'run', 'a', 'x', '--id', 'left', '--detach'])).exitCode).toBe(0)
+  await model.waitForRequest(1)
+  const mine = start('workflow', 'run', 'b', 'x', '--id', 'mine')
+  await model.waitForRequest(2)
+  mine.kill('SIGINT')
+  expect((await mine).exitCode).toBe(130)
+  const joined = start('workflow', 'run', 'a', 'x', '--id', 'left', '--json')
+  await vi.waitFor(async () => {
+    const top = await run(['workflow', 'list', '--json'])
+    expect(top.values.map(({ runId, status }) => `${runId} ${status}`)).toEqual([
+      'mine paused',
+      'left running',
+    ])
+  })
+  const killed = start('workflow', 'run', 'b', 'y', '--id', 'killed')
+  await model.waitForRequest(3)
+  killed.kill('SIGKILL')
+  await killed
+  joined.kill('SIGINT')
+  const leaving = await joined
+  expect(leaving.exitCode).toBe(130)
+  model.release()
+  for (const [id, agent, task] of [
+    ['left', 'a', 'x'],
+    ['killed', 'b', 'y'],
+  ] as const)
+    expect(await run(['workflow', 'run', agent, task, '--id', id])).toMatchObject({ stdout: 'done' })
+  expect(model.requests).toHaveLength(3)
+})
+
+test('what is wrong with a run that is to be left is told by the command, with its usual exit code', async () => {
+  const { run, isServed } = await detaching()
+  const detached = (...words: string[]) => run(['workflow', ...words, '--detach', '--json'])
+  const codeOf = ({ stderr }: { stderr: string }) => JSON.parse(stderr).error.code
+  const unknown = await detached('run', 'a', 'b', 'x')
+  expect([unknown.exitCode, codeOf(unknown)]).toEqual([1, 'AgentNotFoundError'])
+  const agentAsTask = await detached('run', 'a', 'a')
+  expect([agentAsTask.exitCode, codeOf(agentAsTask)]).toEqual([2, 'InvalidInputError'])
+  const noTask = await detached('run')
+  expect([noTask.exitCode, codeOf(noTask)]).toEqual([2, 'InvalidInputError'])
+  const noTemplate = await detached('template', 'reserch', 'x')
+  expect([noTemplate.exitCode, codeOf(noTemplate)]).toEqual([2, 'InvalidInputError'])
+  expect(await isServed()).toBe(false)
+  expect((await detached('run', 'a', 'x', '--id', 'r1')).values).toEqual([{ runId: 'r1' }])
+  const conflict = await detached('run', 'a', 'y', '--id', 'r1')
+  expect([conflict.exitCode, codeOf(conflict)]).toEqual([1, 'RunConflictError'])
+})
+
+test('ten clients of different kinds at once beside a service: nobody is refused, and each thing is done once', async () => {
+  const { run, start, model } = await detaching()
+  for (const id of ['b', 'c', 'd']) await run(['agent', 'create', id, 'x'])
+  expect((await run(['serve', '--detach'])).exitCode).toBe(0)
+  const words = [
+    ['agent', 'ask', 'a', 'asked', '--task-id', 't1'],
+    ['agent', 'ask', 'a', 'left', '--task-id', 't2', '--detach'],
+    ['workflow', 'run', 'b', 'c', 'run', '--id', 'r1'],
+    ['workflow', 'run', 'c', 'b', 'left', '--id', 'r2', '--detach'],
+    ['workflow', 'template', 'research', 'left', '--id', 'r3', '--detach'],
+    ['agent', 'create', 'e', 'x'],
+    ['budget', 'set', '--usd', '100'],
+    ['log', '--json'],
+    ['workflow', 'list', '--json'],
+    ['recover'],
+    ['tail', '--no-follow', '--json'],
+  ]
+  const killed = start('workflow', 'run', 'd', 'killed', '--id', 'r4')
+  const ended = Promise.all(words.map((each) => run(each)))
+  await vi.waitFor(
+    async () => expect((await run(['workflow', 'show', 'r4', '--json'])).exitCode).toBe(0),
+    PATIENTLY,
+  )
+  killed.kill('SIGKILL')
+  await killed
+  const failed = (await ended).flatMap(({ exitCode, stderr }, each) =>
+    exitCode === 0 ? [] : [[words[each], stderr]],
+  )
+  expect(failed).toEqual([])
+  // Asked again, all that was left or whose client was killed has its one outcome.
+  for (const [id, ...workflow] of [
+    ['r2', 'run', 'c', 'b', 'left'],
+    ['r3', 'template', 'research', 'left'],
+    ['r4', 'run', 'd', 'killed'],
+  ])
+    expect(await run(['workflow', ...workflow, '--id', String(id)])).toMatchObject({ exitCode: 0 })
+  expect(await run(['agent', 'ask', 'a', 'left', '--task-id', 't2'])).toMatchObject({ exitCode: 0 })
+  expect(model.requests).toHaveLength(2 + 2 + 2 + 3 + 1)
+})
+
+test('an owner that does not answer is named, with its age, how to look at it, and how to end it', async () => {
+  const { run } = await detaching()
+  const [owner] = (await run(['serve', '--detach', '--json'])).values
+  const { pid } = owner as unknown as { pid: number }
+  process.kill(pid, 'SIGSTOP')
+  onTestFinished(() => void process.kill(pid, 'SIGCONT'))
+  const [status, left] = await Promise.all([
+    run(['serve', 'status', '--json']),
+    run(['agent', 'ask', 'a', 'x', '--detach', '--json']),
+  ])
+  for (const { exitCode, stdout, stderr } of [status, left]) {
+    expect([exitCode, stdout]).toEqual([1, ''])
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: {
+        code: 'OwnerUnavailable',
+        message: expect.stringMatching(new RegExp(`${pid}.*not answered.*has had the store open for \\d`)),
+        hint: expect.stringMatching(new RegExp(`ps .*${pid}.*kill -CONT ${pid}.*kill ${pid}`)),
+      },
+    })
+  }
+})
+
+test('an owner whose directory is moved is found there, and its place is taken by another when it stops', async () => {
+  const { folder, run } = await detaching()
+  const [owner] = (await run(['serve', '--detach', '--json'])).values
+  await rename(join(folder, '.claude-agents'), join(folder, 'moved'))
+  const there = (...words: string[]) => run(['--base-dir', 'moved', ...words])
+  onTestFinished(async () => void (await there('serve', 'stop', '--now')))
+  expect((await there('serve', 'status', '--json')).values).toMatchObject([{ pid: owner?.pid }])
+  const lost = await there('agent', 'ask', 'a', 'x')
+  expect(lost).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('its directory was moved') })
+  await vi.waitFor(async () => expect((await there('serve', 'status')).exitCode).toBe(3), PATIENTLY)
+  expect((await there('agent', 'ask', 'a', 'x', '--detach')).exitCode).toBe(0)
+  expect((await there('serve', 'status', '--json')).values).not.toMatchObject([{ pid: owner?.pid }])
 })

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { concatMap, NEVER } from 'rxjs'
 import { expect, test, vi } from 'vitest'
@@ -7,6 +8,8 @@ import { patternOf } from '../../../src/patterns/pattern.ts'
 import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
 import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { commandLine } from '../command.ts'
+
+const UNHURRIED = { timeout: 30_000, interval: 50 }
 
 test('serve keeps the store open for other commands, supervises as configured, and shuts down cleanly', async () => {
   await using model = await simulatedModel()
@@ -38,6 +41,28 @@ supervision:
   )
 })
 
+test('serve ends with an error once its base directory is removed, and so does who waits for a call', async () => {
+  const { folder, run, start } = await commandLine({ CLAUDE_AGENTS_CLAUDE_PATH: './claude' })
+  const called = join(folder, 'called')
+  await writeFile(
+    join(folder, 'claude'),
+    `#!/bin/sh
+if [ "$1" = --version ]; then echo "2.1.197 (Claude Code)"; else touch ${called}; exec sleep 600; fi
+`,
+    { mode: 0o755 },
+  )
+  expect((await run(['agent', 'create', 'a', 'You help.'])).exitCode).toBe(0)
+  const service = start('serve')
+  await vi.waitFor(async () => expect((await run(['serve', 'status'])).exitCode).toBe(0), UNHURRIED)
+  const client = start('agent', 'ask', 'a', 'hello')
+  await vi.waitFor(() => expect(existsSync(called)).toBe(true), UNHURRIED)
+  await rm(join(folder, '.claude-agents'), { recursive: true })
+  for (const { exitCode, stderr } of await Promise.all([service, client])) {
+    expect(stderr).toContain('its directory was removed, moved or replaced while it was open')
+    expect(exitCode).toBe(1)
+  }
+})
+
 test('an invalid supervision tree is refused before it is started', async () => {
   const { folder, run } = await commandLine()
   const file = join(folder, 'claude-agents.yaml')
@@ -67,19 +92,20 @@ async function abandonedRun(baseDir: string) {
 test('a run that no process works on waits: the list, recover and serve say so', async () => {
   const { folder, run, start } = await commandLine()
   await abandonedRun(join(folder, '.claude-agents'))
-  const says = (when: string) =>
-    `Run r1 (report) waits for a process that works on it. Resume it${when}: claude-agents workflow resume r1`
+  const why =
+    'it needs its program. Start that, or name its code: claude-agents workflow resume r1 --module FILE'
+  const says = `Run r1 (report) waits: ${why}`
   expect((await run(['workflow', 'list', '--json'])).values).toMatchObject([
-    { runId: 'r1', status: 'waiting' },
+    { runId: 'r1', status: 'waiting', reason: 'needs its program', driver: null },
   ])
-  expect((await run(['workflow', 'show', 'r1'])).stderr).toContain('No process works on it.')
+  expect((await run(['workflow', 'show', 'r1'])).stderr).toContain(`It does not continue: ${why}`)
   const recovered = await run(['recover'])
-  expect(recovered.stderr).toContain(says(''))
+  expect(recovered.stderr).toContain(says)
   expect(recovered.stderr).not.toContain('Nothing was left behind')
   const service = start('serve')
   const lines: string[] = []
   service.stderr.on('data', (data) => lines.push(String(data)))
-  await vi.waitFor(() => expect(lines.join('')).toContain(says(' once serve has ended')), {
+  await vi.waitFor(() => expect(lines.join('')).toContain(says), {
     timeout: 30_000,
     interval: 50,
   })

@@ -5,6 +5,7 @@ import { Orchestrator } from '../../../src/orchestrator.ts'
 import { sequential } from '../../../src/patterns/sequential.ts'
 import { answer } from '../../../src/testing/model/answer.ts'
 import { type SimulatedModel, simulatedModel } from '../../../src/testing/model/simulated-model.ts'
+import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
 import { quickCommandLine as commandLine, type Ran } from '../command.ts'
 
 let model: SimulatedModel
@@ -52,6 +53,7 @@ describe('workflow run', () => {
       topic: 'go',
       startedAt: expect.any(String),
       durationMs: expect.any(Number),
+      ...{ endedAt: expect.any(String), driver: null, reason: null },
     }
     expect((await run(['workflow', 'list', '--json'])).values).toEqual([line])
     const [shown] = (await run(['workflow', 'show', runId, '--json'])).values
@@ -405,19 +407,15 @@ describe('bad input gets a clear error before any call is made:', () => {
   })
 })
 
-test('template beside the owner of the store says what cannot be done there, and creates no agents', async () => {
+test('template beside the owner of the store runs there, with the agents that are missing', async () => {
   const cli = await commandLine(model.environment)
-  await using owner = await Orchestrator.open({ baseDir: join(cli.folder, '.claude-agents') })
-  for (const id of [undefined, 'visionary']) {
-    if (id !== undefined) await owner.createAgent({ id, systemPrompt: 'You are here already.' })
-    const refused = await cli.run(['workflow', 'template', 'brainstorm', 'features', '--json'])
-    expect(refused.exitCode).toBe(1)
-    expect(failureOf(refused)).toMatchObject({
-      code: 'OwnerOnly',
-      message: expect.stringContaining(
-        `process ${process.pid}, and running a workflow does not work through`,
-      ),
-    })
-    expect((await owner.agents()).map((agent) => agent.id)).toEqual(id === undefined ? [] : [id])
-  }
+  const runner = scriptedRunner({ reply: ({ agent }) => `from ${agent}` })
+  await using owner = await Orchestrator.open({ baseDir: join(cli.folder, '.claude-agents'), runner })
+  await owner.createAgent({ id: 'visionary', systemPrompt: 'You are here already.' })
+  const ran = await cli.run(['workflow', 'template', 'brainstorm', 'features', '--id', 'r1', '--json'])
+  expect(ran).toMatchObject({ exitCode: 0, values: [{ runId: 'r1', success: true }] })
+  const { taken } = await owner.runs.show('r1')
+  const asked = new Set(taken.map(({ agent }) => agent))
+  expect(new Set((await owner.agents()).map(({ id }) => id))).toEqual(asked)
+  expect((await owner.runs.show('r1')).workflow).toEqual({ kind: 'template', name: 'brainstorm' })
 })

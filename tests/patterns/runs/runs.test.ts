@@ -55,10 +55,11 @@ describe('a run', () => {
       success: true,
       errors: [],
     })
+    const now = new Date(here.clock.now()).toISOString()
     expect(await orchestrator.runs.list()).toEqual([
       {
         ...{ runId: 'r1', name: 'report', status: 'succeeded', steps: 2, done: 2, costUsd: 1 },
-        ...{ topic: 'go', startedAt: new Date(here.clock.now()).toISOString(), durationMs: 0 },
+        ...{ topic: 'go', startedAt: now, endedAt: now, durationMs: 0, driver: null, reason: null },
       },
     ])
   })

@@ -1,7 +1,8 @@
 /** Real faults of the system around a store: each gives one typed error that says what to do. */
 import { execFile, execFileSync } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -132,12 +133,32 @@ test('A store whose directory is removed while it is open acknowledges nothing m
   const store = await levelStore(directory, { clock })
   await store.append('agent/a', [counted(1)])
   await rm(directory, { recursive: true })
-  const gone = { _tag: 'StoreReadOnly', message: expect.stringContaining('its directory was removed') }
+  const gone = { _tag: 'StoreLockLost', message: expect.stringContaining('its directory was removed') }
+  await expect(store.blobs.put('x'.repeat(100_000))).rejects.toMatchObject({ _tag: 'StoreReadOnly' })
   await expect(store.append('agent/a', [counted(2)])).rejects.toMatchObject(gone)
+  expect(existsSync(directory)).toBe(false)
   await mkdir(directory)
   await clock.advance(100)
-  await expect(store.append('agent/a', [counted(2)])).rejects.toMatchObject({ name: expect.any(String) })
-  await Promise.resolve(store[Symbol.asyncDispose]()).catch(() => {})
+  await expect(store.append('agent/a', [counted(2)])).rejects.toMatchObject(gone)
+  await store[Symbol.asyncDispose]()
+  expect(await readdir(directory)).toEqual([])
+})
+
+test('A store that loses its head file, or has it replaced, stops at once and says which file', async () => {
+  for (const isReplaced of [false, true]) {
+    const directory = await temporaryDirectory()
+    const head = join(directory, 'head')
+    let onLost: (error: Error) => void = () => {}
+    const lost = new Promise<Error>((resolve) => {
+      onLost = resolve
+    })
+    await using store = await levelStore(directory, { onLost })
+    await copyFile(head, `${head}.copy`)
+    await (isReplaced ? rename(`${head}.copy`, head) : rm(head))
+    // Nothing is written.
+    expect(await lost).toMatchObject({ _tag: 'StoreLockLost', details: { file: head } })
+    await expect(store.append('agent/a', [counted(1)])).rejects.toMatchObject({ _tag: 'StoreLockLost' })
+  }
 })
 
 test('Too many open files are a typed error, and work resumes once some are closed', async () => {

@@ -8,7 +8,7 @@ import { remoteStore } from '../../../src/remote/store.ts'
 import { Following, Watermark } from '../../../src/store/follow.ts'
 import type { OpenDatabase } from '../../../src/store/level/database.ts'
 import { levelStore } from '../../../src/store/level/store.ts'
-import { connected } from '../../owner/kit.ts'
+import { connected, WITHOUT_RUNS } from '../../owner/kit.ts'
 import { countedTo, faultyDatabase } from '../store-kit.ts'
 import { temporaryDirectory } from '../temporary.ts'
 
@@ -66,7 +66,7 @@ test('64 followers from position 0 read each page of the log once', async () => 
 
 test('64 followers of other processes read each page of the log once', async () => {
   const { baseDir, store, reads } = await filledStore()
-  const system = { agent: () => Promise.reject(new Error('there is none')) }
+  const system = { ...WITHOUT_RUNS, agent: () => Promise.reject(new Error('there is none')) }
   const socket = await serveOwner({ baseDir, store, system, logger: silentLogger })
   onTestFinished(() => socket.close())
   const followers = upTo(FOLLOWERS).map(async () => remoteStore(await connected(baseDir)))

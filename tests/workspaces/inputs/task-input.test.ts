@@ -4,7 +4,13 @@ import * as Schema from 'effect/Schema'
 import { expect, test } from 'vitest'
 import { InvalidInputError } from '../../../src/events/errors/usage.ts'
 import { withoutCredentials } from '../../../src/events/material.ts'
-import { checkTaskInput, FileMapping, GitHubRepo, type TaskInput } from '../../../src/events/task-input.ts'
+import {
+  checkTaskInput,
+  FileMapping,
+  GitHubRepo,
+  LARGEST_PROMPT,
+  type TaskInput,
+} from '../../../src/events/task-input.ts'
 
 const check = (material: Omit<TaskInput, 'prompt'>) => checkTaskInput({ prompt: 'do it', ...material })
 
@@ -29,6 +35,20 @@ test('sources become absolute, and targets default to the name of the source', (
 test('a task without input is unchanged', () => {
   expect(checkTaskInput('do it')).toEqual({ prompt: 'do it' })
   expect(check({ files: [], textInput: 'x' })).toEqual({ prompt: 'do it', textInput: 'x' })
+})
+
+test('a prompt with its text may be as large as claude reads, and no larger', () => {
+  const text = (bytes: number) => 'x'.repeat(bytes - 'do it\n\n'.length)
+  expect(check({ textInput: text(LARGEST_PROMPT) }).textInput).toHaveLength(LARGEST_PROMPT - 7)
+  for (const task of [
+    { prompt: 'do it', textInput: text(LARGEST_PROMPT + 1) },
+    { prompt: 'ä'.repeat(LARGEST_PROMPT / 2 + 1) },
+  ]) {
+    expect(() => checkTaskInput(task)).toThrow(InvalidInputError)
+    expect(() => checkTaskInput(task)).toThrow(
+      'The prompt: it is larger than the 10 MB that a prompt can have',
+    )
+  }
 })
 
 test.each([

@@ -22,6 +22,8 @@ export interface ForkPoint {
   readonly forkedFrom: NonNullable<Extract<AgentFact, { type: 'AgentCreated' }>['data']['forkedFrom']>
   /** The fact at that version. */
   readonly factId: string
+  /** The snapshot of its files then. */
+  readonly files: string | undefined
 }
 
 /** Throws StreamNotFoundError, VersionNotFoundError, CannotForkError. */
@@ -32,7 +34,7 @@ export async function forkPoint(
 ): Promise<ForkPoint> {
   const stream = streamName('agent', agent)
   const { version, state } = await foldAt(agentKind as unknown as AnyKind, store, stream, at)
-  const { config, session } = state.context as unknown as AgentContext
+  const { config, session, files } = state.context as unknown as AgentContext
   if (config === null) {
     throw new CannotForkError({
       what: `Agent "${agent}" at version ${version}`,
@@ -41,6 +43,6 @@ export async function forkPoint(
     })
   }
   for await (const { id: factId } of store.read(stream, { after: version - 1, to: version }))
-    return { config, forkedFrom: { agent, version, sessionId: session }, factId }
+    return { config, forkedFrom: { agent, version, sessionId: session }, factId, files: files?.commit }
   throw new CannotForkError({ what: `Agent "${agent}"`, problem: `version ${version} cannot be read` })
 }

@@ -4,8 +4,10 @@ import { type AgentFact, agentFacts, type TaskOutcome } from '../../../events/ag
 import type { Identified, Recorded } from '../../../events/envelope.ts'
 import { AgentNotFoundError, AgentStoppedError, MailboxFullError } from '../../../events/errors/agent.ts'
 import type { ClaudeAgentError } from '../../../events/errors/base.ts'
+import { ClosedError } from '../../../events/errors/usage.ts'
 import { spendingIn } from '../../../events/spending.ts'
 import type { EventStore } from '../../../store/event-store.ts'
+import { followOnly } from '../../../store/follow.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import type { Reply } from './handle.ts'
 
@@ -55,6 +57,16 @@ export async function outcomeInLog(
     if (endsTask(fact, taskId)) return fact as Identified<TaskOutcome>
   }
   return undefined
+}
+
+/** How an open task ends on which another process works. Throws ClosedError if the log is closed before. */
+export async function outcomeElsewhere(
+  { stream, position, data: { taskId } }: Recorded,
+  store: EventStore,
+): Promise<Identified<TaskOutcome>> {
+  for await (const recorded of followOnly(store, { stream }, { after: position }))
+    if (endsTask(recorded, String(taskId))) return agentFacts.read(recorded) as Identified<TaskOutcome>
+  throw new ClosedError({ what: 'store' })
 }
 
 const TASK_ENDS = new Set<string>([

@@ -12,7 +12,6 @@ import { defined, type JsonObject } from '../../../events/json.ts'
 import { withoutCredentials } from '../../../events/material.ts'
 import { type KnownKeys, refuseUnknownKeys } from '../../../events/options/known-keys.ts'
 import { checkTaskInput, type Material, type TaskInput } from '../../../events/task-input.ts'
-import { followOnly } from '../../../store/follow.ts'
 import { isForReading } from '../../../store/level/chained-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
@@ -21,17 +20,12 @@ import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
 import { changes } from '../state.ts'
 import type { AgentWorker, ReadyCall } from '../worker.ts'
-import {
-  type AskingStep,
-  type ExpectedOutcome,
-  type HoldListeners,
-  noticeHolds,
-  TaskChannel,
-} from './channel.ts'
+import { type AskingStep, type HoldListeners, noticeHolds, TaskChannel } from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
 import { type HeldTask, heldTask } from './held.ts'
 import {
   endsTask,
+  outcomeElsewhere,
   outcomeInLog,
   type RecordedTask,
   recordedTask,
@@ -176,25 +170,13 @@ export class AgentTasks {
       const known = await this.#known(taskId)
       if (!known) throw new TaskNotFoundError({ taskId, agent: this.#agent })
       if (!known.outcome && this.#refusal) throw this.#refusal
-      return await this.#reply(known.outcome ?? (await this.#end(known.accepted, taskId, expected)))
+      const { store } = this.#environment
+      const coming = () => (isForReading(store) ? outcomeElsewhere(known.accepted, store) : expected.outcome)
+      return await this.#reply(known.outcome ?? (await coming()))
     } finally {
       ignoreHolds()
       expected.forget()
     }
-  }
-
-  /** How an open task ends: heard here, or read in the log where another process works on it. */
-  async #end(
-    { position }: Recorded,
-    taskId: string,
-    { outcome }: ExpectedOutcome,
-  ): Promise<Identified<TaskOutcome>> {
-    const { store } = this.#environment
-    if (!isForReading(store)) return outcome
-    const { stream } = this.#life
-    for await (const recorded of followOnly(store, { stream }, { after: position }))
-      if (endsTask(recorded, taskId)) return agentFacts.read(recorded) as Identified<TaskOutcome>
-    throw new ClosedError({ what: 'store' })
   }
 
   /** Counts at once for calls that have not begun. Resolves when it is durable, which may have to wait for room on a disk. */
@@ -256,7 +238,7 @@ export class AgentTasks {
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
     }
-    if (!this.#life.isHere) await this.#life.use()
+    if (!this.#life.current) await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
     if (signal?.aborted && !(await this.#known(taskId)))
@@ -297,9 +279,8 @@ export class AgentTasks {
   /** Texts that need not be written, if no earlier task waits for its own. */
   #writtenNow(prompt: string, textInput: string | undefined): AcceptedTexts | undefined {
     const { isShort } = this.bodies
-    if (this.#writing > 0 || !isShort(prompt) || (textInput !== undefined && !isShort(textInput)))
-      return undefined
-    return { prompt, textInput: textInput ?? null }
+    const isReady = this.#writing === 0 && isShort(prompt) && isShort(textInput ?? '')
+    return isReady ? { prompt, textInput: textInput ?? null } : undefined
   }
 
   /** Writes the texts. Waits for those of earlier tasks, however long they are, because tasks keep their order. */

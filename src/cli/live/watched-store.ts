@@ -1,10 +1,10 @@
 /** A store that is read every now and then, and is open here only while it is being read. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { OwnerUnavailable } from '../events/errors/owner.ts'
-import type { Orchestrator } from '../orchestrator.ts'
-import { accessForReading } from './access.ts'
-import { connectOwner } from './client.ts'
-import { recordedHead } from './live-log.ts'
+import { OwnerUnavailable } from '../../events/errors/owner.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import { connectOwner } from '../../remote/client.ts'
+import { recordedHead } from '../../remote/live-log.ts'
+import { accessForReading } from '../access.ts'
 
 export interface WatchedStore {
   /**

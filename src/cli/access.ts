@@ -1,13 +1,13 @@
 /** Access to a store: through its owner if another process has it open; otherwise by opening it here, or as a view of its files. */
-import { OwnerStopping } from '../events/errors/owner.ts'
+import { OwnerStopping, OwnerUnavailable } from '../events/errors/owner.ts'
 import { StoreInUse } from '../events/errors/store.ts'
-import type { Orchestrator } from '../orchestrator.ts'
+import { Orchestrator } from '../orchestrator.ts'
+import { connectOwner } from '../remote/client.ts'
+import { readingOrchestrator, remoteOrchestrator } from '../remote/orchestrator.ts'
+import { retryWhileInUse } from '../remote/retry.ts'
 import { readingView } from '../store/care/view.ts'
 import { liveOwner } from '../store/level/lock.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
-import { connectOwner } from './client.ts'
-import { readingOrchestrator, remoteOrchestrator } from './orchestrator.ts'
-import { retryWhileInUse } from './retry.ts'
 
 export interface Access {
   readonly orchestrator: Orchestrator
@@ -44,7 +44,7 @@ export async function accessForReading(baseDir: string, options: LevelStoreOptio
   const owners = await ownersAccess(baseDir, false)
   if (owners) return owners
   const view = await readingView(baseDir, options)
-  const orchestrator = await readingOrchestrator(baseDir, view)
+  const orchestrator = await readingOrchestrator(Orchestrator, baseDir, view)
   // An owner that serves nobody.
   const silent = await liveOwner(baseDir).catch(() => null)
   return { orchestrator, owner: silent?.pid ?? null, runner: null }
@@ -84,5 +84,13 @@ async function ownersAccess(baseDir: string, asks: boolean): Promise<Access | nu
     client.close()
     throw new OwnerStopping({ path: client.baseDir, pid })
   }
-  return { orchestrator: await remoteOrchestrator(client), owner: pid, runner: greeting.runner }
+  try {
+    const orchestrator = await remoteOrchestrator(Orchestrator, client)
+    return { orchestrator, owner: pid, runner: greeting.runner }
+  } catch (error) {
+    client.close()
+    if (!(error instanceof OwnerUnavailable)) throw error
+    // It ended meanwhile.
+    return ownersAccess(baseDir, asks)
+  }
 }

@@ -1,0 +1,134 @@
+/**
+ * The files of a worktree around a call. Each call begins from the files that the last answer left, and what it did is a
+ * snapshot; after an answer, its changes are a commit on the agent's branch.
+ */
+import type { AgentRunner } from '../../claude/runner.ts'
+import type { AgentFact } from '../../events/agent-facts.ts'
+import type { Recorded } from '../../events/envelope.ts'
+import { callErrorData } from '../../events/errors/recorded.ts'
+import type { Logger } from '../../logger.ts'
+import type { AgentDirectories } from '../../workspaces/directories.ts'
+import type { SavedFiles } from '../../workspaces/files/file-history.ts'
+import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
+import type { Bodies } from '../engine/bodies.ts'
+import type { CallEnding } from './call.ts'
+import type { AgentActor } from './environment.ts'
+import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
+
+interface CallOfTask {
+  readonly task: CurrentTask
+  readonly call: OpenCall
+}
+
+interface CallFilesEnvironment {
+  readonly runner: AgentRunner
+  readonly logger: Logger
+  readonly directories: AgentDirectories
+  readonly bodies: Bodies
+  readonly decide: (
+    task: QueuedTask,
+    decision: (context: AgentContext) => readonly AgentFact[],
+  ) => Promise<readonly Recorded[]>
+}
+
+export interface CallFiles {
+  /** After a call that did not end well, brings the files back to before it. Returns the call's ending if that fails. */
+  begin(of: CallOfTask): Promise<CallEnding | undefined>
+  /** Saves the files that the call begins from. Returns the call's ending if that fails. */
+  saveBefore(of: CallOfTask): Promise<CallEnding | undefined>
+  /** Saves the files that an answered call left. */
+  saveAfter(task: QueuedTask, callId: string): Promise<SavedFiles | undefined>
+  /** Commits them to the agent's branch. */
+  commit(task: QueuedTask, call: OpenCall, saved: SavedFiles): Promise<void>
+}
+
+export function callFiles(
+  agent: string,
+  actor: AgentActor,
+  { runner, logger, directories, bodies, decide }: CallFilesEnvironment,
+): CallFiles {
+  function worktree(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
+    const workspace = actor.snapshot.context.config?.workspace
+    if (!workspace || !runner.files) return undefined
+    return { files: runner.files, place: { agent, workspace, directories } }
+  }
+
+  /** Does it in the open call, and records it there. */
+  async function inCall(
+    { task, call: { callId } }: CallOfTask,
+    work: (files: FilesOperations, place: FilesPlace) => Promise<AgentFact | undefined>,
+  ): Promise<CallEnding | undefined> {
+    const found = worktree()
+    if (!found) return undefined
+    try {
+      const fact = await work(found.files, found.place)
+      if (fact) await decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
+      return undefined
+    } catch (error) {
+      return { type: 'CallFailed', error: callErrorData(error) }
+    }
+  }
+
+  return {
+    begin: (of) =>
+      inCall(of, async (files, place) => {
+        const to = actor.snapshot.context.files?.before
+        if (to === undefined) return undefined
+        const { before, after } = await files.restore(place, to, `before call ${of.call.callId}`)
+        return { type: 'FilesRestored', data: { because: 'call', from: before.commit, to, ...after } }
+      }),
+
+    saveBefore: (of) =>
+      inCall(of, async (files, place) => {
+        const { taskId } = of.task
+        const { callId } = of.call
+        const last = actor.snapshot.context.files?.commit
+        const saved = await files.save(place, `before call ${callId}`, last)
+        return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved } }
+      }),
+
+    async saveAfter(task, callId) {
+      const found = worktree()
+      if (!found) return undefined
+      const { taskId } = task
+      try {
+        const saved = await found.files.save(found.place, `after call ${callId}`)
+        const data = { taskId, callId, when: 'after', ...saved } as const
+        await decide(task, ({ current }) =>
+          current?.call?.callId === callId ? [{ type: 'FilesSaved', data }] : [],
+        )
+        return saved
+      } catch (error) {
+        // The answer is recorded without its files rather than not at all.
+        logger.warn(
+          { agent, taskId, error },
+          'the files after a call could not be saved: the next call saves them',
+        )
+        return undefined
+      }
+    },
+
+    async commit(task, { sessionId }, saved) {
+      const found = worktree()
+      if (!found) return
+      const { taskId, runId } = task
+      const run = runId === undefined ? '' : `Run: ${runId}\n`
+      try {
+        const [subject = ''] = (await bodies.read(task.prompt)).trim().split(/[\r\n]/, 1)
+        const message = `${shortened(subject)}\n\nAgent: ${agent}\nTask: ${taskId}\n${run}Session: ${sessionId}\n`
+        const commit = await found.files.commit(found.place, saved, message)
+        if (commit === null) return
+        const { branch } = found.place.workspace
+        await decide(task, () => [{ type: 'FilesCommitted', data: { taskId, commit, branch } }])
+      } catch (error) {
+        logger.warn({ agent, taskId, error }, 'a turn could not be committed: the next commit contains it')
+      }
+    },
+  }
+}
+
+/** In characters, as git log shows it. */
+const LONGEST_SUBJECT = 72
+
+const shortened = (subject: string): string =>
+  subject.length <= LONGEST_SUBJECT ? subject || 'Work' : `${subject.slice(0, LONGEST_SUBJECT - 1)}…`

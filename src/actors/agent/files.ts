@@ -1,0 +1,158 @@
+/** What an agent that works on a repository did to its files, turn by turn; and back to an earlier turn. */
+import { agentFacts } from '../../events/agent-facts.ts'
+import { AgentBusyError } from '../../events/errors/agent.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import type { FileChange, ListedFile } from '../../workspaces/files/file-history.ts'
+import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
+import type { AnyKind } from '../engine/definition.ts'
+import { foldAt } from '../engine/fold-at.ts'
+import type { AgentEnvironment, AgentLife } from './environment.ts'
+import { agentKind } from './kind.ts'
+import type { AgentContext } from './state.ts'
+
+/** One answered task, with the snapshots of the files before and after it. */
+export interface FilesTurn {
+  /** From 1. */
+  readonly turn: number
+  readonly taskId: string
+  readonly before: string
+  readonly after: string
+}
+
+/** Which difference is wanted: of one turn, since a commit, or (the default) since the agent began. */
+export interface DiffOptions {
+  readonly turn?: number
+  /** A commit of the repository or a snapshot. */
+  readonly since?: string
+}
+
+/** How the files of an agent differ between two snapshots. */
+export interface FilesDiff {
+  readonly agent: string
+  readonly base: string
+  readonly head: string
+  readonly files: readonly FileChange[]
+}
+
+/** Where files were brought back to. */
+export interface Undone {
+  readonly agent: string
+  /** The version of the agent's stream that says so. */
+  readonly version: number
+  /** The snapshot that the files are now. */
+  readonly commit: string
+}
+
+/** The files of one agent. */
+export class AgentFiles {
+  readonly #life: AgentLife
+  readonly #store: EventStore
+  readonly #files: FilesOperations
+  readonly #place: FilesPlace
+
+  /** Throws InvalidInputError for an agent that does not work on a repository. */
+  constructor(agent: string, life: AgentLife, { store, runner, directories }: AgentEnvironment) {
+    const workspace = life.snapshot.context.config?.workspace
+    if (!workspace || !runner.files) {
+      const problem = 'it does not work on a repository, and only there are its files kept by turn'
+      const hint = 'Create one that does: claude-agents agent create ID "..." --repo .'
+      throw new InvalidInputError({ what: `Agent "${agent}"`, problem, hint })
+    }
+    this.#life = life
+    this.#store = store
+    this.#files = runner.files
+    this.#place = { agent, workspace, directories: directories(agent) }
+  }
+
+  /** The answered tasks, oldest first. */
+  async turns(): Promise<readonly FilesTurn[]> {
+    const turns: FilesTurn[] = []
+    let before = ''
+    let after = ''
+    for await (const recorded of this.#store.read(this.#life.stream)) {
+      const { type, data } = agentFacts.read(recorded)
+      if (type === 'FilesSaved') {
+        if (data.when === 'before') before = data.commit
+        after = data.commit
+      }
+      if (type === 'CallSucceeded' && before !== '')
+        turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
+    }
+    return turns
+  }
+
+  /** The files, by path: those of the newest snapshot, or those at a version of the agent's stream. */
+  async list({ at }: { readonly at?: number } = {}): Promise<readonly ListedFile[]> {
+    const { state } = await foldAt(agentKind as unknown as AnyKind, this.#store, this.#life.stream, at)
+    const { files } = state.context as unknown as AgentContext
+    return this.#files.list(this.#place, files?.commit ?? this.#place.workspace.commit)
+  }
+
+  /** How the files differ. Without options, from where the agent began to now. */
+  async diff({ turn, since }: DiffOptions = {}): Promise<FilesDiff> {
+    const { base, head } = await this.#range({ ...(turn && { turn }), ...(since && { since }) })
+    const files = await this.#files.changes(this.#place, base, head)
+    return { agent: this.#place.agent, base, head, files }
+  }
+
+  /** The same as a patch, as `git apply` takes it. */
+  async patch(options: DiffOptions = {}): Promise<string> {
+    const { base, head } = await this.#range(options)
+    return this.#files.patch(this.#place, base, head)
+  }
+
+  /**
+   * Brings the files back to what they were after a turn (0: where the agent began); by default before the last turn that is
+   * not undone. The present files are saved first, so that this can be undone. The conversation stays as it is. Throws
+   * AgentBusyError while a task runs.
+   */
+  async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
+    this.#assertIdle()
+    const turns = await this.turns()
+    const { commit: now } = await this.#files.save(this.#place, 'before undoing')
+    const target = to === undefined ? await this.#before(turns, now) : this.#after(turns, to)
+    const { before, after } = await this.#files.restore(this.#place, target, 'undone')
+    const data = { because: 'undo', from: before.commit, to: target, ...after } as const
+    const recorded = await this.#life.decide(() => {
+      this.#assertIdle()
+      return [{ type: 'FilesRestored', data }]
+    })
+    return { agent: this.#place.agent, version: recorded[0]?.version ?? 0, commit: after.commit }
+  }
+
+  #assertIdle(): void {
+    if (this.#life.snapshot.context.current !== null) throw new AgentBusyError({ agent: this.#place.agent })
+  }
+
+  async #range({ turn, since }: DiffOptions): Promise<{ readonly base: string; readonly head: string }> {
+    if (turn !== undefined) {
+      const found = this.#turn(await this.turns(), turn)
+      return { base: found.before, head: found.after }
+    }
+    const { current } = this.#life.snapshot.context
+    // While a call runs, its files are changing.
+    const { commit: known } = this.#life.snapshot.context.files ?? {}
+    const head =
+      current?.call && known ? known : (await this.#files.save(this.#place, 'when it was looked at')).commit
+    return { base: since ?? this.#place.workspace.commit, head }
+  }
+
+  /** The snapshot before the last turn whose files are still there. */
+  async #before(turns: readonly FilesTurn[], now: string): Promise<string> {
+    for (const { before } of turns.toReversed())
+      if ((await this.#files.changes(this.#place, before, now)).length > 0) return before
+    return this.#place.workspace.commit
+  }
+
+  #after(turns: readonly FilesTurn[], to: number): string {
+    return to === 0 ? this.#place.workspace.commit : this.#turn(turns, to).after
+  }
+
+  #turn(turns: readonly FilesTurn[], turn: number): FilesTurn {
+    const found = turns[turn - 1]
+    if (found) return found
+    const problem = turns.length === 0 ? 'it has answered nothing yet' : `its turns are 1 to ${turns.length}`
+    throw new InvalidInputError({ what: `Turn ${turn} of agent "${this.#place.agent}"`, problem })
+  }
+}

@@ -1,0 +1,215 @@
+/** `attach` and `wait`: an agent, a task or a run watched from outside, whichever process works on it. */
+import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Command, Option } from 'commander'
+import { IdNotFoundError, NotEndedError } from '../../events/errors/history.ts'
+import type { Orchestrator } from '../../orchestrator.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { printAnswer } from '../agent/ask.ts'
+import { seconds, zeroOrMore } from '../arguments.ts'
+import { hasStore } from '../existing-store.ts'
+import { type GlobalOptions, withGlobals } from '../global-options.ts'
+import { listenForInterruption } from '../interruption.ts'
+import { commandLogger } from '../logger.ts'
+import { type Terminal, terminal } from '../terminal/output.ts'
+import { asTyped } from '../terminal/own-name.ts'
+import { inert } from '../terminal/text.ts'
+import { printOutcome } from '../workflow/run.ts'
+import {
+  endsTarget,
+  factsOf,
+  type Target,
+  type TargetKind,
+  targetName,
+  targetNamed,
+  targetWords,
+} from './target.ts'
+import { watchView } from './watch-view.ts'
+
+const ofAgent = () => new Option('--agent <id>', 'agent of the task, if several agents have one with this id')
+
+export function attachCommand(command: Command): void {
+  command
+    .argument('<target>')
+    .description(
+      'watch an agent, a task or a run: what it did, then what it does; ends with the task or the run, with its exit code; Ctrl-C stops watching, and nothing else',
+    )
+    .addOption(ofAgent())
+    .option('-n, --tasks <n>', 'of an agent: how many of its latest tasks to start with', zeroOrMore, 10)
+    .action(withGlobals(attach))
+}
+
+export function waitCommand(command: Command): void {
+  command
+    .argument('<task-or-run>')
+    .description(
+      'wait for a task or a run, and print what agent ask or workflow run would have printed, with its exit code',
+    )
+    .addOption(ofAgent())
+    .option('--timeout <seconds>', 'exit with 124 if it has not ended by then', seconds)
+    .action(withGlobals(wait))
+}
+
+/** How long an owner that has just begun may take to resume what it found. */
+const SETTLES_MS = 2000
+/** What a timer can hold. */
+const LONGEST_MS = 2 ** 31 - 1
+
+interface Named {
+  readonly word: string
+  readonly agent: string | undefined
+  readonly kinds: readonly TargetKind[]
+}
+
+interface Watching {
+  readonly store: EventStore
+  readonly target: Target
+  readonly screen: Terminal
+  /** Aborts when the user leaves. */
+  readonly signal: AbortSignal
+  /** Says why the target does not go on, if it does not. */
+  readonly review: () => void
+}
+
+function attach(
+  globals: GlobalOptions,
+  word: string,
+  { agent, tasks }: { readonly agent?: string; readonly tasks: number },
+): Promise<void> {
+  const named = { word, agent, kinds: ['agent', 'task', 'run'] } as const
+  return watching(globals, named, async ({ store, target, screen, signal }) => {
+    const name = targetName(target)
+    screen.progress(screen.accent('dim', `${name} (Ctrl-C stops watching, and nothing else)`))
+    const view = watchView(screen, target, store)
+    try {
+      for await (const recorded of factsOf(store, target, { signal, past: true, tasks }))
+        await view.show(recorded)
+    } finally {
+      view.stop()
+    }
+    if (signal.aborted)
+      return screen.note(`Nothing was stopped. To watch it again: claude-agents attach ${name}`)
+    const { isSuccess, print } = await outcomeOf(globals, target)
+    if (!screen.json) print(screen)
+    else if (!isSuccess) process.exitCode ??= 1
+  })
+}
+
+function wait(
+  globals: GlobalOptions,
+  word: string,
+  { agent, timeout }: { readonly agent?: string; readonly timeout?: number },
+): Promise<void> {
+  const named = { word, agent, kinds: ['task', 'run'] } as const
+  const expired = new AbortController()
+  const expire = () => expired.abort()
+  const timer = timeout === undefined ? undefined : setTimeout(expire, Math.min(timeout * 1000, LONGEST_MS))
+  const work = async ({ store, target, screen, signal, review }: Watching) => {
+    const until = AbortSignal.any([signal, expired.signal])
+    let isOver = false
+    for await (const recorded of factsOf(store, target, { signal: until, past: false })) {
+      isOver = endsTarget(recorded, target)
+      if (recorded.type === 'TaskHeld' || recorded.type === 'RunPaused') review()
+    }
+    if (signal.aborted) return
+    if (!isOver) throw new NotEndedError({ what: targetWords(target), seconds: timeout ?? 0 })
+    const { print } = await outcomeOf(globals, target)
+    print(screen)
+  }
+  return watching(globals, named, work).finally(() => clearTimeout(timer))
+}
+
+async function watching(
+  globals: GlobalOptions,
+  { word, agent, kinds }: Named,
+  work: (watching: Watching) => Promise<void>,
+): Promise<void> {
+  if (!hasStore(globals)) throw new IdNotFoundError({ id: word, kinds, nearest: null })
+  const { readingStore } = await import('../../remote/reading-store.ts')
+  const screen = terminal(globals)
+  const baseDir = resolve(globals.baseDir)
+  const interruption = listenForInterruption()
+  const over = new AbortController()
+  // A reader that has seen enough (`| head`) ends the watching.
+  const enough = new AbortController()
+  process.stdout.once('error', () => enough.abort())
+  const signal = AbortSignal.any([interruption.signal, enough.signal])
+  let review = () => {}
+  const onOwner = (pid: number | null) => void (pid === null ? review() : settled(over.signal).then(review))
+  try {
+    await using store = await readingStore(baseDir, { logger: await commandLogger(globals), onOwner })
+    const target = await targetNamed(store, word, kinds, agent)
+    review = reviewer(baseDir, screen, target, over.signal)
+    await work({ store, target, screen, signal, review })
+  } finally {
+    over.abort()
+    interruption.stop()
+  }
+}
+
+const settled = (signal: AbortSignal) => delay(SETTLES_MS, undefined, { signal }).catch(() => {})
+
+/** Says why a target does not go on: once, until that changes. */
+function reviewer(baseDir: string, screen: Terminal, target: Target, over: AbortSignal): () => void {
+  let told: string | null = null
+  const review = async () => {
+    const said = await looked(baseDir, (orchestrator, owner) => hindrance(orchestrator, owner, target))
+    if (over.aborted || said === told) return
+    told = said
+    if (said !== null) screen.note(screen.accent('yellow', inert(asTyped(said))))
+  }
+  // The owner may have gone meanwhile: then there is another look.
+  return () => void (over.aborted || review().catch(() => {}))
+}
+
+/** Reads the store as it is now. */
+async function looked<Result>(
+  baseDir: string,
+  read: (orchestrator: Orchestrator, owner: number | null) => Promise<Result>,
+): Promise<Result> {
+  const { watchStore } = await import('./watched-store.ts')
+  return watchStore(baseDir).look(read)
+}
+
+/** Why a target does not go on, and what to do about it; null if it does. */
+async function hindrance(
+  orchestrator: Orchestrator,
+  owner: number | null,
+  target: Target,
+): Promise<string | null> {
+  const name = targetWords(target)
+  if (target.kind === 'run') {
+    const { status } = await orchestrator.runs.show(target.runId)
+    const resume = `Resume it: claude-agents workflow resume ${target.runId}`
+    if (status === 'paused') return `${name} is paused. ${resume}`
+    if (status === 'held') return `${name} is held. What holds it: claude-agents agent held`
+    if (status === 'waiting' && owner !== null) return `No process works on it: ${name}. ${resume}`
+    if (status !== 'waiting') return null
+  }
+  if (target.kind === 'task') {
+    const held = await orchestrator.held.list({ agent: target.agent })
+    const hold = held.find(({ taskId }) => taskId === target.taskId)
+    if (hold) return `${hold.message} ${hold.hint}`
+  }
+  return owner === null
+    ? `No process works on it: ${name}. It continues when one does: claude-agents serve`
+    : null
+}
+
+interface Outcome {
+  readonly isSuccess: boolean
+  print(screen: Terminal): void
+}
+
+/** What a target came to. Throws the error that ended it. */
+function outcomeOf({ baseDir }: GlobalOptions, target: Target): Promise<Outcome> {
+  return looked(resolve(baseDir), async (orchestrator): Promise<Outcome> => {
+    if (target.kind === 'run') {
+      const result = await orchestrator.runs.result(target.runId)
+      return { isSuccess: result.success, print: (screen) => printOutcome(screen, result) }
+    }
+    if (target.kind === 'agent') return { isSuccess: true, print: () => {} }
+    const reply = await (await orchestrator.agent(target.agent)).reply(target.taskId)
+    return { isSuccess: true, print: (screen) => printAnswer(screen, reply) }
+  })
+}

@@ -1,0 +1,424 @@
+/**
+ * The history of the files of one agent: its directory as commits under a ref of ours, and back from them.
+ *
+ * F1. A snapshot that was returned is on the disk, and reachable from the ref of its agent for as long as that is there.
+ * F2. Saving changes nothing in the directory, nor in the user's repository. Restoring changes only what differs between the
+ *     two snapshots, and what was there before is a snapshot first.
+ * F3. What is ignored is neither saved nor touched.
+ * F4. No link is followed, nothing but a file is read, and nothing of what an agent wrote is executed.
+ */
+import { createHash } from 'node:crypto'
+import { lstatSync } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { type Directory, openNamedDirectory, systemAddressing } from '../inputs/directory.ts'
+import { type Author, signatureOf, type WorkingTree } from './git.ts'
+import {
+  directoryOf,
+  type FilePath,
+  fastImportPath,
+  fromTree,
+  isInner,
+  readable,
+  stepsOf,
+  toTree,
+} from './paths.ts'
+import type { FilesRepository } from './repository.ts'
+import {
+  directoriesBelow,
+  type FileContent,
+  type FileMode,
+  filesBelow,
+  readFileAt,
+  removeFileAt,
+  stampOf,
+  writeFileAt,
+} from './tree-files.ts'
+
+/** A snapshot, and how it differs from the one before. */
+export interface SavedFiles {
+  readonly commit: string
+  readonly tree: string
+  /** How many files have other bytes or another mode, how many are new, and how many are gone. */
+  readonly changed: number
+  readonly added: number
+  readonly removed: number
+}
+
+/** How a file differs between two snapshots. */
+export interface FileChange {
+  readonly path: string
+  readonly status: 'added' | 'changed' | 'removed'
+  /** In lines; null if it is binary. */
+  readonly added: number | null
+  readonly removed: number | null
+}
+
+/** A file of a snapshot. */
+export interface ListedFile {
+  readonly path: string
+  /** As git has it: `100644`, `100755`, `120000` for a link, `160000` for a submodule. */
+  readonly mode: string
+  readonly bytes: number
+}
+
+export interface HistoryPlace {
+  readonly repository: FilesRepository
+  /** The agent's name in the refs of the repository. */
+  readonly agent: string
+  /** Whose files these are. */
+  readonly directory: string
+  /**
+   * In a working tree of git, what the repository ignores is left out. `excludes`: its file of further patterns. Default:
+   * everything is saved.
+   */
+  readonly ignored?: { readonly excludes?: string }
+}
+
+/** What the index holds of a file. */
+interface Known {
+  readonly mode: string
+  readonly oid: string
+}
+
+/** A difference to the snapshot before. */
+interface Change extends Known {
+  readonly path: FilePath
+  readonly kind: 'added' | 'changed' | 'removed'
+}
+
+/** A file of an inner repository when it was last saved. */
+type Stamps = Readonly<Record<string, string>>
+
+/** What is kept beside the index, of which it is a part. */
+interface Mark {
+  readonly commit: string
+  readonly tree: string
+  readonly stamps: Stamps
+}
+
+/** So many files without their times in the index are compared by content; more are looked at once, and then known. */
+const MOST_UNKNOWN = 64
+/** How many contents are read from git at once. */
+const CONTENTS = 256
+const GONE = '0'.repeat(40)
+
+export class FileHistory {
+  readonly ref: string
+  readonly #repository: FilesRepository
+  readonly #directory: string
+  readonly #own: string
+  readonly #tree: WorkingTree
+  readonly #listing: readonly string[]
+  readonly #isPrivate: boolean
+  #mark: Mark | undefined
+  #unknown = 0
+
+  constructor({ repository, agent, directory, ignored }: HistoryPlace) {
+    this.ref = `refs/agents/${agent}`
+    this.#repository = repository
+    this.#directory = directory
+    this.#own = join(repository.path, 'agents', agent)
+    this.#tree = { directory, index: join(this.#own, 'index') }
+    this.#isPrivate = ignored === undefined
+    const { excludes } = ignored ?? {}
+    this.#listing = [
+      ...['ls-files', '-z', '-t', '-s', '-c', '-d', '-m', '-o'],
+      ...(ignored ? ['--exclude-standard'] : []),
+      ...(excludes === undefined ? [] : [`--exclude-from=${excludes}`]),
+    ]
+  }
+
+  /** Saves the files as they are now. Without a change since the last snapshot, that one is returned. */
+  async save(message: string, by: Author): Promise<SavedFiles> {
+    const before = await this.#current()
+    await using root = await openNamedDirectory(this.#directory, systemAddressing)
+    const { known, suspects } = await this.#listed()
+    const inner = await this.#innerFiles(root, known, suspects)
+    const { stamps = {} } = before ?? {}
+    const looked = new Set(suspects)
+    for (const [path, stamp] of inner) if (stamps[path] !== stamp) looked.add(path)
+    for (const path of known.keys()) if (isInner(path) && !inner.has(path)) looked.add(path)
+    if (before && looked.size === 0) return { commit: before.commit, tree: before.tree, ...count([]) }
+    const changes: Change[] = []
+    const header = [
+      `commit ${this.ref}\nmark :1\n`,
+      `committer ${signatureOf(by)}\n`,
+      `data ${Buffer.byteLength(message)}\n${message}\n`,
+      before ? `from ${before.commit}\n` : '',
+    ].join('')
+    const output = await this.#repository.git(['fast-import', '--quiet', '--done'], {
+      input: this.#commands(root, known, looked, header, before === undefined, changes),
+    })
+    const [commit = '', root040000 = ''] = output.toString().split('\n')
+    if (commit === '') return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count(changes) }
+    const tree = / tree (\w+)/.exec(root040000)?.[1] ?? EMPTY_TREE
+    await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
+    return { commit, tree, ...count(changes) }
+  }
+
+  /**
+   * Brings the files back as they were. The present ones are saved first.
+   *
+   * @returns The snapshots before and after.
+   */
+  async restore(
+    commit: string,
+    message: string,
+    by: Author,
+  ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }> {
+    const before = await this.save(message, by)
+    await using root = await openNamedDirectory(this.#directory, systemAddressing)
+    const differences = await this.#differences(before.commit, commit)
+    // What is in the way is removed first.
+    for (const { path, to } of differences) if (to === undefined) await removeFileAt(root, path)
+    const written = differences.flatMap(({ path, to }) => (to ? [{ path, to }] : []))
+    for (let from = 0; from < written.length; from += CONTENTS) {
+      const part = written.slice(from, from + CONTENTS)
+      const contents = await this.#contents(part.map(({ to }) => to.oid))
+      for (const { path, to } of part)
+        await writeFileAt(root, path, { mode: to.mode as FileMode, bytes: contents.get(to.oid) as Buffer })
+    }
+    return { before, after: await this.save(message, by) }
+  }
+
+  /** A commit of the repository's own with the files of a snapshot; null if the parent has the same files. */
+  async commit({ tree }: SavedFiles, parent: string, message: string, by: Author): Promise<string | null> {
+    const parentTree = await this.#repository.git(['rev-parse', '--verify', `${parent}^{tree}`])
+    if (parentTree.toString().trim() === tree) return null
+    const input = [Buffer.from(message)]
+    return (await this.#repository.git(['commit-tree', tree, '-p', parent, '-F', '-'], { input, by }))
+      .toString()
+      .trim()
+  }
+
+  /** How the files differ between two snapshots, by path. */
+  async changes(from: string, to: string): Promise<readonly FileChange[]> {
+    const options = ['-r', '-z', '--no-renames', '--no-ext-diff', '--no-textconv']
+    const lines = await this.#repository.git(['diff-tree', ...options, '--numstat', from, to])
+    const counts = new Map(
+      fieldsOf(lines).map((line) => {
+        const [added = '-', removed = '-', ...path] = line.split('\t')
+        return [path.join('\t'), { added: countOf(added), removed: countOf(removed) }]
+      }),
+    )
+    return (await this.#differences(from, to)).map(({ path, from: was, to: is }) => ({
+      path: readable(path),
+      status: was ? (is ? 'changed' : 'removed') : 'added',
+      ...(counts.get(toTree(path)) ?? { added: null, removed: null }),
+    }))
+  }
+
+  /** The files of a snapshot, by path. */
+  async list(commit: string): Promise<readonly ListedFile[]> {
+    const lines = fieldsOf(await this.#repository.git(['ls-tree', '-r', '-z', '--long', commit]))
+    return lines.map((line) => {
+      const tab = line.indexOf('\t')
+      const [mode = '', , , bytes] = line.slice(0, tab).split(/ +/)
+      return { path: readable(fromTree(line.slice(tab + 1))), mode, bytes: Number(bytes) || 0 }
+    })
+  }
+
+  /** The difference between two snapshots as `git diff` prints it. */
+  async patch(from: string, to: string): Promise<string> {
+    const options = ['-r', '-p', '--no-renames', '--no-ext-diff', '--no-textconv', '--full-index', '--binary']
+    return (await this.#repository.git(['diff-tree', ...options, from, to])).toString()
+  }
+
+  /** The newest snapshot; undefined before the first. */
+  async #current(): Promise<Mark | undefined> {
+    if (this.#mark && (await this.#looseRef()) === this.#mark.commit) return this.#mark
+    await this.#repository.prepare()
+    await mkdir(this.#own, { recursive: true })
+    const refs = await this.#repository.git(['for-each-ref', '--format=%(objectname) %(tree)', this.ref])
+    const [commit = '', tree = ''] = refs.toString().trim().split(' ')
+    if (commit === '') {
+      await rm(this.#tree.index, { force: true })
+      this.#mark = undefined
+      return undefined
+    }
+    this.#mark = await readMark(join(this.#own, 'mark'))
+    if (this.#mark?.commit === commit) return this.#mark
+    // The index is not of this snapshot: it was left by a crash, or is not there at all.
+    await rm(this.#tree.index, { force: true })
+    await this.#repository.git(['read-tree', commit], { tree: this.#tree })
+    await this.#refresh()
+    this.#mark = { commit, tree, stamps: {} }
+    return this.#mark
+  }
+
+  /** The ref as its file has it, without starting git; null if it is not there, or packed. */
+  async #looseRef(): Promise<string | null> {
+    const text = await readFile(join(this.#repository.path, this.ref), 'utf8').catch(() => '')
+    return text.trim() || null
+  }
+
+  /** What the index has, and the files that may differ from it, or that it has not. */
+  async #listed(): Promise<{ known: Map<FilePath, Known>; suspects: Set<FilePath> }> {
+    const known = new Map<FilePath, Known>()
+    const suspects = new Set<FilePath>()
+    for (const line of fieldsOf(await this.#repository.git(this.#listing, { tree: this.#tree }))) {
+      const tag = line[0]
+      if (tag === '?') {
+        suspects.add(line.slice(2))
+        continue
+      }
+      const tab = line.indexOf('\t')
+      const [, mode = '', oid = ''] = line.slice(0, tab).split(' ')
+      const path = fromTree(line.slice(tab + 1))
+      known.set(path, { mode, oid })
+      if (tag !== 'H' && !isInner(path)) suspects.add(path)
+    }
+    return { known, suspects }
+  }
+
+  /** The files of repositories inside the files, which git does not list. Takes their directories out of the suspects. */
+  async #innerFiles(
+    root: Directory,
+    known: ReadonlyMap<FilePath, Known>,
+    suspects: Set<FilePath>,
+  ): Promise<Map<FilePath, string>> {
+    const inner = new Map<FilePath, string>()
+    for (const path of [...suspects]) {
+      if (!path.endsWith('/')) continue
+      suspects.delete(path)
+      for await (const file of filesBelow(root, path.slice(0, -1)))
+        if (isInner(file.path)) inner.set(file.path, file.stamp)
+        else suspects.add(file.path)
+    }
+    const directories = this.#isPrivate ? directoriesBelow(root) : parentsOf([...known.keys(), ...suspects])
+    for await (const directory of directories) {
+      const path = directory === '' ? '.git' : `${directory}/.git`
+      const steps = stepsOf(path)
+      // Looked at by name only: each step is opened where it is read.
+      const stats = lstatSync(join(this.#directory, ...steps.map(String)), {
+        bigint: true,
+        throwIfNoEntry: false,
+      })
+      if (stats?.isDirectory())
+        for await (const file of filesBelow(root, path)) inner.set(file.path, file.stamp)
+      else if (stats?.isFile() || stats?.isSymbolicLink()) inner.set(path, stampOf(stats))
+    }
+    return inner
+  }
+
+  /** What `git fast-import` is told. Notes the changes. Tells it nothing if there are none, unless it is the first snapshot. */
+  async *#commands(
+    root: Directory,
+    known: ReadonlyMap<FilePath, Known>,
+    looked: ReadonlySet<FilePath>,
+    header: string,
+    isFirst: boolean,
+    changes: Change[],
+  ): AsyncGenerator<Buffer> {
+    let begun = isFirst
+    if (isFirst) yield Buffer.from(header)
+    const tell = function* (line: string, bytes?: Buffer) {
+      if (!begun) yield Buffer.from(header)
+      begun = true
+      yield Buffer.from(line, 'latin1')
+      if (bytes) yield* [Buffer.from(`data ${bytes.length}\n`), bytes, Buffer.from('\n')]
+    }
+    const found: [FilePath, FileContent][] = []
+    // A file may have become a directory: what is gone is told first.
+    for (const path of looked) {
+      const was = known.get(path)
+      const content = await readFileAt(root, path)
+      if (content && was) {
+        if (was.mode !== content.mode || was.oid !== oidOf(content.bytes)) found.push([path, content])
+      } else if (content) found.push([path, content])
+      else if (was) {
+        changes.push({ path, kind: 'removed', mode: '0', oid: GONE })
+        yield* tell(`D ${fastImportPath(toTree(path))}\n`)
+      }
+    }
+    for (const [path, { mode, bytes }] of found) {
+      changes.push({ path, kind: known.has(path) ? 'changed' : 'added', mode, oid: oidOf(bytes) })
+      yield* tell(`M ${mode} inline ${fastImportPath(toTree(path))}\n`, bytes)
+    }
+    yield Buffer.from(begun ? 'get-mark :1\nls :1 ""\ndone\n' : 'done\n')
+  }
+
+  /** Lets the index, and what stands beside it, follow a snapshot. */
+  async #noteChanges(changes: readonly Change[], mark: Mark): Promise<void> {
+    const gone = changes.filter(({ kind }) => kind === 'removed')
+    const there = changes.filter(({ kind }) => kind !== 'removed')
+    const lines = [...gone, ...there].map(({ mode, oid, path }) => `${mode} ${oid}\t${toTree(path)}\0`)
+    const input = [Buffer.from(lines.join(''), 'latin1')]
+    await this.#repository.git(['update-index', '-z', '--index-info'], { tree: this.#tree, input })
+    this.#unknown += there.length
+    if (this.#unknown > MOST_UNKNOWN) await this.#refresh()
+    await writeFile(join(this.#own, 'mark'), JSON.stringify(mark))
+    this.#mark = mark
+  }
+
+  async #refresh(): Promise<void> {
+    // It says by its exit code that files differ.
+    await this.#repository.git(['update-index', '-q', '--refresh'], { tree: this.#tree }).catch(() => {})
+    this.#unknown = 0
+  }
+
+  async #differences(from: string, to: string) {
+    const raw = fieldsOf(
+      await this.#repository.git(['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-abbrev', from, to]),
+    )
+    const differences: { path: FilePath; from: Known | undefined; to: Known | undefined }[] = []
+    for (let at = 0; at + 1 < raw.length; at += 2) {
+      const [oldMode = '', newMode = '', oldOid = '', newOid = ''] = (raw[at] as string).slice(1).split(' ')
+      differences.push({
+        path: fromTree(raw[at + 1] as string),
+        from: oldMode === '000000' ? undefined : { mode: oldMode, oid: oldOid },
+        to: newMode === '000000' ? undefined : { mode: newMode, oid: newOid },
+      })
+    }
+    return differences
+  }
+
+  async #contents(oids: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+    const input = [Buffer.from([...new Set(oids)].map((oid) => `${oid}\n`).join(''))]
+    const output = await this.#repository.git(['cat-file', '--batch'], { input })
+    const contents = new Map<string, Buffer>()
+    for (let at = 0; at < output.length; ) {
+      const end = output.indexOf(10, at)
+      const [oid = '', type, size = ''] = output.toString('latin1', at, end).split(' ')
+      if (type !== 'blob')
+        throw new WorkspaceError({ path: this.#repository.path, problem: `the object ${oid} is missing` })
+      const from = end + 1
+      contents.set(oid, output.subarray(from, from + Number(size)))
+      at = from + Number(size) + 1
+    }
+    return contents
+  }
+}
+
+function parentsOf(paths: readonly FilePath[]): ReadonlySet<FilePath> {
+  const parents = new Set<FilePath>()
+  for (const path of paths)
+    for (let at = directoryOf(path); at !== '' && !parents.has(at) && !isInner(at); at = directoryOf(at))
+      parents.add(at)
+  return parents
+}
+
+const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
+
+const oidOf = (bytes: Buffer): string =>
+  createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+
+const fieldsOf = (output: Buffer): string[] => output.toString('latin1').split('\0').slice(0, -1)
+
+const countOf = (lines: string): number | null => (lines === '-' ? null : Number(lines))
+
+const count = (changes: readonly Change[]) => ({
+  changed: changes.filter(({ kind }) => kind === 'changed').length,
+  added: changes.filter(({ kind }) => kind === 'added').length,
+  removed: changes.filter(({ kind }) => kind === 'removed').length,
+})
+
+async function readMark(file: string): Promise<Mark | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Mark
+  } catch {
+    return undefined
+  }
+}

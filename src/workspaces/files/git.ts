@@ -1,0 +1,128 @@
+/**
+ * Runs git so that nothing but git runs: no configuration of the user or of the system is read, and no hook, monitor, filter,
+ * helper, editor, pager or prompt is started. The configuration of a repository may be hostile: what it could start is
+ * overridden here, or not done at all (nothing is checked out, cleaned or fetched by git).
+ */
+import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { spawnWhenPossible } from '../descriptors.ts'
+
+const SETTINGS = [
+  // The bytes as they are, under the names that they have.
+  ...['core.symlinks=true', 'core.fileMode=true', 'core.autocrlf=false', 'core.ignoreCase=false'],
+  ...[
+    'core.protectNTFS=false',
+    'core.protectHFS=false',
+    'core.quotePath=false',
+    'core.precomposeUnicode=false',
+  ],
+  ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.untrackedCache=false'],
+  ...['core.attributesFile=/dev/null', 'core.excludesFile=/dev/null', 'core.pager=cat', 'credential.helper='],
+  ...['core.fsync=committed', 'core.fsyncMethod=batch', 'core.bigFileThreshold=8m'],
+  ...['gc.auto=0', 'maintenance.auto=false', 'fastimport.unpackLimit=1000', 'advice.detachedHead=false'],
+].flatMap((setting) => ['-c', setting])
+
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  LC_ALL: 'C',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_CONFIG_SYSTEM: '/dev/null',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_ATTR_NOSYSTEM: '1',
+  GIT_TERMINAL_PROMPT: '0',
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_LITERAL_PATHSPECS: '1',
+  GIT_NO_REPLACE_OBJECTS: '1',
+  // A missing object of a partial clone is an error, and not a connection.
+  GIT_NO_LAZY_FETCH: '1',
+  GIT_ALLOW_PROTOCOL: '',
+}
+
+export interface GitCall {
+  /** The repository: the only one that git looks at. */
+  readonly repository: string
+  /** Where it runs. Default: the repository. */
+  readonly directory?: string
+  /** Sent to its standard input. */
+  readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
+  /** The tree that it works on, with an index of that tree. */
+  readonly tree?: WorkingTree
+  /** A further repository on this disk that it may read from. */
+  readonly from?: string
+  /** Who commits, and when. Default: nobody can. */
+  readonly by?: Author
+  readonly signal?: AbortSignal
+}
+
+export interface Author {
+  readonly author: string
+  readonly at: Date
+}
+
+export interface WorkingTree {
+  readonly directory: string
+  readonly index: string
+}
+
+/** What git prints. Throws WorkspaceError if git fails, or is missing. */
+export async function git(
+  command: readonly string[],
+  { repository, directory = repository, input, tree, from, by, signal }: GitCall,
+): Promise<Buffer> {
+  const { execa } = await import('execa')
+  const start = () =>
+    execa('git', [...SETTINGS, ...command], {
+      cwd: directory,
+      env: {
+        PATH: process.env.PATH,
+        HOME: '/nonexistent',
+        ...ENVIRONMENT,
+        GIT_DIR: repository,
+        ...(from !== undefined && { GIT_ALLOW_PROTOCOL: 'file' }),
+        ...(by && identityOf(by)),
+        ...(tree && { GIT_WORK_TREE: tree.directory, GIT_INDEX_FILE: tree.index }),
+      },
+      extendEnv: false,
+      preferLocal: false,
+      ...(input ? { stdin: input as AsyncIterable<Buffer> } : { stdin: 'ignore' as const }),
+      encoding: 'buffer',
+      maxBuffer: Number.POSITIVE_INFINITY,
+      reject: false,
+      ...(signal && { cancelSignal: signal }),
+      windowsHide: true,
+    })
+  const { child } = await spawnWhenPossible(start, signal ? { signal } : {})
+  const { exitCode, stdout, stderr, cause } = await child
+  if (exitCode === 0) return Buffer.from(stdout as Uint8Array)
+  signal?.throwIfAborted()
+  const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+  throw new WorkspaceError(
+    isMissing
+      ? { path: repository, problem: 'git is not installed', hint: 'Install git 2.36 or later.' }
+      : { path: repository, problem: `git ${command[0]} failed: ${lastLine(stderr as Uint8Array)}` },
+    { cause },
+  )
+}
+
+/** The author of an agent's commits, as `name <name@claude-agents>`. */
+export const signatureOf = ({ author, at }: Author): string => {
+  const { name, email, date } = signed(author, at)
+  return `${name} <${email}> ${date}`
+}
+
+function identityOf({ author, at }: Author): Readonly<Record<string, string>> {
+  const { name, email, date } = signed(author, at)
+  return {
+    ...{ GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: date },
+    ...{ GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email, GIT_COMMITTER_DATE: date },
+  }
+}
+
+const signed = (author: string, at: Date) => ({
+  name: author,
+  email: `${author}@claude-agents`,
+  date: `${Math.floor(at.getTime() / 1000)} +0000`,
+})
+
+function lastLine(stderr: Uint8Array): string {
+  const lines = Buffer.from(stderr).toString().trim().split('\n')
+  return lines.at(-1) ?? ''
+}

@@ -1,0 +1,111 @@
+/** What runners do with the files of agents that work on a repository: laid out, saved, brought back, compared. */
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../clock.ts'
+import { WorkspaceError } from '../../events/errors/workspace.ts'
+import type { RepositoryOptions, RepositoryWorkspace } from '../../events/options/agent.ts'
+import type { AgentDirectories } from '../directories.ts'
+import { prepareDirectories } from '../lifecycle.ts'
+import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
+import { FilesRepository } from './repository.ts'
+import {
+  addWorktree,
+  advanceBranch,
+  commitOf,
+  excludesOf,
+  headOf,
+  objectsOf,
+  releaseWorktree,
+  resetIndex,
+  userRepository,
+} from './worktree.ts'
+
+/** An agent that works on a repository, and where. */
+export interface FilesPlace {
+  readonly agent: string
+  readonly workspace: RepositoryWorkspace
+  readonly directories: AgentDirectories
+}
+
+export interface FilesOperations {
+  /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
+  resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
+  /** Saves the files as they are. A worktree that is gone is made again first, from the given snapshot or its base. */
+  save(place: FilesPlace, note: string, last?: string): Promise<SavedFiles>
+  /** Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. */
+  restore(
+    place: FilesPlace,
+    commit: string,
+    note: string,
+  ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }>
+  /** How the files differ between two snapshots, by path. */
+  changes(place: FilesPlace, from: string, to: string): Promise<readonly FileChange[]>
+  /** The files of a snapshot. */
+  list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
+  /** The difference between two snapshots as a patch. */
+  patch(place: FilesPlace, from: string, to: string): Promise<string>
+  /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
+  commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
+  /** Saves the files, and takes the worktree out of the repository. Its branch and its snapshots stay. */
+  release(place: FilesPlace): Promise<void>
+}
+
+export function filesOperations(clock: Clock): FilesOperations {
+  const histories = new Map<string, FileHistory>()
+  const by = (agent: string) => ({ author: agent, at: new Date(clock.now()) })
+
+  async function historyOf(place: FilesPlace, last?: string): Promise<FileHistory> {
+    const { agent, workspace, directories } = place
+    const { workspace: directory, base } = directories
+    if (base === undefined)
+      throw new WorkspaceError({ path: directory, problem: 'the runner does not know the base directory' })
+    const known = histories.get(directory)
+    if (known && existsSync(join(directory, '.git'))) return known
+    const repository = await userRepository(workspace.repo)
+    const ours = new FilesRepository(join(base, 'files.git'))
+    await ours.borrow(objectsOf(repository))
+    const ignored = { excludes: excludesOf(repository) }
+    const history = new FileHistory({ repository: ours, agent, directory, ignored })
+    if (!existsSync(join(directory, '.git'))) {
+      await prepareDirectories(directories)
+      await addWorktree({ ...workspace, repository, directory })
+      await resetIndex(directory)
+      await history.restore(last ?? workspace.commit, 'the files that it begins from', by(agent))
+    }
+    histories.set(directory, history)
+    return history
+  }
+
+  return {
+    async resolve({ repo, base, branch }) {
+      const repository = await userRepository(repo)
+      return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
+    },
+    save: async (place, note, last) => (await historyOf(place, last)).save(note, by(place.agent)),
+    restore: async (place, commit, note) => (await historyOf(place)).restore(commit, note, by(place.agent)),
+    changes: async (place, from, to) => (await historyOf(place)).changes(from, to),
+    list: async (place, commit) => (await historyOf(place)).list(commit),
+    patch: async (place, from, to) => (await historyOf(place)).patch(from, to),
+    async commit(place, saved, message) {
+      const { agent, workspace, directories } = place
+      const history = await historyOf(place)
+      const directory = directories.workspace
+      const parent = await headOf(directory, workspace.branch)
+      const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
+      if (parent === null || commit === null) return null
+      const repository = await userRepository(workspace.repo)
+      const from = join(directories.base ?? '', 'files.git')
+      await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
+      return commit
+    },
+    async release(place) {
+      const { workspace, directories } = place
+      if (!existsSync(join(directories.workspace, '.git'))) return
+      await (await historyOf(place)).save('when its agent was removed', by(place.agent))
+      histories.delete(directories.workspace)
+      await releaseWorktree(await userRepository(workspace.repo), directories.workspace)
+      await rm(join(directories.workspace, '.git'), { force: true })
+    },
+  }
+}

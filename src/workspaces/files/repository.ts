@@ -1,0 +1,45 @@
+/** A git repository of ours for the files of agents: bare, beside the log, never the user's. */
+import { existsSync } from 'node:fs'
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type GitCall, git } from './git.ts'
+
+/** No attribute of a tree rewrites the bytes of a file. */
+const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
+
+export class FilesRepository {
+  readonly path: string
+
+  constructor(path: string) {
+    this.path = path
+  }
+
+  /** Creates it if it does not exist. */
+  async prepare(): Promise<void> {
+    if (existsSync(join(this.path, 'info', 'attributes'))) return
+    await mkdir(this.path, { recursive: true, mode: 0o700 })
+    await this.git(['init', '--quiet', '--bare', '--template='])
+    // The repositories of users fetch the commits of agents from it.
+    await this.git(['config', 'uploadpack.allowAnySHA1InWant', 'true'])
+    await mkdir(join(this.path, 'info'), { recursive: true })
+    // The last: a repository without it is not complete.
+    await writeFile(join(this.path, 'info', 'attributes'), ATTRIBUTES)
+  }
+
+  /** Reads objects of a repository of the user, so that they are not copied. *Contract:* they are pinned there by a ref. */
+  async borrow(objects: string): Promise<void> {
+    await this.prepare()
+    const file = join(this.path, 'objects', 'info', 'alternates')
+    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
+    // As git has it: a line in quotes may hold any path.
+    const line = JSON.stringify(objects)
+    if (lines.includes(line)) return
+    await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
+    await appendFile(file, `${line}\n`)
+  }
+
+  /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, or is missing. */
+  git(command: readonly string[], options: Omit<GitCall, 'repository' | 'directory'> = {}): Promise<Buffer> {
+    return git(command, { ...options, repository: this.path })
+  }
+}

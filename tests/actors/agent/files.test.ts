@@ -1,0 +1,190 @@
+/** An agent on a git repository: its files are part of its turns. With real git. */
+import { mkdtempSync } from 'node:fs'
+import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execaSync } from 'execa'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
+import { OverloadedError } from '../../../src/events/errors/call.ts'
+import { Orchestrator } from '../../../src/orchestrator.ts'
+import type { OrchestratorOptions } from '../../../src/orchestrator-options.ts'
+import { scriptedRunner } from '../../../src/testing/scripted-runner.ts'
+import { directoryOperations } from '../../../src/workspaces/operations.ts'
+
+const user = (cwd: string, ...command: string[]) =>
+  execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
+
+type Work = (workspace: string, prompt: string, attempt: number) => Promise<string>
+
+/** A repository with one commit and a dirty tree, and an orchestrator whose agents work with `work`. */
+async function world(work: Work, options: Partial<OrchestratorOptions> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'agent-files-'))
+  const repo = join(folder, 'repo')
+  await mkdir(repo)
+  user(repo, 'init', '-q', '-b', 'main')
+  await writeFile(join(repo, 'a.txt'), 'one\n')
+  await writeFile(join(repo, '.gitignore'), 'build\n')
+  user(repo, 'add', '-A')
+  user(repo, 'commit', '-qm', 'first')
+  await writeFile(join(repo, 'a.txt'), 'the work of the user\n')
+  const scripted = scriptedRunner({
+    reply: ({ directories, prompt, attempt }) => work(directories.workspace, prompt, attempt),
+  })
+  const open = () =>
+    Orchestrator.open({
+      baseDir: join(folder, 'base'),
+      runner: { ...scripted, ...directoryOperations({ clock: systemClock }) },
+      serve: false,
+      ...options,
+    })
+  return { folder, repo, open }
+}
+
+const filesIn = async (directory: string) =>
+  (await readdir(directory)).filter((name) => name !== '.git').sort()
+
+test('a turn is saved, looked at, undone, and the undoing undone', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    await writeFile(join(workspace, `${prompt}.txt`), `${prompt}\n`)
+    await rm(join(workspace, 'a.txt'), { force: true })
+    return 'done'
+  })
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+  expect(await readFile(join(agent.workspace, 'a.txt'), 'utf8')).toBe('one\n')
+  await agent.ask('b')
+  await agent.ask('c')
+  expect(await agent.files.diff({ turn: 1 })).toMatchObject({
+    files: [
+      { path: 'a.txt', status: 'removed', added: 0, removed: 1 },
+      { path: 'b.txt', status: 'added', added: 1, removed: 0 },
+    ],
+  })
+  expect((await agent.files.diff()).files.map(({ path }) => path)).toEqual(['a.txt', 'b.txt', 'c.txt'])
+  expect(await agent.files.patch({ turn: 2 })).toContain('+c')
+
+  const undone = await agent.files.undo()
+  expect(undone).toMatchObject({ agent: 'dev', version: agent.version })
+  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'b.txt'])
+  await agent.files.undo()
+  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt'])
+  await agent.files.undo({ to: 2 })
+  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'b.txt', 'c.txt'])
+  await expect(agent.files.undo({ to: 3 })).rejects.toThrow('its turns are 1 to 2')
+
+  // Each turn is a commit of the agent on its branch, as it was answered.
+  const log = user(
+    repo,
+    'log',
+    '--format=%an|%s|%(trailers:key=Task,valueonly,separator=)',
+    'claude-agents/dev',
+  )
+  expect(log.split('\n').map((line) => line.replace(/[0-9a-f-]{36}$/, 'ID'))).toEqual([
+    'dev|c|ID',
+    'dev|b|ID',
+    'User|first|',
+  ])
+  expect(user(repo, 'show', '--stat', '--format=', 'claude-agents/dev')).toContain('c.txt | 1 +')
+
+  // The user's tree is as it was.
+  expect(await readFile(join(repo, 'a.txt'), 'utf8')).toBe('the work of the user\n')
+  expect(user(repo, 'status', '--porcelain')).toBe(' M a.txt')
+})
+
+test('a call that failed leaves nothing for the next one, and what it did is in a snapshot', async () => {
+  const { repo, open } = await world(async (workspace, _, attempt) => {
+    const seen = (await filesIn(workspace)).join(' ')
+    await writeFile(join(workspace, `attempt-${attempt}`), '')
+    await mkdir(join(workspace, 'build'), { recursive: true })
+    await writeFile(join(workspace, 'build/out'), 'ignored')
+    if (attempt === 1) throw new OverloadedError()
+    return seen
+  })
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({
+    id: 'dev',
+    systemPrompt: 'You work.',
+    workspace: { repo },
+    retry: { minDelayMs: 1, maxDelayMs: 1 },
+  })
+  const { text } = await agent.ask('go')
+  // What the repository ignores is not touched.
+  expect(text).toBe('.gitignore a.txt build')
+  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'attempt-2', 'build'])
+  const restored = []
+  for await (const { type, data } of orchestrator.history.log({ stream: 'agent/dev' }))
+    if (type === 'FilesRestored') restored.push(data as { from: string; to: string })
+  const [{ from, to } = { from: '', to: '' }] = restored
+  expect((await agent.files.diff({ since: to })).files.map(({ path }) => path)).toEqual(['attempt-2'])
+  expect((await agent.files.diff({ since: from })).files).toMatchObject([
+    { path: 'attempt-1', status: 'removed' },
+    { path: 'attempt-2', status: 'added' },
+  ])
+})
+
+test('a fork takes the files of its version along, and a copy of a pool has a branch of its own', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    await writeFile(join(workspace, prompt), '')
+    return 'done'
+  })
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+  await agent.ask('one')
+  const at = agent.version
+  await agent.ask('two')
+  const fork = await orchestrator.fork('dev', { at, as: 'other' })
+  expect(await filesIn(fork.workspace)).toEqual(['.gitignore', 'a.txt', 'one'])
+  expect(
+    user(repo, 'branch', '--list', 'claude-agents/*')
+      .split('\n')
+      .map((line) => line.slice(2)),
+  ).toEqual(['claude-agents/dev', 'claude-agents/other'])
+})
+
+test('a worktree that is gone is made again from the newest snapshot', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    const seen = (await filesIn(workspace)).join(' ')
+    await writeFile(join(workspace, prompt), '')
+    return seen
+  })
+  {
+    await using orchestrator = await open()
+    await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+    await orchestrator.sendTask('dev', 'one')
+    await rm((await orchestrator.agent('dev')).workspace, { recursive: true })
+  }
+  user(repo, 'worktree', 'prune')
+  user(repo, 'branch', '-D', 'claude-agents/dev')
+  user(repo, 'gc', '-q', '--prune=now')
+  await using orchestrator = await open()
+  expect(await orchestrator.sendTask('dev', 'two')).toBe('.gitignore a.txt one')
+})
+
+test('a removed agent leaves its branch and its snapshots, and no worktree', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    await writeFile(join(workspace, prompt), '')
+    return 'done'
+  })
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+  await agent.ask('one')
+  const { workspace } = agent
+  await orchestrator.removeAgent('dev')
+  await expect(lstat(workspace)).rejects.toThrow('ENOENT')
+  expect(user(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
+  expect(user(repo, 'branch', '--list', 'claude-agents/*')).toContain('claude-agents/dev')
+})
+
+test('a folder that is no repository, an unknown base and a hostile branch are refused', async () => {
+  const { folder, repo, open } = await world(async () => 'done')
+  await using orchestrator = await open()
+  const creating = (workspace: { repo: string; base?: string; branch?: string }) =>
+    orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace })
+  await expect(creating({ repo: join(folder, 'nowhere') })).rejects.toThrow('there is no such directory')
+  await expect(creating({ repo: folder })).rejects.toThrow('it is not in a git repository')
+  await expect(creating({ repo, base: 'nothing' })).rejects.toThrow('there is no such commit')
+  await expect(creating({ repo, base: '--upload-pack=evil' })).rejects.toThrow('is not a name')
+  await expect(creating({ repo, branch: '-D' })).rejects.toThrow('is not a name')
+  expect(await orchestrator.agents()).toEqual([])
+})

@@ -1,0 +1,80 @@
+/** `agent path | files | diff | undo`, as a user types them: alone, and beside a service. */
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { execaSync } from 'execa'
+import { expect, onTestFinished, test } from 'vitest'
+import { simulatedModel } from '../../../src/testing/model/simulated-model.ts'
+import { quickCommandLine } from '../command.ts'
+
+test.each(['alone', 'beside a service'])(
+  'an agent on a repository is created, looked at and undone %s',
+  async (how) => {
+    await using model = await simulatedModel()
+    const cli = await quickCommandLine(model.environment)
+    const user = (...command: string[]) =>
+      execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], {
+        cwd: cli.folder,
+      })
+    user('init', '-q', '-b', 'main')
+    await writeFile(join(cli.folder, 'a.txt'), 'one\n')
+    await writeFile(join(cli.folder, '.gitignore'), '.claude-agents\n')
+    user('add', '-A')
+    user('commit', '-qm', 'first')
+    if (how !== 'alone') {
+      await cli.run(['serve', '--detach'])
+      onTestFinished(async () => void (await cli.run(['serve', 'stop', '--now'])))
+    }
+
+    const created = await cli.run(['agent', 'create', 'dev', 'You are a developer.', '--repo', '.'])
+    expect(created.stderr).toContain('It works in ')
+    const { values: paths, stdout: workspace } = await cli.run(['agent', 'path', 'dev', '--json'])
+    expect(paths[0]).toEqual({ agent: 'dev', path: (paths[0] as unknown as { path: string }).path })
+    const { path } = paths[0] as unknown as { path: string }
+    expect((await cli.run(['agent', 'path', 'dev'])).stdout).toBe(path)
+    expect(workspace).toContain(path)
+    expect((await cli.run(['agent', 'diff', 'dev'])).stderr).toContain('Nothing has changed.')
+
+    expect((await cli.run(['agent', 'ask', 'dev', 'hello'])).exitCode).toBe(0)
+    await writeFile(join(path, 'b.txt'), 'by hand\n')
+    await mkdir(join(path, 'c'))
+    await writeFile(join(path, 'c/\u202Eevil'), '')
+    expect((await cli.run(['agent', 'ask', 'dev', 'again'])).exitCode).toBe(0)
+    const diff = await cli.run(['agent', 'diff', 'dev', '--json'])
+    expect(diff.values[0]).toMatchObject({
+      agent: 'dev',
+      base: expect.stringMatching(/^[0-9a-f]{40}$/),
+      files: [
+        { path: 'b.txt', status: 'added', added: 1, removed: 0 },
+        { path: 'c/\u202Eevil', status: 'added', added: 0, removed: 0 },
+      ],
+    })
+    const patch = await cli.run(['agent', 'diff', 'dev'])
+    expect(patch.stdout).toContain('+by hand')
+    expect((await cli.run(['agent', 'diff', 'dev', '--turn', '1'])).stderr).toContain('Nothing has changed.')
+    expect((await cli.run(['agent', 'diff', 'dev', '--stat'])).stdout).not.toContain('\u202E')
+    expect((await cli.run(['agent', 'files', 'dev'])).stdout).toContain('b.txt')
+    expect((await cli.run(['agent', 'show', 'dev'])).stdout).toContain(path)
+
+    const undone = await cli.run(['agent', 'undo', 'dev', '--to', '0', '--json'])
+    expect(undone.values[0]).toEqual({
+      agent: 'dev',
+      version: expect.any(Number),
+      commit: expect.stringMatching(/^[0-9a-f]{40}$/),
+    })
+    expect((await readdir(path)).sort()).toEqual(['.git', '.gitignore', 'a.txt'])
+    const tooFar = await cli.run(['agent', 'undo', 'dev', '--to', '3'])
+    expect(tooFar).toMatchObject({ exitCode: 2 })
+    expect(tooFar.stderr).toContain('its turns are 1 to 2')
+    expect(user('status', '--porcelain').stdout).toBe('')
+  },
+)
+
+test('what is no repository, and options without one, are refused before anything is created', async () => {
+  const cli = await quickCommandLine()
+  const create = (...words: string[]) => cli.run(['agent', 'create', 'dev', 'You are a developer.', ...words])
+  expect((await create('--repo', '.')).stderr).toContain('it is not in a git repository')
+  expect((await create('--base', 'main')).stderr).toContain('it needs --repo DIRECTORY')
+  expect((await cli.run(['agent', 'list', '--json'])).values).toEqual([])
+  await cli.run(['agent', 'create', 'dev', 'You are a developer.'])
+  expect((await cli.run(['agent', 'diff', 'dev'])).stderr).toContain('it does not work on a repository')
+})

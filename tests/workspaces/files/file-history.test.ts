@@ -1,0 +1,160 @@
+import { mkdtempSync } from 'node:fs'
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { execaSync } from 'execa'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { FileHistory } from '../../../src/workspaces/files/file-history.ts'
+import { FilesRepository } from '../../../src/workspaces/files/repository.ts'
+
+const by = { author: 'dev', at: new Date('2026-01-02T03:04:05Z') }
+
+async function world() {
+  const base = mkdtempSync(join(tmpdir(), 'files-'))
+  const directory = join(base, 'workspace')
+  await mkdir(directory)
+  const repository = new FilesRepository(join(base, 'files.git'))
+  return { base, directory, repository, history: new FileHistory({ repository, agent: 'dev', directory }) }
+}
+
+async function picture(directory: string): Promise<Record<string, string>> {
+  const seen: Record<string, string> = {}
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    const stats = await lstat(path)
+    const key = path.slice(directory.length + 1)
+    if (stats.isSymbolicLink()) seen[key] = `link ${await readlink(path)}`
+    else if (stats.isFile()) seen[key] = `${stats.mode & 0o100 ? 'x' : '-'} ${await readFile(path, 'latin1')}`
+  }
+  return seen
+}
+
+test('restores bytes, modes, links, deletions and repositories inside the files', async () => {
+  const { directory, history } = await world()
+  const empty = await history.save('first', by)
+  await mkdir(join(directory, 'a/b'), { recursive: true })
+  await writeFile(join(directory, 'a/b/c.txt'), 'one\r\n')
+  await writeFile(join(directory, 'run.sh'), '#!/bin/sh\n', { mode: 0o755 })
+  await symlink('/etc/passwd', join(directory, 'out'))
+  await writeFile(join(directory, 'new\nline "q" ä'), Buffer.from([0, 255, 10]))
+  await mkdir(join(directory, 'sub'))
+  execaSync('git', ['init', '-q', join(directory, 'sub')])
+  await writeFile(join(directory, 'sub/inner'), 'inner')
+  execaSync('git', ['init', '-q'], { cwd: directory })
+  const first = await history.save('second', by)
+  const before = await picture(directory)
+  expect(await history.save('again', by)).toEqual({ ...first, changed: 0, added: 0, removed: 0 })
+
+  await rm(join(directory, 'a'), { recursive: true })
+  await writeFile(join(directory, 'a'), 'a file now')
+  await chmod(join(directory, 'run.sh'), 0o644)
+  await rm(join(directory, 'out'))
+  await mkdir(join(directory, 'out/deep'), { recursive: true })
+  await writeFile(join(directory, 'out/deep/x'), 'x')
+  await writeFile(join(directory, 'sub/.git/HEAD'), 'ref: refs/heads/other\n')
+  const second = await history.save('third', by)
+  expect(second).toMatchObject({ added: 2, removed: 2 })
+  const later = await picture(directory)
+  const restored = await history.restore(first.commit, 'undo', by)
+  expect(restored.after.tree).toBe(first.tree)
+  expect(await picture(directory)).toEqual(before)
+  const again = await history.restore(second.commit, 'redo', by)
+  expect(again.after.tree).toBe(second.tree)
+  expect(await picture(directory)).toEqual(later)
+  await history.restore(empty.commit, 'clear', by)
+  expect(await picture(directory)).toEqual({})
+})
+
+const names = fc.constantFrom(
+  'a',
+  'b.txt',
+  'dir',
+  'ä',
+  'x y',
+  'q"uote',
+  'new\nline',
+  '-option',
+  '.GIT',
+  '.git',
+  'node_modules',
+)
+const paths = fc.array(names, { minLength: 1, maxLength: 3 }).map((steps) => steps.join('/'))
+const content = fc.oneof(
+  fc.constantFrom('', 'one\n', 'one\r\ntwo\r\n', '$Id$\n', '*.txt eol=crlf filter=evil\n'),
+  fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  fc.constant('x'.repeat(200_000)),
+)
+const operation = fc.oneof(
+  fc.record({ do: fc.constant('write' as const), path: paths, content, mode: fc.constantFrom(0o644, 0o755) }),
+  fc.record({ do: fc.constant('remove' as const), path: paths }),
+  fc.record({
+    do: fc.constant('link' as const),
+    path: paths,
+    to: fc.constantFrom('/etc', '../..', 'a', 'nowhere'),
+  }),
+  fc.record({ do: fc.constant('chmod' as const), path: paths, mode: fc.constantFrom(0o600, 0o700) }),
+  fc.record({ do: fc.constant('init' as const), path: paths }),
+  fc.record({ do: fc.constant('rename' as const), path: paths, to: paths }),
+  fc.record({ do: fc.constant('pipe' as const), path: paths }),
+)
+type Operation = typeof operation extends fc.Arbitrary<infer One> ? One : never
+
+async function apply(directory: string, one: Operation): Promise<void> {
+  const path = join(directory, one.path)
+  await mkdir(dirname(path), { recursive: true })
+  if (one.do === 'write') {
+    await writeFile(path, Buffer.from(one.content, 'latin1'))
+    await chmod(path, one.mode)
+  }
+  if (one.do === 'remove') await rm(path, { recursive: true })
+  if (one.do === 'link') await symlink(one.to, path)
+  if (one.do === 'chmod') if (!(await lstat(path)).isSymbolicLink()) await chmod(path, one.mode)
+  if (one.do === 'init') execaSync('git', ['init', '-q', path], { reject: false })
+  if (one.do === 'rename') await rename(path, join(directory, one.to))
+  if (one.do === 'pipe') execaSync('mkfifo', [path], { reject: false })
+}
+
+test('any turns can be undone, redone and forked, whatever they did to the files', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(operation, { maxLength: 6 }), { minLength: 1, maxLength: 5 }),
+      fc.infiniteStream(fc.nat()),
+      async (turns, chosen) => {
+        const { base, directory, repository, history } = await world()
+        const seen: { commit: string; tree: string; files: Record<string, string> }[] = []
+        for (const turn of turns) {
+          for (const one of turn) await apply(directory, one).catch(() => {})
+          const { commit, tree } = await history.save('turn', by)
+          seen.push({ commit, tree, files: await picture(directory) })
+        }
+        for (let times = 0; times < 3; times++) {
+          const to = seen[(chosen.next().value as number) % seen.length] as (typeof seen)[0]
+          // Another process has no memory of the files.
+          const history2 = new FileHistory({ repository, agent: 'dev', directory })
+          expect((await history2.restore(to.commit, 'undo', by)).after.tree).toBe(to.tree)
+          expect(await picture(directory)).toEqual(to.files)
+        }
+        const last = seen.at(-1) as (typeof seen)[0]
+        const copy = join(base, 'copy')
+        await mkdir(copy)
+        const fork = new FileHistory({ repository, agent: 'fork', directory: copy })
+        await fork.restore(last.commit, 'fork', by)
+        expect(await picture(copy)).toEqual(last.files)
+        await rm(base, { recursive: true, force: true })
+      },
+    ),
+    { numRuns: Number(process.env.RUNS ?? 20) },
+  )
+})
