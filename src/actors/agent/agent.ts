@@ -126,7 +126,7 @@ export class Agent {
 
   /** Whether it is in memory. */
   get isHere(): boolean {
-    return this.#life.isHere && !this.#life.closed
+    return this.#life.current !== undefined && !this.#life.closed
   }
 
   /** Loads it unless it is in memory. */

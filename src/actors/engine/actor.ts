@@ -58,7 +58,7 @@ export interface Causation {
   readonly whileClosing?: boolean
 }
 
-type Decision<M extends AnyStateMachine> = (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[]
+export type Decision<M extends AnyStateMachine> = (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[]
 
 /** A decision that waits for its turn. */
 interface Waiting<M extends AnyStateMachine> {

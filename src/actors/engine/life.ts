@@ -8,8 +8,8 @@ import { VersionConflict } from '../../events/errors/store.ts'
 import { ClosedError } from '../../events/errors/usage.ts'
 import { streamName } from '../../events/ids.ts'
 import { callListener } from '../../events/listener.ts'
-import { type ActorEnvironment, type Causation, EventSourcedActor } from './actor.ts'
-import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
+import { type ActorEnvironment, type Causation, type Decision, EventSourcedActor } from './actor.ts'
+import type { ActorDefinition, Effect } from './definition.ts'
 import type { FoldedActor } from './history.ts'
 import type { Part } from './part.ts'
 import type { Perform } from './running-effects.ts'
@@ -102,11 +102,6 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     return this.current ?? this.#loading ?? this.#load(() => undefined)
   }
 
-  /** Whether that takes no time. */
-  get isHere(): boolean {
-    return this.current !== undefined
-  }
-
   /** The actor, if it need not be loaded. */
   get current(): EventSourcedActor<M, E> | undefined {
     return this.#loading || this.#actor?.lost ? undefined : this.#actor
@@ -116,18 +111,11 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
    * See {@link EventSourcedActor.decide}. Taken again on the new state if something else was appended first, except together
    * with another actor.
    */
-  decide(
-    decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
-    origin?: Causation,
-    part?: Part,
-  ): Promise<readonly Recorded[]> {
+  decide(decision: Decision<M>, origin?: Causation, part?: Part): Promise<readonly Recorded[]> {
     return part ? this.#decideWith(part, decision, origin) : this.#decideAlone(decision, origin)
   }
 
-  async #decideAlone(
-    decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
-    origin?: Causation,
-  ): Promise<readonly Recorded[]> {
+  async #decideAlone(decision: Decision<M>, origin?: Causation): Promise<readonly Recorded[]> {
     for (;;) {
       const actor = this.current ?? (await this.use())
       try {
@@ -222,11 +210,7 @@ export class Life<M extends AnyStateMachine, E extends Effect> {
     await this.#actor?.close(options)
   }
 
-  #decideWith(
-    part: Part,
-    decision: (snapshot: SnapshotFrom<M>) => readonly FactOfMachine<M>[],
-    origin?: Causation,
-  ): Promise<readonly Recorded[]> {
+  #decideWith(part: Part, decision: Decision<M>, origin?: Causation): Promise<readonly Recorded[]> {
     if (this.current) return this.current.decide(decision, origin, part)
     // The other actor waits for this one: it must not wait for a load.
     const problem = this.#actor?.lost ?? new ClosedError({ what: `actor ${this.stream}` })

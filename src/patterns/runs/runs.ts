@@ -49,7 +49,6 @@ import {
   type Workflow,
 } from './options.ts'
 import { planRun, type RunPlan } from './plan.ts'
-import { factsWithAnswers } from './recorded-answers.ts'
 import { type RecordedStep, recordedSteps } from './recorded-steps.ts'
 import { type Prepared, Run } from './run.ts'
 import { configFingerprint } from './step-key.ts'
@@ -297,7 +296,7 @@ export class Runs {
     if (!end) throw new ClosedError({ what: 'store' })
     const { type, data } = runFacts.read(end)
     if (type === 'RunCancelled') throw new RunInterruptedError({ runId: id, paused: false, ...data })
-    return recordedResult(id, factsWithAnswers(store, stream, { to: end.version }), this.#bodies)
+    return recordedResult(id, { store, stream, to: end.version }, this.#bodies)
   }
 
   async #end(stream: string): Promise<Recorded | undefined> {
@@ -415,7 +414,7 @@ export class Runs {
     const input = await writeRunInput(task, this.#bodies)
     if (context.input && !isSameInput(context.input, input)) throw new RunConflictError({ runId: id })
     if (value === 'succeeded') {
-      const facts = factsWithAnswers(this.#environment.store, actor.stream)
+      const facts = { store: this.#environment.store, stream: actor.stream, to: actor.version }
       return recordedResult(id, facts, this.#bodies, { again: true })
     }
     const built = await this.#built(workflow)

@@ -1,5 +1,5 @@
 /** What is reported of a run while it works, step by step; and the same from the log, for those who watch it from outside. */
-import { agentFacts } from '../../events/agent-facts.ts'
+import { type AgentFact, agentFacts } from '../../events/agent-facts.ts'
 import type { Recorded } from '../../events/envelope.ts'
 import { type RunFact, runFacts } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
@@ -46,7 +46,11 @@ export class RecordedStepEvents {
     const stepKey = this.#asked.get(String(recorded.data.taskId))
     const step = stepKey === undefined ? undefined : this.#steps.get(stepKey)
     if (stepKey === undefined || step?.state !== 'open') return []
-    if (recorded.type === 'CallSucceeded') this.#steps.set(stepKey, { ...step, text: answerIn(recorded) })
+    if (recorded.type === 'CallSucceeded') {
+      const { data } = agentFacts.read(recorded) as Extract<AgentFact, { type: 'CallSucceeded' }>
+      this.#steps.set(stepKey, { ...step, text: data.text })
+      return []
+    }
     const isHeld = recorded.type === 'TaskHeld'
     const isReleased = recorded.type === 'CallStarted' || recorded.type === 'TaskApproved'
     if (!isHeld && !(isReleased && step.isHeld)) return []
@@ -98,6 +102,7 @@ export class RecordedStepEvents {
       }
       case 'StepSucceeded': {
         const { stepKey, costUsd, tokens } = data
+        // It may be in the agent's fact alone, which comes first.
         const text = data.text ?? this.#steps.get(stepKey)?.text ?? null
         const event = this.#ended(stepKey, 'answered', { costUsd, tokens }, text)
         return event ? [{ ...event, state: 'succeeded', text }] : []
@@ -124,12 +129,6 @@ export class RecordedStepEvents {
     this.#steps.set(stepKey, { ...withCost(step, cost), state, text })
     return { ...eventOf(stepKey, step), ...cost }
   }
-}
-
-/** Recorded together with it, the step does not repeat it. */
-function answerIn(recorded: Recorded): Body | null {
-  const { type, data } = agentFacts.read(recorded)
-  return type === 'CallSucceeded' ? data.text : null
 }
 
 type StepCost = Pick<StepEvent, 'costUsd' | 'tokens'>

@@ -4,6 +4,7 @@ import type { Recorded } from '../../events/envelope.ts'
 import { type RunFact, runFacts, type StepError } from '../../events/run-facts.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { factsWithAnswers } from './recorded-answers.ts'
 import { type RecordedStepEvent, RecordedStepEvents, type StepEvent } from './step-event.ts'
 
 /** The result of a workflow. */
@@ -82,12 +83,12 @@ export async function lastRunTurn(store: EventStore, stream: string): Promise<Re
 }
 
 /**
- * The result of a run that has ended, from its facts: that of its last execution; or of another one, `again`, which would
- * take all answers from the log.
+ * The result of a run that has ended, from its facts up to a version: that of its last execution; or of another one,
+ * `again`, which would take all answers from the log.
  */
 export async function recordedResult(
   runId: string,
-  facts: AsyncIterable<Recorded>,
+  { store, stream, to }: { readonly store: EventStore; readonly stream: string; readonly to: number },
   bodies: Bodies,
   { again = false }: { readonly again?: boolean } = {},
 ): Promise<WorkflowResult> {
@@ -96,15 +97,15 @@ export async function recordedResult(
   let name = ''
   let finalOutput: Body | null = null
   let errors: readonly StepError[] = []
-  for await (const recorded of facts) {
-    const { type, data } = runFacts.read(recorded)
+  for await (const fact of factsWithAnswers(store, stream, { to })) {
+    const { type, data } = runFacts.read(fact)
     if (type === 'RunStarted') name = data.name
     if (type === 'RunStarted' || type === 'RunResumed') events = []
     if (type === 'RunSucceeded' || type === 'RunFailed') {
       finalOutput = data.finalOutput
       errors = 'errors' in data ? data.errors : []
     }
-    events.push(...steps.take(recorded))
+    events.push(...steps.take(fact))
   }
   const progress = new Progress()
   for (const event of again ? steps.again() : events)

@@ -238,7 +238,7 @@ export class AgentTasks {
       material: { ...material, ...(material.repos && { repos: material.repos.map(withoutCredentials) }) },
       ...(origin?.runId === undefined ? {} : { runId: origin.runId }),
     }
-    if (!this.#life.isHere) await this.#life.use()
+    if (!this.#life.current) await this.#life.use()
     if (this.#refusal) return this.#replyDespite(this.#refusal, data)
     // A task that was accepted before has to be cancelled, durably.
     if (signal?.aborted && !(await this.#known(taskId)))
@@ -279,9 +279,8 @@ export class AgentTasks {
   /** Texts that need not be written, if no earlier task waits for its own. */
   #writtenNow(prompt: string, textInput: string | undefined): AcceptedTexts | undefined {
     const { isShort } = this.bodies
-    if (this.#writing > 0 || !isShort(prompt) || (textInput !== undefined && !isShort(textInput)))
-      return undefined
-    return { prompt, textInput: textInput ?? null }
+    const isReady = this.#writing === 0 && isShort(prompt) && isShort(textInput ?? '')
+    return isReady ? { prompt, textInput: textInput ?? null } : undefined
   }
 
   /** Writes the texts. Waits for those of earlier tasks, however long they are, because tasks keep their order. */
