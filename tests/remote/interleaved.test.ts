@@ -48,7 +48,7 @@ interface Client {
 
 async function connect(baseDir: string): Promise<Client> {
   const connection = (await connectOwner(baseDir)) as OwnerClient
-  return { connection, remote: await remoteOrchestrator(connection), stops: new Map() }
+  return { connection, remote: await remoteOrchestrator(Orchestrator, connection), stops: new Map() }
 }
 
 test('No outcome differs from that of a run without interruptions, except of what was interrupted by all or cancelled', async () => {
