@@ -76,7 +76,7 @@ async function leaveTask(
     if (terminal.json) return terminal.value({ taskId, agent: id })
     terminal.line(taskId)
     const where = owner === null ? 'after this session' : `in process ${owner}`
-    terminal.note(`${id} works on it ${where}. For its answer, ask again with --task-id ${taskId}`)
+    terminal.note(`${id} works on it ${where}. To wait for its answer: claude-agents wait ${taskId}`)
   }
   return withSession(globals, accept, 'leave')
 }

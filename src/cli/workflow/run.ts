@@ -98,7 +98,7 @@ async function leave({ terminal, owner, leave: handOver }: Session, running: Run
   if (terminal.json) return terminal.value({ runId: running.id })
   terminal.line(`run ${running.id}`)
   terminal.note(
-    `It continues ${owner === null ? 'after this session' : `in process ${owner}`}: claude-agents workflow show ${running.id}`,
+    `It continues ${owner === null ? 'after this session' : `in process ${owner}`}. To follow it: claude-agents attach ${running.id}`,
   )
 }
 
