@@ -105,7 +105,6 @@ test('wait and attach outlive the owner, say once that no process works on it, a
   ]
   const attached = linesOf(waiting[2] as never)
   expect(JSON.parse((await attached.next()).value as string)).toMatchObject({ type: 'RunStarted' })
-  await stop()
   const notes = waiting.map(async (command) => {
     let text = ''
     for await (const piece of command.stderr as AsyncIterable<Buffer>) {
@@ -114,6 +113,7 @@ test('wait and attach outlive the owner, say once that no process works on it, a
     }
     return text
   })
+  await stop()
   expect(await Promise.all(notes.slice(0, 2))).toEqual([
     said('No process works on it'),
     said('claude-agents serve'),
@@ -147,7 +147,10 @@ test('attach shows history, then what comes; many may attach, and one that leave
   )
   const one = start('attach', 'a', '--json')
   const other = start('attach', 't2')
+  // Read from the beginning: what a command has printed before is lost.
   const lines = linesOf(one as never)
+  const shown = linesOf(other as never)
+  const asked = shown.next()
   const next = async (type: string) => {
     for (;;) {
       const { value } = await lines.next()
@@ -159,8 +162,7 @@ test('attach shows history, then what comes; many may attach, and one that leave
   expect(await next('TaskHeld')).toMatchObject({ data: { taskId: 't2' } })
   one.kill('SIGINT')
   expect(await one).toMatchObject({ exitCode: 130, stderr: said('Nothing was stopped') })
-  const shown = linesOf(other as never)
-  expect((await shown.next()).value).toBe('▸ wait  t2')
+  expect((await asked).value).toBe('▸ wait  t2')
   expect((await shown.next()).value).toContain('it needs approval: claude-agents agent approve t2')
   await run(['agent', 'reject', 't2', '--reason', 'no use'])
   expect(await other).toMatchObject({ exitCode: 1, stderr: said('was rejected') })
@@ -169,7 +171,7 @@ test('attach shows history, then what comes; many may attach, and one that leave
   const team = await run(['attach', 'run/r1'])
   expect(team.exitCode).toBe(0)
   expect(team.stdout).toMatch(
-    /^▸ a {2}working\n[\s\S]*✓ c {2}done {2}0 tokens {2}\$0\.01\n[\s\S]*## a\n\na heard go/,
+    /^▸ [abc] {2}working\n[\s\S]*✓ c {2}done {2}0 tokens {2}\$0\.01\n[\s\S]*## a\n\na heard go/,
   )
   expect(team.stdout).not.toContain('\u001b')
   expect((await run(['attach', 't1', '--json'])).values.map(({ type }) => type)).toEqual([
