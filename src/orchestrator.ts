@@ -251,6 +251,7 @@ export class Orchestrator implements AsyncDisposable {
           ...{ baseDir, store, logger, system: orchestrator },
           prepare: orchestrator.#declare,
           isStopping: () => !orchestrator.#intake.isOpen,
+          isClosing: () => orchestrator.#closing !== undefined,
           runner: orchestrator.#runner,
           ...defined({ stop: options.onStop }),
         })

@@ -2,12 +2,14 @@
 import { OwnerStopping, OwnerUnavailable } from '../events/errors/owner.ts'
 import { StoreInUse } from '../events/errors/store.ts'
 import { Orchestrator } from '../orchestrator.ts'
-import { connectOwner } from '../remote/client.ts'
+import { connectOwner, isUnserved } from '../remote/client.ts'
 import { readingOrchestrator, remoteOrchestrator } from '../remote/orchestrator.ts'
 import { retryWhileInUse } from '../remote/retry.ts'
 import { readingView } from '../store/care/view.ts'
 import { liveOwner } from '../store/level/lock.ts'
 import type { LevelStoreOptions } from '../store/level/store.ts'
+
+export { isUnserved }
 
 export interface Access {
   readonly orchestrator: Orchestrator
@@ -15,6 +17,8 @@ export interface Access {
   readonly owner: number | null
   /** What answers the owner's calls: see `AgentRunner.name`. null if the owner is this process. */
   readonly runner: string | null
+  /** Whether the owner has changed something for this process. */
+  readonly isUsed: () => boolean
 }
 
 /**
@@ -30,7 +34,12 @@ export function accessStore(
 ): Promise<Access> {
   return retryWhileInUse(
     async () =>
-      (await ownersAccess(baseDir, asks)) ?? { orchestrator: await open(), owner: null, runner: null },
+      (await ownersAccess(baseDir, asks)) ?? {
+        orchestrator: await open(),
+        owner: null,
+        runner: null,
+        isUsed: () => true,
+      },
   )
 }
 
@@ -47,7 +56,7 @@ export async function accessForReading(baseDir: string, options: LevelStoreOptio
   const orchestrator = await readingOrchestrator(Orchestrator, baseDir, view)
   // An owner that serves nobody.
   const silent = await liveOwner(baseDir).catch(() => null)
-  return { orchestrator, owner: silent?.pid ?? null, runner: null }
+  return { orchestrator, owner: silent?.pid ?? null, runner: null, isUsed: () => true }
 }
 
 /**
@@ -86,7 +95,7 @@ async function ownersAccess(baseDir: string, asks: boolean): Promise<Access | nu
   }
   try {
     const orchestrator = await remoteOrchestrator(Orchestrator, client)
-    return { orchestrator, owner: pid, runner: greeting.runner }
+    return { orchestrator, owner: pid, runner: greeting.runner, isUsed: () => client.isUsed }
   } catch (error) {
     client.close()
     if (!(error instanceof OwnerUnavailable)) throw error

@@ -58,7 +58,7 @@ export async function withSession(
   if (own) return work({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
-  const { accessForReading, accessOwner, accessStore, ownerOf } = await import('./access.ts')
+  const { accessForReading, accessOwner, accessStore, isUnserved, ownerOf } = await import('./access.ts')
   let opened: OpenedRunner | undefined
   const open = async () => {
     opened ??= await openRunner(options, screen)
@@ -66,6 +66,7 @@ export async function withSession(
     const notify = purpose === 'call' ? options.config.notify : undefined
     return openHere(options, opened, { resume: 'on-demand', ...defined({ notify }) })
   }
+  let hasChanged = () => true
   let isLeft = false
   const leave = () => {
     isLeft = true
@@ -75,7 +76,7 @@ export async function withSession(
     return accessStore(options.baseDir, open, { asks: asksForAnswers(purpose) })
   }
   const begin = async (): Promise<Session> => {
-    const { orchestrator, owner, runner } =
+    const { orchestrator, owner, runner, isUsed } =
       purpose === 'read'
         ? await accessForReading(options.baseDir, { logger: await commandLogger(options) })
         : await access()
@@ -84,9 +85,23 @@ export async function withSession(
       if (owner !== null && purpose !== 'read') await orchestrator.declared()
     } catch (error) {
       await orchestrator.close()
+      if (isUnserved(error)) return begin()
       throw error
     }
+    hasChanged = isUsed
     return { orchestrator, owner, terminal: screen, signal: interruption.signal, leave, renewed }
+  }
+  /** Works, and again with the next owner as often as one ends before it has done anything for this command. */
+  const serve = async () => {
+    for (;;) {
+      try {
+        return await work(session)
+      } catch (error) {
+        if (!isUnserved(error) || hasChanged() || interruption.signal.aborted) throw error
+        await session.orchestrator.close()
+        session = await begin()
+      }
+    }
   }
   const renewed = async () => {
     if (session.owner !== null && (await ownerOf(options.baseDir)) !== session.owner) {
@@ -99,7 +114,7 @@ export async function withSession(
   try {
     session = await begin()
     try {
-      await work(session)
+      await serve()
     } finally {
       if (await othersServed(session.orchestrator, interruption, screen)) leave()
       interruption.stop()

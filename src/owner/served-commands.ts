@@ -54,6 +54,7 @@ export class OwnerCommands {
   readonly #owner: OwnerName
   readonly #prepare: () => Promise<void>
   readonly #assertTaking: () => void
+  readonly #assertServing: () => void
   /** What continues without a client that waits, until it ends. */
   readonly #left = new Set<Promise<unknown>>()
   /** The same, without what is held. None of these rejects. */
@@ -64,17 +65,24 @@ export class OwnerCommands {
   readonly #tasks = new Map<string, Asked>()
   readonly #runs = new WeakMap<Run, Asked>()
 
-  /** @param assertTaking Throws OwnerStopping once nothing new is accepted. */
+  /**
+   * @param is `assertTaking` throws OwnerStopping once nothing new is accepted, `assertServing` once nothing is done for others
+   * any more.
+   */
   constructor(
     system: OwnedSystem,
     owner: OwnerName,
-    assertTaking: () => void,
+    {
+      assertTaking,
+      assertServing,
+    }: { readonly assertTaking: () => void; readonly assertServing: () => void },
     prepare: () => Promise<void> = async () => {},
   ) {
     this.#system = system
     this.#owner = owner
     this.#prepare = prepare
     this.#assertTaking = assertTaking
+    this.#assertServing = assertServing
   }
 
   /** Whether something that no client waits for has not ended. */
@@ -86,6 +94,7 @@ export class OwnerCommands {
     const allowed = agent === null ? SYSTEM_COMMANDS : AGENT_COMMANDS
     if (!allowed.includes(method) || !Array.isArray(args))
       throw new InvalidInputError({ what: String(method), problem: 'it is not a command of this owner' })
+    this.#assertServing()
     if (method === 'accept') this.#assertTaking()
     if (!READING_COMMANDS.has(method)) await this.#prepare()
     const aborted = agent !== null && method === 'cancel' && this.#abort(agent, args)

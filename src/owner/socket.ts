@@ -13,6 +13,7 @@ import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { OwnerBusy, OwnerOnly, OwnerStopping } from '../events/errors/owner.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { callListener } from '../events/listener.ts'
@@ -40,6 +41,8 @@ export interface Owned {
   readonly runner?: string
   /** Whether it accepts nothing new any more. */
   readonly isStopping?: () => boolean
+  /** Whether it does nothing more for others: what is asked of it now is for the next owner. */
+  readonly isClosing?: () => boolean
   /** Called when another process asks this one to end. Without it, such a request is refused. */
   readonly stop?: (request: StopRequest) => void
   /** Called before each command that changes something. */
@@ -61,8 +64,8 @@ const LIMITS = {
 }
 /** How long an owner that has nothing else to do waits for its readers. */
 const READERS_MS = 1000
-/** How long readers have, once the store is closing, to read the rest. */
-const GRACE_MS = 500
+/** How long clients have, once the store is closing, to read the rest. */
+const GRACE_MS = 1000
 
 /** Serves a store that this process has open and locked. */
 export async function serveOwner(owned: Owned): Promise<OwnerSocket> {
@@ -99,7 +102,11 @@ export class OwnerSocket {
     const assertTaking = () => {
       if (this.#isStopping) throw new OwnerStopping(owner)
     }
-    this.#commands = new OwnerCommands(owned.system, owner, assertTaking, owned.prepare)
+    const assertServing = () => {
+      if (this.#closing || owned.isClosing?.()) throw new OwnerStopping(owner)
+    }
+    const is = { assertTaking, assertServing }
+    this.#commands = new OwnerCommands(owned.system, owner, is, owned.prepare)
     this.#routes = {
       '/': () => ({ value: this.#greeting() }),
       ...readingRoutes(owned.store, this.#followers),
@@ -144,12 +151,16 @@ export class OwnerSocket {
     const work = () => [...this.#writes, ...this.#commands.working]
     if (work().length > 0) callListener(onWait)
     while (work().length > 0 && !signal.aborted) await Promise.race([aborted, Promise.all(work())])
-    const timeout = AbortSignal.timeout(READERS_MS)
-    while (!signal.aborted && !timeout.aborted && this.#readers.size > this.#followerCount) {
-      const closes = [...this.#readers].map((socket) => once(socket, 'close', { signal: timeout }))
-      await Promise.race([aborted, ...closes]).catch(() => {})
-    }
+    const reading = () => (this.#readers.size > this.#followerCount ? this.#readers : [])
+    await this.#left(AbortSignal.any([signal, AbortSignal.timeout(READERS_MS)]), reading)
     return this.#commands.hasLeft
+  }
+
+  /** Resolves when these clients have disconnected, or the signal aborts. */
+  async #left(signal: AbortSignal, clients: () => Iterable<Socket>): Promise<void> {
+    for (const socket of clients()) socket.ref()
+    for (let left = [...clients()]; left.length > 0 && !signal.aborted; left = [...clients()])
+      await Promise.race(left.map((socket) => once(socket, 'close', { signal }))).catch(() => {})
   }
 
   /** Gives readers a moment to read the rest of the log, then stops serving. The store is still open afterwards. */
@@ -163,20 +174,20 @@ export class OwnerSocket {
     const record = await readOwnerRecord(baseDir).catch(() => null)
     // Another owner may be in its place.
     if (record?.socket === this.#path) await removeOwnerRecord(baseDir)
+    await this.#followers.finish().catch(() => {})
+    // Who is connected by now is answered: what was asked has been done, or is for the next owner.
+    await setImmediate()
+    await this.#left(AbortSignal.timeout(GRACE_MS), () => this.#connections)
     const closed = once(this.#server, 'close')
     this.#server.close()
-    await this.#followers.finish().catch(() => {})
-    this.#server.closeIdleConnections()
-    for (const socket of this.#connections) socket.ref()
-    const grace = setTimeout(() => this.#server.closeAllConnections(), GRACE_MS)
+    this.#server.closeAllConnections()
     await closed
-    clearTimeout(grace)
     await Promise.all(this.#requests)
     await removeSocket(this.#path)
   }
 
   get #isStopping(): boolean {
-    return this.#owned.isStopping?.() ?? false
+    return this.#closing !== undefined || (this.#owned.isStopping?.() ?? false)
   }
 
   get #runner(): string {
@@ -232,10 +243,8 @@ export class OwnerSocket {
     const answered = this.#answer(request, response).finally(() => {
       if (isFollower) this.#followerCount--
       this.#requests.delete(answered)
-      if (this.#closing) setImmediate(() => this.#server.closeIdleConnections())
     })
     if (!isFollower) this.#requests.add(answered)
-    if (this.#closing) response.setHeader('connection', 'close')
   }
 
   /** Never rejects. */

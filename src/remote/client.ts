@@ -12,7 +12,7 @@ import { codeOf } from '../events/errors/phrases.ts'
 import { ClosedError } from '../events/errors/usage.ts'
 import { duration } from '../events/figures.ts'
 import { defined } from '../events/json.ts'
-import type { CommandRequest } from '../owner/commands.ts'
+import { type CommandRequest, READING_COMMANDS } from '../owner/commands.ts'
 import { type OwnerRecord, ownerFile, readOwnerRecord } from '../owner/record.ts'
 import { socketProblem } from '../owner/socket-directory.ts'
 import { errorFrom, type Greeting, isErrorLine, PROTOCOL } from '../owner/wire.ts'
@@ -25,6 +25,12 @@ const GREETING_MS = 5000
 
 /** The HTTP status of a connection that an owner refuses. */
 const BUSY = 503
+
+/** Whether an error of an owner says that it has done nothing: it ends, and the next one can be asked. */
+export function isUnserved(error: unknown): boolean {
+  const { _tag: tag, cause } = error as { readonly _tag?: string; readonly cause?: NodeJS.ErrnoException }
+  return tag === 'OwnerStopping' || (tag === 'OwnerUnavailable' && NOT_LISTENING.has(cause?.code ?? ''))
+}
 
 /** No process listens on the socket: the owner has ended, or is about to. */
 const NOT_LISTENING = new Set(['ENOENT', 'ECONNREFUSED'])
@@ -82,6 +88,7 @@ export class OwnerClient {
   readonly #connections = new Connections({ keepAlive: true })
   #greeting: Greeting | undefined
   #closed = false
+  #isUsed = false
 
   constructor(baseDir: string, { pid, started, pidNamespace, socket }: OwnerRecord) {
     this.process = { pid, started, pidNamespace }
@@ -153,7 +160,20 @@ export class OwnerClient {
   ): AsyncGenerator<unknown> {
     const response = await this.#send('POST', address, JSON.stringify(body))
     accepted?.()
-    yield* this.#lines(response, signal)
+    let isDone = true
+    try {
+      yield* this.#lines(response, signal)
+    } catch (error) {
+      isDone = !isUnserved(error)
+      throw error
+    } finally {
+      this.#isUsed ||= isDone
+    }
+  }
+
+  /** Whether this owner has changed something for this client, as far as that is known. */
+  get isUsed(): boolean {
+    return this.#isUsed
   }
 
   /** Calls a method of the orchestrator, or of one of its agents, by name. */
@@ -161,7 +181,10 @@ export class OwnerClient {
     // JSON would turn an omitted argument into null.
     const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
     const request: CommandRequest = { agent, method, args: given }
-    return this.result('/commands', request)
+    const wasUsed = this.#isUsed
+    const result = await this.result('/commands', request)
+    if (method === 'declared' || READING_COMMANDS.has(method)) this.#isUsed = wasUsed
+    return result
   }
 
   /** Sends a body whose answer is one value. */

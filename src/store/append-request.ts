@@ -178,14 +178,19 @@ export interface Repetition {
   readonly place: CommitPlace
   /** Where the first fact of the group would be, if the group was written as it is. */
   readonly first: number
-  /** Whether each of its commit ids is where it would be. If not, it was not written as it is. */
+  /** Whether each of its commit ids is where it would be, and the log holds as much. If not, it was not written as it is. */
   readonly isWhole: boolean
 }
 
-/** undefined if none of the group's commit ids is known. */
+/**
+ * undefined if none of the group's commit ids is known.
+ *
+ * @param end The last position of the log.
+ */
 export function repetitionIn(
   group: AppendGroup,
   placeOf: (commitId: string) => CommitPlace | undefined,
+  end: number,
 ): Repetition | undefined {
   let found: Omit<Repetition, 'isWhole'> | undefined
   let index = 0
@@ -203,7 +208,7 @@ export function repetitionIn(
     index += facts.length
     return isThere
   })
-  return { ...found, isWhole: isWhole && first > 0 }
+  return { ...found, isWhole: isWhole && first > 0 && index <= end + 1 }
 }
 
 /** The positions to read before {@link commitConflict}: the whole group, or what has its commit id instead. */

@@ -80,7 +80,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): EventStore {
     const group = appendGroup(appends, maxRecordBytes)
     const fenced = claims.refusal(group)
     if (fenced) throw fenced
-    const repetition = repetitionIn(group, (commitId) => commits.get(commitId))
+    const repetition = repetitionIn(group, (commitId) => commits.get(commitId), log.length)
     if (repetition) {
       const recorded = recordedAt(...positionsOf(repetition, group))
       const committed = recorded.map((fact) => ({ recorded: fact, isReduced: false }))

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Command, Option } from 'commander'
+import { execa } from 'execa'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { completeProgram } from '../../src/cli/program.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
@@ -70,6 +71,7 @@ let made = 0
 const fresh = () => `new-${++made}`
 const run = (...more: string[]) => ['workflow', 'run', 'a', 'researcher', 'go', ...more]
 const ask = (...more: string[]) => ['agent', 'ask', 'a', 'hello', ...more]
+const createIn = (id: string) => ['agent', 'create', id, 'You work.', '--repo', 'repo']
 const place = (value: string, source: string) =>
   value.replace('src', source).replace('target', `${fresh()}/placed`)
 
@@ -86,6 +88,11 @@ const RUNS: Readonly<Record<string, (value: string) => Running | readonly string
   '--log-level': (value) => ['--log-level', value, 'agent', 'list'],
   completion: (value) => ['completion', value],
   'demo --output': (value) => ['--base-dir', fresh(), 'demo', '--output', value],
+  'agent create --base': (value) => [...createIn(fresh()), '--base', value],
+  'agent create --branch': (value) => {
+    const id = fresh()
+    return [...createIn(id), '--branch', value.replace('ID', id)]
+  },
   'agent create --timeout': (value) => ['agent', 'create', fresh(), 'You work.', '--timeout', value],
   'agent ask': (value) => ({ words: ['agent', 'ask', 'a', value], input: 'hello' }),
   'agent ask --text': (value) => ({ words: ask('--text', value), input: 'a text' }),
@@ -156,6 +163,9 @@ beforeAll(async () => {
   await mkdir(join(folder, 'docs'))
   await writeFile(join(folder, 'docs/one.txt'), 'one')
   await writeFile(join(folder, 'notes.txt'), 'notes')
+  const me = ['-c', 'user.name=Me', '-c', 'user.email=me@example.com']
+  await execa('git', ['init', '--quiet', join(folder, 'repo')])
+  await execa('git', [...me, '-C', join(folder, 'repo'), 'commit', '--quiet', '--allow-empty', '-m', 'Begin'])
   const index = resolve(import.meta.dirname, '../../dist/index.js')
   await writeFile(
     join(folder, 'flow.mjs'),

@@ -5,7 +5,7 @@ import { AuthenticationError } from '../../src/events/errors/call.ts'
 import { Orchestrator } from '../../src/orchestrator.ts'
 import { SYSTEM_COMMANDS } from '../../src/owner/commands.ts'
 import { sequential } from '../../src/patterns/sequential.ts'
-import { connectOwner } from '../../src/remote/client.ts'
+import { connectOwner, isUnserved } from '../../src/remote/client.ts'
 import { remoteOrchestrator } from '../../src/remote/orchestrator.ts'
 import { all } from '../../src/testing/contract/kit.ts'
 import { scriptedRunner } from '../../src/testing/scripted-runner.ts'
@@ -175,6 +175,17 @@ describe('A task sent through the owner', () => {
     const failed = await failure(agent.ask('bad', { taskId: 'two' }))
     expect(await failure(through.reply('two'))).toEqual(failed)
     expect(await failure(through.reply('three'))).toMatchObject({ code: 'TaskNotFoundError' })
+  })
+
+  test('is refused by an owner that closes, which has done nothing of it: the next one can be asked', async () => {
+    const { own, remote, client } = await served()
+    await remote.declared()
+    const closing = own.close()
+    const refused = await remote.createAgent(A).catch((error: unknown) => error)
+    expect(refused).toMatchObject({ _tag: 'OwnerStopping' })
+    expect([isUnserved(refused), client.isUsed]).toEqual([true, false])
+    client.close()
+    await closing
   })
 
   test('continues when the process that asked dies, and its answer is kept', async () => {

@@ -77,7 +77,8 @@ export class BatchPlan {
   }
 
   add(group: AppendGroup): Outcome {
-    const repetition = repetitionIn(group, (id) => this.#commits.get(id) ?? this.#known.commits.get(id))
+    const placeOf = (id: string) => this.#commits.get(id) ?? this.#known.commits.get(id)
+    const repetition = repetitionIn(group, placeOf, this.end.position)
     if (repetition) return { kind: 'repeated', repetition }
     const error = versionConflict(group, (stream) => this.#version(stream))
     if (error) return { kind: 'conflict', error }

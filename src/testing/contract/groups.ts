@@ -160,6 +160,17 @@ export const groups: Checks = {
     assert.deepEqual(numbers(await store.append(agent.stream, agent.facts, { commitId: 'two' })), [2, 3])
     assert.equal(await store.head(), 3)
   },
+  async 'A group that repeats the last append of the log and goes on is a conflict, and writes nothing'(
+    store,
+  ) {
+    const [run, agent] = pair()
+    assert.ok(run && agent)
+    await store.appendAll([run, agent])
+    const more = { stream: 'agent/a', facts: [counted(4)] }
+    await assert.rejects(store.appendAll([run, agent, more]), isConflictOf('one'))
+    await assert.rejects(store.appendAll([agent, more]), isConflictOf('two'))
+    assert.equal(await store.head(), 3)
+  },
   async 'Two appends of a group cannot have the same commit id'(store) {
     const group = pair().map((append) => ({ ...append, commitId: 'one' }))
     await assert.rejects(store.appendAll(group), { _tag: 'InvalidInputError' })

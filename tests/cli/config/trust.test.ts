@@ -11,6 +11,7 @@ const READING: readonly (readonly string[])[] = [
   ...[
     ['agent', 'list'],
     ['agent', 'show', 'a'],
+    ['agent', 'path', 'a'],
     ['agent', 'sessions', 'a'],
     ['agent', 'held'],
   ],
@@ -63,9 +64,12 @@ const OTHERS = [
     'agent ask',
     'agent cancel',
     'agent create',
+    'agent diff',
+    'agent files',
     'agent reject',
     'agent remove',
     'agent reset',
+    'agent undo',
   ],
   ...[
     'account resume',
