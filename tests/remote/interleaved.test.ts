@@ -1,4 +1,4 @@
-/** Clients that begin, join, leave, interrupt, cancel and die in any order change no outcome but that of what they end. */
+/** Clients that begin, join, leave, interrupt, cancel and die, and owners that end, change no outcome but that of what was ended. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Orchestrator } from '../../src/orchestrator.ts'
@@ -26,6 +26,7 @@ const DEEDS = [
   'interrupt',
   'cancel',
   'die',
+  'the owner ends',
 ] as const
 
 const deed = fc.record({
@@ -62,7 +63,8 @@ test('No outcome differs from that of a run without interruptions, except of wha
       })
       const agents = ['a', 'b'].map((id) => ({ id, systemPrompt: 'x', timeoutMs: FOREVER_MS }))
       const runner = scriptedRunner({ clock, reply })
-      await using own = await Orchestrator.open({ baseDir, clock, agents, runner })
+      const open = () => Orchestrator.open({ baseDir, clock, agents, runner })
+      let own = await open()
       const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect(baseDir)))
       const expected = new Map<string, Expected>(RUNS.map((id) => [id, { status: 'absent', askers: 0 }]))
       for (const { what, client: index, runId } of deeds) {
@@ -94,9 +96,16 @@ test('No outcome differs from that of a run without interruptions, except of wha
           if (run.status === 'absent' || run.status === 'cancelled') continue
           await client.remote.runs.cancel(runId)
           run.status = 'cancelled'
-        } else {
+        } else if (what === 'die') {
           client.connection.close()
           clients[index] = await connect(baseDir)
+        } else {
+          for (const { connection } of clients) connection.close()
+          await own.close()
+          own = await open()
+          for (const index of clients.keys()) clients[index] = await connect(baseDir)
+          // The next owner resumes them by itself, so that no interruption is the last one's.
+          for (const run of expected.values()) if (run.status === 'running') run.askers = 1
         }
         // Those that a run ended for have nothing left to interrupt.
         if (run.status !== 'running') for (const { stops } of clients) stops.delete(runId)
@@ -117,6 +126,7 @@ test('No outcome differs from that of a run without interruptions, except of wha
         expect([runId, found, finalOutput]).toEqual([runId, ...outcome])
       }
       for (const { connection } of clients) connection.close()
+      await own.close()
     }),
     { numRuns: repetitions('INTERLEAVED_CLIENTS', { short: 15, long: 300 }) },
   )
