@@ -1,6 +1,6 @@
 /** A git repository of ours for the files of agents: bare, beside the log, never the user's. */
-import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type GitCall, git } from './git.ts'
 
@@ -19,8 +19,6 @@ export class FilesRepository {
     if (existsSync(join(this.path, 'info', 'attributes'))) return
     await mkdir(this.path, { recursive: true, mode: 0o700 })
     await this.git(['init', '--quiet', '--bare', '--template='])
-    // The repositories of users fetch the commits of agents from it.
-    await this.git(['config', 'uploadpack.allowAnySHA1InWant', 'true'])
     await mkdir(join(this.path, 'info'), { recursive: true })
     // The last: a repository without it is not complete.
     await writeFile(join(this.path, 'info', 'attributes'), ATTRIBUTES)
@@ -30,12 +28,15 @@ export class FilesRepository {
   async borrow(objects: string): Promise<void> {
     await this.prepare()
     const file = join(this.path, 'objects', 'info', 'alternates')
-    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
-    // As git has it: a line in quotes may hold any path.
+    await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    // As git has it: a line in quotes may hold any path. One that a crash has cut off would swallow the next.
+    const lines = text.split('\n').filter((line) => /^".*"$/.test(line))
     const line = JSON.stringify(objects)
     if (lines.includes(line)) return
-    await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
-    await appendFile(file, `${line}\n`)
+    // Read and written without a pause: another agent may be borrowing from another repository.
+    writeFileSync(`${file}.new`, [...lines, line, ''].join('\n'))
+    renameSync(`${file}.new`, file)
   }
 
   /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, or is missing. */
