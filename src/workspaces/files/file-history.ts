@@ -150,7 +150,7 @@ export class FileHistory {
     await writeFile(join(this.#own, 'laid-out'), '')
   }
 
-  /** To be called before a directory is made anew. */
+  /** To be called when the directory is gone. */
   async forgetLayout(): Promise<void> {
     await rm(join(this.#own, 'laid-out'), { force: true })
   }
@@ -220,7 +220,7 @@ export class FileHistory {
   async #write(root: Directory, path: FilePath, content: FileContent): Promise<void> {
     await writeFileAt(root, path, content).catch((cause) => {
       if (!IN_THE_WAY.includes(codeOf(cause))) throw cause
-      const problem = 'something that the repository ignores, or that is no file, is in the way'
+      const problem = 'something that the repository ignores, or a pipe, is in the way'
       const hint = 'Move it away, then try again.'
       throw new WorkspaceError({ path: join(this.#directory, readable(path)), problem, hint }, { cause })
     })

@@ -113,7 +113,7 @@ export async function addWorktree({ repository, directory, branch, commit }: Wor
   await rm(dirname(fresh), { recursive: true, force: true })
 }
 
-/** A branch that is there already has to be one of an agent, and no other tree may have it. Throws InvalidInputError. */
+/** An existing branch has to be one of an agent, and no other tree may have it checked out. Throws InvalidInputError. */
 async function checkBranch({ common }: UserRepository, branch: string, tip: string | null): Promise<void> {
   if (tip === null) return
   const what = `The branch ${branch}`
