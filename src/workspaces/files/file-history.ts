@@ -157,11 +157,17 @@ export class FileHistory {
 
   /** Saves the files as they are now. Without a change since the last snapshot, that one is returned. */
   save(message: string, by: Author): Promise<SavedFiles> {
-    return this.#save(message, by, [])
+    return this.#save(message, by)
   }
 
-  /** @param submodules The differences that concern submodules: they are noted, whatever is in the directory. */
-  async #save(message: string, by: Author, submodules: readonly Difference[]): Promise<SavedFiles> {
+  /** After restoring a commit: `submodules` differ, whatever is in the directory, and what the commit has is kept elsewhere. */
+  async #save(
+    message: string,
+    by: Author,
+    { submodules, of }: { readonly submodules: readonly Difference[]; readonly of?: string } = {
+      submodules: [],
+    },
+  ): Promise<SavedFiles> {
     const before = await this.#current()
     await using root = await openDirectory(this.#directory)
     const { known, suspects } = await this.#listed()
@@ -187,6 +193,8 @@ export class FileHistory {
     const [commit = '', root040000 = ''] = output.toString().split('\n')
     if (commit === '') return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count(changes) }
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? EMPTY_TREE
+    const others = [...(before ? [before.commit] : []), ...(of === undefined ? [] : [of])]
+    await this.#repository.own(commit, others, [tree, ...changes.map(({ oid }) => oid)])
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
     return { commit, tree, ...count(changes) }
   }
@@ -214,7 +222,7 @@ export class FileHistory {
       for (const { path, to } of part)
         await this.#write(root, path, { mode: to.mode as FileMode, bytes: contents.get(to.oid) as Buffer })
     }
-    return { before, after: await this.#save(message, by, submodules) }
+    return { before, after: await this.#save(message, by, { submodules, of: commit }) }
   }
 
   async #write(root: Directory, path: FilePath, content: FileContent): Promise<void> {

@@ -9,6 +9,7 @@ const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
 
 export class FilesRepository {
   readonly path: string
+  readonly #borrowed = new Set<string>()
 
   constructor(path: string) {
     this.path = path
@@ -27,6 +28,7 @@ export class FilesRepository {
   /** Reads objects of a repository of the user, so that they are not copied. *Contract:* they are pinned there by a ref. */
   async borrow(objects: string): Promise<void> {
     await this.prepare()
+    this.#borrowed.add(objects)
     const file = join(this.path, 'objects', 'info', 'alternates')
     await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
     const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
@@ -37,6 +39,18 @@ export class FilesRepository {
     // Read and written without a pause: another agent may be borrowing from another repository.
     writeFileSync(`${file}.new`, [...lines, line, ''].join('\n'))
     renameSync(`${file}.new`, file)
+  }
+
+  /**
+   * Copies what a commit has and the others have not, if a repository of the user has it too: git has not written it here
+   * then, and there it may be removed. `some`: objects of it.
+   */
+  async own(commit: string, others: readonly string[], some: readonly string[]): Promise<void> {
+    const isBorrowed = (oid: string) =>
+      [...this.#borrowed].some((objects) => existsSync(join(objects, oid.slice(0, 2), oid.slice(2))))
+    if (!some.some(isBorrowed)) return
+    const input = [Buffer.from([commit, ...others.map((other) => `^${other}^{tree}`), ''].join('\n'))]
+    await this.git(['pack-objects', '--quiet', '--revs', 'objects/pack/pack'], { input })
   }
 
   /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, or is missing. */

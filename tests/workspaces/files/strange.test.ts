@@ -226,3 +226,27 @@ test('a name of the repository, and no option, is what a difference is compared 
   await expect(another().commitOf(at, option)).rejects.toThrow('there is no such commit')
   expect(existsSync(join(folder, 'out'))).toBe(false)
 })
+
+test('a snapshot survives that its user throws away what the agent itself has committed', async () => {
+  const { repo, workspace, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  await mkdir(join(workspace, 'lib'))
+  await writeFile(join(workspace, 'lib/b.txt'), 'by the agent\n')
+  user(workspace, 'add', '-A')
+  user(workspace, 'commit', '-qm', 'its own')
+  const saved = await another().save(at, 'second')
+  await rm(workspace, { recursive: true })
+  user(repo, 'worktree', 'prune')
+  user(repo, 'branch', '-D', 'claude-agents/dev')
+  user(repo, 'reflog', 'expire', '--expire=now', '--all')
+  user(repo, 'gc', '-q', '--prune=now')
+  await another().save({ ...at, last: saved.commit }, 'again')
+  expect(await readFile(join(workspace, 'lib/b.txt'), 'utf8')).toBe('by the agent\n')
+})
+
+test.each(['claude-agents', 'claude-agents/dev/more'])('a branch %s is a clear error', async (name) => {
+  const { repo, place } = await world()
+  user(repo, 'branch', name)
+  await expect(another().save(await place(), 'first')).rejects.toThrow(`refs/heads/${name}' exists`)
+})
