@@ -64,8 +64,8 @@ export const MUTATIONS = [
     [
       'from its base',
       'src/workspaces/files/operations.ts',
-      'history.restore(last ?? workspace.commit',
-      'history.restore(workspace.commit',
+      'history.layOut(last ?? workspace.commit',
+      'history.layOut(workspace.commit',
     ],
   ),
   ...breaking(

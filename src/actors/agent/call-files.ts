@@ -50,7 +50,10 @@ export function callFiles(
   function worktree(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
     const workspace = actor.snapshot.context.config?.workspace
     if (!workspace || !runner.files) return undefined
-    return { files: runner.files, place: { agent, workspace, directories } }
+    return {
+      files: runner.files,
+      place: { agent, workspace, directories, last: actor.snapshot.context.files?.commit },
+    }
   }
 
   /** Does it in the open call, and records it there. */
@@ -82,8 +85,7 @@ export function callFiles(
       inCall(of, async (files, place) => {
         const { taskId } = of.task
         const { callId } = of.call
-        const last = actor.snapshot.context.files?.commit
-        const saved = await files.save(place, `before call ${callId}`, last)
+        const saved = await files.save(place, `before call ${callId}`)
         return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved } }
       }),
 

@@ -49,7 +49,7 @@ export class AgentFiles {
   readonly #life: AgentLife
   readonly #store: EventStore
   readonly #files: FilesOperations
-  readonly #place: FilesPlace
+  readonly #where: FilesPlace
 
   /** Throws InvalidInputError for an agent that does not work on a repository. */
   constructor(agent: string, life: AgentLife, { store, runner, directories }: AgentEnvironment) {
@@ -62,7 +62,11 @@ export class AgentFiles {
     this.#life = life
     this.#store = store
     this.#files = runner.files
-    this.#place = { agent, workspace, directories: directories(agent) }
+    this.#where = { agent, workspace, directories: directories(agent) }
+  }
+
+  get #place(): FilesPlace {
+    return { ...this.#where, last: this.#life.snapshot.context.files?.commit }
   }
 
   /** The answered tasks, oldest first. */
@@ -135,7 +139,9 @@ export class AgentFiles {
     const { commit: known } = this.#life.snapshot.context.files ?? {}
     const head =
       current?.call && known ? known : (await this.#files.save(this.#place, 'when it was looked at')).commit
-    return { base: since ?? this.#place.workspace.commit, head }
+    const base =
+      since === undefined ? this.#place.workspace.commit : await this.#files.commitOf(this.#place, since)
+    return { base, head }
   }
 
   /** The snapshot before the last turn whose files are still there. */

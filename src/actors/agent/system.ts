@@ -260,9 +260,8 @@ export class AgentSystem {
     const { workspace } = config
     if (workspace)
       await runner.files?.save(
-        { agent: agent.id, workspace, directories: directories(agent.id) },
+        { agent: agent.id, workspace, directories: directories(agent.id), last: fork?.files },
         'when it was created',
-        fork?.files,
       )
     const { forkedFrom, factId = null } = fork ?? {}
     if (forkedFrom?.sessionId)

@@ -8,11 +8,12 @@
  * F4. No link is followed, nothing but a file is read, and nothing of what an agent wrote is executed.
  */
 import { createHash } from 'node:crypto'
-import { lstatSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
-import { type Directory, openNamedDirectory, systemAddressing } from '../inputs/directory.ts'
+import { type Directory, openDirectory } from '../inputs/directory.ts'
 import { type Author, signatureOf, type WorkingTree } from './git.ts'
 import {
   directoryOf,
@@ -20,6 +21,7 @@ import {
   fastImportPath,
   fromTree,
   isInner,
+  isRefusedLink,
   readable,
   stepsOf,
   toTree,
@@ -88,6 +90,13 @@ interface Change extends Known {
   readonly kind: 'added' | 'changed' | 'removed'
 }
 
+/** What a path is in two snapshots. */
+interface Difference {
+  readonly path: FilePath
+  readonly from: Known | undefined
+  readonly to: Known | undefined
+}
+
 /** A file of an inner repository when it was last saved. */
 type Stamps = Readonly<Record<string, string>>
 
@@ -102,7 +111,7 @@ interface Mark {
 const MOST_UNKNOWN = 64
 /** How many contents are read from git at once. */
 const CONTENTS = 256
-const GONE = '0'.repeat(40)
+const NOTHING: Known = { mode: '0', oid: '0'.repeat(40) }
 
 export class FileHistory {
   readonly ref: string
@@ -130,17 +139,47 @@ export class FileHistory {
     ]
   }
 
+  /** Whether the directory has had the files that it begins from. Until then, what is in it is not the work of anybody. */
+  get isLaidOut(): boolean {
+    return existsSync(join(this.#own, 'laid-out'))
+  }
+
+  /** Fills a directory that is new, or that a crash has left in part. */
+  async layOut(commit: string, by: Author): Promise<void> {
+    await this.restore(commit, 'the files that it begins from', by)
+    await writeFile(join(this.#own, 'laid-out'), '')
+  }
+
+  /** To be called when the directory is gone. */
+  async forgetLayout(): Promise<void> {
+    await rm(join(this.#own, 'laid-out'), { force: true })
+  }
+
   /** Saves the files as they are now. Without a change since the last snapshot, that one is returned. */
-  async save(message: string, by: Author): Promise<SavedFiles> {
+  save(message: string, by: Author): Promise<SavedFiles> {
+    return this.#save(message, by)
+  }
+
+  /** After restoring a commit: `submodules` differ, whatever is in the directory, and what the commit has is kept elsewhere. */
+  async #save(
+    message: string,
+    by: Author,
+    { submodules, of }: { readonly submodules: readonly Difference[]; readonly of?: string } = {
+      submodules: [],
+    },
+  ): Promise<SavedFiles> {
     const before = await this.#current()
-    await using root = await openNamedDirectory(this.#directory, systemAddressing)
+    await using root = await openDirectory(this.#directory)
     const { known, suspects } = await this.#listed()
     const inner = await this.#innerFiles(root, known, suspects)
     const { stamps = {} } = before ?? {}
     const looked = new Set(suspects)
     for (const [path, stamp] of inner) if (stamps[path] !== stamp) looked.add(path)
     for (const path of known.keys()) if (isInner(path) && !inner.has(path)) looked.add(path)
-    if (before && looked.size === 0) return { commit: before.commit, tree: before.tree, ...count([]) }
+    for (const { path, to } of submodules) if (to && !isSubmodule(to)) looked.add(path)
+    const links = submodules.filter(({ to }) => !to || isSubmodule(to))
+    if (before && looked.size === 0 && links.length === 0)
+      return { commit: before.commit, tree: before.tree, ...count([]) }
     const changes: Change[] = []
     const header = [
       `commit ${this.ref}\nmark :1\n`,
@@ -149,11 +188,13 @@ export class FileHistory {
       before ? `from ${before.commit}\n` : '',
     ].join('')
     const output = await this.#repository.git(['fast-import', '--quiet', '--done'], {
-      input: this.#commands(root, known, looked, header, before === undefined, changes),
+      input: this.#commands(root, known, looked, links, header, before === undefined, changes),
     })
     const [commit = '', root040000 = ''] = output.toString().split('\n')
     if (commit === '') return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count(changes) }
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? EMPTY_TREE
+    const others = [...(before ? [before.commit] : []), ...(of === undefined ? [] : [of])]
+    await this.#repository.own(commit, others, [tree, ...changes.map(({ oid }) => oid)])
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
     return { commit, tree, ...count(changes) }
   }
@@ -169,18 +210,28 @@ export class FileHistory {
     by: Author,
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }> {
     const before = await this.save(message, by)
-    await using root = await openNamedDirectory(this.#directory, systemAddressing)
+    await using root = await openDirectory(this.#directory)
     const differences = await this.#differences(before.commit, commit)
     // What is in the way is removed first.
     for (const { path, to } of differences) if (to === undefined) await removeFileAt(root, path)
-    const written = differences.flatMap(({ path, to }) => (to ? [{ path, to }] : []))
+    const written = differences.flatMap(({ path, to }) => (to && !isSubmodule(to) ? [{ path, to }] : []))
+    const submodules = differences.filter(({ from, to }) => isSubmodule(from) || isSubmodule(to))
     for (let from = 0; from < written.length; from += CONTENTS) {
       const part = written.slice(from, from + CONTENTS)
       const contents = await this.#contents(part.map(({ to }) => to.oid))
       for (const { path, to } of part)
-        await writeFileAt(root, path, { mode: to.mode as FileMode, bytes: contents.get(to.oid) as Buffer })
+        await this.#write(root, path, { mode: to.mode as FileMode, bytes: contents.get(to.oid) as Buffer })
     }
-    return { before, after: await this.save(message, by) }
+    return { before, after: await this.#save(message, by, { submodules, of: commit }) }
+  }
+
+  async #write(root: Directory, path: FilePath, content: FileContent): Promise<void> {
+    await writeFileAt(root, path, content).catch((cause) => {
+      if (!IN_THE_WAY.includes(codeOf(cause))) throw cause
+      const problem = 'something that the repository ignores, or a pipe, is in the way'
+      const hint = 'Move it away, then try again.'
+      throw new WorkspaceError({ path: join(this.#directory, readable(path)), problem, hint }, { cause })
+    })
   }
 
   /** A commit of the repository's own with the files of a snapshot; null if the parent has the same files. */
@@ -231,6 +282,9 @@ export class FileHistory {
     if (this.#mark && (await this.#looseRef()) === this.#mark.commit) return this.#mark
     await this.#repository.prepare()
     await mkdir(this.#own, { recursive: true })
+    // Nobody else writes here: locks are those of a process that was killed.
+    for (const locked of [this.#tree.index, join(this.#repository.path, this.ref)])
+      await rm(`${locked}.lock`, { force: true })
     const refs = await this.#repository.git(['for-each-ref', '--format=%(objectname) %(tree)', this.ref])
     const [commit = '', tree = ''] = refs.toString().trim().split(' ')
     if (commit === '') {
@@ -239,7 +293,7 @@ export class FileHistory {
       return undefined
     }
     this.#mark = await readMark(join(this.#own, 'mark'))
-    if (this.#mark?.commit === commit) return this.#mark
+    if (this.#mark?.commit === commit && existsSync(this.#tree.index)) return this.#mark
     // The index is not of this snapshot: it was left by a crash, or is not there at all.
     await rm(this.#tree.index, { force: true })
     await this.#repository.git(['read-tree', commit], { tree: this.#tree })
@@ -266,6 +320,7 @@ export class FileHistory {
       }
       const tab = line.indexOf('\t')
       const [, mode = '', oid = ''] = line.slice(0, tab).split(' ')
+      if (mode === '160000') continue
       const path = fromTree(line.slice(tab + 1))
       known.set(path, { mode, oid })
       if (tag !== 'H' && !isInner(path)) suspects.add(path)
@@ -308,6 +363,7 @@ export class FileHistory {
     root: Directory,
     known: ReadonlyMap<FilePath, Known>,
     looked: ReadonlySet<FilePath>,
+    links: readonly Difference[],
     header: string,
     isFirst: boolean,
     changes: Change[],
@@ -320,16 +376,22 @@ export class FileHistory {
       yield Buffer.from(line, 'latin1')
       if (bytes) yield* [Buffer.from(`data ${bytes.length}\n`), bytes, Buffer.from('\n')]
     }
+    for (const { path, from, to } of links) {
+      changes.push({ path, kind: !to ? 'removed' : from ? 'changed' : 'added', ...(to ?? NOTHING) })
+      const name = fastImportPath(toTree(path))
+      yield* tell(to ? `M ${to.mode} ${to.oid} ${name}\n` : `D ${name}\n`)
+    }
     const found: [FilePath, FileContent][] = []
     // A file may have become a directory: what is gone is told first.
     for (const path of looked) {
       const was = known.get(path)
-      const content = await readFileAt(root, path)
+      const read = await readFileAt(root, path)
+      const content = read?.mode === '120000' && isRefusedLink(path) ? null : read
       if (content && was) {
         if (was.mode !== content.mode || was.oid !== oidOf(content.bytes)) found.push([path, content])
       } else if (content) found.push([path, content])
       else if (was) {
-        changes.push({ path, kind: 'removed', mode: '0', oid: GONE })
+        changes.push({ path, kind: 'removed', ...NOTHING })
         yield* tell(`D ${fastImportPath(toTree(path))}\n`)
       }
     }
@@ -359,11 +421,11 @@ export class FileHistory {
     this.#unknown = 0
   }
 
-  async #differences(from: string, to: string) {
+  async #differences(from: string, to: string): Promise<readonly Difference[]> {
     const raw = fieldsOf(
       await this.#repository.git(['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-abbrev', from, to]),
     )
-    const differences: { path: FilePath; from: Known | undefined; to: Known | undefined }[] = []
+    const differences: Difference[] = []
     for (let at = 0; at + 1 < raw.length; at += 2) {
       const [oldMode = '', newMode = '', oldOid = '', newOid = ''] = (raw[at] as string).slice(1).split(' ')
       differences.push({
@@ -399,6 +461,10 @@ function parentsOf(paths: readonly FilePath[]): ReadonlySet<FilePath> {
       parents.add(at)
   return parents
 }
+
+const IN_THE_WAY = ['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']
+
+const isSubmodule = (known: Known | undefined): boolean => known?.mode === '160000'
 
 const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 

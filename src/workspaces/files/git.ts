@@ -45,8 +45,6 @@ export interface GitCall {
   readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
   /** The tree that it works on, with an index of that tree. */
   readonly tree?: WorkingTree
-  /** A further repository on this disk that it may read from. */
-  readonly from?: string
   /** Who commits, and when. Default: nobody can. */
   readonly by?: Author
   readonly signal?: AbortSignal
@@ -65,7 +63,7 @@ export interface WorkingTree {
 /** What git prints. Throws WorkspaceError if git fails, or is missing. */
 export async function git(
   command: readonly string[],
-  { repository, directory = repository, input, tree, from, by, signal }: GitCall,
+  { repository, directory = repository, input, tree, by, signal }: GitCall,
 ): Promise<Buffer> {
   const { execa } = await import('execa')
   const start = () =>
@@ -76,7 +74,6 @@ export async function git(
         HOME: '/nonexistent',
         ...ENVIRONMENT,
         GIT_DIR: repository,
-        ...(from !== undefined && { GIT_ALLOW_PROTOCOL: 'file' }),
         ...(by && identityOf(by)),
         ...(tree && { GIT_WORK_TREE: tree.directory, GIT_INDEX_FILE: tree.index }),
       },

@@ -1,8 +1,9 @@
 /** What runners do with the files of agents that work on a repository: laid out, saved, brought back, compared. */
 import { existsSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
+import { InvalidInputError } from '../../events/errors/usage.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import type { RepositoryOptions, RepositoryWorkspace } from '../../events/options/agent.ts'
 import type { AgentDirectories } from '../directories.ts'
@@ -17,7 +18,7 @@ import {
   headOf,
   objectsOf,
   releaseWorktree,
-  resetIndex,
+  type UserRepository,
   userRepository,
 } from './worktree.ts'
 
@@ -26,13 +27,17 @@ export interface FilesPlace {
   readonly agent: string
   readonly workspace: RepositoryWorkspace
   readonly directories: AgentDirectories
+  /** The snapshot that a worktree which is not there is made from. Default: the commit that the agent began from. */
+  readonly last?: string | undefined
 }
 
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
   resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
-  /** Saves the files as they are. A worktree that is gone is made again first, from the given snapshot or its base. */
-  save(place: FilesPlace, note: string, last?: string): Promise<SavedFiles>
+  /** The commit that a name means in the repository; a snapshot is its own name. Throws InvalidInputError. */
+  commitOf(place: FilesPlace, name: string): Promise<string>
+  /** Saves the files as they are. A worktree that is gone is made again first, as in everything here. */
+  save(place: FilesPlace, note: string): Promise<SavedFiles>
   /** Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. */
   restore(
     place: FilesPlace,
@@ -47,7 +52,7 @@ export interface FilesOperations {
   patch(place: FilesPlace, from: string, to: string): Promise<string>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
-  /** Saves the files, and takes the worktree out of the repository. Its branch and its snapshots stay. */
+  /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
   release(place: FilesPlace): Promise<void>
 }
 
@@ -55,24 +60,21 @@ export function filesOperations(clock: Clock): FilesOperations {
   const histories = new Map<string, FileHistory>()
   const by = (agent: string) => ({ author: agent, at: new Date(clock.now()) })
 
-  async function historyOf(place: FilesPlace, last?: string): Promise<FileHistory> {
-    const { agent, workspace, directories } = place
+  async function historyOf({ agent, workspace, directories, last }: FilesPlace): Promise<FileHistory> {
     const { workspace: directory, base } = directories
     if (base === undefined)
       throw new WorkspaceError({ path: directory, problem: 'the runner does not know the base directory' })
     const known = histories.get(directory)
     if (known && existsSync(join(directory, '.git'))) return known
-    const repository = await userRepository(workspace.repo)
+    const repository = await repositoryOf(workspace)
     const ours = new FilesRepository(join(base, 'files.git'))
     await ours.borrow(objectsOf(repository))
     const ignored = { excludes: excludesOf(repository) }
     const history = new FileHistory({ repository: ours, agent, directory, ignored })
-    if (!existsSync(join(directory, '.git'))) {
-      await prepareDirectories(directories)
-      await addWorktree({ ...workspace, repository, directory })
-      await resetIndex(directory)
-      await history.restore(last ?? workspace.commit, 'the files that it begins from', by(agent))
-    }
+    await prepareDirectories(directories)
+    if ((await readdir(directory)).length === 0) await history.forgetLayout()
+    await addWorktree({ ...workspace, repository, directory })
+    if (!history.isLaidOut) await history.layOut(last ?? workspace.commit, by(agent))
     histories.set(directory, history)
     return history
   }
@@ -82,7 +84,9 @@ export function filesOperations(clock: Clock): FilesOperations {
       const repository = await userRepository(repo)
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
-    save: async (place, note, last) => (await historyOf(place, last)).save(note, by(place.agent)),
+    commitOf: async ({ workspace }, name) =>
+      /^[0-9a-f]{40}$/.test(name) ? name : commitOf(await repositoryOf(workspace), name),
+    save: async (place, note) => (await historyOf(place)).save(note, by(place.agent)),
     restore: async (place, commit, note) => (await historyOf(place)).restore(commit, note, by(place.agent)),
     changes: async (place, from, to) => (await historyOf(place)).changes(from, to),
     list: async (place, commit) => (await historyOf(place)).list(commit),
@@ -94,18 +98,27 @@ export function filesOperations(clock: Clock): FilesOperations {
       const parent = await headOf(directory, workspace.branch)
       const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
       if (parent === null || commit === null) return null
-      const repository = await userRepository(workspace.repo)
+      const repository = await repositoryOf(workspace)
       const from = join(directories.base ?? '', 'files.git')
       await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
       return commit
     },
     async release(place) {
       const { workspace, directories } = place
-      if (!existsSync(join(directories.workspace, '.git'))) return
-      await (await historyOf(place)).save('when its agent was removed', by(place.agent))
+      const repository = await repositoryOf(workspace).catch(() => null)
+      // Without its repository, there is nothing that its files could be saved in.
+      if (repository && existsSync(join(directories.workspace, '.git')))
+        await (await historyOf(place)).save('when its agent was removed', by(place.agent))
       histories.delete(directories.workspace)
-      await releaseWorktree(await userRepository(workspace.repo), directories.workspace)
-      await rm(join(directories.workspace, '.git'), { force: true })
+      if (repository) await releaseWorktree(repository, directories.workspace)
     },
   }
+}
+
+/** Throws InvalidInputError if it is no longer where it was. */
+async function repositoryOf({ repo }: RepositoryWorkspace): Promise<UserRepository> {
+  const repository = await userRepository(repo)
+  if (repository.path === repo) return repository
+  const hint = 'Bring it back, or remove the agent.'
+  throw new InvalidInputError({ what: `The repository ${repo}`, problem: 'it is no longer there', hint })
 }

@@ -30,6 +30,9 @@ export const fromTree = (path: FilePath): FilePath =>
 /** Whether it lies in a repository inside the files, where git does not look. */
 export const isInner = (path: FilePath): boolean => /(^|\/)\.git@*(\/|$)/i.test(path)
 
+/** Git has no index with a link of that name. */
+export const isRefusedLink = (path: FilePath): boolean => /(^|\/)\.gitmodules$/i.test(path)
+
 /** As `git fast-import` reads it. */
 export const fastImportPath = (path: FilePath): string =>
   `"${path.replace(/[^ !#-[\]-~]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`)}"`

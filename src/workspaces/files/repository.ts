@@ -1,6 +1,6 @@
 /** A git repository of ours for the files of agents: bare, beside the log, never the user's. */
-import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type GitCall, git } from './git.ts'
 
@@ -9,6 +9,7 @@ const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
 
 export class FilesRepository {
   readonly path: string
+  readonly #borrowed = new Set<string>()
 
   constructor(path: string) {
     this.path = path
@@ -19,8 +20,6 @@ export class FilesRepository {
     if (existsSync(join(this.path, 'info', 'attributes'))) return
     await mkdir(this.path, { recursive: true, mode: 0o700 })
     await this.git(['init', '--quiet', '--bare', '--template='])
-    // The repositories of users fetch the commits of agents from it.
-    await this.git(['config', 'uploadpack.allowAnySHA1InWant', 'true'])
     await mkdir(join(this.path, 'info'), { recursive: true })
     // The last: a repository without it is not complete.
     await writeFile(join(this.path, 'info', 'attributes'), ATTRIBUTES)
@@ -29,13 +28,29 @@ export class FilesRepository {
   /** Reads objects of a repository of the user, so that they are not copied. *Contract:* they are pinned there by a ref. */
   async borrow(objects: string): Promise<void> {
     await this.prepare()
+    this.#borrowed.add(objects)
     const file = join(this.path, 'objects', 'info', 'alternates')
-    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n')
-    // As git has it: a line in quotes may hold any path.
+    await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    // As git has it: a line in quotes may hold any path. One that a crash has cut off would swallow the next.
+    const lines = text.split('\n').filter((line) => /^".*"$/.test(line))
     const line = JSON.stringify(objects)
     if (lines.includes(line)) return
-    await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
-    await appendFile(file, `${line}\n`)
+    // Read and written without a pause: another agent may be borrowing from another repository.
+    writeFileSync(`${file}.new`, [...lines, line, ''].join('\n'))
+    renameSync(`${file}.new`, file)
+  }
+
+  /**
+   * Copies what a commit has and the others have not, if a repository of the user has it too: git has not written it here
+   * then, and there it may be removed. `some`: objects of it.
+   */
+  async own(commit: string, others: readonly string[], some: readonly string[]): Promise<void> {
+    const isBorrowed = (oid: string) =>
+      [...this.#borrowed].some((objects) => existsSync(join(objects, oid.slice(0, 2), oid.slice(2))))
+    if (!some.some(isBorrowed)) return
+    const input = [Buffer.from([commit, ...others.map((other) => `^${other}^{tree}`), ''].join('\n'))]
+    await this.git(['pack-objects', '--quiet', '--revs', 'objects/pack/pack'], { input })
   }
 
   /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, or is missing. */

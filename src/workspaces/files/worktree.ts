@@ -6,8 +6,8 @@
  * W3. What an agent began from stays in the repository for as long as its agent is there: a ref of ours pins it.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, realpath } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { InvalidInputError } from '../../events/errors/usage.ts'
 import { git } from './git.ts'
 
@@ -55,11 +55,16 @@ async function repositoryAt(directory: string): Promise<UserRepository | null> {
   const isBare = !existsSync(join(directory, '.git'))
   if (isBare && !(existsSync(join(directory, 'HEAD')) && existsSync(join(directory, 'objects')))) return null
   const repository = isBare ? directory : join(directory, '.git')
-  const output = await git(['rev-parse', '--path-format=absolute', '--git-common-dir'], {
-    repository,
-    directory,
-  })
-  return { path: directory, common: output.toString().trimEnd(), isBare }
+  const asked = ['--show-object-format', '--path-format=absolute', '--git-common-dir']
+  const output = (await git(['rev-parse', ...asked], { repository, directory })).toString()
+  const [format = ''] = output.split('\n', 1)
+  if (format !== 'sha1')
+    throw new InvalidInputError({
+      what: `The repository ${directory}`,
+      problem: 'agents cannot work on a repository with SHA-256 objects',
+      hint: 'Use a clone with SHA-1 objects.',
+    })
+  return { path: directory, common: output.slice(format.length + 1).trimEnd(), isBare }
 }
 
 /** The commit that a name means there. Throws InvalidInputError. */
@@ -81,22 +86,68 @@ export async function commitOf({ path, common }: UserRepository, name: string): 
 const gitDirectory = (path: string, common: string) =>
   existsSync(join(path, '.git')) ? join(path, '.git') : common
 
-/** Adds the worktree, without its files. An existing one stays. */
+/** Adds the worktree, without its files. An existing one stays, and so does what is in the directory. */
 export async function addWorktree({ repository, directory, branch, commit }: WorktreePlace): Promise<void> {
   if (existsSync(join(directory, '.git'))) return
   const { common } = repository
   const at = { repository: common, directory: common }
   await git(['check-ref-format', '--branch', branch], at)
-  await git(['update-ref', pinOf(branch), commit], at)
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  // A worktree of it that was removed by hand leaves its record.
-  const isNew = await git(['rev-parse', '--verify', '--quiet', `refs/heads/${branch}`], at).then(
-    () => false,
-    () => true,
-  )
-  const branching = isNew ? ['--no-track', '-b', branch, '--', directory, commit] : ['--', directory, branch]
+  const real = await realpath(directory)
+  // Git adds worktrees to empty directories only, and not in one step: `.git` moves here when it is complete.
+  const fresh = join(real, '..', 'new', basename(real))
+  for (const left of [real, fresh]) await releaseWorktree(repository, left)
+  await rm(dirname(fresh), { recursive: true, force: true })
+  const tip = await refAt(common, `refs/heads/${branch}`)
+  await checkBranch(repository, branch, tip)
+  await git(['update-ref', pinOf(branch), commit], at)
+  // The work of a removed agent of the same id, if it is merged, is part of what the new one begins from.
+  const isMerged = tip !== null && (await isAncestor(common, tip, commit))
+  if (isMerged) await git(['update-ref', `refs/heads/${branch}`, commit, tip], at)
+  const branching = tip === null ? ['--no-track', '-b', branch, '--', fresh, commit] : ['--', fresh, branch]
   await git(['worktree', 'add', '--force', '--quiet', '--no-checkout', ...branching], at)
+  await resetIndex(fresh)
+  const record = (await readFile(join(fresh, '.git'), 'utf8')).replace(/^gitdir: /, '').trimEnd()
+  await writeFile(join(record, 'gitdir'), `${join(real, '.git')}\n`)
+  await rename(join(fresh, '.git'), join(real, '.git'))
+  await rm(dirname(fresh), { recursive: true, force: true })
 }
+
+/** An existing branch has to be one of an agent, and no other tree may have it checked out. Throws InvalidInputError. */
+async function checkBranch({ common }: UserRepository, branch: string, tip: string | null): Promise<void> {
+  if (tip === null) return
+  const what = `The branch ${branch}`
+  if ((await refAt(common, pinOf(branch))) === null)
+    throw new InvalidInputError({
+      what,
+      problem: 'the repository already has a branch of that name, and no agent made it',
+      hint: 'Name a new one.',
+    })
+  const listed = await git(['worktree', 'list', '--porcelain'], { repository: common, directory: common })
+  for (const record of listed.toString().split('\n\n')) {
+    const [path = '', ...lines] = record.split('\n')
+    const elsewhere = path.replace(/^worktree /, '')
+    if (lines.includes(`branch refs/heads/${branch}`) && existsSync(elsewhere))
+      throw new InvalidInputError({
+        what,
+        problem: `it is checked out in ${elsewhere}`,
+        hint: 'Name another one, or check out another branch there.',
+      })
+  }
+}
+
+const isAncestor = (common: string, commit: string, of: string): Promise<boolean> =>
+  git(['merge-base', '--is-ancestor', commit, of], { repository: common, directory: common }).then(
+    () => true,
+    () => false,
+  )
+
+/** null if there is no such ref. */
+const refAt = (common: string, ref: string): Promise<string | null> =>
+  git(['rev-parse', '--verify', '--quiet', ref], { repository: common, directory: common }).then(
+    (output) => output.toString().trim(),
+    () => null,
+  )
 
 /** The commit that a worktree's branch is at; null if the agent has left its branch. */
 export async function headOf(directory: string, branch: string): Promise<string | null> {
@@ -112,25 +163,23 @@ export async function advanceBranch(
   { from, commit, parent }: { readonly from: string; readonly commit: string; readonly parent: string },
 ): Promise<void> {
   const at = { repository: common, directory: common }
-  const options = [
-    '--quiet',
-    '--no-tags',
-    '--no-write-fetch-head',
-    '--no-recurse-submodules',
-    '--no-auto-maintenance',
-  ]
-  await git(['fetch', ...options, '--', from, commit], { ...at, from })
+  // Not fetched: a fetch runs what the configuration of the repository names.
+  const input = [Buffer.from(`${commit}\n^${parent}\n`)]
+  const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
+  await git(['unpack-objects', '-q'], { ...at, input: [pack] })
   // If the agent has committed meanwhile, its commit stays.
   await git(['update-ref', `refs/heads/${branch}`, commit, parent], at)
   await resetIndex(directory)
 }
 
-/** Lets the repository forget a worktree. Its branch stays. */
+/** Lets the repository forget a worktree. Its branch and its files stay. */
 export async function releaseWorktree({ common }: UserRepository, directory: string): Promise<void> {
-  await git(['worktree', 'remove', '--force', '--force', '--', directory], {
-    repository: common,
-    directory: common,
-  })
+  const real = await realpath(directory).catch(() => directory)
+  const records = join(common, 'worktrees')
+  for (const name of await readdir(records).catch(() => [])) {
+    const path = await readFile(join(records, name, 'gitdir'), 'utf8').catch(() => '')
+    if (path.trimEnd() === join(real, '.git')) await rm(join(records, name), { recursive: true, force: true })
+  }
 }
 
 /** What keeps the commits that an agent began from. */

@@ -161,6 +161,45 @@ test('a worktree that is gone is made again from the newest snapshot', async () 
   expect(await orchestrator.sendTask('dev', 'two')).toBe('.gitignore a.txt one')
 })
 
+test('to look at an agent whose worktree is gone makes it again from the newest snapshot', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    await writeFile(join(workspace, prompt), '')
+    return 'done'
+  })
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+  await agent.ask('one')
+  await rm(agent.workspace, { recursive: true })
+  const { base, files } = await agent.files.diff({ since: 'main' })
+  expect(base).toBe(user(repo, 'rev-parse', 'main'))
+  expect(files).toMatchObject([{ path: 'one', status: 'added' }])
+  expect(await filesIn(agent.workspace)).toEqual(['.gitignore', 'a.txt', 'one'])
+})
+
+test('a new agent under the id of a removed one begins at its base, and its branch goes on from there', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    await writeFile(join(workspace, prompt), '')
+    return 'done'
+  })
+  await using orchestrator = await open()
+  const options = { id: 'dev', systemPrompt: 'You work.', workspace: { repo } }
+  await (await orchestrator.createAgent(options)).ask('one')
+  await orchestrator.removeAgent('dev')
+  user(repo, 'merge', '-q', 'claude-agents/dev')
+  user(repo, '-c', 'core.hooksPath=/dev/null', 'commit', '-qm', 'mine', '--allow-empty')
+  const again = await orchestrator.createAgent(options)
+  expect((await again.files.diff()).files).toEqual([])
+  await again.ask('two')
+  // When it is removed, its commit is there.
+  await orchestrator.removeAgent('dev')
+  expect(user(repo, 'log', '--format=%s', 'claude-agents/dev').split('\n')).toEqual([
+    'two',
+    'mine',
+    'one',
+    'first',
+  ])
+})
+
 test('a removed agent leaves its branch and its snapshots, and no worktree', async () => {
   const { repo, open } = await world(async (workspace, prompt) => {
     await writeFile(join(workspace, prompt), '')

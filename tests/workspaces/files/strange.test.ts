@@ -1,0 +1,252 @@
+/** Agents on repositories of every kind, broken off at any step, and whatever agent and user do to them. */
+import { existsSync, mkdtempSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execaSync } from 'execa'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../../src/clock.ts'
+import { filesOperations } from '../../../src/workspaces/files/operations.ts'
+
+const user = (cwd: string, ...command: string[]) =>
+  execaSync('git', ['-c', 'user.name=User', '-c', 'user.email=user@example.com', ...command], { cwd }).stdout
+
+async function world(...init: string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'strange-'))
+  const repo = join(folder, 'repo')
+  await mkdir(repo)
+  user(repo, 'init', '-q', '-b', 'main', ...init)
+  await writeFile(join(repo, 'a.txt'), 'one\n')
+  await writeFile(join(repo, '.gitignore'), 'build\n')
+  user(repo, 'add', '-A')
+  user(repo, 'commit', '-qm', 'first')
+  const base = join(folder, 'base')
+  const directories = {
+    workspace: join(base, 'agents/dev/workspace'),
+    home: join(base, 'agents/dev/home'),
+    base,
+  }
+  const place = async (options: { branch?: string; base?: string } = {}) => ({
+    agent: 'dev',
+    directories,
+    workspace: await filesOperations(systemClock).resolve({
+      repo,
+      base: 'HEAD',
+      branch: 'claude-agents/dev',
+      ...options,
+    }),
+  })
+  return { folder, repo, base, workspace: directories.workspace, place }
+}
+
+const another = () => filesOperations(systemClock)
+const filesIn = async (directory: string) =>
+  (await readdir(directory)).filter((name) => name !== '.git').sort()
+
+test('a submodule is neither laid out nor removed', async () => {
+  const { repo, workspace, place } = await world()
+  user(repo, 'update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},sub`)
+  user(repo, 'commit', '-qm', 'a submodule')
+  const at = await place()
+  await another().save(at, 'first')
+  await writeFile(join(workspace, 'b.txt'), 'new\n')
+  const saved = await another().save(at, 'second')
+  expect(await another().changes(at, at.workspace.commit, saved.commit)).toMatchObject([{ path: 'b.txt' }])
+  expect(await another().commit(at, saved, 'work')).not.toBeNull()
+  expect(user(repo, 'diff', '--name-only', 'main', 'claude-agents/dev')).toBe('b.txt')
+  await another().restore(at, at.workspace.commit, 'undo')
+  expect(await filesIn(workspace)).toEqual(['.gitignore', 'a.txt'])
+})
+
+test('a worktree whose files a crash has not laid out, or in part, is completed', async () => {
+  const { base, workspace, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  // As after a crash: the worktree is there, its files are not.
+  await rm(join(workspace, 'a.txt'))
+  await rm(join(base, 'files.git/agents/dev'), { recursive: true })
+  await another().save(at, 'again')
+  expect(await filesIn(workspace)).toEqual(['.gitignore', 'a.txt'])
+})
+
+test('locks that a killed process left do not stop the next one', async () => {
+  const { base, workspace, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  await writeFile(join(workspace, 'b.txt'), '')
+  await writeFile(join(base, 'files.git/agents/dev/index.lock'), '')
+  await writeFile(join(base, 'files.git/refs/agents/dev.lock'), '')
+  expect(await another().save(at, 'second')).toMatchObject({ added: 1 })
+})
+
+test('an index that is gone is made again, and does not hide what was removed', async () => {
+  const { base, workspace, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  await rm(join(base, 'files.git/agents/dev/index'))
+  await rm(join(workspace, 'a.txt'))
+  expect(await another().save(at, 'second')).toMatchObject({ added: 0, changed: 0, removed: 1 })
+})
+
+test('a branch of the user, or one that is checked out elsewhere, is not taken', async () => {
+  const { folder, repo, place } = await world()
+  await expect(another().save(await place({ branch: 'main' }), 'first')).rejects.toThrow(
+    'already has a branch',
+  )
+  const other = await place()
+  const directories = {
+    workspace: join(folder, 'other/workspace'),
+    home: join(folder, 'other/home'),
+    base: join(folder, 'other'),
+  }
+  await another().save(other, 'first')
+  await expect(another().save({ ...other, directories }, 'first')).rejects.toThrow('is checked out in')
+  expect(user(repo, 'status', '--porcelain', '--untracked-files=no')).toBe('')
+})
+
+test.each([
+  ['deleted', async (git: string) => rm(git)],
+  [
+    'replaced',
+    async (git: string) => {
+      await rm(git)
+      execaSync('git', ['init', '-q'], { cwd: join(git, '..') })
+    },
+  ],
+])('an agent that has %s its .git keeps its files, and can be removed', async (how, done) => {
+  const { repo, workspace, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  await writeFile(join(workspace, 'b.txt'), '')
+  await done(join(workspace, '.git'))
+  const saved = await another().save(at, 'second')
+  expect(saved).toMatchObject({ added: 1, removed: 0 })
+  const commit = await another().commit(at, saved, 'work')
+  if (how === 'deleted') expect(commit).not.toBeNull()
+  await another().release(at)
+  expect(user(repo, 'worktree', 'list').split('\n')).toHaveLength(1)
+})
+
+test('an agent whose repository is gone can be removed', async () => {
+  const { repo, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  await rename(repo, `${repo}-moved`)
+  await another().release(at)
+})
+
+test('a repository with SHA-256 objects is refused', async () => {
+  const { place } = await world('--object-format=sha256')
+  await expect(place()).rejects.toThrow('SHA-256')
+})
+
+test('a line of a borrowed repository that a crash has cut off does not spoil the next one', async () => {
+  const { base, workspace, place } = await world()
+  await mkdir(join(base, 'files.git/objects/info'), { recursive: true })
+  await writeFile(join(base, 'files.git/objects/info/alternates'), '"/half')
+  await another().save(await place(), 'first')
+  expect(await filesIn(workspace)).toEqual(['.gitignore', 'a.txt'])
+})
+
+test('a link under the name .gitmodules stops nothing', async () => {
+  const { workspace, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  await symlink('/etc/passwd', join(workspace, '.gitmodules'))
+  await another().save(at, 'second')
+  await writeFile(join(workspace, 'b.txt'), '')
+  expect(await another().save(at, 'third')).toMatchObject({ added: 1 })
+})
+
+test('a commit is brought to a shallow and hostile repository, and starts nothing there', async () => {
+  const { folder, repo, workspace, place } = await world()
+  user(repo, 'commit', '-qm', 'second', '--allow-empty')
+  const ran = join(folder, 'ran')
+  await rename(repo, `${repo}-full`)
+  user(folder, 'clone', '-q', '--depth=1', `file://${repo}-full`, repo)
+  const evil = `sh -c 'echo ran >> ${ran}'`
+  for (const [key, value] of [
+    ['core.alternateRefsCommand', `echo ran >> ${ran}; true`],
+    ['core.sshCommand', evil],
+    ['uploadpack.packObjectsHook', evil],
+    [`remote.${join(folder, 'base/files.git')}.uploadpack`, `${evil}; git-upload-pack`],
+    ['gpg.program', evil],
+    ['commit.gpgSign', 'true'],
+  ] as const)
+    user(repo, 'config', key, value)
+  await writeFile(join(repo, '.git/objects/info/alternates'), `${repo}-full/.git/objects\n`)
+  const at = await place()
+  await another().save(at, 'first')
+  await writeFile(join(workspace, 'b.txt'), '')
+  const commit = await another().commit(at, await another().save(at, 'second'), 'work')
+  expect(user(repo, 'rev-parse', 'claude-agents/dev')).toBe(commit)
+  await expect(readFile(ran, 'utf8')).rejects.toThrow('ENOENT')
+})
+
+test('nothing outside is read, written or removed through a link, and what is ignored stops an undo', async () => {
+  const { folder, repo, workspace, place } = await world()
+  await mkdir(join(repo, 'lib'))
+  await writeFile(join(repo, 'lib/b.txt'), 'two\n')
+  user(repo, 'add', '-A')
+  user(repo, 'commit', '-qm', 'second')
+  const at = await place()
+  await another().save(at, 'first')
+  const outside = join(folder, 'outside')
+  await mkdir(outside)
+  await writeFile(join(outside, 'b.txt'), 'theirs\n')
+  await rm(join(workspace, 'lib'), { recursive: true })
+  await symlink(outside, join(workspace, 'lib'))
+  await another().restore(at, at.workspace.commit, 'undo')
+  expect(await readFile(join(workspace, 'lib/b.txt'), 'utf8')).toBe('two\n')
+  expect(await readFile(join(outside, 'b.txt'), 'utf8')).toBe('theirs\n')
+
+  await rm(join(workspace, 'a.txt'))
+  await mkdir(join(workspace, 'a.txt/build'), { recursive: true })
+  await writeFile(join(workspace, 'a.txt/build/x'), 'ignored')
+  const undone = another().restore(at, at.workspace.commit, 'undo')
+  await expect(undone).rejects.toThrow('something that the repository ignores')
+  expect(await readFile(join(workspace, 'a.txt/build/x'), 'utf8')).toBe('ignored')
+
+  await rename(workspace, `${workspace}-moved`)
+  await symlink(outside, workspace)
+  await expect(another().save(at, 'third')).rejects.toThrow()
+  expect(await readdir(outside)).toEqual(['b.txt'])
+})
+
+test('a name of the repository, and no option, is what a difference is compared with', async () => {
+  const { folder, workspace, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  await writeFile(join(workspace, 'b.txt'), '')
+  const { commit } = await another().save(at, 'second')
+  const base = await another().commitOf(at, 'main')
+  expect(await another().changes(at, base, commit)).toMatchObject([{ path: 'b.txt' }])
+  expect(await another().commitOf(at, commit)).toBe(commit)
+  const option = `--output=${join(folder, 'out')}`
+  await expect(another().commitOf(at, option)).rejects.toThrow('there is no such commit')
+  expect(existsSync(join(folder, 'out'))).toBe(false)
+})
+
+test('a snapshot survives that its user throws away what the agent itself has committed', async () => {
+  const { repo, workspace, place } = await world()
+  const at = await place()
+  await another().save(at, 'first')
+  await mkdir(join(workspace, 'lib'))
+  await writeFile(join(workspace, 'lib/b.txt'), 'by the agent\n')
+  user(workspace, 'add', '-A')
+  user(workspace, 'commit', '-qm', 'its own')
+  const saved = await another().save(at, 'second')
+  await rm(workspace, { recursive: true })
+  user(repo, 'worktree', 'prune')
+  user(repo, 'branch', '-D', 'claude-agents/dev')
+  user(repo, 'reflog', 'expire', '--expire=now', '--all')
+  user(repo, 'gc', '-q', '--prune=now')
+  await another().save({ ...at, last: saved.commit }, 'again')
+  expect(await readFile(join(workspace, 'lib/b.txt'), 'utf8')).toBe('by the agent\n')
+})
+
+test.each(['claude-agents', 'claude-agents/dev/more'])('a branch %s is a clear error', async (name) => {
+  const { repo, place } = await world()
+  user(repo, 'branch', name)
+  await expect(another().save(await place(), 'first')).rejects.toThrow(`refs/heads/${name}' exists`)
+})
