@@ -1452,7 +1452,7 @@ export const MUTATIONS = [
     [
       'it does not say so',
       'src/owner/socket.ts',
-      'return this.#owned.isStopping?.() ?? false',
+      'return this.#closing !== undefined || (this.#owned.isStopping?.() ?? false)',
       'return false',
     ],
   ),
