@@ -103,7 +103,7 @@ export class OwnerSocket {
       if (this.#isStopping) throw new OwnerStopping(owner)
     }
     const assertServing = () => {
-      if (this.#closing || owned.isClosing?.()) throw new OwnerStopping(owner)
+      if (this.#isClosing) throw new OwnerStopping(owner)
     }
     const is = { assertTaking, assertServing }
     this.#commands = new OwnerCommands(owned.system, owner, is, owned.prepare)
@@ -187,7 +187,11 @@ export class OwnerSocket {
   }
 
   get #isStopping(): boolean {
-    return this.#closing !== undefined || (this.#owned.isStopping?.() ?? false)
+    return this.#isClosing || (this.#owned.isStopping?.() ?? false)
+  }
+
+  get #isClosing(): boolean {
+    return this.#closing !== undefined || (this.#owned.isClosing?.() ?? false)
   }
 
   get #runner(): string {
