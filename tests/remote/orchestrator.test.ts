@@ -188,6 +188,22 @@ describe('A task sent through the owner', () => {
     await closing
   })
 
+  test('is done once: a look at the same time does not make its client forget that it asked for it', async () => {
+    const { own, remote, client } = await served()
+    let look = () => {}
+    const looked = new Promise<void>((resolve) => (look = resolve))
+    const list = async () => {
+      await looked
+      return []
+    }
+    Object.assign(own.runs, { list })
+    const looking = remote.runs.list()
+    await remote.createAgent(A)
+    look()
+    await looking
+    expect(client.isUsed).toBe(true)
+  })
+
   test('is refused by an owner whose own work is slow to end, and so is a run: the next one can be asked', async () => {
     let release = () => {}
     const reply = () => new Promise<string>((resolve) => (release = () => resolve('late')))
