@@ -43,6 +43,8 @@ export interface Owned {
   readonly isStopping?: () => boolean
   /** Whether it does nothing more for others: what is asked of it now is for the next owner. */
   readonly isClosing?: () => boolean
+  /** Whether it executes this run. */
+  readonly isActive?: (runId: string) => boolean
   /** Called when another process asks this one to end. Without it, such a request is refused. */
   readonly stop?: (request: StopRequest) => void
   /** Called before each command that changes something. */
@@ -105,7 +107,7 @@ export class OwnerSocket {
     const assertServing = () => {
       if (this.#isClosing) throw new OwnerStopping(owner)
     }
-    const is = { assertTaking, assertServing }
+    const is = { assertTaking, assertServing, isActive: owned.isActive ?? (() => false) }
     this.#commands = new OwnerCommands(owned.system, owner, is, owned.prepare)
     this.#routes = {
       '/': () => ({ value: this.#greeting() }),

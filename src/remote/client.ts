@@ -195,12 +195,9 @@ export class OwnerClient {
   }
 
   /** Sends a body whose answer is one value. */
-  async result(
-    address: string,
-    body: object,
-    options: Pick<PostOptions, 'changes'> = {},
-  ): Promise<unknown> {
-    for await (const answer of this.post(address, body, options)) return (answer as { result: unknown }).result
+  async result(address: string, body: object, options: Pick<PostOptions, 'changes'> = {}): Promise<unknown> {
+    for await (const answer of this.post(address, body, options))
+      return (answer as { result: unknown }).result
     throw this.unavailable('gave no answer')
   }
 
