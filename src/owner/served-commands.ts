@@ -5,7 +5,6 @@ import type { HoldListeners } from '../actors/agent/tasks/channel.ts'
 import { OtherWorkflowError } from '../events/errors/owner.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { Run } from '../patterns/runs/run.ts'
-import { OpenSteps } from '../patterns/runs/step-event.ts'
 import type { WorkflowReference } from '../workflows/pattern.ts'
 import {
   AGENT_COMMANDS,
@@ -259,11 +258,7 @@ const nameOf = (reference: WorkflowReference) => ('name' in reference ? referenc
 
 /** Waits for a run. `onHeld` is called when all its open steps are held. */
 const untilHeld = (run: Run) => (onHeld: () => void) => {
-  const steps = new OpenSteps()
-  run.subscribe((event) => {
-    steps.note(event)
-    if (steps.areHeld) onHeld()
-  })
+  void run.rested().then(onHeld)
   return run.ended
 }
 
