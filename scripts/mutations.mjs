@@ -1452,8 +1452,8 @@ export const MUTATIONS = [
     [
       'it does not say so',
       'src/owner/socket.ts',
-      'return this.#closing !== undefined || (this.#owned.isStopping?.() ?? false)',
-      'return false',
+      'return this.#isClosing || (this.#owned.isStopping?.() ?? false)',
+      'return this.#isClosing',
     ],
   ),
   ...breaking(

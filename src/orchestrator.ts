@@ -252,6 +252,7 @@ export class Orchestrator implements AsyncDisposable {
           prepare: orchestrator.#declare,
           isStopping: () => !orchestrator.#intake.isOpen,
           isClosing: () => orchestrator.#closing !== undefined,
+          isActive: (runId) => orchestrator.#runs.isActive(runId),
           runner: orchestrator.#runner,
           ...defined({ stop: options.onStop }),
         })

@@ -5,6 +5,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AgentInfo } from '../actors/agent/list.ts'
 import type { Config } from '../config/configuration.ts'
 import { OtherRunnerError } from '../events/errors/owner.ts'
@@ -30,6 +31,9 @@ export interface Session {
   /** This session, or one through the next owner of the store if its own has ended. */
   readonly renewed: () => Promise<Session>
 }
+
+/** How long to wait before the next owner is looked for. */
+const NEXT_OWNER_MS = 100
 
 type Work = (session: Session) => Promise<void>
 
@@ -58,6 +62,7 @@ export async function withSession(
   if (own) return work({ ...own, terminal: terminal(options) })
   const screen = terminal(options)
   const interruption = listenForInterruption()
+  const { signal } = interruption
   const { accessForReading, accessOwner, accessStore, isUnserved, ownerOf } = await import('./access.ts')
   let opened: OpenedRunner | undefined
   const open = async () => {
@@ -85,11 +90,16 @@ export async function withSession(
       if (owner !== null && purpose !== 'read') await orchestrator.declared()
     } catch (error) {
       await orchestrator.close()
-      if (isUnserved(error)) return begin()
-      throw error
+      if (!isUnserved(error) || signal.aborted) throw error
+      return beginAgain()
     }
     hasChanged = isUsed
-    return { orchestrator, owner, terminal: screen, signal: interruption.signal, leave, renewed }
+    return { orchestrator, owner, terminal: screen, signal, leave, renewed }
+  }
+  /** The owner is about to end. Until it has, each look at it costs both processes work. */
+  const beginAgain = async (): Promise<Session> => {
+    await delay(NEXT_OWNER_MS, undefined, { signal }).catch(() => {})
+    return begin()
   }
   /** Works, and again with the next owner as often as one ends before it has done anything for this command. */
   const serve = async () => {
@@ -97,9 +107,9 @@ export async function withSession(
       try {
         return await work(session)
       } catch (error) {
-        if (!isUnserved(error) || hasChanged() || interruption.signal.aborted) throw error
+        if (!isUnserved(error) || hasChanged() || signal.aborted) throw error
         await session.orchestrator.close()
-        session = await begin()
+        session = await beginAgain()
       }
     }
   }

@@ -5,7 +5,6 @@ import type { HoldListeners } from '../actors/agent/tasks/channel.ts'
 import { OtherWorkflowError } from '../events/errors/owner.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import type { Run } from '../patterns/runs/run.ts'
-import { OpenSteps } from '../patterns/runs/step-event.ts'
 import type { WorkflowReference } from '../workflows/pattern.ts'
 import {
   AGENT_COMMANDS,
@@ -55,6 +54,7 @@ export class OwnerCommands {
   readonly #prepare: () => Promise<void>
   readonly #assertTaking: () => void
   readonly #assertServing: () => void
+  readonly #isActive: (runId: string) => boolean
   /** What continues without a client that waits, until it ends. */
   readonly #left = new Set<Promise<unknown>>()
   /** The same, without what is held. None of these rejects. */
@@ -67,7 +67,7 @@ export class OwnerCommands {
 
   /**
    * @param is `assertTaking` throws OwnerStopping once nothing new is accepted, `assertServing` once nothing is done for others
-   * any more.
+   * any more; `isActive` tells which runs this process executes.
    */
   constructor(
     system: OwnedSystem,
@@ -75,7 +75,12 @@ export class OwnerCommands {
     {
       assertTaking,
       assertServing,
-    }: { readonly assertTaking: () => void; readonly assertServing: () => void },
+      isActive,
+    }: {
+      readonly assertTaking: () => void
+      readonly assertServing: () => void
+      readonly isActive: (runId: string) => boolean
+    },
     prepare: () => Promise<void> = async () => {},
   ) {
     this.#system = system
@@ -83,6 +88,7 @@ export class OwnerCommands {
     this.#prepare = prepare
     this.#assertTaking = assertTaking
     this.#assertServing = assertServing
+    this.#isActive = isActive
   }
 
   /** Whether something that no client waits for has not ended. */
@@ -140,13 +146,15 @@ export class OwnerCommands {
     const tell = async (own: Asked) => {
       await this.#assertSame(request)
       const given = { ...options, id: runId, signal: own.stop.signal }
+      // Begun by this owner itself, which wants it as well.
+      const isOpen = this.#isActive(runId)
       run =
         input === undefined
           ? this.#system.runs.resume(runId, (workflow ?? undefined) as never, given)
           : this.#system.run(workflow as never, input as never, given)
       // Its client may have gone.
       run.catch(() => {})
-      const asked = this.#share(ask, own, this.#runs.get(run), false)
+      const asked = this.#share(ask, own, this.#runs.get(run), isOpen)
       asked.run = run
       this.#runs.set(run, asked)
       await run.begun
@@ -250,11 +258,7 @@ const nameOf = (reference: WorkflowReference) => ('name' in reference ? referenc
 
 /** Waits for a run. `onHeld` is called when all its open steps are held. */
 const untilHeld = (run: Run) => (onHeld: () => void) => {
-  const steps = new OpenSteps()
-  run.subscribe((event) => {
-    steps.note(event)
-    if (steps.areHeld) onHeld()
-  })
+  void run.rested().then(onHeld)
   return run.ended
 }
 

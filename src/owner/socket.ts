@@ -43,6 +43,8 @@ export interface Owned {
   readonly isStopping?: () => boolean
   /** Whether it does nothing more for others: what is asked of it now is for the next owner. */
   readonly isClosing?: () => boolean
+  /** Whether it executes this run. */
+  readonly isActive?: (runId: string) => boolean
   /** Called when another process asks this one to end. Without it, such a request is refused. */
   readonly stop?: (request: StopRequest) => void
   /** Called before each command that changes something. */
@@ -103,9 +105,9 @@ export class OwnerSocket {
       if (this.#isStopping) throw new OwnerStopping(owner)
     }
     const assertServing = () => {
-      if (this.#closing || owned.isClosing?.()) throw new OwnerStopping(owner)
+      if (this.#isClosing) throw new OwnerStopping(owner)
     }
-    const is = { assertTaking, assertServing }
+    const is = { assertTaking, assertServing, isActive: owned.isActive ?? (() => false) }
     this.#commands = new OwnerCommands(owned.system, owner, is, owned.prepare)
     this.#routes = {
       '/': () => ({ value: this.#greeting() }),
@@ -187,7 +189,11 @@ export class OwnerSocket {
   }
 
   get #isStopping(): boolean {
-    return this.#closing !== undefined || (this.#owned.isStopping?.() ?? false)
+    return this.#isClosing || (this.#owned.isStopping?.() ?? false)
+  }
+
+  get #isClosing(): boolean {
+    return this.#closing !== undefined || (this.#owned.isClosing?.() ?? false)
   }
 
   get #runner(): string {

@@ -80,6 +80,14 @@ async function greetOwner(baseDir: string): Promise<OwnerClient | null> {
   }
 }
 
+interface PostOptions {
+  /** Called as soon as the owner has the request. */
+  readonly accepted?: () => void
+  readonly signal?: AbortSignal
+  /** Whether it may change something. Default: true. */
+  readonly changes?: boolean
+}
+
 export class OwnerClient {
   readonly baseDir: string
   readonly pid: number
@@ -152,19 +160,19 @@ export class OwnerClient {
     yield* this.#lines(response, signal)
   }
 
-  /** Sends a body and yields the lines of the answer. `accepted` is called as soon as the owner has the request. */
+  /** Sends a body and yields the lines of the answer. */
   async *post(
     address: string,
     body: object,
-    { accepted, signal }: { readonly accepted?: () => void; readonly signal?: AbortSignal } = {},
+    { accepted, signal, changes = true }: PostOptions = {},
   ): AsyncGenerator<unknown> {
     const response = await this.#send('POST', address, JSON.stringify(body))
     accepted?.()
-    let isDone = true
+    let isDone = changes
     try {
       yield* this.#lines(response, signal)
     } catch (error) {
-      isDone = !isUnserved(error)
+      isDone &&= !isUnserved(error)
       throw error
     } finally {
       this.#isUsed ||= isDone
@@ -181,15 +189,15 @@ export class OwnerClient {
     // JSON would turn an omitted argument into null.
     const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)
     const request: CommandRequest = { agent, method, args: given }
-    const wasUsed = this.#isUsed
-    const result = await this.result('/commands', request)
-    if (method === 'declared' || READING_COMMANDS.has(method)) this.#isUsed = wasUsed
-    return result
+    return this.result('/commands', request, {
+      changes: method !== 'declared' && !READING_COMMANDS.has(method),
+    })
   }
 
   /** Sends a body whose answer is one value. */
-  async result(address: string, body: object): Promise<unknown> {
-    for await (const answer of this.post(address, body)) return (answer as { result: unknown }).result
+  async result(address: string, body: object, options: Pick<PostOptions, 'changes'> = {}): Promise<unknown> {
+    for await (const answer of this.post(address, body, options))
+      return (answer as { result: unknown }).result
     throw this.unavailable('gave no answer')
   }
 

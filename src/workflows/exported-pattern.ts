@@ -1,13 +1,14 @@
 /** Loads patterns that a module exports, and checks that they are patterns. */
 import { hash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EMPTY } from 'rxjs'
 import { codeOf, systemProblem } from '../events/errors/phrases.ts'
+import { NotAFileError } from '../events/errors/store.ts'
 import { InvalidInputError } from '../events/errors/usage.ts'
 import { nameHint } from '../events/nearest-name.ts'
 import type { Pattern } from '../patterns/pattern.ts'
+import { readPlainFile } from '../store/directory.ts'
 
 /** What a module exports, and the hash of its content. */
 interface LoadedModule {
@@ -35,10 +36,11 @@ export const hashOfModule = async (file: string): Promise<string> => hash('sha25
 
 async function contentOf(file: string): Promise<Buffer> {
   try {
-    return await readFile(file)
+    return await readPlainFile(file)
   } catch (cause) {
     const isMissing = codeOf(cause) === 'ENOENT'
-    const problem = isMissing ? 'there is no such module' : `it cannot be read: ${systemProblem(cause)}`
+    const unread = isMissing ? 'there is no such module' : `it cannot be read: ${systemProblem(cause)}`
+    const problem = cause instanceof NotAFileError ? `it is ${cause.details.kind}, not a file` : unread
     throw new InvalidInputError({ what: file, problem }, { cause })
   }
 }

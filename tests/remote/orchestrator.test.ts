@@ -188,6 +188,45 @@ describe('A task sent through the owner', () => {
     await closing
   })
 
+  test('is done once: a look at the same time does not make its client forget that it asked for it', async () => {
+    const { own, remote, client } = await served()
+    let look = () => {}
+    const looked = new Promise<void>((resolve) => (look = resolve))
+    const list = async () => {
+      await looked
+      return []
+    }
+    Object.assign(own.runs, { list })
+    const looking = remote.runs.list()
+    await remote.createAgent(A)
+    look()
+    await looking
+    expect(client.isUsed).toBe(true)
+  })
+
+  test('is refused by an owner whose own work is slow to end, and so is a run: the next one can be asked', async () => {
+    let release = () => {}
+    const reply = () => new Promise<string>((resolve) => (release = () => resolve('late')))
+    const { own, client, runner } = await served({ reply }, { agents: [A] })
+    const task = (await own.agent('a')).ask('x')
+    void task.catch(() => {})
+    await until(() => runner.calls.length === 1)
+    const closing = own.close()
+    const refused = []
+    for (const [path, request] of [
+      ['/tasks', { agent: 'a', taskId: 't1', task: { prompt: 'x' } }],
+      ['/runs', { runId: 'r1', workflow: { kind: 'program', name: 'p' }, hash: null, input: 'x' }],
+    ] as const)
+      refused.push(
+        await all(client.post(path, { ask: path, options: {}, ...request })).catch((error: unknown) => error),
+      )
+    expect(refused).toEqual([0, 1].map(() => expect.objectContaining({ _tag: 'OwnerStopping' })))
+    expect([refused.every(isUnserved), client.isUsed]).toEqual([true, false])
+    release()
+    client.close()
+    await closing
+  })
+
   test('continues when the process that asked dies, and its answer is kept', async () => {
     const clock = virtualClock()
     const { baseDir, own, runner } = await served(

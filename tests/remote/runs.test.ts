@@ -129,7 +129,7 @@ describe('A workflow that is run through the owner', () => {
     expect((await own.runs.show('r1')).status).toBe('paused')
   })
 
-  test('of the owner itself is not ended by a client that joins it', async () => {
+  test('of the owner itself is not ended by a client that joins it, and that client leaves at once', async () => {
     const { own, remote, clock, calls } = await slowTeam()
     const stop = new AbortController()
     const mine = own.run(WORKFLOW, 'x', { id: 'r1' })
@@ -137,11 +137,11 @@ describe('A workflow that is run through the owner', () => {
     await joined.begun
     await calls(1)
     stop.abort('enough')
+    await expect(joined).rejects.toMatchObject({ _tag: 'StillWantedError' })
     await clock.advance(1000)
     await calls(2)
     await clock.advance(1000)
     expect((await mine).success).toBe(true)
-    await joined.catch(() => {})
   })
 
   test('that is code of the client is refused, with what to do instead', async () => {

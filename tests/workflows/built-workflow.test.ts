@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +8,7 @@ import type { JsonObject } from '../../src/events/json.ts'
 import type { OrchestratorOptions } from '../../src/orchestrator-options.ts'
 import type { Pattern } from '../../src/patterns/pattern.ts'
 import type { ScriptedRunnerOptions } from '../../src/testing/scripted-runner.ts'
-import { buildWorkflow } from '../../src/workflows/built-workflow.ts'
+import { buildWorkflow, sealWorkflow } from '../../src/workflows/built-workflow.ts'
 import { TEMPLATES, type WorkflowReference } from '../../src/workflows/pattern.ts'
 import { until, world } from '../actors/world.ts'
 
@@ -36,6 +37,17 @@ async function files() {
   await write('Edit:')
   return { yaml, module, write }
 }
+
+test('A pipe in place of a module is refused, and nothing waits for its writer', async () => {
+  const { yaml } = await files()
+  const file = join(yaml, '..', 'pipe.mjs')
+  execFileSync('mkfifo', [file])
+  const module = { kind: 'module', file, export: 'report' } as const
+  for (const read of [buildWorkflow, sealWorkflow])
+    await expect(read(module)).rejects.toMatchObject({
+      ...{ _tag: 'InvalidInputError', message: expect.stringContaining('it is a pipe, not a file') },
+    })
+})
 
 async function team(options: OrchestratorOptions = {}, script = by) {
   const here = await world()

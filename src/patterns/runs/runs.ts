@@ -244,7 +244,7 @@ export class Runs {
   /** Whether this process executes a run, or did when this was called: one that ends while it is listed was running. */
   #activeFromNowOn(): IsActive {
     const now = new Set(this.#active.keys())
-    return (id) => now.has(id) || this.#active.has(id)
+    return (id) => now.has(id) || this.isActive(id)
   }
 
   #atPresent<Info extends RunInfo>(runs: readonly Info[], isActive: IsActive): Promise<readonly Info[]> {
@@ -374,6 +374,11 @@ export class Runs {
   /** Whether no run is active but those that are held. */
   get areSettled(): boolean {
     return [...this.#active.values()].every(({ run }) => run.isHeld)
+  }
+
+  /** Whether this process executes a run. */
+  isActive(id: string): boolean {
+    return this.#active.has(id)
   }
 
   /** Leaves the runs as they are: the next process can resume them. */

@@ -5,7 +5,7 @@ import { type RunFact, runFacts, type StepError } from '../../events/run-facts.t
 import type { Body } from '../../events/task-input.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { factsWithAnswers } from './recorded-answers.ts'
-import { type RecordedStepEvent, RecordedStepEvents, type StepEvent } from './step-event.ts'
+import { OpenSteps, type RecordedStepEvent, RecordedStepEvents, type StepEvent } from './step-event.ts'
 
 /** The result of a workflow. */
 export interface WorkflowResult {
@@ -31,18 +31,15 @@ export class Progress {
   /** The answer to the last ask of each agent, no matter in which order the answers come. */
   readonly #results = new Map<string, { readonly ask: number; readonly text: string }>()
   readonly #agents = new Set<string>()
-  readonly #open = new Set<number>()
-  readonly #held = new Set<number>()
+  readonly #open = new OpenSteps()
   #steps = 0
   #reused = 0
   #costUsd = 0
 
-  note({ agent, ask, state, text, costUsd }: StepEvent): void {
+  note(event: StepEvent): void {
+    const { agent, ask, state, text, costUsd } = event
     this.#agents.add(agent)
-    if (state === 'scheduled') this.#open.add(ask)
-    else if (state !== 'held' && state !== 'released') this.#open.delete(ask)
-    if (state === 'held') this.#held.add(ask)
-    else this.#held.delete(ask)
+    this.#open.note(event)
     if (state === 'scheduled' || state === 'reused') this.#steps++
     if (state === 'reused') this.#reused++
     if (text !== null && ask >= (this.#results.get(agent)?.ask ?? 0)) this.#results.set(agent, { ask, text })
@@ -51,7 +48,7 @@ export class Progress {
 
   /** Whether all open steps are held. */
   get isHeld(): boolean {
-    return this.#held.size > 0 && this.#held.size === this.#open.size
+    return this.#open.areHeld
   }
 
   result(runId: string, pattern: string, finalOutput: string, errors: readonly StepError[]): WorkflowResult {
