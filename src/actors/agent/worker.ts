@@ -410,10 +410,11 @@ export function agentWorker(
       const text = await bodies.keep(ending.result.text)
       const succeeded = callSucceeded(task, call, ending, { text, spent: spent ?? ending.result })
       const saved = await files.saveAfter(task, callId)
+      // Who gets the answer finds its commit.
+      if (saved) await files.commit(task, call, saved)
       try {
         const recorded = await recordAnswer(task, succeeded)
         if (recorded.length === 0) await keepLate({ task, call }, ending, admitted)
-        else if (saved) await files.commit(task, call, saved)
         return 'harvested'
       } catch (error) {
         return await keepUnrecordable({ task, call }, ending, admitted, error)
