@@ -39,6 +39,8 @@ export interface FilesOperations {
     commit: string,
     note: string,
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }>
+  /** The commit that a name means in the repository, or a snapshot. Throws InvalidInputError. */
+  find(place: FilesPlace, name: string): Promise<string>
   /** How the files differ between two snapshots, by path. */
   changes(place: FilesPlace, from: string, to: string): Promise<readonly FileChange[]>
   /** The files of a snapshot. */
@@ -84,6 +86,12 @@ export function filesOperations(clock: Clock): FilesOperations {
     },
     save: async (place, note, last) => (await historyOf(place, last)).save(note, by(place.agent)),
     restore: async (place, commit, note) => (await historyOf(place)).restore(commit, note, by(place.agent)),
+    async find({ workspace, directories }, name) {
+      const ours = join(directories.base ?? '', 'files.git')
+      return commitOf(await userRepository(workspace.repo), name, 'commit').catch((unknown) =>
+        commitOf({ path: ours, common: ours }, name).catch(() => Promise.reject(unknown)),
+      )
+    },
     changes: async (place, from, to) => (await historyOf(place)).changes(from, to),
     list: async (place, commit) => (await historyOf(place)).list(commit),
     patch: async (place, from, to) => (await historyOf(place)).patch(from, to),
