@@ -86,6 +86,12 @@ async function inTimeLimit(
 
 const failed = (said: string): DeliveryResult => ({ outcome: 'failed', said })
 
+/** Why a program was not started, by the code of the system. */
+const NOT_STARTED: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no program',
+  EACCES: 'you may not execute',
+}
+
 /** In a process group of its own, so that nothing that it started is left when it is ended. */
 function run(
   [program = '', ...words]: readonly string[],
@@ -117,7 +123,10 @@ function run(
       end(failed('it was ended'))
     }
     signal.addEventListener('abort', stop, { once: true })
-    child.once('error', ({ message }) => end(failed(oneLine(redact(message)))))
+    child.once('error', ({ message, code }: NodeJS.ErrnoException) => {
+      const problem = NOT_STARTED[code ?? '']
+      end(failed(oneLine(redact(problem ? `${problem} ${program}` : message))))
+    })
     child.stderr.on('data', (piece) => {
       complaint = `${complaint}${piece}`.slice(-LAST_WORDS)
     })

@@ -71,7 +71,17 @@ export class AgentFiles {
 
   /** The answered tasks, oldest first. */
   async turns(): Promise<readonly FilesTurn[]> {
+    return (await this.#history()).turns
+  }
+
+  /** All turns, and those that stand: what was undone is not among them. */
+  async #history(): Promise<{
+    readonly turns: readonly FilesTurn[]
+    readonly standing: readonly FilesTurn[]
+  }> {
     const turns: FilesTurn[] = []
+    const standingAfter: (readonly FilesTurn[])[] = []
+    let standing: readonly FilesTurn[] = []
     let before = ''
     let after = ''
     for await (const recorded of this.#store.read(this.#life.stream)) {
@@ -80,14 +90,23 @@ export class AgentFiles {
         if (data.when === 'before') before = data.commit
         after = data.commit
       }
-      if (type === 'CallSucceeded' && before !== '')
+      if (type === 'CallSucceeded' && before !== '') {
         turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
+        standing = [...standing, ...turns.slice(-1)]
+        standingAfter.push(standing)
+      }
+      if (type === 'FilesRestored' && data.because === 'undo') {
+        const undone = standing.findLastIndex((turn) => turn.before === data.to)
+        const restored = turns.findLastIndex((turn) => turn.after === data.to)
+        standing = undone < 0 ? (standingAfter[restored] ?? []) : standing.slice(0, undone)
+      }
     }
-    return turns
+    return { turns, standing }
   }
 
-  /** The files, by path: those of the newest snapshot, or those at a version of the agent's stream. */
+  /** The files, by path: those of now, or those at a version of the agent's stream. */
   async list({ at }: { readonly at?: number } = {}): Promise<readonly ListedFile[]> {
+    if (at === undefined) return this.#files.list(this.#place, await this.#now())
     const { state } = await foldAt(agentKind as unknown as AnyKind, this.#store, this.#life.stream, at)
     const { files } = state.context as unknown as AgentContext
     return this.#files.list(this.#place, files?.commit ?? this.#place.workspace.commit)
@@ -109,13 +128,13 @@ export class AgentFiles {
   /**
    * Brings the files back to what they were after a turn (0: where the agent began); by default before the last turn that is
    * not undone. The present files are saved first, so that this can be undone. The conversation stays as it is. Throws
-   * AgentBusyError while a task runs.
+   * AgentBusyError while a task runs, and InvalidInputError if no turn is left.
    */
   async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
     this.#assertIdle()
-    const turns = await this.turns()
-    const { commit: now } = await this.#files.save(this.#place, 'before undoing')
-    const target = to === undefined ? await this.#before(turns, now) : this.#after(turns, to)
+    const { turns, standing } = await this.#history()
+    await this.#files.save(this.#place, 'before undoing')
+    const target = to === undefined ? await this.#before(standing) : this.#after(turns, to)
     const { before, after } = await this.#files.restore(this.#place, target, 'undone')
     const data = { because: 'undo', from: before.commit, to: target, ...after } as const
     const recorded = await this.#life.decide(() => {
@@ -134,21 +153,25 @@ export class AgentFiles {
       const found = this.#turn(await this.turns(), turn)
       return { base: found.before, head: found.after }
     }
-    const { current } = this.#life.snapshot.context
-    // While a call runs, its files are changing.
-    const { commit: known } = this.#life.snapshot.context.files ?? {}
-    const head =
-      current?.call && known ? known : (await this.#files.save(this.#place, 'when it was looked at')).commit
     const base =
-      since === undefined ? this.#place.workspace.commit : await this.#files.commitOf(this.#place, since)
-    return { base, head }
+      since === undefined ? this.#place.workspace.commit : await this.#files.find(this.#place, since)
+    return { base, head: await this.#now() }
   }
 
-  /** The snapshot before the last turn whose files are still there. */
-  async #before(turns: readonly FilesTurn[], now: string): Promise<string> {
-    for (const { before } of turns.toReversed())
-      if ((await this.#files.changes(this.#place, before, now)).length > 0) return before
-    return this.#place.workspace.commit
+  /** A snapshot of the files as they are; while a call runs and changes them, the newest one. */
+  async #now(): Promise<string> {
+    const { current, files } = this.#life.snapshot.context
+    if (current?.call && files) return files.commit
+    return (await this.#files.save(this.#place, 'when it was looked at')).commit
+  }
+
+  /** The snapshot before the last turn that stands and changed something. */
+  async #before(standing: readonly FilesTurn[]): Promise<string> {
+    for (const { before, after } of standing.toReversed())
+      if ((await this.#files.changes(this.#place, before, after)).length > 0) return before
+    const { agent } = this.#place
+    const hint = `To bring the files back to where it began, without what was changed by hand: claude-agents agent undo ${agent} --to 0`
+    throw new InvalidInputError({ what: `Agent "${agent}"`, problem: 'no turn is left to undo', hint })
   }
 
   #after(turns: readonly FilesTurn[], to: number): string {

@@ -31,8 +31,12 @@ export function filesCommands(agent: Command): void {
     .action(withGlobals(diff))
   agent
     .command('undo <id>')
-    .description('bring the files back to before the last turn; its conversation stays')
-    .option('--to <turn>', 'to what they were after this turn; 0 is where the agent began', zeroOrMore)
+    .description('bring the files back to before the last turn that is not undone; the conversation stays')
+    .option(
+      '--to <turn>',
+      'to what they were after this turn, also forwards; 0 is where the agent began',
+      zeroOrMore,
+    )
     .action(withGlobals(undo))
 }
 
@@ -104,6 +108,6 @@ function undo(globals: GlobalOptions, id: string, options: { readonly to?: numbe
 }
 
 function wordsFor(to: number | undefined): string {
-  if (to === undefined) return 'before its last turn'
+  if (to === undefined) return 'before its last turn that was not undone'
   return to === 0 ? 'when it began' : `after turn ${to}`
 }

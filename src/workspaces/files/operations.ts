@@ -34,8 +34,6 @@ export interface FilesPlace {
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
   resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
-  /** The commit that a name means in the repository; a snapshot is its own name. Throws InvalidInputError. */
-  commitOf(place: FilesPlace, name: string): Promise<string>
   /** Saves the files as they are. A worktree that is gone is made again first, as in everything here. */
   save(place: FilesPlace, note: string): Promise<SavedFiles>
   /** Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. */
@@ -44,6 +42,8 @@ export interface FilesOperations {
     commit: string,
     note: string,
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }>
+  /** The commit that a name means in the repository, or a snapshot. Throws InvalidInputError. */
+  find(place: FilesPlace, name: string): Promise<string>
   /** How the files differ between two snapshots, by path. */
   changes(place: FilesPlace, from: string, to: string): Promise<readonly FileChange[]>
   /** The files of a snapshot. */
@@ -84,10 +84,14 @@ export function filesOperations(clock: Clock): FilesOperations {
       const repository = await userRepository(repo)
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
-    commitOf: async ({ workspace }, name) =>
-      /^[0-9a-f]{40}$/.test(name) ? name : commitOf(await repositoryOf(workspace), name),
     save: async (place, note) => (await historyOf(place)).save(note, by(place.agent)),
     restore: async (place, commit, note) => (await historyOf(place)).restore(commit, note, by(place.agent)),
+    async find({ workspace, directories }, name) {
+      const ours = join(directories.base ?? '', 'files.git')
+      return commitOf(await repositoryOf(workspace), name, 'commit').catch((unknown) =>
+        commitOf({ path: ours, common: ours }, name).catch(() => Promise.reject(unknown)),
+      )
+    },
     changes: async (place, from, to) => (await historyOf(place)).changes(from, to),
     list: async (place, commit) => (await historyOf(place)).list(commit),
     patch: async (place, from, to) => (await historyOf(place)).patch(from, to),

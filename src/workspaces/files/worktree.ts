@@ -68,8 +68,11 @@ async function repositoryAt(directory: string): Promise<UserRepository | null> {
 }
 
 /** The commit that a name means there. Throws InvalidInputError. */
-export async function commitOf({ path, common }: UserRepository, name: string): Promise<string> {
-  const what = `The base ${name}`
+export async function commitOf(
+  { path, common }: Pick<UserRepository, 'path' | 'common'>,
+  name: string,
+  what: 'base' | 'commit' = 'base',
+): Promise<string> {
   try {
     const command = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`]
     return (await git(command, { repository: gitDirectory(path, common), directory: path })).toString().trim()
@@ -78,7 +81,8 @@ export async function commitOf({ path, common }: UserRepository, name: string): 
       name === 'HEAD'
         ? 'The repository has no commit yet. Make one first.'
         : 'Name a branch, a tag or a commit.'
-    throw new InvalidInputError({ what, problem: `there is no such commit in ${path}`, hint }, { cause })
+    const problem = `there is no such commit in ${path}`
+    throw new InvalidInputError({ what: `The ${what} ${name}`, problem, hint }, { cause })
   }
 }
 

@@ -92,6 +92,53 @@ test('a turn is saved, looked at, undone, and the undoing undone', async () => {
   expect(user(repo, 'status', '--porcelain')).toBe(' M a.txt')
 })
 
+test('undoing goes one turn further each time, and never back to one that was undone', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    if (prompt !== 'nothing') await writeFile(join(workspace, prompt), '')
+    return 'done'
+  })
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+  const files = async () => (await filesIn(agent.workspace)).slice(2).join(' ')
+  await writeFile(join(agent.workspace, 'by-hand'), '')
+  expect((await agent.files.list()).map(({ path }) => path)).toEqual(['.gitignore', 'a.txt', 'by-hand'])
+  for (const prompt of ['one', 'two', 'nothing', 'three']) await agent.ask(prompt)
+
+  const seen = [await files()]
+  for (let times = 0; times < 3; times += 1) {
+    await agent.files.undo()
+    seen.push(await files())
+  }
+  expect(seen).toEqual(['by-hand one three two', 'by-hand one two', 'by-hand one', 'by-hand'])
+  await expect(agent.files.undo()).rejects.toThrow('no turn is left to undo')
+  expect(await files()).toBe('by-hand')
+
+  await agent.files.undo({ to: 2 })
+  await agent.ask('four')
+  await agent.files.undo()
+  expect(await files()).toBe('by-hand one two')
+  await agent.files.undo()
+  expect(await files()).toBe('by-hand one')
+})
+
+test('what has changed since a branch, a commit or a snapshot is told, and an unknown one is refused', async () => {
+  const { repo, open } = await world(async (workspace, prompt) => {
+    await writeFile(join(workspace, prompt), '')
+    return 'done'
+  })
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+  await agent.ask('one')
+  const [turn] = await agent.files.turns()
+  const main = user(repo, 'rev-parse', 'main')
+  for (const since of ['main', main.slice(0, 8), turn?.before ?? ''])
+    expect(await agent.files.diff({ since })).toMatchObject({ files: [{ path: 'one', status: 'added' }] })
+  expect(await agent.files.diff({ since: 'main' })).toMatchObject({ base: main })
+  await expect(agent.files.diff({ since: 'nope' })).rejects.toThrow(
+    'The commit nope: there is no such commit',
+  )
+})
+
 test('a call that failed leaves nothing for the next one, and what it did is in a snapshot', async () => {
   const { repo, open } = await world(async (workspace, _, attempt) => {
     const seen = (await filesIn(workspace)).join(' ')

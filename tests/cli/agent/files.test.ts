@@ -55,6 +55,14 @@ test.each(['alone', 'beside a service'])(
     expect((await cli.run(['agent', 'files', 'dev'])).stdout).toContain('b.txt')
     expect((await cli.run(['agent', 'show', 'dev'])).stdout).toContain(path)
 
+    expect((await cli.run(['agent', 'diff', 'dev', '--since', 'main'])).stdout).toContain('+by hand')
+    const unknown = await cli.run(['agent', 'diff', 'dev', '--since', 'nope'])
+    expect(unknown).toMatchObject({ exitCode: 2 })
+    expect(unknown.stderr).toContain('The commit nope: there is no such commit')
+    const nothing = await cli.run(['agent', 'undo', 'dev'])
+    expect(nothing).toMatchObject({ exitCode: 2 })
+    expect(nothing.stderr).toContain('claude-agents agent undo dev --to 0')
+
     const undone = await cli.run(['agent', 'undo', 'dev', '--to', '0', '--json'])
     expect(undone.values[0]).toEqual({
       agent: 'dev',

@@ -6,6 +6,7 @@ import {
   readdir,
   readFile,
   readlink,
+  realpath,
   rename,
   rm,
   symlink,
@@ -102,7 +103,7 @@ const operation = fc.oneof(
   fc.record({
     do: fc.constant('link' as const),
     path: paths,
-    to: fc.constantFrom('/etc', '../..', 'a', 'nowhere'),
+    to: fc.constantFrom('../outside', 'a', 'nowhere', '/nowhere/at/all'),
   }),
   fc.record({ do: fc.constant('chmod' as const), path: paths, mode: fc.constantFrom(0o600, 0o700) }),
   fc.record({ do: fc.constant('init' as const), path: paths }),
@@ -113,7 +114,10 @@ type Operation = typeof operation extends fc.Arbitrary<infer One> ? One : never
 
 async function apply(directory: string, one: Operation): Promise<void> {
   const path = join(directory, one.path)
+  // What is done through a link is done elsewhere.
   await mkdir(dirname(path), { recursive: true })
+  if ((await realpath(dirname(path))) !== join(await realpath(directory), dirname(one.path))) return
+  if (one.do === 'init' && (await lstat(path).catch(() => null))?.isSymbolicLink()) return
   if (one.do === 'write') {
     await writeFile(path, Buffer.from(one.content, 'latin1'))
     await chmod(path, one.mode)

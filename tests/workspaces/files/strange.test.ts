@@ -219,11 +219,11 @@ test('a name of the repository, and no option, is what a difference is compared 
   await another().save(at, 'first')
   await writeFile(join(workspace, 'b.txt'), '')
   const { commit } = await another().save(at, 'second')
-  const base = await another().commitOf(at, 'main')
+  const base = await another().find(at, 'main')
   expect(await another().changes(at, base, commit)).toMatchObject([{ path: 'b.txt' }])
-  expect(await another().commitOf(at, commit)).toBe(commit)
+  expect(await another().find(at, commit)).toBe(commit)
   const option = `--output=${join(folder, 'out')}`
-  await expect(another().commitOf(at, option)).rejects.toThrow('there is no such commit')
+  await expect(another().find(at, option)).rejects.toThrow('there is no such commit')
   expect(existsSync(join(folder, 'out'))).toBe(false)
 })
 
