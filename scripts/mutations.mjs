@@ -64,7 +64,7 @@ export const MUTATIONS = [
     [
       'from its base',
       'src/workspaces/files/operations.ts',
-      'history.layOut(last ?? workspace.commit',
+      'history.layOut(newest ?? workspace.commit',
       'history.layOut(workspace.commit',
     ],
   ),

@@ -5,6 +5,7 @@
  */
 import { WorkspaceError } from '../../events/errors/workspace.ts'
 import { spawnWhenPossible } from '../descriptors.ts'
+import { UNCONFIGURED } from '../inputs/git-command.ts'
 
 const SETTINGS = [
   // The bytes as they are, under the names that they have.
@@ -22,13 +23,7 @@ const SETTINGS = [
 ].flatMap((setting) => ['-c', setting])
 
 const ENVIRONMENT: Readonly<Record<string, string>> = {
-  LC_ALL: 'C',
-  GIT_CONFIG_NOSYSTEM: '1',
-  GIT_CONFIG_SYSTEM: '/dev/null',
-  GIT_CONFIG_GLOBAL: '/dev/null',
-  GIT_ATTR_NOSYSTEM: '1',
-  GIT_TERMINAL_PROMPT: '0',
-  GIT_OPTIONAL_LOCKS: '0',
+  ...UNCONFIGURED,
   GIT_LITERAL_PATHSPECS: '1',
   GIT_NO_REPLACE_OBJECTS: '1',
   // A missing object of a partial clone is an error, and not a connection.

@@ -60,7 +60,25 @@ export function filesOperations(clock: Clock): FilesOperations {
   const histories = new Map<string, FileHistory>()
   const by = (agent: string) => ({ author: agent, at: new Date(clock.now()) })
 
-  async function historyOf({ agent, workspace, directories, last }: FilesPlace): Promise<FileHistory> {
+  /** Of each directory, what is done last: one index and one ref take one writer. */
+  const last = new Map<string, Promise<unknown>>()
+  function inTurn<T>({ directories: { workspace } }: FilesPlace, work: () => Promise<T>): Promise<T> {
+    const turn = (last.get(workspace) ?? Promise.resolve()).then(work)
+    last.set(
+      workspace,
+      turn.catch(() => {}),
+    )
+    return turn
+  }
+  const withHistory = <T>(place: FilesPlace, work: (history: FileHistory) => Promise<T>): Promise<T> =>
+    inTurn(place, async () => work(await historyOf(place)))
+
+  async function historyOf({
+    agent,
+    workspace,
+    directories,
+    last: newest,
+  }: FilesPlace): Promise<FileHistory> {
     const { workspace: directory, base } = directories
     if (base === undefined)
       throw new WorkspaceError({ path: directory, problem: 'the runner does not know the base directory' })
@@ -74,7 +92,7 @@ export function filesOperations(clock: Clock): FilesOperations {
     await prepareDirectories(directories)
     if ((await readdir(directory)).length === 0) await history.forgetLayout()
     await addWorktree({ ...workspace, repository, directory })
-    if (!history.isLaidOut) await history.layOut(last ?? workspace.commit, by(agent))
+    if (!history.isLaidOut) await history.layOut(newest ?? workspace.commit, by(agent))
     histories.set(directory, history)
     return history
   }
@@ -84,38 +102,40 @@ export function filesOperations(clock: Clock): FilesOperations {
       const repository = await userRepository(repo)
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
-    save: async (place, note) => (await historyOf(place)).save(note, by(place.agent)),
-    restore: async (place, commit, note) => (await historyOf(place)).restore(commit, note, by(place.agent)),
+    save: (place, note) => withHistory(place, (history) => history.save(note, by(place.agent))),
+    restore: (place, commit, note) =>
+      withHistory(place, (history) => history.restore(commit, note, by(place.agent))),
     async find({ workspace, directories }, name) {
       const ours = join(directories.base ?? '', 'files.git')
       return commitOf(await repositoryOf(workspace), name, 'commit').catch((unknown) =>
         commitOf({ path: ours, common: ours }, name).catch(() => Promise.reject(unknown)),
       )
     },
-    changes: async (place, from, to) => (await historyOf(place)).changes(from, to),
-    list: async (place, commit) => (await historyOf(place)).list(commit),
-    patch: async (place, from, to) => (await historyOf(place)).patch(from, to),
-    async commit(place, saved, message) {
-      const { agent, workspace, directories } = place
-      const history = await historyOf(place)
-      const directory = directories.workspace
-      const parent = await headOf(directory, workspace.branch)
-      const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
-      if (parent === null || commit === null) return null
-      const repository = await repositoryOf(workspace)
-      const from = join(directories.base ?? '', 'files.git')
-      await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
-      return commit
-    },
-    async release(place) {
-      const { workspace, directories } = place
-      const repository = await repositoryOf(workspace).catch(() => null)
-      // Without its repository, there is nothing that its files could be saved in.
-      if (repository && existsSync(join(directories.workspace, '.git')))
-        await (await historyOf(place)).save('when its agent was removed', by(place.agent))
-      histories.delete(directories.workspace)
-      if (repository) await releaseWorktree(repository, directories.workspace)
-    },
+    changes: (place, from, to) => withHistory(place, (history) => history.changes(from, to)),
+    list: (place, commit) => withHistory(place, (history) => history.list(commit)),
+    patch: (place, from, to) => withHistory(place, (history) => history.patch(from, to)),
+    commit: (place, saved, message) =>
+      withHistory(place, async (history) => {
+        const { agent, workspace, directories } = place
+        const directory = directories.workspace
+        const parent = await headOf(directory, workspace.branch)
+        const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
+        if (parent === null || commit === null) return null
+        const repository = await repositoryOf(workspace)
+        const from = join(directories.base ?? '', 'files.git')
+        await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
+        return commit
+      }),
+    release: (place) =>
+      inTurn(place, async () => {
+        const { workspace, directories } = place
+        const repository = await repositoryOf(workspace).catch(() => null)
+        // Without its repository, there is nothing that its files could be saved in.
+        if (repository && existsSync(join(directories.workspace, '.git')))
+          await (await historyOf(place)).save('when its agent was removed', by(place.agent))
+        histories.delete(directories.workspace)
+        if (repository) await releaseWorktree(repository, directories.workspace)
+      }),
   }
 }
 

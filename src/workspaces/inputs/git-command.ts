@@ -83,19 +83,24 @@ const SSH = [
   ...['-oClearAllForwardings=yes', '-oForwardAgent=no', '-oControlMaster=no', '-oControlPath=none'],
 ].join(' ')
 
-const FIXED: Readonly<Record<string, string>> = {
+/** What git is told wherever we call it: no configuration of the user or the system counts, and nothing is asked. */
+export const UNCONFIGURED: Readonly<Record<string, string>> = {
   LC_ALL: 'C',
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_CONFIG_SYSTEM: '/dev/null',
   GIT_CONFIG_GLOBAL: '/dev/null',
   GIT_ATTR_NOSYSTEM: '1',
   GIT_TERMINAL_PROMPT: '0',
+  GIT_OPTIONAL_LOCKS: '0',
+}
+
+const FIXED: Readonly<Record<string, string>> = {
+  ...UNCONFIGURED,
   GIT_ASKPASS: '',
   SSH_ASKPASS: '',
   GIT_SSH_COMMAND: SSH,
   GIT_SSH_VARIANT: 'ssh',
   GIT_LFS_SKIP_SMUDGE: '1',
-  GIT_OPTIONAL_LOCKS: '0',
 }
 
 /** Nothing else is inherited. The user's own HOME is passed only for ssh, which keeps keys and known hosts there. */

@@ -44,6 +44,12 @@ async function world(work: Work, options: Partial<OrchestratorOptions> = {}) {
 const filesIn = async (directory: string) =>
   (await readdir(directory)).filter((name) => name !== '.git').sort()
 
+/** Makes a file that is named like the task. */
+const touch: Work = async (workspace, prompt) => {
+  await writeFile(join(workspace, prompt), '')
+  return 'done'
+}
+
 test('a turn is saved, looked at, undone, and the undoing undone', async () => {
   const { repo, open } = await world(async (workspace, prompt) => {
     await writeFile(join(workspace, `${prompt}.txt`), `${prompt}\n`)
@@ -121,11 +127,19 @@ test('undoing goes one turn further each time, and never back to one that was un
   expect(await files()).toBe('by-hand one')
 })
 
+test('who looks at the files of an agent disturbs neither its calls nor another who looks', async () => {
+  const { repo, open } = await world(touch)
+  await using orchestrator = await open()
+  const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
+  await writeFile(join(agent.workspace, 'by-hand'), '')
+  const looks = [agent.files.diff(), agent.files.list(), agent.files.diff()]
+  const [{ attempts }, ...seen] = await Promise.all([agent.ask('one'), ...looks])
+  expect([attempts, seen.length]).toEqual([1, 3])
+  expect((await agent.files.diff()).files.map(({ path }) => path)).toEqual(['by-hand', 'one'])
+})
+
 test('what has changed since a branch, a commit or a snapshot is told, and an unknown one is refused', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
-    await writeFile(join(workspace, prompt), '')
-    return 'done'
-  })
+  const { repo, open } = await world(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
@@ -171,10 +185,7 @@ test('a call that failed leaves nothing for the next one, and what it did is in 
 })
 
 test('a fork takes the files of its version along, and a copy of a pool has a branch of its own', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
-    await writeFile(join(workspace, prompt), '')
-    return 'done'
-  })
+  const { repo, open } = await world(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
@@ -209,10 +220,7 @@ test('a worktree that is gone is made again from the newest snapshot', async () 
 })
 
 test('to look at an agent whose worktree is gone makes it again from the newest snapshot', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
-    await writeFile(join(workspace, prompt), '')
-    return 'done'
-  })
+  const { repo, open } = await world(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
@@ -224,10 +232,7 @@ test('to look at an agent whose worktree is gone makes it again from the newest 
 })
 
 test('a new agent under the id of a removed one begins at its base, and its branch goes on from there', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
-    await writeFile(join(workspace, prompt), '')
-    return 'done'
-  })
+  const { repo, open } = await world(touch)
   await using orchestrator = await open()
   const options = { id: 'dev', systemPrompt: 'You work.', workspace: { repo } }
   await (await orchestrator.createAgent(options)).ask('one')
@@ -248,10 +253,7 @@ test('a new agent under the id of a removed one begins at its base, and its bran
 })
 
 test('a removed agent leaves its branch and its snapshots, and no worktree', async () => {
-  const { repo, open } = await world(async (workspace, prompt) => {
-    await writeFile(join(workspace, prompt), '')
-    return 'done'
-  })
+  const { repo, open } = await world(touch)
   await using orchestrator = await open()
   const agent = await orchestrator.createAgent({ id: 'dev', systemPrompt: 'You work.', workspace: { repo } })
   await agent.ask('one')
