@@ -9,7 +9,7 @@ import { callErrorData } from '../../events/errors/recorded.ts'
 import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { SavedFiles } from '../../workspaces/files/file-history.ts'
-import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
+import type { FilesOperations, FilesPlace, RestoredFiles } from '../../workspaces/files/operations.ts'
 import type { Bodies } from '../engine/bodies.ts'
 import type { CallEnding } from './call.ts'
 import type { AgentActor } from './environment.ts'
@@ -20,11 +20,17 @@ interface CallOfTask {
   readonly call: OpenCall
 }
 
+interface Worktree {
+  readonly files: FilesOperations
+  readonly place: FilesPlace
+}
+
 interface CallFilesEnvironment {
   readonly runner: AgentRunner
   readonly logger: Logger
   readonly directories: AgentDirectories
   readonly bodies: Bodies
+  readonly warn: (task: QueuedTask, message: string) => void
   readonly decide: (
     task: QueuedTask,
     decision: (context: AgentContext) => readonly AgentFact[],
@@ -45,27 +51,29 @@ export interface CallFiles {
 export function callFiles(
   agent: string,
   actor: AgentActor,
-  { runner, logger, directories, bodies, decide }: CallFilesEnvironment,
+  { runner, logger, directories, bodies, warn, decide }: CallFilesEnvironment,
 ): CallFiles {
-  function worktree(): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
+  function worktreeFor(task: QueuedTask): Worktree | undefined {
     const workspace = actor.snapshot.context.config?.workspace
     if (!workspace || !runner.files) return undefined
+    const rebuilt = () => warn(task, 'its worktree was gone: it was made again from the newest snapshot')
     return {
       files: runner.files,
-      place: { agent, workspace, directories, last: actor.snapshot.context.files?.commit },
+      place: { agent, workspace, directories, last: actor.snapshot.context.files?.commit, rebuilt },
     }
   }
 
-  /** Does it in the open call, and records it there. */
+  /** Does it in the open call, where it is recorded. */
   async function inCall(
     { task, call: { callId } }: CallOfTask,
-    work: (files: FilesOperations, place: FilesPlace) => Promise<AgentFact | undefined>,
+    work: (given: Worktree & { readonly write: (fact: AgentFact) => Promise<unknown> }) => Promise<void>,
   ): Promise<CallEnding | undefined> {
-    const found = worktree()
+    const found = worktreeFor(task)
     if (!found) return undefined
+    const write = (fact: AgentFact) =>
+      decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
     try {
-      const fact = await work(found.files, found.place)
-      if (fact) await decide(task, ({ current }) => (current?.call?.callId === callId ? [fact] : []))
+      await work({ ...found, write })
       return undefined
     } catch (error) {
       return { type: 'CallFailed', error: callErrorData(error) }
@@ -74,23 +82,23 @@ export function callFiles(
 
   return {
     begin: (of) =>
-      inCall(of, async (files, place) => {
-        const to = actor.snapshot.context.files?.before
-        if (to === undefined) return undefined
-        const { before, after } = await files.restore(place, to, `before call ${of.call.callId}`)
-        return { type: 'FilesRestored', data: { because: 'call', from: before.commit, to, ...after } }
+      inCall(of, async ({ files, place, write }) => {
+        const note = `before call ${of.call.callId}`
+        const to = () => actor.snapshot.context.files?.before
+        if (to() === undefined) return
+        await files.restore(place, to, note, (restored) => write(filesRestored('call', restored)))
       }),
 
     saveBefore: (of) =>
-      inCall(of, async (files, place) => {
+      inCall(of, async ({ files, place, write }) => {
         const { taskId } = of.task
         const { callId } = of.call
         const saved = await files.save(place, `before call ${callId}`)
-        return { type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved } }
+        await write({ type: 'FilesSaved', data: { taskId, callId, when: 'before', ...saved } })
       }),
 
     async saveAfter(task, callId) {
-      const found = worktree()
+      const found = worktreeFor(task)
       if (!found) return undefined
       const { taskId } = task
       try {
@@ -111,7 +119,7 @@ export function callFiles(
     },
 
     async commit(task, { sessionId }, saved) {
-      const found = worktree()
+      const found = worktreeFor(task)
       if (!found) return
       const { taskId, runId } = task
       const run = runId === undefined ? '' : `Run: ${runId}\n`
@@ -128,6 +136,15 @@ export function callFiles(
     },
   }
 }
+
+/** Says that files were brought back. */
+export const filesRestored = (
+  because: 'call' | 'undo',
+  { before, after, to }: RestoredFiles,
+): AgentFact & { readonly type: 'FilesRestored' } => ({
+  type: 'FilesRestored',
+  data: { because, from: before.commit, to, ...after },
+})
 
 /** In characters, as git log shows it. */
 const LONGEST_SUBJECT = 72

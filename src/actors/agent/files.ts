@@ -7,6 +7,7 @@ import type { FileChange, ListedFile } from '../../workspaces/files/file-history
 import type { FilesOperations, FilesPlace } from '../../workspaces/files/operations.ts'
 import type { AnyKind } from '../engine/definition.ts'
 import { foldAt } from '../engine/fold-at.ts'
+import { filesRestored } from './call-files.ts'
 import type { AgentEnvironment, AgentLife } from './environment.ts'
 import { agentKind } from './kind.ts'
 import type { AgentContext } from './state.ts'
@@ -128,20 +129,25 @@ export class AgentFiles {
   /**
    * Brings the files back to what they were after a turn (0: where the agent began); by default before the last turn that is
    * not undone. The present files are saved first, so that this can be undone. The conversation stays as it is. Throws
-   * AgentBusyError while a task runs, and InvalidInputError if no turn is left.
+   * AgentBusyError while a task runs, and InvalidInputError if no turn is left. A task that begins meanwhile waits for it.
    */
   async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
-    this.#assertIdle()
-    const { turns, standing } = await this.#history()
-    await this.#files.save(this.#place, 'before undoing')
-    const target = to === undefined ? await this.#before(standing) : this.#after(turns, to)
-    const { before, after } = await this.#files.restore(this.#place, target, 'undone')
-    const data = { because: 'undo', from: before.commit, to: target, ...after } as const
-    const recorded = await this.#life.decide(() => {
+    for (;;) {
       this.#assertIdle()
-      return [{ type: 'FilesRestored', data }]
-    })
-    return { agent: this.#place.agent, version: recorded[0]?.version ?? 0, commit: after.commit }
+      const { version } = this.#life
+      const { turns, standing } = await this.#history()
+      const target = to === undefined ? await this.#before(standing) : this.#after(turns, to)
+      const restored = () => {
+        this.#assertIdle()
+        // What has happened since may be another turn to undo.
+        return this.#life.version === version ? target : undefined
+      }
+      const undone = await this.#files.restore(this.#place, restored, 'undone', async (files) => {
+        const [fact] = await this.#life.decide(() => [filesRestored('undo', files)])
+        return { agent: this.#place.agent, version: fact?.version ?? 0, commit: files.after.commit }
+      })
+      if (undone) return undone
+    }
   }
 
   #assertIdle(): void {

@@ -138,6 +138,7 @@ export const agentMachine = agent.createMachine({
       on: {
         ...late,
         AgentConfigured: { actions: fold },
+        FilesRestored: { actions: fold },
         AgentReset: { target: 'idle', actions: fold },
         AgentRestarted: { target: 'idle', actions: fold },
         AgentRemoved: { target: 'absent', actions: fold },

@@ -103,7 +103,7 @@ export function agentWorker(
       whileClosing: true,
     })
 
-  const files = callFiles(agent, actor, { runner, logger, directories, bodies, decide })
+  const files = callFiles(agent, actor, { runner, logger, directories, bodies, warn, decide })
 
   /** An ending that is known is recorded, however long that takes: repeating the call instead might pay for it twice. */
   function record<T>(ending: () => Promise<T>): Promise<T> {

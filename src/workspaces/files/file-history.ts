@@ -8,12 +8,12 @@
  * F4. No link is followed, nothing but a file is read, and nothing of what an agent wrote is executed.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, lstatSync } from 'node:fs'
+import { type BigIntStats, existsSync, lstatSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf } from '../../events/errors/phrases.ts'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
-import { type Directory, openDirectory } from '../inputs/directory.ts'
+import { type Directory, openDirectory, SWAPPED } from '../inputs/directory.ts'
 import { type Author, signatureOf, type WorkingTree } from './git.ts'
 import {
   directoryOf,
@@ -22,8 +22,8 @@ import {
   fromTree,
   isInner,
   isRefusedLink,
+  outerOf,
   readable,
-  stepsOf,
   toTree,
 } from './paths.ts'
 import type { FilesRepository } from './repository.ts'
@@ -32,6 +32,8 @@ import {
   type FileContent,
   type FileMode,
   filesBelow,
+  isTemporary,
+  makeRepositoryAt,
   readFileAt,
   removeFileAt,
   stampOf,
@@ -120,8 +122,11 @@ export class FileHistory {
   readonly #own: string
   readonly #tree: WorkingTree
   readonly #listing: readonly string[]
-  readonly #isPrivate: boolean
+  /** How git is told what is ignored; undefined if nothing is. */
+  readonly #ignoring: readonly string[] | undefined
   #mark: Mark | undefined
+  /** What the last listing found that a killed restoring has left. */
+  #leftOvers: FilePath[] = []
   #unknown = 0
 
   constructor({ repository, agent, directory, ignored }: HistoryPlace) {
@@ -130,8 +135,12 @@ export class FileHistory {
     this.#directory = directory
     this.#own = join(repository.path, 'agents', agent)
     this.#tree = { directory, index: join(this.#own, 'index') }
-    this.#isPrivate = ignored === undefined
     const { excludes } = ignored ?? {}
+    this.#ignoring = !ignored
+      ? undefined
+      : excludes === undefined
+        ? []
+        : ['-c', `core.excludesFile=${excludes}`]
     this.#listing = [
       ...['ls-files', '-z', '-t', '-s', '-c', '-d', '-m', '-o'],
       ...(ignored ? ['--exclude-standard'] : []),
@@ -156,28 +165,34 @@ export class FileHistory {
   }
 
   /** Saves the files as they are now. Without a change since the last snapshot, that one is returned. */
-  save(message: string, by: Author): Promise<SavedFiles> {
+  async save(message: string, by: Author): Promise<SavedFiles> {
+    await this.#takeBack(message, by)
     return this.#save(message, by)
   }
 
-  /** After restoring a commit: `submodules` differ, whatever is in the directory, and what the commit has is kept elsewhere. */
+  /**
+   * After restoring a commit, `told` differs, whatever is in the directory: submodules, and what is ignored again. `also`:
+   * what is ignored, and saved nevertheless.
+   */
   async #save(
     message: string,
     by: Author,
-    { submodules, of }: { readonly submodules: readonly Difference[]; readonly of?: string } = {
-      submodules: [],
-    },
+    {
+      told = [],
+      also = [],
+    }: { readonly told?: readonly Difference[]; readonly also?: readonly FilePath[] } = {},
   ): Promise<SavedFiles> {
     const before = await this.#current()
     await using root = await openDirectory(this.#directory)
     const { known, suspects } = await this.#listed()
     const inner = await this.#innerFiles(root, known, suspects)
     const { stamps = {} } = before ?? {}
-    const looked = new Set(suspects)
+    const looked = new Set([...suspects, ...also])
     for (const [path, stamp] of inner) if (stamps[path] !== stamp) looked.add(path)
     for (const path of known.keys()) if (isInner(path) && !inner.has(path)) looked.add(path)
-    for (const { path, to } of submodules) if (to && !isSubmodule(to)) looked.add(path)
-    const links = submodules.filter(({ to }) => !to || isSubmodule(to))
+    for (const { path, to } of told) if (to && !isSubmodule(to)) looked.add(path)
+    const links = told.filter(({ to }) => !to || isSubmodule(to))
+    for (const { path } of links) looked.delete(path)
     if (before && looked.size === 0 && links.length === 0)
       return { commit: before.commit, tree: before.tree, ...count([]) }
     const changes: Change[] = []
@@ -193,14 +208,13 @@ export class FileHistory {
     const [commit = '', root040000 = ''] = output.toString().split('\n')
     if (commit === '') return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count(changes) }
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? EMPTY_TREE
-    const others = [...(before ? [before.commit] : []), ...(of === undefined ? [] : [of])]
-    await this.#repository.own(commit, others, [tree, ...changes.map(({ oid }) => oid)])
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
     return { commit, tree, ...count(changes) }
   }
 
   /**
-   * Brings the files back as they were. The present ones are saved first.
+   * Brings the files back as they were. The present ones are saved first. If something is in the way, or the process is
+   * killed, they are as before.
    *
    * @returns The snapshots before and after.
    */
@@ -209,20 +223,89 @@ export class FileHistory {
     message: string,
     by: Author,
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }> {
-    const before = await this.save(message, by)
+    let before = await this.save(message, by)
+    let differences = await this.#differences(before.commit, commit)
+    const hidden = differences.flatMap(({ path, from, to }) =>
+      !from && to && this.#statsOf(path) ? [path] : [],
+    )
+    if (hidden.length > 0) {
+      before = await this.#save(message, by, { also: hidden })
+      differences = await this.#differences(before.commit, commit)
+    }
+    await writeFile(join(this.#own, 'restoring'), JSON.stringify({ from: before.commit, to: commit }))
+    let after: SavedFiles
+    try {
+      after = await this.#apply(differences, message, by)
+    } catch (error) {
+      await this.#takeBack(message, by)
+      throw error
+    }
+    await rm(join(this.#own, 'restoring'), { force: true })
+    return { before, after }
+  }
+
+  /** Undoes what a restoring has done that did not end. What was done since is saved first. */
+  async #takeBack(message: string, by: Author): Promise<void> {
+    const file = join(this.#own, 'restoring')
+    const text = await readFile(file, 'utf8').catch(() => '')
+    if (text === '') return
+    const { from, to } = JSON.parse(text) as { readonly from: string; readonly to: string }
+    await this.#save(message, by)
     await using root = await openDirectory(this.#directory)
-    const differences = await this.#differences(before.commit, commit)
+    for (const path of this.#leftOvers) await removeFileAt(root, path)
+    await this.#apply(await this.#differences(to, from), message, by)
+    await rm(file)
+  }
+
+  async #apply(differences: readonly Difference[], message: string, by: Author): Promise<SavedFiles> {
+    await using root = await openDirectory(this.#directory)
+    const ignored = await this.#ignoredAgain(root, differences)
     // What is in the way is removed first.
-    for (const { path, to } of differences) if (to === undefined) await removeFileAt(root, path)
+    for (const { path, to } of differences)
+      if (to === undefined && !ignored.has(path)) await removeFileAt(root, path)
     const written = differences.flatMap(({ path, to }) => (to && !isSubmodule(to) ? [{ path, to }] : []))
-    const submodules = differences.filter(({ from, to }) => isSubmodule(from) || isSubmodule(to))
     for (let from = 0; from < written.length; from += CONTENTS) {
       const part = written.slice(from, from + CONTENTS)
       const contents = await this.#contents(part.map(({ to }) => to.oid))
       for (const { path, to } of part)
         await this.#write(root, path, { mode: to.mode as FileMode, bytes: contents.get(to.oid) as Buffer })
     }
-    return { before, after: await this.#save(message, by, { submodules, of: commit }) }
+    const isTold = ({ path, from, to }: Difference) =>
+      isSubmodule(from) || isSubmodule(to) || ignored.has(path)
+    const inner = written.flatMap(({ path }) => (isInner(path) ? [path] : []))
+    for (const path of inner) if (/\.git\/HEAD$/i.test(path)) await makeRepositoryAt(root, directoryOf(path))
+    return this.#save(message, by, { told: differences.filter(isTold), also: inner })
+  }
+
+  /** Of what is gone after a restoring, that which is ignored then: F3. */
+  async #ignoredAgain(root: Directory, differences: readonly Difference[]): Promise<ReadonlySet<FilePath>> {
+    const rules = differences.filter(({ path }) => /(^|\/)\.gitignore$/.test(path))
+    const gone = differences.filter(({ path, to }) => to === undefined && !isInner(path))
+    if (this.#ignoring === undefined || rules.length === 0 || gone.length === 0) return new Set()
+    for (const { path, to } of rules) {
+      if (to === undefined) await removeFileAt(root, path)
+      else {
+        const bytes = (await this.#contents([to.oid])).get(to.oid) as Buffer
+        // What is in its way is removed with the rest.
+        await this.#write(root, path, { mode: to.mode as FileMode, bytes }).catch(() => {})
+      }
+    }
+    const input = [Buffer.from(gone.map(({ path }) => `${path}\0`).join(''), 'latin1')]
+    const asking = [...this.#ignoring, 'check-ignore', '-z', '--stdin', '--no-index']
+    // It says by its exit code that nothing is ignored.
+    const found = await this.#repository.git(asking, { tree: this.#tree, input }).catch(() => Buffer.alloc(0))
+    return new Set(fieldsOf(found))
+  }
+
+  /** null if nothing is there. */
+  #statsOf(path: FilePath): BigIntStats | null {
+    const bytes = Buffer.concat([Buffer.from(`${this.#directory}/`), Buffer.from(path, 'latin1')])
+    try {
+      return lstatSync(bytes, { bigint: true, throwIfNoEntry: false }) ?? null
+    } catch (error) {
+      if (SWAPPED.includes(codeOf(error))) return null
+      throw error
+    }
   }
 
   async #write(root: Directory, path: FilePath, content: FileContent): Promise<void> {
@@ -312,10 +395,13 @@ export class FileHistory {
   async #listed(): Promise<{ known: Map<FilePath, Known>; suspects: Set<FilePath> }> {
     const known = new Map<FilePath, Known>()
     const suspects = new Set<FilePath>()
+    this.#leftOvers = []
     for (const line of fieldsOf(await this.#repository.git(this.#listing, { tree: this.#tree }))) {
       const tag = line[0]
       if (tag === '?') {
-        suspects.add(line.slice(2))
+        const path = line.slice(2)
+        if (isTemporary(path)) this.#leftOvers.push(path)
+        else suspects.add(path)
         continue
       }
       const tab = line.indexOf('\t')
@@ -342,15 +428,12 @@ export class FileHistory {
         if (isInner(file.path)) inner.set(file.path, file.stamp)
         else suspects.add(file.path)
     }
-    const directories = this.#isPrivate ? directoriesBelow(root) : parentsOf([...known.keys(), ...suspects])
+    const directories =
+      this.#ignoring === undefined ? directoriesBelow(root) : parentsOf([...known.keys(), ...suspects])
     for await (const directory of directories) {
       const path = directory === '' ? '.git' : `${directory}/.git`
-      const steps = stepsOf(path)
       // Looked at by name only: each step is opened where it is read.
-      const stats = lstatSync(join(this.#directory, ...steps.map(String)), {
-        bigint: true,
-        throwIfNoEntry: false,
-      })
+      const stats = this.#statsOf(path)
       if (stats?.isDirectory())
         for await (const file of filesBelow(root, path)) inner.set(file.path, file.stamp)
       else if (stats?.isFile() || stats?.isSymbolicLink()) inner.set(path, stampOf(stats))
@@ -457,7 +540,11 @@ export class FileHistory {
 function parentsOf(paths: readonly FilePath[]): ReadonlySet<FilePath> {
   const parents = new Set<FilePath>()
   for (const path of paths)
-    for (let at = directoryOf(path); at !== '' && !parents.has(at) && !isInner(at); at = directoryOf(at))
+    for (
+      let at = isInner(path) ? outerOf(path) : directoryOf(path);
+      at !== '' && !parents.has(at);
+      at = directoryOf(at)
+    )
       parents.add(at)
   return parents
 }

@@ -40,6 +40,8 @@ export interface GitCall {
   readonly input?: AsyncIterable<Buffer> | Iterable<Buffer>
   /** The tree that it works on, with an index of that tree. */
   readonly tree?: WorkingTree
+  /** The objects of another repository that can be read as well. */
+  readonly reading?: string
   /** Who commits, and when. Default: nobody can. */
   readonly by?: Author
   readonly signal?: AbortSignal
@@ -58,7 +60,7 @@ export interface WorkingTree {
 /** What git prints. Throws WorkspaceError if git fails, or is missing. */
 export async function git(
   command: readonly string[],
-  { repository, directory = repository, input, tree, by, signal }: GitCall,
+  { repository, directory = repository, input, tree, reading, by, signal }: GitCall,
 ): Promise<Buffer> {
   const { execa } = await import('execa')
   const start = () =>
@@ -71,6 +73,8 @@ export async function git(
         GIT_DIR: repository,
         ...(by && identityOf(by)),
         ...(tree && { GIT_WORK_TREE: tree.directory, GIT_INDEX_FILE: tree.index }),
+        // In quotes, so that a path with a colon is one path.
+        ...(reading !== undefined && { GIT_ALTERNATE_OBJECT_DIRECTORIES: JSON.stringify(reading) }),
       },
       extendEnv: false,
       preferLocal: false,
