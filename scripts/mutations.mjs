@@ -69,6 +69,20 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'Nothing that an agent has made is unreachable',
+    {
+      'tests/actors/agent/unlanded-work.test.ts': [
+        'work is refused to be lost although the worktree is gone already',
+      ],
+    },
+    [
+      'a branch that was deleted begins at its base',
+      'src/workspaces/files/worktree.ts',
+      "last?.tip ?? commit, ''",
+      "commit, ''",
+    ],
+  ),
+  ...breaking(
     'Work that is nowhere else is not removed with its agent',
     {
       'tests/actors/agent/unlanded-work.test.ts': [

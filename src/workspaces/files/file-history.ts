@@ -113,6 +113,8 @@ interface Mark {
 const MOST_UNKNOWN = 64
 /** How many contents are read from git at once. */
 const CONTENTS = 256
+/** A snapshot is a pack of its own: to take it apart costs more than to write it. */
+const ONE_PACK = ['-c', 'fastimport.unpackLimit=1']
 const NOTHING: Known = { mode: '0', oid: '0'.repeat(40) }
 
 export class FileHistory {
@@ -125,6 +127,8 @@ export class FileHistory {
   /** How git is told what is ignored; undefined if nothing is. */
   readonly #ignoring: readonly string[] | undefined
   #mark: Mark | undefined
+  /** What the index has, once it was read. */
+  #known: KnownFiles | undefined
   /** What the last listing found that a killed restoring has left. */
   #leftOvers: FilePath[] = []
   #unknown = 0
@@ -142,7 +146,7 @@ export class FileHistory {
         ? []
         : ['-c', `core.excludesFile=${excludes}`]
     this.#listing = [
-      ...['ls-files', '-z', '-t', '-s', '-c', '-d', '-m', '-o'],
+      ...['ls-files', '-z', '-t', '-d', '-m', '-o'],
       ...(ignored ? ['--exclude-standard'] : []),
       ...(excludes === undefined ? [] : [`--exclude-from=${excludes}`]),
     ]
@@ -189,7 +193,7 @@ export class FileHistory {
     const { stamps = {} } = before ?? {}
     const looked = new Set([...suspects, ...also])
     for (const [path, stamp] of inner) if (stamps[path] !== stamp) looked.add(path)
-    for (const path of known.keys()) if (isInner(path) && !inner.has(path)) looked.add(path)
+    for (const path of known.inner) if (!inner.has(path)) looked.add(path)
     for (const { path, to } of told) if (to && !isSubmodule(to)) looked.add(path)
     const links = told.filter(({ to }) => !to || isSubmodule(to))
     for (const { path } of links) looked.delete(path)
@@ -202,13 +206,14 @@ export class FileHistory {
       `data ${Buffer.byteLength(message)}\n${message}\n`,
       before ? `from ${before.commit}\n` : '',
     ].join('')
-    const output = await this.#repository.git(['fast-import', '--quiet', '--done'], {
-      input: this.#commands(root, known, looked, links, header, before === undefined, changes),
+    const output = await this.#repository.git([...ONE_PACK, 'fast-import', '--quiet', '--done'], {
+      input: this.#commands(root, known.files, looked, links, header, before === undefined, changes),
     })
     const [commit = '', root040000 = ''] = output.toString().split('\n')
     if (commit === '') return { commit: before?.commit ?? '', tree: before?.tree ?? '', ...count(changes) }
     const tree = / tree (\w+)/.exec(root040000)?.[1] ?? EMPTY_TREE
     await this.#noteChanges(changes, { commit, tree, stamps: Object.fromEntries(inner) })
+    await this.#repository.tidy()
     return { commit, tree, ...count(changes) }
   }
 
@@ -363,6 +368,7 @@ export class FileHistory {
   /** The newest snapshot; undefined before the first. */
   async #current(): Promise<Mark | undefined> {
     if (this.#mark && (await this.#looseRef()) === this.#mark.commit) return this.#mark
+    this.#known = undefined
     await this.#repository.prepare()
     await mkdir(this.#own, { recursive: true })
     // Nobody else writes here: locks are those of a process that was killed.
@@ -392,24 +398,25 @@ export class FileHistory {
   }
 
   /** What the index has, and the files that may differ from it, or that it has not. */
-  async #listed(): Promise<{ known: Map<FilePath, Known>; suspects: Set<FilePath> }> {
-    const known = new Map<FilePath, Known>()
+  async #listed(): Promise<{ known: KnownFiles; suspects: Set<FilePath> }> {
+    const known = this.#known ?? new KnownFiles()
+    if (!this.#known)
+      for (const line of fieldsOf(
+        await this.#repository.git(['ls-files', '-z', '-s'], { tree: this.#tree }),
+      )) {
+        const tab = line.indexOf('\t')
+        const [mode = '', oid = ''] = line.slice(0, tab).split(' ')
+        known.note(fromTree(line.slice(tab + 1)), { mode, oid })
+      }
+    this.#known = known
     const suspects = new Set<FilePath>()
     this.#leftOvers = []
     for (const line of fieldsOf(await this.#repository.git(this.#listing, { tree: this.#tree }))) {
-      const tag = line[0]
-      if (tag === '?') {
-        const path = line.slice(2)
+      const path = line.slice(2)
+      if (line.startsWith('? ')) {
         if (isTemporary(path)) this.#leftOvers.push(path)
         else suspects.add(path)
-        continue
-      }
-      const tab = line.indexOf('\t')
-      const [, mode = '', oid = ''] = line.slice(0, tab).split(' ')
-      if (mode === '160000') continue
-      const path = fromTree(line.slice(tab + 1))
-      known.set(path, { mode, oid })
-      if (tag !== 'H' && !isInner(path)) suspects.add(path)
+      } else if (known.files.has(path)) suspects.add(path)
     }
     return { known, suspects }
   }
@@ -417,7 +424,7 @@ export class FileHistory {
   /** The files of repositories inside the files, which git does not list. Takes their directories out of the suspects. */
   async #innerFiles(
     root: Directory,
-    known: ReadonlyMap<FilePath, Known>,
+    known: KnownFiles,
     suspects: Set<FilePath>,
   ): Promise<Map<FilePath, string>> {
     const inner = new Map<FilePath, string>()
@@ -428,9 +435,8 @@ export class FileHistory {
         if (isInner(file.path)) inner.set(file.path, file.stamp)
         else suspects.add(file.path)
     }
-    const directories =
-      this.#ignoring === undefined ? directoriesBelow(root) : parentsOf([...known.keys(), ...suspects])
-    for await (const directory of directories) {
+    for (const path of suspects) addParents(known.directories, path)
+    for await (const directory of this.#ignoring === undefined ? directoriesBelow(root) : known.directories) {
       const path = directory === '' ? '.git' : `${directory}/.git`
       // Looked at by name only: each step is opened where it is read.
       const stats = this.#statsOf(path)
@@ -492,6 +498,7 @@ export class FileHistory {
     const lines = [...gone, ...there].map(({ mode, oid, path }) => `${mode} ${oid}\t${toTree(path)}\0`)
     const input = [Buffer.from(lines.join(''), 'latin1')]
     await this.#repository.git(['update-index', '-z', '--index-info'], { tree: this.#tree, input })
+    for (const { path, kind, ...file } of changes) this.#known?.note(path, kind === 'removed' ? null : file)
     this.#unknown += there.length
     if (this.#unknown > MOST_UNKNOWN) await this.#refresh()
     await writeFile(join(this.#own, 'mark'), JSON.stringify(mark))
@@ -537,16 +544,29 @@ export class FileHistory {
   }
 }
 
-function parentsOf(paths: readonly FilePath[]): ReadonlySet<FilePath> {
-  const parents = new Set<FilePath>()
-  for (const path of paths)
-    for (
-      let at = isInner(path) ? outerOf(path) : directoryOf(path);
-      at !== '' && !parents.has(at);
-      at = directoryOf(at)
-    )
-      parents.add(at)
-  return parents
+/** The files of an index, and what has to be looked at besides them. */
+class KnownFiles {
+  readonly files = new Map<FilePath, Known>()
+  /** Those in repositories inside the files. */
+  readonly inner = new Set<FilePath>()
+  /** The directories that files are in, or were. */
+  readonly directories = new Set<FilePath>()
+
+  /** null: it is gone. Submodules are none of the files. */
+  note(path: FilePath, file: Known | null): void {
+    const isFile = file !== null && !isSubmodule(file)
+    if (isFile) this.files.set(path, file)
+    else this.files.delete(path)
+    if (isFile && isInner(path)) this.inner.add(path)
+    else this.inner.delete(path)
+    if (isFile) addParents(this.directories, path)
+  }
+}
+
+/** All that a path is in, but no directory inside a repository. */
+function addParents(directories: Set<FilePath>, path: FilePath): void {
+  let at = isInner(path) ? outerOf(path) : directoryOf(path)
+  for (; at !== '' && !directories.has(at); at = directoryOf(at)) directories.add(at)
 }
 
 const IN_THE_WAY = ['EISDIR', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'ELOOP']

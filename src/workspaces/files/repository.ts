@@ -7,12 +7,15 @@
  *     the history is cut off (`shallow`).
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type GitCall, git } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
 const ATTRIBUTES = '* -text -filter -ident -eol -working-tree-encoding !diff\n'
+
+/** Git looks for an object in one after the other. */
+const MOST_PACKS = 50
 
 /** Where a repository of the user has its objects and refs. */
 type Source = { readonly common: string }
@@ -21,6 +24,7 @@ export class FilesRepository {
   readonly path: string
   /** The refs that were kept last, so that looking again costs nothing. */
   readonly #kept = new Map<string, string>()
+  #isTidying = false
 
   constructor(path: string) {
     this.path = path
@@ -84,6 +88,19 @@ export class FilesRepository {
     if (old === null) return
     await this.git(['update-ref', leftRef(ref, old), old])
     await this.git(['update-ref', '-d', ref])
+  }
+
+  /** Each snapshot is a pack of its own: of many small ones, one is made, where a file is kept as what it differs in. */
+  async tidy(): Promise<void> {
+    if (this.#isTidying) return
+    const packs = (await readdir(join(this.path, 'objects', 'pack'))).filter((name) => name.endsWith('.pack'))
+    if (packs.length < MOST_PACKS) return
+    this.#isTidying = true
+    try {
+      await this.git(['repack', '-d', '-l', '-q', '--geometric=2'])
+    } finally {
+      this.#isTidying = false
+    }
   }
 
   /** null if there is no such ref. */

@@ -16,6 +16,7 @@ import {
 } from 'node:fs/promises'
 import { execaSync } from 'execa'
 import fc from 'fast-check'
+import { isRefusedLink } from '../../../src/workspaces/files/paths.ts'
 
 /** Bytes in latin1: names need not be UTF-8. */
 type Path = string
@@ -104,10 +105,11 @@ async function made(directory: string, one: Change): Promise<void> {
     case 'remove':
       return rm(path, { recursive: true })
     case 'rename':
+      if (stats?.isSymbolicLink() && isRefusedLink(one.to)) return
       return rename(path, bytesOf(directory, one.to))
     case 'link':
       // Git has no place for it.
-      if (/(^|\/)\.gitmodules$/i.test(one.path)) return
+      if (isRefusedLink(one.path)) return
       return symlink(Buffer.from(one.to, 'latin1'), path)
     case 'chmod':
       return stats?.isFile() ? chmod(path, one.mode) : undefined
