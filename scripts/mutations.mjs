@@ -1169,6 +1169,27 @@ export const MUTATIONS = [
       '    totals: withSpending(totals, { ...data, costUsd: 0 }),\n    deadLetters',
     ],
   ),
+  ...breaking(
+    'What a call cost counts whoever ends its task',
+    {
+      'tests/actors/agent/late-answers.test.ts': [
+        'after its supervisor had stopped the agent',
+        'and its agent has only been looked at since another process began it',
+      ],
+    },
+    [
+      'what nobody carries out is forgotten',
+      'src/actors/agent/agent.ts',
+      'if (!current || !call || actor.isWorking) return recorded',
+      'if (recorded) return recorded',
+    ],
+    [
+      'what a halted call told is forgotten',
+      'src/actors/agent/worker.ts',
+      'leftOpen.set(call.callId, ending)',
+      'leftOpen.delete(call.callId)',
+    ],
+  ),
 
   // Supervision
   ...breaking(

@@ -57,6 +57,8 @@ export interface AskedTasks {
   readonly cancelling: ReadonlyMap<string, Promise<unknown>>
   /** The steps of runs that wait for them. */
   readonly steps: ReadonlyMap<string, AskingStep>
+  /** How calls ended that the agent left open when it was halted, by their ids. */
+  readonly leftOpen: Map<string, CallEnding>
 }
 
 /** A first call that may begin as soon as its task is accepted. */
@@ -71,13 +73,15 @@ export interface ReadyCall {
 export interface AgentWorker {
   readonly perform: Perform<AgentEffect>
   readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined
+  /** Ends a call that no effect carries out, and whose task has ended. What it answered or cost is kept as late. */
+  abandon(effect: Pick<CallEffect, 'task' | 'call'>): Promise<void>
 }
 
 export function agentWorker(
   agent: string,
   actor: AgentActor,
   environment: AgentEnvironment,
-  { bodies, channel, materials, cancelling, steps }: AskedTasks,
+  { bodies, channel, materials, cancelling, steps, leftOpen }: AskedTasks,
 ): AgentWorker {
   const { clock, runner, logger, admission, store, newId } = environment
   const directories = environment.directories(agent)
@@ -254,7 +258,7 @@ export function agentWorker(
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
   async function ended<Ending extends CallEnding | undefined>(
-    effect: CallEffect,
+    effect: Pick<CallEffect, 'task' | 'call'>,
     signal: AbortSignal,
     call: Promise<Ending>,
     admitted: Admitted,
@@ -278,6 +282,7 @@ export function agentWorker(
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
   async function recover(effect: CallEffect, signal: AbortSignal, admitted: Admitted): Promise<boolean> {
+    leftOpen.delete(effect.call.callId)
     const overdue = new AbortController()
     const stop = AbortSignal.any([signal, overdue.signal])
     void pause(clock, deadlineMs(effect.task), stop).then(() => overdue.abort())
@@ -294,6 +299,24 @@ export function agentWorker(
     overdue.abort()
     environment.recovered({ agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
+  }
+
+  async function abandon(abandoned: Pick<CallEffect, 'task' | 'call'>): Promise<void> {
+    const { callId, process } = abandoned.call
+    const admitted = takeAnnounced(abandoned.task, abandoned.call)
+    const signal = AbortSignal.abort()
+    const recovered = () =>
+      composed(abandoned, ({ call }) =>
+        recoverAnnouncedCall(runner, call, process, environment.place(), signal),
+      )
+    try {
+      const ending = leftOpen.get(callId) ?? (await ended(abandoned, signal, recovered(), admitted))
+      leftOpen.delete(callId)
+      if (ending !== DEAF) await record(() => keepLate(abandoned, ending, admitted))
+    } finally {
+      admitted.leave()
+      if (!leftAlone.has(callId)) admission.settle(callId)
+    }
   }
 
   /** Places the task's material in the workspace, once. Returns the call's ending if that fails. */
@@ -328,7 +351,7 @@ export function agentWorker(
 
   /** Composes the call first. If its texts can no longer be read it fails now, not at its deadline. */
   async function composed<Ending>(
-    { task, call }: CallEffect,
+    { task, call }: Pick<CallEffect, 'task' | 'call'>,
     carryOut: (composed: ComposedCall) => Promise<Ending>,
   ) {
     let complete: ComposedCall
@@ -481,6 +504,7 @@ export function agentWorker(
       })
     })
     if (isNew) await environment.spentLate(task, call.callId, amountOf(spent))
+    else if (actor.snapshot.context.current?.call?.callId === call.callId) leftOpen.set(call.callId, ending)
   }
 
   /** The log refuses an ending: its task ends at once, and what the call brought or cost is kept as late. */
@@ -563,7 +587,7 @@ export function agentWorker(
         admission.settle(effect.call.callId)
     }
   }
-  return { perform, readyCall }
+  return { perform, readyCall, abandon }
 }
 
 const aborted = (signal: AbortSignal) =>
