@@ -1,18 +1,126 @@
-/** The running effects of one actor: those its state wants are started, unwanted ones aborted, passing failures retried. */
+/**
+ * What an actor does because of its state: missing effects are started, unwanted ones aborted. Work that may fail for a
+ * while, such as a write to a full disk, is tried again until it is done or no longer wanted.
+ */
 import type { Clock } from '../../clock.ts'
+import { ClaudeAgentError } from '../../events/errors/base.ts'
 import type { Logger } from '../../logger.ts'
 import type { Effect } from './definition.ts'
-import { insist, Wish } from './insistence.ts'
 
-export interface EffectContext {
-  /** Aborted when the effect is no longer wanted. Created when first read: most effects are short. */
-  readonly signal: AbortSignal
-  /** The same as `signal`, without creating one. */
-  readonly isWanted: boolean
+/** Delays between attempts, in ms: they double up to the last one. */
+const FIRST_RETRY_MS = 500
+const LAST_RETRY_MS = 30_000
+
+/** Whether the same work may well succeed later. */
+export const mayPass = (error: unknown): boolean => error instanceof ClaudeAgentError && error.retryable
+
+/**
+ * Tries work again as long as its failure may pass. Throws the last error if that does not pass, or once the work is no
+ * longer wanted.
+ *
+ * @param failed Called before each further attempt.
+ */
+export async function insist<T>(
+  work: () => Promise<T>,
+  wish: Pick<Wish, 'isWanted' | 'pause'>,
+  failed: (error: unknown) => void = () => {},
+): Promise<T> {
+  for (let delayMs = FIRST_RETRY_MS; ; delayMs = Math.min(delayMs * 2, LAST_RETRY_MS)) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!wish.isWanted || !mayPass(error)) throw error
+      failed(error)
+      await wish.pause(delayMs)
+      if (!wish.isWanted) throw error
+    }
+  }
+}
+
+/** Something that is wanted until it is aborted. An AbortController says the same at the cost of a whole turn. */
+export class Interest {
+  /** Made for the first listener. */
+  #listeners: Set<() => void> | undefined
+  #controller: AbortController | undefined
+  #isWanted = true
+  #reason: unknown
+
+  get isWanted(): boolean {
+    return this.#isWanted
+  }
+
+  /** Why it was aborted. */
+  get reason(): unknown {
+    return this.#reason
+  }
+
+  /** The same for code that takes a signal. Made when it is first read. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      const controller = new AbortController()
+      this.whenAborted(() => controller.abort(this.#reason))
+      this.#controller = controller
+    }
+    return this.#controller.signal
+  }
+
+  abort(reason?: unknown): void {
+    if (!this.#isWanted) return
+    this.#isWanted = false
+    this.#reason = reason
+    for (const aborted of this.#listeners ?? []) aborted()
+    this.#listeners = undefined
+  }
+
+  /** Calls back once it is aborted, or at once if it is. Returns the function that stops that. */
+  whenAborted(listener: () => void): () => void {
+    if (!this.#isWanted) {
+      listener()
+      return () => {}
+    }
+    this.#listeners ??= new Set()
+    this.#listeners.add(listener)
+    return () => this.#listeners?.delete(listener)
+  }
+}
+
+/** An interest that can wait. An abort ends its waits. */
+export class Wish extends Interest {
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    super()
+    this.#clock = clock
+  }
+
+  /** Waits this many ms, or until it is aborted. */
+  pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.after(delayMs, resolve, resolve))
+  }
+
+  /** Calls `fire` after this many ms, or `aborted` once it is aborted before. */
+  after(delayMs: number, fire: () => void, aborted: () => void = () => {}): void {
+    if (!this.isWanted) {
+      aborted()
+      return
+    }
+    const cancel = this.#clock.after(delayMs, () => {
+      forget()
+      fire()
+    })
+    const forget = this.whenAborted(() => {
+      cancel()
+      aborted()
+    })
+  }
+}
+
+/** Wanted as long as the state asks for the effect. */
+export interface EffectContext extends Pick<Wish, 'isWanted' | 'signal' | 'whenAborted' | 'pause'> {
   /** An earlier attempt, or an earlier process, may already have carried it out. */
   readonly resumed: boolean
-  /** Waits this many ms, or until the effect is no longer wanted. */
-  pause(delayMs: number): Promise<void>
+  /** Carries the effect out in this many ms, if it is still wanted. Until then it is a timer, and nothing of it runs. */
+  later(delayMs: number, work: () => Promise<void>): void
 }
 
 /** Carries out an effect. */
@@ -21,6 +129,7 @@ export type Perform<E extends Effect> = (effect: E, context: EffectContext) => P
 /** The reason of an abort. A string, because the default reason is an error, whose stack costs more than the rest of a turn. */
 const NOT_WANTED = 'the state of the actor no longer asks for it'
 
+/** The running effects of one actor. */
 export class RunningEffects<E extends Effect> {
   readonly #perform: Perform<E>
   readonly #clock: Clock
@@ -51,21 +160,20 @@ export class RunningEffects<E extends Effect> {
     for (const [key, running] of this.#running) {
       if (wanted.has(key)) continue
       this.#running.delete(key)
-      running.abort()
+      running.abort(NOT_WANTED)
     }
     for (const effect of effects) {
       const { key } = effect
       if (this.#running.has(key)) continue
-      const running = new RunningEffect(this.#clock, resumed)
+      const running = new RunningEffect(this, this.#clock, key, resumed)
       this.#running.set(key, running)
-      this.#ending.add(running)
-      running.ended = this.#carryOut(effect, running)
+      this.carryOut(running, () => this.#perform(effect, running))
     }
   }
 
   /** Forgets an effect, so that the next `reconcile` starts it again: something outside the state has changed. */
   again(key: string): void {
-    this.#running.get(key)?.abort()
+    this.#running.get(key)?.abort(NOT_WANTED)
     this.#running.delete(key)
   }
 
@@ -81,7 +189,7 @@ export class RunningEffects<E extends Effect> {
 
   /** Aborts all. */
   abort(): void {
-    for (const running of this.#running.values()) running.abort()
+    for (const running of this.#running.values()) running.abort(NOT_WANTED)
   }
 
   /** Aborts all and waits for them to end. */
@@ -90,52 +198,55 @@ export class RunningEffects<E extends Effect> {
     await this.quiet()
   }
 
-  async #carryOut(effect: E, running: RunningEffect): Promise<void> {
+  /** Does the work of an effect. */
+  carryOut(running: RunningEffect, work: () => Promise<void>): void {
+    this.#ending.add(running)
+    running.ended = this.#carriedOut(running, work)
+  }
+
+  async #carriedOut(running: RunningEffect, work: () => Promise<void>): Promise<void> {
     try {
-      await insist(
-        () => this.#perform(effect, running),
-        running,
-        (error) => {
-          this.#report(effect, error, true)
-          running.resumed = true
-        },
-      )
+      await insist(work, running, (error) => {
+        this.#report(running, error, true)
+        running.resumed = true
+      })
     } catch (error) {
       if (!running.isWanted) return
-      this.#report(effect, error, false)
+      this.#report(running, error, false)
       this.#failed(error)
     } finally {
       this.#ending.delete(running)
     }
   }
 
-  #report({ key: effect }: E, error: unknown, passing: boolean): void {
+  #report({ key: effect }: RunningEffect, error: unknown, passing: boolean): void {
     this.#logger.error({ stream: this.#stream, effect, error, passing }, 'an effect failed')
   }
 }
 
 const NONE: ReadonlySet<string> = new Set()
 
-/** One effect that runs. An abort controller costs more than the rest of a turn, so it has one only if `signal` is read. */
+/** One effect that runs. */
 class RunningEffect extends Wish implements EffectContext {
-  #controller: AbortController | undefined
+  readonly key: string
+  readonly #effects: Pick<RunningEffects<Effect>, 'carryOut'>
   resumed: boolean
   /** Never rejects. */
   ended: Promise<void> | undefined
 
-  constructor(clock: Clock, resumed: boolean) {
+  constructor(
+    effects: Pick<RunningEffects<Effect>, 'carryOut'>,
+    clock: Clock,
+    key: string,
+    resumed: boolean,
+  ) {
     super(clock)
+    this.#effects = effects
+    this.key = key
     this.resumed = resumed
   }
 
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (!this.isWanted) this.#controller.abort(NOT_WANTED)
-    return this.#controller.signal
-  }
-
-  override abort(): void {
-    super.abort()
-    this.#controller?.abort(NOT_WANTED)
+  later(delayMs: number, work: () => Promise<void>): void {
+    this.after(delayMs, () => this.#effects.carryOut(this, work))
   }
 }
