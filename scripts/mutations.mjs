@@ -199,7 +199,7 @@ export const MUTATIONS = [
     [
       'the beginning is written apart',
       'src/actors/agent/tasks/tasks.ts',
-      'if (call && (await this.#acceptWithStep(data, origin, call, schedule))) return undefined',
+      'if (call && (await this.#acceptWithStep(data, origin, call, step))) return undefined',
       '',
     ],
     [
@@ -221,14 +221,14 @@ export const MUTATIONS = [
     [
       'data that JSON changes is accepted',
       'src/store/append-request.ts',
-      'if (problem === null) return text',
-      'return text',
+      'if (copy !== undefined) return',
+      'return',
     ],
     [
       'NaN is accepted',
       'src/store/append-request.ts',
-      'return Number.isFinite(value) ? null : ` is ${value}`',
-      'return null',
+      'return Number.isFinite(value) ? value + 0 : undefined',
+      'return value',
     ],
   ),
   ...breaking('The expected version', { [CONTRACT]: ['A store on LevelDB'] }, [
@@ -801,8 +801,8 @@ export const MUTATIONS = [
     [
       'a restart forgets refusals',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && effect.task.refusals > 0) admission',
-      'if (context.resumed && effect.task.refusals > 1e9) admission',
+      'if (context.resumed && task.refusals > 0) admission',
+      'if (context.resumed && task.refusals > 1e9) admission',
     ],
     [
       'a restart begins with any number',
@@ -935,8 +935,8 @@ export const MUTATIONS = [
     [
       'a lost session is begun without its conversation',
       'src/actors/agent/call.ts',
-      "prompt: `${before?.text ?? ''}${prompt}${noteOf(task)}`,",
-      'prompt: `${prompt}${noteOf(task)}`,',
+      "prompt: `${before?.text ?? ''}${asked}${noteOf(task)}`,",
+      'prompt: `${asked}${noteOf(task)}`,',
     ],
   ),
   ...breaking(
@@ -980,7 +980,7 @@ export const MUTATIONS = [
   ...breaking(
     'What listeners receive adds up to the answer',
     { 'tests/actors/agent/messages.test.ts': ['what a failed call has said is taken back'] },
-    ['nothing is taken back', 'src/actors/agent/worker.ts', '    takeBack(effect.task)\n', ''],
+    ['nothing is taken back', 'src/actors/agent/worker.ts', '    this.#takeBack(effect.task)\n', ''],
   ),
   ...breaking(
     'What a tool reads never costs an answer',
@@ -1159,8 +1159,8 @@ export const MUTATIONS = [
     [
       'a late answer is dropped',
       'src/actors/agent/worker.ts',
-      'if (signal.aborted) return record(() => keepLate(effect, ending, admitted))',
-      'if (signal.aborted) return',
+      'if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))',
+      'if (!context.isWanted) return',
     ],
     [
       'its cost does not count',
@@ -1186,8 +1186,8 @@ export const MUTATIONS = [
     [
       'what a halted call told is forgotten',
       'src/actors/agent/worker.ts',
-      'leftOpen.set(call.callId, ending)',
-      'leftOpen.delete(call.callId)',
+      'this.#asked.leftOpen.set(call.callId, ending)',
+      'this.#asked.leftOpen.delete(call.callId)',
     ],
   ),
 
@@ -1302,8 +1302,8 @@ export const MUTATIONS = [
     [
       'a step that a crash interrupted is another task',
       'src/patterns/runs/durable-ask.ts',
-      'const taskId = isOpen ? before.taskId : `${runId}.${stepKey}.${tries}`',
-      'const taskId = `${runId}.${stepKey}.${tries + (isOpen ? 1 : 0)}`',
+      'this.taskId = isOpen ? before.taskId : `${context.runId}.${step.stepKey}.${this.#tries}`',
+      'this.taskId = `${context.runId}.${step.stepKey}.${this.#tries + (isOpen ? 1 : 0)}`',
     ],
   ),
   ...breaking(
@@ -1372,8 +1372,8 @@ export const MUTATIONS = [
     [
       'what is no longer needed is not stopped',
       'src/patterns/runs/durable-ask.ts',
-      'if (!isOver) stop.abort(NO_LONGER_NEEDED)',
-      'if (isOver) stop.abort(NO_LONGER_NEEDED)',
+      'return () => interest.abort(NO_LONGER_NEEDED)',
+      'return () => {}',
     ],
   ),
   ...breaking(
@@ -1693,8 +1693,8 @@ export const MUTATIONS = [
     [
       'a cancelled task ends the turn of those behind it',
       'src/actors/agent/worker.ts',
-      '        await begin(task, context)\n      } catch',
-      '        return await begin(task, context)\n      } catch',
+      '        await this.#begin(task, context)\n      } catch',
+      '        return await this.#begin(task, context)\n      } catch',
     ],
   ),
   ...breaking(
@@ -1750,7 +1750,7 @@ export const MUTATIONS = [
     },
     [
       'what may pass is not tried again',
-      'src/actors/engine/insistence.ts',
+      'src/actors/engine/effects.ts',
       'if (!wish.isWanted || !mayPass(error)) throw error',
       'if (!wish.isWanted || !mayPass(error) || delayMs > 0) throw error',
     ],
@@ -1951,7 +1951,7 @@ export const MUTATIONS = [
     [
       'cached tokens are free',
       'src/actors/agent/worker.ts',
-      'recordedSpending(spent, admission.tokensOf(spent.usage))',
+      'recordedSpending(spent, this.#environment.admission.tokensOf(spent.usage))',
       'recordedSpending(spent, spent.usage.inputTokens + spent.usage.outputTokens)',
     ],
   ),
@@ -2291,7 +2291,7 @@ export const MUTATIONS = [
     [
       'only the task that met it waits',
       'src/actors/admission/admission.ts',
-      'return accounts.pause(account, news.window, news.leftMs)',
+      'await accounts.pause(account, news.window, news.leftMs)',
       'return',
     ],
   ),
@@ -2337,7 +2337,7 @@ export const MUTATIONS = [
     [
       'its other tasks are tried',
       'src/actors/admission/admission.ts',
-      'return accounts.hold(account, news.why)',
+      'await accounts.hold(account, news.why)',
       'return',
     ],
   ),
@@ -2448,8 +2448,8 @@ export const MUTATIONS = [
     [
       'its answer is lost',
       'src/actors/agent/worker.ts',
-      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n    await keepLate(effect, ending, admitted)\n',
-      'await endBrokenTask(actor, environment, effect.task.taskId, error)\n',
+      'await this.#breakTask(task.taskId, error)\n    await this.#keepLate({ task, call }, ending, admitted)\n',
+      'await this.#breakTask(task.taskId, error)\n',
     ],
   ),
   ...breaking(
@@ -2457,9 +2457,9 @@ export const MUTATIONS = [
     { [BROKEN_TASKS]: ['if its call cannot be announced, and the tasks behind it take their turn'] },
     [
       'a task waits for an effect that has failed',
-      'src/actors/agent/broken-task.ts',
-      '  if (mayPass(error)) throw error\n  logger',
-      '  if (error !== undefined) throw error\n  logger',
+      'src/actors/agent/worker.ts',
+      '    if (mayPass(error)) throw error\n    this.#environment.logger',
+      '    if (error !== undefined) throw error\n    this.#environment.logger',
     ],
   ),
   ...breaking(
@@ -2478,8 +2478,8 @@ export const MUTATIONS = [
     [
       'its task waits for it',
       'src/actors/admission/admission.ts',
-      '          if (mayPass(error)) throw error\n',
-      '          if (error !== undefined) throw error\n',
+      '      if (mayPass(error)) throw error\n      logger',
+      '      if (error !== undefined) throw error\n      logger',
     ],
   ),
   ...breaking(

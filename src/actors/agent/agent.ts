@@ -33,7 +33,7 @@ import {
 import type { TaskSpending } from './tasks/known-tasks.ts'
 import { AgentTasks, type AskOptions } from './tasks/tasks.ts'
 import { totalTokens } from './totals.ts'
-import { agentWorker } from './worker.ts'
+import { AgentWorker } from './worker.ts'
 
 /** Totals over an agent's life, of all calls, however they ended. */
 export interface AgentMetrics {
@@ -282,7 +282,7 @@ export class Agent {
     if (!current || !call || actor.isWorking) return recorded
     if (this.snapshot.context.current?.call?.callId === call.callId) return recorded
     await actor.quiet()
-    const worker = agentWorker(this.id, actor, this.#environment, this.#tasks)
+    const worker = new AgentWorker(this.id, actor, this.#environment, this.#tasks)
     await worker.abandon({ task: current, call })
     return recorded
   }
@@ -368,7 +368,7 @@ export class Agent {
   #work(): void {
     const perform = (actor: AgentActor) => {
       this.#review()
-      const worker = agentWorker(this.id, actor, this.#environment, this.#tasks)
+      const worker = new AgentWorker(this.id, actor, this.#environment, this.#tasks)
       this.#tasks.worker = worker
       return worker.perform
     }

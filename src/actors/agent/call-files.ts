@@ -32,6 +32,8 @@ interface CallFilesEnvironment {
 }
 
 export interface CallFiles {
+  /** Whether the agent works in a worktree: otherwise there is nothing to do. */
+  readonly areKept: boolean
   /** After a call that did not end well, brings the files back to before it. Returns the call's ending if that fails. */
   begin(of: CallOfTask): Promise<CallEnding | undefined>
   /** Saves the files that the call begins from. Returns the call's ending if that fails. */
@@ -73,6 +75,9 @@ export function callFiles(
   }
 
   return {
+    get areKept() {
+      return worktree() !== undefined
+    },
     begin: (of) =>
       inCall(of, async (files, place) => {
         const to = actor.snapshot.context.files?.before
