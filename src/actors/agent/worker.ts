@@ -22,7 +22,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { callFiles } from './call-files.ts'
+import { callFiles, type RestoredFact } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -143,9 +143,11 @@ export function agentWorker(
     } while (context.isWanted && cancelling.has(task.taskId))
   }
 
+  const newCall = () => ({ callId: newId(), sessionId: newId(), isEmpty: files.isEmpty() })
+
   async function admit(task: QueuedTask, context: EffectContext): Promise<void> {
     if (!environment.isSwept()) await environment.swept()
-    const ids = { callId: newId(), sessionId: newId() }
+    const ids = newCall()
     const { taskId } = task
     const admitted = await admission.admit(requestOf(task, ids.callId), context)
     if (!admitted) return
@@ -167,7 +169,7 @@ export function agentWorker(
 
   function readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined {
     if (!environment.isSwept() || !actor.isWorking) return undefined
-    const ids = { callId: newId(), sessionId: newId() }
+    const ids = newCall()
     const admitted = admission.admitNow?.(requestOf(task, ids.callId))
     if (!admitted) return undefined
     const { taskId } = task
@@ -214,12 +216,20 @@ export function agentWorker(
       await before
       if (!environment.isSwept()) await environment.swept()
       const { signal } = context
-      if (context.resumed && (await isRecovered(effect, signal, admitted))) return
-      if (!signal.aborted) await run(effect, signal, admitted)
+      const isDone = context.resumed && (await isRecovered(effect, signal, admitted))
+      if (!isDone && !signal.aborted) await run(effect, signal, admitted)
+      if (signal.aborted && !leftAlone.has(effect.call.callId)) await takeFilesBack(effect)
     } finally {
       admitted.leave()
       end()
     }
+  }
+
+  /** After a call whose task has ended without it. One that is still open in the log is recovered when that is next opened. */
+  async function takeFilesBack(effect: CallEffect): Promise<void> {
+    if (actor.snapshot.context.current?.call?.callId === effect.call.callId) return
+    const restored = await files.takeBack(effect)
+    if (restored) await record(() => decide(effect.task, () => [restored]))
   }
 
   /** Whether nothing is left to run. */
@@ -385,13 +395,18 @@ export function agentWorker(
   }
 
   /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
-  function conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
+  async function conclude(
+    effect: CallEffect,
+    ending: CallEnding,
+    admitted: Admitted,
+  ): Promise<RecoveryOutcome> {
     const news = newsOf(ending, { now: clock.now(), random: environment.random() })
     let isTold = false
+    const restored = ending.type === 'CallSucceeded' ? undefined : await files.takeBack(effect)
     return record(async () => {
       if (news && !isTold) await admitted.told(news)
       isTold = true
-      return settle(effect, ending, admitted)
+      return settle(effect, ending, admitted, restored)
     })
   }
 
@@ -400,6 +415,7 @@ export function agentWorker(
     { task, call }: CallEffect,
     ending: CallEnding,
     admitted: Admitted,
+    restored: RestoredFact | undefined,
   ): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
@@ -421,15 +437,20 @@ export function agentWorker(
       }
     }
     const { error } = ending
+    const untouched = restored?.data.from === restored?.data.to
+    const left = restored && untouched ? { untouched } : {}
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error, ...spent } }
-        : { type: ending.type, data: { taskId, callId, ...spent } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left } }
+        : { type: ending.type, data: { taskId, callId, ...spent, ...left } }
     let recorded: readonly Recorded[]
     try {
       recorded = await decide(task, (context) =>
         context.current?.call?.callId === callId
-          ? callEnded(context, ended, error, { now: clock.now(), random: environment.random() })
+          ? [
+              ...(restored && !untouched ? [restored] : []),
+              ...callEnded(context, ended, error, { now: clock.now(), random: environment.random() }),
+            ]
           : [],
       )
     } catch (refused) {
