@@ -97,6 +97,16 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
+    'A copy of a log contains the files of all turns',
+    { 'tests/store/care/snapshots.test.ts': ['carries the files, also to where their repository is not'] },
+    [
+      'what is borrowed stays where it is',
+      'src/workspaces/files/snapshots.ts',
+      "'--stdout', '--delta-base-offset'",
+      "'--stdout', '--local', '--delta-base-offset'",
+    ],
+  ),
+  ...breaking(
     "The user's repository stays as it is, and nothing of it runs.",
     {
       'tests/workspaces/files/worktree.test.ts': [
