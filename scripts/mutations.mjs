@@ -33,7 +33,7 @@ const breaking = (promise, tests, ...edits) =>
 export const MUTATIONS = [
   // Files
   ...breaking(
-    'A turn of an agent on a repository is a transaction over its files',
+    'A turn of an agent is a transaction over its files',
     {
       'tests/actors/agent/files.test.ts': [
         'a call that failed leaves nothing for the next one, and what it did is in a snapshot',
@@ -57,15 +57,53 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'A worktree that is lost is made again',
+    'A workspace that is lost is made again',
     {
       'tests/actors/agent/files.test.ts': ['a worktree that is gone is made again from the newest snapshot'],
     },
     [
       'from its base',
       'src/workspaces/files/operations.ts',
-      'history.layOut(newest ?? workspace.commit',
-      'history.layOut(workspace.commit',
+      'history.layOut(last ?? workspace?.commit',
+      'history.layOut(workspace?.commit',
+    ],
+  ),
+  ...breaking(
+    'What a user puts into a workspace between two calls stays',
+    {
+      'tests/actors/agent/private-files.test.ts': [
+        'what a user puts there by hand stays, whatever becomes of the calls before and after',
+      ],
+    },
+    [
+      'a failed call is taken back when the next one begins',
+      'src/actors/agent/worker.ts',
+      "ending.type === 'CallSucceeded' ? undefined : await files.takeBack(effect)",
+      'undefined',
+    ],
+  ),
+  ...breaking(
+    'Where there are no files, keeping them costs nothing',
+    {
+      'tests/actors/agent/private-files.test.ts': [
+        'where there is nothing, nothing is saved: no process of git and no fact',
+      ],
+    },
+    [
+      'an empty directory is saved',
+      'src/workspaces/files/operations.ts',
+      'if (hasNothing(place)) return NOTHING',
+      'if (false) return NOTHING',
+    ],
+  ),
+  ...breaking(
+    'A copy of a log contains the files of all turns',
+    { 'tests/store/care/snapshots.test.ts': ['carries the files, also to where their repository is not'] },
+    [
+      'what is borrowed stays where it is',
+      'src/workspaces/files/snapshots.ts',
+      "'--stdout', '--delta-base-offset'",
+      "'--stdout', '--local', '--delta-base-offset'",
     ],
   ),
   ...breaking(
@@ -885,8 +923,8 @@ export const MUTATIONS = [
     [
       'what became of a call is not looked up',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && (await',
-      'if (context.resumed && effect.key.length === 0 && (await',
+      'const isDone = context.resumed && (await',
+      'const isDone = context.resumed && effect.key.length === 0 && (await',
     ],
   ),
   ...breaking(

@@ -218,7 +218,7 @@ export class Agent {
     return this.#environment.directories(this.id).workspace
   }
 
-  /** Its files turn by turn, if it works on a repository. Throws InvalidInputError otherwise. */
+  /** Its files, turn by turn. Throws InvalidInputError if its runner does not keep them. */
   get files(): AgentFiles {
     return new AgentFiles(this.id, this.#life, this.#environment)
   }

@@ -20,7 +20,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { type CallFiles, callFiles } from './call-files.ts'
+import { type CallFiles, callFiles, type RestoredFact } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -114,9 +114,9 @@ export class AgentWorker {
 
   /** A first call that may begin as soon as its task is accepted; undefined if it has to wait. */
   readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined {
-    const { isSwept, newId, admission, clock } = this.#environment
+    const { isSwept, admission, clock } = this.#environment
     if (!isSwept() || !this.#actor.isWorking) return undefined
-    const ids = { callId: newId(), sessionId: newId() }
+    const ids = this.#newCall()
     const admitted = admission.admitNow?.(this.#requestOf(task, ids.callId))
     if (!admitted) return undefined
     const { taskId } = task
@@ -219,10 +219,15 @@ export class AgentWorker {
     } while (context.isWanted && cancelling.has(task.taskId))
   }
 
+  #newCall() {
+    const { newId } = this.#environment
+    return { callId: newId(), sessionId: newId(), isEmpty: this.#files.isEmpty() }
+  }
+
   async #admit(task: QueuedTask, context: EffectContext): Promise<void> {
-    const { isSwept, swept, newId, admission, clock } = this.#environment
+    const { isSwept, swept, admission, clock } = this.#environment
     if (!isSwept()) await swept()
-    const ids = { callId: newId(), sessionId: newId() }
+    const ids = this.#newCall()
     const { taskId } = task
     const admitted = await admission.admit(this.#requestOf(task, ids.callId), context)
     if (!admitted) return
@@ -277,12 +282,21 @@ export class AgentWorker {
     try {
       await before
       if (!isSwept()) await swept()
-      if (context.resumed && (await this.#isRecovered(effect, context, admitted))) return
-      if (context.isWanted) await this.#run(effect, context, admitted)
+      const isDone = context.resumed && (await this.#isRecovered(effect, context, admitted))
+      if (!isDone && context.isWanted) await this.#run(effect, context, admitted)
+      if (!context.isWanted && !this.#leftAlone.has(effect.call.callId)) await this.#takeFilesBack(effect)
     } finally {
       admitted.leave()
       end()
     }
+  }
+
+  /** After a call whose task has ended without it. One that is still open in the log is recovered when that is next opened. */
+  async #takeFilesBack(effect: CallEffect): Promise<void> {
+    if (!this.#files.areKept || this.#actor.snapshot.context.current?.call?.callId === effect.call.callId)
+      return
+    const restored = await this.#files.takeBack(effect)
+    if (restored) await this.#record(() => this.#decide(effect.task, () => [restored]))
   }
 
   /** Whether nothing is left to run. */
@@ -505,14 +519,16 @@ export class AgentWorker {
   }
 
   /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
-  #conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
+  async #conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
     const news = newsOf(ending, this.#circumstances())
     let isTold = false
+    const restored =
+      ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)
     return this.#record(async () => {
       const telling = news && !isTold ? admitted.told(news) : undefined
       if (telling) await telling
       isTold = true
-      return this.#settle(effect, ending, admitted)
+      return this.#settle(effect, ending, admitted, restored)
     })
   }
 
@@ -521,6 +537,7 @@ export class AgentWorker {
     { task, call }: CallOfTask,
     ending: CallEnding,
     admitted: Admitted,
+    restored: RestoredFact | undefined,
   ): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
@@ -544,15 +561,20 @@ export class AgentWorker {
       }
     }
     const { error } = ending
+    const untouched = restored?.data.from === restored?.data.to
+    const left = restored && untouched ? { untouched } : {}
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error, ...spent } }
-        : { type: ending.type, data: { taskId, callId, ...spent } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left } }
+        : { type: ending.type, data: { taskId, callId, ...spent, ...left } }
     let recorded: readonly Recorded[]
     try {
       recorded = await this.#decide(task, (context) =>
         context.current?.call?.callId === callId
-          ? callEnded(context, ended, error, this.#circumstances())
+          ? [
+              ...(restored && !untouched ? [restored] : []),
+              ...callEnded(context, ended, error, this.#circumstances()),
+            ]
           : [],
       )
     } catch (refused) {
