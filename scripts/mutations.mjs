@@ -78,7 +78,7 @@ export const MUTATIONS = [
     [
       'a failed call is taken back when the next one begins',
       'src/actors/agent/worker.ts',
-      "ending.type === 'CallSucceeded' ? undefined : await files.takeBack(effect)",
+      "ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)",
       'undefined',
     ],
   ),
