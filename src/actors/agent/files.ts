@@ -71,37 +71,7 @@ export class AgentFiles {
 
   /** The answered tasks, oldest first. */
   async turns(): Promise<readonly FilesTurn[]> {
-    return (await this.#history()).turns
-  }
-
-  /** All turns, and those that stand: what was undone is not among them. */
-  async #history(): Promise<{
-    readonly turns: readonly FilesTurn[]
-    readonly standing: readonly FilesTurn[]
-  }> {
-    const turns: FilesTurn[] = []
-    const standingAfter: (readonly FilesTurn[])[] = []
-    let standing: readonly FilesTurn[] = []
-    let before = ''
-    let after = ''
-    for await (const recorded of this.#store.read(this.#life.stream)) {
-      const { type, data } = agentFacts.read(recorded)
-      if (type === 'FilesSaved') {
-        if (data.when === 'before') before = data.commit
-        after = data.commit
-      }
-      if (type === 'CallSucceeded' && before !== '') {
-        turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
-        standing = [...standing, ...turns.slice(-1)]
-        standingAfter.push(standing)
-      }
-      if (type === 'FilesRestored' && data.because === 'undo') {
-        const undone = standing.findLastIndex((turn) => turn.before === data.to)
-        const restored = turns.findLastIndex((turn) => turn.after === data.to)
-        standing = undone < 0 ? (standingAfter[restored] ?? []) : standing.slice(0, undone)
-      }
-    }
-    return { turns, standing }
+    return (await filesTurns(this.#store, this.#life.stream)).turns
   }
 
   /** The files, by path: those of now, or those at a version of the agent's stream. */
@@ -132,7 +102,7 @@ export class AgentFiles {
    */
   async undo({ to }: { readonly to?: number } = {}): Promise<Undone> {
     this.#assertIdle()
-    const { turns, standing } = await this.#history()
+    const { turns, standing } = await filesTurns(this.#store, this.#life.stream)
     await this.#files.save(this.#place, 'before undoing')
     const target = to === undefined ? await this.#before(standing) : this.#after(turns, to)
     const { before, after } = await this.#files.restore(this.#place, target, 'undone')
@@ -184,4 +154,36 @@ export class AgentFiles {
     const problem = turns.length === 0 ? 'it has answered nothing yet' : `its turns are 1 to ${turns.length}`
     throw new InvalidInputError({ what: `Turn ${turn} of agent "${this.#place.agent}"`, problem })
   }
+}
+
+/** All turns of an agent, and those that stand: what was undone is not among them. */
+export async function filesTurns(
+  store: EventStore,
+  stream: string,
+): Promise<{ readonly turns: readonly FilesTurn[]; readonly standing: readonly FilesTurn[] }> {
+  const turns: FilesTurn[] = []
+  const standingAfter: (readonly FilesTurn[])[] = []
+  let standing: readonly FilesTurn[] = []
+  let before = ''
+  let after = ''
+  for await (const recorded of store.read(stream)) {
+    const { type, data } = agentFacts.read(recorded)
+    // Another agent may have had the id before.
+    if (type === 'AgentCreated') before = ''
+    if (type === 'FilesSaved') {
+      if (data.when === 'before') before = data.commit
+      after = data.commit
+    }
+    if (type === 'CallSucceeded' && before !== '') {
+      turns.push({ turn: turns.length + 1, taskId: data.taskId, before, after })
+      standing = [...standing, ...turns.slice(-1)]
+      standingAfter.push(standing)
+    }
+    if (type === 'FilesRestored' && data.because === 'undo') {
+      const undone = standing.findLastIndex((turn) => turn.before === data.to)
+      const restored = turns.findLastIndex((turn) => turn.after === data.to)
+      standing = undone < 0 ? (standingAfter[restored] ?? []) : standing.slice(0, undone)
+    }
+  }
+  return { turns, standing }
 }

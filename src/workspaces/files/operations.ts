@@ -31,6 +31,9 @@ export interface FilesPlace {
   readonly last?: string | undefined
 }
 
+/** Whose snapshots are read, whether or not the agent is still there. */
+export type SnapshotsPlace = Pick<FilesPlace, 'agent' | 'directories'>
+
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
   resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
@@ -44,12 +47,12 @@ export interface FilesOperations {
   ): Promise<{ readonly before: SavedFiles; readonly after: SavedFiles }>
   /** The commit that a name means in the repository, or a snapshot. Throws InvalidInputError. */
   find(place: FilesPlace, name: string): Promise<string>
-  /** How the files differ between two snapshots, by path. */
-  changes(place: FilesPlace, from: string, to: string): Promise<readonly FileChange[]>
+  /** How the files differ between two snapshots, by path. This and the next two need no worktree. */
+  changes(place: SnapshotsPlace, from: string, to: string): Promise<readonly FileChange[]>
   /** The files of a snapshot. */
-  list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
+  list(place: SnapshotsPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
-  patch(place: FilesPlace, from: string, to: string): Promise<string>
+  patch(place: SnapshotsPlace, from: string, to: string): Promise<string>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
@@ -111,9 +114,9 @@ export function filesOperations(clock: Clock): FilesOperations {
         commitOf({ path: ours, common: ours }, name).catch(() => Promise.reject(unknown)),
       )
     },
-    changes: (place, from, to) => withHistory(place, (history) => history.changes(from, to)),
-    list: (place, commit) => withHistory(place, (history) => history.list(commit)),
-    patch: (place, from, to) => withHistory(place, (history) => history.patch(from, to)),
+    changes: (place, from, to) => reading(place).changes(from, to),
+    list: (place, commit) => reading(place).list(commit),
+    patch: (place, from, to) => reading(place).patch(from, to),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
         const { agent, workspace, directories } = place
@@ -138,6 +141,9 @@ export function filesOperations(clock: Clock): FilesOperations {
       }),
   }
 }
+
+const reading = ({ agent, directories: { base = '', workspace } }: SnapshotsPlace) =>
+  new FileHistory({ repository: new FilesRepository(join(base, 'files.git')), agent, directory: workspace })
 
 /** Throws InvalidInputError if it is no longer where it was. */
 async function repositoryOf({ repo }: RepositoryWorkspace): Promise<UserRepository> {
