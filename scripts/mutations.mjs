@@ -76,6 +76,7 @@ export const MUTATIONS = [
     {
       'tests/patterns/fleet.test.ts': [
         'if one agent cannot be created, the others are not left behind, and there is no run',
+        'a fleet resumes when what its agents began from is gone',
       ],
     },
     [
@@ -83,6 +84,12 @@ export const MUTATIONS = [
       'src/patterns/runs/runs.ts',
       'for (const { id } of created) await this.#agents.remove(id).catch(() => {})',
       'void created',
+    ],
+    [
+      'those that are there are created again',
+      'src/patterns/runs/runs.ts',
+      "if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue",
+      '',
     ],
   ),
   ...breaking(

@@ -126,6 +126,27 @@ test('a fleet of data continues with the agents that it has, whoever opens the l
   expect((await second.runs.show('r1')).workflow).toMatchObject({ kind: 'fleet', repo, tasks })
 })
 
+test('a fleet resumes when what its agents began from is gone', async () => {
+  const { repo, open } = await world()
+  await mkdir(join(repo, 'below'))
+  user(repo, 'branch', 'begin')
+  const workflow = {
+    kind: 'fleet',
+    tasks: fleetTasks(['one', 'two']),
+    repo: join(repo, 'below'),
+    base: 'begin',
+  } as const
+  {
+    await using first = await open({ stuck: 'two' })
+    const run = first.run(workflow, '2 tasks', { id: 'r1' })
+    run.catch(() => {})
+    for await (const { state } of run) if (state === 'succeeded') break
+  }
+  user(repo, 'branch', '-D', 'begin')
+  await using second = await open()
+  expect(await second.runs.result('r1')).toMatchObject({ success: true, agents: { length: 2 } })
+})
+
 test('if one agent cannot be created, the others are not left behind, and there is no run', async () => {
   const { repo, open } = await world()
   await using orchestrator = await open({ maxAgents: 2 })

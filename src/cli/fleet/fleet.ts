@@ -20,7 +20,7 @@ import { terminal } from '../terminal/output.ts'
 import { cut } from '../terminal/text.ts'
 import { startRun } from '../workflow/run.ts'
 import { type FleetReport, markdownReport, pageReport } from './report.ts'
-import { givenTasks } from './tasks.ts'
+import { type GivenTasks, givenTasks } from './tasks.ts'
 
 export function fleetCommand(command: Command): void {
   command
@@ -61,12 +61,9 @@ async function runFleet(globals: GlobalOptions, words: readonly string[], option
   const { id = randomUUID(), budget, detach } = options
   checkId('run', id)
   if (detach && (options.report ?? options.html) !== undefined) {
-    const hint = `Get the report when the run has ended: claude-agents wait ${id} > report.md`
-    throw new InvalidInputError({
-      what: '--detach',
-      problem: 'it leaves no process that writes a report',
-      hint,
-    })
+    const problem = 'it leaves no process that writes a report'
+    const hint = 'Get the report when the run has ended: claude-agents wait RUN > report.md'
+    throw new InvalidInputError({ what: '--detach', problem, hint })
   }
   const files = await reportFiles(options)
   const given = await givenTasks(words, options.from, terminal(globals).note)
@@ -75,7 +72,7 @@ async function runFleet(globals: GlobalOptions, words: readonly string[], option
   const titles = cut(tasks.map(({ task }) => task).join('; '), LONGEST_TITLE)
   const input = { prompt: `${plural(tasks.length, 'task')}: ${titles}`, ...textOf(given.textInput) }
   await startRun(globals, { kind: 'fleet', tasks, ...made }, input, defined({ id, budget, detach }), {
-    check: (session) => refuseOthersAgents(session, id, tasks),
+    check: (session) => refuseOthersAgents(session, id, given.tasks),
     report: (report) => writeReport(files, report),
   })
 }
@@ -95,17 +92,21 @@ async function fleetOf(
   fleet(tasks, options)
   const { filesOperations } = await import('../../workspaces/files/operations.ts')
   const files = filesOperations(systemClock)
+  let found = options.repo
   for (const one of new Set(tasks.map((task) => task.base ?? base ?? 'HEAD')))
-    await files.resolve({ repo: options.repo, base: one, branch: '' })
-  return options
+    found = (await files.resolve({ repo: options.repo, base: one, branch: '' })).repo
+  return { ...options, repo: found }
 }
 
-/** Throws AgentExistsError: the agents of a fleet are its own. */
+/** Throws AgentExistsError: the agents of a fleet are its own. Those that are named after the run are. */
 async function refuseOthersAgents(
   { orchestrator }: Session,
   runId: string,
-  tasks: readonly FleetTask[],
+  given: GivenTasks['tasks'],
 ): Promise<void> {
+  const ids = new Set(given.map((task) => (typeof task === 'string' ? undefined : task.id)))
+  const taken = (await orchestrator.agents()).find(({ id }) => ids.has(id))
+  if (!taken) return
   const isKnown = await orchestrator.runs.show(runId).then(
     () => true,
     (error) => {
@@ -113,10 +114,7 @@ async function refuseOthersAgents(
       throw error
     },
   )
-  if (isKnown) return
-  const ids = new Set(tasks.map((task) => task.id))
-  const taken = (await orchestrator.agents()).find(({ id }) => ids.has(id))
-  if (taken) throw new AgentExistsError({ agent: taken.id })
+  if (!isKnown) throw new AgentExistsError({ agent: taken.id })
 }
 
 /** `usd=5`, `usd=5,tokens=200000` */

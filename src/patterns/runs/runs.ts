@@ -546,13 +546,16 @@ export class Runs {
   async #assemble({ pattern }: BuiltWorkflow): Promise<void> {
     const created: Agent[] = []
     try {
-      for (const options of pattern.team ?? [])
+      for (const options of pattern.team ?? []) {
+        // What it once began from may be gone.
+        if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue
         await this.#agents.create(options).then(
           (agent) => created.push(agent),
           (error) => {
             if (!(error instanceof AgentExistsError)) throw error
           },
         )
+      }
       await this.#checkAgents(pattern)
     } catch (error) {
       for (const { id } of created) await this.#agents.remove(id).catch(() => {})

@@ -119,6 +119,26 @@ test('a fleet that is left is finished by the owner, and waited for', async () =
   expect((await cli.run(['attach', 'r1'])).stdout).toContain('2 of 2 tasks succeeded')
 })
 
+test('a fleet that was killed resumes with its agents, and asks nothing twice', async () => {
+  const { cli, model, tasksOf } = await world()
+  const words = ['fleet', 'Write a.txt: a', 'Write b.txt: b', '--id', 'r1', '--concurrency', '1', '--json']
+  let isKilled = false
+  model.enqueue('The first is done.', answer.held('The second is not.'))
+  const killed = cli.start(...words)
+  await model.waitForRequest(2)
+  isKilled = killed.kill('SIGKILL')
+  await killed
+  model.release()
+  const ran = await cli.run(words)
+  expect({ isKilled, exitCode: ran.exitCode }).toEqual({ isKilled: true, exitCode: 0 })
+  expect(tasksOf(ran)).toMatchObject([
+    { outcome: 'succeeded', files: 1 },
+    { outcome: 'succeeded', files: 1 },
+  ])
+  expect(model.requests.filter(({ prompt }) => prompt.includes('a.txt'))).toHaveLength(1)
+  expect((await cli.run(['agent', 'list', '--json'])).values).toHaveLength(2)
+})
+
 test('tasks come from a file, from stdin, and from a list with more', async () => {
   const { cli, tasksOf } = await world()
   await writeFile(join(cli.folder, 'tasks.txt'), '# to do\nfirst\n\n  second  \n')
