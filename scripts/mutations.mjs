@@ -58,6 +58,78 @@ export const MUTATIONS = [
   ),
   ...breaking(
     'A workspace that is lost is made again',
+
+    'The tasks of a fleet are independent',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'are valid, differ, and are the same for the same tasks and name',
+        'never change: the log has them',
+      ],
+    },
+    [
+      'two runs have the same agents',
+      'src/patterns/fleet.ts',
+      'JSON.stringify([name, task, nth])',
+      'JSON.stringify([task, nth])',
+    ],
+  ),
+  ...breaking(
+    'A run creates all missing agents of its team, or none',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'if one agent cannot be created, the others are not left behind, and there is no run',
+        'a fleet resumes when what its agents began from is gone',
+      ],
+    },
+    [
+      'those that were created stay',
+      'src/patterns/runs/runs.ts',
+      'for (const { id } of created) await this.#agents.remove(id).catch(() => {})',
+      'void created',
+    ],
+    [
+      'those that are there are created again',
+      'src/patterns/runs/runs.ts',
+      "if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue",
+      '',
+    ],
+  ),
+  ...breaking(
+    'The diff of a run has what its own turns did, and nothing else',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'the diff of a run has what its own turns did, and nothing that was done between them',
+      ],
+    },
+    [
+      'it has the turns of other tasks',
+      'src/patterns/runs/files.ts',
+      'if (!tasks.has(taskId)) continue',
+      'void tasks',
+    ],
+    [
+      'it has what was done between its turns',
+      'src/patterns/runs/files.ts',
+      'if (last?.to === before) stretches',
+      'if (last) stretches',
+    ],
+  ),
+  ...breaking(
+    'The diff of a run has what its own turns did, and nothing else',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'the diff of a run is there when its agents are gone, and makes nothing',
+      ],
+    },
+    [
+      'to look at it makes a worktree again',
+      'src/workspaces/files/operations.ts',
+      'changes: (place, from, to) => reading(place).changes(from, to),',
+      'changes: (place, from, to) => withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
+    ],
+  ),
+  ...breaking(
+    'A worktree that is lost is made again',
     {
       'tests/actors/agent/files.test.ts': ['a worktree that is gone is made again from the newest snapshot'],
     },
