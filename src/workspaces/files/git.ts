@@ -56,12 +56,32 @@ export interface WorkingTree {
 }
 
 /** What git prints. Throws WorkspaceError if git fails, or is missing. */
-export async function git(
+export async function git(command: readonly string[], call: GitCall): Promise<Buffer> {
+  const { child } = await start(command, call, true)
+  const ended = await child
+  check(ended, command, call)
+  return Buffer.from(ended.stdout as Uint8Array)
+}
+
+/** The same as it comes: no matter how much it is, it is not kept. Git is ended when its reader stops. */
+export async function* gitOutput(command: readonly string[], call: GitCall): AsyncGenerator<Buffer> {
+  const { child } = await start(command, call, false)
+  try {
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>) yield chunk
+  } finally {
+    child.kill()
+    await child
+  }
+  check(await child, command, call)
+}
+
+async function start(
   command: readonly string[],
   { repository, directory = repository, input, tree, by, signal }: GitCall,
-): Promise<Buffer> {
+  isKept: boolean,
+) {
   const { execa } = await import('execa')
-  const start = () =>
+  const spawn = () =>
     execa('git', [...SETTINGS, ...command], {
       cwd: directory,
       env: {
@@ -76,14 +96,22 @@ export async function git(
       preferLocal: false,
       ...(input ? { stdin: input as AsyncIterable<Buffer> } : { stdin: 'ignore' as const }),
       encoding: 'buffer',
+      buffer: { stdout: isKept, stderr: true },
       maxBuffer: Number.POSITIVE_INFINITY,
       reject: false,
       ...(signal && { cancelSignal: signal }),
       windowsHide: true,
     })
-  const { child } = await spawnWhenPossible(start, signal ? { signal } : {})
-  const { exitCode, stdout, stderr, cause } = await child
-  if (exitCode === 0) return Buffer.from(stdout as Uint8Array)
+  return spawnWhenPossible(spawn, signal ? { signal } : {})
+}
+
+/** Throws WorkspaceError for a call that failed. */
+function check(
+  { exitCode, stderr, cause }: { exitCode?: number | undefined; stderr?: unknown; cause?: unknown },
+  command: readonly string[],
+  { repository, signal }: GitCall,
+): void {
+  if (exitCode === 0) return
   signal?.throwIfAborted()
   const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
   throw new WorkspaceError(
