@@ -45,6 +45,7 @@ export class SnapshotReader {
 
   /** The files of a snapshot, by path. Throws WorkspaceError. */
   async *files(commit: string, signal: AbortSignal): AsyncGenerator<SnapshotFile> {
+    if (commit === NO_FILES || commit === NO_FILES_SHA256) return
     const listing = this.#read(['ls-tree', '-r', '-z', '--long', objectName(commit)], signal)
     for await (const record of pieces(listing, () => NUL)) {
       const line = record.toString('latin1')
@@ -116,6 +117,7 @@ const GONE = 'It was removed, or the repository from which it has some of its fi
 
 const PLAIN = ['--no-renames', '--no-ext-diff', '--no-textconv', '--no-color']
 const [NUL, LINE_FEED, COLON] = [0, 10, 58]
+/** What git calls a tree without files. */
 const NO_FILES = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 const NO_FILES_SHA256 = '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321'
 
