@@ -1,6 +1,6 @@
 /** The files of the actor at the shown moment, and what has changed in them. All of it is rendered as text. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Answers, ChangeLine, ChangesView, FileLine, FilesAt, FileView } from '../view.ts'
 import { ask, type Query } from './ask.ts'
 import { file, filesText, goTo, listedFiles, moment, sinceBeginning, subject } from './state.ts'
@@ -207,6 +207,7 @@ interface SplitProps {
 
 /** A list of files, and beside it what one reads of them. */
 function Split({ problem, about, rows, isReading, label, children }: SplitProps) {
+  const list = useRef<HTMLUListElement>(null)
   const keys = rows.map(([key]) => key).join(' ')
   useEffect(() => {
     listedFiles.value = keys === '' ? [] : keys.split(' ')
@@ -214,6 +215,11 @@ function Split({ problem, about, rows, isReading, label, children }: SplitProps)
       listedFiles.value = []
     }
   }, [keys])
+  useEffect(() => {
+    const chosen = list.current?.querySelector<HTMLElement>('[aria-pressed=true]')
+    chosen?.scrollIntoView({ block: 'nearest' })
+    if (list.current?.contains(document.activeElement)) chosen?.focus()
+  }, [keys, file.value])
   const current = rows.some(([key]) => key === file.value) ? file.value : rows[0]?.[0]
   return (
     <>
@@ -233,7 +239,7 @@ function Split({ problem, about, rows, isReading, label, children }: SplitProps)
       </div>
       {problem !== '' && <p class="notice bad">{problem}</p>}
       <div class="split">
-        <ul class="scroll" aria-label="Files">
+        <ul class="scroll" aria-label="Files" ref={list}>
           {rows.map(([key, path, more]) => (
             <li key={key}>
               {/* Only one of them is reached with Tab; j and k lead to the others. */}

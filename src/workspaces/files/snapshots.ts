@@ -45,7 +45,7 @@ export class SnapshotReader {
 
   /** The files of a snapshot, by path. Throws WorkspaceError. */
   async *files(commit: string, signal: AbortSignal): AsyncGenerator<SnapshotFile> {
-    if (commit === NO_FILES || commit === NO_FILES_SHA256) return
+    if (EMPTY.includes(commit)) return
     const listing = this.#read(['ls-tree', '-r', '-z', '--long', objectName(commit)], signal)
     for await (const record of pieces(listing, () => NUL)) {
       const line = record.toString('latin1')
@@ -61,7 +61,8 @@ export class SnapshotReader {
    */
   async *difference(from: string | null, to: string, signal: AbortSignal): AsyncGenerator<DifferencePiece> {
     const head = objectName(to)
-    const base = from === null ? (head.length === 40 ? NO_FILES : NO_FILES_SHA256) : objectName(from)
+    if (from === null && EMPTY.includes(head)) return
+    const base = from === null ? noFiles(head) : objectName(from)
     const command = ['diff-tree', '-r', '-z', '--raw', '--numstat', '-p', ...PLAIN, base, head]
     let entry: string | undefined
     let isPatch = false
@@ -118,8 +119,12 @@ const GONE = 'It was removed, or the repository from which it has some of its fi
 const PLAIN = ['--no-renames', '--no-ext-diff', '--no-textconv', '--no-color']
 const [NUL, LINE_FEED, COLON] = [0, 10, 58]
 /** What git calls a tree without files. */
-const NO_FILES = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
-const NO_FILES_SHA256 = '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321'
+const EMPTY = [
+  '4b825dc642cb6eb9a060e54bf8d69288fbee4904',
+  '6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321',
+]
+/** The one of the same length as another name. */
+const noFiles = (name: string): string => EMPTY.find(({ length }) => length === name.length) ?? name
 
 /** A log may come from elsewhere: what it names could be an option of git. */
 function objectName(name: string): string {
