@@ -64,7 +64,7 @@ export async function git(command: readonly string[], call: GitCall): Promise<Bu
 }
 
 /** The same as it comes: no matter how much it is, it is not kept. Git is ended when its reader stops. */
-export async function* gitOutput(command: readonly string[], call: GitCall): AsyncGenerator<Buffer> {
+export async function* gitPieces(command: readonly string[], call: GitCall): AsyncGenerator<Buffer> {
   const { child } = await start(command, call, false)
   try {
     for await (const chunk of child.stdout as AsyncIterable<Buffer>) yield chunk

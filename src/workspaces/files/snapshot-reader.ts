@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { WorkspaceError } from '../../events/errors/workspace.ts'
-import { gitOutput } from './git.ts'
+import { gitPieces } from './git.ts'
 import { type FilePath, fromTree } from './paths.ts'
 
 /** A file of a snapshot. */
@@ -102,7 +102,7 @@ export class SnapshotReader {
     if (!existsSync(join(path, 'HEAD')))
       throw new WorkspaceError({ path, problem: 'there are no snapshots here', hint: COPY })
     try {
-      yield* gitOutput(command, { repository: path, signal })
+      yield* gitPieces(command, { repository: path, signal })
     } catch (cause) {
       if (!(cause instanceof WorkspaceError) || cause.hint !== '') throw cause
       throw new WorkspaceError(
@@ -114,7 +114,7 @@ export class SnapshotReader {
 }
 
 const COPY = 'If the log was copied here, copy that directory as well.'
-const GONE = 'It was removed, or the repository from which it has some of its files was moved or removed.'
+const GONE = 'Part of that directory is missing: bring it back from a backup.'
 
 const PLAIN = ['--no-renames', '--no-ext-diff', '--no-textconv', '--no-color']
 const [NUL, LINE_FEED, COLON] = [0, 10, 58]
