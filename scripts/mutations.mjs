@@ -1693,6 +1693,33 @@ export const MUTATIONS = [
       "if (method === '') return",
     ],
   ),
+  ...breaking(
+    'The inspector shows what an agent wrote as text, and git gets nothing from a log but names of snapshots',
+    {
+      'tests/inspector/files.test.ts': [
+        'names and texts are made visible, and no line passes for another one',
+        'a log that names an option of git instead of a snapshot runs nothing',
+      ],
+    },
+    [
+      'any name passes for a snapshot',
+      'src/workspaces/files/snapshot-reader.ts',
+      'if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name',
+      "if (name !== '') return name",
+    ],
+    [
+      'names of files are sent as they are',
+      'src/inspector/text.ts',
+      'visible(name).replace(/[\\t\\n]/g, escaped)',
+      'name',
+    ],
+    [
+      'a line of a file ends a section of the patch',
+      'src/inspector/files.ts',
+      'if (piece.line.subarray(0, SECTION.length).equals(SECTION)) {',
+      'if (piece.line.includes(SECTION)) {',
+    ],
+  ),
 
   // Further promises
   ...breaking(
