@@ -57,8 +57,6 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'A workspace that is lost is made again',
-
     'The tasks of a fleet are independent',
     {
       'tests/patterns/fleet.test.ts': [
@@ -124,12 +122,12 @@ export const MUTATIONS = [
     [
       'to look at it makes a worktree again',
       'src/workspaces/files/operations.ts',
-      'changes: (place, from, to) => reading(place).changes(from, to),',
+      'changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),',
       'changes: (place, from, to) => withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
     ],
   ),
   ...breaking(
-    'A worktree that is lost is made again',
+    'A workspace that is lost is made again',
     {
       'tests/actors/agent/files.test.ts': ['a worktree that is gone is made again from the newest snapshot'],
     },
@@ -1280,7 +1278,7 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'What a call cost counts whoever ends its task',
+    'What a call cost counts when another process ends its task',
     {
       'tests/actors/agent/late-answers.test.ts': [
         'after its supervisor had stopped the agent',

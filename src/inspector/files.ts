@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { PlainState } from '../actors/engine/compiled-fold.ts'
 import { Mailbox } from '../actors/engine/mailbox.ts'
-import { agentFacts } from '../events/agent-facts.ts'
+import { agentFacts, NO_FILES } from '../events/agent-facts.ts'
 import type { Recorded } from '../events/envelope.ts'
 import { ClaudeAgentError } from '../events/errors/base.ts'
 import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
@@ -65,7 +65,10 @@ const filesIn = (state: PlainState | undefined): KnownFiles => (state?.context ?
 const beginning = (state: PlainState | undefined): string | null =>
   filesIn(state).config?.workspace?.commit ?? null
 const newestSnapshot = (state: PlainState | undefined): string | null =>
-  filesIn(state).files?.commit ?? beginning(state)
+  snapshot(filesIn(state).files?.commit) ?? beginning(state)
+/** Where there is nothing, there is no snapshot. */
+const snapshot = (commit: string | undefined): string | null =>
+  commit === undefined || commit === NO_FILES ? null : commit
 
 /** Between which snapshots the files were changed, and by what. */
 interface ChangedBy extends Pick<ChangesView, 'by' | 'turn'> {
@@ -238,7 +241,7 @@ function noSnapshot({ stream, position }: Pick<FilesRequest, 'stream' | 'positio
 function changedBy(recorded: Recorded, before: PlainState | undefined, turn: number): ChangedBy {
   const { type, data } = agentFacts.read(recorded)
   const newest = newestSnapshot(before)
-  const begun = filesIn(before).files?.before ?? newest
+  const begun = snapshot(filesIn(before).files?.before) ?? newest
   if (type === 'FilesSaved')
     return data.when === 'before'
       ? { by: 'hand', turn: null, from: newest, to: data.commit }

@@ -176,6 +176,7 @@ export async function filesTurns(
     const { type, data } = agentFacts.read(recorded)
     // Another agent may have had the id before.
     if (type === 'AgentCreated') [before, began] = ['', data.config.workspace?.commit]
+    if (type === 'AgentConfigured') began = data.config.workspace?.commit ?? began
     if (type === 'CallStarted') before = after = data.empty ? NO_FILES : ''
     if (type === 'FilesSaved') {
       if (data.when === 'before') before = data.commit
