@@ -3,6 +3,7 @@
  * store keeps, and load no agent; the agents that live in this process are in a registry.
  */
 import { resolve } from 'node:path'
+import { type AgentFact, NO_FILES } from '../../events/agent-facts.ts'
 import {
   AgentExistsError,
   AgentNotFoundError,
@@ -28,6 +29,7 @@ import { foldStream } from '../engine/history.ts'
 import { Mailbox } from '../engine/mailbox.ts'
 import { Registry, type Residence } from '../engine/registry.ts'
 import { Agent } from './agent.ts'
+import { filesRestored } from './call-files.ts'
 import { cancelTasks } from './decisions.ts'
 import type { AgentEnvironment } from './environment.ts'
 import { agentKind } from './kind.ts'
@@ -294,18 +296,24 @@ export class AgentSystem {
     if (agent.version > 0) await runner.discard?.(directories(agent.id))
     await runner.prepare?.(directories(agent.id))
     const { workspace } = config
-    if (workspace)
-      await runner.files?.save(
-        { agent: agent.id, workspace, directories: directories(agent.id), last: fork?.files },
-        'when it was created',
-      )
-    const { forkedFrom, factId = null } = fork ?? {}
+    const { forkedFrom, factId = null, files: to = NO_FILES } = fork ?? {}
+    const place = { agent: agent.id, workspace, directories: directories(agent.id), last: fork?.files }
+    if (workspace) await runner.files?.save(place, 'when it was created')
+    const from = to === NO_FILES ? undefined : to
+    const laidOut = await runner.files?.restore(
+      place,
+      () => from,
+      'when it was created',
+      async (restored) => filesRestored('fork', restored),
+    )
     if (forkedFrom?.sessionId)
       await runner.branch?.(forkedFrom.sessionId, directories(forkedFrom.agent), directories(agent.id))
     // The budget first: a crash must not leave an agent without its limit.
     if (budget) await admission.setBudget(agent.id, budget, 'new')
-    const data = defined({ config, forkedFrom })
-    await agent.record(() => [{ type: 'AgentCreated', data }], { causationId: factId })
+    const created: AgentFact = { type: 'AgentCreated', data: defined({ config, forkedFrom }) }
+    // What it begins from is known at once, also if its workspace is lost before its first call.
+    const files: readonly AgentFact[] = laidOut ? [laidOut] : []
+    await agent.record(() => [created, ...files], { causationId: factId })
     this.#count += 1
     return agent
   }
@@ -313,8 +321,8 @@ export class AgentSystem {
   #filesOf(agent: Agent): { readonly files: FilesOperations; readonly place: FilesPlace } | undefined {
     const { runner, directories } = this.#environment
     const { config, files } = agent.snapshot.context
-    if (!config?.workspace || !runner.files) return undefined
-    const { workspace } = config
+    if (!runner.files) return undefined
+    const { workspace } = config ?? {}
     const place = { agent: agent.id, workspace, directories: directories(agent.id), last: files?.commit }
     return { files: runner.files, place }
   }
@@ -335,7 +343,7 @@ export class AgentSystem {
     // Its files first: a removal that fails can be repeated, and until then the agent is listed. A task that was asked
     // meanwhile may have put files there again.
     for (let isRemoved = false; !isRemoved; ) {
-      await agent.record(({ context }) => cancelTasks(context, 'the agent was removed'))
+      await agent.endTasks(() => agent.record(({ context }) => cancelTasks(context, 'the agent was removed')))
       // A late answer is still recorded.
       await agent.settled()
       const own = this.#filesOf(agent)

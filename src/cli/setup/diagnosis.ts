@@ -231,6 +231,8 @@ async function repositoryAgents(baseDir: string): Promise<readonly RepositoryAge
   try {
     const agents: RepositoryAgent[] = []
     for (const id of ids) {
+      // A directory of an agent's own is not laid out.
+      if (!existsSync(join(baseDir, 'files.git', 'agents', id, 'laid-out'))) continue
       const { snapshot } = await foldStream(agentKind, store, streamName('agent', id))
       const { workspace } = snapshot.context.config ?? {}
       if (workspace)

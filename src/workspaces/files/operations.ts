@@ -1,11 +1,14 @@
-/** What runners do with the files of agents that work on a repository: laid out, saved, brought back, compared. */
-import { existsSync } from 'node:fs'
+/** What runners do with the files of agents: laid out, saved, brought back, compared. */
+import { existsSync, readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
+import { NO_FILES } from '../../events/agent-facts.ts'
+import { codeOf } from '../../events/errors/phrases.ts'
 import { InvalidInputError } from '../../events/errors/usage.ts'
-import { WorkspaceError } from '../../events/errors/workspace.ts'
+import { GitNotInstalled, SnapshotMissing, WorkspaceError } from '../../events/errors/workspace.ts'
 import type { RepositoryOptions, RepositoryWorkspace } from '../../events/options/agent.ts'
+import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
@@ -25,16 +28,23 @@ import {
   userRepository,
 } from './worktree.ts'
 
-/** An agent that works on a repository, and where. */
+/** Whose files these are, and where. */
 export interface FilesPlace {
   readonly agent: string
-  readonly workspace: RepositoryWorkspace
+  /** The repository that it works on; undefined if its workspace is a directory of its own. */
+  readonly workspace: RepositoryWorkspace | undefined
   readonly directories: AgentDirectories
-  /** The snapshot that a worktree which is not there is made from. Default: the commit that the agent began from. */
+  /**
+   * The newest snapshot in the log, from which a workspace that is gone is made again. Default: the commit that the agent
+   * began from, or no files.
+   */
   readonly last?: string | undefined
-  /** Called when a worktree that was gone is there again. */
+  /** Called when a workspace that was gone is there again. */
   readonly rebuilt?: () => void
 }
+
+/** Whose snapshots are read, whether or not the agent is still there. */
+export type SnapshotsPlace = Pick<FilesPlace, 'agent' | 'directories'>
 
 /** Work of an agent that is nowhere else. */
 export interface UnlandedWork {
@@ -66,7 +76,11 @@ export interface RestoredFiles {
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
   resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
-  /** Saves the files as they are. A worktree that is gone is made again first, as in everything here. */
+  /** Whether there is nothing to save: no file in a directory that never had any. Costs no process. */
+  isEmpty(place: FilesPlace): boolean
+  /** Makes a workspace that is gone again, from the newest snapshot. Everything here that touches it does so first. */
+  layOut(place: FilesPlace): Promise<void>
+  /** Saves the files as they are. Of a workspace without files, the snapshot is `NO_FILES`. */
   save(place: FilesPlace, note: string): Promise<SavedFiles>
   /**
    * Brings the files back to a snapshot, or to a commit of the repository. The present ones are saved first. Which snapshot
@@ -80,12 +94,12 @@ export interface FilesOperations {
   ): Promise<Done | undefined>
   /** The commit that a name means in the repository, or a snapshot. Throws InvalidInputError. */
   find(place: FilesPlace, name: string): Promise<string>
-  /** How the files differ between two snapshots, by path. */
-  changes(place: FilesPlace, from: string, to: string): Promise<readonly FileChange[]>
+  /** How the files differ between two snapshots, by path. This and the next two need no worktree. */
+  changes(place: SnapshotsPlace, from: string, to: string): Promise<readonly FileChange[]>
   /** The files of a snapshot. */
-  list(place: FilesPlace, commit: string): Promise<readonly ListedFile[]>
+  list(place: SnapshotsPlace, commit: string): Promise<readonly ListedFile[]>
   /** The difference between two snapshots as a patch. */
-  patch(place: FilesPlace, from: string, to: string): Promise<string>
+  patch(place: SnapshotsPlace, from: string, to: string): Promise<string>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** The work that would be nowhere else without the agent; null if there is none. */
@@ -97,7 +111,7 @@ export interface FilesOperations {
   release(place: FilesPlace): Promise<KeptWork | null>
 }
 
-export function filesOperations(clock: Clock): FilesOperations {
+export function filesOperations(clock: Clock, logger?: Logger): FilesOperations {
   const histories = new Map<string, FileHistory>()
   const by = (agent: string) => ({ author: agent, at: new Date(clock.now()) })
 
@@ -114,10 +128,6 @@ export function filesOperations(clock: Clock): FilesOperations {
   const withHistory = <T>(place: FilesPlace, work: (history: FileHistory) => Promise<T>): Promise<T> =>
     inTurn(place, async () => work(await historyOf(place)))
 
-  /** Of the snapshots alone: they can be looked at when nothing else is there. */
-  const snapshotHistory = ({ agent, directories }: FilesPlace): FileHistory =>
-    new FileHistory({ repository: snapshotsOf(directories), agent, directory: directories.workspace })
-
   const repositories = new Map<string, UserRepository>()
   /** Throws InvalidInputError if it is no longer where it was. */
   async function repositoryOf({ repo }: RepositoryWorkspace): Promise<UserRepository> {
@@ -133,32 +143,42 @@ export function filesOperations(clock: Clock): FilesOperations {
 
   const snapshots = new Map<string, FilesRepository>()
   /** Where the snapshots of a base directory are. */
-  function snapshotsOf({ workspace, base }: AgentDirectories): FilesRepository {
-    if (base === undefined)
-      throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
-    const ours = snapshots.get(base) ?? new FilesRepository(join(base, 'files.git'))
-    snapshots.set(base, ours)
+  function repositoryIn(directories: AgentDirectories): FilesRepository {
+    const path = repositoryAt(directories)
+    const ours = snapshots.get(path) ?? new FilesRepository(path)
+    snapshots.set(path, ours)
     return ours
   }
 
-  /** The history of the files, whose worktree is there and complete, on a branch whose commits are kept. */
   async function historyOf(place: FilesPlace): Promise<FileHistory> {
-    const { agent, workspace, directories, last: newest } = place
+    const { agent, workspace, directories, last } = place
+    const ours = repositoryIn(directories)
+    const history = await (workspace ? worktreeOf({ ...place, workspace }, ours) : privateOf(place, ours))
+    if (!history.isLaidOut) {
+      await history.layOut(last ?? workspace?.commit, by(agent)).catch((error) => {
+        if (workspace || !(error instanceof SnapshotMissing)) throw error
+        logger?.warn({ agent, error }, 'the files of an agent are lost: it begins without them')
+        return history.layOut(undefined, by(agent))
+      })
+      if (last !== undefined) place.rebuilt?.()
+    }
+    histories.set(keyOf(place), history)
+    return history
+  }
+
+  /** With a worktree that is there and complete, on a branch whose commits are kept. */
+  async function worktreeOf(place: WorktreeFiles, ours: FilesRepository): Promise<FileHistory> {
+    const { agent, workspace, directories } = place
     const { workspace: directory } = directories
-    const ours = snapshotsOf(directories)
     const repository = await repositoryOf(workspace)
     const worktree = { ...workspace, repository, directory }
-    let history = histories.get(directory)
+    let history = histories.get(keyOf(place))
     if (!history || !existsSync(directory)) {
       await ours.prepare()
       await prepareDirectories(directories)
       await removeLocks(worktree)
-      history = new FileHistory({
-        repository: ours,
-        agent,
-        directory,
-        ignored: { excludes: excludesOf(repository) },
-      })
+      const ignored = { excludes: excludesOf(repository) }
+      history = new FileHistory({ repository: ours, agent, directory, ignored })
     }
     if ((await readdir(directory)).length === 0) await history.forgetLayout()
     const tip = await ours.refAt(branchRef(agent))
@@ -168,16 +188,22 @@ export function filesOperations(clock: Clock): FilesOperations {
     if (branch !== null) await ours.keep(branchRef(agent), branch, workspace.commit, repository)
     if (head !== null && head !== branch)
       await ours.keep(`refs/left/${agent}/${head}`, head, workspace.commit, repository)
-    if (!history.isLaidOut) {
-      await history.layOut(newest ?? workspace.commit, by(agent))
-      if (newest !== undefined) place.rebuilt?.()
-    }
-    histories.set(directory, history)
+    return history
+  }
+
+  async function privateOf(place: FilesPlace, ours: FilesRepository): Promise<FileHistory> {
+    const { agent, directories, last = NO_FILES } = place
+    const { workspace: directory } = directories
+    const known = histories.get(keyOf(place))
+    if (known && !isGone(place)) return known
+    const history = new FileHistory({ repository: ours, agent, directory })
+    if (last !== NO_FILES && !existsSync(directory)) await history.forgetLayout()
+    await prepareDirectories(directories)
     return history
   }
 
   /** What an agent has done that is not landed, after its files were saved. The problem if that cannot be told. */
-  async function workOf(place: FilesPlace) {
+  async function workOf(place: WorktreeFiles) {
     const { workspace, directories } = place
     const { repo: repository, branch } = workspace
     try {
@@ -202,13 +228,13 @@ export function filesOperations(clock: Clock): FilesOperations {
   /** Whether there ever were files. */
   const isBegun = async ({ agent, directories }: FilesPlace): Promise<boolean> =>
     existsSync(join(directories.workspace, '.git')) ||
-    (await snapshotsOf(directories).refAt(`refs/agents/${agent}`)) !== null
+    (await repositoryIn(directories).refAt(`refs/agents/${agent}`)) !== null
 
   /** Keeps the work that is not landed in the repository, or where the snapshots are if that is not there. */
-  async function keepWork(place: FilesPlace): Promise<KeptWork | null> {
+  async function keepWork(place: WorktreeFiles): Promise<KeptWork | null> {
     const { agent, directories } = place
     const { commits, files, found } = await workOf(place)
-    const ours = snapshotsOf(directories)
+    const ours = repositoryIn(directories)
     if (!found) {
       const history = new FileHistory({
         repository: ours,
@@ -233,36 +259,50 @@ export function filesOperations(clock: Clock): FilesOperations {
       const repository = await userRepository(repo)
       return { repo: repository.path, base, commit: await commitOf(repository, base), branch }
     },
-    save: (place, note) => withHistory(place, (history) => history.save(note, by(place.agent))),
+    isEmpty: hasNothing,
+    async layOut(place) {
+      if (!hasNothing(place) && isGone(place)) await withHistory(place, async () => {})
+    },
+    async save(place, note) {
+      if (hasNothing(place)) return NOTHING
+      return withHistory(place, (history) => history.save(note, by(place.agent)))
+    },
     restore: (place, to, note, done) =>
-      withHistory(place, async (history) => {
+      inTurn(place, async () => {
         const commit = to()
         if (commit === undefined) return undefined
-        return done({ ...(await history.restore(commit, note, by(place.agent))), to: commit })
+        const isNothing = commit === NO_FILES && hasNothing(place)
+        const restored = isNothing
+          ? { before: NOTHING, after: NOTHING }
+          : await (await historyOf(place)).restore(commit, note, by(place.agent))
+        return done({ ...restored, to: commit })
       }),
     async find({ workspace, directories }, name) {
-      const ours = snapshotsOf(directories)
+      const ours = repositoryIn(directories)
+      const snapshot = () => commitOf({ path: ours.path, common: ours.path }, name, 'commit')
+      if (!workspace) return snapshot()
       try {
         const repository = await repositoryOf(workspace)
         const commit = await commitOf(repository, name, 'commit')
         await ours.copy(commit, repository)
         return commit
       } catch (unknown) {
-        return commitOf({ path: ours.path, common: ours.path }, name).catch(() => Promise.reject(unknown))
+        return snapshot().catch(() => Promise.reject(unknown))
       }
     },
-    changes: (place, from, to) => snapshotHistory(place).changes(from, to),
-    list: (place, commit) => snapshotHistory(place).list(commit),
-    patch: (place, from, to) => snapshotHistory(place).patch(from, to),
+    changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),
+    list: async (place, commit) => (commit === NO_FILES ? [] : snapshotsOf(place).list(commit)),
+    patch: async (place, from, to) => (from === to ? '' : snapshotsOf(place).patch(from, to)),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
         const { agent, workspace, directories } = place
+        if (!workspace) return null
         const directory = directories.workspace
         const parent = await headOf(directory, workspace.branch)
         const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
         if (parent === null || commit === null) return null
         const repository = await repositoryOf(workspace)
-        const ours = snapshotsOf(directories)
+        const ours = repositoryIn(directories)
         await ours.keep(branchRef(agent), commit, workspace.commit, repository)
         const from = ours.path
         await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
@@ -270,23 +310,71 @@ export function filesOperations(clock: Clock): FilesOperations {
       }),
     unlanded: (place) =>
       inTurn(place, async () => {
-        if (!(await isBegun(place))) return null
+        if (!hasWorktree(place) || !(await isBegun(place))) return null
         const { found: _, ...work } = await workOf(place)
         return work.commits + work.files === 0 && !work.problem ? null : work
       }),
-    release: (place) =>
-      inTurn(place, async () => {
-        const { agent, workspace, directories } = place
-        const kept = (await isBegun(place)) ? await keepWork(place) : null
-        histories.delete(directories.workspace)
-        const repository = await repositoryOf(workspace).catch(() => null)
-        if (repository) await releaseWorktree(repository, directories.workspace)
-        // A new agent of the same id does not go on from there.
-        await snapshotsOf(directories).leave(branchRef(agent))
-        return kept
-      }),
+    release: (place) => inTurn(place, () => release(place)),
+  }
+
+  /** For looking only: what is in the repository of snapshots, whatever has become of the files. */
+  function snapshotsOf({ agent, directories }: SnapshotsPlace): FileHistory {
+    return new FileHistory({ repository: repositoryIn(directories), agent, directory: directories.workspace })
+  }
+
+  async function release(place: FilesPlace): Promise<KeptWork | null> {
+    const { agent, directories } = place
+    let kept: KeptWork | null = null
+    if (hasWorktree(place)) {
+      if (await isBegun(place)) kept = await keepWork(place)
+      const repository = await repositoryOf(place.workspace).catch(() => null)
+      if (repository) await releaseWorktree(repository, directories.workspace)
+      // A new agent of the same id does not go on from there.
+      await repositoryIn(directories).leave(branchRef(agent))
+    } else if (!isGone(place) && !hasNothing(place)) await endPrivate(place)
+    histories.delete(keyOf(place))
+    return kept
+  }
+
+  async function endPrivate(place: FilesPlace): Promise<void> {
+    try {
+      await (await historyOf(place)).end('when its agent was removed', by(place.agent))
+    } catch (error) {
+      if (!(error instanceof GitNotInstalled)) throw error
+    }
   }
 }
 
+/** Of an agent that works on a repository. */
+type WorktreeFiles = FilesPlace & { readonly workspace: RepositoryWorkspace }
+
+const hasWorktree = (place: FilesPlace): place is WorktreeFiles => place.workspace !== undefined
+
 /** What an agent's branch is at. */
 const branchRef = (agent: string): string => `refs/branches/${agent}`
+
+const NOTHING: SavedFiles = { commit: NO_FILES, tree: NO_FILES, changed: 0, added: 0, removed: 0 }
+
+/** One index and one set of ignored files for each directory, and for what is in it. */
+const keyOf = ({ directories, workspace }: FilesPlace) => `${directories.workspace}\0${workspace?.repo}`
+
+/** Whether the workspace has to be made again: until then, nothing that is not there was removed by anybody. */
+const isGone = ({ directories: { workspace: directory }, workspace }: FilesPlace): boolean =>
+  !existsSync(workspace ? join(directory, '.git') : directory)
+
+/** Whether a directory of the agent's own has never had a file, as far as the log knows, and has none. */
+const hasNothing = ({ workspace, directories, last = NO_FILES }: FilesPlace): boolean =>
+  !workspace && last === NO_FILES && !hasEntries(directories.workspace)
+
+function hasEntries(directory: string): boolean {
+  try {
+    return readdirSync(directory).length > 0
+  } catch (error) {
+    return codeOf(error) !== 'ENOENT'
+  }
+}
+
+function repositoryAt({ base, workspace }: AgentDirectories): string {
+  if (base !== undefined) return join(base, 'files.git')
+  throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
+}

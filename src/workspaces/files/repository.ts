@@ -9,6 +9,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { GitNotInstalled, SnapshotMissing } from '../../events/errors/workspace.ts'
 import { type GitCall, git } from './git.ts'
 
 /** No attribute of a tree rewrites the bytes of a file. */
@@ -106,12 +107,23 @@ export class FilesRepository {
   /** null if there is no such ref. */
   async refAt(ref: string): Promise<string | null> {
     const loose = await readFile(join(this.path, ref), 'utf8').catch(() => '')
-    if (loose !== '') return loose.trim()
+    if (loose !== '' || !existsSync(this.path)) return loose.trim() || null
     const found = await this.git(['for-each-ref', '--format=%(objectname)', ref])
     return found.toString().trim() || null
   }
 
-  /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, or is missing. */
+  /** Throws SnapshotMissing if it is not there. */
+  async assertHas(commit: string): Promise<void> {
+    const found = existsSync(this.path) && this.git(['cat-file', '-e', `${commit}^{tree}`])
+    if (!found) throw new SnapshotMissing({ path: this.path, commit })
+    await found.catch((cause) => {
+      throw cause instanceof GitNotInstalled
+        ? cause
+        : new SnapshotMissing({ path: this.path, commit }, { cause })
+    })
+  }
+
+  /** What git prints. What it wrote is on the disk. Throws WorkspaceError if git fails, and GitNotInstalled. */
   git(command: readonly string[], options: Omit<GitCall, 'repository' | 'directory'> = {}): Promise<Buffer> {
     return git(command, { ...options, repository: this.path })
   }

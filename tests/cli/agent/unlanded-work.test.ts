@@ -58,7 +58,7 @@ test('doctor finds agents without their worktree or repository, and the next tas
     },
   ])
   const asked = await run(['agent', 'ask', 'dev', 'again'])
-  expect(asked.stderr).toContain('its worktree was gone: it was made again from the newest snapshot')
+  expect(asked.stderr).toContain('its workspace was gone: it was made again from the newest snapshot')
   expect(await doctor()).toMatchObject([{ status: 'ok' }])
   await rename(repo, `${repo}-moved`)
   expect(await doctor()).toMatchObject([
