@@ -142,9 +142,9 @@ function copyOf(value: unknown): Json | undefined {
   }
   if (!isPlainObject(value)) return undefined
   const fields: Record<string, Json> = {}
-  for (const name of Object.keys(value)) {
+  for (const name in value) {
     const field = value[name]
-    if (field === undefined) continue
+    if (field === undefined || !Object.hasOwn(value, name)) continue
     const copy = copyOf(field)
     if (copy === undefined) return undefined
     if (name === '__proto__')

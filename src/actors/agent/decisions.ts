@@ -96,19 +96,22 @@ export interface CallIds {
   readonly sessionId: string
 }
 
+/** The task that may have its next call: the current one between two calls, or one in the queue. */
+export const nextTask = ({ current, queue }: AgentContext, taskId: string): QueuedTask | undefined =>
+  current ? (current.taskId === taskId ? current : undefined) : queue.find((one) => one.taskId === taskId)
+
 /**
  * Announces a task's next call: its first one, or a retry that is due. No facts if the task can no longer begin.
  *
  * @param waitedMs How long the task waited for admission: its deadline moves by as much.
  */
 export function nextCall(
-  { current, queue, session, lostSession, config }: AgentContext,
-  taskId: string,
+  { current, session, lostSession, config }: AgentContext,
+  task: Omit<QueuedTask, 'cause'> | undefined,
   ids: CallIds,
   { now }: Pick<Circumstances, 'now'>,
   waitedMs = 0,
 ): readonly AgentFact[] {
-  const task = [...(current ? [current] : queue)].find((one) => one.taskId === taskId)
   if (!task || !config || current?.call || task.hold?.reason === 'approval') return []
   const parentSessionId = { chain: session, run: task.continues ?? null, fresh: null }[task.session]
   const leftMs = current

@@ -11,7 +11,7 @@ import { amountOf, type RecordedSpending, recordedSpending } from '../../events/
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { Bodies } from '../engine/bodies.ts'
-import { type EffectContext, type Interest, mayPass, type Perform, Wish } from '../engine/effects.ts'
+import { type EffectContext, mayPass, type Perform, Wish } from '../engine/effects.ts'
 import {
   type CallEnding,
   type ComposedCall,
@@ -27,6 +27,7 @@ import {
   callSucceeded,
   holdForMoney,
   nextCall,
+  nextTask,
   ready,
   taskBroken,
 } from './decisions.ts'
@@ -61,8 +62,8 @@ export interface AskedTasks {
 
 /** A first call that may begin as soon as its task is accepted. */
 export interface ReadyCall {
-  /** Its announcement, in the state in which the task was just accepted. */
-  announce(context: AgentContext): readonly AgentFact[]
+  /** Its announcement, in the state in which its task is accepted. */
+  announce(context: AgentContext, task: Omit<QueuedTask, 'cause'>): readonly AgentFact[]
   /** Lets go of its place if it was not announced. */
   end(): void
 }
@@ -121,10 +122,10 @@ export class AgentWorker {
     this.#announced.set(ids.callId, admitted)
     return {
       // Taken again with another actor, it would begin with nothing admitted.
-      announce: (state) =>
+      announce: (state, accepted) =>
         this.#asked.cancelling.has(taskId) || !this.#actor.isWorking
           ? []
-          : nextCall(state, taskId, ids, { now: clock.now() }),
+          : nextCall(state, accepted, ids, { now: clock.now() }),
       end: () => this.#forget(ids.callId, admitted),
     }
   }
@@ -235,7 +236,7 @@ export class AgentWorker {
       await this.#decide(task, (state) =>
         this.#asked.cancelling.has(taskId)
           ? []
-          : nextCall(state, taskId, ids, { now: clock.now() }, admitted.waitedMs),
+          : nextCall(state, nextTask(state, taskId), ids, { now: clock.now() }, admitted.waitedMs),
       )
     } finally {
       this.#forget(ids.callId, admitted)
@@ -269,16 +270,18 @@ export class AgentWorker {
     const admitted = this.#takeAnnounced(effect.task, effect.call)
     const before = this.#lastCall
     let end = () => {}
-    this.#lastCall = new Promise((resolve) => {
+    const ended = new Promise<void>((resolve) => {
       end = resolve
     })
+    this.#lastCall = ended
     try {
-      await before
+      if (before) await before
       if (!isSwept()) await swept()
       if (context.resumed && (await this.#isRecovered(effect, context, admitted))) return
       if (context.isWanted) await this.#run(effect, context, admitted)
     } finally {
       admitted.leave()
+      if (this.#lastCall === ended) this.#lastCall = undefined
       end()
     }
   }
@@ -296,8 +299,9 @@ export class AgentWorker {
 
   async #run(effect: CallEffect, context: EffectContext, admitted: Admitted): Promise<void> {
     this.#takeBack(effect.task)
-    const ending = await this.#ended(effect, context, this.#call(effect, context, admitted), admitted)
-    if (ending === DEAF) return
+    const call = this.#call(effect, context, admitted)
+    const ending = await inTime(this.#environment.clock, call, DEAF_AFTER_MS, DEAF, context)
+    if (ending === DEAF) return this.#leaveAlone(effect, call, admitted)
     if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))
     if (ending.type === 'CallFailed') this.#warn(effect.task, 'a call failed', { error: ending.error.tag })
     await this.#conclude(effect, ending, admitted)
@@ -324,28 +328,15 @@ export class AgentWorker {
   }
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
-  async #ended<Ending extends CallEnding | undefined>(
-    effect: CallEffect,
-    interest: Pick<Interest, 'whenAborted'>,
-    call: Promise<Ending>,
-    admitted: Admitted,
-  ): Promise<Ending | typeof DEAF> {
-    const { clock, logger, admission } = this.#environment
-    const ending = await inTime(clock, call, DEAF_AFTER_MS, DEAF, interest)
-    if (ending !== DEAF) return ending
-    const { taskId } = effect.task
+  #leaveAlone(effect: CallEffect, call: Promise<CallEnding | undefined>, admitted: Admitted): void {
+    this.#warn(effect.task, 'the runner does not end a call that is no longer wanted: it is left alone')
     const { callId } = effect.call
-    logger.warn(
-      { agent: this.#agent, taskId },
-      'the runner does not end a call that is no longer wanted: it is left alone',
-    )
     this.#leftAlone.add(callId)
     const end = () => {
       this.#leftAlone.delete(callId)
-      admission.settle(callId)
+      this.#environment.admission.settle(callId)
     }
     call.then((late) => this.#record(() => this.#keepLate(effect, late, admitted))).then(end, end)
-    return DEAF
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
@@ -359,8 +350,11 @@ export class AgentWorker {
         ? composed
         : recoverAnnouncedCall(runner, composed.call, effect.call.process, place(), wish.signal),
     )
-    const ending = await this.#ended(effect, wish, recovering, admitted)
-    if (ending === DEAF) return !context.isWanted
+    const ending = await inTime(clock, recovering, DEAF_AFTER_MS, DEAF, wish)
+    if (ending === DEAF) {
+      this.#leaveAlone(effect, recovering, admitted)
+      return !context.isWanted
+    }
     if (!context.isWanted) {
       await this.#record(() => this.#keepLate(effect, ending, admitted))
       return true

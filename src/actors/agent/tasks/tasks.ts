@@ -19,7 +19,6 @@ import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
 import { isSameTask } from '../retention.ts'
-import { changes } from '../state.ts'
 import type { AgentWorker, ReadyCall } from '../worker.ts'
 import { type AskingStep, type HoldListeners, TaskCaller, TaskChannel } from './channel.ts'
 import { factOf, type Reply, rememberFact, TaskHandle } from './handle.ts'
@@ -370,9 +369,7 @@ export class AgentTasks {
     const accepted = continues === undefined ? data : { ...data, continues }
     const facts: AgentFact[] = [{ type: 'TaskAccepted', data: accepted }]
     if (hold) facts.push({ type: 'TaskHeld', data: { taskId, hold } })
-    const { context } = snapshot
-    if (call && isFree(snapshot))
-      facts.push(...call.announce({ ...context, ...changes.TaskAccepted(context, accepted, '') }))
+    if (call && isFree(snapshot)) facts.push(...call.announce(snapshot.context, accepted))
     return facts
   }
 
