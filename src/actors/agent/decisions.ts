@@ -13,8 +13,7 @@ import type { Circumstances, Effect } from '../engine/definition.ts'
 import type { Answered, CallEnding } from './call.ts'
 import { faultOf, rejectsRequest, retriesAfter, retryDelayMs } from './failure-policy.ts'
 import type { AgentSnapshot } from './machine.ts'
-import type { AgentContext, CurrentTask, OpenCall, QueuedTask } from './state.ts'
-import { totalTokens } from './totals.ts'
+import { type AgentContext, type CurrentTask, type OpenCall, type QueuedTask, totalTokens } from './state.ts'
 import { deadlineLeftMs, leftAfterRefusal, limitLeftMs, retryAfterMs } from './waits.ts'
 
 /** What runs while an agent is in a state. */

@@ -28,9 +28,8 @@ import type { Logger } from '../../logger.ts'
 import type { EventStore, StreamAppend } from '../../store/event-store.ts'
 import type { ActorDefinition, Effect, FactOfMachine } from './definition.ts'
 import { insist, mayPass, type Perform, RunningEffects, Wish } from './effects.ts'
-import { type FoldedActor, foldStream } from './history.ts'
+import { type FoldedActor, foldStream, recordedState } from './history.ts'
 import { type Inspection, type LiveMachine, liveMachine } from './live-machine.ts'
-import { recordedState } from './recorded-state.ts'
 import { savedState } from './replayable.ts'
 
 /** What an actor needs from the world. */
