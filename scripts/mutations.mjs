@@ -33,7 +33,7 @@ const breaking = (promise, tests, ...edits) =>
 export const MUTATIONS = [
   // Files
   ...breaking(
-    'A turn of an agent on a repository is a transaction over its files',
+    'A turn of an agent is a transaction over its files',
     {
       'tests/actors/agent/files.test.ts': [
         'a call that failed leaves nothing for the next one, and what it did is in a snapshot',
@@ -57,15 +57,123 @@ export const MUTATIONS = [
     ],
   ),
   ...breaking(
-    'A worktree that is lost is made again',
+    'The tasks of a fleet are independent',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'are valid, differ, and are the same for the same tasks and name',
+        'never change: the log has them',
+      ],
+    },
+    [
+      'two runs have the same agents',
+      'src/patterns/fleet.ts',
+      'JSON.stringify([name, task, nth])',
+      'JSON.stringify([task, nth])',
+    ],
+  ),
+  ...breaking(
+    'A run creates all missing agents of its team, or none',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'if one agent cannot be created, the others are not left behind, and there is no run',
+        'a fleet resumes when what its agents began from is gone',
+      ],
+    },
+    [
+      'those that were created stay',
+      'src/patterns/runs/runs.ts',
+      'for (const { id } of created) await this.#agents.remove(id).catch(() => {})',
+      'void created',
+    ],
+    [
+      'those that are there are created again',
+      'src/patterns/runs/runs.ts',
+      "if ((await this.#agents.stateOf(options.id)).value !== 'absent') continue",
+      '',
+    ],
+  ),
+  ...breaking(
+    'The diff of a run has what its own turns did, and nothing else',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'the diff of a run has what its own turns did, and nothing that was done between them',
+      ],
+    },
+    [
+      'it has the turns of other tasks',
+      'src/patterns/runs/files.ts',
+      'if (!tasks.has(taskId)) continue',
+      'void tasks',
+    ],
+    [
+      'it has what was done between its turns',
+      'src/patterns/runs/files.ts',
+      'if (last?.to === before) stretches',
+      'if (last) stretches',
+    ],
+  ),
+  ...breaking(
+    'The diff of a run has what its own turns did, and nothing else',
+    {
+      'tests/patterns/fleet.test.ts': [
+        'the diff of a run is there when its agents are gone, and makes nothing',
+      ],
+    },
+    [
+      'to look at it makes a worktree again',
+      'src/workspaces/files/operations.ts',
+      'changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),',
+      'changes: (place, from, to) => withHistory(place as FilesPlace, (history) => history.changes(from, to)),',
+    ],
+  ),
+  ...breaking(
+    'A workspace that is lost is made again',
     {
       'tests/actors/agent/files.test.ts': ['a worktree that is gone is made again from the newest snapshot'],
     },
     [
       'from its base',
       'src/workspaces/files/operations.ts',
-      'history.layOut(newest ?? workspace.commit',
-      'history.layOut(workspace.commit',
+      'history.layOut(last ?? workspace?.commit',
+      'history.layOut(workspace?.commit',
+    ],
+  ),
+  ...breaking(
+    'What a user puts into a workspace between two calls stays',
+    {
+      'tests/actors/agent/private-files.test.ts': [
+        'what a user puts there by hand stays, whatever becomes of the calls before and after',
+      ],
+    },
+    [
+      'a failed call is taken back when the next one begins',
+      'src/actors/agent/worker.ts',
+      "ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)",
+      'undefined',
+    ],
+  ),
+  ...breaking(
+    'Where there are no files, keeping them costs nothing',
+    {
+      'tests/actors/agent/private-files.test.ts': [
+        'where there is nothing, nothing is saved: no process of git and no fact',
+      ],
+    },
+    [
+      'an empty directory is saved',
+      'src/workspaces/files/operations.ts',
+      'if (hasNothing(place)) return NOTHING',
+      'if (false) return NOTHING',
+    ],
+  ),
+  ...breaking(
+    'A copy of a log contains the files of all turns',
+    { 'tests/store/care/snapshots.test.ts': ['carries the files, also to where their repository is not'] },
+    [
+      'what is borrowed stays where it is',
+      'src/workspaces/files/snapshots.ts',
+      "'--stdout', '--delta-base-offset'",
+      "'--stdout', '--local', '--delta-base-offset'",
     ],
   ),
   ...breaking(
@@ -885,8 +993,8 @@ export const MUTATIONS = [
     [
       'what became of a call is not looked up',
       'src/actors/agent/worker.ts',
-      'if (context.resumed && (await',
-      'if (context.resumed && effect.key.length === 0 && (await',
+      'const isDone = context.resumed && (await',
+      'const isDone = context.resumed && effect.key.length === 0 && (await',
     ],
   ),
   ...breaking(
@@ -1167,6 +1275,27 @@ export const MUTATIONS = [
       'src/actors/agent/state.ts',
       '    totals: withSpending(totals, data),\n    deadLetters',
       '    totals: withSpending(totals, { ...data, costUsd: 0 }),\n    deadLetters',
+    ],
+  ),
+  ...breaking(
+    'What a call cost counts when another process ends its task',
+    {
+      'tests/actors/agent/late-answers.test.ts': [
+        'after its supervisor had stopped the agent',
+        'and its agent has only been looked at since another process began it',
+      ],
+    },
+    [
+      'what nobody carries out is forgotten',
+      'src/actors/agent/agent.ts',
+      'if (!current || !call || actor.isWorking) return recorded',
+      'if (recorded) return recorded',
+    ],
+    [
+      'what a halted call told is forgotten',
+      'src/actors/agent/worker.ts',
+      'this.#asked.leftOpen.set(call.callId, ending)',
+      'this.#asked.leftOpen.delete(call.callId)',
     ],
   ),
 
@@ -1560,6 +1689,33 @@ export const MUTATIONS = [
       'src/inspector/guard.ts',
       "if (method !== 'GET') return",
       "if (method === '') return",
+    ],
+  ),
+  ...breaking(
+    'The inspector shows what an agent wrote as text, and git gets nothing from a log but names of snapshots',
+    {
+      'tests/inspector/files.test.ts': [
+        'names and texts are made visible, and no line passes for another one',
+        'a log that names an option of git instead of a snapshot runs nothing',
+      ],
+    },
+    [
+      'any name passes for a snapshot',
+      'src/workspaces/files/snapshot-reader.ts',
+      'if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(name)) return name',
+      "if (name !== '') return name",
+    ],
+    [
+      'names of files are sent as they are',
+      'src/inspector/text.ts',
+      'visible(name).replace(/[\\t\\n]/g, escaped)',
+      'name',
+    ],
+    [
+      'a line of a file ends a section of the patch',
+      'src/inspector/files.ts',
+      'if (piece.line.subarray(0, SECTION.length).equals(SECTION)) {',
+      'if (piece.line.includes(SECTION)) {',
     ],
   ),
 

@@ -58,6 +58,7 @@ import { type HierarchicalOptions, hierarchical } from './patterns/hierarchical.
 import { type ParallelOptions, parallel } from './patterns/parallel.ts'
 import type { Pattern, Step } from './patterns/pattern.ts'
 import { pipeline, type Stage } from './patterns/pipeline.ts'
+import type { RunDiff, RunDiffOptions } from './patterns/runs/files.ts'
 import type { ForkedRun, RunForkOptions } from './patterns/runs/fork.ts'
 import type { runMachine } from './patterns/runs/machine.ts'
 import type {
@@ -533,6 +534,7 @@ export class Orchestrator implements AsyncDisposable {
   readonly runs: OrchestratorRuns = {
     list: async (which) => this.#open.#runs.list(which),
     show: async (runId) => this.#open.#runs.show(runId),
+    diff: async (runId, options) => this.#open.#runs.diff(runId, options),
     result: async (runId) => this.#open.#runs.result(runId),
     plan: async (runId, workflow) => this.#open.#runs.plan(runId, byName(workflow)),
     resume: (runId, workflow, options) => this.#working.#runs.resume(runId, byName(workflow), options),
@@ -669,6 +671,13 @@ export interface OrchestratorRuns {
   list(which?: RunListOptions): Promise<readonly RunInfo[]>
   /** A run and its steps. Throws RunNotFoundError. */
   show(runId: string): Promise<RunDetails>
+  /**
+   * What each agent of a run did in it to the files of its repository. Throws RunNotFoundError.
+   *
+   * @example
+   * for (const { agent, files } of (await orchestrator.runs.diff('checkout')).agents) console.log(agent, files.length)
+   */
+  diff(runId: string, options?: RunDiffOptions): Promise<RunDiff>
   /**
    * Waits for a run to end, whichever process executes it, and returns its result: at once if it has ended. Throws
    * RunNotFoundError, and RunInterruptedError if it was cancelled.

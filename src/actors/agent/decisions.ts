@@ -4,8 +4,9 @@
  * one, and `agent.ts` and `system.ts` about the agent itself.
  */
 import { durableTimer, instant } from '../../clock.ts'
-import type { AgentFact, Failure, Hold } from '../../events/agent-facts.ts'
+import { type AgentFact, type Failure, type Hold, NO_FILES } from '../../events/agent-facts.ts'
 import { canonicalJson, defined } from '../../events/json.ts'
+import { hasMaterial } from '../../events/material.ts'
 import type { RecordedSpending } from '../../events/spending.ts'
 import type { Body } from '../../events/task-input.ts'
 import type { StreamSummary } from '../../store/event-store.ts'
@@ -93,6 +94,8 @@ export function summarizeAgent({ value, context }: AgentSnapshot): StreamSummary
 export interface CallIds {
   readonly callId: string
   readonly sessionId: string
+  /** Whether it begins in a workspace without files. Default: false. */
+  readonly isEmpty?: boolean
 }
 
 /** The task that may have its next call: the current one between two calls, or one in the queue. */
@@ -105,9 +108,9 @@ export const nextTask = ({ current, queue }: AgentContext, taskId: string): Queu
  * @param waitedMs How long the task waited for admission: its deadline moves by as much.
  */
 export function nextCall(
-  { current, session, lostSession, config }: AgentContext,
+  { current, session, lostSession, config, files }: AgentContext,
   task: Omit<QueuedTask, 'cause'> | undefined,
-  ids: CallIds,
+  { callId, sessionId, isEmpty }: CallIds,
   { now }: Pick<Circumstances, 'now'>,
   waitedMs = 0,
 ): readonly AgentFact[] {
@@ -116,17 +119,21 @@ export function nextCall(
   const leftMs = current
     ? (current.leftMs ?? deadlineLeftMs(current, config, now - waitedMs))
     : config.timeoutMs
+  // Its inputs are still to come, or there are snapshots already: then one says what it begins from.
+  const empty = isEmpty && !hasMaterial(task.material) && (files?.commit ?? NO_FILES) === NO_FILES
   return [
     {
       type: 'CallStarted',
       data: {
-        ...ids,
+        callId,
+        sessionId,
         taskId: task.taskId,
         attempt: (task.attempt ?? 0) + 1,
         parentSessionId,
         deadlineAt: instant(now + leftMs),
         leftMs,
         ...(parentSessionId !== null && parentSessionId === lostSession ? { rebuilt: true as const } : {}),
+        ...(empty && { empty }),
       },
     },
   ]

@@ -11,7 +11,7 @@ import { amountOf, type RecordedSpending, recordedSpending } from '../../events/
 import type { AgentDirectories } from '../../workspaces/directories.ts'
 import type { Admitted, Held } from '../admission/admission.ts'
 import type { Bodies } from '../engine/bodies.ts'
-import { type EffectContext, mayPass, type Perform, Wish } from '../engine/effects.ts'
+import { type EffectContext, type Interest, mayPass, type Perform, Wish } from '../engine/effects.ts'
 import {
   type CallEnding,
   type ComposedCall,
@@ -20,7 +20,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { type CallFiles, callFiles } from './call-files.ts'
+import { type CallFiles, callFiles, type RestoredFact } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -58,6 +58,8 @@ export interface AskedTasks {
   readonly cancelling: ReadonlyMap<string, Promise<unknown>>
   /** The steps of runs that wait for them. */
   readonly steps: ReadonlyMap<string, AskingStep>
+  /** How calls ended that the agent left open when it was halted, by their ids. */
+  readonly leftOpen: Map<string, CallEnding>
 }
 
 /** A first call that may begin as soon as its task is accepted. */
@@ -113,9 +115,9 @@ export class AgentWorker {
 
   /** A first call that may begin as soon as its task is accepted; undefined if it has to wait. */
   readyCall(task: Pick<QueuedTask, 'taskId' | 'runId'>): ReadyCall | undefined {
-    const { isSwept, newId, admission, clock } = this.#environment
+    const { isSwept, admission, clock } = this.#environment
     if (!isSwept() || !this.#actor.isWorking) return undefined
-    const ids = { callId: newId(), sessionId: newId() }
+    const ids = this.#newCall()
     const admitted = admission.admitNow?.(this.#requestOf(task, ids.callId))
     if (!admitted) return undefined
     const { taskId } = task
@@ -218,10 +220,15 @@ export class AgentWorker {
     } while (context.isWanted && cancelling.has(task.taskId))
   }
 
+  #newCall() {
+    const { newId } = this.#environment
+    return { callId: newId(), sessionId: newId(), isEmpty: this.#files.isEmpty() }
+  }
+
   async #admit(task: QueuedTask, context: EffectContext): Promise<void> {
-    const { isSwept, swept, newId, admission, clock } = this.#environment
+    const { isSwept, swept, admission, clock } = this.#environment
     if (!isSwept()) await swept()
-    const ids = { callId: newId(), sessionId: newId() }
+    const ids = this.#newCall()
     const { taskId } = task
     const admitted = await admission.admit(this.#requestOf(task, ids.callId), context)
     if (!admitted) return
@@ -277,13 +284,22 @@ export class AgentWorker {
     try {
       if (before) await before
       if (!isSwept()) await swept()
-      if (context.resumed && (await this.#isRecovered(effect, context, admitted))) return
-      if (context.isWanted) await this.#run(effect, context, admitted)
+      const isDone = context.resumed && (await this.#isRecovered(effect, context, admitted))
+      if (!isDone && context.isWanted) await this.#run(effect, context, admitted)
+      if (!context.isWanted && !this.#leftAlone.has(effect.call.callId)) await this.#takeFilesBack(effect)
     } finally {
       admitted.leave()
       if (this.#lastCall === ended) this.#lastCall = undefined
       end()
     }
+  }
+
+  /** After a call whose task has ended without it. One that is still open in the log is recovered when that is next opened. */
+  async #takeFilesBack(effect: CallEffect): Promise<void> {
+    if (!this.#files.areKept || this.#actor.snapshot.context.current?.call?.callId === effect.call.callId)
+      return
+    const restored = await this.#files.takeBack(effect)
+    if (restored) await this.#record(() => this.#decide(effect.task, () => [restored]))
   }
 
   /** Whether nothing is left to run. */
@@ -299,9 +315,8 @@ export class AgentWorker {
 
   async #run(effect: CallEffect, context: EffectContext, admitted: Admitted): Promise<void> {
     this.#takeBack(effect.task)
-    const call = this.#call(effect, context, admitted)
-    const ending = await inTime(this.#environment.clock, call, DEAF_AFTER_MS, DEAF, context)
-    if (ending === DEAF) return this.#leaveAlone(effect, call, admitted)
+    const ending = await this.#ended(effect, context, this.#call(effect, context, admitted), admitted)
+    if (ending === DEAF) return
     if (!context.isWanted) return this.#record(() => this.#keepLate(effect, ending, admitted))
     if (ending.type === 'CallFailed') this.#warn(effect.task, 'a call failed', { error: ending.error.tag })
     await this.#conclude(effect, ending, admitted)
@@ -328,7 +343,19 @@ export class AgentWorker {
   }
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
-  #leaveAlone(effect: CallEffect, call: Promise<CallEnding | undefined>, admitted: Admitted): void {
+  #ended<Ending extends CallEnding | undefined>(
+    effect: CallOfTask,
+    interest: Pick<Interest, 'whenAborted'>,
+    call: Promise<Ending>,
+    admitted: Admitted,
+  ): Promise<Ending | typeof DEAF> {
+    return inTime(this.#environment.clock, call, DEAF_AFTER_MS, DEAF, interest).then((ending) => {
+      if (ending === DEAF) this.#leaveAlone(effect, call, admitted)
+      return ending
+    })
+  }
+
+  #leaveAlone(effect: CallOfTask, call: Promise<CallEnding | undefined>, admitted: Admitted): void {
     this.#warn(effect.task, 'the runner does not end a call that is no longer wanted: it is left alone')
     const { callId } = effect.call
     this.#leftAlone.add(callId)
@@ -341,20 +368,13 @@ export class AgentWorker {
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
   async #recover(effect: CallEffect, context: EffectContext, admitted: Admitted): Promise<boolean> {
-    const { clock, runner, place, recovered } = this.#environment
+    const { clock, recovered } = this.#environment
+    this.#asked.leftOpen.delete(effect.call.callId)
     const wish = new Wish(clock)
     wish.after(this.#deadlineMs(effect.task), () => wish.abort())
     context.whenAborted(() => wish.abort())
-    const recovering = this.#composed(effect).then((composed) =>
-      'type' in composed
-        ? composed
-        : recoverAnnouncedCall(runner, composed.call, effect.call.process, place(), wish.signal),
-    )
-    const ending = await inTime(clock, recovering, DEAF_AFTER_MS, DEAF, wish)
-    if (ending === DEAF) {
-      this.#leaveAlone(effect, recovering, admitted)
-      return !context.isWanted
-    }
+    const ending = await this.#ended(effect, wish, this.#outcomeOf(effect, wish), admitted)
+    if (ending === DEAF) return !context.isWanted
     if (!context.isWanted) {
       await this.#record(() => this.#keepLate(effect, ending, admitted))
       return true
@@ -363,6 +383,32 @@ export class AgentWorker {
     wish.abort()
     recovered({ agent: this.#agent, taskId: effect.task.taskId, outcome })
     return ending !== undefined
+  }
+
+  /** How a call that was announced before has ended; undefined if it was never sent. */
+  async #outcomeOf(effect: CallOfTask, { signal }: Wish): Promise<CallEnding | undefined> {
+    const { runner, place } = this.#environment
+    const composed = await this.#composed(effect)
+    if ('type' in composed) return composed
+    return recoverAnnouncedCall(runner, composed.call, effect.call.process, place(), signal)
+  }
+
+  /** Ends a call that no effect carries out, and whose task has ended. What it answered or cost is kept as late. */
+  async abandon(abandoned: CallOfTask): Promise<void> {
+    const { leftOpen } = this.#asked
+    const { callId } = abandoned.call
+    const admitted = this.#takeAnnounced(abandoned.task, abandoned.call)
+    const wish = new Wish(this.#environment.clock)
+    wish.abort()
+    try {
+      const told = leftOpen.get(callId)
+      leftOpen.delete(callId)
+      const ending = told ?? (await this.#ended(abandoned, wish, this.#outcomeOf(abandoned, wish), admitted))
+      if (ending !== DEAF) await this.#record(() => this.#keepLate(abandoned, ending, admitted))
+    } finally {
+      admitted.leave()
+      if (!this.#leftAlone.has(callId)) this.#environment.admission.settle(callId)
+    }
   }
 
   /** Places the task's material in the workspace, once. Returns the call's ending if that fails. */
@@ -396,7 +442,7 @@ export class AgentWorker {
   }
 
   /** Composes the call, or ends it: if its texts can no longer be read it fails now, not at its deadline. */
-  async #composed({ task, call }: CallEffect): Promise<ComposedCall | CallEnding> {
+  async #composed({ task, call }: CallOfTask): Promise<ComposedCall | CallEnding> {
     const agent = this.#agent
     const { store } = this.#environment
     try {
@@ -475,14 +521,16 @@ export class AgentWorker {
   }
 
   /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
-  #conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
+  async #conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted): Promise<RecoveryOutcome> {
     const news = newsOf(ending, this.#circumstances())
     let isTold = false
+    const restored =
+      ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)
     return this.#record(async () => {
       const telling = news && !isTold ? admitted.told(news) : undefined
       if (telling) await telling
       isTold = true
-      return this.#settle(effect, ending, admitted)
+      return this.#settle(effect, ending, admitted, restored)
     })
   }
 
@@ -491,6 +539,7 @@ export class AgentWorker {
     { task, call }: CallOfTask,
     ending: CallEnding,
     admitted: Admitted,
+    restored: RestoredFact | undefined,
   ): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
@@ -514,15 +563,20 @@ export class AgentWorker {
       }
     }
     const { error } = ending
+    const untouched = restored?.data.from === restored?.data.to
+    const left = restored && untouched ? { untouched } : {}
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error, ...spent } }
-        : { type: ending.type, data: { taskId, callId, ...spent } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left } }
+        : { type: ending.type, data: { taskId, callId, ...spent, ...left } }
     let recorded: readonly Recorded[]
     try {
       recorded = await this.#decide(task, (context) =>
         context.current?.call?.callId === callId
-          ? callEnded(context, ended, error, this.#circumstances())
+          ? [
+              ...(restored && !untouched ? [restored] : []),
+              ...callEnded(context, ended, error, this.#circumstances()),
+            ]
           : [],
       )
     } catch (refused) {
@@ -584,6 +638,8 @@ export class AgentWorker {
       })
     })
     if (isNew) await spentLate(task, call.callId, amountOf(spent))
+    else if (this.#actor.snapshot.context.current?.call?.callId === call.callId)
+      this.#asked.leftOpen.set(call.callId, ending)
   }
 
   /** The log refuses an ending: its task ends at once, and what the call brought or cost is kept as late. */

@@ -15,6 +15,7 @@ import { checkTaskInput, type Material, type TaskInput } from '../../../events/t
 import { isForReading } from '../../../store/level/chained-store.ts'
 import { type Bodies, bodiesIn } from '../../engine/bodies.ts'
 import { Interest } from '../../engine/effects.ts'
+import type { CallEnding } from '../call.ts'
 import { BEGIN_HELD, cancelTasks, isHeldForMoney } from '../decisions.ts'
 import type { AgentEnvironment, AgentLife } from '../environment.ts'
 import type { AgentSnapshot } from '../machine.ts'
@@ -85,6 +86,16 @@ const ASK_OPTIONS: KnownKeys<AskOptions> = {
 type Accepted = Extract<AgentFact, { type: 'TaskAccepted' }>['data']
 type AcceptedTexts = Pick<Accepted, 'prompt' | 'textInput'>
 
+/** What an agent does for its tasks. */
+interface AgentDoes {
+  /** Called once a task is valid. */
+  readonly start: () => void
+  /** Takes a decision by which tasks end. */
+  readonly endTasks: (decide: () => Promise<readonly Recorded[]>) => Promise<readonly Recorded[]>
+  /** Called when an ask has ended. */
+  readonly settled: () => void
+}
+
 export class AgentTasks {
   readonly bodies: Bodies
   readonly channel = new TaskChannel()
@@ -94,13 +105,15 @@ export class AgentTasks {
   readonly cancelling = new Map<string, Promise<unknown>>()
   /** The steps of runs that wait for their tasks. */
   readonly steps = new Map<string, AskingStep>()
+  /** How calls ended that the agent left open when it was halted, by their ids. */
+  readonly leftOpen = new Map<string, CallEnding>()
   /** Set when the agent is started. */
   worker: AgentWorker | undefined
   readonly #agent: string
   readonly #life: AgentLife
   #refusal: ClaudeAgentError | undefined
   readonly #environment: AgentEnvironment
-  readonly #agentDoes: { readonly start: () => void; readonly settled: () => void }
+  readonly #agentDoes: AgentDoes
   readonly #unobserve: () => void
   readonly #conversations = new RunConversations()
   /** How many tasks are being accepted. */
@@ -111,13 +124,7 @@ export class AgentTasks {
   #lastWritten: Promise<unknown> = Promise.resolve()
   #writing = 0
 
-  /** @param agentDoes `start` is called once a task is valid, `settled` when an ask has ended. */
-  constructor(
-    agent: string,
-    life: AgentLife,
-    environment: AgentEnvironment,
-    agentDoes: { readonly start: () => void; readonly settled: () => void },
-  ) {
+  constructor(agent: string, life: AgentLife, environment: AgentEnvironment, agentDoes: AgentDoes) {
     this.#agent = agent
     this.#life = life
     this.#environment = environment
@@ -274,9 +281,9 @@ export class AgentTasks {
   }
 
   async #cancel(taskId: string, reason: string): Promise<boolean> {
-    const cancelled = await this.#life.insist(() =>
-      this.#life.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId }),
-    )
+    const decide = () =>
+      this.#life.decide(({ context }) => cancelTasks(context, reason, taskId), { correlationId: taskId })
+    const cancelled = await this.#agentDoes.endTasks(() => this.#life.insist(decide))
     return cancelled.length > 0
   }
 
