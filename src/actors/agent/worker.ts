@@ -27,6 +27,7 @@ import {
   callSucceeded,
   holdForMoney,
   nextCall,
+  nextTask,
   ready,
   taskBroken,
 } from './decisions.ts'
@@ -63,8 +64,8 @@ export interface AskedTasks {
 
 /** A first call that may begin as soon as its task is accepted. */
 export interface ReadyCall {
-  /** Its announcement, in the state in which the task was just accepted. */
-  announce(context: AgentContext): readonly AgentFact[]
+  /** Its announcement, in the state in which its task is accepted. */
+  announce(context: AgentContext, task: Omit<QueuedTask, 'cause'>): readonly AgentFact[]
   /** Lets go of its place if it was not announced. */
   end(): void
 }
@@ -123,10 +124,10 @@ export class AgentWorker {
     this.#announced.set(ids.callId, admitted)
     return {
       // Taken again with another actor, it would begin with nothing admitted.
-      announce: (state) =>
+      announce: (state, accepted) =>
         this.#asked.cancelling.has(taskId) || !this.#actor.isWorking
           ? []
-          : nextCall(state, taskId, ids, { now: clock.now() }),
+          : nextCall(state, accepted, ids, { now: clock.now() }),
       end: () => this.#forget(ids.callId, admitted),
     }
   }
@@ -242,7 +243,7 @@ export class AgentWorker {
       await this.#decide(task, (state) =>
         this.#asked.cancelling.has(taskId)
           ? []
-          : nextCall(state, taskId, ids, { now: clock.now() }, admitted.waitedMs),
+          : nextCall(state, nextTask(state, taskId), ids, { now: clock.now() }, admitted.waitedMs),
       )
     } finally {
       this.#forget(ids.callId, admitted)
@@ -276,17 +277,19 @@ export class AgentWorker {
     const admitted = this.#takeAnnounced(effect.task, effect.call)
     const before = this.#lastCall
     let end = () => {}
-    this.#lastCall = new Promise((resolve) => {
+    const ended = new Promise<void>((resolve) => {
       end = resolve
     })
+    this.#lastCall = ended
     try {
-      await before
+      if (before) await before
       if (!isSwept()) await swept()
       const isDone = context.resumed && (await this.#isRecovered(effect, context, admitted))
       if (!isDone && context.isWanted) await this.#run(effect, context, admitted)
       if (!context.isWanted && !this.#leftAlone.has(effect.call.callId)) await this.#takeFilesBack(effect)
     } finally {
       admitted.leave()
+      if (this.#lastCall === ended) this.#lastCall = undefined
       end()
     }
   }
@@ -340,28 +343,27 @@ export class AgentWorker {
   }
 
   /** Leaves a call alone whose runner does not heed its signal. What it still says is kept. */
-  async #ended<Ending extends CallEnding | undefined>(
+  #ended<Ending extends CallEnding | undefined>(
     effect: CallOfTask,
     interest: Pick<Interest, 'whenAborted'>,
     call: Promise<Ending>,
     admitted: Admitted,
   ): Promise<Ending | typeof DEAF> {
-    const { clock, logger, admission } = this.#environment
-    const ending = await inTime(clock, call, DEAF_AFTER_MS, DEAF, interest)
-    if (ending !== DEAF) return ending
-    const { taskId } = effect.task
+    return inTime(this.#environment.clock, call, DEAF_AFTER_MS, DEAF, interest).then((ending) => {
+      if (ending === DEAF) this.#leaveAlone(effect, call, admitted)
+      return ending
+    })
+  }
+
+  #leaveAlone(effect: CallOfTask, call: Promise<CallEnding | undefined>, admitted: Admitted): void {
+    this.#warn(effect.task, 'the runner does not end a call that is no longer wanted: it is left alone')
     const { callId } = effect.call
-    logger.warn(
-      { agent: this.#agent, taskId },
-      'the runner does not end a call that is no longer wanted: it is left alone',
-    )
     this.#leftAlone.add(callId)
     const end = () => {
       this.#leftAlone.delete(callId)
-      admission.settle(callId)
+      this.#environment.admission.settle(callId)
     }
     call.then((late) => this.#record(() => this.#keepLate(effect, late, admitted))).then(end, end)
-    return DEAF
   }
 
   /** Returns whether the call is settled. An answer that was paid for counts even after the deadline. */
