@@ -77,8 +77,8 @@ export const MUTATIONS = [
     },
     [
       'a failed call is taken back when the next one begins',
-      'src/actors/agent/worker.ts',
-      "ending.type === 'CallSucceeded' ? undefined : await files.takeBack(effect)",
+      'src/actors/agent/call-files.ts',
+      "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
       'undefined',
     ],
   ),

@@ -22,7 +22,7 @@ import {
   type RecoveryOutcome,
   recoverAnnouncedCall,
 } from './call.ts'
-import { callFiles, type RestoredFact } from './call-files.ts'
+import { callFiles, type LeftFiles } from './call-files.ts'
 import {
   type AgentEffect,
   callEnded,
@@ -218,18 +218,11 @@ export function agentWorker(
       const { signal } = context
       const isDone = context.resumed && (await isRecovered(effect, signal, admitted))
       if (!isDone && !signal.aborted) await run(effect, signal, admitted)
-      if (signal.aborted && !leftAlone.has(effect.call.callId)) await takeFilesBack(effect)
+      if (signal.aborted && !leftAlone.has(effect.call.callId)) await files.abandon(effect)
     } finally {
       admitted.leave()
       end()
     }
-  }
-
-  /** After a call whose task has ended without it. One that is still open in the log is recovered when that is next opened. */
-  async function takeFilesBack(effect: CallEffect): Promise<void> {
-    if (actor.snapshot.context.current?.call?.callId === effect.call.callId) return
-    const restored = await files.takeBack(effect)
-    if (restored) await record(() => decide(effect.task, () => [restored]))
   }
 
   /** Whether nothing is left to run. */
@@ -395,18 +388,14 @@ export function agentWorker(
   }
 
   /** Records what the ending says about the account, then the ending: one record, so that no deadline comes between. */
-  async function conclude(
-    effect: CallEffect,
-    ending: CallEnding,
-    admitted: Admitted,
-  ): Promise<RecoveryOutcome> {
+  async function conclude(effect: CallEffect, ending: CallEnding, admitted: Admitted) {
     const news = newsOf(ending, { now: clock.now(), random: environment.random() })
     let isTold = false
-    const restored = ending.type === 'CallSucceeded' ? undefined : await files.takeBack(effect)
+    const left = await files.left(effect, ending)
     return record(async () => {
       if (news && !isTold) await admitted.told(news)
       isTold = true
-      return settle(effect, ending, admitted, restored)
+      return settle(effect, ending, admitted, left)
     })
   }
 
@@ -415,7 +404,7 @@ export function agentWorker(
     { task, call }: CallEffect,
     ending: CallEnding,
     admitted: Admitted,
-    restored: RestoredFact | undefined,
+    left: LeftFiles,
   ): Promise<RecoveryOutcome> {
     const { callId } = call
     const { taskId } = task
@@ -437,20 +426,17 @@ export function agentWorker(
       }
     }
     const { error } = ending
-    const untouched = restored?.data.from === restored?.data.to
-    const left = restored && untouched ? { untouched } : {}
     const ended: AgentFact & { type: typeof ending.type } =
       ending.type === 'CallFailed'
-        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left } }
-        : { type: ending.type, data: { taskId, callId, ...spent, ...left } }
+        ? { type: ending.type, data: { taskId, callId, error, ...spent, ...left.said } }
+        : { type: ending.type, data: { taskId, callId, ...spent, ...left.said } }
     let recorded: readonly Recorded[]
     try {
       recorded = await decide(task, (context) =>
         context.current?.call?.callId === callId
-          ? [
-              ...(restored && !untouched ? [restored] : []),
-              ...callEnded(context, ended, error, { now: clock.now(), random: environment.random() }),
-            ]
+          ? left.facts.concat(
+              callEnded(context, ended, error, { now: clock.now(), random: environment.random() }),
+            )
           : [],
       )
     } catch (refused) {
