@@ -147,8 +147,8 @@ export const MUTATIONS = [
     },
     [
       'a failed call is taken back when the next one begins',
-      'src/actors/agent/worker.ts',
-      "ending.type === 'CallSucceeded' || !this.#files.areKept ? undefined : await this.#files.takeBack(effect)",
+      'src/actors/agent/call-files.ts',
+      "ending.type === 'CallSucceeded' ? undefined : await takeBack(of)",
       'undefined',
     ],
   ),

@@ -210,9 +210,12 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
         snapshot().catch(() => Promise.reject(unknown)),
       )
     },
-    changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),
-    list: async (place, commit) => (commit === NO_FILES ? [] : snapshotsOf(place).list(commit)),
-    patch: async (place, from, to) => (from === to ? '' : snapshotsOf(place).patch(from, to)),
+    changes: async (place, from, to) =>
+      from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),
+    list: async (place, commit) =>
+      commit === NO_FILES ? [] : look(place, [commit], (snapshots) => snapshots.list(commit)),
+    patch: async (place, from, to) =>
+      from === to ? '' : look(place, [from, to], (snapshots) => snapshots.patch(from, to)),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
         const { workspace } = place
@@ -276,10 +279,19 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     release: (place) => inTurn(place, () => release(place)),
   }
 
-  /** For looking only: what is in the repository of snapshots, whatever has become of the files. */
-  function snapshotsOf({ agent, directories }: SnapshotsPlace): FileHistory {
+  /** Looks at snapshots, whatever has become of the files. Throws SnapshotMissing. */
+  async function look<Seen>(
+    { agent, directories }: SnapshotsPlace,
+    commits: readonly string[],
+    work: (snapshots: FileHistory) => Promise<Seen>,
+  ): Promise<Seen> {
     const repository = new FilesRepository(repositoryAt(directories))
-    return new FileHistory({ repository, agent, directory: directories.workspace })
+    try {
+      return await work(new FileHistory({ repository, agent, directory: directories.workspace }))
+    } catch (error) {
+      for (const commit of commits) await repository.assertHas(commit)
+      throw error
+    }
   }
 
   async function release(place: FilesPlace): Promise<void> {
