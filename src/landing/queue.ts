@@ -9,7 +9,7 @@ import { ClosedError, InvalidInputError } from '../events/errors/usage.ts'
 import type { LandingFact } from '../events/landing-facts.ts'
 import type { AgentDirectories } from '../workspaces/directories.ts'
 import type { LandingOperations } from '../workspaces/files/landing.ts'
-import type { FilesOperations, WorktreePlace } from '../workspaces/files/operations.ts'
+import type { FilesOperations, RepositoryPlace } from '../workspaces/files/operations.ts'
 import {
   type Attempt,
   gateOf,
@@ -347,7 +347,7 @@ export const isAtRest = ({ snapshot: { context } }: Agent): boolean =>
 export function worktreeOf(
   agent: Agent,
   { runner, directories }: Pick<LandingEnvironment, 'runner' | 'directories'>,
-): { readonly files: FilesOperations; readonly place: WorktreePlace } {
+): { readonly files: FilesOperations; readonly place: RepositoryPlace } {
   const { config, files: known } = agent.snapshot.context
   const { workspace } = config ?? {}
   if (!workspace || !runner.files) {

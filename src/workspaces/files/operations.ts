@@ -42,7 +42,7 @@ export interface FilesPlace {
 }
 
 /** The same of an agent that works on a repository. */
-export interface WorktreePlace extends FilesPlace {
+export interface RepositoryPlace extends FilesPlace {
   readonly workspace: RepositoryWorkspace
 }
 
@@ -88,14 +88,14 @@ export interface FilesOperations {
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
   /** Where the agent's branch is, once it has what the files have; while they are being worked on, as it is. */
-  head(place: WorktreePlace, isFree: () => boolean): Promise<string>
+  head(place: RepositoryPlace, isFree: () => boolean): Promise<string>
   /**
    * Merges a commit of the repository into the agent's branch and its files, in which conflicts are marked; null while they are
    * being worked on. Done once for each `name`, also if a crash comes between.
    *
    * @param merging `before`: the snapshot that they are brought back to first, if the last call did not end well.
    */
-  mergeIn(place: WorktreePlace, commit: string, merging: Merging): Promise<MergedIn | null>
+  mergeIn(place: RepositoryPlace, commit: string, merging: Merging): Promise<MergedIn | null>
   /** Saves the files, and lets the repository forget the worktree. Its branch, its snapshots and its directory stay. */
   release(place: FilesPlace): Promise<void>
 }
@@ -161,7 +161,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
 
   /** Commits what the branch has not. Returns where it is then; null if the agent has left it. */
   async function committed(
-    { agent, workspace: { repo, branch }, directories }: WorktreePlace,
+    { agent, workspace: { repo, branch }, directories }: RepositoryPlace,
     history: FileHistory,
     saved: SavedFiles,
     message: string,
