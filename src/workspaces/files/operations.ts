@@ -12,6 +12,7 @@ import type { Logger } from '../../logger.ts'
 import type { AgentDirectories } from '../directories.ts'
 import { prepareDirectories } from '../lifecycle.ts'
 import { type FileChange, FileHistory, type ListedFile, type SavedFiles } from './file-history.ts'
+import { commitTree, mergeTrees, mergingRepository } from './merge.ts'
 import { FilesRepository } from './repository.ts'
 import {
   addWorktree,
@@ -20,7 +21,9 @@ import {
   countUnlanded,
   excludesOf,
   headOf,
+  isAncestor,
   keepCommit,
+  refAt,
   releaseWorktree,
   removeLocks,
   tipsOf,
@@ -41,6 +44,11 @@ export interface FilesPlace {
   readonly last?: string | undefined
   /** Called when a workspace that was gone is there again. */
   readonly rebuilt?: () => void
+}
+
+/** The same of an agent that works on a repository. */
+export interface RepositoryPlace extends FilesPlace {
+  readonly workspace: RepositoryWorkspace
 }
 
 /** Whose snapshots are read, whether or not the agent is still there. */
@@ -73,6 +81,19 @@ export interface RestoredFiles {
   readonly to: string
 }
 
+export interface Merging {
+  readonly name: string
+  readonly isFree: () => boolean
+  readonly before?: string | undefined
+}
+
+export interface MergedIn {
+  /** The paths in which both versions are marked. */
+  readonly conflicts: readonly string[]
+  /** How the files were changed for it. */
+  readonly restored: { readonly from: string; readonly to: string } & SavedFiles
+}
+
 export interface FilesOperations {
   /** The workspace that the options describe: its commit is what the base is now. Throws InvalidInputError. */
   resolve(options: Required<RepositoryOptions>): Promise<RepositoryWorkspace>
@@ -102,6 +123,15 @@ export interface FilesOperations {
   patch(place: SnapshotsPlace, from: string, to: string): Promise<string>
   /** Commits the files of a snapshot to the agent's branch; null if the branch has them, or the agent has left it. */
   commit(place: FilesPlace, saved: SavedFiles, message: string): Promise<string | null>
+  /** Where the agent's branch is, once it has what the files have; while they are being worked on, as it is. */
+  head(place: RepositoryPlace, isFree: () => boolean): Promise<string>
+  /**
+   * Merges a commit of the repository into the agent's branch and its files, in which conflicts are marked; null while they are
+   * being worked on. Done once for each `name`, also if a crash comes between.
+   *
+   * @param merging `before`: the snapshot that they are brought back to first, if the last call did not end well.
+   */
+  mergeIn(place: RepositoryPlace, commit: string, merging: Merging): Promise<MergedIn | null>
   /** The work that would be nowhere else without the agent; null if there is none. */
   unlanded(place: FilesPlace): Promise<UnlandedWork | null>
   /**
@@ -130,7 +160,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
 
   const repositories = new Map<string, UserRepository>()
   /** Throws InvalidInputError if it is no longer where it was. */
-  async function repositoryOf({ repo }: RepositoryWorkspace): Promise<UserRepository> {
+  async function repositoryOf({ repo }: Pick<RepositoryWorkspace, 'repo'>): Promise<UserRepository> {
     const known = repositories.get(repo)
     if (known && existsSync(known.common)) return known
     const repository = await userRepository(repo)
@@ -167,7 +197,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
   }
 
   /** With a worktree that is there and complete, on a branch whose commits are kept. */
-  async function worktreeOf(place: WorktreeFiles, ours: FilesRepository): Promise<FileHistory> {
+  async function worktreeOf(place: RepositoryPlace, ours: FilesRepository): Promise<FileHistory> {
     const { agent, workspace, directories } = place
     const { workspace: directory } = directories
     const repository = await repositoryOf(workspace)
@@ -203,7 +233,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
   }
 
   /** What an agent has done that is not landed, after its files were saved. The problem if that cannot be told. */
-  async function workOf(place: WorktreeFiles) {
+  async function workOf(place: RepositoryPlace) {
     const { workspace, directories } = place
     const { repo: repository, branch } = workspace
     try {
@@ -231,7 +261,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     (await repositoryIn(directories).refAt(`refs/agents/${agent}`)) !== null
 
   /** Keeps the work that is not landed in the repository, or where the snapshots are if that is not there. */
-  async function keepWork(place: WorktreeFiles): Promise<KeptWork | null> {
+  async function keepWork(place: RepositoryPlace): Promise<KeptWork | null> {
     const { agent, directories } = place
     const { commits, files, found } = await workOf(place)
     const ours = repositoryIn(directories)
@@ -252,6 +282,31 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     const commit = (await history.commit(saved, tip, message, by(agent))) ?? tip
     const ref = await keepCommit(worktree, agent, { from: ours.path, commit, without: worktree.commit })
     return { repository: worktree.repo, ref, commit }
+  }
+
+  /** Commits what the branch has not. Returns where it is then; null if the agent has left it. */
+  async function committed(
+    { agent, workspace: { repo, branch, commit: base }, directories }: RepositoryPlace,
+    history: FileHistory,
+    saved: SavedFiles,
+    message: string,
+  ): Promise<{ readonly tip: string; readonly isNew: boolean } | null> {
+    const directory = directories.workspace
+    const parent = await headOf(directory, branch)
+    if (parent === null) return null
+    const commit = await history.commit(saved, parent, message, by(agent))
+    if (commit === null) return { tip: parent, isNew: false }
+    const repository = await repositoryOf({ repo })
+    const ours = repositoryIn(directories)
+    await ours.keep(branchRef(agent), commit, base, repository)
+    await advanceBranch({ repository, directory, branch }, { from: ours.path, commit, parent })
+    return { tip: commit, isNew: true }
+  }
+
+  async function tipOf({ repo, branch }: RepositoryWorkspace): Promise<string> {
+    const tip = await refAt((await repositoryOf({ repo })).common, `refs/heads/${branch}`)
+    if (tip !== null) return tip
+    throw new WorkspaceError({ path: repo, problem: `the branch ${branch} is gone` })
   }
 
   return {
@@ -290,23 +345,74 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
         return snapshot().catch(() => Promise.reject(unknown))
       }
     },
-    changes: async (place, from, to) => (from === to ? [] : snapshotsOf(place).changes(from, to)),
-    list: async (place, commit) => (commit === NO_FILES ? [] : snapshotsOf(place).list(commit)),
-    patch: async (place, from, to) => (from === to ? '' : snapshotsOf(place).patch(from, to)),
+    changes: async (place, from, to) =>
+      from === to ? [] : look(place, [from, to], (snapshots) => snapshots.changes(from, to)),
+    list: async (place, commit) =>
+      commit === NO_FILES ? [] : look(place, [commit], (snapshots) => snapshots.list(commit)),
+    patch: async (place, from, to) =>
+      from === to ? '' : look(place, [from, to], (snapshots) => snapshots.patch(from, to)),
     commit: (place, saved, message) =>
       withHistory(place, async (history) => {
+        const { workspace } = place
+        const made = workspace ? await committed({ ...place, workspace }, history, saved, message) : null
+        return made?.isNew ? made.tip : null
+      }),
+    head: (place, isFree) =>
+      inTurn(place, async () => {
+        if (isFree()) {
+          const history = await historyOf(place)
+          const saved = await history.save('before landing', by(place.agent))
+          await committed(place, history, saved, `${UNASKED}\n\nAgent: ${place.agent}\n`)
+        }
+        return tipOf(place.workspace)
+      }),
+    mergeIn: (place, commit, { name, isFree, before: begins }) =>
+      inTurn(place, async () => {
+        if (!isFree()) return null
         const { agent, workspace, directories } = place
-        if (!workspace) return null
         const directory = directories.workspace
-        const parent = await headOf(directory, workspace.branch)
-        const commit = parent === null ? null : await history.commit(saved, parent, message, by(agent))
-        if (parent === null || commit === null) return null
-        const repository = await repositoryOf(workspace)
+        const history = await historyOf(place)
         const ours = repositoryIn(directories)
-        await ours.keep(branchRef(agent), commit, workspace.commit, repository)
-        const from = ours.path
-        await advanceBranch({ repository, directory, branch: workspace.branch }, { from, commit, parent })
-        return commit
+        const repository = await repositoryOf(workspace)
+        const merging = await mergingRepository(ours, repository)
+        const ref = `refs/landing/${name}`
+        const begun = await ours.refAt(ref)
+        let tip = await headOf(directory, workspace.branch)
+        // If it was begun at this tip, a crash has come between: what that has left of the files is not the agent's work.
+        const isBegun = begun !== null && (await refAt(ours.path, `${ref}^1`)) === tip
+        if (!isBegun) {
+          const isMerged = begun !== null && tip !== null && (await isAncestor(merging.path, begun, tip))
+          const saved =
+            begins === undefined || isMerged
+              ? await history.save(`before ${name}`, by(agent))
+              : (await history.restore(begins, `before ${name}`, by(agent))).after
+          const message = `${UNASKED}\n\nAgent: ${agent}\n`
+          tip = (await committed(place, history, saved, message))?.tip ?? null
+          if (tip !== null && (await isAncestor(merging.path, commit, tip))) {
+            const conflicts = isMerged
+              ? (await mergeTrees(merging, `${begun}^1`, `${begun}^2`)).conflicts
+              : []
+            return { conflicts, restored: { from: saved.commit, to: saved.commit, ...saved } }
+          }
+        }
+        if (tip === null) {
+          const problem = `the agent has left the branch ${workspace.branch}`
+          throw new WorkspaceError({ path: directory, problem })
+        }
+        const { tree, conflicts } = await mergeTrees(merging, tip, commit)
+        let merged = isBegun ? begun : null
+        if (merged === null) {
+          const message = `Merge what ${workspace.branch} is to land on\n\nAgent: ${agent}\nTask: ${name}\n`
+          merged = await commitTree(merging, tree, [tip, commit], { message, by: by(agent) })
+          await ours.keep(ref, merged, workspace.commit, { common: merging.path })
+        }
+        // The files first: without the commit, they are at worst committed as the agent's work.
+        const { before: from, after } = await history.restore(merged, `for ${name}`, by(agent))
+        await advanceBranch(
+          { repository, directory, branch: workspace.branch },
+          { from: merging.path, commit: merged, parent: tip, known: [commit] },
+        )
+        return { conflicts, restored: { from: from.commit, to: merged, ...after } }
       }),
     unlanded: (place) =>
       inTurn(place, async () => {
@@ -317,9 +423,19 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
     release: (place) => inTurn(place, () => release(place)),
   }
 
-  /** For looking only: what is in the repository of snapshots, whatever has become of the files. */
-  function snapshotsOf({ agent, directories }: SnapshotsPlace): FileHistory {
-    return new FileHistory({ repository: repositoryIn(directories), agent, directory: directories.workspace })
+  /** Looks at snapshots, whatever has become of the files. Throws SnapshotMissing. */
+  async function look<Seen>(
+    { agent, directories }: SnapshotsPlace,
+    commits: readonly string[],
+    work: (snapshots: FileHistory) => Promise<Seen>,
+  ): Promise<Seen> {
+    const repository = repositoryIn(directories)
+    try {
+      return await work(new FileHistory({ repository, agent, directory: directories.workspace }))
+    } catch (error) {
+      for (const commit of commits) await repository.assertHas(commit)
+      throw error
+    }
   }
 
   async function release(place: FilesPlace): Promise<KeptWork | null> {
@@ -345,10 +461,7 @@ export function filesOperations(clock: Clock, logger?: Logger): FilesOperations 
   }
 }
 
-/** Of an agent that works on a repository. */
-type WorktreeFiles = FilesPlace & { readonly workspace: RepositoryWorkspace }
-
-const hasWorktree = (place: FilesPlace): place is WorktreeFiles => place.workspace !== undefined
+const hasWorktree = (place: FilesPlace): place is RepositoryPlace => place.workspace !== undefined
 
 /** What an agent's branch is at. */
 const branchRef = (agent: string): string => `refs/branches/${agent}`
@@ -378,3 +491,6 @@ function repositoryAt({ base, workspace }: AgentDirectories): string {
   if (base !== undefined) return join(base, 'files.git')
   throw new WorkspaceError({ path: workspace, problem: 'the runner does not know the base directory' })
 }
+
+/** The subject of a commit of changes that no task has made. */
+const UNASKED = 'Keep what was changed between tasks'

@@ -41,6 +41,21 @@ export class FilesRepository {
     await writeFile(join(this.path, 'info', 'attributes'), ATTRIBUTES)
   }
 
+  /** Reads the objects of another repository as well. *Contract:* nothing that has to last depends on them. */
+  async borrow(objects: string): Promise<void> {
+    await this.prepare()
+    const file = join(this.path, 'objects', 'info', 'alternates')
+    await mkdir(join(this.path, 'objects', 'info'), { recursive: true })
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    // As git has it: a line in quotes may hold any path. One that a crash has cut off would swallow the next.
+    const lines = text.split('\n').filter((line) => /^".*"$/.test(line))
+    const line = JSON.stringify(objects)
+    if (lines.includes(line)) return
+    // Read and written without a pause: another agent may be borrowing from another repository.
+    writeFileSync(`${file}.new`, [...lines, line, ''].join('\n'))
+    renameSync(`${file}.new`, file)
+  }
+
   /** Copies a commit of the user's repository with its files, and without its history, for as long as this repository exists. */
   async keepBase(commit: string, source: Source): Promise<void> {
     const ref = `refs/bases/${commit}`

@@ -195,20 +195,9 @@ async function assertBase({ path, common }: UserRepository, commit: string): Pro
 
 /** Where it was last, or at the base. */
 async function makeBranch({ repository: { common }, branch, commit, last }: WorktreePlace): Promise<void> {
-  if (last) await bring(last.tip, { from: last.repository, to: common, without: commit })
+  if (last) await handOver({ common }, { from: last.repository, commit: last.tip, known: [commit] })
   const at = { repository: common, directory: common }
   await git(['update-ref', `refs/heads/${branch}`, last?.tip ?? commit, ''], at)
-}
-
-/** Brings a commit of a repository of ours to the user's, with all that another one does not have. */
-async function bring(
-  commit: string,
-  { from, to, without }: { readonly from: string; readonly to: string; readonly without: string },
-): Promise<void> {
-  // Not fetched: a fetch runs what the configuration of the repository names.
-  const input = [Buffer.from(`${commit}\n^${without}\n`)]
-  const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
-  await git(['unpack-objects', '-q'], { repository: to, directory: to, input: [pack] })
 }
 
 /** An existing branch has to be one of an agent, and no other tree may have it checked out. Throws InvalidInputError. */
@@ -236,14 +225,15 @@ async function checkBranch(
   }
 }
 
-const isAncestor = (common: string, commit: string, of: string): Promise<boolean> =>
+/** Whether a commit is part of the history of another one. */
+export const isAncestor = (common: string, commit: string, of: string): Promise<boolean> =>
   git(['merge-base', '--is-ancestor', commit, of], { repository: common, directory: common }).then(
     () => true,
     () => false,
   )
 
 /** null if there is no such ref. */
-async function refAt(common: string, ref: string): Promise<string | null> {
+export async function refAt(common: string, ref: string): Promise<string | null> {
   const loose = await readFile(join(common, ref), 'utf8').catch(() => '')
   if (OID.test(loose)) return loose.trim()
   const found = git(['rev-parse', '--verify', '--quiet', ref], { repository: common, directory: common })
@@ -282,12 +272,38 @@ export async function headOf(directory: string, branch: string): Promise<string 
   return (await git(['rev-parse', '--verify', 'HEAD'], at)).toString().trim()
 }
 
+/** Copies commits from a repository of ours. `known`: what the other one has. */
+export async function handOver(
+  { common }: Pick<UserRepository, 'common'>,
+  {
+    from,
+    commit,
+    known,
+  }: { readonly from: string; readonly commit: string; readonly known: readonly string[] },
+): Promise<void> {
+  // Not fetched: a fetch runs what the configuration of the repository names.
+  const input = [Buffer.from([commit, ...known.map((one) => `^${one}`), ''].join('\n'))]
+  const pack = await git(['pack-objects', '--quiet', '--revs', '--stdout'], { repository: from, input })
+  await git(['unpack-objects', '-q'], { repository: common, directory: common, input: [pack] })
+}
+
 /** Moves the branch of a worktree on to a commit that is in a repository of ours. Its files are those of the commit already. */
 export async function advanceBranch(
   { repository: { common }, directory, branch }: Omit<WorktreePlace, 'commit'>,
-  { from, commit, parent }: { readonly from: string; readonly commit: string; readonly parent: string },
+  {
+    parent,
+    known = [],
+    ...moved
+  }: {
+    readonly from: string
+    readonly commit: string
+    readonly parent: string
+    /** What else the repository has of the commit's history. */
+    readonly known?: readonly string[]
+  },
 ): Promise<void> {
-  await bring(commit, { from, to: common, without: parent })
+  const { commit } = moved
+  await handOver({ common }, { ...moved, known: [parent, ...known] })
   // First: after a crash in between, the changes are staged, and not reverted by what the agent commits next.
   await resetIndex(directory, commit)
   try {
@@ -316,7 +332,7 @@ export async function keepCommit(
   agent: string,
   { from, commit, without }: { readonly from: string; readonly commit: string; readonly without: string },
 ): Promise<string> {
-  await bring(commit, { from, to: common, without })
+  await handOver({ common }, { from, commit, known: [without] })
   const ref = `refs/claude-agents/kept/${agent}/${commit.slice(0, SHORT)}`
   await git(['update-ref', ref, commit], { repository: common, directory: common })
   return ref
